@@ -1,0 +1,3 @@
+"""dfwe: derivative-free weight-space ensembling."""
+
+__version__ = "0.1.0"

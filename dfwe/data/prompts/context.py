@@ -1,0 +1,62 @@
+"""The dialogue as the model reads it: turns as text, cut by whole turns to a number of words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dfwe.data.readers.base import Dialogue
+from dfwe.errors import DataError
+
+
+def turn_texts(dialogue: Dialogue) -> tuple[str, ...]:
+    """Every turn as `speakers: utterance`, the utterance alone where nobody speaks."""
+    return tuple(_turn_text(turn) for turn in dialogue["dialogue"])
+
+
+def select(texts: Sequence[str], *, annotation: Mapping[str, Any], where: str) -> tuple[str, ...]:
+    """The turns that a sample is about: those at the indices under `turns`, or all where it names none."""
+    indices = annotation.get("turns", range(len(texts)))
+    if not isinstance(indices, Sequence):
+        raise DataError(f"{where}: 'turns' must be a list of turn numbers")
+    for index in indices:
+        if not isinstance(index, int) or not 0 <= index < len(texts):
+            raise DataError(f"{where}: 'turns' names turn {index}, the dialogue has 0 to {len(texts) - 1}")
+    return tuple(texts[index] for index in indices)
+
+
+def render(texts: Sequence[str]) -> str:
+    """The part of the source text that may be cut further; of no turns it is the bare tag, as in the reference."""
+    return "context: " + " ".join(texts)
+
+
+def cut_start(texts: Sequence[str], *, max_words: int) -> Sequence[str]:
+    """The last turns that have at most `max_words` white-space words together; 0 is no limit.
+
+    Whole turns go, from the start; where the last turn alone is too long, nothing is left.
+    """
+    start = 0
+    counts = [len(text.split()) for text in texts]
+    while max_words and sum(counts[start:]) > max_words:
+        start += 1
+    return texts[start:]
+
+
+def cut_around(texts: Sequence[str], *, turn: int, max_words: int) -> Sequence[str]:
+    """The turns around one turn that have at most `max_words` white-space words together; 0 is no limit.
+
+    While they are too many, the last turn goes if `turn` lies in the first half of what is left, else the first.
+    """
+    start, end = 0, len(texts)
+    counts = [len(text.split()) for text in texts]
+    while max_words and sum(counts[start:end]) > max_words:
+        if turn - start < (end - start) / 2:
+            end -= 1
+        else:
+            start += 1
+    return texts[start:end]
+
+
+def _turn_text(turn: Mapping[str, Any]) -> str:
+    speakers = " ".join(turn["speakers"])
+    return f"{speakers}: {turn['utterance']}" if speakers else str(turn["utterance"])

@@ -1,0 +1,52 @@
+"""Personality detection: does a character show a trait in a piece of dialogue?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dfwe.data.prompts.base import Prompt
+from dfwe.data.prompts.context import cut_start, render, select, turn_texts
+from dfwe.data.prompts.fields import annotations, dialogue_name, field, gold, hyphenated, location, record
+from dfwe.data.readers.base import Dialogue
+from dfwe.records import Instance
+
+
+@dataclass(frozen=True)
+class Personality(Prompt):
+    """`context: {the sample's turns} {character} is {trait}:`, an instance for each trait of a sample.
+
+    The traits and their order are the sample's own; `traits` serves samples that have none, where `unlabelled`.
+    """
+
+    labels: Sequence[str]
+    traits: Sequence[str]
+
+    def instances(
+        self, dialogue: Dialogue, *, max_words: int, seed: int, unlabelled: bool = False
+    ) -> Iterator[Instance]:
+        """The instances in the order of the file, trait by trait; see Prompt."""
+        texts = turn_texts(dialogue)
+        for sample in annotations(dialogue, task=self.task, unlabelled=unlabelled):
+            speaker = field(sample, key="focus_speaker", where=dialogue_name(dialogue))
+            sample_id = sample.get("instance_id", f"{dialogue['dialogue_id']}_{hyphenated(speaker)}")
+            where = location(dialogue, instance_id=sample_id)
+            context = render(cut_start(select(texts, annotation=sample, where=where), max_words=max_words))
+            values = self._values(sample, unlabelled=unlabelled, where=where)
+            for trait in values:
+                answer = gold(values, key=trait, labels=self.labels, unlabelled=unlabelled, where=where)
+                yield Instance(
+                    instance_id=f"{sample_id}_{trait}",
+                    dialogue_id=dialogue["dialogue_id"],
+                    context=context,
+                    prompt=f" {speaker} is {trait}:",
+                    targets=answer,
+                    references=answer,
+                    candidates=tuple(self.labels),
+                )
+
+    def _values(self, sample: Mapping[str, Any], *, unlabelled: bool, where: str) -> Mapping[str, Any]:
+        if unlabelled and not sample.get("personality_characteristics"):
+            return dict.fromkeys(self.traits)
+        return record(sample, key="personality_characteristics", where=where)

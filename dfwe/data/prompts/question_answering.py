@@ -1,0 +1,64 @@
+"""Question answering: which words of the dialogue answer a question about it?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dfwe.data.prompts.base import Prompt
+from dfwe.data.prompts.context import cut_around, cut_start, render, turn_texts
+from dfwe.data.prompts.fields import annotations, dialogue_name, field, location, records
+from dfwe.data.readers.base import Dialogue
+from dfwe.errors import DataError
+from dfwe.records import Instance
+
+
+@dataclass(frozen=True)
+class QuestionAnswering(Prompt):
+    """`context: {dialogue} question: {question} answer:`.
+
+    The texts of all answers, repeated ones too, are targets and references, in their order. A long dialogue is cut
+    around the turn of its *last* answer: the reference cuts it for each answer in turn and keeps the last result.
+    """
+
+    def instances(
+        self, dialogue: Dialogue, *, max_words: int, seed: int, unlabelled: bool = False
+    ) -> Iterator[Instance]:
+        """The instances in the order of the file; see Prompt."""
+        texts = turn_texts(dialogue)
+        groups = annotations(dialogue, task=self.task, unlabelled=unlabelled)
+        name = dialogue_name(dialogue)
+        questions = [question for group in groups for question in records(group, key="qas", where=name)]
+        for number, question in enumerate(questions):
+            instance_id = question.get("instance_id", f"{dialogue['dialogue_id']}_qa{number}")
+            where = location(dialogue, instance_id=instance_id)
+            answers = self._answers(question, unlabelled=unlabelled, where=where)
+            alternatives = tuple(field(answer, key="text", where=where) for answer in answers)
+            yield Instance(
+                instance_id=instance_id,
+                dialogue_id=dialogue["dialogue_id"],
+                context=render(_cut(texts, answers=answers, max_words=max_words, where=where)),
+                prompt=f" question: {field(question, key='question', where=where)} answer:",
+                targets=alternatives,
+                references=alternatives,
+            )
+
+    def _answers(
+        self, question: Mapping[str, Any], *, unlabelled: bool, where: str
+    ) -> Sequence[Mapping[str, Any]]:
+        if unlabelled and not question.get("answers"):
+            return []
+        answers = records(question, key="answers", where=where)
+        if not answers:
+            raise DataError(f"{where}: 'answers' is empty")
+        return answers
+
+
+def _cut(
+    texts: Sequence[str], *, answers: Sequence[Mapping[str, Any]], max_words: int, where: str
+) -> Sequence[str]:
+    if not answers:
+        return cut_start(texts, max_words=max_words)
+    turn = field(answers[-1], key="answer_utterance_id", where=where)
+    return cut_around(texts, turn=turn, max_words=max_words)

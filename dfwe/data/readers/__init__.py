@@ -1,0 +1,1 @@
+"""One file per corpus format; each gives a `Corpus`. No torch here."""

@@ -1,0 +1,1 @@
+"""A made-up world: Friends-like dialogues in the TLiDB format, written by a seeded generator."""

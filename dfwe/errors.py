@@ -1,0 +1,37 @@
+"""Errors of the user's, each one clear line: what, where, what to do."""
+
+
+class DfweError(Exception):
+    """Wrong input, or a broken file; `run` prints it as one line and exits with 2."""
+
+
+class ConfigurationError(DfweError, ValueError):
+    """A setting, or a combination of settings, that cannot work."""
+
+
+class DataError(DfweError, ValueError):
+    """Data that is missing, broken, or not what its format promises."""
+
+
+class MetricError(DfweError, ValueError):
+    """Predictions or references that a metric cannot score."""
+
+
+class ModelError(DfweError, ValueError):
+    """Weights, configuration or tokenizer that do not fit together."""
+
+
+class MergeError(DfweError, ValueError):
+    """Experts or coefficients that cannot be merged."""
+
+
+class SearchError(DfweError, ValueError):
+    """A search that cannot start or go on."""
+
+
+class StoreError(DfweError, OSError):
+    """A file of the store that is missing, truncated or changed."""
+
+
+class NetworkError(DfweError, OSError):
+    """Something must be downloaded and cannot be."""

@@ -1,0 +1,1 @@
+"""Rules that combine experts' weights; one file per rule."""

@@ -1,0 +1,129 @@
+"""Experts' weights as one array, and a model whose parameters live in one flat buffer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from dfwe.errors import MergeError
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where each parameter of a model lies in a flat vector; tied parameters once, under their first name."""
+
+    names: tuple[str, ...]
+    shapes: tuple[torch.Size, ...]
+
+    @classmethod
+    def of(cls, model: nn.Module) -> Layout:
+        """The layout of the model's unique parameters."""
+        parameters = dict(model.named_parameters())
+        return cls(tuple(parameters), tuple(parameter.shape for parameter in parameters.values()))
+
+    @property
+    def size(self) -> int:
+        """The number of parameters."""
+        return sum(shape.numel() for shape in self.shapes)
+
+    def views(self, flat: Float[Tensor, " parameters"]) -> dict[str, Tensor]:
+        """Views into the flat vector by name."""
+        parts = flat.split([shape.numel() for shape in self.shapes])
+        return {name: part.view(shape) for name, part, shape in zip(self.names, parts, self.shapes, strict=True)}
+
+
+@dataclass(frozen=True, eq=False)
+class ExpertArray:
+    """The experts' weights, one row each, and their common parent's where a rule needs it."""
+
+    names: tuple[str, ...]
+    layout: Layout
+    weights: Float[Tensor, "experts parameters"]
+    parent: Float[Tensor, " parameters"] | None = None
+
+    def to(self, device: torch.device) -> ExpertArray:
+        """The same array on that device."""
+        parent = None if self.parent is None else self.parent.to(device)
+        return ExpertArray(self.names, self.layout, self.weights.to(device), parent)
+
+
+def load_experts(
+    files: Mapping[str, Path], *, layout: Layout, parent: Float[Tensor, " parameters"] | None = None
+) -> ExpertArray:
+    """The experts in these safetensors files as one array.
+
+    Raises:
+        MergeError: no expert; tensors missing, of another shape, or not finite (names expert and tensor).
+    """
+    if not files:
+        raise MergeError("a merge needs at least one expert")
+    weights = torch.empty(len(files), layout.size)
+    for row, (name, path) in zip(weights, files.items(), strict=True):
+        _read_into(row, layout=layout, path=path, expert=name)
+    return ExpertArray(tuple(files), layout, weights, parent)
+
+
+def save_weights(model: nn.Module, path: Path) -> None:
+    """Writes the model's unique parameters in float32, under a temporary name first."""
+    tensors = {name: p.detach().to("cpu", torch.float32).clone() for name, p in model.named_parameters()}
+    temporary = path.with_name(path.name + ".tmp")
+    save_file(tensors, temporary)
+    temporary.replace(path)
+
+
+def load_weights(model: nn.Module, path: Path, *, name: str) -> None:
+    """Writes the file's weights into the model; errors as in `load_experts`."""
+    experts = load_experts({name: path}, layout=Layout.of(model))
+    copy_weights(model, experts.layout.views(experts.weights[0]))
+
+
+def copy_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Copies weights by name into the model's own storage."""
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(weights[name])
+
+
+def flatten(model: nn.Module) -> Float[Tensor, " parameters"]:
+    """Moves the model's parameters into one buffer and returns it: what is written there is the model's weights."""
+    layout = Layout.of(model)
+    first = next(model.parameters())
+    flat = torch.empty(layout.size, dtype=first.dtype, device=first.device)
+    views = layout.views(flat)
+    for name, parameter in model.named_parameters():
+        views[name].copy_(parameter.data)
+        parameter.data = views[name]
+    return flat
+
+
+def unflatten(model: nn.Module) -> None:
+    """Gives each parameter storage of its own again: writers of checkpoints take views of one buffer for tied weights."""
+    for parameter in model.parameters():
+        parameter.data = parameter.data.clone()
+
+
+def _read_into(row: Tensor, *, layout: Layout, path: Path, expert: str) -> None:
+    try:
+        with safe_open(path, framework="pt") as file:
+            stored = set(file.keys())
+            for name, view in layout.views(row).items():
+                if name not in stored:
+                    raise MergeError(f"expert '{expert}' ({path}) lacks the tensor '{name}': another model or layout")
+                tensor = file.get_tensor(name)
+                if tensor.shape != view.shape:
+                    raise MergeError(
+                        f"expert '{expert}' ({path}): '{name}' has shape {list(tensor.shape)}, expected "
+                        f"{list(view.shape)}; experts of one merge must share their architecture"
+                    )
+                view.copy_(tensor)
+    except (OSError, SafetensorError) as error:
+        raise MergeError(f"expert '{expert}': {path} cannot be read ({error})") from error
+    if bad := int((~row.isfinite()).sum()):
+        raise MergeError(f"expert '{expert}' ({path}): {bad} weights are NaN or infinite; train it again")

@@ -1,0 +1,1 @@
+"""Metrics as functions of summed per-example counts. No torch here."""

@@ -1,0 +1,65 @@
+"""What a metric is: a row of counts for each example, and a function of the (weighted) sum of rows."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from dfwe.errors import MetricError
+
+
+class Metric(ABC):
+    """A score in [0, 1], higher is better, that depends on the examples through the sum of their rows alone.
+
+    That is what makes bootstrap one matrix product: `value(weights @ counts)` scores every resample at once.
+    """
+
+    @property
+    @abstractmethod
+    def num_counts(self) -> int:
+        """Length of an example's row."""
+
+    @abstractmethod
+    def counts(
+        self, predictions: Sequence[str], *, references: Sequence[Sequence[str]]
+    ) -> Float[np.ndarray, "examples counts"]:
+        """One row for each example.
+
+        Raises:
+            MetricError: predictions and references that do not pair up, or a reference that cannot be scored.
+        """
+
+    @abstractmethod
+    def value(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
+        """The metric of summed rows, vectorised over leading axes; 0 where it is undefined."""
+
+
+def check_pairs(predictions: Sequence[str], *, references: Sequence[Sequence[str]]) -> None:
+    """Raises MetricError unless every prediction has at least one reference."""
+    if len(predictions) != len(references):
+        raise MetricError(
+            f"every prediction needs its references: found {len(predictions)} predictions "
+            f"and {len(references)} lists of references"
+        )
+    for number, alternatives in enumerate(references, start=1):
+        if not alternatives:
+            raise MetricError(
+                f"example {number} has no reference: give at least one, or leave the example out"
+            )
+
+
+def check_some(predictions: Sequence[str], *, metric: str) -> None:
+    """Raises MetricError where there is nothing to score: the reference implementation crashes there."""
+    if not predictions:
+        raise MetricError(f"{metric} of no examples is undefined: give at least one example")
+
+
+def ratio(
+    numerator: Float[np.ndarray, "*shape"], denominator: Float[np.ndarray, "*shape"]
+) -> Float[np.ndarray, "*shape"]:
+    """The quotient, and 0 where the denominator is 0."""
+    filled = np.zeros(np.shape(numerator))
+    return np.asarray(np.divide(numerator, denominator, out=filled, where=np.asarray(denominator) > 0))

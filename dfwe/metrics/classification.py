@@ -1,0 +1,113 @@
+"""One label for each example: F1 and accuracy as FETA-Friends computes them.
+
+A prediction counts as a label only if it equals it exactly (case and blanks included); anything else is "no
+label".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from dfwe.errors import MetricError
+from dfwe.metrics.base import Metric, check_pairs, ratio
+
+
+@dataclass(frozen=True)
+class F1(Metric):
+    """F1 over labels, as scikit-learn's `f1_score` without `labels` gives it: absent labels do not enter the
+    mean.
+
+    A row holds, for each label and last for "no label", whether it was right, was predicted, and is the gold
+    label; then F1 of a label is 2 * right / (predicted + gold).
+
+    With `no_label_class` "no label" is one more class, as in the reference implementation: it drags the macro
+    mean down by a class that nobody can get right. Without it, the corrected variant, "no label" is a missed
+    gold label and nothing else. Of no examples the value is 0, the reference's.
+    """
+
+    labels: Sequence[str]
+    average: Literal["micro", "macro", "weighted"]
+    no_label_class: bool = True  # the reference's; conf/task says it in full
+
+    @property
+    def num_counts(self) -> int:
+        """Three for each label and for "no label"."""
+        return 3 * (len(self.labels) + 1)
+
+    def counts(
+        self, predictions: Sequence[str], *, references: Sequence[Sequence[str]]
+    ) -> Float[np.ndarray, "examples counts"]:
+        """Right, predicted and gold by label.
+
+        Raises:
+            MetricError: a gold label off the list, or not exactly one for an example.
+        """
+        one_hot = np.eye(len(self.labels) + 1)
+        predicted = one_hot[_predicted(predictions, labels=self.labels)]
+        gold = one_hot[_gold(predictions, references=references, labels=self.labels)]
+        if not self.no_label_class:
+            predicted[:, -1] = 0.0
+        return np.concatenate([predicted * gold, predicted, gold], axis=1)
+
+    def value(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
+        """F1 in [0, 1], averaged over labels as `average` says."""
+        right, predicted, gold = np.split(totals, 3, axis=-1)
+        if self.average == "micro":
+            return ratio(2 * right.sum(-1), (predicted + gold).sum(-1))
+        weights = gold if self.average == "weighted" else (predicted + gold > 0).astype(np.float64)
+        return ratio((weights * ratio(2 * right, predicted + gold)).sum(-1), weights.sum(-1))
+
+
+@dataclass(frozen=True)
+class Accuracy(Metric):
+    """The share of predictions that equal the gold label; of no examples it is 0, the reference's."""
+
+    labels: Sequence[str]
+
+    @property
+    def num_counts(self) -> int:
+        """Whether it is right, and 1."""
+        return 2
+
+    def counts(
+        self, predictions: Sequence[str], *, references: Sequence[Sequence[str]]
+    ) -> Float[np.ndarray, "examples counts"]:
+        """Right or not, and 1.
+
+        Raises:
+            MetricError: a gold label off the list, or not exactly one for an example.
+        """
+        gold = _gold(predictions, references=references, labels=self.labels)
+        right = _predicted(predictions, labels=self.labels) == gold
+        return np.stack([right.astype(np.float64), np.ones(len(predictions))], axis=1)
+
+    def value(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
+        """The share in [0, 1]."""
+        return ratio(totals[..., 0], totals[..., 1])
+
+
+def _predicted(predictions: Sequence[str], *, labels: Sequence[str]) -> Int[np.ndarray, " examples"]:
+    indices = {label: index for index, label in enumerate(labels)}
+    return np.array([indices.get(prediction, len(labels)) for prediction in predictions], dtype=np.int64)
+
+
+def _gold(
+    predictions: Sequence[str], *, references: Sequence[Sequence[str]], labels: Sequence[str]
+) -> Int[np.ndarray, " examples"]:
+    check_pairs(predictions, references=references)
+    indices = {label: index for index, label in enumerate(labels)}
+    for number, gold in enumerate(references, start=1):
+        if len(gold) != 1:
+            raise MetricError(
+                f"example {number} must have one gold label, not {len(gold)}: {', '.join(gold)}"
+            )
+        if gold[0] not in indices:
+            raise MetricError(
+                f"example {number} has the gold label '{gold[0]}', expected one of {', '.join(labels)}"
+            )
+    return np.array([indices[gold[0]] for gold in references], dtype=np.int64)

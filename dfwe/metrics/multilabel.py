@@ -1,0 +1,75 @@
+"""Several labels for each example, found in generated text by their natural names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from dfwe.errors import MetricError
+from dfwe.metrics.base import Metric, check_pairs, check_some, ratio
+
+
+@dataclass(frozen=True)
+class MultilabelF1(Metric):
+    """Micro F1 over the label codes at the indices `scored`.
+
+    A code counts as predicted where its natural name occurs in the text, case-sensitively and anywhere
+    ("engaged" holds "age"), as in the reference implementation; with `whole_words`, the corrected variant,
+    only between word boundaries. A text with no name counts as `default`.
+    """
+
+    names: Mapping[str, str]  # code to natural name, in the benchmark's order
+    scored: Sequence[int]
+    default: str
+    whole_words: bool = False  # the reference's; conf/task says it in full
+
+    @property
+    def num_counts(self) -> int:
+        """Labels right, predicted and gold."""
+        return 3
+
+    def counts(
+        self, predictions: Sequence[str], *, references: Sequence[Sequence[str]]
+    ) -> Float[np.ndarray, "examples counts"]:
+        """Numbers of scored labels that are right, predicted and gold.
+
+        Raises:
+            MetricError: no examples (the reference implementation crashes), one without a gold code, or a
+            code that
+                is none of the names'.
+        """
+        check_some(predictions, metric="multi-label F1")
+        check_pairs(predictions, references=references)
+        codes = list(self.names)
+        scored = {codes[index] for index in self.scored}
+        rows = []
+        for number, (text, gold) in enumerate(zip(predictions, references, strict=True), start=1):
+            self._check_gold(gold, number=number)
+            found, expected = self.parse(text) & scored, set(gold) & scored
+            rows.append((len(found & expected), len(found), len(expected)))
+        return np.array(rows, dtype=np.float64)
+
+    def value(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
+        """F1 in [0, 1]."""
+        return ratio(2 * totals[..., 0], totals[..., 1] + totals[..., 2])
+
+    def parse(self, text: str) -> frozenset[str]:
+        """The codes that a generated text names, or the default alone."""
+        found = frozenset(code for code, name in self.names.items() if self._holds(text, name=name))
+        return found or frozenset({self.default})
+
+    def _holds(self, text: str, *, name: str) -> bool:
+        if self.whole_words:
+            return re.search(rf"\b{re.escape(name)}\b", text) is not None
+        return name in text
+
+    def _check_gold(self, gold: Sequence[str], *, number: int) -> None:
+        unknown = [code for code in gold if code not in self.names]
+        if unknown:
+            raise MetricError(
+                f"example {number} has the gold label '{unknown[0]}', expected one of {', '.join(self.names)}"
+            )

@@ -1,0 +1,55 @@
+"""The score of a task: the plain mean of its metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from dfwe.errors import MetricError
+from dfwe.metrics.base import Metric
+from dfwe.records import Evaluation
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Metrics by the names that the benchmark prints."""
+
+    metrics: Mapping[str, Metric]
+
+    def __post_init__(self) -> None:
+        if not self.metrics:
+            raise MetricError(
+                "a task needs at least one metric: name one in its configuration under `metrics`"
+            )
+
+    def evaluate(self, predictions: Sequence[str], *, references: Sequence[Sequence[str]]) -> Evaluation:
+        """The answers with metrics and score, fractions in [0, 1], and one row of counts for each example.
+
+        Raises:
+            MetricError: lengths that differ, a gold label off the list, a metric that is not finite; and no
+                examples, save for the label metrics, which then are 0 as in the reference implementation.
+        """
+        rows = [metric.counts(predictions, references=references) for metric in self.metrics.values()]
+        counts = np.concatenate(rows, axis=1)
+        values = {name: float(value) for name, value in self._values(counts.sum(axis=0)).items()}
+        for name, value in values.items():
+            if not np.isfinite(value):
+                raise MetricError(
+                    f"metric {name} is {value}, not a number that can be compared: check its counts"
+                )
+        score = sum(values.values()) / len(values)
+        return Evaluation(score=score, metrics=values, predictions=tuple(predictions), counts=counts)
+
+    def score(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
+        """The score of summed rows of `Evaluation.counts`, vectorised over leading axes; in [0, 1]."""
+        return np.asarray(np.mean(list(self._values(totals).values()), axis=0))
+
+    def _values(self, totals: Float[np.ndarray, "*batch counts"]) -> dict[str, Float[np.ndarray, "*batch"]]:
+        ends = np.cumsum([metric.num_counts for metric in self.metrics.values()])
+        parts = np.split(totals, ends[:-1], axis=-1)
+        return {
+            name: metric.value(part) for (name, metric), part in zip(self.metrics.items(), parts, strict=True)
+        }

@@ -1,0 +1,32 @@
+"""Checks on weights that come from outside."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from dfwe.errors import ModelError
+
+WEIGHTS_AND_CONFIG = (".safetensors", ".json", ".model", ".txt", ".bin")
+
+
+def check_sha256(path: Path, *, expected: str) -> None:
+    """Raises ModelError if the file is missing or another than expected."""
+    if not path.is_file():
+        raise ModelError(f"{path} is missing: install its package again")
+    found = _sha256(path)
+    if found != expected:
+        raise ModelError(f"{path} has sha256 {found}, not {expected}: it is damaged or another version; install it again")
+
+
+def folder_digest(folder: Path) -> dict[str, str]:
+    """The sha256 of every weight and configuration file in the folder, by name."""
+    files = sorted(path for path in folder.iterdir() if path.suffix in WEIGHTS_AND_CONFIG)
+    if not any(path.name == "config.json" for path in files):
+        raise ModelError(f"{folder} holds no config.json: it is not a Hugging Face model folder")
+    return {path.name: _sha256(path) for path in files}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

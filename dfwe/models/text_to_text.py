@@ -1,0 +1,81 @@
+"""The Lightning module for any Hugging Face encoder-decoder, and loading one from a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from safetensors import safe_open
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from transformers import AutoModelForSeq2SeqLM, PreTrainedModel
+
+from dfwe.errors import ModelError
+
+Batch = dict[str, Tensor]
+OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
+
+
+class TextToText(pl.LightningModule):
+    """An encoder-decoder that learns target texts from source texts.
+
+    A batch holds `input_ids`, `attention_mask`, `labels` (-100 where padded) and `loss_weight` (a scalar).
+    """
+
+    def __init__(self, model: PreTrainedModel, *, optimizer: OptimizerFactory | None = None) -> None:
+        super().__init__()
+        self.model = model
+        self._optimizer = optimizer
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The batch's mean token cross-entropy times its loss weight."""
+        inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "labels")}
+        loss: Tensor = self.model(**inputs).loss * batch["loss_weight"]
+        self.log("train_loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(batch["labels"]))
+        return loss
+
+    def configure_optimizers(self) -> Optimizer:
+        """The optimizer given at construction over all parameters."""
+        if self._optimizer is None:
+            raise ModelError("this module was built for evaluation: give it an optimizer to train it")
+        return self._optimizer(self.parameters())
+
+    def train_dataloader(self) -> Any:
+        """Nothing: a datamodule brings the data (Lightning asks even when no epoch is run)."""
+        return []
+
+
+def load_model(folder: Path) -> PreTrainedModel:
+    """The model in a Hugging Face folder, in float32 and evaluation mode.
+
+    Built by `from_pretrained`, which leaves an untied output layer untied: a model built from its config would tie it,
+    and loading real Flan-T5 weights into that would overwrite the embeddings.
+
+    Raises:
+        ModelError: the checkpoint's parameters are not exactly the model's.
+    """
+    model: PreTrainedModel = AutoModelForSeq2SeqLM.from_pretrained(folder, dtype=torch.float32)
+    stored, built = _stored_size(folder), sum(parameter.numel() for parameter in model.parameters())
+    if stored != built:
+        raise ModelError(f"{folder}: the model has {built} unique parameters, its checkpoint {stored}: other shapes or ties")
+    model.eval()
+    return model
+
+
+def _stored_size(folder: Path) -> int:
+    size = 0
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, framework="pt") as file:
+            for name in file.keys():  # noqa: SIM118 (a safetensors handle is no dict)
+                size += _numel(file.get_slice(name).get_shape())
+    return size
+
+
+def _numel(shape: list[int]) -> int:
+    size = 1
+    for length in shape:
+        size *= length
+    return size

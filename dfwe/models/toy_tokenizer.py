@@ -1,0 +1,42 @@
+"""A small tokenizer trained on the spot, for models that start from nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tokenizers import Tokenizer, decoders, normalizers, pre_tokenizers, processors
+from tokenizers.models import BPE
+from tokenizers.trainers import BpeTrainer
+from transformers import PreTrainedTokenizerFast
+
+_PAD, _EOS, _UNKNOWN = "<pad>", "</s>", "<unk>"  # ids 0, 1, 2, as in T5
+
+
+def train_tokenizer(texts: Iterable[str], *, vocab_size: int) -> PreTrainedTokenizerFast:
+    """A byte-level BPE tokenizer of at most `vocab_size` tokens; the same for the same texts in the same order.
+
+    Like T5's it appends `</s>` and puts a blank before the text, so that a word is the same token at the start and
+    inside. Every text comes back exactly as it was, blanks and case included: all 256 bytes are in the vocabulary
+    (a smaller `vocab_size` is exceeded), and decoding removes that one blank again.
+    """
+    backend = Tokenizer(BPE(unk_token=_UNKNOWN))
+    backend.normalizer = normalizers.Prepend(" ")
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.Sequence([decoders.ByteLevel(), decoders.Strip(" ", left=1, right=0)])
+    trainer = BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=[_PAD, _EOS, _UNKNOWN],
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    backend.train_from_iterator(texts, trainer=trainer)
+    backend.post_processor = processors.TemplateProcessing(
+        single=f"$A {_EOS}", special_tokens=[(_EOS, backend.token_to_id(_EOS))]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        pad_token=_PAD,
+        eos_token=_EOS,
+        unk_token=_UNKNOWN,
+        clean_up_tokenization_spaces=False,
+    )

@@ -1,0 +1,97 @@
+"""The values that cross packages: frozen, without torch.
+
+Scores and metrics are fractions in [0, 1], higher is better; only what is shown to people is multiplied by 100.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from dfwe.errors import MergeError
+
+Split = Literal["train", "dev", "test"]
+TrialKind = Literal["expert", "uniform", "search", "bagged"]
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One question to the model and its gold answer.
+
+    `context` may be cut to fit a model, `prompt` never is; the source text is the two joined as they are.
+    """
+
+    instance_id: str
+    dialogue_id: str
+    context: str
+    prompt: str
+    targets: tuple[str, ...]  # texts to learn; several are alternatives, none where the gold answer is unknown
+    references: tuple[str, ...]  # what the metric compares with: labels, codes, or alternative spans
+    candidates: tuple[str, ...] = ()  # the closed set of answers, empty for free text
+
+    @property
+    def source(self) -> str:
+        """What the model reads."""
+        return self.context + self.prompt
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """A model's answers on one split of one task, and their score.
+
+    `counts` holds one row per example such that every metric is a function of their (weighted) sum: that is what
+    bootstrap and bagging resample.
+    """
+
+    score: float
+    metrics: Mapping[str, float]
+    predictions: tuple[str, ...]
+    counts: Float[np.ndarray, "examples counts"]
+
+
+@dataclass(frozen=True)
+class Coefficients:
+    """A merge's coefficients by expert, so that order can never slip."""
+
+    names: tuple[str, ...]
+    values: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.names) != len(self.values) or len(set(self.names)) != len(self.names):
+            raise MergeError(f"coefficients need one value per expert: {self.names} have {self.values}")
+        if not all(math.isfinite(value) for value in self.values):
+            raise MergeError(f"coefficients must be finite numbers, not {dict(zip(self.names, self.values, strict=True))}")
+
+    @classmethod
+    def uniform(cls, names: Sequence[str]) -> Coefficients:
+        """The centre of the simplex."""
+        return cls(tuple(names), (1.0 / len(names),) * len(names))
+
+    @classmethod
+    def vertex(cls, names: Sequence[str], *, of: str) -> Coefficients:
+        """One expert alone."""
+        return cls(tuple(names), tuple(1.0 if name == of else 0.0 for name in names))
+
+    def as_dict(self) -> dict[str, float]:
+        """Coefficients by expert name."""
+        return dict(zip(self.names, self.values, strict=True))
+
+    def as_array(self) -> Float[np.ndarray, " experts"]:
+        """The values in the order of `names`."""
+        return np.asarray(self.values, dtype=np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """One candidate of a search and what it scored on dev."""
+
+    number: int
+    kind: TrialKind
+    coefficients: Coefficients
+    evaluation: Evaluation
+    seconds: float = field(default=0.0)

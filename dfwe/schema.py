@@ -1,0 +1,178 @@
+"""The typed root of the configuration: misspelt keys and wrong types fail when Hydra composes.
+
+Fields carry no values here: `conf/` holds every one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from dfwe.errors import ConfigurationError
+
+
+@dataclass
+class TaskConfig:
+    """One task: how it is asked, answered and scored (conf/task)."""
+
+    name: str = MISSING
+    default_sources: list[str] = MISSING  # short names; used when this task is the target
+    labels: list[str] = MISSING  # in order; empty for free text
+    decode: str = MISSING  # labels, candidates, greedy
+    max_new_tokens: int = MISSING
+    prompt: Any = MISSING
+    metrics: dict[str, Any] = MISSING
+
+
+@dataclass
+class FitConfig:
+    """One kind of training: how long, how fast, what stops it."""
+
+    epochs: int = MISSING  # the cap
+    patience: int = MISSING  # epochs without a new best on dev
+    learning_rate: float = MISSING
+    stop_on: str = MISSING  # target, own, last
+
+
+@dataclass
+class TrainerConfig:
+    """What all trainings share, and the two kinds (conf/trainer)."""
+
+    optimizer: Any = MISSING
+    batch_size: int = MISSING
+    accumulate: int = MISSING
+    gradient_clip: float = MISSING
+    precision: str = MISSING  # auto, 32-true, bf16-mixed
+    accelerator: str = MISSING
+    threads: int | None = MISSING  # CPU threads; null for all
+    checkpoint: bool = MISSING
+    eval_tokens: int = MISSING  # tokens in an evaluation batch, padding included
+    train: FitConfig = MISSING
+    finetune: FitConfig = MISSING
+
+
+@dataclass
+class PretrainConfig:
+    """An ordinary training stage before the study: its own corpus and tasks."""
+
+    data: Any = MISSING
+    tasks: dict[str, TaskConfig] = MISSING
+    batch_size: int = MISSING
+    fit: FitConfig = MISSING
+
+
+@dataclass
+class ModelConfig:
+    """Where the parent comes from (conf/model)."""
+
+    name: str = MISSING
+    source: Any = MISSING
+    seed: int = MISSING  # of fresh weights and pre-training; apart from the study's, so that seeds share a parent
+    max_source_tokens: int = MISSING
+    max_target_tokens: int = MISSING
+    pretrain: PretrainConfig | None = MISSING
+
+
+@dataclass
+class DataConfig:
+    """Where instances come from (conf/data)."""
+
+    generator: Any = MISSING  # writes the corpus; null where `root` holds one
+    root: str | None = MISSING
+    reader: Any = MISSING
+    shots: Any = MISSING  # all, or a share
+    max_words: int = MISSING  # of a context; 0 for no limit
+    truncation: str = MISSING  # context, reference
+
+
+@dataclass
+class MergeConfig:
+    """A rule, and how its coefficients are found and picked (conf/merge)."""
+
+    name: str = MISSING
+    rule: Any = MISSING
+    search: Any = MISSING
+    pick: Any = MISSING
+
+
+@dataclass
+class StagesConfig:
+    """Which stages of the study run (conf/stages)."""
+
+    skip: list[str] = MISSING
+    until: str = MISSING
+
+
+@dataclass
+class PathsConfig:
+    """Where things lie."""
+
+    store: str = MISSING
+
+
+@dataclass
+class StudyConfig:
+    """The root."""
+
+    seed: int = MISSING
+    decode: str = MISSING
+    export: bool = MISSING
+    target: dict[str, TaskConfig] = MISSING
+    sources: dict[str, TaskConfig] = MISSING
+    sources_without_target: bool = MISSING
+    model: ModelConfig = MISSING
+    data: DataConfig = MISSING
+    trainer: TrainerConfig = MISSING
+    stages: StagesConfig = MISSING
+    merge: MergeConfig | None = MISSING
+    merges: dict[str, MergeConfig] = MISSING
+    logger: Any = MISSING
+    paths: PathsConfig = MISSING
+
+
+def conf_dir() -> Path:
+    """The project's own configuration folder (an absolute path: a console script has no module to be relative to)."""
+    return Path(__file__).resolve().parent.parent / "conf"
+
+
+def read_tasks(folders: Sequence[Path] = ()) -> dict[str, DictConfig]:
+    """Every task's configuration by short name; `folders` are the user's own configuration folders.
+
+    Raises:
+        ConfigurationError: a task's YAML is broken or has a key that no task has.
+    """
+    files = [path for folder in (conf_dir(), *folders) for path in sorted((folder / "task").glob("*.yaml"))]
+    return {path.stem: _read_task(path) for path in files}
+
+
+def register(folders: Sequence[Path] = ()) -> None:
+    """Makes the schema known to Hydra, and every task, under both its names, an option of `target` and of `sources`.
+
+    One YAML a task is enough that way. An option is a mapping keyed by the task's short name, so that Hydra's list
+    selection merges several instead of keeping the last.
+    """
+    store, tasks = ConfigStore.instance(), read_tasks(folders)
+    store.store(name="schema", node=StudyConfig)
+    for short, config in tasks.items():
+        for option in (short, config.name):
+            store.store(group="sources", name=option, node={short: config})
+            chosen = {"defaults": ["_self_", {"override /sources": list(config.default_sources)}]}
+            store.store(group="target", name=option, node=chosen | {"target": {short: config}}, package="_global_")
+    store.store(
+        group="sources", name="all", node={"sources": dict(tasks), "sources_without_target": True}, package="_global_"
+    )
+
+
+def _read_task(path: Path) -> DictConfig:
+    try:
+        config = OmegaConf.merge(OmegaConf.structured(TaskConfig), OmegaConf.load(path))
+    except (OmegaConfBaseException, OSError) as error:
+        raise ConfigurationError(f"{path}: {str(error).splitlines()[0]}") from error
+    assert isinstance(config, DictConfig)
+    return config

@@ -1,0 +1,1 @@
+"""Derivative-free search over coefficients. No torch here."""

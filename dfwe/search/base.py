@@ -1,0 +1,36 @@
+"""What every derivative-free search can do."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from jaxtyping import Float
+
+
+class Search(ABC):
+    """A sequential minimiser of a plain function of a vector: ask for a point, tell its loss, and so on.
+
+    Given the same losses a search asks the same points, bit for bit: a killed search goes on by being asked
+    and told again what it was asked and told before.
+    """
+
+    @property
+    @abstractmethod
+    def budget(self) -> int:
+        """The number of evaluations the search is meant for."""
+
+    @abstractmethod
+    def ask(self) -> Float[np.ndarray, " dimensions"] | None:
+        """The next point to evaluate, any real numbers; None once the search has nothing more to ask.
+
+        Asked again before it was told, it returns the same point.
+        """
+
+    @abstractmethod
+    def tell(self, point: Float[np.ndarray, " dimensions"], *, loss: float) -> None:
+        """Record the loss of a point; lower is better."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End whatever still runs; call it always, the search is of no use afterwards."""

@@ -1,0 +1,40 @@
+"""Random mixtures, the search to compare others with."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float
+
+from dfwe.search.base import Search
+
+
+class Dirichlet(Search):
+    """Independent draws from the Dirichlet distribution with all concentrations 1: uniform over the simplex.
+
+    Points are logarithms of the drawn coefficients, so that their softmax is the draw.
+    """
+
+    def __init__(self, dimensions: int, *, seed: int, budget: int) -> None:
+        self._dimensions = dimensions
+        self._generator = np.random.default_rng(seed)
+        self._budget = budget
+        self._pending: Float[np.ndarray, " dimensions"] | None = None
+
+    @property
+    def budget(self) -> int:
+        """The number of evaluations."""
+        return self._budget
+
+    def ask(self) -> Float[np.ndarray, " dimensions"]:
+        """The pending draw, or a new one."""
+        if self._pending is None:
+            draw = self._generator.dirichlet(np.ones(self._dimensions))
+            self._pending = np.log(np.maximum(draw, np.finfo(np.float64).tiny))
+        return self._pending.copy()
+
+    def tell(self, point: Float[np.ndarray, " dimensions"], *, loss: float) -> None:
+        """Make room for the next draw; losses teach this search nothing."""
+        self._pending = None
+
+    def close(self) -> None:
+        """Nothing runs."""

@@ -1,0 +1,104 @@
+"""The search itself: ask, evaluate, tell, until the evaluations are spent."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from dfwe.errors import SearchError
+from dfwe.records import Coefficients, Evaluation, Trial
+from dfwe.search.base import Search
+from dfwe.search.journal import Journal
+from dfwe.search.measure import Measure, check_score
+from dfwe.search.simplex import coefficients_at
+
+log = logging.getLogger(__name__)
+
+_ASKS_PER_EVALUATION = 10  # a search that asks this often without anything new goes round in circles
+_LEAST_MOVE = 0.01  # less than this in every coefficient, and the candidates are one model
+
+
+def run_search(
+    search: Search,
+    *,
+    names: tuple[str, ...],
+    evaluate: Callable[[Coefficients], Evaluation],
+    known: Sequence[Trial],
+    journal: Journal | None,
+    budget: int,
+    on_trial: Callable[[Trial], None] | None = None,
+) -> tuple[Trial, ...]:
+    """The known trials (the experts' own), then all evaluated ones, in order.
+
+    `theta* = argmax_A m_t(theta(A))` of the DFWE paper (section 4.4, equation 2), with "40 iterations" read
+    as 40 evaluations. Evaluated trials are numbered from 1. The uniform mixture is the first and one of the
+    budget. A candidate whose coefficients have a trial already, the experts' vertices among them, is told
+    that score and costs nothing. Trials in the journal are replayed without evaluation. The caller closes the
+    search.
+
+    Raises:
+        SearchError: the journal belongs to another search, a score is not a number, the budget is below 1, or
+        the
+            known trials are of other experts.
+    """
+    _check(names, known=known, budget=budget)
+    measure = Measure(evaluate, journal, on_trial)
+    found = {trial.coefficients: trial for trial in known}
+    made: list[Trial] = []
+    uniform = Coefficients.uniform(names)
+    if uniform not in found:
+        made.append(measure.trial(uniform, number=1, kind="uniform"))
+        found[uniform] = made[0]
+    for _ in range(_ASKS_PER_EVALUATION * budget):
+        point = search.ask() if len(made) < budget else None
+        if point is None:
+            break
+        coefficients = coefficients_at(point, names=names)
+        if coefficients not in found:
+            made.append(measure.trial(coefficients, number=len(made) + 1, kind="search"))
+            found[coefficients] = made[-1]
+        search.tell(point, loss=-found[coefficients].evaluation.score)
+    _warn_of_standstill(made, names=names, budget=budget)
+    return (*known, *made)
+
+
+def _check(names: tuple[str, ...], *, known: Sequence[Trial], budget: int) -> None:
+    if budget < 1:
+        raise SearchError(
+            f"a search needs at least 1 evaluation, for the uniform mixture: merge.search.budget is {budget}"
+        )
+    for trial in known:
+        if trial.coefficients.names != names:
+            raise SearchError(
+                f"the search is over the experts {names}, but trial {trial.number} ({trial.kind}) is over "
+                f"{trial.coefficients.names}: pass the experts' trials in the order of their names"
+            )
+        check_score(trial)
+
+
+def _warn_of_standstill(made: Sequence[Trial], *, names: tuple[str, ...], budget: int) -> None:
+    """Say it where the search has not searched, and why."""
+    if len(made) < budget:
+        log.warning(
+            "the search stopped after %d of %d evaluations: it has converged or asks only what is known",
+            len(made),
+            budget,
+        )
+    if len(made) < 2:
+        return
+    moves = np.abs(np.array([trial.coefficients.values for trial in made]) - 1.0 / len(names))
+    if moves.max() <= _LEAST_MOVE:
+        log.warning(
+            "the search did not search: no coefficient moved by more than %.1g from the uniform mixture; "
+            "take larger steps or another optimizer",
+            moves.max(),
+        )
+    if len({trial.evaluation.score for trial in made}) == 1:
+        log.warning(
+            "the search had nothing to go by: all %d evaluated mixtures score %.4f on dev; "
+            "the dev split may be too small, or the experts alike",
+            len(made),
+            made[0].evaluation.score,
+        )

@@ -1,0 +1,143 @@
+"""A Nelder-Mead for nevergrad that moves: plain ask and tell, unit steps, no thread.
+
+nevergrad 1.0.12's own `NelderMead` starts from a simplex with edges of 0.00025 in standardised space, which a
+metric that is a step function (a share of right answers) cannot see, and runs in a worker thread. This one is
+for comparison and for use in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+import nevergrad
+import numpy as np
+from jaxtyping import Float
+from nevergrad.optimization import base
+
+REGISTERED_NAME = "UnitNelderMead"
+
+Point = Float[np.ndarray, " dimensions"]
+
+
+@dataclass(frozen=True)
+class Moves:
+    """How far the simplex is reflected, expanded, contracted and shrunk."""
+
+    reflection: float
+    expansion: float
+    contraction: float
+    shrink: float
+
+    @classmethod
+    def of(cls, dimensions: int, *, adaptive: bool) -> Moves:
+        """Nelder and Mead's (1965) coefficients, or those Gao and Han (2012) adapt to the dimension n.
+
+        Adaptive: (1, 1 + 2/n, 3/4 - 1/(2n), 1 - 1/n). With n = 1 that would shrink to a
+        point, so one dimension has the standard coefficients (1, 2, 1/2, 1/2) in both cases.
+        """
+        if not adaptive or dimensions == 1:
+            return cls(1.0, 2.0, 0.5, 0.5)
+        n = dimensions
+        return cls(1.0, 1.0 + 2.0 / n, 0.75 - 1.0 / (2.0 * n), 1.0 - 1.0 / n)
+
+
+def nelder_mead(start: Point, *, step: float, moves: Moves) -> Generator[Point, float, None]:
+    """Yields points and is sent their losses, for ever.
+
+    Nelder and Mead (1965), with the cases and inequalities as Gao and Han (2012) write them.
+    The first simplex is `start` and one point per axis, `step` away. Equal losses keep their order of
+    arrival, a new point behind the older ones.
+    """
+    corners = [start.copy()] + [start + step * axis for axis in np.eye(len(start))]
+    losses = []
+    for corner in corners:
+        losses.append((yield corner))
+    while True:
+        order = np.argsort(losses, kind="stable")
+        corners, losses = [corners[i] for i in order], [losses[i] for i in order]
+        replacement = yield from _replacement(corners, losses=losses, moves=moves)
+        if replacement is not None:
+            corners[-1], losses[-1] = replacement
+            continue
+        for i in range(1, len(corners)):
+            corners[i] = corners[0] + moves.shrink * (corners[i] - corners[0])
+            losses[i] = yield corners[i]
+
+
+def _replacement(
+    corners: list[Point], *, losses: list[float], moves: Moves
+) -> Generator[Point, float, tuple[Point, float] | None]:
+    """What takes the worst corner's place, with its loss; None where the simplex is to shrink."""
+    centroid = np.mean(corners[:-1], axis=0)
+    away = centroid - corners[-1]
+    reflected = centroid + moves.reflection * away
+    reflected_loss = yield reflected
+    if reflected_loss < losses[0]:
+        expanded = centroid + moves.reflection * moves.expansion * away
+        expanded_loss = yield expanded
+        return (expanded, expanded_loss) if expanded_loss < reflected_loss else (reflected, reflected_loss)
+    if reflected_loss < losses[-2]:
+        return reflected, reflected_loss
+    if reflected_loss < losses[-1]:
+        outside = centroid + moves.contraction * moves.reflection * away
+        outside_loss = yield outside
+        return (outside, outside_loss) if outside_loss <= reflected_loss else None
+    inside = centroid - moves.contraction * away
+    inside_loss = yield inside
+    return (inside, inside_loss) if inside_loss < losses[-1] else None
+
+
+class _NelderMead(base.Optimizer):  # type: ignore[misc]  # nevergrad is not typed
+    """The simplex behind nevergrad's ask and tell, in standardised space, from the centre."""
+
+    no_parallelization = True
+
+    def __init__(
+        self,
+        parametrization: Any,
+        budget: int | None = None,
+        num_workers: int = 1,
+        *,
+        step: float,
+        adaptive: bool,
+    ) -> None:
+        super().__init__(parametrization, budget=budget, num_workers=num_workers)
+        moves = Moves.of(self.dimension, adaptive=adaptive)
+        self._points = nelder_mead(np.zeros(self.dimension), step=step, moves=moves)
+        self._pending = next(self._points)
+        self._asked_for_pending: set[str] = set()
+
+    def _internal_ask_candidate(self) -> Any:
+        """A candidate at the pending point: a new object each time, as nevergrad wants, the same point."""
+        candidate = self.parametrization.spawn_child().set_standardized_data(self._pending)
+        self._asked_for_pending.add(candidate.uid)
+        return candidate
+
+    def _internal_tell_candidate(self, candidate: Any, loss: float) -> None:
+        """Move on once the pending point is told; a second candidate for the same point comes too late."""
+        if candidate.uid not in self._asked_for_pending:
+            return
+        self._asked_for_pending.clear()
+        self._pending = self._points.send(loss)
+
+    def _internal_tell_not_asked(self, candidate: Any, loss: float) -> None:
+        """Nothing: nevergrad has it in its archive, and the simplex must not be derailed."""
+
+
+class NelderMeadFamily(base.ConfiguredOptimizer):  # type: ignore[misc]  # nevergrad is not typed
+    """Nelder-Mead optimizers, to be called like nevergrad's other families.
+
+    `step` is the edge of the first simplex along each axis in standardised space, `adaptive` takes the
+    coefficients of Gao and Han (2012). nevergrad demands defaults here; the project's YAML states both.
+    """
+
+    def __init__(self, *, step: float = 1.0, adaptive: bool = False) -> None:
+        super().__init__(_NelderMead, {"step": step, "adaptive": adaptive})
+
+
+def register() -> None:
+    """Make the optimizer known to nevergrad by its name, once per process."""
+    if REGISTERED_NAME not in nevergrad.optimizers.registry:
+        NelderMeadFamily().set_name(REGISTERED_NAME, register=True)

@@ -1,0 +1,127 @@
+"""Any nevergrad optimizer as a search: seeded, replayable, and gone when closed."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import inspect
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import nevergrad
+import numpy as np
+from jaxtyping import Float
+from nevergrad.common.errors import FinishedUnderlyingOptimizerWarning
+from nevergrad.optimization import base
+from nevergrad.optimization.recaster import RecastOptimizer
+
+from dfwe.errors import SearchError
+from dfwe.search import nelder_mead
+from dfwe.search.base import Search
+
+
+class NevergradSearch(Search):
+    """A nevergrad optimizer by its registered name, one worker, starting around zero with unit scale.
+
+    `options` change the named optimizer's configuration (`step` and `adaptive` of `UnitNelderMead`,
+    `crossover` of `DE`). All randomness comes from `seed`.
+
+    Raises:
+        SearchError: no optimizer has that name, or it lacks one of the options or a package of its own.
+    """
+
+    def __init__(self, dimensions: int, *, optimizer: str, seed: int, budget: int, **options: Any) -> None:
+        nelder_mead.register()
+        parametrization = nevergrad.p.Array(shape=(dimensions,))
+        parametrization.random_state = np.random.RandomState(seed)
+        make = _configured(_registered(optimizer), name=optimizer, options=options)
+        self._name, self._budget = optimizer, budget
+        with _packages_of(optimizer):
+            self._optimizer = make(parametrization, budget=budget, num_workers=1)
+        self._pending: Any = None
+
+    @property
+    def budget(self) -> int:
+        """The number of evaluations, which some optimizers plan with."""
+        return self._budget
+
+    def ask(self) -> Float[np.ndarray, " dimensions"] | None:
+        """The next point, or the pending one; None once an optimizer has converged.
+
+        nevergrad itself would go on with random points there, which would be another method than the one
+        named. And asking some of its optimizers twice in a row would wait for ever.
+        """
+        if self._pending is None:
+            with _packages_of(self._name), warnings.catch_warnings():
+                warnings.simplefilter("error", FinishedUnderlyingOptimizerWarning)
+                try:
+                    self._pending = self._optimizer.ask()
+                except FinishedUnderlyingOptimizerWarning:
+                    return None
+        return np.array(self._pending.value, dtype=np.float64)
+
+    def tell(self, point: Float[np.ndarray, " dimensions"], *, loss: float) -> None:
+        """Pass the loss on; a point that was not asked is told as such."""
+        if self._pending is not None and np.array_equal(point, self._pending.value):
+            candidate, self._pending = self._pending, None
+        else:
+            candidate = self._optimizer.parametrization.spawn_child(new_value=point)
+        self._optimizer.tell(candidate, loss)
+
+    def close(self) -> None:
+        """End the worker threads in which nevergrad runs scipy's and other foreign optimizers.
+
+        They are not daemons: one that waits for its next loss keeps the process from ending.
+        """
+        for optimizer in _with_parts(self._optimizer):
+            if isinstance(optimizer, RecastOptimizer) and optimizer._messaging_thread is not None:
+                optimizer._messaging_thread.stop()
+
+
+def _registered(name: str) -> Any:
+    """The optimizer of that name."""
+    registry = nevergrad.optimizers.registry
+    if name in registry:
+        return registry[name]
+    by_lower = {known.lower(): known for known in registry}
+    close = [by_lower[match] for match in difflib.get_close_matches(name.lower(), by_lower, n=3)]
+    hint = f"did you mean {', '.join(close)}?" if close else "`nevergrad.optimizers.registry` lists them."
+    raise SearchError(f"nevergrad has no optimizer named '{name}' (merge.search.optimizer): {hint}")
+
+
+def _configured(registered: Any, *, name: str, options: Mapping[str, Any]) -> Any:
+    """The optimizer's family with its registered configuration, changed by the options."""
+    if not options:
+        return registered
+    known: list[str] = []
+    if isinstance(registered, base.ConfiguredOptimizer):
+        known = list(inspect.signature(type(registered)).parameters)
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise SearchError(
+            f"nevergrad's optimizer '{name}' has no option {', '.join(unknown)} (under merge.search): "
+            f"it knows {', '.join(known) or 'none'}"
+        )
+    return type(registered)(**{**registered.config(), **options})
+
+
+@contextlib.contextmanager
+def _packages_of(name: str) -> Iterator[None]:
+    """Says whose package is missing: nevergrad imports those of single optimizers late."""
+    try:
+        yield
+    except ImportError as error:
+        raise SearchError(
+            f"nevergrad's optimizer '{name}' (merge.search.optimizer) needs a package that is not installed: {error}; "
+            "install it, or take another optimizer"
+        ) from error
+
+
+def _with_parts(optimizer: Any) -> Iterator[Any]:
+    """The optimizer and those it is composed of, such as the one that NGOpt has chosen."""
+    yield optimizer
+    for value in vars(optimizer).values():
+        for part in value if isinstance(value, list) else [value]:
+            if isinstance(part, base.Optimizer):
+                yield from _with_parts(part)

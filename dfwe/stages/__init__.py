@@ -1,0 +1,1 @@
+"""The thin layer that wires the packages into a study."""

@@ -1,0 +1,53 @@
+"""What a stage is, and how one is made or found in the store."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from dfwe.store.card import spec_digest
+from dfwe.store.store import Entry, Store
+
+Tell = Callable[[float], None]
+
+
+class Stage(ABC):
+    """One step of a study: a function of its spec, whose result lies in the store under the spec's digest."""
+
+    kind: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """What the user reads while it runs."""
+
+    @abstractmethod
+    def spec(self) -> dict[str, Any]:
+        """Everything that makes the result, as JSON; other stages by their digest."""
+
+    @abstractmethod
+    def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+        """Makes the result in the working folder; returns what goes on the card and the names of the files to keep.
+
+        `tell` takes the share that is done, in [0, 1].
+        """
+
+    @property
+    def digest(self) -> str:
+        """The name of the result."""
+        return spec_digest(self.kind, self.spec())
+
+    def find(self, store: Store) -> Entry | None:
+        """The finished result, if there is one."""
+        return store.find(self.kind, spec=self.spec())
+
+    def result(self, store: Store, *, tell: Tell = lambda share: None) -> Entry:
+        """The finished result, made now if there is none."""
+        found = self.find(store)
+        if found is not None:
+            return found
+        spec = self.spec()
+        result, keep = self.make(store.partial(self.kind, spec=spec), tell=tell)
+        return store.commit(self.kind, spec=spec, result=result, keep=keep)

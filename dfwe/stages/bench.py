@@ -1,0 +1,78 @@
+"""What the stages of one study share: store, data, parent, tokenizer, precision. Heavy parts are made when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from transformers import AutoTokenizer, PreTrainedModel
+
+from dfwe.data.tokenise import TokenisedSplit, TokenLimits
+from dfwe.evaluation.score import Decoding, SplitScorer
+from dfwe.models.text_to_text import load_model
+from dfwe.records import Split
+from dfwe.seeding import derive
+from dfwe.stages.parent import ParentStage
+from dfwe.stages.study_data import StudyData
+from dfwe.stages.tasks import Task
+from dfwe.store.store import Store
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The shared parts of a study's stages.
+
+    `decode` is `task` (each task's own) or `reference`; `precision` is resolved; `trainer` the trainer's configuration.
+    """
+
+    store: Store
+    data: StudyData
+    parent: ParentStage
+    limits: TokenLimits
+    trainer: Mapping[str, Any]
+    precision: str
+    decode: str
+    logger: Any = False
+
+    def spec(self) -> dict[str, Any]:
+        """What of it changes results, as JSON."""
+        limits = self.limits
+        return {
+            "parent": self.parent.digest,
+            "data": self.data.digest,
+            "max_words": self.data.max_words,
+            "limits": [limits.max_source_tokens, limits.max_target_tokens, limits.truncation],
+            "precision": self.precision,
+            "threads": torch.get_num_threads(),
+            "decode": self.decode,
+            "eval_tokens": self.trainer["eval_tokens"],
+        }
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The parent's tokenizer."""
+        return AutoTokenizer.from_pretrained(self.parent.model_folder(self.store))
+
+    def model(self) -> PreTrainedModel:
+        """A fresh copy of the parent."""
+        return load_model(self.parent.model_folder(self.store))
+
+    def split(self, task: Task, *, split: Split) -> TokenisedSplit:
+        """The task's tokens."""
+        return self.data.tokens(task, split=split, tokenizer=self.tokenizer, limits=self.limits)
+
+    def scorer(self, task: Task, *, split: Split) -> SplitScorer:
+        """What scores a model on the task's split."""
+        decoding = Decoding(
+            decode="reference" if self.decode == "reference" else task.decode,  # type: ignore[arg-type]
+            max_new_tokens=task.max_new_tokens,
+            max_tokens=self.trainer["eval_tokens"],
+            bf16=self.precision == "bf16-mixed",
+            seed=derive(0, "decode", task.name, split),
+        )
+        return SplitScorer(
+            self.split(task, split=split), scorer=task.scorer, decoding=decoding, tokenizer=self.tokenizer
+        )

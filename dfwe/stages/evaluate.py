@@ -1,0 +1,67 @@
+"""The evaluate stage: a model of the study, once, on the test split."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from dfwe.merging.experts import load_weights
+from dfwe.records import Evaluation
+from dfwe.stages.base import Stage, Tell
+from dfwe.stages.bench import Bench
+from dfwe.stages.merge import MergeStage
+from dfwe.stages.tasks import Task
+from dfwe.stages.train import WEIGHTS, TrainStage
+from dfwe.store.store import Entry
+
+ANSWERS = "predictions.json"
+
+
+@dataclass(frozen=True)
+class EvaluateStage(Stage):
+    """Scores an expert or a merge on the target's test split; the only stage that reads test instances."""
+
+    kind: ClassVar[str] = "evaluate"
+    bench: Bench
+    subject: TrainStage | MergeStage
+    target: Task
+
+    @property
+    def title(self) -> str:
+        """What the user reads."""
+        return f"test {self.subject.title}"
+
+    def spec(self) -> dict[str, Any]:
+        """The model, the task, the split."""
+        return {
+            "bench": self.bench.spec(),
+            "subject": self.subject.digest,
+            "target": self.target.name,
+            "split": "test",
+        }
+
+    def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+        """Answers every test instance once."""
+        scorer = self.bench.scorer(self.target, split="test")
+        evaluation = scorer(self._model())
+        ids = [instance.instance_id for instance in self.bench.data.instances(self.target, split="test")]
+        answers = [{"instance_id": i, "prediction": p} for i, p in zip(ids, evaluation.predictions, strict=True)]
+        (folder / ANSWERS).write_text(json.dumps(answers, ensure_ascii=False), encoding="utf8")
+        return {"score": evaluation.score, "metrics": dict(evaluation.metrics), "n": len(ids)}, (ANSWERS,)
+
+    def evaluation(self, entry: Entry) -> Evaluation:
+        """The evaluation, from the stored answers."""
+        answers = json.loads(entry.file(ANSWERS).read_text(encoding="utf8"))
+        return self.bench.scorer(self.target, split="test").evaluate(tuple(each["prediction"] for each in answers))
+
+    def _model(self) -> Any:
+        store = self.bench.store
+        entry = self.subject.result(store)
+        if isinstance(self.subject, MergeStage):
+            return self.subject.model(entry)
+        model = self.bench.model()
+        load_weights(model, entry.file(WEIGHTS), name=self.subject.label)
+        return model

@@ -1,0 +1,157 @@
+"""The merge stage: coefficients found by search on the target's dev split."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from hydra.utils import instantiate
+from jaxtyping import Float
+from torch import Tensor
+
+from dfwe.merging.base import Rule
+from dfwe.merging.experts import ExpertArray, Layout, copy_weights, load_experts
+from dfwe.models.text_to_text import TextToText
+from dfwe.records import Coefficients, Trial
+from dfwe.search.base import Search
+from dfwe.search.journal import Journal
+from dfwe.search.pick import Pick
+from dfwe.seeding import derive
+from dfwe.stages.base import Stage, Tell
+from dfwe.stages.bench import Bench
+from dfwe.stages.tasks import Task
+from dfwe.stages.train import WEIGHTS, TrainStage
+from dfwe.store.store import Entry
+from dfwe.training.fit import make_trainer
+from dfwe.training.weight_search import WeightSearch
+
+TRIALS, PREDICTIONS = "trials.jsonl", "predictions.jsonl"
+MakeSearch = Callable[..., Search]
+
+
+@dataclass(frozen=True)
+class MergeStage(Stage):
+    """A rule, a search over its coefficients, and a rule of picking one candidate."""
+
+    kind: ClassVar[str] = "merge"
+    bench: Bench
+    name: str
+    experts: Mapping[str, TrainStage]
+    target: Task
+    config: Mapping[str, Any]
+    rule: Rule
+    make_search: MakeSearch
+    pick: Pick
+    seed: int
+
+    @classmethod
+    def of(
+        cls, config: Mapping[str, Any], *, bench: Bench, experts: Mapping[str, TrainStage], target: Task, seed: int
+    ) -> MergeStage:
+        """The stage that a configuration describes, all its classes bound; raises what they raise."""
+        make_search = instantiate(config["search"], _partial_=True, _convert_="all")
+        make_search(dimensions=len(experts), seed=0).close()  # a wrong argument shows now, not after training
+        return cls(
+            bench,
+            config["name"],
+            experts,
+            target,
+            config,
+            instantiate(config["rule"], _convert_="all"),
+            make_search,
+            instantiate(config["pick"], _convert_="all"),
+            seed,
+        )
+
+    @property
+    def title(self) -> str:
+        """What the user reads."""
+        return f"merge {self.name}"
+
+    def spec(self) -> dict[str, Any]:
+        """The experts, the rule, the search, the pick, the target, the seed."""
+        return {
+            "bench": self.bench.spec(),
+            "experts": {name: stage.digest for name, stage in self.experts.items()},
+            "target": self.target.name,
+            **{part: self.config[part] for part in ("rule", "search", "pick")},
+            "seed": self.seed,
+        }
+
+    def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+        """Searches, or goes on with a killed search's journal."""
+        scorer = self.bench.scorer(self.target, split="dev")
+        search = self.make_search(dimensions=len(self.experts), seed=derive(self.seed, "search", self.name))
+        callback = WeightSearch(
+            self.expert_array(),
+            search,
+            lambda module: scorer(module.model),
+            rule=self.rule,
+            pick=self.pick,
+            known=self._known(),
+            journal=Journal(folder, evaluate_predictions=scorer.evaluate),
+            totals_score=scorer.scorer.score,
+            seed=derive(self.seed, "pick", self.name),
+            on_trial=lambda trial: tell(min(1.0, trial.number / search.budget)),
+        )
+        seconds = self._run(callback)
+        for name in (TRIALS, PREDICTIONS):  # a search of known candidates alone journals nothing
+            (folder / name).touch()
+        assert callback.best is not None
+        return _result(callback.best, trials=callback.trials, seconds=seconds), (TRIALS, PREDICTIONS)
+
+    def expert_array(self) -> ExpertArray:
+        """The experts' weights in memory, with their parent's where the rule is of task vectors."""
+        store = self.bench.store
+        files = {name: stage.result(store).file(WEIGHTS) for name, stage in self.experts.items()}
+        model = self.bench.model()
+        parent = None if self.rule.convex else torch.cat([p.detach().flatten() for p in model.parameters()])
+        return load_experts(files, layout=Layout.of(model), parent=parent)
+
+    def weights(self, entry: Entry) -> Float[Tensor, " parameters"]:
+        """The merged weights, made again from the coefficients on the card."""
+        array, picked = self.expert_array(), entry.card.result
+        values = torch.tensor([picked["coefficients"][name] for name in array.names], dtype=torch.float32)
+        if picked["kind"] == "expert":
+            return array.weights[int(values.argmax())].clone()
+        merged = torch.empty(array.layout.size)
+        self.rule.prepare(array)(values, merged)
+        return merged
+
+    def model(self, entry: Entry) -> Any:
+        """The merged model, in storage of its own (ready to be saved)."""
+        model = self.bench.model()
+        copy_weights(model, Layout.of(model).views(self.weights(entry)))
+        return model
+
+    def _run(self, callback: WeightSearch) -> float:
+        settings = next(iter(self.experts.values())).settings()
+        trainer = make_trainer(settings, max_epochs=0, callbacks=[callback], logger=self.bench.logger)
+        start = time.perf_counter()
+        trainer.fit(TextToText(self.bench.model(), optimizer=torch.optim.Adam))
+        return time.perf_counter() - start
+
+    def _known(self) -> tuple[Trial, ...]:
+        """The experts' own dev scores, known from training: candidates that cost nothing."""
+        names, store = tuple(self.experts), self.bench.store
+        return tuple(
+            Trial(0, "expert", Coefficients.vertex(names, of=name), stage.dev(stage.result(store)))
+            for name, stage in self.experts.items()
+        )
+
+
+def _result(best: Trial, *, trials: tuple[Trial, ...], seconds: float) -> dict[str, Any]:
+    made = [trial for trial in trials if trial.kind != "expert"]
+    return {
+        "kind": best.kind,
+        "trial": best.number,
+        "coefficients": best.coefficients.as_dict(),
+        "dev": {"score": best.evaluation.score, "metrics": dict(best.evaluation.metrics)},
+        "evaluations": len(made),
+        "search_evaluations": sum(trial.kind != "bagged" for trial in made),
+        "seconds": round(seconds, 3),
+    }

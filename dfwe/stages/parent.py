@@ -1,0 +1,49 @@
+"""The parent of a study: weights, configuration and tokenizer, materialised once and loaded by every stage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from dfwe.models.sources import WeightSource
+from dfwe.seeding import derive
+from dfwe.stages.base import Stage, Tell
+from dfwe.store.store import Store
+
+MODEL = "model"
+
+
+@dataclass(frozen=True)
+class ParentStage(Stage):
+    """Writes the source's Hugging Face folder into the store.
+
+    Experts that grew from separately initialised parents cannot be merged: hence one file, seeded and digested.
+    `texts` gives what a fresh tokenizer is trained on, `texts_spec` names it.
+    """
+
+    kind: ClassVar[str] = "parent"
+    name: str
+    source: WeightSource
+    seed: int
+    texts: Callable[[], Iterable[str]]
+    texts_spec: Mapping[str, Any]
+
+    @property
+    def title(self) -> str:
+        """What the user reads."""
+        return f"parent {self.name}"
+
+    def spec(self) -> dict[str, Any]:
+        """The source's identity, the seed, the texts."""
+        return {"source": dict(self.source.identity()), "seed": self.seed, "texts": dict(self.texts_spec)}
+
+    def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+        """Builds the folder."""
+        self.source.build(folder / MODEL, seed=derive(self.seed, "parent"), texts=self.texts())
+        return {"name": self.name}, (MODEL,)
+
+    def model_folder(self, store: Store) -> Path:
+        """The Hugging Face folder, built now if it is not there."""
+        return self.result(store).folder / MODEL

@@ -1,0 +1,57 @@
+"""Tasks read from conf/task: one YAML a task, found by its short or its long name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.utils import instantiate
+
+from dfwe.data.prompts.base import Prompt
+from dfwe.errors import ConfigurationError
+from dfwe.metrics.scorer import Scorer
+from dfwe.schema import read_tasks
+
+
+@dataclass(frozen=True)
+class Task:
+    """All that is known of a task: how it is asked, how it is answered, how answers are scored."""
+
+    short: str
+    name: str
+    labels: tuple[str, ...]
+    decode: str
+    max_new_tokens: int
+    prompt: Prompt
+    scorer: Scorer
+
+
+def load_task(name: str, *, folders: Sequence[Path] = ()) -> Task:
+    """The task of that short or long name.
+
+    Raises:
+        ConfigurationError: there is none of that name.
+    """
+    configs = read_tasks(folders)
+    for short, config in configs.items():
+        if name in (short, config.name):
+            return build_task(short, config=config)
+    close = difflib.get_close_matches(name, [*configs, *(c.name for c in configs.values())], n=1)
+    hint = f" (did you mean {close[0]}?)" if close else ""
+    raise ConfigurationError(f"unknown task '{name}'{hint}: choose one of {', '.join(configs)}")
+
+
+def build_task(short: str, *, config: Mapping[str, Any]) -> Task:
+    """The task that a configuration describes; raises what its classes raise for wrong arguments."""
+    return Task(
+        short=short,
+        name=config["name"],
+        labels=tuple(config["labels"]),
+        decode=config["decode"],
+        max_new_tokens=config["max_new_tokens"],
+        prompt=instantiate(config["prompt"], _convert_="all"),
+        scorer=Scorer(metrics={name: instantiate(metric, _convert_="all") for name, metric in config["metrics"].items()}),
+    )

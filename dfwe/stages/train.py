@@ -1,0 +1,145 @@
+"""The train stage: a parent and a mixture of tasks become an expert."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from hydra.utils import instantiate
+
+from dfwe.data.datamodule import TrainingData
+from dfwe.errors import ConfigurationError
+from dfwe.merging.experts import load_weights, save_weights
+from dfwe.models.text_to_text import TextToText
+from dfwe.records import Evaluation
+from dfwe.seeding import derive
+from dfwe.stages.base import Stage, Tell
+from dfwe.stages.bench import Bench
+from dfwe.stages.tasks import Task
+from dfwe.store.store import Entry
+from dfwe.training.fit import Fit, FitSettings, fit_expert
+
+log = logging.getLogger(__name__)
+
+WEIGHTS = "weights.safetensors"
+DEV = "dev_predictions.json"
+
+
+@dataclass(frozen=True)
+class TrainStage(Stage):
+    """Trains on `tasks` from the parent, or from another expert's weights (`start`).
+
+    `target` is the task whose dev score decides when to stop (None: the last epoch is kept). An expert's own dev score,
+    for `stop_on=own` and as the fall-back, is that of its one source.
+    """
+
+    kind: ClassVar[str] = "train"
+    bench: Bench
+    label: str
+    tasks: tuple[Task, ...]
+    target: Task | None
+    start: TrainStage | None
+    fit: Mapping[str, Any]
+    batch_size: int
+    seed: int
+
+    @property
+    def title(self) -> str:
+        """What the user reads."""
+        return self.label
+
+    @property
+    def own(self) -> Task | None:
+        """The source that the expert has beside the target, if it is one alone."""
+        others = [task for task in self.tasks if self.target is None or task.name != self.target.name]
+        return others[0] if len(self.tasks) == 1 and others else None
+
+    def spec(self) -> dict[str, Any]:
+        """Parent, tasks, data, hyper-parameters, seed."""
+        trainer = self.bench.trainer
+        return {
+            "bench": self.bench.spec(),
+            "start": None if self.start is None else self.start.digest,
+            "tasks": [task.name for task in self.tasks],
+            "target": None if self.target is None else self.target.name,
+            "fit": dict(self.fit),
+            "batch_size": self.batch_size,
+            "optimizer": dict(trainer["optimizer"]),
+            "accumulate": trainer["accumulate"],
+            "gradient_clip": trainer["gradient_clip"],
+            "seed": self.seed,
+        }
+
+    def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+        """Trains, goes on where a killed run stopped, and keeps the best epoch's weights."""
+        seed = derive(self.seed, "train", *(task.name for task in self.tasks))
+        fitted = self._fit(folder, seed=seed, tell=tell)
+        fitted.weights.replace(folder / WEIGHTS)
+        (folder / DEV).write_text(json.dumps(fitted.predictions, ensure_ascii=False), encoding="utf8")
+        result = {
+            "epochs": [asdict(epoch) for epoch in fitted.history],
+            "best_epoch": fitted.choice.epoch + 1,
+            "criterion": fitted.choice.criterion,
+        }
+        return result, (WEIGHTS, DEV)
+
+    def dev(self, entry: Entry) -> Evaluation:
+        """The expert's own evaluation on the target's dev split, from the answers stored at its best epoch."""
+        assert self.target is not None
+        predictions = tuple(json.loads(entry.file(DEV).read_text(encoding="utf8")))
+        return self.bench.scorer(self.target, split="dev").evaluate(predictions)
+
+    def settings(self) -> FitSettings:
+        """How it trains, as the fitting code takes it; ConfigurationError for an unknown stop_on."""
+        trainer = self.bench.trainer
+        if self.fit["stop_on"] not in ("target", "own", "last"):
+            raise ConfigurationError(f"stop_on must be target, own or last, not '{self.fit['stop_on']}'")
+        return FitSettings(
+            epochs=self.fit["epochs"],
+            patience=self.fit["patience"],
+            stop_on="last" if self.target is None else self.fit["stop_on"],
+            accumulate=trainer["accumulate"],
+            gradient_clip=trainer["gradient_clip"],
+            precision=self.bench.precision,
+            accelerator=trainer["accelerator"],
+            checkpoint=trainer["checkpoint"],
+        )
+
+    def _fit(self, folder: Path, *, seed: int, tell: Tell) -> Fit:
+        bench, own = self.bench, self.own
+        module = TextToText(bench.model(), optimizer=self._optimizer())
+        if self.start is not None:
+            weights = self.start.result(bench.store).file(WEIGHTS)
+            load_weights(module.model, weights, name=self.start.label)
+        splits = [bench.split(task, split="train") for task in self.tasks]
+        data = TrainingData(
+            splits, batch_size=self.batch_size, pad_id=bench.tokenizer.pad_token_id, seed=derive(seed, "order")
+        )
+        fitted = fit_expert(
+            module,
+            data=data,
+            settings=self.settings(),
+            target=None if self.target is None else bench.scorer(self.target, split="dev"),
+            own=None if self.target is None or own is None else bench.scorer(own, split="dev"),
+            seed=derive(seed, "dropout"),
+            folder=folder,
+            save=save_weights,
+            logger=bench.logger,
+            tell=tell,
+        )
+        if fitted.choice.fell_back:
+            log.warning(
+                "%s: every epoch scores %.4f on the dev split of %s, which tells nothing; "
+                "its own dev score decided when to stop",
+                self.label,
+                fitted.history[-1].target,
+                self.target.name if self.target else "",
+            )
+        return fitted
+
+    def _optimizer(self) -> Any:
+        return instantiate(self.bench.trainer["optimizer"], lr=self.fit["learning_rate"], _convert_="all")

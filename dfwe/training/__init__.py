@@ -1,0 +1,1 @@
+"""Fitting an expert, and searching weights, with Lightning."""

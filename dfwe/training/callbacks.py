@@ -1,0 +1,126 @@
+"""Lightning callbacks: keep the best epoch, make every epoch start from its own random stream, tell the time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import nn
+
+from dfwe.errors import MetricError
+from dfwe.records import Evaluation
+from dfwe.training.stopping import Choice, Criterion, EpochScores, best_epoch, choose_epoch
+
+log = logging.getLogger(__name__)
+
+Score = Callable[[nn.Module], Evaluation]
+SaveWeights = Callable[[nn.Module, Path], None]
+
+
+class KeepBest(pl.Callback):
+    """Scores every epoch on dev, keeps the weights of the best one on disk, and stops when nothing improves.
+
+    Two candidates are kept where the expert has a source of its own: best by the target, best by the source; which of
+    them counts is known at the end only (see `choose_epoch`).
+    """
+
+    def __init__(
+        self,
+        *,
+        target: Score | None,
+        own: Score | None,
+        stop_on: Criterion,
+        patience: int,
+        folder: Path,
+        save: SaveWeights,
+    ) -> None:
+        self._target, self._own, self._stop_on, self._patience = target, own, stop_on, patience
+        self._folder, self._save = folder, save
+        self.history: list[EpochScores] = []
+        self.predictions: dict[str, tuple[str, ...]] = {}  # the target's answers at the best epoch of each criterion
+
+    @property
+    def choice(self) -> Choice:
+        """The epoch to keep, given what has been seen."""
+        return choose_epoch(self.history, stop_on=self._stop_on, patience=self._patience)
+
+    @property
+    def weights(self) -> Path:
+        """The weights of the epoch to keep."""
+        return self._file(self.choice.criterion)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Scores, keeps, decides."""
+        model = pl_module.model
+        target = None if self._target is None else self._target(model)
+        own = None if self._own is None else self._own(model)
+        self.history.append(EpochScores(_value(target), _value(own)))
+        for criterion in self._criteria():
+            if best_epoch(self.history, criterion=criterion) == len(self.history) - 1:
+                self._save(model, self._file(criterion))
+                self.predictions[criterion] = () if target is None else target.predictions
+        if trainer.logger is not None:
+            scores = {f"dev/{name}": value for name, value in asdict(self.history[-1]).items() if value is not None}
+            trainer.logger.log_metrics(scores, step=trainer.global_step)
+        if self.choice.stop:
+            trainer.should_stop = True
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run needs to decide as if it had never stopped."""
+        return {
+            "history": [asdict(epoch) for epoch in self.history],
+            "predictions": {criterion: list(answers) for criterion, answers in self.predictions.items()},
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """The inverse of `state_dict`."""
+        self.history = [EpochScores(**epoch) for epoch in state_dict["history"]]
+        self.predictions = {criterion: tuple(answers) for criterion, answers in state_dict["predictions"].items()}
+
+    def _criteria(self) -> tuple[Criterion, ...]:
+        if self._stop_on == "last":
+            return ("last",)
+        if self._own is None:
+            return ("target",)
+        return ("own",) if self._stop_on == "own" else ("target", "own")
+
+    def _file(self, criterion: Criterion) -> Path:
+        return self._folder / f"best_by_{criterion}.safetensors"
+
+
+class ReseedEpoch(pl.Callback):
+    """Dropout of each epoch draws from a stream of (seed, epoch): a run resumed at an epoch repeats it bit for bit."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Sets torch's generator."""
+        torch.manual_seed((self._seed + 1_000_003 * trainer.current_epoch) % 2**63)
+
+
+class TellProgress(pl.Callback):
+    """Calls back with the share of the training that is done, in [0, 1]."""
+
+    def __init__(self, tell: Callable[[float], None]) -> None:
+        self._tell = tell
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
+        """After every batch."""
+        epochs = max(1, trainer.max_epochs or 1)
+        batches = max(1, int(trainer.num_training_batches))
+        batch = int(args[2]) + 1
+        self._tell((trainer.current_epoch + batch / batches) / epochs)
+
+
+def _value(evaluation: Evaluation | None) -> float | None:
+    if evaluation is None:
+        return None
+    if evaluation.score != evaluation.score:
+        raise MetricError(f"the dev score is NaN (metrics: {dict(evaluation.metrics)}): training diverged, or the metric is broken")
+    return evaluation.score

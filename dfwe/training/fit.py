@@ -1,0 +1,121 @@
+"""Training one expert with Lightning: early stopping, resumption, reproducible order."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from dfwe.data.datamodule import TrainingData
+from dfwe.errors import ModelError
+from dfwe.models.text_to_text import TextToText
+from dfwe.training.callbacks import KeepBest, ReseedEpoch, SaveWeights, Score, TellProgress
+from dfwe.training.stopping import Choice, Criterion, EpochScores
+
+log = logging.getLogger(__name__)
+
+LAST = "last.ckpt"
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """How to train, whatever is trained.
+
+    `epochs` is the cap; `patience` the epochs without a new best after which training stops; `accumulate` the batches
+    per step of the optimizer; `gradient_clip` the largest gradient norm.
+    """
+
+    epochs: int
+    patience: int
+    stop_on: Criterion
+    accumulate: int
+    gradient_clip: float
+    precision: Any  # Lightning's, resolved
+    accelerator: str
+    checkpoint: bool  # after every epoch, so that a killed run goes on there
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What training gave: the weights' file, the epochs' dev scores, the choice, the target's answers at that epoch."""
+
+    weights: Path
+    history: tuple[EpochScores, ...]
+    choice: Choice
+    predictions: tuple[str, ...]
+
+
+def fit_expert(
+    module: TextToText,
+    *,
+    data: TrainingData,
+    settings: FitSettings,
+    target: Score | None,
+    own: Score | None,
+    seed: int,
+    folder: Path,
+    save: SaveWeights,
+    logger: Any = False,
+    tell: Callable[[float], None] = lambda share: None,
+) -> Fit:
+    """Trains until nothing improves on dev, and keeps the best epoch; goes on where a killed run stopped.
+
+    `folder` is the working folder: checkpoint and best weights lie there.
+
+    Raises:
+        MetricError: the dev score is NaN.
+        ModelError: the weights became NaN or infinite.
+    """
+    keep = KeepBest(
+        target=target, own=own, stop_on=settings.stop_on, patience=settings.patience, folder=folder, save=save
+    )
+    callbacks: list[pl.Callback] = [ReseedEpoch(seed), keep, TellProgress(tell)]
+    if settings.checkpoint:
+        callbacks.append(_checkpoint(folder))
+    trainer = make_trainer(settings, max_epochs=settings.epochs, callbacks=callbacks, logger=logger)
+    last = folder / LAST
+    # weights_only: no pickle is ever loaded
+    trainer.fit(module, datamodule=data, ckpt_path=last if last.exists() else None, weights_only=True)
+    if not all(bool(parameter.isfinite().all()) for parameter in module.parameters()):
+        raise ModelError("training diverged: the weights are NaN or infinite; lower the learning rate")
+    return Fit(keep.weights, tuple(keep.history), keep.choice, keep.predictions[keep.choice.criterion])
+
+
+def make_trainer(
+    settings: FitSettings, *, max_epochs: int, callbacks: Sequence[pl.Callback], logger: Any
+) -> pl.Trainer:
+    """A quiet Lightning trainer; the command shows progress of its own."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="pytorch_lightning")
+    warnings.filterwarnings("ignore", message=".*(LeafSpec|does not have many workers).*")
+    return pl.Trainer(
+        max_epochs=max_epochs,
+        accelerator=settings.accelerator,
+        devices=1,
+        precision=settings.precision,
+        accumulate_grad_batches=settings.accumulate,
+        gradient_clip_val=settings.gradient_clip,
+        callbacks=list(callbacks),
+        logger=logger,
+        reload_dataloaders_every_n_epochs=1,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=any(isinstance(callback, ModelCheckpoint) for callback in callbacks),
+        num_sanity_val_steps=0,
+        log_every_n_steps=1,
+    )
+
+
+
+
+def _checkpoint(folder: Path) -> ModelCheckpoint:
+    return ModelCheckpoint(
+        dirpath=folder, filename="last", save_top_k=1, save_on_train_epoch_end=True, every_n_epochs=1, enable_version_counter=False
+    )

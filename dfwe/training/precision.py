@@ -1,0 +1,20 @@
+"""Which number format to compute in."""
+
+from __future__ import annotations
+
+from typing import Literal, cast
+
+import torch
+
+Precision = Literal["32-true", "bf16-mixed"]
+
+
+def resolve_precision(precision: str, *, accelerator: str) -> Precision:
+    """The precision Lightning is to use: `auto` is bf16-mixed where the hardware multiplies bf16, else 32-true."""
+    if precision != "auto":
+        return cast(Precision, precision)
+    if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
+    capabilities = torch.cpu.get_capabilities()
+    has_bf16 = capabilities.get("amx_bf16", False) or capabilities.get("avx512_bf16", False)
+    return "bf16-mixed" if has_bf16 else "32-true"

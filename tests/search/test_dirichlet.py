@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import numpy as np
+
+from dfwe.search.dirichlet import Dirichlet
+from dfwe.search.simplex import softmax
+
+
+def draws(num, *, seed=0):
+    search = Dirichlet(3, seed=seed, budget=num)
+    found = []
+    for _ in range(num):
+        point = search.ask()
+        np.testing.assert_array_equal(search.ask(), point)
+        search.tell(point, loss=0.0)
+        found.append(softmax(point))
+    search.close()
+    return np.array(found)
+
+
+def test_the_draws_are_even_over_the_simplex():
+    values = draws(4000)
+    # Dirichlet(1, 1, 1): mean 1/3, variance 1/18 in each coefficient; the bounds are five standard errors.
+    np.testing.assert_allclose(values.mean(axis=0), 1 / 3, atol=0.019)
+    np.testing.assert_allclose(values.var(axis=0), 1 / 18, atol=0.006)
+
+
+def test_draws_depend_on_the_seed_alone():
+    np.testing.assert_array_equal(draws(20, seed=4), draws(20, seed=4))
+    assert not np.array_equal(draws(20, seed=4), draws(20, seed=5))

@@ -1,0 +1,108 @@
+"""What search and pick are worth on surfaces whose truth is known, with the noise of a small dev split."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from dfwe.records import Coefficients, Evaluation, Trial
+from dfwe.search.loop import run_search
+from dfwe.search.nevergrad import NevergradSearch
+from dfwe.search.pick import Bagged, argmax
+
+NUM_EXPERTS = 5
+NAMES = tuple("abcde")
+NUM_EXAMPLES = 100
+NUM_SURFACES = 20
+
+
+class Surface:
+    """Example j is answered rightly iff quality(A) + 0.5 w_j.(A - uniform) + e_j > 0, with w_j and e_j normal.
+
+    The quality falls off quadratically from the optimum. So dev scores are steps with noise that all candidates
+    share, and the true score is a normal probability.
+    """
+
+    def __init__(self, seed: int, *, concentration: float, steepness: float) -> None:
+        generator = np.random.default_rng(seed)
+        self.optimum = generator.dirichlet(np.full(NUM_EXPERTS, concentration))
+        root = generator.normal(size=(NUM_EXPERTS, NUM_EXPERTS)) * np.exp(
+            generator.normal(0, 0.5, NUM_EXPERTS)
+        )
+        self.curvature = steepness * (root @ root.T) * NUM_EXPERTS / np.trace(root @ root.T)
+        self.top = generator.uniform(0.3, 0.8)
+        self.disagreement = 0.5 * generator.normal(size=(NUM_EXAMPLES, NUM_EXPERTS))
+        self.luck = generator.normal(size=NUM_EXAMPLES)
+        self.best = max(self.truth(point) for point in [self.optimum, *generator.dirichlet(np.ones(5), 300)])
+
+    def quality(self, values: np.ndarray) -> float:
+        away = values - self.optimum
+        return float(self.top - away @ self.curvature @ away)
+
+    def truth(self, values: np.ndarray) -> float:
+        spread = math.sqrt(1 + 0.25 * float(((values - 1 / NUM_EXPERTS) ** 2).sum()))
+        return 0.5 * (1 + math.erf(self.quality(values) / spread / math.sqrt(2)))
+
+    def evaluate(self, coefficients: Coefficients) -> Evaluation:
+        values = coefficients.as_array()
+        noise = self.disagreement @ (values - 1 / NUM_EXPERTS) + self.luck
+        right = (self.quality(values) + noise > 0).astype(float)
+        counts = np.stack([right, np.ones_like(right)], axis=1)
+        return Evaluation(float(right.mean()), {}, tuple(str(int(r)) for r in right), counts)
+
+    def regret(self, trial: Trial) -> float:
+        return self.best - self.truth(trial.coefficients.as_array())
+
+
+def share_right(totals: np.ndarray) -> np.ndarray:
+    return totals[..., 0] / totals[..., 1]
+
+
+def searched(surface: Surface, *, seed: int, **options: object) -> tuple[Trial, ...]:
+    vertices = [Coefficients.vertex(NAMES, of=name) for name in NAMES]
+    known = [Trial(0, "expert", vertex, surface.evaluate(vertex)) for vertex in vertices]
+    search = NevergradSearch(NUM_EXPERTS, seed=seed, budget=40, **options)
+    trials = run_search(search, names=NAMES, evaluate=surface.evaluate, known=known, journal=None, budget=40)
+    search.close()
+    return trials
+
+
+def mean_regrets(*, concentration: float, steepness: float) -> dict[str, float]:
+    regrets: dict[str, list[float]] = {"uniform": [], "argmax": [], "bagged": []}
+    for seed in range(NUM_SURFACES):
+        surface = Surface(seed, concentration=concentration, steepness=steepness)
+        trials = searched(surface, seed=seed, optimizer="UnitNelderMead", step=1.0, adaptive=False)
+        rule = Bagged(resamples=200)
+        chosen = {
+            "uniform": next(trial for trial in trials if trial.kind == "uniform"),
+            "argmax": argmax(trials),
+            "bagged": rule.choose(trials, evaluate=surface.evaluate, score=share_right, seed=seed),
+        }
+        for name, trial in chosen.items():
+            regrets[name].append(surface.regret(trial))
+    return {name: float(np.mean(values)) for name, values in regrets.items()}
+
+
+def test_where_the_best_mixture_lies_inside_a_bagged_search_beats_the_uniform_mixture() -> None:
+    regrets = mean_regrets(concentration=4.0, steepness=0.6)
+    assert regrets["bagged"] < regrets["uniform"]
+
+
+def test_where_the_best_mixture_lies_near_a_face_a_bagged_search_leaves_little_of_uniforms_regret() -> None:
+    regrets = mean_regrets(concentration=0.35, steepness=0.6)
+    assert regrets["bagged"] < 0.3 * regrets["uniform"]
+
+
+def test_where_uniform_is_nearly_best_a_bagged_search_loses_less_than_half_a_point() -> None:
+    regrets = mean_regrets(concentration=1.5, steepness=0.06)
+    assert regrets["bagged"] < regrets["uniform"] + 0.005
+
+
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_the_first_simplex_moves_a_coefficient_by_a_tenth(adaptive: bool) -> None:
+    surface = Surface(0, concentration=4.0, steepness=0.6)
+    trials = searched(surface, seed=0, optimizer="UnitNelderMead", step=1.0, adaptive=adaptive)
+    first = [trial.coefficients.as_array() for trial in trials if trial.kind == "search"][:NUM_EXPERTS]
+    assert np.abs(np.array(first) - 1 / NUM_EXPERTS).max() >= 0.1
