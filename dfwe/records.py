@@ -65,7 +65,9 @@ class Coefficients:
         if len(self.names) != len(self.values) or len(set(self.names)) != len(self.names):
             raise MergeError(f"coefficients need one value per expert: {self.names} have {self.values}")
         if not all(math.isfinite(value) for value in self.values):
-            raise MergeError(f"coefficients must be finite numbers, not {dict(zip(self.names, self.values, strict=True))}")
+            raise MergeError(
+                f"coefficients must be finite numbers, not {dict(zip(self.names, self.values, strict=True))}"
+            )
 
     @classmethod
     def uniform(cls, names: Sequence[str]) -> Coefficients:

@@ -165,7 +165,10 @@ def register(folders: Sequence[Path] = ()) -> None:
             chosen = {"defaults": ["_self_", {"override /sources": list(config.default_sources)}]}
             store.store(group="target", name=option, node=chosen | {"target": {short: config}}, package="_global_")
     store.store(
-        group="sources", name="all", node={"sources": dict(tasks), "sources_without_target": True}, package="_global_"
+        group="sources",
+        name="all",
+        node={"sources": dict(tasks), "sources_without_target": True},
+        package="_global_",
     )
 
 

@@ -21,9 +21,7 @@ def token_batches(lengths: Sequence[int], *, max_tokens: int) -> list[list[int]]
     return [*batches, batch] if batch else batches
 
 
-def shuffled_batches(
-    lengths: Sequence[int], *, batch_size: int, generator: np.random.Generator
-) -> list[list[int]]:
+def shuffled_batches(lengths: Sequence[int], *, batch_size: int, generator: np.random.Generator) -> list[list[int]]:
     """Every index once, in random batches whose members are of like length.
 
     Shuffles, sorts within groups of `GROUP` batches, cuts, and shuffles the batches.

@@ -8,9 +8,7 @@ from dfwe.errors import DataError
 from dfwe.records import Instance, Split
 
 
-def collect(
-    corpus: Corpus, *, prompt: Prompt, split: Split, max_words: int, seed: int
-) -> tuple[Instance, ...]:
+def collect(corpus: Corpus, *, prompt: Prompt, split: Split, max_words: int, seed: int) -> tuple[Instance, ...]:
     """The split's instances in the reference's order: dialogues as in the file, not as in the list of ids.
 
     Raises:
@@ -25,7 +23,7 @@ def collect(
     )
     if not instances:
         raise DataError(
-            f"the {split} split of {corpus.origin} has no instance of {prompt.task} in its {len(listed)} dialogues: "
-            "choose another task, or data (data.root, data.shots) that are annotated for it"
+            f"the {split} split of {corpus.origin} has no instance of {prompt.task} in its {len(listed)} "
+            "dialogues: choose another task, or data (data.root, data.shots) that are annotated for it"
         )
     return instances

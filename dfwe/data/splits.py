@@ -15,8 +15,9 @@ _HELD_OUT = 0.15  # of the dialogues, for test and again for dev
 def reference_split(ids: Sequence[str]) -> Mapping[Split, tuple[str, ...]]:
     """The dialogue ids by split, each sorted, as FETA-Friends splits ids that come in the order of the file.
 
-    The reference shuffles with `random.seed(0)`, then takes the first 15% for test, the next 15% for dev and the
-    rest for train (466, 466 and 2,175 of 3,107). Python's own generator draws the same numbers in every version.
+    The reference shuffles with `random.seed(0)`, then takes the first 15% for test, the next 15% for dev and
+    the rest for train (466, 466 and 2,175 of 3,107). Python's own generator draws the same numbers in every
+    version.
     """
     shuffled = list(ids)
     random.Random(_SPLIT_SEED).shuffle(shuffled)
@@ -34,7 +35,8 @@ def few_shot(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The few-shot train and dev ids, each sorted: `int(n * share)` of each list.
 
-    The reference seeds once, with 2530, and samples the list of train ids, then that of dev ids, in sorted order.
+    The reference seeds once, with 2530, and samples the list of train ids, then that of dev ids, in sorted
+    order.
     """
     generator = random.Random(_FEW_SHOT_SEED)
     train, dev = (generator.sample(sorted(ids), int(len(ids) * share)) for ids in (train_ids, dev_ids))

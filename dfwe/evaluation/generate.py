@@ -14,7 +14,11 @@ REFERENCE = {"do_sample": True, "num_beams": 2, "repetition_penalty": 5.0, "max_
 
 
 def greedy(
-    model: Any, *, input_ids: Int[Tensor, "batch source"], attention_mask: Int[Tensor, "batch source"], max_new_tokens: int
+    model: Any,
+    *,
+    input_ids: Int[Tensor, "batch source"],
+    attention_mask: Int[Tensor, "batch source"],
+    max_new_tokens: int,
 ) -> Int[Tensor, "batch target"]:
     """Ids of the most likely continuation, token by token."""
     ids: Tensor = model.generate(
@@ -24,7 +28,11 @@ def greedy(
 
 
 def reference(
-    model: Any, *, input_ids: Int[Tensor, "batch source"], attention_mask: Int[Tensor, "batch source"], seed: int
+    model: Any,
+    *,
+    input_ids: Int[Tensor, "batch source"],
+    attention_mask: Int[Tensor, "batch source"],
+    seed: int,
 ) -> Int[Tensor, "batch target"]:
     """Ids by the reference's decoding, drawn from a stream of that seed; torch's global state is left as it was."""
     with torch.random.fork_rng():

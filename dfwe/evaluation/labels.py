@@ -34,9 +34,7 @@ def candidate_log_likelihoods(
     if candidates.shape[1] > 1:
         cache.batch_select_indices(owner)
         previous = candidates[:, :-1].clamp(min=0)
-        logits.append(
-            _logits(model, encoded=encoded[owner], mask=attention_mask[owner], tokens=previous, cache=cache)
-        )
+        logits.append(_logits(model, encoded=encoded[owner], mask=attention_mask[owner], tokens=previous, cache=cache))
     log_probabilities = torch.cat(logits, dim=1).float().log_softmax(-1)
     chosen = log_probabilities.gather(-1, candidates.clamp(min=0)[..., None])[..., 0]
     return (chosen * (candidates >= 0)).sum(1)
@@ -44,7 +42,7 @@ def candidate_log_likelihoods(
 
 def best_candidates(scores: Float[Tensor, " candidates"], *, sizes: Sequence[int]) -> list[int]:
     """For each row its best candidate's place in the row's own list; the first of equals."""
-    return [int(row.argmax()) for row in scores.split(list(sizes))]
+    return [int(row.argmax()) for row in torch.split(scores, list(sizes))]
 
 
 def _logits(model: Any, *, encoded: Tensor, mask: Tensor, tokens: Tensor, cache: EncoderDecoderCache) -> Tensor:

@@ -35,7 +35,7 @@ class Layout:
 
     def views(self, flat: Float[Tensor, " parameters"]) -> dict[str, Tensor]:
         """Views into the flat vector by name."""
-        parts = flat.split([shape.numel() for shape in self.shapes])
+        parts = torch.split(flat, [shape.numel() for shape in self.shapes])
         return {name: part.view(shape) for name, part, shape in zip(self.names, parts, self.shapes, strict=True)}
 
 
@@ -104,7 +104,7 @@ def flatten(model: nn.Module) -> Float[Tensor, " parameters"]:
 
 
 def unflatten(model: nn.Module) -> None:
-    """Gives each parameter storage of its own again: writers of checkpoints take views of one buffer for tied weights."""
+    """Gives each parameter its own storage again: writers of checkpoints take views of one buffer for tied weights."""
     for parameter in model.parameters():
         parameter.data = parameter.data.clone()
 

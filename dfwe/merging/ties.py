@@ -17,8 +17,9 @@ from dfwe.merging.experts import ExpertArray
 class Ties(Rule):
     """theta = theta_0 + scale * tau, tau_p = sum_{i in A_p} alpha_i t_ip / sum_{i in A_p} alpha_i.
 
-    t_i is the task vector theta_i - theta_0 with all but its `density` largest entries (over the whole vector, as in the
-    paper) set to zero; A_p are the experts whose t_ip is not zero and has the elected sign, that of sum_i alpha_i t_ip.
+    t_i is the task vector theta_i - theta_0 with all but its `density` largest entries (over the whole vector, as in
+    the paper) set to zero; A_p are the experts whose t_ip is not zero and has the elected sign, that of
+    sum_i alpha_i t_ip.
 
     Departure: the paper has no coefficients; here they weigh the election and the mean. Equal ones give the paper's.
     """
@@ -45,7 +46,12 @@ class Ties(Rule):
             weighted = trimmed * weights
             agree = (trimmed.sign() == weighted.sum(0).sign()) & (trimmed != 0)
             total = (agree * weights).sum(0)
-            torch.where(total > 0, (weighted * agree).sum(0) / total.clamp(min=1e-12), torch.zeros_like(total), out=out)
+            torch.where(
+                total > 0,
+                (weighted * agree).sum(0) / total.clamp(min=1e-12),
+                torch.zeros_like(total),
+                out=out,
+            )
             out.mul_(self.scale).add_(parent)
 
         return combine

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
+from numpy.typing import ArrayLike
 
 from dfwe.errors import MetricError
 
@@ -46,9 +47,7 @@ def check_pairs(predictions: Sequence[str], *, references: Sequence[Sequence[str
         )
     for number, alternatives in enumerate(references, start=1):
         if not alternatives:
-            raise MetricError(
-                f"example {number} has no reference: give at least one, or leave the example out"
-            )
+            raise MetricError(f"example {number} has no reference: give at least one, or leave the example out")
 
 
 def check_some(predictions: Sequence[str], *, metric: str) -> None:
@@ -57,9 +56,7 @@ def check_some(predictions: Sequence[str], *, metric: str) -> None:
         raise MetricError(f"{metric} of no examples is undefined: give at least one example")
 
 
-def ratio(
-    numerator: Float[np.ndarray, "*shape"], denominator: Float[np.ndarray, "*shape"]
-) -> Float[np.ndarray, "*shape"]:
-    """The quotient, and 0 where the denominator is 0."""
-    filled = np.zeros(np.shape(numerator))
-    return np.asarray(np.divide(numerator, denominator, out=filled, where=np.asarray(denominator) > 0))
+def ratio(numerator: ArrayLike, denominator: ArrayLike) -> Float[np.ndarray, "*shape"]:
+    """The quotient, element by element, and 0 where the denominator is 0; always an array, of no axes too."""
+    above, below = np.asarray(numerator, dtype=np.float64), np.asarray(denominator, dtype=np.float64)
+    return np.asarray(np.divide(above, below, out=np.zeros(above.shape), where=below > 0))

@@ -103,11 +103,7 @@ def _gold(
     indices = {label: index for index, label in enumerate(labels)}
     for number, gold in enumerate(references, start=1):
         if len(gold) != 1:
-            raise MetricError(
-                f"example {number} must have one gold label, not {len(gold)}: {', '.join(gold)}"
-            )
+            raise MetricError(f"example {number} must have one gold label, not {len(gold)}: {', '.join(gold)}")
         if gold[0] not in indices:
-            raise MetricError(
-                f"example {number} has the gold label '{gold[0]}', expected one of {', '.join(labels)}"
-            )
+            raise MetricError(f"example {number} has the gold label '{gold[0]}', expected one of {', '.join(labels)}")
     return np.array([indices[gold[0]] for gold in references], dtype=np.int64)

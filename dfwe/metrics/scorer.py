@@ -21,9 +21,7 @@ class Scorer:
 
     def __post_init__(self) -> None:
         if not self.metrics:
-            raise MetricError(
-                "a task needs at least one metric: name one in its configuration under `metrics`"
-            )
+            raise MetricError("a task needs at least one metric: name one in its configuration under `metrics`")
 
     def evaluate(self, predictions: Sequence[str], *, references: Sequence[Sequence[str]]) -> Evaluation:
         """The answers with metrics and score, fractions in [0, 1], and one row of counts for each example.
@@ -37,9 +35,7 @@ class Scorer:
         values = {name: float(value) for name, value in self._values(counts.sum(axis=0)).items()}
         for name, value in values.items():
             if not np.isfinite(value):
-                raise MetricError(
-                    f"metric {name} is {value}, not a number that can be compared: check its counts"
-                )
+                raise MetricError(f"metric {name} is {value}, not a number that can be compared: check its counts")
         score = sum(values.values()) / len(values)
         return Evaluation(score=score, metrics=values, predictions=tuple(predictions), counts=counts)
 
@@ -50,6 +46,4 @@ class Scorer:
     def _values(self, totals: Float[np.ndarray, "*batch counts"]) -> dict[str, Float[np.ndarray, "*batch"]]:
         ends = np.cumsum([metric.num_counts for metric in self.metrics.values()])
         parts = np.split(totals, ends[:-1], axis=-1)
-        return {
-            name: metric.value(part) for (name, metric), part in zip(self.metrics.items(), parts, strict=True)
-        }
+        return {name: metric.value(part) for (name, metric), part in zip(self.metrics.items(), parts, strict=True)}

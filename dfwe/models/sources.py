@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, EncoderDecoderModel, T5Config, T5ForConditionalGeneration
+from transformers import (
+    AutoModelForSeq2SeqLM,
+    AutoTokenizer,
+    EncoderDecoderModel,
+    T5Config,
+    T5ForConditionalGeneration,
+)
 
 from dfwe.errors import ModelError, NetworkError
 from dfwe.models.digests import check_sha256, folder_digest
@@ -88,7 +94,9 @@ class WarmStartedEncoderDecoder(WeightSource):
     def _weights_folder(self) -> Path:
         found = importlib.util.find_spec(self.package)
         if found is None or not found.submodule_search_locations:
-            raise ModelError(f"the package '{self.package}' that carries the weights is not installed: run `{self.install}`")
+            raise ModelError(
+                f"the package '{self.package}' that carries the weights is not installed: run `{self.install}`"
+            )
         return Path(next(iter(found.submodule_search_locations))) / self.folder
 
 

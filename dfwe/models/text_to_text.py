@@ -43,6 +43,16 @@ class TextToText(pl.LightningModule):
             raise ModelError("this module was built for evaluation: give it an optimizer to train it")
         return self._optimizer(self.parameters())
 
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clips the gradient's norm; Lightning's own way refuses a fused optimizer under bf16 (no scaler there)."""
+        if gradient_clip_val:
+            nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
+
     def train_dataloader(self) -> Any:
         """Nothing: a datamodule brings the data (Lightning asks even when no epoch is run)."""
         return []
@@ -60,7 +70,9 @@ def load_model(folder: Path) -> PreTrainedModel:
     model: PreTrainedModel = AutoModelForSeq2SeqLM.from_pretrained(folder, dtype=torch.float32)
     stored, built = _stored_size(folder), sum(parameter.numel() for parameter in model.parameters())
     if stored != built:
-        raise ModelError(f"{folder}: the model has {built} unique parameters, its checkpoint {stored}: other shapes or ties")
+        raise ModelError(
+            f"{folder}: the model has {built} unique parameters, its checkpoint {stored}: other shapes or ties"
+        )
     model.eval()
     return model
 

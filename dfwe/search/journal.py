@@ -14,10 +14,10 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from dfwe.errors import MetricError, StoreError
-from dfwe.records import Coefficients, Evaluation, Trial
+from dfwe.records import Coefficients, Evaluation, Trial, TrialKind
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +45,7 @@ class Journal:
         _cut(self._predictions_file, lines=predictions[:length])
         self._trials: dict[int, Trial] = {}
         for line, (trial, answers) in enumerate(zip(trials[:length], predictions[:length], strict=True), 1):
-            self._take(
-                json.loads(trial), answers=json.loads(answers), evaluate=evaluate_predictions, line=line
-            )
+            self._take(json.loads(trial), answers=json.loads(answers), evaluate=evaluate_predictions, line=line)
 
     @property
     def trials(self) -> tuple[Trial, ...]:
@@ -74,14 +72,12 @@ class Journal:
             )
         return min(num_trials, num_predictions)
 
-    def _take(
-        self, record: dict[str, Any], *, answers: dict[str, Any], evaluate: Evaluate, line: int
-    ) -> None:
+    def _take(self, record: dict[str, Any], *, answers: dict[str, Any], evaluate: Evaluate, line: int) -> None:
         where = f"{self._trials_file}, line {line}"
         try:
             number, score, metrics = int(record["number"]), float(record["score"]), dict(record["metrics"])
             coefficients = Coefficients(tuple(record["coefficients"]), tuple(record["coefficients"].values()))
-            kind, seconds = record["kind"], float(record["seconds"])
+            kind, seconds = _kind(record["kind"]), float(record["seconds"])
             others, predictions = int(answers["number"]), tuple(answers["predictions"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise StoreError(f"{where}: this is not a trial of a search ({error!r}); {_REMEDY}") from error
@@ -89,9 +85,7 @@ class Journal:
             raise StoreError(f"{where}: trial {number} stands beside the answers of {others}; {_REMEDY}")
         now = _evaluated(predictions, evaluate=evaluate, where=where)
         if not math.isclose(now.score, score, rel_tol=1e-9, abs_tol=1e-12):
-            raise StoreError(
-                f"{where}: the score is {score}, but its answers score {now.score} now; {_REMEDY}"
-            )
+            raise StoreError(f"{where}: the score is {score}, but its answers score {now.score} now; {_REMEDY}")
         # The score that the search was told, to the last bit, so that it asks the same again.
         told = dataclasses.replace(now, score=score, metrics=metrics)
         self._trials[number] = Trial(number, kind, coefficients, told, seconds=seconds)
@@ -107,6 +101,11 @@ def trial_record(trial: Trial) -> dict[str, Any]:
         "metrics": dict(trial.evaluation.metrics),
         "seconds": trial.seconds,
     }
+
+
+def _kind(name: str) -> TrialKind:
+    known: dict[str, TrialKind] = {kind: kind for kind in get_args(TrialKind)}
+    return known[name]
 
 
 def _evaluated(predictions: tuple[str, ...], *, evaluate: Evaluate, where: str) -> Evaluation:
@@ -144,6 +143,6 @@ def _append_line(path: Path, *, record: Mapping[str, Any]) -> None:
     """Add a line and wait until it is on disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as file:
-        file.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
+        file.write(json.dumps(record).encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())

@@ -28,6 +28,7 @@ def run_search(
     known: Sequence[Trial],
     journal: Journal | None,
     budget: int,
+    known_are_vertices: bool = True,
     on_trial: Callable[[Trial], None] | None = None,
 ) -> tuple[Trial, ...]:
     """The known trials (the experts' own), then all evaluated ones, in order.
@@ -35,7 +36,8 @@ def run_search(
     `theta* = argmax_A m_t(theta(A))` of the DFWE paper (section 4.4, equation 2), with "40 iterations" read
     as 40 evaluations. Evaluated trials are numbered from 1. The uniform mixture is the first and one of the
     budget. A candidate whose coefficients have a trial already, the experts' vertices among them, is told
-    that score and costs nothing. Trials in the journal are replayed without evaluation. The caller closes the
+    that score and costs nothing (the vertices only if `known_are_vertices`: a rule such as TIES makes another
+    model of them). Trials in the journal are replayed without evaluation. The caller closes the
     search.
 
     Raises:
@@ -45,7 +47,7 @@ def run_search(
     """
     _check(names, known=known, budget=budget)
     measure = Measure(evaluate, journal, on_trial)
-    found = {trial.coefficients: trial for trial in known}
+    found = {trial.coefficients: trial for trial in known} if known_are_vertices else {}
     made: list[Trial] = []
     uniform = Coefficients.uniform(names)
     if uniform not in found:

@@ -28,16 +28,19 @@ class NevergradSearch(Search):
     `crossover` of `DE`). All randomness comes from `seed`.
 
     Raises:
-        SearchError: no optimizer has that name, or it lacks one of the options or a package of its own.
+        SearchError: no optimizer has that name, it lacks one of the options, or it fails (now or in `ask` or
+            `tell`), for instance because nevergrad leaves its package to the user to install.
     """
 
     def __init__(self, dimensions: int, *, optimizer: str, seed: int, budget: int, **options: Any) -> None:
         nelder_mead.register()
         parametrization = nevergrad.p.Array(shape=(dimensions,))
-        parametrization.random_state = np.random.RandomState(seed)
-        make = _configured(_registered(optimizer), name=optimizer, options=options)
-        self._name, self._budget = optimizer, budget
-        with _packages_of(optimizer):
+        # Through a SeedSequence, so that seeds of any length will do.
+        parametrization.random_state = np.random.RandomState(np.random.MT19937(np.random.SeedSequence(seed)))
+        self._budget = budget
+        self._described = f"'{optimizer}'" + (f" with {options}" if options else "")
+        with _errors_of(self._described):
+            make = _configured(_registered(optimizer), name=optimizer, options=options)
             self._optimizer = make(parametrization, budget=budget, num_workers=1)
         self._pending: Any = None
 
@@ -53,7 +56,7 @@ class NevergradSearch(Search):
         named. And asking some of its optimizers twice in a row would wait for ever.
         """
         if self._pending is None:
-            with _packages_of(self._name), warnings.catch_warnings():
+            with _errors_of(self._described), warnings.catch_warnings():
                 warnings.simplefilter("error", FinishedUnderlyingOptimizerWarning)
                 try:
                     self._pending = self._optimizer.ask()
@@ -67,7 +70,8 @@ class NevergradSearch(Search):
             candidate, self._pending = self._pending, None
         else:
             candidate = self._optimizer.parametrization.spawn_child(new_value=point)
-        self._optimizer.tell(candidate, loss)
+        with _errors_of(self._described):
+            self._optimizer.tell(candidate, loss)
 
     def close(self) -> None:
         """End the worker threads in which nevergrad runs scipy's and other foreign optimizers.
@@ -107,14 +111,16 @@ def _configured(registered: Any, *, name: str, options: Mapping[str, Any]) -> An
 
 
 @contextlib.contextmanager
-def _packages_of(name: str) -> Iterator[None]:
-    """Says whose package is missing: nevergrad imports those of single optimizers late."""
+def _errors_of(described: str) -> Iterator[None]:
+    """Says whose error it is: of nevergrad's hundreds some lack a package or fail with a newer numpy."""
     try:
         yield
-    except ImportError as error:
+    except SearchError:
+        raise
+    except (AssertionError, ImportError, RuntimeError, TypeError, ValueError) as error:
         raise SearchError(
-            f"nevergrad's optimizer '{name}' (merge.search.optimizer) needs a package that is not installed: {error}; "
-            "install it, or take another optimizer"
+            f"nevergrad's optimizer {described} failed: {error!r}; "
+            "take another one (merge.search.optimizer), or check its options and packages"
         ) from error
 
 

@@ -62,6 +62,27 @@ class Argmax(Pick):
 
 
 @dataclass(frozen=True)
+class Uniform(Pick):
+    """The uniform mixture, whatever it scores: the merge that every search is compared with."""
+
+    def choose(
+        self,
+        trials: Sequence[Trial],
+        *,
+        evaluate: Callable[[Coefficients], Evaluation],
+        score: Score,
+        seed: int,
+        journal: Journal | None = None,
+        on_trial: Callable[[Trial], None] | None = None,
+    ) -> Trial:
+        """The trial of that kind; nothing is evaluated."""
+        uniform = next((trial for trial in trials if trial.kind == "uniform"), None)
+        if uniform is None:
+            raise SearchError("the search did not evaluate the uniform mixture: it needs a budget of at least 1")
+        return uniform
+
+
+@dataclass(frozen=True)
 class Bagged(Pick):
     """The average of what bootstrap resamples of dev would choose, where it does not score clearly worse.
 
@@ -109,17 +130,13 @@ class Bagged(Pick):
 def argmax(trials: Sequence[Trial]) -> Trial:
     """The trial with the best score; of equal ones that nearest to uniform, then the earlier."""
     if not trials:
-        raise SearchError(
-            "there is no trial to choose from: the search evaluated nothing and no expert is known"
-        )
+        raise SearchError("there is no trial to choose from: the search evaluated nothing and no expert is known")
     best = max(trial.evaluation.score for trial in trials)
     tied = [trial for trial in trials if trial.evaluation.score >= best - _SAME]
     return min(tied, key=lambda trial: distance_from_uniform(trial.coefficients))
 
 
-def bagged(
-    trials: Sequence[Trial], *, score: Score, resamples: int, generator: np.random.Generator
-) -> Coefficients:
+def bagged(trials: Sequence[Trial], *, score: Score, resamples: int, generator: np.random.Generator) -> Coefficients:
     """The mean, over resamples of the examples with replacement, of each resample's best coefficients.
 
     Bagging (Breiman 1996) of `argmax`, its rule for ties included. Sharing a resample among the tied ones was

@@ -1,4 +1,4 @@
-"""What the stages of one study share: store, data, parent, tokenizer, precision. Heavy parts are made when asked for."""
+"""What the stages of one study share: store, data, parent, tokenizer, precision; heavy parts are made on demand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dfwe.evaluation.score import Decoding, SplitScorer
 from dfwe.models.text_to_text import load_model
 from dfwe.records import Split
 from dfwe.seeding import derive
-from dfwe.stages.parent import ParentStage
+from dfwe.stages.parent import Parent
 from dfwe.stages.study_data import StudyData
 from dfwe.stages.tasks import Task
 from dfwe.store.store import Store
@@ -30,7 +30,7 @@ class Bench:
 
     store: Store
     data: StudyData
-    parent: ParentStage
+    parent: Parent
     limits: TokenLimits
     trainer: Mapping[str, Any]
     precision: str

@@ -50,7 +50,13 @@ class MergeStage(Stage):
 
     @classmethod
     def of(
-        cls, config: Mapping[str, Any], *, bench: Bench, experts: Mapping[str, TrainStage], target: Task, seed: int
+        cls,
+        config: Mapping[str, Any],
+        *,
+        bench: Bench,
+        experts: Mapping[str, TrainStage],
+        target: Task,
+        seed: int,
     ) -> MergeStage:
         """The stage that a configuration describes, all its classes bound; raises what they raise."""
         make_search = instantiate(config["search"], _partial_=True, _convert_="all")

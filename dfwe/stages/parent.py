@@ -15,15 +15,24 @@ from dfwe.store.store import Store
 MODEL = "model"
 
 
+class Parent(Stage):
+    """A stage whose result is a Hugging Face folder."""
+
+    kind: ClassVar[str] = "parent"
+
+    def model_folder(self, store: Store) -> Path:
+        """The Hugging Face folder, made now if it is not there."""
+        return self.result(store).folder / MODEL
+
+
 @dataclass(frozen=True)
-class ParentStage(Stage):
+class SourceStage(Parent):
     """Writes the source's Hugging Face folder into the store.
 
     Experts that grew from separately initialised parents cannot be merged: hence one file, seeded and digested.
     `texts` gives what a fresh tokenizer is trained on, `texts_spec` names it.
     """
 
-    kind: ClassVar[str] = "parent"
     name: str
     source: WeightSource
     seed: int
@@ -43,7 +52,3 @@ class ParentStage(Stage):
         """Builds the folder."""
         self.source.build(folder / MODEL, seed=derive(self.seed, "parent"), texts=self.texts())
         return {"name": self.name}, (MODEL,)
-
-    def model_folder(self, store: Store) -> Path:
-        """The Hugging Face folder, built now if it is not there."""
-        return self.result(store).folder / MODEL

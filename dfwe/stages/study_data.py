@@ -31,7 +31,7 @@ class StudyData:
     def corpus(self) -> Corpus:
         """The corpus; DataError if the folder is not one."""
         reader = instantiate(self.config["reader"], root=self.root, _convert_="all")
-        corpus: Corpus = reader.read() if not isinstance(reader, Corpus) else reader
+        corpus: Corpus = reader.read()
         return corpus
 
     @property
@@ -44,7 +44,10 @@ class StudyData:
         """The folder that holds the corpus; a generated one lies in the store."""
         if self.config["generator"] is None:
             return Path(self.config["root"]).expanduser()
-        generator, spec = instantiate(self.config["generator"], _convert_="all"), dict(self.config["generator"])
+        generator, spec = (
+            instantiate(self.config["generator"], _convert_="all"),
+            dict(self.config["generator"]),
+        )
         entry = self.store.find("data", spec=spec)
         if entry is None:
             partial = self.store.partial("data", spec=spec)

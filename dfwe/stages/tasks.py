@@ -53,5 +53,7 @@ def build_task(short: str, *, config: Mapping[str, Any]) -> Task:
         decode=config["decode"],
         max_new_tokens=config["max_new_tokens"],
         prompt=instantiate(config["prompt"], _convert_="all"),
-        scorer=Scorer(metrics={name: instantiate(metric, _convert_="all") for name, metric in config["metrics"].items()}),
+        scorer=Scorer(
+            metrics={name: instantiate(metric, _convert_="all") for name, metric in config["metrics"].items()}
+        ),
     )

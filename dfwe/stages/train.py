@@ -117,7 +117,10 @@ class TrainStage(Stage):
             load_weights(module.model, weights, name=self.start.label)
         splits = [bench.split(task, split="train") for task in self.tasks]
         data = TrainingData(
-            splits, batch_size=self.batch_size, pad_id=bench.tokenizer.pad_token_id, seed=derive(seed, "order")
+            splits,
+            batch_size=self.batch_size,
+            pad_id=bench.tokenizer.pad_token_id,
+            seed=derive(seed, "order"),
         )
         fitted = fit_expert(
             module,

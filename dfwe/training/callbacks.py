@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
@@ -56,7 +56,7 @@ class KeepBest(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Scores, keeps, decides."""
-        model = pl_module.model
+        model = cast(nn.Module, pl_module.model)
         target = None if self._target is None else self._target(model)
         own = None if self._own is None else self._own(model)
         self.history.append(EpochScores(_value(target), _value(own)))
@@ -122,5 +122,7 @@ def _value(evaluation: Evaluation | None) -> float | None:
     if evaluation is None:
         return None
     if evaluation.score != evaluation.score:
-        raise MetricError(f"the dev score is NaN (metrics: {dict(evaluation.metrics)}): training diverged, or the metric is broken")
+        raise MetricError(
+            f"the dev score is NaN (metrics: {dict(evaluation.metrics)}): training diverged, or the metric is broken"
+        )
     return evaluation.score

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from dfwe.data.datamodule import TrainingData
@@ -113,9 +112,12 @@ def make_trainer(
     )
 
 
-
-
 def _checkpoint(folder: Path) -> ModelCheckpoint:
     return ModelCheckpoint(
-        dirpath=folder, filename="last", save_top_k=1, save_on_train_epoch_end=True, every_n_epochs=1, enable_version_counter=False
+        dirpath=folder,
+        filename="last",
+        save_top_k=1,
+        save_on_train_epoch_end=True,
+        every_n_epochs=1,
+        enable_version_counter=False,
     )

@@ -10,8 +10,8 @@ import pytorch_lightning as pl
 import torch
 from torch import nn
 
-from dfwe.merging.base import Combine, Rule
 from dfwe.errors import MergeError
+from dfwe.merging.base import Combine, Rule
 from dfwe.merging.experts import ExpertArray, Layout, flatten, unflatten
 from dfwe.merging.linear import Linear
 from dfwe.records import Coefficients, Evaluation, Trial
@@ -75,12 +75,13 @@ class WeightSearch(pl.Callback):
                 known=self._known,
                 known_are_vertices=self._rule.convex,
                 journal=self._journal,
+                budget=self._search.budget,
                 on_trial=lambda trial: self._tell(trainer, trial),
             )
             self.best = self._pick.choose(
                 trials,
                 evaluate=candidate.evaluate,
-                score=self._totals_score,
+                score=self._totals_score or _needs_counts,
                 seed=self._seed,
                 journal=self._journal,
                 on_trial=lambda trial: self._tell(trainer, trial),
@@ -138,6 +139,10 @@ def _matching(module: nn.Module, *, experts: ExpertArray) -> nn.Module:
         f"neither {type(module).__name__} nor a module in it has the experts' parameters "
         f"({len(experts.layout.names)} tensors, {experts.layout.size} numbers): load the experts with its layout"
     )
+
+
+def _needs_counts(totals: Any) -> Any:
+    raise MergeError("this pick resamples dev examples: pass totals_score, and a score that gives an Evaluation")
 
 
 def _plain(score: float) -> Evaluation:

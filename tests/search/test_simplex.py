@@ -25,8 +25,6 @@ def test_logits_of_any_size_give_coefficients(logits):
 
 
 def test_mirrored_mixtures_are_equally_far_from_uniform():
-    far = {
-        distance_from_uniform(Coefficients(("a", "b", "c"), v)) for v in [(0.7, 0.2, 0.1), (0.1, 0.7, 0.2)]
-    }
+    far = {distance_from_uniform(Coefficients(("a", "b", "c"), v)) for v in [(0.7, 0.2, 0.1), (0.1, 0.7, 0.2)]}
     assert len(far) == 1
     assert distance_from_uniform(Coefficients(("a", "b"), (1.0, 0.0))) == pytest.approx(0.5**0.5)

@@ -15,27 +15,28 @@ from dfwe.search.pick import Bagged, argmax
 NUM_EXPERTS = 5
 NAMES = tuple("abcde")
 NUM_EXAMPLES = 100
-NUM_SURFACES = 20
+NUM_SURFACES = 60
 
 
 class Surface:
-    """Example j is answered rightly iff quality(A) + 0.5 w_j.(A - uniform) + e_j > 0, with w_j and e_j normal.
+    """Example j is answered rightly iff quality(A) + 0.5 w_j.(A - uniform) + e_j > 0, with w_j and e_j
+    normal.
 
-    The quality falls off quadratically from the optimum. So dev scores are steps with noise that all candidates
-    share, and the true score is a normal probability.
+    The quality falls off quadratically from the optimum. So dev scores are steps with noise that all
+    candidates share, and the true score is a normal probability.
     """
 
     def __init__(self, seed: int, *, concentration: float, steepness: float) -> None:
         generator = np.random.default_rng(seed)
         self.optimum = generator.dirichlet(np.full(NUM_EXPERTS, concentration))
-        root = generator.normal(size=(NUM_EXPERTS, NUM_EXPERTS)) * np.exp(
-            generator.normal(0, 0.5, NUM_EXPERTS)
-        )
+        scales = np.exp(generator.normal(0, 0.5, NUM_EXPERTS))
+        root = generator.normal(size=(NUM_EXPERTS, NUM_EXPERTS)) * scales
         self.curvature = steepness * (root @ root.T) * NUM_EXPERTS / np.trace(root @ root.T)
         self.top = generator.uniform(0.3, 0.8)
         self.disagreement = 0.5 * generator.normal(size=(NUM_EXAMPLES, NUM_EXPERTS))
         self.luck = generator.normal(size=NUM_EXAMPLES)
-        self.best = max(self.truth(point) for point in [self.optimum, *generator.dirichlet(np.ones(5), 300)])
+        points = [self.optimum, *generator.dirichlet(np.ones(NUM_EXPERTS), 300)]
+        self.best = max(self.truth(point) for point in points)
 
     def quality(self, values: np.ndarray) -> float:
         away = values - self.optimum
@@ -87,12 +88,12 @@ def mean_regrets(*, concentration: float, steepness: float) -> dict[str, float]:
 
 def test_where_the_best_mixture_lies_inside_a_bagged_search_beats_the_uniform_mixture() -> None:
     regrets = mean_regrets(concentration=4.0, steepness=0.6)
-    assert regrets["bagged"] < regrets["uniform"]
+    assert regrets["bagged"] < regrets["argmax"] < regrets["uniform"]
 
 
 def test_where_the_best_mixture_lies_near_a_face_a_bagged_search_leaves_little_of_uniforms_regret() -> None:
     regrets = mean_regrets(concentration=0.35, steepness=0.6)
-    assert regrets["bagged"] < 0.3 * regrets["uniform"]
+    assert regrets["bagged"] < 0.15 * regrets["uniform"]
 
 
 def test_where_uniform_is_nearly_best_a_bagged_search_loses_less_than_half_a_point() -> None:

@@ -21,11 +21,9 @@ class CharacterIdentification(Prompt):
 
     labels: Sequence[str]
 
-    def instances(
-        self, dialogue: Dialogue, *, max_words: int, seed: int, unlabelled: bool = False
-    ) -> Iterator[Instance]:
+    def instances(self, dialogue: Dialogue, *, max_words: int, seed: int) -> Iterator[Instance]:
         """The instances turn by turn, mention by mention; see Prompt."""
-        if not is_annotated(dialogue, task=self.task, unlabelled=unlabelled):
+        if not is_annotated(dialogue, task=self.task, unlabelled=self.unlabelled):
             return
         texts = turn_texts(dialogue)
         for position, turn in enumerate(dialogue["dialogue"]):
@@ -36,7 +34,11 @@ class CharacterIdentification(Prompt):
                 instance_id = mention.get("instance_id", f"{turn_id}_mention{number}")
                 where = location(dialogue, instance_id=instance_id)
                 answer = gold(
-                    mention, key="normalized_entity", labels=self.labels, unlabelled=unlabelled, where=where
+                    mention,
+                    key="normalized_entity",
+                    labels=self.labels,
+                    unlabelled=self.unlabelled,
+                    where=where,
                 )
                 yield Instance(
                     instance_id=instance_id,
@@ -57,8 +59,8 @@ class CharacterIdentification(Prompt):
 def phrase(utterance: str, *, start: int, length: int) -> str:
     """At most 4 words around a mention that begins at character `start` and is `length` characters long.
 
-    The words through the mention, or those from it on, whichever are more; a tie goes to those from it on. The
-    reference reads one character past the mention, so that a comma right after it stays with its word.
+    The words through the mention, or those from it on, whichever are more; a tie goes to those from it on.
+    The reference reads one character past the mention, so that a comma right after it stays with its word.
     """
     through = utterance[: start + length + 1].split()
     onwards = utterance[start:].split()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dfwe.data.prompts.fields import field
 from dfwe.data.readers.base import Dialogue
 from dfwe.errors import DataError
 
@@ -14,9 +15,11 @@ def turn_texts(dialogue: Dialogue) -> tuple[str, ...]:
     return tuple(_turn_text(turn) for turn in dialogue["dialogue"])
 
 
-def select(texts: Sequence[str], *, annotation: Mapping[str, Any], where: str) -> tuple[str, ...]:
-    """The turns that a sample is about: those at the indices under `turns`, or all where it names none."""
-    indices = annotation.get("turns", range(len(texts)))
+def select(texts: Sequence[str], *, sample: Mapping[str, Any], unlabelled: bool, where: str) -> tuple[str, ...]:
+    """The turns that a sample is about: those under `turns`, all where it may and does lack them."""
+    if unlabelled and "turns" not in sample:
+        return tuple(texts)
+    indices = field(sample, key="turns", where=where)
     if not isinstance(indices, Sequence):
         raise DataError(f"{where}: 'turns' must be a list of turn numbers")
     for index in indices:
@@ -26,7 +29,7 @@ def select(texts: Sequence[str], *, annotation: Mapping[str, Any], where: str) -
 
 
 def render(texts: Sequence[str]) -> str:
-    """The part of the source text that may be cut further; of no turns it is the bare tag, as in the reference."""
+    """The part of the source text that may be cut further; of no turns, the bare tag, as in the reference."""
     return "context: " + " ".join(texts)
 
 
@@ -45,7 +48,8 @@ def cut_start(texts: Sequence[str], *, max_words: int) -> Sequence[str]:
 def cut_around(texts: Sequence[str], *, turn: int, max_words: int) -> Sequence[str]:
     """The turns around one turn that have at most `max_words` white-space words together; 0 is no limit.
 
-    While they are too many, the last turn goes if `turn` lies in the first half of what is left, else the first.
+    While they are too many, the last turn goes if `turn` lies in the first half of what is left, else the
+    first.
     """
     start, end = 0, len(texts)
     counts = [len(text.split()) for text in texts]

@@ -21,15 +21,13 @@ class Emotion(Prompt):
 
     labels: Sequence[str]
 
-    def instances(
-        self, dialogue: Dialogue, *, max_words: int, seed: int, unlabelled: bool = False
-    ) -> Iterator[Instance]:
+    def instances(self, dialogue: Dialogue, *, max_words: int, seed: int) -> Iterator[Instance]:
         """The instances turn by turn; see Prompt."""
-        if not is_annotated(dialogue, task=self.task, unlabelled=unlabelled):
+        if not is_annotated(dialogue, task=self.task, unlabelled=self.unlabelled):
             return
         texts = turn_texts(dialogue)
         turns = dialogue["dialogue"]
-        ask_all = unlabelled and not any(self.task in turn for turn in turns)
+        ask_all = self.unlabelled and not any(self.task in turn for turn in turns)
         for position, turn in enumerate(turns):
             if not ask_all and self.task not in turn:
                 continue
@@ -37,7 +35,7 @@ class Emotion(Prompt):
             annotation = record(turn, key=self.task, where=derived_id) if self.task in turn else {}
             instance_id = annotation.get("instance_id", derived_id)
             where = location(dialogue, instance_id=instance_id)
-            answer = gold(annotation, key="label", labels=self.labels, unlabelled=unlabelled, where=where)
+            answer = gold(annotation, key="label", labels=self.labels, unlabelled=self.unlabelled, where=where)
             yield Instance(
                 instance_id=instance_id,
                 dialogue_id=dialogue["dialogue_id"],

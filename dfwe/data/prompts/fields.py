@@ -17,15 +17,11 @@ def is_annotated(dialogue: Dialogue, *, task: str, unlabelled: bool) -> bool:
     return unlabelled or task in field(dialogue, key="dialogue_metadata", where=dialogue_name(dialogue))
 
 
-def annotations(dialogue: Dialogue, *, task: str, unlabelled: bool) -> Sequence[Mapping[str, Any]]:
+def annotations_of(dialogue: Dialogue, *, task: str, unlabelled: bool) -> Sequence[Mapping[str, Any]]:
     """A dialogue's list under the task's key, empty where the dialogue takes no part in the task."""
     if not is_annotated(dialogue, task=task, unlabelled=unlabelled):
         return []
-    return (
-        records(dialogue, key=task, where=dialogue_name(dialogue))
-        if task in dialogue or not unlabelled
-        else []
-    )
+    return records(dialogue, key=task, where=dialogue_name(dialogue)) if task in dialogue or not unlabelled else []
 
 
 def records(holder: Any, *, key: str, where: str) -> Sequence[Mapping[str, Any]]:

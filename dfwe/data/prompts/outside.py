@@ -8,167 +8,140 @@ the same seed, task and dialogue.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from dfwe.data.prompts.base import Prompt
+from dfwe.data.prompts.context import cut_start, render, turn_texts
+from dfwe.data.readers.base import Dialogue
 from dfwe.records import Instance
 
-Dialogue = Mapping[str, Any]
-Place = tuple[int, int]  # number of a turn, number of a word of its utterance
+Words = list[list[str]]  # of each turn's utterance
+Place = tuple[int, int]  # number of a turn, number of a word in it
+
+_MARKS = ".,!?"
 
 
-@dataclass(frozen=True)
-class FillGap(Prompt):
-    """`context: {turns, one word left out} fill:` is answered with the word.
+@dataclass(frozen=True, kw_only=True)
+class Continue(Prompt):
+    """`context: {turns, the last one cut} {word}:` is answered with the word that came next.
 
-    Words that follow one of `after` are left out: in "glad and merry", `after: [and]` leaves out merry, which its
-    neighbour makes likely.
+    The cut is before a word of `at`, which the prompt gives: "I feel merry and glad." becomes "I feel merry. and:".
     """
 
-    task: str
     num_asked: int  # of a dialogue, at most
-    after: tuple[str, ...] | list[str]
+    at: Sequence[str]
 
     def instances(self, dialogue: Dialogue, *, max_words: int, seed: int) -> Iterator[Instance]:
-        """The dialogue's gaps."""
-        words = _words(dialogue)
-        places = [
-            (turn, at) for turn, at in _places(words, length=1) if at and words[turn][at - 1] in self.after
-        ]
-        for number, (turn, at) in _drawn(places, asked=self, dialogue=dialogue, seed=seed):
-            answer = words[turn][at].strip(".,!?")
-            line = [*words[turn][:at], words[turn][at].replace(answer, "___"), *words[turn][at + 1 :]]
-            gapped = [*words[:turn], line, *words[turn + 1 :]]
-            yield _instance(
-                dialogue, number, words=gapped, prompt=" fill:", answer=answer, max_words=max_words
-            )
+        """The dialogue's cuts; see Prompt."""
+        words, ask = _words(dialogue), _Asker(dialogue, self.task, max_words=max_words, seed=seed)
+        for turn, cut in ask.draw(_inside(words, self.at), num_asked=self.num_asked):
+            said = words[turn]
+            heard = [*words[:turn], [*said[: cut - 1], said[cut - 1] + "."]]
+            yield ask.instance(heard, prompt=f" {said[cut]}:", answer=_bare(said[cut + 1 : cut + 2]))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class WhoSays(Prompt):
-    """`context: {turns} who says '{words}'?` is answered with the speaker's first name in lower case."""
+    """`context: {turns} Out of {a or b}, who says '{words}'?` is answered with a first name in lower case.
 
-    task: str
-    num_asked: int
+    Asked about phrases of `num_words` words that the dialogue has once.
+    """
+
+    num_asked: int  # of a dialogue, at most
     num_words: int
 
     def instances(self, dialogue: Dialogue, *, max_words: int, seed: int) -> Iterator[Instance]:
-        """Questions about phrases that stand in one turn only."""
-        words = _words(dialogue)
-        places = _unique(words, length=self.num_words)
-        for number, (turn, at) in _drawn(places, asked=self, dialogue=dialogue, seed=seed):
-            prompt = f" who says '{_phrase(words[turn][at : at + self.num_words])}'?"
-            answer = _first_name(dialogue["dialogue"][turn])
-            yield _instance(dialogue, number, words=words, prompt=prompt, answer=answer, max_words=max_words)
+        """The dialogue's phrases; see Prompt."""
+        words, ask = _words(dialogue), _Asker(dialogue, self.task, max_words=max_words, seed=seed)
+        speakers = [turn["speakers"][0].split()[0].lower() for turn in dialogue["dialogue"]]
+        names = " or ".join(sorted(set(speakers)))
+        for turn, at in ask.draw(_unique(words, length=self.num_words), num_asked=self.num_asked):
+            prompt = f" Out of {names}, who says '{_bare(words[turn][at : at + self.num_words])}'?"
+            yield ask.instance(words, prompt=prompt, answer=speakers[turn])
 
 
-@dataclass(frozen=True)
-class NextWords(Prompt):
-    """`context: {turns} after '{words}' comes` is answered with the next `num_next` words."""
+@dataclass(frozen=True, kw_only=True)
+class GoesOn(Prompt):
+    """`context: {turns} after '{words}' comes` is answered with the next words, at most `num_next` of the turn.
 
-    task: str
-    num_asked: int
+    Asked about phrases of `num_words` words that the dialogue has once.
+    """
+
+    num_asked: int  # of a dialogue, at most
     num_words: int
     num_next: int
 
     def instances(self, dialogue: Dialogue, *, max_words: int, seed: int) -> Iterator[Instance]:
-        """Questions about phrases that the dialogue has once."""
-        words = _words(dialogue)
-        whole = self.num_words + self.num_next
-        places = [
-            (turn, at) for turn, at in _unique(words, length=self.num_words) if at + whole <= len(words[turn])
-        ]
-        for number, (turn, at) in _drawn(places, asked=self, dialogue=dialogue, seed=seed):
-            prompt = f" after '{_phrase(words[turn][at : at + self.num_words])}' comes"
-            answer = _phrase(words[turn][at + self.num_words : at + whole])
-            yield _instance(dialogue, number, words=words, prompt=prompt, answer=answer, max_words=max_words)
+        """The dialogue's phrases; see Prompt."""
+        words, ask = _words(dialogue), _Asker(dialogue, self.task, max_words=max_words, seed=seed)
+        places = _unique(words, length=self.num_words)
+        followed = [(turn, at) for turn, at in places if at + self.num_words < len(words[turn])]
+        for turn, at in ask.draw(followed, num_asked=self.num_asked):
+            end = at + self.num_words
+            prompt = f" after '{_bare(words[turn][at:end])}' comes"
+            yield ask.instance(words, prompt=prompt, answer=_bare(words[turn][end : end + self.num_next]))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LastWords(Prompt):
-    """`context: {turns up to one} last words:` is answered with that turn's last `num_words` words."""
+    """`context: {turns up to one} last words:` is answered with that turn's last words, at most `num_words`."""
 
-    task: str
-    num_asked: int
+    num_asked: int  # of a dialogue, at most
     num_words: int
 
     def instances(self, dialogue: Dialogue, *, max_words: int, seed: int) -> Iterator[Instance]:
-        """Questions about turns that are long enough."""
-        words = _words(dialogue)
-        places = [(turn, 0) for turn, said in enumerate(words) if len(said) >= self.num_words]
-        for number, (turn, _) in _drawn(places, asked=self, dialogue=dialogue, seed=seed):
-            answer = _phrase(words[turn][-self.num_words :])
-            heard = words[: turn + 1]
-            yield _instance(
-                dialogue, number, words=heard, prompt=" last words:", answer=answer, max_words=max_words
-            )
+        """The dialogue's turns; see Prompt."""
+        words, ask = _words(dialogue), _Asker(dialogue, self.task, max_words=max_words, seed=seed)
+        for turn, _ in ask.draw([(turn, 0) for turn in range(len(words))], num_asked=self.num_asked):
+            answer = _bare(words[turn][-self.num_words :])
+            yield ask.instance(words[: turn + 1], prompt=" last words:", answer=answer)
 
 
-@dataclass(frozen=True)
-class Speaks(Prompt):
-    """`context: {turns up to one} speaking:` is answered with the first name, in lower case, of who speaks last."""
+class _Asker:
+    """Draws what is asked of one dialogue and numbers the instances."""
 
-    task: str
-    num_asked: int
+    def __init__(self, dialogue: Dialogue, task: str, *, max_words: int, seed: int) -> None:
+        self._dialogue, self._max_words = dialogue, max_words
+        self._id = dialogue["dialogue_id"]
+        self._rng = np.random.default_rng([seed, zlib.crc32(f"{task} {self._id}".encode())])
+        self._num_asked = 0
 
-    def instances(self, dialogue: Dialogue, *, max_words: int, seed: int) -> Iterator[Instance]:
-        """Questions about random turns."""
-        words = _words(dialogue)
-        places = [(turn, 0) for turn in range(len(words))]
-        for number, (turn, _) in _drawn(places, asked=self, dialogue=dialogue, seed=seed):
-            answer = _first_name(dialogue["dialogue"][turn])
-            heard = words[: turn + 1]
-            yield _instance(
-                dialogue, number, words=heard, prompt=" speaking:", answer=answer, max_words=max_words
-            )
+    def draw(self, places: Sequence[Place], *, num_asked: int) -> Iterator[Place]:
+        """At most so many of the places, in random order."""
+        for which in self._rng.permutation(len(places))[:num_asked]:
+            yield places[which]
+
+    def instance(self, words: Words, *, prompt: str, answer: str) -> Instance:
+        """An instance whose context is the first turns of the dialogue, but with these words."""
+        turns = zip(self._dialogue["dialogue"], words, strict=False)
+        heard = {"dialogue": [{"speakers": turn["speakers"], "utterance": " ".join(said)} for turn, said in turns]}
+        self._num_asked += 1
+        return Instance(
+            instance_id=f"{self._id}_{self._num_asked - 1}",
+            dialogue_id=self._id,
+            context=render(cut_start(turn_texts(heard), max_words=self._max_words)),
+            prompt=prompt,
+            targets=(answer,),
+            references=(answer,),
+        )
 
 
-def _words(dialogue: Dialogue) -> list[list[str]]:
+def _words(dialogue: Dialogue) -> Words:
     return [turn["utterance"].split() for turn in dialogue["dialogue"]]
 
 
-def _first_name(turn: Mapping[str, Any]) -> str:
-    return str(turn["speakers"][0]).split()[0].lower()
+def _bare(words: Sequence[str]) -> str:
+    return " ".join(words).strip(_MARKS)
 
 
-def _phrase(words: list[str]) -> str:
-    return " ".join(words).strip(".,!?")
+def _inside(words: Words, wanted: Sequence[str]) -> list[Place]:
+    return [(turn, at) for turn, said in enumerate(words) for at in range(1, len(said) - 1) if said[at] in wanted]
 
 
-def _places(words: list[list[str]], *, length: int) -> list[Place]:
-    return [(turn, at) for turn, said in enumerate(words) for at in range(len(said) - length + 1)]
-
-
-def _unique(words: list[list[str]], *, length: int) -> list[Place]:
-    places = _places(words, length=length)
-    phrases = [_phrase(words[turn][at : at + length]).lower() for turn, at in places]
+def _unique(words: Words, *, length: int) -> list[Place]:
+    places = [(turn, at) for turn, said in enumerate(words) for at in range(len(said) - length + 1)]
+    phrases = [_bare(words[turn][at : at + length]).lower() for turn, at in places]
     return [place for place, phrase in zip(places, phrases, strict=True) if phrases.count(phrase) == 1]
-
-
-def _drawn(places: list[Place], *, asked: Any, dialogue: Dialogue, seed: int) -> Iterator[tuple[int, Place]]:
-    key = zlib.crc32(f"{asked.task} {dialogue['dialogue_id']}".encode())
-    order = np.random.default_rng([seed, key]).permutation(len(places))[: asked.num_asked]
-    yield from enumerate(places[which] for which in order)
-
-
-def _instance(
-    dialogue: Dialogue, number: int, *, words: list[list[str]], prompt: str, answer: str, max_words: int
-) -> Instance:
-    turns = [
-        f"{turn['speakers'][0]}: {' '.join(said)}"
-        for turn, said in zip(dialogue["dialogue"], words, strict=False)
-    ]
-    while max_words and sum(len(turn.split()) for turn in turns) > max_words:
-        turns.pop(0)
-    return Instance(
-        instance_id=f"{dialogue['dialogue_id']}_{number}",
-        dialogue_id=dialogue["dialogue_id"],
-        context=f"context: {' '.join(turns)}",
-        prompt=prompt,
-        targets=(answer,),
-        references=(answer,),
-    )

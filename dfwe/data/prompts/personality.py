@@ -8,7 +8,7 @@ from typing import Any
 
 from dfwe.data.prompts.base import Prompt
 from dfwe.data.prompts.context import cut_start, render, select, turn_texts
-from dfwe.data.prompts.fields import annotations, dialogue_name, field, gold, hyphenated, location, record
+from dfwe.data.prompts.fields import annotations_of, dialogue_name, field, gold, hyphenated, location, record
 from dfwe.data.readers.base import Dialogue
 from dfwe.records import Instance
 
@@ -17,25 +17,24 @@ from dfwe.records import Instance
 class Personality(Prompt):
     """`context: {the sample's turns} {character} is {trait}:`, an instance for each trait of a sample.
 
-    The traits and their order are the sample's own; `traits` serves samples that have none, where `unlabelled`.
+    The traits and their order are the sample's own; `traits` is for samples without, where `unlabelled`.
     """
 
     labels: Sequence[str]
     traits: Sequence[str]
 
-    def instances(
-        self, dialogue: Dialogue, *, max_words: int, seed: int, unlabelled: bool = False
-    ) -> Iterator[Instance]:
+    def instances(self, dialogue: Dialogue, *, max_words: int, seed: int) -> Iterator[Instance]:
         """The instances in the order of the file, trait by trait; see Prompt."""
         texts = turn_texts(dialogue)
-        for sample in annotations(dialogue, task=self.task, unlabelled=unlabelled):
+        for sample in annotations_of(dialogue, task=self.task, unlabelled=self.unlabelled):
             speaker = field(sample, key="focus_speaker", where=dialogue_name(dialogue))
             sample_id = sample.get("instance_id", f"{dialogue['dialogue_id']}_{hyphenated(speaker)}")
             where = location(dialogue, instance_id=sample_id)
-            context = render(cut_start(select(texts, annotation=sample, where=where), max_words=max_words))
-            values = self._values(sample, unlabelled=unlabelled, where=where)
+            turns = select(texts, sample=sample, unlabelled=self.unlabelled, where=where)
+            context = render(cut_start(turns, max_words=max_words))
+            values = self._values(sample, where=where)
             for trait in values:
-                answer = gold(values, key=trait, labels=self.labels, unlabelled=unlabelled, where=where)
+                answer = gold(values, key=trait, labels=self.labels, unlabelled=self.unlabelled, where=where)
                 yield Instance(
                     instance_id=f"{sample_id}_{trait}",
                     dialogue_id=dialogue["dialogue_id"],
@@ -46,7 +45,7 @@ class Personality(Prompt):
                     candidates=tuple(self.labels),
                 )
 
-    def _values(self, sample: Mapping[str, Any], *, unlabelled: bool, where: str) -> Mapping[str, Any]:
-        if unlabelled and not sample.get("personality_characteristics"):
+    def _values(self, sample: Mapping[str, Any], *, where: str) -> Mapping[str, Any]:
+        if self.unlabelled and not sample.get("personality_characteristics"):
             return dict.fromkeys(self.traits)
         return record(sample, key="personality_characteristics", where=where)

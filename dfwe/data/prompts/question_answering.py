@@ -8,7 +8,7 @@ from typing import Any
 
 from dfwe.data.prompts.base import Prompt
 from dfwe.data.prompts.context import cut_around, cut_start, render, turn_texts
-from dfwe.data.prompts.fields import annotations, dialogue_name, field, location, records
+from dfwe.data.prompts.fields import annotations_of, dialogue_name, field, location, records
 from dfwe.data.readers.base import Dialogue
 from dfwe.errors import DataError
 from dfwe.records import Instance
@@ -18,22 +18,21 @@ from dfwe.records import Instance
 class QuestionAnswering(Prompt):
     """`context: {dialogue} question: {question} answer:`.
 
-    The texts of all answers, repeated ones too, are targets and references, in their order. A long dialogue is cut
-    around the turn of its *last* answer: the reference cuts it for each answer in turn and keeps the last result.
+    The texts of all answers, repeated ones too, are targets and references, in their order. A long dialogue
+    is cut around the turn of its *last* answer: the reference cuts it for each answer in turn and keeps the
+    last result.
     """
 
-    def instances(
-        self, dialogue: Dialogue, *, max_words: int, seed: int, unlabelled: bool = False
-    ) -> Iterator[Instance]:
+    def instances(self, dialogue: Dialogue, *, max_words: int, seed: int) -> Iterator[Instance]:
         """The instances in the order of the file; see Prompt."""
         texts = turn_texts(dialogue)
-        groups = annotations(dialogue, task=self.task, unlabelled=unlabelled)
+        groups = annotations_of(dialogue, task=self.task, unlabelled=self.unlabelled)
         name = dialogue_name(dialogue)
         questions = [question for group in groups for question in records(group, key="qas", where=name)]
         for number, question in enumerate(questions):
             instance_id = question.get("instance_id", f"{dialogue['dialogue_id']}_qa{number}")
             where = location(dialogue, instance_id=instance_id)
-            answers = self._answers(question, unlabelled=unlabelled, where=where)
+            answers = self._answers(question, where=where)
             alternatives = tuple(field(answer, key="text", where=where) for answer in answers)
             yield Instance(
                 instance_id=instance_id,
@@ -44,10 +43,8 @@ class QuestionAnswering(Prompt):
                 references=alternatives,
             )
 
-    def _answers(
-        self, question: Mapping[str, Any], *, unlabelled: bool, where: str
-    ) -> Sequence[Mapping[str, Any]]:
-        if unlabelled and not question.get("answers"):
+    def _answers(self, question: Mapping[str, Any], *, where: str) -> Sequence[Mapping[str, Any]]:
+        if self.unlabelled and not question.get("answers"):
             return []
         answers = records(question, key="answers", where=where)
         if not answers:
@@ -55,9 +52,7 @@ class QuestionAnswering(Prompt):
         return answers
 
 
-def _cut(
-    texts: Sequence[str], *, answers: Sequence[Mapping[str, Any]], max_words: int, where: str
-) -> Sequence[str]:
+def _cut(texts: Sequence[str], *, answers: Sequence[Mapping[str, Any]], max_words: int, where: str) -> Sequence[str]:
     if not answers:
         return cut_start(texts, max_words=max_words)
     turn = field(answers[-1], key="answer_utterance_id", where=where)

@@ -8,7 +8,7 @@ from typing import Any
 
 from dfwe.data.prompts.base import Prompt
 from dfwe.data.prompts.context import cut_start, render, turn_texts
-from dfwe.data.prompts.fields import annotations, field, location
+from dfwe.data.prompts.fields import annotations_of, field, location
 from dfwe.data.readers.base import Dialogue
 from dfwe.errors import DataError
 from dfwe.records import Instance
@@ -21,17 +21,15 @@ class ReadingComprehension(Prompt):
     The candidates are the scene's entities as the dialogue's metadata lists them.
     """
 
-    def instances(
-        self, dialogue: Dialogue, *, max_words: int, seed: int, unlabelled: bool = False
-    ) -> Iterator[Instance]:
+    def instances(self, dialogue: Dialogue, *, max_words: int, seed: int) -> Iterator[Instance]:
         """The instances in the order of the file; see Prompt."""
-        queries = annotations(dialogue, task=self.task, unlabelled=unlabelled)
+        queries = annotations_of(dialogue, task=self.task, unlabelled=self.unlabelled)
         context = render(cut_start(turn_texts(dialogue), max_words=max_words))
         for number, query in enumerate(queries):
             instance_id = query.get("instance_id", f"{dialogue['dialogue_id']}_qa{number}")
             where = location(dialogue, instance_id=instance_id)
             entities = self._entities(dialogue, where=where)
-            answer = _answer(query, entities=entities, unlabelled=unlabelled, where=where)
+            answer = _answer(query, entities=entities, unlabelled=self.unlabelled, where=where)
             text = field(query, key="query", where=where)
             yield Instance(
                 instance_id=instance_id,
@@ -48,15 +46,11 @@ class ReadingComprehension(Prompt):
         of_task = field(metadata, key=self.task, where=f"{where}: dialogue_metadata")
         entities = field(of_task, key="scene_entities", where=f"{where}: dialogue_metadata.{self.task}")
         if not entities:
-            raise DataError(
-                f"{where}: dialogue_metadata.{self.task}.scene_entities names nobody to choose from"
-            )
+            raise DataError(f"{where}: dialogue_metadata.{self.task}.scene_entities names nobody to choose from")
         return tuple(entities)
 
 
-def _answer(
-    query: Mapping[str, Any], *, entities: Sequence[str], unlabelled: bool, where: str
-) -> tuple[str, ...]:
+def _answer(query: Mapping[str, Any], *, entities: Sequence[str], unlabelled: bool, where: str) -> tuple[str, ...]:
     if unlabelled and query.get("answer") is None:
         return ()
     answer = field(query, key="answer", where=where)

@@ -9,7 +9,7 @@ from typing import Any
 from dfwe.data.prompts.base import Prompt
 from dfwe.data.prompts.context import cut_start, render, select, turn_texts
 from dfwe.data.prompts.fields import (
-    annotations,
+    annotations_of,
     check_label,
     dialogue_name,
     field,
@@ -24,28 +24,26 @@ from dfwe.records import Instance
 
 @dataclass(frozen=True)
 class RelationExtraction(Prompt):
-    """`context: {the sample's turns} {head} has the following relations with {tail}:`, an instance for each pair.
+    """`context: {the sample's turns} {head} has the following relations with {tail}:`, one for each pair.
 
     The target is the relations' natural names joined by " and "; the references are their codes.
     """
 
     names: Mapping[str, str]  # code to natural name
 
-    def instances(
-        self, dialogue: Dialogue, *, max_words: int, seed: int, unlabelled: bool = False
-    ) -> Iterator[Instance]:
+    def instances(self, dialogue: Dialogue, *, max_words: int, seed: int) -> Iterator[Instance]:
         """The instances in the order of the file, pair by pair; see Prompt."""
         texts = turn_texts(dialogue)
         name = dialogue_name(dialogue)
-        for sample in annotations(dialogue, task=self.task, unlabelled=unlabelled):
-            turns = select(texts, annotation=sample, where=name)
+        for sample in annotations_of(dialogue, task=self.task, unlabelled=self.unlabelled):
+            turns = select(texts, sample=sample, unlabelled=self.unlabelled, where=name)
             context = render(cut_start(turns, max_words=max_words))
             for pair in records(sample, key="relation_triples", where=name):
                 head, tail = (field(pair, key=key, where=name) for key in ("head", "tail"))
                 derived_id = f"{dialogue['dialogue_id']}_{hyphenated(head)}_{hyphenated(tail)}"
                 instance_id = pair.get("instance_id", derived_id)
                 where = location(dialogue, instance_id=instance_id)
-                codes = self._codes(pair, unlabelled=unlabelled, where=where)
+                codes = self._codes(pair, where=where)
                 yield Instance(
                     instance_id=instance_id,
                     dialogue_id=dialogue["dialogue_id"],
@@ -55,8 +53,8 @@ class RelationExtraction(Prompt):
                     references=codes,
                 )
 
-    def _codes(self, pair: Mapping[str, Any], *, unlabelled: bool, where: str) -> tuple[str, ...]:
-        if unlabelled and not pair.get("relations"):
+    def _codes(self, pair: Mapping[str, Any], *, where: str) -> tuple[str, ...]:
+        if self.unlabelled and not pair.get("relations"):
             return ()
         codes = tuple(field(pair, key="relations", where=where))
         if not codes:

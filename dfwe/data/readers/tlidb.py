@@ -22,8 +22,8 @@ DIALOGUES = "TLiDB_Friends.json"
 class Tlidb(Reader):
     """The data set below `root`, whole or few-shot.
 
-    With `shots` a share, train and dev are few-shot: as listed in the folder, else drawn by the reference's rule
-    (`dfwe.data.splits`). The test split is always the full one.
+    With `shots` a share, train and dev are few-shot: as listed in the folder, else drawn by the reference's
+    rule (`dfwe.data.splits`). The test split is always the full one.
     """
 
     root: Path | str  # the folder that holds TLiDB_Friends
@@ -86,8 +86,8 @@ def _read(path: Path, *, root: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         raise DataError(
-            f"{path} is missing: data.root must be the folder that holds {FOLDER}, with {DIALOGUES} and the id lists "
-            f"TTiDB_train_ids.txt, TTiDB_dev_ids.txt and TTiDB_test_ids.txt in it; it is '{root}'"
+            f"{path} is missing: data.root must be the folder that holds {FOLDER}, with {DIALOGUES} and the "
+            f"lists TTiDB_train_ids.txt, TTiDB_dev_ids.txt and TTiDB_test_ids.txt in it; it is '{root}'"
         ) from None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
@@ -104,9 +104,7 @@ def _parse(content: bytes, *, path: Path) -> dict[str, Dialogue]:
     try:
         loaded = json.loads(content)
     except json.JSONDecodeError as error:
-        raise DataError(
-            f"{path}, line {error.lineno}, column {error.colno}: broken JSON: {error.msg}"
-        ) from error
+        raise DataError(f"{path}, line {error.lineno}, column {error.colno}: broken JSON: {error.msg}") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path} must be UTF-8 text: {error}") from error
     if not isinstance(loaded, Mapping) or not isinstance(loaded.get("data"), list):

@@ -50,9 +50,7 @@ def annotate(
     return {"dialogue_id": dialogue_id, "dialogue_metadata": about, "dialogue": turns, **found}
 
 
-def _turn_annotations(
-    turn: Turn, *, turn_id: str, tasks: Sequence[str], rng: np.random.Generator
-) -> dict[str, Any]:
+def _turn_annotations(turn: Turn, *, turn_id: str, tasks: Sequence[str], rng: np.random.Generator) -> dict[str, Any]:
     mention = _ask_mention(turn, rng=rng)
     found = {
         "emory_emotion_recognition": {"label": turn.feeling.emory, "instance_id": turn_id},
@@ -68,7 +66,12 @@ def _dialogue_annotations(
     numbers = list(range(len(scene)))
     focus = scene[int(rng.integers(len(scene)))].speaker
     triples = [
-        {"head": head, "tail": tail, "relations": codes, "instance_id": f"{dialogue_id}_{_dashed(head, tail)}"}
+        {
+            "head": head,
+            "tail": tail,
+            "relations": codes,
+            "instance_id": f"{dialogue_id}_{_dashed(head, tail)}",
+        }
         for (head, tail), codes in relations(scene).items()
     ]
     return {

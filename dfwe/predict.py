@@ -1,0 +1,108 @@
+"""Answers for new dialogues: `python -m dfwe.predict --model <merged folder> --task meld dialogues.jsonl`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dfwe.errors import DataError, DfweError, ModelError
+from dfwe.records import Instance
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Prints one JSON line per question, `instance_id` and `prediction`; the exit code, 2 for an error of the user's."""
+    arguments = _parser().parse_args(argv)
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    try:
+        for line in answers(arguments.model, task=arguments.task, file=arguments.dialogues):
+            print(json.dumps(line, ensure_ascii=False))
+    except DfweError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def answers(model: Path, *, task: str, file: Path) -> Iterator[dict[str, str]]:
+    """The model's answers, in the order of the file.
+
+    Raises:
+        DfweError: a folder that holds no merged model, an unknown task, a broken line, or nothing to ask.
+    """
+    from transformers import AutoTokenizer  # seconds; after the arguments are known to be right
+
+    from dfwe.data.tokenise import TokenLimits, tokenise
+    from dfwe.evaluation.score import Decoding, SplitScorer
+    from dfwe.models.text_to_text import load_model
+    from dfwe.stages.tasks import Task, build_task, load_task
+
+    asking = _asking(model)
+    loaded: Task = load_task(task) if task not in asking["tasks"] else build_task(task, config=asking["tasks"][task])
+    prompt = dataclasses.replace(loaded.prompt, unlabelled=True)
+    instances = [
+        instance
+        for dialogue in _dialogues(file)
+        for instance in prompt.instances(dialogue, max_words=asking["max_words"], seed=0)
+    ]
+    if not instances:
+        raise DataError(f"{file} asks nothing of {loaded.name}: README shows what a dialogue must hold for it")
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    limits = TokenLimits(asking["max_source_tokens"], asking["max_target_tokens"], asking["truncation"])
+    with tempfile.TemporaryDirectory() as cache:
+        split = tokenise(instances, tokenizer=tokenizer, limits=limits, cache=Path(cache))
+        decode = "reference" if asking["decode"] == "reference" else loaded.decode
+        decoding = Decoding(decode=decode, max_new_tokens=loaded.max_new_tokens, max_tokens=4096, bf16=False)  # type: ignore[arg-type]
+        scorer = SplitScorer(split, scorer=loaded.scorer, decoding=decoding, tokenizer=tokenizer)
+        yield from _lines(instances, scorer.predict(load_model(model)))
+
+
+def _lines(instances: Sequence[Instance], predictions: Sequence[str]) -> Iterator[dict[str, str]]:
+    for instance, prediction in zip(instances, predictions, strict=True):
+        yield {"instance_id": instance.instance_id, "prediction": prediction}
+
+
+def _asking(model: Path) -> Mapping[str, Any]:
+    """How the merged model was asked while it was made."""
+    path = model / "dfwe.json"
+    if not path.is_file():
+        raise ModelError(f"{model} is not a merged model: it holds no dfwe.json; name the folder merged/ of a run")
+    asking: dict[str, Any] = json.loads(path.read_text(encoding="utf8"))
+    return asking
+
+
+def _dialogues(file: Path) -> Iterator[Mapping[str, Any]]:
+    try:
+        lines = file.read_text(encoding="utf8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"the dialogues cannot be read from {file}: {error}") from error
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            yield _dialogue(line, where=f"{file}, line {number}")
+
+
+def _dialogue(line: str, *, where: str) -> Mapping[str, Any]:
+    try:
+        dialogue = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise DataError(f"{where}: broken JSON: {error.msg}") from error
+    if not isinstance(dialogue, dict) or not isinstance(dialogue.get("dialogue"), list):
+        raise DataError(f"{where}: a dialogue must be an object with 'dialogue_id' and 'dialogue', a list of turns")
+    return dialogue
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m dfwe.predict", description="Answer questions on new dialogues.")
+    parser.add_argument("--model", type=Path, required=True, help="the folder merged/ of a run")
+    parser.add_argument("--task", required=True, help="short or long name of the task")
+    parser.add_argument("dialogues", type=Path, help="JSON lines, one dialogue in the TLiDB format each, labels left out")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,48 @@
+"""Progress bars: stage k of n, its share, time left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+Start = Callable[[int, int, str], Callable[[float], None]]
+
+
+@contextmanager
+def bars() -> Iterator[Start]:
+    """A function that starts the bar of stage `number` of `total` and returns the teller of its share.
+
+    On a terminal two bars are drawn, the study's and the stage's; elsewhere a line is written per stage.
+    """
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda number, total, title: _line(console, f"[{number}/{total}] {title}")
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        study, stage = progress.add_task("study", total=1.0), progress.add_task("", total=1.0)
+
+        def start(number: int, total: int, title: str) -> Callable[[float], None]:
+            progress.reset(stage, description=f"stage {number} of {total}: {title}")
+
+            def tell(share: float) -> None:
+                progress.update(stage, completed=share)
+                progress.update(study, completed=(number - 1 + share) / total)
+
+            return tell
+
+        yield start
+
+
+def _line(console: Console, text: str) -> Callable[[float], None]:
+    console.print(text, highlight=False, markup=False)
+    return lambda share: None

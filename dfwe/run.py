@@ -1,0 +1,79 @@
+"""The command: compose, plan, execute, report. Heavy imports wait until a study runs, so that --help is quick."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from dfwe.errors import ConfigurationError, DfweError
+from dfwe.schema import conf_dir, register
+
+log = logging.getLogger("dfwe")
+
+
+def main() -> None:
+    """Runs the study that the command line describes; exits with 2 where it cannot."""
+    failures: list[str] = []
+
+    def job(config: DictConfig) -> None:
+        try:
+            _study(config)
+        except DfweError as error:
+            failures.append(_report(error))
+
+    try:
+        register(_user_folders())
+    except DfweError as error:
+        failures.append(_report(error))
+    else:
+        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(job)()
+    if failures:
+        sys.exit(2)
+
+
+def _study(config: DictConfig) -> None:
+    """One study, from its configuration to its table."""
+    try:
+        OmegaConf.resolve(config)
+        missing = OmegaConf.missing_keys(config)
+    except OmegaConfBaseException as error:
+        raise ConfigurationError(str(error).splitlines()[0]) from error
+    if missing:
+        raise ConfigurationError(f"a value is missing: say {' '.join(f'{key}=...' for key in sorted(missing))}")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    from dfwe.stages.study import run_study  # torch and friends: seconds
+
+    run_study(config, folder=Path(HydraConfig.get().runtime.output_dir))
+
+
+def _report(error: DfweError) -> str:
+    """Prints the error as one line on stderr, with the job it belongs to in a sweep."""
+    job = ""
+    if HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
+        job = f"job {HydraConfig.get().job.num} ({HydraConfig.get().job.override_dirname}): "
+    line = " ".join(f"error: {job}{error}".split())
+    print(line, file=sys.stderr)
+    return line
+
+
+def _user_folders() -> tuple[Path, ...]:
+    """The folders of --config-dir: their tasks are options, too."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--config-dir", "-cd", action="append", default=[])
+    known, _ = parser.parse_known_args()
+    return tuple(Path(folder) for folder in known.config_dir)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""Scores predictions from a file: `python -m dfwe.score --task meld cases.jsonl`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from dfwe.errors import DataError, DfweError
+from dfwe.stages.tasks import load_task
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Prints metrics and score as one JSON object; the exit code, 2 for an error of the user's."""
+    arguments = _parser().parse_args(argv)
+    try:
+        report = score_file(arguments.cases, task=arguments.task)
+    except DfweError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(json.dumps(report))
+    return 0
+
+
+def score_file(path: Path, *, task: str) -> dict[str, Any]:
+    """The task's long name, the number of lines, metrics by name, and their mean; fractions in [0, 1].
+
+    Raises:
+        DfweError: an unknown task, a file that cannot be read, a broken line, or what the metrics refuse.
+    """
+    loaded = load_task(task)
+    cases = list(_cases(path))
+    evaluation = loaded.scorer.evaluate(
+        [prediction for prediction, _ in cases], references=[references for _, references in cases]
+    )
+    return {
+        "task": loaded.name,
+        "n": len(cases),
+        "metrics": dict(evaluation.metrics),
+        "score": evaluation.score,
+    }
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m dfwe.score", description="Score predictions of a task.")
+    parser.add_argument("--task", required=True, help="short or long name of the task")
+    parser.add_argument(
+        "cases",
+        type=Path,
+        help='JSON lines, {"prediction": "text", "references": ["text", ...]}: alternatives for the two span '
+        "tasks, all gold codes for relation extraction, one label otherwise",
+    )
+    return parser
+
+
+def _cases(path: Path) -> Iterator[tuple[str, list[str]]]:
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"the cases to score cannot be read from {path}: {error}") from error
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            yield _case(line, where=f"{path}, line {number}")
+
+
+def _case(line: str, *, where: str) -> tuple[str, list[str]]:
+    try:
+        case = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise DataError(f"{where}: broken JSON: {error.msg}") from error
+    prediction = case.get("prediction") if isinstance(case, dict) else None
+    references = case.get("references") if isinstance(case, dict) else None
+    if not isinstance(prediction, str):
+        raise DataError(f"{where}: 'prediction' must be a text")
+    if not isinstance(references, list) or not all(isinstance(text, str) for text in references):
+        raise DataError(f"{where}: 'references' must be a list of texts")
+    return prediction, references
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,38 @@
+"""Running a study's stages in order, with progress, and collecting what they gave."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dfwe.stages.base import Stage, Tell
+from dfwe.stages.plan import Study
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a study's progress goes: `start(number, total, title)` gives the teller of one stage's share."""
+
+    start: Callable[[int, int, str], Tell]
+
+
+def execute(study: Study, *, progress: Progress) -> dict[str, float]:
+    """Makes every stage that the store does not hold; returns the seconds each made stage took, by title."""
+    stages = list(study.stages())
+    seconds: dict[str, float] = {}
+    for number, (part, stage) in enumerate(stages, start=1):
+        title = describe(part, stage)
+        tell = progress.start(number, len(stages), title)
+        if stage.find(study.bench.store) is None:
+            begun = time.perf_counter()
+            stage.result(study.bench.store, tell=tell)
+            seconds[title] = round(time.perf_counter() - begun, 2)
+        tell(1.0)
+    return seconds
+
+
+def describe(part: str, stage: Stage) -> str:
+    """A stage in the user's words."""
+    words = {"train": "train expert {}", "finetune": "fine-tune {}", "baseline": "train the {}"}
+    return words.get(part, "{}").format(stage.title)

@@ -1,0 +1,38 @@
+"""The merged model as a folder that Transformers loads, with what is needed to ask it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from dfwe.stages.plan import UNIFORM, Study
+from dfwe.store.card import write_json
+
+ASKING = "dfwe.json"
+
+
+def export_merged(study: Study, *, config: DictConfig, folder: Path) -> None:
+    """Writes the merge that was asked for; `dfwe.json` there says how it was made and how it is asked."""
+    name = [*(name for name in study.merges if name != UNIFORM), UNIFORM][0 if len(study.merges) == 1 else -2]
+    stage = study.merges[name]
+    entry = stage.result(study.bench.store)
+    temporary = folder.with_name(folder.name + ".tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    stage.model(entry).save_pretrained(temporary)
+    study.bench.tokenizer.save_pretrained(temporary)
+    asking = {
+        "merge": name,
+        "coefficients": entry.card.result["coefficients"],
+        "target": study.target.short,
+        "tasks": OmegaConf.to_container(OmegaConf.merge(config.sources, config.target), resolve=True),
+        "max_words": study.bench.data.max_words,
+        "max_source_tokens": study.bench.limits.max_source_tokens,
+        "max_target_tokens": study.bench.limits.max_target_tokens,
+        "truncation": study.bench.limits.truncation,
+        "decode": study.bench.decode,
+    }
+    write_json(temporary / ASKING, asking)
+    shutil.rmtree(folder, ignore_errors=True)
+    temporary.replace(folder)

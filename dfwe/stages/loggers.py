@@ -1,0 +1,34 @@
+"""W&B through Lightning's logger: online with a key, offline without one, never an error for want of one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from pytorch_lightning.loggers import WandbLogger
+
+
+def wandb_logger(*, project: str) -> WandbLogger:
+    """A logger whose run lies in the study's own folder."""
+    import wandb
+
+    folder = HydraConfig.get().runtime.output_dir
+    key = os.environ.get("WANDB_API_KEY") or wandb.api.api_key
+    offline = os.environ.get("WANDB_MODE") == "offline" or not key
+    return WandbLogger(project=project, save_dir=folder, offline=offline, settings=wandb.Settings(silent=True))
+
+
+def finish(logger: Any, *, results: Mapping[str, Any]) -> None:
+    """Writes the final numbers as the run's summary and closes it; loggers without a summary need nothing."""
+    if not isinstance(logger, WandbLogger):
+        return
+    for row in results["models"]:
+        for split in ("dev", "test"):
+            if split in row:
+                logger.experiment.summary[f"{split}/{row['name']}"] = row[split]["score"]
+    for key in ("delta", "test"):
+        if key in results["headline"]:
+            logger.experiment.summary[key] = results["headline"][key]
+    logger.experiment.finish()

@@ -1,0 +1,221 @@
+"""From a configuration to the study's graph of stages: everything is checked and bound here, before any training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from dfwe.errors import ConfigurationError
+from dfwe.schema import conf_dir
+from dfwe.stages.base import Stage
+from dfwe.stages.bench import Bench
+from dfwe.stages.evaluate import EvaluateStage
+from dfwe.stages.merge import MergeStage
+from dfwe.stages.pretrain import parent_stages
+from dfwe.stages.study_data import StudyData, token_limits
+from dfwe.stages.tasks import Task, build_task
+from dfwe.stages.train import TrainStage
+from dfwe.store.store import Store
+from dfwe.training.precision import resolve_precision
+
+ORDER = ("train", "finetune", "baseline", "merge", "evaluate")
+MIXTURE = "mixture"  # the expert trained on {t} and S together
+UNIFORM = "uniform"  # the merge that every study has
+
+
+@dataclass(frozen=True)
+class Study:
+    """The stages of one study, by their part in it.
+
+    `trained` are the experts on S*, `experts` what is merged: each of them fine-tuned on the target (or not, if that is
+    skipped).
+    """
+
+    bench: Bench
+    target: Task
+    sources: tuple[Task, ...]
+    seed: int
+    pretraining: tuple[Stage, ...]
+    trained: Mapping[str, TrainStage]
+    experts: Mapping[str, TrainStage]
+    baseline: TrainStage | None
+    merges: Mapping[str, MergeStage]
+    evaluations: Mapping[str, EvaluateStage]
+
+    def stages(self) -> Iterator[tuple[str, Stage]]:
+        """Every stage with its part, each after those it needs; one that plays two parts comes once."""
+        seen: set[str] = set()
+        for part, stage in self._parts():
+            if stage.digest not in seen:
+                seen.add(stage.digest)
+                yield part, stage
+
+    def _parts(self) -> Iterator[tuple[str, Stage]]:
+        yield from (("parent", stage) for stage in self.pretraining)
+        yield from (("train", stage) for stage in self.trained.values())
+        yield from (("finetune", stage) for stage in self.experts.values())
+        if self.baseline is not None:
+            yield "baseline", self.baseline
+        yield from (("merge", stage) for stage in self.merges.values())
+        yield from (("evaluate", stage) for stage in self.evaluations.values())
+
+
+def plan_study(config: DictConfig) -> Study:
+    """The study that a composed configuration describes.
+
+    Raises:
+        ConfigurationError: no target, target among the sources, no source, an unknown stage name, ...
+        DataError: the corpus, or the split of a task that training needs, is missing, broken or empty.
+    """
+    target, sources = _tasks(config)
+    runs = _runs(config.stages)
+    bench, pretraining = _bench(config)
+    for task in (target, *sources):  # empty splits and unknown labels show before any training
+        for split in ("train", "dev"):
+            bench.data.instances(task, split=split)
+    trained = _on_s_star(config, bench=bench, target=target, sources=sources)
+    experts = _finetuned(config, bench=bench, target=target, trained=trained) if "finetune" in runs else trained
+    baseline = _fit_on_target(config, bench=bench, target=target, label="baseline", start=None)
+    merges = _merges(config, bench=bench, experts=experts, target=target) if "merge" in runs else {}
+    kept = baseline if "baseline" in runs else None
+    models = ({"baseline": kept} if kept else {}) | dict(experts) | dict(merges)
+    evaluations = {name: EvaluateStage(bench, model, target) for name, model in models.items()}
+    return Study(
+        bench,
+        target,
+        sources,
+        config.seed,
+        pretraining,
+        trained,
+        experts if "finetune" in runs else {},
+        kept,
+        merges,
+        evaluations if "evaluate" in runs else {},
+    )
+
+
+def _tasks(config: DictConfig) -> tuple[Task, tuple[Task, ...]]:
+    if len(config.target) != 1:
+        raise ConfigurationError("a study needs one target: say +target=<task>, for instance +target=meld")
+    (short, target), sources = next(iter(config.target.items())), dict(config.sources)
+    if config.sources_without_target:
+        sources.pop(short, None)
+    if short in sources:
+        raise ConfigurationError(f"the target '{short}' is among its sources {list(sources)}: leave it out of sources=")
+    if not sources:
+        raise ConfigurationError("a study needs at least one source: say sources=[<task>,...] or sources=all")
+    tasks = tuple(build_task(name, config=_plain(each)) for name, each in sources.items())
+    return build_task(short, config=_plain(target)), tasks
+
+
+def _runs(stages: DictConfig) -> set[str]:
+    """The parts of the study that run."""
+    for name in (*stages.skip, stages.until):
+        if name not in ORDER:
+            raise ConfigurationError(f"unknown stage '{name}' in stages: choose among {', '.join(ORDER)}")
+    if "train" in stages.skip:
+        raise ConfigurationError(
+            "stages.skip=[train] leaves nothing to merge; skip finetune, baseline, merge or evaluate"
+        )
+    return {name for name in ORDER[: ORDER.index(stages.until) + 1] if name not in stages.skip}
+
+
+def _bench(config: DictConfig) -> tuple[Bench, tuple[Stage, ...]]:
+    trainer, model = _plain(config.trainer), _plain(config.model)
+    if trainer["threads"]:
+        torch.set_num_threads(trainer["threads"])
+    _check_bound(trainer["optimizer"], lr=0.1)
+    store = Store(Path(config.paths.store).expanduser().resolve())
+    precision = resolve_precision(trainer["precision"], accelerator=trainer["accelerator"])
+    data = StudyData(store, _plain(config.data), max_words=config.data.max_words, seed=config.seed)
+    limits = token_limits(model, truncation=config.data.truncation)
+    if config.decode not in ("task", "reference"):
+        raise ConfigurationError(f"decode must be task or reference, not '{config.decode}'")
+    parent, stages = parent_stages(model, store=store, trainer=trainer, precision=precision)
+    logger = instantiate(config.logger) if config.logger else False
+    bench = Bench(store, data, parent, limits, trainer, precision, config.decode, logger)
+    return bench, stages
+
+
+def _check_bound(optimizer: Mapping[str, Any], *, lr: float) -> None:
+    """Builds the optimizer once on a dummy parameter, so that a wrong argument shows now."""
+    instantiate(optimizer, lr=lr, _convert_="all")([torch.nn.Parameter(torch.zeros(1))])
+
+
+def _on_s_star(config: DictConfig, *, bench: Bench, target: Task, sources: Sequence[Task]) -> dict[str, TrainStage]:
+    """S* = {t, {t} and S, s1 .. sn}: one expert each (section 4.2.1 of the paper)."""
+    sets = {target.short: (target,), MIXTURE: (target, *sources)} | {task.short: (task,) for task in sources}
+    return {
+        name: TrainStage(
+            bench,
+            name,
+            tasks,
+            target,
+            None,
+            _plain(config.trainer.train),
+            config.trainer.batch_size,
+            config.seed,
+        )
+        for name, tasks in sets.items()
+    }
+
+
+def _finetuned(
+    config: DictConfig, *, bench: Bench, target: Task, trained: Mapping[str, TrainStage]
+) -> dict[str, TrainStage]:
+    """Every expert on t (section 4.3)."""
+    return {
+        name: _fit_on_target(config, bench=bench, target=target, label=name, start=stage)
+        for name, stage in trained.items()
+    }
+
+
+def _fit_on_target(
+    config: DictConfig, *, bench: Bench, target: Task, label: str, start: TrainStage | None
+) -> TrainStage:
+    fit = _plain(config.trainer.finetune)
+    return TrainStage(bench, label, (target,), target, start, fit, config.trainer.batch_size, config.seed)
+
+
+def _merges(
+    config: DictConfig, *, bench: Bench, experts: Mapping[str, TrainStage], target: Task
+) -> dict[str, MergeStage]:
+    chosen = [_plain(config.merges[name]) for name in config.merges]
+    if config.merge is not None:
+        chosen.append(_plain(config.merge))
+    configs = {each["name"]: each for each in (_uniform(), *chosen)}
+    if len(configs) < len(chosen) + (UNIFORM not in {each["name"] for each in chosen}):
+        raise ConfigurationError(f"two merges share a name: {[each['name'] for each in chosen]}; set merges.<key>.name")
+    return {
+        name: MergeStage.of(_with_pick(each), bench=bench, experts=experts, target=target, seed=config.seed)
+        for name, each in configs.items()
+    }
+
+
+def _uniform() -> dict[str, Any]:
+    """The uniform mixture's own configuration: every study has it for comparison."""
+    config = OmegaConf.load(conf_dir() / "merge" / "uniform.yaml")
+    return {key: value for key, value in _plain(config).items() if key != "defaults"}
+
+
+def _with_pick(config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration with `merge.pick=argmax`, a name, replaced by what that option of the group holds."""
+    if not isinstance(config["pick"], str):
+        return config
+    path = conf_dir() / "merge" / "pick" / f"{config['pick']}.yaml"
+    if not path.is_file():
+        options = ", ".join(sorted(each.stem for each in path.parent.glob("*.yaml")))
+        raise ConfigurationError(f"unknown merge.pick '{config['pick']}': choose among {options}")
+    return config | {"pick": _plain(OmegaConf.load(path))}
+
+
+def _plain(config: Any) -> dict[str, Any]:
+    plain = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}

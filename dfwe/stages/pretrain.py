@@ -1,0 +1,78 @@
+"""A parent that is pre-trained before the study, by an ordinary train stage on a corpus and tasks of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.utils import instantiate
+from transformers import AutoTokenizer
+
+from dfwe.merging.experts import load_weights
+from dfwe.schema import read_tasks
+from dfwe.stages.base import Stage, Tell
+from dfwe.stages.bench import Bench
+from dfwe.stages.parent import MODEL, Parent, SourceStage
+from dfwe.stages.study_data import StudyData, token_limits
+from dfwe.stages.tasks import Task, build_task
+from dfwe.stages.train import WEIGHTS, TrainStage
+from dfwe.store.store import Store
+
+
+@dataclass(frozen=True)
+class PretrainedParent(Parent):
+    """The Hugging Face folder of a train stage's weights."""
+
+    training: TrainStage
+
+    @property
+    def title(self) -> str:
+        """What the user reads."""
+        return f"pre-trained {self.training.bench.parent.title}"
+
+    def spec(self) -> dict[str, Any]:
+        """The training."""
+        return {"training": self.training.digest}
+
+    def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+        """Copies the weights into the parent's model and writes it."""
+        bench = self.training.bench
+        model = bench.model()
+        load_weights(model, self.training.result(bench.store).file(WEIGHTS), name=self.training.label)
+        model.save_pretrained(folder / MODEL)
+        AutoTokenizer.from_pretrained(bench.parent.model_folder(bench.store)).save_pretrained(folder / MODEL)
+        return {"pre-trained": self.training.label}, (MODEL,)
+
+
+def parent_stages(
+    model: Mapping[str, Any], *, store: Store, trainer: Mapping[str, Any], precision: str
+) -> tuple[Parent, tuple[Stage, ...]]:
+    """The model's parent, and the stages that make it, in order and with itself."""
+    source = instantiate(model["source"], _convert_="all")
+    pretrain = model["pretrain"]
+    if pretrain is None:
+        parent = SourceStage(model["name"], source, model["seed"], lambda: (), {})
+        return parent, (parent,)
+    data = StudyData(store, pretrain["data"], max_words=0, seed=model["seed"])
+    tasks = tuple(build_task(name, config=config) for name, config in pretrain["tasks"].items())
+    texts_spec = {"data": data.digest, "tasks": [task.name for task in tasks]}
+    fresh = SourceStage(model["name"], source, model["seed"], lambda: _texts(data, tasks), texts_spec)
+    limits = token_limits(model, truncation="context")
+    bench = Bench(store, data, fresh, limits, trainer, precision, "task")
+    training = TrainStage(
+        bench, "pre-training", tasks, None, None, pretrain["fit"], pretrain["batch_size"], model["seed"]
+    )
+    pretrained = PretrainedParent(training)
+    return pretrained, (fresh, training, pretrained)
+
+
+def _texts(data: StudyData, tasks: tuple[Task, ...]) -> Iterator[str]:
+    """What a tokenizer is to know: the outside corpus as it is asked and answered, and every task's labels."""
+    for task in tasks:
+        for instance in data.instances(task, split="train"):
+            yield instance.source
+            yield from instance.targets
+    for config in read_tasks().values():
+        yield from config.labels

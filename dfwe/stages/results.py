@@ -1,0 +1,124 @@
+"""A finished study as one JSON document: what reports read, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from dfwe.records import Evaluation
+from dfwe.search.pick import paired_standard_error
+from dfwe.seeding import derive
+from dfwe.stages.evaluate import EvaluateStage
+from dfwe.stages.merge import MergeStage
+from dfwe.stages.plan import UNIFORM, Study
+from dfwe.stages.train import TrainStage
+from dfwe.store.card import library_versions
+
+FORMAT = 1
+RESAMPLES = 1000  # for the standard error of a delta; changes no score
+
+
+def study_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, Any]:
+    """The study's results; scores are fractions in [0, 1].
+
+    `delta` is a model's test score minus the baseline's, with the paired bootstrap standard error over test instances.
+    """
+    rows = _Rows(study)
+    models = [rows.row(name, stage) for name, stage in _models(study).items()]
+    return {
+        "format": FORMAT,
+        "unit": "scores are fractions; tables show them times 100",
+        "target": study.target.name,
+        "sources": [task.name for task in study.sources],
+        "seed": study.seed,
+        "decode": study.bench.decode if study.bench.decode != "task" else study.target.decode,
+        "precision": study.bench.precision,
+        "n": rows.sizes(),
+        "models": models,
+        "headline": _headline(models),
+        "data": {"root": str(study.bench.data.root), "digest": study.bench.data.digest},
+        "parent": study.bench.parent.digest,
+        "seconds": dict(seconds),
+        "versions": library_versions(),
+    }
+
+
+class _Rows:
+    """Rows of the table, one a model."""
+
+    def __init__(self, study: Study) -> None:
+        self._study, self._store = study, study.bench.store
+        self._baseline = self._evaluation("baseline") if "baseline" in study.evaluations else None
+
+    def sizes(self) -> dict[str, int]:
+        splits = ("train", "dev", "test") if self._study.evaluations else ("train", "dev")
+        data, target = self._study.bench.data, self._study.target
+        return {split: len(data.instances(target, split=split)) for split in splits}  # type: ignore[arg-type]
+
+    def row(self, name: str, stage: TrainStage | MergeStage) -> dict[str, Any]:
+        entry = stage.result(self._store)
+        row: dict[str, Any] = {
+            "name": name,
+            "kind": _kind(name, stage),
+            "stage": f"{stage.kind}-{stage.digest}",
+        }
+        if isinstance(stage, MergeStage):
+            row |= dict(entry.card.result)
+        else:
+            row |= {"dev": _scores(stage.dev(entry)), "epochs": len(entry.card.result["epochs"])}
+            row |= {
+                "best_epoch": entry.card.result["best_epoch"],
+                "criterion": entry.card.result["criterion"],
+            }
+        if name in self._study.evaluations:
+            row |= self._test(name)
+        return row
+
+    def _test(self, name: str) -> dict[str, Any]:
+        evaluation = self._evaluation(name)
+        test: dict[str, Any] = {"test": _scores(evaluation)}
+        if self._baseline is not None and name != "baseline":
+            test["delta"] = evaluation.score - self._baseline.score
+            test["delta_standard_error"] = self._standard_error(evaluation)
+        return test
+
+    def _standard_error(self, evaluation: Evaluation) -> float:
+        assert self._baseline is not None
+        return paired_standard_error(
+            evaluation,
+            self._baseline,
+            score=self._study.target.scorer.score,
+            resamples=RESAMPLES,
+            generator=np.random.default_rng(derive(self._study.seed, "delta")),
+        )
+
+    def _evaluation(self, name: str) -> Evaluation:
+        stage: EvaluateStage = self._study.evaluations[name]
+        return stage.evaluation(stage.result(self._store))
+
+
+def _models(study: Study) -> dict[str, TrainStage | MergeStage]:
+    baseline = {} if study.baseline is None else {"baseline": study.baseline}
+    return {**baseline, **(study.experts or study.trained), **study.merges}
+
+
+def _kind(name: str, stage: TrainStage | MergeStage) -> str:
+    if isinstance(stage, MergeStage):
+        return "merge"
+    return "baseline" if name == "baseline" else "expert"
+
+
+def _scores(evaluation: Evaluation) -> dict[str, Any]:
+    return {"score": evaluation.score, "metrics": dict(evaluation.metrics)}
+
+
+def _headline(models: list[dict[str, Any]]) -> dict[str, Any]:
+    """The last merge (the one asked for) against the baseline on test; empty where there is none."""
+    merges = [row for row in models if row["kind"] == "merge" and row["name"] != UNIFORM and "delta" in row]
+    if not merges:
+        return {}
+    best = merges[-1]
+    keys = ("name", "delta", "delta_standard_error", "coefficients", "evaluations")
+    return {key: best[key] for key in keys} | {"test": best["test"]["score"]}

@@ -1,0 +1,61 @@
+"""A study from its configuration to its table and its run folder."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import warnings
+from pathlib import Path
+
+import transformers
+from omegaconf import DictConfig
+from transformers.utils import logging as transformers_logging
+
+from dfwe.report.progress import bars
+from dfwe.report.table import show
+from dfwe.stages.execute import Progress, execute
+from dfwe.stages.export import export_merged
+from dfwe.stages.loggers import finish
+from dfwe.stages.merge import PREDICTIONS, TRIALS
+from dfwe.stages.plan import UNIFORM, Study, plan_study
+from dfwe.stages.results import study_results
+from dfwe.store.card import write_json
+
+log = logging.getLogger(__name__)
+
+
+def run_study(config: DictConfig, *, folder: Path) -> None:
+    """Plans, executes, reports; `folder` is the run's own, where results, journal and merged model go."""
+    _quiet()
+    study = plan_study(config)
+    with bars() as start:
+        seconds = execute(study, progress=Progress(start))
+        results = study_results(study, seconds=seconds)
+    write_json(folder / "results.json", results)
+    _copy_journals(study, folder=folder)
+    if config.export and study.evaluations and study.merges:
+        export_merged(study, config=config, folder=folder / "merged")
+    finish(study.bench.logger, results=results)
+    show(results)
+    print(f"results: {folder / 'results.json'}")
+
+
+def _copy_journals(study: Study, *, folder: Path) -> None:
+    """`trials.jsonl` of the merge that was asked for; the others' with their names."""
+    asked = [name for name in study.merges if name != UNIFORM][-1:]
+    for name, stage in study.merges.items():
+        entry = stage.result(study.bench.store)
+        suffix = "" if name in asked else f"_{name}"
+        for file in (TRIALS, PREDICTIONS):
+            path = Path(file)
+            shutil.copyfile(entry.file(file), folder / f"{path.stem}{suffix}{path.suffix}")
+
+
+def _quiet() -> None:
+    """Keeps the libraries' chatter off the screen; warnings of dfwe's own stay."""
+    transformers_logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    for category in (UserWarning, FutureWarning):
+        warnings.filterwarnings("ignore", category=category, module="(transformers|torch|pytorch_lightning).*")
+    for name in ("datasets", "pytorch_lightning", "fsspec"):
+        logging.getLogger(name).setLevel(logging.ERROR)

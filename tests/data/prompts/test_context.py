@@ -1,0 +1,58 @@
+import pytest
+
+from dfwe.data.prompts.context import cut_around, cut_start, render, select, turn_texts
+from dfwe.errors import DataError
+
+TURNS = ("a b", "c d e", "f", "g h")  # 2, 3, 1, 2 words
+
+
+def test_turns_have_their_speakers_joined_by_blanks_and_none_where_nobody_speaks(dialogue):
+    assert turn_texts(dialogue) == (
+        "Ada Pike: The kettle is cold.",
+        "( A bell rings. )",
+        "Ada Pike Ben Lowe: Who is it?",
+        "Ben Lowe: My aunt, she brought you a cake.",
+    )
+
+
+@pytest.mark.parametrize(("max_words", "left"), [(0, 4), (8, 4), (7, 3), (6, 3), (5, 2), (3, 2), (2, 1), (1, 0)])
+def test_whole_turns_are_dropped_from_the_start_until_the_words_fit(max_words, left):
+    assert cut_start(TURNS, max_words=max_words) == TURNS[4 - left :]
+
+
+def test_one_over_long_turn_leaves_an_empty_context():
+    assert render(cut_start(("a b c d",), max_words=3)) == "context: "
+
+
+@pytest.mark.parametrize(
+    ("turn", "max_words", "expected"),
+    [
+        (0, 0, TURNS),
+        (0, 7, TURNS[:3]),  # 0 < 4 / 2: the last goes
+        (1, 5, TURNS[:2]),  # 1 < 4 / 2, then 1 < 3 / 2: the last goes twice
+        (2, 5, TURNS[1:3]),  # 2 is not < 4 / 2: the first goes; 2 - 1 < 3 / 2: the last
+        (3, 3, TURNS[2:]),
+        (0, 1, ()),
+    ],
+)
+def test_questions_keep_the_turns_around_their_answer(turn, max_words, expected):
+    assert cut_around(TURNS, turn=turn, max_words=max_words) == expected
+
+
+def test_a_sample_names_its_turns():
+    assert select(TURNS, sample={"turns": [3, 1]}, unlabelled=False, where="x") == ("g h", "c d e")
+    assert select(TURNS, sample={}, unlabelled=True, where="x") == TURNS
+
+
+@pytest.mark.parametrize(
+    ("sample", "message"),
+    [
+        ({}, "'turns' is missing"),
+        ({"turns": [4]}, "'turns' names turn 4, the dialogue has 0 to 3"),
+        ({"turns": [-1]}, "'turns' names turn -1"),
+        ({"turns": 3}, "'turns' must be a list"),
+    ],
+)
+def test_turns_that_are_not_there_are_an_error(sample, message):
+    with pytest.raises(DataError, match=f"sample 7: {message}"):
+        select(TURNS, sample=sample, unlabelled=False, where="sample 7")

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import json
+import logging
+
+import numpy as np
+import pytest
+
+from dfwe.errors import MetricError, StoreError
+from dfwe.records import Coefficients, Evaluation, Trial
+from dfwe.search.journal import Journal
+
+NAMES = ("first", "second")
+
+
+def scored(predictions):
+    """The share of answers that are "yes"."""
+    counts = np.array([[float(answer == "yes"), 1.0] for answer in predictions])
+    score = float(counts[:, 0].mean())
+    return Evaluation(score, {"share": score}, tuple(predictions), counts)
+
+
+def trial(number, *, answers=("yes", "no", "yes"), weight=0.1):
+    coefficients = Coefficients(NAMES, (weight * number, 1 - weight * number))
+    return Trial(number, "search", coefficients, scored(answers), seconds=0.25)
+
+
+def journal(folder):
+    return Journal(folder, evaluate_predictions=scored)
+
+
+def filled(folder, *, num=3):
+    made = journal(folder)
+    for number in range(1, num + 1):
+        made.append(trial(number))
+    return folder / "trials.jsonl", folder / "predictions.jsonl"
+
+
+def essence(trials):
+    return [(t.number, t.kind, t.coefficients, t.evaluation.score, t.evaluation.predictions, t.seconds) for t in trials]
+
+
+def test_an_absent_journal_is_empty_and_leaves_no_file(tmp_path):
+    assert journal(tmp_path / "search").trials == ()
+    assert not (tmp_path / "search").exists()
+
+
+def test_trials_come_back_as_they_were_to_the_last_bit(tmp_path):
+    filled(tmp_path / "deep" / "folder")
+    found = journal(tmp_path / "deep" / "folder").trials
+    assert essence(found) == essence([trial(1), trial(2), trial(3)])
+    np.testing.assert_array_equal(found[0].evaluation.counts, [[1, 1], [0, 1], [1, 1]])
+
+
+def test_each_trial_is_one_line_of_json_per_file_without_counts(tmp_path):
+    trials, predictions = filled(tmp_path, num=2)
+    lines = [json.loads(line) for line in trials.read_text().splitlines()]
+    assert lines[1] == {
+        "number": 2,
+        "kind": "search",
+        "coefficients": {"first": 0.2, "second": 0.8},
+        "score": 2 / 3,
+        "metrics": {"share": 2 / 3},
+        "seconds": 0.25,
+    }
+    answers = [json.loads(line) for line in predictions.read_text().splitlines()]
+    assert answers[0] == {"number": 1, "predictions": ["yes", "no", "yes"]}
+
+
+def test_answers_may_hold_any_character(tmp_path):
+    journal(tmp_path).append(trial(1, answers=("yes", "line\nbreak\u2028 and é")))
+    assert journal(tmp_path).get(1).evaluation.predictions == ("yes", "line\nbreak\u2028 and é")
+
+
+@pytest.mark.parametrize("torn", ["trials.jsonl", "predictions.jsonl"])
+@pytest.mark.parametrize("cut", [1, 10])
+def test_a_torn_last_line_is_dropped_and_the_journal_goes_on(tmp_path, caplog, torn, cut):
+    filled(tmp_path)
+    path = tmp_path / torn
+    path.write_bytes(path.read_bytes()[:-cut])
+    with caplog.at_level(logging.WARNING):
+        again = journal(tmp_path)
+    assert "the last line is torn" in caplog.text
+    assert essence(again.trials) == essence([trial(1), trial(2)])
+    again.append(trial(3, weight=0.2))
+    assert essence(journal(tmp_path).trials) == essence([trial(1), trial(2), trial(3, weight=0.2)])
+
+
+def test_answers_whose_trial_was_never_written_are_dropped(tmp_path):
+    trials, predictions = filled(tmp_path)
+    trials.write_text("".join(trials.read_text().splitlines(keepends=True)[:2]))
+    assert len(journal(tmp_path).trials) == 2
+    assert len(predictions.read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize("broken", [b"{half a line\n", b"[1, 2]\n", b"\xff\xfe\n", b"\n"])
+def test_a_broken_line_in_the_middle_is_refused_and_nothing_is_cut(tmp_path, broken):
+    trials, _ = filled(tmp_path)
+    lines = trials.read_bytes().splitlines(keepends=True)
+    trials.write_bytes(lines[0] + broken + lines[2])
+    before = trials.read_bytes()
+    with pytest.raises(StoreError, match=r"trials\.jsonl, line 2: this is not a JSON object"):
+        journal(tmp_path)
+    assert trials.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"number": 7}, "line 2: trial 7 stands beside the answers of 2"),
+        ({"number": 1}, "line 2: trial 1 stands beside the answers of 2"),
+        ({"score": 0.9}, "line 2: the score is 0.9, but its answers score 0.66"),
+        ({"coefficients": [0.5, 0.5]}, "line 2: this is not a trial of a search"),
+        ({"kind": "guess"}, "line 2: this is not a trial of a search"),
+        ({"seconds": "long"}, "line 2: this is not a trial of a search"),
+    ],
+)
+def test_a_changed_line_is_refused(tmp_path, change, message):
+    trials, _ = filled(tmp_path)
+    lines = [json.loads(line) for line in trials.read_text().splitlines()]
+    lines[1] |= change
+    trials.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with pytest.raises(StoreError, match=message):
+        journal(tmp_path)
+
+
+def test_files_of_two_searches_are_refused(tmp_path):
+    trials, _ = filled(tmp_path)
+    trials.write_text(trials.read_text().splitlines(keepends=True)[0])
+    with pytest.raises(StoreError, match=r"has 1 trials, but predictions\.jsonl has answers for 3"):
+        journal(tmp_path)
+
+
+def test_answers_that_can_no_longer_be_scored_are_refused(tmp_path):
+    filled(tmp_path)
+
+    def strict(predictions):
+        raise MetricError("3 predictions for 4 references")
+
+    with pytest.raises(StoreError, match=r"line 1: its answers cannot be scored: 3 predictions for 4"):
+        Journal(tmp_path, evaluate_predictions=strict)
+
+
+def test_a_trial_is_looked_up_by_its_number(tmp_path):
+    filled(tmp_path)
+    assert journal(tmp_path).get(2).coefficients == trial(2).coefficients
+    assert journal(tmp_path).get(4) is None

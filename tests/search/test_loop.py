@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import logging
+import math
+
+import numpy as np
+import pytest
+
+from dfwe.errors import SearchError
+from dfwe.records import Coefficients, Evaluation, Trial
+from dfwe.search.base import Search
+from dfwe.search.journal import Journal
+from dfwe.search.loop import run_search
+from dfwe.search.nevergrad import NevergradSearch
+
+NAMES = ("a", "b", "c")
+BEST = np.array([0.7, 0.2, 0.1])
+
+
+class Scripted(Search):
+    """Asks the given points, the last one for ever (or nothing more), and remembers what it was told."""
+
+    def __init__(self, points, *, ends=False):
+        self.points, self.ends, self.told = list(points), ends, []
+
+    @property
+    def budget(self):
+        return len(self.points)
+
+    def ask(self):
+        if self.ends and len(self.told) >= len(self.points):
+            return None
+        return np.array(self.points[min(len(self.told), len(self.points) - 1)], dtype=float)
+
+    def tell(self, point, *, loss):
+        self.told.append(loss)
+
+    def close(self):
+        pass
+
+
+class Model:
+    """Answers 50 questions, more of them rightly near `BEST`, and counts how often it is asked."""
+
+    def __init__(self):
+        self.calls = []
+
+    def __call__(self, coefficients):
+        self.calls.append(coefficients)
+        right = round(50 * (1 - float(np.abs(coefficients.as_array() - BEST).sum()) / 2))
+        return scored(("yes",) * right + ("no",) * (50 - right))
+
+
+def scored(predictions):
+    counts = np.array([[float(answer == "yes"), 1.0] for answer in predictions])
+    return Evaluation(float(counts[:, 0].mean()), {}, tuple(predictions), counts)
+
+
+def experts(model):
+    vertices = [Coefficients.vertex(NAMES, of=name) for name in NAMES]
+    return [Trial(0, "expert", vertex, model(vertex)) for vertex in vertices]
+
+
+def searched(optimizer="UnitNelderMead", *, folder=None, budget=40, evaluate=None, known=(), seed=0, on_trial=None):
+    search = NevergradSearch(3, optimizer=optimizer, seed=seed, budget=budget)
+    journal = Journal(folder, evaluate_predictions=scored) if folder else None
+    trials = run_search(
+        search,
+        names=NAMES,
+        evaluate=evaluate or Model(),
+        known=known,
+        journal=journal,
+        budget=budget,
+        on_trial=on_trial,
+    )
+    search.close()
+    return trials
+
+
+def essence(trials):
+    return [(t.number, t.kind, t.coefficients, t.evaluation.score, t.evaluation.predictions) for t in trials]
+
+
+@pytest.mark.parametrize("optimizer", ["UnitNelderMead", "CMA", "DE", "OnePlusOne"])
+def test_exactly_the_budget_is_evaluated_and_uniform_and_experts_are_always_in(optimizer):
+    model, known = Model(), experts(Model())
+    trials = searched(optimizer, evaluate=model, known=known)
+    assert len(model.calls) == len(set(model.calls)) == 40
+    assert trials[:3] == tuple(known)
+    assert [trial.kind for trial in trials] == ["expert"] * 3 + ["uniform"] + ["search"] * 39
+    assert [trial.number for trial in trials[3:]] == list(range(1, 41))
+    assert trials[3].coefficients == Coefficients.uniform(NAMES)
+
+
+def test_the_search_is_told_the_negative_score():
+    search, model = Scripted([[1, 0, 0], [2, 0, 0]]), Model()
+    trials = run_search(search, names=NAMES, evaluate=model, known=[], journal=None, budget=3)
+    assert search.told == [-trial.evaluation.score for trial in trials[1:]]
+
+
+def test_a_known_candidate_is_told_its_score_and_costs_nothing():
+    model, known = Model(), experts(Model())
+    search = Scripted([[0, 0, 0], [0, -1e9, -1e9], [1, 0, 0], [1, 0, 0], [0, 1, 0]])
+    trials = run_search(search, names=NAMES, evaluate=model, known=known, journal=None, budget=3)
+    assert len(model.calls) == 3
+    uniform, first = trials[3].evaluation.score, trials[4].evaluation.score
+    assert search.told == [-uniform, -known[0].evaluation.score, -first, -first, -trials[5].evaluation.score]
+
+
+def test_a_search_that_goes_round_in_circles_is_stopped_with_a_warning(caplog):
+    search = Scripted([[1, 0, 0]])
+    with caplog.at_level(logging.WARNING):
+        trials = run_search(search, names=NAMES, evaluate=Model(), known=[], journal=None, budget=5)
+    assert len(trials) == 2
+    assert len(search.told) == 50
+    assert "stopped after 2 of 5 evaluations" in caplog.text
+
+
+def test_a_search_with_nothing_more_to_ask_ends_early(caplog):
+    with caplog.at_level(logging.WARNING):
+        search = Scripted([[1, 0, 0], [0, 1, 0]], ends=True)
+        trials = run_search(search, names=NAMES, evaluate=Model(), known=[], journal=None, budget=40)
+    assert len(trials) == 3
+    assert "stopped after 3 of 40 evaluations" in caplog.text
+
+
+def test_a_single_expert_is_known_and_needs_no_evaluation():
+    model = Model()
+    alone = Trial(0, "expert", Coefficients(("a",), (1.0,)), scored(("yes",)))
+    search = NevergradSearch(1, optimizer="UnitNelderMead", seed=0, budget=5)
+    trials = run_search(search, names=("a",), evaluate=model, known=[alone], journal=None, budget=5)
+    assert trials == (alone,)
+    assert model.calls == []
+
+
+@pytest.mark.parametrize("optimizer", ["UnitNelderMead", "CMA", "DE", "NelderMead"])
+@pytest.mark.parametrize("done", [1, 17, 40])
+def test_a_killed_search_goes_on_and_ends_as_if_it_had_not_been(tmp_path, optimizer, done):
+    whole = searched(optimizer, folder=tmp_path / "whole")
+    for name in ("trials.jsonl", "predictions.jsonl"):
+        lines = (tmp_path / "whole" / name).read_text().splitlines(keepends=True)
+        (tmp_path / "part").mkdir(exist_ok=True)
+        (tmp_path / "part" / name).write_text("".join(lines[:done]) + "".join(lines[done : done + 1])[:20])
+    model, heard = Model(), []
+    resumed = searched(optimizer, folder=tmp_path / "part", evaluate=model, on_trial=heard.append)
+    assert essence(resumed) == essence(whole)
+    assert essence(heard) == essence(whole)
+    assert len(model.calls) == 40 - done
+
+
+def test_a_journal_of_another_search_is_refused(tmp_path):
+    searched("CMA", folder=tmp_path, seed=1, budget=5)
+    with pytest.raises(SearchError, match=r"the journal belongs to another search: its trial 2 is search at .*"):
+        searched("CMA", folder=tmp_path, seed=2, budget=5)
+
+
+def test_a_failed_evaluation_leaves_the_journal_with_the_trials_before_it(tmp_path):
+    model = Model()
+
+    def breaks(coefficients):
+        if len(model.calls) == 4:
+            raise KeyboardInterrupt
+        return model(coefficients)
+
+    with pytest.raises(KeyboardInterrupt):
+        searched(folder=tmp_path, evaluate=breaks)
+    assert len(Journal(tmp_path, evaluate_predictions=scored).trials) == 4
+
+
+@pytest.mark.parametrize("score", [math.nan, math.inf])
+def test_a_score_that_is_no_number_names_trial_and_coefficients_and_is_not_journalled(tmp_path, score):
+    def nan(coefficients):
+        return Evaluation(score, {}, ("yes",), np.ones((1, 2)))
+
+    with pytest.raises(SearchError, match=rf"trial 1 \(uniform\) at {{'a': 0.33.*}} is {score}"):
+        searched(folder=tmp_path, evaluate=nan)
+    assert not (tmp_path / "trials.jsonl").exists()
+
+
+def test_a_budget_below_one_is_refused():
+    with pytest.raises(SearchError, match=r"at least 1 evaluation.*budget is 0"):
+        run_search(Scripted([[1, 0, 0]]), names=NAMES, evaluate=Model(), known=[], journal=None, budget=0)
+
+
+def test_known_trials_of_other_experts_are_refused():
+    known = [Trial(0, "expert", Coefficients(("b", "a", "c"), (1.0, 0.0, 0.0)), scored(("yes",)))]
+    with pytest.raises(SearchError, match=r"over the experts \('a', 'b', 'c'\), but trial 0 .* \('b', 'a', 'c'\)"):
+        run_search(Scripted([[1, 0, 0]]), names=NAMES, evaluate=Model(), known=known, journal=None, budget=2)
+
+
+def test_a_search_that_does_not_move_is_warned_about(caplog):
+    with caplog.at_level(logging.WARNING):
+        searched("NelderMead")
+    assert "no coefficient moved by more than" in caplog.text
+
+
+def test_a_search_with_equal_scores_is_warned_about(caplog):
+    with caplog.at_level(logging.WARNING):
+        searched(evaluate=lambda coefficients: scored(("yes", "no")))
+    assert "all 40 evaluated mixtures score 0.5000" in caplog.text
+    assert "no coefficient moved" not in caplog.text
+
+
+def test_a_search_that_moves_and_gains_is_not_warned_about(caplog):
+    with caplog.at_level(logging.WARNING):
+        trials = searched()
+    assert caplog.text == ""
+    assert max(trial.evaluation.score for trial in trials) > trials[0].evaluation.score

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+
+from dfwe.errors import SearchError
+from dfwe.records import Coefficients, Evaluation, Trial
+from dfwe.search.journal import Journal
+from dfwe.search.pick import Argmax, Bagged, argmax, bagged, paired_standard_error
+
+NAMES = ("a", "b")
+
+
+def answers(right):
+    """An evaluation with the given examples right (1) and wrong (0)."""
+    counts = np.stack([np.array(right, float), np.ones(len(right))], axis=1)
+    return Evaluation(float(np.mean(right)), {}, tuple(str(int(r)) for r in right), counts)
+
+
+def share(totals):
+    return totals[..., 0] / totals[..., 1]
+
+
+def trial(number, first, right, *, kind="search"):
+    return Trial(number, kind, Coefficients(NAMES, (first, 1 - first)), answers(right))
+
+
+def choose(rule, trials, *, evaluate=None, **others):
+    def refuse(coefficients):
+        raise AssertionError(f"nothing is to be evaluated, but {coefficients} was")
+
+    return rule.choose(trials, evaluate=evaluate or refuse, score=share, seed=0, **others)
+
+
+def test_argmax_takes_the_best_score():
+    trials = [trial(1, 0.5, [1, 0, 0]), trial(2, 0.9, [1, 1, 0]), trial(3, 0.6, [0, 0, 1])]
+    assert argmax(trials).number == 2
+    assert choose(Argmax(), trials).number == 2
+
+
+def test_argmax_breaks_ties_by_the_distance_to_uniform_and_then_takes_the_earlier():
+    right, wrong = [1, 1, 0], [0, 1, 0]
+    trials = [trial(1, 0.5, wrong), trial(2, 0.9, right), trial(3, 0.7, right), trial(4, 0.3, right)]
+    assert argmax(trials).number == 3
+    assert argmax([trials[0], trials[3], trials[2]]).number == 4
+
+
+@pytest.mark.parametrize("rule", [Argmax(), Bagged(resamples=10)])
+def test_no_trial_is_an_error(rule):
+    with pytest.raises(SearchError, match="there is no trial to choose from"):
+        choose(rule, [])
+
+
+def test_bagged_averages_the_winners_of_the_resamples():
+    # Of two examples each candidate has one right. A resample draws the first twice (1/4: the first candidate
+    # wins), the second twice (1/4: the other wins), or both (1/2: a tie, to the first, nearer to uniform).
+    trials = [trial(1, 0.6, [1, 0]), trial(2, 0.0, [0, 1])]
+    point = bagged(trials, score=share, resamples=20_000, generator=np.random.default_rng(0))
+    # Five standard errors of the share: 5 * sqrt(3/16 / 20000) = 0.0153, times 0.6.
+    assert point.values[0] == pytest.approx(0.75 * 0.6, abs=0.0092)
+    assert sum(point.values) == pytest.approx(1.0)
+
+
+def test_bagged_is_the_candidate_itself_where_it_wins_every_resample():
+    trials = [trial(1, 0.123456789, [1] * 9), trial(2, 0.5, [0] * 9)]
+    point = bagged(trials, score=share, resamples=7, generator=np.random.default_rng(0))
+    assert point == trials[0].coefficients
+    assert choose(Bagged(resamples=7), trials) is trials[0]
+
+
+def f1(totals):
+    """From true positives, false positives and false negatives."""
+    return 2 * totals[..., 0] / (2 * totals[..., 0] + totals[..., 1] + totals[..., 2])
+
+
+def test_bagged_resamples_the_counts_of_a_metric_that_is_no_mean_of_examples():
+    # F1 of the summed counts is 0.95 for the first candidate and 0.67 for the second; the mean of the
+    # examples' own F1 would be 0.5 and 0.67 and choose the second.
+    rows = {(0.9, 0.1): [[10, 0, 0], [0, 0, 1]] * 30, (0.5, 0.5): [[1, 0, 1]] * 60}
+    trials = []
+    for number, (values, counts) in enumerate(rows.items(), 1):
+        table = np.array(counts, float)
+        evaluation = Evaluation(float(f1(table.sum(axis=0))), {}, (), table)
+        trials.append(Trial(number, "search", Coefficients(NAMES, values), evaluation))
+    point = bagged(trials, score=f1, resamples=50, generator=np.random.default_rng(0))
+    assert point.values == (0.9, 0.1)
+
+
+def test_the_paired_standard_error_is_that_of_the_mean_difference():
+    generator = np.random.default_rng(0)
+    first, second = generator.integers(0, 2, size=(2, 400))
+    error = paired_standard_error(
+        answers(first), answers(second), score=share, resamples=4000, generator=np.random.default_rng(1)
+    )
+    assert error == pytest.approx(np.std(first - second) / np.sqrt(400), rel=0.06)
+
+
+def test_the_paired_standard_error_of_equal_answers_is_zero():
+    one = answers([1, 0, 1, 1])
+    assert paired_standard_error(one, one, score=share, resamples=50, generator=np.random.default_rng(0)) == 0
+
+
+RIVALS = [trial(1, 0.5, [1, 0] * 20, kind="uniform"), trial(40, 0.9, [0, 1] * 20)]
+
+
+def test_the_bagged_point_is_evaluated_once_more_and_reported():
+    heard = []
+    chosen = choose(Bagged(resamples=50), RIVALS, evaluate=lambda c: answers([1] * 40), on_trial=heard.append)
+    assert (chosen.number, chosen.kind) == (41, "bagged")
+    assert 0.5 < chosen.coefficients.values[0] < 0.9
+    assert heard == [chosen]
+
+
+def test_a_bagged_point_that_scores_clearly_worse_is_reported_but_argmax_is_kept(caplog):
+    heard, wrong = [], answers([0] * 40)
+    with caplog.at_level(logging.WARNING):
+        chosen = choose(Bagged(resamples=50), RIVALS, evaluate=lambda c: wrong, on_trial=heard.append)
+    assert chosen is RIVALS[0]
+    assert [trial.kind for trial in heard] == ["bagged"]
+    assert "the bagged mixture scores 0.5000 below the best on dev" in caplog.text
+
+
+def test_a_bagged_point_within_one_standard_error_is_taken():
+    # Three answers of 40 differ, two for the worse: 0.025 below, with a standard error of 0.043.
+    nearly = [1, 0] * 18 + [0, 0, 0, 1]
+    chosen = choose(Bagged(resamples=200), RIVALS, evaluate=lambda c: answers(nearly))
+    assert chosen.kind == "bagged"
+    assert chosen.evaluation.score == RIVALS[0].evaluation.score - 0.025
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_bagged_never_takes_a_point_more_than_one_standard_error_below_the_best(seed):
+    generator = np.random.default_rng(seed)
+    trials = [trial(n, generator.uniform(), generator.uniform(size=60) < 0.7) for n in range(1, 8)]
+    extra = answers(generator.uniform(size=60) < generator.uniform(0.5, 0.9))
+    chosen = Bagged(resamples=50).choose(trials, evaluate=lambda c: extra, score=share, seed=seed)
+    again = np.random.default_rng(seed)
+    bagged(trials, score=share, resamples=50, generator=again)
+    best = argmax(trials)
+    error = paired_standard_error(best.evaluation, extra, score=share, resamples=50, generator=again)
+    below = best.evaluation.score - extra.score
+    assert (chosen.kind == "bagged") == (below <= error + 1e-12)
+    assert chosen.evaluation.score >= best.evaluation.score - error - 1e-12
+
+
+def test_a_resumed_choice_takes_the_bagged_trial_from_the_journal(tmp_path):
+    def journal():
+        return Journal(tmp_path, evaluate_predictions=lambda texts: answers([int(text) for text in texts]))
+
+    first = choose(Bagged(resamples=50), RIVALS, evaluate=lambda c: answers([1] * 40), journal=journal())
+    heard = []
+    again = choose(Bagged(resamples=50), RIVALS, journal=journal(), on_trial=heard.append)
+    assert (again.number, again.kind, again.coefficients) == (first.number, first.kind, first.coefficients)
+    assert heard == [again]
+
+
+def test_the_choice_depends_on_the_seed_alone():
+    points = [bagged(RIVALS, score=share, resamples=9, generator=np.random.default_rng(seed)) for seed in (3, 3, 5)]
+    assert points[0] == points[1] != points[2]
