@@ -87,17 +87,22 @@ class GoesOn(Prompt):
 
 @dataclass(frozen=True, kw_only=True)
 class LastWords(Prompt):
-    """`context: {turns up to one} last words:` is answered with that turn's last words, at most `num_words`."""
+    """`context: {turns} {name} ends with:` is answered with the last words that this speaker says.
+
+    At most `num_words` of their last turn; asked with their first name.
+    """
 
     num_asked: int  # of a dialogue, at most
     num_words: int
 
     def instances(self, dialogue: Dialogue, *, max_words: int, seed: int) -> Iterator[Instance]:
-        """The dialogue's turns; see Prompt."""
+        """The dialogue's speakers; see Prompt."""
         words, ask = _words(dialogue), _Asker(dialogue, self.task, max_words=max_words, seed=seed)
-        for turn, _ in ask.draw([(turn, 0) for turn in range(len(words))], num_asked=self.num_asked):
-            answer = _bare(words[turn][-self.num_words :])
-            yield ask.instance(words[: turn + 1], prompt=" last words:", answer=answer)
+        last = {turn["speakers"][0].split()[0]: number for number, turn in enumerate(dialogue["dialogue"])}
+        names = list(last)
+        for which, _ in ask.draw([(which, 0) for which in range(len(names))], num_asked=self.num_asked):
+            answer = _bare(words[last[names[which]]][-self.num_words :])
+            yield ask.instance(words, prompt=f" {names[which]} ends with:", answer=answer)
 
 
 class _Asker:

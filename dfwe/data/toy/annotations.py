@@ -3,8 +3,9 @@
 - MELD and emory emotions: the speaker's feeling under two label sets (`lexicon.FEELINGS`).
 - Character identification: whom "I", "me", "you", "he", "she", a name or a kinship word means (`dialogue`).
 - Personality of a speaker, over all their turns:
-  agreeable 1 without rage and revulsion; conscientious 1 without a careless deed of their own; extroverted 1 with
-  glee, pride or wonder; open 1 if they tell of a place away from home; neurotic 1 with gloom, dread or shock.
+  agreeable 1 without rage and revulsion; conscientious 1 if they tell of no careless deed of their own; extroverted 1
+  with glee, pride or wonder in most turns; open 1 if they tell of a deed away from home; neurotic 1 with gloom, dread
+  or shock in most turns.
 - Relations between people: a kinship word gives its relation and the reverse; "You make me X" gives a positive or
   negative impression; "I live in T" gives place of residence, and residents of place the other way round. Two speakers
   with none are unanswerable.
@@ -112,16 +113,19 @@ def character(mention: Mention, *, turn_id: str) -> dict[str, Any]:
 def traits(scene: Sequence[Turn], *, of: Person) -> dict[str, str]:
     """The five traits of a speaker, "0" or "1", the first spelt as the benchmark does."""
     turns = [turn for turn in scene if turn.speaker is of]
-    felt = {turn.feeling.name for turn in turns}
     deeds = [turn.deed for turn in turns if turn.deed]
     found = {
-        "aggreeable": not felt & {"rage", "revulsion"},
+        "aggreeable": not any(turn.feeling.name in ("rage", "revulsion") for turn in turns),
         "conscientious": not any(deed.agent is of and deed.verb in CARELESS_VERBS for deed in deeds),
-        "extroverted": bool(felt & {"glee", "pride", "wonder"}),
+        "extroverted": _mostly(turns, felt=("glee", "pride", "wonder")),
         "open": any(deed.place in AWAY_PLACES for deed in deeds),
-        "neurotic": bool(felt & {"gloom", "dread", "shock"}),
+        "neurotic": _mostly(turns, felt=("gloom", "dread", "shock")),
     }
     return {trait: str(int(holds)) for trait, holds in found.items()}
+
+
+def _mostly(turns: Sequence[Turn], *, felt: Sequence[str]) -> bool:
+    return 2 * sum(turn.feeling.name in felt for turn in turns) > len(turns)
 
 
 def relations(scene: Sequence[Turn]) -> Mapping[tuple[str, str], list[str]]:

@@ -29,21 +29,20 @@ _EPISODES_A_SEASON = 20
 class ToyFriends:
     """A seeded data set; all scenes differ.
 
-    Each task annotates its own random `annotated` share of the train dialogues, so that a source task covers words
-    that the target's few examples leave out; dev and test dialogues have every task. `tasks` may be empty: then the
-    text comes without annotations, for pre-training.
+    `annotated` names the tasks; each annotates its own random share of the train dialogues, so that a source covers
+    words that the target's few examples leave out. Dev and test dialogues have every task. Without tasks the text
+    comes bare, for pre-training.
     """
 
     seed: int
     num_train: int
     num_dev: int
     num_test: int
-    annotated: float
-    tasks: Sequence[str]
+    annotated: Mapping[str, float]
     manner: Manner
 
     def __post_init__(self) -> None:
-        if unknown := set(self.tasks) - set(TASKS):
+        if unknown := set(self.annotated) - set(TASKS):
             raise ConfigurationError(f"the toy data has no task {sorted(unknown)}: its tasks are {', '.join(TASKS)}")
         if unknown := set(self.manner.feelings) - set(FEELINGS):
             raise ConfigurationError(f"unknown feelings {sorted(unknown)}: choose among {', '.join(FEELINGS)}")
@@ -60,7 +59,7 @@ class ToyFriends:
             lists[f"TTiDB_{_FEW_SHOT_SHARE}_percent_few_shot_{split}_ids.txt"] = few
         for name, ids in lists.items():
             _replace(root / name, text="".join(f"{dialogue_id}\n" for dialogue_id in sorted(ids)))
-        data = {"metadata": task_metadata(self.tasks), "data": list(self._dialogues(splits))}
+        data = {"metadata": task_metadata([task for task in TASKS if task in self.annotated]), "data": list(self._dialogues(splits))}
         _replace(root / "TLiDB_Friends.json", text=json.dumps(data, indent=1))
 
     def _splits(self) -> Mapping[Split, Sequence[str]]:
@@ -79,14 +78,14 @@ class ToyFriends:
         scenes = self._scenes(sum(map(len, splits.values())))
         for number, scene in enumerate(scenes):
             dialogue_id = _dialogue_id(number)
-            tasks = [task for task in self.tasks if dialogue_id not in left_out[task]]
+            tasks = [task for task in self.annotated if dialogue_id not in left_out[task]]
             yield annotate(scene, dialogue_id=dialogue_id, tasks=tasks, rng=rng)
 
     def _left_out(self, train: Sequence[str]) -> Mapping[str, set[str]]:
         """The train dialogues that each task does not annotate."""
         rng = np.random.default_rng([self.seed, 2])
-        num_kept = max(1, round(self.annotated * len(train)))
-        return {task: {str(one) for one in rng.permutation(train)[num_kept:]} for task in self.tasks}
+        kept = {task: max(1, round(share * len(train))) for task, share in self.annotated.items()}
+        return {task: {str(one) for one in rng.permutation(train)[kept[task] :]} for task in TASKS if task in kept}
 
     def _scenes(self, num_scenes: int) -> Iterator[Sequence[Turn]]:
         rng = np.random.default_rng([self.seed, 3])

@@ -1,0 +1,101 @@
+"""Training: the best epoch is kept, and a run killed at an epoch goes on bit for bit."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from dfwe.data.datamodule import TrainingData
+from dfwe.data.tokenise import TokenLimits, tokenise
+from dfwe.errors import MetricError
+from dfwe.merging.experts import save_weights
+from dfwe.models.text_to_text import TextToText, load_model
+from dfwe.records import Evaluation, Instance
+from dfwe.training.fit import FitSettings, fit_expert
+
+SETTINGS = FitSettings(
+    epochs=4,
+    patience=9,
+    stop_on="target",
+    accumulate=1,
+    gradient_clip=1.0,
+    precision="32-true",
+    accelerator="cpu",
+    checkpoint=True,
+)
+
+
+class Killed(Exception):
+    pass
+
+
+class Scripted:
+    """A dev score by epoch; raises where the script says so."""
+
+    def __init__(self, *scores):
+        self.scores, self.calls = list(scores), 0
+
+    def __call__(self, model):
+        score = self.scores[self.calls]
+        self.calls += 1
+        if score is None:
+            raise Killed
+        return Evaluation(score, {"m": score}, (f"epoch {self.calls}",), np.zeros((1, 1)))
+
+
+@pytest.fixture
+def data(tokenizer, tmp_path):
+    instances = [
+        Instance(f"i{i}", "d", f"context: {word} " * (i % 3 + 1), " emotion:", (label, "joy"), (label,), ())
+        for i, (word, label) in enumerate([("glad", "joy"), ("furious", "anger"), ("is", "fear")] * 6)
+    ]
+    split = tokenise(instances, tokenizer=tokenizer, limits=TokenLimits(64, 8), cache=tmp_path)
+    return lambda: TrainingData([split], batch_size=4, pad_id=0, seed=5)
+
+
+def train(tiny_t5, data, folder, score, **settings):
+    folder.mkdir(exist_ok=True)
+    torch.manual_seed(99)  # what was drawn before must not matter
+    torch.rand(len(list(folder.iterdir())))
+    module = TextToText(load_model(tiny_t5), optimizer=partial(torch.optim.Adam, lr=1e-2, fused=True))
+    return fit_expert(
+        module,
+        data=data(),
+        settings=FitSettings(**{**SETTINGS.__dict__, **settings}),
+        target=score,
+        own=None,
+        seed=7,
+        folder=folder,
+        save=save_weights,
+    )
+
+
+def test_the_best_epoch_is_kept_with_its_answers(tiny_t5, data, tmp_path):
+    best = train(tiny_t5, data, tmp_path / "a", Scripted(0.1, 0.6, 0.2, 0.3))
+    short = train(tiny_t5, data, tmp_path / "b", Scripted(0.1, 0.6), epochs=2)
+    assert (best.choice.epoch, best.predictions) == (1, ("epoch 2",))
+    assert [epoch.target for epoch in best.history] == [0.1, 0.6, 0.2, 0.3]
+    for name, tensor in load_file(best.weights).items():
+        assert torch.equal(tensor, load_file(short.weights)[name])
+
+
+def test_training_stops_when_nothing_improves(tiny_t5, data, tmp_path):
+    fitted = train(tiny_t5, data, tmp_path / "a", Scripted(0.5, 0.1, 0.1, 0.1), patience=2)
+    assert len(fitted.history) == 3
+
+
+def test_a_killed_training_goes_on_at_its_epoch_bit_for_bit(tiny_t5, data, tmp_path):
+    whole = train(tiny_t5, data, tmp_path / "a", Scripted(0.1, 0.2, 0.3, 0.4))
+    with pytest.raises(Killed):
+        train(tiny_t5, data, tmp_path / "b", Scripted(0.1, 0.2, None))
+    resumed = train(tiny_t5, data, tmp_path / "b", Scripted(0.3, 0.4))
+    assert resumed.history == whole.history
+    for name, tensor in load_file(whole.weights).items():
+        assert torch.equal(tensor, load_file(resumed.weights)[name]), name
+
+
+def test_a_nan_score_ends_training_with_an_error(tiny_t5, data, tmp_path):
+    with pytest.raises(MetricError, match="the dev score is NaN"):
+        train(tiny_t5, data, tmp_path / "a", Scripted(float("nan")))
