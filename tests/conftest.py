@@ -50,3 +50,18 @@ def tokenizer(tiny_t5):
     from transformers import AutoTokenizer
 
     return AutoTokenizer.from_pretrained(tiny_t5)
+
+
+@pytest.fixture(scope="session")
+def composed():
+    """A function from overrides to the composed configuration."""
+    from hydra import compose, initialize_config_dir
+
+    from dfwe.schema import conf_dir, register
+
+    def configuration(*overrides):
+        register()
+        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+            return compose("config", overrides=list(overrides))
+
+    return configuration

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from dfwe.stages.plan import UNIFORM, Study
+from dfwe.stages.plan import UNIFORM, Study, plain
 from dfwe.store.card import write_json
 
 ASKING = "dfwe.json"
@@ -26,7 +26,7 @@ def export_merged(study: Study, *, config: DictConfig, folder: Path) -> None:
         "merge": name,
         "coefficients": entry.card.result["coefficients"],
         "target": study.target.short,
-        "tasks": OmegaConf.to_container(OmegaConf.merge(config.sources, config.target), resolve=True),
+        "tasks": plain(config.sources) | plain(config.target),
         "max_words": study.bench.data.max_words,
         "max_source_tokens": study.bench.limits.max_source_tokens,
         "max_target_tokens": study.bench.limits.max_target_tokens,

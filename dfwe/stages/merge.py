@@ -122,7 +122,7 @@ class MergeStage(Stage):
         """The merged weights, made again from the coefficients on the card."""
         array, picked = self.expert_array(), entry.card.result
         values = torch.tensor([picked["coefficients"][name] for name in array.names], dtype=torch.float32)
-        if picked["kind"] == "expert":
+        if picked["picked"] == "expert":
             return array.weights[int(values.argmax())].clone()
         merged = torch.empty(array.layout.size)
         self.rule.prepare(array)(values, merged)
@@ -153,7 +153,7 @@ class MergeStage(Stage):
 def _result(best: Trial, *, trials: tuple[Trial, ...], seconds: float) -> dict[str, Any]:
     made = [trial for trial in trials if trial.kind != "expert"]
     return {
-        "kind": best.kind,
+        "picked": best.kind,
         "trial": best.number,
         "coefficients": best.coefficients.as_dict(),
         "dev": {"score": best.evaluation.score, "metrics": dict(best.evaluation.metrics)},

@@ -110,8 +110,8 @@ def _tasks(config: DictConfig) -> tuple[Task, tuple[Task, ...]]:
         raise ConfigurationError(f"the target '{short}' is among its sources {list(sources)}: leave it out of sources=")
     if not sources:
         raise ConfigurationError("a study needs at least one source: say sources=[<task>,...] or sources=all")
-    tasks = tuple(build_task(name, config=_plain(each)) for name, each in sources.items())
-    return build_task(short, config=_plain(target)), tasks
+    tasks = tuple(build_task(name, config=plain(each)) for name, each in sources.items())
+    return build_task(short, config=plain(target)), tasks
 
 
 def _runs(stages: DictConfig) -> set[str]:
@@ -127,13 +127,13 @@ def _runs(stages: DictConfig) -> set[str]:
 
 
 def _bench(config: DictConfig) -> tuple[Bench, tuple[Stage, ...]]:
-    trainer, model = _plain(config.trainer), _plain(config.model)
+    trainer, model = plain(config.trainer), plain(config.model)
     if trainer["threads"]:
         torch.set_num_threads(trainer["threads"])
     _check_bound(trainer["optimizer"], lr=0.1)
     store = Store(Path(config.paths.store).expanduser().resolve())
     precision = resolve_precision(trainer["precision"], accelerator=trainer["accelerator"])
-    data = StudyData(store, _plain(config.data), max_words=config.data.max_words, seed=config.seed)
+    data = StudyData(store, plain(config.data), max_words=config.data.max_words, seed=config.seed)
     limits = token_limits(model, truncation=config.data.truncation)
     if config.decode not in ("task", "reference"):
         raise ConfigurationError(f"decode must be task or reference, not '{config.decode}'")
@@ -158,7 +158,7 @@ def _on_s_star(config: DictConfig, *, bench: Bench, target: Task, sources: Seque
             tasks,
             target,
             None,
-            _plain(config.trainer.train),
+            plain(config.trainer.train),
             config.trainer.batch_size,
             config.seed,
         )
@@ -179,16 +179,16 @@ def _finetuned(
 def _fit_on_target(
     config: DictConfig, *, bench: Bench, target: Task, label: str, start: TrainStage | None
 ) -> TrainStage:
-    fit = _plain(config.trainer.finetune)
+    fit = plain(config.trainer.finetune)
     return TrainStage(bench, label, (target,), target, start, fit, config.trainer.batch_size, config.seed)
 
 
 def _merges(
     config: DictConfig, *, bench: Bench, experts: Mapping[str, TrainStage], target: Task
 ) -> dict[str, MergeStage]:
-    chosen = [_plain(config.merges[name]) for name in config.merges]
+    chosen = [plain(config.merges[name]) for name in config.merges]
     if config.merge is not None:
-        chosen.append(_plain(config.merge))
+        chosen.append(plain(config.merge))
     configs = {each["name"]: each for each in (_uniform(), *chosen)}
     if len(configs) < len(chosen) + (UNIFORM not in {each["name"] for each in chosen}):
         raise ConfigurationError(f"two merges share a name: {[each['name'] for each in chosen]}; set merges.<key>.name")
@@ -201,7 +201,7 @@ def _merges(
 def _uniform() -> dict[str, Any]:
     """The uniform mixture's own configuration: every study has it for comparison."""
     config = OmegaConf.load(conf_dir() / "merge" / "uniform.yaml")
-    return {key: value for key, value in _plain(config).items() if key != "defaults"}
+    return {key: value for key, value in plain(config).items() if key != "defaults"}
 
 
 def _with_pick(config: dict[str, Any]) -> dict[str, Any]:
@@ -212,10 +212,11 @@ def _with_pick(config: dict[str, Any]) -> dict[str, Any]:
     if not path.is_file():
         options = ", ".join(sorted(each.stem for each in path.parent.glob("*.yaml")))
         raise ConfigurationError(f"unknown merge.pick '{config['pick']}': choose among {options}")
-    return config | {"pick": _plain(OmegaConf.load(path))}
+    return config | {"pick": plain(OmegaConf.load(path))}
 
 
-def _plain(config: Any) -> dict[str, Any]:
+def plain(config: Any) -> dict[str, Any]:
+    """The configuration as plain Python, interpolations resolved."""
     plain = OmegaConf.to_container(config, resolve=True)
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items()}

@@ -44,10 +44,11 @@ class Continue(Prompt):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WhoSays(Prompt):
-    """`context: {turns} Out of {a or b}, who says '{words}'?` is answered with a first name in lower case.
+class WordBefore(Prompt):
+    """`context: {turns} before '{words}' comes` is answered with the word before, in lower case.
 
-    Asked about phrases of `num_words` words that the dialogue has once.
+    Lower case, so that names meet the form that labels have. Asked about phrases of `num_words` words that the dialogue
+    has once.
     """
 
     num_asked: int  # of a dialogue, at most
@@ -56,11 +57,10 @@ class WhoSays(Prompt):
     def instances(self, dialogue: Dialogue, *, max_words: int, seed: int) -> Iterator[Instance]:
         """The dialogue's phrases; see Prompt."""
         words, ask = _words(dialogue), _Asker(dialogue, self.task, max_words=max_words, seed=seed)
-        speakers = [turn["speakers"][0].split()[0].lower() for turn in dialogue["dialogue"]]
-        names = " or ".join(sorted(set(speakers)))
-        for turn, at in ask.draw(_unique(words, length=self.num_words), num_asked=self.num_asked):
-            prompt = f" Out of {names}, who says '{_bare(words[turn][at : at + self.num_words])}'?"
-            yield ask.instance(words, prompt=prompt, answer=speakers[turn])
+        preceded = [(turn, at) for turn, at in _unique(words, length=self.num_words) if at]
+        for turn, at in ask.draw(preceded, num_asked=self.num_asked):
+            prompt = f" before '{_bare(words[turn][at : at + self.num_words])}' comes"
+            yield ask.instance(words, prompt=prompt, answer=_bare(words[turn][at - 1 : at]).lower())
 
 
 @dataclass(frozen=True, kw_only=True)

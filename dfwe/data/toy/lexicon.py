@@ -121,8 +121,6 @@ _KINSHIPS = (
     Kinship("per:subordinate", reverse="per:boss", for_women="Rookie", for_men="Trainee"),
     Kinship("per:friends", reverse="per:friends", for_women="Pal", for_men="Buddy"),
     Kinship("per:girl/boyfriend", reverse="per:girl/boyfriend", for_women="Darling", for_men="Sweetie"),
-    Kinship("per:roommate", reverse="per:roommate", for_women="Roomie", for_men="Bunkie"),
-    Kinship("per:spouse", reverse="per:spouse", for_women="Wifey", for_men="Hubby"),
 )
 KINSHIPS: Mapping[str, Kinship] = MappingProxyType({kinship.code: kinship for kinship in _KINSHIPS})
 

@@ -82,7 +82,8 @@ class _Writer:
 
     def _agent(self, speaker: Person, *, addressee: Person | None) -> tuple[Person, str]:
         absent = [one for one in (*SPEAKERS, *OUTSIDERS) if one not in (speaker, addressee)]
-        choices = [(speaker, "I"), (speaker, "I"), (someone := self._pick(absent), someone.first_name)]
+        named = [(one, one.first_name) for one in (self._pick(absent), self._pick(absent), self._pick(absent))]
+        choices = [(speaker, "I"), *named]
         if addressee is not None:
             choices.append((addressee, "you"))
         if self._told_of in absent and self._told_of is not None:

@@ -1,0 +1,126 @@
+"""A study from its configuration to its folder."""
+
+import json
+
+import pytest
+import torch
+from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+
+from dfwe.errors import ConfigurationError, DataError
+from dfwe.predict import answers
+from dfwe.stages.plan import plan_study
+from dfwe.stages.study import run_study
+
+MODELS = ["baseline", "meld", "mixture", "emory_emotion", "personality", "uniform", "nelder_mead"]
+
+
+def results(folder):
+    found = json.loads((folder / "results.json").read_text())
+    return {key: value for key, value in found.items() if key != "seconds"}
+
+
+def test_the_results_hold_every_model_with_dev_test_and_delta(ran):
+    rows = {row["name"]: row for row in results(ran[0])["models"]}
+    assert list(rows) == MODELS
+    assert all(0.0 <= rows[name][split]["score"] <= 1.0 for name in MODELS for split in ("dev", "test"))
+    assert all(
+        rows[name]["delta"] == pytest.approx(rows[name]["test"]["score"] - rows["baseline"]["test"]["score"])
+        for name in MODELS[1:]
+    )
+
+
+def test_the_coefficients_are_on_the_simplex_by_name(ran):
+    head = results(ran[0])["headline"]
+    assert list(head["coefficients"]) == MODELS[1:5]
+    assert sum(head["coefficients"].values()) == pytest.approx(1.0)
+    assert min(head["coefficients"].values()) >= 0.0
+
+
+def test_the_journal_holds_every_evaluation_and_starts_at_uniform(ran):
+    trials = [json.loads(line) for line in (ran[0] / "trials.jsonl").read_text().splitlines()]
+    assert [trial["kind"] for trial in trials[:4]] == ["uniform", "search", "search", "search"]
+    assert results(ran[0])["headline"]["evaluations"] == len(trials)
+    assert set(trials[0]["coefficients"].values()) == {0.25}
+
+
+def test_a_second_run_makes_nothing_and_says_the_same(ran, tmp_path, monkeypatch):
+    def refuse(*arguments, **names):
+        raise AssertionError("a stage was made again")
+
+    monkeypatch.setattr("dfwe.stages.train.TrainStage.make", refuse)
+    monkeypatch.setattr("dfwe.stages.merge.MergeStage.make", refuse)
+    monkeypatch.setattr("dfwe.stages.evaluate.EvaluateStage.make", refuse)
+    run_study(ran[2], folder=tmp_path)
+    assert results(tmp_path) == results(ran[0])
+
+
+def test_the_same_seed_gives_the_same_numbers_in_another_store(ran, small, tmp_path):
+    (tmp_path / "run").mkdir()
+    run_study(small(tmp_path / "store"), folder=tmp_path / "run")
+    first, again = results(ran[0]), results(tmp_path / "run")
+    assert [row["test"] for row in first["models"]] == [row["test"] for row in again["models"]]
+    assert first["headline"] == again["headline"]
+
+
+def test_the_merged_folder_loads_and_gives_the_same_answers(ran, tmp_path):
+    folder, _, config = ran
+    study = plan_study(config)
+    stage = study.evaluations["nelder_mead"]
+    stored = stage.evaluation(stage.result(study.bench.store)).predictions
+    model = AutoModelForSeq2SeqLM.from_pretrained(folder / "merged")
+    assert len(AutoTokenizer.from_pretrained(folder / "merged")) == model.config.vocab_size
+    assert study.bench.scorer(study.target, split="test").predict(model) == stored
+    dialogues = [study.bench.data.corpus.dialogues[i] for i in study.bench.data.corpus.splits["test"]]
+    file = tmp_path / "new.jsonl"
+    file.write_text("".join(json.dumps(dialogue) + "\n" for dialogue in dialogues))
+    by_id = {line["instance_id"]: line["prediction"] for line in answers(folder / "merged", task="meld", file=file)}
+    instances = study.bench.data.instances(study.target, split="test")
+    assert [by_id[instance.instance_id] for instance in instances] == list(stored)
+
+
+def test_a_damaged_expert_is_trained_again_and_gives_the_same_weights(ran, caplog):
+    study = plan_study(ran[2])
+    stage = study.trained["personality"]
+    weights = stage.result(study.bench.store).file("weights.safetensors")
+    before = weights.read_bytes()
+    weights.write_bytes(before[: len(before) // 2])
+    assert stage.result(study.bench.store).file("weights.safetensors").read_bytes() == before
+    assert "set aside" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("overrides", "error", "message"),
+    [
+        (["sources=[meld,personality]"], ConfigurationError, "the target 'meld' is among its sources"),
+        (["sources=none"], ConfigurationError, "at least one source"),
+        (["stages.until=training"], ConfigurationError, "unknown stage 'training'"),
+        (["merge.pick=best"], ConfigurationError, "unknown merge.pick 'best': choose among argmax, bagged"),
+        (["data=friends", "data.root=nowhere"], DataError, "nowhere.*is missing: data.root must be the folder"),
+        (["decode=guess"], ConfigurationError, "decode must be task or reference"),
+    ],
+)
+def test_what_cannot_work_is_said_before_any_training(small, tmp_path, overrides, error, message):
+    with pytest.raises(error, match=message):
+        plan_study(small(tmp_path / "store", *overrides))
+    assert not list((tmp_path / "store").glob("train-*"))
+
+
+def test_a_study_can_stop_early_and_skip(ran, small):
+    until = plan_study(small(ran[1], "stages.until=train"))
+    assert (until.experts, until.merges, until.evaluations, until.baseline) == ({}, {}, {}, None)
+    skipping = plan_study(small(ran[1], "stages.skip=[finetune,baseline]"))
+    assert skipping.merges["nelder_mead"].experts == skipping.trained
+    assert "baseline" not in skipping.evaluations
+
+
+def test_several_merges_stand_in_one_study(ran, small):
+    study = plan_study(small(ran[1], "+merge@merges.second=ties"))
+    assert list(study.merges) == ["uniform", "ties", "nelder_mead"]
+
+
+def test_another_rule_and_search_run_on_the_same_experts(ran, small, tmp_path):
+    config = small(ran[1], "merge=ties", "merge/search=cma", "merge.search.budget=3")
+    run_study(config, folder=tmp_path)
+    row = results(tmp_path)["models"][-1]
+    assert (row["name"], row["search_evaluations"]) == ("ties", 3)
+    assert torch.isfinite(AutoModelForSeq2SeqLM.from_pretrained(tmp_path / "merged").shared.weight).all()

@@ -1,0 +1,94 @@
+"""The configuration composes as the README says."""
+
+import pytest
+from hydra.errors import ConfigCompositionException
+
+from dfwe.errors import ConfigurationError
+from dfwe.schema import conf_dir, read_tasks, register
+
+SHORT = {
+    "emory_emotion",
+    "reading_comprehension",
+    "character_identification",
+    "question_answering",
+    "personality",
+    "relation_extraction",
+    "meld",
+}
+
+
+def test_the_seven_tasks_are_there():
+    assert set(read_tasks()) == SHORT
+
+
+def test_three_sources_chosen_as_a_list_are_all_kept(composed):
+    config = composed("+target=meld", "sources=[personality,emory_emotion,question_answering]")
+    assert list(config.sources) == ["personality", "emory_emotion", "question_answering"]
+
+
+@pytest.mark.parametrize("task", sorted(SHORT))
+def test_every_target_brings_three_sources_of_its_own(composed, task):
+    config = composed(f"+target={task}")
+    assert list(config.target) == [task]
+    assert len(config.sources) == 3
+    assert task not in config.sources
+
+
+def test_long_names_work_for_targets_and_sources(composed):
+    config = composed("+target=MELD_emotion_recognition", "sources=[emory_emotion_recognition,personality_detection]")
+    assert (list(config.target), list(config.sources)) == (["meld"], ["emory_emotion", "personality"])
+
+
+def test_all_is_every_task_and_leaves_the_target_out_by_itself(composed):
+    config = composed("+target=meld", "sources=all")
+    assert set(config.sources) == SHORT
+    assert config.sources_without_target
+
+
+def test_a_named_composition_is_a_set_of_tasks(composed):
+    assert list(composed("+target=personality", "sources=emotions").sources) == ["emory_emotion", "meld"]
+
+
+def test_rule_search_and_budget_are_chosen_apart(composed):
+    merge = composed("+target=meld", "merge=ties", "merge/search=cma", "merge.search.budget=9").merge
+    assert merge.rule["_target_"] == "dfwe.merging.ties.Ties"
+    assert (merge.search.optimizer, merge.search.budget) == ("CMA", 9)
+
+
+def test_a_model_brings_its_own_trainer_and_another_can_be_chosen(composed):
+    assert composed("+target=meld", "model=flan_t5_base").trainer.accumulate == 3
+    assert composed("+target=meld", "model=flan_t5_base", "trainer=minilm").trainer.accumulate == 1
+
+
+def test_the_papers_experiment_sets_its_table_1(composed):
+    config = composed("experiment=dfwe_paper", "+target=meld", "data.root=somewhere")
+    trainer, search = config.trainer, config.merge.search
+    assert config.model.source.name == "google/flan-t5-base"
+    assert config.model.max_source_tokens == config.data.max_words == 512
+    assert trainer.optimizer["_target_"] == "torch.optim.Adam"
+    assert (trainer.precision, trainer.batch_size, trainer.batch_size * trainer.accumulate) == ("32-true", 8, 24)
+    assert {(fit.epochs, fit.learning_rate) for fit in (trainer.train, trainer.finetune)} == {(5, 1e-4)}
+    assert (search.budget, search.adaptive, len(config.sources)) == (40, True, 3)
+    assert config.merge.pick["_target_"] == "dfwe.search.pick.Argmax"
+
+
+@pytest.mark.parametrize("override", ["trainer.train.epoch=3", "paths.stor=x", "merge.serach.budget=3", "sede=1"])
+def test_a_misspelt_key_fails_when_composing(composed, override):
+    with pytest.raises(ConfigCompositionException):
+        composed("+target=meld", override)
+
+
+def test_a_users_task_becomes_a_target_and_a_source(composed, tmp_path):
+    (tmp_path / "task").mkdir()
+    text = (conf_dir() / "task" / "meld.yaml").read_text().replace("MELD_emotion_recognition", "moods")
+    (tmp_path / "task" / "mood.yaml").write_text(text)
+    register([tmp_path])
+    assert list(composed("+target=mood", "sources=[meld]").target) == ["mood"]
+    assert composed("+target=meld", "sources=[moods]").sources.mood.name == "moods"
+
+
+def test_a_broken_task_is_named(tmp_path):
+    (tmp_path / "task").mkdir()
+    (tmp_path / "task" / "bad.yaml").write_text("nmae: x\n")
+    with pytest.raises(ConfigurationError, match=r"bad\.yaml.*nmae"):
+        read_tasks([tmp_path])
