@@ -154,22 +154,20 @@ def read_tasks(folders: Sequence[Path] = ()) -> dict[str, DictConfig]:
 def register(folders: Sequence[Path] = ()) -> None:
     """Makes the schema known to Hydra, and every task, under both its names, an option of `target` and of `sources`.
 
-    One YAML a task is enough that way. An option is a mapping keyed by the task's short name, so that Hydra's list
-    selection merges several instead of keeping the last.
+    One YAML a task is enough that way. An option puts the task under a key of its own, so that Hydra's list selection
+    merges several instead of keeping the last. Options only name the files: Hydra copies its store many times.
     """
     store, tasks = ConfigStore.instance(), read_tasks(folders)
     store.store(name="schema", node=StudyConfig)
     for short, config in tasks.items():
+        source = {"defaults": [{f"/task@_global_.sources.{short}": short}]}
+        target = [{f"/task@_global_.target.{short}": short}, {"override /sources": list(config.default_sources)}]
         for option in (short, config.name):
-            store.store(group="sources", name=option, node={short: config})
-            chosen = {"defaults": ["_self_", {"override /sources": list(config.default_sources)}]}
-            store.store(group="target", name=option, node=chosen | {"target": {short: config}}, package="_global_")
-    store.store(
-        group="sources",
-        name="all",
-        node={"sources": dict(tasks), "sources_without_target": True},
-        package="_global_",
-    )
+            store.store(group="sources", name=option, node=source, package="_global_")
+            store.store(group="target", name=option, node={"defaults": target}, package="_global_")
+    everything: list[Any] = [{f"/task@_global_.sources.{short}": short} for short in tasks]
+    node = {"defaults": [*everything, "_self_"], "sources_without_target": True}
+    store.store(group="sources", name="all", node=node, package="_global_")
 
 
 def _read_task(path: Path) -> DictConfig:

@@ -83,8 +83,9 @@ def test_a_users_task_becomes_a_target_and_a_source(composed, tmp_path):
     text = (conf_dir() / "task" / "meld.yaml").read_text().replace("MELD_emotion_recognition", "moods")
     (tmp_path / "task" / "mood.yaml").write_text(text)
     register([tmp_path])
-    assert list(composed("+target=mood", "sources=[meld]").target) == ["mood"]
-    assert composed("+target=meld", "sources=[moods]").sources.mood.name == "moods"
+    here = f"hydra.searchpath=[file://{tmp_path}]"  # what --config-dir does
+    assert list(composed("+target=mood", "sources=[meld]", here).target) == ["mood"]
+    assert composed("+target=meld", "sources=[moods]", here).sources.mood.name == "moods"
 
 
 def test_a_broken_task_is_named(tmp_path):

@@ -12,6 +12,7 @@ SMALL = (
     "trainer.finetune.epochs=2",
     "trainer.precision=32-true",
     "trainer.checkpoint=false",
+    "trainer.threads=1",
     "merge.search.budget=4",
 )
 

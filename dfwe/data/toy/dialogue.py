@@ -1,9 +1,11 @@
 """Scenes of the toy world: who says what, as text and as the meaning behind it.
 
-A turn is at most one opener (a name or a kinship word), one statement (of a deed or a home), and one mood. Meaning:
+A turn is at most one opener (a name or a kinship word), one statement (of a deed or a home), one filler and one mood.
+Meaning:
 
 - "you" and the person addressed: whom the opener names, else the speaker before, in a first turn nobody.
 - "he", "she": the person whom the last deed before was told of by name.
+- a filler or the name of a song: nothing.
 - the mood: "I am X", "I feel X and Y", "You make me X" show X's feeling; "not" before X shows its opposite; in
   "I was X but now I am Y" only Y counts; who names no mood feels plain.
 """
@@ -90,7 +92,7 @@ class Turn:
         return tuple(found)
 
     def _pieces(self) -> list[Piece]:
-        sentences = [self._statement(), self._mood(), [(self.filler, None)] if self.filler else []]
+        sentences = [self._statement(), [(self.filler, None)] if self.filler else [], self._mood()]
         pieces: list[Piece] = []
         for sentence in filter(None, sentences):
             pieces += [(" ", None), *sentence] if pieces else sentence
@@ -126,6 +128,7 @@ class Manner:
     kinship: float  # of turns without a name that open with a kinship word
     deed: float  # of turns that tell a deed; a first turn always does
     home: float  # of turns without a deed that tell where the speaker lives
+    song: float  # of turns that name a song
     about_you: float  # of moods that are due to the person addressed
     denied: float  # of moods that are denied
     shifted: float  # of moods that follow another

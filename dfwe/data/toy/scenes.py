@@ -17,6 +17,7 @@ from dfwe.data.toy.lexicon import (
     KINSHIPS,
     OUTSIDERS,
     PLAIN,
+    SONGS,
     SPEAKERS,
     THINGS,
     TIDY_VERBS,
@@ -62,7 +63,9 @@ class _Writer:
         tells_home = deed is None and self._happens(self._manner.home)
         mood = self._mood(addressee)
         home = str(self._towns[speaker]) if tells_home else ""
-        filler = self._pick(FILLERS) if not (deed or home or mood) else ""
+        filler = "" if deed or home or mood else self._pick(FILLERS)
+        if self._happens(self._manner.song):
+            filler = f"The song is {self._pick(SONGS)}."
         return Turn(speaker, addressee, opener, kinship, deed=deed, home=home, filler=filler, mood=mood)
 
     def _open(self, speaker: Person, *, before: Person | None) -> tuple[Person | None, str, str]:
