@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.plan import Study
 
 
-@dataclass(frozen=True)
-class Progress:
-    """Where a study's progress goes: `start(number, total, title)` gives the teller of one stage's share."""
+def execute(study: Study, *, start: Callable[[int, int, str], Tell]) -> dict[str, float]:
+    """Makes every stage that the store does not hold; returns the seconds each made stage took, by title.
 
-    start: Callable[[int, int, str], Tell]
-
-
-def execute(study: Study, *, progress: Progress) -> dict[str, float]:
-    """Makes every stage that the store does not hold; returns the seconds each made stage took, by title."""
+    `start(number, total, title)` gives what is told the stage's share in [0, 1].
+    """
     stages = list(study.stages())
     seconds: dict[str, float] = {}
     for number, (part, stage) in enumerate(stages, start=1):
         title = describe(part, stage)
-        tell = progress.start(number, len(stages), title)
+        tell = start(number, len(stages), title)
         if stage.find(study.bench.store) is None:
             begun = time.perf_counter()
             stage.result(study.bench.store, tell=tell)

@@ -13,7 +13,7 @@ from transformers.utils import logging as transformers_logging
 
 from dfwe.report.progress import bars
 from dfwe.report.table import show
-from dfwe.stages.execute import Progress, execute
+from dfwe.stages.execute import execute
 from dfwe.stages.export import export_merged
 from dfwe.stages.loggers import finish
 from dfwe.stages.merge import PREDICTIONS, TRIALS
@@ -29,7 +29,7 @@ def run_study(config: DictConfig, *, folder: Path) -> None:
     _quiet()
     study = plan_study(config)
     with bars() as start:
-        seconds = execute(study, progress=Progress(start))
+        seconds = execute(study, start=start)
         results = study_results(study, seconds=seconds)
     write_json(folder / "results.json", results)
     _copy_journals(study, folder=folder)

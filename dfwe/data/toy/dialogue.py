@@ -5,7 +5,7 @@ Meaning:
 
 - "you" and the person addressed: whom the opener names, else the speaker before, in a first turn nobody.
 - "he", "she": the person whom the last deed before was told of by name.
-- a filler or the name of a song: nothing.
+- a filler: nothing.
 - the mood: "I am X", "I feel X and Y", "You make me X" show X's feeling; "not" before X shows its opposite; in
   "I was X but now I am Y" only Y counts; who names no mood feels plain.
 """
@@ -128,7 +128,6 @@ class Manner:
     kinship: float  # of turns without a name that open with a kinship word
     deed: float  # of turns that tell a deed; a first turn always does
     home: float  # of turns without a deed that tell where the speaker lives
-    song: float  # of turns that name a song
     about_you: float  # of moods that are due to the person addressed
     denied: float  # of moods that are denied
     shifted: float  # of moods that follow another

@@ -161,15 +161,3 @@ FILLERS: tuple[str, ...] = (
         "The door is open.",
     ),
 )
-
-# Songs are called by words that answers are made of, so that a model pre-trained on the toy text has met them all.
-_NAMES_OF_RELATIONS = (
-    *("positive impression", "negative impression", "siblings", "parents", "children", "boss", "subordinate"),
-    *("friends", "girlfriend or boyfriend", "place of residence", "residents of place", "unanswerable"),
-)
-SONGS: tuple[str, ...] = (
-    *sorted({feeling.meld for feeling in _FEELINGS} | {feeling.emory for feeling in _FEELINGS}),
-    *sorted({person.first_name.lower() for person in (*SPEAKERS, *OUTSIDERS)} | {"other"}),
-    *_NAMES_OF_RELATIONS,
-    *("0", "1"),
-)

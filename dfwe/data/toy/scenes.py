@@ -17,7 +17,6 @@ from dfwe.data.toy.lexicon import (
     KINSHIPS,
     OUTSIDERS,
     PLAIN,
-    SONGS,
     SPEAKERS,
     THINGS,
     TIDY_VERBS,
@@ -64,8 +63,6 @@ class _Writer:
         mood = self._mood(addressee)
         home = str(self._towns[speaker]) if tells_home else ""
         filler = "" if deed or home or mood else self._pick(FILLERS)
-        if self._happens(self._manner.song):
-            filler = f"The song is {self._pick(SONGS)}."
         return Turn(speaker, addressee, opener, kinship, deed=deed, home=home, filler=filler, mood=mood)
 
     def _open(self, speaker: Person, *, before: Person | None) -> tuple[Person | None, str, str]:

@@ -1,0 +1,59 @@
+"""The command as a user meets it: one clear line, exit code 2, no traceback."""
+
+import subprocess
+import sys
+
+import pytest
+
+SMALL = [
+    "sources=[emory_emotion]",
+    "model.pretrain=null",
+    "model.source.vocab_size=400",
+    "model.source.config={d_model: 16, d_kv: 8, d_ff: 32, num_layers: 1, num_heads: 2}",
+    "data.generator.num_train=10",
+    "data.generator.num_dev=6",
+    "data.generator.num_test=6",
+    "trainer.train.epochs=1",
+    "trainer.finetune.epochs=1",
+    "trainer.threads=1",
+    "merge.search.budget=2",
+]
+
+
+def dfwe(*arguments, folder):
+    where = [f"paths.store={folder}/store", f"hydra.run.dir={folder}/run", f"hydra.sweep.dir={folder}/sweep"]
+    command = [sys.executable, "-m", "dfwe.run", *arguments, *where]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "a study needs one target: say +target=<task>"),
+        (["+target=meld", "sources=[meld,personality]"], "the target 'meld' is among its sources"),
+        (["+target=meld", "data=friends"], "a value is missing: say data.root=..."),
+        (["+target=meld", "data=friends", "data.root=nowhere"], "is missing: data.root must be the folder"),
+    ],
+)
+def test_a_mistake_is_one_line_on_stderr_and_exit_code_2(arguments, message, tmp_path):
+    done = dfwe(*arguments, folder=tmp_path)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert message in line
+
+
+def test_an_unknown_task_is_hydras_own_message_with_the_options(tmp_path):
+    done = dfwe("+target=mels", folder=tmp_path)
+    assert done.returncode != 0
+    assert "Could not find 'target/mels'" in done.stderr
+    assert "relation_extraction" in done.stderr
+
+
+def test_in_a_sweep_a_failed_job_is_reported_and_the_others_run(tmp_path):
+    done = dfwe("-m", "+target=emory_emotion,meld", *SMALL, folder=tmp_path)
+    assert done.returncode == 2
+    assert "error: job 0 (" in done.stderr
+    assert "the target 'emory_emotion' is among its sources" in done.stderr
+    assert (tmp_path / "sweep" / "1" / "results.json").exists()
+    assert "against the baseline" in " ".join(done.stdout.split())
