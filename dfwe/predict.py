@@ -100,7 +100,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m dfwe.predict", description="Answer questions on new dialogues.")
     parser.add_argument("--model", type=Path, required=True, help="the folder merged/ of a run")
     parser.add_argument("--task", required=True, help="short or long name of the task")
-    parser.add_argument("dialogues", type=Path, help="JSON lines, one dialogue in the TLiDB format each, labels left out")
+    parser.add_argument(
+        "dialogues", type=Path, help="JSON lines, one dialogue in the TLiDB format each, labels left out"
+    )
     return parser
 
 

@@ -19,7 +19,9 @@ def perturbed(model, *, path, seed):
 
 def test_tied_weights_are_one_storage(model):
     layout = Layout.of(model)
-    assert layout.size == sum(p.numel() for p in model.parameters()) < sum(t.numel() for t in model.state_dict().values())
+    assert (
+        layout.size == sum(p.numel() for p in model.parameters()) < sum(t.numel() for t in model.state_dict().values())
+    )
 
 
 def test_rows_are_the_experts_in_order(model, tmp_path):

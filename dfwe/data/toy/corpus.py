@@ -59,7 +59,10 @@ class ToyFriends:
             lists[f"TTiDB_{_FEW_SHOT_SHARE}_percent_few_shot_{split}_ids.txt"] = few
         for name, ids in lists.items():
             _replace(root / name, text="".join(f"{dialogue_id}\n" for dialogue_id in sorted(ids)))
-        data = {"metadata": task_metadata([task for task in TASKS if task in self.annotated]), "data": list(self._dialogues(splits))}
+        data = {
+            "metadata": task_metadata([task for task in TASKS if task in self.annotated]),
+            "data": list(self._dialogues(splits)),
+        }
         _replace(root / "TLiDB_Friends.json", text=json.dumps(data, indent=1))
 
     def _splits(self) -> Mapping[Split, Sequence[str]]:

@@ -1,0 +1,60 @@
+"""The final table."""
+
+import io
+
+from rich.console import Console
+
+from dfwe.report.table import show
+
+
+def row(name, kind, dev, test, **more):
+    return {"name": name, "kind": kind, "dev": {"score": dev}, "test": {"score": test}} | more
+
+
+def results(delta, error):
+    merge = {
+        "delta": delta,
+        "delta_standard_error": error,
+        "coefficients": {"meld": 0.25, "mixture": 0.75},
+        "evaluations": 41,
+    }
+    return {
+        "target": "MELD_emotion_recognition",
+        "sources": ["personality_detection"],
+        "seed": 3,
+        "n": {"train": 10, "dev": 5, "test": 20},
+        "models": [
+            row("baseline", "baseline", 0.5, 0.4),
+            row("meld", "expert", 0.51, 0.41, delta=0.01, delta_standard_error=0.02),
+            row("nelder_mead", "merge", 0.6, 0.4 + delta, **merge),
+        ],
+        "headline": {"name": "nelder_mead", "test": 0.4 + delta, **merge},
+    }
+
+
+def text(found):
+    console = Console(file=io.StringIO(), width=140)
+    show(found, console=console)
+    return " ".join(console.file.getvalue().split())
+
+
+def test_scores_are_shown_times_100_with_delta_and_coefficients():
+    shown = text(results(0.123, 0.02))
+    assert "nelder_mead │ 60.0 │ 52.3 │ +12.3 ± 2.0 │ meld 0.25 mixture 0.75" in shown
+    assert "baseline (target alone) │ 50.0 │ 40.0" in shown
+
+
+def test_a_clear_gain_is_called_one():
+    assert "better than the baseline by more than two standard errors" in text(results(0.123, 0.02))
+
+
+def test_a_loss_is_called_worse():
+    assert "worse than the baseline" in text(results(-0.123, 0.02))
+
+
+def test_a_small_difference_is_not_claimed():
+    assert "no difference can be claimed" in text(results(0.03, 0.02))
+
+
+def test_without_a_merge_it_says_so():
+    assert "No merge was scored on test." in text(results(0.1, 0.1) | {"headline": {}})

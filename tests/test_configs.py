@@ -1,0 +1,61 @@
+"""Every configuration file is sound: its classes take its arguments."""
+
+import pytest
+from hydra.utils import instantiate
+
+from dfwe.schema import conf_dir, read_tasks
+from dfwe.stages.tasks import build_task
+
+
+def options(group):
+    return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
+
+
+@pytest.mark.parametrize("merge", options("merge"))
+def test_every_merge_is_bound(composed, merge):
+    config = composed("+target=meld", f"merge={merge}").merge
+    instantiate(config.rule, _convert_="all")
+    instantiate(config.pick, _convert_="all")
+    search = instantiate(config.search, _partial_=True, _convert_="all")(dimensions=3, seed=0)
+    assert search.budget == config.search.budget
+    search.close()
+
+
+@pytest.mark.parametrize("search", options("merge/search"))
+def test_every_search_is_bound(composed, search):
+    config = composed("+target=meld", "merge=linear", f"merge/search={search}").merge.search
+    made = instantiate(config, _partial_=True, _convert_="all")(dimensions=3, seed=0)
+    assert made.ask().shape == (3,)
+    made.close()
+
+
+@pytest.mark.parametrize("model", options("model"))
+def test_every_model_is_bound_and_has_its_trainer(composed, model):
+    config = composed("+target=meld", f"model={model}")
+    instantiate(config.model.source, _convert_="all")
+    assert config.model.name == model
+    assert config.trainer.train.epochs > 0
+
+
+@pytest.mark.parametrize("trainer", options("trainer"))
+def test_every_trainers_optimizer_is_bound(composed, trainer):
+    import torch
+
+    config = composed("+target=meld", f"trainer={trainer}").trainer
+    optimizer = instantiate(config.optimizer, lr=0.1, _convert_="all")([torch.nn.Parameter(torch.zeros(1))])
+    assert optimizer.param_groups[0]["lr"] == 0.1
+
+
+@pytest.mark.parametrize("task", sorted(read_tasks()))
+def test_every_task_is_bound(task):
+    assert build_task(task, config=read_tasks()[task]).short == task
+
+
+@pytest.mark.parametrize("logger", options("logger"))
+def test_every_logger_composes(composed, logger):
+    assert composed("+target=meld", f"logger={logger}") is not None
+
+
+@pytest.mark.parametrize("data", options("data"))
+def test_every_corpus_composes(composed, data):
+    assert composed("+target=meld", f"data={data}", "data.root=somewhere").data.reader["_target_"]
