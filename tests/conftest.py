@@ -1,18 +1,17 @@
 """Shared by all tests: annotations are checked while they run, and nothing reaches a network."""
 
 import os
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["WANDB_MODE"] = "offline"
 os.environ["OMP_NUM_THREADS"] = "1"  # the suite runs one process a core
 
-from jaxtyping import install_import_hook
-
 install_import_hook("dfwe", "beartype.beartype")
 
-from pathlib import Path
-
-import pytest
 
 TEXTS = [
     "context: Monica Vale: I feel glad. emotion:",

@@ -57,3 +57,11 @@ def test_in_a_sweep_a_failed_job_is_reported_and_the_others_run(tmp_path):
     assert "the target 'emory_emotion' is among its sources" in done.stderr
     assert (tmp_path / "sweep" / "1" / "results.json").exists()
     assert "against the baseline" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize("logger", ["wandb", "csv"])
+def test_curves_and_trials_are_logged_without_a_key(logger, tmp_path):
+    done = dfwe("+target=meld", f"logger={logger}", *SMALL, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    logged = list((tmp_path / "run").glob("wandb/offline-run-*" if logger == "wandb" else "logs/*/metrics.csv"))
+    assert len(logged) == 1

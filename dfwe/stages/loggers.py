@@ -6,15 +6,13 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from pytorch_lightning.loggers import WandbLogger
 
 
-def wandb_logger(*, project: str) -> WandbLogger:
+def wandb_logger(*, project: str, folder: str) -> WandbLogger:
     """A logger whose run lies in the study's own folder."""
     import wandb
 
-    folder = HydraConfig.get().runtime.output_dir
     key = os.environ.get("WANDB_API_KEY") or wandb.api.api_key
     offline = os.environ.get("WANDB_MODE") == "offline" or not key
     return WandbLogger(project=project, save_dir=folder, offline=offline, settings=wandb.Settings(silent=True))

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from hydra.utils import instantiate
 from jaxtyping import Float
 from torch import Tensor
 
@@ -23,6 +22,7 @@ from dfwe.search.pick import Pick
 from dfwe.seeding import derive
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.bench import Bench
+from dfwe.stages.binding import bind, call
 from dfwe.stages.tasks import Task
 from dfwe.stages.train import WEIGHTS, TrainStage
 from dfwe.store.store import Entry
@@ -59,17 +59,19 @@ class MergeStage(Stage):
         seed: int,
     ) -> MergeStage:
         """The stage that a configuration describes, all its classes bound; raises what they raise."""
-        make_search = instantiate(config["search"], _partial_=True, _convert_="all")
-        make_search(dimensions=len(experts), seed=0).close()  # a wrong argument shows now, not after training
+        make_search = bind(config["search"], _partial_=True)
+        call(
+            make_search, dimensions=len(experts), seed=0, key="merge.search"
+        ).close()  # a wrong argument shows now, not after training
         return cls(
             bench,
             config["name"],
             experts,
             target,
             config,
-            instantiate(config["rule"], _convert_="all"),
+            bind(config["rule"]),
             make_search,
-            instantiate(config["pick"], _convert_="all"),
+            bind(config["pick"]),
             seed,
         )
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from dfwe.errors import ConfigurationError
 from dfwe.schema import conf_dir
 from dfwe.stages.base import Stage
 from dfwe.stages.bench import Bench
+from dfwe.stages.binding import bind, call
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.pretrain import parent_stages
@@ -138,14 +138,14 @@ def _bench(config: DictConfig) -> tuple[Bench, tuple[Stage, ...]]:
     if config.decode not in ("task", "reference"):
         raise ConfigurationError(f"decode must be task or reference, not '{config.decode}'")
     parent, stages = parent_stages(model, store=store, trainer=trainer, precision=precision)
-    logger = instantiate(config.logger) if config.logger else False
+    logger = bind(config.logger) if config.logger else False
     bench = Bench(store, data, parent, limits, trainer, precision, config.decode, logger)
     return bench, stages
 
 
 def _check_bound(optimizer: Mapping[str, Any], *, lr: float) -> None:
     """Builds the optimizer once on a dummy parameter, so that a wrong argument shows now."""
-    instantiate(optimizer, lr=lr, _convert_="all")([torch.nn.Parameter(torch.zeros(1))])
+    call(bind(optimizer, lr=lr), [torch.nn.Parameter(torch.zeros(1))], key="trainer.optimizer")
 
 
 def _on_s_star(config: DictConfig, *, bench: Bench, target: Task, sources: Sequence[Task]) -> dict[str, TrainStage]:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import instantiate
 from transformers import AutoTokenizer
 
 from dfwe.merging.experts import load_weights
 from dfwe.schema import read_tasks
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.bench import Bench
+from dfwe.stages.binding import bind
 from dfwe.stages.parent import MODEL, Parent, SourceStage
 from dfwe.stages.study_data import StudyData, token_limits
 from dfwe.stages.tasks import Task, build_task
@@ -50,7 +50,7 @@ def parent_stages(
     model: Mapping[str, Any], *, store: Store, trainer: Mapping[str, Any], precision: str
 ) -> tuple[Parent, tuple[Stage, ...]]:
     """The model's parent, and the stages that make it, in order and with itself."""
-    source = instantiate(model["source"], _convert_="all")
+    source = bind(model["source"])
     pretrain = model["pretrain"]
     if pretrain is None:
         parent = SourceStage(model["name"], source, model["seed"], lambda: (), {})

@@ -8,12 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import instantiate
-
 from dfwe.data.instances import collect
 from dfwe.data.readers.base import Corpus
 from dfwe.data.tokenise import TokenisedSplit, TokenLimits, Truncation, tokenise
 from dfwe.records import Instance, Split
+from dfwe.stages.binding import bind
 from dfwe.stages.tasks import Task
 from dfwe.store.store import Store
 
@@ -30,7 +29,7 @@ class StudyData:
     @cached_property
     def corpus(self) -> Corpus:
         """The corpus; DataError if the folder is not one."""
-        reader = instantiate(self.config["reader"], root=self.root, _convert_="all")
+        reader = bind(self.config["reader"], root=self.root)
         corpus: Corpus = reader.read()
         return corpus
 
@@ -45,7 +44,7 @@ class StudyData:
         if self.config["generator"] is None:
             return Path(self.config["root"]).expanduser()
         generator, spec = (
-            instantiate(self.config["generator"], _convert_="all"),
+            bind(self.config["generator"]),
             dict(self.config["generator"]),
         )
         entry = self.store.find("data", spec=spec)

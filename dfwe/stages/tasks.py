@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import instantiate
-
 from dfwe.data.prompts.base import Prompt
 from dfwe.errors import ConfigurationError
 from dfwe.metrics.scorer import Scorer
 from dfwe.schema import read_tasks
+from dfwe.stages.binding import bind
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,6 @@ def build_task(short: str, *, config: Mapping[str, Any]) -> Task:
         labels=tuple(config["labels"]),
         decode=config["decode"],
         max_new_tokens=config["max_new_tokens"],
-        prompt=instantiate(config["prompt"], _convert_="all"),
-        scorer=Scorer(
-            metrics={name: instantiate(metric, _convert_="all") for name, metric in config["metrics"].items()}
-        ),
+        prompt=bind(config["prompt"]),
+        scorer=Scorer(metrics={name: bind(metric) for name, metric in config["metrics"].items()}),
     )

@@ -9,8 +9,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from hydra.utils import instantiate
-
 from dfwe.data.datamodule import TrainingData
 from dfwe.errors import ConfigurationError
 from dfwe.merging.experts import load_weights, save_weights
@@ -19,6 +17,7 @@ from dfwe.records import Evaluation
 from dfwe.seeding import derive
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.bench import Bench
+from dfwe.stages.binding import bind
 from dfwe.stages.tasks import Task
 from dfwe.store.store import Entry
 from dfwe.training.fit import Fit, FitSettings, fit_expert
@@ -145,4 +144,4 @@ class TrainStage(Stage):
         return fitted
 
     def _optimizer(self) -> Any:
-        return instantiate(self.bench.trainer["optimizer"], lr=self.fit["learning_rate"], _convert_="all")
+        return bind(self.bench.trainer["optimizer"], lr=self.fit["learning_rate"])

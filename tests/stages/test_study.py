@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
-from dfwe.errors import ConfigurationError, DataError
+from dfwe.errors import ConfigurationError, DataError, DfweError
 from dfwe.predict import answers
 from dfwe.stages.plan import plan_study
 from dfwe.stages.study import run_study
@@ -124,3 +124,19 @@ def test_another_rule_and_search_run_on_the_same_experts(ran, small, tmp_path):
     row = results(tmp_path)["models"][-1]
     assert (row["name"], row["search_evaluations"]) == ("ties", 3)
     assert torch.isfinite(AutoModelForSeq2SeqLM.from_pretrained(tmp_path / "merged").shared.weight).all()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["+merge.rule.densty=0.5"], r"dfwe\.merging\.linear\.Linear.*densty"),
+        (["merge.rule._target_=dfwe.merging.linear.Linaer"], "Linaer"),
+        (["+merge.search.stepp=2"], "stepp"),
+        (["+trainer.optimizer.betta=1"], "betta"),
+        (["data.shots=1.5"], "shots must be 'all' or a share"),
+        (["merge.search.optimizer=NelderMaed"], "NelderMaed"),
+    ],
+)
+def test_a_wrong_argument_is_said_in_one_line_before_any_training(small, tmp_path, overrides, message):
+    with pytest.raises(DfweError, match=message):
+        plan_study(small(tmp_path / "store", *overrides))

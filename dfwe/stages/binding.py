@@ -1,0 +1,34 @@
+"""From a configuration with a `_target_` to the object it names; what is wrong there is the user's error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+
+from dfwe.errors import ConfigurationError, DfweError
+
+
+def bind(config: Mapping[str, Any], **arguments: Any) -> Any:
+    """The object, lists and mappings in it plain; `_partial_=True` for a function that waits for more arguments.
+
+    Raises:
+        DfweError: what the object's class raised; a ConfigurationError for a class or an argument that does not exist.
+    """
+    try:
+        return instantiate(config, _convert_="all", **arguments)
+    except InstantiationException as error:
+        if isinstance(error.__cause__, DfweError):
+            raise error.__cause__ from error
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        raise ConfigurationError(": ".join(lines[:2])) from error
+
+
+def call(make: Callable[..., Any], *values: Any, key: str, **arguments: Any) -> Any:
+    """What a bound `_partial_` gives; a wrong argument is a ConfigurationError that names the configuration's key."""
+    try:
+        return make(*values, **arguments)
+    except TypeError as error:
+        raise ConfigurationError(f"{key}: {error}") from error
