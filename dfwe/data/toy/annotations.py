@@ -168,7 +168,7 @@ def queries(scene: Sequence[Turn]) -> Iterator[tuple[str, str]]:
     """Statements of the scene with a gap for the person, and who it is."""
     for turn in scene:
         if turn.deed:
-            yield f"[PLACEHOLDER] {_told(turn.deed)}.", turn.deed.agent.first_name.lower()
+            yield turn.deed.told_of("[PLACEHOLDER]"), turn.deed.agent.first_name.lower()
         if turn.home:
             yield f"[PLACEHOLDER] lives in {turn.home}.", turn.speaker.first_name.lower()
 
@@ -209,10 +209,6 @@ def _who(turn: Turn, deed: Deed) -> tuple[str, list[dict[str, Any]]]:
 
 def _span(text: str, *, turn: Turn) -> dict[str, Any]:
     return {"text": text, "answer_start": turn.utterance.index(text), "is_speaker": False}
-
-
-def _told(deed: Deed) -> str:
-    return f"{deed.verb} the {deed.thing} near the {deed.place}"
 
 
 def _dashed(*names: str) -> str:

@@ -39,6 +39,17 @@ class Deed:
     thing: str
     place: str
 
+    @property
+    def is_named(self) -> bool:
+        """Whether the utterance has the agent's name."""
+        return self.word == self.agent.first_name
+
+    def told_of(self, who: str) -> str:
+        """The deed as a sentence in the utterance's voice, passive for names, but of `who`."""
+        if self.is_named:
+            return f"The {self.thing} was {self.verb} by {who} near the {self.place}."
+        return f"{who} {self.verb} the {self.thing} near the {self.place}."
+
 
 @dataclass(frozen=True)
 class Mood:
@@ -101,9 +112,12 @@ class Turn:
     def _statement(self) -> list[Piece]:
         if self.deed is None:
             return [("I", self.speaker), (f" live in {self.home}.", None)] if self.home else []
-        word = self.deed.word[0].upper() + self.deed.word[1:]
-        rest = f" {self.deed.verb} the {self.deed.thing} near the {self.deed.place}."
-        return [(word, self.deed.agent), (rest, None)]
+        deed = self.deed
+        if deed.is_named:
+            start = f"The {deed.thing} was {deed.verb} by "
+            return [(start, None), (deed.word, deed.agent), (f" near the {deed.place}.", None)]
+        word = deed.word[0].upper() + deed.word[1:]
+        return [(word, deed.agent), (f" {deed.verb} the {deed.thing} near the {deed.place}.", None)]
 
     def _mood(self) -> list[Piece]:
         if self.mood is None:

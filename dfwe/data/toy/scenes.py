@@ -88,7 +88,7 @@ class _Writer:
             choices.append((addressee, "you"))
         if self._told_of in absent and self._told_of is not None:
             choices.append((self._told_of, "she" if self._told_of.is_woman else "he"))
-        agent, word = choices[int(self._rng.integers(len(choices)))]
+        agent, word = self._pick(choices)
         if word == agent.first_name:
             self._told_of = agent
         return agent, word
