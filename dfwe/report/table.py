@@ -10,21 +10,26 @@ from rich.table import Table
 from rich.text import Text
 
 NAMES = {"baseline": "baseline (target alone)", "uniform": "uniform mixture"}
+UNIFORM = "uniform"
 
 
 def draw(results: Mapping[str, Any]) -> RenderableType:
-    """Model, dev, test, delta, coefficients; scores times 100. Then the headline in words."""
+    """Model, dev, test, delta, and in each expert's row its coefficient in each merge; scores times 100.
+
+    Then the headline in words.
+    """
+    merges = [row for row in results["models"] if row["kind"] == "merge" and row["name"] != UNIFORM]
     table = Table(title=_title(results), title_justify="left")
-    table.add_column("model")
-    for heading in ("dev", "test", "delta to baseline"):
+    table.add_column("model", no_wrap=True)
+    for heading in ("dev", "test", "delta", *(f"coefficient\nin {row['name']}" for row in merges)):
         table.add_column(heading, justify="right")
-    table.add_column("coefficients")
     previous = None
     for row in results["models"]:
         if previous not in (None, row["kind"]):
             table.add_section()
         previous = row["kind"]
-        table.add_row(*_cells(row), style="bold" if row["name"] == results["headline"].get("name") else None)
+        style = "bold" if row["name"] == results["headline"].get("name") else None
+        table.add_row(*_cells(row), *(_coefficient(row, merge=merge) for merge in merges), style=style)
     return Group(table, Text(_verdict(results)))
 
 
@@ -39,20 +44,18 @@ def _title(results: Mapping[str, Any]) -> str:
     return f"{results['target']} with {sources} · seed {results['seed']} · {sizes} instances"
 
 
-def _cells(row: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
+def _cells(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
     return (
         NAMES.get(row["name"], row["name"]),
         _times_100(row["dev"]["score"]),
         _times_100(row["test"]["score"]) if "test" in row else "–",
         f"{_signed(row['delta'])} ± {100 * row['delta_standard_error']:.1f}" if "delta" in row else "",
-        _coefficients(row.get("coefficients", {})),
     )
 
 
-def _coefficients(coefficients: Mapping[str, float]) -> str:
-    if len({round(value, 4) for value in coefficients.values()}) == 1:
-        return "all equal"
-    return "  ".join(f"{name} {value:.2f}" for name, value in coefficients.items())
+def _coefficient(row: Mapping[str, Any], *, merge: Mapping[str, Any]) -> str:
+    value = merge["coefficients"].get(row["name"])
+    return "" if value is None or row["kind"] != "expert" else f"{value:.2f}"
 
 
 def _verdict(results: Mapping[str, Any]) -> str:
@@ -64,10 +67,11 @@ def _verdict(results: Mapping[str, Any]) -> str:
         words = "within two standard errors of the baseline: on this test split no difference can be claimed"
     else:
         words = "better than the baseline by more than two standard errors" if delta > 0 else "worse than the baseline"
+    best = max((row for row in results["models"] if row["kind"] == "expert"), key=lambda row: row["dev"]["score"])
     return (
         f"{head['name']} scores {_times_100(head['test'])} on test, {_signed(delta)} ± {100 * error:.1f} "
-        f"against the baseline: {words}. "
-        "Scores are times 100; ± is the paired bootstrap standard error over test instances."
+        f"against the baseline: {words}. The best expert by dev, {best['name']}, scores {_times_100(best['test']['score'])}. "
+        "Scores are times 100; delta is to the baseline, ± its paired bootstrap standard error over test instances."
     )
 
 

@@ -208,7 +208,8 @@ def _who(turn: Turn, deed: Deed) -> tuple[str, list[dict[str, Any]]]:
 
 
 def _span(text: str, *, turn: Turn) -> dict[str, Any]:
-    return {"text": text, "answer_start": turn.utterance.index(text), "is_speaker": False}
+    start = turn.utterance.lower().index(text.lower())
+    return {"text": turn.utterance[start : start + len(text)], "answer_start": start, "is_speaker": False}
 
 
 def _dashed(*names: str) -> str:
