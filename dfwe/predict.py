@@ -17,7 +17,7 @@ from dfwe.records import Instance
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Prints one JSON line per question, `instance_id` and `prediction`; returns the exit code, 2 for a user's error."""
+    """Prints one JSON line per question; returns the exit code, 2 for an error of the user's."""
     arguments = _parser().parse_args(argv)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     try:

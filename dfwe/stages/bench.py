@@ -19,6 +19,7 @@ from dfwe.stages.parent import Parent
 from dfwe.stages.study_data import StudyData
 from dfwe.stages.tasks import Task
 from dfwe.store.store import Store
+from dfwe.training.precision import resolve_device
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,11 @@ class Bench:
     def tokenizer(self) -> Any:
         """The parent's tokenizer."""
         return AutoTokenizer.from_pretrained(self.parent.model_folder(self.store))
+
+    @property
+    def device(self) -> torch.device:
+        """Where models are evaluated outside a Trainer."""
+        return resolve_device(self.trainer["accelerator"])
 
     def model(self) -> PreTrainedModel:
         """A fresh copy of the parent."""

@@ -39,7 +39,7 @@ class EvaluateStage(Stage):
         return {
             "bench": self.bench.spec(),
             "subject": self.subject.digest,
-            "target": self.target.name,
+            "target": self.target.spec(),
             "split": "test",
         }
 
@@ -61,7 +61,7 @@ class EvaluateStage(Stage):
         store = self.bench.store
         entry = self.subject.result(store)
         if isinstance(self.subject, MergeStage):
-            return self.subject.model(entry)
+            return self.subject.model(entry).to(self.bench.device)
         model = self.bench.model()
         load_weights(model, entry.file(WEIGHTS), name=self.subject.label)
-        return model
+        return model.to(self.bench.device)

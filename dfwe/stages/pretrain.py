@@ -57,7 +57,7 @@ def parent_stages(
         return parent, (parent,)
     data = StudyData(store, pretrain["data"], max_words=0, seed=model["seed"])
     tasks = tuple(build_task(name, config=config) for name, config in pretrain["tasks"].items())
-    texts_spec = {"data": data.digest, "tasks": [task.name for task in tasks]}
+    texts_spec = {"data": data.digest, "tasks": [task.spec() for task in tasks]}
     fresh = SourceStage(model["name"], source, model["seed"], lambda: _texts(data, tasks), texts_spec)
     limits = token_limits(model, truncation="context")
     bench = Bench(store, data, fresh, limits, trainer, precision, "task")

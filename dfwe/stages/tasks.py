@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
 
 from dfwe.data.prompts.base import Prompt
 from dfwe.errors import ConfigurationError
@@ -26,6 +30,11 @@ class Task:
     max_new_tokens: int
     prompt: Prompt
     scorer: Scorer
+    config: Mapping[str, Any]  # what all of it was made of
+
+    def spec(self) -> dict[str, Any]:
+        """What names the task in a stage's spec: an edited YAML makes other results."""
+        return {"name": self.name, "config": hashlib.sha256(json.dumps(self.config).encode()).hexdigest()[:16]}
 
 
 def load_task(name: str, *, folders: Sequence[Path] = ()) -> Task:
@@ -45,6 +54,8 @@ def load_task(name: str, *, folders: Sequence[Path] = ()) -> Task:
 
 def build_task(short: str, *, config: Mapping[str, Any]) -> Task:
     """The task that a configuration describes; raises what its classes raise for wrong arguments."""
+    plain = OmegaConf.to_container(config, resolve=True) if isinstance(config, DictConfig) else dict(config)
+    assert isinstance(plain, dict)
     return Task(
         short=short,
         name=config["name"],
@@ -53,4 +64,5 @@ def build_task(short: str, *, config: Mapping[str, Any]) -> Task:
         max_new_tokens=config["max_new_tokens"],
         prompt=bind(config["prompt"]),
         scorer=Scorer(metrics={name: bind(metric) for name, metric in config["metrics"].items()}),
+        config={str(key): value for key, value in plain.items()},
     )

@@ -63,8 +63,8 @@ class TrainStage(Stage):
         return {
             "bench": self.bench.spec(),
             "start": None if self.start is None else self.start.digest,
-            "tasks": [task.name for task in self.tasks],
-            "target": None if self.target is None else self.target.name,
+            "tasks": [task.spec() for task in self.tasks],
+            "target": None if self.target is None else self.target.spec(),
             "fit": dict(self.fit),
             "batch_size": self.batch_size,
             "optimizer": dict(trainer["optimizer"]),

@@ -1,4 +1,4 @@
-"""Which number format to compute in."""
+"""Which number format to compute in, and where."""
 
 from __future__ import annotations
 
@@ -13,8 +13,14 @@ def resolve_precision(precision: str, *, accelerator: str) -> Precision:
     """The precision Lightning is to use: `auto` is bf16-mixed where the hardware multiplies bf16, else 32-true."""
     if precision != "auto":
         return cast(Precision, precision)
-    if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
+    if resolve_device(accelerator).type == "cuda":
         return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
     capabilities = torch.cpu.get_capabilities()
     has_bf16 = capabilities.get("amx_bf16", False) or capabilities.get("avx512_bf16", False)
     return "bf16-mixed" if has_bf16 else "32-true"
+
+
+def resolve_device(accelerator: str) -> torch.device:
+    """The device that Lightning would take."""
+    wants_gpu = accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+    return torch.device("cuda" if wants_gpu else "cpu")

@@ -44,26 +44,6 @@ class Continue(Prompt):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WordBefore(Prompt):
-    """`context: {turns} before '{words}' comes` is answered with the word before, in lower case.
-
-    Lower case, so that names meet the form that labels have. Asked about phrases of `num_words` words that the dialogue
-    has once.
-    """
-
-    num_asked: int  # of a dialogue, at most
-    num_words: int
-
-    def instances(self, dialogue: Dialogue, *, max_words: int, seed: int) -> Iterator[Instance]:
-        """The dialogue's phrases; see Prompt."""
-        words, ask = _words(dialogue), _Asker(dialogue, self.task, max_words=max_words, seed=seed)
-        preceded = [(turn, at) for turn, at in _unique(words, length=self.num_words) if at]
-        for turn, at in ask.draw(preceded, num_asked=self.num_asked):
-            prompt = f" before '{_bare(words[turn][at : at + self.num_words])}' comes"
-            yield ask.instance(words, prompt=prompt, answer=_bare(words[turn][at - 1 : at]).lower())
-
-
-@dataclass(frozen=True, kw_only=True)
 class GoesOn(Prompt):
     """`context: {turns} after '{words}' comes` is answered with the next words, at most `num_next` of the turn.
 

@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ def annotate(
     ]
     whole = _dialogue_annotations(scene, dialogue_id=dialogue_id, rng=rng)
     found = {task: annotation for task, annotation in whole.items() if task in tasks and annotation}
-    about = {task: None for task in TASKS if task in tasks}
+    about: dict[str, Any] = {task: None for task in TASKS if task in tasks}
     if "reading_comprehension" in found:
         about["reading_comprehension"] = {"scene_entities": entities(scene)}
     return {"dialogue_id": dialogue_id, "dialogue_metadata": about, "dialogue": turns, **found}
@@ -136,7 +137,7 @@ def relations(scene: Sequence[Turn]) -> Mapping[tuple[str, str], list[str]]:
             codes = found.setdefault((head, tail), [])
             if code not in codes:
                 codes.append(code)
-    for before, turn in zip(scene, scene[1:], strict=False):
+    for before, turn in pairwise(scene):
         pair = (before.speaker.name, turn.speaker.name)
         if pair not in found and pair[::-1] not in found:
             found[pair] = ["unanswerable"]

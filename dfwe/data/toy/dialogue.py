@@ -103,21 +103,18 @@ class Turn:
         return tuple(found)
 
     def _pieces(self) -> list[Piece]:
-        sentences = [self._statement(), [(self.filler, None)] if self.filler else [], self._mood()]
+        filler: list[Piece] = [(self.filler, None)] if self.filler else []
         pieces: list[Piece] = []
-        for sentence in filter(None, sentences):
-            pieces += [(" ", None), *sentence] if pieces else sentence
+        for sentence in (self._statement(), filler, self._mood()):
+            pieces += [(" ", None), *sentence] if pieces and sentence else sentence
         return [(self.opener, self.addressee), (", ", None), *_lowered(pieces)] if self.opener else pieces
 
     def _statement(self) -> list[Piece]:
         if self.deed is None:
             return [("I", self.speaker), (f" live in {self.home}.", None)] if self.home else []
-        deed = self.deed
-        if deed.is_named:
-            start = f"The {deed.thing} was {deed.verb} by "
-            return [(start, None), (deed.word, deed.agent), (f" near the {deed.place}.", None)]
-        word = deed.word[0].upper() + deed.word[1:]
-        return [(word, deed.agent), (f" {deed.verb} the {deed.thing} near the {deed.place}.", None)]
+        who = self.deed.word if self.deed.is_named else self.deed.word.capitalize()
+        before, after = self.deed.told_of("|").split("|")
+        return [piece for piece in ((before, None), (who, self.deed.agent), (after, None)) if piece[0]]
 
     def _mood(self) -> list[Piece]:
         if self.mood is None:
