@@ -68,9 +68,10 @@ def _verdict(results: Mapping[str, Any]) -> str:
     else:
         words = "better than the baseline by more than two standard errors" if delta > 0 else "worse than the baseline"
     best = max((row for row in results["models"] if row["kind"] == "expert"), key=lambda row: row["dev"]["score"])
+    expert = f"The best expert by dev, {best['name']}, scores {_times_100(best['test']['score'])}."
     return (
         f"{head['name']} scores {_times_100(head['test'])} on test, {_signed(delta)} ± {100 * error:.1f} "
-        f"against the baseline: {words}. The best expert by dev, {best['name']}, scores {_times_100(best['test']['score'])}. "
+        f"against the baseline: {words}. {expert} "
         "Scores are times 100; delta is to the baseline, ± its paired bootstrap standard error over test instances."
     )
 
