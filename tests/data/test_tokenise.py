@@ -38,7 +38,7 @@ def test_the_references_way_cuts_on_the_right(tokenizer):
 
 
 def test_a_prompt_longer_than_the_limit_is_an_error_that_names_the_instance(tokenizer):
-    with pytest.raises(DataError, match=r"i0: its prompt alone .* max_source_tokens=10"):
+    with pytest.raises(DataError, match=r"i0: its prompt alone .*model.max_source_tokens=10"):
         source_ids(instance(prompt=" what" * 40), tokenizer=tokenizer, limits=limits(10))
 
 
