@@ -1,0 +1,1 @@
+"""Results on disk, named by the digest of what made them."""

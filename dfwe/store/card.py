@@ -1,0 +1,73 @@
+"""What lies beside every result: what made it, with which versions, and the digests of its files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from dfwe.errors import StoreError
+
+FORMAT = 1  # raised when the meaning of a stored result changes; part of every digest
+CARD = "card.json"
+VERSIONS_OF = ("dfwe", "torch", "transformers", "pytorch-lightning", "nevergrad", "numpy")
+
+
+@dataclass(frozen=True)
+class Card:
+    """A result's card.
+
+    `spec` is everything that made the result (its digest is the name), `result` what it says (scores, choices),
+    `files` each file's sha256 and size, `versions` the libraries, which are recorded but not part of the name.
+    """
+
+    kind: str
+    digest: str
+    spec: Mapping[str, Any]
+    result: Mapping[str, Any]
+    files: Mapping[str, Mapping[str, Any]]
+    versions: Mapping[str, str]
+    format: int = FORMAT
+
+    def write(self, folder: Path) -> None:
+        """Writes the card into the folder, whole or not at all."""
+        write_json(folder / CARD, asdict(self))
+
+    @classmethod
+    def read(cls, folder: Path) -> Card:
+        """The folder's card; StoreError if it is missing, broken or not a card."""
+        path = folder / CARD
+        try:
+            return cls(**json.loads(path.read_text(encoding="utf8")))
+        except FileNotFoundError:
+            raise StoreError(f"{folder} holds no {CARD}") from None
+        except (ValueError, TypeError) as error:
+            raise StoreError(f"{path} is not a readable card: {error}") from None
+
+
+def spec_digest(kind: str, spec: Mapping[str, Any]) -> str:
+    """16 hexadecimal digits that name the result of that kind made by that spec."""
+    text = json.dumps({"format": FORMAT, "kind": kind, "spec": spec}, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def file_digest(path: Path) -> dict[str, Any]:
+    """The file's sha256 and size in bytes."""
+    with path.open("rb") as file:
+        return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "bytes": path.stat().st_size}
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of the libraries that can change a result."""
+    return {name: version(name) for name in VERSIONS_OF}
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Writes JSON under a temporary name, then renames it."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf8")
+    temporary.replace(path)
