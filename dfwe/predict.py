@@ -36,12 +36,14 @@ def answers(model: Path, *, task: str, file: Path) -> Iterator[dict[str, str]]:
         DfweError: a folder that holds no merged model, an unknown task, a broken line, or nothing to ask.
     """
     from transformers import AutoTokenizer  # seconds; after the arguments are known to be right
+    from transformers.utils import logging as transformers_logging
 
     from dfwe.data.tokenise import TokenLimits, tokenise
     from dfwe.evaluation.score import Decoding, SplitScorer
     from dfwe.models.text_to_text import load_model
     from dfwe.stages.tasks import Task, build_task, load_task
 
+    transformers_logging.disable_progress_bar()
     asking = _asking(model)
     loaded: Task = load_task(task) if task not in asking["tasks"] else build_task(task, config=asking["tasks"][task])
     prompt = dataclasses.replace(loaded.prompt, unlabelled=True)
