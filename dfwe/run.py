@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
 from pathlib import Path
@@ -16,8 +15,6 @@ from omegaconf.errors import OmegaConfBaseException
 
 from dfwe.errors import ConfigurationError, DfweError
 from dfwe.schema import conf_dir, register
-
-log = logging.getLogger("dfwe")
 
 
 def main() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -22,8 +21,6 @@ from transformers import (
 from dfwe.errors import ModelError, NetworkError
 from dfwe.models.digests import check_sha256, folder_digest
 from dfwe.models.toy_tokenizer import train_tokenizer
-
-log = logging.getLogger(__name__)
 
 
 class WeightSource(ABC):

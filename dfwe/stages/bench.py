@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -37,6 +37,7 @@ class Bench:
     precision: str
     decode: str
     logger: Any = False
+    _scorers: dict[tuple[str, Split], SplitScorer] = field(default_factory=dict, compare=False, repr=False)
 
     def spec(self) -> dict[str, Any]:
         """What of it changes results, as JSON."""
@@ -71,7 +72,12 @@ class Bench:
         return self.data.tokens(task, split=split, tokenizer=self.tokenizer, limits=self.limits)
 
     def scorer(self, task: Task, *, split: Split) -> SplitScorer:
-        """What scores a model on the task's split."""
+        """What scores a model on the task's split, built once."""
+        if (task.name, split) not in self._scorers:
+            self._scorers[task.name, split] = self._new_scorer(task, split=split)
+        return self._scorers[task.name, split]
+
+    def _new_scorer(self, task: Task, *, split: Split) -> SplitScorer:
         decoding = Decoding(
             decode="reference" if self.decode == "reference" else task.decode,  # type: ignore[arg-type]
             max_new_tokens=task.max_new_tokens,

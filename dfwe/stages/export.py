@@ -7,15 +7,14 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from dfwe.stages.plan import UNIFORM, Study, plain
+from dfwe.stages.plan import Study, plain
 from dfwe.store.card import write_json
 
 ASKING = "dfwe.json"
 
 
-def export_merged(study: Study, *, config: DictConfig, folder: Path) -> None:
-    """Writes the merge that was asked for; `dfwe.json` there says how it was made and how it is asked."""
-    name = [*(name for name in study.merges if name != UNIFORM), UNIFORM][0 if len(study.merges) == 1 else -2]
+def export_merged(study: Study, *, name: str, config: DictConfig, folder: Path) -> None:
+    """Writes the merge of that name; `dfwe.json` there says how it was made and how it is asked."""
     stage = study.merges[name]
     entry = stage.result(study.bench.store)
     temporary = folder.with_name(folder.name + ".tmp")

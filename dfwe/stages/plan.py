@@ -48,6 +48,12 @@ class Study:
     merges: Mapping[str, MergeStage]
     evaluations: Mapping[str, EvaluateStage]
 
+    @property
+    def asked(self) -> str | None:
+        """The merge that was asked for (the last one); uniform if there is no other, None without merges."""
+        names = [name for name in self.merges if name != UNIFORM] or list(self.merges)
+        return names[-1] if names else None
+
     def stages(self) -> Iterator[tuple[str, Stage]]:
         """Every stage with its part, each after those it needs; one that plays two parts comes once."""
         seen: set[str] = set()

@@ -12,7 +12,7 @@ from dfwe.search.pick import paired_standard_error
 from dfwe.seeding import derive
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.merge import MergeStage
-from dfwe.stages.plan import UNIFORM, Study
+from dfwe.stages.plan import Study
 from dfwe.stages.train import TrainStage
 from dfwe.store.card import library_versions
 
@@ -37,7 +37,7 @@ def study_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, An
         "precision": study.bench.precision,
         "n": rows.sizes(),
         "models": models,
-        "headline": _headline(models),
+        "headline": _headline(models, asked=study.asked),
         "data": {"root": str(study.bench.data.root), "digest": study.bench.data.digest},
         "parent": study.bench.parent.digest,
         "seconds": dict(seconds),
@@ -114,11 +114,10 @@ def _scores(evaluation: Evaluation) -> dict[str, Any]:
     return {"score": evaluation.score, "metrics": dict(evaluation.metrics)}
 
 
-def _headline(models: list[dict[str, Any]]) -> dict[str, Any]:
-    """The last merge (the one asked for) against the baseline on test; empty where there is none."""
-    merges = [row for row in models if row["kind"] == "merge" and row["name"] != UNIFORM and "delta" in row]
-    if not merges:
+def _headline(models: list[dict[str, Any]], *, asked: str | None) -> dict[str, Any]:
+    """The merge that was asked for against the baseline on test; empty where there is none."""
+    best = next((row for row in models if row["name"] == asked and "delta" in row), None)
+    if best is None:
         return {}
-    best = merges[-1]
     keys = ("name", "delta", "delta_standard_error", "coefficients", "evaluations")
     return {key: best[key] for key in keys} | {"test": best["test"]["score"]}

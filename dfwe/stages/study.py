@@ -17,11 +17,9 @@ from dfwe.stages.execute import execute
 from dfwe.stages.export import export_merged
 from dfwe.stages.loggers import finish
 from dfwe.stages.merge import PREDICTIONS, TRIALS
-from dfwe.stages.plan import UNIFORM, Study, plan_study
+from dfwe.stages.plan import Study, plan_study
 from dfwe.stages.results import study_results
 from dfwe.store.card import write_json
-
-log = logging.getLogger(__name__)
 
 
 def run_study(config: DictConfig, *, folder: Path) -> None:
@@ -33,8 +31,8 @@ def run_study(config: DictConfig, *, folder: Path) -> None:
         results = study_results(study, seconds=seconds)
     write_json(folder / "results.json", results)
     _copy_journals(study, folder=folder)
-    if config.export and study.evaluations and study.merges:
-        export_merged(study, config=config, folder=folder / "merged")
+    if config.export and study.evaluations and study.asked is not None:
+        export_merged(study, name=study.asked, config=config, folder=folder / "merged")
     finish(study.bench.logger, results=results)
     show(results)
     print(f"results: {folder / 'results.json'}")
@@ -42,10 +40,9 @@ def run_study(config: DictConfig, *, folder: Path) -> None:
 
 def _copy_journals(study: Study, *, folder: Path) -> None:
     """`trials.jsonl` of the merge that was asked for; the others' with their names."""
-    asked = [name for name in study.merges if name != UNIFORM][-1:]
     for name, stage in study.merges.items():
         entry = stage.result(study.bench.store)
-        suffix = "" if name in asked else f"_{name}"
+        suffix = "" if name == study.asked else f"_{name}"
         for file in (TRIALS, PREDICTIONS):
             path = Path(file)
             shutil.copyfile(entry.file(file), folder / f"{path.stem}{suffix}{path.suffix}")

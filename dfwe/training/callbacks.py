@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -15,8 +14,6 @@ from torch import nn
 from dfwe.errors import MetricError
 from dfwe.records import Evaluation
 from dfwe.training.stopping import Choice, Criterion, EpochScores, best_epoch, choose_epoch
-
-log = logging.getLogger(__name__)
 
 Score = Callable[[nn.Module], Evaluation]
 SaveWeights = Callable[[nn.Module, Path], None]

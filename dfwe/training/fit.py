@@ -18,8 +18,6 @@ from dfwe.models.text_to_text import TextToText
 from dfwe.training.callbacks import KeepBest, ReseedEpoch, SaveWeights, Score, TellProgress
 from dfwe.training.stopping import Choice, Criterion, EpochScores
 
-log = logging.getLogger(__name__)
-
 LAST = "last.ckpt"
 
 
@@ -115,7 +113,7 @@ def make_trainer(
 def _checkpoint(folder: Path) -> ModelCheckpoint:
     return ModelCheckpoint(
         dirpath=folder,
-        filename="last",
+        filename=Path(LAST).stem,
         save_top_k=1,
         save_on_train_epoch_end=True,
         every_n_epochs=1,

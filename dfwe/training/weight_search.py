@@ -112,7 +112,7 @@ class _Candidate:
 
     def evaluate(self, coefficients: Coefficients) -> Evaluation:
         """The score of the merge with these coefficients."""
-        self._combine(torch.tensor(coefficients.values, dtype=self._flat.dtype, device=self._flat.device), self._flat)
+        self._merge(coefficients)
         found = self._score(self._module)
         return found if isinstance(found, Evaluation) else _plain(float(found))
 
@@ -122,12 +122,15 @@ class _Candidate:
             row = int(np.argmax(trial.coefficients.as_array()))
             self._flat.copy_(self._experts.weights[row])
             return
-        values = torch.tensor(trial.coefficients.values, dtype=self._flat.dtype, device=self._flat.device)
-        self._combine(values, self._flat)
+        self._merge(trial.coefficients)
 
     def release(self) -> None:
         """Gives the parameters storage of their own again."""
         unflatten(self._weights)
+
+    def _merge(self, coefficients: Coefficients) -> None:
+        values = torch.tensor(coefficients.values, dtype=self._flat.dtype, device=self._flat.device)
+        self._combine(values, self._flat)
 
 
 def _matching(module: nn.Module, *, experts: ExpertArray) -> nn.Module:
