@@ -13,6 +13,7 @@ from transformers.utils import logging as transformers_logging
 
 from dfwe.report.progress import bars
 from dfwe.report.table import show
+from dfwe.stages.answers import write_answers
 from dfwe.stages.execute import execute
 from dfwe.stages.export import export_merged
 from dfwe.stages.loggers import finish
@@ -31,8 +32,10 @@ def run_study(config: DictConfig, *, folder: Path) -> None:
         results = study_results(study, seconds=seconds)
     write_json(folder / "results.json", results)
     _copy_journals(study, folder=folder)
+    if study.evaluations:
+        write_answers(study, folder=folder)
     if config.export and study.evaluations and study.asked is not None:
-        export_merged(study, name=study.asked, config=config, folder=folder / "merged")
+        export_merged(study, name=study.asked, folder=folder / "merged")
     finish(study.bench.logger, results=results)
     show(results)
     print(f"results: {folder / 'results.json'}")

@@ -1,0 +1,1 @@
+"""FETA-Friends from its public releases: read, brought together by scene, split, written for TLiDB. No torch here."""

@@ -1,0 +1,64 @@
+"""Hidden names: what the codes of a release stand for in a scene, told from releases that hide nothing."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from dfwe.data.friends.marks import MAIN
+from dfwe.data.friends.scene import ALL, CODE, Scene
+from dfwe.data.friends.words import detokenise
+
+_CODES = re.compile(rf"{CODE}\d+")
+_ARTICLES = ("the", "a", "an")
+_FULL = {name.split()[0]: name for name in MAIN}
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names behind a scene's codes; a code that no release tells stays as it is."""
+
+    full: Mapping[str, str]
+
+    def speaker(self, name: str) -> str:
+        """A speaker's full name."""
+        return self.full.get(name, _FULL.get(name, name))
+
+    def text(self, text: str) -> str:
+        """A text with first names for codes."""
+        return _CODES.sub(lambda match: _first(self.full.get(match.group(), match.group())), text)
+
+    def entity(self, code: str) -> str:
+        """The name as the benchmark lists it among a scene's entities: the first name in lower case."""
+        return _first(self.full.get(code, code)).lower()
+
+    def entities(self, codes: Iterable[str]) -> list[str]:
+        """The names of those entities that are persons, each once, in order."""
+        return sorted({self.entity(code) for code in codes if self.full.get(code) != ALL})
+
+    def query(self, text: str) -> str:
+        """A query of tokens and codes as people write it."""
+        return detokenise(self.text(text).replace("@placeholder", "[PLACEHOLDER]"))
+
+
+def names_of(scene: Scene) -> Names:
+    """For each code the name with the most votes; names that begin with the same word vote together."""
+    return Names({code: _elected(votes) for code, votes in scene.names.items() if votes})
+
+
+def _elected(votes: Counter[str]) -> str:
+    together: Counter[str] = Counter()
+    for name, count in votes.items():
+        together[_first(name).lower()] += count
+    winner = max(together, key=lambda first: (together[first], first))
+    names = [name for name in votes if _first(name).lower() == winner]
+    name = max(names, key=lambda name: (votes[name], name))
+    # a release that gives first names only has no say in what the full one is
+    return _FULL.get(name, name)
+
+
+def _first(name: str) -> str:
+    words = name.split()
+    return name if words[0].lower() in _ARTICLES else words[0]

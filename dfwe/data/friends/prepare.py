@@ -1,0 +1,115 @@
+"""From the folder of releases to a data set in the TLiDB format, with a report of what became of everything."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dfwe.data.bad_rows import check
+from dfwe.data.friends.build import Tally, build
+from dfwe.data.friends.dialogue import count, dialogue_of
+from dfwe.data.friends.excerpt import Reading
+from dfwe.data.friends.marks import TASKS
+from dfwe.data.friends.raw import (
+    character_identification,
+    dialogre,
+    emory_emotion,
+    friendsqa,
+    meld,
+    personality,
+    reading_comprehension,
+    transcript,
+)
+from dfwe.data.friends.split import SHARE, SPLITS, KnownSplit, few_shot_lists, split_dialogues
+from dfwe.data.readers.tlidb import DIALOGUES, FOLDER
+from dfwe.errors import DataError
+
+# the first release that has a scene gives its lines: whole scenes with stage directions come first, parts last
+_RELEASES = (
+    friendsqa,
+    emory_emotion,
+    character_identification,
+    transcript,
+    reading_comprehension,
+    personality,
+    meld,
+    dialogre,
+)
+REPORT = "prepared.json"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The data set, and what became of the releases."""
+
+    dialogues: Sequence[Mapping[str, Any]]
+    split: Mapping[str, Sequence[str]]
+    few_shot: Mapping[str, Sequence[str]]
+    readings: Sequence[Reading]
+    tally: Tally
+    instances: Mapping[str, Counter[str]]  # of each split: by task
+    num_apart: int  # pairs of dialogues that share a long line across splits
+    num_codes: tuple[int, int]  # hidden names that were found, of all
+
+
+def prepare(raw: Path, *, known: KnownSplit, max_bad_share: float) -> Prepared:
+    """The data set made of the releases below `raw`.
+
+    Raises:
+        DataError: a file is broken, too many of its rows are, or there is no release at all.
+    """
+    readings = [release.read(raw) for release in _RELEASES]
+    for reading in readings:
+        check(reading.rows, max_share=max_bad_share, what=reading.name)
+    if not any(reading.excerpts for reading in readings):
+        raise DataError(f"{raw} holds none of the releases: expected folders such as meld/ and question_answering/")
+    scenes, tally = build(readings)
+    dialogues = [dialogue_of(scene) for scene in scenes.values()]
+    split, num_apart = split_dialogues(dialogues, known=known)
+    codes = [(scene, code) for scene in scenes.values() for code in scene.codes]
+    return Prepared(
+        dialogues=dialogues,
+        split=split,
+        few_shot=few_shot_lists(split, known=known),
+        readings=readings,
+        tally=tally,
+        instances=_instances(dialogues, split=split),
+        num_apart=num_apart,
+        num_codes=(sum(bool(scene.names.get(code)) for scene, code in codes), len(codes)),
+    )
+
+
+def write(prepared: Prepared, *, out: Path, report: Mapping[str, Any]) -> Path:
+    """Writes `TLiDB_Friends/` with its lists, and the report beside them; each file is complete or not there."""
+    folder = out / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    metadata = {"dataset_name": "Friends", "tasks": list(TASKS)}
+    content = {"metadata": metadata, "data": prepared.dialogues}
+    files = {DIALOGUES: json.dumps(content, ensure_ascii=False), REPORT: json.dumps(report, indent=2) + "\n"}
+    for split in SPLITS:
+        files[f"TTiDB_{split}_ids.txt"] = _lines(prepared.split[split])
+    for split, ids in prepared.few_shot.items():
+        files[f"TTiDB_{SHARE}_percent_few_shot_{split}_ids.txt"] = _lines(ids)
+    for name, text in files.items():
+        partial = folder / f"{name}.partial"
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(folder / name)
+    return folder
+
+
+def _instances(
+    dialogues: Sequence[Mapping[str, Any]], *, split: Mapping[str, Sequence[str]]
+) -> dict[str, Counter[str]]:
+    of = {i: name for name, ids in split.items() for i in ids}
+    counts: dict[str, Counter[str]] = {name: Counter() for name in SPLITS}
+    for dialogue in dialogues:
+        counts[of[dialogue["dialogue_id"]]].update(count(dialogue))
+    return counts
+
+
+def _lines(ids: Sequence[str]) -> str:
+    return "".join(f"{i}\n" for i in ids)

@@ -1,0 +1,1 @@
+"""One file a public release, each with `read(folder) -> Reading`."""

@@ -1,0 +1,50 @@
+"""Character identification (Zhou and Choi, 2018): whom every mention in a scene refers to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from dfwe.data.bad_rows import Rows
+from dfwe.data.friends.excerpt import Excerpt, Reading
+from dfwe.data.friends.marks import Mention
+from dfwe.data.friends.raw.files import convert, present
+from dfwe.data.friends.raw.transcript import numbered_scenes, scene_of
+
+
+def read(folder: Path) -> Reading:
+    """The scenes of `character_identification/character-identification-*.json`."""
+    names = [f"character-identification-{part}.json" for part in ("trn", "dev", "tst")]
+    paths, missing = present(folder / "character_identification", names=names)
+    excerpts: list[Excerpt] = []
+    rows = Rows(0)
+    for path in paths:
+        scenes, part_rows = convert(numbered_scenes(path), path=path, read=_scene)
+        excerpts += [scene for _, scene in scenes]
+        rows += part_rows
+    return Reading("character identification", tuple(excerpts), rows, missing)
+
+
+def _scene(scene: Mapping[str, Any]) -> Excerpt:
+    name, turns = scene_of(scene)
+    marks = [
+        mention
+        for number, utterance in enumerate(scene["utterances"])
+        for mention in _mentions(utterance, turn=number, text=turns[number].text)
+    ]
+    return Excerpt("character identification", f"characters_{name}", turns, tuple(marks), scene_id=name, whole=True)
+
+
+def _mentions(utterance: Mapping[str, Any], *, turn: int, text: str) -> Iterator[Mention]:
+    end = 0
+    for tokens, entities in zip(utterance["tokens"], utterance["character_entities"], strict=True):
+        spans = []
+        for token in tokens:
+            start = text.find(token, end)
+            # a token that was changed in tokenising stands where the last one ended
+            start, end = (end, end) if start < 0 else (start, start + len(token))
+            spans.append((start, end))
+        for first, last, *names in sorted(entities, key=lambda entity: (entity[0], entity[1])):
+            begin, stop = spans[first][0], spans[last - 1][1]
+            yield Mention(turn, begin, text[begin:stop], str(names[0]))

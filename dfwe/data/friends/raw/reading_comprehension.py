@@ -1,0 +1,108 @@
+"""Emory's reading comprehension (Ma et al., 2018): sentences about a scene with a gap, all names hidden behind codes.
+
+The official files have whole scenes. Where one is missing, the 25-utterance variant serves for its queries; its scenes
+are cut to 25 utterances, or filled up with what comes after them, which is taken off again where it can be told.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dfwe.data.bad_rows import Rows
+from dfwe.data.friends.excerpt import Excerpt, Reading, Turn
+from dfwe.data.friends.marks import Query
+from dfwe.data.friends.raw.cut_scenes import CODES, NUM_UTTERANCES, Cut, Utterances, recode
+from dfwe.data.friends.raw.files import convert, decode, parse_json, read_text, scene_id
+from dfwe.data.friends.words import detokenise, without_notes
+from dfwe.errors import DataError
+
+_PARTS = {"trn": "Trn", "dev": "Dev", "tst": "Tst"}
+
+
+class Record(NamedTuple):
+    """One query, with its scene as the file has it."""
+
+    scene: str
+    utterances: Utterances
+    query: Query
+    whole: bool  # the scene's utterances are neither cut nor filled up
+
+
+def read(folder: Path) -> Reading:
+    """The scenes of `reading_comprehension/reading-comprehension-*.json`, else of `json-25.zip`."""
+    root = folder / "reading_comprehension"
+    records: list[Record] = []
+    rows, missing = Rows(0), []
+    for part in _PARTS:
+        path = root / f"reading-comprehension-{part}.json"
+        missing += [] if path.exists() else [path.name]
+        part_records, part_rows = _part(root, part=part)
+        records += part_records
+        rows += part_rows
+    return Reading("reading comprehension", tuple(_excerpts(records)), rows, tuple(missing))
+
+
+def _part(root: Path, *, part: str) -> tuple[list[Record], Rows]:
+    path = root / f"reading-comprehension-{part}.json"
+    name, whole = str(path), path.exists()
+    if whole:
+        text = read_text(path)
+    else:
+        name = f"{root / 'json-25.zip'}:json-25/{_PARTS[part]}-25.json"
+        text = _unzip(root / "json-25.zip", name=f"json-25/{_PARTS[part]}-25.json")
+    if not text:
+        return [], Rows(0)
+    queries = enumerate(parse_json(text, name=name), start=1)
+    records, rows = convert(queries, path=name, read=lambda query: _record(query, whole=whole))
+    return [record for _, record in records], rows
+
+
+def _unzip(path: Path, *, name: str) -> str:
+    if not path.exists():
+        return ""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return decode(archive.read(name), name=f"{path}:{name}")
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise DataError(f"{path} is not the release's archive: {error}") from error
+
+
+def _record(query: Mapping[str, Any], *, whole: bool) -> Record:
+    utterances = tuple((str(u["speakers"]), str(u["tokens"])) for u in query["utterances"])
+    if "@placeholder" not in query["query"]:
+        raise ValueError("the query has no @placeholder")
+    return Record(scene_id(query["scene_id"]), utterances, Query(query["query"], query["answer"]), whole)
+
+
+def _excerpts(records: Sequence[Record]) -> Iterator[Excerpt]:
+    scenes: dict[str, list[Record]] = {}
+    for record in records:
+        scenes.setdefault(record.scene, []).append(record)
+    known = {name: next((r.utterances for r in group if r.whole), ()) for name, group in scenes.items()}
+    cut = Cut.of({name: known[name] or group[0].utterances for name, group in scenes.items()})
+    for name, group in scenes.items():
+        utterances = known[name] or cut.own(name, utterances=group[0].utterances)
+        queries = [query if whole else recode(query, seen=seen, known=known[name]) for _, seen, query, whole in group]
+        yield Excerpt(
+            release="reading comprehension",
+            key=f"queries_{name}",
+            turns=_turns(utterances),
+            marks=tuple(dict.fromkeys(queries)),
+            scene_id=name,
+            codes=_entities(utterances, queries=queries),
+            whole=bool(known[name]) or len(utterances) < NUM_UTTERANCES,
+        )
+
+
+def _entities(utterances: Utterances, *, queries: Iterable[Query]) -> frozenset[str]:
+    """Who speaks in the scene, and whom its queries name: the benchmark's candidates are nearly always among these."""
+    asked = [f"{query.text} {query.answer}" for query in queries]
+    return frozenset(CODES.findall(" ".join([speaker for speaker, _ in utterances] + asked)))
+
+
+def _turns(utterances: Utterances) -> tuple[Turn, ...]:
+    texts = [(speaker, without_notes(detokenise(tokens))) for speaker, tokens in utterances]
+    return tuple(Turn((speaker,) if speaker else (), text) for speaker, text in texts if text)

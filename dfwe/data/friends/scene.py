@@ -1,0 +1,176 @@
+"""A scene under construction: lines of several releases brought into one order."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from rapidfuzz.distance import LCSseq
+
+from dfwe.data.friends.excerpt import Excerpt, Turn
+from dfwe.data.friends.words import Word, words_of
+
+_PLACED = 0.5  # of a turn's words that the scene must have
+_MAX_NAME_WORDS = 3
+CODE = "@ent"  # how a release writes a name that it hides
+ALL = "#ALL#"  # the speaker of what everybody says
+
+
+@dataclass(eq=False)
+class Line:
+    """A turn of a scene; annotations of tasks are put on it."""
+
+    speakers: tuple[str, ...]
+    text: str
+    annotations: dict[str, Any] = field(default_factory=dict)
+    words: tuple[Word, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.words = words_of(self.text)
+
+
+@dataclass(eq=False)
+class Scene:
+    """Lines in order, what is asked about all of them, and evidence of hidden names."""
+
+    scene_id: str
+    lines: list[Line] = field(default_factory=list)
+    samples: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
+    names: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))  # of a code: votes for names
+    codes: set[str] = field(default_factory=set)  # that stand for somebody who speaks or is spoken of
+    whole: bool = False  # its lines are complete
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where an excerpt's turns stand in a scene."""
+
+    lines: tuple[Line | None, ...]  # of each turn
+    words: dict[tuple[int, int], tuple[Line, Word]]  # of (turn, start of a word): the word of a line that it is
+    num_words: int  # of the excerpt
+    num_scene_words: int
+
+    def agreeing(self, num_turns: int) -> list[int]:
+        """How many words of each turn agree."""
+        counts = Counter(number for number, _ in self.words)
+        return [counts[number] for number in range(num_turns)]
+
+
+def place(turns: Sequence[Turn], *, scene: Scene) -> Placement:
+    """The excerpt's words matched to the scene's by their longest common subsequence.
+
+    A turn of which at least half the words agree stands in the line that has most of them.
+    """
+    left = [(number, word) for number, turn in enumerate(turns) for word in words_of(turn.text)]
+    right = [(line, word) for line in scene.lines for word in line.words]
+    pairs = _common([word.key for _, word in left], [word.key for _, word in right])
+    lines: list[Line | None] = []
+    votes: list[Counter[Line]] = [Counter() for _ in turns]
+    for i, j in pairs:
+        votes[left[i][0]][right[j][0]] += 1
+    lengths = Counter(number for number, _ in left)
+    for number, vote in enumerate(votes):
+        best = max(vote, key=lambda line: vote[line], default=None)
+        lines.append(best if vote.total() >= _PLACED * lengths[number] else None)
+    words = {(left[i][0], left[i][1].start): right[j] for i, j in pairs}
+    return Placement(tuple(lines), words, len(left), len(right))
+
+
+def fold(excerpt: Excerpt, *, scene: Scene) -> Placement:
+    """Brings an excerpt into the scene.
+
+    The lines of a scene of which some release has the whole stay as they are; to another one, what is said in no line
+    yet is added after the turn before. Stage directions are not: each release has its own.
+    """
+    turns = excerpt.turns
+    if not scene.lines:
+        scene.lines.extend(Line(turn.speakers, turn.text) for turn in turns)
+        placement = _exactly(scene)
+    else:
+        placement = place(turns, scene=scene)
+        learn_names(turns, placement=placement, scene=scene)
+        placement = placement if scene.whole else _extended(turns, placement=placement, scene=scene)
+    scene.whole |= excerpt.whole
+    return placement
+
+
+def _extended(turns: Sequence[Turn], *, placement: Placement, scene: Scene) -> Placement:
+    lines, words = list(placement.lines), dict(placement.words)
+    position = _first_position(lines, scene=scene)
+    for number, turn in enumerate(turns):
+        line = lines[number]
+        if line is None and turn.speakers and words_of(turn.text):
+            line = lines[number] = Line(turn.speakers, turn.text)
+            scene.lines.insert(position, line)
+            words.update({(number, word.start): (line, word) for word in line.words})
+        if line is not None:
+            position = scene.lines.index(line) + 1
+    return replace(placement, lines=tuple(lines), words=words)
+
+
+def num_words(turns: Sequence[Turn]) -> int:
+    """The words of the turns together."""
+    return sum(len(words_of(turn.text)) for turn in turns)
+
+
+def _exactly(scene: Scene) -> Placement:
+    """The placement of the excerpt that a scene was made of."""
+    words = {(n, word.start): (line, word) for n, line in enumerate(scene.lines) for word in line.words}
+    return Placement(tuple(scene.lines), words, len(words), len(words))
+
+
+def learn_names(turns: Sequence[Turn], *, placement: Placement, scene: Scene) -> None:
+    """Counts which name stands where another release hides one: among speakers, and between words that agree."""
+    for turn, line in zip(turns, placement.lines, strict=True):
+        if line is None:
+            continue
+        if len(turn.speakers) == len(line.speakers) == 1:
+            # a speaker's tag is clean, a word in a gap may be off: two votes against one
+            _learn(scene, turn.speakers[0], line.speakers[0], votes=2)
+    for left, right in _gaps(turns, placement=placement, scene=scene):
+        _learn(scene, left, right, votes=1)
+
+
+def _learn(scene: Scene, left: str, right: str, *, votes: int) -> None:
+    for code, name in ((left, right), (right, left)):
+        if (
+            code.startswith(CODE)
+            and " " not in code
+            and (name[:1].isupper() or name == ALL)
+            and not name.startswith("Speaker ")
+        ):
+            scene.names[code][name] += votes
+
+
+def _gaps(turns: Sequence[Turn], *, placement: Placement, scene: Scene) -> Iterable[tuple[str, str]]:
+    """What stands between two words that agree on both sides, within one turn and one line, where it is short."""
+    for number, turn in enumerate(turns):
+        line, words = placement.lines[number], words_of(turn.text)
+        if line is None:
+            continue
+        index = {word.start: i for i, word in enumerate(line.words)}
+        matched = [(i, placement.words.get((number, word.start))) for i, word in enumerate(words)]
+        anchors = [(-1, -1)] + [(i, index[hit[1].start]) for i, hit in matched if hit and hit[0] is line]
+        for (i, j), (k, m) in zip(anchors, [*anchors[1:], (len(words), len(line.words))], strict=True):
+            left, right = words[i + 1 : k], line.words[j + 1 : m]
+            if 0 < len(left) <= _MAX_NAME_WORDS and 0 < len(right) <= _MAX_NAME_WORDS:
+                yield _text(turn.text, left), _text(line.text, right)
+
+
+def _text(text: str, words: Sequence[Word]) -> str:
+    return text[words[0].start : words[-1].end]
+
+
+def _first_position(lines: Sequence[Line | None], *, scene: Scene) -> int:
+    first = next((line for line in lines if line is not None), None)
+    return len(scene.lines) if first is None else scene.lines.index(first)
+
+
+def _common(left: Sequence[str], right: Sequence[str]) -> list[tuple[int, int]]:
+    pairs: list[tuple[int, int]] = []
+    for code in LCSseq.opcodes(left, right):
+        if code.tag == "equal":
+            pairs += zip(range(code.src_start, code.src_end), range(code.dest_start, code.dest_end), strict=True)
+    return pairs

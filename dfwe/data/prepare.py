@@ -1,0 +1,63 @@
+"""`python -m dfwe.data.prepare friends --out FOLDER`: FETA-Friends from its public releases."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from dfwe.data.fetch import fetch_all, unpack
+from dfwe.data.friends import report
+from dfwe.data.friends.prepare import prepare, write
+from dfwe.data.friends.releases import RELEASES, TLIDB
+from dfwe.data.friends.split import KnownSplit, read_known
+from dfwe.errors import DfweError
+
+MAX_BAD_SHARE = 0.01  # as data.max_bad_share
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        _friends(options)
+    except DfweError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _friends(options: argparse.Namespace) -> None:
+    raw = options.raw or _download(options.out)
+    known = KnownSplit() if options.split is None else read_known(options.split)
+    prepared = prepare(raw, known=known, max_bad_share=options.max_bad_share)
+    summary = report.summary(prepared, known=known)
+    folder = write(prepared, out=options.out, report=summary)
+    print(report.text(summary))
+    print(f"\nwritten to {folder}; use it with: data=friends data.root={options.out}")
+
+
+def _download(out: Path) -> Path:
+    """Fetches the releases, and the benchmark's own file, which is used as it is."""
+    raw = out / "raw"
+    missing = fetch_all([*RELEASES, TLIDB], folder=raw, tell=print)
+    if TLIDB not in missing:
+        unpack(raw / TLIDB.path, folder=out / "official")
+        print(f"the benchmark's own data set is in {out / 'official'}: data.root={out / 'official'}")
+    return raw
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m dfwe.data.prepare", description=__doc__)
+    commands = parser.add_subparsers(dest="data_set", required=True)
+    friends = commands.add_parser("friends", help="FETA-Friends in the TLiDB format, from the sets it was made of")
+    friends.add_argument("--raw", type=Path, help="folder of the releases; without it they are downloaded to OUT/raw")
+    friends.add_argument("--out", type=Path, required=True, help="folder to write TLiDB_Friends/ into")
+    friends.add_argument("--split", type=Path, help="JSON with the official ids as far as known: train, dev, test")
+    friends.add_argument("--max-bad-share", type=float, default=MAX_BAD_SHARE, help="of a release's rows")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

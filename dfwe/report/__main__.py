@@ -1,0 +1,49 @@
+"""Reports on finished studies: `python -m dfwe.report submission RUN_FOLDERS --out submission.zip`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from dfwe.errors import DfweError
+from dfwe.report.submission import write_submission
+from dfwe.report.submission_table import draw_submission
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Does what the subcommand says; the exit code, 2 for an error of the user's."""
+    arguments = _parser().parse_args(argv)
+    try:
+        _submission(arguments)
+    except DfweError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _submission(arguments: argparse.Namespace) -> None:
+    tasks = write_submission(arguments.folders, out=arguments.out, model=arguments.model, partial=arguments.partial)
+    Console().print(draw_submission(tasks))
+    for task in tasks:
+        for warning in task.warnings():
+            print(f"warning: {warning}", file=sys.stderr)
+    print(f"submission: {arguments.out}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m dfwe.report", description="Report on finished studies.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    submission = commands.add_parser("submission", help="the predictions of seven studies as FETA-Friends wants them")
+    submission.add_argument("folders", type=Path, nargs="+", help="run folders, outputs/<date>/<time>, one a task")
+    submission.add_argument("--out", type=Path, required=True, help="the zip to write")
+    submission.add_argument("--model", help="the model in predictions.csv; by default the merge that was asked for")
+    submission.add_argument("--partial", action="store_true", help="write it though tasks are missing")
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,201 @@
+"""The submission of the FETA-Friends benchmark: a zip of every task's predictions, without transfer and with it.
+
+A folder a task, each with `baseline_predictions.csv` and `predictions.csv`: no header, `instance id,prediction`. A
+prediction is a label's index, a text, or `[1.0 0.0 ...]` with a number for each relation, as in the benchmark's own
+example. That example repeats ids, too: a row stands for an instance, in the order of the test split.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+from dfwe.errors import DataError
+from dfwe.metrics.multilabel import MultilabelF1
+from dfwe.report.study_folder import Kind, StudyFolder
+
+BASELINE = "baseline"
+
+
+@dataclass(frozen=True)
+class FetaTask:
+    """What the benchmark expects of a task."""
+
+    kind: Kind
+    num_labels: int
+    num_test: int  # instances of the official test split
+
+
+FETA: Final[Mapping[str, FetaTask]] = {
+    "emory_emotion_recognition": FetaTask("label", 7, 1912),
+    "reading_comprehension": FetaTask("text", 0, 2284),
+    "character_identification": FetaTask("label", 7, 7803),
+    "question_answering": FetaTask("text", 0, 1937),
+    "personality_detection": FetaTask("label", 2, 550),
+    "relation_extraction": FetaTask("relations", 37, 1131),
+    "MELD_emotion_recognition": FetaTask("label", 7, 1247),
+}
+
+
+@dataclass(frozen=True)
+class TaskPredictions:
+    """A task's two files and what is worth knowing of them; scores are the study's, fractions in [0, 1]."""
+
+    task: str
+    model: str
+    instance_ids: tuple[str, ...]
+    files: Mapping[str, tuple[str, ...]]  # predictions as they stand in the file of that name
+    baseline: float
+    transfer: float
+    num_no_label: int  # answers, in both files, that are no label: written as the first one
+
+    @property
+    def delta(self) -> float:
+        """What transfer gains."""
+        return self.transfer - self.baseline
+
+    def warnings(self) -> Iterator[str]:
+        """What keeps this from being the official thing, a sentence each."""
+        num, official = len(self.instance_ids), FETA[self.task].num_test
+        if num != official:
+            yield f"{self.task}: {num} test instances, the official test set has {official}: not comparable"
+        if self.num_no_label:
+            yield (
+                f"{self.task}: {self.num_no_label} answers are no label; the format has no way to say so, so they are "
+                "written as the first label, while the study's score counts what its metric makes of them"
+            )
+        repeated = num - len(set(self.instance_ids))
+        if repeated:
+            yield f"{self.task}: {repeated} rows repeat an id, as the test split does"
+
+
+def write_submission(
+    folders: Sequence[Path], *, out: Path, model: str | None = None, partial: bool = False
+) -> list[TaskPredictions]:
+    """Writes the zip, reads it back and checks it; returns what is in it, in the benchmark's order.
+
+    `model` names what stands in `predictions.csv`, each study's asked merge by default.
+
+    Raises:
+        DataError: a folder that is no finished study of a FETA-Friends task, two of one task, a model that a study
+            lacks, or tasks that are missing and not `partial`.
+    """
+    studies = _by_task([StudyFolder.read(folder) for folder in folders])
+    missing = [task for task in FETA if task not in studies]
+    if missing and not partial:
+        raise DataError(
+            f"a submission has all seven tasks, missing: {', '.join(missing)}; --partial writes it nevertheless"
+        )
+    tasks = [_predictions(studies[task], model=model) for task in FETA if task in studies]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = out.with_name(out.name + ".tmp")
+    _write(tasks, path=temporary)
+    try:
+        check_submission(tasks, path=temporary)
+    except DataError:
+        temporary.unlink()
+        raise
+    temporary.replace(out)
+    return tasks
+
+
+def check_submission(tasks: Sequence[TaskPredictions], *, path: Path) -> None:
+    """Raises DataError unless the zip holds exactly those tasks' files, with valid predictions for every test id."""
+    with ZipFile(path) as archive:
+        names = [f"{task.task}/{name}" for task in tasks for name in task.files]
+        if sorted(archive.namelist()) != sorted(names):
+            raise DataError(f"{path} must hold {', '.join(names)}, found {', '.join(archive.namelist())}")
+        for task in tasks:
+            for name in task.files:
+                text = archive.read(f"{task.task}/{name}").decode("utf8")
+                _check_file(list(csv.reader(io.StringIO(text, newline=""), strict=True)), task=task, name=name)
+
+
+def _by_task(studies: Sequence[StudyFolder]) -> dict[str, StudyFolder]:
+    found: dict[str, StudyFolder] = {}
+    for study in studies:
+        if study.target not in FETA:
+            raise DataError(f"{study.path}: '{study.target}' is none of FETA-Friends' tasks: {', '.join(FETA)}")
+        if study.target in found:
+            raise DataError(f"two studies of {study.target}, {found[study.target].path} and {study.path}: give one")
+        expected = FETA[study.target]
+        if (study.kind, len(study.labels)) != (expected.kind, expected.num_labels):
+            raise DataError(
+                f"{study.path}: {study.target} must have answers of kind {expected.kind} and {expected.num_labels} "
+                f"labels, found {study.kind} and {len(study.labels)}: the task's YAML was changed"
+            )
+        found[study.target] = study
+    return found
+
+
+def _predictions(study: StudyFolder, *, model: str | None) -> TaskPredictions:
+    model = model or study.asked
+    if BASELINE not in study.answers:
+        raise DataError(f"{study.path} has no baseline: run the study without stages.skip=[baseline]")
+    if model is None or model not in study.answers:
+        asked = "no merge scored against the baseline" if model is None else f"no model '{model}'"
+        raise DataError(f"{study.path} has {asked}: choose --model among {', '.join(study.answers)}")
+    written = {name: [_field(study, answer) for answer in study.answers[name]] for name in (BASELINE, model)}
+    files = {"baseline_predictions.csv": written[BASELINE], "predictions.csv": written[model]}
+    return TaskPredictions(
+        task=study.target,
+        model=model,
+        instance_ids=study.instance_ids,
+        files={name: tuple(text for text, _ in fields) for name, fields in files.items()},
+        baseline=study.scores[BASELINE],
+        transfer=study.scores[model],
+        num_no_label=sum(not is_label for fields in files.values() for _, is_label in fields),
+    )
+
+
+def _field(study: StudyFolder, answer: str) -> tuple[str, bool]:
+    """The prediction as the file has it, and whether the answer was a label (a text always is)."""
+    if study.kind == "text":
+        return answer, True
+    if study.kind == "label":
+        known = answer in study.labels
+        return str(study.labels.index(answer) if known else 0), known
+    metric = MultilabelF1(names=study.names, scored=(), default=study.default, whole_words=study.whole_words)
+    codes = metric.parse(answer)
+    return f"[{' '.join('1.0' if label in codes else '0.0' for label in study.labels)}]", True
+
+
+def _write(tasks: Sequence[TaskPredictions], *, path: Path) -> None:
+    """The same studies give the same bytes: entries carry no time."""
+    with ZipFile(path, "w") as archive:
+        for task in tasks:
+            for name, predictions in task.files.items():
+                rows = zip(task.instance_ids, predictions, strict=True)
+                text = "".join(f"{_quoted(instance_id)},{_quoted(prediction)}\n" for instance_id, prediction in rows)
+                archive.writestr(ZipInfo(f"{task.task}/{name}"), text.encode("utf8"), compress_type=ZIP_DEFLATED)
+
+
+def _quoted(text: str) -> str:
+    """A field of a CSV file; the csv module would leave a lone carriage return bare, and readers end a line there."""
+    return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in ',"\r\n') else text
+
+
+def _check_file(rows: Sequence[Sequence[str]], *, task: TaskPredictions, name: str) -> None:
+    where = f"{task.task}/{name}"
+    if any(len(row) != 2 for row in rows):
+        raise DataError(f"{where} has a row without two fields")
+    if tuple(row[0] for row in rows) != task.instance_ids:
+        raise DataError(f"{where} does not have the {len(task.instance_ids)} ids of the test split in their order")
+    for (instance_id, prediction), meant in zip(rows, task.files[name], strict=True):
+        if prediction != meant or not _is_valid(prediction, expected=FETA[task.task]):
+            raise DataError(f"{where}: '{prediction}' is no prediction for {instance_id}")
+
+
+def _is_valid(prediction: str, *, expected: FetaTask) -> bool:
+    if expected.kind == "text":
+        return True
+    if expected.kind == "label":
+        return prediction in {str(index) for index in range(expected.num_labels)}
+    numbers = prediction.removeprefix("[").removesuffix("]").split(" ")
+    bracketed = prediction.startswith("[") and prediction.endswith("]")
+    return bracketed and len(numbers) == expected.num_labels and set(numbers) <= {"0.0", "1.0"}

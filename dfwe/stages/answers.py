@@ -1,0 +1,38 @@
+"""What every model of a study answered on test, for whoever reports on the study without the study's code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from dfwe.metrics.multilabel import MultilabelF1
+from dfwe.report.study_folder import TEST_PREDICTIONS
+from dfwe.stages.evaluate import ANSWERS
+from dfwe.stages.plan import Study
+from dfwe.stages.tasks import Task
+from dfwe.store.card import write_json
+
+
+def write_answers(study: Study, *, folder: Path) -> None:
+    """Writes the models' answers with the instances' ids, and how the task understands an answer."""
+    store = study.bench.store
+    cards = {name: stage.result(store).file(ANSWERS) for name, stage in study.evaluations.items()}
+    stored = {name: json.loads(path.read_text(encoding="utf8")) for name, path in cards.items()}
+    content = {
+        "format": 1,
+        "task": understanding(study.target),
+        "instance_ids": [answer["instance_id"] for answer in next(iter(stored.values()))],
+        "models": {name: [answer["prediction"] for answer in answers] for name, answers in stored.items()},
+    }
+    write_json(folder / TEST_PREDICTIONS, content)
+
+
+def understanding(task: Task) -> dict[str, Any]:
+    """The task's name and labels, and how a text becomes a prediction: one label, any relations it names, or itself."""
+    found: dict[str, Any] = {"name": task.name, "kind": "label" if task.labels else "text", "labels": list(task.labels)}
+    relations = next((each for each in task.scorer.metrics.values() if isinstance(each, MultilabelF1)), None)
+    if relations is not None:
+        names, default, whole_words = dict(relations.names), relations.default, relations.whole_words
+        found |= {"kind": "relations", "names": names, "default": default, "whole_words": whole_words}
+    return found
