@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dfwe.data.prompts.template import Template, row_dialogue
+from dfwe.data.readers.json_lines import JsonLines
 from dfwe.errors import DataError, DfweError, ModelError
 from dfwe.records import Instance
 
@@ -47,9 +49,10 @@ def answers(model: Path, *, task: str, file: Path) -> Iterator[dict[str, str]]:
     asking = _asking(model)
     loaded: Task = load_task(task) if task not in asking["tasks"] else build_task(task, config=asking["tasks"][task])
     prompt = dataclasses.replace(loaded.prompt, unlabelled=True)
+    dialogues = _rows(file) if isinstance(prompt, Template) else _dialogues(file)
     instances = [
         instance
-        for dialogue in _dialogues(file)
+        for dialogue in dialogues
         for instance in prompt.instances(dialogue, max_words=asking["max_words"], seed=0)
     ]
     if not instances:
@@ -78,6 +81,16 @@ def _asking(model: Path) -> Mapping[str, Any]:
     return asking
 
 
+def _rows(file: Path) -> Iterator[Mapping[str, Any]]:
+    """Rows of a table: objects whose keys are the columns; `id` names a row, else its line does."""
+    sheet = JsonLines(path=str(file.resolve()), encoding="utf8", rename={}).sheet(Path())
+    if sheet.read.bad:
+        raise DataError(f"{file} must hold one JSON object a line: {sheet.read.summary()}")
+    for row in sheet.rows:
+        name = row.cells.get("id") or f"{sheet.stem}-{row.line}"
+        yield row_dialogue(row.cells, row_id=str(name), path=str(file), line=row.line)
+
+
 def _dialogues(file: Path) -> Iterator[Mapping[str, Any]]:
     try:
         lines = file.read_text(encoding="utf8").splitlines()
@@ -103,7 +116,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", type=Path, required=True, help="the folder merged/ of a run")
     parser.add_argument("--task", required=True, help="short or long name of the task")
     parser.add_argument(
-        "dialogues", type=Path, help="JSON lines, one dialogue in the TLiDB format each, labels left out"
+        "dialogues",
+        type=Path,
+        help="JSON lines, a dialogue in the TLiDB format each (or a row's columns), labels left out",
     )
     return parser
 

@@ -1,6 +1,6 @@
 """The typed root of the configuration: misspelt keys and wrong types fail when Hydra composes.
 
-Fields carry no values here: `conf/` holds every one.
+Fields carry no values here: `conf/` holds every one. (A task without `data` is asked of the study's corpus.)
 """
 
 from __future__ import annotations
@@ -18,6 +18,14 @@ from dfwe.errors import ConfigurationError
 
 
 @dataclass
+class TaskDataConfig:
+    """Data that a task brings, whatever corpus the study has."""
+
+    root: str | None = MISSING  # the folder; null for data.files
+    reader: Any = MISSING
+
+
+@dataclass
 class TaskConfig:
     """One task: how it is asked, answered and scored (conf/task)."""
 
@@ -28,6 +36,7 @@ class TaskConfig:
     max_new_tokens: int = MISSING
     prompt: Any = MISSING
     metrics: dict[str, Any] = MISSING
+    data: TaskDataConfig | None = None  # none: asked of the study's corpus
 
 
 @dataclass
@@ -83,10 +92,13 @@ class ModelConfig:
 class DataConfig:
     """Where instances come from (conf/data)."""
 
-    generator: Any = MISSING  # writes the corpus; null where `root` holds one
+    generator: Any = MISSING  # writes the corpus; null where `root` holds one, or where there is none
     root: str | None = MISSING
     reader: Any = MISSING
-    shots: Any = MISSING  # all, or a share
+    files: str | None = MISSING  # the folder of tasks with data of their own
+    shots: Any = MISSING  # all, a share of the dialogues, a number of instances, or a mapping from tasks to these
+    shots_seed: int = MISSING
+    max_bad_share: float = MISSING  # of the rows of a file of a task's own data
     max_words: int = MISSING  # of a context; 0 for no limit
     truncation: str = MISSING  # context, reference
 
@@ -165,7 +177,9 @@ def register(folders: Sequence[Path] = ()) -> None:
         for option in (short, config.name):
             store.store(group="sources", name=option, node=source, package="_global_")
             store.store(group="target", name=option, node={"defaults": target}, package="_global_")
-    everything: list[Any] = [{f"/task@_global_.sources.{short}": short} for short in tasks]
+    # tasks with data of their own have their own sets; `all` is those of the study's corpus
+    of_corpus = [short for short, config in tasks.items() if config.data is None]
+    everything: list[Any] = [{f"/task@_global_.sources.{short}": short} for short in of_corpus]
     node = {"defaults": [*everything, "_self_"], "sources_without_target": True}
     store.store(group="sources", name="all", node=node, package="_global_")
 

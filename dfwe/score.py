@@ -17,7 +17,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Prints metrics and score as one JSON object; the exit code, 2 for an error of the user's."""
     arguments = _parser().parse_args(argv)
     try:
-        report = score_file(arguments.cases, task=arguments.task)
+        report = score_file(arguments.cases, task=arguments.task, folders=arguments.config_dir)
     except DfweError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -25,13 +25,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def score_file(path: Path, *, task: str) -> dict[str, Any]:
+def score_file(path: Path, *, task: str, folders: Sequence[Path] = ()) -> dict[str, Any]:
     """The task's long name, the number of lines, metrics by name, and their mean; fractions in [0, 1].
 
     Raises:
         DfweError: an unknown task, a file that cannot be read, a broken line, or what the metrics refuse.
     """
-    loaded = load_task(task)
+    loaded = load_task(task, folders=folders)
     cases = list(_cases(path))
     evaluation = loaded.scorer.evaluate(
         [prediction for prediction, _ in cases], references=[references for _, references in cases]
@@ -47,6 +47,7 @@ def score_file(path: Path, *, task: str) -> dict[str, Any]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m dfwe.score", description="Score predictions of a task.")
     parser.add_argument("--task", required=True, help="short or long name of the task")
+    parser.add_argument("--config-dir", type=Path, action="append", default=[], help="a folder with tasks of your own")
     parser.add_argument(
         "cases",
         type=Path,

@@ -65,3 +65,89 @@ def composed():
             return compose("config", overrides=list(overrides))
 
     return configuration
+
+
+MOOD = """
+name: moods
+default_sources: [taste]
+labels: [good, bad]
+decode: labels
+max_new_tokens: 4
+prompt:
+  _target_: dfwe.data.prompts.template.Template
+  task: ${..name}
+  context: "{text}"
+  prompt: " mood:"
+  answer:
+    _target_: dfwe.data.prompts.answers.OneOf
+    column: mood
+    labels: ${...labels}
+    texts: {"+": good, "-": bad}
+metrics:
+  acc: {_target_: dfwe.metrics.classification.Accuracy, labels: "${...labels}"}
+data:
+  root: null
+  reader:
+    _target_: dfwe.data.readers.table.Table
+    files:
+      train:
+        _target_: dfwe.data.readers.delimited.Delimited
+        path: mood.csv
+        delimiter: ","
+        quoting: true
+        columns: null
+        encoding: utf-8
+        rename: {}
+    cut: {dev: 0.25, test: 0.25}
+    seed: 0
+    id: null
+    group: null
+    leave_out: {mood: ["?"]}
+"""
+TASTE = """
+name: tastes
+default_sources: [mood]
+labels: []
+decode: greedy
+max_new_tokens: 4
+prompt:
+  _target_: dfwe.data.prompts.template.Template
+  task: ${..name}
+  context: "{dish}"
+  prompt: " taste:"
+  answer: {_target_: dfwe.data.prompts.answers.FreeText, texts: [taste], separator: null}
+metrics:
+  Exact_Match: {_target_: dfwe.metrics.span.ExactMatch}
+data:
+  root: null
+  reader:
+    _target_: dfwe.data.readers.table.Table
+    files:
+      train: {_target_: dfwe.data.readers.json_lines.JsonLines, path: taste.jsonl, encoding: utf-8, rename: {}}
+    cut: {dev: 0.3, test: 0.3}
+    seed: 0
+    id: null
+    group: null
+    leave_out: {}
+"""
+
+
+@pytest.fixture(scope="session")
+def my_conf(tmp_path_factory) -> Path:
+    """A user's configuration folder with two tasks of rows, `mood` and `taste`."""
+    folder = tmp_path_factory.mktemp("my_conf")
+    (folder / "task").mkdir()
+    (folder / "task" / "mood.yaml").write_text(MOOD)
+    (folder / "task" / "taste.yaml").write_text(TASTE)
+    return folder
+
+
+@pytest.fixture
+def my_files(tmp_path) -> Path:
+    """Their files: 20 moods, two of them left out on purpose, and 12 tastes."""
+    rows = [f'"The {n}th kettle, {word}.",{mark}' for n in range(10) for word, mark in (("warm", "+"), ("cold", "-"))]
+    rows[4:4] = ["Nobody knows.,?", "Who can tell?,?"]
+    (tmp_path / "mood.csv").write_text("\n".join(["text,mood", *rows]) + "\n")
+    tastes = [f'{{"dish": "pie number {n}", "taste": "{"sweet" if n % 2 else "sour"}"}}\n' for n in range(12)]
+    (tmp_path / "taste.jsonl").write_text("".join(tastes))
+    return tmp_path

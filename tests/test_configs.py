@@ -51,11 +51,21 @@ def test_every_task_is_bound(task):
     assert build_task(task, config=read_tasks()[task]).short == task
 
 
+@pytest.mark.parametrize("task", sorted(name for name, config in read_tasks().items() if config.data is not None))
+def test_every_reader_of_a_tasks_own_data_is_bound(task):
+    instantiate(read_tasks()[task].data.reader, root="somewhere", _convert_="all")
+
+
 @pytest.mark.parametrize("logger", options("logger"))
 def test_every_logger_composes(composed, logger):
     assert composed("+target=meld", f"logger={logger}") is not None
 
 
-@pytest.mark.parametrize("data", options("data"))
+@pytest.mark.parametrize("data", ["friends", "toy"])
 def test_every_corpus_composes(composed, data):
-    assert composed("+target=meld", f"data={data}", "data.root=somewhere").data.reader["_target_"]
+    reader = composed("+target=meld", f"data={data}", "data.root=somewhere").data.reader
+    instantiate(reader, root="somewhere")
+
+
+def test_files_are_no_corpus_of_the_studys_own(composed):
+    assert composed("+target=meld", "data=files").data.reader is None

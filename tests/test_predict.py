@@ -23,6 +23,22 @@ def test_a_broken_file_is_named_with_its_line(tmp_path, line, message):
         list(answers(tmp_path, task="meld", file=file))
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{", "must hold one JSON object a line: 1 of 1 rows left out:.*line 1: broken JSON"),
+        ('{"text": "A cup."}', "has no column 'sentence', which sst needs: it has 'text'"),
+        ('{"sentence": " "}', "column 'sentence' is empty"),
+    ],
+)
+def test_rows_to_answer_must_have_their_columns(tmp_path, line, message):
+    (tmp_path / "dfwe.json").write_text('{"tasks": {}, "max_words": 10}')
+    file = tmp_path / "new.jsonl"
+    file.write_text(line + "\n")
+    with pytest.raises(DataError, match=f"(?s){message}"):
+        list(answers(tmp_path, task="sst", file=file))
+
+
 def test_a_missing_file_is_an_error(tmp_path):
     (tmp_path / "dfwe.json").write_text('{"tasks": {}, "max_words": 10}')
     with pytest.raises(DataError, match="cannot be read"):

@@ -17,8 +17,13 @@ SHORT = {
 }
 
 
-def test_the_seven_tasks_are_there():
-    assert set(read_tasks()) == SHORT
+OWN = {"sst", "sts", "quora", "snli"}  # with data of their own
+
+
+def test_the_seven_tasks_and_those_with_data_of_their_own_are_there():
+    tasks = read_tasks()
+    assert {name for name, config in tasks.items() if config.data is None} == SHORT
+    assert {name for name, config in tasks.items() if config.data is not None} == OWN
 
 
 def test_three_sources_chosen_as_a_list_are_all_kept(composed):
@@ -39,7 +44,7 @@ def test_long_names_work_for_targets_and_sources(composed):
     assert (list(config.target), list(config.sources)) == (["meld"], ["emory_emotion", "personality"])
 
 
-def test_all_is_every_task_and_leaves_the_target_out_by_itself(composed):
+def test_all_is_every_task_of_the_corpus_and_leaves_the_target_out_by_itself(composed):
     config = composed("+target=meld", "sources=all")
     assert set(config.sources) == SHORT
     assert config.sources_without_target
@@ -47,6 +52,22 @@ def test_all_is_every_task_and_leaves_the_target_out_by_itself(composed):
 
 def test_a_named_composition_is_a_set_of_tasks(composed):
     assert list(composed("+target=personality", "sources=emotions").sources) == ["emory_emotion", "meld"]
+
+
+@pytest.mark.parametrize("task", sorted(OWN))
+def test_tasks_with_data_of_their_own_bring_each_other(composed, task):
+    assert set(composed(f"+target={task}", "data=files").sources) == OWN - {task}
+    assert set(composed(f"+target={task}", "data=files", "sources=multitask").sources) == OWN
+
+
+def test_where_a_task_finds_its_files_is_said_for_all_or_for_one(composed):
+    config = composed("+target=sst", "data=files", "data.files=here", "sources=[snli]", "sources.snli.data.root=there")
+    assert (config.data.files, config.target.sst.data.root, config.sources.snli.data.root) == ("here", None, "there")
+
+
+@pytest.mark.parametrize("shots", ["{meld: 5, personality: 0.1}", "5", "0.1", "all"])
+def test_shots_are_one_amount_or_one_a_task(composed, shots):
+    assert composed("+target=meld", f"data.shots={shots}").data.shots is not None
 
 
 def test_rule_search_and_budget_are_chosen_apart(composed):

@@ -10,6 +10,10 @@ from dfwe.errors import DataError
 _NUM_SHOWN = 5
 
 
+class RowError(DataError):
+    """A row that a task cannot use; whoever reads rows counts it as bad and goes on."""
+
+
 @dataclass(frozen=True)
 class BadRow:
     """One row that was left out."""
@@ -52,5 +56,3 @@ def check(rows: Rows, *, max_share: float, what: str) -> None:
         raise DataError(
             f"{what}: more than {max_share:.2%} of the rows are broken (data.max_bad_share): {rows.summary()}"
         )
-
-

@@ -8,13 +8,16 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from dfwe.data.instances import collect
+from dfwe.data.readers.base import Corpus
 from dfwe.data.readers.tlidb import Tlidb
+from dfwe.data.shots import Shots
+from dfwe.data.splits import REFERENCE_SEED
 from dfwe.errors import DfweError
 from dfwe.records import Instance
-from dfwe.stages.tasks import load_task
+from dfwe.stages.tasks import Task, load_task, own_corpus
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,9 +43,15 @@ def entries(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     Raises:
         DfweError: an unknown task, data that are missing or broken, or a split without an instance.
     """
-    task = load_task(arguments.task)
-    corpus = Tlidb(root=arguments.root, shots=arguments.shots).read()
-    instances = collect(corpus, prompt=task.prompt, split=arguments.split, max_words=arguments.max_words, seed=0)
+    task = load_task(arguments.task, folders=arguments.config_dir)
+    instances = collect(
+        _corpus(task, root=arguments.root),
+        prompt=task.prompt,
+        split=arguments.split,
+        max_words=arguments.max_words,
+        seed=0,
+        shots=Shots(arguments.shots, seed=REFERENCE_SEED),
+    )
     for instance in instances:
         alternatives = not task.labels and not instance.candidates
         yield {
@@ -50,6 +59,16 @@ def entries(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
             "source": instance.source,
             "target": _target(instance, alternatives=alternatives),
         }
+
+
+def _corpus(task: Task, *, root: Path) -> Corpus:
+    if task.data is None:
+        return Tlidb(root=root).read()
+    corpus = own_corpus(task, files=str(root), max_bad_share=1.0)
+    for rows in corpus.rows.values():
+        if rows.bad:
+            print(f"warning: {rows.summary()}", file=sys.stderr)
+    return corpus
 
 
 def _target(instance: Instance, *, alternatives: bool) -> str | list[str]:
@@ -61,8 +80,8 @@ def _readable(entry: dict[str, Any]) -> str:
     return f"{entry['instance_id']}\n  source: {entry['source']}\n  target: {target}\n"
 
 
-def _shots(text: str) -> Literal["all"] | float:
-    return "all" if text == "all" else float(text)
+def _shots(text: str) -> str | int | float:
+    return "all" if text == "all" else int(text) if text.isdecimal() else float(text)
 
 
 def _words(text: str) -> int:
@@ -74,7 +93,9 @@ def _words(text: str) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m dfwe.data.show", description="Show what the model sees.")
-    parser.add_argument("--root", type=Path, required=True, help="the folder that holds TLiDB_Friends")
+    parser.add_argument(
+        "--root", type=Path, required=True, help="the folder that holds TLiDB_Friends, or a task's own files"
+    )
     parser.add_argument("--task", required=True, help="short or long name of the task")
     parser.add_argument("--split", choices=("train", "dev", "test"), required=True)
     parser.add_argument(
@@ -83,7 +104,8 @@ def _parser() -> argparse.ArgumentParser:
         default=512,
         help="limit of the context in words; 0 is none (default: 512)",
     )
-    parser.add_argument("--shots", type=_shots, default="all", help="all, or a few-shot share such as 0.1")
+    parser.add_argument("--shots", type=_shots, default="all", help="all, a few-shot share such as 0.1, or a number")
+    parser.add_argument("--config-dir", type=Path, action="append", default=[], help="a folder with tasks of your own")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     return parser
 

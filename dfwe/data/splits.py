@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dfwe.records import Split
 
 _SPLIT_SEED = 0
-_FEW_SHOT_SEED = 2530
+REFERENCE_SEED = 2530  # of the reference's few-shot lists
 _HELD_OUT = 0.15  # of the dialogues, for test and again for dev
 
 
@@ -31,13 +31,13 @@ def reference_split(ids: Sequence[str]) -> Mapping[Split, tuple[str, ...]]:
 
 
 def few_shot(
-    train_ids: Sequence[str], *, dev_ids: Sequence[str], share: float
+    train_ids: Sequence[str], *, dev_ids: Sequence[str], share: float, seed: int
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The few-shot train and dev ids, each sorted: `int(n * share)` of each list.
 
     The reference seeds once, with 2530, and samples the list of train ids, then that of dev ids, in sorted
     order.
     """
-    generator = random.Random(_FEW_SHOT_SEED)
+    generator = random.Random(seed)
     train, dev = (generator.sample(sorted(ids), int(len(ids) * share)) for ids in (train_ids, dev_ids))
     return tuple(sorted(train)), tuple(sorted(dev))

@@ -127,5 +127,5 @@ def _key(instances: Sequence[Instance], *, tokenizer: PreTrainedTokenizerBase, l
     digest = hashlib.sha256(json.dumps(asdict(limits)).encode())
     digest.update(tokenizer.backend_tokenizer.to_str().encode())
     for instance in instances:
-        digest.update(json.dumps(asdict(instance)).encode())
+        digest.update(json.dumps(vars(instance)).encode())
     return f"tokens-{digest.hexdigest()[:16]}"

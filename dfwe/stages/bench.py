@@ -40,11 +40,10 @@ class Bench:
     _scorers: dict[tuple[str, Split], SplitScorer] = field(default_factory=dict, compare=False, repr=False)
 
     def spec(self) -> dict[str, Any]:
-        """What of it changes results, as JSON."""
+        """What of it changes results, as JSON; `task_spec` has the data."""
         limits = self.limits
         return {
             "parent": self.parent.digest,
-            "data": self.data.digest,
             "max_words": self.data.max_words,
             "limits": [limits.max_source_tokens, limits.max_target_tokens, limits.truncation],
             "precision": self.precision,
@@ -52,6 +51,10 @@ class Bench:
             "decode": self.decode,
             "eval_tokens": self.trainer["eval_tokens"],
         }
+
+    def task_spec(self, task: Task) -> dict[str, Any]:
+        """What of a task and its data changes results, as JSON."""
+        return {**task.spec(), "data": self.data.digest(task)}
 
     @cached_property
     def tokenizer(self) -> Any:

@@ -39,7 +39,7 @@ class EvaluateStage(Stage):
         return {
             "bench": self.bench.spec(),
             "subject": self.subject.digest,
-            "target": self.target.spec(),
+            "target": self.bench.task_spec(self.target),
             "split": "test",
         }
 

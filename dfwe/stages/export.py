@@ -5,15 +5,13 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from omegaconf import DictConfig
-
-from dfwe.stages.plan import Study, plain
+from dfwe.stages.plan import Study
 from dfwe.store.card import write_json
 
 ASKING = "dfwe.json"
 
 
-def export_merged(study: Study, *, name: str, config: DictConfig, folder: Path) -> None:
+def export_merged(study: Study, *, name: str, folder: Path) -> None:
     """Writes the merge of that name; `dfwe.json` there says how it was made and how it is asked."""
     stage = study.merges[name]
     entry = stage.result(study.bench.store)
@@ -25,7 +23,7 @@ def export_merged(study: Study, *, name: str, config: DictConfig, folder: Path) 
         "merge": name,
         "coefficients": entry.card.result["coefficients"],
         "target": study.target.short,
-        "tasks": plain(config.sources) | plain(config.target),
+        "tasks": {task.short: dict(task.config) for task in (*study.sources, study.target)},
         "max_words": study.bench.data.max_words,
         "max_source_tokens": study.bench.limits.max_source_tokens,
         "max_target_tokens": study.bench.limits.max_target_tokens,

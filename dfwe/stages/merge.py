@@ -85,7 +85,7 @@ class MergeStage(Stage):
         return {
             "bench": self.bench.spec(),
             "experts": {name: stage.digest for name, stage in self.experts.items()},
-            "target": self.target.spec(),
+            "target": self.bench.task_spec(self.target),
             **{part: self.config[part] for part in ("rule", "search", "pick")},
             "seed": self.seed,
         }

@@ -18,7 +18,7 @@ from dfwe.stages.binding import bind, call
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.pretrain import parent_stages
-from dfwe.stages.study_data import StudyData, token_limits
+from dfwe.stages.study_data import StudyData, shots_by_task, token_limits
 from dfwe.stages.tasks import Task, build_task
 from dfwe.stages.train import TrainStage
 from dfwe.store.store import Store
@@ -81,7 +81,7 @@ def plan_study(config: DictConfig) -> Study:
     """
     target, sources = _tasks(config)
     runs = _runs(config.stages)
-    bench, pretraining = _bench(config)
+    bench, pretraining = _bench(config, tasks=(target, *sources))
     for task in (target, *sources):  # empty splits and unknown labels show before any training
         for split in ("train", "dev"):
             bench.data.instances(task, split=split)
@@ -132,14 +132,16 @@ def _runs(stages: DictConfig) -> set[str]:
     return {name for name in ORDER[: ORDER.index(stages.until) + 1] if name not in stages.skip}
 
 
-def _bench(config: DictConfig) -> tuple[Bench, tuple[Stage, ...]]:
+def _bench(config: DictConfig, *, tasks: Sequence[Task]) -> tuple[Bench, tuple[Stage, ...]]:
     trainer, model = plain(config.trainer), plain(config.model)
     if trainer["threads"]:
         torch.set_num_threads(trainer["threads"])
     _check_bound(trainer["optimizer"], lr=0.1)
     store = Store(Path(config.paths.store).expanduser().resolve())
     precision = resolve_precision(trainer["precision"], accelerator=trainer["accelerator"])
-    data = StudyData(store, plain(config.data), max_words=config.data.max_words, seed=config.seed)
+    data_config = plain(config.data)
+    shots = shots_by_task(data_config["shots"], seed=config.data.shots_seed, tasks=tasks)
+    data = StudyData(store, data_config, max_words=config.data.max_words, seed=config.seed, shots=shots)
     limits = token_limits(model, truncation=config.data.truncation)
     if config.decode not in ("task", "reference"):
         raise ConfigurationError(f"decode must be task or reference, not '{config.decode}'")

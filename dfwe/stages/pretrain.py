@@ -57,7 +57,7 @@ def parent_stages(
         return parent, (parent,)
     data = StudyData(store, pretrain["data"], max_words=0, seed=model["seed"])
     tasks = tuple(build_task(name, config=config) for name, config in pretrain["tasks"].items())
-    texts_spec = {"data": data.digest, "tasks": [task.spec() for task in tasks]}
+    texts_spec = {"tasks": [{**task.spec(), "data": data.digest(task)} for task in tasks]}
     fresh = SourceStage(model["name"], source, model["seed"], lambda: _texts(data, tasks), texts_spec)
     limits = token_limits(model, truncation="context")
     bench = Bench(store, data, fresh, limits, trainer, precision, "task")
@@ -69,10 +69,11 @@ def parent_stages(
 
 
 def _texts(data: StudyData, tasks: tuple[Task, ...]) -> Iterator[str]:
-    """What a tokenizer is to know: the outside corpus as it is asked and answered, and every task's labels."""
+    """What a tokenizer is to know: the outside corpus as it is asked and answered, and the tasks' labels."""
     for task in tasks:
         for instance in data.instances(task, split="train"):
             yield instance.source
             yield from instance.targets
     for config in read_tasks().values():
-        yield from config.labels
+        if config.data is None:
+            yield from config.labels

@@ -38,11 +38,26 @@ def study_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, An
         "n": rows.sizes(),
         "models": models,
         "headline": _headline(models, asked=study.asked),
-        "data": {"root": str(study.bench.data.root), "digest": study.bench.data.digest},
+        "data": _data(study),
         "parent": study.bench.parent.digest,
         "seconds": dict(seconds),
         "versions": library_versions(),
     }
+
+
+def _data(study: Study) -> dict[str, Any]:
+    """Where each task's instances come from, and which rows of its files were left out."""
+    data, found = study.bench.data, {}
+    for task in (study.target, *study.sources):
+        corpus = data.corpus(task)
+        found[task.short] = {
+            "origin": corpus.origin,
+            **data.digest(task),
+            "rows_read": {file: rows.num_read for file, rows in corpus.rows.items()},
+            "bad_rows": [str(bad) for rows in corpus.rows.values() for bad in rows.bad],
+            "left_out_on_purpose": dict(corpus.left_out),
+        }
+    return {"root": None if data.root is None else str(data.root), "tasks": found}
 
 
 class _Rows:

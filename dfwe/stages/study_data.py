@@ -1,52 +1,66 @@
-"""A study's corpus: generated into the store or read from the user's folder, then asked as instances and tokens."""
+"""A study's data: the study's own corpus and those that tasks bring, asked as instances and tokens."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from dfwe.data.instances import collect
 from dfwe.data.readers.base import Corpus
+from dfwe.data.shots import ALL, Shots
 from dfwe.data.tokenise import TokenisedSplit, TokenLimits, Truncation, tokenise
+from dfwe.errors import ConfigurationError
 from dfwe.records import Instance, Split
 from dfwe.stages.binding import bind
-from dfwe.stages.tasks import Task
+from dfwe.stages.tasks import Task, own_corpus
 from dfwe.store.store import Store
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class StudyData:
-    """Instances of any task and split of one corpus; `max_words` bounds a context, 0 for no limit."""
+    """Instances of any task and split.
+
+    A task is asked of the data that it brings, or else of the study's corpus: generated into the store, or read from
+    the user's folder. `max_words` bounds a context, 0 for no limit; `shots` tells by a task's name how much of train
+    and dev is used (all, where it does not).
+    """
 
     store: Store
     config: Mapping[str, Any]
     max_words: int
     seed: int
+    shots: Mapping[str, Shots] = field(default_factory=dict)
+    _own: dict[str, Corpus] = field(default_factory=dict, compare=False, repr=False)
+
+    def corpus(self, task: Task) -> Corpus:
+        """The corpus that the task is asked of, read once.
+
+        Raises:
+            ConfigurationError: there is none, or its root is not said.
+            DataError: the folder is no such corpus, or too many of its rows are broken.
+        """
+        if task.data is None:
+            return self._of_study
+        if task.name not in self._own:
+            self._own[task.name] = self._own_corpus(task)
+        return self._own[task.name]
+
+    def digest(self, task: Task) -> dict[str, Any]:
+        """What names the task's data in a stage's spec: the corpus, and what is drawn of it."""
+        return {"corpus": self.corpus(task).digest, **self._shots(task).spec()}
 
     @cached_property
-    def corpus(self) -> Corpus:
-        """The corpus; DataError if the folder is not one."""
-        reader = bind(self.config["reader"], root=self.root)
-        corpus: Corpus = reader.read()
-        return corpus
-
-    @property
-    def digest(self) -> str:
-        """The digest of everything the corpus was read from."""
-        return self.corpus.digest
-
-    @cached_property
-    def root(self) -> Path:
-        """The folder that holds the corpus; a generated one lies in the store."""
+    def root(self) -> Path | None:
+        """The folder that holds the study's corpus, None without one; a generated one lies in the store."""
         if self.config["generator"] is None:
-            return Path(self.config["root"]).expanduser()
-        generator, spec = (
-            bind(self.config["generator"]),
-            dict(self.config["generator"]),
-        )
+            return None if self.config["root"] is None else Path(self.config["root"]).expanduser()
+        generator, spec = bind(self.config["generator"]), dict(self.config["generator"])
         entry = self.store.find("data", spec=spec)
         if entry is None:
             partial = self.store.partial("data", spec=spec)
@@ -56,12 +70,57 @@ class StudyData:
 
     def instances(self, task: Task, *, split: Split) -> tuple[Instance, ...]:
         """The task's instances; DataError for an empty split or an unknown label."""
-        return collect(self.corpus, prompt=task.prompt, split=split, max_words=self.max_words, seed=self.seed)
+        return collect(
+            self.corpus(task),
+            prompt=task.prompt,
+            split=split,
+            max_words=self.max_words,
+            seed=self.seed,
+            shots=self._shots(task),
+        )
 
     def tokens(self, task: Task, *, split: Split, tokenizer: Any, limits: TokenLimits) -> TokenisedSplit:
         """The instances with their token ids, cached in the store."""
         cache = self.store.root / "cache"
         return tokenise(self.instances(task, split=split), tokenizer=tokenizer, limits=limits, cache=cache)
+
+    @cached_property
+    def _of_study(self) -> Corpus:
+        if self.config["reader"] is None:
+            raise ConfigurationError(
+                "data=files has no corpus for tasks that bring no data of their own: choose data=friends or data=toy, "
+                "or only tasks whose YAML has a `data:` section"
+            )
+        corpus: Corpus = bind(self.config["reader"], root=self.root).read()
+        return corpus
+
+    def _own_corpus(self, task: Task) -> Corpus:
+        corpus = own_corpus(task, files=self.config["files"], max_bad_share=self.config["max_bad_share"])
+        for file, rows in corpus.rows.items():
+            if rows.bad:
+                log.warning("%s: %s: %s", task.short, file, rows.summary())
+        for reason, number in corpus.left_out.items():
+            log.info("%s: %d rows left out on purpose: %s", task.short, number, reason)
+        return corpus
+
+    def _shots(self, task: Task) -> Shots:
+        return self.shots.get(task.name, ALL)
+
+
+def shots_by_task(setting: Any, *, seed: int, tasks: Sequence[Task]) -> dict[str, Shots]:
+    """Shots by the tasks' long names, from `data.shots`: one amount for all tasks, or amounts by their names.
+
+    Raises:
+        ConfigurationError: an amount that is none, or the name of a task that the study does not have.
+    """
+    if not isinstance(setting, Mapping):
+        return {task.name: Shots(setting, seed=seed) for task in tasks}
+    names = {name: task.name for task in tasks for name in (task.short, task.name)}
+    for name in setting:
+        if name not in names:
+            known = ", ".join(task.short for task in tasks)
+            raise ConfigurationError(f"data.shots names '{name}', which is no task of this study: it has {known}")
+    return {names[name]: Shots(amount, seed=seed) for name, amount in setting.items()}
 
 
 def token_limits(model: Mapping[str, Any], *, truncation: Truncation) -> TokenLimits:

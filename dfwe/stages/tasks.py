@@ -12,7 +12,10 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from dfwe.data.bad_rows import check
 from dfwe.data.prompts.base import Prompt
+from dfwe.data.readers.base import Corpus
+from dfwe.data.usable import usable
 from dfwe.errors import ConfigurationError
 from dfwe.metrics.scorer import Scorer
 from dfwe.schema import read_tasks
@@ -30,10 +33,11 @@ class Task:
     max_new_tokens: int
     prompt: Prompt
     scorer: Scorer
-    config: Mapping[str, Any]  # what all of it was made of
+    config: Mapping[str, Any]  # what all of it was made of, the data aside
+    data: Mapping[str, Any] | None  # the data it brings: `root` and `reader`
 
     def spec(self) -> dict[str, Any]:
-        """What names the task in a stage's spec: an edited YAML makes other results."""
+        """What names the task in a stage's spec: an edited YAML makes other results. Its data have their own digest."""
         return {"name": self.name, "config": hashlib.sha256(json.dumps(self.config).encode()).hexdigest()[:16]}
 
 
@@ -64,5 +68,26 @@ def build_task(short: str, *, config: Mapping[str, Any]) -> Task:
         max_new_tokens=config["max_new_tokens"],
         prompt=bind(config["prompt"]),
         scorer=Scorer(metrics={name: bind(metric) for name, metric in config["metrics"].items()}),
-        config={str(key): value for key, value in plain.items()},
+        config={str(key): value for key, value in plain.items() if key != "data"},
+        data=plain.get("data"),
     )
+
+
+def own_corpus(task: Task, *, files: str | None, max_bad_share: float) -> Corpus:
+    """The data that the task brings; `files` is where they lie unless its YAML says so.
+
+    Raises:
+        ConfigurationError: neither says where.
+        DataError: files that are missing or broken, or more than `max_bad_share` of a file's rows that cannot be used.
+    """
+    assert task.data is not None
+    root = task.data["root"] or files
+    if root is None:
+        raise ConfigurationError(
+            f"where are the files of {task.short}? Say data.files=FOLDER, or target.{task.short}.data.root=FOLDER "
+            f"(sources.{task.short}.data.root=FOLDER where it is a source)"
+        )
+    corpus = usable(bind(task.data["reader"], root=Path(root).expanduser()).read(), prompt=task.prompt)
+    for file, rows in corpus.rows.items():
+        check(rows, max_share=max_bad_share, what=f"{task.short}, {file}")
+    return corpus

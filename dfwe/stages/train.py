@@ -63,8 +63,8 @@ class TrainStage(Stage):
         return {
             "bench": self.bench.spec(),
             "start": None if self.start is None else self.start.digest,
-            "tasks": [task.spec() for task in self.tasks],
-            "target": None if self.target is None else self.target.spec(),
+            "tasks": [self.bench.task_spec(task) for task in self.tasks],
+            "target": None if self.target is None else self.bench.task_spec(self.target),
             "fit": dict(self.fit),
             "batch_size": self.batch_size,
             "optimizer": dict(trainer["optimizer"]),

@@ -7,6 +7,7 @@ import pytest
 
 from dfwe.data.instances import collect
 from dfwe.data.readers.tlidb import Tlidb
+from dfwe.data.shots import ALL
 from dfwe.schema import read_tasks
 from dfwe.stages.tasks import load_task
 
@@ -40,8 +41,8 @@ def test_three_other_tasks_are_the_default_sources(short):
 @pytest.mark.parametrize("short", SEVEN)
 def test_gold_answers_of_the_real_data_score_perfectly(short):
     task = load_task(short)
-    corpus = Tlidb(FRIENDS, shots="all").read()
-    instances = collect(corpus, prompt=task.prompt, split="train", max_words=512, seed=0)
+    corpus = Tlidb(FRIENDS).read()
+    instances = collect(corpus, prompt=task.prompt, split="train", max_words=512, seed=0, shots=ALL)
     assert all(len(one.context.split()) <= 513 for one in instances)
     references = [one.references for one in instances]
     assert task.scorer.evaluate([one.targets[-1] for one in instances], references=references).score == 1.0

@@ -68,7 +68,7 @@ def test_without_json_it_is_readable(write, data, capsys):
     [
         (("--task", "mled", "--split", "train"), "unknown task 'mled'"),
         (("--task", "question_answering", "--split", "dev"), "the dev split of"),
-        (("--task", "meld", "--split", "train", "--shots", "2"), "shots must be"),
+        (("--task", "meld", "--split", "train", "--shots", "1.5"), "shots must be"),
     ],
 )
 def test_an_error_of_the_users_is_one_line_and_exit_code_2(write, data, capsys, options, message):
@@ -94,3 +94,21 @@ def test_it_runs_as_a_module_without_a_traceback(tmp_path):
     assert finished.returncode == 2
     assert finished.stderr.startswith("error: ")
     assert "Traceback" not in finished.stderr
+
+
+def test_a_users_task_is_shown_from_its_own_files(my_conf, my_files, capsys):
+    options = ("--config-dir", str(my_conf), "--task", "mood", "--split", "test", "--json", "--shots", "2")
+    code, out, _ = show(my_files, capsys, *options)
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert (code, len(lines)) == (0, 5)  # the test split is whole, whatever the shots
+    assert {line["target"] for line in lines} <= {"good", "bad"}
+    assert all(line["source"].endswith(" mood:") for line in lines)
+
+
+def test_bad_rows_are_said_beside_what_is_shown(my_conf, my_files, capsys):
+    with (my_files / "mood.csv").open("a") as file:
+        file.write("The last kettle.,fine\n")
+    code, _, err = show(my_files, capsys, "--config-dir", str(my_conf), "--task", "mood", "--split", "train")
+    assert code == 0
+    assert "1 of 23 rows left out" in err
+    assert "mood.csv, line 24: unknown label 'fine'" in err

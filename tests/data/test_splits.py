@@ -1,6 +1,6 @@
 import random
 
-from dfwe.data.splits import few_shot, reference_split
+from dfwe.data.splits import REFERENCE_SEED, few_shot, reference_split
 
 IDS = [f"{number:04d}" for number in range(3107)]
 
@@ -31,13 +31,18 @@ def test_test_dialogues_come_first_in_the_shuffle_of_seed_zero():
 
 def test_few_shot_lists_have_the_benchmarks_sizes():
     split = reference_split(IDS)
-    train, dev = few_shot(split["train"], dev_ids=split["dev"], share=0.1)
+    train, dev = few_shot(split["train"], dev_ids=split["dev"], share=0.1, seed=REFERENCE_SEED)
     assert (len(train), len(dev)) == (217, 46)
     assert set(train) < set(split["train"])
     assert set(dev) < set(split["dev"])
 
 
+def test_another_seed_draws_others():
+    draws = {few_shot(IDS[:40], dev_ids=IDS[40:80], share=0.1, seed=seed) for seed in range(5)}
+    assert len(draws) == 5
+
+
 def test_one_generator_draws_train_then_dev():
     generator = random.Random(2530)
     expected = [tuple(sorted(generator.sample(ids, 4))) for ids in (IDS[:40], IDS[40:80])]
-    assert list(few_shot(IDS[39::-1], dev_ids=IDS[40:80], share=0.1)) == expected
+    assert list(few_shot(IDS[39::-1], dev_ids=IDS[40:80], share=0.1, seed=REFERENCE_SEED)) == expected

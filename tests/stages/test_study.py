@@ -70,7 +70,8 @@ def test_the_merged_folder_loads_and_gives_the_same_answers(ran, tmp_path):
     model = AutoModelForSeq2SeqLM.from_pretrained(folder / "merged")
     assert len(AutoTokenizer.from_pretrained(folder / "merged")) == model.config.vocab_size
     assert study.bench.scorer(study.target, split="test").predict(model) == stored
-    dialogues = [study.bench.data.corpus.dialogues[i] for i in study.bench.data.corpus.splits["test"]]
+    corpus = study.bench.data.corpus(study.target)
+    dialogues = [corpus.dialogues[i] for i in corpus.splits["test"]]
     file = tmp_path / "new.jsonl"
     file.write_text("".join(json.dumps(dialogue) + "\n" for dialogue in dialogues))
     by_id = {line["instance_id"]: line["prediction"] for line in answers(folder / "merged", task="meld", file=file)}
@@ -133,7 +134,7 @@ def test_another_rule_and_search_run_on_the_same_experts(ran, small, tmp_path):
         (["merge.rule._target_=dfwe.merging.linear.Linaer"], "Linaer"),
         (["+merge.search.stepp=2"], "stepp"),
         (["+trainer.optimizer.betta=1"], "betta"),
-        (["data.shots=1.5"], "shots must be 'all' or a share"),
+        (["data.shots=1.5"], "shots must be 'all', a share"),
         (["merge.search.optimizer=NelderMaed"], "NelderMaed"),
     ],
 )

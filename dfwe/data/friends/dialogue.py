@@ -59,11 +59,11 @@ class _Unique:
     """Instance ids of one dialogue: its id, then what names the instance."""
 
     def __init__(self, scene_id: str) -> None:
-        self._scene_id = scene_id
+        self.scene_id = scene_id
         self._seen: Counter[str] = Counter()
 
     def __call__(self, *parts: str) -> str:
-        name = "_".join((self._scene_id, *(part.replace(" ", "-") for part in parts)))
+        name = "_".join((self.scene_id, *(part.replace(" ", "-") for part in parts)))
         self._seen[name] += 1
         return name if self._seen[name] == 1 else f"{name}_{self._seen[name]}"
 
@@ -76,7 +76,7 @@ def _turn(line: Line, *, number: int, names: Names, unique: _Unique) -> Dialogue
     }
     for task in (EMORY, MELD):
         if task in line.annotations:
-            turn[task] = {**line.annotations[task], "instance_id": f"{unique()}_t{number}"}
+            turn[task] = {**line.annotations[task], "instance_id": f"{unique.scene_id}_t{number}"}
     mentions = line.annotations.get(CHARACTERS, [])
     if mentions:
         turn[CHARACTERS] = [{**m, "instance_id": unique(f"t{number}", f"mention{k}")} for k, m in enumerate(mentions)]
@@ -105,7 +105,7 @@ def _questions(scene: Scene, *, numbers: Mapping[Line, int], unique: Callable[..
             "answers": [
                 {
                     "text": answer.text,
-                    "answer_start": line.text.find(answer.text),  # -1 where the speaker is the answer
+                    "answer_start": -1 if answer.is_speaker else line.text.find(answer.text),
                     "answer_utterance_id": numbers[line],
                     "is_speaker": answer.is_speaker,
                 }

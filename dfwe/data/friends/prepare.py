@@ -84,9 +84,12 @@ def prepare(raw: Path, *, known: KnownSplit, max_bad_share: float) -> Prepared:
 
 
 def write(prepared: Prepared, *, out: Path, report: Mapping[str, Any]) -> Path:
-    """Writes `TLiDB_Friends/` with its lists, and the report beside them; each file is complete or not there."""
+    """Writes `TLiDB_Friends/` with its lists, and the report beside them; each file is complete or not there.
+
+    Raises:
+        DataError: the folder cannot be written to.
+    """
     folder = out / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
     metadata = {"dataset_name": "Friends", "tasks": list(TASKS)}
     content = {"metadata": metadata, "data": prepared.dialogues}
     files = {DIALOGUES: json.dumps(content, ensure_ascii=False), REPORT: json.dumps(report, indent=2) + "\n"}
@@ -94,10 +97,14 @@ def write(prepared: Prepared, *, out: Path, report: Mapping[str, Any]) -> Path:
         files[f"TTiDB_{split}_ids.txt"] = _lines(prepared.split[split])
     for split, ids in prepared.few_shot.items():
         files[f"TTiDB_{SHARE}_percent_few_shot_{split}_ids.txt"] = _lines(ids)
-    for name, text in files.items():
-        partial = folder / f"{name}.partial"
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(folder / name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            partial = folder / f"{name}.partial"
+            partial.write_text(text, encoding="utf-8")
+            partial.replace(folder / name)
+    except OSError as error:
+        raise DataError(f"{folder} cannot be written to: {error.strerror}") from error
     return folder
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from dfwe.data.friends.build import Tally
+from dfwe.data.friends.excerpt import Reading
 from dfwe.data.friends.marks import (
     CHARACTERS,
     EMORY,
@@ -35,7 +37,7 @@ def summary(prepared: Prepared, *, known: KnownSplit) -> dict[str, Any]:
     found, total = prepared.num_codes
     return {
         "tasks": {task: _task(task, prepared=prepared) for task in TASKS},
-        "releases": {reading.name: _release(reading.name, prepared=prepared) for reading in prepared.readings},
+        "releases": {reading.name: _release(reading, tally=prepared.tally) for reading in prepared.readings},
         "dialogues": {split: len(prepared.split[split]) for split in SPLITS},
         "official_split": {split: sum(known.of(i) is not None for i in prepared.split[split]) for split in SPLITS},
         "few_shot": {split: len(ids) for split, ids in prepared.few_shot.items()},
@@ -60,10 +62,8 @@ def _task(task: str, *, prepared: Prepared) -> dict[str, Any]:
     }
 
 
-def _release(name: str, *, prepared: Prepared) -> dict[str, Any]:
-    reading = next(reading for reading in prepared.readings if reading.name == name)
+def _release(reading: Reading, *, tally: Tally) -> dict[str, Any]:
     names = {excerpt.release for excerpt in reading.excerpts}
-    tally = prepared.tally
     return {
         "scene_told": sum(tally.told[release] for release in names),
         "scene_matched": sum(tally.matched[release] for release in names),

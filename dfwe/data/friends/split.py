@@ -42,13 +42,20 @@ def read_known(path: Path) -> KnownSplit:
     """
     try:
         loaded = json.loads(path.read_text(encoding="utf-8"))
-        ids = {split: frozenset(loaded[split]) for split in SPLITS}
+        ids = {split: _ids(loaded[split]) for split in SPLITS}
+        few_shot = {split: _ids(loaded.get(f"few_shot_{split}", [])) for split in ("train", "dev")}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} must be a JSON object with the lists train, dev and test: {error}") from error
     twice = [i for i, n in Counter(i for listed in ids.values() for i in listed).items() if n > 1]
     if twice:
         raise DataError(f"{path} lists dialogue '{twice[0]}' in two splits")
-    return KnownSplit(ids, {split: frozenset(loaded.get(f"few_shot_{split}", ())) for split in ("train", "dev")})
+    return KnownSplit(ids, few_shot)
+
+
+def _ids(listed: Any) -> frozenset[str]:
+    if not isinstance(listed, list) or not all(isinstance(i, str) for i in listed):
+        raise TypeError("a list holds something else than dialogue ids")
+    return frozenset(listed)
 
 
 def split_dialogues(

@@ -4,34 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from dfwe.data.readers.base import Corpus, Dialogue, Reader
-from dfwe.data.splits import few_shot
-from dfwe.errors import ConfigurationError, DataError
+from dfwe.errors import DataError
 from dfwe.records import Split
 
 FOLDER = "TLiDB_Friends"
 DIALOGUES = "TLiDB_Friends.json"
+_SPLITS: tuple[Split, ...] = ("train", "dev", "test")
+_FEW_SHOT_SPLITS: tuple[Split, ...] = ("train", "dev")
 
 
 @dataclass(frozen=True)
 class Tlidb(Reader):
-    """The data set below `root`, whole or few-shot.
-
-    With `shots` a share, train and dev are few-shot: as listed in the folder, else drawn by the reference's
-    rule (`dfwe.data.splits`). The test split is always the full one.
-    """
+    """The data set below `root`, with whatever few-shot lists lie beside it."""
 
     root: Path | str  # the folder that holds TLiDB_Friends
-    shots: Literal["all"] | float
-
-    def __post_init__(self) -> None:
-        if isinstance(self.shots, float) and not 0.0 < self.shots < 1.0:
-            raise ConfigurationError(f"shots must be 'all' or a share between 0 and 1, not {self.shots}")
 
     def read(self) -> Corpus:
         """The corpus, its ids checked against the dialogues.
@@ -46,9 +39,13 @@ class Tlidb(Reader):
             _check_ids(listed, known=dialogues, path=self._folder / name)
         return Corpus(
             dialogues=dialogues,
-            splits=self._splits(ids),
-            digest=_digest(contents, shots=str(self.shots)),
+            splits={split: ids[_list_of(split)] for split in _SPLITS},
+            digest=_digest(contents),
             origin=str(self._folder),
+            few_shot={
+                share: {split: ids[_few_shot_list(share, split)] for split in _FEW_SHOT_SPLITS}
+                for share in self._shares()
+            },
         )
 
     @property
@@ -56,29 +53,24 @@ class Tlidb(Reader):
         return Path(self.root) / FOLDER
 
     def _paths(self) -> list[Path]:
-        names = [DIALOGUES, *(_list_of(split) for split in ("train", "dev", "test"))]
-        few_shot_lists = [self._few_shot_list(split) for split in ("train", "dev")]
-        # either list alone is a broken data set: both are then asked for, and the missing one is named
-        if self.shots != "all" and any((self._folder / name).exists() for name in few_shot_lists):
-            names += few_shot_lists
+        names = [DIALOGUES, *(_list_of(split) for split in _SPLITS)]
+        # a few-shot list of one split alone is a broken data set: both are asked for, and the missing one is named
+        names += [_few_shot_list(share, split) for share in self._shares() for split in _FEW_SHOT_SPLITS]
         return [self._folder / name for name in names]
 
-    def _few_shot_list(self, split: str) -> str:
-        return f"TTiDB_{self.shots}_percent_few_shot_{split}_ids.txt"
-
-    def _splits(self, ids: Mapping[str, tuple[str, ...]]) -> dict[Split, tuple[str, ...]]:
-        train, dev, test = (ids[_list_of(split)] for split in ("train", "dev", "test"))
-        if isinstance(self.shots, str):
-            return {"train": train, "dev": dev, "test": test}
-        if self._few_shot_list("train") in ids:
-            train, dev = ids[self._few_shot_list("train")], ids[self._few_shot_list("dev")]
-        else:
-            train, dev = few_shot(train, dev_ids=dev, share=self.shots)
-        return {"train": train, "dev": dev, "test": test}
+    def _shares(self) -> list[str]:
+        """The shares, as file names have them, for which the folder holds few-shot lists."""
+        names = [path.name for path in self._folder.glob(_few_shot_list("*", "*"))]
+        matches = (re.fullmatch(_few_shot_list(r"(0?\.\d+)", "(?:train|dev)"), name) for name in names)
+        return sorted({match[1] for match in matches if match})
 
 
 def _list_of(split: str) -> str:
     return f"TTiDB_{split}_ids.txt"
+
+
+def _few_shot_list(share: str, split: str) -> str:
+    return f"TTiDB_{share}_percent_few_shot_{split}_ids.txt"
 
 
 def _read(path: Path, *, root: Path) -> bytes:
@@ -151,8 +143,8 @@ def _check_ids(ids: Sequence[str], *, known: Mapping[str, Dialogue], path: Path)
         seen.add(dialogue_id)
 
 
-def _digest(contents: Mapping[str, bytes], *, shots: str) -> str:
-    digest = hashlib.sha256(f"shots {shots}\n".encode())
+def _digest(contents: Mapping[str, bytes]) -> str:
+    digest = hashlib.sha256()
     for name, content in sorted(contents.items()):
         digest.update(f"{name} {len(content)}\n".encode())
         digest.update(content)

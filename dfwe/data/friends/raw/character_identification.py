@@ -6,24 +6,20 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from dfwe.data.bad_rows import Rows
 from dfwe.data.friends.excerpt import Excerpt, Reading
 from dfwe.data.friends.marks import Mention
-from dfwe.data.friends.raw.files import convert, present
-from dfwe.data.friends.raw.transcript import numbered_scenes, scene_of
+from dfwe.data.friends.raw.files import read_release
+from dfwe.data.friends.raw.transcript import scene_of, scenes
 
 
 def read(folder: Path) -> Reading:
     """The scenes of `character_identification/character-identification-*.json`."""
-    names = [f"character-identification-{part}.json" for part in ("trn", "dev", "tst")]
-    paths, missing = present(folder / "character_identification", names=names)
-    excerpts: list[Excerpt] = []
-    rows = Rows(0)
-    for path in paths:
-        scenes, part_rows = convert(numbered_scenes(path), path=path, read=_scene)
-        excerpts += [scene for _, scene in scenes]
-        rows += part_rows
-    return Reading("character identification", tuple(excerpts), rows, missing)
+    return read_release(
+        "character identification",
+        folder=folder / "character_identification",
+        files=[f"character-identification-{part}.json" for part in ("trn", "dev", "tst")],
+        read=lambda path: scenes(path, read=_scene),
+    )
 
 
 def _scene(scene: Mapping[str, Any]) -> Excerpt:

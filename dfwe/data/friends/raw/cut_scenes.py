@@ -44,7 +44,7 @@ class Cut:
 
     def own(self, scene: str, *, utterances: Utterances) -> Utterances:
         """The utterances up to the next scene's beginning, or from its own on where the scene ends its episode."""
-        others = [name for name in self.openings if name != scene and name[:7] == scene[:7]]
+        others = sorted(name for name in self.openings if name != scene and name[:7] == scene[:7])
         texts = [_masked(tokens) for _, tokens in utterances]
         if scene in self.last:
             return utterances[self._beginning(texts, before=[name for name in others if name < scene]) :]

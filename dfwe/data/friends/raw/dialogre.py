@@ -3,41 +3,62 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from dfwe.data.bad_rows import Rows
 from dfwe.data.friends.excerpt import Excerpt, Reading, Turn
 from dfwe.data.friends.marks import Pair, Relations
-from dfwe.data.friends.raw.files import convert, parse_json, present, read_text
+from dfwe.data.friends.raw.files import convert, json_records, label_of, names_of, read_release, read_text
 
+# the relations that version 1 names
+CODES = (
+    *(f"per:{name}" for name in ("positive_impression", "negative_impression", "acquaintance", "alumni", "boss")),
+    *(f"per:{name}" for name in ("subordinate", "client", "dates", "friends", "girl/boyfriend", "neighbor")),
+    *(f"per:{name}" for name in ("roommate", "children", "other_family", "parents", "siblings", "spouse")),
+    *(f"per:{name}" for name in ("place_of_residence", "place_of_birth", "visited_place", "origin")),
+    *(f"per:{name}" for name in ("employee_or_member_of", "schools_attended", "works", "age", "date_of_birth")),
+    *(f"per:{name}" for name in ("major", "place_of_work", "title", "alternate_names", "pet")),
+    *(f"gpe:{name}" for name in ("residents_of_place", "visitors_of_place", "births_in_place")),
+    "org:employees_or_members",
+    "org:students",
+    "unanswerable",
+)
 _SPEAKERS = re.compile(r"(?P<names>Speaker \d+(?:, ?Speaker \d+)*): ?(?P<text>.*)", re.DOTALL)
+_FILES = ("train.json", "dev.json", "test.json")
 
 
 def read(folder: Path) -> Reading:
     """The dialogues of `dialogre/{train,dev,test}.json`."""
-    paths, missing = present(folder / "dialogre", names=[f"{part}.json" for part in ("train", "dev", "test")])
-    excerpts: list[Excerpt] = []
-    rows = Rows(0)
-    for path in paths:
-        records = enumerate(parse_json(read_text(path), name=str(path)), start=1)
-        dialogues, part_rows = convert(records, path=path, read=_dialogue)
-        rows += part_rows
-        for number, (turns, mark) in dialogues:
-            excerpts.append(Excerpt("DialogRE", f"dialogre_{path.stem}_{number:04d}", turns, (mark,)))
-    return Reading("DialogRE", tuple(excerpts), rows, missing)
+    return read_release("DialogRE", folder=folder / "dialogre", files=_FILES, read=_file)
 
 
-def _dialogue(record: Any) -> tuple[tuple[Turn, ...], Relations]:
+def _file(path: Path) -> tuple[list[Excerpt], Rows]:
+    numbered = enumerate(json_records(read_text(path), name=str(path)), start=1)
+    keyed = ((number, (f"dialogre_{path.stem}_{number:04d}", record)) for number, record in numbered)
+    return convert(keyed, path=path, read=lambda both: _dialogue(*both))
+
+
+def _dialogue(key: str, record: Any) -> Excerpt:
     lines, pairs = record
     turns = tuple(_turn(line) for line in lines)
     if not turns:
         raise ValueError("the dialogue has no turn")
-    found = tuple(Pair(pair["x"], pair["y"], tuple(pair["r"])) for pair in pairs)
-    empty = [pair for pair in found if not (pair.head and pair.tail and pair.relations)]
-    if empty:
-        raise ValueError(f"a pair lacks a name or a relation: {empty[0]}")
-    return turns, Relations(found, tuple(turn.speakers[0] if turn.speakers else "" for turn in turns))
+    mark = Relations(
+        pairs=tuple(_pair(pair) for pair in pairs),
+        speakers=tuple(turn.speakers[0] if turn.speakers else "" for turn in turns),
+    )
+    return Excerpt("DialogRE", key, turns, (mark,))
+
+
+def _pair(pair: Mapping[str, Any]) -> Pair:
+    codes = names_of(pair["r"])
+    if not (pair["x"] and pair["y"] and codes):
+        raise ValueError(f"a pair lacks a name or a relation: '{pair['x']}', '{pair['y']}', {list(codes)}")
+    for code in codes:
+        label_of(code, labels=CODES)
+    return Pair(pair["x"], pair["y"], codes)
 
 
 def _turn(line: str) -> Turn:

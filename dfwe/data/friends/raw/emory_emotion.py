@@ -1,9 +1,12 @@
-"""Emory's emotion set (Zahiri and Choi, 2018): scenes in JSON, and a CSV form that numbers its scenes anew."""
+"""Emory's emotion set (Zahiri and Choi, 2018): scenes in JSON, and a CSV form that numbers its scenes anew.
+
+The CSV form of a part holds fewer of the same utterances: it serves where the JSON is missing.
+"""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -11,41 +14,39 @@ from typing import Any
 from dfwe.data.bad_rows import Rows
 from dfwe.data.friends.excerpt import Excerpt, Reading, Turn
 from dfwe.data.friends.marks import EMORY, Emotion
-from dfwe.data.friends.raw.files import convert, label_of, present, table
-from dfwe.data.friends.raw.transcript import numbered_scenes, scene_of
+from dfwe.data.friends.raw.files import label_of, names_of, read_release, table
+from dfwe.data.friends.raw.transcript import scene_of, scenes
 
 LABELS = ("joyful", "mad", "neutral", "peaceful", "powerful", "sad", "scared")
-_COLUMNS = ("Utterance", "Speaker", "Emotion", "Scene_ID", "Utterance_ID", "Season", "Episode")
+# scenes that are told come first: the CSV form is matched to them by text
+_FILES = {
+    "emotion-detection-trn.json": "emorynlp_train_final.csv",
+    "emotion-detection-dev.json": "emorynlp_dev_final.csv",
+    "emotion-detection-tst.json": "emorynlp_test_final.csv",
+}
+_COLUMNS = ("Utterance", "Speaker", "Emotion", "Scene_ID", "Season", "Episode")
 
 
 def read(folder: Path) -> Reading:
-    """The scenes of `emory_emotion/emotion-detection-*.json`, then those of `emorynlp_*_final.csv`."""
-    names = [f"emotion-detection-{part}.json" for part in ("trn", "dev", "tst")]
-    paths, missing = present(folder / "emory_emotion", names=names)
-    excerpts: list[Excerpt] = []
-    rows = Rows(0)
-    for path in paths:
-        scenes, part_rows = convert(numbered_scenes(path), path=path, read=_scene)
-        excerpts += [scene for _, scene in scenes]
-        rows += part_rows
-    tables, missing_tables = present(
-        folder / "emory_emotion", names=[f"emorynlp_{part}_final.csv" for part in ("train", "dev", "test")]
-    )
-    for path in tables:
-        utterances, part_rows = convert(table(path, columns=_COLUMNS), path=path, read=_utterance)
-        rows += part_rows
-        for key, group in groupby((utterance for _, utterance in utterances), key=lambda item: item[0]):
-            lines = [(turn, label) for _, turn, label in group]
-            excerpts.append(
-                Excerpt(
-                    release="Emory emotion (CSV)",
-                    key=f"emory_{path.name.split('_')[1]}_{key}",
-                    turns=tuple(turn for turn, _ in lines),
-                    marks=tuple(Emotion(EMORY, number, label) for number, (_, label) in enumerate(lines)),
-                    divisible=True,
-                )
-            )
-    return Reading("Emory emotion", tuple(excerpts), rows, missing + missing_tables)
+    """The scenes of `emory_emotion/emotion-detection-*.json`; of a part that is missing, `emorynlp_*_final.csv`."""
+    root = folder / "emory_emotion"
+    spare = [table for scenes, table in _FILES.items() if not (root / scenes).exists()]
+    return read_release("Emory emotion", folder=root, files=[*_FILES, *spare], read=_file)
+
+
+def _file(path: Path) -> tuple[list[Excerpt], Rows]:
+    if path.suffix == ".json":
+        return scenes(path, read=_scene)
+    utterances, rows = table(path, columns=_COLUMNS, read=_utterance)
+    part = path.name.split("_")[1]
+    groups = groupby(utterances, key=lambda item: item[0])
+    return [_dialogue(f"emory_{part}_{key}", group) for key, group in groups], rows
+
+
+def _dialogue(key: str, utterances: Iterable[tuple[str, Turn, str]]) -> Excerpt:
+    lines = [(turn, label) for _, turn, label in utterances]
+    marks = tuple(Emotion(EMORY, number, label) for number, (_, label) in enumerate(lines))
+    return Excerpt("Emory emotion (CSV)", key, tuple(turn for turn, _ in lines), marks, divisible=True)
 
 
 def _scene(scene: Mapping[str, Any]) -> Excerpt:
@@ -56,9 +57,15 @@ def _scene(scene: Mapping[str, Any]) -> Excerpt:
     return Excerpt("Emory emotion", f"emory_{name}", turns, marks, scene_id=name, whole=True)
 
 
-def _utterance(row: dict[str, str]) -> tuple[str, Turn, str]:
-    speakers = tuple(str(name) for name in ast.literal_eval(row["Speaker"]))
+def _utterance(row: Mapping[str, str]) -> tuple[str, Turn, str]:
     key = f"s{int(row['Season']):02d}_e{int(row['Episode']):02d}_scene{int(row['Scene_ID']):02d}"
     if not row["Utterance"].strip():
         raise ValueError("the utterance is empty")
-    return key, Turn(speakers, row["Utterance"].strip()), label_of(row["Emotion"], labels=LABELS)
+    return key, Turn(_speakers(row["Speaker"]), row["Utterance"].strip()), label_of(row["Emotion"], labels=LABELS)
+
+
+def _speakers(text: str) -> tuple[str, ...]:
+    try:
+        return names_of(ast.literal_eval(text))
+    except (SyntaxError, ValueError) as error:
+        raise ValueError(f"speakers must be written as a list of names, found '{text}'") from error

@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from dfwe.data.bad_rows import BadRow, Rows, bad_row
+from dfwe.data.friends.excerpt import Excerpt, Reading
+from dfwe.data.readers.delimited import Delimited
+from dfwe.data.readers.sheet import check_columns
 from dfwe.errors import DataError
 
 T = TypeVar("T")
 
 
+def read_release(
+    name: str, *, folder: Path, files: Sequence[str], read: Callable[[Path], tuple[Sequence[Excerpt], Rows]]
+) -> Reading:
+    """What `read` makes of those of the release's files that are there."""
+    excerpts: list[Excerpt] = []
+    rows = Rows(0)
+    missing = tuple(file for file in files if not (folder / file).exists())
+    for file in files:
+        if file not in missing:
+            found, part_rows = read(folder / file)
+            excerpts += found
+            rows += part_rows
+    return Reading(name, tuple(excerpts), rows, missing)
+
+
 def read_text(path: Path) -> str:
-    """The file's text; DataError unless it is UTF-8."""
-    return decode(path.read_bytes(), name=str(path))
+    """The file's text; DataError unless it can be read and is UTF-8."""
+    try:
+        return decode(path.read_bytes(), name=str(path))
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def decode(content: bytes, *, name: str) -> str:
@@ -29,42 +49,48 @@ def decode(content: bytes, *, name: str) -> str:
         raise DataError(f"{name}, line {line}: the file must be UTF-8 text: {error.reason}") from error
 
 
-def parse_json(text: str, *, name: str) -> Any:
-    """The file's JSON; DataError with line and column where it is broken."""
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{name}, line {error.lineno}, column {error.colno}: broken JSON: {error.msg}") from error
-
-
-def table(path: Path, *, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """The rows of a comma-separated file with a header, each with the line that it begins on.
+def json_records(text: str, *, name: str, key: str | None = None) -> list[Any]:
+    """The list that a JSON file holds, under a key where one is given.
 
     Raises:
-        DataError: a column is missing.
+        DataError: the JSON is broken, with line and column; or it holds something else.
     """
-    reader = csv.reader(read_text(path).splitlines(keepends=True))
-    header = next(reader, [])
-    missing = [column for column in columns if column not in header]
-    if missing:
-        raise DataError(f"{path} has no column {', '.join(missing)}; its columns are {', '.join(header)}")
-    line = reader.line_num + 1
-    for cells in reader:
-        # a row of another length is kept, so that whoever reads the fields can say what is wrong with it
-        yield line, dict(zip(header, cells, strict=False)) if len(cells) == len(header) else {}
-        line = reader.line_num + 1
+    try:
+        loaded = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise DataError(f"{name}, line {error.lineno}, column {error.colno}: broken JSON: {error.msg}") from error
+    return records(loaded, name=name, key=key)
 
 
-def convert(
-    records: Iterable[tuple[int, Any]], *, path: Path | str, read: Callable[[Any], T]
-) -> tuple[list[tuple[int, T]], Rows]:
-    """What `read` makes of each record; a record that lacks something is a bad row, not an error."""
-    good: list[tuple[int, T]] = []
+def records(holder: Any, *, name: str, key: str | None) -> list[Any]:
+    """The list itself, or that under its key; DataError where there is none."""
+    found = holder if key is None else holder.get(key) if isinstance(holder, Mapping) else None
+    if not isinstance(found, list):
+        raise DataError(f"{name} must hold a list" if key is None else f"{name} must be an object with a list '{key}'")
+    return found
+
+
+def table(path: Path, *, columns: Sequence[str], read: Callable[[Mapping[str, str]], T]) -> tuple[list[T], Rows]:
+    """As `convert`, for the rows of a comma-separated file with a header, by the line that each begins on.
+
+    Raises:
+        DataError: the file cannot be read, or a column is missing.
+    """
+    file = Delimited(path.name, delimiter=",", quoting=True, columns=None, encoding="utf-8", rename={})
+    sheet = file.sheet(path.parent)
+    check_columns(sheet, needed=columns)
+    good, rows = convert(((row.line, row.cells) for row in sheet.rows), path=path, read=read)
+    return good, rows + Rows(len(sheet.read.bad), sheet.read.bad)
+
+
+def convert(numbered: Iterable[tuple[int, Any]], *, path: Path | str, read: Callable[[Any], T]) -> tuple[list[T], Rows]:
+    """What `read` makes of each record; a record that lacks something is a bad row, known by its number."""
+    good: list[T] = []
     bad: list[BadRow] = []
-    for number, record in records:
+    for number, record in numbered:
         try:
-            good.append((number, read(record)))
-        except (KeyError, IndexError, TypeError, ValueError) as error:
+            good.append(read(record))
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
             bad.append(bad_row(path, line=number, reason=_reason(error)))
     return good, Rows(len(good) + len(bad), tuple(bad))
 
@@ -84,13 +110,16 @@ def label_of(text: str, *, labels: Sequence[str]) -> str:
     return label
 
 
-def present(folder: Path, *, names: Sequence[str]) -> tuple[list[Path], tuple[str, ...]]:
-    """Those of the files that are there, and the names of the others."""
-    paths = [folder / name for name in names]
-    return [path for path in paths if path.exists()], tuple(path.name for path in paths if not path.exists())
+def names_of(value: Any) -> tuple[str, ...]:
+    """A list of names; ValueError where it is something else (a text is a sequence of texts, too)."""
+    if not isinstance(value, (list, tuple)) or not all(isinstance(name, str) for name in value):
+        raise ValueError(f"expected a list of names, found {value!r}")
+    return tuple(value)
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"field {error} is missing"
+    if isinstance(error, (AttributeError, IndexError, TypeError)):
+        return f"not of the release's form: {error}"
     return str(error)

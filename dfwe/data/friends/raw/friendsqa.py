@@ -9,46 +9,39 @@ from typing import Any
 from dfwe.data.bad_rows import Rows
 from dfwe.data.friends.excerpt import Excerpt, Reading, Turn
 from dfwe.data.friends.marks import Answer, Question
-from dfwe.data.friends.raw.files import convert, parse_json, present, read_text, scene_id
+from dfwe.data.friends.raw.files import convert, json_records, names_of, read_release, read_text, scene_id
 from dfwe.data.friends.words import detokenise
 
+_FILES = ("friendsqa_trn.json", "friendsqa_dev.json", "friendsqa_tst.json")
 _NOTE = "#NOTE#"
 
 
 def read(folder: Path) -> Reading:
     """The scenes of `question_answering/friendsqa_*.json`."""
-    paths, missing = present(
-        folder / "question_answering", names=[f"friendsqa_{part}.json" for part in ("trn", "dev", "tst")]
-    )
-    excerpts: list[Excerpt] = []
-    rows = Rows(0)
-    for path in paths:
-        records = enumerate(parse_json(read_text(path), name=str(path))["data"], start=1)
-        scenes, part_rows = convert(records, path=path, read=_scene)
-        excerpts += [scene for _, scene in scenes]
-        rows += part_rows
-    return Reading("FriendsQA", tuple(excerpts), rows, missing)
+    return read_release("FriendsQA", folder=folder / "question_answering", files=_FILES, read=_file)
+
+
+def _file(path: Path) -> tuple[list[Excerpt], Rows]:
+    records = json_records(read_text(path), name=str(path), key="data")
+    return convert(enumerate(records, start=1), path=path, read=_scene)
 
 
 def _scene(record: Mapping[str, Any]) -> Excerpt:
     name = scene_id(record["title"])
     (paragraph,) = record["paragraphs"]
     utterances = paragraph["utterances:"]  # the key is spelt so
-    turns = tuple(Turn(_speakers(u["speakers"]), detokenise(u["utterance"])) for u in utterances)
+    turns = tuple(Turn(_speakers(u), detokenise(u["utterance"])) for u in utterances)
     numbers = {u["uid"]: number for number, u in enumerate(utterances)}
-    marks = tuple(
-        Question(
-            question_id=qa["id"],
-            text=detokenise(qa["question"]),
-            answers=tuple(
-                Answer(numbers[a["utterance_id"]], detokenise(a["answer_text"]), bool(a["is_speaker"]))
-                for a in qa["answers"]
-            ),
-        )
-        for qa in paragraph["qas"]
-    )
+    marks = tuple(_question(qa, numbers=numbers) for qa in paragraph["qas"])
     return Excerpt("FriendsQA", f"questions_{name}", turns, marks, scene_id=name, whole=True)
 
 
-def _speakers(names: list[str]) -> tuple[str, ...]:
-    return tuple(name for name in names if name != _NOTE)
+def _question(qa: Mapping[str, Any], *, numbers: Mapping[int, int]) -> Question:
+    answers = tuple(
+        Answer(numbers[a["utterance_id"]], detokenise(a["answer_text"]), bool(a["is_speaker"])) for a in qa["answers"]
+    )
+    return Question(question_id=qa["id"], text=detokenise(qa["question"]), answers=answers)
+
+
+def _speakers(utterance: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(name for name in names_of(utterance["speakers"]) if name != _NOTE)

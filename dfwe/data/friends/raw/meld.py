@@ -2,43 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from pathlib import Path
 
 from dfwe.data.bad_rows import Rows
 from dfwe.data.friends.excerpt import Excerpt, Reading, Turn
 from dfwe.data.friends.marks import MELD, Emotion
-from dfwe.data.friends.raw.files import convert, label_of, present, table
+from dfwe.data.friends.raw.files import label_of, read_release, table
 
 LABELS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
-_COLUMNS = ("Utterance", "Speaker", "Emotion", "Dialogue_ID", "Utterance_ID")
+_FILES = ("train_sent_emo.csv", "dev_sent_emo.csv", "test_sent_emo.csv")
+_COLUMNS = ("Utterance", "Speaker", "Emotion", "Dialogue_ID")
 # the release was saved once in the wrong encoding: these are Windows quotation marks
 _REPAIR = str.maketrans({"\x91": "'", "\x92": "'", "\x93": '"', "\x94": '"', "\x85": "...", "\x96": "-", "\x97": "-"})
 
 
 def read(folder: Path) -> Reading:
     """The dialogues of `meld/{train,dev,test}_sent_emo.csv`."""
-    paths, missing = present(folder / "meld", names=[f"{part}_sent_emo.csv" for part in ("train", "dev", "test")])
-    excerpts: list[Excerpt] = []
-    rows = Rows(0)
-    for path in paths:
-        utterances, part_rows = convert(table(path, columns=_COLUMNS), path=path, read=_utterance)
-        rows += part_rows
-        for dialogue, group in groupby((utterance for _, utterance in utterances), key=lambda item: item[0]):
-            lines = [(turn, label) for _, turn, label in group]
-            excerpts.append(
-                Excerpt(
-                    release="MELD",
-                    key=f"meld_{path.name.split('_')[0]}_{dialogue:04d}",
-                    turns=tuple(turn for turn, _ in lines),
-                    marks=tuple(Emotion(MELD, number, label, last=True) for number, (_, label) in enumerate(lines)),
-                    divisible=True,
-                )
-            )
-    return Reading("MELD", tuple(excerpts), rows, missing)
+    return read_release("MELD", folder=folder / "meld", files=_FILES, read=_file)
 
 
-def _utterance(row: dict[str, str]) -> tuple[int, Turn, str]:
+def _file(path: Path) -> tuple[list[Excerpt], Rows]:
+    utterances, rows = table(path, columns=_COLUMNS, read=_utterance)
+    part = path.name.split("_")[0]
+    groups = groupby(utterances, key=lambda item: item[0])
+    return [_dialogue(f"meld_{part}_{number:04d}", group) for number, group in groups], rows
+
+
+def _dialogue(key: str, utterances: Iterable[tuple[int, Turn, str]]) -> Excerpt:
+    lines = [(turn, label) for _, turn, label in utterances]
+    marks = tuple(Emotion(MELD, number, label, last=True) for number, (_, label) in enumerate(lines))
+    return Excerpt("MELD", key, tuple(turn for turn, _ in lines), marks, divisible=True)
+
+
+def _utterance(row: Mapping[str, str]) -> tuple[int, Turn, str]:
     text = row["Utterance"].translate(_REPAIR).strip()
     if not text:
         raise ValueError("the utterance is empty")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from html import unescape
 from pathlib import Path
 
+from dfwe.data.bad_rows import Rows
 from dfwe.data.friends.excerpt import Excerpt, Reading, Turn
 from dfwe.data.friends.marks import TRAITS, Personality
-from dfwe.data.friends.raw.files import convert, present, scene_id, table
+from dfwe.data.friends.raw.files import read_release, scene_id, table
 from dfwe.data.friends.words import without_notes
 
 _COLUMNS = ("cAGR", "cCON", "cEXT", "cOPN", "cNEU")  # in the order of TRAITS
@@ -18,15 +20,14 @@ _TAG = re.compile(r"<[^>]+>")
 
 def read(folder: Path) -> Reading:
     """The samples of `personality/friends-personality.csv`."""
-    paths, missing = present(folder / "personality", names=["friends-personality.csv"])
-    if not paths:
-        return Reading("personality", (), convert([], path="", read=_sample)[1], missing)
-    records = table(paths[0], columns=("scene_id", "text", "character", *_COLUMNS))
-    samples, rows = convert(records, path=paths[0], read=_sample)
-    return Reading("personality", tuple(sample for _, sample in samples), rows, missing)
+    return read_release("personality", folder=folder / "personality", files=("friends-personality.csv",), read=_file)
 
 
-def _sample(row: dict[str, str]) -> Excerpt:
+def _file(path: Path) -> tuple[list[Excerpt], Rows]:
+    return table(path, columns=("scene_id", "text", "character", *_COLUMNS), read=_sample)
+
+
+def _sample(row: Mapping[str, str]) -> Excerpt:
     traits = {trait: row[column] for trait, column in zip(TRAITS, _COLUMNS, strict=True)}
     wrong = [value for value in traits.values() if value not in ("0", "1")]
     if wrong:
@@ -40,6 +41,11 @@ def _sample(row: dict[str, str]) -> Excerpt:
 
 
 def _turns(html: str) -> tuple[Turn, ...]:
-    matches = [_TURN.fullmatch(part.strip()) for part in html.split("<br>")]
-    turns = [(m["speaker"].strip(), without_notes(unescape(_TAG.sub(" ", m["text"])))) for m in matches if m]
-    return tuple(Turn((speaker,), text) for speaker, text in turns if text)
+    """What is said, and the stage directions; the heading, bold as a whole, is neither."""
+    turns = []
+    for part in html.split("<br>"):
+        said = _TURN.fullmatch(part.strip())
+        if said or not part.strip().startswith("<b>"):
+            text = without_notes(unescape(_TAG.sub(" ", said["text"] if said else part)))
+            turns += [Turn((said["speaker"].strip(),) if said else (), text)] if text else []
+    return tuple(turns)

@@ -7,6 +7,7 @@ are cut to 25 utterances, or filled up with what comes after them, which is take
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ from dfwe.data.bad_rows import Rows
 from dfwe.data.friends.excerpt import Excerpt, Reading, Turn
 from dfwe.data.friends.marks import Query
 from dfwe.data.friends.raw.cut_scenes import CODES, NUM_UTTERANCES, Cut, Utterances, recode
-from dfwe.data.friends.raw.files import convert, decode, parse_json, read_text, scene_id
+from dfwe.data.friends.raw.files import convert, decode, json_records, read_text, scene_id
 from dfwe.data.friends.words import detokenise, without_notes
 from dfwe.errors import DataError
 
@@ -34,46 +35,46 @@ class Record(NamedTuple):
 def read(folder: Path) -> Reading:
     """The scenes of `reading_comprehension/reading-comprehension-*.json`, else of `json-25.zip`."""
     root = folder / "reading_comprehension"
+    archive = root / "json-25.zip"
     records: list[Record] = []
     rows, missing = Rows(0), []
     for part in _PARTS:
         path = root / f"reading-comprehension-{part}.json"
         missing += [] if path.exists() else [path.name]
-        part_records, part_rows = _part(root, part=part)
+        if path.exists():
+            part_records, part_rows = _part(read_text(path), name=str(path), whole=True)
+        elif archive.exists():
+            name = f"json-25/{_PARTS[part]}-25.json"
+            part_records, part_rows = _part(_unzip(archive, name=name), name=f"{archive}:{name}", whole=False)
+        else:
+            continue
         records += part_records
         rows += part_rows
     return Reading("reading comprehension", tuple(_excerpts(records)), rows, tuple(missing))
 
 
-def _part(root: Path, *, part: str) -> tuple[list[Record], Rows]:
-    path = root / f"reading-comprehension-{part}.json"
-    name, whole = str(path), path.exists()
-    if whole:
-        text = read_text(path)
-    else:
-        name = f"{root / 'json-25.zip'}:json-25/{_PARTS[part]}-25.json"
-        text = _unzip(root / "json-25.zip", name=f"json-25/{_PARTS[part]}-25.json")
-    if not text:
-        return [], Rows(0)
-    queries = enumerate(parse_json(text, name=name), start=1)
-    records, rows = convert(queries, path=name, read=lambda query: _record(query, whole=whole))
-    return [record for _, record in records], rows
+def _part(text: str, *, name: str, whole: bool) -> tuple[list[Record], Rows]:
+    queries = enumerate(json_records(text, name=name), start=1)
+    return convert(queries, path=name, read=lambda query: _record(query, whole=whole))
 
 
 def _unzip(path: Path, *, name: str) -> str:
-    if not path.exists():
-        return ""
     try:
         with zipfile.ZipFile(path) as archive:
             return decode(archive.read(name), name=f"{path}:{name}")
-    except (zipfile.BadZipFile, KeyError) as error:
+    # what zipfile raises for a file that is no archive, is damaged or encrypted, or lacks the member
+    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, OSError, RuntimeError) as error:
         raise DataError(f"{path} is not the release's archive: {error}") from error
 
 
 def _record(query: Mapping[str, Any], *, whole: bool) -> Record:
     utterances = tuple((str(u["speakers"]), str(u["tokens"])) for u in query["utterances"])
+    if not utterances:
+        raise ValueError("its scene has no utterance")
     if "@placeholder" not in query["query"]:
         raise ValueError("the query has no @placeholder")
+    if not CODES.fullmatch(query["answer"]):
+        raise ValueError(f"the answer '{query['answer']}' is no code such as @ent00")
     return Record(scene_id(query["scene_id"]), utterances, Query(query["query"], query["answer"]), whole)
 
 

@@ -1,0 +1,104 @@
+"""Any task of rows: its question is a template with the names of columns in braces."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from dfwe.data.prompts.answers import Answer, Cells, Gold, single
+from dfwe.data.prompts.base import Prompt
+from dfwe.data.prompts.fields import dialogue_name, records
+from dfwe.data.readers.base import Dialogue
+from dfwe.errors import ConfigurationError, DataError
+from dfwe.records import Instance
+
+Parts = tuple[tuple[str, str | None], ...]  # the texts of a template, each with the column that follows it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Template(Prompt):
+    """`{context}{prompt}` with cells for columns, an instance for each row.
+
+    The context loses its first words where it is too long, the prompt is never cut. White space in a cell counts as one
+    blank. Braces that are meant are doubled.
+    """
+
+    context: str
+    prompt: str
+    answer: Answer
+
+    def __post_init__(self) -> None:
+        told = [column for column in self.columns if column in self.answer.columns]
+        if told:
+            raise ConfigurationError(f"the template of {self.task} gives the answer away: it shows column '{told[0]}'")
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the question shows."""
+        parts = [part for parts in self._parts for part in parts]
+        return tuple(dict.fromkeys(column for _, column in parts if column is not None))
+
+    def instances(self, dialogue: Dialogue, *, max_words: int, seed: int) -> Iterator[Instance]:
+        """The rows' instances; see Prompt.
+
+        Raises:
+            RowError: a row has an empty cell, or an answer that cannot be.
+            DataError: a column is missing.
+        """
+        context, prompt = self._parts
+        for row in records(dialogue, key="rows", where=dialogue_name(dialogue)):
+            cells = row["cells"]
+            answered = not self.unlabelled or any(cells.get(column) for column in self.answer.columns)
+            needed = (*self.columns, *(self.answer.columns if answered else ()))
+            _check_columns(cells, needed=needed, task=self.task, path=row["path"])
+            gold = self.answer.gold(cells) if answered else Gold((), ())
+            yield Instance(
+                instance_id=row["id"],
+                dialogue_id=dialogue["dialogue_id"],
+                context=_cut(_fill(context, cells), max_words=max_words),
+                prompt=_fill(prompt, cells),
+                targets=gold.targets,
+                references=gold.references,
+                candidates=self.answer.candidates,
+            )
+
+    @cached_property
+    def _parts(self) -> tuple[Parts, Parts]:
+        return _parse(self.context, task=self.task), _parse(self.prompt, task=self.task)
+
+
+def row_dialogue(cells: Mapping[str, Any], *, row_id: str, path: str, line: int) -> Dialogue:
+    """A row alone, as the tables' reader gives it."""
+    return {"dialogue_id": row_id, "rows": [{"id": row_id, "path": path, "line": line, "cells": cells}]}
+
+
+def _parse(template: str, *, task: str) -> Parts:
+    try:
+        parts = list(string.Formatter().parse(template))
+    except ValueError as error:
+        raise ConfigurationError(
+            f"the template '{template}' of {task}: {error}; double braces that are meant"
+        ) from error
+    for _, column, form, conversion in parts:
+        if column == "" or form or conversion:
+            raise ConfigurationError(f"the template '{template}' of {task} needs a column's name alone in its braces")
+    return tuple((text, column) for text, column, _, _ in parts)
+
+
+def _fill(parts: Parts, cells: Cells) -> str:
+    return "".join(text if column is None else text + single(cells, column=column) for text, column in parts)
+
+
+def _check_columns(cells: Cells, *, needed: Iterable[str], task: str, path: str) -> None:
+    for column in needed:
+        if column not in cells:
+            there = ", ".join(f"'{each}'" for each in cells)
+            raise DataError(f"{path} has no column '{column}', which {task} needs: it has {there}")
+
+
+def _cut(text: str, *, max_words: int) -> str:
+    words = text.split()
+    return text if not max_words or len(words) <= max_words else " ".join(words[-max_words:])

@@ -1,0 +1,84 @@
+"""Reads rows of delimited text: CSV, TSV and their kin."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dfwe.data.bad_rows import BadRow, Rows, bad_row
+from dfwe.data.readers.sheet import Row, Sheet, SheetSource, read_text, renamed
+from dfwe.errors import ConfigurationError, DataError
+
+Record = tuple[int, int, Sequence[str] | str]  # first line, last line, the fields or what is wrong with them
+
+
+@dataclass(frozen=True)
+class Delimited(SheetSource):
+    """A text file with one record a line; a quoted cell may hold delimiters and line ends.
+
+    A record with too few or too many fields, or with quotes that do not close, is broken, and so is every line that it
+    spans: an opening quote too many swallows lines that may have been good. Empty lines are no records.
+    """
+
+    path: str
+    delimiter: str  # one character
+    quoting: bool  # whether " quotes a cell; without it, " is a character as any other
+    columns: Sequence[str] | None  # null: the first line names them
+    encoding: str
+    rename: Mapping[str, str]  # from the file's names to those that the task uses
+
+    def __post_init__(self) -> None:
+        if len(self.delimiter) != 1:
+            raise ConfigurationError(f"the delimiter of {self.path} must be one character, not '{self.delimiter}'")
+
+    def sheet(self, root: Path) -> Sheet:
+        """The file's rows; see SheetSource."""
+        path = root / self.path
+        records = self._records(read_text(path, encoding=self.encoding))
+        named = renamed(self._names(records, path=path), rename=self.rename, origin=str(path))
+        rows: list[Row] = []
+        bad: list[BadRow] = []
+        for first, last, fields in records:
+            if not isinstance(fields, str) and len(fields) == len(named):
+                rows.append(Row(first, dict(zip(named, fields, strict=True))))
+            else:
+                bad += _bad(path, first=first, last=last, fields=fields, named=named)
+        return Sheet(str(path), path.stem, named, tuple(rows), Rows(len(rows) + len(bad), tuple(bad)))
+
+    def _records(self, text: str) -> Iterator[Record]:
+        reader = csv.reader(
+            io.StringIO(text, newline=""),
+            delimiter=self.delimiter,
+            quoting=csv.QUOTE_MINIMAL if self.quoting else csv.QUOTE_NONE,
+            strict=True,
+        )
+        while True:
+            first = reader.line_num + 1
+            try:
+                fields: Sequence[str] | str = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                fields = str(error)
+            if fields:
+                yield first, reader.line_num, fields
+
+    def _names(self, records: Iterator[Record], *, path: Path) -> Sequence[str]:
+        if self.columns is not None:
+            return tuple(self.columns)
+        header = next(records, None)
+        if header is None:
+            raise DataError(f"{path} is empty: its first line must name the columns (or name them under `columns`)")
+        if isinstance(header[2], str):
+            raise DataError(f"{path}, line {header[0]}: the columns' names cannot be read: {header[2]}")
+        return header[2]
+
+
+def _bad(path: Path, *, first: int, last: int, fields: Sequence[str] | str, named: Sequence[str]) -> Iterator[BadRow]:
+    wrong = fields if isinstance(fields, str) else f"{len(fields)} fields, expected {len(named)} ({', '.join(named)})"
+    where = "" if first == last else f" in a record of lines {first} to {last}; is a quote not closed?"
+    for line in range(first, last + 1):
+        yield bad_row(path, line=line, reason=wrong + where)

@@ -1,0 +1,62 @@
+"""Reads rows of a data set by its name on the Hugging Face Hub, or of a local folder that `datasets` saved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dfwe.data.bad_rows import Rows
+from dfwe.data.readers.sheet import Row, Sheet, SheetSource, cell_of, renamed
+from dfwe.errors import DataError
+
+
+@dataclass(frozen=True)
+class HubSplit(SheetSource):
+    """One split of a data set; `name` is a folder below the root where there is one of that name.
+
+    A folder is what `datasets` writes with `save_to_disk`. A label that is kept as a number stays that number.
+    """
+
+    name: str
+    configuration: str | None
+    split: str
+    revision: str | None  # a commit of the data set's repository; null for the newest
+    rename: Mapping[str, str]
+
+    def sheet(self, root: Path) -> Sheet:
+        """The split's rows; see SheetSource."""
+        data = self._load(root)
+        columns: list[str] = list(data.column_names)
+        origin = f"{self.name} ({self.split})"
+        named = renamed(columns, rename=self.rename, origin=origin)
+        rows = tuple(
+            Row(number, {new: cell_of(each[old]) for old, new in zip(columns, named, strict=True)})
+            for number, each in enumerate(data, start=1)
+        )
+        return Sheet(origin, f"{Path(self.name).name}-{self.split}", named, rows, Rows(len(rows)))
+
+    def _load(self, root: Path) -> Any:
+        import datasets  # seconds; only where it is asked for
+
+        folder = root / self.name
+        try:
+            if not folder.is_dir():
+                return datasets.load_dataset(self.name, self.configuration, split=self.split, revision=self.revision)
+            loaded = datasets.load_from_disk(str(folder))
+            return loaded[self.split] if isinstance(loaded, datasets.DatasetDict) else loaded
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            RuntimeError,
+        ) as error:  # no network, name, split; a kind that is no more
+            raise DataError(self._explain(error, folder=folder)) from error
+
+    def _explain(self, error: Exception, *, folder: Path) -> str:
+        first = next(iter(str(error).splitlines()), "")
+        return (
+            f"the data set '{self.name}', split '{self.split}', cannot be loaded ({type(error).__name__}: {first}). "
+            f"With no network, load it elsewhere, write it with save_to_disk, and put that folder at {folder}"
+        )

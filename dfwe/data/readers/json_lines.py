@@ -1,0 +1,51 @@
+"""Reads rows of JSON lines: one object a line, its keys are the columns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dfwe.data.bad_rows import BadRow, Rows, bad_row
+from dfwe.data.readers.sheet import Row, Sheet, SheetSource, cell_of, read_text, renamed
+
+
+@dataclass(frozen=True)
+class JsonLines(SheetSource):
+    """A text file with one JSON object a line; empty lines are skipped, a key that an object lacks is an empty cell."""
+
+    path: str
+    encoding: str
+    rename: Mapping[str, str]  # from the file's keys to the names that the task uses
+
+    def sheet(self, root: Path) -> Sheet:
+        """The file's rows; see SheetSource."""
+        path = root / self.path
+        objects: list[tuple[int, Mapping[str, Any]]] = []
+        bad: list[BadRow] = []
+        for line, text in enumerate(read_text(path, encoding=self.encoding).split("\n"), start=1):
+            if not text.strip():
+                continue
+            try:
+                objects.append((line, _object(text)))
+            except ValueError as error:
+                bad.append(bad_row(path, line=line, reason=str(error)))
+        keys = tuple(dict.fromkeys(key for _, each in objects for key in each))
+        named = dict(zip(keys, renamed(keys, rename=self.rename, origin=str(path)), strict=True))
+        empty = dict.fromkeys(named.values(), "")
+        rows = tuple(
+            Row(line, empty | {named[key]: cell_of(value) for key, value in each.items()}) for line, each in objects
+        )
+        return Sheet(str(path), path.stem, tuple(named.values()), rows, Rows(len(rows) + len(bad), tuple(bad)))
+
+
+def _object(text: str) -> Mapping[str, Any]:
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"broken JSON at column {error.colno}: {error.msg}") from error
+    if not isinstance(value, dict):
+        raise ValueError("not a JSON object")
+    return value

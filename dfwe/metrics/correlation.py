@@ -1,0 +1,75 @@
+"""Numbers against numbers: Pearson's correlation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from dfwe.errors import MetricError
+from dfwe.metrics.base import Metric, check_pairs, check_some, ratio
+
+_ROUNDING = 1e-12  # a variance below this share of the mean square is rounding: the numbers are all the same
+
+
+@dataclass(frozen=True)
+class Pearson(Metric):
+    """Pearson's correlation of predicted and gold numbers, 0 where it is negative or undefined.
+
+    r = (n Sxy - Sx Sy) / sqrt((n Sxx - Sx^2) (n Syy - Sy^2)), of sums over examples. Scores here lie in [0, 1], and a
+    model that orders examples the wrong way round is of no more use than one that says the same of all. A prediction
+    that is no finite number counts as `unparsable`; T5 takes -1 (Raffel et al., 2020: their code's `string_to_float`),
+    which is off most scales and so costs what a bad answer should.
+    """
+
+    unparsable: float
+
+    @property
+    def num_counts(self) -> int:
+        """1, and the sums of x, y, xx, yy, xy."""
+        return 6
+
+    def counts(
+        self, predictions: Sequence[str], *, references: Sequence[Sequence[str]]
+    ) -> Float[np.ndarray, "examples counts"]:
+        """One row for each example.
+
+        Raises:
+            MetricError: no examples, or a gold answer that is not one finite number.
+        """
+        check_some(predictions, metric="Pearson's correlation")
+        check_pairs(predictions, references=references)
+        x = np.array([_number(text, otherwise=self.unparsable) for text in predictions])
+        y = np.array([_gold(texts, number=number) for number, texts in enumerate(references, start=1)])
+        return np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=1)
+
+    def value(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
+        """The correlation in [0, 1]."""
+        n, x, y, xx, yy, xy = (totals[..., index] for index in range(6))
+        spread_x, spread_y = _spread(n, x, xx), _spread(n, y, yy)
+        return np.asarray(np.clip(ratio(n * xy - x * y, np.sqrt(spread_x * spread_y)), 0.0, 1.0))
+
+
+def _spread(
+    n: Float[np.ndarray, "*batch"], total: Float[np.ndarray, "*batch"], squares: Float[np.ndarray, "*batch"]
+) -> Float[np.ndarray, "*batch"]:
+    spread = n * squares - total * total
+    return np.where(spread > _ROUNDING * n * squares, spread, 0.0)
+
+
+def _number(text: str, *, otherwise: float) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        return otherwise
+    return value if math.isfinite(value) else otherwise
+
+
+def _gold(texts: Sequence[str], *, number: int) -> float:
+    value = _number(texts[0], otherwise=math.nan) if len(texts) == 1 else math.nan
+    if math.isnan(value):
+        raise MetricError(f"example {number} must have one number as its gold answer, not {', '.join(texts)}")
+    return value

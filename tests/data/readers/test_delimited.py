@@ -1,0 +1,100 @@
+"""Delimited text: lines, quotes, names of columns, and what is broken."""
+
+import pytest
+
+from dfwe.data.readers.delimited import Delimited
+from dfwe.errors import ConfigurationError, DataError
+
+
+def read(tmp_path, content, **settings):
+    (tmp_path / "x.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
+    defaults = {"delimiter": ",", "quoting": True, "columns": None, "encoding": "utf-8", "rename": {}}
+    return Delimited(path="x.csv", **(defaults | settings)).sheet(tmp_path)
+
+
+def test_the_first_line_names_the_columns(tmp_path):
+    sheet = read(tmp_path, "text,mood\nA cup.,good\nA crack.,bad\n")
+    assert sheet.columns == ("text", "mood")
+    assert [(row.line, row.cells) for row in sheet.rows] == [
+        (2, {"text": "A cup.", "mood": "good"}),
+        (3, {"text": "A crack.", "mood": "bad"}),
+    ]
+    assert (sheet.stem, sheet.read.num_read, sheet.read.bad) == ("x", 2, ())
+
+
+def test_columns_can_be_named_and_renamed(tmp_path):
+    sheet = read(tmp_path, "A cup.\tgood\n", delimiter="\t", columns=["a", "b"], rename={"b": "mood"})
+    assert [(row.line, row.cells) for row in sheet.rows] == [(1, {"a": "A cup.", "mood": "good"})]
+
+
+def test_a_quoted_cell_may_span_lines_and_later_lines_count_right(tmp_path):
+    sheet = read(tmp_path, 'text,mood\n"One, two.\nThree ""four"".",good\n\nFive.,bad\n')
+    assert [(row.line, row.cells["text"]) for row in sheet.rows] == [(2, 'One, two.\nThree "four".'), (5, "Five.")]
+
+
+def test_windows_line_ends_and_a_byte_order_mark_are_no_text(tmp_path):
+    sheet = read(tmp_path, b"\xef\xbb\xbftext,mood\r\nA cup.,good\r\nA crack.,bad\r\n")
+    assert sheet.columns == ("text", "mood")
+    assert [(row.line, row.cells["mood"]) for row in sheet.rows] == [(2, "good"), (3, "bad")]
+
+
+def test_without_quoting_a_quote_is_a_character(tmp_path):
+    sheet = read(tmp_path, 'text,mood\n"A cup.,good\n', quoting=False)
+    assert sheet.rows[0].cells["text"] == '"A cup.'
+
+
+def test_another_encoding_is_read_when_it_is_said(tmp_path):
+    content = "text,mood\nCafé.,good\n".encode("latin-1")
+    assert read(tmp_path, content, encoding="latin-1").rows[0].cells["text"] == "Café."
+    with pytest.raises(DataError, match=r"x\.csv, line 2: not utf-8 text"):
+        read(tmp_path, content)
+
+
+def test_a_wrong_number_of_fields_is_a_bad_row_with_its_line(tmp_path):
+    sheet = read(tmp_path, "text,mood\nA cup.,good\nA, crack.,bad\nA lid.\nA jug.,good\n")
+    assert [row.line for row in sheet.rows] == [2, 5]
+    assert [(bad.line, bad.reason) for bad in sheet.read.bad] == [
+        (3, "3 fields, expected 2 (text, mood)"),
+        (4, "1 fields, expected 2 (text, mood)"),
+    ]
+    assert sheet.read.num_read == 4
+
+
+def test_a_quote_that_does_not_close_makes_every_line_it_swallows_bad(tmp_path):
+    sheet = read(tmp_path, 'text,mood\nA cup.,good\n"A crack.,bad\nA lid.,bad\nA jug.,good\n')
+    assert [row.line for row in sheet.rows] == [2]
+    assert [bad.line for bad in sheet.read.bad] == [3, 4, 5]
+    assert "is a quote not closed?" in sheet.read.bad[0].reason
+    assert sheet.read.num_read == 4
+
+
+def test_text_after_a_closing_quote_is_a_bad_row(tmp_path):
+    sheet = read(tmp_path, 'text,mood\n"A" cup.,good\nA lid.,bad\n')
+    assert ([bad.line for bad in sheet.read.bad], [row.line for row in sheet.rows]) == ([2], [3])
+
+
+@pytest.mark.parametrize(
+    ("content", "settings", "message"),
+    [
+        ("", {}, r"x\.csv is empty: its first line must name the columns"),
+        ("text,text\n", {}, "more than one column 'text'"),
+        ("text,mood\n", {"rename": {"label": "mood"}}, "no column 'label' to rename: it has 'text', 'mood'"),
+        ("text,mood\n", {"rename": {"text": "mood"}}, "more than one column 'mood'"),
+    ],
+)
+def test_columns_that_cannot_be_are_an_error(tmp_path, content, settings, message):
+    with pytest.raises(DataError, match=message):
+        read(tmp_path, content, **settings)
+
+
+def test_a_missing_file_is_an_error_that_says_what_the_root_is(tmp_path):
+    source = Delimited(path="y.csv", delimiter=",", quoting=True, columns=None, encoding="utf-8", rename={})
+    with pytest.raises(DataError, match=r"y\.csv is missing: data\.files .* must be the folder it is in"):
+        source.sheet(tmp_path)
+
+
+def test_an_unknown_encoding_or_delimiter_is_a_mistake_of_the_configuration(tmp_path):
+    with pytest.raises(ConfigurationError, match="unknown encoding 'utf-9'"):
+        read(tmp_path, "text\n", encoding="utf-9")
+    with pytest.raises(ConfigurationError, match="must be one character"):
+        read(tmp_path, "text\n", delimiter="||")

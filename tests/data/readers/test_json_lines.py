@@ -1,0 +1,45 @@
+"""JSON lines: keys, values of all kinds, and what is broken."""
+
+import pytest
+
+from dfwe.data.readers.json_lines import JsonLines
+from dfwe.errors import DataError
+
+
+def read(tmp_path, content, **rename):
+    (tmp_path / "x.jsonl").write_text(content)
+    return JsonLines(path="x.jsonl", encoding="utf-8", rename=rename).sheet(tmp_path)
+
+
+def test_an_object_a_line_with_renamed_keys(tmp_path):
+    sheet = read(tmp_path, '{"s": "A cup.", "gold": "good"}\n\n{"s": "A lid.", "gold": "bad"}\n', gold="mood")
+    assert [(row.line, row.cells) for row in sheet.rows] == [
+        (1, {"s": "A cup.", "mood": "good"}),
+        (3, {"s": "A lid.", "mood": "bad"}),
+    ]
+
+
+def test_values_become_text_and_lists_of_texts_alternatives(tmp_path):
+    sheet = read(tmp_path, '{"a": 3, "b": 0.5, "c": null, "d": ["x", "y"], "e": {"f": 1}, "g": true}\n')
+    assert sheet.rows[0].cells == {"a": "3", "b": "0.5", "c": "", "d": ("x", "y"), "e": '{"f": 1}', "g": "true"}
+
+
+def test_a_key_that_one_object_lacks_is_an_empty_cell(tmp_path):
+    sheet = read(tmp_path, '{"a": "1"}\n{"a": "2", "b": "3"}\n')
+    assert sheet.columns == ("a", "b")
+    assert sheet.rows[0].cells == {"a": "1", "b": ""}
+
+
+def test_broken_lines_are_bad_rows(tmp_path):
+    sheet = read(tmp_path, '{"a": "1"}\n{"a": \n[1]\n{"a": "2"}\n')
+    assert [row.line for row in sheet.rows] == [1, 4]
+    assert [(bad.line, bad.reason) for bad in sheet.read.bad] == [
+        (2, "broken JSON at column 7: Expecting value"),
+        (3, "not a JSON object"),
+    ]
+    assert sheet.read.num_read == 4
+
+
+def test_a_key_to_rename_that_is_not_there_is_an_error(tmp_path):
+    with pytest.raises(DataError, match="no column 'label' to rename: it has 'a'"):
+        read(tmp_path, '{"a": "1"}\n', label="mood")

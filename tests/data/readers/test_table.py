@@ -1,0 +1,147 @@
+"""Rows as a corpus: ids, groups, splits, and rows left out."""
+
+import pytest
+
+from dfwe.data.readers.delimited import Delimited
+from dfwe.data.readers.table import Table
+from dfwe.errors import ConfigurationError, DataError
+
+
+def csv(name):
+    return Delimited(path=name, delimiter=",", quoting=True, columns=None, encoding="utf-8", rename={})
+
+
+def table(root, names, **settings):
+    defaults = {"cut": {}, "seed": 0, "id": None, "group": None, "leave_out": {}}
+    return Table(root=root, files={split: csv(name) for split, name in names.items()}, **(defaults | settings))
+
+
+@pytest.fixture
+def one(tmp_path):
+    """One file of 20 rows in 10 groups, the rows of a group not together."""
+    rows = [f"n{number},house{number % 10},It is {number}.,{'ok' if number % 5 else '?'}" for number in range(20)]
+    (tmp_path / "all.csv").write_text("\n".join(["name,house,text,mark", *rows]) + "\n")
+    return tmp_path
+
+
+@pytest.fixture
+def three(tmp_path):
+    for split in ("train", "dev", "test"):
+        (tmp_path / f"{split}.csv").write_text(f"name,text\n{split}1,A cup.\n{split}2,A lid.\n")
+    return tmp_path
+
+
+FILES = {"train": "train.csv", "dev": "dev.csv", "test": "test.csv"}
+CUT = {"dev": 0.2, "test": 0.3}
+
+
+def test_a_file_for_each_split(three):
+    corpus = table(three, FILES).read()
+    assert corpus.splits == {split: (f"{split}-2", f"{split}-3") for split in FILES}
+    (row,) = corpus.dialogues["dev-3"]["rows"]
+    assert row == {
+        "id": "dev-3",
+        "path": str(three / "dev.csv"),
+        "line": 3,
+        "cells": {"name": "dev2", "text": "A lid."},
+    }
+
+
+def test_a_column_can_be_the_id(three):
+    assert table(three, FILES, id="name").read().splits["dev"] == ("dev1", "dev2")
+
+
+def test_files_of_one_name_get_ids_with_the_split(three):
+    (three / "a").mkdir()
+    (three / "dev.csv").rename(three / "a" / "train.csv")
+    corpus = table(three, FILES | {"dev": "a/train.csv"}).read()
+    assert (corpus.splits["dev"][0], corpus.splits["test"][0]) == ("dev-train-2", "test-2")
+
+
+def test_one_file_is_cut_by_shares_in_its_order(one):
+    splits = table(one, {"train": "all.csv"}, cut=CUT).read().splits
+    assert {split: len(ids) for split, ids in splits.items()} == {"train": 10, "dev": 4, "test": 6}
+    assert len(set(sum(splits.values(), ()))) == 20
+    lines = [int(row_id.removeprefix("all-")) for row_id in splits["train"]]
+    assert lines == sorted(lines)
+
+
+def test_the_cut_depends_on_the_seed_alone(one):
+    first, again, other = (table(one, {"train": "all.csv"}, cut=CUT, seed=seed).read().splits for seed in (1, 1, 2))
+    assert first == again
+    assert first != other
+
+
+def test_groups_are_never_cut(one):
+    corpus = table(one, {"train": "all.csv"}, cut=CUT, group="house").read()
+    assert {split: len(ids) for split, ids in corpus.splits.items()} == {"train": 5, "dev": 2, "test": 3}
+    assert [row["id"] for row in corpus.dialogues["house3"]["rows"]] == ["all-5", "all-15"]
+
+
+def test_dev_alone_is_cut_off_train(three):
+    corpus = table(three, {"train": "train.csv", "test": "test.csv"}, cut={"dev": 0.5}).read()
+    assert len(corpus.splits["train"]) == len(corpus.splits["dev"]) == 1
+    assert corpus.splits["test"] == ("test-2", "test-3")
+
+
+def test_rows_are_left_out_on_purpose_and_counted_apart(one):
+    corpus = table(one, {"train": "all.csv"}, cut=CUT, leave_out={"mark": ["?"]}).read()
+    assert len(corpus.dialogues) == 16
+    assert corpus.left_out == {"mark is '?'": 4}
+    assert corpus.rows[str(one / "all.csv")].bad == ()
+
+
+def test_an_id_that_comes_again_or_is_empty_is_a_bad_row(three):
+    (three / "dev.csv").write_text("name,text\ntrain1,A jug.\ndev1,A pot.\ndev1,A pan.\n,A mug.\n")
+    corpus = table(three, FILES, id="name").read()
+    assert corpus.splits["dev"] == ("dev1",)
+    bad = corpus.rows[str(three / "dev.csv")].bad
+    assert [(row.line, row.reason.split(str(three))[0]) for row in bad] == [
+        (2, "its id 'train1' is that of "),
+        (4, "its id 'dev1' is that of "),
+        (5, "its id ('name') is empty"),
+    ]
+
+
+def test_a_group_in_two_files_is_an_error(three):
+    (three / "dev.csv").write_text("name,text\ntrain1,A jug.\n")
+    with pytest.raises(DataError, match=r"group 'train1' stands in .*train.csv and in .*dev.csv"):
+        table(three, FILES, group="name").read()
+
+
+def test_the_digest_is_of_rows_and_splits_not_of_where_they_lie(three, tmp_path):
+    first = table(three, FILES).read().digest
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for name in FILES.values():
+        (three / name).rename(moved / name)
+    assert table(moved, FILES).read().digest == first
+    (moved / "dev.csv").write_text("name,text\ndev1,A cup.\ndev2,A pan.\n")
+    assert table(moved, FILES).read().digest != first
+
+
+@pytest.mark.parametrize("column", ["id", "group"])
+def test_a_missing_column_is_said_with_those_there_are(three, column):
+    with pytest.raises(DataError, match=r"train\.csv has no column 'nom': it has 'name', 'text'"):
+        table(three, FILES, **{column: "nom"}).read()
+
+
+def test_a_cut_that_leaves_nothing_is_an_error(three):
+    with pytest.raises(DataError, match=r"a cut of 0\.1 of 2 rows leaves none for dev"):
+        table(three, {"train": "train.csv", "test": "test.csv"}, cut={"dev": 0.1}).read()
+
+
+@pytest.mark.parametrize(
+    ("files", "cut", "message"),
+    [
+        ({"dev": "dev.csv"}, {"test": 0.1}, "each split needs a file or"),
+        ({"train": "train.csv"}, {"dev": 0.1}, "each split needs a file or"),
+        (FILES, {"dev": 0.1}, "each split needs a file or"),
+        (FILES | {"valid": "x.csv"}, {}, "not 'valid'"),
+        ({"train": "train.csv"}, {"dev": 0.5, "test": 0.5}, "must be above 0 and leave some for train"),
+        ({"train": "train.csv"}, {"dev": 0.0, "test": 0.5}, "must be above 0 and leave some for train"),
+    ],
+)
+def test_splits_that_cannot_be_are_an_error(three, files, cut, message):
+    with pytest.raises(ConfigurationError, match=message):
+        table(three, files, cut=cut)
