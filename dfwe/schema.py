@@ -55,6 +55,7 @@ class TrainerConfig:
 
     optimizer: Any = MISSING
     batch_size: int = MISSING
+    group_batches: int = MISSING  # batches in a group that is sorted by length: more pad less, fewer shuffle more
     accumulate: int = MISSING
     gradient_clip: float = MISSING
     precision: str = MISSING  # auto, 32-true, bf16-mixed

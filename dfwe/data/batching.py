@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-GROUP = 4  # batches per length group: enough to save half the padding, few enough to keep batches random
-
 
 def token_batches(lengths: Sequence[int], *, max_tokens: int) -> list[list[int]]:
     """Indices sorted by length and cut so that no batch holds more than `max_tokens` tokens, padding included."""
@@ -21,16 +19,21 @@ def token_batches(lengths: Sequence[int], *, max_tokens: int) -> list[list[int]]
     return [*batches, batch] if batch else batches
 
 
-def shuffled_batches(lengths: Sequence[int], *, batch_size: int, generator: np.random.Generator) -> list[list[int]]:
+def shuffled_batches(
+    lengths: Sequence[int], *, batch_size: int, group_batches: int, generator: np.random.Generator
+) -> list[list[int]]:
     """Every index once, in random batches whose members are of like length.
 
-    Shuffles, sorts within groups of `GROUP` batches, cuts, and shuffles the batches.
+    Shuffles, sorts within groups of about `group_batches` batches, cuts, and shuffles the batches. More batches in a
+    group waste less padding and leave less to chance. What does not fill a group joins the last one, so that the groups
+    of a small set are no smaller than others.
     """
     order = generator.permutation(len(lengths))
-    group = GROUP * batch_size
+    group = group_batches * batch_size
+    starts = list(range(0, max(1, len(order) - group + 1), group))
     batches: list[list[int]] = []
-    for start in range(0, len(order), group):
-        members = sorted((int(i) for i in order[start : start + group]), key=lambda i: lengths[i])
+    for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
+        members = sorted((int(i) for i in order[start:end]), key=lambda i: lengths[i])
         batches += [members[i : i + batch_size] for i in range(0, len(members), batch_size)]
     return [batches[i] for i in generator.permutation(len(batches))]
 

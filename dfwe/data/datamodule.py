@@ -26,11 +26,20 @@ class EpochBatches(Dataset[dict[str, Tensor]]):
     """The batches of one epoch over a mixture of tasks, built when they are asked for."""
 
     def __init__(
-        self, tasks: Sequence[TokenisedSplit], *, batch_size: int, pad_id: int, generator: np.random.Generator
+        self,
+        tasks: Sequence[TokenisedSplit],
+        *,
+        batch_size: int,
+        group_batches: int,
+        pad_id: int,
+        generator: np.random.Generator,
     ) -> None:
         self._tasks, self._pad_id = tasks, pad_id
         lengths = [list(task.tokens["length"]) for task in tasks]
-        batches = [shuffled_batches(each, batch_size=batch_size, generator=generator) for each in lengths]
+        batches = [
+            shuffled_batches(each, batch_size=batch_size, group_batches=group_batches, generator=generator)
+            for each in lengths
+        ]
         weights = loss_weights([len(each) for each in batches])
         queues = [iter(each) for each in batches]
         order = mixture_order([len(each) for each in batches], generator=generator)
@@ -59,13 +68,22 @@ class EpochBatches(Dataset[dict[str, Tensor]]):
 class TrainingData(pl.LightningDataModule):
     """Training batches of a mixture; use with `reload_dataloaders_every_n_epochs=1`."""
 
-    def __init__(self, tasks: Sequence[TokenisedSplit], *, batch_size: int, pad_id: int, seed: int) -> None:
+    def __init__(
+        self, tasks: Sequence[TokenisedSplit], *, batch_size: int, group_batches: int, pad_id: int, seed: int
+    ) -> None:
         super().__init__()
-        self._tasks, self._batch_size, self._pad_id, self._seed = tasks, batch_size, pad_id, seed
+        self._tasks, self._pad_id, self._seed = tasks, pad_id, seed
+        self._batch_size, self._group_batches = batch_size, group_batches
 
     def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         """The current epoch's batches."""
         epoch = self.trainer.current_epoch if self.trainer is not None else 0
         generator = np.random.default_rng([self._seed, epoch])
-        batches = EpochBatches(self._tasks, batch_size=self._batch_size, pad_id=self._pad_id, generator=generator)
+        batches = EpochBatches(
+            self._tasks,
+            batch_size=self._batch_size,
+            group_batches=self._group_batches,
+            pad_id=self._pad_id,
+            generator=generator,
+        )
         return DataLoader(batches, batch_size=None)

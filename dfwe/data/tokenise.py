@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +17,8 @@ from transformers import PreTrainedTokenizerBase
 from dfwe.errors import DataError
 from dfwe.records import Instance
 
+log = logging.getLogger(__name__)
+
 Truncation = Literal["context", "reference"]
 
 
@@ -23,13 +26,15 @@ Truncation = Literal["context", "reference"]
 class TokenLimits:
     """How long inputs and targets may be, in tokens, and what gives way.
 
-    `context` drops the oldest tokens of the context, so that the prompt always survives; `reference` cuts on the right
-    as the benchmark's code does, which loses the prompt of an over-long input.
+    `context` drops the oldest tokens of the context, so that the prompt survives; `reference` cuts on the right as the
+    benchmark's code does, which loses the prompt of an over-long input. A prompt that alone is too long loses its
+    beginning, which at most `max_cut_share` of a split's instances may.
     """
 
     max_source_tokens: int
     max_target_tokens: int
     truncation: Truncation = "context"
+    max_cut_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class TokenisedSplit:
     """Instances of one split and their tokens.
 
     Columns of `tokens`: `source` (ids), `targets` (a list of ids per alternative), `candidates` (a list of ids per
-    answer of the closed set, empty for free text), `length` (of the source).
+    answer of the closed set, empty for free text), `length` (of the source), `cut` (how many tokens the prompt lost).
     """
 
     instances: tuple[Instance, ...]
@@ -50,7 +55,11 @@ class TokenisedSplit:
 def tokenise(
     instances: Sequence[Instance], *, tokenizer: PreTrainedTokenizerBase, limits: TokenLimits, cache: Path
 ) -> TokenisedSplit:
-    """The instances' tokens, from the cache where the same texts met the same tokenizer and limits before."""
+    """The instances' tokens, from the cache where the same texts met the same tokenizer and limits before.
+
+    Raises:
+        DataError: more prompts are too long than `limits.max_cut_share` allows; fewer are a warning.
+    """
     folder = cache / _key(instances, tokenizer=tokenizer, limits=limits)
     if not folder.exists():
         columns = _columns(instances, tokenizer=tokenizer, limits=limits)
@@ -59,32 +68,26 @@ def tokenise(
         datasets.disable_progress_bars()
         datasets.Dataset.from_dict(columns).save_to_disk(temporary)
         temporary.replace(folder) if not folder.exists() else shutil.rmtree(temporary)
-    return TokenisedSplit(tuple(instances), datasets.load_from_disk(str(folder)))
+    split = TokenisedSplit(tuple(instances), datasets.load_from_disk(str(folder)))
+    _check_cut(split, limits=limits)
+    return split
 
 
-def source_ids(instance: Instance, *, tokenizer: PreTrainedTokenizerBase, limits: TokenLimits) -> list[int]:
-    """The source text's ids within the limit; see `TokenLimits` for what is cut.
-
-    Raises:
-        DataError: the prompt alone is longer than the limit.
-    """
+def source_ids(instance: Instance, *, tokenizer: PreTrainedTokenizerBase, limits: TokenLimits) -> tuple[list[int], int]:
+    """The source text's ids within the limit, and how many tokens the prompt lost; see `TokenLimits`."""
     if limits.truncation == "reference":
         cut: list[int] = tokenizer(instance.source, truncation=True, max_length=limits.max_source_tokens)["input_ids"]
-        return cut
+        return cut, 0
     encoded = tokenizer(instance.source, return_offsets_mapping=True, return_special_tokens_mask=True)
     ids: list[int] = encoded["input_ids"]
     excess = len(ids) - limits.max_source_tokens
     if excess <= 0:
-        return ids
+        return ids, 0
     special, offsets = encoded["special_tokens_mask"], encoded["offset_mapping"]
-    droppable = [i for i, (start, _) in enumerate(offsets) if not special[i] and start < len(instance.context)]
-    if excess > len(droppable):
-        raise DataError(
-            f"{instance.instance_id}: its prompt alone has {len(ids) - len(droppable)} tokens, more than "
-            f"model.max_source_tokens={limits.max_source_tokens}; raise that"
-        )
+    droppable = [i for i in range(len(ids)) if not special[i]]
+    num_context = sum(offsets[i][0] < len(instance.context) for i in droppable)
     dropped = set(droppable[:excess])
-    return [token for i, token in enumerate(ids) if i not in dropped]
+    return [token for i, token in enumerate(ids) if i not in dropped], max(0, excess - num_context)
 
 
 def _columns(
@@ -93,11 +96,26 @@ def _columns(
     answers = _AnswerIds(tokenizer, limits.max_target_tokens)
     sources = [source_ids(instance, tokenizer=tokenizer, limits=limits) for instance in instances]
     return {
-        "source": sources,
+        "source": [ids for ids, _ in sources],
         "targets": [answers.of(instance.targets) for instance in instances],
         "candidates": [answers.of(instance.candidates) for instance in instances],
-        "length": [len(ids) for ids in sources],
+        "length": [len(ids) for ids, _ in sources],
+        "cut": [cut for _, cut in sources],
     }
+
+
+def _check_cut(split: TokenisedSplit, *, limits: TokenLimits) -> None:
+    cut = [number for number, tokens in enumerate(split.tokens["cut"]) if tokens]
+    if not cut:
+        return
+    first, tokens = split.instances[cut[0]], split.tokens["cut"][cut[0]]
+    message = (
+        f"{len(cut)} of {len(split)} prompts alone are longer than model.max_source_tokens={limits.max_source_tokens}, "
+        f"the first is {first.instance_id}'s, by {tokens} tokens"
+    )
+    if len(cut) > limits.max_cut_share * len(split):
+        raise DataError(f"{message}: raise model.max_source_tokens (data.max_bad_share says how many may lose a part)")
+    log.warning("%s: they lose their beginning", message)
 
 
 class _AnswerIds:

@@ -123,6 +123,6 @@ def shots_by_task(setting: Any, *, seed: int, tasks: Sequence[Task]) -> dict[str
     return {names[name]: Shots(amount, seed=seed) for name, amount in setting.items()}
 
 
-def token_limits(model: Mapping[str, Any], *, truncation: Truncation) -> TokenLimits:
+def token_limits(model: Mapping[str, Any], *, truncation: Truncation, max_cut_share: float) -> TokenLimits:
     """The model's limits."""
-    return TokenLimits(model["max_source_tokens"], model["max_target_tokens"], truncation)
+    return TokenLimits(model["max_source_tokens"], model["max_target_tokens"], truncation, max_cut_share)

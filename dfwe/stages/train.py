@@ -67,6 +67,7 @@ class TrainStage(Stage):
             "target": None if self.target is None else self.bench.task_spec(self.target),
             "fit": dict(self.fit),
             "batch_size": self.batch_size,
+            "group_batches": trainer["group_batches"],
             "optimizer": dict(trainer["optimizer"]),
             "accumulate": trainer["accumulate"],
             "gradient_clip": trainer["gradient_clip"],
@@ -115,9 +116,12 @@ class TrainStage(Stage):
             weights = self.start.result(bench.store).file(WEIGHTS)
             load_weights(module.model, weights, name=self.start.label)
         splits = [bench.split(task, split="train") for task in self.tasks]
+        if self.target is not None:
+            bench.split(self.target, split="test")  # a question that is too long stops the study here, not at its end
         data = TrainingData(
             splits,
             batch_size=self.batch_size,
+            group_batches=bench.trainer["group_batches"],
             pad_id=bench.tokenizer.pad_token_id,
             seed=derive(seed, "order"),
         )

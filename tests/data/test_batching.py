@@ -21,19 +21,32 @@ def test_an_instance_longer_than_the_budget_has_a_batch_of_its_own():
 
 def test_shuffled_batches_hold_every_index_once_and_repeat_with_the_seed():
     lengths = list(range(50))
-    first = shuffled_batches(lengths, batch_size=8, generator=np.random.default_rng(1))
-    again = shuffled_batches(lengths, batch_size=8, generator=np.random.default_rng(1))
-    other = shuffled_batches(lengths, batch_size=8, generator=np.random.default_rng(2))
+    first = shuffled_batches(lengths, batch_size=8, group_batches=4, generator=np.random.default_rng(1))
+    again = shuffled_batches(lengths, batch_size=8, group_batches=4, generator=np.random.default_rng(1))
+    other = shuffled_batches(lengths, batch_size=8, group_batches=4, generator=np.random.default_rng(2))
     assert sorted(i for batch in first for i in batch) == list(range(50))
     assert first == again != other
 
 
 def test_members_of_a_batch_are_of_like_length():
     lengths = np.random.default_rng(0).integers(5, 100, 400).tolist()
-    batches = shuffled_batches(lengths, batch_size=20, generator=np.random.default_rng(0))
+    batches = shuffled_batches(lengths, batch_size=20, group_batches=4, generator=np.random.default_rng(0))
     padded = sum(len(batch) * max(lengths[i] for i in batch) for batch in batches)
     at_random = sum(20 * max(lengths[i : i + 20]) for i in range(0, 400, 20))
     assert padded - sum(lengths) < 0.5 * (at_random - sum(lengths))
+
+
+def test_what_does_not_fill_a_group_joins_the_last_one():
+    lengths = list(range(24, 0, -1))  # six batches of four: a group of four batches, and two batches that join it
+    batches = shuffled_batches(lengths, batch_size=4, group_batches=4, generator=np.random.default_rng(0))
+    in_order = sorted(sorted(lengths[i] for i in batch) for batch in batches)
+    assert in_order == [list(range(start, start + 4)) for start in range(1, 25, 4)]
+
+
+def test_groups_of_one_batch_do_not_sort():
+    lengths = list(range(100))
+    batches = shuffled_batches(lengths, batch_size=10, group_batches=1, generator=np.random.default_rng(0))
+    assert all(max(batch) - min(batch) > 20 for batch in batches)
 
 
 def test_a_mixture_takes_every_batch_of_every_task():

@@ -12,18 +12,18 @@ def instance(context="context: Monica Vale: I feel glad.", prompt=" emotion:", *
     return Instance("i0", "d0", context, prompt, **values)
 
 
-def limits(tokens=64, truncation="context"):
-    return TokenLimits(tokens, 8, truncation)
+def limits(tokens=64, truncation="context", max_cut_share=0.0):
+    return TokenLimits(tokens, 8, truncation, max_cut_share)
 
 
 def test_a_short_input_is_tokenised_whole(tokenizer):
-    ids = source_ids(instance(), tokenizer=tokenizer, limits=limits())
+    ids, _ = source_ids(instance(), tokenizer=tokenizer, limits=limits())
     assert tokenizer.decode(ids, skip_special_tokens=True) == instance().source
 
 
 def test_a_long_context_loses_its_oldest_words_and_the_prompt_survives(tokenizer):
     long = instance(context="context: " + "glad " * 100 + "furious.")
-    ids = source_ids(long, tokenizer=tokenizer, limits=limits(20))
+    ids, _ = source_ids(long, tokenizer=tokenizer, limits=limits(20))
     text = tokenizer.decode(ids, skip_special_tokens=True)
     assert len(ids) == 20
     assert text.endswith("furious. emotion:")
@@ -32,14 +32,27 @@ def test_a_long_context_loses_its_oldest_words_and_the_prompt_survives(tokenizer
 
 def test_the_references_way_cuts_on_the_right(tokenizer):
     long = instance(context="context: " + "glad " * 100)
-    ids = source_ids(long, tokenizer=tokenizer, limits=limits(20, "reference"))
+    ids, _ = source_ids(long, tokenizer=tokenizer, limits=limits(20, "reference"))
     assert len(ids) == 20
     assert "emotion" not in tokenizer.decode(ids)
 
 
-def test_a_prompt_longer_than_the_limit_is_an_error_that_names_the_instance(tokenizer):
-    with pytest.raises(DataError, match=r"i0: its prompt alone .*model.max_source_tokens=10"):
-        source_ids(instance(prompt=" what" * 40), tokenizer=tokenizer, limits=limits(10))
+def test_prompts_longer_than_the_limit_are_an_error_that_counts_them_and_names_the_first(tokenizer, tmp_path):
+    instances = [instance(), instance(prompt=" what" * 40)]
+    with pytest.raises(
+        DataError, match=r"1 of 2 prompts alone .*model.max_source_tokens=20, the first is i0's, by \d+"
+    ):
+        tokenise(instances, tokenizer=tokenizer, limits=limits(20), cache=tmp_path)
+
+
+def test_a_few_prompts_may_lose_their_beginning_with_a_warning_each_time(tokenizer, tmp_path, caplog):
+    long = instance(prompt=" what" * 40 + " now:")
+    for _ in range(2):
+        split = tokenise([instance(), long], tokenizer=tokenizer, limits=limits(20, max_cut_share=0.5), cache=tmp_path)
+    assert split.tokens["cut"][0] == 0 < split.tokens["cut"][1]
+    assert tokenizer.decode(split.tokens["source"][1], skip_special_tokens=True).endswith("what now:")
+    assert [len(ids) <= 20 for ids in split.tokens["source"]] == [True, True]
+    assert caplog.text.count("they lose their beginning") == 2
 
 
 def test_targets_and_candidates_end_with_the_end_token(tokenizer, tmp_path):

@@ -52,7 +52,7 @@ def data(tokenizer, tmp_path):
         for i, (word, label) in enumerate([("glad", "joy"), ("furious", "anger"), ("is", "fear")] * 6)
     ]
     split = tokenise(instances, tokenizer=tokenizer, limits=TokenLimits(64, 8), cache=tmp_path)
-    return lambda: TrainingData([split], batch_size=4, pad_id=0, seed=5)
+    return lambda: TrainingData([split], batch_size=4, group_batches=4, pad_id=0, seed=5)
 
 
 def train(tiny_t5, data, folder, score, **settings):

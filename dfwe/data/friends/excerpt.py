@@ -52,6 +52,10 @@ class Excerpt:
     codes: frozenset[str] = frozenset()  # that hide the names of its entities
     divisible: bool = False  # each mark concerns one turn, so that the excerpt may belong to several scenes
 
+    def __post_init__(self) -> None:
+        if not self.turns:
+            raise ValueError("it has no turn")
+
     def part(self, start: int, stop: int) -> Excerpt:
         """The turns from `start` to before `stop`, under a key of its own, with their marks."""
         if (start, stop) == (0, len(self.turns)):

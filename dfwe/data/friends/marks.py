@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from dfwe.data.friends.excerpt import Mark
 from dfwe.data.friends.scene import Line, Placement, Scene
+from dfwe.data.friends.words import words_of
 
 MAIN = ("Chandler Bing", "Joey Tribbiani", "Monica Geller", "Phoebe Buffay", "Rachel Green", "Ross Geller")
 TRAITS = ("aggreeable", "conscientious", "extroverted", "open", "neurotic")  # the first spelt as the benchmark does
@@ -68,10 +69,18 @@ class Mention(Mark):
             "entity": self.entity,
             "normalized_entity": label,
             "start": start,
-            "entity_reference": line.text[start : start + len(self.text)],
+            "entity_reference": line.text[start : self._end(line, start=start, placement=placement)],
         }
         line.annotations.setdefault(self.task, []).append(mention)
         return {}
+
+    def _end(self, line: Line, *, start: int, placement: Placement) -> int:
+        """Where the line has the mention's last word, if it writes it otherwise ("Tip - toe" for "Tip-toe")."""
+        words = words_of(self.text)
+        last = placement.words.get((self.turn, self.start + words[-1].start)) if words else None
+        if line.text.startswith(self.text, start) or last is None or last[0] is not line:
+            return start + len(self.text)
+        return last[1].end
 
     def _nearby(self, placement: Placement) -> tuple[Line | None, int]:
         line = placement.lines[self.turn]

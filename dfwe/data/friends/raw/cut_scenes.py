@@ -25,41 +25,40 @@ Utterances = tuple[tuple[str, str], ...]  # (speaker, tokens)
 class Cut:
     """Tells a scene's own utterances by what is known of the other scenes of its episode."""
 
-    openings: Mapping[str, tuple[str, ...]]
-    contents: Mapping[str, frozenset[str]]
+    scenes: Mapping[str, Utterances]
+    openings: Mapping[str, tuple[str, ...]]  # of scenes whose first utterances are their own
     last: frozenset[str]  # scenes that end their episodes, as far as known
 
     @classmethod
     def of(cls, scenes: Mapping[str, Utterances]) -> Cut:
         """What the utterances of all scenes tell, cut ones included."""
-        masked = {name: tuple(_masked(tokens) for _, tokens in utterances) for name, utterances in scenes.items()}
-        ends: dict[str, str] = {}
-        for name in sorted(scenes):
-            ends[name[:7]] = name
-        return cls(
-            openings={name: texts[:_NUM_OPENING] for name, texts in masked.items()},
-            contents={name: frozenset(texts) for name, texts in masked.items()},
-            last=frozenset(ends.values()),
-        )
+        last = frozenset({name[:7]: name for name in sorted(scenes)}.values())
+        openings = {
+            name: tuple(_masked(tokens) for _, tokens in utterances[:_NUM_OPENING])
+            for name, utterances in scenes.items()
+            if name not in last or len(utterances) != NUM_UTTERANCES
+        }
+        return cls(scenes, openings, last)
 
-    def own(self, scene: str, *, utterances: Utterances) -> Utterances:
+    def own(self, scene: str) -> Utterances:
         """The utterances up to the next scene's beginning, or from its own on where the scene ends its episode."""
-        others = sorted(name for name in self.openings if name != scene and name[:7] == scene[:7])
+        utterances = self.scenes[scene]
         texts = [_masked(tokens) for _, tokens in utterances]
         if scene in self.last:
-            return utterances[self._beginning(texts, before=[name for name in others if name < scene]) :]
-        openings = {self.openings[name] for name in others}
+            return utterances[self._beginning(texts, scene=scene) :]
+        openings = {opening for name, opening in self.openings.items() if name != scene and name[:7] == scene[:7]}
         for position in range(1, len(texts)):
             opening = tuple(texts[position : position + _NUM_OPENING])
             if _SCENE.match(texts[position]) or any(opening == other[: len(opening)] for other in openings):
                 return utterances[:position]
         return utterances
 
-    def _beginning(self, texts: list[str], *, before: list[str]) -> int:
+    def _beginning(self, texts: list[str], *, scene: str) -> int:
         notes = [position for position, text in enumerate(texts) if _SCENE.match(text)]
         if notes:
             return notes[-1]
-        foreign = frozenset[str]().union(*(self.contents[name] for name in before[-1:]))
+        before = max((name for name in self.scenes if name[:7] == scene[:7] and name < scene), default=None)
+        foreign = {_masked(tokens) for _, tokens in self.own(before)} if before else set()
         beginning = 0
         while beginning < len(texts) - 1 and texts[beginning] in foreign:
             beginning += 1

@@ -43,8 +43,6 @@ def _file(path: Path) -> tuple[list[Excerpt], Rows]:
 def _dialogue(key: str, record: Any) -> Excerpt:
     lines, pairs = record
     turns = tuple(_turn(line) for line in lines)
-    if not turns:
-        raise ValueError("the dialogue has no turn")
     mark = Relations(
         pairs=tuple(_pair(pair) for pair in pairs),
         speakers=tuple(turn.speakers[0] if turn.speakers else "" for turn in turns),

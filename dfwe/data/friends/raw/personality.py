@@ -33,8 +33,6 @@ def _sample(row: Mapping[str, str]) -> Excerpt:
     if wrong:
         raise ValueError(f"a trait is '{wrong[0]}', expected 0 or 1")
     turns = _turns(row["text"])
-    if not turns:
-        raise ValueError("its text has no turn")
     name = scene_id("s" + row["scene_id"])
     mark = Personality(row["character"], traits)
     return Excerpt("personality", f"personality_{name}", turns, (mark,), scene_id=name)

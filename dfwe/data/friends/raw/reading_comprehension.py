@@ -69,7 +69,7 @@ def _unzip(path: Path, *, name: str) -> str:
 
 def _record(query: Mapping[str, Any], *, whole: bool) -> Record:
     utterances = tuple((str(u["speakers"]), str(u["tokens"])) for u in query["utterances"])
-    if not utterances:
+    if not any(tokens.strip() for _, tokens in utterances):
         raise ValueError("its scene has no utterance")
     if "@placeholder" not in query["query"]:
         raise ValueError("the query has no @placeholder")
@@ -85,7 +85,7 @@ def _excerpts(records: Sequence[Record]) -> Iterator[Excerpt]:
     known = {name: next((r.utterances for r in group if r.whole), ()) for name, group in scenes.items()}
     cut = Cut.of({name: known[name] or group[0].utterances for name, group in scenes.items()})
     for name, group in scenes.items():
-        utterances = known[name] or cut.own(name, utterances=group[0].utterances)
+        utterances = known[name] or cut.own(name)
         queries = [query if whole else recode(query, seen=seen, known=known[name]) for _, seen, query, whole in group]
         yield Excerpt(
             release="reading comprehension",
