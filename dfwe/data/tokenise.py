@@ -144,6 +144,5 @@ def _target_ids(text: str, *, tokenizer: PreTrainedTokenizerBase, limit: int) ->
 def _key(instances: Sequence[Instance], *, tokenizer: PreTrainedTokenizerBase, limits: TokenLimits) -> str:
     digest = hashlib.sha256(json.dumps(asdict(limits)).encode())
     digest.update(tokenizer.backend_tokenizer.to_str().encode())
-    for instance in instances:
-        digest.update(json.dumps(vars(instance)).encode())
+    digest.update(json.dumps([list(vars(instance).values()) for instance in instances]).encode())
     return f"tokens-{digest.hexdigest()[:16]}"

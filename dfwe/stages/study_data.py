@@ -37,6 +37,7 @@ class StudyData:
     seed: int
     shots: Mapping[str, Shots] = field(default_factory=dict)
     _own: dict[str, Corpus] = field(default_factory=dict, compare=False, repr=False)
+    _instances: dict[tuple[str, Split], tuple[Instance, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def corpus(self, task: Task) -> Corpus:
         """The corpus that the task is asked of, read once.
@@ -69,7 +70,12 @@ class StudyData:
         return entry.folder
 
     def instances(self, task: Task, *, split: Split) -> tuple[Instance, ...]:
-        """The task's instances; DataError for an empty split or an unknown label."""
+        """The task's instances, collected once; DataError for an empty split or an unknown label."""
+        if (task.name, split) not in self._instances:
+            self._instances[task.name, split] = self._collect(task, split=split)
+        return self._instances[task.name, split]
+
+    def _collect(self, task: Task, *, split: Split) -> tuple[Instance, ...]:
         return collect(
             self.corpus(task),
             prompt=task.prompt,

@@ -64,7 +64,7 @@ def split_dialogues(
     """The ids by split, sorted, and how many pairs that share a line no rule could bring together.
 
     Dialogues of known split keep it. Others go by the reference's rule (`reference_split`), those that share a long
-    line as one: with the known dialogue they share most with, where there is one.
+    line as one: in the split of the known dialogues that they share most lines with, where there are any.
     """
     shared = _shared_lines(dialogues)
     ids = sorted(dialogue["dialogue_id"] for dialogue in dialogues)
@@ -72,8 +72,10 @@ def split_dialogues(
     groups = _groups([i for i in ids if split[i] is None], shared=shared)
     free = []
     for group in groups:
-        votes = Counter(split[other] for i in group for other in shared[i] if split[other] is not None)
-        chosen = max(votes, key=lambda name: (votes[name], str(name)), default=None)
+        votes = Counter(
+            official for i in group for other in shared[i].elements() if (official := known.of(other)) is not None
+        )
+        chosen = max(votes, key=lambda name: (votes[name], name), default=None)
         split.update(dict.fromkeys(group, chosen))
         free += [] if chosen else [group]
     by_first = {group[0]: group for group in free}

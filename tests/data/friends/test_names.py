@@ -55,7 +55,12 @@ def test_texts_get_first_names(text, expected):
 
 
 def test_entities_are_first_names_in_lower_case_without_everybody():
-    assert NAMES.entities(["@ent03", "@ent00", "@ent01", "@ent02", "@ent09"]) == ["@ent09", "ross", "the waiter", "vera"]
+    assert NAMES.entities(["@ent03", "@ent00", "@ent01", "@ent02", "@ent09"]) == [
+        "@ent09",
+        "ross",
+        "the waiter",
+        "vera",
+    ]
 
 
 def test_two_codes_of_one_name_are_one_entity():

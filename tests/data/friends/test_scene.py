@@ -114,7 +114,9 @@ def test_a_code_of_the_lines_is_learnt_from_a_later_release():
     assert scene.names == {"@ent01": {"Ada Pike": 2}, "@ent02": {"Vera": 1}}
 
 
-@pytest.mark.parametrize("text", ["I saw him at the pier.", "I saw a man in a red cap at the pier.", "I saw at the pier."])
+@pytest.mark.parametrize(
+    "text", ["I saw him at the pier.", "I saw a man in a red cap at the pier.", "I saw at the pier."]
+)
 def test_what_is_no_name_tells_nothing(text):
     scene = Scene("s", [Line((), text)])
     fold(excerpt("I saw @ent03 at the pier."), scene=scene)

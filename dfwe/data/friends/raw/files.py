@@ -80,7 +80,8 @@ def table(path: Path, *, columns: Sequence[str], read: Callable[[Mapping[str, st
     sheet = file.sheet(path.parent)
     check_columns(sheet, needed=columns)
     good, rows = convert(((row.line, row.cells) for row in sheet.rows), path=path, read=read)
-    return good, rows + Rows(len(sheet.read.bad), sheet.read.bad)
+    bad = sorted((*sheet.read.bad, *rows.bad), key=lambda row: row.line)
+    return good, Rows(len(good) + len(bad), tuple(bad))
 
 
 def convert(numbered: Iterable[tuple[int, Any]], *, path: Path | str, read: Callable[[Any], T]) -> tuple[list[T], Rows]:

@@ -1,0 +1,156 @@
+"""From a folder of releases to a data set that the reader and all tasks' prompts take."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from dfwe.data.friends.prepare import prepare, write
+from dfwe.data.friends.split import SPLITS, KnownSplit
+from dfwe.data.readers.tlidb import Tlidb
+from dfwe.errors import DataError
+from dfwe.stages.tasks import load_task
+
+# by hand from the releases in conftest.py
+INSTANCES = {
+    "emory_emotion": 10,
+    "reading_comprehension": 3,
+    "character_identification": 5,
+    "question_answering": 3,
+    "personality": 5,
+    "relation_extraction": 4,
+    "meld": 6,
+}
+
+
+@pytest.fixture
+def corpus(prepared, tmp_path):
+    write(prepared, out=tmp_path / "out", report={"a": 1})
+    return Tlidb(tmp_path / "out").read()
+
+
+def test_the_reader_reads_what_was_written(corpus, prepared, dialogues):
+    assert dict(corpus.dialogues) == dialogues
+    assert corpus.splits == prepared.split
+    assert corpus.few_shot == {"0.1": prepared.few_shot}
+
+
+@pytest.mark.parametrize(("short", "number"), INSTANCES.items())
+def test_every_tasks_prompt_makes_its_instances(corpus, prepared, short, number):
+    task = load_task(short)
+    found = [i for d in corpus.dialogues.values() for i in task.prompt.instances(d, max_words=512, seed=0)]
+    assert len(found) == number == sum(prepared.instances[split][task.name] for split in SPLITS)
+    assert len({(one.instance_id, one.prompt) for one in found}) == number
+    assert all(one.targets for one in found)
+    assert all(set(one.targets) <= set(one.candidates) for one in found if one.candidates)
+    assert task.scorer.evaluate([i.targets[-1] for i in found], references=[i.references for i in found]).score == 1.0
+
+
+def test_contexts_are_made_of_the_scenes_lines(corpus):
+    (first, *_) = load_task("meld").prompt.instances(corpus.dialogues["s01_e01_c01"], max_words=0, seed=0)
+    assert first.context.startswith(
+        "context: [ Scene: A kitchen, the table is full of plums. ] Monica Geller: I'm gonna"
+    )
+    assert first.context.endswith("Monica Geller: Somebody called Vera Quill sent us a barrel of green paint.")
+    (query,) = load_task("reading_comprehension").prompt.instances(corpus.dialogues["s01_e01_c01"], max_words=0, seed=0)
+    assert (
+        query.prompt == " question: [PLACEHOLDER] thanks Vera. Out of joey or monica or ross or vera, [PLACEHOLDER] is "
+    )
+
+
+def test_a_dialogue_is_in_one_split_over_all_tasks(corpus):
+    listed = [i for split in SPLITS for i in corpus.splits[split]]
+    assert sorted(listed) == sorted(corpus.dialogues)
+    assert len(listed) == len(set(listed))
+
+
+def test_the_official_split_is_kept(raw):
+    ids = {"train": ["s01_e01_c01", "s01_e01_c03"], "dev": ["s02_e01_c01"], "test": ["s01_e01_c02", "unheard"]}
+    known = KnownSplit({split: frozenset(listed) for split, listed in ids.items()})
+    split = prepare(raw, known=known, max_bad_share=0.0).split
+    assert all(set(listed) - {"unheard"} <= set(split[name]) for name, listed in ids.items())
+
+
+def test_the_report_and_the_tasks_lie_beside(prepared, tmp_path):
+    folder = write(prepared, out=tmp_path / "deep" / "out", report={"a": 1})
+    assert json.loads((folder / "prepared.json").read_text()) == {"a": 1}
+    assert len(json.loads((folder / "TLiDB_Friends.json").read_text())["metadata"]["tasks"]) == 7
+    assert not list(folder.glob("*.partial"))
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(prepared, tmp_path):
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(DataError, match="cannot be written to"):
+        write(prepared, out=tmp_path / "out", report={})
+
+
+def test_no_release_at_all_is_an_error(tmp_path):
+    for folder in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(DataError, match="holds none of the releases: expected folders such as meld/"):
+            prepare(folder, known=KnownSplit(), max_bad_share=0.0)
+
+
+@pytest.mark.parametrize(
+    "left_out", ["question", "emory", "character_i", "character_m", "reading", "pers", "meld", "dialogre"]
+)
+def test_any_release_may_be_missing(files, lay, dialogues, left_out):
+    rest = {name: content for name, content in files.items() if not name.startswith(left_out)}
+    assert len(rest) < len(files)
+    prepared = prepare(lay_again(lay, rest), known=KnownSplit(), max_bad_share=0.0)
+    assert sum(bool(reading.excerpts) for reading in prepared.readings) == 7
+    assert {d["dialogue_id"] for d in prepared.dialogues} - set(dialogues) <= {
+        "emory_train_s02_e01_scene07",
+        "meld_dev_0000_02",
+    }
+
+
+def lay_again(lay, files):
+    """The folder with these files alone."""
+    root = lay({})
+    for path in [path for path in root.rglob("*") if path.is_file()]:
+        path.unlink()
+    return lay(files)
+
+
+@pytest.mark.parametrize("release", ["meld", "dialogre", "personality", "question_answering", "emory_emotion/emorynlp"])
+def test_one_release_alone_will_do(files, lay, release):
+    alone = {name: content for name, content in files.items() if name.startswith(release)}
+    prepared = prepare(lay(alone), known=KnownSplit(), max_bad_share=0.0)
+    assert prepared.dialogues
+
+
+def test_other_files_are_left_alone(files, lay, dialogues):
+    files |= {"meld/notes.txt": b"\xff", "reading_comprehension/more.json": b"{", "README": b"", "new/train.json": b"["}
+    again = prepare(lay(files), known=KnownSplit(), max_bad_share=0.0)
+    assert {d["dialogue_id"]: d for d in again.dialogues} == dialogues
+
+
+def test_line_ends_and_byte_order_marks_make_no_difference(files, lay, dialogues):
+    for name, content in files.items():
+        if not name.endswith(".zip"):
+            files[name] = b"\xef\xbb\xbf" + content.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    again = prepare(lay(files), known=KnownSplit(), max_bad_share=0.0)
+    assert {d["dialogue_id"]: d for d in again.dialogues} == dialogues
+
+
+def test_more_bad_rows_than_allowed_stop(files, lay):
+    files["meld/dev_sent_emo.csv"] += b"8,Hum.,Ada,glee,x,9,0,1,1,,\n"
+    with pytest.raises(DataError, match="MELD: more than 12.00% of the rows are broken.*1 of 8 rows left out"):
+        prepare(lay(files), known=KnownSplit(), max_bad_share=0.12)
+    assert prepare(lay(files), known=KnownSplit(), max_bad_share=0.125).readings
+
+
+def test_two_runs_are_equal_whatever_the_hash_seed(raw, tmp_path):
+    found = []
+    for seed in ("1", "77"):
+        subprocess.run(
+            [sys.executable, "-m", "dfwe.data.prepare", "friends", "--raw", str(raw), "--out", str(tmp_path / seed)],
+            check=True,
+            capture_output=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        )
+        found.append({path.name: path.read_bytes() for path in (tmp_path / seed / "TLiDB_Friends").iterdir()})
+    assert found[0] == found[1]
+    assert len(found[0]) == 7
