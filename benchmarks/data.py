@@ -2,7 +2,7 @@
 
     python benchmarks/data.py data=friends data.root=FOLDER model=minilm [data.shots=0.1] [overrides ...]
 
-For each task: seconds from the files to the tokens of all three splits with an empty cache, and again from the cache; the
+For each task: seconds from the files to the tokens of all three splits, cache empty and cache full; the
 share of padding in training batches (of the train split) and in evaluation batches. Prints one JSON line per task.
 Overrides are the command's own.
 """

@@ -35,13 +35,12 @@ BREWERY = (
     (PHOEBE, "He pulls teeth on Thursdays and sells umbrellas when it rains."),
     (JOEY, "Does he have a purple one?"),
 )
-NOUNS = "anchor basket candle drum engine feather ginger hammer island jacket kettle ladder magnet".split()
 
 
 def invented(name, number):
     """So many utterances of a scene in the archive, none like another."""
     return [
-        {"speakers": f"@ent{k % 2:02d}", "tokens": f"The {name} {NOUNS[k % 13]} costs {k} buttons near @ent01 today ."}
+        {"speakers": f"@ent{k % 2:02d}", "tokens": f"The {name} of {k} doors costs {k}0 buttons near @ent01 ."}
         for k in range(number)
     ]
 
@@ -51,36 +50,19 @@ def dumped(value):
 
 
 def friendsqa():
-    def qa(number, question, *answers):
+    def asked(name, question, *answers):
         keys = ("answer_text", "utterance_id", "is_speaker")
-        return {"id": number, "question": question, "answers": [dict(zip(keys, one, strict=True)) for one in answers]}
+        return {"id": name, "question": question, "answers": [dict(zip(keys, one, strict=True)) for one in answers]}
 
-    kitchen = [("#NOTE#", NOTE), *((speaker, tokens) for speaker, tokens, *_ in KITCHEN)]
-    scenes = {
-        "s01_e01_c01": (
-            kitchen,
-            [
-                qa("s01_e01_c01_What", "What does Monica wash ?", ("forty plums", 1, False), ("plums", 1, False)),
-                qa("s01_e01_c01_Who", "Who dropped plums ?", (ROSS, 2, True)),
-            ],
-        ),
-        "s02_e01_c01": (BREWERY, [qa("s02_e01_c01_Where", "Where ?", ("the old brewery", 0, False))]),
-    }
-    data = [
-        {
-            "title": name,
-            "paragraphs": [
-                {
-                    "utterances:": [
-                        {"uid": k, "speakers": [who], "utterance": text} for k, (who, text) in enumerate(utterances)
-                    ],
-                    "qas": qas,
-                }
-            ],
-        }
-        for name, (utterances, qas) in scenes.items()
-    ]
-    return {"data": data}
+    def scene(name, said, *qas):
+        utterances = [{"uid": k, "speakers": [who], "utterance": text} for k, (who, text, *_) in enumerate(said)]
+        return {"title": name, "paragraphs": [{"utterances:": utterances, "qas": qas}]}
+
+    what = asked("s01_e01_c01_What", "What does Monica wash ?", ("forty plums", 1, False), ("plums", 1, False))
+    who = asked("s01_e01_c01_Who", "Who dropped plums ?", (ROSS, 2, True))
+    where = asked("s02_e01_c01_Where", "Where ?", ("the old brewery", 0, False))
+    kitchen = (("#NOTE#", NOTE), *KITCHEN)
+    return {"data": [scene("s01_e01_c01", kitchen, what, who), scene("s02_e01_c01", BREWERY, where)]}
 
 
 def season(name, utterances):

@@ -18,7 +18,7 @@ from dfwe.data.friends.raw.files import label_of, names_of, read_release, table
 from dfwe.data.friends.raw.transcript import scene_of, scenes
 
 LABELS = ("joyful", "mad", "neutral", "peaceful", "powerful", "sad", "scared")
-# scenes that are told come first: the CSV form is matched to them by text
+# scenes in JSON tell their ids; the CSV that serves for a part does not
 _FILES = {
     "emotion-detection-trn.json": "emorynlp_train_final.csv",
     "emotion-detection-dev.json": "emorynlp_dev_final.csv",
@@ -30,7 +30,7 @@ _COLUMNS = ("Utterance", "Speaker", "Emotion", "Scene_ID", "Season", "Episode")
 def read(folder: Path) -> Reading:
     """The scenes of `emory_emotion/emotion-detection-*.json`; of a part that is missing, `emorynlp_*_final.csv`."""
     root = folder / "emory_emotion"
-    spare = [table for scenes, table in _FILES.items() if not (root / scenes).exists()]
+    spare = [rows for told, rows in _FILES.items() if not (root / told).exists()]
     return read_release("Emory emotion", folder=root, files=[*_FILES, *spare], read=_file)
 
 
