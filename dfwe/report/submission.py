@@ -15,6 +15,16 @@ from pathlib import Path
 from typing import Final
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
+from dfwe.data.friends.official import (
+    CHARACTERS,
+    EMORY,
+    MELD,
+    OFFICIAL_TEST,
+    PERSONALITY,
+    QUERIES,
+    QUESTIONS,
+    RELATIONS,
+)
 from dfwe.errors import DataError
 from dfwe.metrics.multilabel import MultilabelF1
 from dfwe.report.study_folder import Kind, StudyFolder
@@ -24,21 +34,20 @@ BASELINE = "baseline"
 
 @dataclass(frozen=True)
 class FetaTask:
-    """What the benchmark expects of a task."""
+    """What the benchmark expects of a task's predictions."""
 
     kind: Kind
     num_labels: int
-    num_test: int  # instances of the official test split
 
 
 FETA: Final[Mapping[str, FetaTask]] = {
-    "emory_emotion_recognition": FetaTask("label", 7, 1912),
-    "reading_comprehension": FetaTask("text", 0, 2284),
-    "character_identification": FetaTask("label", 7, 7803),
-    "question_answering": FetaTask("text", 0, 1937),
-    "personality_detection": FetaTask("label", 2, 550),
-    "relation_extraction": FetaTask("relations", 37, 1131),
-    "MELD_emotion_recognition": FetaTask("label", 7, 1247),
+    EMORY: FetaTask("label", 7),
+    QUERIES: FetaTask("text", 0),
+    CHARACTERS: FetaTask("label", 7),
+    QUESTIONS: FetaTask("text", 0),
+    PERSONALITY: FetaTask("label", 2),
+    RELATIONS: FetaTask("relations", 37),
+    MELD: FetaTask("label", 7),
 }
 
 
@@ -61,7 +70,7 @@ class TaskPredictions:
 
     def warnings(self) -> Iterator[str]:
         """What keeps this from being the official thing, a sentence each."""
-        num, official = len(self.instance_ids), FETA[self.task].num_test
+        num, official = len(self.instance_ids), OFFICIAL_TEST[self.task]
         if num != official:
             yield f"{self.task}: {num} test instances, the official test set has {official}: not comparable"
         if self.num_no_label:

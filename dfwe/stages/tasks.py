@@ -89,5 +89,5 @@ def own_corpus(task: Task, *, files: str | None, max_bad_share: float) -> Corpus
         )
     corpus = usable(bind(task.data["reader"], root=Path(root).expanduser()).read(), prompt=task.prompt)
     for file, rows in corpus.rows.items():
-        check(rows, max_share=max_bad_share, what=f"{task.short}, {file}")
+        check(rows, max_share=max_bad_share, what=f"{task.short}, {file}", setting="data.max_bad_share")
     return corpus

@@ -6,17 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from dfwe.data.friends.marks import (
-    CHARACTERS,
-    EMORY,
-    MELD,
-    PERSONALITY,
-    QUERIES,
-    QUESTIONS,
-    RELATIONS,
-    TASKS,
-)
 from dfwe.data.friends.names import Names, names_of
+from dfwe.data.friends.official import CHARACTERS, EMORY, MELD, PERSONALITY, QUERIES, QUESTIONS, RELATIONS, TASKS
 from dfwe.data.friends.scene import Line, Scene
 
 Dialogue = dict[str, Any]

@@ -7,15 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dfwe.data.friends.excerpt import Mark
+from dfwe.data.friends.official import CHARACTERS, PERSONALITY, QUERIES, QUESTIONS, RELATIONS
 from dfwe.data.friends.scene import Line, Placement, Scene
 from dfwe.data.friends.words import words_of
 
 MAIN = ("Chandler Bing", "Joey Tribbiani", "Monica Geller", "Phoebe Buffay", "Rachel Green", "Ross Geller")
 TRAITS = ("aggreeable", "conscientious", "extroverted", "open", "neurotic")  # the first spelt as the benchmark does
-MELD, EMORY = "MELD_emotion_recognition", "emory_emotion_recognition"
-CHARACTERS, QUESTIONS, QUERIES = "character_identification", "question_answering", "reading_comprehension"
-PERSONALITY, RELATIONS = "personality_detection", "relation_extraction"
-TASKS = (EMORY, QUERIES, CHARACTERS, QUESTIONS, PERSONALITY, RELATIONS, MELD)
 
 ALTERNATE, UNANSWERABLE = "per:alternate_names", "unanswerable"
 HIDDEN = "Speaker "

@@ -13,7 +13,7 @@ from dfwe.data.bad_rows import check
 from dfwe.data.friends.build import Tally, build
 from dfwe.data.friends.dialogue import count, dialogue_of
 from dfwe.data.friends.excerpt import Reading
-from dfwe.data.friends.marks import TASKS
+from dfwe.data.friends.official import TASKS
 from dfwe.data.friends.raw import (
     character_identification,
     dialogre,
@@ -64,7 +64,7 @@ def prepare(raw: Path, *, known: KnownSplit, max_bad_share: float) -> Prepared:
     """
     readings = [release.read(raw) for release in _RELEASES]
     for reading in readings:
-        check(reading.rows, max_share=max_bad_share, what=reading.name)
+        check(reading.rows, max_share=max_bad_share, what=reading.name, setting="--max-bad-share")
     if not any(reading.excerpts for reading in readings):
         raise DataError(f"{raw} holds none of the releases: expected folders such as meld/ and question_answering/")
     scenes, tally = build(readings)

@@ -7,29 +7,9 @@ from typing import Any
 
 from dfwe.data.friends.build import Tally
 from dfwe.data.friends.excerpt import Reading
-from dfwe.data.friends.marks import (
-    CHARACTERS,
-    EMORY,
-    MELD,
-    PERSONALITY,
-    QUERIES,
-    QUESTIONS,
-    RELATIONS,
-    TASKS,
-)
+from dfwe.data.friends.official import OFFICIAL_TEST, TASKS
 from dfwe.data.friends.prepare import Prepared
 from dfwe.data.friends.split import SPLITS, KnownSplit
-
-# test instances of FETA-Friends as published; of the other splits the counts are not known
-OFFICIAL_TEST: Mapping[str, int] = {
-    EMORY: 1_912,
-    MELD: 1_247,
-    QUERIES: 2_284,
-    CHARACTERS: 7_803,
-    QUESTIONS: 1_937,
-    PERSONALITY: 550,
-    RELATIONS: 1_131,
-}
 
 
 def summary(prepared: Prepared, *, known: KnownSplit) -> dict[str, Any]:

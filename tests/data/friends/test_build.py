@@ -3,7 +3,8 @@ import pytest
 from dfwe.data.bad_rows import Rows
 from dfwe.data.friends.build import build
 from dfwe.data.friends.excerpt import Excerpt, Reading, Turn
-from dfwe.data.friends.marks import MELD, TAKEN, Emotion
+from dfwe.data.friends.marks import TAKEN, Emotion
+from dfwe.data.friends.official import MELD
 
 BOATS = "The grey harbour keeps nine wooden boats under a leaking copper roof."  # 12 words
 LOAVES = "Yesterday our baker sold forty fresh loaves to the small travelling circus."  # 12

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from dfwe.data.friends.dialogue import count, dialogue_of
-from dfwe.data.friends.marks import CHARACTERS, EMORY, MELD, PERSONALITY, QUERIES, QUESTIONS, RELATIONS, TASKS
+from dfwe.data.friends.official import CHARACTERS, EMORY, MELD, PERSONALITY, QUERIES, QUESTIONS, RELATIONS, TASKS
 from dfwe.data.friends.scene import Line, Scene
 
 KITCHEN, BREWERY = "s01_e01_c01", "s02_e01_c01"

@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 
 from dfwe.data.friends.excerpt import Excerpt, Turn
-from dfwe.data.friends.marks import MELD, Emotion, Personality
+from dfwe.data.friends.marks import Emotion, Personality
+from dfwe.data.friends.official import MELD
 
 TURNS = tuple(Turn((), text) for text in ("one", "two", "three"))
 

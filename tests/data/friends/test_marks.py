@@ -2,8 +2,6 @@ import pytest
 
 from dfwe.data.friends.excerpt import Turn
 from dfwe.data.friends.marks import (
-    EMORY,
-    MELD,
     NO_LINE,
     TAKEN,
     Answer,
@@ -15,6 +13,7 @@ from dfwe.data.friends.marks import (
     Question,
     Relations,
 )
+from dfwe.data.friends.official import EMORY, MELD
 from dfwe.data.friends.scene import Line, Scene, place
 
 TEXTS = (("Ada Pike", "I saw Vera Quill by the pond."), ("Ross Geller", "Tip - toe past her, and past her again."))

@@ -13,7 +13,8 @@ from typing import Any
 
 from dfwe.data.bad_rows import Rows
 from dfwe.data.friends.excerpt import Excerpt, Reading, Turn
-from dfwe.data.friends.marks import EMORY, Emotion
+from dfwe.data.friends.marks import Emotion
+from dfwe.data.friends.official import EMORY
 from dfwe.data.friends.raw.files import label_of, names_of, read_release, table
 from dfwe.data.friends.raw.transcript import scene_of, scenes
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from dfwe.data.bad_rows import Rows
 from dfwe.data.friends.excerpt import Excerpt, Reading, Turn
-from dfwe.data.friends.marks import MELD, Emotion
+from dfwe.data.friends.marks import Emotion
+from dfwe.data.friends.official import MELD
 from dfwe.data.friends.raw.files import label_of, read_release, table
 
 LABELS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")

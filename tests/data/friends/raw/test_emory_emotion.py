@@ -3,7 +3,8 @@ import json
 import pytest
 
 from dfwe.data.friends.excerpt import Turn
-from dfwe.data.friends.marks import EMORY, Emotion
+from dfwe.data.friends.marks import Emotion
+from dfwe.data.friends.official import EMORY
 from dfwe.data.friends.raw import emory_emotion
 from dfwe.stages.tasks import load_task
 

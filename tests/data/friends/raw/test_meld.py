@@ -1,5 +1,6 @@
 from dfwe.data.friends.excerpt import Turn
-from dfwe.data.friends.marks import MELD, Emotion
+from dfwe.data.friends.marks import Emotion
+from dfwe.data.friends.official import MELD
 from dfwe.data.friends.raw import meld
 from dfwe.stages.tasks import load_task
 
