@@ -51,6 +51,6 @@ def bad_row(path: Path | str, *, line: int, reason: str) -> BadRow:
 
 
 def check(rows: Rows, *, max_share: float, what: str, setting: str) -> None:
-    """Raises DataError where more than `max_share` of the rows are bad; `setting` is what the user sets the share by."""
+    """Raises DataError where more than `max_share` of the rows are bad; `setting` is where the user says how many."""
     if rows.bad and len(rows.bad) > max_share * rows.num_read:
         raise DataError(f"{what}: more than {max_share:.2%} of the rows are broken ({setting}): {rows.summary()}")

@@ -158,6 +158,9 @@ class Relations(Mark):
         lines = _distinct(placement)
         if not lines:
             return {NO_LINE: len(self)}
+        opening = scene.lines[0]
+        if not opening.speakers and scene.lines[1:2] == lines[:1]:  # where the scene is, as in the benchmark
+            lines.insert(0, opening)
         pairs = _resolved(self.pairs, speakers=self._names(placement))
         if pairs:
             scene.samples[self.task].append((pairs, lines))

@@ -128,6 +128,13 @@ def test_hidden_speakers_get_the_names_of_their_lines(scene, write):
     assert scene.samples["relation_extraction"][0][1] == scene.lines
 
 
+def test_relations_from_the_first_line_on_come_with_the_note_that_opens_the_scene(scene, write):
+    scene.lines.insert(0, Line((), "[ Scene: a pond. ]"))
+    related(write, scene, ("Speaker 1", "Vera", "per:boss"))
+    related(write, scene, ("Speaker 2", "Vera", "per:boss"), texts=TEXTS[1][1:], speakers=("Speaker 2",))
+    assert [lines for _, lines in scene.samples["relation_extraction"]] == [scene.lines, scene.lines[2:]]
+
+
 def test_alternate_names_are_no_pair_but_name_speakers_whom_no_line_tells(scene, write):
     pairs = [
         ("Speaker 2", "Rossy", "per:alternate_names"),

@@ -116,6 +116,12 @@ def test_relations_agree_with_the_benchmarks(both):
     assert all(ours[key] == references for theirs, ours in pairs for key, references in theirs.items())
 
 
+def test_relations_have_the_benchmarks_turns(both):
+    turns = [[{str(sample["turns"]) for sample in one.get("relation_extraction", ())} for one in pair] for pair in both]
+    num_same = sum(len(theirs & ours) for theirs, ours in turns)
+    assert num_same > 0.9 * sum(len(theirs) for theirs, _ in turns)
+
+
 def test_the_benchmarks_queries_are_there(both):
     task = load_task("reading_comprehension")
     for theirs, ours in both:
