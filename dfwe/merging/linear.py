@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dfwe.merging.base import Combine, Rule
+from dfwe.merging.base import Combine, Rule, TensorRule, given, take, weighted_sum
 from dfwe.merging.experts import ExpertArray
 
 
 @dataclass(frozen=True)
-class Linear(Rule):
-    """theta(A) = sum_i alpha_i theta_i; with alpha_i = 1/n it is the uniform soup (Wortsman et al., 2022)."""
+class Linear(Rule, TensorRule):
+    """theta(A) = sum_i alpha_i theta_i; with alpha_i = 1/n it is the uniform soup (Wortsman et al., 2022).
+
+    mergekit's `linear` divides the weights by their sum unless `normalize` is false.
+    """
 
     @property
     def convex(self) -> bool:
@@ -29,3 +34,17 @@ class Linear(Rule):
             torch.mv(columns, coefficients.to(columns), out=out)
 
         return combine
+
+    def tensor(
+        self, weights: Sequence[Tensor], *, coefficients: Sequence[float], parent: Tensor | None
+    ) -> Float[Tensor, "*shape"]:
+        """The weighted sum of one tensor."""
+        return weighted_sum(weights, coefficients)
+
+    @classmethod
+    def from_recipe(
+        cls, weights: Sequence[float | None], parameters: Mapping[str, Any]
+    ) -> tuple[Linear, tuple[float, ...]]:
+        """See TensorRule."""
+        settings = take(parameters, known={"normalize": True}, rule="linear")
+        return cls(), given(weights, normalise=settings["normalize"], rule="linear")

@@ -1,0 +1,35 @@
+"""Merges models by a recipe, from files to a folder: `python -m dfwe.combine recipe.yaml <out folder>`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from dfwe.errors import DfweError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit code."""
+    options = _parser().parse_args(arguments)
+    from dfwe.stages.combine import combine  # torch: seconds, after the arguments are known to be right
+
+    try:
+        number = combine(options.recipe, out=options.out)
+    except DfweError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"{options.out}: {number} tensors")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m dfwe.combine", description=__doc__)
+    parser.add_argument("recipe", type=Path, help="a recipe in mergekit's format; its paths are relative to here")
+    parser.add_argument("out", type=Path, help="the folder to write, which must not exist")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+"""Spherical interpolation of two models (Shoemake, 1985), tensor by tensor as model mergers use it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor
+
+from dfwe.errors import MergeError
+from dfwe.merging.base import Combine, Rule, TensorRule, by_tensor, take, weighted_sum
+from dfwe.merging.experts import ExpertArray
+
+
+@dataclass(frozen=True)
+class Slerp(Rule, TensorRule):
+    """theta = sin((1 - t) omega) / sin(omega) theta_1 + sin(t omega) / sin(omega) theta_2, for each tensor.
+
+    omega is the angle between the two tensors taken as vectors and t the second expert's coefficient, the first one's
+    is 1 - t. Tensors that are parallel, to a cosine of `parallel`, are mixed linearly, as mergekit does. The two
+    coefficients must add up to 1: of others, t is the second one's share.
+    """
+
+    parallel: float
+
+    @property
+    def convex(self) -> bool:
+        """A vertex is an expert, but an inner point is no convex mixture."""
+        return False
+
+    def prepare(self, experts: ExpertArray) -> Combine:
+        """Tensor by tensor; MergeError unless there are two experts."""
+        _check(len(experts.names))
+        return by_tensor(self, experts)
+
+    def tensor(
+        self, weights: Sequence[Tensor], *, coefficients: Sequence[float], parent: Tensor | None
+    ) -> Float[Tensor, "*shape"]:
+        """The same of one tensor."""
+        _check(len(weights))
+        first, second = weights
+        total = sum(coefficients)
+        share = coefficients[1] / total if total else 0.0
+        return weighted_sum((first, second), self._factors(first, second, share=share))
+
+    def _factors(self, first: Tensor, second: Tensor, *, share: float) -> tuple[float, float]:
+        norms = float(first.norm()), float(second.norm())
+        if min(norms) == 0.0:
+            return 1.0 - share, share
+        cosine = float(first.flatten() @ second.flatten()) / (norms[0] * norms[1])
+        if abs(cosine) > self.parallel:
+            return 1.0 - share, share
+        angle = math.acos(cosine)
+        return math.sin((1.0 - share) * angle) / math.sin(angle), math.sin(share * angle) / math.sin(angle)
+
+    @classmethod
+    def from_recipe(
+        cls, weights: Sequence[float | None], parameters: Mapping[str, Any]
+    ) -> tuple[Slerp, tuple[float, ...]]:
+        """See TensorRule; `t` is the way from the base model to the other."""
+        settings = take(parameters, known={"t": None}, rule="slerp")
+        if settings["t"] is None:
+            raise MergeError("slerp needs the parameter `t`, how far from the base model to the other one to go")
+        return cls(parallel=0.9995), (1.0 - settings["t"], settings["t"])
+
+
+def _check(num_experts: int) -> None:
+    if num_experts != 2:
+        raise MergeError(f"slerp merges two models, not {num_experts}")

@@ -1,0 +1,143 @@
+"""Weights in safetensors files, memory-mapped: read tensor by tensor, and written tensor by tensor."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from dfwe.errors import ModelError
+
+INDEX, SINGLE = "model.safetensors.index.json", "model.safetensors"
+_TYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
+_CODES = {dtype: code for code, dtype in _TYPES.items()}
+
+
+@dataclass(frozen=True)
+class Form:
+    """A tensor's shape and type."""
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+
+    @property
+    def num_bytes(self) -> int:
+        """What it takes on disk."""
+        return torch.Size(self.shape).numel() * self.dtype.itemsize
+
+
+class Checkpoint:
+    """The tensors of a model folder (one file, or shards and their index), or of one file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._files = {file: _open(file) for file in _files(path)}
+        self._where = {name: file for file, opened in self._files.items() for name in opened.keys()}  # noqa: SIM118
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The tensors' names."""
+        return frozenset(self._where)
+
+    def form(self, name: str) -> Form:
+        """The tensor's form, without reading it; ModelError for a type that is unknown here."""
+        part = self._files[self._where[name]].get_slice(name)
+        if part.get_dtype() not in _TYPES:
+            raise ModelError(f"{self._where[name]}: '{name}' has the type {part.get_dtype()}, which cannot be merged")
+        return Form(tuple(part.get_shape()), _TYPES[part.get_dtype()])
+
+    def tensor(self, name: str) -> Tensor:
+        """The tensor, a view of the mapped file."""
+        tensor: Tensor = self._files[self._where[name]].get_tensor(name)
+        return tensor
+
+    def file_of(self, name: str) -> Path:
+        """The file that holds the tensor, for messages."""
+        return self._where[name]
+
+
+class Writer:
+    """A safetensors file that is written in the order of its header, one tensor at a time."""
+
+    def __init__(self, stream: IO[bytes], forms: Mapping[str, Form]) -> None:
+        self._stream = stream
+        # wide types first, so that every tensor begins at a multiple of its width
+        self.order = tuple(sorted(forms, key=lambda name: (-forms[name].dtype.itemsize, name)))
+        self._forms, self._written = forms, 0
+        stream.write(_header(self.order, forms))
+
+    def write(self, name: str, tensor: Tensor) -> None:
+        """Writes the next tensor of `order`."""
+        form = self._forms[name]
+        assert name == self.order[self._written], f"{name} is not the next tensor"
+        assert (tuple(tensor.shape), tensor.dtype) == (form.shape, form.dtype), f"{name} is not of its form"
+        self._written += 1
+        flat = tensor.contiguous().flatten()
+        self._stream.write(flat.view(torch.uint8).numpy().data if flat.numel() else b"")
+
+
+@contextmanager
+def writing(path: Path, forms: Mapping[str, Form]) -> Iterator[Writer]:
+    """A writer of that file; the file is complete or, after an error, not there."""
+    try:
+        with path.open("wb") as stream:
+            yield Writer(stream, forms)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _header(order: tuple[str, ...], forms: Mapping[str, Form]) -> bytes:
+    entries: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    offset = 0
+    for name in order:
+        form = forms[name]
+        entries[name] = {
+            "dtype": _CODES[form.dtype],
+            "shape": list(form.shape),
+            "data_offsets": [offset, offset + form.num_bytes],
+        }
+        offset += form.num_bytes
+    text = json.dumps(entries, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    index = path / INDEX
+    if index.is_file():
+        try:
+            names = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ModelError(f"{index} is no index of shards: {error}") from error
+        return [path / name for name in dict.fromkeys(names)]
+    if (path / SINGLE).is_file():
+        return [path / SINGLE]
+    raise ModelError(f"{path} holds no {SINGLE} (nor {INDEX}): a model's folder in Transformers' format is expected")
+
+
+def _open(path: Path) -> Any:
+    try:
+        return safe_open(path, framework="pt")
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{path} cannot be read: {error}") from error

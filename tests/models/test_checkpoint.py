@@ -1,0 +1,64 @@
+"""Safetensors files, tensor by tensor."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from dfwe.errors import ModelError
+from dfwe.models.checkpoint import Checkpoint, Form, writing
+
+TENSORS = {
+    "b": torch.arange(6.0).reshape(2, 3),
+    "a": torch.tensor([1, 2, 3], dtype=torch.int64),
+    "half": torch.tensor([0.5, -1.5, 2.0], dtype=torch.bfloat16),
+    "none": torch.zeros(0, 4),
+    "one": torch.tensor(7.0),
+}
+
+
+def written(path, tensors):
+    forms = {name: Form(tuple(tensor.shape), tensor.dtype) for name, tensor in tensors.items()}
+    with writing(path, forms) as writer:
+        for name in writer.order:
+            writer.write(name, tensors[name])
+    return path
+
+
+def test_what_is_written_is_read_back_by_the_library(tmp_path):
+    found = load_file(written(tmp_path / "m.safetensors", TENSORS))
+    assert found.keys() == TENSORS.keys()
+    assert all(
+        torch.equal(found[name], tensor) and found[name].dtype == tensor.dtype for name, tensor in TENSORS.items()
+    )
+
+
+def test_a_folder_and_its_shards_are_read_alike(tmp_path):
+    save_file({"a": TENSORS["a"]}, tmp_path / "one.safetensors")
+    save_file({"b": TENSORS["b"]}, tmp_path / "two.safetensors")
+    index = {"weight_map": {"a": "one.safetensors", "b": "two.safetensors"}}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
+    checkpoint = Checkpoint(tmp_path)
+    assert checkpoint.names == {"a", "b"}
+    assert checkpoint.form("b") == Form((2, 3), torch.float32)
+    assert torch.equal(checkpoint.tensor("b"), TENSORS["b"])
+    assert checkpoint.file_of("b").name == "two.safetensors"
+
+
+def test_after_an_error_there_is_no_file(tmp_path):
+    path = tmp_path / "m.safetensors"
+    with pytest.raises(RuntimeError, match="stop"), writing(path, {"w": Form((1,), torch.float32)}):
+        raise RuntimeError("stop")
+    assert not path.exists()
+
+
+def test_a_folder_without_weights_and_a_broken_file_are_errors(tmp_path):
+    with pytest.raises(ModelError, match=r"holds no model\.safetensors"):
+        Checkpoint(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"no tensors")
+    with pytest.raises(ModelError, match="cannot be read"):
+        Checkpoint(tmp_path)
+    (tmp_path / "model.safetensors.index.json").write_text("[]")
+    with pytest.raises(ModelError, match="no index of shards"):
+        Checkpoint(tmp_path)

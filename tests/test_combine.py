@@ -1,0 +1,147 @@
+"""From files to a folder, by a recipe."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForSeq2SeqLM
+
+from dfwe.combine import main
+
+ORACLE = Path(__file__).parents[1] / ".." / "shared" / "oracle" / "merges"
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, value in {"a": 1.0, "b": 3.0, "base": 2.0}.items():
+        folder = Path(name)
+        folder.mkdir()
+        tensors = {"x.w": torch.full((2, 3), value), "y.w": torch.full((4,), 10 * value), "steps": torch.tensor([5])}
+        save_file(tensors, folder / "model.safetensors")
+        (folder / "config.json").write_text(json.dumps({"dtype": "float32", "name": name}))
+    return tmp_path
+
+
+def recipe(**changes):
+    models = [{"model": "a", "parameters": {"weight": 1.0}}, {"model": "b", "parameters": {"weight": 3.0}}]
+    content = {"merge_method": "linear", "models": models, **changes}
+    Path("recipe.yaml").write_text(yaml.safe_dump({key: value for key, value in content.items() if value is not None}))
+    return main(["recipe.yaml", "out"])
+
+
+def merged(name="x.w"):
+    return load_file("out/model.safetensors")[name].unique().tolist()
+
+
+def test_linear_divides_by_the_weights_sum_unless_told_not_to(here):
+    assert recipe() == 0
+    assert (merged(), merged("steps")) == ([2.5], [5])
+    Path("out").rename("first")
+    assert recipe(parameters={"normalize": False}) == 0
+    assert merged() == [10.0]
+
+
+def test_task_arithmetic_starts_from_the_base(here):
+    assert recipe(merge_method="task_arithmetic", base_model="base", parameters={"lambda": 0.5}) == 0
+    assert merged() == [2.0 + 0.5 * (-1.0 + 3.0)]
+    assert Path("out/config.json").read_text() == Path("base/config.json").read_text()
+
+
+def test_a_base_among_the_models_without_a_weight_is_no_expert(here):
+    models = [{"model": "base"}, {"model": "b", "parameters": {"weight": 1.0}}]
+    assert recipe(merge_method="task_arithmetic", base_model="base", models=models) == 0
+    assert merged() == [3.0]
+
+
+def test_slerp_goes_from_the_base_to_the_other(here):
+    save_file({"w": torch.tensor([1.0, 0.0])}, "a/model.safetensors")
+    save_file({"w": torch.tensor([0.0, 1.0])}, "b/model.safetensors")
+    models = [{"model": "b"}, {"model": "a"}]
+    assert recipe(merge_method="slerp", base_model="a", models=models, parameters={"t": 1 / 3}) == 0
+    torch.testing.assert_close(load_file("out/model.safetensors")["w"], torch.tensor([3**0.5 / 2, 0.5]))
+
+
+def test_a_parameter_may_depend_on_the_tensors_name(here):
+    by_name = [{"filter": "x.", "value": 0.0}, {"value": 3.0}]
+    models = [{"model": "a", "parameters": {"weight": 1.0}}, {"model": "b", "parameters": {"weight": by_name}}]
+    assert recipe(models=models) == 0
+    assert (merged("x.w"), merged("y.w")) == ([1.0], [25.0])
+
+
+def test_the_result_has_the_asked_type_and_says_so(here):
+    assert recipe(dtype="float32", out_dtype="bfloat16") == 0
+    assert load_file("out/model.safetensors")["x.w"].dtype == torch.bfloat16
+    assert '"dtype": "bfloat16"' in Path("out/config.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"merge_method": "magic"}, "unknown merge_method 'magic', from files dfwe knows linear"),
+        ({"merge_method": "ties"}, "unknown merge_method 'ties'"),
+        ({"slices": []}, "'slices' is not known here"),
+        ({"models": "a"}, "needs `models`, a list"),
+        ({"models": [{"model": "a"}]}, "every model needs a `weight`, the recipe gives 0 of 1"),
+        ({"models": [{"model": "nowhere", "parameters": {"weight": 1}}]}, r"nowhere holds no model.safetensors"),
+        ({"parameters": {"density": 0.5}}, "linear has no parameter 'density': it knows normalize"),
+        ({"merge_method": "task_arithmetic"}, "needs the experts' common parent"),
+        ({"merge_method": "slerp"}, "name it"),
+        ({"dtype": "int4"}, "unknown dtype 'int4'"),
+        ({"parameters": {"normalize": [0.1, 0.2]}}, "no layer gradients"),
+    ],
+)
+def test_a_wrong_recipe_is_one_line_and_leaves_nothing(here, capsys, changes, message):
+    assert recipe(**changes) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert message in error
+    assert not list(here.glob("out*"))
+
+
+def test_an_existing_folder_is_left_alone(here, capsys):
+    Path("out").mkdir()
+    assert recipe() == 2
+    assert "out exists" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("tensors", "message"),
+    [
+        ({"x.w": torch.zeros(2, 3), "steps": torch.tensor([5])}, "b lacks the tensor 'y.w'"),
+        ({"x.w": torch.zeros(3, 2), "y.w": torch.zeros(4), "steps": torch.tensor([5])}, "'x.w' has shape [2, 3] in a"),
+        (
+            {"x.w": torch.full((2, 3), torch.nan), "y.w": torch.zeros(4), "steps": torch.tensor([5])},
+            "b/model.safetensors: 'x.w' has 6 values that are NaN",
+        ),
+        ({"x.w": torch.zeros(2, 3), "y.w": torch.zeros(4), "steps": torch.tensor([6])}, "'steps' holds whole numbers"),
+    ],
+)
+def test_models_that_do_not_fit_are_named_and_nothing_is_left(here, capsys, tensors, message):
+    save_file(tensors, "b/model.safetensors")
+    assert recipe() == 2
+    assert message in capsys.readouterr().err
+    assert not list(here.glob("out*"))
+
+
+def test_a_disk_without_room_is_an_error_before_anything_is_written(here, capsys, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 10})())
+    assert recipe() == 2
+    assert "has 0.00 GB left" in capsys.readouterr().err
+    assert not list(here.glob("out*"))
+
+
+@pytest.mark.parametrize("name", ["linear", "linear_unnormalized", "slerp_t0.3", "task_arithmetic_lambda0.7"])
+def test_the_reference_merges_are_met(name, tmp_path, monkeypatch):
+    if not ORACLE.exists():
+        pytest.skip("the reference merges (../shared/oracle) are not beside this checkout")
+    monkeypatch.chdir(ORACLE)
+    assert main([f"recipes/{name}.yaml", str(tmp_path / "out")]) == 0
+    expected, found = load_file(f"merged/{name}.safetensors"), load_file(tmp_path / "out" / "model.safetensors")
+    assert expected.keys() == found.keys()
+    for tensor, reference in expected.items():
+        torch.testing.assert_close(found[tensor], reference, atol=1e-5, rtol=0)
+    assert AutoModelForSeq2SeqLM.from_pretrained(tmp_path / "out") is not None
