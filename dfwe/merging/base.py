@@ -25,6 +25,13 @@ class Rule(ABC):
         """Whether the result is the convex mixture of the experts, so that a vertex gives an expert itself."""
 
     @abstractmethod
+    def check(self, num_experts: int) -> None:
+        """Raises MergeError where the rule's settings are out of range, or it does not merge so many experts.
+
+        A study asks before it trains anything.
+        """
+
+    @abstractmethod
     def prepare(self, experts: ExpertArray) -> Combine:
         """A function that writes the merge with given coefficients into a flat buffer.
 

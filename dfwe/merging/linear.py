@@ -26,6 +26,9 @@ class Linear(Rule, TensorRule):
         """A vertex of the simplex is an expert."""
         return True
 
+    def check(self, num_experts: int) -> None:
+        """Any number of experts will do."""
+
     def prepare(self, experts: ExpertArray) -> Combine:
         """One matrix-vector product, straight into the buffer: no copy of any expert."""
         columns = experts.weights.t()

@@ -31,16 +31,21 @@ class Slerp(Rule, TensorRule):
         """A vertex is an expert, but an inner point is no convex mixture."""
         return False
 
+    def check(self, num_experts: int) -> None:
+        """MergeError unless there are two experts."""
+        if num_experts != 2:
+            raise MergeError(f"slerp merges two models, not {num_experts}")
+
     def prepare(self, experts: ExpertArray) -> Combine:
         """Tensor by tensor; MergeError unless there are two experts."""
-        _check(len(experts.names))
+        self.check(len(experts.names))
         return by_tensor(self, experts)
 
     def tensor(
         self, weights: Sequence[Tensor], *, coefficients: Sequence[float], parent: Tensor | None
     ) -> Float[Tensor, "*shape"]:
         """The same of one tensor."""
-        _check(len(weights))
+        self.check(len(weights))
         first, second = weights
         total = sum(coefficients)
         share = coefficients[1] / total if total else 0.0
@@ -65,8 +70,3 @@ class Slerp(Rule, TensorRule):
         if settings["t"] is None:
             raise MergeError("slerp needs the parameter `t`, how far from the base model to the other one to go")
         return cls(parallel=0.9995), (1.0 - settings["t"], settings["t"])
-
-
-def _check(num_experts: int) -> None:
-    if num_experts != 2:
-        raise MergeError(f"slerp merges two models, not {num_experts}")

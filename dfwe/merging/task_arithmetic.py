@@ -30,6 +30,9 @@ class TaskArithmetic(Rule, TensorRule):
         """A vertex is its expert only with a scale of 1."""
         return self.scale == 1.0
 
+    def check(self, num_experts: int) -> None:
+        """Any number of experts will do."""
+
     def prepare(self, experts: ExpertArray) -> Combine:
         """One matrix-vector product and one step towards the parent; MergeError without one."""
         parent = _needed(experts.parent)

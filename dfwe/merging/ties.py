@@ -32,12 +32,16 @@ class Ties(Rule):
         """Trimming and election make a vertex another model than its expert."""
         return False
 
-    def prepare(self, experts: ExpertArray) -> Combine:
-        """Trims the task vectors once; MergeError without a parent or with a density outside (0, 1]."""
-        if experts.parent is None:
-            raise MergeError("ties needs the experts' common parent: give one to load_experts")
+    def check(self, num_experts: int) -> None:
+        """MergeError for a density outside (0, 1]."""
         if not 0 < self.density <= 1:
             raise MergeError(f"ties: density must be in (0, 1], not {self.density}")
+
+    def prepare(self, experts: ExpertArray) -> Combine:
+        """Trims the task vectors once; MergeError without a parent or with a density outside (0, 1]."""
+        self.check(len(experts.names))
+        if experts.parent is None:
+            raise MergeError("ties needs the experts' common parent: give one to load_experts")
         parent = experts.parent
         trimmed = torch.stack([_trim(row - parent, density=self.density) for row in experts.weights])
 

@@ -63,13 +63,15 @@ class MergeStage(Stage):
         call(
             make_search, dimensions=len(experts), seed=0, key="merge.search"
         ).close()  # a wrong argument shows now, not after training
+        rule: Rule = bind(config["rule"])
+        rule.check(len(experts))
         return cls(
             bench,
             config["name"],
             experts,
             target,
             config,
-            bind(config["rule"]),
+            rule,
             make_search,
             bind(config["pick"]),
             seed,
