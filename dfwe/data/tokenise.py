@@ -19,6 +19,7 @@ from dfwe.records import Instance
 
 log = logging.getLogger(__name__)
 
+_NO_LIMIT = 10**6
 Truncation = Literal["context", "reference"]
 
 
@@ -98,7 +99,7 @@ def _columns(
     return {
         "source": [ids for ids, _ in sources],
         "targets": [answers.of(instance.targets) for instance in instances],
-        "candidates": [answers.of(instance.candidates) for instance in instances],
+        "candidates": [answers.distinct(instance) for instance in instances],
         "length": [len(ids) for ids, _ in sources],
         "cut": [cut for _, cut in sources],
     }
@@ -124,9 +125,33 @@ class _AnswerIds:
     def __init__(self, tokenizer: PreTrainedTokenizerBase, limit: int) -> None:
         self._tokenizer, self._limit = tokenizer, limit
         self._known: dict[str, list[int]] = {}
+        self._sets: dict[tuple[str, ...], list[list[int]]] = {}
 
     def of(self, texts: Sequence[str]) -> list[list[int]]:
         return [self._one(text) for text in texts]
+
+    def distinct(self, instance: Instance) -> list[list[int]]:
+        """The closed set's ids, whole; DataError where one is too long, or two look the same to the model."""
+        if instance.candidates not in self._sets:
+            self._sets[instance.candidates] = self._checked(instance)
+        return self._sets[instance.candidates]
+
+    def _checked(self, instance: Instance) -> list[list[int]]:
+        found: dict[tuple[int, ...], str] = {}
+        sets = [_target_ids(text, tokenizer=self._tokenizer, limit=_NO_LIMIT) for text in instance.candidates]
+        for text, tokens in zip(instance.candidates, sets, strict=True):
+            if len(tokens) > self._limit:
+                raise DataError(
+                    f"{instance.instance_id}: the answer '{text}' has {len(tokens)} tokens, more than "
+                    f"model.max_target_tokens={self._limit}; raise that"
+                )
+            other = found.setdefault(tuple(tokens), text)
+            if other != text:
+                raise DataError(
+                    f"{instance.instance_id}: the answers '{other}' and '{text}' are the same tokens to the model: "
+                    "call one of them otherwise"
+                )
+        return sets
 
     def _one(self, text: str) -> list[int]:
         if text not in self._known:

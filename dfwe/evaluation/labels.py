@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutput
+
+from dfwe.errors import ModelError
+from dfwe.evaluation.trie import PackedTries
 
 
 def candidate_log_likelihoods(
@@ -17,27 +20,31 @@ def candidate_log_likelihoods(
     *,
     input_ids: Int[Tensor, "batch source"],
     attention_mask: Int[Tensor, "batch source"],
-    candidates: Int[Tensor, "candidates target"],
-    owner: Int[Tensor, " candidates"],
+    tries: PackedTries,
 ) -> Float[Tensor, " candidates"]:
-    """log p(candidate | source of its owner), the end token included.
+    """log p(candidate | source of its row), the end token included, of all rows' candidates in order.
 
-    `candidates` are ids closed by the end token and filled up with -100; `owner` is each one's row in the batch. The
-    source is encoded once a row, and the decoder's cross-attention keys and values are computed once a row, too: the
-    first decoder step runs on the rows, the rest on their candidates, from a copy of that step's cache.
+    The source is encoded once. One decoder pass runs over each row's tree of candidates: a node sees its way from the
+    start alone and stands at its depth, so that every candidate is scored as in a teacher-forced pass of its own.
+
+    Raises:
+        ModelError: the decoder is of a kind whose positions dfwe cannot set.
     """
     encoded = model.get_encoder()(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-    start = torch.full((len(input_ids), 1), model.generation_config.decoder_start_token_id, device=input_ids.device)
-    cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
-    first = _logits(model, encoded=encoded, mask=attention_mask, tokens=start, cache=cache)[owner]
-    logits = [first]
-    if candidates.shape[1] > 1:
-        cache.batch_select_indices(owner)
-        previous = candidates[:, :-1].clamp(min=0)
-        logits.append(_logits(model, encoded=encoded[owner], mask=attention_mask[owner], tokens=previous, cache=cache))
-    log_probabilities = torch.cat(logits, dim=1).float().log_softmax(-1)
-    chosen = log_probabilities.gather(-1, candidates.clamp(min=0)[..., None])[..., 0]
-    return (chosen * (candidates >= 0)).sum(1)
+    tokens = tries.tokens.clone()
+    tokens[:, 0] = model.generation_config.decoder_start_token_id
+    with _positions(model, tries.depths) as more:
+        logits: Tensor = model(
+            encoder_outputs=BaseModelOutput(last_hidden_state=encoded),
+            attention_mask=attention_mask,
+            decoder_input_ids=tokens,
+            decoder_attention_mask=tries.visible.expand(len(tokens), -1, -1, -1),
+            use_cache=False,
+            **more,
+        ).logits
+    total = logits.float().logsumexp(-1)
+    chosen = logits[tries.row, tries.node, tries.token].float() - total[tries.row, tries.node]
+    return torch.zeros(tries.num_answers, device=chosen.device).index_add(0, tries.answer, chosen)
 
 
 def best_candidates(scores: Float[Tensor, " candidates"], *, sizes: Sequence[int]) -> list[int]:
@@ -45,13 +52,41 @@ def best_candidates(scores: Float[Tensor, " candidates"], *, sizes: Sequence[int
     return [int(row.argmax()) for row in torch.split(scores, list(sizes))]
 
 
-def _logits(model: Any, *, encoded: Tensor, mask: Tensor, tokens: Tensor, cache: EncoderDecoderCache) -> Tensor:
-    output = model(
-        encoder_outputs=BaseModelOutput(last_hidden_state=encoded),
-        attention_mask=mask,
-        decoder_input_ids=tokens,
-        past_key_values=cache,
-        use_cache=True,
-    )
-    logits: Tensor = output.logits
-    return logits
+@contextmanager
+def _positions(model: Any, depths: Int[Tensor, "rows nodes"]) -> Iterator[dict[str, Tensor]]:
+    """Makes the decoder count positions by depth; gives the arguments that do so, where arguments can."""
+    if model.config.model_type == "encoder-decoder":
+        yield {"decoder_position_ids": depths}
+        return
+    attention = _relative_attention(model)
+    attention.compute_bias = _bias_by_depth(attention, depths)
+    try:
+        yield {}
+    finally:
+        del attention.compute_bias  # the class's own is there again
+
+
+def _relative_attention(model: Any) -> Any:
+    """The self-attention that computes T5's relative positions for the whole decoder."""
+    try:
+        attention = model.get_decoder().block[0].layer[0].SelfAttention
+    except AttributeError as error:
+        raise ModelError(
+            f"labels are scored with T5-like models and with encoder-decoders of BERT-like halves, not with "
+            f"'{model.config.model_type}': use decode=reference, or greedy answers"
+        ) from error
+    return attention
+
+
+def _bias_by_depth(attention: Any, depths: Int[Tensor, "rows nodes"]) -> Callable[..., Tensor]:
+    def compute_bias(*_: Any, **__: Any) -> Float[Tensor, "rows heads nodes nodes"]:
+        buckets = attention._relative_position_bucket(
+            depths[:, None, :] - depths[:, :, None],
+            bidirectional=False,
+            num_buckets=attention.relative_attention_num_buckets,
+            max_distance=attention.relative_attention_max_distance,
+        )
+        bias: Tensor = attention.relative_attention_bias(buckets).permute(0, 3, 1, 2)
+        return bias
+
+    return compute_bias

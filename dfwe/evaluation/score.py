@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from dfwe.data.batching import token_batches
-from dfwe.data.datamodule import IGNORE, pad
+from dfwe.data.datamodule import pad
 from dfwe.data.tokenise import TokenisedSplit
 from dfwe.errors import ConfigurationError
 from dfwe.evaluation.generate import greedy, reference
 from dfwe.evaluation.labels import best_candidates, candidate_log_likelihoods
+from dfwe.evaluation.trie import PackedTries
 from dfwe.metrics.scorer import Scorer
 from dfwe.records import Evaluation
 
@@ -46,7 +47,8 @@ class SplitScorer:
         closed = decoding.decode in ("labels", "candidates")
         if closed and not all(instance.candidates for instance in split.instances):
             raise ConfigurationError(f"decode={decoding.decode} needs a closed set of answers; use decode=greedy")
-        self._batches = [self._batch(members, closed=closed) for members in self._members]
+        self._batches = [self._batch(members) for members in self._members]
+        self._tries = [self._packed(members) for members in self._members] if closed else []
 
     @property
     def scorer(self) -> Scorer:
@@ -69,18 +71,21 @@ class SplitScorer:
         """The model's answers in the order of the instances."""
         answers = [""] * len(self._split)
         with _evaluating(model, bf16=self._decoding.bf16) as device:
-            for members, batch in zip(self._members, self._batches, strict=True):
-                on_device = {name: tensor.to(device) for name, tensor in batch.items()}
-                for index, answer in zip(members, self._answers(model, members, on_device), strict=True):
+            for number, members in enumerate(self._members):
+                batch = {name: tensor.to(device) for name, tensor in self._batches[number].items()}
+                found = self._chosen(model, number, batch) if self._tries else self._written(model, members, batch)
+                for index, answer in zip(members, found, strict=True):
                     answers[index] = answer
         return tuple(answers)
 
-    def _answers(self, model: nn.Module, members: list[int], batch: dict[str, Tensor]) -> list[str]:
-        if "candidates" in batch:
-            scores = candidate_log_likelihoods(model, **batch)
-            instances = [self._split.instances[i] for i in members]
-            best = best_candidates(scores, sizes=[len(instance.candidates) for instance in instances])
-            return [instance.candidates[place] for instance, place in zip(instances, best, strict=True)]
+    def _chosen(self, model: nn.Module, number: int, batch: dict[str, Tensor]) -> list[str]:
+        tries = self._tries[number].to(batch["input_ids"].device)
+        scores = candidate_log_likelihoods(model, **batch, tries=tries)
+        sets = [self._split.instances[i].candidates for i in self._members[number]]
+        best = best_candidates(scores, sizes=[len(each) for each in sets])
+        return [each[place] for each, place in zip(sets, best, strict=True)]
+
+    def _written(self, model: nn.Module, members: list[int], batch: dict[str, Tensor]) -> list[str]:
         ids = self._generate(model, batch, seed=self._decoding.seed + members[0])
         texts: list[str] = self._tokenizer.batch_decode(ids, skip_special_tokens=True)
         return texts
@@ -90,17 +95,15 @@ class SplitScorer:
             return reference(model, **batch, seed=seed)
         return greedy(model, **batch, max_new_tokens=self._decoding.max_new_tokens)
 
-    def _batch(self, members: list[int], *, closed: bool) -> dict[str, Tensor]:
-        rows = self._split.tokens[members]
-        batch = {
-            "input_ids": pad(rows["source"], value=self._tokenizer.pad_token_id),
-            "attention_mask": pad([[1] * len(row) for row in rows["source"]], value=0),
+    def _batch(self, members: list[int]) -> dict[str, Tensor]:
+        sources = self._split.tokens[members]["source"]
+        return {
+            "input_ids": pad(sources, value=self._tokenizer.pad_token_id),
+            "attention_mask": pad([[1] * len(row) for row in sources], value=0),
         }
-        if closed:
-            sets = rows["candidates"]
-            batch["candidates"] = pad([ids for each in sets for ids in each], value=IGNORE)
-            batch["owner"] = torch.tensor([row for row, each in enumerate(sets) for _ in each])
-        return batch
+
+    def _packed(self, members: list[int]) -> PackedTries:
+        return PackedTries.of(self._split.tokens[members]["candidates"])
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 """Token ids within the limits, cached by everything that changes them."""
 
 import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
 
 from dfwe.data.tokenise import TokenLimits, source_ids, tokenise
 from dfwe.errors import DataError
@@ -67,3 +69,18 @@ def test_the_cache_serves_the_same_texts_and_no_others(tokenizer, tmp_path):
         tokenise([each], tokenizer=tokenizer, limits=limits(), cache=tmp_path)
     tokenise([instance()], tokenizer=tokenizer, limits=limits(32), cache=tmp_path)
     assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_an_answer_that_is_too_long_is_an_error_that_names_it(tokenizer, tmp_path):
+    long = instance(candidates=("joy", "glad " * 20))
+    with pytest.raises(DataError, match=r"i0: the answer 'glad .* has \d+ tokens, more than model.max_target_tokens=8"):
+        tokenise([long], tokenizer=tokenizer, limits=limits(), cache=tmp_path)
+
+
+def test_answers_that_are_the_same_tokens_are_an_error_that_names_both(tmp_path):
+    backend = Tokenizer(models.WordLevel({"[UNK]": 0, "joy": 1, "[SEP]": 2}, unk_token="[UNK]"))
+    backend.pre_tokenizer = pre_tokenizers.Whitespace()
+    words = PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="[UNK]", sep_token="[SEP]")
+    alike = instance(candidates=("joy", "anger", "rage"))
+    with pytest.raises(DataError, match="i0: the answers 'anger' and 'rage' are the same tokens to the model"):
+        tokenise([alike], tokenizer=words, limits=limits(), cache=tmp_path)

@@ -1,10 +1,14 @@
 """Scoring candidates: the fast way agrees with one teacher-forced pass each."""
 
+import pytest
 import torch
+from transformers import BartConfig, BartForConditionalGeneration, BertConfig, EncoderDecoderConfig, EncoderDecoderModel
 from transformers.modeling_outputs import BaseModelOutput
 
-from dfwe.data.datamodule import IGNORE, pad
+from dfwe.data.datamodule import pad
+from dfwe.errors import ModelError
 from dfwe.evaluation.labels import best_candidates, candidate_log_likelihoods
+from dfwe.evaluation.trie import PackedTries
 
 
 def teacher_forced(model, *, input_ids, attention_mask, candidate):
@@ -18,35 +22,65 @@ def teacher_forced(model, *, input_ids, attention_mask, candidate):
     return output.logits[0].log_softmax(-1).gather(-1, candidate[:, None]).sum()
 
 
-def test_it_agrees_with_one_teacher_forced_pass_per_candidate(model):
+SETS = [[[5, 6, 1], [7, 1]], [[8, 9, 10, 11, 1], [8, 9, 1], [8, 1]], [[5, 1], [6, 1], [7, 8, 1]]]
+
+
+def bert_pair():
+    torch.manual_seed(0)
+    half = {"vocab_size": 250, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+    half |= {"intermediate_size": 32, "max_position_embeddings": 32}
+    config = EncoderDecoderConfig.from_encoder_decoder_configs(BertConfig(**half), BertConfig(**half))
+    pair = EncoderDecoderModel(config).eval()
+    pair.generation_config.decoder_start_token_id = 2
+    return pair
+
+
+def both_ways(model, sets):
     generator = torch.Generator().manual_seed(0)
     sources = [torch.randint(3, 250, (length,), generator=generator).tolist() for length in (9, 4, 12)]
-    sets = [[[5, 6, 1], [7, 1]], [[8, 9, 10, 11, 1]], [[5, 1], [6, 1], [7, 8, 1]]]
     input_ids, mask = pad(sources, value=0), pad([[1] * len(row) for row in sources], value=0)
-    candidates = pad([ids for each in sets for ids in each], value=IGNORE)
-    owner = torch.tensor([row for row, each in enumerate(sets) for _ in each])
     with torch.inference_mode():
-        found = candidate_log_likelihoods(
-            model, input_ids=input_ids, attention_mask=mask, candidates=candidates, owner=owner
-        )
+        found = candidate_log_likelihoods(model, input_ids=input_ids, attention_mask=mask, tries=PackedTries.of(sets))
         expected = [
             teacher_forced(model, input_ids=input_ids[row], attention_mask=mask[row], candidate=torch.tensor(ids))
             for row, each in enumerate(sets)
             for ids in each
         ]
-    assert torch.allclose(found, torch.stack(expected), atol=2e-5)
+    return found, torch.stack(expected)
 
 
-def test_candidates_of_one_token_need_one_decoder_step_only(model):
+@pytest.mark.parametrize("sets", [SETS, [SETS[1]] * 3], ids=["a set each", "one set"])
+@pytest.mark.parametrize("kind", ["t5", "bert"])
+def test_it_agrees_with_one_teacher_forced_pass_per_candidate(model, kind, sets):
+    found, expected = both_ways(model if kind == "t5" else bert_pair(), sets)
+    assert torch.allclose(found, expected, atol=2e-5)
+
+
+def test_the_models_own_positions_are_there_again_afterwards(model):
+    ids = torch.tensor([[5, 6, 7]])
     with torch.inference_mode():
-        found = candidate_log_likelihoods(
-            model,
+        before = model(input_ids=ids, decoder_input_ids=ids).logits
+        both_ways(model, SETS)
+        assert torch.equal(model(input_ids=ids, decoder_input_ids=ids).logits, before)
+
+
+def test_a_decoder_of_another_kind_is_an_error_that_says_what_to_do():
+    config = BartConfig(
+        vocab_size=50,
+        d_model=8,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_attention_heads=1,
+        decoder_attention_heads=1,
+    )
+    other = BartForConditionalGeneration(config).eval()
+    with pytest.raises(ModelError, match="not with 'bart': use decode=reference"):
+        candidate_log_likelihoods(
+            other,
             input_ids=torch.tensor([[5, 6]]),
             attention_mask=torch.ones(1, 2, dtype=torch.int64),
-            candidates=torch.tensor([[1], [2]]),
-            owner=torch.tensor([0, 0]),
+            tries=PackedTries.of([[[1], [2]]]),
         )
-    assert found.shape == (2,)
 
 
 def test_each_row_has_its_own_best_and_the_first_of_equals_wins():

@@ -1,0 +1,113 @@
+"""Closed sets of answers as trees of tokens, so that one decoder pass scores them all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Trie:
+    """A set of answers as a tree whose node 0 stands for the decoder's start; answers that begin alike share nodes.
+
+    An answer's probability is that of each of its tokens at the node before it, so its last token needs no node.
+    """
+
+    tokens: tuple[int, ...]  # of each node; of the start, 0
+    parents: tuple[int, ...]  # of each node; of the start, itself
+    paths: tuple[tuple[tuple[int, int], ...], ...]  # of each answer: (node, the token that follows there)
+
+    @classmethod
+    def of(cls, answers: Sequence[Sequence[int]]) -> Trie:
+        """The tree of these answers, each a non-empty list of ids."""
+        tokens, parents = [0], [0]
+        children: dict[tuple[int, int], int] = {}
+        paths = []
+        for answer in answers:
+            node, path = 0, []
+            for position, token in enumerate(answer):
+                path.append((node, token))
+                if position + 1 < len(answer):
+                    if (node, token) not in children:
+                        children[node, token] = len(tokens)
+                        tokens.append(token)
+                        parents.append(node)
+                    node = children[node, token]
+            paths.append(tuple(path))
+        return cls(tuple(tokens), tuple(parents), tuple(paths))
+
+    @property
+    def depths(self) -> tuple[int, ...]:
+        """How many tokens stand before each node."""
+        depths = [0]
+        for parent in self.parents[1:]:  # a parent comes before its children
+            depths.append(depths[parent] + 1)
+        return tuple(depths)
+
+    def visible(self) -> Bool[Tensor, "nodes nodes"]:
+        """Which nodes each node sees: those on its way from the start, and itself."""
+        seen = torch.eye(len(self.tokens), dtype=torch.bool)
+        for node, parent in enumerate(self.parents):
+            seen[node] |= seen[parent]
+        return seen
+
+
+@dataclass(frozen=True)
+class PackedTries:
+    """The trees of a batch's rows as tensors; rows with fewer nodes are filled up with nodes that see themselves.
+
+    Where all rows have one tree, `visible` and `depths` have one row for all.
+    """
+
+    tokens: Int[Tensor, "rows nodes"]
+    depths: Int[Tensor, "shared_rows nodes"]
+    visible: Bool[Tensor, "shared_rows 1 nodes nodes"]
+    row: Int[Tensor, " steps"]  # of each step of each answer: the row,
+    node: Int[Tensor, " steps"]  # the node,
+    token: Int[Tensor, " steps"]  # the token that follows there,
+    answer: Int[Tensor, " steps"]  # and the answer, counted over the batch
+    num_answers: int
+
+    @classmethod
+    def of(cls, sets: Sequence[Sequence[Sequence[int]]]) -> PackedTries:
+        """The trees of these sets of answers, one a row."""
+        keys = [tuple(tuple(answer) for answer in answers) for answers in sets]
+        known = {key: Trie.of(key) for key in dict.fromkeys(keys)}
+        tries = [known[key] for key in keys]
+        nodes = max(len(trie.tokens) for trie in tries)
+        shown = tries[:1] if len(known) == 1 else tries
+        steps, answer = [], 0
+        for row, trie in enumerate(tries):
+            for path in trie.paths:
+                steps += [(row, node, token, answer) for node, token in path]
+                answer += 1
+        columns = torch.tensor(steps).unbind(1)
+        return cls(
+            tokens=_filled([trie.tokens for trie in tries], width=nodes),
+            depths=_filled([trie.depths for trie in shown], width=nodes),
+            visible=torch.stack([_square(trie.visible(), width=nodes) for trie in shown])[:, None],
+            row=columns[0],
+            node=columns[1],
+            token=columns[2],
+            answer=columns[3],
+            num_answers=answer,
+        )
+
+    def to(self, device: torch.device) -> PackedTries:
+        """The same on that device."""
+        moved = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return PackedTries(**moved, num_answers=self.num_answers)
+
+
+def _filled(rows: Sequence[Sequence[int]], *, width: int) -> Int[Tensor, "rows nodes"]:
+    return torch.tensor([[*row, *[0] * (width - len(row))] for row in rows])
+
+
+def _square(visible: Bool[Tensor, "n n"], *, width: int) -> Bool[Tensor, "nodes nodes"]:
+    square = torch.eye(width, dtype=torch.bool)
+    square[: len(visible), : len(visible)] = visible
+    return square
