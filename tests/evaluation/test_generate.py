@@ -1,0 +1,57 @@
+"""Free text."""
+
+import pytest
+import torch
+from transformers import BertConfig, EncoderDecoderConfig, EncoderDecoderModel
+
+from dfwe.data.datamodule import pad
+from dfwe.evaluation.generate import greedy, reference
+
+NEW = 12
+
+
+def bert_pair():
+    torch.manual_seed(0)
+    half = {"vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+    half |= {"intermediate_size": 32, "max_position_embeddings": 40}
+    config = EncoderDecoderConfig.from_encoder_decoder_configs(BertConfig(**half), BertConfig(**half))
+    pair = EncoderDecoderModel(config).eval()
+    for name, parameter in pair.named_parameters():
+        if "LayerNorm" not in name:
+            parameter.data.mul_(12.0)  # else it says one word for ever
+    pair.generation_config.decoder_start_token_id = 2
+    pair.generation_config.pad_token_id = 0
+    return pair
+
+
+def questions(num, vocabulary):
+    generator = torch.Generator().manual_seed(1)
+    rows = [torch.randint(3, vocabulary, (3 + i % 9,), generator=generator).tolist() for i in range(num)]
+    return {"input_ids": pad(rows, value=0), "attention_mask": pad([[1] * len(row) for row in rows], value=0)}
+
+
+@pytest.mark.parametrize("kind", ["t5", "bert"])
+def test_it_is_what_generate_gives_whenever_rows_end(model, kind):
+    model = model if kind == "t5" else bert_pair()
+    batch = questions(40, 40)
+    with torch.inference_mode():
+        first = model.generate(**batch, do_sample=False, num_beams=1, max_new_tokens=NEW)[:, 1:]
+        # what the model says most often in the middle becomes the end, so that rows end at different steps
+        ends = torch.bincount(first[:, 2:].flatten()).argsort(descending=True)[:2].tolist()
+        model.generation_config.eos_token_id = ends
+        expected = model.generate(**batch, do_sample=False, num_beams=1, max_new_tokens=NEW)[:, 1:]
+        found = greedy(model, **batch, max_new_tokens=NEW)
+    lengths = (expected != model.generation_config.pad_token_id).sum(1)
+    assert len(lengths.unique()) > 1, "the test needs rows that end at different steps"
+    assert torch.equal(found[:, : expected.shape[1]], expected)
+    assert bool((found[:, expected.shape[1] :] == model.generation_config.pad_token_id).all())
+
+
+def test_the_references_way_repeats_with_its_seed_and_leaves_torchs_state(model):
+    batch = questions(4, 40)
+    torch.manual_seed(5)
+    before = torch.random.get_rng_state()
+    with torch.inference_mode():
+        one, again = (reference(model, **batch, seed=7) for _ in range(2))
+    assert torch.equal(one, again)
+    assert torch.equal(torch.random.get_rng_state(), before)
