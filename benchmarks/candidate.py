@@ -2,9 +2,9 @@
 
     python benchmarks/candidate.py [--shape small|base] [--rounds 3] [--prompts 24] [--eval-tokens 4096] [--threads N]
 
-A Flan-T5 of that shape with random weights, prompts of 200 to 400 tokens, 7 labels of 1 or 2 tokens; free text of at most
-20 tokens, some of which are made ends, so that answers differ in length. Prints medians of the ratios taken round by round,
-and whether the answers agree.
+A Flan-T5 of that shape with random weights, prompts of 200 to 400 tokens, 7 labels of 1 or 2 tokens; free text of at
+most 20 tokens, some of which are made ends, so that answers differ in length. Prints medians of the ratios taken round
+by round, and whether the answers agree.
 """
 
 from __future__ import annotations
