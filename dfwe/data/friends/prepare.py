@@ -62,7 +62,7 @@ def prepare(raw: Path, *, known: KnownSplit, max_bad_share: float) -> Prepared:
     Raises:
         DataError: a file is broken, too many of its rows are, or there is no release at all.
     """
-    readings = [release.read(raw) for release in _RELEASES]
+    readings = _read(raw, known=known)
     for reading in readings:
         check(reading.rows, max_share=max_bad_share, what=reading.name, setting="--max-bad-share")
     if not any(reading.excerpts for reading in readings):
@@ -106,6 +106,16 @@ def write(prepared: Prepared, *, out: Path, report: Mapping[str, Any]) -> Path:
     except OSError as error:
         raise DataError(f"{folder} cannot be written to: {error.strerror}") from error
     return folder
+
+
+def _read(raw: Path, *, known: KnownSplit) -> list[Reading]:
+    readings: list[Reading] = []
+    told = frozenset().union(*known.ids.values())
+    for release in _RELEASES:
+        reading = release.read(raw, scenes=told) if release is reading_comprehension else release.read(raw)
+        readings.append(reading)
+        told |= {excerpt.scene_id for excerpt in reading.excerpts if excerpt.scene_id is not None}
+    return readings
 
 
 def _instances(

@@ -7,7 +7,7 @@ names were numbered over all of that.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from dfwe.data.friends.marks import Query
@@ -30,9 +30,9 @@ class Cut:
     last: frozenset[str]  # scenes that end their episodes, as far as known
 
     @classmethod
-    def of(cls, scenes: Mapping[str, Utterances]) -> Cut:
-        """What the utterances of all scenes tell, cut ones included."""
-        last = frozenset({name[:7]: name for name in sorted(scenes)}.values())
+    def of(cls, scenes: Mapping[str, Utterances], *, others: Iterable[str] = ()) -> Cut:
+        """What the utterances of all scenes tell, cut ones included; `others` are scenes that are known by id alone."""
+        last = frozenset({name[:7]: name for name in sorted({*scenes, *others})}.values())
         openings = {
             name: tuple(_masked(tokens) for _, tokens in utterances[:_NUM_OPENING])
             for name, utterances in scenes.items()

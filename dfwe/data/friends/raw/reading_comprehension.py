@@ -32,8 +32,11 @@ class Record(NamedTuple):
     whole: bool  # the scene's utterances are neither cut nor filled up
 
 
-def read(folder: Path) -> Reading:
-    """The scenes of `reading_comprehension/reading-comprehension-*.json`, else of `json-25.zip`."""
+def read(folder: Path, *, scenes: Iterable[str] = ()) -> Reading:
+    """The scenes of `reading_comprehension/reading-comprehension-*.json`, else of `json-25.zip`.
+
+    `scenes` are ids that other releases tell: they say which scene ends its episode.
+    """
     root = folder / "reading_comprehension"
     archive = root / "json-25.zip"
     records: list[Record] = []
@@ -50,7 +53,7 @@ def read(folder: Path) -> Reading:
             continue
         records += part_records
         rows += part_rows
-    return Reading("reading comprehension", tuple(_excerpts(records)), rows, tuple(missing))
+    return Reading("reading comprehension", tuple(_excerpts(records, others=scenes)), rows, tuple(missing))
 
 
 def _part(text: str, *, name: str, whole: bool) -> tuple[list[Record], Rows]:
@@ -78,12 +81,12 @@ def _record(query: Mapping[str, Any], *, whole: bool) -> Record:
     return Record(scene_id(query["scene_id"]), utterances, Query(query["query"], query["answer"]), whole)
 
 
-def _excerpts(records: Sequence[Record]) -> Iterator[Excerpt]:
+def _excerpts(records: Sequence[Record], *, others: Iterable[str]) -> Iterator[Excerpt]:
     scenes: dict[str, list[Record]] = {}
     for record in records:
         scenes.setdefault(record.scene, []).append(record)
     known = {name: next((r.utterances for r in group if r.whole), ()) for name, group in scenes.items()}
-    cut = Cut.of({name: known[name] or group[0].utterances for name, group in scenes.items()})
+    cut = Cut.of({name: known[name] or group[0].utterances for name, group in scenes.items()}, others=others)
     for name, group in scenes.items():
         utterances = known[name] or cut.own(name)
         queries = [query if whole else recode(query, seen=seen, known=known[name]) for _, seen, query, whole in group]

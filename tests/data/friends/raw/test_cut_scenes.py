@@ -62,6 +62,12 @@ def test_the_last_scene_begins_at_its_note():
     assert Cut.of({ONE: said("sing", 25), TWO: filled(said("sing", 25), own, end=True)}).own(TWO) == own
 
 
+def test_a_scene_is_not_the_last_where_a_later_one_is_known_by_its_id():
+    own = said("hum", 4)
+    cut = Cut.of({ONE: said("sing", 25), TWO: filled(own, note("Scene : A hut"), said("dig", 20))}, others=[THREE])
+    assert cut.own(TWO) == own
+
+
 def test_the_last_scene_begins_after_what_the_one_before_says():
     first, last = said("sing", 25), said("cook", 9)
     cut = Cut.of({TWO: said("hum", 4), ONE: said("dig", 5), THREE: filled(first, last, end=True)})
