@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -19,6 +20,8 @@ from dfwe.evaluation.labels import best_candidates, candidate_log_likelihoods
 from dfwe.evaluation.trie import PackedTries
 from dfwe.metrics.scorer import Scorer
 from dfwe.records import Evaluation
+
+log = logging.getLogger(__name__)
 
 Decode = Literal["labels", "candidates", "greedy", "reference"]
 
@@ -38,17 +41,28 @@ class Decoding:
     seed: int = 0
 
 
+@dataclass(frozen=True)
+class _Batch:
+    """Instances that are answered together."""
+
+    members: tuple[int, ...]  # of the split
+    inputs: Mapping[str, Tensor]
+    tries: PackedTries | None  # of closed sets of answers
+
+
 class SplitScorer:
-    """Scores models on one split; its batches are built once and kept in memory."""
+    """Scores models on one split; its batches are built once and kept in memory.
+
+    A batch that the memory has no room for is halved, once and for all.
+    """
 
     def __init__(self, split: TokenisedSplit, *, scorer: Scorer, decoding: Decoding, tokenizer: Any) -> None:
         self._split, self._scorer, self._decoding, self._tokenizer = split, scorer, decoding, tokenizer
-        self._members = token_batches(list(split.tokens["length"]), max_tokens=decoding.max_tokens)
-        closed = decoding.decode in ("labels", "candidates")
-        if closed and not all(instance.candidates for instance in split.instances):
+        self._closed = decoding.decode in ("labels", "candidates")
+        if self._closed and not all(instance.candidates for instance in split.instances):
             raise ConfigurationError(f"decode={decoding.decode} needs a closed set of answers; use decode=greedy")
-        self._batches = [self._batch(members) for members in self._members]
-        self._tries = [self._packed(members) for members in self._members] if closed else []
+        groups = token_batches(list(split.tokens["length"]), max_tokens=decoding.max_tokens)
+        self._batches = [self._batch(tuple(members)) for members in groups]
 
     @property
     def scorer(self) -> Scorer:
@@ -70,40 +84,61 @@ class SplitScorer:
     def predict(self, model: nn.Module) -> tuple[str, ...]:
         """The model's answers in the order of the instances."""
         answers = [""] * len(self._split)
+        todo, done = self._batches[::-1], []
         with _evaluating(model, bf16=self._decoding.bf16) as device:
-            for number, members in enumerate(self._members):
-                batch = {name: tensor.to(device) for name, tensor in self._batches[number].items()}
-                found = self._chosen(model, number, batch) if self._tries else self._written(model, members, batch)
-                for index, answer in zip(members, found, strict=True):
+            while todo:
+                batch = todo.pop()
+                found = self._answers(model, batch, device=device)
+                if found is None:
+                    half = len(batch.members) // 2
+                    log.warning("no memory for %d instances at once, going on with halves", len(batch.members))
+                    todo += [self._batch(batch.members[half:]), self._batch(batch.members[:half])]
+                    continue
+                done.append(batch)
+                for index, answer in zip(batch.members, found, strict=True):
                     answers[index] = answer
+        self._batches = done
         return tuple(answers)
 
-    def _chosen(self, model: nn.Module, number: int, batch: dict[str, Tensor]) -> list[str]:
-        tries = self._tries[number].to(batch["input_ids"].device)
-        scores = candidate_log_likelihoods(model, **batch, tries=tries)
-        sets = [self._split.instances[i].candidates for i in self._members[number]]
+    def _answers(self, model: nn.Module, batch: _Batch, *, device: torch.device) -> list[str] | None:
+        """The batch's answers; None where it does not fit the memory and can be halved."""
+        try:
+            inputs = {name: tensor.to(device) for name, tensor in batch.inputs.items()}
+            return self._chosen(model, batch, inputs) if batch.tries else self._written(model, batch, inputs)
+        except RuntimeError as error:
+            if not _is_out_of_memory(error) or len(batch.members) == 1:
+                raise
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+        return None
+
+    def _chosen(self, model: nn.Module, batch: _Batch, inputs: Mapping[str, Tensor]) -> list[str]:
+        assert batch.tries is not None
+        scores = candidate_log_likelihoods(model, **inputs, tries=batch.tries.to(inputs["input_ids"].device))
+        sets = [self._split.instances[i].candidates for i in batch.members]
         best = best_candidates(scores, sizes=[len(each) for each in sets])
         return [each[place] for each, place in zip(sets, best, strict=True)]
 
-    def _written(self, model: nn.Module, members: list[int], batch: dict[str, Tensor]) -> list[str]:
-        ids = self._generate(model, batch, seed=self._decoding.seed + members[0])
+    def _written(self, model: nn.Module, batch: _Batch, inputs: Mapping[str, Tensor]) -> list[str]:
+        if self._decoding.decode == "reference":
+            ids = reference(model, **inputs, seed=self._decoding.seed + batch.members[0])
+        else:
+            ids = greedy(model, **inputs, max_new_tokens=self._decoding.max_new_tokens)
         texts: list[str] = self._tokenizer.batch_decode(ids, skip_special_tokens=True)
         return texts
 
-    def _generate(self, model: nn.Module, batch: dict[str, Tensor], *, seed: int) -> Tensor:
-        if self._decoding.decode == "reference":
-            return reference(model, **batch, seed=seed)
-        return greedy(model, **batch, max_new_tokens=self._decoding.max_new_tokens)
-
-    def _batch(self, members: list[int]) -> dict[str, Tensor]:
-        sources = self._split.tokens[members]["source"]
-        return {
-            "input_ids": pad(sources, value=self._tokenizer.pad_token_id),
-            "attention_mask": pad([[1] * len(row) for row in sources], value=0),
+    def _batch(self, members: tuple[int, ...]) -> _Batch:
+        rows = self._split.tokens[list(members)]
+        inputs = {
+            "input_ids": pad(rows["source"], value=self._tokenizer.pad_token_id),
+            "attention_mask": pad([[1] * len(row) for row in rows["source"]], value=0),
         }
+        return _Batch(members, inputs, PackedTries.of(rows["candidates"]) if self._closed else None)
 
-    def _packed(self, members: list[int]) -> PackedTries:
-        return PackedTries.of(self._split.tokens[members]["candidates"])
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """CUDA has an exception of its own; the CPU's allocator says it in its message."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 @contextmanager

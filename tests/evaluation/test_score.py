@@ -62,3 +62,41 @@ def test_the_references_decoding_repeats_and_leaves_torchs_generator_alone(model
 def test_label_scoring_needs_a_closed_set(tokenizer, tmp_path):
     with pytest.raises(ConfigurationError, match="needs a closed set of answers; use decode=greedy"):
         scorer(tokenizer, tmp_path, candidates=())
+
+
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA"), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+)
+def test_a_batch_that_does_not_fit_the_memory_is_halved_once_and_for_all(model, tokenizer, tmp_path, caplog, error):
+    expected = scorer(tokenizer, tmp_path, max_tokens=10_000).predict(model)
+    split, asked = scorer(tokenizer, tmp_path, max_tokens=10_000), []
+    encode = model.get_encoder().forward
+
+    def at_most_two(input_ids, **more):
+        asked.append(len(input_ids))
+        if len(input_ids) > 2:
+            raise error
+        return encode(input_ids=input_ids, **more)
+
+    model.get_encoder().forward = at_most_two
+    assert split.predict(model) == expected
+    assert asked == [7, 3, 1, 2, 4, 2, 2]
+    assert caplog.text.count("going on with halves") == 3
+    asked.clear()
+    assert split.predict(model) == expected
+    assert asked == [1, 2, 2, 2]
+
+
+def test_an_error_of_another_kind_and_a_lone_instance_that_does_not_fit_are_raised(model, tokenizer, tmp_path):
+    def fail(error):
+        def forward(**_):
+            raise error
+
+        model.get_encoder().forward = forward
+
+    fail(RuntimeError("wrong shapes"))
+    with pytest.raises(RuntimeError, match="wrong shapes"):
+        scorer(tokenizer, tmp_path).predict(model)
+    fail(torch.OutOfMemoryError("CUDA"))
+    with pytest.raises(torch.OutOfMemoryError):
+        scorer(tokenizer, tmp_path, num=1).predict(model)
