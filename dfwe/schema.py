@@ -99,6 +99,7 @@ class DataConfig:
     files: str | None = MISSING  # the folder of tasks with data of their own
     shots: Any = MISSING  # all, a share of the dialogues, a number of instances, or a mapping from tasks to these
     shots_seed: int = MISSING
+    max_cut_share: float = MISSING  # of a split's prompts, that may lose their beginning
     max_bad_share: float = MISSING  # of the rows of a file of a task's own data
     max_words: int = MISSING  # of a context; 0 for no limit
     truncation: str = MISSING  # context, reference

@@ -115,7 +115,7 @@ def _check_cut(split: TokenisedSplit, *, limits: TokenLimits) -> None:
         f"the first is {first.instance_id}'s, by {tokens} tokens"
     )
     if len(cut) > limits.max_cut_share * len(split):
-        raise DataError(f"{message}: raise model.max_source_tokens (data.max_bad_share says how many may lose a part)")
+        raise DataError(f"{message}: raise model.max_source_tokens (data.max_cut_share says how many may lose a part)")
     log.warning("%s: they lose their beginning", message)
 
 
@@ -169,5 +169,6 @@ def _target_ids(text: str, *, tokenizer: PreTrainedTokenizerBase, limit: int) ->
 def _key(instances: Sequence[Instance], *, tokenizer: PreTrainedTokenizerBase, limits: TokenLimits) -> str:
     digest = hashlib.sha256(json.dumps(asdict(limits)).encode())
     digest.update(tokenizer.backend_tokenizer.to_str().encode())
-    digest.update(json.dumps([list(vars(instance).values()) for instance in instances]).encode())
+    for instance in instances:
+        digest.update(repr(tuple(vars(instance).values())).encode())
     return f"tokens-{digest.hexdigest()[:16]}"

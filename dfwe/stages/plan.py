@@ -142,7 +142,7 @@ def _bench(config: DictConfig, *, tasks: Sequence[Task]) -> tuple[Bench, tuple[S
     data_config = plain(config.data)
     shots = shots_by_task(data_config["shots"], seed=config.data.shots_seed, tasks=tasks)
     data = StudyData(store, data_config, max_words=config.data.max_words, seed=config.seed, shots=shots)
-    limits = token_limits(model, truncation=config.data.truncation, max_cut_share=config.data.max_bad_share)
+    limits = token_limits(model, truncation=config.data.truncation, max_cut_share=config.data.max_cut_share)
     if config.decode not in ("task", "reference"):
         raise ConfigurationError(f"decode must be task or reference, not '{config.decode}'")
     parent, stages = parent_stages(model, store=store, trainer=trainer, precision=precision)

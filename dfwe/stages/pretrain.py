@@ -59,7 +59,7 @@ def parent_stages(
     tasks = tuple(build_task(name, config=config) for name, config in pretrain["tasks"].items())
     texts_spec = {"tasks": [{**task.spec(), "data": data.digest(task)} for task in tasks]}
     fresh = SourceStage(model["name"], source, model["seed"], lambda: _texts(data, tasks), texts_spec)
-    limits = token_limits(model, truncation="context", max_cut_share=pretrain["data"]["max_bad_share"])
+    limits = token_limits(model, truncation="context", max_cut_share=0.0)
     bench = Bench(store, data, fresh, limits, trainer, precision, "task")
     training = TrainStage(
         bench, "pre-training", tasks, None, None, pretrain["fit"], pretrain["batch_size"], model["seed"]

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from dfwe.data.collector import paused_collector
 from dfwe.data.instances import collect
 from dfwe.data.readers.base import Corpus
 from dfwe.data.shots import ALL, Shots
@@ -72,7 +73,8 @@ class StudyData:
     def instances(self, task: Task, *, split: Split) -> tuple[Instance, ...]:
         """The task's instances, collected once; DataError for an empty split or an unknown label."""
         if (task.name, split) not in self._instances:
-            self._instances[task.name, split] = self._collect(task, split=split)
+            with paused_collector():
+                self._instances[task.name, split] = self._collect(task, split=split)
         return self._instances[task.name, split]
 
     def _collect(self, task: Task, *, split: Split) -> tuple[Instance, ...]:
@@ -97,7 +99,8 @@ class StudyData:
                 "data=files has no corpus for tasks that bring no data of their own: choose data=friends or data=toy, "
                 "or only tasks whose YAML has a `data:` section"
             )
-        corpus: Corpus = bind(self.config["reader"], root=self.root).read()
+        with paused_collector():
+            corpus: Corpus = bind(self.config["reader"], root=self.root).read()
         return corpus
 
     def _own_corpus(self, task: Task) -> Corpus:
