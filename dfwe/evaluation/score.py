@@ -16,6 +16,7 @@ from dfwe.data.datamodule import pad
 from dfwe.data.tokenise import TokenisedSplit
 from dfwe.errors import ConfigurationError
 from dfwe.evaluation.generate import greedy, reference
+from dfwe.evaluation.half import HalfCopy
 from dfwe.evaluation.labels import best_candidates, candidate_log_likelihoods
 from dfwe.evaluation.trie import PackedTries
 from dfwe.metrics.scorer import Scorer
@@ -31,7 +32,8 @@ class Decoding:
     """How answers are found.
 
     `labels` and `candidates` take the most likely of the instance's closed set, `greedy` writes free text, `reference`
-    samples as the benchmark's code does. `max_tokens` bounds a batch, padding included.
+    samples as the benchmark's code does. `max_tokens` bounds a batch, padding included. With `bf16` a copy of the model
+    answers whose weights are bfloat16.
     """
 
     decode: Decode
@@ -56,7 +58,16 @@ class SplitScorer:
     A batch that the memory has no room for is halved, once and for all.
     """
 
-    def __init__(self, split: TokenisedSplit, *, scorer: Scorer, decoding: Decoding, tokenizer: Any) -> None:
+    def __init__(
+        self,
+        split: TokenisedSplit,
+        *,
+        scorer: Scorer,
+        decoding: Decoding,
+        tokenizer: Any,
+        half: HalfCopy | None = None,
+    ) -> None:
+        self._half = half or HalfCopy()
         self._split, self._scorer, self._decoding, self._tokenizer = split, scorer, decoding, tokenizer
         self._closed = decoding.decode in ("labels", "candidates")
         if self._closed and not all(instance.candidates for instance in split.instances):
@@ -85,10 +96,11 @@ class SplitScorer:
         """The model's answers in the order of the instances."""
         answers = [""] * len(self._split)
         todo, done = self._batches[::-1], []
-        with _evaluating(model, bf16=self._decoding.bf16) as device:
+        used = self._half.of(model) if self._decoding.bf16 else model
+        with _evaluating(used) as device:
             while todo:
                 batch = todo.pop()
-                found = self._answers(model, batch, device=device)
+                found = self._answers(used, batch, device=device)
                 if found is None:
                     half = len(batch.members) // 2
                     log.warning("no memory for %d instances at once, going on with halves", len(batch.members))
@@ -142,11 +154,12 @@ def _is_out_of_memory(error: RuntimeError) -> bool:
 
 
 @contextmanager
-def _evaluating(model: nn.Module, *, bf16: bool) -> Iterator[torch.device]:
+def _evaluating(model: nn.Module) -> Iterator[torch.device]:
     training, device = model.training, next(model.parameters()).device
     model.eval()
     try:
-        with torch.inference_mode(), torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
+        # Lightning validates under its own autocast: here the weights alone say how numbers are kept
+        with torch.inference_mode(), torch.autocast(device.type, enabled=False):
             yield device
     finally:
         model.train(training)

@@ -11,6 +11,7 @@ import torch
 from transformers import AutoTokenizer, PreTrainedModel
 
 from dfwe.data.tokenise import TokenisedSplit, TokenLimits
+from dfwe.evaluation.half import HalfCopy
 from dfwe.evaluation.score import Decoding, SplitScorer
 from dfwe.models.text_to_text import load_model
 from dfwe.records import Split
@@ -37,6 +38,7 @@ class Bench:
     precision: str
     decode: str
     logger: Any = False
+    _half: HalfCopy = field(default_factory=HalfCopy, compare=False, repr=False)
     _scorers: dict[tuple[str, Split], SplitScorer] = field(default_factory=dict, compare=False, repr=False)
 
     def spec(self) -> dict[str, Any]:
@@ -85,9 +87,13 @@ class Bench:
             decode="reference" if self.decode == "reference" else task.decode,  # type: ignore[arg-type]
             max_new_tokens=task.max_new_tokens,
             max_tokens=self.trainer["eval_tokens"],
-            bf16=self.precision == "bf16-mixed",
+            bf16=self.precision == "bf16-mixed" and split != "test",  # what is reported in the end is exact
             seed=derive(0, "decode", task.name, split),
         )
         return SplitScorer(
-            self.split(task, split=split), scorer=task.scorer, decoding=decoding, tokenizer=self.tokenizer
+            self.split(task, split=split),
+            scorer=task.scorer,
+            decoding=decoding,
+            tokenizer=self.tokenizer,
+            half=self._half,
         )

@@ -13,13 +13,13 @@ from dfwe.records import Instance
 LABELS = ("joy", "anger", "fear")
 
 
-def scorer(tokenizer, cache, *, decode="labels", num=7, candidates=LABELS, max_tokens=64):
+def scorer(tokenizer, cache, *, decode="labels", num=7, candidates=LABELS, max_tokens=64, bf16=False):
     instances = [
         Instance(f"i{i}", "d", "context: " + "glad " * (i % 4), " emotion:", ("joy",), (LABELS[i % 3],), candidates)
         for i in range(num)
     ]
     split = tokenise(instances, tokenizer=tokenizer, limits=TokenLimits(64, 8), cache=cache)
-    decoding = Decoding(decode=decode, max_new_tokens=4, max_tokens=max_tokens, bf16=False)
+    decoding = Decoding(decode=decode, max_new_tokens=4, max_tokens=max_tokens, bf16=bf16)
     metrics = Scorer(metrics={"acc": Accuracy(labels=list(LABELS))})
     return SplitScorer(split, scorer=metrics, decoding=decoding, tokenizer=tokenizer)
 
@@ -100,3 +100,14 @@ def test_an_error_of_another_kind_and_a_lone_instance_that_does_not_fit_are_rais
     fail(torch.OutOfMemoryError("CUDA"))
     with pytest.raises(torch.OutOfMemoryError):
         scorer(tokenizer, tmp_path, num=1).predict(model)
+
+
+@pytest.mark.parametrize(("decode", "candidates"), [("labels", LABELS), ("greedy", ())])
+def test_in_bf16_a_copy_answers_and_follows_the_models_weights(model, tokenizer, tmp_path, decode, candidates):
+    half = scorer(tokenizer, tmp_path, decode=decode, candidates=candidates, bf16=True)
+    assert half.predict(model) == half.predict(model)
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+    with torch.no_grad():
+        model.lm_head.weight.mul_(-1.0)
+    fresh = scorer(tokenizer, tmp_path, decode=decode, candidates=candidates, bf16=True)
+    assert half.predict(model) == fresh.predict(model)
