@@ -37,7 +37,7 @@ Prompts = list[list[int]]
 
 
 def model_of(shape: str) -> Any:
-    """A model of that shape with untied, random weights."""
+    """A model of that shape with random weights, the head's its own."""
     torch.manual_seed(0)
     config = T5Config(
         vocab_size=32128,
@@ -47,6 +47,8 @@ def model_of(shape: str) -> Any:
         **SHAPES[shape],
     )
     model = AutoModelForSeq2SeqLM.from_config(config).eval()
+    # as in Flan-T5's files; from_config ties them whatever the configuration says
+    model.lm_head.weight = torch.nn.Parameter(torch.randn_like(model.lm_head.weight) * 0.05)
     model.generation_config.decoder_start_token_id = 0
     return model
 
