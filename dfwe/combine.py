@@ -7,21 +7,19 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dfwe.errors import DfweError
+from dfwe.errors import exit_code
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     options = _parser().parse_args(arguments)
+    return exit_code(lambda: _combine(options.recipe, out=options.out))
+
+
+def _combine(recipe: Path, *, out: Path) -> None:
     from dfwe.stages.combine import combine  # torch: seconds, after the arguments are known to be right
 
-    try:
-        number = combine(options.recipe, out=options.out)
-    except DfweError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"{options.out}: {number} tensors")
-    return 0
+    print(f"{out}: {combine(recipe, out=out)} tensors")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,5 +1,10 @@
 """Errors of the user's, each one clear line: what, where, what to do."""
 
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
 
 class DfweError(Exception):
     """Wrong input, or a broken file; `run` prints it as one line and exits with 2."""
@@ -35,3 +40,13 @@ class StoreError(DfweError, OSError):
 
 class NetworkError(DfweError, OSError):
     """Something must be downloaded and cannot be."""
+
+
+def exit_code(command: Callable[[], None]) -> int:
+    """Runs a small command; 0, or 2 after an error of the user's, which goes to stderr."""
+    try:
+        command()
+    except DfweError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0

@@ -14,7 +14,7 @@ from typing import Any
 
 from dfwe.data.prompts.template import Template, row_dialogue
 from dfwe.data.readers.json_lines import JsonLines
-from dfwe.errors import DataError, DfweError, ModelError
+from dfwe.errors import DataError, ModelError, exit_code
 from dfwe.records import Instance
 
 
@@ -22,13 +22,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Prints one JSON line per question; returns the exit code, 2 for an error of the user's."""
     arguments = _parser().parse_args(argv)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    try:
-        for line in answers(arguments.model, task=arguments.task, file=arguments.dialogues):
-            print(json.dumps(line, ensure_ascii=False))
-    except DfweError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_code(lambda: _print_answers(arguments))
+
+
+def _print_answers(arguments: argparse.Namespace) -> None:
+    for line in answers(arguments.model, task=arguments.task, file=arguments.dialogues):
+        print(json.dumps(line, ensure_ascii=False))
 
 
 def answers(model: Path, *, task: str, file: Path) -> Iterator[dict[str, str]]:

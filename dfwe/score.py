@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from dfwe.errors import DataError, DfweError
+from dfwe.errors import DataError, exit_code
 from dfwe.stages.tasks import load_task
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Prints metrics and score as one JSON object; the exit code, 2 for an error of the user's."""
     arguments = _parser().parse_args(argv)
-    try:
-        report = score_file(arguments.cases, task=arguments.task, folders=arguments.config_dir)
-    except DfweError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(json.dumps(report))
-    return 0
+    cases, task, folders = arguments.cases, arguments.task, arguments.config_dir
+    return exit_code(lambda: print(json.dumps(score_file(cases, task=task, folders=folders))))
 
 
 def score_file(path: Path, *, task: str, folders: Sequence[Path] = ()) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from dfwe.data.friends import report
 from dfwe.data.friends.prepare import prepare, write
 from dfwe.data.friends.releases import RELEASES, TLIDB
 from dfwe.data.friends.split import KnownSplit, read_known
-from dfwe.errors import DfweError
+from dfwe.errors import exit_code
 
 MAX_BAD_SHARE = 0.01  # as data.max_bad_share
 
@@ -20,12 +20,7 @@ MAX_BAD_SHARE = 0.01  # as data.max_bad_share
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     options = _parser().parse_args(arguments)
-    try:
-        _friends(options)
-    except DfweError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_code(lambda: _friends(options))
 
 
 def _friends(options: argparse.Namespace) -> None:

@@ -15,7 +15,7 @@ from dfwe.data.readers.base import Corpus
 from dfwe.data.readers.tlidb import Tlidb
 from dfwe.data.shots import Shots
 from dfwe.data.splits import REFERENCE_SEED
-from dfwe.errors import DfweError
+from dfwe.errors import exit_code
 from dfwe.records import Instance
 from dfwe.stages.tasks import Task, load_task, own_corpus
 
@@ -23,16 +23,16 @@ from dfwe.stages.tasks import Task, load_task, own_corpus
 def main(argv: Sequence[str] | None = None) -> int:
     """Prints a task's instances in the reference's order; the exit code, 2 for an error of the user's."""
     arguments = _parser().parse_args(argv)
+    return exit_code(lambda: _print_entries(arguments))
+
+
+def _print_entries(arguments: argparse.Namespace) -> None:
     try:
         for entry in entries(arguments):
             print(json.dumps(entry) if arguments.json else _readable(entry))
         sys.stdout.flush()
-    except DfweError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
     except BrokenPipeError:  # the reader, `head` for one, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
 
 
 def entries(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:

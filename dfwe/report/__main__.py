@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from dfwe.errors import DfweError
+from dfwe.errors import exit_code
 from dfwe.report.submission import write_submission
 from dfwe.report.submission_table import draw_submission
 
@@ -17,12 +17,7 @@ from dfwe.report.submission_table import draw_submission
 def main(argv: Sequence[str] | None = None) -> int:
     """Does what the subcommand says; the exit code, 2 for an error of the user's."""
     arguments = _parser().parse_args(argv)
-    try:
-        _submission(arguments)
-    except DfweError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_code(lambda: _submission(arguments))
 
 
 def _submission(arguments: argparse.Namespace) -> None:

@@ -117,7 +117,7 @@ class TrainStage(Stage):
             load_weights(module.model, weights, name=self.start.label)
         splits = [bench.split(task, split="train") for task in self.tasks]
         if self.target is not None:
-            bench.split(self.target, split="test")  # a question that is too long stops the study here, not at its end
+            bench.scorer(self.target, split="test")  # a question that is too long stops the study here, not at its end
         data = TrainingData(
             splits,
             batch_size=self.batch_size,

@@ -8,14 +8,13 @@ from dataclasses import dataclass, replace
 
 from dfwe.data.friends.excerpt import Mark
 from dfwe.data.friends.official import CHARACTERS, PERSONALITY, QUERIES, QUESTIONS, RELATIONS
-from dfwe.data.friends.scene import Line, Placement, Scene
+from dfwe.data.friends.scene import HIDDEN, Line, Placement, Scene
 from dfwe.data.friends.words import words_of
 
 MAIN = ("Chandler Bing", "Joey Tribbiani", "Monica Geller", "Phoebe Buffay", "Rachel Green", "Ross Geller")
 TRAITS = ("aggreeable", "conscientious", "extroverted", "open", "neurotic")  # the first spelt as the benchmark does
 
 ALTERNATE, UNANSWERABLE = "per:alternate_names", "unanswerable"
-HIDDEN = "Speaker "
 
 NO_LINE = "its turn is in no line of the scene"
 TAKEN = "one label a line: another utterance stands in the same line"

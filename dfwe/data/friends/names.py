@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from dfwe.data.friends.marks import MAIN
-from dfwe.data.friends.scene import ALL, CODE, Scene
+from dfwe.data.friends.scene import ALL, CODES, Scene
 from dfwe.data.friends.words import detokenise
 
-_CODES = re.compile(rf"{CODE}\d+")
 _ARTICLES = ("the", "a", "an")
 _FULL = {name.split()[0]: name for name in MAIN}
 
@@ -28,7 +26,7 @@ class Names:
 
     def text(self, text: str) -> str:
         """A text with first names for codes."""
-        return _CODES.sub(lambda match: _first(self.full.get(match.group(), match.group())), text)
+        return CODES.sub(lambda match: _first(self.full.get(match.group(), match.group())), text)
 
     def entity(self, code: str) -> str:
         """The name as the benchmark lists it among a scene's entities: the first name in lower case."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,9 @@ from dfwe.data.friends.words import Word, words_of
 
 _PLACED = 0.5  # of a turn's words that the scene must have
 _MAX_NAME_WORDS = 3
-CODE = "@ent"  # how a release writes a name that it hides
+CODE = "@ent"  # how a release writes a name that it hides, with a number
+CODES = re.compile(rf"{CODE}\d+")
+HIDDEN = "Speaker "  # how another one writes a speaker whom it hides, with a number
 ALL = "#ALL#"  # the speaker of what everybody says
 
 
@@ -139,7 +142,7 @@ def _learn(scene: Scene, left: str, right: str, *, votes: int) -> None:
             code.startswith(CODE)
             and " " not in code
             and (name[:1].isupper() or name == ALL)
-            and not name.startswith("Speaker ")
+            and not name.startswith(HIDDEN)
         ):
             scene.names[code][name] += votes
 

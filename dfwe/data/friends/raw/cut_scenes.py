@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from dfwe.data.friends.marks import Query
+from dfwe.data.friends.scene import CODES
 
 NUM_UTTERANCES = 25
-CODES = re.compile(r"@ent\d+")
 _SCENE = re.compile(r"\[ ?(Scene|Time Lapse|Cut to)", re.IGNORECASE)
 _NUM_OPENING = 2  # utterances that tell a scene's beginning
 _FREE = 50  # codes from here on stand for names that the whole scene lacks

@@ -6,8 +6,7 @@ The CSV form of a part holds fewer of the same utterances: it serves where the J
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
-from itertools import groupby
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from dfwe.data.bad_rows import Rows
 from dfwe.data.friends.excerpt import Excerpt, Reading, Turn
 from dfwe.data.friends.marks import Emotion
 from dfwe.data.friends.official import EMORY
+from dfwe.data.friends.raw.emotions import dialogues
 from dfwe.data.friends.raw.files import label_of, names_of, read_release, table
 from dfwe.data.friends.raw.transcript import scene_of, scenes
 
@@ -40,14 +40,8 @@ def _file(path: Path) -> tuple[list[Excerpt], Rows]:
         return scenes(path, read=_scene)
     utterances, rows = table(path, columns=_COLUMNS, read=_utterance)
     part = path.name.split("_")[1]
-    groups = groupby(utterances, key=lambda item: item[0])
-    return [_dialogue(f"emory_{part}_{key}", group) for key, group in groups], rows
-
-
-def _dialogue(key: str, utterances: Iterable[tuple[str, Turn, str]]) -> Excerpt:
-    lines = [(turn, label) for _, turn, label in utterances]
-    marks = tuple(Emotion(EMORY, number, label) for number, (_, label) in enumerate(lines))
-    return Excerpt("Emory emotion (CSV)", key, tuple(turn for turn, _ in lines), marks, divisible=True)
+    key = f"emory_{part}_{{}}".format
+    return dialogues(utterances, release="Emory emotion (CSV)", task=EMORY, key=key, last=False), rows
 
 
 def _scene(scene: Mapping[str, Any]) -> Excerpt:

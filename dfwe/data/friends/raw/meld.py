@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from itertools import groupby
+from collections.abc import Mapping
 from pathlib import Path
 
 from dfwe.data.bad_rows import Rows
 from dfwe.data.friends.excerpt import Excerpt, Reading, Turn
-from dfwe.data.friends.marks import Emotion
 from dfwe.data.friends.official import MELD
+from dfwe.data.friends.raw.emotions import dialogues
 from dfwe.data.friends.raw.files import label_of, read_release, table
 
 LABELS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
@@ -27,14 +26,8 @@ def read(folder: Path) -> Reading:
 def _file(path: Path) -> tuple[list[Excerpt], Rows]:
     utterances, rows = table(path, columns=_COLUMNS, read=_utterance)
     part = path.name.split("_")[0]
-    groups = groupby(utterances, key=lambda item: item[0])
-    return [_dialogue(f"meld_{part}_{number:04d}", group) for number, group in groups], rows
-
-
-def _dialogue(key: str, utterances: Iterable[tuple[int, Turn, str]]) -> Excerpt:
-    lines = [(turn, label) for _, turn, label in utterances]
-    marks = tuple(Emotion(MELD, number, label, last=True) for number, (_, label) in enumerate(lines))
-    return Excerpt("MELD", key, tuple(turn for turn, _ in lines), marks, divisible=True)
+    key = f"meld_{part}_{{:04d}}".format
+    return dialogues(utterances, release="MELD", task=MELD, key=key, last=True), rows
 
 
 def _utterance(row: Mapping[str, str]) -> tuple[int, Turn, str]:

@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 from dfwe.data.bad_rows import Rows
 from dfwe.data.friends.excerpt import Excerpt, Reading, Turn
 from dfwe.data.friends.marks import Query
-from dfwe.data.friends.raw.cut_scenes import CODES, NUM_UTTERANCES, Cut, Utterances, recode
+from dfwe.data.friends.raw.cut_scenes import NUM_UTTERANCES, Cut, Utterances, recode
 from dfwe.data.friends.raw.files import convert, decode, json_records, read_text, scene_id
+from dfwe.data.friends.scene import CODES
 from dfwe.data.friends.words import detokenise, without_notes
 from dfwe.errors import DataError
 
