@@ -52,13 +52,7 @@ def plan_agreement(ways: Sequence[str], *, target: Task, bench: Bench, tested: T
         if way not in WAYS:
             raise ConfigurationError(f"agreement is a list of {', '.join(WAYS)}, not '{way}'")
     own = "labels" if bench.way(target) == "candidates" else bench.way(target)
-    left_out = {}
-    if "labels" in ways and own != "labels" and not _closed(bench, target):
-        left_out["labels"] = f"{target.short} is answered in free text, it has no labels to choose among"
-        if set(ways) == {"labels"}:
-            possible = " or ".join(way for way in WAYS if way not in ("labels", own))
-            raise ConfigurationError(f"agreement=[labels]: {left_out['labels']}; choose {possible}")
-        log.warning("agreement leaves out labels: %s", left_out["labels"])
+    left_out = _left_out(ways, own=own, target=target, bench=bench)
     subjects = [name for name in (BASELINE, asked) if name in tested] or list(tested)
     others = [way for way in dict.fromkeys(ways) if way != own and way not in left_out]
     benches = {way: bench.answering(way) for way in others}
@@ -69,8 +63,16 @@ def plan_agreement(ways: Sequence[str], *, target: Task, bench: Bench, tested: T
     return Agreement(own, stages, left_out)
 
 
-def _closed(bench: Bench, target: Task) -> bool:
-    return all(instance.candidates for instance in bench.data.instances(target, split="dev"))
+def _left_out(ways: Sequence[str], *, own: str, target: Task, bench: Bench) -> dict[str, str]:
+    closed = all(instance.candidates for instance in bench.data.instances(target, split="dev"))
+    if "labels" not in ways or own == "labels" or closed:
+        return {}
+    reason = f"{target.short} is answered in free text, it has no labels to choose among"
+    if set(ways) == {"labels"}:
+        possible = " or ".join(way for way in WAYS if way not in ("labels", own))
+        raise ConfigurationError(f"agreement=[labels]: {reason}; choose {possible}")
+    log.warning("agreement leaves out labels: %s", reason)
+    return {"labels": reason}
 
 
 def agreement_results(agreement: Agreement, *, tested: Tested, seed: int) -> dict[str, Any]:

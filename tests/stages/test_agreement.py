@@ -105,7 +105,7 @@ def test_free_text_can_be_forced_on_every_task_and_is_another_study(ran, small):
 
 
 def test_a_task_of_free_text_has_no_labels_to_compare_with(small, ran, caplog):
-    with pytest.raises(ConfigurationError, match=r"agreement=\[labels\]: .* is answered in free text.*choose reference"):
+    with pytest.raises(ConfigurationError, match=r"agreement=\[labels\]: .* is answered in free text.*reference"):
         plan_study(small(ran[1], *QUESTIONS, "agreement=[labels]"))
     study = plan_study(small(ran[1], *QUESTIONS, "agreement=[labels,greedy,reference]"))
     assert (study.agreement.own, list(study.agreement.stages)) == ("greedy", ["reference"])
