@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -10,9 +11,37 @@ from torch import Tensor
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutput
 
+from dfwe.errors import ConfigurationError
+
 _COMPACT = 0.75  # of the rows at most still going: then the finished ones leave the batch and its cache
-# What the benchmark's code does: published numbers used it. Sampling makes a score random; here it is seeded.
-REFERENCE = {"do_sample": True, "num_beams": 2, "repetition_penalty": 5.0, "max_length": 20}
+
+
+@dataclass(frozen=True)
+class ReferenceDecoding:
+    """How the benchmark's code answers; its numbers, which published scores used, stand in conf/config.yaml.
+
+    `max_length` counts the start token. Sampling makes a score random: `seed` is the stream's.
+
+    Raises:
+        ConfigurationError: a number that `generate` cannot take.
+    """
+
+    do_sample: bool
+    num_beams: int
+    repetition_penalty: float
+    max_length: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        for name, least in (("num_beams", 1), ("max_length", 2)):
+            if getattr(self, name) < least:
+                raise ConfigurationError(
+                    f"decoding.reference.{name} must be at least {least}, not {getattr(self, name)}"
+                )
+        if not self.repetition_penalty > 0:
+            raise ConfigurationError(
+                f"decoding.reference.repetition_penalty must be above 0, not {self.repetition_penalty}"
+            )
 
 
 def greedy(
@@ -63,10 +92,18 @@ def reference(
     *,
     input_ids: Int[Tensor, "batch source"],
     attention_mask: Int[Tensor, "batch source"],
+    decoding: ReferenceDecoding,
     seed: int,
 ) -> Int[Tensor, "batch target"]:
     """Ids by the reference's decoding, drawn from a stream of that seed; torch's global state is left as it was."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        ids: Tensor = model.generate(input_ids=input_ids, attention_mask=attention_mask, **REFERENCE)
+        ids: Tensor = model.generate(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            do_sample=decoding.do_sample,
+            num_beams=decoding.num_beams,
+            repetition_penalty=decoding.repetition_penalty,
+            max_length=decoding.max_length,
+        )
     return ids

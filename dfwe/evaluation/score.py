@@ -15,7 +15,7 @@ from dfwe.data.batching import token_batches
 from dfwe.data.datamodule import pad
 from dfwe.data.tokenise import TokenisedSplit
 from dfwe.errors import ConfigurationError
-from dfwe.evaluation.generate import greedy, reference
+from dfwe.evaluation.generate import ReferenceDecoding, greedy, reference
 from dfwe.evaluation.half import HalfCopy
 from dfwe.evaluation.labels import best_candidates, candidate_log_likelihoods
 from dfwe.evaluation.trie import PackedTries
@@ -32,8 +32,8 @@ class Decoding:
     """How answers are found.
 
     `labels` and `candidates` take the most likely of the instance's closed set, `greedy` writes free text, `reference`
-    samples as the benchmark's code does. `max_tokens` bounds a batch, padding included. With `bf16` a copy of the model
-    answers whose weights are bfloat16.
+    samples as the benchmark's code does, by the numbers of `reference`. `max_tokens` bounds a batch, padding included.
+    With `bf16` a copy of the model answers whose weights are bfloat16.
     """
 
     decode: Decode
@@ -41,6 +41,7 @@ class Decoding:
     max_tokens: int
     bf16: bool
     seed: int = 0
+    reference: ReferenceDecoding | None = None
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,9 @@ class SplitScorer:
 
     def _written(self, model: nn.Module, batch: _Batch, inputs: Mapping[str, Tensor]) -> list[str]:
         if self._decoding.decode == "reference":
-            ids = reference(model, **inputs, seed=self._decoding.seed + batch.members[0])
+            assert self._decoding.reference is not None
+            seed = self._decoding.seed + batch.members[0]
+            ids = reference(model, **inputs, decoding=self._decoding.reference, seed=seed)
         else:
             ids = greedy(model, **inputs, max_new_tokens=self._decoding.max_new_tokens)
         texts: list[str] = self._tokenizer.batch_decode(ids, skip_special_tokens=True)
