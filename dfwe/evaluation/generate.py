@@ -12,6 +12,8 @@ from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutput
 
 from dfwe.errors import ConfigurationError
+from dfwe.evaluation.cross_attention import unprojected_source
+from dfwe.evaluation.encoder import Encode, encode
 
 _COMPACT = 0.75  # of the rows at most still going: then the finished ones leave the batch and its cache
 
@@ -50,6 +52,7 @@ def greedy(
     input_ids: Int[Tensor, "batch source"],
     attention_mask: Int[Tensor, "batch source"],
     max_new_tokens: int,
+    encode: Encode = encode,
 ) -> Int[Tensor, "batch target"]:
     """Ids of the most likely continuation, token by token, without the start token; filled up with padding.
 
@@ -59,31 +62,32 @@ def greedy(
     settings = model.generation_config
     known = [] if settings.eos_token_id is None else settings.eos_token_id
     ends = torch.tensor(known, dtype=torch.int64, device=input_ids.device).reshape(-1)
-    encoded = model.get_encoder()(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+    encoded = encode(model, input_ids=input_ids, attention_mask=attention_mask)
     found = torch.full((len(input_ids), max_new_tokens), settings.pad_token_id, device=input_ids.device)
     tokens = torch.full((len(input_ids), 1), settings.decoder_start_token_id, device=input_ids.device)
     rows = torch.arange(len(input_ids), device=input_ids.device)  # of `found`, for each row of the batch
     going = torch.ones_like(rows, dtype=torch.bool)
     cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
-    for step in range(max_new_tokens):
-        logits = model(
-            encoder_outputs=BaseModelOutput(last_hidden_state=encoded),
-            attention_mask=attention_mask,
-            decoder_input_ids=tokens,
-            past_key_values=cache,
-            use_cache=True,
-        ).logits
-        tokens = logits[:, -1].argmax(-1, keepdim=True)
-        found[rows[going], step] = tokens[going, 0]
-        going = going & ~torch.isin(tokens[:, 0], ends)
-        if not bool(going.any()):
-            break
-        if int(going.sum()) <= _COMPACT * len(going):
-            kept = going.nonzero()[:, 0]
-            cache.batch_select_indices(kept)
-            encoded, attention_mask, tokens, rows, going = (
-                each[kept] for each in (encoded, attention_mask, tokens, rows, going)
-            )
+    with unprojected_source(model, num_queries=max_new_tokens):
+        for step in range(max_new_tokens):
+            logits = model(
+                encoder_outputs=BaseModelOutput(last_hidden_state=encoded),
+                attention_mask=attention_mask,
+                decoder_input_ids=tokens,
+                past_key_values=cache,
+                use_cache=True,
+            ).logits
+            tokens = logits[:, -1].argmax(-1, keepdim=True)
+            found[rows[going], step] = tokens[going, 0]
+            going = going & ~torch.isin(tokens[:, 0], ends)
+            if not bool(going.any()):
+                break
+            if int(going.sum()) <= _COMPACT * len(going):
+                kept = going.nonzero()[:, 0]
+                cache.batch_select_indices(kept)
+                encoded, attention_mask, tokens, rows, going = (
+                    each[kept] for each in (encoded, attention_mask, tokens, rows, going)
+                )
     return found
 
 
