@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,13 +14,15 @@ from torch import Tensor, nn
 from dfwe.data.batching import token_batches
 from dfwe.data.datamodule import pad
 from dfwe.data.tokenise import TokenisedSplit
-from dfwe.errors import ConfigurationError
+from dfwe.errors import ConfigurationError, MetricError
 from dfwe.evaluation.generate import greedy, reference
 from dfwe.evaluation.half import HalfCopy
 from dfwe.evaluation.labels import best_candidates, candidate_log_likelihoods
+from dfwe.evaluation.race import Race
 from dfwe.evaluation.trie import PackedTries
+from dfwe.metrics.bound import Bound
 from dfwe.metrics.scorer import Scorer
-from dfwe.records import Evaluation
+from dfwe.records import Evaluation, Stopped
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +52,11 @@ class _Batch:
     members: tuple[int, ...]  # of the split
     inputs: Mapping[str, Tensor]
     tries: PackedTries | None  # of closed sets of answers
+
+    @property
+    def size(self) -> int:
+        """Source tokens, padding included."""
+        return self.inputs["input_ids"].numel()
 
 
 class SplitScorer:
@@ -89,13 +96,60 @@ class SplitScorer:
 
     def evaluate(self, predictions: tuple[str, ...]) -> Evaluation:
         """The evaluation of given answers, one an instance and in order."""
-        references = [instance.references for instance in self._split.instances]
-        return self._scorer.evaluate(predictions, references=references)
+        return self._scorer.evaluate(predictions, references=self._references)
 
     def predict(self, model: nn.Module) -> tuple[str, ...]:
         """The model's answers in the order of the instances."""
-        answers = [""] * len(self._split)
-        todo, done = self._batches[::-1], []
+        answers = self._answered(model, self._batches)
+        return tuple(answers[index] for index in range(len(self)))
+
+    @property
+    def has_bound(self) -> bool:
+        """Whether `race` and `bound` are possible: Pearson's correlation, for one, has no bound."""
+        return self._scorer.best_counts(self._references) is not None
+
+    def race(self, model: nn.Module, *, best: Evaluation) -> Evaluation | Stopped:
+        """As a call, but stopped at the first batch after which the model cannot score as much as `best` any more.
+
+        `best` is another evaluation on the same split; the batches that cost it most come first.
+
+        Raises:
+            MetricError: the split has no bound.
+        """
+        race = Race(self._scorer, references=self._references, best=best)
+        order = race.order([batch.members for batch in self._batches], sizes=[batch.size for batch in self._batches])
+        answers = self._answered(model, [self._batches[place] for place in order], until=race.is_lost)
+        if len(answers) < len(self):
+            return Stopped(race.bound, tuple(answers.get(index) for index in range(len(self))))
+        return self.evaluate(tuple(answers[index] for index in range(len(self))))
+
+    def bound(self, predictions: tuple[str | None, ...]) -> float:
+        """The highest score that answers in place of the Nones could give.
+
+        Raises:
+            MetricError: the split has no bound, or another number of instances.
+        """
+        if len(predictions) != len(self):
+            raise MetricError(f"found {len(predictions)} answers for {len(self)} instances")
+        bound = Bound(self._scorer, references=self._references)
+        answered = {index: answer for index, answer in enumerate(predictions) if answer is not None}
+        bound.take(list(answered.values()), examples=list(answered))
+        return bound.value
+
+    @property
+    def _references(self) -> list[tuple[str, ...]]:
+        return [instance.references for instance in self._split.instances]
+
+    def _answered(
+        self,
+        model: nn.Module,
+        batches: Sequence[_Batch],
+        *,
+        until: Callable[[Sequence[int], Sequence[str]], bool] = lambda members, answers: False,
+    ) -> dict[int, str]:
+        """Answers by instance, in the order of the batches; the rest is left out once `until` holds of a batch."""
+        answers: dict[int, str] = {}
+        todo, done = list(batches)[::-1], []
         used = self._half.of(model) if self._decoding.bf16 else model
         with _evaluating(used) as device:
             while todo:
@@ -107,10 +161,11 @@ class SplitScorer:
                     todo += [self._batch(batch.members[half:]), self._batch(batch.members[:half])]
                     continue
                 done.append(batch)
-                for index, answer in zip(batch.members, found, strict=True):
-                    answers[index] = answer
-        self._batches = done
-        return tuple(answers)
+                answers |= dict(zip(batch.members, found, strict=True))
+                if until(batch.members, found):
+                    break
+        self._batches = done + todo[::-1]
+        return answers
 
     def _answers(self, model: nn.Module, batch: _Batch, *, device: torch.device) -> list[str] | None:
         """The batch's answers; None where it does not fit the memory and can be halved."""
