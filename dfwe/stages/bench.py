@@ -11,9 +11,10 @@ import torch
 from transformers import AutoTokenizer, PreTrainedModel
 
 from dfwe.data.tokenise import TokenisedSplit, TokenLimits
+from dfwe.evaluation.answers import Decoding
 from dfwe.evaluation.generate import ReferenceDecoding
 from dfwe.evaluation.half import HalfCopy
-from dfwe.evaluation.score import Decoding, SplitScorer
+from dfwe.evaluation.score import SplitScorer
 from dfwe.models.text_to_text import load_model
 from dfwe.records import Split
 from dfwe.seeding import derive

@@ -15,7 +15,7 @@ from torch import Tensor
 from dfwe.merging.base import Rule
 from dfwe.merging.experts import ExpertArray, Layout, copy_weights, load_experts
 from dfwe.models.text_to_text import TextToText
-from dfwe.records import Coefficients, Trial
+from dfwe.records import Coefficients, StoppedTrial, Trial
 from dfwe.search.base import Search
 from dfwe.search.journal import Journal
 from dfwe.search.pick import Pick
@@ -103,16 +103,18 @@ class MergeStage(Stage):
             rule=self.rule,
             pick=self.pick,
             known=self._known(),
-            journal=Journal(folder, evaluate_predictions=scorer.evaluate),
+            journal=Journal(folder, evaluate_predictions=scorer.evaluate, bound_predictions=scorer.bound),
             totals_score=scorer.scorer.score,
             seed=derive(self.seed, "pick", self.name),
             on_trial=lambda trial: tell(min(1.0, trial.number / search.budget)),
+            race=(lambda module, best: scorer.race(module.model, best=best)) if scorer.has_bound else None,
         )
         seconds = self._run(callback)
         for name in (TRIALS, PREDICTIONS):  # a search of known candidates alone journals nothing
             (folder / name).touch()
         assert callback.best is not None
-        return _result(callback.best, trials=callback.trials, seconds=seconds), (TRIALS, PREDICTIONS)
+        result = _result(callback.best, trials=callback.trials, stopped=callback.stopped)
+        return result | {"seconds": round(seconds, 3)}, (TRIALS, PREDICTIONS)
 
     def expert_array(self) -> ExpertArray:
         """The experts' weights in memory, with their parent's where the rule is of task vectors."""
@@ -154,8 +156,9 @@ class MergeStage(Stage):
         )
 
 
-def _result(best: Trial, *, trials: tuple[Trial, ...], seconds: float) -> dict[str, Any]:
-    made = [trial for trial in trials if trial.kind != "expert"]
+def _result(best: Trial, *, trials: tuple[Trial, ...], stopped: tuple[StoppedTrial, ...]) -> dict[str, Any]:
+    every: list[Trial | StoppedTrial] = [*trials, *stopped]
+    made = [trial for trial in every if trial.kind != "expert"]
     return {
         "picked": best.kind,
         "trial": best.number,
@@ -163,5 +166,10 @@ def _result(best: Trial, *, trials: tuple[Trial, ...], seconds: float) -> dict[s
         "dev": {"score": best.evaluation.score, "metrics": dict(best.evaluation.metrics)},
         "evaluations": len(made),
         "search_evaluations": sum(trial.kind != "bagged" for trial in made),
-        "seconds": round(seconds, 3),
+        "stopped_evaluations": len(stopped),
+        "dev_answers": sum(_num_answers(trial) for trial in made),
     }
+
+
+def _num_answers(trial: Trial | StoppedTrial) -> int:
+    return len([answer for answer in trial.evaluation.predictions if answer is not None])

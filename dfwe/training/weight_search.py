@@ -14,13 +14,14 @@ from dfwe.errors import MergeError
 from dfwe.merging.base import Combine, Rule
 from dfwe.merging.experts import ExpertArray, Layout, flatten, unflatten
 from dfwe.merging.linear import Linear
-from dfwe.records import Coefficients, Evaluation, Trial
+from dfwe.records import Coefficients, Evaluation, Stopped, StoppedTrial, Trial
 from dfwe.search.base import Search
 from dfwe.search.journal import Journal
 from dfwe.search.loop import run_search
+from dfwe.search.measure import Race
 from dfwe.search.pick import Argmax, Pick
 
-TrialListener = Callable[[Trial], None]
+TrialListener = Callable[[Trial | StoppedTrial], None]
 
 
 class WeightSearch(pl.Callback):
@@ -32,7 +33,10 @@ class WeightSearch(pl.Callback):
     `score` gives an `Evaluation` of the module, or a plain number (higher is better; then `pick` must be `Argmax`).
     `known` are trials that cost nothing, such as the experts' own dev scores. With a `journal` a killed search goes on.
 
-    After it: `trials`, and `best`, the trial whose weights the module has.
+    `race` is given the best evaluation so far and gives the module's, or `Stopped` once that cannot score as much. It
+    takes the place of `score` where search and pick need comparisons alone, and leaves what they find as it is.
+
+    After it: `trials` (with scores), `stopped` ones, and `best`, the trial whose weights the module has.
     """
 
     def __init__(
@@ -48,12 +52,14 @@ class WeightSearch(pl.Callback):
         totals_score: Callable[[Any], Any] | None = None,
         seed: int = 0,
         on_trial: TrialListener | None = None,
+        race: Callable[[Any, Evaluation], Evaluation | Stopped] | None = None,
     ) -> None:
         self._experts, self._search, self._score = experts, search, score
         self._rule, self._pick = rule or Linear(), pick or Argmax()
         self._known, self._journal, self._totals_score = known, journal, totals_score
-        self._seed, self._on_trial = seed, on_trial
+        self._seed, self._on_trial, self._race = seed, on_trial, race
         self.trials: tuple[Trial, ...] = ()
+        self.stopped: tuple[StoppedTrial, ...] = ()
         self.best: Trial | None = None
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -68,7 +74,7 @@ class WeightSearch(pl.Callback):
     def _run(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         candidate = _Candidate(module, experts=self._experts, rule=self._rule, score=self._score)
         try:
-            trials = run_search(
+            made = run_search(
                 self._search,
                 names=self._experts.names,
                 evaluate=candidate.evaluate,
@@ -77,7 +83,10 @@ class WeightSearch(pl.Callback):
                 journal=self._journal,
                 budget=self._search.budget,
                 on_trial=lambda trial: self._tell(trainer, trial),
+                race=candidate.racing(self._race) if self._race and self._pick.compares_only else None,
             )
+            trials = tuple(trial for trial in made if isinstance(trial, Trial))
+            self.stopped = tuple(trial for trial in made if isinstance(trial, StoppedTrial))
             self.best = self._pick.choose(
                 trials,
                 evaluate=candidate.evaluate,
@@ -92,10 +101,10 @@ class WeightSearch(pl.Callback):
             self._search.close()
             candidate.release()
 
-    def _tell(self, trainer: pl.Trainer, trial: Trial) -> None:
+    def _tell(self, trainer: pl.Trainer, trial: Trial | StoppedTrial) -> None:
         if trainer.logger is not None:
             alphas = {f"alpha/{name}": value for name, value in trial.coefficients.as_dict().items()}
-            trainer.logger.log_metrics({"search/dev": trial.evaluation.score, **alphas}, step=trial.number)
+            trainer.logger.log_metrics({**_found(trial), **alphas}, step=trial.number)
         if self._on_trial is not None:
             self._on_trial(trial)
 
@@ -115,6 +124,15 @@ class _Candidate:
         self._merge(coefficients)
         found = self._score(self._module)
         return found if isinstance(found, Evaluation) else _plain(float(found))
+
+    def racing(self, race: Callable[[Any, Evaluation], Evaluation | Stopped]) -> Race:
+        """`race` as a function of coefficients and the best evaluation so far."""
+
+        def raced(coefficients: Coefficients, best: Evaluation) -> Evaluation | Stopped:
+            self._merge(coefficients)
+            return race(self._module, best)
+
+        return raced
 
     def write(self, trial: Trial) -> None:
         """The weights of that trial; an expert's own are copied, whatever the rule makes of its vertex."""
@@ -142,6 +160,13 @@ def _matching(module: nn.Module, *, experts: ExpertArray) -> nn.Module:
         f"neither {type(module).__name__} nor a module in it has the experts' parameters "
         f"({len(experts.layout.names)} tensors, {experts.layout.size} numbers): load the experts with its layout"
     )
+
+
+def _found(trial: Trial | StoppedTrial) -> dict[str, float]:
+    """What a logger draws: a bound is no point of the curve of scores."""
+    if isinstance(trial, StoppedTrial):
+        return {"search/bound": trial.evaluation.bound, "search/answered": trial.evaluation.num_answered}
+    return {"search/dev": trial.evaluation.score}
 
 
 def _needs_counts(totals: Any) -> Any:
