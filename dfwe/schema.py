@@ -50,6 +50,15 @@ class FitConfig:
 
 
 @dataclass
+class CompileConfig:
+    """Whether a search compiles the encoder, and what that costs and brings (conf/trainer)."""
+
+    when: str = MISSING  # auto, always, never
+    seconds: float = MISSING
+    gain: float = MISSING  # how many times faster an evaluation then is
+
+
+@dataclass
 class TrainerConfig:
     """What all trainings share, and the two kinds (conf/trainer)."""
 
@@ -62,7 +71,8 @@ class TrainerConfig:
     accelerator: str = MISSING
     threads: int | None = MISSING  # CPU threads; null for all
     checkpoint: bool = MISSING
-    eval_tokens: int = MISSING  # tokens in an evaluation batch, padding included
+    eval_tokens: dict[str, int] = MISSING  # in an evaluation batch, padding included, by kind of device
+    compile: CompileConfig = MISSING
     train: FitConfig = MISSING
     finetune: FitConfig = MISSING
 

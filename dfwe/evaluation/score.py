@@ -51,6 +51,11 @@ class SplitScorer:
         """The task's metrics."""
         return self._scorer
 
+    @property
+    def approximates(self) -> bool:
+        """Whether `exact` makes a difference."""
+        return self._bf16
+
     def __len__(self) -> int:
         return len(self._split)
 

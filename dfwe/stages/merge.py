@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from dfwe.evaluation.compiled import CompiledEncode, Compiling
 from dfwe.merging.base import Rule
 from dfwe.merging.experts import ExpertArray, Layout, copy_weights, load_experts
 from dfwe.models.text_to_text import TextToText
@@ -96,18 +97,28 @@ class MergeStage(Stage):
         """Searches, or goes on with a killed search's journal."""
         scorer = self.bench.scorer(self.target, split="dev")
         search = self.make_search(dimensions=len(self.experts), seed=derive(self.seed, "search", self.name))
+        encode = CompiledEncode(Compiling(**self.bench.trainer["compile"]))
+
+        def told(trial: Trial | StoppedTrial) -> None:
+            if trial.kind == "uniform":  # the journal keeps its seconds: a resumed search decides the same
+                encode.expect(seconds=trial.seconds, times=search.budget - 1)
+            tell(min(1.0, trial.number / search.budget))
+
         callback = WeightSearch(
             self.expert_array(),
             search,
-            lambda module: scorer(module.model),
+            lambda module: scorer(module.model, encode=encode),
             rule=self.rule,
             pick=self.pick,
             known=self._known(),
             journal=Journal(folder, evaluate_predictions=scorer.evaluate, bound_predictions=scorer.bound),
             totals_score=scorer.scorer.score,
             seed=derive(self.seed, "pick", self.name),
-            on_trial=lambda trial: tell(min(1.0, trial.number / search.budget)),
-            race=(lambda module, best: scorer.race(module.model, best=best)) if scorer.has_bound else None,
+            on_trial=told,
+            race=(lambda module, best: scorer.race(module.model, best=best, encode=encode))
+            if scorer.has_bound
+            else None,
+            exact=(lambda module: scorer(module.model, exact=True)) if scorer.approximates else None,
         )
         seconds = self._run(callback)
         for name in (TRIALS, PREDICTIONS):  # a search of known candidates alone journals nothing
