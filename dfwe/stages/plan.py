@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from dfwe.conf import conf_dir
 from dfwe.errors import ConfigurationError
-from dfwe.schema import conf_dir
 from dfwe.stages.base import Stage
 from dfwe.stages.bench import Bench
 from dfwe.stages.binding import bind, call
