@@ -120,8 +120,11 @@ def given(weights: Sequence[float | None], *, normalise: bool, rule: str) -> tup
 
 
 def take(parameters: Mapping[str, Any], *, known: Mapping[str, Any], rule: str) -> dict[str, Any]:
-    """The recipe's parameters over their defaults; MergeError for one that the rule does not know."""
-    for name in parameters:
+    """The recipe's parameters over their defaults; MergeError for one that the rule does not know, or a wrong type."""
+    for name, value in parameters.items():
         if name not in known:
             raise MergeError(f"{rule} has no parameter '{name}': it knows {', '.join(known) or 'none'}")
+        if isinstance(known[name], bool) != isinstance(value, bool):
+            kind = "true or false" if isinstance(known[name], bool) else "a number"
+            raise MergeError(f"{rule}: `{name}` must be {kind}, not {value}")
     return {**known, **parameters}

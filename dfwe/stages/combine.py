@@ -130,7 +130,7 @@ class _Merge:
             if bad:
                 raise MergeError(f"{model.file_of(name)}: '{name}' has {bad} values that are NaN or infinite")
         if not bool(merged.isfinite().all()):
-            kind = str(merged.dtype).removeprefix("torch.")
+            kind = _kind(self.forms[name])
             raise MergeError(f"the merge of '{name}' has values too large for {kind}: choose another dtype, or weights")
 
 
@@ -147,7 +147,7 @@ def _threads() -> Iterator[ThreadPoolExecutor]:
 
 
 def _forms(models: Mapping[str, Checkpoint], *, base: Checkpoint | None, dtype: str | None) -> dict[str, Form]:
-    """The result's tensors: every model has each, in one shape."""
+    """The result's tensors: every model has each, in one shape, of numbers of one kind."""
     everyone = [*models.values(), *((base,) if base else ())]
     first = everyone[0]
     for model in everyone:
@@ -162,14 +162,19 @@ def _forms(models: Mapping[str, Checkpoint], *, base: Checkpoint | None, dtype: 
     for name in sorted(first.names):
         form = first.form(name)
         for model in everyone[1:]:
-            if model.form(name).shape != form.shape:
+            other = model.form(name)
+            if (other.shape, other.dtype.is_floating_point) != (form.shape, form.dtype.is_floating_point):
                 raise MergeError(
-                    f"'{name}' has shape {list(form.shape)} in {first.path} and {list(model.form(name).shape)} in "
-                    f"{model.path}: models of one merge must share their architecture"
+                    f"'{name}' has shape {list(form.shape)} ({_kind(form)}) in {first.path} and {list(other.shape)} "
+                    f"({_kind(other)}) in {model.path}: models of one merge must share their architecture"
                 )
         changes = dtype is not None and form.dtype.is_floating_point
         forms[name] = Form(form.shape, getattr(torch, str(dtype))) if changes else form
     return forms
+
+
+def _kind(form: Form) -> str:
+    return str(form.dtype).removeprefix("torch.")
 
 
 @contextmanager

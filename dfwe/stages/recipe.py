@@ -14,7 +14,7 @@ from yaml.constructor import ConstructorError
 from dfwe.conf import conf_dir
 from dfwe.errors import MergeError
 from dfwe.merging.base import TensorRule
-from dfwe.stages.settings import depths, value
+from dfwe.stages.settings import Place, depths, value
 
 _KEYS = ("merge_method", "models", "base_model", "parameters", "dtype", "out_dtype")
 _MODEL_KEYS = ("model", "parameters")
@@ -37,10 +37,14 @@ class Recipe:
         return {tensor: self._at(tensor, depth=depth) for tensor, depth in depths(tensors).items()}
 
     def _at(self, tensor: str, *, depth: float) -> tuple[TensorRule, tuple[float, ...]]:
-        settings = {name: value(setting, tensor=tensor, depth=depth) for name, setting in self.settings.items()}
+        place = Place(tensor, depth)
+        settings = {name: value(setting, at=place, whose=f"`{name}`") for name, setting in self.settings.items()}
         shared = settings.pop("weight", None)
-        own = [value(weight, tensor=tensor, depth=depth) for weight in self.weights]
+        named = zip(self.models, self.weights, strict=True)
+        own = [value(weight, at=place, whose=f"the weight of '{model}'") for model, weight in named]
         weights = [shared if weight is None else weight for weight in own]
+        if any(isinstance(weight, bool) for weight in weights):
+            raise MergeError("a `weight` must be a number, not true or false")
         return self.rule.from_recipe(weights, {name: found for name, found in settings.items() if found is not None})
 
 
