@@ -4,8 +4,8 @@
 
 Five Flan-T5 of that shape with random weights (float32, about 1 GB each for base), a linear recipe, files in the page
 cache. Prints the medians of the ratios taken round by round, the peak of each side's anonymous memory (mapped files
-are the page cache's), the share of a limit measured in the same run (bytes moved at the triad's bandwidth, and the
-result written from memory) and whether both results agree. Without `.venv-interop` only our side is measured.
+are the page cache's), the share of a limit measured in the same round (the files read at the memory's bandwidth, the
+result copied into the page cache; with and without the start of python and torch) and whether both results agree. Without `.venv-interop` only our side is measured.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from candidate import SHAPES, model_of
-from merge import seconds, triad
+from merge import seconds
 from safetensors import safe_open
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -112,22 +113,20 @@ def theirs(folder: Path) -> Run:
 
 
 def limit(folder: Path) -> float:
-    """Seconds for the bytes alone: five files read, one summed at the triad's bandwidth, and the copy to the disk."""
+    """Seconds for the bytes alone: five files read from memory, and one copied into the page cache, on all threads."""
     size = (folder / "m0" / FILE).stat().st_size
-    floats = 2**26
-    stream = triad(floats)
-    stream()
-    bandwidth = 3 * 4 * floats / min(seconds(stream) for _ in range(3))
+    floats = torch.ones(2**26)
+    floats.sum()
+    bandwidth = 4 * floats.numel() / min(seconds(floats.sum) for _ in range(3))
+    return len(WEIGHTS) * size / bandwidth + seconds(lambda: write(folder / "written", size=size))
+
+
+def write(path: Path, *, size: int) -> None:
+    """Writes so many bytes from a block that stays in the caches, and removes them."""
     block = memoryview(bytes(2**21))
-
-    def write() -> None:
-        with (folder / "written").open("wb", buffering=0) as file:
-            for _ in range(size // len(block)):
-                file.write(block)
-
-    write_seconds = seconds(write)
-    (folder / "written").unlink()
-    return (len(WEIGHTS) + 1) * size / bandwidth + write_seconds
+    with path.open("wb", buffering=0) as file, ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        list(pool.map(lambda begin: os.pwrite(file.fileno(), block, begin), range(0, size, len(block))))
+    path.unlink()
 
 
 def difference(folder: Path) -> float:
@@ -153,12 +152,12 @@ def measure(folder: Path, *, rounds: int) -> None:
     if both:
         theirs(folder)  # warm
     ours(folder)
-    others, own, limits = [], [], []
+    others, own, limits, start = [], [], [], []
     for _ in range(rounds):
         others += [theirs(folder)] if both else []
         own.append(ours(folder))
         limits.append(limit(folder))
-    start = [run([sys.executable, "-c", "import torch"], folder=folder).seconds for _ in range(rounds)]
+        start.append(run([sys.executable, "-c", "import torch"], folder=folder).seconds)
     found: dict[str, float] = {
         "our seconds": statistics.median(each.seconds for each in own),
         "of them python and torch": statistics.median(start),
