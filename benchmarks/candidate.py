@@ -22,6 +22,7 @@ from transformers import AutoModelForSeq2SeqLM, T5Config
 
 from dfwe.data.batching import token_batches
 from dfwe.data.datamodule import pad
+from dfwe.evaluation.encoder import encode
 from dfwe.evaluation.generate import greedy
 from dfwe.evaluation.labels import best_candidates, candidate_log_likelihoods
 from dfwe.evaluation.trie import PackedTries
@@ -102,7 +103,7 @@ def ours(model: Any, prompts: Prompts, *, max_tokens: int) -> list[int]:
     best = [0] * len(prompts)
     for members in token_batches([len(prompt) for prompt in prompts], max_tokens=max_tokens):
         tries = PackedTries.of([LABELS] * len(members))
-        scores = candidate_log_likelihoods(model, **batch_of(prompts, members), tries=tries)
+        scores = candidate_log_likelihoods(model, **batch_of(prompts, members), tries=tries, encode=encode)
         for index, label in zip(members, best_candidates(scores, sizes=[len(LABELS)] * len(members)), strict=True):
             best[index] = label
     return best
@@ -121,7 +122,7 @@ def our_text(model: Any, prompts: Prompts, *, max_tokens: int) -> list[list[int]
     """Our greedy text."""
     answers: list[list[int]] = [[] for _ in prompts]
     for members in token_batches([len(prompt) for prompt in prompts], max_tokens=max_tokens):
-        ids = greedy(model, **batch_of(prompts, members), max_new_tokens=NEW)
+        ids = greedy(model, **batch_of(prompts, members), max_new_tokens=NEW, encode=encode)
         for index, answer in zip(members, ids.tolist(), strict=True):
             answers[index] = _ended(model, answer)
     return answers

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from candidate import SHAPES, model_of
 
-from dfwe.merging.experts import ExpertArray, Layout, flatten
+from dfwe.merging.experts import ExpertArray, Layout, flatten, large_buffer
 from dfwe.merging.linear import Linear
 
 
@@ -57,7 +57,7 @@ def main() -> None:
         torch.set_num_threads(options.threads)
     model = model_of(options.shape)
     layout, num = Layout.of(model), options.experts
-    weights = torch.randn(num, layout.size)
+    weights = large_buffer(num, layout.size).normal_()
     names = tuple(f"e{i}" for i in range(num))
     states = [layout.views(row) for row in weights]
     alphas = torch.full((num,), 1.0 / num)

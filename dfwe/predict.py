@@ -40,6 +40,7 @@ def answers(model: Path, *, task: str, file: Path) -> Iterator[dict[str, str]]:
     from transformers.utils import logging as transformers_logging
 
     from dfwe.data.tokenise import TokenLimits, tokenise
+    from dfwe.evaluation.generate import ReferenceDecoding
     from dfwe.evaluation.score import Decoding, SplitScorer
     from dfwe.models.text_to_text import load_model
     from dfwe.stages.tasks import Task, build_task, load_task
@@ -60,8 +61,15 @@ def answers(model: Path, *, task: str, file: Path) -> Iterator[dict[str, str]]:
     limits = TokenLimits(asking["max_source_tokens"], asking["max_target_tokens"], asking["truncation"])
     with tempfile.TemporaryDirectory() as cache:
         split = tokenise(instances, tokenizer=tokenizer, limits=limits, cache=Path(cache))
-        decode = "reference" if asking["decode"] == "reference" else loaded.decode
-        decoding = Decoding(decode=decode, max_new_tokens=loaded.max_new_tokens, max_tokens=4096, bf16=False)  # type: ignore[arg-type]
+        decode = loaded.decode if asking["decode"] == "task" else asking["decode"]
+        reference = ReferenceDecoding(**asking["reference"]) if decode == "reference" else None
+        decoding = Decoding(
+            decode=decode,  # type: ignore[arg-type]
+            max_new_tokens=loaded.max_new_tokens,
+            max_tokens=4096,
+            bf16=False,
+            reference=reference,
+        )
         scorer = SplitScorer(split, scorer=loaded.scorer, decoding=decoding, tokenizer=tokenizer)
         yield from _lines(instances, scorer.predict(load_model(model)))
 
@@ -77,6 +85,11 @@ def _asking(model: Path) -> Mapping[str, Any]:
     if not path.is_file():
         raise ModelError(f"{model} is not a merged model: it holds no dfwe.json; name the folder merged/ of a run")
     asking: dict[str, Any] = json.loads(path.read_text(encoding="utf8"))
+    if asking.get("decode") == "reference" and not asking.get("reference"):
+        raise ModelError(
+            f"{path} does not say the numbers of decode=reference: an earlier dfwe wrote it; run its study's command "
+            "again, it trains nothing twice"
+        )
     return asking
 
 

@@ -132,11 +132,31 @@ class PathsConfig:
 
 
 @dataclass
+class ReferenceConfig:
+    """How the benchmark's code answers (decode=reference)."""
+
+    do_sample: bool = MISSING
+    num_beams: int = MISSING
+    repetition_penalty: float = MISSING
+    max_length: int = MISSING  # tokens, the start among them
+    seed: int = MISSING
+
+
+@dataclass
+class DecodingConfig:
+    """The numbers of ways of answering; each task says its own number of tokens."""
+
+    reference: ReferenceConfig = MISSING
+
+
+@dataclass
 class StudyConfig:
     """The root."""
 
     seed: int = MISSING
-    decode: str = MISSING
+    decode: str = MISSING  # task, greedy, reference
+    decoding: DecodingConfig = MISSING
+    agreement: list[str] = MISSING  # labels, greedy, reference
     export: bool = MISSING
     target: dict[str, TaskConfig] = MISSING
     sources: dict[str, TaskConfig] = MISSING

@@ -45,6 +45,12 @@ def test_a_missing_file_is_an_error(tmp_path):
         list(answers(tmp_path, task="meld", file=tmp_path / "nothing.jsonl"))
 
 
+def test_a_folder_without_the_references_numbers_is_refused(tmp_path):
+    (tmp_path / "dfwe.json").write_text('{"tasks": {}, "max_words": 10, "decode": "reference"}')
+    with pytest.raises(ModelError, match="does not say the numbers of decode=reference"):
+        list(answers(tmp_path, task="meld", file=tmp_path / "nothing.jsonl"))
+
+
 def test_no_model_is_an_error(tmp_path):
     with pytest.raises(ModelError):
         list(answers(tmp_path, task="meld", file=tmp_path / "nothing.jsonl"))

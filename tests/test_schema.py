@@ -4,6 +4,7 @@ import pytest
 from hydra.errors import ConfigCompositionException
 
 from dfwe.errors import ConfigurationError
+from dfwe.evaluation.generate import ReferenceDecoding
 from dfwe.schema import conf_dir, read_tasks, register
 
 SHORT = {
@@ -91,10 +92,18 @@ def test_the_papers_experiment_sets_its_table_1(composed):
     assert {(fit.epochs, fit.learning_rate) for fit in (trainer.train, trainer.finetune)} == {(5, 1e-4)}
     assert (search.budget, search.adaptive, len(config.sources)) == (40, True, 3)
     assert config.merge.pick["_target_"] == "dfwe.search.pick.Argmax"
+    assert config.decode == "reference"
 
 
-@pytest.mark.parametrize("override", ["trainer.train.epoch=3", "paths.stor=x", "merge.serach.budget=3", "sede=1"])
-def test_a_misspelt_key_fails_when_composing(composed, override):
+def test_the_references_decoding_is_that_of_the_benchmarks_code(composed):
+    found = ReferenceDecoding(**composed("+target=meld").decoding.reference)
+    assert (found.do_sample, found.num_beams, found.repetition_penalty, found.max_length) == (True, 2, 5.0, 20)
+
+
+@pytest.mark.parametrize(
+    "override", ["trainer.train.epoch=3", "paths.stor=x", "merge.serach.budget=3", "sede=1", "agreement=greedy"]
+)
+def test_a_misspelt_key_or_a_wrong_type_fails_when_composing(composed, override):
     with pytest.raises(ConfigCompositionException):
         composed("+target=meld", override)
 

@@ -7,6 +7,8 @@ import copy
 import torch
 from torch import nn
 
+from dfwe.evaluation.kernels import fuse
+
 
 class HalfCopy:
     """Weights in bfloat16 are multiplied at two to five times the speed of float32 where the hardware can.
@@ -23,6 +25,7 @@ class HalfCopy:
         parameters = dict(model.named_parameters())
         if self._copy is None or not _fits(self._copy, parameters):
             self._copy = copy.deepcopy(model).to(torch.bfloat16).eval()
+            fuse(self._copy)
         else:
             with torch.no_grad():
                 for name, mine in self._copy.named_parameters():

@@ -12,6 +12,8 @@ from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutput
 
 from dfwe.errors import ModelError
+from dfwe.evaluation.cross_attention import unprojected_source
+from dfwe.evaluation.encoder import Encode, computing_bias, encode, t5_attention
 from dfwe.evaluation.trie import PackedTries
 
 
@@ -21,6 +23,7 @@ def candidate_log_likelihoods(
     input_ids: Int[Tensor, "batch source"],
     attention_mask: Int[Tensor, "batch source"],
     tries: PackedTries,
+    encode: Encode = encode,
 ) -> Float[Tensor, " candidates"]:
     """log p(candidate | source of its row), the end token included, of all rows' candidates in order.
 
@@ -30,10 +33,11 @@ def candidate_log_likelihoods(
     Raises:
         ModelError: the decoder is of a kind whose positions dfwe cannot set.
     """
-    encoded = model.get_encoder()(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+    encoded = encode(model, input_ids=input_ids, attention_mask=attention_mask)
     tokens = tries.tokens.clone()
     tokens[:, 0] = model.generation_config.decoder_start_token_id
-    with _positions(model, tries.depths) as more:
+    queries = tokens.shape[1]
+    with _positions(model, tries.depths) as more, unprojected_source(model, num_queries=queries):
         logits: Tensor = model(
             encoder_outputs=BaseModelOutput(last_hidden_state=encoded),
             attention_mask=attention_mask,
@@ -58,24 +62,14 @@ def _positions(model: Any, depths: Int[Tensor, "rows nodes"]) -> Iterator[dict[s
     if model.config.model_type == "encoder-decoder":
         yield {"decoder_position_ids": depths}
         return
-    attention = _relative_attention(model)
-    attention.compute_bias = _bias_by_depth(attention, depths)
-    try:
-        yield {}
-    finally:
-        del attention.compute_bias  # the class's own is there again
-
-
-def _relative_attention(model: Any) -> Any:
-    """The self-attention that computes T5's relative positions for the whole decoder."""
-    try:
-        attention = model.get_decoder().block[0].layer[0].SelfAttention
-    except AttributeError as error:
+    attention = t5_attention(model.get_decoder())
+    if attention is None:
         raise ModelError(
             f"labels are scored with T5-like models and with encoder-decoders of BERT-like halves, not with "
             f"'{model.config.model_type}': use decode=reference, or greedy answers"
-        ) from error
-    return attention
+        )
+    with computing_bias(attention, _bias_by_depth(attention, depths)):
+        yield {}
 
 
 def _bias_by_depth(attention: Any, depths: Int[Tensor, "rows nodes"]) -> Callable[..., Tensor]:

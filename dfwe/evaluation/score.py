@@ -15,8 +15,10 @@ from dfwe.data.batching import token_batches
 from dfwe.data.datamodule import pad
 from dfwe.data.tokenise import TokenisedSplit
 from dfwe.errors import ConfigurationError
-from dfwe.evaluation.generate import greedy, reference
+from dfwe.evaluation.encoder import Encode, encode
+from dfwe.evaluation.generate import ReferenceDecoding, greedy, reference
 from dfwe.evaluation.half import HalfCopy
+from dfwe.evaluation.kernels import fast_kernels
 from dfwe.evaluation.labels import best_candidates, candidate_log_likelihoods
 from dfwe.evaluation.trie import PackedTries
 from dfwe.metrics.scorer import Scorer
@@ -32,8 +34,8 @@ class Decoding:
     """How answers are found.
 
     `labels` and `candidates` take the most likely of the instance's closed set, `greedy` writes free text, `reference`
-    samples as the benchmark's code does. `max_tokens` bounds a batch, padding included. With `bf16` a copy of the model
-    answers whose weights are bfloat16.
+    samples as the benchmark's code does, by the numbers of `reference`. `max_tokens` bounds a batch, padding included.
+    With `bf16` a copy of the model answers whose weights are bfloat16.
     """
 
     decode: Decode
@@ -41,6 +43,7 @@ class Decoding:
     max_tokens: int
     bf16: bool
     seed: int = 0
+    reference: ReferenceDecoding | None = None
 
 
 @dataclass(frozen=True)
@@ -83,24 +86,24 @@ class SplitScorer:
     def __len__(self) -> int:
         return len(self._split)
 
-    def __call__(self, model: nn.Module) -> Evaluation:
-        """The model's evaluation; the model's mode is left as it was."""
-        return self.evaluate(self.predict(model))
+    def __call__(self, model: nn.Module, *, exact: bool = False, encode: Encode = encode) -> Evaluation:
+        """The model's evaluation, in float32 whatever the decoding says if `exact`; its mode is left as it was."""
+        return self.evaluate(self.predict(model, exact=exact, encode=encode))
 
     def evaluate(self, predictions: tuple[str, ...]) -> Evaluation:
         """The evaluation of given answers, one an instance and in order."""
         references = [instance.references for instance in self._split.instances]
         return self._scorer.evaluate(predictions, references=references)
 
-    def predict(self, model: nn.Module) -> tuple[str, ...]:
-        """The model's answers in the order of the instances."""
+    def predict(self, model: nn.Module, *, exact: bool = False, encode: Encode = encode) -> tuple[str, ...]:
+        """The model's answers in the order of the instances, its source read by `encode`."""
         answers = [""] * len(self._split)
         todo, done = self._batches[::-1], []
-        used = self._half.of(model) if self._decoding.bf16 else model
-        with _evaluating(used) as device:
+        used = self._half.of(model) if self._decoding.bf16 and not exact else model
+        with _evaluating(used) as device, fast_kernels(used):
             while todo:
                 batch = todo.pop()
-                found = self._answers(used, batch, device=device)
+                found = self._answers(used, batch, device=device, encode=encode)
                 if found is None:
                     half = len(batch.members) // 2
                     log.warning("no memory for %d instances at once, going on with halves", len(batch.members))
@@ -112,11 +115,12 @@ class SplitScorer:
         self._batches = done
         return tuple(answers)
 
-    def _answers(self, model: nn.Module, batch: _Batch, *, device: torch.device) -> list[str] | None:
+    def _answers(self, model: nn.Module, batch: _Batch, *, device: torch.device, encode: Encode) -> list[str] | None:
         """The batch's answers; None where it does not fit the memory and can be halved."""
         try:
             inputs = {name: tensor.to(device) for name, tensor in batch.inputs.items()}
-            return self._chosen(model, batch, inputs) if batch.tries else self._written(model, batch, inputs)
+            answer = self._chosen if batch.tries else self._written
+            return answer(model, batch, inputs, encode)
         except RuntimeError as error:
             if not _is_out_of_memory(error) or len(batch.members) == 1:
                 raise
@@ -124,18 +128,28 @@ class SplitScorer:
             torch.cuda.empty_cache()
         return None
 
-    def _chosen(self, model: nn.Module, batch: _Batch, inputs: Mapping[str, Tensor]) -> list[str]:
+    def _chosen(self, model: nn.Module, batch: _Batch, inputs: Mapping[str, Tensor], encode: Encode) -> list[str]:
         assert batch.tries is not None
-        scores = candidate_log_likelihoods(model, **inputs, tries=batch.tries.to(inputs["input_ids"].device))
+        ids, mask = inputs["input_ids"], inputs["attention_mask"]
+        tries = batch.tries.to(ids.device)
+        scores = candidate_log_likelihoods(model, input_ids=ids, attention_mask=mask, tries=tries, encode=encode)
         sets = [self._split.instances[i].candidates for i in batch.members]
         best = best_candidates(scores, sizes=[len(each) for each in sets])
         return [each[place] for each, place in zip(sets, best, strict=True)]
 
-    def _written(self, model: nn.Module, batch: _Batch, inputs: Mapping[str, Tensor]) -> list[str]:
+    def _written(self, model: nn.Module, batch: _Batch, inputs: Mapping[str, Tensor], encode: Encode) -> list[str]:
         if self._decoding.decode == "reference":
-            ids = reference(model, **inputs, seed=self._decoding.seed + batch.members[0])
+            assert self._decoding.reference is not None
+            seed = self._decoding.seed + batch.members[0]
+            ids = reference(model, **inputs, decoding=self._decoding.reference, seed=seed)
         else:
-            ids = greedy(model, **inputs, max_new_tokens=self._decoding.max_new_tokens)
+            ids = greedy(
+                model,
+                input_ids=inputs["input_ids"],
+                attention_mask=inputs["attention_mask"],
+                max_new_tokens=self._decoding.max_new_tokens,
+                encode=encode,
+            )
         texts: list[str] = self._tokenizer.batch_decode(ids, skip_special_tokens=True)
         return texts
 

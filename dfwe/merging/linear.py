@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from dfwe.merging.base import Combine, Rule, TensorRule, given, take, weighted_sum
 from dfwe.merging.experts import ExpertArray
+from dfwe.merging.mix import mix
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,10 @@ class Linear(Rule, TensorRule):
         """Any number of experts will do."""
 
     def prepare(self, experts: ExpertArray) -> Combine:
-        """One matrix-vector product, straight into the buffer: no copy of any expert."""
-        columns = experts.weights.t()
+        """The weighted sum, straight into the buffer: no copy of any expert."""
 
         def combine(coefficients: Float[Tensor, " experts"], out: Float[Tensor, " parameters"]) -> None:
-            torch.mv(columns, coefficients.to(columns), out=out)
+            mix(experts.weights, coefficients, out=out)
 
         return combine
 

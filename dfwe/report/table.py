@@ -9,6 +9,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from dfwe.report.agreement import agreement_parts
+
 NAMES = {"baseline": "baseline (target alone)", "uniform": "uniform mixture"}
 UNIFORM = "uniform"
 
@@ -16,7 +18,7 @@ UNIFORM = "uniform"
 def draw(results: Mapping[str, Any]) -> RenderableType:
     """Model, dev, test, delta, and in each expert's row its coefficient in each merge; scores times 100.
 
-    Then the headline in words.
+    Then the headline in words, and how other ways of answering agree, where the study asked for them.
     """
     merges = [row for row in results["models"] if row["kind"] == "merge" and row["name"] != UNIFORM]
     table = Table(title=_title(results), title_justify="left")
@@ -30,7 +32,7 @@ def draw(results: Mapping[str, Any]) -> RenderableType:
         previous = row["kind"]
         style = "bold" if row["name"] == results["headline"].get("name") else None
         table.add_row(*_cells(row), *(_coefficient(row, merge=merge) for merge in merges), style=style)
-    return Group(table, Text(_verdict(results)))
+    return Group(table, Text(_verdict(results)), *agreement_parts(results.get("agreement", {}), names=NAMES))
 
 
 def show(results: Mapping[str, Any], *, console: Console | None = None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 from transformers import AutoTokenizer, PreTrainedModel
 
 from dfwe.data.tokenise import TokenisedSplit, TokenLimits
+from dfwe.evaluation.generate import ReferenceDecoding
 from dfwe.evaluation.half import HalfCopy
 from dfwe.evaluation.score import Decoding, SplitScorer
 from dfwe.models.text_to_text import load_model
@@ -27,7 +28,8 @@ from dfwe.training.precision import resolve_device
 class Bench:
     """The shared parts of a study's stages.
 
-    `decode` is `task` (each task's own) or `reference`; `precision` is resolved; `trainer` the trainer's configuration.
+    `decode` is `task` (each task's own way), or a way for every task: `labels` (the most likely of its closed set),
+    `greedy`, `reference`. `precision` is resolved; `trainer` the trainer's configuration.
     """
 
     store: Store
@@ -38,12 +40,14 @@ class Bench:
     precision: str
     decode: str
     logger: Any = False
+    reference: ReferenceDecoding | None = None
     _half: HalfCopy = field(default_factory=HalfCopy, compare=False, repr=False)
     _scorers: dict[tuple[str, Split], SplitScorer] = field(default_factory=dict, compare=False, repr=False)
 
     def spec(self) -> dict[str, Any]:
         """What of it changes results, as JSON; `task_spec` has the data."""
         limits = self.limits
+        reference = {"reference": asdict(self._reference)} if self.decode == "reference" else {}
         return {
             "parent": self.parent.digest,
             "max_words": self.data.max_words,
@@ -52,11 +56,25 @@ class Bench:
             "threads": torch.get_num_threads(),
             "decode": self.decode,
             "eval_tokens": self.trainer["eval_tokens"],
+            **reference,
         }
 
     def task_spec(self, task: Task) -> dict[str, Any]:
         """What of a task and its data changes results, as JSON."""
         return {**task.spec(), "data": self.data.digest(task)}
+
+    def answering(self, decode: str) -> Bench:
+        """The same with every task answered in that way."""
+        return replace(self, decode=decode, _scorers={})
+
+    def way(self, task: Task) -> str:
+        """How the task is answered: `labels`, `candidates`, `greedy` or `reference`."""
+        return task.decode if self.decode == "task" else self.decode
+
+    @property
+    def _reference(self) -> ReferenceDecoding:
+        assert self.reference is not None
+        return self.reference
 
     @cached_property
     def tokenizer(self) -> Any:
@@ -83,12 +101,14 @@ class Bench:
         return self._scorers[task.name, split]
 
     def _new_scorer(self, task: Task, *, split: Split) -> SplitScorer:
+        way = self.way(task)
         decoding = Decoding(
-            decode="reference" if self.decode == "reference" else task.decode,  # type: ignore[arg-type]
+            decode=way,  # type: ignore[arg-type]
             max_new_tokens=task.max_new_tokens,
             max_tokens=self.trainer["eval_tokens"],
             bf16=self.precision == "bf16-mixed" and split != "test",  # what is reported in the end is exact
-            seed=derive(0, "decode", task.name, split),
+            seed=derive(self._reference.seed, "decode", task.name, split) if way == "reference" else 0,
+            reference=self.reference,
         )
         return SplitScorer(
             self.split(task, split=split),

@@ -22,7 +22,10 @@ ANSWERS = "predictions.json"
 
 @dataclass(frozen=True)
 class EvaluateStage(Stage):
-    """Scores an expert or a merge on the target's test split; the only stage that reads test instances."""
+    """Scores an expert or a merge on the target's test split; the only stage that reads test instances.
+
+    `bench` may answer in another way than the subject's own bench.
+    """
 
     kind: ClassVar[str] = "evaluate"
     bench: Bench
@@ -32,7 +35,8 @@ class EvaluateStage(Stage):
     @property
     def title(self) -> str:
         """What the user reads."""
-        return f"test {self.subject.title}"
+        words = f"test {self.subject.title}"
+        return words if self.bench.decode == self.subject.bench.decode else f"{words}, decode={self.bench.decode}"
 
     def spec(self) -> dict[str, Any]:
         """The model, the task, the split."""

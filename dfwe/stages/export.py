@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 from dfwe.stages.plan import Study
@@ -19,6 +20,7 @@ def export_merged(study: Study, *, name: str, folder: Path) -> None:
     shutil.rmtree(temporary, ignore_errors=True)
     stage.model(entry).save_pretrained(temporary)
     study.bench.tokenizer.save_pretrained(temporary)
+    reference = study.bench.reference
     asking = {
         "merge": name,
         "coefficients": entry.card.result["coefficients"],
@@ -29,6 +31,7 @@ def export_merged(study: Study, *, name: str, folder: Path) -> None:
         "max_target_tokens": study.bench.limits.max_target_tokens,
         "truncation": study.bench.limits.truncation,
         "decode": study.bench.decode,
+        "reference": None if reference is None else asdict(reference),
     }
     write_json(temporary / ASKING, asking)
     shutil.rmtree(folder, ignore_errors=True)

@@ -12,6 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from dfwe.conf import conf_dir
 from dfwe.errors import ConfigurationError
+from dfwe.evaluation.generate import ReferenceDecoding
+from dfwe.stages.agreement import Agreement, plan_agreement
 from dfwe.stages.base import Stage
 from dfwe.stages.bench import Bench
 from dfwe.stages.binding import bind, call
@@ -47,12 +49,12 @@ class Study:
     baseline: TrainStage | None
     merges: Mapping[str, MergeStage]
     evaluations: Mapping[str, EvaluateStage]
+    agreement: Agreement
 
     @property
     def asked(self) -> str | None:
         """The merge that was asked for (the last one); uniform if there is no other, None without merges."""
-        names = [name for name in self.merges if name != UNIFORM] or list(self.merges)
-        return names[-1] if names else None
+        return _asked(self.merges)
 
     def stages(self) -> Iterator[tuple[str, Stage]]:
         """Every stage with its part, each after those it needs; one that plays two parts comes once."""
@@ -70,6 +72,12 @@ class Study:
             yield "baseline", self.baseline
         yield from (("merge", stage) for stage in self.merges.values())
         yield from (("evaluate", stage) for stage in self.evaluations.values())
+        yield from (("evaluate", stage) for stage in self.agreement.all_stages())
+
+
+def _asked(merges: Mapping[str, MergeStage]) -> str | None:
+    names = [name for name in merges if name != UNIFORM] or list(merges)
+    return names[-1] if names else None
 
 
 def plan_study(config: DictConfig) -> Study:
@@ -91,7 +99,10 @@ def plan_study(config: DictConfig) -> Study:
     merges = _merges(config, bench=bench, experts=experts, target=target) if "merge" in runs else {}
     kept = baseline if "baseline" in runs else None
     models = ({"baseline": kept} if kept else {}) | dict(experts) | dict(merges)
+    models = models if "evaluate" in runs else {}
     evaluations = {name: EvaluateStage(bench, model, target) for name, model in models.items()}
+    ways, asked = list(config.agreement), _asked(merges)
+    agreement = plan_agreement(ways, target=target, bench=bench, tested=evaluations, asked=asked)
     return Study(
         bench,
         target,
@@ -102,7 +113,8 @@ def plan_study(config: DictConfig) -> Study:
         experts if "finetune" in runs else {},
         kept,
         merges,
-        evaluations if "evaluate" in runs else {},
+        evaluations,
+        agreement,
     )
 
 
@@ -143,11 +155,12 @@ def _bench(config: DictConfig, *, tasks: Sequence[Task]) -> tuple[Bench, tuple[S
     shots = shots_by_task(data_config["shots"], seed=config.data.shots_seed, tasks=tasks)
     data = StudyData(store, data_config, max_words=config.data.max_words, seed=config.seed, shots=shots)
     limits = token_limits(model, truncation=config.data.truncation, max_cut_share=config.data.max_cut_share)
-    if config.decode not in ("task", "reference"):
-        raise ConfigurationError(f"decode must be task or reference, not '{config.decode}'")
+    if config.decode not in ("task", "greedy", "reference"):
+        raise ConfigurationError(f"decode must be task, greedy or reference, not '{config.decode}'")
     parent, stages = parent_stages(model, store=store, trainer=trainer, precision=precision)
     logger = bind(config.logger) if config.logger else False
-    bench = Bench(store, data, parent, limits, trainer, precision, config.decode, logger)
+    reference = ReferenceDecoding(**plain(config.decoding.reference))
+    bench = Bench(store, data, parent, limits, trainer, precision, config.decode, logger, reference)
     return bench, stages
 
 

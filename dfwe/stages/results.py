@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from dfwe.records import Evaluation
-from dfwe.search.pick import paired_standard_error
-from dfwe.seeding import derive
+from dfwe.stages.agreement import agreement_results
+from dfwe.stages.delta import delta
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.plan import Study
@@ -17,7 +15,6 @@ from dfwe.stages.train import TrainStage
 from dfwe.store.card import library_versions
 
 FORMAT = 1
-RESAMPLES = 1000  # for the standard error of a delta; changes no score
 
 
 def study_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, Any]:
@@ -33,11 +30,12 @@ def study_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, An
         "target": study.target.name,
         "sources": [task.name for task in study.sources],
         "seed": study.seed,
-        "decode": study.bench.decode if study.bench.decode != "task" else study.target.decode,
+        "decode": study.bench.way(study.target),
         "precision": study.bench.precision,
         "n": rows.sizes(),
         "models": models,
         "headline": _headline(models, asked=study.asked),
+        "agreement": agreement_results(study.agreement, tested=study.evaluations, seed=study.seed),
         "data": _data(study),
         "parent": study.bench.parent.digest,
         "seconds": dict(seconds),
@@ -95,19 +93,9 @@ class _Rows:
         evaluation = self._evaluation(name)
         test: dict[str, Any] = {"test": _scores(evaluation)}
         if self._baseline is not None and name != "baseline":
-            test["delta"] = evaluation.score - self._baseline.score
-            test["delta_standard_error"] = self._standard_error(evaluation)
+            scorer, seed = self._study.target.scorer, self._study.seed
+            test |= delta(evaluation, baseline=self._baseline, scorer=scorer, seed=seed)
         return test
-
-    def _standard_error(self, evaluation: Evaluation) -> float:
-        assert self._baseline is not None
-        return paired_standard_error(
-            evaluation,
-            self._baseline,
-            score=self._study.target.scorer.score,
-            resamples=RESAMPLES,
-            generator=np.random.default_rng(derive(self._study.seed, "delta")),
-        )
 
     def _evaluation(self, name: str) -> Evaluation:
         stage: EvaluateStage = self._study.evaluations[name]

@@ -21,6 +21,8 @@ from dfwe.metrics.scorer import Scorer
 from dfwe.schema import read_tasks
 from dfwe.stages.binding import bind
 
+OWN_WAYS = ("labels", "candidates", "greedy")  # of answering, that a task can have
+
 
 @dataclass(frozen=True)
 class Task:
@@ -60,6 +62,8 @@ def build_task(short: str, *, config: Mapping[str, Any]) -> Task:
     """The task that a configuration describes; raises what its classes raise for wrong arguments."""
     plain = OmegaConf.to_container(config, resolve=True) if isinstance(config, DictConfig) else dict(config)
     assert isinstance(plain, dict)
+    if config["decode"] not in OWN_WAYS:
+        raise ConfigurationError(f"{short}: decode must be one of {', '.join(OWN_WAYS)}, not '{config['decode']}'")
     return Task(
         short=short,
         name=config["name"],

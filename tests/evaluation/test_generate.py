@@ -4,9 +4,11 @@ import pytest
 import torch
 
 from dfwe.data.datamodule import pad
-from dfwe.evaluation.generate import greedy, reference
+from dfwe.errors import ConfigurationError
+from dfwe.evaluation.generate import ReferenceDecoding, greedy, reference
 
 NEW = 12
+SAMPLED = {"do_sample": True, "num_beams": 2, "repetition_penalty": 5.0, "max_length": 20, "seed": 0}
 
 
 def talkative(pair):
@@ -45,6 +47,30 @@ def test_the_references_way_repeats_with_its_seed_and_leaves_torchs_state(model)
     torch.manual_seed(5)
     before = torch.random.get_rng_state()
     with torch.inference_mode():
-        one, again = (reference(model, **batch, seed=7) for _ in range(2))
+        one, again = (reference(model, **batch, decoding=ReferenceDecoding(**SAMPLED), seed=7) for _ in range(2))
     assert torch.equal(one, again)
     assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("changed", [{"num_beams": 3}, {"repetition_penalty": 1.0}, {"max_length": 6}])
+def test_each_of_the_references_numbers_counts(model, changed):
+    batch, told = questions(8, 40), {"do_sample": False, "num_beams": 1, "repetition_penalty": 5.0, "max_length": 20}
+    with torch.inference_mode():
+        before = reference(talkative(model), **batch, decoding=ReferenceDecoding(**told, seed=0), seed=0)
+        found = reference(model, **batch, decoding=ReferenceDecoding(**told | changed, seed=0), seed=0)
+        expected = model.generate(**batch, **told | changed)
+    assert torch.equal(found, expected)
+    assert found.shape != before.shape or not torch.equal(found, before)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"num_beams": 0}, "decoding.reference.num_beams must be at least 1, not 0"),
+        ({"max_length": 1}, "decoding.reference.max_length must be at least 2, not 1"),
+        ({"repetition_penalty": 0.0}, "decoding.reference.repetition_penalty must be above 0"),
+    ],
+)
+def test_a_number_that_generate_cannot_take_is_refused(wrong, message):
+    with pytest.raises(ConfigurationError, match=message):
+        ReferenceDecoding(**SAMPLED | wrong)

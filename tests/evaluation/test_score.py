@@ -5,12 +5,14 @@ import torch
 
 from dfwe.data.tokenise import TokenLimits, tokenise
 from dfwe.errors import ConfigurationError
+from dfwe.evaluation.generate import ReferenceDecoding
 from dfwe.evaluation.score import Decoding, SplitScorer
 from dfwe.metrics.classification import Accuracy
 from dfwe.metrics.scorer import Scorer
 from dfwe.records import Instance
 
 LABELS = ("joy", "anger", "fear")
+SAMPLED = ReferenceDecoding(do_sample=True, num_beams=2, repetition_penalty=5.0, max_length=20, seed=0)
 
 
 def scorer(tokenizer, cache, *, decode="labels", num=7, candidates=LABELS, max_tokens=64, bf16=False):
@@ -19,7 +21,7 @@ def scorer(tokenizer, cache, *, decode="labels", num=7, candidates=LABELS, max_t
         for i in range(num)
     ]
     split = tokenise(instances, tokenizer=tokenizer, limits=TokenLimits(64, 8), cache=cache)
-    decoding = Decoding(decode=decode, max_new_tokens=4, max_tokens=max_tokens, bf16=bf16)
+    decoding = Decoding(decode=decode, max_new_tokens=4, max_tokens=max_tokens, bf16=bf16, reference=SAMPLED)
     metrics = Scorer(metrics={"acc": Accuracy(labels=list(LABELS))})
     return SplitScorer(split, scorer=metrics, decoding=decoding, tokenizer=tokenizer)
 
@@ -48,6 +50,12 @@ def test_the_models_mode_is_left_as_it_was(model, tokenizer, tmp_path):
 def test_greedy_answers_are_free_text_and_repeat(model, tokenizer, tmp_path):
     free = scorer(tokenizer, tmp_path, decode="greedy", candidates=())
     assert free.predict(model) == free.predict(model)
+
+
+def test_a_free_text_that_is_no_label_counts_as_wrong(model, tokenizer, tmp_path):
+    found = scorer(tokenizer, tmp_path, decode="greedy")(model)
+    assert not set(found.predictions) & set(LABELS), "the random model must not know the labels"
+    assert found.score == 0.0
 
 
 def test_the_references_decoding_repeats_and_leaves_torchs_generator_alone(model, tokenizer, tmp_path):

@@ -3,7 +3,6 @@
 import pytest
 
 SMALL = (
-    "+target=meld",
     "sources=[emory_emotion,personality]",
     "model.pretrain=null",
     "model.source.vocab_size=400",
@@ -25,7 +24,8 @@ def small(composed):
 
     def configuration(store, *overrides):
         data = () if "data=friends" in overrides else FEW_DIALOGUES
-        return composed(*SMALL, *data, f"paths.store={store}", *overrides)
+        target = () if any(each.startswith("+target=") for each in overrides) else ("+target=meld",)
+        return composed(*target, *SMALL, *data, f"paths.store={store}", *overrides)
 
     return configuration
 

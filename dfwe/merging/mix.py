@@ -1,0 +1,53 @@
+"""The weighted sum of experts, straight into a model's buffer, at the speed of the memory."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+_BLOCK = 1 << 20  # numbers: 4 MB of each expert, the fastest of 2^14 to 2^21 when measured
+
+
+def mix(
+    weights: Float[Tensor, "experts parameters"],
+    coefficients: Float[Tensor, " experts"],
+    *,
+    out: Float[Tensor, " parameters"],
+) -> None:
+    """Writes sum_i alpha_i theta_i into `out`; nothing of the size of a model is allocated.
+
+    On another device than `out` the experts stay where they are and pass through it in blocks.
+    """
+    if weights.device != out.device:
+        _streamed(weights, coefficients, out=out)
+    elif out.device.type == "cpu" and len(out) > _BLOCK and torch.get_num_threads() > 1:
+        _on_threads(weights, coefficients.to(out), out=out)
+    else:
+        torch.mv(weights.t(), coefficients.to(out), out=out)
+
+
+def _on_threads(weights: Tensor, coefficients: Tensor, *, out: Tensor) -> None:
+    """One part for each thread: the matrix-vector product itself runs on one, which does not fill the memory's bus."""
+    threads = torch.get_num_threads()
+    columns = weights.t()
+
+    def part(number: int) -> None:
+        begin, end = (len(out) * each // threads for each in (number, number + 1))
+        for start in range(begin, end, _BLOCK):
+            block = slice(start, min(start + _BLOCK, end))
+            torch.mv(columns[block], coefficients, out=out[block])
+
+    with torch.inference_mode(), ThreadPoolExecutor(threads) as pool:
+        list(pool.map(part, range(threads)))
+
+
+def _streamed(weights: Tensor, coefficients: Tensor, *, out: Tensor) -> None:
+    values = coefficients.tolist()
+    for start in range(0, len(out), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        torch.mul(weights[0, block].to(out.device, non_blocking=True), values[0], out=out[block])
+        for row, value in zip(weights[1:], values[1:], strict=True):
+            out[block].add_(row[block].to(out.device, non_blocking=True), alpha=value)
