@@ -14,6 +14,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from dfwe.conf import conf_dir
 from dfwe.errors import ConfigurationError
 
 
@@ -178,11 +179,6 @@ class StudyConfig:
     merges: dict[str, MergeConfig] = MISSING
     logger: Any = MISSING
     paths: PathsConfig = MISSING
-
-
-def conf_dir() -> Path:
-    """The project's own configuration folder (an absolute path: a console script has no module to be relative to)."""
-    return Path(__file__).resolve().parent.parent / "conf"
 
 
 def read_tasks(folders: Sequence[Path] = ()) -> dict[str, DictConfig]:
