@@ -5,7 +5,8 @@
 Five Flan-T5 of that shape with random weights (float32, about 1 GB each for base), a linear recipe, files in the page
 cache. Prints the medians of the ratios taken round by round, the peak of each side's anonymous memory (mapped files
 are the page cache's), the share of a limit measured in the same round (the files read at the memory's bandwidth, the
-result copied into the page cache; with and without the start of python and torch) and whether both results agree. Without `.venv-interop` only our side is measured.
+result copied into the page cache; with and without the start of python and torch) and whether both results agree.
+Without `.venv-interop` only our side is measured.
 """
 
 from __future__ import annotations
@@ -117,16 +118,21 @@ def limit(folder: Path) -> float:
     size = (folder / "m0" / FILE).stat().st_size
     floats = torch.ones(2**26)
     floats.sum()
-    bandwidth = 4 * floats.numel() / min(seconds(floats.sum) for _ in range(3))
-    return len(WEIGHTS) * size / bandwidth + seconds(lambda: write(folder / "written", size=size))
+    bandwidth = 4 * floats.numel() / min(seconds(floats.sum) for _ in range(5))
+    return len(WEIGHTS) * size / bandwidth + min(write(folder / "written", size=size) for _ in range(3))
 
 
-def write(path: Path, *, size: int) -> None:
-    """Writes so many bytes from a block that stays in the caches, and removes them."""
+def write(path: Path, *, size: int) -> float:
+    """Seconds to write so many bytes from a block that stays in the caches; the file goes."""
     block = memoryview(bytes(2**21))
-    with path.open("wb", buffering=0) as file, ThreadPoolExecutor(torch.get_num_threads()) as pool:
+
+    def run_all() -> None:
         list(pool.map(lambda begin: os.pwrite(file.fileno(), block, begin), range(0, size, len(block))))
+
+    with path.open("wb", buffering=0) as file, ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        taken = seconds(run_all)
     path.unlink()
+    return taken
 
 
 def difference(folder: Path) -> float:
