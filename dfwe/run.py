@@ -13,8 +13,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from dfwe.conf import conf_dir
 from dfwe.errors import ConfigurationError, DfweError
-from dfwe.schema import conf_dir, register
+from dfwe.schema import register
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from dfwe.conf import conf_dir
 from dfwe.errors import ConfigurationError
 
 
@@ -50,6 +51,15 @@ class FitConfig:
 
 
 @dataclass
+class CompileConfig:
+    """Whether a search compiles the encoder, and what that costs and brings (conf/trainer)."""
+
+    when: str = MISSING  # auto, always, never
+    seconds: float = MISSING
+    gain: float = MISSING  # how many times faster an evaluation then is
+
+
+@dataclass
 class TrainerConfig:
     """What all trainings share, and the two kinds (conf/trainer)."""
 
@@ -63,7 +73,8 @@ class TrainerConfig:
     accelerator: str = MISSING
     threads: int | None = MISSING  # CPU threads; null for all
     checkpoint: bool = MISSING
-    eval_tokens: int = MISSING  # tokens in an evaluation batch, padding included
+    eval_tokens: dict[str, int] = MISSING  # in an evaluation batch, padding included, by kind of device
+    compile: CompileConfig = MISSING
     train: FitConfig = MISSING
     finetune: FitConfig = MISSING
 
@@ -169,11 +180,6 @@ class StudyConfig:
     merges: dict[str, MergeConfig] = MISSING
     logger: Any = MISSING
     paths: PathsConfig = MISSING
-
-
-def conf_dir() -> Path:
-    """The project's own configuration folder (an absolute path: a console script has no module to be relative to)."""
-    return Path(__file__).resolve().parent.parent / "conf"
 
 
 def read_tasks(folders: Sequence[Path] = ()) -> dict[str, DictConfig]:

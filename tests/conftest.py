@@ -57,7 +57,8 @@ def composed():
     """A function from overrides to the composed configuration."""
     from hydra import compose, initialize_config_dir
 
-    from dfwe.schema import conf_dir, register
+    from dfwe.conf import conf_dir
+    from dfwe.schema import register
 
     def configuration(*overrides):
         register()

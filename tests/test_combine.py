@@ -1,6 +1,8 @@
 """From files to a folder, by a recipe."""
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -72,6 +74,46 @@ def test_a_parameter_may_depend_on_the_tensors_name(here):
     assert (merged("x.w"), merged("y.w")) == ([1.0], [25.0])
 
 
+def test_a_list_of_numbers_goes_from_the_first_layer_to_the_last(here):
+    for name, value in {"a": 1.0, "b": 3.0}.items():
+        layers = {f"enc.{layer}.w": torch.full((2,), value) for layer in range(3)}
+        save_file({**layers, "head": torch.full((2,), value)}, f"{name}/model.safetensors")
+    models = [{"model": "a", "parameters": {"weight": 1.0}}, {"model": "b", "parameters": {"weight": [0.0, 1.0]}}]
+    assert recipe(models=models, parameters={"normalize": False}) == 0
+    assert [merged(f"enc.{layer}.w")[0] for layer in range(3)] == [1.0, 2.5, 4.0]
+    assert merged("head") == [1.0]
+
+
+def test_a_weight_for_all_models_holds_where_a_model_has_none(here):
+    models = [{"model": "a"}, {"model": "b", "parameters": {"weight": {"filter": "x.", "value": "3e-0"}}}]
+    assert recipe(models=models, parameters={"weight": 1}) == 0
+    assert (merged("x.w"), merged("y.w")) == ([2.5], [20.0])
+
+
+def test_a_linear_recipes_base_is_one_of_its_models(here):
+    assert recipe(models=[{"model": "a"}, {"model": "b"}], base_model="base", parameters={"weight": 1}) == 0
+    assert merged() == [2.0]
+    assert recipe(base_model="base") == 2  # as mergekit: it needs a weight, too
+
+
+def test_task_arithmetic_leaves_the_bases_weight_out_of_the_sum(here):
+    models = [{"model": name, "parameters": {"weight": 2.0}} for name in ("base", "b")]
+    settings = {"normalize": True}
+    assert recipe(merge_method="task_arithmetic", base_model="base", models=models, parameters=settings) == 0
+    assert merged() == [3.0]
+
+
+@pytest.mark.parametrize("block", [1, 4, 5, 1000])
+def test_blocks_change_nothing(here, monkeypatch, block):
+    monkeypatch.setattr("dfwe.stages.combine.BLOCK", block)
+    for name in ("a", "b"):
+        tensors = {"w": torch.randn(3, 5, generator=torch.Generator().manual_seed(ord(name))), "none": torch.zeros(0)}
+        save_file(tensors, f"{name}/model.safetensors")
+    assert recipe() == 0
+    first, second = (load_file(f"{name}/model.safetensors")["w"] for name in ("a", "b"))
+    assert torch.equal(load_file("out/model.safetensors")["w"], (0.25 * first).add(second, alpha=0.75))
+
+
 def test_the_result_has_the_asked_type_and_says_so(here):
     assert recipe(dtype="float32", out_dtype="bfloat16") == 0
     assert load_file("out/model.safetensors")["x.w"].dtype == torch.bfloat16
@@ -91,7 +133,20 @@ def test_the_result_has_the_asked_type_and_says_so(here):
         ({"merge_method": "task_arithmetic"}, "needs the experts' common parent"),
         ({"merge_method": "slerp"}, "name it"),
         ({"dtype": "int4"}, "unknown dtype 'int4'"),
-        ({"parameters": {"normalize": [0.1, 0.2]}}, "no layer gradients"),
+        ({"parameters": {"normalize": [0.1, 0.2]}}, "linear: `normalize` must be true or false, not 0.1"),
+        (
+            {"parameters": {"normalize": [{"worth": 1}]}},
+            "`normalize`: a list must have numbers, or entries with `value`",
+        ),
+        ({"parameters": {"weight": float("nan")}}, "`weight` must be a number, true or false, not nan"),
+        ({"models": [{"model": "a", "parameters": {"weight": "heavy"}}]}, "the weight of 'a' must be a number"),
+        ({"models": [{"model": "a", "parameters": {"weight": True}}]}, "a `weight` must be a number, not true"),
+        ({"models": [{"model": "a"}, {"model": "a"}]}, "model 'a': it is listed twice"),
+        ({"models": [{"model": "a", "parameters": [1]}]}, "model 'a': `parameters` must be names and values, not [1]"),
+        ({"models": []}, "names no model to merge"),
+        ({"base_model": 3}, "`base_model` must be a folder, not 3"),
+        ({"models": [{"model": "a"}], "merge_method": "slerp", "base_model": "a"}, "slerp merges two models, not 1"),
+        ({"merge_method": None}, "unknown merge_method 'None'"),
     ],
 )
 def test_a_wrong_recipe_is_one_line_and_leaves_nothing(here, capsys, changes, message):
@@ -112,12 +167,19 @@ def test_an_existing_folder_is_left_alone(here, capsys):
     ("tensors", "message"),
     [
         ({"x.w": torch.zeros(2, 3), "steps": torch.tensor([5])}, "b lacks the tensor 'y.w'"),
-        ({"x.w": torch.zeros(3, 2), "y.w": torch.zeros(4), "steps": torch.tensor([5])}, "'x.w' has shape [2, 3] in a"),
+        (
+            {"x.w": torch.zeros(3, 2), "y.w": torch.zeros(4), "steps": torch.tensor([5])},
+            "'x.w' has shape [2, 3] (float32) in a",
+        ),
         (
             {"x.w": torch.full((2, 3), torch.nan), "y.w": torch.zeros(4), "steps": torch.tensor([5])},
             "b/model.safetensors: 'x.w' has 6 values that are NaN",
         ),
         ({"x.w": torch.zeros(2, 3), "y.w": torch.zeros(4), "steps": torch.tensor([6])}, "'steps' holds whole numbers"),
+        (
+            {"x.w": torch.zeros(2, 3), "y.w": torch.zeros(4), "steps": torch.tensor([5.0])},
+            "'steps' has shape [1] (int64) in a and [1] (float32) in b",
+        ),
     ],
 )
 def test_models_that_do_not_fit_are_named_and_nothing_is_left(here, capsys, tensors, message):
@@ -131,6 +193,33 @@ def test_a_disk_without_room_is_an_error_before_anything_is_written(here, capsys
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 10})())
     assert recipe() == 2
     assert "has 0.00 GB left" in capsys.readouterr().err
+    assert not list(here.glob("out*"))
+
+
+def test_a_disk_that_fills_while_writing_leaves_nothing(here, capsys, monkeypatch):
+    def full(descriptor, data, position):
+        if position == 0:
+            return pwrite(descriptor, data, position)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    pwrite = os.pwrite
+    monkeypatch.setattr("os.pwrite", full)
+    assert recipe() == 2
+    assert capsys.readouterr().err == "error: out cannot be written: No space left on device\n"
+    assert not list(here.glob("out*"))
+
+
+def test_a_place_where_no_folder_can_be_is_one_line(here, capsys):
+    assert recipe() == 0
+    assert main(["recipe.yaml", "recipe.yaml/out"]) == 2
+    assert capsys.readouterr().err.startswith("error: recipe.yaml/out cannot be written: ")
+
+
+@pytest.mark.parametrize(("dtype", "weight"), [("float16", 1e5), ("float32", 1e38)])
+def test_a_merge_that_is_too_large_for_its_type_is_an_error(here, capsys, dtype, weight):
+    models = [{"model": "b", "parameters": {"weight": weight}}]
+    assert recipe(models=models, dtype=dtype, parameters={"normalize": False}) == 2
+    assert f"has values too large for {dtype}" in capsys.readouterr().err
     assert not list(here.glob("out*"))
 
 

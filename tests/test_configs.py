@@ -3,7 +3,8 @@
 import pytest
 from hydra.utils import instantiate
 
-from dfwe.schema import conf_dir, read_tasks
+from dfwe.conf import conf_dir
+from dfwe.schema import read_tasks
 from dfwe.stages.tasks import build_task
 
 

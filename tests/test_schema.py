@@ -3,9 +3,10 @@
 import pytest
 from hydra.errors import ConfigCompositionException
 
+from dfwe.conf import conf_dir
 from dfwe.errors import ConfigurationError
 from dfwe.evaluation.generate import ReferenceDecoding
-from dfwe.schema import conf_dir, read_tasks, register
+from dfwe.schema import read_tasks, register
 
 SHORT = {
     "emory_emotion",

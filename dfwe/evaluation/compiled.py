@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from jaxtyping import Float, Int
@@ -12,7 +12,10 @@ from torch import Tensor
 from torch._inductor.cpp_builder import get_cpp_compiler
 from torch._inductor.exc import InvalidCxxCompiler
 
+from dfwe.errors import ConfigurationError
 from dfwe.evaluation.encoder import encode
+
+When = Literal["auto", "always", "never"]
 
 log = logging.getLogger(__name__)
 
@@ -23,11 +26,20 @@ class Compiling:
 
     `auto` weighs the time that one evaluation took against `seconds` of compilation and `gain`, how many times faster
     an evaluation then is; `always` and `never` do not ask.
+
+    Raises:
+        ConfigurationError: another word, or a gain that is none.
     """
 
-    when: Literal["auto", "always", "never"]
+    when: When
     seconds: float
     gain: float
+
+    def __post_init__(self) -> None:
+        if self.when not in get_args(When):
+            raise ConfigurationError(f"trainer.compile.when must be one of {get_args(When)}, not '{self.when}'")
+        if self.gain <= 0:
+            raise ConfigurationError(f"trainer.compile.gain must be above 0, not {self.gain}")
 
     def pays(self, *, seconds: float, times: int) -> bool:
         """Whether to compile before so many more evaluations that take that long each."""

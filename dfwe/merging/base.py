@@ -45,6 +45,11 @@ class Rule(ABC):
 class TensorRule(ABC):
     """A rule that merges every tensor by itself: it can go from files to a file, one tensor at a time."""
 
+    @property
+    @abstractmethod
+    def elementwise(self) -> bool:
+        """Whether every value is merged by itself, so that a tensor can be merged in blocks."""
+
     @abstractmethod
     def tensor(
         self,
@@ -54,6 +59,17 @@ class TensorRule(ABC):
         parent: Float[Tensor, "*shape"] | None,
     ) -> Float[Tensor, "*shape"]:
         """The merge of one tensor of each expert, a new tensor; MergeError where the rule cannot."""
+
+    @classmethod
+    @abstractmethod
+    def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
+        """Which models of mergekit's recipe are merged, in the order that `tensor` takes them.
+
+        `models` are those that the recipe lists, `base` its base model.
+
+        Raises:
+            MergeError: the rule needs a base model.
+        """
 
     @classmethod
     @abstractmethod
@@ -104,8 +120,11 @@ def given(weights: Sequence[float | None], *, normalise: bool, rule: str) -> tup
 
 
 def take(parameters: Mapping[str, Any], *, known: Mapping[str, Any], rule: str) -> dict[str, Any]:
-    """The recipe's parameters over their defaults; MergeError for one that the rule does not know."""
-    for name in parameters:
+    """The recipe's parameters over their defaults; MergeError for one that the rule does not know, or a wrong type."""
+    for name, value in parameters.items():
         if name not in known:
             raise MergeError(f"{rule} has no parameter '{name}': it knows {', '.join(known) or 'none'}")
+        if isinstance(known[name], bool) != isinstance(value, bool):
+            kind = "true or false" if isinstance(known[name], bool) else "a number"
+            raise MergeError(f"{rule}: `{name}` must be {kind}, not {value}")
     return {**known, **parameters}

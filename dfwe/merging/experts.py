@@ -50,7 +50,9 @@ class ExpertArray:
     parent: Float[Tensor, " parameters"] | None = None
 
     def to(self, device: torch.device) -> ExpertArray:
-        """The same array on that device."""
+        """The same array on that device, or where it is if the device has no room for it: it is then streamed."""
+        if device == self.weights.device or not _fits(self.weights.nbytes, device=device):
+            return self
         parent = None if self.parent is None else self.parent.to(device)
         return ExpertArray(self.names, self.layout, self.weights.to(device), parent)
 
@@ -116,6 +118,11 @@ def unflatten(model: nn.Module) -> None:
     """Gives each parameter its own storage again: writers of checkpoints take views of one buffer for tied weights."""
     for parameter in model.parameters():
         parameter.data = parameter.data.clone()
+
+
+def _fits(num_bytes: int, *, device: torch.device) -> bool:
+    """Whether half of the device's free memory holds it: the rest is for the model at work."""
+    return device.type != "cuda" or num_bytes <= torch.cuda.mem_get_info(device)[0] // 2
 
 
 def _read_into(row: Tensor, *, layout: Layout, path: Path, expert: str) -> None:

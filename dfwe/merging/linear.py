@@ -26,6 +26,11 @@ class Linear(Rule, TensorRule):
         """A vertex of the simplex is an expert."""
         return True
 
+    @property
+    def elementwise(self) -> bool:
+        """A sum is."""
+        return True
+
     def check(self, num_experts: int) -> None:
         """Any number of experts will do."""
 
@@ -42,6 +47,11 @@ class Linear(Rule, TensorRule):
     ) -> Float[Tensor, "*shape"]:
         """The weighted sum of one tensor."""
         return weighted_sum(weights, coefficients)
+
+    @classmethod
+    def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
+        """All of them; a base model is one of them."""
+        return tuple(models) if base is None or base in models else (*models, base)
 
     @classmethod
     def from_recipe(

@@ -31,6 +31,11 @@ class Slerp(Rule, TensorRule):
         """A vertex is an expert, but an inner point is no convex mixture."""
         return False
 
+    @property
+    def elementwise(self) -> bool:
+        """The angle is that of whole tensors."""
+        return False
+
     def check(self, num_experts: int) -> None:
         """MergeError unless there are two experts."""
         if num_experts != 2:
@@ -60,6 +65,16 @@ class Slerp(Rule, TensorRule):
             return 1.0 - share, share
         angle = math.acos(cosine)
         return math.sin((1.0 - share) * angle) / math.sin(angle), math.sin(share * angle) / math.sin(angle)
+
+    @classmethod
+    def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
+        """The base model, where `t` is 0, and the other one; MergeError unless they are two."""
+        if base is None:
+            raise MergeError("slerp goes from `base_model` to the other model: name it")
+        ends = (base, *(model for model in models if model != base))
+        if len(ends) != 2:
+            raise MergeError(f"slerp merges two models, not {len(ends)}")
+        return ends
 
     @classmethod
     def from_recipe(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -13,6 +13,8 @@ from torch import Tensor
 from dfwe.errors import MergeError
 from dfwe.merging.base import Combine, Rule, TensorRule, given, take, weighted_sum
 from dfwe.merging.experts import ExpertArray
+
+Parent = TypeVar("Parent")  # the weights, or the name
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,11 @@ class TaskArithmetic(Rule, TensorRule):
     def convex(self) -> bool:
         """A vertex is its expert only with a scale of 1."""
         return self.scale == 1.0
+
+    @property
+    def elementwise(self) -> bool:
+        """A sum is."""
+        return True
 
     def check(self, num_experts: int) -> None:
         """Any number of experts will do."""
@@ -52,6 +59,12 @@ class TaskArithmetic(Rule, TensorRule):
         return weighted_sum([_needed(parent), *weights], [1.0 - sum(scaled), *scaled])
 
     @classmethod
+    def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
+        """All but the base model, whose task vector is zero; MergeError without one."""
+        _needed(base)
+        return tuple(model for model in models if model != base)
+
+    @classmethod
     def from_recipe(
         cls, weights: Sequence[float | None], parameters: Mapping[str, Any]
     ) -> tuple[TaskArithmetic, tuple[float, ...]]:
@@ -61,7 +74,7 @@ class TaskArithmetic(Rule, TensorRule):
         return cls(scale=settings["lambda"]), coefficients
 
 
-def _needed(parent: Tensor | None) -> Tensor:
+def _needed(parent: Parent | None) -> Parent:
     if parent is None:
         raise MergeError("task_arithmetic needs the experts' common parent (a recipe's base_model)")
     return parent

@@ -34,6 +34,17 @@ class Metric(ABC):
         """
 
     @abstractmethod
+    def best_counts(self, references: Sequence[Sequence[str]]) -> Float[np.ndarray, "examples counts"] | None:
+        """Rows that no answers' rows can beat: with them in place of any examples' own the value is no lower.
+
+        That holds whatever the other rows are, so that a search can give a candidate up before it has answered all. No
+        answer need have such a row. None for a metric that knows none.
+
+        Raises:
+            MetricError: a reference that cannot be scored.
+        """
+
+    @abstractmethod
     def value(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
         """The metric of summed rows, vectorised over leading axes; 0 where it is undefined."""
 
@@ -54,6 +65,11 @@ def check_some(predictions: Sequence[str], *, metric: str) -> None:
     """Raises MetricError where there is nothing to score: the reference implementation crashes there."""
     if not predictions:
         raise MetricError(f"{metric} of no examples is undefined: give at least one example")
+
+
+def gold_answers(references: Sequence[Sequence[str]]) -> list[str]:
+    """The first reference of each example, empty where it has none (which `check_pairs` refuses)."""
+    return [next(iter(alternatives), "") for alternatives in references]
 
 
 def ratio(numerator: ArrayLike, denominator: ArrayLike) -> Float[np.ndarray, "*shape"]:

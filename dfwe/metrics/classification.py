@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from dfwe.errors import MetricError
-from dfwe.metrics.base import Metric, check_pairs, ratio
+from dfwe.metrics.base import Metric, check_pairs, gold_answers, ratio
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,14 @@ class F1(Metric):
             predicted[:, -1] = 0.0
         return np.concatenate([predicted * gold, predicted, gold], axis=1)
 
+    def best_counts(self, references: Sequence[Sequence[str]]) -> Float[np.ndarray, "examples counts"]:
+        """The gold labels' rows; raises as `counts` does.
+
+        Any other answer lowers its gold label's F1, raises no other's, and may bring a label with F1 0 into the macro
+        mean.
+        """
+        return self.counts(gold_answers(references), references=references)
+
     def value(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
         """F1 in [0, 1], averaged over labels as `average` says."""
         right, predicted, gold = np.split(totals, 3, axis=-1)
@@ -85,6 +93,10 @@ class Accuracy(Metric):
         gold = _gold(predictions, references=references, labels=self.labels)
         right = _predicted(predictions, labels=self.labels) == gold
         return np.stack([right.astype(np.float64), np.ones(len(predictions))], axis=1)
+
+    def best_counts(self, references: Sequence[Sequence[str]]) -> Float[np.ndarray, "examples counts"]:
+        """The gold labels' rows; raises as `counts` does."""
+        return self.counts(gold_answers(references), references=references)
 
     def value(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
         """The share in [0, 1]."""

@@ -46,6 +46,9 @@ class Pearson(Metric):
         y = np.array([_gold(texts, number=number) for number, texts in enumerate(references, start=1)])
         return np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=1)
 
+    def best_counts(self, references: Sequence[Sequence[str]]) -> None:
+        """None: beside wrong numbers the right one can lower the correlation."""
+
     def value(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
         """The correlation in [0, 1]."""
         n, x, y, xx, yy, xy = (totals[..., index] for index in range(6))

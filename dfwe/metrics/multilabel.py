@@ -44,14 +44,24 @@ class MultilabelF1(Metric):
         """
         check_some(predictions, metric="multi-label F1")
         check_pairs(predictions, references=references)
-        codes = list(self.names)
-        scored = {codes[index] for index in self.scored}
+        scored = self._scored_codes()
         rows = []
         for number, (text, gold) in enumerate(zip(predictions, references, strict=True), start=1):
             self._check_gold(gold, number=number)
             found, expected = self.parse(text) & scored, set(gold) & scored
             rows.append((len(found & expected), len(found), len(expected)))
         return np.array(rows, dtype=np.float64)
+
+    def best_counts(self, references: Sequence[Sequence[str]]) -> Float[np.ndarray, "examples counts"]:
+        """The rows of the scored gold codes and no other; raises as `counts` does, for its codes.
+
+        No text need have that row: where a name holds another, as "engaged" holds "age", both are found.
+        """
+        scored = self._scored_codes()
+        for number, gold in enumerate(references, start=1):
+            self._check_gold(gold, number=number)
+        sizes = np.array([len(set(gold) & scored) for gold in references], dtype=np.float64)
+        return np.stack([sizes] * 3, axis=1)
 
     def value(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
         """F1 in [0, 1]."""
@@ -61,6 +71,10 @@ class MultilabelF1(Metric):
         """The codes that a generated text names, or the default alone."""
         found = frozenset(code for code, name in self.names.items() if self._holds(text, name=name))
         return found or frozenset({self.default})
+
+    def _scored_codes(self) -> set[str]:
+        codes = list(self.names)
+        return {codes[index] for index in self.scored}
 
     def _holds(self, text: str, *, name: str) -> bool:
         if self.whole_words:

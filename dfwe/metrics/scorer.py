@@ -30,14 +30,26 @@ class Scorer:
             MetricError: lengths that differ, a gold label off the list, a metric that is not finite; and no
                 examples, save for the label metrics, which then are 0 as in the reference implementation.
         """
-        rows = [metric.counts(predictions, references=references) for metric in self.metrics.values()]
-        counts = np.concatenate(rows, axis=1)
+        counts = self.counts(predictions, references=references)
         values = {name: float(value) for name, value in self._values(counts.sum(axis=0)).items()}
         for name, value in values.items():
             if not np.isfinite(value):
                 raise MetricError(f"metric {name} is {value}, not a number that can be compared: check its counts")
         score = sum(values.values()) / len(values)
         return Evaluation(score=score, metrics=values, predictions=tuple(predictions), counts=counts)
+
+    def counts(
+        self, predictions: Sequence[str], *, references: Sequence[Sequence[str]]
+    ) -> Float[np.ndarray, "examples counts"]:
+        """One row for each example, all metrics' side by side; raises as they do."""
+        rows = [metric.counts(predictions, references=references) for metric in self.metrics.values()]
+        return np.concatenate(rows, axis=1)
+
+    def best_counts(self, references: Sequence[Sequence[str]]) -> Float[np.ndarray, "examples counts"] | None:
+        """Rows that no answers can beat (`Metric.best_counts`); None where one of the metrics has none."""
+        rows = [metric.best_counts(references) for metric in self.metrics.values()]
+        known = [each for each in rows if each is not None]
+        return np.concatenate(known, axis=1) if len(known) == len(rows) else None
 
     def score(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
         """The score of summed rows of `Evaluation.counts`, vectorised over leading axes; in [0, 1]."""

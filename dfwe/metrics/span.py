@@ -47,6 +47,10 @@ class ExactMatch(Metric):
         pairs = _clean(predictions, references=references, phrases=self.unanswerable_phrases, metric="exact match")
         return np.array([(float(prediction in alternatives), 1.0) for prediction, alternatives in pairs])
 
+    def best_counts(self, references: Sequence[Sequence[str]]) -> Float[np.ndarray, "examples counts"]:
+        """A match each."""
+        return np.ones((len(references), 2))
+
     def value(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
         """The share in [0, 1]."""
         return ratio(totals[..., 0], totals[..., 1])
@@ -69,6 +73,10 @@ class TokenF1Macro(Metric):
         """The best F1, and 1; raises as ExactMatch does."""
         pairs = _clean(predictions, references=references, phrases=self.unanswerable_phrases, metric="token F1")
         return np.array([(max(_f1(_overlap(prediction, text)) for text in texts), 1.0) for prediction, texts in pairs])
+
+    def best_counts(self, references: Sequence[Sequence[str]]) -> Float[np.ndarray, "examples counts"]:
+        """F1 1 each."""
+        return np.ones((len(references), 2))
 
     def value(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
         """The mean in [0, 1]."""
@@ -98,6 +106,10 @@ class TokenF1Micro(Metric):
         pairs = _clean(predictions, references=references, phrases=self.unanswerable_phrases, metric="token F1")
         return _overlaps(pairs, choose=_last_with_overlap)
 
+    def best_counts(self, references: Sequence[Sequence[str]]) -> Float[np.ndarray, "examples counts"]:
+        """All tokens of the longest reference shared, none wrong; the first reference's own row may be worse."""
+        return _all_shared(references, phrases=self.unanswerable_phrases)
+
     def value(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
         """F1 in [0, 1]."""
         return _micro(totals)
@@ -125,6 +137,10 @@ class CorrectedTokenF1Micro(Metric):
         pairs = _clean(predictions, references=references, phrases=self.unanswerable_phrases, metric="token F1")
         return _overlaps(pairs, choose=lambda overlaps: max(overlaps, key=_f1))
 
+    def best_counts(self, references: Sequence[Sequence[str]]) -> Float[np.ndarray, "examples counts"]:
+        """All tokens of the longest reference shared, none wrong."""
+        return _all_shared(references, phrases=self.unanswerable_phrases)
+
     def value(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
         """F1 in [0, 1]."""
         return _micro(totals)
@@ -135,13 +151,18 @@ def _clean(
 ) -> list[tuple[str, list[str]]]:
     check_some(predictions, metric=metric)
     check_pairs(predictions, references=references)
+    clean = _cleaner(phrases)
+    return [(clean(text), [clean(t) for t in texts]) for text, texts in zip(predictions, references, strict=True)]
+
+
+def _cleaner(phrases: Sequence[str]) -> Callable[[str], str]:
     empty = [normalise(phrase) for phrase in phrases]
 
     def clean(text: str) -> str:
         normalised = normalise(text)
         return "" if any(phrase in normalised for phrase in empty) else normalised
 
-    return [(clean(text), [clean(t) for t in texts]) for text, texts in zip(predictions, references, strict=True)]
+    return clean
 
 
 def _overlap(prediction: str, reference: str) -> Overlap:
@@ -166,6 +187,13 @@ def _overlaps(
 ) -> Float[np.ndarray, "examples 3"]:
     rows = [choose([_overlap(prediction, text) for text in texts]) for prediction, texts in pairs]
     return np.array(rows, dtype=np.float64)
+
+
+def _all_shared(references: Sequence[Sequence[str]], *, phrases: Sequence[str]) -> Float[np.ndarray, "examples 3"]:
+    """No prediction shares more, or has fewer wrong; an empty reference counts as one token (`_overlap`)."""
+    clean = _cleaner(phrases)
+    lengths = [max(max(1, len(clean(text).split())) for text in texts) for texts in references]
+    return np.array([(length, 0, 0) for length in lengths], dtype=np.float64).reshape(-1, 3)
 
 
 def _micro(totals: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch"]:

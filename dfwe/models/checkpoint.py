@@ -1,13 +1,15 @@
-"""Weights in safetensors files, memory-mapped: read tensor by tensor, and written tensor by tensor."""
+"""Weights in safetensors files: read tensor by tensor, memory-mapped, and written part by part."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -75,47 +77,58 @@ class Checkpoint:
 
 
 class Writer:
-    """A safetensors file that is written in the order of its header, one tensor at a time."""
+    """A safetensors file whose tensors are written in any order, whole or in parts, by any number of threads."""
 
-    def __init__(self, stream: IO[bytes], forms: Mapping[str, Form]) -> None:
-        self._stream = stream
+    def __init__(self, descriptor: int, forms: Mapping[str, Form]) -> None:
         # wide types first, so that every tensor begins at a multiple of its width
         self.order = tuple(sorted(forms, key=lambda name: (-forms[name].dtype.itemsize, name)))
-        self._forms, self._written = forms, 0
-        stream.write(_header(self.order, forms))
+        self._descriptor, self._forms = descriptor, forms
+        ends = list(accumulate((forms[name].num_bytes for name in self.order), initial=0))
+        header = _header(self.order, forms, offsets=ends)
+        self._begins = {name: len(header) + begin for name, begin in zip(self.order, ends, strict=False)}
+        self._size, self._written = len(header) + ends[-1], [_write(descriptor, memoryview(header), position=0)]
 
-    def write(self, name: str, tensor: Tensor) -> None:
-        """Writes the next tensor of `order`."""
+    @property
+    def complete(self) -> bool:
+        """Whether as many bytes have been written as the file must have."""
+        return sum(self._written) == self._size
+
+    def write(self, name: str, values: Tensor, *, begin: int = 0) -> None:
+        """Writes values of a tensor, the first of which is its value number `begin`."""
         form = self._forms[name]
-        assert name == self.order[self._written], f"{name} is not the next tensor"
-        assert (tuple(tensor.shape), tensor.dtype) == (form.shape, form.dtype), f"{name} is not of its form"
-        self._written += 1
-        flat = tensor.contiguous().flatten()
-        self._stream.write(flat.view(torch.uint8).numpy().data if flat.numel() else b"")
+        assert values.dtype == form.dtype, f"{name} is not of its type"
+        assert begin + values.numel() <= torch.Size(form.shape).numel(), f"{name} is not that large"
+        if values.numel():
+            data = values.contiguous().flatten().view(torch.uint8).numpy().data
+            position = self._begins[name] + begin * form.dtype.itemsize
+            self._written.append(_write(self._descriptor, data, position=position))  # atomic, unlike +=
 
 
 @contextmanager
 def writing(path: Path, forms: Mapping[str, Form]) -> Iterator[Writer]:
     """A writer of that file; the file is complete or, after an error, not there."""
     try:
-        with path.open("wb") as stream:
-            yield Writer(stream, forms)
+        with path.open("wb", buffering=0) as stream:
+            writer = Writer(stream.fileno(), forms)
+            yield writer
+            assert writer.complete, f"{path} has gaps"
     except BaseException:
         path.unlink(missing_ok=True)
         raise
 
 
-def _header(order: tuple[str, ...], forms: Mapping[str, Form]) -> bytes:
+def _write(descriptor: int, data: memoryview, *, position: int) -> int:
+    written = 0
+    while written < len(data):  # a full disk, or 2 GB, cut a write short
+        written += os.pwrite(descriptor, data[written:], position + written)
+    return written
+
+
+def _header(order: Sequence[str], forms: Mapping[str, Form], *, offsets: Sequence[int]) -> bytes:
     entries: dict[str, Any] = {"__metadata__": {"format": "pt"}}
-    offset = 0
-    for name in order:
+    for name, begin, end in zip(order, offsets, offsets[1:], strict=False):
         form = forms[name]
-        entries[name] = {
-            "dtype": _CODES[form.dtype],
-            "shape": list(form.shape),
-            "data_offsets": [offset, offset + form.num_bytes],
-        }
-        offset += form.num_bytes
+        entries[name] = {"dtype": _CODES[form.dtype], "shape": list(form.shape), "data_offsets": [begin, end]}
     text = json.dumps(entries, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text

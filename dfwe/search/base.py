@@ -20,6 +20,15 @@ class Search(ABC):
     def budget(self) -> int:
         """The number of evaluations the search is meant for."""
 
+    @property
+    @abstractmethod
+    def compares_only(self) -> bool:
+        """Whether of a candidate it needs only to know if it beats all before it, the known ones included.
+
+        Then it asks the same points where a worse candidate's loss is only known to be higher than the best one's, and
+        the loop may stop a candidate's evaluation as soon as it cannot be the best.
+        """
+
     @abstractmethod
     def ask(self) -> Float[np.ndarray, " dimensions"] | None:
         """The next point to evaluate, any real numbers; None once the search has nothing more to ask.

@@ -5,17 +5,25 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
+from dfwe.errors import SearchError
 from dfwe.search.base import Search
 
 
 class Dirichlet(Search):
     """Independent draws from the Dirichlet distribution with all concentrations 1: uniform over the simplex.
 
-    Points are logarithms of the drawn coefficients, so that their softmax is the draw.
+    Points are logarithms of the drawn coefficients, so that their softmax is the draw. With `race` a candidate's
+    evaluation may be stopped once it cannot be the best: the best is the same, so that a default does no harm.
+
+    Raises:
+        SearchError: `race` is neither true nor false.
     """
 
-    def __init__(self, dimensions: int, *, seed: int, budget: int) -> None:
+    def __init__(self, dimensions: int, *, seed: int, budget: int, race: bool | str = True) -> None:
+        if not isinstance(race, bool):  # a YAML's `off` is a text
+            raise SearchError(f"merge.search.race must be true or false, not '{race}'")
         self._dimensions = dimensions
+        self._race = race
         self._generator = np.random.default_rng(seed)
         self._budget = budget
         self._pending: Float[np.ndarray, " dimensions"] | None = None
@@ -24,6 +32,11 @@ class Dirichlet(Search):
     def budget(self) -> int:
         """The number of evaluations."""
         return self._budget
+
+    @property
+    def compares_only(self) -> bool:
+        """Yes, unless it is not to race: losses teach it nothing."""
+        return self._race
 
     def ask(self) -> Float[np.ndarray, " dimensions"]:
         """The pending draw, or a new one."""

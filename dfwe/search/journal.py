@@ -1,7 +1,8 @@
 """A search's trials on disk, each safe as soon as it is made.
 
 Two files in one folder: `trials.jsonl` holds a line per trial with its coefficients and scores,
-`predictions.jsonl` one with its answers. Predictions are written and synced before their trial, so a process
+`predictions.jsonl` one with its answers. A stopped trial has no score (null) but a bound, and null for the
+instances that were not answered. Predictions are written and synced before their trial, so a process
 that is killed leaves at most one torn line at the end of either; reading cuts that off.
 """
 
@@ -12,16 +13,20 @@ import json
 import logging
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
+
 from dfwe.errors import MetricError, StoreError
-from dfwe.records import Coefficients, Evaluation, Trial, TrialKind
+from dfwe.records import Coefficients, Evaluation, Stopped, StoppedTrial, Trial, TrialKind
 
 log = logging.getLogger(__name__)
 
 Evaluate = Callable[[tuple[str, ...]], Evaluation]
+BoundOf = Callable[[tuple[str | None, ...]], float]
 
 _REMEDY = "the journal, the data or the metric was changed; delete both files of the journal to search again"
 
@@ -29,34 +34,38 @@ _REMEDY = "the journal, the data or the metric was changed; delete both files of
 class Journal:
     """The trials of one search, in the order of their making; opening it reads them and cuts a torn end off.
 
-    Counts are not stored: `evaluate_predictions` recomputes them from the answers.
+    Counts are not stored: `evaluate_predictions` recomputes them from the answers. `bound_predictions` gives the bound
+    of a stopped trial's answers.
 
     Raises:
         StoreError: a line other than the last is broken, the files do not belong together, or answers score
             otherwise than they did.
     """
 
-    def __init__(self, folder: Path, *, evaluate_predictions: Evaluate) -> None:
+    def __init__(
+        self, folder: Path, *, evaluate_predictions: Evaluate, bound_predictions: BoundOf | None = None
+    ) -> None:
         self._trials_file = folder / "trials.jsonl"
         self._predictions_file = folder / "predictions.jsonl"
         trials, predictions = _read_lines(self._trials_file), _read_lines(self._predictions_file)
         length = self._common_length(len(trials), len(predictions))
         _cut(self._trials_file, lines=trials[:length])
         _cut(self._predictions_file, lines=predictions[:length])
-        self._trials: dict[int, Trial] = {}
+        self._evaluate, self._bound = evaluate_predictions, bound_predictions
+        self._trials: dict[int, Trial | StoppedTrial] = {}
         for line, (trial, answers) in enumerate(zip(trials[:length], predictions[:length], strict=True), 1):
-            self._take(json.loads(trial), answers=json.loads(answers), evaluate=evaluate_predictions, line=line)
+            self._take(json.loads(trial), answers=json.loads(answers), line=line)
 
     @property
-    def trials(self) -> tuple[Trial, ...]:
+    def trials(self) -> tuple[Trial | StoppedTrial, ...]:
         """All trials so far."""
         return tuple(self._trials.values())
 
-    def get(self, number: int) -> Trial | None:
+    def get(self, number: int) -> Trial | StoppedTrial | None:
         """The trial of that number, None where it was not made yet."""
         return self._trials.get(number)
 
-    def append(self, trial: Trial) -> None:
+    def append(self, trial: Trial | StoppedTrial) -> None:
         """Write a trial; it is on disk when this returns."""
         assert trial.number not in self._trials, f"trial {trial.number} is journalled already"
         answers = {"number": trial.number, "predictions": trial.evaluation.predictions}
@@ -72,47 +81,81 @@ class Journal:
             )
         return min(num_trials, num_predictions)
 
-    def _take(self, record: dict[str, Any], *, answers: dict[str, Any], evaluate: Evaluate, line: int) -> None:
+    def _take(self, record: dict[str, Any], *, answers: dict[str, Any], line: int) -> None:
         where = f"{self._trials_file}, line {line}"
         try:
-            number, score, metrics = int(record["number"]), float(record["score"]), dict(record["metrics"])
+            number, kind, seconds = int(record["number"]), _kind(record["kind"]), float(record["seconds"])
             coefficients = Coefficients(tuple(record["coefficients"]), tuple(record["coefficients"].values()))
-            kind, seconds = _kind(record["kind"]), float(record["seconds"])
             others, predictions = int(answers["number"]), tuple(answers["predictions"])
+            told = _told(record, predictions=predictions)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise StoreError(f"{where}: this is not a trial of a search ({error!r}); {_REMEDY}") from error
         if others != number or number in self._trials:
             raise StoreError(f"{where}: trial {number} stands beside the answers of {others}; {_REMEDY}")
-        now = _evaluated(predictions, evaluate=evaluate, where=where)
-        if not math.isclose(now.score, score, rel_tol=1e-9, abs_tol=1e-12):
-            raise StoreError(f"{where}: the score is {score}, but its answers score {now.score} now; {_REMEDY}")
-        # The score that the search was told, to the last bit, so that it asks the same again.
-        told = dataclasses.replace(now, score=score, metrics=metrics)
-        self._trials[number] = Trial(number, kind, coefficients, told, seconds=seconds)
+        if isinstance(told, Stopped):
+            self._check_bound(told, where=where)
+            self._trials[number] = StoppedTrial(number, kind, coefficients, told, seconds=seconds)
+        else:
+            told = self._with_counts(told, where=where)
+            self._trials[number] = Trial(number, kind, coefficients, told, seconds=seconds)
+
+    def _with_counts(self, told: Evaluation, *, where: str) -> Evaluation:
+        """The score that the search was told, to the last bit, so that it asks the same again, with counts."""
+        with _scoring(where):
+            now = self._evaluate(told.predictions)
+        if not _same(now.score, told.score):
+            raise StoreError(f"{where}: the score is {told.score}, but its answers score {now.score} now; {_REMEDY}")
+        return dataclasses.replace(told, counts=now.counts)
+
+    def _check_bound(self, told: Stopped, *, where: str) -> None:
+        if self._bound is None:
+            raise StoreError(f"{where}: the trial was stopped, and this search stops none; {_REMEDY}")
+        with _scoring(where):
+            now = self._bound(told.predictions)
+        if not _same(now, told.bound):
+            raise StoreError(f"{where}: the bound is {told.bound}, but that of its answers is {now} now; {_REMEDY}")
 
 
-def trial_record(trial: Trial) -> dict[str, Any]:
+def trial_record(trial: Trial | StoppedTrial) -> dict[str, Any]:
     """A trial as JSON holds it: without its answers."""
-    return {
-        "number": trial.number,
-        "kind": trial.kind,
-        "coefficients": trial.coefficients.as_dict(),
-        "score": trial.evaluation.score,
-        "metrics": dict(trial.evaluation.metrics),
-        "seconds": trial.seconds,
-    }
+    told = trial.evaluation
+    scores: dict[str, Any]
+    if isinstance(told, Stopped):
+        scores = {"score": None, "metrics": {}, "bound": told.bound, "answered": told.num_answered}
+    else:
+        scores = {"score": told.score, "metrics": dict(told.metrics)}
+    head = {"number": trial.number, "kind": trial.kind, "coefficients": trial.coefficients.as_dict()}
+    return {**head, **scores, "seconds": trial.seconds}
+
+
+def _told(record: Mapping[str, Any], *, predictions: tuple[str | None, ...]) -> Evaluation | Stopped:
+    """What a trial's evaluation gave, without counts; a stopped one's line has a bound in place of a score."""
+    if record["score"] is None:
+        stopped = Stopped(float(record["bound"]), predictions)
+        if stopped.num_answered != record["answered"]:
+            raise ValueError(f"{record['answered']} answered, but {stopped.num_answered} answers")
+        return stopped
+    answers = tuple(answer for answer in predictions if answer is not None)
+    if len(answers) != len(predictions):
+        raise ValueError("a score, but not all answers")
+    return Evaluation(float(record["score"]), dict(record["metrics"]), answers, np.zeros((0, 0)))
+
+
+@contextmanager
+def _scoring(where: str) -> Iterator[None]:
+    try:
+        yield
+    except MetricError as error:
+        raise StoreError(f"{where}: its answers cannot be scored: {error}; {_REMEDY}") from error
+
+
+def _same(first: float, second: float) -> bool:
+    return math.isclose(first, second, rel_tol=1e-9, abs_tol=1e-12)
 
 
 def _kind(name: str) -> TrialKind:
     known: dict[str, TrialKind] = {kind: kind for kind in get_args(TrialKind)}
     return known[name]
-
-
-def _evaluated(predictions: tuple[str, ...], *, evaluate: Evaluate, where: str) -> Evaluation:
-    try:
-        return evaluate(predictions)
-    except MetricError as error:
-        raise StoreError(f"{where}: its answers cannot be scored: {error}; {_REMEDY}") from error
 
 
 def _read_lines(path: Path) -> list[bytes]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
 from dfwe.errors import SearchError
-from dfwe.records import Coefficients, Evaluation, Trial
+from dfwe.records import Coefficients, Evaluation, StoppedTrial, Trial
 from dfwe.search.base import Search
 from dfwe.search.journal import Journal
-from dfwe.search.measure import Measure, check_score
+from dfwe.search.measure import Listener, Measure, Race, check_score
 from dfwe.search.simplex import coefficients_at
 
 log = logging.getLogger(__name__)
@@ -29,8 +30,9 @@ def run_search(
     journal: Journal | None,
     budget: int,
     known_are_vertices: bool = True,
-    on_trial: Callable[[Trial], None] | None = None,
-) -> tuple[Trial, ...]:
+    on_trial: Listener | None = None,
+    race: Race | None = None,
+) -> tuple[Trial | StoppedTrial, ...]:
     """The known trials (the experts' own), then all evaluated ones, in order.
 
     `theta* = argmax_A m_t(theta(A))` of the DFWE paper (section 4.4, equation 2), with "40 iterations" read
@@ -40,15 +42,20 @@ def run_search(
     model of them). Trials in the journal are replayed without evaluation. The caller closes the
     search.
 
+    With `race`, and a search that needs comparisons alone, a candidate is evaluated against the best before it and
+    may be stopped once it cannot score as much; the search is then told the bound. The uniform mixture, which
+    others are compared with, is always evaluated in full. The best is the one found without.
+
     Raises:
         SearchError: the journal belongs to another search, a score is not a number, the budget is below 1, or
-        the
-            known trials are of other experts.
+            the known trials are of other experts.
     """
     _check(names, known=known, budget=budget)
     measure = Measure(evaluate, journal, on_trial)
-    found = {trial.coefficients: trial for trial in known} if known_are_vertices else {}
-    made: list[Trial] = []
+    found: dict[Coefficients, Trial | StoppedTrial] = {}
+    found |= {trial.coefficients: trial for trial in known} if known_are_vertices else {}
+    made: list[Trial | StoppedTrial] = []
+    measured = partial(_measured, measure=measure, race=race if search.compares_only else None)
     uniform = Coefficients.uniform(names)
     if uniform not in found:
         made.append(measure.trial(uniform, number=1, kind="uniform"))
@@ -59,9 +66,9 @@ def run_search(
             break
         coefficients = coefficients_at(point, names=names)
         if coefficients not in found:
-            made.append(measure.trial(coefficients, number=len(made) + 1, kind="search"))
+            made.append(measured(coefficients, number=len(made) + 1, before=(*known, *made)))
             found[coefficients] = made[-1]
-        search.tell(point, loss=-found[coefficients].evaluation.score)
+        search.tell(point, loss=_loss(found[coefficients]))
     _warn_of_standstill(made, names=names, budget=budget)
     return (*known, *made)
 
@@ -80,7 +87,27 @@ def _check(names: tuple[str, ...], *, known: Sequence[Trial], budget: int) -> No
         check_score(trial)
 
 
-def _warn_of_standstill(made: Sequence[Trial], *, names: tuple[str, ...], budget: int) -> None:
+def _measured(
+    coefficients: Coefficients,
+    *,
+    number: int,
+    before: Sequence[Trial | StoppedTrial],
+    measure: Measure,
+    race: Race | None,
+) -> Trial | StoppedTrial:
+    """A candidate's trial, raced against the best before it if there is a race."""
+    if race is None:
+        return measure.trial(coefficients, number=number, kind="search")
+    scored = [trial.evaluation for trial in before if isinstance(trial, Trial)]
+    best = max(scored, key=lambda evaluation: evaluation.score)  # the first of equals
+    return measure.raced(coefficients, number=number, kind="search", race=race, best=best)
+
+
+def _loss(trial: Trial | StoppedTrial) -> float:
+    return -(trial.evaluation.score if isinstance(trial, Trial) else trial.evaluation.bound)
+
+
+def _warn_of_standstill(made: Sequence[Trial | StoppedTrial], *, names: tuple[str, ...], budget: int) -> None:
     """Say it where the search has not searched, and why."""
     if len(made) < budget:
         log.warning(
@@ -97,10 +124,11 @@ def _warn_of_standstill(made: Sequence[Trial], *, names: tuple[str, ...], budget
             "take larger steps or another optimizer",
             moves.max(),
         )
-    if len({trial.evaluation.score for trial in made}) == 1:
+    scores = {trial.evaluation.score for trial in made if isinstance(trial, Trial)}
+    if len(scores) == 1 and all(isinstance(trial, Trial) for trial in made):
         log.warning(
             "the search had nothing to go by: all %d evaluated mixtures score %.4f on dev; "
             "the dev split may be too small, or the experts alike",
             len(made),
-            made[0].evaluation.score,
+            scores.pop(),
         )

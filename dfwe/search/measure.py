@@ -8,8 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dfwe.errors import SearchError
-from dfwe.records import Coefficients, Evaluation, Trial, TrialKind
+from dfwe.records import Coefficients, Evaluation, Stopped, StoppedTrial, Trial, TrialKind
 from dfwe.search.journal import Journal
+
+Race = Callable[[Coefficients, Evaluation], Evaluation | Stopped]
+Listener = Callable[[Trial | StoppedTrial], None]
+
+_REMEDY = "delete trials.jsonl and predictions.jsonl, or search in another folder"
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,7 @@ class Measure:
 
     evaluate: Callable[[Coefficients], Evaluation]
     journal: Journal | None = None
-    on_trial: Callable[[Trial], None] | None = None
+    on_trial: Listener | None = None
 
     def trial(self, coefficients: Coefficients, *, number: int, kind: TrialKind) -> Trial:
         """The trial of that number, safe in the journal before `on_trial` hears of it.
@@ -30,24 +35,67 @@ class Measure:
         Raises:
             SearchError: the journal holds another trial under that number, or the score is not a number.
         """
+        made = self._trial(coefficients, number=number, kind=kind, evaluate=self.evaluate)
+        if isinstance(made, StoppedTrial):
+            raise SearchError(
+                f"the journal belongs to another search: its trial {number} was stopped, but this search needs its "
+                f"score; {_REMEDY}"
+            )
+        return made
+
+    def raced(
+        self, coefficients: Coefficients, *, number: int, kind: TrialKind, race: Race, best: Evaluation
+    ) -> Trial | StoppedTrial:
+        """As `trial`, but stopped where it can no longer score as `best` does.
+
+        Raises:
+            SearchError: as `trial`, and where the journal's was stopped although it could have scored as `best` does.
+        """
+        made = self._trial(coefficients, number=number, kind=kind, evaluate=lambda asked: race(asked, best))
+        if isinstance(made, StoppedTrial) and not made.evaluation.bound < best.score:
+            raise SearchError(
+                f"the journal belongs to another search: its trial {number} was stopped although it could score "
+                f"{made.evaluation.bound}, and the best before it scores {best.score}; {_REMEDY}"
+            )
+        return made
+
+    def _trial(
+        self,
+        coefficients: Coefficients,
+        *,
+        number: int,
+        kind: TrialKind,
+        evaluate: Callable[[Coefficients], Evaluation | Stopped],
+    ) -> Trial | StoppedTrial:
         made = self.journal.get(number) if self.journal else None
         if made is None:
-            made = self._make(coefficients, number=number, kind=kind)
+            made = self._make(coefficients, number=number, kind=kind, evaluate=evaluate)
         elif (made.kind, made.coefficients) != (kind, coefficients):
             raise SearchError(
                 f"the journal belongs to another search: its trial {number} is {made.kind} at "
-                f"{made.coefficients.as_dict()}, this search's is {kind} at {coefficients.as_dict()}; "
-                "delete trials.jsonl and predictions.jsonl, or search in another folder"
+                f"{made.coefficients.as_dict()}, this search's is {kind} at {coefficients.as_dict()}; {_REMEDY}"
             )
         if self.on_trial:
             self.on_trial(made)
         return made
 
-    def _make(self, coefficients: Coefficients, *, number: int, kind: TrialKind) -> Trial:
+    def _make(
+        self,
+        coefficients: Coefficients,
+        *,
+        number: int,
+        kind: TrialKind,
+        evaluate: Callable[[Coefficients], Evaluation | Stopped],
+    ) -> Trial | StoppedTrial:
         start = time.perf_counter()
-        evaluation = self.evaluate(coefficients)
-        trial = Trial(number, kind, coefficients, evaluation, seconds=time.perf_counter() - start)
-        check_score(trial)
+        found = evaluate(coefficients)
+        seconds = time.perf_counter() - start
+        trial: Trial | StoppedTrial
+        if isinstance(found, Stopped):
+            trial = StoppedTrial(number, kind, coefficients, found, seconds=seconds)
+        else:
+            trial = Trial(number, kind, coefficients, found, seconds=seconds)
+            check_score(trial)
         if self.journal:
             self.journal.append(trial)
         return trial

@@ -49,6 +49,11 @@ class NevergradSearch(Search):
         """The number of evaluations, which some optimizers plan with."""
         return self._budget
 
+    @property
+    def compares_only(self) -> bool:
+        """No: simplices and evolution strategies rank the worse candidates, too."""
+        return False
+
     def ask(self) -> Float[np.ndarray, " dimensions"] | None:
         """The next point, or the pending one; None once an optimizer has converged.
 

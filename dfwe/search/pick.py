@@ -13,7 +13,7 @@ from jaxtyping import Float
 from dfwe.errors import SearchError
 from dfwe.records import Coefficients, Evaluation, Trial
 from dfwe.search.journal import Journal
-from dfwe.search.measure import Measure
+from dfwe.search.measure import Listener, Measure
 from dfwe.search.simplex import distance_from_uniform
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,11 @@ _SAME = 1e-12  # scores this close are one score, summed in another order
 class Pick(ABC):
     """A rule that chooses one of a search's trials."""
 
+    @property
+    @abstractmethod
+    def compares_only(self) -> bool:
+        """Whether it takes the best trial, so that a worse one's score does not matter."""
+
     @abstractmethod
     def choose(
         self,
@@ -35,7 +40,7 @@ class Pick(ABC):
         score: Score,
         seed: int,
         journal: Journal | None = None,
-        on_trial: Callable[[Trial], None] | None = None,
+        on_trial: Listener | None = None,
     ) -> Trial:
         """The trial to keep; a rule that evaluates one more candidate journals it and tells `on_trial`.
 
@@ -47,6 +52,11 @@ class Pick(ABC):
 class Argmax(Pick):
     """The best dev score, the DFWE paper's rule (equation 2)."""
 
+    @property
+    def compares_only(self) -> bool:
+        """Yes."""
+        return True
+
     def choose(
         self,
         trials: Sequence[Trial],
@@ -55,7 +65,7 @@ class Argmax(Pick):
         score: Score,
         seed: int,
         journal: Journal | None = None,
-        on_trial: Callable[[Trial], None] | None = None,
+        on_trial: Listener | None = None,
     ) -> Trial:
         """The best trial, as `argmax` finds it; nothing is evaluated."""
         return argmax(trials)
@@ -65,6 +75,11 @@ class Argmax(Pick):
 class Uniform(Pick):
     """The uniform mixture, whatever it scores: the merge that every search is compared with."""
 
+    @property
+    def compares_only(self) -> bool:
+        """No: the uniform mixture need not be the best."""
+        return False
+
     def choose(
         self,
         trials: Sequence[Trial],
@@ -73,7 +88,7 @@ class Uniform(Pick):
         score: Score,
         seed: int,
         journal: Journal | None = None,
-        on_trial: Callable[[Trial], None] | None = None,
+        on_trial: Listener | None = None,
     ) -> Trial:
         """The trial of that kind; nothing is evaluated."""
         uniform = next((trial for trial in trials if trial.kind == "uniform"), None)
@@ -92,6 +107,11 @@ class Bagged(Pick):
 
     resamples: int
 
+    @property
+    def compares_only(self) -> bool:
+        """No: what is worse on dev is the best on some resamples."""
+        return False
+
     def choose(
         self,
         trials: Sequence[Trial],
@@ -100,7 +120,7 @@ class Bagged(Pick):
         score: Score,
         seed: int,
         journal: Journal | None = None,
-        on_trial: Callable[[Trial], None] | None = None,
+        on_trial: Listener | None = None,
     ) -> Trial:
         """The bagged point, or argmax where the point scores more than one paired standard error below it.
 

@@ -11,9 +11,10 @@ import torch
 from transformers import AutoTokenizer, PreTrainedModel
 
 from dfwe.data.tokenise import TokenisedSplit, TokenLimits
+from dfwe.evaluation.answers import Decoding
 from dfwe.evaluation.generate import ReferenceDecoding
 from dfwe.evaluation.half import HalfCopy
-from dfwe.evaluation.score import Decoding, SplitScorer
+from dfwe.evaluation.score import SplitScorer
 from dfwe.models.text_to_text import load_model
 from dfwe.records import Split
 from dfwe.seeding import derive
@@ -55,7 +56,7 @@ class Bench:
             "precision": self.precision,
             "threads": torch.get_num_threads(),
             "decode": self.decode,
-            "eval_tokens": self.trainer["eval_tokens"],
+            "eval_tokens": self._eval_tokens,
             **reference,
         }
 
@@ -86,6 +87,11 @@ class Bench:
         """Where models are evaluated outside a Trainer."""
         return resolve_device(self.trainer["accelerator"])
 
+    @property
+    def _eval_tokens(self) -> int:
+        tokens: int = self.trainer["eval_tokens"][self.device.type]
+        return tokens
+
     def model(self) -> PreTrainedModel:
         """A fresh copy of the parent."""
         return load_model(self.parent.model_folder(self.store))
@@ -105,7 +111,7 @@ class Bench:
         decoding = Decoding(
             decode=way,  # type: ignore[arg-type]
             max_new_tokens=task.max_new_tokens,
-            max_tokens=self.trainer["eval_tokens"],
+            max_tokens=self._eval_tokens,
             bf16=self.precision == "bf16-mixed" and split != "test",  # what is reported in the end is exact
             seed=derive(self._reference.seed, "decode", task.name, split) if way == "reference" else 0,
             reference=self.reference,

@@ -1,19 +1,24 @@
-"""From models' files to a model's file: no data, no search, one tensor in memory at a time."""
+"""From models' files to a model's file: no data, no search, and a block a thread in memory."""
 
 from __future__ import annotations
 
 import json
 import shutil
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from dfwe.errors import MergeError
-from dfwe.models.checkpoint import SINGLE, Checkpoint, Form, writing
-from dfwe.stages.recipe import Recipe, read_recipe
+from dfwe.merging.base import TensorRule
+from dfwe.models.checkpoint import SINGLE, Checkpoint, Form, Writer, writing
+from dfwe.stages.recipe import read_recipe
+
+BLOCK = 2**19  # values: a result and one copy of its parts stay in a core's cache
 
 COPIED = (
     "config.json",
@@ -47,43 +52,102 @@ def combine(recipe_file: Path, *, out: Path) -> int:
     models = {name: Checkpoint(Path(name)) for name in recipe.models}
     base = None if recipe.base is None else models.get(recipe.base) or Checkpoint(Path(recipe.base))
     forms = _forms(models, base=base, dtype=recipe.dtype)
+    merge = _Merge(tuple(models.values()), base, forms, recipe.at(tuple(forms)))
     with _folder(out, num_bytes=sum(form.num_bytes for form in forms.values())) as folder:
-        with writing(folder / SINGLE, forms) as writer, torch.no_grad():
-            for name in writer.order:
-                writer.write(name, _merged(name, recipe=recipe, models=models, base=base).to(forms[name].dtype))
-        _copy_rest((base or next(iter(models.values()))).path, folder=folder, dtype=recipe.dtype)
+        with writing(folder / SINGLE, forms) as writer:
+            merge.run(writer)
+        _copy_rest((base or merge.models[0]).path, folder=folder, dtype=recipe.dtype)
     return len(forms)
 
 
-def _merged(name: str, *, recipe: Recipe, models: Mapping[str, Checkpoint], base: Checkpoint | None) -> Tensor:
-    weights = [model.tensor(name) for model in models.values()]
-    if not weights[0].is_floating_point():
-        return _agreed(name, weights=weights, models=models)
-    rule, coefficients = recipe.at(name)
-    parent = None if base is None else base.tensor(name).float()
-    merged = rule.tensor([weight.float() for weight in weights], coefficients=coefficients, parent=parent)
-    # a sum is finite exactly if its parts are, or nearly: the parts are looked at only where it is not
-    if not bool(torch.isfinite(merged.sum())):
-        _check_finite(name, models=models, base=base)
-    return merged
+@dataclass(frozen=True)
+class _Part:
+    """Some values of one tensor, from each model."""
+
+    name: str
+    begin: int
+    weights: tuple[Tensor, ...]
+    parent: Tensor | None
 
 
-def _agreed(name: str, *, weights: list[Tensor], models: Mapping[str, Checkpoint]) -> Tensor:
-    for model, weight in zip(models.values(), weights, strict=True):
-        if not torch.equal(weight, weights[0]):
-            raise MergeError(f"'{name}' holds whole numbers, which cannot be merged, and differs in {model.path}")
-    return weights[0]
+@dataclass(frozen=True)
+class _Merge:
+    """What is merged, and how each tensor is."""
+
+    models: tuple[Checkpoint, ...]
+    base: Checkpoint | None
+    forms: Mapping[str, Form]
+    rules: Mapping[str, tuple[TensorRule, tuple[float, ...]]]
+
+    def run(self, writer: Writer) -> None:
+        """Merges and writes all parts, on as many threads as torch has."""
+        with _threads() as pool:
+            for _ in pool.map(lambda part: self._write(part, writer=writer), self._parts(writer.order)):
+                pass  # an error stops the others
+
+    def _parts(self, names: tuple[str, ...]) -> Iterator[_Part]:
+        for name in names:
+            tensors = [model.tensor(name) for model in self.models]
+            parent = None if self.base is None else self.base.tensor(name)
+            if not self.rules[name][0].elementwise and tensors[0].is_floating_point():
+                yield _Part(name, 0, tuple(tensors), parent)
+                continue
+            flat = [tensor.flatten() for tensor in tensors]
+            for begin in range(0, flat[0].numel(), BLOCK):
+                block = slice(begin, begin + BLOCK)
+                yield _Part(
+                    name,
+                    begin,
+                    tuple(each[block] for each in flat),
+                    None if parent is None else parent.flatten()[block],
+                )
+
+    def _write(self, part: _Part, *, writer: Writer) -> None:
+        floating = self.forms[part.name].dtype.is_floating_point
+        writer.write(part.name, self._merged(part) if floating else self._agreed(part), begin=part.begin)
+
+    def _merged(self, part: _Part) -> Tensor:
+        rule, coefficients = self.rules[part.name]
+        parent = None if part.parent is None else part.parent.float()
+        weights = [weight.float() for weight in part.weights]
+        merged = rule.tensor(weights, coefficients=coefficients, parent=parent).to(self.forms[part.name].dtype)
+        # a sum is finite exactly if its parts are, or nearly: the parts are looked at only where it is not
+        if not bool(torch.isfinite(merged.sum(dtype=torch.float32))):
+            self._check_finite(part.name, merged=merged)
+        return merged
+
+    def _agreed(self, part: _Part) -> Tensor:
+        for model, weight in zip(self.models, part.weights, strict=True):
+            if not torch.equal(weight, part.weights[0]):
+                raise MergeError(
+                    f"'{part.name}' holds whole numbers, which cannot be merged, and differs in {model.path}"
+                )
+        return part.weights[0]
+
+    def _check_finite(self, name: str, *, merged: Tensor) -> None:
+        for model in (*self.models, *((self.base,) if self.base else ())):
+            bad = int((~model.tensor(name).isfinite()).sum())
+            if bad:
+                raise MergeError(f"{model.file_of(name)}: '{name}' has {bad} values that are NaN or infinite")
+        if not bool(merged.isfinite().all()):
+            kind = _kind(self.forms[name])
+            raise MergeError(f"the merge of '{name}' has values too large for {kind}: choose another dtype, or weights")
 
 
-def _check_finite(name: str, *, models: Mapping[str, Checkpoint], base: Checkpoint | None) -> None:
-    for model in (*models.values(), *((base,) if base else ())):
-        bad = int((~model.tensor(name).isfinite()).sum())
-        if bad:
-            raise MergeError(f"{model.file_of(name)}: '{name}' has {bad} values that are NaN or infinite")
+@contextmanager
+def _threads() -> Iterator[ThreadPoolExecutor]:
+    """Torch's threads, each with work of its own: sharing every operation, they mostly wait for one another."""
+    number = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(number) as pool:
+            yield pool
+    finally:
+        torch.set_num_threads(number)
 
 
 def _forms(models: Mapping[str, Checkpoint], *, base: Checkpoint | None, dtype: str | None) -> dict[str, Form]:
-    """The result's tensors: every model has each, in one shape."""
+    """The result's tensors: every model has each, in one shape, of numbers of one kind."""
     everyone = [*models.values(), *((base,) if base else ())]
     first = everyone[0]
     for model in everyone:
@@ -98,27 +162,32 @@ def _forms(models: Mapping[str, Checkpoint], *, base: Checkpoint | None, dtype: 
     for name in sorted(first.names):
         form = first.form(name)
         for model in everyone[1:]:
-            if model.form(name).shape != form.shape:
+            other = model.form(name)
+            if (other.shape, other.dtype.is_floating_point) != (form.shape, form.dtype.is_floating_point):
                 raise MergeError(
-                    f"'{name}' has shape {list(form.shape)} in {first.path} and {list(model.form(name).shape)} in "
-                    f"{model.path}: models of one merge must share their architecture"
+                    f"'{name}' has shape {list(form.shape)} ({_kind(form)}) in {first.path} and {list(other.shape)} "
+                    f"({_kind(other)}) in {model.path}: models of one merge must share their architecture"
                 )
         changes = dtype is not None and form.dtype.is_floating_point
         forms[name] = Form(form.shape, getattr(torch, str(dtype))) if changes else form
     return forms
 
 
+def _kind(form: Form) -> str:
+    return str(form.dtype).removeprefix("torch.")
+
+
 @contextmanager
 def _folder(out: Path, *, num_bytes: int) -> Iterator[Path]:
     """A folder beside `out` that becomes it at the end, and goes if anything fails."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(out.parent).free
-    if num_bytes > free:
-        raise MergeError(f"the merge takes {num_bytes / 1e9:.2f} GB, {out.parent} has {free / 1e9:.2f} GB left")
     partial = out.with_name(out.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
     try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(out.parent).free
+        if num_bytes > free:
+            raise MergeError(f"the merge takes {num_bytes / 1e9:.2f} GB, {out.parent} has {free / 1e9:.2f} GB left")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
         yield partial
         partial.replace(out)
     except OSError as error:

@@ -12,10 +12,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from dfwe.evaluation.compiled import CompiledEncode, Compiling
 from dfwe.merging.base import Rule
 from dfwe.merging.experts import ExpertArray, Layout, copy_weights, load_experts
 from dfwe.models.text_to_text import TextToText
-from dfwe.records import Coefficients, Trial
+from dfwe.records import Coefficients, StoppedTrial, Trial
 from dfwe.search.base import Search
 from dfwe.search.journal import Journal
 from dfwe.search.pick import Pick
@@ -96,23 +97,35 @@ class MergeStage(Stage):
         """Searches, or goes on with a killed search's journal."""
         scorer = self.bench.scorer(self.target, split="dev")
         search = self.make_search(dimensions=len(self.experts), seed=derive(self.seed, "search", self.name))
+        encode = CompiledEncode(Compiling(**self.bench.trainer["compile"]))
+
+        def told(trial: Trial | StoppedTrial) -> None:
+            if trial.kind == "uniform":  # the journal keeps its seconds: a resumed search decides the same
+                encode.expect(seconds=trial.seconds, times=search.budget - 1)
+            tell(min(1.0, trial.number / search.budget))
+
         callback = WeightSearch(
             self.expert_array(),
             search,
-            lambda module: scorer(module.model),
+            lambda module: scorer(module.model, encode=encode),
             rule=self.rule,
             pick=self.pick,
             known=self._known(),
-            journal=Journal(folder, evaluate_predictions=scorer.evaluate),
+            journal=Journal(folder, evaluate_predictions=scorer.evaluate, bound_predictions=scorer.bound),
             totals_score=scorer.scorer.score,
             seed=derive(self.seed, "pick", self.name),
-            on_trial=lambda trial: tell(min(1.0, trial.number / search.budget)),
+            on_trial=told,
+            race=(lambda module, best: scorer.race(module.model, best=best, encode=encode))
+            if scorer.has_bound
+            else None,
+            exact=(lambda module: scorer(module.model, exact=True)) if scorer.approximates else None,
         )
         seconds = self._run(callback)
         for name in (TRIALS, PREDICTIONS):  # a search of known candidates alone journals nothing
             (folder / name).touch()
         assert callback.best is not None
-        return _result(callback.best, trials=callback.trials, seconds=seconds), (TRIALS, PREDICTIONS)
+        result = _result(callback.best, trials=callback.trials, stopped=callback.stopped)
+        return result | {"seconds": round(seconds, 3)}, (TRIALS, PREDICTIONS)
 
     def expert_array(self) -> ExpertArray:
         """The experts' weights in memory, with their parent's where the rule is of task vectors."""
@@ -154,8 +167,9 @@ class MergeStage(Stage):
         )
 
 
-def _result(best: Trial, *, trials: tuple[Trial, ...], seconds: float) -> dict[str, Any]:
-    made = [trial for trial in trials if trial.kind != "expert"]
+def _result(best: Trial, *, trials: tuple[Trial, ...], stopped: tuple[StoppedTrial, ...]) -> dict[str, Any]:
+    every: list[Trial | StoppedTrial] = [*trials, *stopped]
+    made = [trial for trial in every if trial.kind != "expert"]
     return {
         "picked": best.kind,
         "trial": best.number,
@@ -163,5 +177,10 @@ def _result(best: Trial, *, trials: tuple[Trial, ...], seconds: float) -> dict[s
         "dev": {"score": best.evaluation.score, "metrics": dict(best.evaluation.metrics)},
         "evaluations": len(made),
         "search_evaluations": sum(trial.kind != "bagged" for trial in made),
-        "seconds": round(seconds, 3),
+        "stopped_evaluations": len(stopped),
+        "dev_answers": sum(_num_answers(trial) for trial in made),
     }
+
+
+def _num_answers(trial: Trial | StoppedTrial) -> int:
+    return len([answer for answer in trial.evaluation.predictions if answer is not None])

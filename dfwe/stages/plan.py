@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from dfwe.conf import conf_dir
 from dfwe.errors import ConfigurationError
 from dfwe.evaluation.generate import ReferenceDecoding
-from dfwe.schema import conf_dir
 from dfwe.stages.agreement import Agreement, plan_agreement
 from dfwe.stages.base import Stage
 from dfwe.stages.bench import Bench

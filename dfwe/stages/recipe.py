@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
-from hydra.utils import get_class
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
+from yaml import MappingNode, SafeLoader, YAMLError, load
+from yaml.constructor import ConstructorError
 
+from dfwe.conf import conf_dir
 from dfwe.errors import MergeError
 from dfwe.merging.base import TensorRule
-from dfwe.schema import conf_dir
+from dfwe.stages.settings import Place, depths, value
 
 _KEYS = ("merge_method", "models", "base_model", "parameters", "dtype", "out_dtype")
 _MODEL_KEYS = ("model", "parameters")
@@ -25,19 +25,27 @@ _TYPES = ("float32", "float16", "bfloat16")
 class Recipe:
     """Which models are merged, and how each tensor is."""
 
-    method: str
     rule: type[TensorRule]
-    models: tuple[str, ...]
+    models: tuple[str, ...]  # in the rule's order
     base: str | None
     dtype: str | None  # of the result; None for that of the first model
     settings: Mapping[str, Any]  # the recipe's parameters for all models
     weights: tuple[Any, ...]  # of each model, None where it has none
 
-    def at(self, tensor: str) -> tuple[TensorRule, tuple[float, ...]]:
-        """The rule and the coefficients for the tensor of that name."""
-        settings = {name: _value(value, tensor=tensor) for name, value in self.settings.items()}
-        weights = [None if weight is None else _value(weight, tensor=tensor) for weight in self.weights]
-        return self.rule.from_recipe(weights, {name: value for name, value in settings.items() if value is not None})
+    def at(self, tensors: Sequence[str]) -> dict[str, tuple[TensorRule, tuple[float, ...]]]:
+        """The rule and the coefficients for each of a model's tensors."""
+        return {tensor: self._at(tensor, depth=depth) for tensor, depth in depths(tensors).items()}
+
+    def _at(self, tensor: str, *, depth: float) -> tuple[TensorRule, tuple[float, ...]]:
+        place = Place(tensor, depth)
+        settings = {name: value(setting, at=place, whose=f"`{name}`") for name, setting in self.settings.items()}
+        shared = settings.pop("weight", None)
+        named = zip(self.models, self.weights, strict=True)
+        own = [value(weight, at=place, whose=f"the weight of '{model}'") for model, weight in named]
+        weights = [shared if weight is None else weight for weight in own]
+        if any(isinstance(weight, bool) for weight in weights):
+            raise MergeError("a `weight` must be a number, not true or false")
+        return self.rule.from_recipe(weights, {name: found for name, found in settings.items() if found is not None})
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -48,73 +56,79 @@ def read_recipe(path: Path) -> Recipe:
     """
     recipe = _load(path)
     _check_keys(recipe, known=_KEYS, where=str(path))
-    method = recipe.get("merge_method")
-    entries = recipe.get("models")
-    if not isinstance(entries, list) or not all(isinstance(each, Mapping) and "model" in each for each in entries):
-        raise MergeError(f"{path} needs `models`, a list of entries with `model`")
-    base = recipe.get("base_model")
-    for entry in entries:
-        _check_keys(entry, known=_MODEL_KEYS, where=f"{path}, model '{entry['model']}'")
-    rule = _rule(method, path=path)
-    models, weights = _models(entries, base=base, method=str(method), path=path)
+    rule, base = _rule(recipe.get("merge_method"), path=path), recipe.get("base_model")
+    if not isinstance(base, str | None):
+        raise MergeError(f"{path}: `base_model` must be a folder, not {base!r}")
+    weights = _weights(recipe.get("models"), path=path)
+    models = rule.merges(tuple(weights), base=base)
+    if not models:
+        raise MergeError(f"{path} names no model to merge")
     dtype = recipe.get("out_dtype") or recipe.get("dtype")
     if dtype is not None and dtype not in _TYPES:
         raise MergeError(f"{path}: unknown dtype '{dtype}', expected one of {', '.join(_TYPES)}")
-    return Recipe(str(method), rule, models, base, dtype, dict(recipe.get("parameters") or {}), weights)
+    settings = _parameters(recipe, where=str(path))
+    return Recipe(rule, models, base, dtype, settings, tuple(weights.get(model) for model in models))
+
+
+class _Loader(SafeLoader):
+    """Plain YAML; a key that comes twice is an error, not the last one's."""
+
+    def construct_mapping(self, node: MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise ConstructorError(None, None, f"the key '{key}' comes twice", node.start_mark)
+        return super().construct_mapping(node, deep=deep)
 
 
 def _load(path: Path) -> dict[str, Any]:
+    # not OmegaConf, which takes a tenth of the command's time to import
     try:
-        loaded = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
-    except (OSError, OmegaConfBaseException, YAMLError, UnicodeDecodeError) as error:
+        loaded = load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except (OSError, YAMLError, UnicodeDecodeError) as error:
         raise MergeError(f"{path} is no recipe: {' '.join(str(error).split())}") from error
     if not isinstance(loaded, dict):
         raise MergeError(f"{path} is no recipe: expected `merge_method`, `models` and more")
-    return {str(key): value for key, value in loaded.items()}
+    return {str(key): content for key, content in loaded.items()}
 
 
 def _rule(method: Any, *, path: Path) -> type[TensorRule]:
     """The rule of that name in conf/merge, if it can merge tensor by tensor."""
-    known = {file.stem: OmegaConf.load(file).rule._target_ for file in sorted((conf_dir() / "merge").glob("*.yaml"))}
-    rules = {name: get_class(target) for name, target in known.items()}
-    fitting = [name for name, rule in rules.items() if issubclass(rule, TensorRule)]
-    if method not in fitting:
+    files = {file.stem: file for file in sorted((conf_dir() / "merge").glob("*.yaml"))}
+    rule = _tensor_rule(files[method]) if isinstance(method, str) and method in files else None
+    if rule is None:
+        fitting = [name for name, file in files.items() if _tensor_rule(file)]
         raise MergeError(f"{path}: unknown merge_method '{method}', from files dfwe knows {', '.join(fitting)}")
-    found: type[TensorRule] = rules[method]
-    return found
+    return rule
 
 
-def _models(
-    entries: Sequence[Mapping[str, Any]], *, base: Any, method: str, path: Path
-) -> tuple[tuple[str, ...], tuple[Any, ...]]:
-    """The models to merge and their weights: the base goes first where it is one of two ends, else it is no expert."""
-    weights = {}
+def _tensor_rule(file: Path) -> type[TensorRule] | None:
+    rule = resolve_name(load(file.read_text(encoding="utf-8"), Loader=_Loader)["rule"]["_target_"])
+    return rule if issubclass(rule, TensorRule) else None
+
+
+def _weights(entries: Any, *, path: Path) -> dict[str, Any]:
+    """The listed models and their weights, None where a model has none."""
+    if not isinstance(entries, list) or not all(isinstance(each, Mapping) and "model" in each for each in entries):
+        raise MergeError(f"{path} needs `models`, a list of entries with `model`")
+    weights: dict[str, Any] = {}
     for entry in entries:
-        parameters = dict(entry.get("parameters") or {})
-        weights[str(entry["model"])] = parameters.pop("weight", None)
+        name, where = str(entry["model"]), f"{path}, model '{entry['model']}'"
+        if name in weights:
+            raise MergeError(f"{where}: it is listed twice; give it one entry and the sum of the weights")
+        _check_keys(entry, known=_MODEL_KEYS, where=where)
+        parameters = _parameters(entry, where=where)
+        weights[name] = parameters.pop("weight", None)
         if parameters:
-            raise MergeError(f"{path}, model '{entry['model']}': unknown parameter {', '.join(parameters)}")
-    if method == "slerp":
-        if base is None:
-            raise MergeError(f"{path}: slerp goes from `base_model` to the other model: name it")
-        weights = {base: None, **weights}
-    elif base in weights and weights[base] is None:
-        del weights[base]
-    if not weights:
-        raise MergeError(f"{path} names no model to merge")
-    return tuple(weights), tuple(weights.values())
+            raise MergeError(f"{where}: unknown parameter {', '.join(parameters)}")
+    return weights
 
 
-def _value(setting: Any, *, tensor: str) -> Any:
-    """A number, or the first of a list of {filter, value} whose filter is part of the tensor's name."""
-    if not isinstance(setting, list):
-        return setting
-    for entry in setting:
-        if not isinstance(entry, Mapping) or "value" not in entry:
-            raise MergeError(f"a list of parameters must have entries with `value`, not {entry}: no layer gradients")
-        if entry.get("filter") in (None, "*") or str(entry["filter"]) in tensor:
-            return entry["value"]
-    return None
+def _parameters(entry: Mapping[str, Any], *, where: str) -> dict[str, Any]:
+    parameters = entry.get("parameters") or {}
+    if not isinstance(parameters, Mapping):
+        raise MergeError(f"{where}: `parameters` must be names and values, not {parameters!r}")
+    return {str(name): setting for name, setting in parameters.items()}
 
 
 def _check_keys(found: Mapping[str, Any], *, known: Sequence[str], where: str) -> None:

@@ -14,13 +14,14 @@ from dfwe.errors import MergeError
 from dfwe.merging.base import Combine, Rule
 from dfwe.merging.experts import ExpertArray, Layout, flatten, unflatten
 from dfwe.merging.linear import Linear
-from dfwe.records import Coefficients, Evaluation, Trial
+from dfwe.records import Coefficients, Evaluation, Stopped, StoppedTrial, Trial
 from dfwe.search.base import Search
 from dfwe.search.journal import Journal
 from dfwe.search.loop import run_search
-from dfwe.search.pick import Argmax, Pick
+from dfwe.search.pick import Argmax, Pick, argmax
+from dfwe.search.rescore import Rescored
 
-TrialListener = Callable[[Trial], None]
+TrialListener = Callable[[Trial | StoppedTrial], None]
 
 
 class WeightSearch(pl.Callback):
@@ -32,7 +33,13 @@ class WeightSearch(pl.Callback):
     `score` gives an `Evaluation` of the module, or a plain number (higher is better; then `pick` must be `Argmax`).
     `known` are trials that cost nothing, such as the experts' own dev scores. With a `journal` a killed search goes on.
 
-    After it: `trials`, and `best`, the trial whose weights the module has.
+    `race` is given the best evaluation so far and gives the module's, or `Stopped` once that cannot score as much. It
+    takes the place of `score` where search and pick need comparisons alone, and leaves what they find as it is.
+
+    `exact` is `score` without approximations, where `score` has some (bfloat16): the best candidates are scored again
+    by it until the best of all is one of these, and what is picked has its score from there.
+
+    After it: `trials` (with scores), `stopped` ones, and `best`, the trial whose weights the module has.
     """
 
     def __init__(
@@ -48,12 +55,15 @@ class WeightSearch(pl.Callback):
         totals_score: Callable[[Any], Any] | None = None,
         seed: int = 0,
         on_trial: TrialListener | None = None,
+        race: Callable[[Any, Evaluation], Evaluation | Stopped] | None = None,
+        exact: Callable[[Any], Evaluation | float] | None = None,
     ) -> None:
         self._experts, self._search, self._score = experts, search, score
         self._rule, self._pick = rule or Linear(), pick or Argmax()
         self._known, self._journal, self._totals_score = known, journal, totals_score
-        self._seed, self._on_trial = seed, on_trial
+        self._seed, self._on_trial, self._race, self._exact = seed, on_trial, race, exact
         self.trials: tuple[Trial, ...] = ()
+        self.stopped: tuple[StoppedTrial, ...] = ()
         self.best: Trial | None = None
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -66,36 +76,66 @@ class WeightSearch(pl.Callback):
         self._run(trainer, pl_module)
 
     def _run(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        candidate = _Candidate(module, experts=self._experts, rule=self._rule, score=self._score)
+        candidate = _Candidate(module, experts=self._experts, rule=self._rule)
         try:
-            trials = run_search(
-                self._search,
-                names=self._experts.names,
-                evaluate=candidate.evaluate,
-                known=self._known,
-                known_are_vertices=self._rule.convex,
-                journal=self._journal,
-                budget=self._search.budget,
-                on_trial=lambda trial: self._tell(trainer, trial),
-            )
-            self.best = self._pick.choose(
-                trials,
-                evaluate=candidate.evaluate,
-                score=self._totals_score or _needs_counts,
-                seed=self._seed,
-                journal=self._journal,
-                on_trial=lambda trial: self._tell(trainer, trial),
-            )
-            self.trials = trials if any(self.best is trial for trial in trials) else (*trials, self.best)
+            made = self._searched(candidate, trainer)
+            self.stopped = tuple(trial for trial in made if isinstance(trial, StoppedTrial))
+            trials = tuple(trial for trial in made if isinstance(trial, Trial))
+            self.best = self._picked(candidate, trials, trainer)
             candidate.write(self.best)
         finally:
             self._search.close()
             candidate.release()
 
-    def _tell(self, trainer: pl.Trainer, trial: Trial) -> None:
+    def _searched(self, candidate: _Candidate, trainer: pl.Trainer) -> tuple[Trial | StoppedTrial, ...]:
+        race = self._race if self._pick.compares_only else None
+        return run_search(
+            self._search,
+            names=self._experts.names,
+            evaluate=lambda coefficients: _evaluation(self._score(candidate.at(coefficients))),
+            known=self._known,
+            known_are_vertices=self._rule.convex,
+            journal=self._journal,
+            budget=self._search.budget,
+            on_trial=lambda trial: self._tell(trainer, trial),
+            race=(lambda coefficients, best: race(candidate.at(coefficients), best)) if race else None,
+        )
+
+    def _picked(self, candidate: _Candidate, trials: tuple[Trial, ...], trainer: pl.Trainer) -> Trial:
+        exact = self._exact or self._score
+        again = Rescored(lambda trial: _evaluation(exact(candidate.write(trial))))
+        if self._exact is not None and self._search.budget > 1:  # of one candidate there is no best to be sure of
+            trials = self._best_first(candidate, trials, again=again)
+        best = self._pick.choose(
+            trials,
+            evaluate=lambda coefficients: _evaluation(exact(candidate.at(coefficients))),
+            score=self._totals_score or _needs_counts,
+            seed=self._seed,
+            journal=self._journal,
+            on_trial=lambda trial: self._tell(trainer, trial),
+        )
+        if not any(best is trial for trial in trials):  # one that the pick made
+            self.trials = (*trials, best)
+            return best
+        picked = best if self._exact is None else again.of(best)
+        self.trials = tuple(picked if trial is best else trial for trial in trials)
+        return picked
+
+    def _best_first(self, candidate: _Candidate, trials: tuple[Trial, ...], *, again: Rescored) -> tuple[Trial, ...]:
+        """`Rescored.best_first`; what was stopped because of a score that was too high is evaluated after all."""
+        trials = again.best_first(trials)
+        while wronged := [each for each in self.stopped if each.evaluation.bound >= argmax(trials).evaluation.score]:
+            each = wronged[0]
+            evaluation = _evaluation(self._score(candidate.at(each.coefficients)))
+            trial = Trial(each.number, each.kind, each.coefficients, evaluation, seconds=each.seconds)
+            self.stopped = tuple(other for other in self.stopped if other is not each)
+            trials = again.best_first((*trials, trial))
+        return trials
+
+    def _tell(self, trainer: pl.Trainer, trial: Trial | StoppedTrial) -> None:
         if trainer.logger is not None:
             alphas = {f"alpha/{name}": value for name, value in trial.coefficients.as_dict().items()}
-            trainer.logger.log_metrics({"search/dev": trial.evaluation.score, **alphas}, step=trial.number)
+            trainer.logger.log_metrics({**_found(trial), **alphas}, step=trial.number)
         if self._on_trial is not None:
             self._on_trial(trial)
 
@@ -103,34 +143,29 @@ class WeightSearch(pl.Callback):
 class _Candidate:
     """The module as a function of coefficients."""
 
-    def __init__(self, module: nn.Module, *, experts: ExpertArray, rule: Rule, score: Callable[[Any], Any]) -> None:
-        self._module, self._score = module, score
+    def __init__(self, module: nn.Module, *, experts: ExpertArray, rule: Rule) -> None:
+        self._module = module
         self._weights = _matching(module, experts=experts)
         self._flat = flatten(self._weights)
         self._experts = experts.to(self._flat.device)
         self._combine: Combine = rule.prepare(self._experts)
 
-    def evaluate(self, coefficients: Coefficients) -> Evaluation:
-        """The score of the merge with these coefficients."""
-        self._merge(coefficients)
-        found = self._score(self._module)
-        return found if isinstance(found, Evaluation) else _plain(float(found))
+    def at(self, coefficients: Coefficients) -> nn.Module:
+        """The module with the weights of the merge with these coefficients."""
+        values = torch.tensor(coefficients.values, dtype=self._flat.dtype, device=self._flat.device)
+        self._combine(values, self._flat)
+        return self._module
 
-    def write(self, trial: Trial) -> None:
-        """The weights of that trial; an expert's own are copied, whatever the rule makes of its vertex."""
-        if trial.kind == "expert":
-            row = int(np.argmax(trial.coefficients.as_array()))
-            self._flat.copy_(self._experts.weights[row])
-            return
-        self._merge(trial.coefficients)
+    def write(self, trial: Trial) -> nn.Module:
+        """The module with that trial's weights; an expert's own are copied, whatever the rule makes of its vertex."""
+        if trial.kind != "expert":
+            return self.at(trial.coefficients)
+        self._flat.copy_(self._experts.weights[int(np.argmax(trial.coefficients.as_array()))])
+        return self._module
 
     def release(self) -> None:
         """Gives the parameters storage of their own again."""
         unflatten(self._weights)
-
-    def _merge(self, coefficients: Coefficients) -> None:
-        values = torch.tensor(coefficients.values, dtype=self._flat.dtype, device=self._flat.device)
-        self._combine(values, self._flat)
 
 
 def _matching(module: nn.Module, *, experts: ExpertArray) -> nn.Module:
@@ -144,9 +179,19 @@ def _matching(module: nn.Module, *, experts: ExpertArray) -> nn.Module:
     )
 
 
+def _found(trial: Trial | StoppedTrial) -> dict[str, float]:
+    """What a logger draws: a bound is no point of the curve of scores."""
+    if isinstance(trial, StoppedTrial):
+        return {"search/bound": trial.evaluation.bound, "search/answered": trial.evaluation.num_answered}
+    return {"search/dev": trial.evaluation.score}
+
+
 def _needs_counts(totals: Any) -> Any:
     raise MergeError("this pick resamples dev examples: pass totals_score, and a score that gives an Evaluation")
 
 
-def _plain(score: float) -> Evaluation:
+def _evaluation(found: Evaluation | float) -> Evaluation:
+    if isinstance(found, Evaluation):
+        return found
+    score = float(found)
     return Evaluation(score=score, metrics={"score": score}, predictions=(), counts=np.zeros((0, 0)))

@@ -1,15 +1,18 @@
 """A model's answers on a split."""
 
+import numpy as np
 import pytest
 import torch
 
 from dfwe.data.tokenise import TokenLimits, tokenise
-from dfwe.errors import ConfigurationError
+from dfwe.errors import ConfigurationError, MetricError
+from dfwe.evaluation.answers import Decoding
 from dfwe.evaluation.generate import ReferenceDecoding
-from dfwe.evaluation.score import Decoding, SplitScorer
+from dfwe.evaluation.score import SplitScorer
 from dfwe.metrics.classification import Accuracy
+from dfwe.metrics.correlation import Pearson
 from dfwe.metrics.scorer import Scorer
-from dfwe.records import Instance
+from dfwe.records import Instance, Stopped
 
 LABELS = ("joy", "anger", "fear")
 SAMPLED = ReferenceDecoding(do_sample=True, num_beams=2, repetition_penalty=5.0, max_length=20, seed=0)
@@ -119,3 +122,63 @@ def test_in_bf16_a_copy_answers_and_follows_the_models_weights(model, tokenizer,
         model.lm_head.weight.mul_(-1.0)
     fresh = scorer(tokenizer, tmp_path, decode=decode, candidates=candidates, bf16=True)
     assert half.predict(model) == fresh.predict(model)
+
+
+def answered_as(split, answers):
+    """The evaluation of other answers, to race against."""
+    return split.evaluate(tuple(answers))
+
+
+def test_a_race_that_is_not_lost_ends_as_without_one(model, tokenizer, tmp_path):
+    split = scorer(tokenizer, tmp_path)
+    whole = split(model)
+    raced = split.race(model, best=whole)
+    assert (raced.score, raced.metrics, raced.predictions) == (whole.score, whole.metrics, whole.predictions)
+    np.testing.assert_array_equal(raced.counts, whole.counts)
+
+
+@pytest.mark.parametrize(("decode", "candidates"), [("labels", LABELS), ("greedy", ()), ("reference", ())])
+def test_a_lost_race_keeps_the_answers_of_the_batches_so_far(model, tokenizer, tmp_path, decode, candidates):
+    split = scorer(tokenizer, tmp_path, decode=decode, candidates=candidates, num=12, max_tokens=32)
+    whole = split(model)
+    raced = split.race(model, best=answered_as(split, [LABELS[i % 3] for i in range(12)]))
+    assert isinstance(raced, Stopped)
+    assert 0 < raced.num_answered < 12
+    assert all(answer in (None, full) for answer, full in zip(raced.predictions, whole.predictions, strict=True))
+    assert whole.score <= raced.bound < 1.0
+    assert split.bound(raced.predictions) == pytest.approx(raced.bound)
+    assert split.predict(model) == whole.predictions  # no batch was lost
+
+
+def test_a_race_lost_at_the_last_batch_has_a_score(model, tokenizer, tmp_path):
+    split = scorer(tokenizer, tmp_path, max_tokens=10_000)
+    assert split.race(model, best=answered_as(split, [LABELS[i % 3] for i in range(7)])).score == split(model).score
+
+
+def test_halves_of_a_batch_that_did_not_fit_outlive_a_lost_race(model, tokenizer, tmp_path):
+    split = scorer(tokenizer, tmp_path, max_tokens=10_000)
+    expected, encode = split.predict(model), model.get_encoder().forward
+
+    def at_most_two(input_ids, **more):
+        if len(input_ids) > 2:
+            raise torch.OutOfMemoryError("CUDA")
+        return encode(input_ids=input_ids, **more)
+
+    model.get_encoder().forward = at_most_two
+    raced = split.race(model, best=answered_as(split, [LABELS[i % 3] for i in range(7)]))
+    assert raced.num_answered < 7
+    assert split.predict(model) == expected
+
+
+def test_the_bound_of_answers_for_another_split_is_refused(tokenizer, tmp_path):
+    with pytest.raises(MetricError, match="found 2 answers for 7 instances"):
+        scorer(tokenizer, tmp_path).bound(("joy", None))
+
+
+def test_a_correlation_has_no_bound_to_race_with(tokenizer, tmp_path):
+    assert scorer(tokenizer, tmp_path).has_bound
+    instances = [Instance("i", "d", "context:", " score:", ("1",), ("1",), ("1", "2"))]
+    split = tokenise(instances, tokenizer=tokenizer, limits=TokenLimits(64, 8), cache=tmp_path)
+    decoding = Decoding(decode="labels", max_new_tokens=4, max_tokens=64, bf16=False)
+    metrics = Scorer(metrics={"pearson": Pearson(unparsable=-1.0)})
+    assert not SplitScorer(split, scorer=metrics, decoding=decoding, tokenizer=tokenizer).has_bound

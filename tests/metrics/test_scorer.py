@@ -23,6 +23,9 @@ class Constant(Metric):
     def counts(self, predictions, *, references):
         return np.ones((len(predictions), 1))
 
+    def best_counts(self, references):
+        return np.ones((len(references), 1))
+
     def value(self, totals):
         return np.full(totals.shape[:-1], self.constant)
 

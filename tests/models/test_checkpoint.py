@@ -1,6 +1,7 @@
 """Safetensors files, tensor by tensor."""
 
 import json
+import os
 
 import pytest
 import torch
@@ -32,6 +33,30 @@ def test_what_is_written_is_read_back_by_the_library(tmp_path):
     assert all(
         torch.equal(found[name], tensor) and found[name].dtype == tensor.dtype for name, tensor in TENSORS.items()
     )
+
+
+def test_parts_may_be_written_in_any_order(tmp_path):
+    forms = {name: Form(tuple(TENSORS[name].shape), TENSORS[name].dtype) for name in ("a", "b")}
+    with writing(tmp_path / "m.safetensors", forms) as writer:
+        writer.write("b", TENSORS["b"].flatten()[4:], begin=4)
+        writer.write("a", TENSORS["a"])
+        writer.write("b", TENSORS["b"].flatten()[:4])
+    found = load_file(tmp_path / "m.safetensors")
+    assert all(torch.equal(found[name], TENSORS[name]) for name in forms)
+
+
+def test_a_short_write_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    pwrite = os.pwrite
+    monkeypatch.setattr("os.pwrite", lambda descriptor, data, position: pwrite(descriptor, data[:3], position))
+    found = load_file(written(tmp_path / "m.safetensors", TENSORS))
+    assert all(torch.equal(found[name], tensor) for name, tensor in TENSORS.items())
+
+
+def test_a_tensor_left_out_is_our_mistake_and_leaves_no_file(tmp_path):
+    path = tmp_path / "m.safetensors"
+    with pytest.raises(AssertionError, match="has gaps"), writing(path, {"w": Form((1,), torch.float32)}):
+        pass
+    assert not path.exists()
 
 
 def test_a_folder_and_its_shards_are_read_alike(tmp_path):

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from dfwe.errors import SearchError
 from dfwe.search.dirichlet import Dirichlet
 from dfwe.search.simplex import softmax
 
@@ -28,3 +30,13 @@ def test_the_draws_are_even_over_the_simplex():
 def test_draws_depend_on_the_seed_alone():
     np.testing.assert_array_equal(draws(20, seed=4), draws(20, seed=4))
     assert not np.array_equal(draws(20, seed=4), draws(20, seed=5))
+
+
+def test_it_needs_comparisons_alone_unless_it_is_told_not_to_race():
+    assert Dirichlet(3, seed=0, budget=1).compares_only
+    assert not Dirichlet(3, seed=0, budget=1, race=False).compares_only
+
+
+def test_a_race_that_is_neither_on_nor_off_is_refused():
+    with pytest.raises(SearchError, match=r"merge\.search\.race must be true or false, not 'off'"):
+        Dirichlet(3, seed=0, budget=1, race="off")

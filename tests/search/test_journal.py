@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dfwe.errors import MetricError, StoreError
-from dfwe.records import Coefficients, Evaluation, Trial
+from dfwe.records import Coefficients, Evaluation, Stopped, StoppedTrial, Trial
 from dfwe.search.journal import Journal
 
 NAMES = ("first", "second")
@@ -145,3 +145,63 @@ def test_a_trial_is_looked_up_by_its_number(tmp_path):
     filled(tmp_path)
     assert journal(tmp_path).get(2).coefficients == trial(2).coefficients
     assert journal(tmp_path).get(4) is None
+
+
+def bounded(predictions):
+    """All that is not known to be wrong may be right."""
+    return sum(answer != "no" for answer in predictions) / len(predictions)
+
+
+def with_a_stopped_trial(folder):
+    made = Journal(folder, evaluate_predictions=scored, bound_predictions=bounded)
+    made.append(trial(1))
+    coefficients = Coefficients(NAMES, (0.1, 0.9))
+    made.append(StoppedTrial(2, "search", coefficients, Stopped(1 / 3, ("no", None, "no")), seconds=0.5))
+    return folder / "trials.jsonl", folder / "predictions.jsonl"
+
+
+def test_a_stopped_trial_comes_back_and_its_lines_say_that_it_has_no_score(tmp_path):
+    trials, predictions = with_a_stopped_trial(tmp_path)
+    found = Journal(tmp_path, evaluate_predictions=scored, bound_predictions=bounded).trials[1]
+    assert isinstance(found, StoppedTrial)
+    assert (found.number, found.kind, found.coefficients.values, found.seconds) == (2, "search", (0.1, 0.9), 0.5)
+    assert (found.evaluation.bound, found.evaluation.predictions) == (1 / 3, ("no", None, "no"))
+    line = json.loads(trials.read_text().splitlines()[1])
+    assert (line["score"], line["metrics"], line["bound"], line["answered"]) == (None, {}, 1 / 3, 2)
+    assert json.loads(predictions.read_text().splitlines()[1])["predictions"] == ["no", None, "no"]
+    assert set(json.loads(trials.read_text().splitlines()[0])) == {
+        *("number", "kind", "coefficients", "score", "metrics", "seconds")  # as before there was racing
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"bound": 0.9}, r"line 2: the bound is 0\.9, but that of its answers is 0\.33"),
+        ({"answered": 3}, r"line 2: this is not a trial of a search .*3 answered, but 2 answers"),
+        ({"score": 0.5}, r"line 2: this is not a trial of a search .*a score, but not all answers"),
+        ({"bound": None}, r"line 2: this is not a trial of a search"),
+    ],
+)
+def test_a_stopped_trial_that_does_not_fit_its_answers_is_refused(tmp_path, change, message):
+    trials, _ = with_a_stopped_trial(tmp_path)
+    lines = [json.loads(line) for line in trials.read_text().splitlines()]
+    lines[1] |= change
+    trials.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with pytest.raises(StoreError, match=message):
+        Journal(tmp_path, evaluate_predictions=scored, bound_predictions=bounded)
+
+
+def test_answers_that_have_no_bound_any_more_are_refused(tmp_path):
+    def fails(predictions):
+        raise MetricError("found 3 answers for 4 instances")
+
+    with_a_stopped_trial(tmp_path)
+    with pytest.raises(StoreError, match="line 2: its answers cannot be scored: found 3 answers for 4 instances"):
+        Journal(tmp_path, evaluate_predictions=scored, bound_predictions=fails)
+
+
+def test_a_search_that_stops_none_refuses_a_stopped_trial(tmp_path):
+    with_a_stopped_trial(tmp_path)
+    with pytest.raises(StoreError, match="line 2: the trial was stopped, and this search stops none"):
+        journal(tmp_path)

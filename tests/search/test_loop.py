@@ -27,6 +27,10 @@ class Scripted(Search):
     def budget(self):
         return len(self.points)
 
+    @property
+    def compares_only(self):
+        return False
+
     def ask(self):
         if self.ends and len(self.told) >= len(self.points):
             return None

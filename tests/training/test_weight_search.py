@@ -1,14 +1,20 @@
 """The callback in anybody's Trainer."""
 
+import csv
+from pathlib import Path
+
 import pytest
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.loggers import CSVLogger
 from torch import nn
 
 from dfwe.errors import MergeError
 from dfwe.merging.experts import ExpertArray, Layout
-from dfwe.records import Coefficients, Evaluation, Trial
+from dfwe.records import Coefficients, Evaluation, Stopped, Trial
+from dfwe.search.dirichlet import Dirichlet
 from dfwe.search.nevergrad import NevergradSearch
+from dfwe.search.pick import Bagged, Uniform
 from dfwe.training.weight_search import WeightSearch
 
 BEST = torch.tensor([0.7, 0.2, 0.1])
@@ -43,11 +49,11 @@ def closeness(module):
     return 1.0 - float((module.layer.weight.detach()[0] - BEST).norm())
 
 
-def run(callback, module, epochs=0):
+def run(callback, module, epochs=0, *, logger=False):
     trainer = pl.Trainer(
         max_epochs=epochs,
         callbacks=[callback],
-        logger=False,
+        logger=logger,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -95,3 +101,72 @@ def test_experts_of_another_shape_are_refused():
     array = ExpertArray(("a",), Layout(("layer.weight",), (torch.Size([1, 4]),)), torch.zeros(1, 4))
     with pytest.raises(MergeError, match="neither Anybodys nor a module in it has the experts' parameters"):
         run(WeightSearch(array, search(), closeness), module)
+
+
+def distance_bound(module, best):
+    """Stops what is worse, and is generous about how much."""
+    score = closeness(module)
+    if score < best.score:
+        return Stopped((score + best.score) / 2, ("far", None))
+    return Evaluation(score, {}, ("near", "near"), torch.zeros(0, 0).numpy().astype("float64"))
+
+
+@pytest.mark.parametrize("race", [None, distance_bound])
+def test_a_race_leaves_the_result_as_it_is_and_stopped_trials_apart(race):
+    module, told = Anybodys(), []
+    draws = Dirichlet(3, seed=0, budget=12)
+    callback = WeightSearch(experts(module), draws, closeness, race=race, on_trial=told.append)
+    run(callback, module)
+    assert [trial.number for trial in told] == list(range(1, 13))
+    assert len(callback.trials) + len(callback.stopped) == 12
+    assert bool(callback.stopped) == (race is not None)
+    assert all(isinstance(trial, Trial) for trial in callback.trials)
+    assert callback.best.number == max(range(12), key=lambda n: closeness_at(told[n])) + 1
+    assert closeness(module) == pytest.approx(callback.best.evaluation.score)
+
+
+def closeness_at(trial):
+    return 1.0 - float((torch.tensor(trial.coefficients.values) - BEST).norm())
+
+
+def refuses(module, best):
+    raise AssertionError("it raced")
+
+
+@pytest.mark.parametrize("pick", [Bagged(resamples=10), Uniform()])
+def test_a_pick_that_needs_scores_does_not_race(pick):
+    module = Anybodys()
+
+    def score(module):
+        right = [float(closeness(module) > level) for level in (0.2, 0.4, 0.6, 0.8)]
+        counts = torch.tensor([[each, 1.0] for each in right], dtype=torch.float64).numpy()
+        return Evaluation(sum(right) / 4, {}, ("answer",) * 4, counts)
+
+    draws = Dirichlet(3, seed=0, budget=6)
+    callback = WeightSearch(
+        experts(module), draws, score, pick=pick, race=refuses, totals_score=lambda t: t[..., 0] / t[..., 1]
+    )
+    run(callback, module)
+    assert callback.stopped == ()
+
+
+def test_a_search_that_ranks_does_not_race():
+    module = Anybodys()
+    run(WeightSearch(experts(module), search(6), closeness, race=refuses), module)
+
+
+def test_a_logger_draws_bounds_apart_from_scores(tmp_path):
+    module = Anybodys()
+    callback = WeightSearch(experts(module), Dirichlet(3, seed=0, budget=12), closeness, race=distance_bound)
+    logger = CSVLogger(str(tmp_path))
+    run(callback, module, logger=logger)
+    with (Path(logger.log_dir) / "metrics.csv").open() as file:
+        rows = {int(row["step"]): row for row in csv.DictReader(file)}
+    assert len(rows) == 12
+    for trial in callback.trials:
+        assert float(rows[trial.number]["search/dev"]) == pytest.approx(trial.evaluation.score)
+        assert rows[trial.number]["search/bound"] == ""
+    for trial in callback.stopped:
+        assert rows[trial.number]["search/dev"] == ""
+        assert float(rows[trial.number]["search/bound"]) == pytest.approx(trial.evaluation.bound)
+        assert float(rows[trial.number]["search/answered"]) == 1

@@ -1,0 +1,32 @@
+import numpy as np
+
+from dfwe.records import Coefficients, Evaluation, Trial
+from dfwe.search.rescore import Rescored
+
+NAMES = ("a", "b")
+
+
+def trial(number, share, score):
+    return Trial(number, "search", Coefficients(NAMES, (share, 1 - share)), evaluation(score))
+
+
+def evaluation(score):
+    return Evaluation(score=score, metrics={}, predictions=(), counts=np.zeros((0, 0)))
+
+
+def test_the_best_is_scored_again_until_it_stays_the_best():
+    exact = {1: 0.5, 2: 0.58, 3: 0.59}
+    asked = []
+    again = Rescored(lambda each: asked.append(each.number) or evaluation(exact[each.number]))
+    trials = again.best_first([trial(1, 0.1, 0.2), trial(2, 0.2, 0.6), trial(3, 0.3, 0.7)])
+    assert asked == [3, 2]  # 3 falls below 2's approximate score, then 2 falls below 3's exact one
+    assert [each.evaluation.score for each in trials] == [0.2, 0.58, 0.59]
+    assert [each.number for each in trials] == [1, 2, 3]
+
+
+def test_a_trial_is_scored_again_once():
+    asked = []
+    again = Rescored(lambda each: asked.append(each.number) or evaluation(0.4))
+    (only,) = again.best_first([trial(1, 0.5, 0.3)])
+    assert again.of(only) is only
+    assert asked == [1]
