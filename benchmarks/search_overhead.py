@@ -159,7 +159,12 @@ def search(options: argparse.Namespace, *, folder: Path, parts: Parts) -> tuple[
         exact=(lambda module: scorer(module.model, exact=True)) if scorer.approximates else None,
     )
     trainer = Trainer(
-        max_epochs=0, callbacks=[callback], logger=False, enable_checkpointing=False, enable_progress_bar=False
+        max_epochs=0,
+        callbacks=[callback],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
     )
     watch_all(parts)
     begun = time.perf_counter()
