@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from torch.optim import Optimizer
 from transformers import AutoModelForSeq2SeqLM, PreTrainedModel
 
 from dfwe.errors import ModelError
+from dfwe.models.light_dropout import LightDropout
 
 Batch = dict[str, Tensor]
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -22,18 +24,22 @@ OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
 class TextToText(pl.LightningModule):
     """An encoder-decoder that learns target texts from source texts.
 
-    A batch holds `input_ids`, `attention_mask`, `labels` (-100 where padded) and `loss_weight` (a scalar).
+    A batch holds `input_ids`, `attention_mask`, `labels` (-100 where padded) and `loss_weight` (a scalar). With
+    `light_dropout` training draws its dropout as `LightDropout` does.
     """
 
-    def __init__(self, model: PreTrainedModel, *, optimizer: OptimizerFactory | None = None) -> None:
+    def __init__(
+        self, model: PreTrainedModel, *, optimizer: OptimizerFactory | None = None, light_dropout: bool = False
+    ) -> None:
         super().__init__()
         self.model = model
-        self._optimizer = optimizer
+        self._optimizer, self._light_dropout = optimizer, light_dropout
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The batch's mean token cross-entropy times its loss weight."""
         inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "labels")}
-        loss: Tensor = self.model(**inputs).loss * batch["loss_weight"]
+        with LightDropout() if self._light_dropout else nullcontext():
+            loss: Tensor = self.model(**inputs).loss * batch["loss_weight"]
         self.log("train_loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(batch["labels"]))
         return loss
 

@@ -71,6 +71,7 @@ class TrainStage(Stage):
             "optimizer": dict(trainer["optimizer"]),
             "accumulate": trainer["accumulate"],
             "gradient_clip": trainer["gradient_clip"],
+            "light_dropout": trainer["light_dropout"],
             "seed": self.seed,
         }
 
@@ -111,7 +112,8 @@ class TrainStage(Stage):
 
     def _fit(self, folder: Path, *, seed: int, tell: Tell) -> Fit:
         bench, own = self.bench, self.own
-        module = TextToText(bench.model(), optimizer=self._optimizer())
+        light = bench.trainer["light_dropout"]
+        module = TextToText(bench.model(), optimizer=self._optimizer(), light_dropout=light)
         if self.start is not None:
             weights = self.start.result(bench.store).file(WEIGHTS)
             load_weights(module.model, weights, name=self.start.label)

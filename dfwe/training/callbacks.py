@@ -96,9 +96,10 @@ class ReseedEpoch(pl.Callback):
     def __init__(self, seed: int) -> None:
         self._seed = seed
 
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Sets torch's generator."""
-        torch.manual_seed((self._seed + 1_000_003 * trainer.current_epoch) % 2**63)
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
+        """Sets torch's generator before the first batch (Lightning resumes without the hook of an epoch's start)."""
+        if args[1] == 0:
+            torch.manual_seed((self._seed + 1_000_003 * trainer.current_epoch) % 2**63)
 
 
 class TellProgress(pl.Callback):

@@ -77,6 +77,7 @@ def fit_expert(
     if settings.checkpoint:
         callbacks.append(_checkpoint(folder))
     trainer = make_trainer(settings, max_epochs=settings.epochs, callbacks=callbacks, logger=logger)
+    module.train()  # a loaded model is in evaluation mode, where nothing is dropped out; Lightning leaves modes alone
     last = folder / LAST
     # weights_only: no pickle is ever loaded
     trainer.fit(module, datamodule=data, ckpt_path=last if last.exists() else None, weights_only=True)

@@ -55,18 +55,19 @@ def data(tokenizer, tmp_path):
     return lambda: TrainingData([split], batch_size=4, group_batches=4, pad_id=0, seed=5)
 
 
-def train(tiny_t5, data, folder, score, **settings):
+def train(tiny_t5, data, folder, score, *, seed=7, light_dropout=True, **settings):
     folder.mkdir(exist_ok=True)
     torch.manual_seed(99)  # what was drawn before must not matter
     torch.rand(len(list(folder.iterdir())))
-    module = TextToText(load_model(tiny_t5), optimizer=partial(torch.optim.Adam, lr=1e-2, fused=True))
+    optimizer = partial(torch.optim.Adam, lr=1e-2, fused=True)
+    module = TextToText(load_model(tiny_t5), optimizer=optimizer, light_dropout=light_dropout)
     return fit_expert(
         module,
         data=data(),
         settings=FitSettings(**{**SETTINGS.__dict__, **settings}),
         target=score,
         own=None,
-        seed=7,
+        seed=seed,
         folder=folder,
         save=save_weights,
     )
@@ -94,6 +95,19 @@ def test_a_killed_training_goes_on_at_its_epoch_bit_for_bit(tiny_t5, data, tmp_p
     assert resumed.history == whole.history
     for name, tensor in load_file(whole.weights).items():
         assert torch.equal(tensor, load_file(resumed.weights)[name]), name
+
+
+@pytest.mark.parametrize("light", [False, True])
+def test_training_drops_out_by_the_seed(tiny_t5, data, tmp_path, light):
+    seeds = {"a": 7, "b": 7, "c": 8}
+    first, again, other = (
+        load_file(
+            train(tiny_t5, data, tmp_path / name, Scripted(0.1), epochs=1, seed=seed, light_dropout=light).weights
+        )
+        for name, seed in seeds.items()
+    )
+    assert all(torch.equal(tensor, again[name]) for name, tensor in first.items())
+    assert not all(torch.equal(tensor, other[name]) for name, tensor in first.items())
 
 
 def test_a_nan_score_ends_training_with_an_error(tiny_t5, data, tmp_path):
