@@ -1,10 +1,13 @@
 """One candidate's evaluation: the benchmark's own way, the obvious way, and ours, interleaved on the same work.
 
-    python benchmarks/candidate.py [--shape small|base] [--rounds 3] [--prompts 24] [--eval-tokens 4096] [--threads N]
+    python benchmarks/candidate.py [--shape small|base] [--rounds 3] [--prompts 24] [--eval-tokens 1024] [--threads N]
+        [--device cuda] [--compiled]
 
 A Flan-T5 of that shape with random weights, prompts of 200 to 400 tokens, 7 labels of 1 or 2 tokens; free text of at
-most 20 tokens, some of which are made ends, so that answers differ in length. Prints medians of the ratios taken round
-by round, and whether the answers agree.
+most 20 tokens, some of which are made ends, so that answers differ in length. The usual ways run in float32, ours in
+float32 and with a bfloat16 copy of the weights (with --compiled its encoder compiled, too; the time of compiling is
+printed and not counted). Prints medians of the ratios taken round by round, whether the answers agree, and the share of
+the speed of large matrix products in the same run that the encoder's products alone make up.
 """
 
 from __future__ import annotations
@@ -13,17 +16,20 @@ import argparse
 import json
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor
 from transformers import AutoModelForSeq2SeqLM, T5Config
 
 from dfwe.data.batching import token_batches
 from dfwe.data.datamodule import pad
-from dfwe.evaluation.encoder import encode
+from dfwe.evaluation.compiled import CompiledEncode, Compiling
+from dfwe.evaluation.encoder import Encode, encode
 from dfwe.evaluation.generate import greedy
+from dfwe.evaluation.half import HalfCopy
+from dfwe.evaluation.kernels import fast_kernels
 from dfwe.evaluation.labels import best_candidates, candidate_log_likelihoods
 from dfwe.evaluation.trie import PackedTries
 
@@ -61,10 +67,11 @@ def prompts_of(number: int) -> Prompts:
     return [torch.randint(10, 32000, (length,), generator=generator).tolist() for length in lengths]
 
 
-def batch_of(prompts: Prompts, members: Sequence[int]) -> dict[str, Tensor]:
+def batch_of(prompts: Prompts, members: Sequence[int], *, device: torch.device) -> dict[str, Any]:
     """Those prompts as tensors."""
     rows = [prompts[i] for i in members]
-    return {"input_ids": pad(rows, value=0), "attention_mask": pad([[1] * len(row) for row in rows], value=0)}
+    masks = [[1] * len(row) for row in rows]
+    return {"input_ids": pad(rows, value=0).to(device), "attention_mask": pad(masks, value=0).to(device)}
 
 
 def in_order(prompts: Prompts) -> list[list[int]]:
@@ -76,8 +83,8 @@ def reference(model: Any, prompts: Prompts, *, max_new_tokens: int) -> list[list
     """The benchmark's code: the loss, then sampling with two beams and a repetition penalty."""
     answers: list[list[int]] = []
     for members in in_order(prompts):
-        batch = batch_of(prompts, members)
-        model(**batch, labels=torch.tensor([LABELS[0]] * len(members)))
+        batch = batch_of(prompts, members, device=model.device)
+        model(**batch, labels=torch.tensor([LABELS[0]] * len(members), device=model.device))
         ids = model.generate(
             **batch, do_sample=True, num_beams=2, repetition_penalty=5.0, max_new_tokens=max_new_tokens
         )
@@ -89,23 +96,12 @@ def teacher_forced(model: Any, prompts: Prompts) -> list[int]:
     """One pass a label."""
     best: list[int] = []
     for members in in_order(prompts):
-        batch, scores = batch_of(prompts, members), []
+        batch, scores = batch_of(prompts, members, device=model.device), []
         for label in LABELS:
-            targets = torch.tensor([label] * len(members))
+            targets = torch.tensor([label] * len(members), device=model.device)
             logits = model(**batch, labels=targets).logits
             scores.append(logits.log_softmax(-1).gather(-1, targets[..., None])[..., 0].sum(1))
         best += torch.stack(scores).argmax(0).tolist()
-    return best
-
-
-def ours(model: Any, prompts: Prompts, *, max_tokens: int) -> list[int]:
-    """Sorted token-budget batches, one decoder pass over the labels' tree."""
-    best = [0] * len(prompts)
-    for members in token_batches([len(prompt) for prompt in prompts], max_tokens=max_tokens):
-        tries = PackedTries.of([LABELS] * len(members))
-        scores = candidate_log_likelihoods(model, **batch_of(prompts, members), tries=tries, encode=encode)
-        for index, label in zip(members, best_candidates(scores, sizes=[len(LABELS)] * len(members)), strict=True):
-            best[index] = label
     return best
 
 
@@ -113,19 +109,54 @@ def generated(model: Any, prompts: Prompts) -> list[list[int]]:
     """Transformers' greedy text, in batches in the order of the file."""
     answers: list[list[int]] = []
     for members in in_order(prompts):
-        ids = model.generate(**batch_of(prompts, members), do_sample=False, num_beams=1, max_new_tokens=NEW)
+        batch = batch_of(prompts, members, device=model.device)
+        ids = model.generate(**batch, do_sample=False, num_beams=1, max_new_tokens=NEW)
         answers += ids[:, 1:].tolist()
     return [_ended(model, answer) for answer in answers]
 
 
-def our_text(model: Any, prompts: Prompts, *, max_tokens: int) -> list[list[int]]:
-    """Our greedy text."""
-    answers: list[list[int]] = [[] for _ in prompts]
-    for members in token_batches([len(prompt) for prompt in prompts], max_tokens=max_tokens):
-        ids = greedy(model, **batch_of(prompts, members), max_new_tokens=NEW, encode=encode)
-        for index, answer in zip(members, ids.tolist(), strict=True):
-            answers[index] = _ended(model, answer)
-    return answers
+class Ours:
+    """Our ways with one model: sorted token-budget batches, made once, and the product's kernels."""
+
+    def __init__(self, prompts: Prompts, *, max_tokens: int, device: torch.device, encode: Encode = encode) -> None:
+        self._number, self._encode, self._half = len(prompts), encode, HalfCopy()
+        self._max_tokens, lengths = max_tokens, [len(prompt) for prompt in prompts]
+
+        def batches(tokens: int) -> list[tuple[list[int], dict[str, Any]]]:
+            groups = token_batches(lengths, max_tokens=tokens)
+            return [(members, batch_of(prompts, members, device=device)) for members in groups]
+
+        self._batches, self._text_batches = batches(max_tokens), batches(16 * max_tokens)
+        self._tries = [PackedTries.of([LABELS] * len(members)).to(device) for members, _ in self._batches]
+
+    def labels(self, model: Any, *, half: bool = False) -> list[int]:
+        """The best label of each prompt, by one decoder pass over the labels' tree."""
+        best = [0] * self._number
+        with self._with(model, half=half) as used:
+            for (members, batch), tries in zip(self._batches, self._tries, strict=True):
+                scores = candidate_log_likelihoods(used, tries=tries, encode=self._encode, **batch)
+                for index, label in zip(
+                    members, best_candidates(scores, sizes=[len(LABELS)] * len(members)), strict=True
+                ):
+                    best[index] = label
+        return best
+
+    def texts(self, model: Any, *, half: bool = False) -> list[list[int]]:
+        """Greedy text."""
+        answers: list[list[int]] = [[] for _ in range(self._number)]
+        with self._with(model, half=half) as used:
+            for members, batch in self._text_batches:
+                ids = greedy(used, max_new_tokens=NEW, max_tokens=self._max_tokens, encode=self._encode, **batch)
+                for index, answer in zip(members, ids.tolist(), strict=True):
+                    answers[index] = _ended(used, answer)
+        return answers
+
+    @contextmanager
+    def _with(self, model: Any, *, half: bool) -> Iterator[Any]:
+        used = self._half.of(model) if half else model
+        used.generation_config = model.generation_config
+        with fast_kernels(used):
+            yield used
 
 
 def _ended(model: Any, answer: list[int]) -> list[int]:
@@ -142,79 +173,115 @@ def let_answers_end(model: Any, prompts: Prompts) -> None:
 
 def timed(function: Callable[[], Any]) -> tuple[float, Any]:
     """Seconds and the result."""
+    _wait()
     begun = time.perf_counter()
     result = function()
+    _wait()
     return time.perf_counter() - begun, result
 
 
-def compare(name: str, usual: Callable[[], Any], own: Callable[[], Any], *, rounds: int) -> tuple[Any, Any]:
-    """Prints how many times faster the second is; gives both results."""
-    usual(), own()  # warm
-    ratios, seconds = [], []
+def _wait() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def compare(
+    name: str, ways: dict[str, Callable[[], Any]], *, rounds: int, tokens: int, layers: dict[str, float]
+) -> dict[str, Any]:
+    """Times all ways round by round, prints how many times faster than the first the others are; gives the results."""
+    results = {way: timed(run)[1] for way, run in ways.items()}  # warm
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
     for _ in range(rounds):
-        (first, one), (second, other) = timed(usual), timed(own)
-        ratios.append(first / second)
-        seconds.append(second)
-    print(
-        json.dumps(
-            {
-                "what": name,
-                "times faster": round(statistics.median(ratios), 2),
-                "min": round(min(ratios), 2),
-                "max": round(max(ratios), 2),
-                "our seconds": round(statistics.median(seconds), 2),
-            }
-        ),
-        flush=True,
+        for way, run in ways.items():
+            seconds[way].append(timed(run)[0])
+    usual, *own = ways
+    for way in own:
+        ratios = [a / b for a, b in zip(seconds[usual], seconds[way], strict=True)]
+        line = {
+            "what": name,
+            "way": way,
+            f"times faster than {usual}": round(statistics.median(ratios), 2),
+            "min": round(min(ratios), 2),
+            "max": round(max(ratios), 2),
+            "seconds": round(statistics.median(seconds[way]), 2),
+        }
+        if way.split(",")[0] in layers:
+            share = layers[way.split(",")[0]] * tokens / statistics.median(seconds[way])
+            line["share of the products' speed, encoder alone"] = round(share, 2)
+        print(json.dumps(line), flush=True)
+    return results
+
+
+def seconds_a_token(model: Any, *, dtype: torch.dtype) -> float:
+    """What a token costs in the encoder's matrices at the speed of a large product, measured now."""
+    products = sum(
+        p.numel() for name, p in model.get_encoder().named_parameters() if p.ndim == 2 and "embed" not in name
     )
-    return one, other
+    x, w = (torch.randn(2048, 2048, device=model.device, dtype=dtype) for _ in range(2))
+    fast = min(timed(lambda: torch.nn.functional.linear(x, w))[0] for _ in range(10))
+    return float(products * fast / 2048**3)
+
+
+def agreement(name: str, one: Sequence[Any], other: Sequence[Any]) -> None:
+    """Prints how many are the same."""
+    print(json.dumps({"same": name, "number": sum(a == b for a, b in zip(one, other, strict=True)), "of": len(one)}))
 
 
 def main() -> None:
     """Measures and prints."""
+    options = _options()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    device = torch.device(options.device)
+    model, prompts = model_of(options.shape).to(device), prompts_of(options.prompts)
+    ours = Ours(prompts, max_tokens=options.eval_tokens, device=device)
+    rounds: dict[str, Any] = {"rounds": options.rounds, "tokens": sum(len(prompt) for prompt in prompts)}
+    with torch.inference_mode():
+        rounds["layers"] = {
+            "float32": seconds_a_token(model, dtype=torch.float32),
+            "bfloat16": seconds_a_token(model, dtype=torch.bfloat16),
+        }
+        own = {"float32": lambda: ours.labels(model), "bfloat16": lambda: ours.labels(model, half=True)}
+        if options.compiled:
+            compiled = CompiledEncode(Compiling(when="always", seconds=0.0, gain=1.0))
+            compiled.tell(0.0, left=1)
+            faster = Ours(prompts, max_tokens=options.eval_tokens, device=device, encode=compiled)
+            print(
+                json.dumps(
+                    {"first compiled evaluation, seconds": round(timed(lambda: faster.labels(model, half=True))[0])}
+                )
+            )
+            own["bfloat16, compiled"] = lambda: faster.labels(model, half=True)
+        usual = {"the benchmark's way": lambda: reference(model, prompts, max_new_tokens=3)}
+        found = compare("classification", usual | own, **rounds)
+        forced = compare(
+            "classification",
+            {"a pass per label": lambda: teacher_forced(model, prompts), "float32": own["float32"]},
+            **rounds,
+        )["a pass per label"]
+        agreement("labels, float32 and a pass per label", found["float32"], forced)
+        agreement("labels, bfloat16 and float32 (random weights)", found["bfloat16"], found["float32"])
+        let_answers_end(model, prompts)
+        texts = {
+            "the benchmark's way": lambda: reference(model, prompts, max_new_tokens=NEW),
+            "generate": lambda: generated(model, prompts),
+            "float32": lambda: ours.texts(model),
+            "bfloat16": lambda: ours.texts(model, half=True),
+        }
+        written = compare("free text", texts, **rounds)
+        agreement("texts, float32 and generate", written["float32"], written["generate"])
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shape", choices=SHAPES, default="small")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--prompts", type=int, default=24)
-    parser.add_argument("--eval-tokens", type=int, default=4096)
+    parser.add_argument("--eval-tokens", type=int, default=1024)
     parser.add_argument("--threads", type=int)
-    options = parser.parse_args()
-    if options.threads:
-        torch.set_num_threads(options.threads)
-    model, prompts, budget, rounds = (
-        model_of(options.shape),
-        prompts_of(options.prompts),
-        options.eval_tokens,
-        options.rounds,
-    )
-    with torch.inference_mode():
-        compare(
-            "classification, against the benchmark's way",
-            lambda: reference(model, prompts, max_new_tokens=3),
-            lambda: ours(model, prompts, max_tokens=budget),
-            rounds=rounds,
-        )
-        one, other = compare(
-            "classification, against a pass per label",
-            lambda: teacher_forced(model, prompts),
-            lambda: ours(model, prompts, max_tokens=budget),
-            rounds=rounds,
-        )
-        print(json.dumps({"same labels": sum(a == b for a, b in zip(one, other, strict=True)), "of": len(prompts)}))
-        let_answers_end(model, prompts)
-        compare(
-            "free text, against the benchmark's way",
-            lambda: reference(model, prompts, max_new_tokens=NEW),
-            lambda: our_text(model, prompts, max_tokens=budget),
-            rounds=rounds,
-        )
-        one, other = compare(
-            "free text, against generate",
-            lambda: generated(model, prompts),
-            lambda: our_text(model, prompts, max_tokens=budget),
-            rounds=rounds,
-        )
-        print(json.dumps({"same texts": sum(a == b for a, b in zip(one, other, strict=True)), "of": len(prompts)}))
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--compiled", action="store_true")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

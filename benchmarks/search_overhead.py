@@ -108,7 +108,8 @@ def scorer_of(options: argparse.Namespace, *, vocabulary: int, parts: Parts) -> 
     decoding = answers.Decoding(
         decode="labels" if closed else "greedy",
         max_new_tokens=NEW,
-        max_tokens=4096,  # conf/trainer/base.yaml
+        max_tokens=1024,  # both as in conf/trainer/base.yaml
+        text_tokens=16384,
         bf16=resolve_precision(options.precision, accelerator="auto") == "bf16-mixed",
     )
     tokenizer = tokenizer_of(vocabulary)

@@ -67,7 +67,8 @@ def answers(model: Path, *, task: str, file: Path) -> Iterator[dict[str, str]]:
         decoding = Decoding(
             decode=decode,  # type: ignore[arg-type]
             max_new_tokens=loaded.max_new_tokens,
-            max_tokens=4096,
+            max_tokens=1024,
+            text_tokens=16384,
             bf16=False,
             reference=reference,
         )

@@ -55,8 +55,8 @@ class CompileConfig:
     """Whether a search compiles the encoder, and what that costs and brings (conf/trainer)."""
 
     when: str = MISSING  # auto, always, never
-    seconds: float = MISSING
-    gain: float = MISSING  # how many times faster an evaluation then is
+    seconds: float = MISSING  # that compiling takes
+    gain: float = MISSING  # how many times faster an evaluation is expected to be
 
 
 @dataclass
@@ -73,7 +73,8 @@ class TrainerConfig:
     accelerator: str = MISSING
     threads: int | None = MISSING  # CPU threads; null for all
     checkpoint: bool = MISSING
-    eval_tokens: dict[str, int] = MISSING  # in an evaluation batch, padding included, by kind of device
+    eval_tokens: dict[str, int] = MISSING  # read at once in an evaluation, padding included, by kind of device
+    text_tokens: dict[str, int] = MISSING  # in a batch that free text is written for, likewise
     compile: CompileConfig = MISSING
     train: FitConfig = MISSING
     finetune: FitConfig = MISSING

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from dfwe.data.batching import token_batches
 from dfwe.data.datamodule import pad
 from dfwe.data.tokenise import TokenisedSplit
 from dfwe.errors import ConfigurationError
@@ -25,13 +26,15 @@ class Decoding:
     """How answers are found.
 
     `labels` and `candidates` take the most likely of the instance's closed set, `greedy` writes free text, `reference`
-    samples as the benchmark's code does, by the numbers of `reference`. `max_tokens` bounds a batch, padding included.
-    With `bf16` a copy of the model answers whose weights are bfloat16.
+    samples as the benchmark's code does, by the numbers of `reference`. `max_tokens` bounds what is read at once,
+    padding included, and `text_tokens` the batch that texts are written for. With `bf16` a copy of the model answers
+    whose weights are bfloat16.
     """
 
     decode: Decode
     max_new_tokens: int
     max_tokens: int
+    text_tokens: int
     bf16: bool
     seed: int = 0
     reference: ReferenceDecoding | None = None
@@ -69,6 +72,13 @@ class Answers:
         if self._closed and not all(instance.candidates for instance in split.instances):
             raise ConfigurationError(f"decode={decoding.decode} needs a closed set of answers; use decode=greedy")
 
+    def batches(self) -> list[Batch]:
+        """All instances, in batches of similar lengths."""
+        decoding = self._decoding
+        tokens = decoding.text_tokens if decoding.decode == "greedy" else decoding.max_tokens
+        groups = token_batches(list(self._split.tokens["length"]), max_tokens=tokens)
+        return [self.batch(tuple(members)) for members in groups]
+
     def batch(self, members: tuple[int, ...]) -> Batch:
         """These instances as tensors."""
         rows = self._split.tokens[list(members)]
@@ -105,7 +115,8 @@ class Answers:
             seed = decoding.seed + batch.members[0]
             ids = reference(model, decoding=decoding.reference, seed=seed, **_source(batch))
         else:
-            ids = greedy(model, max_new_tokens=decoding.max_new_tokens, encode=encode, **_source(batch))
+            new, most = decoding.max_new_tokens, decoding.max_tokens
+            ids = greedy(model, max_new_tokens=new, max_tokens=most, encode=encode, **_source(batch))
         texts: list[str] = self._tokenizer.batch_decode(ids, skip_special_tokens=True)
         return texts
 

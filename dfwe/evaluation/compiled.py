@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -22,13 +22,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Compiling:
-    """Whether to compile, and what it was measured to cost and to bring (benchmarks/candidate.py).
+    """Whether to compile.
 
-    `auto` weighs the time that one evaluation took against `seconds` of compilation and `gain`, how many times faster
-    an evaluation then is; `always` and `never` do not ask.
+    `auto` expects compiling to take `seconds` and evaluations then to be `gain` times faster (benchmarks/candidate.py
+    measures both), and goes back if they turn out not to be faster; `always` and `never` do not ask.
 
     Raises:
-        ConfigurationError: another word, or a gain that is none.
+        ConfigurationError: a gain that is none.
     """
 
     when: When
@@ -36,8 +36,6 @@ class Compiling:
     gain: float
 
     def __post_init__(self) -> None:
-        if self.when not in get_args(When):
-            raise ConfigurationError(f"trainer.compile.when must be one of {get_args(When)}, not '{self.when}'")
         if self.gain <= 0:
             raise ConfigurationError(f"trainer.compile.gain must be above 0, not {self.gain}")
 
@@ -49,19 +47,30 @@ class Compiling:
 
 
 class CompiledEncode:
-    """`encode` for the candidates of one search: compiled from the moment on at which `expect` finds that it pays.
+    """`encode` for the candidates of one search: compiled from the moment on at which that pays.
 
-    Float32 on a CPU is never compiled: the kernels of `fast_kernels` are faster there than what compiling makes.
+    What it decides depends on the times that it is told alone: a search that is resumed, and tells the times in its
+    journal, decides the same. Float32 on a CPU is never compiled: the kernels of `fast_kernels` are faster there than
+    what compiling makes.
     """
 
     def __init__(self, compiling: Compiling) -> None:
         self._compiling, self._wanted = compiling, False
         self._model: Any = None
         self._encoder: Any = None
+        self._seconds: list[float] = []  # of the first three: plain, compiling, compiled
 
-    def expect(self, *, seconds: float, times: int) -> None:
-        """Decides, knowing what one evaluation took and how many are to come."""
-        self._wanted = self._compiling.pays(seconds=seconds, times=times)
+    def tell(self, seconds: float, *, left: int) -> None:
+        """Takes what one whole evaluation took, and how many are to come."""
+        self._seconds.append(seconds)
+        if len(self._seconds) == 1:
+            self._wanted = self._compiling.pays(seconds=seconds, times=left)
+        elif len(self._seconds) == 3 and self._wanted and self._compiling.when == "auto":
+            self._wanted = seconds < self._seconds[0]
+            if not self._wanted:
+                log.info(
+                    "compiled, an evaluation takes %.1f s instead of %.1f s: as before then", seconds, self._seconds[0]
+                )
 
     def __call__(
         self, model: Any, *, input_ids: Int[Tensor, "batch source"], attention_mask: Int[Tensor, "batch source"]

@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from dfwe.data.batching import token_batches
+
 Encode = Callable[..., Tensor]
 
 
@@ -27,6 +29,33 @@ def encode(
         states: Tensor = encoder(
             input_ids=input_ids, attention_mask=attention_mask if masked and first is None else None
         ).last_hidden_state
+    return states
+
+
+def encode_in_parts(
+    model: Any,
+    *,
+    input_ids: Int[Tensor, "batch source"],
+    attention_mask: Int[Tensor, "batch source"],
+    max_tokens: int,
+    encode: Encode = encode,
+) -> Float[Tensor, "batch source width"]:
+    """The encoder's states, read in parts of so many tokens, padding included; those of padding mean nothing.
+
+    Writing goes faster with more rows at once, as each step reads the whole decoder; reading, on a CPU, with fewer.
+    """
+    lengths = attention_mask.sum(1).tolist()
+    groups = token_batches(lengths, max_tokens=max_tokens)
+    if len(groups) == 1:
+        return encode(model, input_ids=input_ids, attention_mask=attention_mask)
+    states: Tensor | None = None
+    for rows in groups:
+        width = max(lengths[row] for row in rows)
+        part = encode(model, input_ids=input_ids[rows, :width], attention_mask=attention_mask[rows, :width])
+        if states is None:
+            states = part.new_zeros(*input_ids.shape, part.shape[-1])
+        states[rows, :width] = part
+    assert states is not None
     return states
 
 

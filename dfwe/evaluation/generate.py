@@ -13,7 +13,7 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from dfwe.errors import ConfigurationError
 from dfwe.evaluation.cross_attention import unprojected_source
-from dfwe.evaluation.encoder import Encode, encode
+from dfwe.evaluation.encoder import Encode, encode, encode_in_parts
 
 _COMPACT = 0.75  # of the rows at most still going: then the finished ones leave the batch and its cache
 
@@ -52,17 +52,20 @@ def greedy(
     input_ids: Int[Tensor, "batch source"],
     attention_mask: Int[Tensor, "batch source"],
     max_new_tokens: int,
+    max_tokens: int,
     encode: Encode = encode,
 ) -> Int[Tensor, "batch target"]:
     """Ids of the most likely continuation, token by token, without the start token; filled up with padding.
 
-    The same as `generate` without sampling or beams. Rows that have ended leave the batch, so that one long answer does
-    not keep all others busy.
+    The same as `generate` without sampling or beams. The source is read in parts of `max_tokens`; rows that have ended
+    leave the batch, so that one long answer does not keep all others busy.
     """
     settings = model.generation_config
     known = [] if settings.eos_token_id is None else settings.eos_token_id
     ends = torch.tensor(known, dtype=torch.int64, device=input_ids.device).reshape(-1)
-    encoded = encode(model, input_ids=input_ids, attention_mask=attention_mask)
+    encoded = encode_in_parts(
+        model, input_ids=input_ids, attention_mask=attention_mask, max_tokens=max_tokens, encode=encode
+    )
     found = torch.full((len(input_ids), max_new_tokens), settings.pad_token_id, device=input_ids.device)
     tokens = torch.full((len(input_ids), 1), settings.decoder_start_token_id, device=input_ids.device)
     rows = torch.arange(len(input_ids), device=input_ids.device)  # of `found`, for each row of the batch

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from dfwe.data.batching import token_batches
 from dfwe.data.tokenise import TokenisedSplit
 from dfwe.errors import MetricError
 from dfwe.evaluation.answers import Answers, Batch, Decoding
@@ -43,8 +42,7 @@ class SplitScorer:
         self._half = half or HalfCopy()
         self._split, self._scorer, self._bf16 = split, scorer, decoding.bf16
         self._answers = Answers(split, decoding=decoding, tokenizer=tokenizer)
-        groups = token_batches(list(split.tokens["length"]), max_tokens=decoding.max_tokens)
-        self._batches = [self._answers.batch(tuple(members)) for members in groups]
+        self._batches = self._answers.batches()
 
     @property
     def scorer(self) -> Scorer:

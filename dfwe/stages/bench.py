@@ -56,7 +56,8 @@ class Bench:
             "precision": self.precision,
             "threads": torch.get_num_threads(),
             "decode": self.decode,
-            "eval_tokens": self._eval_tokens,
+            "eval_tokens": self._tokens("eval_tokens"),
+            "text_tokens": self._tokens("text_tokens"),
             **reference,
         }
 
@@ -87,9 +88,8 @@ class Bench:
         """Where models are evaluated outside a Trainer."""
         return resolve_device(self.trainer["accelerator"])
 
-    @property
-    def _eval_tokens(self) -> int:
-        tokens: int = self.trainer["eval_tokens"][self.device.type]
+    def _tokens(self, of: str) -> int:
+        tokens: int = self.trainer[of][self.device.type]
         return tokens
 
     def model(self) -> PreTrainedModel:
@@ -111,8 +111,9 @@ class Bench:
         decoding = Decoding(
             decode=way,  # type: ignore[arg-type]
             max_new_tokens=task.max_new_tokens,
-            max_tokens=self._eval_tokens,
-            bf16=self.precision == "bf16-mixed" and split != "test",  # what is reported in the end is exact
+            max_tokens=self._tokens("eval_tokens"),
+            text_tokens=self._tokens("text_tokens"),
+            bf16=self.precision == "bf16-mixed",
             seed=derive(self._reference.seed, "decode", task.name, split) if way == "reference" else 0,
             reference=self.reference,
         )

@@ -50,7 +50,7 @@ class EvaluateStage(Stage):
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Answers every test instance once."""
         scorer = self.bench.scorer(self.target, split="test")
-        evaluation = scorer(self._model())
+        evaluation = scorer(self._model(), exact=True)
         ids = [instance.instance_id for instance in self.bench.data.instances(self.target, split="test")]
         answers = [{"instance_id": i, "prediction": p} for i, p in zip(ids, evaluation.predictions, strict=True)]
         (folder / ANSWERS).write_text(json.dumps(answers, ensure_ascii=False), encoding="utf8")

@@ -90,6 +90,7 @@ class MergeStage(Stage):
             "experts": {name: stage.digest for name, stage in self.experts.items()},
             "target": self.bench.task_spec(self.target),
             **{part: self.config[part] for part in ("rule", "search", "pick")},
+            "compile": self.bench.trainer["compile"],
             "seed": self.seed,
         }
 
@@ -100,8 +101,8 @@ class MergeStage(Stage):
         encode = CompiledEncode(Compiling(**self.bench.trainer["compile"]))
 
         def told(trial: Trial | StoppedTrial) -> None:
-            if trial.kind == "uniform":  # the journal keeps its seconds: a resumed search decides the same
-                encode.expect(seconds=trial.seconds, times=search.budget - 1)
+            if isinstance(trial, Trial):
+                encode.tell(trial.seconds, left=search.budget - trial.number)
             tell(min(1.0, trial.number / search.budget))
 
         callback = WeightSearch(

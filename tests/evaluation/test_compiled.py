@@ -49,15 +49,24 @@ def test_a_bfloat16_encoder_is_compiled_once_from_the_moment_it_pays(compilation
     encode, model = CompiledEncode(Compiling(when="auto", seconds=60.0, gain=1.25)), Model().bfloat16()
     read(encode, model)
     assert not compilations
-    encode.expect(seconds=100.0, times=39)
+    encode.tell(100.0, left=39)
     read(encode, model)
     assert read(encode, model).shape == (1, 3, 1)
     assert compilations == [model]
 
 
+@pytest.mark.parametrize(("compiled_seconds", "goes_on"), [(90.0, True), (100.0, False)])
+def test_it_goes_back_when_compiled_evaluations_are_not_faster(compilations, compiled_seconds, goes_on):
+    encode = CompiledEncode(Compiling(when="auto", seconds=60.0, gain=1.25))
+    for number, seconds in enumerate((100.0, 170.0, compiled_seconds), 1):
+        encode.tell(seconds, left=40 - number)
+    read(encode, Model().bfloat16())
+    assert bool(compilations) == goes_on
+
+
 def test_float32_on_a_cpu_is_never_compiled(compilations):
     encode, model = CompiledEncode(Compiling(when="always", seconds=0.0, gain=2.0)), Model()
-    encode.expect(seconds=1.0, times=1)
+    encode.tell(1.0, left=1)
     read(encode, model)
     assert not compilations
 
@@ -68,7 +77,7 @@ def test_without_a_compiler_it_says_so_once_and_goes_on(compilations, monkeypatc
 
     monkeypatch.setattr(compiled, "get_cpp_compiler", none)
     encode, model = CompiledEncode(Compiling(when="always", seconds=0.0, gain=2.0)), Model().bfloat16()
-    encode.expect(seconds=1.0, times=1)
+    encode.tell(1.0, left=1)
     read(encode, model), read(encode, model)
     assert not compilations
     assert [record.message for record in caplog.records if "C++ compiler" in record.message][1:] == []

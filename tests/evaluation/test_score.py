@@ -24,7 +24,9 @@ def scorer(tokenizer, cache, *, decode="labels", num=7, candidates=LABELS, max_t
         for i in range(num)
     ]
     split = tokenise(instances, tokenizer=tokenizer, limits=TokenLimits(64, 8), cache=cache)
-    decoding = Decoding(decode=decode, max_new_tokens=4, max_tokens=max_tokens, bf16=bf16, reference=SAMPLED)
+    decoding = Decoding(
+        decode=decode, max_new_tokens=4, max_tokens=max_tokens, text_tokens=2 * max_tokens, bf16=bf16, reference=SAMPLED
+    )
     metrics = Scorer(metrics={"acc": Accuracy(labels=list(LABELS))})
     return SplitScorer(split, scorer=metrics, decoding=decoding, tokenizer=tokenizer)
 
@@ -179,6 +181,6 @@ def test_a_correlation_has_no_bound_to_race_with(tokenizer, tmp_path):
     assert scorer(tokenizer, tmp_path).has_bound
     instances = [Instance("i", "d", "context:", " score:", ("1",), ("1",), ("1", "2"))]
     split = tokenise(instances, tokenizer=tokenizer, limits=TokenLimits(64, 8), cache=tmp_path)
-    decoding = Decoding(decode="labels", max_new_tokens=4, max_tokens=64, bf16=False)
+    decoding = Decoding(decode="labels", max_new_tokens=4, max_tokens=64, text_tokens=64, bf16=False)
     metrics = Scorer(metrics={"pearson": Pearson(unparsable=-1.0)})
     assert not SplitScorer(split, scorer=metrics, decoding=decoding, tokenizer=tokenizer).has_bound

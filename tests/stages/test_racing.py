@@ -13,7 +13,7 @@ RANDOM = (
     "merge/search=random",
     "merge.pick=argmax",
     "merge.search.budget=24",
-    "trainer.eval_tokens=128",
+    "trainer.eval_tokens.cpu=128",
     "trainer.train.learning_rate=0.1",
     "trainer.finetune.learning_rate=0.1",
 )
