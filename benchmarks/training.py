@@ -202,10 +202,11 @@ def peak(dtype: torch.dtype) -> float:
 
 def useful_operations(work: Work) -> int:
     """Floating point operations of one epoch without padding; a backward pass takes twice a forward pass's."""
+    rows = work.rows()
     with torch.device("meta"):
         model = model_of(work.shape)
         with FlopCounterMode(display=False) as counter, torch.no_grad():
-            for row in work.rows():
+            for row in rows:
                 source, target = (torch.zeros(1, len(row[name]), dtype=torch.int64) for name in ("source", "target"))
                 model(input_ids=source, decoder_input_ids=target)
     return 3 * int(counter.get_total_flops())
