@@ -26,9 +26,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from candidate import SHAPES, model_of
 from merge import seconds
 from safetensors import safe_open
+from shapes import SHAPES, model_of
 
 ROOT = Path(__file__).resolve().parents[1]
 MERGEKIT = ROOT / ".venv-interop" / "bin" / "mergekit-yaml"

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from candidate import SHAPES, model_of
+from shapes import SHAPES, model_of
 
 from dfwe.merging.experts import ExpertArray, Layout, flatten, large_buffer
 from dfwe.merging.linear import Linear

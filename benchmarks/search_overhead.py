@@ -23,8 +23,8 @@ from typing import Any
 
 import datasets
 import torch
-from candidate import SHAPES, model_of, prompts_of
 from pytorch_lightning import Trainer
+from shapes import SHAPES, model_of, prompts_of
 from tokenizers import Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import Unigram
 from transformers import PreTrainedTokenizerFast

@@ -28,7 +28,7 @@ from typing import Any
 
 import datasets
 import torch
-from candidate import SHAPES, model_of
+from shapes import SHAPES, model_of
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
