@@ -52,7 +52,7 @@ def test_narrow_models_are_left_alone():
 def test_a_fused_bfloat16_model_stays_close_to_the_plain_one():
     plain, fused = wide_t5().bfloat16(), wide_t5().bfloat16()
     fuse(fused)
-    assert fused.config._attn_implementation == "eager"
+    assert any("forward" in vars(module) for module in fused.modules())
     torch.testing.assert_close(states(fused), states(plain), rtol=0.05, atol=0.05)
 
 
