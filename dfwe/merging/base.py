@@ -1,28 +1,59 @@
-"""What a merge rule is."""
+"""What a merge rule is: a pure function of tensors."""
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from dfwe.errors import MergeError
-from dfwe.merging.experts import ExpertArray
+from dfwe.merging.place import Place
 
-Combine = Callable[[Float[Tensor, " experts"], Float[Tensor, " parameters"]], None]
+
+@dataclass(frozen=True)
+class Traits:
+    """What has to be known of a rule to use it."""
+
+    parent: bool = False  # needs the experts' common parent
+    elementwise: bool = False  # merges every value by itself, so that a tensor can be merged in blocks
+    vertices: bool = False  # with all weight on one expert it gives that expert
+    linear: bool = False  # the mean of coefficients gives the mean of their models
+    late: tuple[str, ...] = ()  # settings that only `tensor` (or `factors`) reads: what was found before stays valid
+    statistics: bool = False  # needs what experts' statistics stages collected (Fisher, Gram)
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """One tensor, or a block of one, of everything that is merged."""
+
+    place: Place
+    experts: Sequence[Float[Tensor, "*shape"]]
+    parent: Float[Tensor, "*shape"] | None = None
+    statistics: Sequence[Tensor | None] = ()  # one an expert, where the rule needs them; None: none of that tensor
+
+    @property
+    def base(self) -> Float[Tensor, "*shape"]:
+        """The parent's tensor, for rules that need one."""
+        assert self.parent is not None, "Traits.parent was not set"
+        return self.parent
 
 
 class Rule(ABC):
-    """A way to make one model of several, given a coefficient per expert."""
+    """A way to make one model of several, given a coefficient per expert; a frozen dataclass of its settings.
+
+    On the simplex, equal coefficients give what the method's paper gives without any. A rule overrides `survey` or
+    `examine` if it has something to find before: most have not, so that these two are no abstract methods.
+    """
 
     @property
     @abstractmethod
-    def convex(self) -> bool:
-        """Whether the result is the convex mixture of the experts, so that a vertex gives an expert itself."""
+    def traits(self) -> Traits:
+        """What has to be known to use it."""
 
     @abstractmethod
     def check(self, num_experts: int) -> None:
@@ -31,73 +62,47 @@ class Rule(ABC):
         A study asks before it trains anything.
         """
 
-    @abstractmethod
-    def prepare(self, experts: ExpertArray) -> Combine:
-        """A function that writes the merge with given coefficients into a flat buffer.
+    def survey(self, pieces: Iterable[Piece]) -> Any:
+        """What the rule must know of whole models (norms, thresholds), found once; small. Tensors come whole."""
+        return None
 
-        What does not depend on the coefficients is computed here, once.
+    def examine(self, piece: Piece, *, survey: Any) -> Any:
+        """What the rule must know of one whole tensor before it merges it, found once: `tensor`'s `found`."""
+        return survey
+
+    @abstractmethod
+    def tensor(self, piece: Piece, *, coefficients: Sequence[float], found: Any) -> Float[Tensor, "*shape"]:
+        """The merge of one tensor (of a block, if the rule is elementwise): a new tensor.
 
         Raises:
-            MergeError: the rule needs something that the experts lack, such as their parent.
+            MergeError: the coefficients are none that the rule can use.
         """
 
 
-class TensorRule(ABC):
-    """A rule that merges every tensor by itself: it can go from files to a file, one tensor at a time."""
+@dataclass(frozen=True)
+class Factors:
+    """A weighted sum: of the experts, and of their parent."""
 
-    @property
+    experts: tuple[float, ...]
+    parent: float = 0.0
+
+
+class Mixing(Rule):
+    """A rule whose result is a weighted sum of experts and parent in each tensor: it gives the factors alone.
+
+    A search then writes the sum straight into the model, at the speed of the memory.
+    """
+
     @abstractmethod
-    def elementwise(self) -> bool:
-        """Whether every value is merged by itself, so that a tensor can be merged in blocks."""
+    def factors(self, coefficients: Sequence[float], *, place: Place, survey: Any) -> Factors:
+        """The factors of the tensor at that place."""
 
-    @abstractmethod
-    def tensor(
-        self,
-        weights: Sequence[Float[Tensor, "*shape"]],
-        *,
-        coefficients: Sequence[float],
-        parent: Float[Tensor, "*shape"] | None,
-    ) -> Float[Tensor, "*shape"]:
-        """The merge of one tensor of each expert, a new tensor; MergeError where the rule cannot."""
-
-    @classmethod
-    @abstractmethod
-    def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
-        """Which models of mergekit's recipe are merged, in the order that `tensor` takes them.
-
-        `models` are those that the recipe lists, `base` its base model.
-
-        Raises:
-            MergeError: the rule needs a base model.
-        """
-
-    @classmethod
-    @abstractmethod
-    def from_recipe(
-        cls, weights: Sequence[float | None], parameters: Mapping[str, Any]
-    ) -> tuple[TensorRule, tuple[float, ...]]:
-        """The rule and the coefficients that mergekit's recipe means, with mergekit's defaults.
-
-        `weights` are the models' (None where the recipe gives none), `parameters` the rest.
-
-        Raises:
-            MergeError: a parameter is missing, unknown, or out of its range.
-        """
-
-
-def by_tensor(rule: TensorRule, experts: ExpertArray) -> Combine:
-    """`Rule.prepare` for a rule that merges every tensor by itself."""
-    views = [experts.layout.views(row) for row in experts.weights]
-    parent = {} if experts.parent is None else experts.layout.views(experts.parent)
-
-    def combine(coefficients: Float[Tensor, " experts"], out: Float[Tensor, " parameters"]) -> None:
-        values = [float(value) for value in coefficients]
-        with torch.no_grad():
-            for name, view in experts.layout.views(out).items():
-                merged = rule.tensor([each[name] for each in views], coefficients=values, parent=parent.get(name))
-                view.copy_(merged)
-
-    return combine
+    def tensor(self, piece: Piece, *, coefficients: Sequence[float], found: Any) -> Float[Tensor, "*shape"]:
+        """The weighted sum of one tensor or block."""
+        factors = self.factors(coefficients, place=piece.place, survey=found)
+        if not self.traits.parent:
+            return weighted_sum(piece.experts, factors.experts)
+        return weighted_sum([piece.base, *piece.experts], [factors.parent, *factors.experts])
 
 
 def weighted_sum(weights: Sequence[Float[Tensor, "*shape"]], coefficients: Sequence[float]) -> Float[Tensor, "*shape"]:
@@ -108,23 +113,17 @@ def weighted_sum(weights: Sequence[Float[Tensor, "*shape"]], coefficients: Seque
     return total
 
 
-def given(weights: Sequence[float | None], *, normalise: bool, rule: str) -> tuple[float, ...]:
-    """The models' weights, each of which must be there, divided by their sum if that is asked for."""
-    known = tuple(weight for weight in weights if weight is not None)
-    if len(known) < len(weights):
-        raise MergeError(f"{rule}: every model needs a `weight`, the recipe gives {len(known)} of {len(weights)}")
-    total = sum(known) if normalise else 1.0
-    if abs(total) < 1e-8:
-        raise MergeError(f"{rule}: the weights {list(known)} add up to 0 and cannot be normalised")
-    return tuple(weight / total for weight in known)
+def name_of(rule: Rule | type[Rule]) -> str:
+    """The rule's name in messages: `task_arithmetic` of TaskArithmetic."""
+    kind = rule if isinstance(rule, type) else type(rule)
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower()
 
 
-def take(parameters: Mapping[str, Any], *, known: Mapping[str, Any], rule: str) -> dict[str, Any]:
-    """The recipe's parameters over their defaults; MergeError for one that the rule does not know, or a wrong type."""
-    for name, value in parameters.items():
-        if name not in known:
-            raise MergeError(f"{rule} has no parameter '{name}': it knows {', '.join(known) or 'none'}")
-        if isinstance(known[name], bool) != isinstance(value, bool):
-            kind = "true or false" if isinstance(known[name], bool) else "a number"
-            raise MergeError(f"{rule}: `{name}` must be {kind}, not {value}")
-    return {**known, **parameters}
+def on_simplex(coefficients: Sequence[float], *, rule: str) -> None:
+    """Raises MergeError unless the coefficients are at least 0 and add up to 1."""
+    if min(coefficients) < 0 or abs(sum(coefficients) - 1) > 1e-5:
+        found = ", ".join(f"{value:.6g}" for value in coefficients)
+        raise MergeError(
+            f"{rule} needs coefficients that are at least 0 and add up to 1, not {found}: "
+            "take merge/coefficients=simplex"
+        )

@@ -48,13 +48,18 @@ class ExpertArray:
     layout: Layout
     weights: Float[Tensor, "experts parameters"]
     parent: Float[Tensor, " parameters"] | None = None
+    statistics: tuple[Mapping[str, Tensor], ...] = ()  # one mapping an expert, by the names of tensors
 
     def to(self, device: torch.device) -> ExpertArray:
         """The same array on that device, or where it is if the device has no room for it: it is then streamed."""
-        if device == self.weights.device or not _fits(self.weights.nbytes, device=device):
+        others = [self.parent] if self.parent is not None else []
+        others += [tensor for each in self.statistics for tensor in each.values()]
+        needed = self.weights.nbytes + sum(tensor.nbytes for tensor in others)
+        if device == self.weights.device or not _fits(needed, device=device):
             return self
         parent = None if self.parent is None else self.parent.to(device)
-        return ExpertArray(self.names, self.layout, self.weights.to(device), parent)
+        statistics = tuple({name: tensor.to(device) for name, tensor in each.items()} for each in self.statistics)
+        return ExpertArray(self.names, self.layout, self.weights.to(device), parent, statistics)
 
 
 def load_experts(

@@ -6,57 +6,39 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jaxtyping import Float
-from torch import Tensor
-
-from dfwe.merging.base import Combine, Rule, TensorRule, given, take, weighted_sum
-from dfwe.merging.experts import ExpertArray
-from dfwe.merging.mix import mix
+from dfwe.merging.base import Factors, Mixing, Traits
+from dfwe.merging.place import Place
+from dfwe.merging.recipe_rule import RecipeRule, given, take, with_base
 
 
 @dataclass(frozen=True)
-class Linear(Rule, TensorRule):
+class Linear(Mixing, RecipeRule):
     """theta(A) = sum_i alpha_i theta_i; with alpha_i = 1/n it is the uniform soup (Wortsman et al., 2022).
 
     mergekit's `linear` divides the weights by their sum unless `normalize` is false.
     """
 
     @property
-    def convex(self) -> bool:
+    def traits(self) -> Traits:
         """A vertex of the simplex is an expert."""
-        return True
-
-    @property
-    def elementwise(self) -> bool:
-        """A sum is."""
-        return True
+        return Traits(elementwise=True, vertices=True, linear=True)
 
     def check(self, num_experts: int) -> None:
         """Any number of experts will do."""
 
-    def prepare(self, experts: ExpertArray) -> Combine:
-        """The weighted sum, straight into the buffer: no copy of any expert."""
-
-        def combine(coefficients: Float[Tensor, " experts"], out: Float[Tensor, " parameters"]) -> None:
-            mix(experts.weights, coefficients, out=out)
-
-        return combine
-
-    def tensor(
-        self, weights: Sequence[Tensor], *, coefficients: Sequence[float], parent: Tensor | None
-    ) -> Float[Tensor, "*shape"]:
-        """The weighted sum of one tensor."""
-        return weighted_sum(weights, coefficients)
+    def factors(self, coefficients: Sequence[float], *, place: Place, survey: Any) -> Factors:
+        """The coefficients themselves."""
+        return Factors(tuple(coefficients))
 
     @classmethod
     def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
         """All of them; a base model is one of them."""
-        return tuple(models) if base is None or base in models else (*models, base)
+        return with_base(models, base=base)
 
     @classmethod
     def from_recipe(
         cls, weights: Sequence[float | None], parameters: Mapping[str, Any]
     ) -> tuple[Linear, tuple[float, ...]]:
-        """See TensorRule."""
+        """See RecipeRule."""
         settings = take(parameters, known={"normalize": True}, rule="linear")
         return cls(), given(weights, normalise=settings["normalize"], rule="linear")

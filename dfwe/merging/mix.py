@@ -16,20 +16,29 @@ def mix(
     coefficients: Float[Tensor, " experts"],
     *,
     out: Float[Tensor, " parameters"],
+    parent: tuple[Float[Tensor, " parameters"], float] | None = None,
 ) -> None:
-    """Writes sum_i alpha_i theta_i into `out`; nothing of the size of a model is allocated.
+    """Writes sum_i alpha_i theta_i into `out`, and adds the parent times its factor where there is one.
 
-    On another device than `out` the experts stay where they are and pass through it in blocks.
+    Nothing of the size of a model is allocated. On another device than `out` the experts stay where they are and pass
+    through it in blocks.
     """
     if weights.device != out.device:
-        _streamed(weights, coefficients, out=out)
+        _streamed(weights, coefficients, out=out, parent=parent)
     elif out.device.type == "cpu" and len(out) > _BLOCK and torch.get_num_threads() > 1:
-        _on_threads(weights, coefficients.to(out), out=out)
+        _on_threads(weights, coefficients.to(out), out=out, parent=parent)
     else:
         torch.mv(weights.t(), coefficients.to(out), out=out)
+        _add(parent, out=out)
 
 
-def _on_threads(weights: Tensor, coefficients: Tensor, *, out: Tensor) -> None:
+def _add(parent: tuple[Tensor, float] | None, *, out: Tensor, block: slice | None = None) -> None:
+    if parent is not None:
+        weights, factor = parent
+        out.add_((weights if block is None else weights[block]).to(out.device, non_blocking=True), alpha=factor)
+
+
+def _on_threads(weights: Tensor, coefficients: Tensor, *, out: Tensor, parent: tuple[Tensor, float] | None) -> None:
     """One part for each thread: the matrix-vector product itself runs on one, which does not fill the memory's bus."""
     threads = torch.get_num_threads()
     columns = weights.t()
@@ -39,15 +48,17 @@ def _on_threads(weights: Tensor, coefficients: Tensor, *, out: Tensor) -> None:
         for start in range(begin, end, _BLOCK):
             block = slice(start, min(start + _BLOCK, end))
             torch.mv(columns[block], coefficients, out=out[block])
+            _add(parent, out=out[block], block=block)
 
     with torch.inference_mode(), ThreadPoolExecutor(threads) as pool:
         list(pool.map(part, range(threads)))
 
 
-def _streamed(weights: Tensor, coefficients: Tensor, *, out: Tensor) -> None:
+def _streamed(weights: Tensor, coefficients: Tensor, *, out: Tensor, parent: tuple[Tensor, float] | None) -> None:
     values = coefficients.tolist()
     for start in range(0, len(out), _BLOCK):
         block = slice(start, start + _BLOCK)
         torch.mul(weights[0, block].to(out.device, non_blocking=True), values[0], out=out[block])
         for row, value in zip(weights[1:], values[1:], strict=True):
             out[block].add_(row[block].to(out.device, non_blocking=True), alpha=value)
+        _add(parent, out=out[block], block=block)

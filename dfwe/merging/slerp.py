@@ -11,12 +11,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dfwe.errors import MergeError
-from dfwe.merging.base import Combine, Rule, TensorRule, by_tensor, take, weighted_sum
-from dfwe.merging.experts import ExpertArray
+from dfwe.merging.base import Piece, Rule, Traits, weighted_sum
+from dfwe.merging.recipe_rule import RecipeRule, take
 
 
 @dataclass(frozen=True)
-class Slerp(Rule, TensorRule):
+class Slerp(Rule, RecipeRule):
     """theta = sin((1 - t) omega) / sin(omega) theta_1 + sin(t omega) / sin(omega) theta_2, for each tensor.
 
     omega is the angle between the two tensors taken as vectors and t the second expert's coefficient, the first one's
@@ -27,31 +27,19 @@ class Slerp(Rule, TensorRule):
     parallel: float
 
     @property
-    def convex(self) -> bool:
-        """A vertex is an expert, but an inner point is no convex mixture."""
-        return False
-
-    @property
-    def elementwise(self) -> bool:
-        """The angle is that of whole tensors."""
-        return False
+    def traits(self) -> Traits:
+        """A vertex is an expert; the angle is that of whole tensors."""
+        return Traits(vertices=True)
 
     def check(self, num_experts: int) -> None:
         """MergeError unless there are two experts."""
         if num_experts != 2:
             raise MergeError(f"slerp merges two models, not {num_experts}")
 
-    def prepare(self, experts: ExpertArray) -> Combine:
-        """Tensor by tensor; MergeError unless there are two experts."""
-        self.check(len(experts.names))
-        return by_tensor(self, experts)
-
-    def tensor(
-        self, weights: Sequence[Tensor], *, coefficients: Sequence[float], parent: Tensor | None
-    ) -> Float[Tensor, "*shape"]:
+    def tensor(self, piece: Piece, *, coefficients: Sequence[float], found: Any) -> Float[Tensor, "*shape"]:
         """The same of one tensor."""
-        self.check(len(weights))
-        first, second = weights
+        self.check(len(piece.experts))
+        first, second = piece.experts
         total = sum(coefficients)
         share = coefficients[1] / total if total else 0.0
         return weighted_sum((first, second), self._factors(first, second, share=share))
@@ -80,7 +68,7 @@ class Slerp(Rule, TensorRule):
     def from_recipe(
         cls, weights: Sequence[float | None], parameters: Mapping[str, Any]
     ) -> tuple[Slerp, tuple[float, ...]]:
-        """See TensorRule; `t` is the way from the base model to the other."""
+        """See RecipeRule; `t` is the way from the base model to the other."""
         settings = take(parameters, known={"t": None}, rule="slerp")
         if settings["t"] is None:
             raise MergeError("slerp needs the parameter `t`, how far from the base model to the other one to go")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -9,8 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dfwe.errors import MergeError
-from dfwe.merging.base import Combine, Rule
-from dfwe.merging.experts import ExpertArray
+from dfwe.merging.base import Piece, Rule, Traits
 
 
 @dataclass(frozen=True)
@@ -28,40 +28,34 @@ class Ties(Rule):
     scale: float  # the paper's lambda
 
     @property
-    def convex(self) -> bool:
+    def traits(self) -> Traits:
         """Trimming and election make a vertex another model than its expert."""
-        return False
+        return Traits(parent=True, elementwise=True, late=("scale",))
 
     def check(self, num_experts: int) -> None:
         """MergeError for a density outside (0, 1]."""
         if not 0 < self.density <= 1:
             raise MergeError(f"ties: density must be in (0, 1], not {self.density}")
 
-    def prepare(self, experts: ExpertArray) -> Combine:
-        """Trims the task vectors once; MergeError without a parent or with a density outside (0, 1]."""
-        self.check(len(experts.names))
-        if experts.parent is None:
-            raise MergeError("ties needs the experts' common parent: give one to load_experts")
-        parent = experts.parent
-        trimmed = torch.stack([_trim(row - parent, density=self.density) for row in experts.weights])
+    def survey(self, pieces: Iterable[Piece]) -> tuple[float, ...]:
+        """For each expert the size of the smallest entry that is kept."""
+        gathered = [[(expert - piece.base).abs().flatten() for expert in piece.experts] for piece in pieces]
+        return tuple(_threshold(torch.cat(sizes), density=self.density) for sizes in zip(*gathered, strict=True))
 
-        def combine(coefficients: Float[Tensor, " experts"], out: Float[Tensor, " parameters"]) -> None:
-            weights = coefficients.to(trimmed)[:, None]
-            weighted = trimmed * weights
-            agree = (trimmed.sign() == weighted.sum(0).sign()) & (trimmed != 0)
-            total = (agree * weights).sum(0)
-            torch.where(
-                total > 0,
-                (weighted * agree).sum(0) / total.clamp(min=1e-12),
-                torch.zeros_like(total),
-                out=out,
-            )
-            out.mul_(self.scale).add_(parent)
-
-        return combine
+    def tensor(
+        self, piece: Piece, *, coefficients: Sequence[float], found: tuple[float, ...]
+    ) -> Float[Tensor, "*shape"]:
+        """Election and disjoint mean of one block."""
+        vectors = [expert - piece.base for expert in piece.experts]
+        trimmed = torch.stack([each * (each.abs() >= least) for each, least in zip(vectors, found, strict=True)])
+        weights = torch.tensor(coefficients).view(-1, *[1] * piece.base.dim()).to(trimmed)
+        weighted = trimmed * weights
+        agree = (trimmed.sign() == weighted.sum(0).sign()) & (trimmed != 0)
+        total = (agree * weights).sum(0)
+        mean = (weighted * agree).sum(0) / total.clamp(min=1e-12)
+        return torch.where(total > 0, mean, 0.0).mul_(self.scale).add_(piece.base)
 
 
-def _trim(task_vector: Float[Tensor, " parameters"], *, density: float) -> Float[Tensor, " parameters"]:
-    kept = max(1, round(density * task_vector.numel()))
-    threshold = task_vector.abs().kthvalue(task_vector.numel() - kept + 1).values
-    return torch.where(task_vector.abs() >= threshold, task_vector, torch.zeros_like(task_vector))
+def _threshold(sizes: Float[Tensor, " parameters"], *, density: float) -> float:
+    kept = max(1, round(density * sizes.numel()))
+    return float(sizes.kthvalue(sizes.numel() - kept + 1).values)

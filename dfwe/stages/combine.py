@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from dfwe.errors import MergeError
-from dfwe.merging.base import TensorRule
+from dfwe.merging.base import Piece, Rule, name_of
+from dfwe.merging.driver import blocks, threads
+from dfwe.merging.place import Place, depths
 from dfwe.models.checkpoint import SINGLE, Checkpoint, Form, Writer, writing
 from dfwe.stages.recipe import read_recipe
-
-BLOCK = 2**19  # values: a result and one copy of its parts stay in a core's cache
 
 COPIED = (
     "config.json",
@@ -61,13 +62,20 @@ def combine(recipe_file: Path, *, out: Path) -> int:
 
 
 @dataclass(frozen=True)
-class _Part:
-    """Some values of one tensor, from each model."""
+class _Pieces:
+    """The models' tensors that are numbers to merge, as often as a rule wants to go through them."""
 
-    name: str
-    begin: int
-    weights: tuple[Tensor, ...]
-    parent: Tensor | None
+    models: tuple[Checkpoint, ...]
+    base: Checkpoint | None
+    depths: Mapping[str, float]
+
+    def __iter__(self) -> Iterator[Piece]:
+        return (self.of(name) for name in self.depths)
+
+    def of(self, name: str) -> Piece:
+        parent = None if self.base is None else self.base.tensor(name).float()
+        experts = tuple(model.tensor(name).float() for model in self.models)
+        return Piece(Place(name, self.depths[name]), experts, parent)
 
 
 @dataclass(frozen=True)
@@ -77,52 +85,69 @@ class _Merge:
     models: tuple[Checkpoint, ...]
     base: Checkpoint | None
     forms: Mapping[str, Form]
-    rules: Mapping[str, tuple[TensorRule, tuple[float, ...]]]
+    rules: Mapping[str, tuple[Rule, tuple[float, ...]]]
 
     def run(self, writer: Writer) -> None:
         """Merges and writes all parts, on as many threads as torch has."""
-        with _threads() as pool:
-            for _ in pool.map(lambda part: self._write(part, writer=writer), self._parts(writer.order)):
+        floating = {name: depth for name, depth in depths(self.forms).items() if self._floats(name)}
+        pieces = _Pieces(self.models, self.base, floating)
+        for rule in {rule for rule, _ in self.rules.values()}:
+            _check_needs(rule, num_experts=len(self.models), base=self.base)
+        surveys = {rule: rule.survey(pieces) for rule in {self.rules[name][0] for name in floating}}
+        with threads() as pool:
+            for _ in pool.map(lambda write: write(), self._parts(writer, pieces=pieces, surveys=surveys)):
                 pass  # an error stops the others
 
-    def _parts(self, names: tuple[str, ...]) -> Iterator[_Part]:
-        for name in names:
-            tensors = [model.tensor(name) for model in self.models]
-            parent = None if self.base is None else self.base.tensor(name)
-            if not self.rules[name][0].elementwise and tensors[0].is_floating_point():
-                yield _Part(name, 0, tuple(tensors), parent)
-                continue
-            flat = [tensor.flatten() for tensor in tensors]
-            for begin in range(0, flat[0].numel(), BLOCK):
-                block = slice(begin, begin + BLOCK)
-                yield _Part(
-                    name,
-                    begin,
-                    tuple(each[block] for each in flat),
-                    None if parent is None else parent.flatten()[block],
-                )
+    def _floats(self, name: str) -> bool:
+        return self.forms[name].dtype.is_floating_point
 
-    def _write(self, part: _Part, *, writer: Writer) -> None:
-        floating = self.forms[part.name].dtype.is_floating_point
-        writer.write(part.name, self._merged(part) if floating else self._agreed(part), begin=part.begin)
+    def _parts(self, writer: Writer, *, pieces: _Pieces, surveys: Mapping[Rule, Any]) -> Iterator[Callable[[], None]]:
+        """What is to be done, the parts of an elementwise merge apart."""
+        for name in writer.order:
+            rule, _ = self.rules[name]
+            if not self._floats(name):
+                yield partial(self._write_agreed, name, writer=writer)
+            elif rule.traits.elementwise and type(rule).examine is Rule.examine:
+                yield from self._blocks(name, writer=writer, found=surveys[rule])
+            else:
+                yield partial(self._write_whole, name, writer=writer, pieces=pieces, survey=surveys[rule])
 
-    def _merged(self, part: _Part) -> Tensor:
-        rule, coefficients = self.rules[part.name]
-        parent = None if part.parent is None else part.parent.float()
-        weights = [weight.float() for weight in part.weights]
-        merged = rule.tensor(weights, coefficients=coefficients, parent=parent).to(self.forms[part.name].dtype)
+    def _blocks(self, name: str, *, writer: Writer, found: Any) -> Iterator[Callable[[], None]]:
+        """Blocks of the tensors as the files hold them: numbers are widened a block at a time."""
+        place = Place(name, depths(self.forms)[name])
+        parent = None if self.base is None else self.base.tensor(name)
+        stored = Piece(place, tuple(model.tensor(name) for model in self.models), parent)
+        for begin, part in blocks(stored):
+            yield partial(self._write_block, part, begin=begin, writer=writer, found=found)
+
+    def _write_block(self, part: Piece, *, begin: int, writer: Writer, found: Any) -> None:
+        wide = Piece(
+            part.place,
+            tuple(each.float() for each in part.experts),
+            None if part.parent is None else part.parent.float(),
+        )
+        writer.write(part.place.tensor, self._merged(wide, found=found), begin=begin)
+
+    def _write_whole(self, name: str, *, writer: Writer, pieces: _Pieces, survey: Any) -> None:
+        piece, rule = pieces.of(name), self.rules[name][0]
+        writer.write(name, self._merged(piece, found=rule.examine(piece, survey=survey)), begin=0)
+
+    def _merged(self, piece: Piece, *, found: Any) -> Tensor:
+        name = piece.place.tensor
+        rule, coefficients = self.rules[name]
+        merged = rule.tensor(piece, coefficients=coefficients, found=found).to(self.forms[name].dtype)
         # a sum is finite exactly if its parts are, or nearly: the parts are looked at only where it is not
         if not bool(torch.isfinite(merged.sum(dtype=torch.float32))):
-            self._check_finite(part.name, merged=merged)
+            self._check_finite(name, merged=merged)
         return merged
 
-    def _agreed(self, part: _Part) -> Tensor:
-        for model, weight in zip(self.models, part.weights, strict=True):
-            if not torch.equal(weight, part.weights[0]):
-                raise MergeError(
-                    f"'{part.name}' holds whole numbers, which cannot be merged, and differs in {model.path}"
-                )
-        return part.weights[0]
+    def _write_agreed(self, name: str, *, writer: Writer) -> None:
+        """Whole numbers, which must be everybody's."""
+        first, *others = [model.tensor(name) for model in self.models]
+        for model, tensor in zip(self.models[1:], others, strict=True):
+            if not torch.equal(tensor, first):
+                raise MergeError(f"'{name}' holds whole numbers, which cannot be merged, and differs in {model.path}")
+        writer.write(name, first, begin=0)
 
     def _check_finite(self, name: str, *, merged: Tensor) -> None:
         for model in (*self.models, *((self.base,) if self.base else ())):
@@ -134,16 +159,10 @@ class _Merge:
             raise MergeError(f"the merge of '{name}' has values too large for {kind}: choose another dtype, or weights")
 
 
-@contextmanager
-def _threads() -> Iterator[ThreadPoolExecutor]:
-    """Torch's threads, each with work of its own: sharing every operation, they mostly wait for one another."""
-    number = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with ThreadPoolExecutor(number) as pool:
-            yield pool
-    finally:
-        torch.set_num_threads(number)
+def _check_needs(rule: Rule, *, num_experts: int, base: Checkpoint | None) -> None:
+    rule.check(num_experts)
+    if rule.traits.parent and base is None:
+        raise MergeError(f"{name_of(rule)} needs the experts' common parent (a recipe's base_model)")
 
 
 def _forms(models: Mapping[str, Checkpoint], *, base: Checkpoint | None, dtype: str | None) -> dict[str, Form]:
@@ -180,20 +199,20 @@ def _kind(form: Form) -> str:
 @contextmanager
 def _folder(out: Path, *, num_bytes: int) -> Iterator[Path]:
     """A folder beside `out` that becomes it at the end, and goes if anything fails."""
-    partial = out.with_name(out.name + ".partial")
+    unfinished = out.with_name(out.name + ".partial")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(out.parent).free
         if num_bytes > free:
             raise MergeError(f"the merge takes {num_bytes / 1e9:.2f} GB, {out.parent} has {free / 1e9:.2f} GB left")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()
-        yield partial
-        partial.replace(out)
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir()
+        yield unfinished
+        unfinished.replace(out)
     except OSError as error:
         raise MergeError(f"{out} cannot be written: {error.strerror or error}") from error
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _copy_rest(source: Path, *, folder: Path, dtype: str | None) -> None:

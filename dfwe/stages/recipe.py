@@ -13,8 +13,10 @@ from yaml.constructor import ConstructorError
 
 from dfwe.conf import conf_dir
 from dfwe.errors import MergeError
-from dfwe.merging.base import TensorRule
-from dfwe.stages.settings import Place, depths, value
+from dfwe.merging.base import Rule
+from dfwe.merging.place import Place, depths
+from dfwe.merging.recipe_rule import RecipeRule
+from dfwe.stages.settings import value
 
 _KEYS = ("merge_method", "models", "base_model", "parameters", "dtype", "out_dtype")
 _MODEL_KEYS = ("model", "parameters")
@@ -25,18 +27,18 @@ _TYPES = ("float32", "float16", "bfloat16")
 class Recipe:
     """Which models are merged, and how each tensor is."""
 
-    rule: type[TensorRule]
+    rule: type[RecipeRule]
     models: tuple[str, ...]  # in the rule's order
     base: str | None
     dtype: str | None  # of the result; None for that of the first model
     settings: Mapping[str, Any]  # the recipe's parameters for all models
     weights: tuple[Any, ...]  # of each model, None where it has none
 
-    def at(self, tensors: Sequence[str]) -> dict[str, tuple[TensorRule, tuple[float, ...]]]:
+    def at(self, tensors: Sequence[str]) -> dict[str, tuple[Rule, tuple[float, ...]]]:
         """The rule and the coefficients for each of a model's tensors."""
         return {tensor: self._at(tensor, depth=depth) for tensor, depth in depths(tensors).items()}
 
-    def _at(self, tensor: str, *, depth: float) -> tuple[TensorRule, tuple[float, ...]]:
+    def _at(self, tensor: str, *, depth: float) -> tuple[Rule, tuple[float, ...]]:
         place = Place(tensor, depth)
         settings = {name: value(setting, at=place, whose=f"`{name}`") for name, setting in self.settings.items()}
         shared = settings.pop("weight", None)
@@ -92,19 +94,22 @@ def _load(path: Path) -> dict[str, Any]:
     return {str(key): content for key, content in loaded.items()}
 
 
-def _rule(method: Any, *, path: Path) -> type[TensorRule]:
-    """The rule of that name in conf/merge, if it can merge tensor by tensor."""
+def _rule(method: Any, *, path: Path) -> type[RecipeRule]:
+    """The rule of that name in conf/merge, if it needs no data."""
     files = {file.stem: file for file in sorted((conf_dir() / "merge").glob("*.yaml"))}
-    rule = _tensor_rule(files[method]) if isinstance(method, str) and method in files else None
+    rule = _recipe_rule(files[method]) if isinstance(method, str) and method in files else None
     if rule is None:
-        fitting = [name for name, file in files.items() if _tensor_rule(file)]
+        fitting = [name for name, file in files.items() if _recipe_rule(file)]
         raise MergeError(f"{path}: unknown merge_method '{method}', from files dfwe knows {', '.join(fitting)}")
     return rule
 
 
-def _tensor_rule(file: Path) -> type[TensorRule] | None:
-    rule = resolve_name(load(file.read_text(encoding="utf-8"), Loader=_Loader)["rule"]["_target_"])
-    return rule if issubclass(rule, TensorRule) else None
+def _recipe_rule(file: Path) -> type[RecipeRule] | None:
+    content = load(file.read_text(encoding="utf-8"), Loader=_Loader)
+    if "rule" not in content:  # what the group's options share
+        return None
+    rule = resolve_name(content["rule"]["_target_"])
+    return rule if issubclass(rule, RecipeRule) else None
 
 
 def _weights(entries: Any, *, path: Path) -> dict[str, Any]:

@@ -3,36 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from dfwe.errors import MergeError
-
-_LAYER = re.compile(r"\.(\d+)\.")
-
-
-def depths(names: Iterable[str]) -> dict[str, float]:
-    """How deep each tensor lies: 0 for the first layer of its stack and for what is in no layer, 1 for the last.
-
-    As mergekit counts: the first number in a tensor's name is its layer, what stands before it the stack, and a
-    stack's only layer has depth 1.
-    """
-    last: dict[str, int] = {}
-    found = dict.fromkeys(names, 0.0)
-    layers = {name: (name[: match.start()], int(match[1])) for name in found if (match := _LAYER.search(name))}
-    for stack, layer in layers.values():
-        last[stack] = max(layer, last.get(stack, 0))
-    return found | {name: layer / last[stack] if last[stack] else 1.0 for name, (stack, layer) in layers.items()}
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a parameter is asked for."""
-
-    tensor: str
-    depth: float
+from dfwe.merging.place import Place
 
 
 def value(setting: Any, *, at: Place, whose: str) -> float | bool | None:

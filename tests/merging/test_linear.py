@@ -1,33 +1,40 @@
 """The convex mixture."""
 
+import numpy as np
 import torch
 
-from dfwe.merging.experts import ExpertArray, Layout
+from dfwe.merging.driver import prepare
 from dfwe.merging.linear import Linear
 
 
-def experts(num=3, size=1000):
-    weights = torch.randn(num, size, generator=torch.Generator().manual_seed(0))
-    layout = Layout(("w",), (torch.Size([size]),))
-    return ExpertArray(tuple("abc"[:num]), layout, weights)
+def experts(array, num=3, size=1000):
+    return array([{"w": row} for row in torch.randn(num, size, generator=torch.Generator().manual_seed(0))])
 
 
-def test_a_mixture_by_hand():
-    array = ExpertArray(("a", "b"), Layout(("w",), (torch.Size([2]),)), torch.tensor([[1.0, 2.0], [3.0, -4.0]]))
-    out = torch.empty(2)
-    Linear().prepare(array)(torch.tensor([0.25, 0.75]), out)
-    assert out.tolist() == [2.5, -2.5]
+def test_a_mixture_by_hand(array, merge):
+    two = array([{"w": torch.tensor([1.0, 2.0])}, {"w": torch.tensor([3.0, -4.0])}])
+    assert merge(Linear(), two, [0.25, 0.75])["w"].tolist() == [2.5, -2.5]
 
 
-def test_a_vertex_is_its_expert_bit_for_bit():
-    array, out = experts(), torch.empty(1000)
-    for row, vertex in zip(array.weights, torch.eye(3), strict=True):
-        Linear().prepare(array)(vertex, out)
-        assert torch.equal(out, row)
+def test_a_vertex_is_its_expert_bit_for_bit(array, merge):
+    three = experts(array)
+    for row, vertex in zip(three.weights, np.eye(3), strict=True):
+        assert torch.equal(merge(Linear(), three, vertex)["w"], row)
 
 
-def test_it_writes_into_the_buffer_it_is_given():
+def test_it_writes_into_the_buffer_it_is_given(array):
     out = torch.empty(1000)
     address = out.data_ptr()
-    Linear().prepare(experts())(torch.tensor([0.2, 0.3, 0.5]), out)
+    prepare(Linear(), experts(array))(np.array([[0.2, 0.3, 0.5]]), {}, out)
     assert out.data_ptr() == address
+
+
+def test_the_reference_merges_are_met(reference, merge):
+    three, expected = reference("abc", merged="linear")
+    free, unnormalised = reference("abc", merged="linear_unnormalized")
+    for found, wanted in (
+        (merge(Linear(), three, [0.5, 0.3, 0.2]), expected),
+        (merge(Linear(), free, [0.9, 0.4, -0.2]), unnormalised),
+    ):
+        for name, tensor in wanted.items():
+            torch.testing.assert_close(found[name], tensor, atol=1e-5, rtol=0)

@@ -2,11 +2,15 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from dfwe.errors import MergeError
+from dfwe.merging.base import Piece
+from dfwe.merging.driver import prepare
 from dfwe.merging.experts import ExpertArray, Layout
+from dfwe.merging.place import Place
 from dfwe.merging.slerp import Slerp
 
 RULE = Slerp(parallel=0.9995)
@@ -14,7 +18,7 @@ RULE = Slerp(parallel=0.9995)
 
 def slerp(first, second, share):
     tensors = [torch.tensor(first), torch.tensor(second)]
-    return RULE.tensor(tensors, coefficients=(1 - share, share), parent=None)
+    return RULE.tensor(Piece(Place("w", 0.0), tensors), coefficients=(1 - share, share), found=None)
 
 
 def test_half_way_between_right_angles_keeps_the_length():
@@ -43,7 +47,7 @@ def test_each_tensor_of_an_array_has_its_own_angle():
     layout = Layout(("v", "w"), (torch.Size([2]), torch.Size([2])))
     experts = torch.tensor([[1.0, 0.0, 1.0, 1.0], [0.0, 1.0, 3.0, 3.0]])
     out = torch.empty(4)
-    RULE.prepare(ExpertArray(("a", "b"), layout, experts))(torch.tensor([0.5, 0.5]), out)
+    prepare(RULE, ExpertArray(("a", "b"), layout, experts))(np.array([[0.5, 0.5]]), {}, out)
     torch.testing.assert_close(out, torch.tensor([math.sqrt(0.5), math.sqrt(0.5), 2.0, 2.0]))
 
 
@@ -57,4 +61,4 @@ def test_a_recipe_gives_the_way_to_the_second_model():
 def test_it_takes_two():
     layout = Layout(("w",), (torch.Size([1]),))
     with pytest.raises(MergeError, match="two models, not 3"):
-        RULE.prepare(ExpertArray(("a", "b", "c"), layout, torch.zeros(3, 1)))
+        prepare(RULE, ExpertArray(("a", "b", "c"), layout, torch.zeros(3, 1)))

@@ -4,32 +4,21 @@ import pytest
 import torch
 
 from dfwe.errors import MergeError
-from dfwe.merging.experts import ExpertArray, Layout
 from dfwe.merging.task_arithmetic import TaskArithmetic
 
-PARENT = torch.tensor([1.0, 2.0])
-EXPERTS = (torch.tensor([3.0, 2.0]), torch.tensor([1.0, 6.0]))  # task vectors (2, 0) and (0, 4)
+PARENT = {"w": torch.tensor([1.0, 2.0])}
+EXPERTS = [{"w": torch.tensor([3.0, 2.0])}, {"w": torch.tensor([1.0, 6.0])}]  # task vectors (2, 0) and (0, 4)
 
 
-def array(parent=PARENT):
-    return ExpertArray(("a", "b"), Layout(("w",), (torch.Size([2]),)), torch.stack(EXPERTS), parent)
+def test_by_hand(array, merge):
+    both = array(EXPERTS, parent=PARENT)
+    assert merge(TaskArithmetic(scale=0.5), both, [1.0, 0.25])["w"].tolist() == [2.0, 2.5]
+    assert merge(TaskArithmetic(scale=1.0), both, [1.0, 0.25], scale=0.5)["w"].tolist() == [2.0, 2.5]
 
 
-def test_by_hand():
-    out = torch.empty(2)
-    TaskArithmetic(scale=0.5).prepare(array())(torch.tensor([1.0, 0.25]), out)
-    assert out.tolist() == [2.0, 2.5]
-
-
-def test_a_tensor_alone_gives_the_same():
-    rule, coefficients, out = TaskArithmetic(scale=0.7), (0.4, 0.5), torch.empty(2)
-    rule.prepare(array())(torch.tensor(coefficients), out)
-    torch.testing.assert_close(rule.tensor(EXPERTS, coefficients=coefficients, parent=PARENT), out)
-
-
-def test_it_is_convex_with_a_scale_of_one_alone():
-    assert TaskArithmetic(scale=1.0).convex
-    assert not TaskArithmetic(scale=0.9).convex
+def test_a_vertex_is_its_expert_with_a_scale_of_one_alone():
+    assert TaskArithmetic(scale=1.0).traits.vertices
+    assert not TaskArithmetic(scale=0.9).traits.vertices
 
 
 def test_a_recipe_gives_lambda_and_weights_as_they_are():
@@ -38,8 +27,15 @@ def test_a_recipe_gives_lambda_and_weights_as_they_are():
     assert TaskArithmetic.from_recipe([0.5, 1.5], {"normalize": True})[1] == (0.25, 0.75)
 
 
-def test_it_needs_a_parent():
+def test_it_needs_a_parent(array, merge):
     with pytest.raises(MergeError, match="needs the experts' common parent"):
-        TaskArithmetic(scale=1.0).prepare(array(parent=None))
+        merge(TaskArithmetic(scale=1.0), array(EXPERTS), [0.5, 0.5])
     with pytest.raises(MergeError, match="base_model"):
-        TaskArithmetic(scale=1.0).tensor(EXPERTS, coefficients=(0.5, 0.5), parent=None)
+        TaskArithmetic.merges(["a", "b"], base=None)
+
+
+def test_the_reference_merge_is_met(reference, merge):
+    experts, expected = reference("abc", merged="task_arithmetic_lambda0.7")
+    found = merge(TaskArithmetic(scale=0.7), experts, [0.5, 0.3, 0.2])
+    for name, tensor in expected.items():
+        torch.testing.assert_close(found[name], tensor, atol=1e-5, rtol=0)

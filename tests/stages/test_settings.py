@@ -3,7 +3,8 @@
 import pytest
 
 from dfwe.errors import MergeError
-from dfwe.stages.settings import Place, depths, value
+from dfwe.merging.place import Place, depths
+from dfwe.stages.settings import value
 
 
 def at(setting, *, tensor="x.0.w", depth=0.0):
