@@ -16,9 +16,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from shapes import SHAPES, model_of
 
+from dfwe.merging.driver import prepare
 from dfwe.merging.experts import ExpertArray, Layout, flatten, large_buffer
 from dfwe.merging.linear import Linear
 
@@ -62,7 +64,7 @@ def main() -> None:
     states = [layout.views(row) for row in weights]
     alphas = torch.full((num,), 1.0 / num)
     flat = flatten(model)
-    combine = Linear().prepare(ExpertArray(names, layout, weights))
+    combine = prepare(Linear(), ExpertArray(names, layout, weights))
 
     def usual() -> None:
         merged = {
@@ -71,7 +73,7 @@ def main() -> None:
         model.load_state_dict(merged, strict=False)
 
     def ours() -> None:
-        combine(alphas, flat)
+        combine(alphas.numpy()[None], {}, flat)
 
     stream = triad(layout.size)
     for function in (usual, ours, stream):
@@ -84,8 +86,8 @@ def main() -> None:
     bandwidths = [3 * 4 * layout.size / s for _, _, s in rounds]
     shares = [(num + 1) * 4 * layout.size / own / b for (_, own, _), b in zip(rounds, bandwidths, strict=True)]
     exact = []
-    for row, vertex in zip(weights, torch.eye(num), strict=True):
-        combine(vertex, flat)
+    for row, vertex in zip(weights, np.eye(num), strict=True):
+        combine(vertex[None], {}, flat)
         exact.append(torch.equal(flat, row))
     print(
         json.dumps(

@@ -43,6 +43,7 @@ from dfwe.records import Instance
 from dfwe.search.journal import Journal
 from dfwe.search.nevergrad import NevergradSearch
 from dfwe.search.pick import Bagged
+from dfwe.search.space import Space
 from dfwe.training import weight_search
 from dfwe.training.precision import resolve_precision
 
@@ -153,7 +154,14 @@ def search(options: argparse.Namespace, *, folder: Path, parts: Parts) -> tuple[
     scorer = scorer_of(options, vocabulary=model.config.vocab_size, parts=parts)
     callback = weight_search.WeightSearch(
         experts_of(model),
-        NevergradSearch(5, optimizer="UnitNelderMead", seed=0, budget=options.evaluations, step=1.0, adaptive=False),
+        NevergradSearch(
+            Space(tuple("abcde")),
+            optimizer="UnitNelderMead",
+            seed=0,
+            budget=options.evaluations,
+            step=1.0,
+            adaptive=False,
+        ),
         lambda module: scorer(module.model),
         pick=Bagged(200),
         journal=Journal(folder, evaluate_predictions=scorer.evaluate),

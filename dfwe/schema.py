@@ -124,6 +124,9 @@ class MergeConfig:
 
     name: str = MISSING
     rule: Any = MISSING
+    coefficients: Any = MISSING  # simplex, or a box {low, high}
+    by: Any = MISSING  # what has coefficients of its own: the model, each layer, ...
+    searched: dict[str, Any] = MISSING  # settings of the rule that are searched, too: {scale: {low: 0.3, high: 1.5}}
     search: Any = MISSING
     pick: Any = MISSING
 

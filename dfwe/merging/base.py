@@ -125,5 +125,5 @@ def on_simplex(coefficients: Sequence[float], *, rule: str) -> None:
         found = ", ".join(f"{value:.6g}" for value in coefficients)
         raise MergeError(
             f"{rule} needs coefficients that are at least 0 and add up to 1, not {found}: "
-            "take merge/coefficients=simplex"
+            "take merge.coefficients=simplex"
         )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
 
+from dfwe.records import Trial
+
 
 class Search(ABC):
-    """A sequential minimiser of a plain function of a vector: ask for a point, tell its loss, and so on.
+    """A minimiser of a plain function of a vector: ask for a point, tell its loss, and so on.
 
     Given the same losses a search asks the same points, bit for bit: a killed search goes on by being asked
     and told again what it was asked and told before.
@@ -28,6 +31,10 @@ class Search(ABC):
         Then it asks the same points where a worse candidate's loss is only known to be higher than the best one's, and
         the loop may stop a candidate's evaluation as soon as it cannot be the best.
         """
+
+    @abstractmethod
+    def begin(self, known: Sequence[Trial]) -> None:
+        """What costs nothing, before the first ask: the experts' own trials, and the start's; may be left unused."""
 
     @abstractmethod
     def ask(self) -> Float[np.ndarray, " dimensions"] | None:

@@ -13,7 +13,7 @@ from dfwe.records import Coefficients, Evaluation, StoppedTrial, Trial
 from dfwe.search.base import Search
 from dfwe.search.journal import Journal
 from dfwe.search.measure import Listener, Measure, Race, check_score
-from dfwe.search.simplex import coefficients_at
+from dfwe.search.space import Space
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ _LEAST_MOVE = 0.01  # less than this in every coefficient, and the candidates ar
 def run_search(
     search: Search,
     *,
-    names: tuple[str, ...],
+    space: Space,
     evaluate: Callable[[Coefficients], Evaluation],
     known: Sequence[Trial],
     journal: Journal | None,
@@ -36,7 +36,7 @@ def run_search(
     """The known trials (the experts' own), then all evaluated ones, in order.
 
     `theta* = argmax_A m_t(theta(A))` of the DFWE paper (section 4.4, equation 2), with "40 iterations" read
-    as 40 evaluations. Evaluated trials are numbered from 1. The uniform mixture is the first and one of the
+    as 40 evaluations. Evaluated trials are numbered from 1. The start (the uniform mixture) is the first and one of the
     budget. A candidate whose coefficients have a trial already, the experts' vertices among them, is told
     that score and costs nothing (the vertices only if `known_are_vertices`: a rule such as TIES makes another
     model of them). Trials in the journal are replayed without evaluation. The caller closes the
@@ -50,38 +50,38 @@ def run_search(
         SearchError: the journal belongs to another search, a score is not a number, the budget is below 1, or
             the known trials are of other experts.
     """
-    _check(names, known=known, budget=budget)
+    _check(space, known=known, budget=budget)
     measure = Measure(evaluate, journal, on_trial)
     found: dict[Coefficients, Trial | StoppedTrial] = {}
     found |= {trial.coefficients: trial for trial in known} if known_are_vertices else {}
     made: list[Trial | StoppedTrial] = []
     measured = partial(_measured, measure=measure, race=race if search.compares_only else None)
-    uniform = Coefficients.uniform(names)
-    if uniform not in found:
-        made.append(measure.trial(uniform, number=1, kind="uniform"))
-        found[uniform] = made[0]
+    if space.start not in found:
+        made.append(measure.trial(space.start, number=1, kind="uniform"))
+        found[space.start] = made[0]
+    search.begin([trial for trial in (*known, *made) if isinstance(trial, Trial)])
     for _ in range(_ASKS_PER_EVALUATION * budget):
         point = search.ask() if len(made) < budget else None
         if point is None:
             break
-        coefficients = coefficients_at(point, names=names)
+        coefficients = space.at(point)
         if coefficients not in found:
             made.append(measured(coefficients, number=len(made) + 1, before=(*known, *made)))
             found[coefficients] = made[-1]
         search.tell(point, loss=_loss(found[coefficients]))
-    _warn_of_standstill(made, names=names, budget=budget)
+    _warn_of_standstill(made, start=space.start, budget=budget)
     return (*known, *made)
 
 
-def _check(names: tuple[str, ...], *, known: Sequence[Trial], budget: int) -> None:
+def _check(space: Space, *, known: Sequence[Trial], budget: int) -> None:
     if budget < 1:
         raise SearchError(
             f"a search needs at least 1 evaluation, for the uniform mixture: merge.search.budget is {budget}"
         )
     for trial in known:
-        if trial.coefficients.names != names:
+        if trial.coefficients.names != space.names:
             raise SearchError(
-                f"the search is over the experts {names}, but trial {trial.number} ({trial.kind}) is over "
+                f"the search is over {space.names}, but trial {trial.number} ({trial.kind}) is over "
                 f"{trial.coefficients.names}: pass the experts' trials in the order of their names"
             )
         check_score(trial)
@@ -107,7 +107,7 @@ def _loss(trial: Trial | StoppedTrial) -> float:
     return -(trial.evaluation.score if isinstance(trial, Trial) else trial.evaluation.bound)
 
 
-def _warn_of_standstill(made: Sequence[Trial | StoppedTrial], *, names: tuple[str, ...], budget: int) -> None:
+def _warn_of_standstill(made: Sequence[Trial | StoppedTrial], *, start: Coefficients, budget: int) -> None:
     """Say it where the search has not searched, and why."""
     if len(made) < budget:
         log.warning(
@@ -117,7 +117,7 @@ def _warn_of_standstill(made: Sequence[Trial | StoppedTrial], *, names: tuple[st
         )
     if len(made) < 2:
         return
-    moves = np.abs(np.array([trial.coefficients.values for trial in made]) - 1.0 / len(names))
+    moves = np.abs(np.array([trial.coefficients.values for trial in made]) - start.as_array())
     if moves.max() <= _LEAST_MOVE:
         log.warning(
             "the search did not search: no coefficient moved by more than %.1g from the uniform mixture; "

@@ -6,7 +6,7 @@ import contextlib
 import difflib
 import inspect
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import nevergrad
@@ -17,8 +17,10 @@ from nevergrad.optimization import base
 from nevergrad.optimization.recaster import RecastOptimizer
 
 from dfwe.errors import SearchError
+from dfwe.records import Trial
 from dfwe.search import nelder_mead
 from dfwe.search.base import Search
+from dfwe.search.space import Space
 
 
 class NevergradSearch(Search):
@@ -32,9 +34,9 @@ class NevergradSearch(Search):
             `tell`), for instance because nevergrad leaves its package to the user to install.
     """
 
-    def __init__(self, dimensions: int, *, optimizer: str, seed: int, budget: int, **options: Any) -> None:
+    def __init__(self, space: Space, *, optimizer: str, seed: int, budget: int, **options: Any) -> None:
         nelder_mead.register()
-        parametrization = nevergrad.p.Array(shape=(dimensions,))
+        parametrization = nevergrad.p.Array(shape=(space.dimensions,))
         # Through a SeedSequence, so that seeds of any length will do.
         parametrization.random_state = np.random.RandomState(np.random.MT19937(np.random.SeedSequence(seed)))
         self._budget = budget
@@ -53,6 +55,9 @@ class NevergradSearch(Search):
     def compares_only(self) -> bool:
         """No: simplices and evolution strategies rank the worse candidates, too."""
         return False
+
+    def begin(self, known: Sequence[Trial]) -> None:
+        """Nothing: an optimizer begins at the start, and learns by what it asked itself."""
 
     def ask(self) -> Float[np.ndarray, " dimensions"] | None:
         """The next point, or the pending one; None once an optimizer has converged.

@@ -14,13 +14,29 @@ from dfwe.errors import SearchError
 from dfwe.records import Coefficients, Evaluation, Trial
 from dfwe.search.journal import Journal
 from dfwe.search.measure import Listener, Measure
-from dfwe.search.simplex import distance_from_uniform
+from dfwe.search.space import distance
 
 log = logging.getLogger(__name__)
 
 Score = Callable[[Float[np.ndarray, "*batch counts"]], Float[np.ndarray, "*batch"]]
 
 _SAME = 1e-12  # scores this close are one score, summed in another order
+
+
+@dataclass(frozen=True)
+class Choosing:
+    """What a pick may use beside the trials.
+
+    `score` turns summed counts into scores (`Scorer.score`). `averages` says whether the mean of coefficients gives the
+    mean of their models. `evaluate` makes one more candidate, which is journalled and told to `on_trial`.
+    """
+
+    evaluate: Callable[[Coefficients], Evaluation]
+    score: Score
+    seed: int
+    averages: bool = True
+    journal: Journal | None = None
+    on_trial: Listener | None = None
 
 
 class Pick(ABC):
@@ -32,20 +48,8 @@ class Pick(ABC):
         """Whether it takes the best trial, so that a worse one's score does not matter."""
 
     @abstractmethod
-    def choose(
-        self,
-        trials: Sequence[Trial],
-        *,
-        evaluate: Callable[[Coefficients], Evaluation],
-        score: Score,
-        seed: int,
-        journal: Journal | None = None,
-        on_trial: Listener | None = None,
-    ) -> Trial:
-        """The trial to keep; a rule that evaluates one more candidate journals it and tells `on_trial`.
-
-        `score` turns summed counts into scores (`Scorer.score`). Raises SearchError where there is no trial.
-        """
+    def choose(self, trials: Sequence[Trial], *, by: Choosing) -> Trial:
+        """The trial to keep; SearchError where there is no trial."""
 
 
 @dataclass(frozen=True)
@@ -57,16 +61,7 @@ class Argmax(Pick):
         """Yes."""
         return True
 
-    def choose(
-        self,
-        trials: Sequence[Trial],
-        *,
-        evaluate: Callable[[Coefficients], Evaluation],
-        score: Score,
-        seed: int,
-        journal: Journal | None = None,
-        on_trial: Listener | None = None,
-    ) -> Trial:
+    def choose(self, trials: Sequence[Trial], *, by: Choosing) -> Trial:
         """The best trial, as `argmax` finds it; nothing is evaluated."""
         return argmax(trials)
 
@@ -80,16 +75,7 @@ class Uniform(Pick):
         """No: the uniform mixture need not be the best."""
         return False
 
-    def choose(
-        self,
-        trials: Sequence[Trial],
-        *,
-        evaluate: Callable[[Coefficients], Evaluation],
-        score: Score,
-        seed: int,
-        journal: Journal | None = None,
-        on_trial: Listener | None = None,
-    ) -> Trial:
+    def choose(self, trials: Sequence[Trial], *, by: Choosing) -> Trial:
         """The trial of that kind; nothing is evaluated."""
         uniform = next((trial for trial in trials if trial.kind == "uniform"), None)
         if uniform is None:
@@ -102,7 +88,8 @@ class Bagged(Pick):
     """The average of what bootstrap resamples of dev would choose, where it does not score clearly worse.
 
     The best dev score of a search overstates the truth, by 2 to 4 points at 100 examples in simulation;
-    averaging over `resamples` of the examples takes most of the loss back. Not in the DFWE paper.
+    averaging over `resamples` of the examples takes most of the loss back. Where the mean of coefficients is not the
+    mean of models it is the candidate that most resamples choose. Not in the DFWE paper.
     """
 
     resamples: int
@@ -112,29 +99,17 @@ class Bagged(Pick):
         """No: what is worse on dev is the best on some resamples."""
         return False
 
-    def choose(
-        self,
-        trials: Sequence[Trial],
-        *,
-        evaluate: Callable[[Coefficients], Evaluation],
-        score: Score,
-        seed: int,
-        journal: Journal | None = None,
-        on_trial: Listener | None = None,
-    ) -> Trial:
+    def choose(self, trials: Sequence[Trial], *, by: Choosing) -> Trial:
         """The bagged point, or argmax where the point scores more than one paired standard error below it.
 
         The point is evaluated once (kind "bagged"), unless a trial has exactly its coefficients.
         """
-        generator = np.random.default_rng(seed)
+        generator = np.random.default_rng(by.seed)
         best = argmax(trials)
-        point = bagged(trials, score=score, resamples=self.resamples, generator=generator)
-        found = next((trial for trial in trials if trial.coefficients == point), None)
-        if found is None:
-            number = 1 + max(trial.number for trial in trials)
-            found = Measure(evaluate, journal, on_trial).trial(point, number=number, kind="bagged")
+        shares = chosen_shares(trials, score=by.score, resamples=self.resamples, generator=generator)
+        found = self._mean(trials, shares, by=by) if by.averages else trials[int(shares.argmax())]
         error = paired_standard_error(
-            best.evaluation, found.evaluation, score=score, resamples=self.resamples, generator=generator
+            best.evaluation, found.evaluation, score=by.score, resamples=self.resamples, generator=generator
         )
         loss = best.evaluation.score - found.evaluation.score
         if loss > error + _SAME:
@@ -146,18 +121,67 @@ class Bagged(Pick):
             return best
         return found
 
+    def _mean(self, trials: Sequence[Trial], shares: Float[np.ndarray, " trials"], *, by: Choosing) -> Trial:
+        mean = shares @ np.array([trial.coefficients.values for trial in trials])
+        point = Coefficients(trials[0].coefficients.names, tuple(mean.tolist()))
+        found = next((trial for trial in trials if trial.coefficients == point), None)
+        if found is None:
+            number = 1 + max(trial.number for trial in trials)
+            found = Measure(by.evaluate, by.journal, by.on_trial).trial(point, number=number, kind="bagged")
+        return found
+
+
+@dataclass(frozen=True)
+class OneStandardError(Pick):
+    """The candidate nearest to the start among those within one standard error of the best.
+
+    The rule that Breiman et al. (1984) prune trees by; the error is the paired bootstrap's on dev. Not in the DFWE
+    paper.
+    """
+
+    resamples: int
+
+    @property
+    def compares_only(self) -> bool:
+        """No: it may take a worse one."""
+        return False
+
+    def choose(self, trials: Sequence[Trial], *, by: Choosing) -> Trial:
+        """The trial; nothing is evaluated."""
+        best, start = argmax(trials), start_of(trials)
+        counts = [trial.evaluation.counts for trial in trials]
+        weights = _resampling_weights(
+            len(counts[0]), resamples=self.resamples, generator=np.random.default_rng(by.seed)
+        )
+        top = by.score(weights @ best.evaluation.counts)
+        near = [
+            trial
+            for trial, count in zip(trials, counts, strict=True)
+            if best.evaluation.score - trial.evaluation.score <= np.std(top - by.score(weights @ count)) + _SAME
+        ]
+        return min(near, key=lambda trial: (distance(trial.coefficients, start=start), -trial.evaluation.score))
+
 
 def argmax(trials: Sequence[Trial]) -> Trial:
-    """The trial with the best score; of equal ones that nearest to uniform, then the earlier."""
+    """The trial with the best score; of equal ones that nearest to the start (uniform), then the earlier."""
     if not trials:
         raise SearchError("there is no trial to choose from: the search evaluated nothing and no expert is known")
     best = max(trial.evaluation.score for trial in trials)
     tied = [trial for trial in trials if trial.evaluation.score >= best - _SAME]
-    return min(tied, key=lambda trial: distance_from_uniform(trial.coefficients))
+    start = start_of(trials)
+    return min(tied, key=lambda trial: distance(trial.coefficients, start=start))
 
 
-def bagged(trials: Sequence[Trial], *, score: Score, resamples: int, generator: np.random.Generator) -> Coefficients:
-    """The mean, over resamples of the examples with replacement, of each resample's best coefficients.
+def start_of(trials: Sequence[Trial]) -> Coefficients:
+    """Where the search began; the uniform mixture where it is not among the trials."""
+    begun = next((trial.coefficients for trial in trials if trial.kind == "uniform"), None)
+    return begun or Coefficients.uniform(trials[0].coefficients.names)
+
+
+def chosen_shares(
+    trials: Sequence[Trial], *, score: Score, resamples: int, generator: np.random.Generator
+) -> Float[np.ndarray, " trials"]:
+    """How large a share of resamples of the examples, with replacement, has each trial for its best.
 
     Bagging (Breiman 1996) of `argmax`, its rule for ties included. Sharing a resample among the tied ones was
     worse in simulation (100 dev examples, unit-step Nelder-Mead, 150 surfaces, mean regret in points: 0.50
@@ -168,12 +192,11 @@ def bagged(trials: Sequence[Trial], *, score: Score, resamples: int, generator: 
     weights = _resampling_weights(len(trials[0].evaluation.counts), resamples=resamples, generator=generator)
     # One candidate at a time: stacking all counts would take candidates x examples x counts numbers.
     scores = np.stack([score(weights @ trial.evaluation.counts) for trial in trials])
-    distances = np.array([distance_from_uniform(trial.coefficients) for trial in trials])
+    start = start_of(trials)
+    distances = np.array([distance(trial.coefficients, start=start) for trial in trials])
     ties = scores >= scores.max(axis=0) - _SAME
     chosen = np.where(ties, distances[:, None], np.inf).argmin(axis=0)
-    shares = np.bincount(chosen, minlength=len(trials)) / resamples
-    mean = shares @ np.array([trial.coefficients.values for trial in trials])
-    return Coefficients(trials[0].coefficients.names, tuple(mean.tolist()))
+    return np.bincount(chosen, minlength=len(trials)) / resamples
 
 
 def paired_standard_error(

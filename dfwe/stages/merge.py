@@ -14,16 +14,20 @@ from torch import Tensor
 
 from dfwe.evaluation.compiled import CompiledEncode, Compiling
 from dfwe.merging.base import Rule
+from dfwe.merging.driver import prepare
 from dfwe.merging.experts import ExpertArray, Layout, copy_weights, load_experts
+from dfwe.merging.granularity import Granularity
 from dfwe.models.text_to_text import TextToText
 from dfwe.records import Coefficients, StoppedTrial, Trial
 from dfwe.search.base import Search
 from dfwe.search.journal import Journal
 from dfwe.search.pick import Pick
+from dfwe.search.space import Space
 from dfwe.seeding import derive
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.bench import Bench
 from dfwe.stages.binding import bind, call
+from dfwe.stages.searched import search_space
 from dfwe.stages.tasks import Task
 from dfwe.stages.train import WEIGHTS, TrainStage
 from dfwe.store.store import Entry
@@ -45,6 +49,7 @@ class MergeStage(Stage):
     target: Task
     config: Mapping[str, Any]
     rule: Rule
+    by: Granularity
     make_search: MakeSearch
     pick: Pick
     seed: int
@@ -60,23 +65,14 @@ class MergeStage(Stage):
         seed: int,
     ) -> MergeStage:
         """The stage that a configuration describes, all its classes bound; raises what they raise."""
-        make_search = bind(config["search"], _partial_=True)
-        call(
-            make_search, dimensions=len(experts), seed=0, key="merge.search"
-        ).close()  # a wrong argument shows now, not after training
         rule: Rule = bind(config["rule"])
         rule.check(len(experts))
-        return cls(
-            bench,
-            config["name"],
-            experts,
-            target,
-            config,
-            rule,
-            make_search,
-            bind(config["pick"]),
-            seed,
-        )
+        by: Granularity = bind(config["by"])
+        # groups are known once the model is: here a wrong argument shows, not after training
+        space = search_space(config, rule=rule, experts=tuple(experts), groups=("",))
+        make_search = bind(config["search"], _partial_=True)
+        call(make_search, space=space, seed=0, key="merge.search").close()
+        return cls(bench, config["name"], experts, target, config, rule, by, make_search, bind(config["pick"]), seed)
 
     @property
     def title(self) -> str:
@@ -89,7 +85,7 @@ class MergeStage(Stage):
             "bench": self.bench.spec(),
             "experts": {name: stage.digest for name, stage in self.experts.items()},
             "target": self.bench.task_spec(self.target),
-            **{part: self.config[part] for part in ("rule", "search", "pick")},
+            **{part: self.config[part] for part in ("rule", "coefficients", "by", "searched", "search", "pick")},
             "compile": self.bench.trainer["compile"],
             "seed": self.seed,
         }
@@ -97,7 +93,9 @@ class MergeStage(Stage):
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Searches, or goes on with a killed search's journal."""
         scorer = self.bench.scorer(self.target, split="dev")
-        search = self.make_search(dimensions=len(self.experts), seed=derive(self.seed, "search", self.name))
+        array = self.expert_array()
+        space = self._space(array)
+        search = self.make_search(space=space, seed=derive(self.seed, "search", self.name))
         encode = CompiledEncode(Compiling(**self.bench.trainer["compile"]))
 
         def told(trial: Trial | StoppedTrial) -> None:
@@ -106,12 +104,14 @@ class MergeStage(Stage):
             tell(min(1.0, trial.number / search.budget))
 
         callback = WeightSearch(
-            self.expert_array(),
+            array,
             search,
             lambda module: scorer(module.model, encode=encode),
             rule=self.rule,
+            by=self.by,
+            space=space,
             pick=self.pick,
-            known=self._known(),
+            known=self._known(space),
             journal=Journal(folder, evaluate_predictions=scorer.evaluate, bound_predictions=scorer.bound),
             totals_score=scorer.scorer.score,
             seed=derive(self.seed, "pick", self.name),
@@ -133,18 +133,23 @@ class MergeStage(Stage):
         store = self.bench.store
         files = {name: stage.result(store).file(WEIGHTS) for name, stage in self.experts.items()}
         model = self.bench.model()
-        parent = None if self.rule.convex else torch.cat([p.detach().flatten() for p in model.parameters()])
+        parent = torch.cat([p.detach().flatten() for p in model.parameters()]) if self.rule.traits.parent else None
         return load_experts(files, layout=Layout.of(model), parent=parent)
 
     def weights(self, entry: Entry) -> Float[Tensor, " parameters"]:
         """The merged weights, made again from the coefficients on the card."""
         array, picked = self.expert_array(), entry.card.result
-        values = torch.tensor([picked["coefficients"][name] for name in array.names], dtype=torch.float32)
+        space = self._space(array)
+        found = Coefficients(space.names, tuple(picked["coefficients"][name] for name in space.names))
         if picked["picked"] == "expert":
-            return array.weights[int(values.argmax())].clone()
+            return array.weights[int(space.matrix(found)[0].argmax())].clone()
         merged = torch.empty(array.layout.size)
-        self.rule.prepare(array)(values, merged)
+        prepare(self.rule, array, by=self.by)(space.matrix(found), space.values_of_settings(found), merged)
         return merged
+
+    def _space(self, array: ExpertArray) -> Space:
+        groups = self.by.groups(array.layout.names)
+        return search_space(self.config, rule=self.rule, experts=array.names, groups=groups)
 
     def model(self, entry: Entry) -> Any:
         """The merged model, in storage of its own (ready to be saved)."""
@@ -159,11 +164,11 @@ class MergeStage(Stage):
         trainer.fit(TextToText(self.bench.model(), optimizer=torch.optim.Adam))
         return time.perf_counter() - start
 
-    def _known(self) -> tuple[Trial, ...]:
+    def _known(self, space: Space) -> tuple[Trial, ...]:
         """The experts' own dev scores, known from training: candidates that cost nothing."""
-        names, store = tuple(self.experts), self.bench.store
+        store = self.bench.store
         return tuple(
-            Trial(0, "expert", Coefficients.vertex(names, of=name), stage.dev(stage.result(store)))
+            Trial(0, "expert", space.vertex(name), stage.dev(stage.result(store)))
             for name, stage in self.experts.items()
         )
 

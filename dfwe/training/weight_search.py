@@ -7,19 +7,21 @@ from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
-import torch
 from torch import nn
 
 from dfwe.errors import MergeError
-from dfwe.merging.base import Combine, Rule
+from dfwe.merging.base import Rule
+from dfwe.merging.driver import prepare
 from dfwe.merging.experts import ExpertArray, Layout, flatten, unflatten
+from dfwe.merging.granularity import Granularity
 from dfwe.merging.linear import Linear
 from dfwe.records import Coefficients, Evaluation, Stopped, StoppedTrial, Trial
 from dfwe.search.base import Search
 from dfwe.search.journal import Journal
 from dfwe.search.loop import run_search
-from dfwe.search.pick import Argmax, Pick, argmax
+from dfwe.search.pick import Argmax, Choosing, Pick, argmax
 from dfwe.search.rescore import Rescored
+from dfwe.search.space import Space
 
 TrialListener = Callable[[Trial | StoppedTrial], None]
 
@@ -29,6 +31,8 @@ class WeightSearch(pl.Callback):
 
     It runs when training ends, or at once under `Trainer(max_epochs=0)`. Candidates are written in place into the
     module's own parameters: a candidate costs one pass over the experts' array and the score, no copy of a model.
+
+    `search` moves in `space`, by default one coefficient an expert on the simplex; `by` must give the space's groups.
 
     `score` gives an `Evaluation` of the module, or a plain number (higher is better; then `pick` must be `Argmax`).
     `known` are trials that cost nothing, such as the experts' own dev scores. With a `journal` a killed search goes on.
@@ -49,6 +53,8 @@ class WeightSearch(pl.Callback):
         score: Callable[[Any], Evaluation | float],
         *,
         rule: Rule | None = None,
+        by: Granularity | None = None,
+        space: Space | None = None,
         pick: Pick | None = None,
         known: Sequence[Trial] = (),
         journal: Journal | None = None,
@@ -59,7 +65,8 @@ class WeightSearch(pl.Callback):
         exact: Callable[[Any], Evaluation | float] | None = None,
     ) -> None:
         self._experts, self._search, self._score = experts, search, score
-        self._rule, self._pick = rule or Linear(), pick or Argmax()
+        self._rule, self._by, self._pick = rule or Linear(), by, pick or Argmax()
+        self._space = space or Space(experts.names)
         self._known, self._journal, self._totals_score = known, journal, totals_score
         self._seed, self._on_trial, self._race, self._exact = seed, on_trial, race, exact
         self.trials: tuple[Trial, ...] = ()
@@ -76,7 +83,7 @@ class WeightSearch(pl.Callback):
         self._run(trainer, pl_module)
 
     def _run(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        candidate = _Candidate(module, experts=self._experts, rule=self._rule)
+        candidate = _Candidate(module, experts=self._experts, rule=self._rule, by=self._by, space=self._space)
         try:
             made = self._searched(candidate, trainer)
             self.stopped = tuple(trial for trial in made if isinstance(trial, StoppedTrial))
@@ -91,10 +98,10 @@ class WeightSearch(pl.Callback):
         race = self._race if self._pick.compares_only else None
         return run_search(
             self._search,
-            names=self._experts.names,
+            space=self._space,
             evaluate=lambda coefficients: _evaluation(self._score(candidate.at(coefficients))),
             known=self._known,
-            known_are_vertices=self._rule.convex,
+            known_are_vertices=self._rule.traits.vertices,
             journal=self._journal,
             budget=self._search.budget,
             on_trial=lambda trial: self._tell(trainer, trial),
@@ -106,14 +113,15 @@ class WeightSearch(pl.Callback):
         again = Rescored(lambda trial: _evaluation(exact(candidate.write(trial))))
         if self._exact is not None and self._search.budget > 1:  # of one candidate there is no best to be sure of
             trials = self._best_first(candidate, trials, again=again)
-        best = self._pick.choose(
-            trials,
+        by = Choosing(
             evaluate=lambda coefficients: _evaluation(exact(candidate.at(coefficients))),
             score=self._totals_score or _needs_counts,
             seed=self._seed,
+            averages=self._rule.traits.linear and not self._space.settings,
             journal=self._journal,
             on_trial=lambda trial: self._tell(trainer, trial),
         )
+        best = self._pick.choose(trials, by=by)
         if not any(best is trial for trial in trials):  # one that the pick made
             self.trials = (*trials, best)
             return best
@@ -143,24 +151,27 @@ class WeightSearch(pl.Callback):
 class _Candidate:
     """The module as a function of coefficients."""
 
-    def __init__(self, module: nn.Module, *, experts: ExpertArray, rule: Rule) -> None:
-        self._module = module
+    def __init__(
+        self, module: nn.Module, *, experts: ExpertArray, rule: Rule, by: Granularity | None, space: Space
+    ) -> None:
+        self._module, self._space = module, space
         self._weights = _matching(module, experts=experts)
         self._flat = flatten(self._weights)
         self._experts = experts.to(self._flat.device)
-        self._combine: Combine = rule.prepare(self._experts)
+        self._combine = prepare(rule, self._experts, by=by)
 
     def at(self, coefficients: Coefficients) -> nn.Module:
         """The module with the weights of the merge with these coefficients."""
-        values = torch.tensor(coefficients.values, dtype=self._flat.dtype, device=self._flat.device)
-        self._combine(values, self._flat)
+        space = self._space
+        self._combine(space.matrix(coefficients), space.values_of_settings(coefficients), self._flat)
         return self._module
 
     def write(self, trial: Trial) -> nn.Module:
         """The module with that trial's weights; an expert's own are copied, whatever the rule makes of its vertex."""
         if trial.kind != "expert":
             return self.at(trial.coefficients)
-        self._flat.copy_(self._experts.weights[int(np.argmax(trial.coefficients.as_array()))])
+        expert = int(np.argmax(self._space.matrix(trial.coefficients)[0]))
+        self._flat.copy_(self._experts.weights[expert])
         return self._module
 
     def release(self) -> None:

@@ -32,7 +32,7 @@ def test_a_vertex_is_its_expert_bit_for_bit_in_parts_too(threads, monkeypatch):
 def test_experts_elsewhere_are_streamed_in_blocks(monkeypatch):
     monkeypatch.setattr(module, "_BLOCK", 7)
     weights, coefficients, out = torch.randn(3, 101), torch.tensor([0.2, 0.5, 0.3]), torch.empty(101)
-    module._streamed(weights, coefficients, out=out)
+    module._streamed(weights, coefficients, out=out, parent=None)
     torch.testing.assert_close(out, coefficients @ weights)
-    module._streamed(weights, torch.eye(3)[1], out=out)
+    module._streamed(weights, torch.eye(3)[1], out=out, parent=None)
     assert torch.equal(out, weights[1])

@@ -7,13 +7,15 @@ import pytest
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
+from dfwe.search.space import Space
+
 FOLDER = Path(__file__).parents[2] / "conf" / "merge" / "search"
 FILES = sorted(FOLDER.glob("*.yaml"))
 
 
 def made(name, **changes):
     config = OmegaConf.merge(OmegaConf.load(FOLDER / f"{name}.yaml"), changes)
-    return instantiate(config, _partial_=True)(dimensions=5, seed=0)
+    return instantiate(config, _partial_=True)(space=Space(tuple("abcde")), seed=0)
 
 
 def test_there_is_a_config_for_each_search():

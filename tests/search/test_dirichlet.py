@@ -6,10 +6,11 @@ import pytest
 from dfwe.errors import SearchError
 from dfwe.search.dirichlet import Dirichlet
 from dfwe.search.simplex import softmax
+from dfwe.search.space import Space
 
 
 def draws(num, *, seed=0):
-    search = Dirichlet(3, seed=seed, budget=num)
+    search = Dirichlet(Space(("a", "b", "c")), seed=seed, budget=num)
     found = []
     for _ in range(num):
         point = search.ask()
@@ -22,7 +23,7 @@ def draws(num, *, seed=0):
 
 def test_the_draws_are_even_over_the_simplex():
     values = draws(4000)
-    # Dirichlet(1, 1, 1): mean 1/3, variance 1/18 in each coefficient; the bounds are five standard errors.
+    # Dirichlet(Space(("a",)), 1, 1): mean 1/3, variance 1/18 in each coefficient; the bounds are five standard errors.
     np.testing.assert_allclose(values.mean(axis=0), 1 / 3, atol=0.019)
     np.testing.assert_allclose(values.var(axis=0), 1 / 18, atol=0.006)
 
@@ -33,10 +34,10 @@ def test_draws_depend_on_the_seed_alone():
 
 
 def test_it_needs_comparisons_alone_unless_it_is_told_not_to_race():
-    assert Dirichlet(3, seed=0, budget=1).compares_only
-    assert not Dirichlet(3, seed=0, budget=1, race=False).compares_only
+    assert Dirichlet(Space(("a", "b", "c")), seed=0, budget=1).compares_only
+    assert not Dirichlet(Space(("a", "b", "c")), seed=0, budget=1, race=False).compares_only
 
 
 def test_a_race_that_is_neither_on_nor_off_is_refused():
     with pytest.raises(SearchError, match=r"merge\.search\.race must be true or false, not 'off'"):
-        Dirichlet(3, seed=0, budget=1, race="off")
+        Dirichlet(Space(("a", "b", "c")), seed=0, budget=1, race="off")

@@ -12,6 +12,7 @@ from dfwe.search.base import Search
 from dfwe.search.journal import Journal
 from dfwe.search.loop import run_search
 from dfwe.search.nevergrad import NevergradSearch
+from dfwe.search.space import Space
 
 NAMES = ("a", "b", "c")
 BEST = np.array([0.7, 0.2, 0.1])
@@ -30,6 +31,9 @@ class Scripted(Search):
     @property
     def compares_only(self):
         return False
+
+    def begin(self, known):
+        pass
 
     def ask(self):
         if self.ends and len(self.told) >= len(self.points):
@@ -66,11 +70,11 @@ def experts(model):
 
 
 def searched(optimizer="UnitNelderMead", *, folder=None, budget=40, evaluate=None, known=(), seed=0, on_trial=None):
-    search = NevergradSearch(3, optimizer=optimizer, seed=seed, budget=budget)
+    search = NevergradSearch(Space(("a", "b", "c")), optimizer=optimizer, seed=seed, budget=budget)
     journal = Journal(folder, evaluate_predictions=scored) if folder else None
     trials = run_search(
         search,
-        names=NAMES,
+        space=Space(NAMES),
         evaluate=evaluate or Model(),
         known=known,
         journal=journal,
@@ -98,14 +102,14 @@ def test_exactly_the_budget_is_evaluated_and_uniform_and_experts_are_always_in(o
 
 def test_the_search_is_told_the_negative_score():
     search, model = Scripted([[1, 0, 0], [2, 0, 0]]), Model()
-    trials = run_search(search, names=NAMES, evaluate=model, known=[], journal=None, budget=3)
+    trials = run_search(search, space=Space(NAMES), evaluate=model, known=[], journal=None, budget=3)
     assert search.told == [-trial.evaluation.score for trial in trials[1:]]
 
 
 def test_a_known_candidate_is_told_its_score_and_costs_nothing():
     model, known = Model(), experts(Model())
     search = Scripted([[0, 0, 0], [0, -1e9, -1e9], [1, 0, 0], [1, 0, 0], [0, 1, 0]])
-    trials = run_search(search, names=NAMES, evaluate=model, known=known, journal=None, budget=3)
+    trials = run_search(search, space=Space(NAMES), evaluate=model, known=known, journal=None, budget=3)
     assert len(model.calls) == 3
     uniform, first = trials[3].evaluation.score, trials[4].evaluation.score
     assert search.told == [-uniform, -known[0].evaluation.score, -first, -first, -trials[5].evaluation.score]
@@ -114,7 +118,7 @@ def test_a_known_candidate_is_told_its_score_and_costs_nothing():
 def test_a_search_that_goes_round_in_circles_is_stopped_with_a_warning(caplog):
     search = Scripted([[1, 0, 0]])
     with caplog.at_level(logging.WARNING):
-        trials = run_search(search, names=NAMES, evaluate=Model(), known=[], journal=None, budget=5)
+        trials = run_search(search, space=Space(NAMES), evaluate=Model(), known=[], journal=None, budget=5)
     assert len(trials) == 2
     assert len(search.told) == 50
     assert "stopped after 2 of 5 evaluations" in caplog.text
@@ -123,7 +127,7 @@ def test_a_search_that_goes_round_in_circles_is_stopped_with_a_warning(caplog):
 def test_a_search_with_nothing_more_to_ask_ends_early(caplog):
     with caplog.at_level(logging.WARNING):
         search = Scripted([[1, 0, 0], [0, 1, 0]], ends=True)
-        trials = run_search(search, names=NAMES, evaluate=Model(), known=[], journal=None, budget=40)
+        trials = run_search(search, space=Space(NAMES), evaluate=Model(), known=[], journal=None, budget=40)
     assert len(trials) == 3
     assert "stopped after 3 of 40 evaluations" in caplog.text
 
@@ -131,8 +135,8 @@ def test_a_search_with_nothing_more_to_ask_ends_early(caplog):
 def test_a_single_expert_is_known_and_needs_no_evaluation():
     model = Model()
     alone = Trial(0, "expert", Coefficients(("a",), (1.0,)), scored(("yes",)))
-    search = NevergradSearch(1, optimizer="UnitNelderMead", seed=0, budget=5)
-    trials = run_search(search, names=("a",), evaluate=model, known=[alone], journal=None, budget=5)
+    search = NevergradSearch(Space(("a",)), optimizer="UnitNelderMead", seed=0, budget=5)
+    trials = run_search(search, space=Space(("a",)), evaluate=model, known=[alone], journal=None, budget=5)
     assert trials == (alone,)
     assert model.calls == []
 
@@ -183,13 +187,13 @@ def test_a_score_that_is_no_number_names_trial_and_coefficients_and_is_not_journ
 
 def test_a_budget_below_one_is_refused():
     with pytest.raises(SearchError, match=r"at least 1 evaluation.*budget is 0"):
-        run_search(Scripted([[1, 0, 0]]), names=NAMES, evaluate=Model(), known=[], journal=None, budget=0)
+        run_search(Scripted([[1, 0, 0]]), space=Space(NAMES), evaluate=Model(), known=[], journal=None, budget=0)
 
 
 def test_known_trials_of_other_experts_are_refused():
     known = [Trial(0, "expert", Coefficients(("b", "a", "c"), (1.0, 0.0, 0.0)), scored(("yes",)))]
-    with pytest.raises(SearchError, match=r"over the experts \('a', 'b', 'c'\), but trial 0 .* \('b', 'a', 'c'\)"):
-        run_search(Scripted([[1, 0, 0]]), names=NAMES, evaluate=Model(), known=known, journal=None, budget=2)
+    with pytest.raises(SearchError, match=r"over \('a', 'b', 'c'\), but trial 0 .* \('b', 'a', 'c'\)"):
+        run_search(Scripted([[1, 0, 0]]), space=Space(NAMES), evaluate=Model(), known=known, journal=None, budget=2)
 
 
 def test_a_search_that_does_not_move_is_warned_about(caplog):

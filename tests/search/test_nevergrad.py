@@ -12,6 +12,7 @@ import pytest
 import dfwe
 from dfwe.errors import SearchError
 from dfwe.search.nevergrad import NevergradSearch
+from dfwe.search.space import Space
 
 OPTIMIZERS = ["UnitNelderMead", "CMA", "DE", "TwoPointsDE", "OnePlusOne", "PSO", "NelderMead"]
 
@@ -23,7 +24,7 @@ def loss(point):
 
 def run(optimizer, *, seed=3, losses=(), num=40, **options):
     """The points asked; the first are told the given losses, the others their own."""
-    search = NevergradSearch(4, optimizer=optimizer, seed=seed, budget=num, **options)
+    search = NevergradSearch(Space(tuple("abcd")), optimizer=optimizer, seed=seed, budget=num, **options)
     points = []
     for index in range(num):
         points.append(search.ask())
@@ -46,7 +47,7 @@ def test_another_seed_asks_other_points(optimizer):
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_asking_again_before_telling_returns_the_pending_point(optimizer):
-    search = NevergradSearch(3, optimizer=optimizer, seed=0, budget=10)
+    search = NevergradSearch(Space(("a", "b", "c")), optimizer=optimizer, seed=0, budget=10)
     for _ in range(4):
         point = search.ask()
         np.testing.assert_array_equal(search.ask(), point)
@@ -59,14 +60,14 @@ def test_a_seed_may_be_longer_than_32_bits():
 
 
 def test_a_returned_point_is_the_callers_own():
-    search = NevergradSearch(3, optimizer="UnitNelderMead", seed=0, budget=10)
+    search = NevergradSearch(Space(("a", "b", "c")), optimizer="UnitNelderMead", seed=0, budget=10)
     point = search.ask()
     point += 7.0
     np.testing.assert_array_equal(search.ask(), np.zeros(3))
 
 
 def test_a_point_that_was_not_asked_leaves_the_pending_one_pending():
-    search = NevergradSearch(2, optimizer="UnitNelderMead", seed=0, budget=10)
+    search = NevergradSearch(Space(("a", "b")), optimizer="UnitNelderMead", seed=0, budget=10)
     pending = search.ask()
     search.tell(np.array([5.0, 5.0]), loss=0.0)
     np.testing.assert_array_equal(search.ask(), pending)
@@ -79,7 +80,7 @@ def test_options_reach_the_optimizer():
 
 
 def test_an_optimizer_that_has_converged_has_nothing_more_to_ask():
-    search = NevergradSearch(3, optimizer="SQP", seed=0, budget=40)
+    search = NevergradSearch(Space(("a", "b", "c")), optimizer="SQP", seed=0, budget=40)
     asked = 0
     while (point := search.ask()) is not None and asked < 400:
         asked += 1
@@ -91,7 +92,7 @@ def test_an_optimizer_that_has_converged_has_nothing_more_to_ask():
 @pytest.mark.parametrize("optimizer", ["NelderMead", "Cobyla", "Carola2"])
 def test_close_ends_the_worker_threads(optimizer):
     before = set(threading.enumerate())
-    search = NevergradSearch(3, optimizer=optimizer, seed=0, budget=10)
+    search = NevergradSearch(Space(("a", "b", "c")), optimizer=optimizer, seed=0, budget=10)
     search.tell(search.ask(), loss=1.0)
     workers = set(threading.enumerate()) - before
     search.close()
@@ -104,7 +105,8 @@ def test_close_ends_the_worker_threads(optimizer):
 def test_a_process_ends_after_close_even_if_the_search_failed_half_way():
     program = (
         "from dfwe.search.nevergrad import NevergradSearch\n"
-        "search = NevergradSearch(3, optimizer='NelderMead', seed=0, budget=10)\n"
+        "from dfwe.search.space import Space\n"
+        "search = NevergradSearch(Space(tuple('abc')), optimizer='NelderMead', seed=0, budget=10)\n"
         "try:\n"
         "    search.tell(search.ask(), loss=1.0)\n"
         "    search.ask()\n"
@@ -121,23 +123,23 @@ def test_a_process_ends_after_close_even_if_the_search_failed_half_way():
 
 def test_an_unknown_optimizer_is_answered_with_close_names():
     with pytest.raises(SearchError, match=r"no optimizer named 'neldermaed'.*did you mean NelderMead, UnitNelderMead"):
-        NevergradSearch(3, optimizer="neldermaed", seed=0, budget=10)
+        NevergradSearch(Space(("a", "b", "c")), optimizer="neldermaed", seed=0, budget=10)
 
 
 def test_an_unknown_option_is_answered_with_the_known_ones():
     with pytest.raises(SearchError, match=r"'UnitNelderMead' has no option stepp .* it knows step, adaptive"):
-        NevergradSearch(3, optimizer="UnitNelderMead", seed=0, budget=10, stepp=1.0)
+        NevergradSearch(Space(("a", "b", "c")), optimizer="UnitNelderMead", seed=0, budget=10, stepp=1.0)
     with pytest.raises(SearchError, match=r"'NGOpt' has no option step .* it knows none"):
-        NevergradSearch(3, optimizer="NGOpt", seed=0, budget=10, step=1.0)
+        NevergradSearch(Space(("a", "b", "c")), optimizer="NGOpt", seed=0, budget=10, step=1.0)
 
 
 def test_an_optimizer_whose_package_is_missing_says_which_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "cma", None)
-    search = NevergradSearch(3, optimizer="CMA", seed=0, budget=10)
+    search = NevergradSearch(Space(("a", "b", "c")), optimizer="CMA", seed=0, budget=10)
     with pytest.raises(SearchError, match=r"optimizer 'CMA' failed: ModuleNotFoundError.*cma"):
         search.ask()
 
 
 def test_an_option_that_the_optimizer_refuses_says_whose_it_is():
     with pytest.raises(SearchError, match=r"optimizer 'DE' with .*nonsense.* failed: .*merge.search.optimizer"):
-        NevergradSearch(3, optimizer="DE", seed=0, budget=10, crossover="nonsense")
+        NevergradSearch(Space(("a", "b", "c")), optimizer="DE", seed=0, budget=10, crossover="nonsense")

@@ -8,7 +8,15 @@ import pytest
 from dfwe.errors import SearchError
 from dfwe.records import Coefficients, Evaluation, Trial
 from dfwe.search.journal import Journal
-from dfwe.search.pick import Argmax, Bagged, argmax, bagged, paired_standard_error
+from dfwe.search.pick import (
+    Argmax,
+    Bagged,
+    Choosing,
+    OneStandardError,
+    argmax,
+    chosen_shares,
+    paired_standard_error,
+)
 
 NAMES = ("a", "b")
 
@@ -27,11 +35,17 @@ def trial(number, first, right, *, kind="search"):
     return Trial(number, kind, Coefficients(NAMES, (first, 1 - first)), answers(right))
 
 
+def bagged(trials, **how):
+    """What the resamples choose, averaged."""
+    shares = chosen_shares(trials, **how)
+    return Coefficients(NAMES, tuple((shares @ np.array([t.coefficients.values for t in trials])).tolist()))
+
+
 def choose(rule, trials, *, evaluate=None, **others):
     def refuse(coefficients):
         raise AssertionError(f"nothing is to be evaluated, but {coefficients} was")
 
-    return rule.choose(trials, evaluate=evaluate or refuse, score=share, seed=0, **others)
+    return rule.choose(trials, by=Choosing(evaluate or refuse, share, 0, **others))
 
 
 def test_argmax_takes_the_best_score():
@@ -47,7 +61,7 @@ def test_argmax_breaks_ties_by_the_distance_to_uniform_and_then_takes_the_earlie
     assert argmax([trials[0], trials[3], trials[2]]).number == 4
 
 
-@pytest.mark.parametrize("rule", [Argmax(), Bagged(resamples=10)])
+@pytest.mark.parametrize("rule", [Argmax(), Bagged(resamples=10), OneStandardError(resamples=10)])
 def test_no_trial_is_an_error(rule):
     with pytest.raises(SearchError, match="there is no trial to choose from"):
         choose(rule, [])
@@ -135,7 +149,7 @@ def test_bagged_never_takes_a_point_more_than_one_standard_error_below_the_best(
     generator = np.random.default_rng(seed)
     trials = [trial(n, generator.uniform(), generator.uniform(size=60) < 0.7) for n in range(1, 8)]
     extra = answers(generator.uniform(size=60) < generator.uniform(0.5, 0.9))
-    chosen = Bagged(resamples=50).choose(trials, evaluate=lambda c: extra, score=share, seed=seed)
+    chosen = Bagged(resamples=50).choose(trials, by=Choosing(lambda c: extra, share, seed))
     again = np.random.default_rng(seed)
     bagged(trials, score=share, resamples=50, generator=again)
     best = argmax(trials)
@@ -159,3 +173,18 @@ def test_a_resumed_choice_takes_the_bagged_trial_from_the_journal(tmp_path):
 def test_the_choice_depends_on_the_seed_alone():
     points = [bagged(RIVALS, score=share, resamples=9, generator=np.random.default_rng(seed)) for seed in (3, 3, 5)]
     assert points[0] == points[1] != points[2]
+
+
+def test_without_averages_bagged_is_the_candidate_that_most_resamples_choose():
+    # the first wins where example 0 is drawn at least as often as example 1, the second elsewhere
+    trials = [trial(1, 0.6, [1, 0, 1]), trial(2, 0.0, [0, 1, 1]), trial(3, 0.5, [0, 0, 0], kind="uniform")]
+    chosen = choose(Bagged(resamples=200), trials, averages=False)
+    assert chosen is trials[0]
+
+
+def test_within_one_standard_error_the_candidate_nearest_to_the_start_is_taken():
+    # two answers lost and one won: 0.025 below, with a standard error of about 0.043
+    best, near, worse = [1] * 30 + [0] * 10, [1] * 28 + [0, 0, 1] + [0] * 9, [1] * 20 + [0] * 20
+    trials = [trial(1, 0.5, worse, kind="uniform"), trial(2, 0.9, best), trial(3, 0.6, near)]
+    assert choose(OneStandardError(resamples=200), trials).number == 3
+    assert choose(OneStandardError(resamples=200), [*trials[:2]]).number == 2

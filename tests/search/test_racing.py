@@ -18,6 +18,7 @@ from dfwe.search.journal import Journal
 from dfwe.search.loop import run_search
 from dfwe.search.nevergrad import NevergradSearch
 from dfwe.search.pick import argmax
+from dfwe.search.space import Space
 
 NAMES = ("a", "b", "c")
 LABELS = ("red", "green", "blue")
@@ -77,8 +78,8 @@ def perfect(surface):
 
 def searched(surface, *, seed=0, race=True, known=experts, folder=None, search=None, on_trial=None, budget=25):
     return run_search(
-        search or Dirichlet(len(NAMES), seed=seed, budget=budget),
-        names=NAMES,
+        search or Dirichlet(Space(NAMES), seed=seed, budget=budget),
+        space=Space(NAMES),
         evaluate=surface.evaluate,
         known=known(surface),
         journal=Journal(folder, evaluate_predictions=surface.scored, bound_predictions=surface.bound)
@@ -145,8 +146,8 @@ def test_the_uniform_mixture_is_always_evaluated_in_full():
 @pytest.mark.parametrize(
     "search",
     [
-        NevergradSearch(3, optimizer="UnitNelderMead", seed=0, budget=25, step=1.0),
-        Dirichlet(3, seed=0, budget=25, race=False),
+        NevergradSearch(Space(("a", "b", "c")), optimizer="UnitNelderMead", seed=0, budget=25, step=1.0),
+        Dirichlet(Space(("a", "b", "c")), seed=0, budget=25, race=False),
     ],
 )
 def test_a_search_that_needs_scores_or_is_told_not_to_does_not_race(search):

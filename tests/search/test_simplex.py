@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from dfwe.records import Coefficients
-from dfwe.search.simplex import coefficients_at, distance_from_uniform, softmax
+from dfwe.search.simplex import softmax
+from dfwe.search.space import Space, distance
 
 
 def test_softmax_is_the_formula():
@@ -14,7 +15,7 @@ def test_softmax_is_the_formula():
 @pytest.mark.parametrize("num", range(1, 12))
 def test_zero_logits_are_exactly_the_uniform_mixture(num):
     names = tuple(map(str, range(num)))
-    assert coefficients_at(np.zeros(num), names=names) == Coefficients.uniform(names)
+    assert Space(names).start == Coefficients.uniform(names)
 
 
 @pytest.mark.parametrize("logits", [[1e5, 0.0, -1e5], [-1e300, -1e300, 0.0], [700.0, 701.0, 702.0]])
@@ -25,6 +26,9 @@ def test_logits_of_any_size_give_coefficients(logits):
 
 
 def test_mirrored_mixtures_are_equally_far_from_uniform():
-    far = {distance_from_uniform(Coefficients(("a", "b", "c"), v)) for v in [(0.7, 0.2, 0.1), (0.1, 0.7, 0.2)]}
+    far = {
+        distance(Coefficients(("a", "b", "c"), v), start=Coefficients.uniform("abc"))
+        for v in [(0.7, 0.2, 0.1), (0.1, 0.7, 0.2)]
+    }
     assert len(far) == 1
-    assert distance_from_uniform(Coefficients(("a", "b"), (1.0, 0.0))) == pytest.approx(0.5**0.5)
+    assert distance(Coefficients(("a", "b"), (1.0, 0.0)), start=Coefficients.uniform("ab")) == pytest.approx(0.5**0.5)

@@ -10,7 +10,8 @@ import pytest
 from dfwe.records import Coefficients, Evaluation, Trial
 from dfwe.search.loop import run_search
 from dfwe.search.nevergrad import NevergradSearch
-from dfwe.search.pick import Bagged, argmax
+from dfwe.search.pick import Bagged, Choosing, argmax
+from dfwe.search.space import Space
 
 NUM_EXPERTS = 5
 NAMES = tuple("abcde")
@@ -64,8 +65,8 @@ def share_right(totals: np.ndarray) -> np.ndarray:
 def searched(surface: Surface, *, seed: int, **options: object) -> tuple[Trial, ...]:
     vertices = [Coefficients.vertex(NAMES, of=name) for name in NAMES]
     known = [Trial(0, "expert", vertex, surface.evaluate(vertex)) for vertex in vertices]
-    search = NevergradSearch(NUM_EXPERTS, seed=seed, budget=40, **options)
-    trials = run_search(search, names=NAMES, evaluate=surface.evaluate, known=known, journal=None, budget=40)
+    search = NevergradSearch(Space(NAMES), seed=seed, budget=40, **options)
+    trials = run_search(search, space=Space(NAMES), evaluate=surface.evaluate, known=known, journal=None, budget=40)
     search.close()
     return trials
 
@@ -79,7 +80,7 @@ def mean_regrets(*, concentration: float, steepness: float) -> dict[str, float]:
         chosen = {
             "uniform": next(trial for trial in trials if trial.kind == "uniform"),
             "argmax": argmax(trials),
-            "bagged": rule.choose(trials, evaluate=surface.evaluate, score=share_right, seed=seed),
+            "bagged": rule.choose(trials, by=Choosing(surface.evaluate, share_right, seed)),
         }
         for name, trial in chosen.items():
             regrets[name].append(surface.regret(trial))

@@ -15,7 +15,10 @@ from dfwe.records import Coefficients, Evaluation, Stopped, Trial
 from dfwe.search.dirichlet import Dirichlet
 from dfwe.search.nevergrad import NevergradSearch
 from dfwe.search.pick import Bagged, Uniform
+from dfwe.search.space import Space
 from dfwe.training.weight_search import WeightSearch
+
+ABC = Space(("a", "b", "c"))
 
 BEST = torch.tensor([0.7, 0.2, 0.1])
 
@@ -42,7 +45,7 @@ def experts(module):
 
 
 def search(budget=40):
-    return NevergradSearch(3, optimizer="UnitNelderMead", seed=0, budget=budget, step=1.0, adaptive=False)
+    return NevergradSearch(ABC, optimizer="UnitNelderMead", seed=0, budget=budget, step=1.0, adaptive=False)
 
 
 def closeness(module):
@@ -114,7 +117,7 @@ def distance_bound(module, best):
 @pytest.mark.parametrize("race", [None, distance_bound])
 def test_a_race_leaves_the_result_as_it_is_and_stopped_trials_apart(race):
     module, told = Anybodys(), []
-    draws = Dirichlet(3, seed=0, budget=12)
+    draws = Dirichlet(ABC, seed=0, budget=12)
     callback = WeightSearch(experts(module), draws, closeness, race=race, on_trial=told.append)
     run(callback, module)
     assert [trial.number for trial in told] == list(range(1, 13))
@@ -142,7 +145,7 @@ def test_a_pick_that_needs_scores_does_not_race(pick):
         counts = torch.tensor([[each, 1.0] for each in right], dtype=torch.float64).numpy()
         return Evaluation(sum(right) / 4, {}, ("answer",) * 4, counts)
 
-    draws = Dirichlet(3, seed=0, budget=6)
+    draws = Dirichlet(ABC, seed=0, budget=6)
     callback = WeightSearch(
         experts(module), draws, score, pick=pick, race=refuses, totals_score=lambda t: t[..., 0] / t[..., 1]
     )
@@ -157,7 +160,7 @@ def test_a_search_that_ranks_does_not_race():
 
 def test_a_logger_draws_bounds_apart_from_scores(tmp_path):
     module = Anybodys()
-    callback = WeightSearch(experts(module), Dirichlet(3, seed=0, budget=12), closeness, race=distance_bound)
+    callback = WeightSearch(experts(module), Dirichlet(ABC, seed=0, budget=12), closeness, race=distance_bound)
     logger = CSVLogger(str(tmp_path))
     run(callback, module, logger=logger)
     with (Path(logger.log_dir) / "metrics.csv").open() as file:
@@ -179,7 +182,7 @@ def rounded(module):
 
 def test_what_an_approximate_score_prefers_is_scored_again_exactly_until_the_best_is_exact():
     module = Anybodys()
-    callback = WeightSearch(experts(module), Dirichlet(3, seed=0, budget=60), rounded, exact=closeness)
+    callback = WeightSearch(experts(module), Dirichlet(ABC, seed=0, budget=60), rounded, exact=closeness)
     run(callback, module)
     flattered = [trial for trial in callback.trials if trial.coefficients.values[2] > 0.5]
     assert flattered  # or nothing is tested here
@@ -192,7 +195,7 @@ def test_the_uniform_mixture_is_scored_exactly_too_and_nothing_else_is():
     module, asked = Anybodys(), []
     callback = WeightSearch(
         experts(module),
-        Dirichlet(3, seed=0, budget=1),
+        Dirichlet(ABC, seed=0, budget=1),
         lambda module: 0.25,
         pick=Uniform(),
         exact=lambda module: asked.append(1) or closeness(module),
@@ -212,7 +215,7 @@ def test_a_trial_stopped_by_a_score_that_was_too_high_is_evaluated_after_all():
 
     raced, plain = Anybodys(), Anybodys()
     for module, more in ((raced, {"race": race}), (plain, {})):
-        callback = WeightSearch(experts(module), Dirichlet(3, seed=0, budget=60), rounded, exact=closeness, **more)
+        callback = WeightSearch(experts(module), Dirichlet(ABC, seed=0, budget=60), rounded, exact=closeness, **more)
         run(callback, module)
         assert callback.best.coefficients.values[2] <= 0.5
     torch.testing.assert_close(raced.layer.weight, plain.layer.weight)

@@ -1,0 +1,180 @@
+"""What a search moves in: from any real vector to coefficients, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float
+
+from dfwe.errors import SearchError
+from dfwe.records import Coefficients
+from dfwe.search.simplex import softmax
+
+_FURTHEST = 40.0  # of a point whose value is at the edge of its box
+
+
+@dataclass(frozen=True)
+class Range:
+    """A box's side: from `low` to `high`.
+
+    Raises:
+        SearchError: the box is empty.
+    """
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise SearchError(f"an empty box: low must be below high, not {self.low} and {self.high}")
+
+    def at(self, logit: float, *, start: float) -> float:
+        """The value there; 0 is the start, and steps get smaller towards both ends."""
+        share = 1.0 / (1.0 + np.exp(-np.clip(logit + self._logit(start), -_FURTHEST, _FURTHEST)))
+        return start if logit == 0 else float(self.low + (self.high - self.low) * share)
+
+    def point(self, value: float, *, start: float) -> float:
+        """The logit of that value, which must be in the box."""
+        return float(np.clip(self._logit(value) - self._logit(start), -_FURTHEST, _FURTHEST))
+
+    def _logit(self, value: float) -> float:
+        share = (value - self.low) / (self.high - self.low)
+        with np.errstate(divide="ignore"):
+            return float(np.log(share) - np.log1p(-share))
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A number of the rule that is searched, too: its box, and where the search starts.
+
+    Raises:
+        SearchError: the start is not inside the box.
+    """
+
+    name: str
+    box: Range
+    start: float
+
+    def __post_init__(self) -> None:
+        if not self.box.low < self.start < self.box.high:
+            raise SearchError(
+                f"merge.searched.{self.name}: the rule's own value {self.start}, where the search starts, must lie "
+                f"inside the box from {self.box.low} to {self.box.high}"
+            )
+
+
+@dataclass(frozen=True)
+class Space:
+    """Coefficients of each group's experts, on the simplex or in a box, and the rule's searched settings.
+
+    A point is a vector of real numbers of any size; the zero vector is the start: equal coefficients, and the rule's
+    own settings. Coefficients are named by their expert, or `group/expert` if there are several groups; settings are
+    `rule.name`.
+
+    Raises:
+        SearchError: equal coefficients are not inside the box.
+    """
+
+    experts: tuple[str, ...]
+    groups: tuple[str, ...] = ("",)
+    box: Range | None = None  # None: the simplex
+    settings: tuple[Setting, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.box is not None and not self.box.low < 1.0 / len(self.experts) < self.box.high:
+            raise SearchError(
+                f"merge.coefficients: equal coefficients ({1 / len(self.experts):.3g}), where the search starts, must "
+                f"lie inside the box from {self.box.low} to {self.box.high}"
+            )
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names of a candidate's values."""
+        one = len(self.groups) == 1
+        coefficients = [name if one else f"{group}/{name}" for group in self.groups for name in self.experts]
+        return (*coefficients, *(f"rule.{setting.name}" for setting in self.settings))
+
+    @property
+    def dimensions(self) -> int:
+        """The length of a point."""
+        return len(self.names)
+
+    @property
+    def start(self) -> Coefficients:
+        """The candidate at the zero vector."""
+        return self.at(np.zeros(self.dimensions))
+
+    def at(self, point: Float[np.ndarray, " dimensions"]) -> Coefficients:
+        """The candidate that a point stands for."""
+        num = len(self.groups) * len(self.experts)
+        values: list[float] = []
+        for logits in point[:num].reshape(len(self.groups), -1):
+            values += softmax(logits).tolist() if self.box is None else self._in_box(logits)
+        for setting, logit in zip(self.settings, point[num:], strict=True):
+            values.append(setting.box.at(float(logit), start=setting.start))
+        return Coefficients(self.names, tuple(values))
+
+    def point(self, coefficients: Coefficients) -> Float[np.ndarray, " dimensions"]:
+        """A point that stands for the candidate, nearly where it is at an edge.
+
+        Raises:
+            SearchError: the candidate is not of this space.
+        """
+        if coefficients.names != self.names:
+            raise SearchError(f"the search is over {self.names}, but a candidate is over {coefficients.names}")
+        rows, settings = self.matrix(coefficients), self.values_of_settings(coefficients)
+        if self.box is None:
+            logits = np.log(np.maximum(rows, np.finfo(np.float64).tiny))
+        else:
+            logits = np.array([[self.box.point(value, start=self._equal) for value in row] for row in rows])
+        others = [setting.box.point(settings[setting.name], start=setting.start) for setting in self.settings]
+        return np.concatenate([logits.ravel(), others])
+
+    def vertex(self, expert: str) -> Coefficients:
+        """All weight of every group on one expert, settings as the rule has them."""
+        if expert not in self.experts:
+            raise SearchError(f"no expert is named '{expert}': there are {', '.join(self.experts)}")
+        row = tuple(1.0 if name == expert else 0.0 for name in self.experts)
+        return self.candidate(np.array([row] * len(self.groups)))
+
+    def candidate(
+        self, rows: Float[np.ndarray, "groups experts"], settings: Mapping[str, float] | None = None
+    ) -> Coefficients:
+        """The candidate with these coefficients, and the settings given, else the rule's own."""
+        given = settings or {}
+        others = [given.get(setting.name, setting.start) for setting in self.settings]
+        return Coefficients(self.names, (*map(float, rows.ravel()), *others))
+
+    def matrix(self, coefficients: Coefficients) -> Float[np.ndarray, "groups experts"]:
+        """The candidate's coefficients."""
+        num = len(self.groups) * len(self.experts)
+        return coefficients.as_array()[:num].reshape(len(self.groups), -1)
+
+    def values_of_settings(self, coefficients: Coefficients) -> dict[str, float]:
+        """The candidate's settings by the rule's names for them."""
+        values = coefficients.values[len(self.groups) * len(self.experts) :]
+        return {setting.name: value for setting, value in zip(self.settings, values, strict=True)}
+
+    def draw(self, generator: np.random.Generator) -> Coefficients:
+        """A candidate drawn evenly from the space."""
+        if self.box is None:
+            rows = np.array([generator.dirichlet(np.ones(len(self.experts))) for _ in self.groups])
+        else:
+            rows = generator.uniform(self.box.low, self.box.high, (len(self.groups), len(self.experts)))
+        return self.candidate(rows, {s.name: float(generator.uniform(s.box.low, s.box.high)) for s in self.settings})
+
+    @property
+    def _equal(self) -> float:
+        return 1.0 / len(self.experts)
+
+    def _in_box(self, logits: Float[np.ndarray, " experts"]) -> list[float]:
+        assert self.box is not None
+        return [self.box.at(float(logit), start=self._equal) for logit in logits]
+
+
+def distance(coefficients: Coefficients, *, start: Coefficients) -> float:
+    """Euclidean distance between two candidates, to 12 digits, so that mirrored mixtures are equally far."""
+    return round(float(np.linalg.norm(coefficients.as_array() - start.as_array())), 12)

@@ -1,0 +1,45 @@
+"""What a merge's search moves in, from its configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from dfwe.errors import ConfigurationError, SearchError
+from dfwe.merging.base import Rule, name_of
+from dfwe.search.space import Range, Setting, Space
+
+
+def search_space(config: Mapping[str, Any], *, rule: Rule, experts: tuple[str, ...], groups: tuple[str, ...]) -> Space:
+    """Coefficients on the simplex or in `merge.coefficients`' box, and the settings in `merge.searched`.
+
+    Raises:
+        SearchError: a box is empty, or its start lies outside.
+        ConfigurationError: a searched setting is no number of the rule, or a box is not {low, high}.
+    """
+    box, searched = config["coefficients"], config["searched"]
+    known = {field.name: getattr(rule, field.name) for field in fields(rule)}  # type: ignore[arg-type]
+    numbers = {name: float(value) for name, value in known.items() if type(value) in (int, float)}
+    for name in searched:
+        if name not in numbers:
+            raise ConfigurationError(
+                f"merge.searched: {name_of(rule)} has no number named '{name}': it has {', '.join(numbers) or 'none'}"
+            )
+    return Space(
+        experts,
+        groups,
+        None if box == "simplex" else _range(box, key="merge.coefficients"),
+        tuple(
+            Setting(name, _range(box, key=f"merge.searched.{name}"), numbers[name]) for name, box in searched.items()
+        ),
+    )
+
+
+def _range(box: Any, *, key: str) -> Range:
+    if not isinstance(box, Mapping) or box.keys() != {"low", "high"}:
+        raise ConfigurationError(f"{key} must have `low` and `high` (or be the name of an option), not {box}")
+    try:
+        return Range(float(box["low"]), float(box["high"]))
+    except SearchError as error:
+        raise SearchError(f"{key}: {error}") from error
