@@ -123,7 +123,7 @@ def test_the_result_has_the_asked_type_and_says_so(here):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"merge_method": "magic"}, "unknown merge_method 'magic', from files dfwe knows linear"),
+        ({"merge_method": "magic"}, "unknown merge_method 'magic', from files dfwe knows "),
         ({"merge_method": "ties"}, "unknown merge_method 'ties'"),
         ({"slices": []}, "'slices' is not known here"),
         ({"models": "a"}, "needs `models`, a list"),
