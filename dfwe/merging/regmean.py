@@ -59,18 +59,18 @@ class Regmean(Rule):
         grams = [each for each in piece.statistics if each is not None]
         if len(grams) < len(piece.experts):
             return mean
-        total = torch.zeros_like(grams[0], dtype=torch.float64)
-        moved = torch.zeros_like(mean, dtype=torch.float64)
+        total, moved = torch.zeros_like(grams[0]), torch.zeros_like(mean)
         for expert, gram, coefficient in zip(piece.experts, grams, coefficients, strict=True):
-            scaled = self._scaled(gram.double()).mul_(coefficient)
-            total.add_(scaled)
-            moved.addmm_((expert - mean).double(), scaled)
+            if coefficient:
+                scaled = self._scaled(gram).mul_(coefficient)
+                total.add_(scaled)
+                moved.addmm_(expert - mean, scaled)
         ridge = self.ridge * float(total.diagonal().mean())
         if ridge == 0.0:  # no input at all
             return mean
+        total = total.double()  # products are as exact as the matrices are; solving would lose digits
         total.diagonal().add_(ridge)
-        moved = torch.linalg.solve(total, moved, left=False)
-        return mean.add_(moved)
+        return mean.add_(torch.linalg.solve(total, moved.double(), left=False))
 
     def _scaled(self, gram: Float[Tensor, "inputs inputs"]) -> Float[Tensor, "inputs inputs"]:
         return (gram * self.alpha).diagonal_scatter(gram.diagonal())
