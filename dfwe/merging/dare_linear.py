@@ -71,7 +71,7 @@ class DareLinear(Rule, RecipeRule):
         cls, weights: Sequence[float | None], parameters: Mapping[str, Any]
     ) -> tuple[DareLinear, tuple[float, ...]]:
         """See RecipeRule; `seed` is a parameter of ours, mergekit draws other masks."""
-        settings = mergekit_settings(parameters, normalize=False, rescale=True, rule="dare_linear", seed=0)
+        settings = mergekit_settings(parameters, normalize=False, rescale=True, rule="dare_linear", seed=0.0)
         rescale: Rescale = "norm" if settings["rescale"] else "none"
         rule = cls(settings["density"], rescale, scale=settings["lambda"], seed=int(settings["seed"]))
         return rule, given(weights, normalise=settings["normalize"], rule="dare_linear")

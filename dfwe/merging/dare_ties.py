@@ -74,7 +74,7 @@ class DareTies(Rule, RecipeRule):
         cls, weights: Sequence[float | None], parameters: Mapping[str, Any]
     ) -> tuple[DareTies, tuple[float, ...]]:
         """See RecipeRule; `seed` is a parameter of ours, mergekit draws other masks."""
-        settings = mergekit_settings(parameters, normalize=False, rescale=True, rule="dare_ties", seed=0)
+        settings = mergekit_settings(parameters, normalize=False, rescale=True, rule="dare_ties", seed=0.0)
         rescale: Rescale = "norm" if settings["rescale"] else "none"
         aggregate, scale = summed(settings, num_experts=len(weights))
         rule = cls(settings["density"], rescale, scale, aggregate, seed=int(settings["seed"]))

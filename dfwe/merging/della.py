@@ -70,7 +70,7 @@ class Della(Rule, RecipeRule):
         cls, weights: Sequence[float | None], parameters: Mapping[str, Any]
     ) -> tuple[Della, tuple[float, ...]]:
         """See RecipeRule; `seed` is a parameter of ours, mergekit draws other masks."""
-        settings = mergekit_settings(parameters, normalize=True, rescale=True, rule="della", epsilon=0.15, seed=0)
+        settings = mergekit_settings(parameters, normalize=True, rescale=True, rule="della", epsilon=0.15, seed=0.0)
         rescale: Rescale = "norm" if settings["rescale"] else "none"
         aggregate, scale = summed(settings, num_experts=len(weights))
         rule = cls(settings["density"], settings["epsilon"], rescale, scale, aggregate, seed=int(settings["seed"]))

@@ -62,7 +62,7 @@ class DellaLinear(Rule, RecipeRule):
     ) -> tuple[DellaLinear, tuple[float, ...]]:
         """See RecipeRule; `seed` is a parameter of ours, mergekit draws other masks."""
         settings = mergekit_settings(
-            parameters, normalize=False, rescale=True, rule="della_linear", epsilon=0.15, seed=0
+            parameters, normalize=False, rescale=True, rule="della_linear", epsilon=0.15, seed=0.0
         )
         rescale: Rescale = "norm" if settings["rescale"] else "none"
         rule = cls(
