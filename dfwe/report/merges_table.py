@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.table import Table
 
 MANY = 3  # merges, beside the uniform mixture: more do not fit the study's own table
@@ -22,10 +23,10 @@ def has_many(results: Mapping[str, Any]) -> bool:
 
 
 def merges_table(results: Mapping[str, Any]) -> Table:
-    """Each merge, the best on dev first: dev, test, differences on test, evaluations, seconds; scores times 100."""
-    table = Table(title="Merges, the best on dev first", title_justify="left")
-    table.add_column("merge", no_wrap=True)
-    for heading in ("dev", "test", "Δ uniform", "Δ best expert", "evals", "s"):
+    """Each merge, the best on dev first: scores, differences on test, what was kept, its cost; scores times 100."""
+    table = Table(title="Merges, the best on dev first", title_justify="left", box=SIMPLE)
+    table.add_column("merge", overflow="fold")
+    for heading in ("dev", "test", "Δ uniform", "Δ best\nexpert", "kept", "evals", "s"):
         table.add_column(heading, justify="right", no_wrap=True)
     rows = [row for row in results["models"] if row["kind"] == "merge"]
     for row in sorted(rows, key=lambda row: -row["dev"]["score"]):
@@ -35,12 +36,13 @@ def merges_table(results: Mapping[str, Any]) -> Table:
             f"{100 * row['test']['score']:.1f}" if "test" in row else "–",
             _difference(row, to="uniform"),
             _difference(row, to="best_expert"),
+            row["picked"],
             str(row["evaluations"]),
-            f"{row['seconds']:.1f}",
+            f"{row['seconds']:.0f}" if row["seconds"] >= 10 else f"{row['seconds']:.1f}",
         )
     return table
 
 
 def _difference(row: Mapping[str, Any], *, to: str) -> str:
     found = row.get("against", {}).get(to)
-    return f"{100 * found['delta']:+.1f} ± {100 * found['delta_standard_error']:.1f}" if found else ""
+    return f"{100 * found['delta']:+.1f} ±{100 * found['delta_standard_error']:.1f}" if found else ""
