@@ -127,6 +127,7 @@ class MergeConfig:
     coefficients: Any = MISSING  # simplex, or a box {low, high}
     by: Any = MISSING  # what has coefficients of its own: the model, each layer, ...
     searched: dict[str, Any] = MISSING  # settings of the rule that are searched, too: {scale: {low: 0.3, high: 1.5}}
+    statistics: Any = MISSING  # what the rule must know of the experts beside their weights, and how it is measured
     search: Any = MISSING
     pick: Any = MISSING
 

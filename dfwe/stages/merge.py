@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -28,6 +28,7 @@ from dfwe.stages.base import Stage, Tell
 from dfwe.stages.bench import Bench
 from dfwe.stages.binding import bind, call
 from dfwe.stages.searched import search_space
+from dfwe.stages.statistics import StatisticsStage, statistics_of, statistics_stages
 from dfwe.stages.tasks import Task
 from dfwe.stages.train import WEIGHTS, TrainStage
 from dfwe.store.store import Entry
@@ -52,6 +53,7 @@ class MergeStage(Stage):
     by: Granularity
     make_search: MakeSearch
     pick: Pick
+    statistics: tuple[StatisticsStage, ...]
     seed: int
 
     @classmethod
@@ -72,7 +74,9 @@ class MergeStage(Stage):
         space = search_space(config, rule=rule, experts=tuple(experts), groups=("",))
         make_search = bind(config["search"], _partial_=True)
         call(make_search, space=space, seed=0, key="merge.search").close()
-        return cls(bench, config["name"], experts, target, config, rule, by, make_search, bind(config["pick"]), seed)
+        pick: Pick = bind(config["pick"])
+        statistics = statistics_stages(config["statistics"], rule=rule, bench=bench, experts=experts, seed=seed)
+        return cls(bench, config["name"], experts, target, config, rule, by, make_search, pick, statistics, seed)
 
     @property
     def title(self) -> str:
@@ -86,6 +90,7 @@ class MergeStage(Stage):
             "experts": {name: stage.digest for name, stage in self.experts.items()},
             "target": self.bench.task_spec(self.target),
             **{part: self.config[part] for part in ("rule", "coefficients", "by", "searched", "search", "pick")},
+            "statistics": [stage.digest for stage in self.statistics],
             "compile": self.bench.trainer["compile"],
             "seed": self.seed,
         }
@@ -134,7 +139,8 @@ class MergeStage(Stage):
         files = {name: stage.result(store).file(WEIGHTS) for name, stage in self.experts.items()}
         model = self.bench.model()
         parent = torch.cat([p.detach().flatten() for p in model.parameters()]) if self.rule.traits.parent else None
-        return load_experts(files, layout=Layout.of(model), parent=parent)
+        array = load_experts(files, layout=Layout.of(model), parent=parent)
+        return replace(array, statistics=statistics_of(self.statistics, store=store))
 
     def weights(self, entry: Entry) -> Float[Tensor, " parameters"]:
         """The merged weights, made again from the coefficients on the card."""

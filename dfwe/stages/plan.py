@@ -70,7 +70,9 @@ class Study:
         yield from (("finetune", stage) for stage in self.experts.values())
         if self.baseline is not None:
             yield "baseline", self.baseline
-        yield from (("merge", stage) for stage in self.merges.values())
+        for merge in self.merges.values():
+            yield from (("merge", stage) for stage in merge.statistics)
+            yield "merge", merge
         yield from (("evaluate", stage) for stage in self.evaluations.values())
         yield from (("evaluate", stage) for stage in self.agreement.all_stages())
 
