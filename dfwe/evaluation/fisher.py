@@ -21,9 +21,10 @@ from dfwe.evaluation.trie import PackedTries
 class DiagonalFisher(Collector):
     """F_p = 1/N sum_x E_{y ~ p(y|x)} (d log p(y|x) / d theta_p)^2, one gradient an example and answer.
 
-    With `answers=expected` the expectation is exact over a closed set of answers, p normalised over the set; for free
-    text it is the mean of `samples` texts drawn from the model, which end after the task's `max_new_tokens` at the
-    latest. `answers=gold` takes the training answer alone, its tokens' likelihood: the empirical Fisher.
+    With `answers=expected` the expectation is exact over a closed set of answers, p normalised over the set; with
+    `answers=sampled` it is the mean of `samples` answers drawn from p, which takes fewer gradients where the set is
+    large. Free text is always drawn; it ends after the task's `max_new_tokens` at the latest. `answers=gold` takes the
+    training answer alone, its tokens' likelihood: the empirical Fisher.
     """
 
     examples: int
@@ -32,8 +33,10 @@ class DiagonalFisher(Collector):
 
     def __post_init__(self) -> None:
         check_examples(self.examples)
-        if self.answers not in ("expected", "gold"):
-            raise ConfigurationError(f"merge.statistics.answers must be expected or gold, not '{self.answers}'")
+        if self.answers not in ("expected", "sampled", "gold"):
+            raise ConfigurationError(
+                f"merge.statistics.answers must be expected, sampled or gold, not '{self.answers}'"
+            )
         if self.samples < 1:
             raise ConfigurationError(f"merge.statistics.samples must be at least 1, not {self.samples}")
 
@@ -83,9 +86,12 @@ def _weighted(
         tries = PackedTries.of([question.candidates]).to(question.source.device)
         source: dict[str, Any] = question.inputs
         scores = candidate_log_likelihoods(model, tries=tries, **source).log_softmax(0)
-        shares = scores.detach().exp().tolist()
-        for place, share in enumerate(shares):
-            yield share, scores[place], place + 1 == len(shares)
+        shares = scores.detach().double().softmax(0).cpu().numpy()
+        if answers == "sampled":
+            shares = np.random.default_rng(seed).multinomial(samples, shares) / samples
+        places = shares.nonzero()[0].tolist()
+        for place in places:
+            yield float(shares[place]), scores[place], place == places[-1]
     else:
         for text in drawn_texts(model, question, samples=samples, seed=seed):
             yield 1.0 / samples, log_likelihood(model, question, target=text), True

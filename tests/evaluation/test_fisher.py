@@ -74,6 +74,14 @@ def test_two_labels_of_one_logit_by_hand(monkeypatch):
     assert float(found["weight"]) == pytest.approx(expected, rel=1e-5)
 
 
+def test_drawn_answers_of_a_closed_set_give_the_expectation_in_the_mean(model):
+    expected, one = fisher(model, CLOSED), fisher(model, CLOSED, answers="sampled", samples=1)
+    many = fisher(model, CLOSED, answers="sampled", samples=100_000)  # no more gradients than answers
+    for name, tensor in many.items():
+        torch.testing.assert_close(tensor, expected[name], rtol=0.05, atol=0.02 * float(expected[name].max()))
+    assert not torch.allclose(one["shared.weight"], expected["shared.weight"], rtol=0.05)
+
+
 def test_examples_are_squared_one_by_one(model):
     alone = [fisher(model, [each], answers="gold") for each in FREE]
     together = fisher(model, FREE, answers="gold")
@@ -122,7 +130,7 @@ def test_each_model_has_its_own_questions(model):
 def test_settings_out_of_range_are_errors():
     with pytest.raises(ConfigurationError, match="examples must be at least 1, not 0"):
         DiagonalFisher(examples=0, answers="gold", samples=1)
-    with pytest.raises(ConfigurationError, match="answers must be expected or gold, not 'all'"):
+    with pytest.raises(ConfigurationError, match="answers must be expected, sampled or gold, not 'all'"):
         DiagonalFisher(examples=1, answers="all", samples=1)
     with pytest.raises(ConfigurationError, match="samples must be at least 1, not 0"):
         DiagonalFisher(examples=1, answers="gold", samples=0)
