@@ -19,12 +19,9 @@ class Band:
     most: Cut | None  # None: no outliers are dropped
 
     def of(self, vector: Float[Tensor, "*shape"], *, begin: int) -> Float[Tensor, "*shape"]:
-        """The vector's entries in the band, all others 0, written into it; `begin` as in Cut.below."""
-        sizes = vector.abs()
-        vector.masked_fill_(self.least.below(sizes, begin=begin), 0.0)
-        if self.most is None:
-            return vector
-        return vector.mul_(self.most.below(sizes, begin=begin))
+        """The vector's entries in the band, all others 0; `begin` as in Cut.below."""
+        kept = self.least.above(vector, begin=begin)
+        return kept if self.most is None else kept.mul_(self.most.below(vector.abs(), begin=begin))
 
 
 def band(sizes: Float[Tensor, "*shape"], *, density: float, gamma: float) -> Band:

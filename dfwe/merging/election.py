@@ -30,8 +30,9 @@ def elect(
         return sizes.amax(0).mul_(len(vectors)).mul_(sign)
     if aggregate == "sum":
         return sizes.sum(0).mul_(len(vectors)).mul_(sign)
-    share = ((sizes > 0) * weights).sum(0)
-    return sizes.sum(0).div_(share.masked_fill_(share == 0, 1.0)).mul_(sign)
+    total = sizes.sum(0)
+    share = torch.tensordot(weights.view(-1), sizes.sign_(), dims=1)
+    return total.div_(share.masked_fill_(share == 0, 1.0)).mul_(sign)
 
 
 def summed(settings: Mapping[str, Any], *, num_experts: int) -> tuple[Aggregate, float]:

@@ -39,6 +39,13 @@ class Cut:
         positions = torch.arange(begin, begin + sizes.numel(), device=sizes.device).view(sizes.shape)
         return (sizes < self.size) | ((sizes == self.size) & (positions < self.before))
 
+    def above(self, vector: Float[Tensor, "*shape"], *, begin: int = 0) -> Float[Tensor, "*shape"]:
+        """The vector with 0 for the entries whose size is below the cut."""
+        if self.before is not None and self.before > 0:
+            return vector.masked_fill(self.below(vector.abs(), begin=begin), 0.0)
+        least = self.size if self.before is None else float(np.nextafter(np.float32(self.size), np.float32(-1)))
+        return torch.nn.functional.hardshrink(vector, least)  # one pass: 0 for what is at most that large
+
 
 def cut(sizes: Float[Tensor, "*shape"], *, num_below: int) -> Cut:
     """The cut with exactly so many entries below it; of entries of one size the first ones."""

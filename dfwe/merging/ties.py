@@ -70,8 +70,7 @@ class Ties(Rule, RecipeRule):
     def tensor(self, piece: Piece, *, coefficients: Sequence[float], found: tuple[Cut, ...]) -> Float[Tensor, "*shape"]:
         """Election and aggregate of one block."""
         trimmed = [
-            vector.masked_fill_(each.below(vector.abs(), begin=piece.begin), 0.0)
-            for vector, each in zip(task_vectors(piece), found, strict=True)
+            each.above(vector, begin=piece.begin) for vector, each in zip(task_vectors(piece), found, strict=True)
         ]
         merged = elect(trimmed, coefficients=coefficients, aggregate=self.aggregate)
         return merged.mul_(self.scale).add_(piece.base)

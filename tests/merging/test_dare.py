@@ -1,8 +1,13 @@
 """Drop by chance and rescale, with and without election."""
 
+from pathlib import Path
+
 import pytest
 import torch
+import yaml
+from safetensors.torch import load_file
 
+from dfwe.combine import main
 from dfwe.errors import MergeError
 from dfwe.merging.dare_linear import DareLinear
 from dfwe.merging.dare_ties import DareTies
@@ -95,3 +100,21 @@ def test_recipes_have_mergekits_defaults():
     assert DareLinear.from_recipe((1.0,), {}) == (linear(density=1.0, rescale="norm"), (1.0,))
     rule, _ = DareTies.from_recipe((1.0, 1.0), {"density": 0.4, "rescale": False, "seed": 3.0})
     assert rule == elected(density=0.4, rescale="none", scale=0.5, aggregate="sum", seed=3)
+
+
+def test_files_and_arrays_are_merged_alike(reference, merge, tmp_path):
+    experts, _ = reference("ab", merged="della_density1")
+    folder = Path(__file__).parents[2] / ".." / "shared" / "oracle" / "merges" / "experts"
+    models = [{"model": str(folder / name), "parameters": {"weight": 0.5}} for name in "ab"]
+    settings = {"density": 0.5, "seed": 4}
+    recipe = {"merge_method": "dare_ties", "base_model": str(folder / "base"), "models": models, "parameters": settings}
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    assert main([str(tmp_path / "recipe.yaml"), str(tmp_path / "out")]) == 0
+    found = load_file(tmp_path / "out" / "model.safetensors")
+    for name, tensor in merge(*_of_recipe(experts, settings)).items():
+        torch.testing.assert_close(found[name], tensor, atol=1e-6, rtol=0)
+
+
+def _of_recipe(experts, settings):
+    rule, coefficients = DareTies.from_recipe((0.5, 0.5), settings | {"seed": 4.0})
+    return rule, experts, coefficients
