@@ -76,7 +76,7 @@ def mean_regrets(*, concentration: float, steepness: float) -> dict[str, float]:
     for seed in range(NUM_SURFACES):
         surface = Surface(seed, concentration=concentration, steepness=steepness)
         trials = searched(surface, seed=seed, optimizer="UnitNelderMead", step=1.0, adaptive=False)
-        rule = Bagged(resamples=200)
+        rule = Bagged(resamples=200, errors=2.0)
         chosen = {
             "uniform": next(trial for trial in trials if trial.kind == "uniform"),
             "argmax": argmax(trials),
