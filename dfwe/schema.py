@@ -132,6 +132,16 @@ class MergeConfig:
 
 
 @dataclass
+class ZooConfig:
+    """Many merges of the same experts (experiment=merge_zoo)."""
+
+    rules: Any = MISSING  # all, or a list of conf/merge's options; each with `search`
+    search: str = MISSING
+    searches: Any = MISSING  # all, or a list of conf/merge/search's options; each with the linear mixture
+    budget: int = MISSING  # evaluations of each
+
+
+@dataclass
 class StagesConfig:
     """Which stages of the study run (conf/stages)."""
 
@@ -182,6 +192,7 @@ class StudyConfig:
     stages: StagesConfig = MISSING
     merge: MergeConfig | None = MISSING
     merges: dict[str, MergeConfig] = MISSING
+    zoo: ZooConfig | None = MISSING
     logger: Any = MISSING
     paths: PathsConfig = MISSING
 

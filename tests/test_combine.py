@@ -123,8 +123,8 @@ def test_the_result_has_the_asked_type_and_says_so(here):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"merge_method": "magic"}, "unknown merge_method 'magic', from files dfwe knows linear"),
-        ({"merge_method": "ties"}, "unknown merge_method 'ties'"),
+        ({"merge_method": "magic"}, "unknown merge_method 'magic', from files dfwe knows "),
+        ({"merge_method": "ties"}, "ties needs the experts' common parent"),
         ({"slices": []}, "'slices' is not known here"),
         ({"models": "a"}, "needs `models`, a list"),
         ({"models": [{"model": "a"}]}, "every model needs a `weight`, the recipe gives 0 of 1"),

@@ -5,6 +5,8 @@ from hydra.utils import instantiate
 
 from dfwe.conf import conf_dir
 from dfwe.schema import read_tasks
+from dfwe.search.space import Space
+from dfwe.stages.searched import search_space
 from dfwe.stages.tasks import build_task
 
 
@@ -12,12 +14,14 @@ def options(group):
     return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
 
 
-@pytest.mark.parametrize("merge", options("merge"))
+@pytest.mark.parametrize("merge", sorted({*options("merge")} - {"base"}))  # base: what they share
 def test_every_merge_is_bound(composed, merge):
     config = composed("+target=meld", f"merge={merge}").merge
-    instantiate(config.rule, _convert_="all")
+    rule = instantiate(config.rule, _convert_="all")
+    search_space(config, rule=rule, experts=("a", "b"), groups=("",))
+    instantiate(config.by, _convert_="all")
     instantiate(config.pick, _convert_="all")
-    search = instantiate(config.search, _partial_=True, _convert_="all")(dimensions=3, seed=0)
+    search = instantiate(config.search, _partial_=True, _convert_="all")(space=Space(("a", "b", "c")), seed=0)
     assert search.budget == config.search.budget
     search.close()
 
@@ -25,7 +29,8 @@ def test_every_merge_is_bound(composed, merge):
 @pytest.mark.parametrize("search", options("merge/search"))
 def test_every_search_is_bound(composed, search):
     config = composed("+target=meld", "merge=linear", f"merge/search={search}").merge.search
-    made = instantiate(config, _partial_=True, _convert_="all")(dimensions=3, seed=0)
+    made = instantiate(config, _partial_=True, _convert_="all")(space=Space(("a", "b", "c")), seed=0)
+    made.begin([])
     assert made.ask().shape == (3,)
     made.close()
 

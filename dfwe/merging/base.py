@@ -35,6 +35,7 @@ class Piece:
     experts: Sequence[Float[Tensor, "*shape"]]
     parent: Float[Tensor, "*shape"] | None = None
     statistics: Sequence[Tensor | None] = ()  # one an expert, where the rule needs them; None: none of that tensor
+    begin: int = 0  # of a block: the position of its first value in the whole tensor
 
     @property
     def base(self) -> Float[Tensor, "*shape"]:

@@ -63,6 +63,7 @@ def blocks(piece: Piece) -> Iterator[tuple[int, Piece]]:
                 tuple(each[part] for each in flat),
                 None if parent is None else parent[part],
                 tuple(None if each is None else each[part] for each in statistics),
+                begin,
             ),
         )
 
@@ -112,7 +113,7 @@ class _Merger:
         if early == self._found_for:
             return
         self._found_for = early
-        self._survey = rule.survey(pieces(self.experts))
+        self._survey = rule.survey(list(pieces(self.experts)))  # views: rules go through them again and again
         self._found = {}
         if not isinstance(rule, Mixing):
             for piece in pieces(self.experts):

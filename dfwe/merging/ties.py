@@ -2,60 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dfwe.errors import MergeError
 from dfwe.merging.base import Piece, Rule, Traits
+from dfwe.merging.election import AGGREGATES, Aggregate, elect, summed
+from dfwe.merging.ranks import nth_smallest
+from dfwe.merging.recipe_rule import RecipeRule, beside_base, given
+from dfwe.merging.sparsify import Cut, cut, mergekit_settings, one_of, share_of_entries, task_vectors
 
 
 @dataclass(frozen=True)
-class Ties(Rule):
-    """theta = theta_0 + scale * tau, tau_p = sum_{i in A_p} alpha_i t_ip / sum_{i in A_p} alpha_i.
+class Ties(Rule, RecipeRule):
+    """theta = theta_0 + scale * tau; tau merges the trimmed task vectors by election (see `elect`).
 
-    t_i is the task vector theta_i - theta_0 with all but its `density` largest entries (over the whole vector, as in
-    the paper) set to zero; A_p are the experts whose t_ip is not zero and has the elected sign, that of
-    sum_i alpha_i t_ip.
+    t_i is the task vector theta_i - theta_0 with all but its `density` largest entries set to zero. Two variants:
+    `trim: model` ranks the entries of the whole vector, as the paper and FusionBench 0.2.33 do, and keeps
+    round(density * size) of them (FusionBench: int(density * size) + 1) and all that are as large as the last one;
+    `trim: tensor` ranks those of each tensor and keeps int(density * size) of them, at least one, as mergekit 0.1.5
+    does; of equal ones the last (mergekit: any). `aggregate` is the paper's mean, or FusionBench's sum or max.
+    mergekit with `normalize: false` sums.
 
-    Departure: the paper has no coefficients; here they weigh the election and the mean. Equal ones give the paper's.
+    Departures: the paper has no coefficients; here they weigh election and aggregate, and equal ones give the paper's.
+    Where the votes add up to 0 exactly + is elected, as in mergekit; FusionBench takes the whole vector's majority.
     """
 
     density: float  # share of entries kept, in (0, 1]
     scale: float  # the paper's lambda
+    trim: Literal["model", "tensor"]
+    aggregate: Aggregate
 
     @property
     def traits(self) -> Traits:
-        """Trimming and election make a vertex another model than its expert."""
-        return Traits(parent=True, elementwise=True, late=("scale",))
+        """Trimming makes a vertex another model than its expert, and so do sum and max, which weigh with n alpha_i."""
+        whole = self.density == self.scale == 1.0 and self.aggregate == "mean"
+        return Traits(parent=True, elementwise=True, vertices=whole, late=("scale",))
 
     def check(self, num_experts: int) -> None:
-        """MergeError for a density outside (0, 1]."""
-        if not 0 < self.density <= 1:
-            raise MergeError(f"ties: density must be in (0, 1], not {self.density}")
+        """MergeError for a density outside (0, 1], or a variant that is not known."""
+        share_of_entries(self.density, rule="ties")
+        one_of(self.trim, name="trim", known=("model", "tensor"), rule="ties")
+        one_of(self.aggregate, name="aggregate", known=AGGREGATES, rule="ties")
 
-    def survey(self, pieces: Iterable[Piece]) -> tuple[float, ...]:
-        """For each expert the size of the smallest entry that is kept."""
-        gathered = [[(expert - piece.base).abs().flatten() for expert in piece.experts] for piece in pieces]
-        return tuple(_threshold(torch.cat(sizes), density=self.density) for sizes in zip(*gathered, strict=True))
+    def survey(self, pieces: Iterable[Piece]) -> tuple[Cut, ...] | None:
+        """For each expert where its whole task vector is cut; None if each tensor is trimmed by itself."""
+        if self.trim == "tensor":
+            return None
+        found = nth_smallest(
+            pieces,
+            values=lambda piece: (vector.abs_() for vector in task_vectors(piece)),
+            ranks=lambda size: (size - max(1, round(self.density * size)) + 1,),
+        )
+        return tuple(Cut(least) for (least,) in found)
 
-    def tensor(
-        self, piece: Piece, *, coefficients: Sequence[float], found: tuple[float, ...]
-    ) -> Float[Tensor, "*shape"]:
-        """Election and disjoint mean of one block."""
-        vectors = [expert - piece.base for expert in piece.experts]
-        trimmed = torch.stack([each * (each.abs() >= least) for each, least in zip(vectors, found, strict=True)])
-        weights = torch.tensor(coefficients).view(-1, *[1] * piece.base.dim()).to(trimmed)
-        weighted = trimmed * weights
-        agree = (trimmed.sign() == weighted.sum(0).sign()) & (trimmed != 0)
-        total = (agree * weights).sum(0)
-        mean = (weighted * agree).sum(0) / total.clamp(min=1e-12)
-        return torch.where(total > 0, mean, 0.0).mul_(self.scale).add_(piece.base)
+    def examine(self, piece: Piece, *, survey: tuple[Cut, ...] | None) -> tuple[Cut, ...]:
+        """Where each expert's task vector is cut in that tensor."""
+        if survey is not None:
+            return survey
+        size = piece.base.numel()
+        num_below = size - max(1, int(self.density * size)) if size else 0
+        return tuple(cut(vector.abs_(), num_below=num_below) for vector in task_vectors(piece))
 
+    def tensor(self, piece: Piece, *, coefficients: Sequence[float], found: tuple[Cut, ...]) -> Float[Tensor, "*shape"]:
+        """Election and aggregate of one block."""
+        trimmed = [
+            vector.masked_fill_(each.below(vector.abs(), begin=piece.begin), 0.0)
+            for vector, each in zip(task_vectors(piece), found, strict=True)
+        ]
+        merged = elect(trimmed, coefficients=coefficients, aggregate=self.aggregate)
+        return merged.mul_(self.scale).add_(piece.base)
 
-def _threshold(sizes: Float[Tensor, " parameters"], *, density: float) -> float:
-    kept = max(1, round(density * sizes.numel()))
-    return float(sizes.kthvalue(sizes.numel() - kept + 1).values)
+    @classmethod
+    def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
+        """All but the base model, whose task vector is zero; MergeError without one."""
+        return beside_base(models, base=base, rule="ties")
+
+    @classmethod
+    def from_recipe(
+        cls, weights: Sequence[float | None], parameters: Mapping[str, Any]
+    ) -> tuple[Ties, tuple[float, ...]]:
+        """See RecipeRule: each tensor is trimmed by itself."""
+        settings = mergekit_settings(parameters, normalize=True, rescale=None, rule="ties")
+        aggregate, scale = summed(settings, num_experts=len(weights))
+        rule = cls(density=settings["density"], scale=scale, trim="tensor", aggregate=aggregate)
+        return rule, given(weights, normalise=False, rule="ties")

@@ -10,29 +10,34 @@ from rich.table import Table
 from rich.text import Text
 
 from dfwe.report.agreement import agreement_parts
+from dfwe.report.merges_table import has_many, merges_of, merges_table
 
 NAMES = {"baseline": "baseline (target alone)", "uniform": "uniform mixture"}
-UNIFORM = "uniform"
 
 
 def draw(results: Mapping[str, Any]) -> RenderableType:
     """Model, dev, test, delta, and in each expert's row its coefficient in each merge; scores times 100.
 
-    Then the headline in words, and how other ways of answering agree, where the study asked for them.
+    Many merges get a table of their own. Then the headline in words, and how other ways of answering agree, where the
+    study asked for them.
     """
-    merges = [row for row in results["models"] if row["kind"] == "merge" and row["name"] != UNIFORM]
+    many = has_many(results)
+    merges = [] if many else merges_of(results)
     table = Table(title=_title(results), title_justify="left")
     table.add_column("model", no_wrap=True)
     for heading in ("dev", "test", "delta", *(f"coefficient\nin {row['name']}" for row in merges)):
         table.add_column(heading, justify="right")
     previous = None
     for row in results["models"]:
+        if many and row["kind"] == "merge":
+            continue
         if previous not in (None, row["kind"]):
             table.add_section()
         previous = row["kind"]
         style = "bold" if row["name"] == results["headline"].get("name") else None
         table.add_row(*_cells(row), *(_coefficient(row, merge=merge) for merge in merges), style=style)
-    return Group(table, Text(_verdict(results)), *agreement_parts(results.get("agreement", {}), names=NAMES))
+    own = (merges_table(results),) if many else ()
+    return Group(table, *own, Text(_verdict(results)), *agreement_parts(results.get("agreement", {}), names=NAMES))
 
 
 def show(results: Mapping[str, Any], *, console: Console | None = None) -> None:
@@ -56,8 +61,11 @@ def _cells(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
 
 
 def _coefficient(row: Mapping[str, Any], *, merge: Mapping[str, Any]) -> str:
-    value = merge["coefficients"].get(row["name"])
-    return "" if value is None or row["kind"] != "expert" else f"{value:.2f}"
+    if row["kind"] != "expert":
+        return ""
+    values = [value for name, value in merge["coefficients"].items() if name.rsplit("/", 1)[-1] == row["name"]]
+    mean = f"{sum(values) / len(values):.2f}" if values else ""
+    return f"ø {mean}" if len(values) > 1 else mean  # one a group of tensors
 
 
 def _verdict(results: Mapping[str, Any]) -> str:

@@ -125,6 +125,7 @@ class _Merge:
             part.place,
             tuple(each.float() for each in part.experts),
             None if part.parent is None else part.parent.float(),
+            begin=begin,
         )
         writer.write(part.place.tensor, self._merged(wide, found=found), begin=begin)
 

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from dfwe.conf import conf_dir
 from dfwe.errors import ConfigurationError
 from dfwe.evaluation.generate import ReferenceDecoding
 from dfwe.stages.agreement import Agreement, plan_agreement
@@ -19,6 +18,7 @@ from dfwe.stages.bench import Bench
 from dfwe.stages.binding import bind, call
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.merge import MergeStage
+from dfwe.stages.merge_options import uniform, with_pick, zoo
 from dfwe.stages.pretrain import parent_stages
 from dfwe.stages.study_data import StudyData, shots_by_task, token_limits
 from dfwe.stages.tasks import Task, build_task
@@ -207,33 +207,17 @@ def _fit_on_target(
 def _merges(
     config: DictConfig, *, bench: Bench, experts: Mapping[str, TrainStage], target: Task
 ) -> dict[str, MergeStage]:
-    chosen = [plain(config.merges[name]) for name in config.merges]
+    chosen = list(zoo(plain(config.zoo), num_experts=len(experts))) if config.zoo is not None else []
+    chosen += [plain(config.merges[name]) for name in config.merges]
     if config.merge is not None:
         chosen.append(plain(config.merge))
-    configs = {each["name"]: each for each in (_uniform(), *chosen)}
+    configs = {each["name"]: each for each in (uniform(), *chosen)}
     if len(configs) < len(chosen) + (UNIFORM not in {each["name"] for each in chosen}):
         raise ConfigurationError(f"two merges share a name: {[each['name'] for each in chosen]}; set merges.<key>.name")
     return {
-        name: MergeStage.of(_with_pick(each), bench=bench, experts=experts, target=target, seed=config.seed)
+        name: MergeStage.of(with_pick(each), bench=bench, experts=experts, target=target, seed=config.seed)
         for name, each in configs.items()
     }
-
-
-def _uniform() -> dict[str, Any]:
-    """The uniform mixture's own configuration: every study has it for comparison."""
-    config = OmegaConf.load(conf_dir() / "merge" / "uniform.yaml")
-    return {key: value for key, value in plain(config).items() if key != "defaults"}
-
-
-def _with_pick(config: dict[str, Any]) -> dict[str, Any]:
-    """The configuration with `merge.pick=argmax`, a name, replaced by what that option of the group holds."""
-    if not isinstance(config["pick"], str):
-        return config
-    path = conf_dir() / "merge" / "pick" / f"{config['pick']}.yaml"
-    if not path.is_file():
-        options = ", ".join(sorted(each.stem for each in path.parent.glob("*.yaml")))
-        raise ConfigurationError(f"unknown merge.pick '{config['pick']}': choose among {options}")
-    return config | {"pick": plain(OmegaConf.load(path))}
 
 
 def plain(config: Any) -> dict[str, Any]:

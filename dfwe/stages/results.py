@@ -10,7 +10,7 @@ from dfwe.stages.agreement import agreement_results
 from dfwe.stages.delta import delta
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.merge import MergeStage
-from dfwe.stages.plan import Study
+from dfwe.stages.plan import UNIFORM, Study
 from dfwe.stages.train import TrainStage
 from dfwe.store.card import library_versions
 
@@ -20,7 +20,8 @@ FORMAT = 1
 def study_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, Any]:
     """The study's results; scores are fractions in [0, 1].
 
-    `delta` is a model's test score minus the baseline's, with the paired bootstrap standard error over test instances.
+    `delta` is a model's test score minus the baseline's, with the paired bootstrap standard error over test instances;
+    a merge has the same `against` the uniform mixture and the best expert by dev.
     """
     rows = _Rows(study)
     models = [rows.row(name, stage) for name, stage in _models(study).items()]
@@ -87,7 +88,26 @@ class _Rows:
             }
         if name in self._study.evaluations:
             row |= self._test(name)
+            if isinstance(stage, MergeStage):
+                row["against"] = self._against(name)
         return row
+
+    def _against(self, name: str) -> dict[str, Any]:
+        """A merge's test score minus that of the uniform mixture, and of the best expert by dev."""
+        evaluation, experts = self._evaluation(name), self._study.experts or self._study.trained
+        best = max(experts, key=lambda expert: self._dev(experts[expert]))
+        others = [other for other in (UNIFORM, best) if other in self._study.evaluations and other != name]
+        scorer, seed = self._study.target.scorer, self._study.seed
+        return {
+            "uniform" if other == UNIFORM else "best_expert": {
+                "name": other,
+                **delta(evaluation, baseline=self._evaluation(other), scorer=scorer, seed=seed),
+            }
+            for other in others
+        }
+
+    def _dev(self, expert: TrainStage) -> float:
+        return expert.dev(expert.result(self._store)).score
 
     def _test(self, name: str) -> dict[str, Any]:
         evaluation = self._evaluation(name)

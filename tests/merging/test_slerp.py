@@ -62,3 +62,10 @@ def test_it_takes_two():
     layout = Layout(("w",), (torch.Size([1]),))
     with pytest.raises(MergeError, match="two models, not 3"):
         prepare(RULE, ExpertArray(("a", "b", "c"), layout, torch.zeros(3, 1)))
+
+
+def test_the_reference_merge_is_met(reference, merge):
+    experts, expected = reference("ab", merged="slerp_t0.3")
+    found = merge(RULE, experts, [0.7, 0.3])
+    for name, tensor in expected.items():
+        torch.testing.assert_close(found[name], tensor, atol=1e-5, rtol=0)

@@ -6,6 +6,12 @@ import torch
 from dfwe.errors import MergeError
 from dfwe.merging.ties import Ties
 
+PAPER = Ties(density=0.5, scale=1.0, trim="model", aggregate="mean")
+
+
+def ties(**changes):
+    return Ties(**{**vars(PAPER), **changes})
+
 
 def test_trim_election_and_disjoint_mean_by_hand(array, merge):
     # task vectors (4, -1, 2, 0) and (-3, 3, 1, 0.5); the two largest of each stay: (4, 0, 2, 0), (-3, 3, 0, 0)
@@ -13,25 +19,84 @@ def test_trim_election_and_disjoint_mean_by_hand(array, merge):
     experts = [{"w": parent + torch.tensor([4.0, -1, 2, 0])}, {"w": parent + torch.tensor([-3.0, 3, 1, 0.5])}]
     both = array(experts, parent={"w": parent})
     # signs: 4 - 3 > 0, so only the first expert counts there
-    assert merge(Ties(density=0.5, scale=1.0), both, [0.5, 0.5])["w"].tolist() == [5.0, 4.0, 3.0, 1.0]
-    assert merge(Ties(density=0.5, scale=1.0), both, [0.5, 0.5], scale=0.5)["w"].tolist() == [3.0, 2.5, 2.0, 1.0]
+    assert merge(PAPER, both, [0.5, 0.5])["w"].tolist() == [5.0, 4.0, 3.0, 1.0]
+    assert merge(PAPER, both, [0.5, 0.5], scale=0.5)["w"].tolist() == [3.0, 2.5, 2.0, 1.0]
+
+
+@pytest.mark.parametrize(("aggregate", "merged"), [("mean", [3.0, 4.0]), ("sum", [6.0, 4.0]), ("max", [4.0, 4.0])])
+def test_aggregates_of_equal_coefficients_by_hand(array, merge, aggregate, merged):
+    experts = [{"w": torch.tensor(values)} for values in ([4.0, -1.0], [2.0, 4.0])]
+    both = array(experts, parent={"w": torch.zeros(2)})
+    assert merge(ties(density=1.0, aggregate=aggregate), both, [0.5, 0.5])["w"].tolist() == merged
+
+
+def test_the_whole_vector_is_trimmed_or_each_tensor(array, merge):
+    expert = {"v": torch.tensor([5.0, -4.0]), "w": torch.tensor([1.0, 2.0])}
+    one = array([expert], parent={"v": torch.zeros(2), "w": torch.zeros(2)})
+    whole, each = merge(PAPER, one, [1.0]), merge(ties(trim="tensor"), one, [1.0])
+    assert (whole["v"].tolist(), whole["w"].tolist()) == ([5.0, -4.0], [0.0, 0.0])
+    assert (each["v"].tolist(), each["w"].tolist()) == ([5.0, 0.0], [0.0, 2.0])
+
+
+def test_of_equal_entries_all_are_kept_or_the_exact_number_as_the_tools_do(array, merge, monkeypatch):
+    monkeypatch.setattr("dfwe.merging.driver.BLOCK", 3)  # ties are counted across blocks
+    one = array([{"w": torch.ones(8)}], parent={"w": torch.zeros(8)})
+    assert merge(PAPER, one, [1.0])["w"].tolist() == [1.0] * 8
+    assert merge(ties(trim="tensor"), one, [1.0])["w"].tolist() == [0.0] * 4 + [1.0] * 4
 
 
 def test_coefficients_weigh_the_election(array, merge):
     experts = array([{"w": torch.tensor([4.0])}, {"w": torch.tensor([-3.0])}], parent={"w": torch.zeros(1)})
-    assert merge(Ties(density=1.0, scale=1.0), experts, [0.2, 0.8])["w"].tolist() == [-3.0]
+    assert merge(ties(density=1.0), experts, [0.2, 0.8])["w"].tolist() == [-3.0]
 
 
-def test_it_needs_the_parent_and_a_share(array, merge):
+def test_untrimmed_vertices_are_experts_and_order_does_not_matter(array, merge):
+    rows = torch.randn(3, 50, generator=torch.Generator().manual_seed(0))
+    parent = {"w": torch.zeros(50)}
+    experts, turned = array([{"w": row} for row in rows], parent), array([{"w": row} for row in rows.flip(0)], parent)
+    assert ties(density=1.0).traits.vertices
+    assert torch.equal(merge(ties(density=1.0), experts, [0, 1, 0])["w"], rows[1])
+    found = [merge(PAPER, experts, [0.5, 0.3, 0.2])["w"], merge(PAPER, turned, [0.2, 0.3, 0.5])["w"]]
+    torch.testing.assert_close(*found)
+
+
+def test_a_parent_that_is_every_expert_is_the_merge(array, merge):
+    same = {"w": torch.randn(20, generator=torch.Generator().manual_seed(0))}
+    for rule in (PAPER, ties(trim="tensor", aggregate="sum")):
+        assert torch.equal(merge(rule, array([same, same], parent=same), [0.5, 0.5])["w"], same["w"])
+
+
+def test_it_needs_the_parent_and_a_share_and_known_variants(array, merge):
     experts = [{"w": torch.ones(2)}]
     with pytest.raises(MergeError, match="needs the experts' common parent"):
-        merge(Ties(density=0.5, scale=1.0), array(experts), [1.0])
+        merge(PAPER, array(experts), [1.0])
     with pytest.raises(MergeError, match=r"density must be in \(0, 1\], not 0"):
-        merge(Ties(density=0.0, scale=1.0), array(experts, parent={"w": torch.zeros(2)}), [1.0])
+        merge(ties(density=0.0), array(experts, parent={"w": torch.zeros(2)}), [1.0])
 
 
-def test_equal_coefficients_give_the_reference_merge(reference, merge):
-    experts, expected = reference("abc", merged="ties_global_top40_mean_scale0.5")
-    found = merge(Ties(density=0.4, scale=0.5), experts, [1 / 3, 1 / 3, 1 / 3])
+def test_mergekits_sum_is_over_the_weights_as_they_are():
+    rule, weights = Ties.from_recipe((0.5, 0.3), {"density": 0.4, "normalize": False, "lambda": 2.0})
+    assert (rule, weights) == (Ties(density=0.4, scale=1.0, trim="tensor", aggregate="sum"), (0.5, 0.3))
+    with pytest.raises(MergeError, match="ties: `rescale` is for rules that drop by chance"):
+        Ties.from_recipe((1.0,), {"rescale": True})
+
+
+@pytest.mark.parametrize("aggregate", ["mean", "sum", "max"])
+def test_equal_coefficients_give_the_reference_merges(reference, merge, aggregate):
+    experts, expected = reference("abc", merged=f"ties_global_top40_{aggregate}_scale0.5")
+    found = merge(ties(density=0.4, scale=0.5, aggregate=aggregate), experts, [1 / 3, 1 / 3, 1 / 3])
     for name, tensor in expected.items():
         torch.testing.assert_close(found[name], tensor, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(("suffix", "normalize"), [("", True), ("_unnormalized", False)])
+def test_mergekits_reference_merges_are_met(reference, merge, suffix, normalize):
+    experts, expected = reference("abc", merged=f"ties_per_tensor_density0.4{suffix}")
+    found = merge(*_recipe((0.5, 0.3, 0.2), {"density": 0.4, "normalize": normalize}, experts))
+    for name, tensor in expected.items():
+        torch.testing.assert_close(found[name], tensor, atol=1e-5, rtol=0)
+
+
+def _recipe(weights, parameters, experts):
+    rule, coefficients = Ties.from_recipe(weights, parameters)
+    return rule, experts, coefficients

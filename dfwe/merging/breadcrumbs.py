@@ -1,0 +1,65 @@
+"""Model Breadcrumbs (Davari and Belilovsky, 2023, arXiv:2312.06795): drop the smallest entries and the outliers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor
+
+from dfwe.merging.band import Band, band, check_band
+from dfwe.merging.base import Piece, Rule, Traits, weighted_sum
+from dfwe.merging.recipe_rule import RecipeRule, beside_base, given
+from dfwe.merging.sparsify import mergekit_settings, task_vectors
+
+
+@dataclass(frozen=True)
+class Breadcrumbs(Rule, RecipeRule):
+    """theta = theta_0 + scale * sum_i alpha_i m_i (theta_i - theta_0).
+
+    m_i leaves out the `gamma` largest entries of each tensor and so many of the smallest that `density` are left; the
+    paper's lower and upper thresholds are beta = 1 - density - gamma and 1 - gamma, its scaling term for n experts is
+    scale / n. Numbers of entries are rounded down and ties cut as mergekit 0.1.5 does: exactly density * size are
+    kept, outliers only as far as that leaves enough, none of them at a density of 1.
+    """
+
+    density: float  # share of entries kept, in (0, 1]
+    gamma: float  # share of entries dropped as outliers, in [0, 1)
+    scale: float
+
+    @property
+    def traits(self) -> Traits:
+        """With nothing dropped it is task arithmetic."""
+        whole = self.density == self.scale == 1.0
+        return Traits(parent=True, elementwise=True, vertices=whole, linear=True, late=("scale",))
+
+    def check(self, num_experts: int) -> None:
+        """MergeError for a density outside (0, 1], or a gamma outside [0, 1)."""
+        check_band(self.density, gamma=self.gamma, rule="breadcrumbs")
+
+    def examine(self, piece: Piece, *, survey: Any) -> tuple[Band, ...]:
+        """Where each expert's task vector is cut in that tensor."""
+        return tuple(band(each.abs_(), density=self.density, gamma=self.gamma) for each in task_vectors(piece))
+
+    def tensor(
+        self, piece: Piece, *, coefficients: Sequence[float], found: tuple[Band, ...]
+    ) -> Float[Tensor, "*shape"]:
+        """The sum of one block's sparse task vectors."""
+        sparse = [each.of(vector, begin=piece.begin) for each, vector in zip(found, task_vectors(piece), strict=True)]
+        return weighted_sum(sparse, [self.scale * coefficient for coefficient in coefficients]).add_(piece.base)
+
+    @classmethod
+    def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
+        """All but the base model, whose task vector is zero; MergeError without one."""
+        return beside_base(models, base=base, rule="breadcrumbs")
+
+    @classmethod
+    def from_recipe(
+        cls, weights: Sequence[float | None], parameters: Mapping[str, Any]
+    ) -> tuple[Breadcrumbs, tuple[float, ...]]:
+        """See RecipeRule."""
+        settings = mergekit_settings(parameters, normalize=False, rescale=None, rule="breadcrumbs", gamma=0.01)
+        rule = cls(settings["density"], settings["gamma"], scale=settings["lambda"])
+        return rule, given(weights, normalise=settings["normalize"], rule="breadcrumbs")

@@ -1,0 +1,68 @@
+"""Model Breadcrumbs (Davari and Belilovsky, 2023, arXiv:2312.06795) with TIES' sign election."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor
+
+from dfwe.merging.band import Band, band, check_band
+from dfwe.merging.base import Piece, Rule, Traits
+from dfwe.merging.election import AGGREGATES, Aggregate, elect, summed
+from dfwe.merging.recipe_rule import RecipeRule, beside_base, given
+from dfwe.merging.sparsify import mergekit_settings, one_of, task_vectors
+
+
+@dataclass(frozen=True)
+class BreadcrumbsTies(Rule, RecipeRule):
+    """theta = theta_0 + scale * tau; tau merges m_i (theta_i - theta_0) by election (see `elect`).
+
+    m_i, density and gamma are those of Breadcrumbs. No paper has the two together; it is mergekit 0.1.5's rule, which
+    sums what agrees unless `normalize` is true. In place of TIES' trim stands the mask.
+    """
+
+    density: float  # share of entries kept, in (0, 1]
+    gamma: float  # share of entries dropped as outliers, in [0, 1)
+    scale: float
+    aggregate: Aggregate
+
+    @property
+    def traits(self) -> Traits:
+        """With nothing dropped it is TIES without its trim."""
+        whole = self.density == self.scale == 1.0 and self.aggregate == "mean"
+        return Traits(parent=True, elementwise=True, vertices=whole, late=("scale",))
+
+    def check(self, num_experts: int) -> None:
+        """MergeError for a density outside (0, 1], a gamma outside [0, 1), another aggregate."""
+        check_band(self.density, gamma=self.gamma, rule="breadcrumbs_ties")
+        one_of(self.aggregate, name="aggregate", known=AGGREGATES, rule="breadcrumbs_ties")
+
+    def examine(self, piece: Piece, *, survey: Any) -> tuple[Band, ...]:
+        """Where each expert's task vector is cut in that tensor."""
+        return tuple(band(each.abs_(), density=self.density, gamma=self.gamma) for each in task_vectors(piece))
+
+    def tensor(
+        self, piece: Piece, *, coefficients: Sequence[float], found: tuple[Band, ...]
+    ) -> Float[Tensor, "*shape"]:
+        """Election and aggregate of one block."""
+        sparse = [each.of(vector, begin=piece.begin) for each, vector in zip(found, task_vectors(piece), strict=True)]
+        merged = elect(sparse, coefficients=coefficients, aggregate=self.aggregate)
+        return merged.mul_(self.scale).add_(piece.base)
+
+    @classmethod
+    def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
+        """All but the base model, whose task vector is zero; MergeError without one."""
+        return beside_base(models, base=base, rule="breadcrumbs_ties")
+
+    @classmethod
+    def from_recipe(
+        cls, weights: Sequence[float | None], parameters: Mapping[str, Any]
+    ) -> tuple[BreadcrumbsTies, tuple[float, ...]]:
+        """See RecipeRule."""
+        settings = mergekit_settings(parameters, normalize=False, rescale=None, rule="breadcrumbs_ties", gamma=0.01)
+        aggregate, scale = summed(settings, num_experts=len(weights))
+        rule = cls(settings["density"], settings["gamma"], scale, aggregate)
+        return rule, given(weights, normalise=False, rule="breadcrumbs_ties")

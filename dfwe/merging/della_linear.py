@@ -1,0 +1,71 @@
+"""DELLA (Deep et al., 2024, arXiv:2406.11617) without its election: drop small entries more often, add the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor
+
+from dfwe.merging.base import Piece, Rule, Traits, weighted_sum
+from dfwe.merging.magprune import check_probabilities, magprune
+from dfwe.merging.recipe_rule import RecipeRule, beside_base, given
+from dfwe.merging.sparsify import RESCALES, Kept, Rescale, mergekit_settings, one_of, task_vectors
+
+
+@dataclass(frozen=True)
+class DellaLinear(Rule, RecipeRule):
+    """theta = theta_0 + scale * sum_i alpha_i t_i; t_i are the task vectors thinned by MAGPRUNE, as in Della.
+
+    The paper elects signs before it sums; this is mergekit 0.1.5's `della_linear`. The paper's scaling term for n
+    experts is scale / n. With an epsilon of 0 it is DareLinear.
+    """
+
+    density: float  # share of entries kept, in (0, 1]
+    epsilon: float
+    rescale: Rescale
+    scale: float
+    seed: int
+
+    @property
+    def traits(self) -> Traits:
+        """The draws are kept, so that a search sees one function."""
+        whole = self.density == self.scale == 1.0
+        return Traits(parent=True, elementwise=True, vertices=whole, linear=True, late=("scale",))
+
+    def check(self, num_experts: int) -> None:
+        """MergeError for probabilities outside (0, 1), or a way to rescale that is not known."""
+        check_probabilities(self.density, epsilon=self.epsilon, rule="della_linear")
+        one_of(self.rescale, name="rescale", known=RESCALES, rule="della_linear")
+
+    def examine(self, piece: Piece, *, survey: Any) -> tuple[Kept, ...]:
+        """Which entries of that tensor are kept."""
+        return magprune(piece, density=self.density, epsilon=self.epsilon, rescale=self.rescale, seed=self.seed)
+
+    def tensor(
+        self, piece: Piece, *, coefficients: Sequence[float], found: tuple[Kept, ...]
+    ) -> Float[Tensor, "*shape"]:
+        """The sum of one block's sparse task vectors."""
+        sparse = [kept.of(each, begin=piece.begin) for kept, each in zip(found, task_vectors(piece), strict=True)]
+        return weighted_sum(sparse, [self.scale * coefficient for coefficient in coefficients]).add_(piece.base)
+
+    @classmethod
+    def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
+        """All but the base model, whose task vector is zero; MergeError without one."""
+        return beside_base(models, base=base, rule="della_linear")
+
+    @classmethod
+    def from_recipe(
+        cls, weights: Sequence[float | None], parameters: Mapping[str, Any]
+    ) -> tuple[DellaLinear, tuple[float, ...]]:
+        """See RecipeRule; `seed` is a parameter of ours, mergekit draws other masks."""
+        settings = mergekit_settings(
+            parameters, normalize=False, rescale=True, rule="della_linear", epsilon=0.15, seed=0.0
+        )
+        rescale: Rescale = "norm" if settings["rescale"] else "none"
+        rule = cls(
+            settings["density"], settings["epsilon"], rescale, scale=settings["lambda"], seed=int(settings["seed"])
+        )
+        return rule, given(weights, normalise=settings["normalize"], rule="della_linear")

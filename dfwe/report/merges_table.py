@@ -1,0 +1,46 @@
+"""Many merges of the same experts side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.table import Table
+
+MANY = 3  # merges, beside the uniform mixture: more do not fit the study's own table
+UNIFORM = "uniform"
+
+
+def merges_of(results: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The rows of merges but the uniform mixture."""
+    return [row for row in results["models"] if row["kind"] == "merge" and row["name"] != UNIFORM]
+
+
+def has_many(results: Mapping[str, Any]) -> bool:
+    """Whether the merges get a table of their own."""
+    return len(merges_of(results)) > MANY
+
+
+def merges_table(results: Mapping[str, Any]) -> Table:
+    """Each merge, the best on dev first: dev, test, differences on test, evaluations, seconds; scores times 100."""
+    table = Table(title="Merges, the best on dev first", title_justify="left")
+    table.add_column("merge", no_wrap=True)
+    for heading in ("dev", "test", "Δ uniform", "Δ best expert", "evals", "s"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    rows = [row for row in results["models"] if row["kind"] == "merge"]
+    for row in sorted(rows, key=lambda row: -row["dev"]["score"]):
+        table.add_row(
+            row["name"],
+            f"{100 * row['dev']['score']:.1f}",
+            f"{100 * row['test']['score']:.1f}" if "test" in row else "–",
+            _difference(row, to="uniform"),
+            _difference(row, to="best_expert"),
+            str(row["evaluations"]),
+            f"{row['seconds']:.1f}",
+        )
+    return table
+
+
+def _difference(row: Mapping[str, Any], *, to: str) -> str:
+    found = row.get("against", {}).get(to)
+    return f"{100 * found['delta']:+.1f} ± {100 * found['delta_standard_error']:.1f}" if found else ""

@@ -1,0 +1,93 @@
+"""Merges' configurations: of the options in conf/merge, and of all of them for a comparison."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from dfwe.conf import conf_dir
+from dfwe.errors import ConfigurationError, MergeError
+from dfwe.merging.base import Rule
+from dfwe.stages.binding import bind
+
+log = logging.getLogger(__name__)
+
+_SHARED = "base"  # what every merge's configuration begins with
+_MIXTURE = "linear"  # the rule that searches are compared on
+
+
+def uniform() -> dict[str, Any]:
+    """The uniform mixture's: every study has it for comparison."""
+    return _plain(_read(conf_dir() / "merge" / "uniform.yaml"))
+
+
+def with_pick(config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration with `merge.pick=argmax`, a name, replaced by what that option of the group holds."""
+    if not isinstance(config["pick"], str):
+        return config
+    return config | {"pick": _plain(_option("pick", config["pick"]))}
+
+
+def zoo(config: Mapping[str, Any], *, num_experts: int) -> Iterator[dict[str, Any]]:
+    """Every rule with one search, then the mixture with every search; `all`, or lists of options' names.
+
+    Rules that do not merge so many experts are left out with a warning.
+    """
+    for name in _names(config["rules"], group="merge"):
+        made = option(name, search=config["search"], budget=config["budget"])
+        rule: Rule = bind(made["rule"])
+        try:
+            rule.check(num_experts)
+        except MergeError as error:
+            log.warning("left out of the comparison: %s", error)
+            continue
+        yield made
+    for search in _names(config["searches"], group="merge/search"):
+        if search != config["search"]:
+            made = option(_MIXTURE, search=search, budget=config["budget"])
+            yield made | {"name": f"{_MIXTURE}_{search}"}
+
+
+def option(name: str, *, search: str, budget: int) -> dict[str, Any]:
+    """What `merge=name merge/search=search merge.search.budget=budget` composes."""
+    shared, own = _option("", _SHARED), _option("", name)
+    chosen = {
+        str(key): str(taken) for each in shared.defaults if isinstance(each, DictConfig) for key, taken in each.items()
+    }
+    parts = {group: _option(group, search if group == "search" else taken) for group, taken in chosen.items()}
+    return _plain(OmegaConf.merge(parts, shared, own, {"search": {"budget": budget}}))
+
+
+def _names(asked: str | Sequence[str], *, group: str) -> list[str]:
+    """Rules or searches by name; `all` leaves out what is no rule, and names for the same rule and search."""
+    if asked != "all":
+        return [asked] if isinstance(asked, str) else list(asked)
+    files = sorted((conf_dir() / group).glob("*.yaml"))
+    leave = {_SHARED, "uniform", "nelder_mead"} if group == "merge" else set()
+    return [file.stem for file in files if file.stem not in leave]
+
+
+def _option(group: str, name: str) -> DictConfig:
+    folder = conf_dir() / "merge" / group
+    path = folder / f"{name}.yaml"
+    if not path.is_file():
+        options = ", ".join(sorted(each.stem for each in folder.glob("*.yaml")))
+        key = f"merge.{group}" if group else "merge"
+        raise ConfigurationError(f"unknown {key} '{name}': choose among {options}")
+    return _read(path)
+
+
+def _read(path: Path) -> DictConfig:
+    config = OmegaConf.load(path)
+    assert isinstance(config, DictConfig)
+    return config
+
+
+def _plain(config: Any) -> dict[str, Any]:
+    found = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(found, dict)
+    return {str(key): value for key, value in found.items() if key != "defaults"}

@@ -1,0 +1,103 @@
+"""The statistics stage: what a rule must know of experts beside their weights, measured on their training data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from dfwe.errors import ConfigurationError
+from dfwe.evaluation.collector import Collector, Question, draw_questions
+from dfwe.merging.base import Rule, name_of
+from dfwe.merging.experts import load_weights
+from dfwe.seeding import derive
+from dfwe.stages.base import Stage, Tell
+from dfwe.stages.bench import Bench
+from dfwe.stages.binding import bind
+from dfwe.stages.train import WEIGHTS, TrainStage
+from dfwe.store.store import Entry, Store
+
+
+@dataclass(frozen=True)
+class StatisticsStage(Stage):
+    """Measures experts on the train splits of the tasks they were last trained on.
+
+    One expert alone, unless the collector has to see all of them together.
+    """
+
+    kind: ClassVar[str] = "statistics"
+    bench: Bench
+    experts: tuple[TrainStage, ...]
+    config: Mapping[str, Any]
+    collector: Collector
+    seed: int
+
+    @property
+    def title(self) -> str:
+        """What the user reads."""
+        return f"statistics of {', '.join(expert.label for expert in self.experts)}"
+
+    def spec(self) -> dict[str, Any]:
+        """The experts, the collector, the seed; the data are in the experts' digests."""
+        return {
+            "bench": self.bench.spec(),
+            "experts": [expert.digest for expert in self.experts],
+            "collector": dict(self.config),
+            "seed": self.seed,
+        }
+
+    def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+        """Writes a file an expert, by the names of its tensors."""
+        questions = [self._questions(expert) for expert in self.experts]
+        models = [self._model(expert) for expert in self.experts]
+        found = self.collector.collect(models, questions=questions, seed=derive(self.seed, "draws"), tell=tell)
+        files = tuple(file_of(place) for place in range(len(found)))
+        for file, tensors in zip(files, found, strict=True):
+            save_file({name: tensor.float().cpu().contiguous() for name, tensor in tensors.items()}, folder / file)
+        return {"examples": [len(own) for own in questions], "tensors": [len(each) for each in found]}, files
+
+    def load(self, entry: Entry) -> tuple[dict[str, Tensor], ...]:
+        """Each expert's statistics by the names of tensors."""
+        return tuple(load_file(entry.file(file_of(place))) for place in range(len(self.experts)))
+
+    def _questions(self, expert: TrainStage) -> tuple[Question, ...]:
+        splits = [(self.bench.split(task, split="train"), task.max_new_tokens) for task in expert.tasks]
+        seed = derive(self.seed, "examples", *(task.name for task in expert.tasks))
+        return draw_questions(splits, examples=self.collector.examples, seed=seed)
+
+    def _model(self, expert: TrainStage) -> Any:
+        model = self.bench.model()
+        load_weights(model, expert.result(self.bench.store).file(WEIGHTS), name=expert.label)
+        return model.to(self.bench.device)
+
+
+def file_of(place: int) -> str:
+    """The name of the file with the statistics of the stage's expert at that place."""
+    return f"statistics_{place}.safetensors"
+
+
+def statistics_stages(
+    config: Mapping[str, Any] | None, *, rule: Rule, bench: Bench, experts: Mapping[str, TrainStage], seed: int
+) -> tuple[StatisticsStage, ...]:
+    """The stages that a merge's `statistics` ask for: one an expert in their order, or one for all; none without.
+
+    Raises:
+        ConfigurationError: the rule needs statistics and there is no configuration of them.
+    """
+    if not rule.traits.statistics:
+        return ()
+    if not config:
+        raise ConfigurationError(f"{name_of(rule)} needs `merge.statistics`: what is collected of the experts, and how")
+    collector: Collector = bind(config)
+    every = tuple(experts.values())
+    sets = [every] if collector.together else [(expert,) for expert in every]
+    return tuple(StatisticsStage(bench, each, config, collector, seed) for each in sets)
+
+
+def statistics_of(stages: Sequence[StatisticsStage], *, store: Store) -> tuple[dict[str, Tensor], ...]:
+    """What the stages found, one mapping an expert in their order; made now where the store has none."""
+    return tuple(found for stage in stages for found in stage.load(stage.result(store)))

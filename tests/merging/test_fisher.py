@@ -1,0 +1,78 @@
+"""Fisher merging."""
+
+import pytest
+import torch
+
+from dfwe.errors import MergeError
+from dfwe.merging.fisher import Fisher
+
+PLAIN = Fisher(floor=0.0, normalise=False)
+
+
+def two(array, first, second):
+    experts = [{"w": torch.tensor([1.0, 2.0, 4.0])}, {"w": torch.tensor([3.0, -2.0, 8.0])}]
+    return array(experts, statistics=({"w": torch.tensor(first)}, {"w": torch.tensor(second)}))
+
+
+def random(array, *, num=3):
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randn(num, 50, generator=generator)
+    return array([{"w": row} for row in rows], statistics=tuple({"w": row.square()} for row in rows.flip(1)))
+
+
+def test_every_value_is_weighed_by_its_fisher_value_by_hand(array, merge):
+    # (3 * 1 + 1 * 3) / 4; all of the second's; none of either's: the mixture
+    experts = two(array, [3.0, 0.0, 0.0], [1.0, 0.5, 0.0])
+    torch.testing.assert_close(merge(PLAIN, experts, [0.5, 0.5])["w"], torch.tensor([1.5, -2.0, 6.0]))
+    # (0.25 * 3 * 1 + 0.75 * 1 * 3) / 1.5 = 2; 0.25 * 4 + 0.75 * 8 = 7
+    torch.testing.assert_close(merge(PLAIN, experts, [0.25, 0.75])["w"], torch.tensor([2.0, -2.0, 7.0]))
+
+
+def test_the_floor_is_the_least_weight(array, merge):
+    experts = two(array, [3.0, 0.0, 0.0], [1.0, 0.5, 0.0])
+    found = merge(PLAIN, experts, [0.5, 0.5], floor=0.5)["w"]
+    torch.testing.assert_close(found, torch.tensor([1.5, 0.0, 6.0]))
+
+
+def test_normalised_an_expert_counts_no_more_for_larger_gradients(array, merge):
+    small, large = two(array, [3.0, 1.0, 2.0], [1.0, 0.5, 0.1]), two(array, [300.0, 100.0, 200.0], [1.0, 0.5, 0.1])
+    rule = Fisher(floor=1e-6, normalise=True)
+    torch.testing.assert_close(merge(rule, small, [0.3, 0.7])["w"], merge(rule, large, [0.3, 0.7])["w"])
+    # root mean squares sqrt(14 / 3) and sqrt(1.26 / 3): the first value is (3 / a + 3 / b) / (3 / a + 1 / b)
+    a, b = (14 / 3) ** 0.5, (1.26 / 3) ** 0.5
+    assert merge(rule, small, [0.5, 0.5])["w"][0] == pytest.approx((3 / a + 3 / b) / (3 / a + 1 / b), abs=1e-6)
+
+
+def test_equal_fisher_values_give_the_mixture_and_so_does_a_tensor_without(array, merge):
+    experts = [
+        {"w": torch.tensor([1.0, 2.0]), "v": torch.tensor([5.0])},
+        {"w": torch.ones(2), "v": torch.tensor([7.0])},
+    ]
+    found = merge(PLAIN, array(experts, statistics=({"w": torch.ones(2)}, {"w": torch.ones(2)})), [0.5, 0.5])
+    assert found["w"].tolist() == [1.0, 1.5]
+    assert found["v"].tolist() == [6.0]
+
+
+def test_a_vertex_is_its_expert_bit_for_bit(array, merge):
+    experts = random(array)
+    for rule in (PLAIN, Fisher(floor=1e-6, normalise=True)):
+        assert torch.equal(merge(rule, experts, [0.0, 1.0, 0.0])["w"], experts.weights[1])
+
+
+def test_the_order_of_experts_does_not_matter(array, merge):
+    experts = random(array)
+    turned = array([{"w": row} for row in experts.weights.flip(0)], statistics=experts.statistics[::-1])
+    rule = Fisher(floor=1e-6, normalise=True)
+    found = merge(rule, turned, [0.5, 0.3, 0.2])["w"]
+    torch.testing.assert_close(merge(rule, experts, [0.2, 0.3, 0.5])["w"], found)
+
+
+def test_what_it_cannot_use_is_an_error(array, merge):
+    with pytest.raises(MergeError, match="floor must be at least 0, not -1"):
+        merge(Fisher(floor=-1.0, normalise=True), random(array), [1.0, 0.0, 0.0])
+    with pytest.raises(MergeError, match="at least 0 and add up to 1, not 1, 1, 1"):
+        merge(PLAIN, random(array), [1.0, 1.0, 1.0])
+    with pytest.raises(MergeError, match="fisher needs statistics of every expert"):
+        merge(PLAIN, array([{"w": torch.ones(2)}]), [1.0])
+    with pytest.raises(MergeError, match=r"statistic of 'w' has shape \[2, 2\], expected the tensor's \[2\]"):
+        merge(PLAIN, array([{"w": torch.ones(2)}], statistics=({"w": torch.ones(2, 2)},)), [1.0])

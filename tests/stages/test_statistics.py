@@ -1,0 +1,111 @@
+"""The statistics stage: computed once per expert, kept in the store."""
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from dfwe.conf import conf_dir
+from dfwe.errors import ConfigurationError
+from dfwe.merging.df_merge import DfMerge
+from dfwe.merging.driver import prepare
+from dfwe.merging.experts import Layout, load_experts
+from dfwe.merging.fisher import Fisher
+from dfwe.merging.linear import Linear
+from dfwe.merging.regmean import Regmean
+from dfwe.stages.binding import bind
+from dfwe.stages.plan import plain, plan_study
+from dfwe.stages.statistics import statistics_of, statistics_stages
+from dfwe.stages.train import WEIGHTS
+
+REGMEAN = Regmean(alpha=0.5, ridge=1e-7)
+FISHER = {"_target_": "dfwe.evaluation.fisher.DiagonalFisher", "examples": 6, "answers": "expected", "samples": 2}
+GRAM = {"_target_": "dfwe.evaluation.gram.Gram", "examples": 6}
+MERGED = {
+    "_target_": "dfwe.evaluation.merged_gram.MergedGram",
+    "examples": 3,
+    "rule": {"_target_": "dfwe.merging.regmean.Regmean", "alpha": 0.5, "ridge": 1e-7},
+}
+RULES = [
+    (Fisher(floor=1e-6, normalise=True), FISHER),
+    (DfMerge(scale=1.0, floor=1e-6, normalise=True), FISHER),
+    (REGMEAN, GRAM),
+    (REGMEAN, MERGED),
+]
+
+
+@pytest.fixture(scope="module")
+def study(small, tmp_path_factory):
+    """A study whose experts can be trained: two of them, one epoch each."""
+    overrides = ("stages.until=finetune", "trainer.train.epochs=1", "trainer.finetune.epochs=1")
+    return plan_study(small(tmp_path_factory.mktemp("store"), *overrides))
+
+
+@pytest.fixture
+def stages(study):
+    """stages(rule, config, seed=0): the stages of the study's first two experts."""
+
+    def make(rule, config, seed=0):
+        experts = dict(list(study.experts.items())[:2])
+        return statistics_stages(config, rule=rule, bench=study.bench, experts=experts, seed=seed)
+
+    return make
+
+
+@pytest.mark.parametrize(("rule", "config"), RULES, ids=["fisher", "df_merge", "regmean", "regmean_pp"])
+def test_every_rule_merges_experts_with_what_its_stages_collected(study, stages, rule, config):
+    made = stages(rule, config)
+    store, model = study.bench.store, study.bench.model()
+    experts = {expert.label: expert.result(store).file(WEIGHTS) for stage in made for expert in stage.experts}
+    parent = torch.cat([p.detach().flatten() for p in model.parameters()])
+    array = load_experts(experts, layout=Layout.of(model), parent=parent)
+    found = statistics_of(made, store=store)
+    assert all(set(each) <= set(array.layout.names) and each for each in found)
+    array = type(array)(array.names, array.layout, array.weights, array.parent, found)
+    merged, mean = (torch.full((array.layout.size,), torch.nan) for _ in range(2))
+    prepare(rule, array)(torch.tensor([[0.5, 0.5]]).numpy(), {}, merged)
+    prepare(Linear(), array)(torch.tensor([[0.5, 0.5]]).numpy(), {}, mean)
+    assert bool(merged.isfinite().all())
+    assert not torch.equal(merged, mean)
+    assert float((merged - mean).norm()) < 2 * float((array.weights[0] - array.weights[1]).norm())
+
+
+def test_an_expert_is_measured_once(study, stages, monkeypatch):
+    first = statistics_of(stages(REGMEAN, GRAM), store=study.bench.store)
+
+    def refuse(*arguments, **names):
+        raise AssertionError("measured again")
+
+    monkeypatch.setattr("dfwe.stages.statistics.StatisticsStage.make", refuse)
+    again = statistics_of(stages(REGMEAN, dict(GRAM)), store=study.bench.store)
+    assert all(torch.equal(a[name], b[name]) for a, b in zip(first, again, strict=True) for name in a)
+
+
+def test_there_is_one_stage_an_expert_or_one_for_all(stages):
+    assert [len(stage.experts) for stage in stages(REGMEAN, GRAM)] == [1, 1]
+    (together,) = stages(REGMEAN, MERGED)
+    assert together.title == "statistics of meld, mixture"
+    assert stages(Linear(), None) == ()
+
+
+def test_other_settings_seeds_and_experts_are_other_results(stages):
+    digests = {stage.digest for stage in (*stages(REGMEAN, GRAM), *stages(REGMEAN, GRAM, seed=1))}
+    digests |= {stage.digest for stage in stages(REGMEAN, GRAM | {"examples": 7})}
+    assert len(digests) == 6
+
+
+def test_a_rule_whose_statistics_nobody_collects_stops_the_study_before_it_trains(stages):
+    with pytest.raises(ConfigurationError, match="fisher needs `merge.statistics`"):
+        stages(RULES[0][0], None)
+    with pytest.raises(ConfigurationError, match="answers must be expected or gold, not 'all'"):
+        stages(RULES[0][0], FISHER | {"answers": "all"})
+
+
+@pytest.mark.parametrize("name", ["fisher", "df_merge", "regmean", "regmean_pp"])
+def test_every_configuration_collects_what_its_rule_reads(name):
+    config = plain(OmegaConf.load(conf_dir() / "merge" / f"{name}.yaml"))
+    rule, collector = bind(config["rule"]), bind(config["statistics"])
+    rule.check(3)
+    assert rule.traits.statistics
+    assert collector.examples > 0
+    assert collector.together == (name == "regmean_pp")
+    assert getattr(collector, "rule", rule) == rule  # the layers before are merged as the rule merges
