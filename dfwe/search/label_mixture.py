@@ -27,7 +27,7 @@ class LabelMixture:
     """
 
     scores: Float[np.ndarray, "experts examples labels"]
-    counts: Float[np.ndarray, "examples labels counts"]
+    counts: Float[np.ndarray, "counted answers counts"]  # as many as examples and labels
     score: Callable[[Float[np.ndarray, "*batch counts"]], Float[np.ndarray, "*batch"]]
 
     def __post_init__(self) -> None:

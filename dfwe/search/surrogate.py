@@ -49,8 +49,8 @@ class Surrogate(Search):
     (`LabelMixture`); M and S are mean and standard deviation of the residuals, measured minus predicted, of the
     experts, the start and all told (`Residuals`): an upper confidence bound; D is the distance from the start, as what
     lies far out overfits dev. Every `control`-th candidate is drawn evenly instead: among the promising alone there is
-    little to rank. Several groups are predicted by the mean of their coefficients, and searched settings as if they changed
-    nothing; residuals know of both.
+    little to rank. Several groups are predicted by the mean of their coefficients, and searched settings as if they
+    changed nothing; residuals know of both.
 
     It steps aside for the search `inside`, for good, once the rank correlation (Spearman's) of the corrected
     predictions, made before measuring, with the scores is below `least_correlation` over the last `window` candidates.
@@ -203,7 +203,7 @@ def _ranks(values: Sequence[float]) -> Float[np.ndarray, " values"]:
     return (np.cumsum(sizes) - (sizes - 1) / 2.0)[places]
 
 
-def _check_above_zero(**settings: float) -> None:
+def _check_above_zero(**settings: int | float) -> None:
     for name, value in settings.items():
         if not value > 0:
             raise SearchError(f"the surrogate's {name} must be above 0, not {value}")

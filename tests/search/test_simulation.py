@@ -16,7 +16,7 @@ from dfwe.search.space import Space
 NUM_EXPERTS = 5
 NAMES = tuple("abcde")
 NUM_EXAMPLES = 100
-NUM_SURFACES = 60
+NUM_SURFACES = 100
 
 
 class Surface:
@@ -94,12 +94,13 @@ def test_where_the_best_mixture_lies_inside_a_bagged_search_beats_the_uniform_mi
 
 def test_where_the_best_mixture_lies_near_a_face_a_bagged_search_leaves_little_of_uniforms_regret() -> None:
     regrets = mean_regrets(concentration=0.35, steepness=0.6)
-    assert regrets["bagged"] < 0.15 * regrets["uniform"]
+    assert regrets["bagged"] <= 0.15 * regrets["uniform"]
 
 
-def test_where_uniform_is_nearly_best_a_bagged_search_loses_less_than_half_a_point() -> None:
+def test_where_uniform_is_nearly_best_a_bagged_search_loses_less_than_a_third_of_a_point() -> None:
     regrets = mean_regrets(concentration=1.5, steepness=0.06)
-    assert regrets["bagged"] < regrets["uniform"] + 0.005
+    assert regrets["uniform"] < 0.0015
+    assert regrets["bagged"] <= 0.003
 
 
 @pytest.mark.parametrize("adaptive", [False, True])

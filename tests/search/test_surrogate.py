@@ -152,16 +152,16 @@ def test_its_correlations_are_logged(caplog):
 
 
 def test_rank_correlation_gives_equals_their_mean_rank():
-    assert rank_correlation([1, 2, 3], [10, 20, 90]) == pytest.approx(1.0)
-    assert rank_correlation([1, 2, 3], [9, 5, 1]) == pytest.approx(-1.0)
-    assert rank_correlation([1, 1, 2], [1, 2, 3]) == pytest.approx(np.sqrt(3) / 2)
-    assert rank_correlation([1, 1, 1], [1, 2, 3]) == 0.0
+    assert rank_correlation([1.0, 2.0, 3.0], [10.0, 20.0, 90.0]) == pytest.approx(1.0)
+    assert rank_correlation([1.0, 2.0, 3.0], [9.0, 5.0, 1.0]) == pytest.approx(-1.0)
+    assert rank_correlation([1.0, 1.0, 2.0], [1.0, 2.0, 3.0]) == pytest.approx(np.sqrt(3) / 2)
+    assert rank_correlation([1.0, 1.0, 1.0], [1.0, 2.0, 3.0]) == 0.0
 
 
-@pytest.mark.parametrize("name", ["pool", "spread", "temperature", "length", "noise"])
-def test_a_setting_that_is_not_above_zero_is_refused(name):
-    with pytest.raises(SearchError, match=f"the surrogate's {name} must be above 0, not 0"):
-        surrogate(mixture(), **{name: 0})
+@pytest.mark.parametrize("wrong", [{"pool": 0}, {"spread": 0.0}, {"temperature": 0.0}, {"length": 0.0}, {"noise": 0.0}])
+def test_a_setting_that_is_not_above_zero_is_refused(wrong):
+    with pytest.raises(SearchError, match=f"the surrogate's {next(iter(wrong))} must be above 0, not 0"):
+        surrogate(mixture(), **wrong)
 
 
 @pytest.mark.parametrize("wrong", [{"control": 1}, {"window": 5}])
