@@ -45,13 +45,15 @@ class Evaluation:
     """A model's answers on one split of one task, and their score.
 
     `counts` holds one row per example such that every metric is a function of their (weighted) sum: that is what
-    bootstrap and bagging resample.
+    bootstrap and bagging resample. `label_scores` are log-likelihoods of each example's closed set of answers, -inf
+    behind the last where it has fewer than others; None for free text, and for answers read from a file.
     """
 
     score: float
     metrics: Mapping[str, float]
     predictions: tuple[str, ...]
     counts: Float[np.ndarray, "examples counts"]
+    label_scores: Float[np.ndarray, "examples labels"] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from dfwe.data.batching import token_batches
@@ -40,6 +42,14 @@ class Decoding:
     reference: ReferenceDecoding | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a model answers to an instance, and how likely it found each of a closed set of answers."""
+
+    text: str
+    label_scores: Float[np.ndarray, " labels"] | None = None
+
+
 @dataclass(frozen=True)
 class Batch:
     """Instances that are answered together."""
@@ -68,8 +78,8 @@ class Answers:
 
     def __init__(self, split: TokenisedSplit, *, decoding: Decoding, tokenizer: Any) -> None:
         self._split, self._decoding, self._tokenizer = split, decoding, tokenizer
-        self._closed = decoding.decode in ("labels", "candidates")
-        if self._closed and not all(instance.candidates for instance in split.instances):
+        self.closed = decoding.decode in ("labels", "candidates")
+        if self.closed and not all(instance.candidates for instance in split.instances):
             raise ConfigurationError(f"decode={decoding.decode} needs a closed set of answers; use decode=greedy")
 
     def batches(self) -> list[Batch]:
@@ -86,9 +96,9 @@ class Answers:
             "input_ids": pad(rows["source"], value=self._tokenizer.pad_token_id),
             "attention_mask": pad([[1] * len(row) for row in rows["source"]], value=0),
         }
-        return Batch(members, inputs, PackedTries.of(rows["candidates"]) if self._closed else None)
+        return Batch(members, inputs, PackedTries.of(rows["candidates"]) if self.closed else None)
 
-    def of(self, model: nn.Module, batch: Batch, *, encode: Encode) -> list[str] | None:
+    def of(self, model: nn.Module, batch: Batch, *, encode: Encode) -> list[Answer] | None:
         """The batch's answers, in order; None where it does not fit the memory and can be halved."""
         device = next(model.parameters()).device
         try:
@@ -101,14 +111,16 @@ class Answers:
             torch.cuda.empty_cache()
         return None
 
-    def _chosen(self, model: nn.Module, batch: Batch, encode: Encode) -> list[str]:
+    def _chosen(self, model: nn.Module, batch: Batch, encode: Encode) -> list[Answer]:
         assert batch.tries is not None
         scores = candidate_log_likelihoods(model, tries=batch.tries, encode=encode, **_source(batch))
         sets = [self._split.instances[i].candidates for i in batch.members]
-        best = best_candidates(scores, sizes=[len(each) for each in sets])
-        return [each[place] for each, place in zip(sets, best, strict=True)]
+        sizes = [len(each) for each in sets]
+        best = best_candidates(scores, sizes=sizes)
+        rows = np.split(scores.cpu().numpy(), np.cumsum(sizes)[:-1])
+        return [Answer(each[place], row) for each, place, row in zip(sets, best, rows, strict=True)]
 
-    def _written(self, model: nn.Module, batch: Batch, encode: Encode) -> list[str]:
+    def _written(self, model: nn.Module, batch: Batch, encode: Encode) -> list[Answer]:
         decoding = self._decoding
         if decoding.decode == "reference":
             assert decoding.reference is not None
@@ -118,7 +130,7 @@ class Answers:
             new, most = decoding.max_new_tokens, decoding.max_tokens
             ids = greedy(model, max_new_tokens=new, max_tokens=most, encode=encode, **_source(batch))
         texts: list[str] = self._tokenizer.batch_decode(ids, skip_special_tokens=True)
-        return texts
+        return [Answer(text) for text in texts]
 
 
 def _source(batch: Batch) -> dict[str, Any]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
+from jaxtyping import Float
 from torch import nn
 
 from dfwe.data.tokenise import TokenisedSplit
 from dfwe.errors import MetricError
-from dfwe.evaluation.answers import Answers, Batch, Decoding
+from dfwe.evaluation.answers import Answer, Answers, Batch, Decoding
 from dfwe.evaluation.encoder import Encode, encode
 from dfwe.evaluation.half import HalfCopy
 from dfwe.evaluation.kernels import fast_kernels
@@ -59,7 +62,8 @@ class SplitScorer:
 
     def __call__(self, model: nn.Module, *, exact: bool = False, encode: Encode = encode) -> Evaluation:
         """The model's evaluation, in float32 whatever the decoding says if `exact`; its mode is left as it was."""
-        return self.evaluate(self.predict(model, exact=exact, encode=encode))
+        answers = self._in_order(self._answered(model, self._batches, exact=exact, encode=encode))
+        return self._evaluated(answers)
 
     def evaluate(self, predictions: tuple[str, ...]) -> Evaluation:
         """The evaluation of given answers, one an instance and in order."""
@@ -67,8 +71,20 @@ class SplitScorer:
 
     def predict(self, model: nn.Module, *, exact: bool = False, encode: Encode = encode) -> tuple[str, ...]:
         """The model's answers in the order of the instances, its source read by `encode`."""
-        answers = self._answered(model, self._batches, exact=exact, encode=encode)
-        return tuple(answers[index] for index in range(len(self)))
+        answers = self._in_order(self._answered(model, self._batches, exact=exact, encode=encode))
+        return tuple(answer.text for answer in answers)
+
+    def label_counts(self) -> Float[np.ndarray, "examples labels counts"] | None:
+        """What each answer of an instance's closed set would count, as in `Evaluation.counts`; None for free text.
+
+        Beside the labels of an instance that has fewer than others stand those of its last.
+        """
+        sets = [instance.candidates for instance in self._split.instances]
+        if not self._answers.closed:
+            return None
+        columns = [[each[min(place, len(each) - 1)] for each in sets] for place in range(max(map(len, sets)))]
+        counts = [self._scorer.counts(column, references=self._references) for column in columns]
+        return np.stack(counts, axis=1)
 
     @property
     def has_bound(self) -> bool:
@@ -87,8 +103,9 @@ class SplitScorer:
         order = race.order([batch.members for batch in self._batches], sizes=[batch.size for batch in self._batches])
         answers = self._answered(model, [self._batches[place] for place in order], encode=encode, until=race.is_lost)
         if len(answers) < len(self):
-            return Stopped(race.bound, tuple(answers.get(index) for index in range(len(self))))
-        return self.evaluate(tuple(answers[index] for index in range(len(self))))
+            texts = {index: answer.text for index, answer in answers.items()}
+            return Stopped(race.bound, tuple(texts.get(index) for index in range(len(self))))
+        return self._evaluated(self._in_order(answers))
 
     def bound(self, predictions: tuple[str | None, ...]) -> float:
         """The highest score that answers in place of the Nones could give.
@@ -103,6 +120,13 @@ class SplitScorer:
         bound.take(list(answered.values()), examples=list(answered))
         return bound.value
 
+    def _in_order(self, answers: dict[int, Answer]) -> list[Answer]:
+        return [answers[index] for index in range(len(self))]
+
+    def _evaluated(self, answers: Sequence[Answer]) -> Evaluation:
+        evaluation = self.evaluate(tuple(answer.text for answer in answers))
+        return replace(evaluation, label_scores=_padded([answer.label_scores for answer in answers]))
+
     @property
     def _references(self) -> list[tuple[str, ...]]:
         return [instance.references for instance in self._split.instances]
@@ -115,9 +139,9 @@ class SplitScorer:
         encode: Encode,
         exact: bool = False,
         until: Callable[[Sequence[int], Sequence[str]], bool] = lambda members, answers: False,
-    ) -> dict[int, str]:
+    ) -> dict[int, Answer]:
         """Answers by instance, in the order of the batches; the rest is left out once `until` holds of a batch."""
-        answers: dict[int, str] = {}
+        answers: dict[int, Answer] = {}
         todo, done = list(batches)[::-1], []
         used = self._half.of(model) if self._bf16 and not exact else model
         with _evaluating(used), fast_kernels(used):
@@ -131,10 +155,21 @@ class SplitScorer:
                     continue
                 done.append(batch)
                 answers |= dict(zip(batch.members, found, strict=True))
-                if until(batch.members, found):
+                if until(batch.members, [answer.text for answer in found]):
                     break
         self._batches = done + todo[::-1]
         return answers
+
+
+def _padded(rows: Sequence[Float[np.ndarray, " labels"] | None]) -> Float[np.ndarray, "examples labels"] | None:
+    """The rows as one array, -inf behind the shorter ones; None where one has no scores."""
+    known = [row for row in rows if row is not None]
+    if not known or len(known) < len(rows):
+        return None
+    padded = np.full((len(known), max(map(len, known))), -np.inf, dtype=np.float32)
+    for place, row in enumerate(known):
+        padded[place, : len(row)] = row
+    return padded
 
 
 @contextmanager

@@ -24,7 +24,8 @@ def has_many(results: Mapping[str, Any]) -> bool:
 
 def merges_table(results: Mapping[str, Any]) -> Table:
     """Each merge, the best on dev first: scores, differences on test, what was kept, its cost; scores times 100."""
-    table = Table(title="Merges, the best on dev first", title_justify="left", box=SIMPLE, padding=(0, 0, 0, 1), pad_edge=False)
+    title = "Merges, the best on dev first"
+    table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 0, 0, 1), pad_edge=False)
     table.add_column("merge", overflow="fold")
     for heading in ("dev", "test", "Δ uniform", "Δ best\nexpert", "kept", "evals", "s"):
         table.add_column(heading, justify="right", no_wrap=True)

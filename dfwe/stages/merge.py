@@ -23,12 +23,14 @@ from dfwe.search.base import Search
 from dfwe.search.journal import Journal
 from dfwe.search.pick import Pick
 from dfwe.search.space import Space
+from dfwe.search.surrogate import Surrogate
 from dfwe.seeding import derive
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.bench import Bench
 from dfwe.stages.binding import bind, call
 from dfwe.stages.searched import search_space
 from dfwe.stages.statistics import StatisticsStage, statistics_of, statistics_stages
+from dfwe.stages.surrogates import plain_search, search_spec, surrogate_of, with_surrogate
 from dfwe.stages.tasks import Task
 from dfwe.stages.train import WEIGHTS, TrainStage
 from dfwe.store.store import Entry
@@ -72,7 +74,8 @@ class MergeStage(Stage):
         by: Granularity = bind(config["by"])
         # groups are known once the model is: here a wrong argument shows, not after training
         space = search_space(config, rule=rule, experts=tuple(experts), groups=("",))
-        make_search = bind(config["search"], _partial_=True)
+        make_search = bind(plain_search(config["search"]), _partial_=True)
+        surrogate_of(config["search"])
         call(make_search, space=space, seed=0, key="merge.search").close()
         pick: Pick = bind(config["pick"])
         statistics = statistics_stages(config["statistics"], rule=rule, bench=bench, experts=experts, seed=seed)
@@ -89,8 +92,9 @@ class MergeStage(Stage):
             "bench": self.bench.spec(),
             "experts": {name: stage.digest for name, stage in self.experts.items()},
             "target": self.bench.task_spec(self.target),
-            **{part: self.config[part] for part in ("rule", "coefficients", "by", "searched", "search", "pick")},
             "statistics": [stage.digest for stage in self.statistics],
+            **{part: self.config[part] for part in ("rule", "coefficients", "by", "searched", "pick")},
+            "search": search_spec(self.config["search"]),
             "compile": self.bench.trainer["compile"],
             "seed": self.seed,
         }
@@ -100,7 +104,7 @@ class MergeStage(Stage):
         scorer = self.bench.scorer(self.target, split="dev")
         array = self.expert_array()
         space = self._space(array)
-        search = self.make_search(space=space, seed=derive(self.seed, "search", self.name))
+        search = self._search(space)
         encode = CompiledEncode(Compiling(**self.bench.trainer["compile"]))
 
         def told(trial: Trial | StoppedTrial) -> None:
@@ -131,6 +135,8 @@ class MergeStage(Stage):
             (folder / name).touch()
         assert callback.best is not None
         result = _result(callback.best, trials=callback.trials, stopped=callback.stopped)
+        if isinstance(search, Surrogate):
+            result["surrogate"] = search.report()
         return result | {"seconds": round(seconds, 3)}, (TRIALS, PREDICTIONS)
 
     def expert_array(self) -> ExpertArray:
@@ -152,6 +158,17 @@ class MergeStage(Stage):
         merged = torch.empty(array.layout.size)
         prepare(self.rule, array, by=self.by)(space.matrix(found), space.values_of_settings(found), merged)
         return merged
+
+    def _search(self, space: Space) -> Search:
+        return with_surrogate(
+            self.make_search(space=space, seed=derive(self.seed, "search", self.name)),
+            config=self.config["search"],
+            space=space,
+            scorer=self.bench.scorer(self.target, split="dev"),
+            experts=self.experts,
+            store=self.bench.store,
+            seed=derive(self.seed, "surrogate", self.name),
+        )
 
     def _space(self, array: ExpertArray) -> Space:
         groups = self.by.groups(array.layout.names)

@@ -9,6 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+from jaxtyping import Float
+
 from dfwe.data.datamodule import TrainingData
 from dfwe.errors import ConfigurationError
 from dfwe.merging.experts import load_weights, save_weights
@@ -26,6 +29,7 @@ log = logging.getLogger(__name__)
 
 WEIGHTS = "weights.safetensors"
 DEV = "dev_predictions.json"
+LABEL_SCORES = "dev_label_scores.npy"
 
 
 @dataclass(frozen=True)
@@ -86,13 +90,25 @@ class TrainStage(Stage):
             "best_epoch": fitted.choice.epoch + 1,
             "criterion": fitted.choice.criterion,
         }
-        return result, (WEIGHTS, DEV)
+        if fitted.label_scores is None:
+            return result, (WEIGHTS, DEV)
+        np.save(folder / LABEL_SCORES, fitted.label_scores)
+        return result, (WEIGHTS, DEV, LABEL_SCORES)
 
     def dev(self, entry: Entry) -> Evaluation:
         """The expert's own evaluation on the target's dev split, from the answers stored at its best epoch."""
         assert self.target is not None
         predictions = tuple(json.loads(entry.file(DEV).read_text(encoding="utf8")))
         return self.bench.scorer(self.target, split="dev").evaluate(predictions)
+
+    def label_scores(self, entry: Entry) -> Float[np.ndarray, "examples labels"] | None:
+        """How likely the expert found each label of the target's dev instances, from when `dev` was answered.
+
+        None for free text, and for an expert trained before these were kept.
+        """
+        if LABEL_SCORES not in entry.card.files:
+            return None
+        return np.asarray(np.load(entry.file(LABEL_SCORES)))
 
     def settings(self) -> FitSettings:
         """How it trains, as the fitting code takes it; ConfigurationError for an unknown stop_on."""

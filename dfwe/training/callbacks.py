@@ -7,8 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
+from jaxtyping import Float
 from torch import nn
 
 from dfwe.errors import MetricError
@@ -40,6 +42,7 @@ class KeepBest(pl.Callback):
         self._folder, self._save = folder, save
         self.history: list[EpochScores] = []
         self.predictions: dict[str, tuple[str, ...]] = {}  # the target's answers at the best epoch of each criterion
+        self.label_scores: dict[str, Float[np.ndarray, "examples labels"] | None] = {}  # of the same answers
 
     @property
     def choice(self) -> Choice:
@@ -61,6 +64,7 @@ class KeepBest(pl.Callback):
             if best_epoch(self.history, criterion=criterion) == len(self.history) - 1:
                 self._save(model, self._file(criterion))
                 self.predictions[criterion] = () if target is None else target.predictions
+                self.label_scores[criterion] = None if target is None else target.label_scores
         if trainer.logger is not None:
             scores = {f"dev/{name}": value for name, value in asdict(self.history[-1]).items() if value is not None}
             trainer.logger.log_metrics(scores, step=trainer.global_step)
@@ -72,12 +76,20 @@ class KeepBest(pl.Callback):
         return {
             "history": [asdict(epoch) for epoch in self.history],
             "predictions": {criterion: list(answers) for criterion, answers in self.predictions.items()},
+            "label_scores": {
+                criterion: None if scores is None else torch.from_numpy(scores)  # loaded without pickle
+                for criterion, scores in self.label_scores.items()
+            },
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """The inverse of `state_dict`."""
         self.history = [EpochScores(**epoch) for epoch in state_dict["history"]]
         self.predictions = {criterion: tuple(answers) for criterion, answers in state_dict["predictions"].items()}
+        self.label_scores = {
+            criterion: None if scores is None else scores.cpu().numpy()
+            for criterion, scores in state_dict["label_scores"].items()
+        }
 
     def _criteria(self) -> tuple[Criterion, ...]:
         if self._stop_on == "last":

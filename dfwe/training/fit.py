@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
+from jaxtyping import Float
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from dfwe.data.datamodule import TrainingData
@@ -41,12 +43,16 @@ class FitSettings:
 
 @dataclass(frozen=True)
 class Fit:
-    """What training gave: the weights' file, the epochs' dev scores, the choice, the target's answers at that epoch."""
+    """What training gave: the weights' file, the epochs' dev scores, the choice, the target's answers at that epoch.
+
+    `label_scores` are those answers' (`Evaluation.label_scores`).
+    """
 
     weights: Path
     history: tuple[EpochScores, ...]
     choice: Choice
     predictions: tuple[str, ...]
+    label_scores: Float[np.ndarray, "examples labels"] | None
 
 
 def fit_expert(
@@ -83,7 +89,8 @@ def fit_expert(
     trainer.fit(module, datamodule=data, ckpt_path=last if last.exists() else None, weights_only=True)
     if not all(bool(parameter.isfinite().all()) for parameter in module.parameters()):
         raise ModelError("training diverged: the weights are NaN or infinite; lower the learning rate")
-    return Fit(keep.weights, tuple(keep.history), keep.choice, keep.predictions[keep.choice.criterion])
+    best = keep.choice.criterion
+    return Fit(keep.weights, tuple(keep.history), keep.choice, keep.predictions[best], keep.label_scores[best])
 
 
 def make_trainer(

@@ -61,7 +61,7 @@ def test_argmax_breaks_ties_by_the_distance_to_uniform_and_then_takes_the_earlie
     assert argmax([trials[0], trials[3], trials[2]]).number == 4
 
 
-@pytest.mark.parametrize("rule", [Argmax(), Bagged(resamples=10), OneStandardError(resamples=10)])
+@pytest.mark.parametrize("rule", [Argmax(), Bagged(resamples=10, errors=2.0), OneStandardError(resamples=10)])
 def test_no_trial_is_an_error(rule):
     with pytest.raises(SearchError, match="there is no trial to choose from"):
         choose(rule, [])
@@ -81,7 +81,7 @@ def test_bagged_is_the_candidate_itself_where_it_wins_every_resample():
     trials = [trial(1, 0.123456789, [1] * 9), trial(2, 0.5, [0] * 9)]
     point = bagged(trials, score=share, resamples=7, generator=np.random.default_rng(0))
     assert point == trials[0].coefficients
-    assert choose(Bagged(resamples=7), trials) is trials[0]
+    assert choose(Bagged(resamples=7, errors=2.0), trials) is trials[0]
 
 
 def f1(totals):
@@ -121,7 +121,9 @@ RIVALS = [trial(1, 0.5, [1, 0] * 20, kind="uniform"), trial(40, 0.9, [0, 1] * 20
 
 def test_the_bagged_point_is_evaluated_once_more_and_reported():
     heard = []
-    chosen = choose(Bagged(resamples=50), RIVALS, evaluate=lambda c: answers([1] * 40), on_trial=heard.append)
+    chosen = choose(
+        Bagged(resamples=50, errors=2.0), RIVALS, evaluate=lambda c: answers([1] * 40), on_trial=heard.append
+    )
     assert (chosen.number, chosen.kind) == (41, "bagged")
     assert 0.5 < chosen.coefficients.values[0] < 0.9
     assert heard == [chosen]
@@ -130,7 +132,7 @@ def test_the_bagged_point_is_evaluated_once_more_and_reported():
 def test_a_bagged_point_that_scores_clearly_worse_is_reported_but_argmax_is_kept(caplog):
     heard, wrong = [], answers([0] * 40)
     with caplog.at_level(logging.WARNING):
-        chosen = choose(Bagged(resamples=50), RIVALS, evaluate=lambda c: wrong, on_trial=heard.append)
+        chosen = choose(Bagged(resamples=50, errors=2.0), RIVALS, evaluate=lambda c: wrong, on_trial=heard.append)
     assert chosen is RIVALS[0]
     assert [trial.kind for trial in heard] == ["bagged"]
     assert "the bagged mixture scores 0.5000 below the best on dev" in caplog.text
@@ -139,21 +141,21 @@ def test_a_bagged_point_that_scores_clearly_worse_is_reported_but_argmax_is_kept
 def test_a_bagged_point_within_one_standard_error_is_taken():
     # Three answers of 40 differ, two for the worse: 0.025 below, with a standard error of 0.043.
     nearly = [1, 0] * 18 + [0, 0, 0, 1]
-    chosen = choose(Bagged(resamples=200), RIVALS, evaluate=lambda c: answers(nearly))
+    chosen = choose(Bagged(resamples=200, errors=2.0), RIVALS, evaluate=lambda c: answers(nearly))
     assert chosen.kind == "bagged"
     assert chosen.evaluation.score == RIVALS[0].evaluation.score - 0.025
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_bagged_never_takes_a_point_more_than_one_standard_error_below_the_best(seed):
+def test_bagged_never_takes_a_point_further_below_the_best_than_the_errors_allowed(seed):
     generator = np.random.default_rng(seed)
     trials = [trial(n, generator.uniform(), generator.uniform(size=60) < 0.7) for n in range(1, 8)]
     extra = answers(generator.uniform(size=60) < generator.uniform(0.5, 0.9))
-    chosen = Bagged(resamples=50).choose(trials, by=Choosing(lambda c: extra, share, seed))
+    chosen = Bagged(resamples=50, errors=2.0).choose(trials, by=Choosing(lambda c: extra, share, seed))
     again = np.random.default_rng(seed)
     bagged(trials, score=share, resamples=50, generator=again)
     best = argmax(trials)
-    error = paired_standard_error(best.evaluation, extra, score=share, resamples=50, generator=again)
+    error = 2.0 * paired_standard_error(best.evaluation, extra, score=share, resamples=50, generator=again)
     below = best.evaluation.score - extra.score
     assert (chosen.kind == "bagged") == (below <= error + 1e-12)
     assert chosen.evaluation.score >= best.evaluation.score - error - 1e-12
@@ -163,11 +165,18 @@ def test_a_resumed_choice_takes_the_bagged_trial_from_the_journal(tmp_path):
     def journal():
         return Journal(tmp_path, evaluate_predictions=lambda texts: answers([int(text) for text in texts]))
 
-    first = choose(Bagged(resamples=50), RIVALS, evaluate=lambda c: answers([1] * 40), journal=journal())
+    first = choose(Bagged(resamples=50, errors=2.0), RIVALS, evaluate=lambda c: answers([1] * 40), journal=journal())
     heard = []
-    again = choose(Bagged(resamples=50), RIVALS, journal=journal(), on_trial=heard.append)
+    again = choose(Bagged(resamples=50, errors=2.0), RIVALS, journal=journal(), on_trial=heard.append)
     assert (again.number, again.kind, again.coefficients) == (first.number, first.kind, first.coefficients)
     assert heard == [again]
+
+
+def test_an_expert_that_is_lucky_on_dev_is_not_averaged():
+    lucky = trial(0, 1.0, [1] * 22 + [0] * 18, kind="expert")
+    alone = choose(Bagged(resamples=50, errors=2.0), RIVALS, evaluate=lambda c: answers([1, 0] * 20))
+    chosen = choose(Bagged(resamples=50, errors=2.0), [lucky, *RIVALS], evaluate=lambda c: answers([1, 0] * 20))
+    assert chosen.coefficients == alone.coefficients
 
 
 def test_the_choice_depends_on_the_seed_alone():
@@ -178,7 +187,7 @@ def test_the_choice_depends_on_the_seed_alone():
 def test_without_averages_bagged_is_the_candidate_that_most_resamples_choose():
     # the first wins where example 0 is drawn at least as often as example 1, the second elsewhere
     trials = [trial(1, 0.6, [1, 0, 1]), trial(2, 0.0, [0, 1, 1]), trial(3, 0.5, [0, 0, 0], kind="uniform")]
-    chosen = choose(Bagged(resamples=200), trials, averages=False)
+    chosen = choose(Bagged(resamples=200, errors=2.0), trials, averages=False)
     assert chosen is trials[0]
 
 

@@ -16,7 +16,7 @@ from dfwe.search.space import Space
 NUM_EXPERTS = 5
 NAMES = tuple("abcde")
 NUM_EXAMPLES = 100
-NUM_SURFACES = 60
+NUM_SURFACES = 100
 
 
 class Surface:
@@ -76,7 +76,7 @@ def mean_regrets(*, concentration: float, steepness: float) -> dict[str, float]:
     for seed in range(NUM_SURFACES):
         surface = Surface(seed, concentration=concentration, steepness=steepness)
         trials = searched(surface, seed=seed, optimizer="UnitNelderMead", step=1.0, adaptive=False)
-        rule = Bagged(resamples=200)
+        rule = Bagged(resamples=200, errors=2.0)
         chosen = {
             "uniform": next(trial for trial in trials if trial.kind == "uniform"),
             "argmax": argmax(trials),
@@ -94,12 +94,13 @@ def test_where_the_best_mixture_lies_inside_a_bagged_search_beats_the_uniform_mi
 
 def test_where_the_best_mixture_lies_near_a_face_a_bagged_search_leaves_little_of_uniforms_regret() -> None:
     regrets = mean_regrets(concentration=0.35, steepness=0.6)
-    assert regrets["bagged"] < 0.15 * regrets["uniform"]
+    assert regrets["bagged"] <= 0.15 * regrets["uniform"]
 
 
-def test_where_uniform_is_nearly_best_a_bagged_search_loses_less_than_half_a_point() -> None:
+def test_where_uniform_is_nearly_best_a_bagged_search_loses_less_than_a_third_of_a_point() -> None:
     regrets = mean_regrets(concentration=1.5, steepness=0.06)
-    assert regrets["bagged"] < regrets["uniform"] + 0.005
+    assert regrets["uniform"] < 0.0015
+    assert regrets["bagged"] <= 0.003
 
 
 @pytest.mark.parametrize("adaptive", [False, True])
