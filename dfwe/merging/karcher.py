@@ -25,7 +25,8 @@ class Karcher(Mixing, RecipeRule):
 
     m stays in the span of the experts, so that the steps need no more than their inner products, and the merge is a
     weighted sum. Variant: mergekit 0.1.5's, as to the lengths, start and stop; there the experts count alike, here
-    they have weights. Where no expert that counts is longer than `tol`, the tensor is mixed linearly (there: 0).
+    they have weights. Angles are taken in double precision (there: single, too coarse for experts that are nearly
+    parallel). Where no expert that counts is longer than `tol`, the tensor is mixed linearly (there: 0).
     """
 
     max_iter: int  # steps at most

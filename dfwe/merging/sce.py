@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dfwe.errors import MergeError
-from dfwe.merging.base import Piece, Rule, Traits, on_simplex
+from dfwe.merging.base import Piece, Rule, Traits, on_simplex, weighted_sum
 from dfwe.merging.driver import blocks
 from dfwe.merging.recipe_rule import RecipeRule, beside_base, equal_unless_given, take
 
@@ -57,23 +57,29 @@ class Sce(Rule, RecipeRule):
     def examine(self, piece: Piece, *, survey: Any) -> Found:
         """The selection's threshold and the experts' energies."""
         threshold = self._threshold(piece)
-        total = torch.zeros(len(piece.experts), dtype=torch.float64, device=piece.base.device)
+        total = [0.0] * len(piece.experts)
         for _, part in blocks(piece):
-            total += _selected(part, threshold=threshold).square().sum(1, dtype=torch.float64)
-        return Found(threshold, tuple((total / max(1, piece.base.numel())).tolist()))
+            vectors = _vectors(part)
+            selected = _selected(vectors, threshold=threshold)
+            for place, vector in enumerate(vectors):
+                total[place] += float((vector * selected).square_().sum(dtype=torch.float64))
+        return Found(threshold, tuple(energy / max(1, piece.base.numel()) for energy in total))
 
     def tensor(self, piece: Piece, *, coefficients: Sequence[float], found: Found) -> Float[Tensor, "*shape"]:
         """Election and weighted mean of one tensor or block; MergeError beside the simplex."""
         on_simplex(coefficients, rule="sce")
-        vectors = _selected(piece, threshold=found.threshold)
-        largest = max(coefficients)  # equal coefficients elect exactly as without
-        votes = torch.tensor([coefficient / largest for coefficient in coefficients]).to(vectors)
-        elected = torch.where(votes @ vectors >= 0, 1.0, -1.0).to(vectors)
-        agree = vectors.sign() == elected
-        weights = torch.tensor(self._weights(coefficients, energies=found.energies)).to(vectors)
-        total = weights @ agree.to(vectors)
-        mean = weights @ (vectors * agree) / total.clamp(min=1e-12)
-        return mean.view(piece.base.shape).add_(piece.base)
+        vectors, largest = _vectors(piece), max(coefficients)
+        # relative to the largest, so that equal coefficients elect exactly as without
+        votes = weighted_sum(vectors, [coefficient / largest for coefficient in coefficients])
+        sign = votes.ge_(0).mul_(2).sub_(1)
+        mean, total = torch.zeros_like(piece.base), torch.zeros_like(piece.base)
+        weights = self._weights(coefficients, energies=found.energies)
+        selected = _selected(vectors, threshold=found.threshold)
+        for vector, weight in zip(vectors, weights, strict=True):
+            agreed = vector.mul_(sign).clamp_(min=0)
+            mean.add_(agreed, alpha=weight)
+            total.add_(agreed.sign_(), alpha=weight)
+        return mean.div_(total.clamp_(min=1e-12)).mul_(sign).mul_(selected).add_(piece.base)
 
     def _threshold(self, piece: Piece) -> float:
         if self.select_topk >= 1:
@@ -106,14 +112,19 @@ class Sce(Rule, RecipeRule):
         return cls(select_topk=settings["select_topk"], least_energy=1e-6), coefficients  # int8_mask: memory only
 
 
-def _vectors(piece: Piece) -> Float[Tensor, "experts values"]:
-    return torch.stack([(expert - piece.base).flatten() for expert in piece.experts])
+def _vectors(piece: Piece) -> list[Tensor]:
+    return [expert - piece.base for expert in piece.experts]
 
 
-def _variance(vectors: Float[Tensor, "experts values"]) -> Float[Tensor, " values"]:
-    return torch.var(vectors, dim=0, correction=0)
+def _variance(vectors: Sequence[Float[Tensor, "*shape"]]) -> Float[Tensor, "*shape"]:
+    """In steps that round a value alike wherever it stands: the threshold is found in other blocks than it is used."""
+    mean = weighted_sum(vectors, [1.0] * len(vectors)).div_(len(vectors))
+    total = torch.zeros_like(mean)
+    for vector in vectors:
+        total.add_((vector - mean).square_())
+    return total.div_(len(vectors))
 
 
-def _selected(piece: Piece, *, threshold: float) -> Float[Tensor, "experts values"]:
-    vectors = _vectors(piece)
-    return vectors if threshold == 0.0 else vectors.mul_(_variance(vectors) >= threshold)
+def _selected(vectors: Sequence[Float[Tensor, "*shape"]], *, threshold: float) -> Tensor:
+    """1 where the variance is large enough, else 0."""
+    return torch.ones_like(vectors[0]) if threshold == 0.0 else (_variance(vectors) >= threshold).to(vectors[0])
