@@ -6,7 +6,9 @@ from hydra.utils import instantiate
 from dfwe.conf import conf_dir
 from dfwe.schema import read_tasks
 from dfwe.search.space import Space
+from dfwe.stages.plan import plain
 from dfwe.stages.searched import search_space
+from dfwe.stages.surrogates import plain_search
 from dfwe.stages.tasks import build_task
 
 
@@ -21,7 +23,7 @@ def test_every_merge_is_bound(composed, merge):
     search_space(config, rule=rule, experts=("a", "b"), groups=("",))
     instantiate(config.by, _convert_="all")
     instantiate(config.pick, _convert_="all")
-    search = instantiate(config.search, _partial_=True, _convert_="all")(space=Space(("a", "b", "c")), seed=0)
+    search = instantiate(plain_search(plain(config.search)), _partial_=True, _convert_="all")(space=Space(("a", "b", "c")), seed=0)
     assert search.budget == config.search.budget
     search.close()
 
@@ -29,7 +31,7 @@ def test_every_merge_is_bound(composed, merge):
 @pytest.mark.parametrize("search", options("merge/search"))
 def test_every_search_is_bound(composed, search):
     config = composed("+target=meld", "merge=linear", f"merge/search={search}").merge.search
-    made = instantiate(config, _partial_=True, _convert_="all")(space=Space(("a", "b", "c")), seed=0)
+    made = instantiate(plain_search(plain(config)), _partial_=True, _convert_="all")(space=Space(("a", "b", "c")), seed=0)
     made.begin([])
     assert made.ask().shape == (3,)
     made.close()
