@@ -119,6 +119,14 @@ class DataConfig:
 
 
 @dataclass
+class LimitsConfig:
+    """What ends a search beside its number of evaluations; null for no limit."""
+
+    seconds: float | None = MISSING  # spent on evaluations
+    dev_passes: float | None = MISSING  # a candidate that is stopped counts for its share
+
+
+@dataclass
 class MergeConfig:
     """A rule, and how its coefficients are found and picked (conf/merge)."""
 
@@ -128,6 +136,7 @@ class MergeConfig:
     by: Any = MISSING  # what has coefficients of its own: the model, each layer, ...
     searched: dict[str, Any] = MISSING  # settings of the rule that are searched, too: {scale: {low: 0.3, high: 1.5}}
     search: Any = MISSING
+    limits: LimitsConfig = MISSING
     pick: Any = MISSING
 
 

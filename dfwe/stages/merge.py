@@ -21,6 +21,7 @@ from dfwe.models.text_to_text import TextToText
 from dfwe.records import Coefficients, StoppedTrial, Trial
 from dfwe.search.base import Search
 from dfwe.search.journal import Journal
+from dfwe.search.limits import Limits
 from dfwe.search.pick import Pick
 from dfwe.search.space import Space
 from dfwe.seeding import derive
@@ -72,6 +73,7 @@ class MergeStage(Stage):
         space = search_space(config, rule=rule, experts=tuple(experts), groups=("",))
         make_search = bind(config["search"], _partial_=True)
         call(make_search, space=space, seed=0, key="merge.search").close()
+        Limits(**config["limits"])
         return cls(bench, config["name"], experts, target, config, rule, by, make_search, bind(config["pick"]), seed)
 
     @property
@@ -85,7 +87,10 @@ class MergeStage(Stage):
             "bench": self.bench.spec(),
             "experts": {name: stage.digest for name, stage in self.experts.items()},
             "target": self.bench.task_spec(self.target),
-            **{part: self.config[part] for part in ("rule", "coefficients", "by", "searched", "search", "pick")},
+            **{
+                part: self.config[part]
+                for part in ("rule", "coefficients", "by", "searched", "search", "limits", "pick")
+            },
             "compile": self.bench.trainer["compile"],
             "seed": self.seed,
         }
@@ -120,6 +125,7 @@ class MergeStage(Stage):
             if scorer.has_bound
             else None,
             exact=(lambda module: scorer(module.model, exact=True)) if scorer.approximates else None,
+            limits=Limits(**self.config["limits"]),
         )
         seconds = self._run(callback)
         for name in (TRIALS, PREDICTIONS):  # a search of known candidates alone journals nothing
