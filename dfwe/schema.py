@@ -119,6 +119,14 @@ class DataConfig:
 
 
 @dataclass
+class LimitsConfig:
+    """What ends a search beside its number of evaluations; null for no limit."""
+
+    seconds: float | None = MISSING  # spent on evaluations
+    dev_passes: float | None = MISSING  # a candidate that is stopped counts for its share
+
+
+@dataclass
 class MergeConfig:
     """A rule, and how its coefficients are found and picked (conf/merge)."""
 
@@ -129,6 +137,7 @@ class MergeConfig:
     searched: dict[str, Any] = MISSING  # settings of the rule that are searched, too: {scale: {low: 0.3, high: 1.5}}
     statistics: Any = MISSING  # what the rule must know of the experts beside their weights, and how it is measured
     search: Any = MISSING
+    limits: LimitsConfig = MISSING
     pick: Any = MISSING
 
 

@@ -32,6 +32,11 @@ class Search(ABC):
         the loop may stop a candidate's evaluation as soon as it cannot be the best.
         """
 
+    @property
+    @abstractmethod
+    def asks(self) -> int:
+        """How many points it gives before it must be told of the first: 1 where it learns from each loss in turn."""
+
     @abstractmethod
     def begin(self, known: Sequence[Trial]) -> None:
         """What costs nothing, before the first ask: the experts' own trials, and the start's; may be left unused."""
@@ -40,7 +45,7 @@ class Search(ABC):
     def ask(self) -> Float[np.ndarray, " dimensions"] | None:
         """The next point to evaluate, any real numbers; None once the search has nothing more to ask.
 
-        Asked again before it was told, it returns the same point.
+        With `asks` points untold, it returns the oldest of them again.
         """
 
     @abstractmethod

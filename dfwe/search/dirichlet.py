@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from dfwe.errors import SearchError
 from dfwe.records import Trial
+from dfwe.search.asked import Asked
 from dfwe.search.base import Search
 from dfwe.search.space import Space
 
@@ -16,21 +17,18 @@ from dfwe.search.space import Space
 class Dirichlet(Search):
     """Independent draws from the Dirichlet distribution with all concentrations 1: uniform over the simplex.
 
-    What has a box is drawn evenly from it. With `race` a candidate's
-    evaluation may be stopped once it cannot be the best: the best is the same, so that a default does no harm.
+    What has a box is drawn evenly from it. With `race` a candidate's evaluation may be stopped once it cannot be the
+    best: the best is the same. So it is with any number of `asks` at once, so that defaults do no harm.
 
     Raises:
-        SearchError: `race` is neither true nor false.
+        SearchError: `race` is neither true nor false, or `asks` is below 1.
     """
 
-    def __init__(self, space: Space, *, seed: int, budget: int, race: bool | str = True) -> None:
-        if not isinstance(race, bool):  # a YAML's `off` is a text
-            raise SearchError(f"merge.search.race must be true or false, not '{race}'")
-        self._space = space
-        self._race = race
-        self._generator = np.random.default_rng(seed)
-        self._budget = budget
-        self._pending: Float[np.ndarray, " dimensions"] | None = None
+    def __init__(self, space: Space, *, seed: int, budget: int, race: bool | str = True, asks: int = 1) -> None:
+        self._race = checked_race(race)
+        self._budget, self._asks = budget, asks
+        generator = np.random.default_rng(seed)
+        self._asked = Asked(lambda: space.point(space.draw(generator)), asks=asks)
 
     @property
     def budget(self) -> int:
@@ -42,18 +40,28 @@ class Dirichlet(Search):
         """Yes, unless it is not to race: losses teach it nothing."""
         return self._race
 
+    @property
+    def asks(self) -> int:
+        """As many as it was made for."""
+        return self._asks
+
     def begin(self, known: Sequence[Trial]) -> None:
         """Nothing: draws are independent."""
 
-    def ask(self) -> Float[np.ndarray, " dimensions"]:
-        """The pending draw, or a new one."""
-        if self._pending is None:
-            self._pending = self._space.point(self._space.draw(self._generator))
-        return self._pending.copy()
+    def ask(self) -> Float[np.ndarray, " dimensions"] | None:
+        """A new draw, or the oldest pending one."""
+        return self._asked.ask()
 
     def tell(self, point: Float[np.ndarray, " dimensions"], *, loss: float) -> None:
         """Make room for the next draw; losses teach this search nothing."""
-        self._pending = None
+        self._asked.tell(point)
 
     def close(self) -> None:
         """Nothing runs."""
+
+
+def checked_race(race: bool | str) -> bool:
+    """Whether to race; SearchError where that is neither true nor false, as a YAML's `off`, which is a text."""
+    if not isinstance(race, bool):
+        raise SearchError(f"merge.search.race must be true or false, not '{race}'")
+    return race

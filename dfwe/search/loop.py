@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
+from jaxtyping import Float
 
 from dfwe.errors import SearchError
 from dfwe.records import Coefficients, Evaluation, StoppedTrial, Trial
 from dfwe.search.base import Search
 from dfwe.search.journal import Journal
+from dfwe.search.limits import Limits
 from dfwe.search.measure import Listener, Measure, Race, check_score
 from dfwe.search.space import Space
 
@@ -32,6 +34,7 @@ def run_search(
     known_are_vertices: bool = True,
     on_trial: Listener | None = None,
     race: Race | None = None,
+    limits: Limits | None = None,
 ) -> tuple[Trial | StoppedTrial, ...]:
     """The known trials (the experts' own), then all evaluated ones, in order.
 
@@ -45,6 +48,9 @@ def run_search(
     With `race`, and a search that needs comparisons alone, a candidate is evaluated against the best before it and
     may be stopped once it cannot score as much; the search is then told the bound. The uniform mixture, which
     others are compared with, is always evaluated in full. The best is the one found without.
+
+    A search that takes several asks at once is asked that often, its points are evaluated in their order, and all are
+    told. No candidate is begun once a limit is reached.
 
     Raises:
         SearchError: the journal belongs to another search, a score is not a number, the budget is below 1, or
@@ -60,17 +66,34 @@ def run_search(
         made.append(measure.trial(space.start, number=1, kind="uniform"))
         found[space.start] = made[0]
     search.begin([trial for trial in (*known, *made) if isinstance(trial, Trial)])
-    for _ in range(_ASKS_PER_EVALUATION * budget):
-        point = search.ask() if len(made) < budget else None
-        if point is None:
+    num_asked, reached = 0, None
+    while num_asked < _ASKS_PER_EVALUATION * budget and reached is None:
+        points = _asked(search, num=min(search.asks, budget - len(made)))
+        num_asked += len(points)
+        if not points:
             break
-        coefficients = space.at(point)
-        if coefficients not in found:
+        for coefficients in map(space.at, points):
+            if coefficients in found:
+                continue
+            reached = limits.reached(made) if limits else None
+            if reached is not None:
+                break
             made.append(measured(coefficients, number=len(made) + 1, before=(*known, *made)))
             found[coefficients] = made[-1]
-        search.tell(point, loss=_loss(found[coefficients]))
-    _warn_of_standstill(made, start=space.start, budget=budget)
+        else:
+            for point in points:
+                search.tell(point, loss=_loss(found[space.at(point)]))
+    _tell_of_end(made, budget=budget, reached=reached)
+    _warn_of_standstill(made, start=space.start)
     return (*known, *made)
+
+
+def _asked(search: Search, *, num: int) -> list[Float[np.ndarray, " dimensions"]]:
+    """The next points, fewer where the search has no more."""
+    points: list[Float[np.ndarray, " dimensions"]] = []
+    while len(points) < num and (point := search.ask()) is not None:
+        points.append(point)
+    return points
 
 
 def _check(space: Space, *, known: Sequence[Trial], budget: int) -> None:
@@ -107,14 +130,20 @@ def _loss(trial: Trial | StoppedTrial) -> float:
     return -(trial.evaluation.score if isinstance(trial, Trial) else trial.evaluation.bound)
 
 
-def _warn_of_standstill(made: Sequence[Trial | StoppedTrial], *, start: Coefficients, budget: int) -> None:
-    """Say it where the search has not searched, and why."""
-    if len(made) < budget:
+def _tell_of_end(made: Sequence[Trial | StoppedTrial], *, budget: int, reached: str | None) -> None:
+    """Say why the search ended before its evaluations were spent."""
+    if reached is not None:
+        log.info("the search has had its %s after %d of %d evaluations", reached, len(made), budget)
+    elif len(made) < budget:
         log.warning(
-            "the search stopped after %d of %d evaluations: it has converged or asks only what is known",
+            "the search stopped after %d of %d evaluations: it has converged, or has nothing new to ask",
             len(made),
             budget,
         )
+
+
+def _warn_of_standstill(made: Sequence[Trial | StoppedTrial], *, start: Coefficients) -> None:
+    """Say it where the search has not searched, and why."""
     if len(made) < 2:
         return
     moves = np.abs(np.array([trial.coefficients.values for trial in made]) - start.as_array())

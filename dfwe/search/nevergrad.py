@@ -19,32 +19,36 @@ from nevergrad.optimization.recaster import RecastOptimizer
 from dfwe.errors import SearchError
 from dfwe.records import Trial
 from dfwe.search import nelder_mead
+from dfwe.search.asked import check_asks
 from dfwe.search.base import Search
 from dfwe.search.space import Space
 
 
 class NevergradSearch(Search):
-    """A nevergrad optimizer by its registered name, one worker, starting around zero with unit scale.
+    """A nevergrad optimizer by its registered name, starting around zero with unit scale.
 
-    `options` change the named optimizer's configuration (`step` and `adaptive` of `UnitNelderMead`,
-    `crossover` of `DE`). All randomness comes from `seed`.
+    It gives `asks` points before it is told of the first, where it can: one is the plain optimizer, more are a
+    population that learns later. `options` change the named optimizer's configuration (`step` and `adaptive` of
+    `UnitNelderMead`, `crossover` of `DE`). All randomness comes from `seed`.
 
     Raises:
-        SearchError: no optimizer has that name, it lacks one of the options, or it fails (now or in `ask` or
-            `tell`), for instance because nevergrad leaves its package to the user to install.
+        SearchError: no optimizer has that name, it lacks one of the options, it cannot be asked that often, or it
+            fails (now or in `ask` or `tell`), for instance because nevergrad leaves its package to the user to
+            install.
     """
 
-    def __init__(self, space: Space, *, optimizer: str, seed: int, budget: int, **options: Any) -> None:
+    def __init__(self, space: Space, *, optimizer: str, seed: int, budget: int, asks: int = 1, **options: Any) -> None:
         nelder_mead.register()
         parametrization = nevergrad.p.Array(shape=(space.dimensions,))
         # Through a SeedSequence, so that seeds of any length will do.
         parametrization.random_state = np.random.RandomState(np.random.MT19937(np.random.SeedSequence(seed)))
-        self._budget = budget
+        self._budget, self._asks = budget, asks
         self._described = f"'{optimizer}'" + (f" with {options}" if options else "")
         with _errors_of(self._described):
             make = _configured(_registered(optimizer), name=optimizer, options=options)
-            self._optimizer = make(parametrization, budget=budget, num_workers=1)
-        self._pending: Any = None
+            check_asks(asks, most=1 if _takes_one(make) else None, of=f"nevergrad's optimizer '{optimizer}'")
+            self._optimizer = make(parametrization, budget=budget, num_workers=asks)
+        self._pending: list[Any] = []
 
     @property
     def budget(self) -> int:
@@ -56,30 +60,35 @@ class NevergradSearch(Search):
         """No: simplices and evolution strategies rank the worse candidates, too."""
         return False
 
+    @property
+    def asks(self) -> int:
+        """As many as it was made for."""
+        return self._asks
+
     def begin(self, known: Sequence[Trial]) -> None:
         """Nothing: an optimizer begins at the start, and learns by what it asked itself."""
 
     def ask(self) -> Float[np.ndarray, " dimensions"] | None:
-        """The next point, or the pending one; None once an optimizer has converged.
+        """The next point, or the oldest pending one; None once an optimizer has converged.
 
         nevergrad itself would go on with random points there, which would be another method than the one
         named. And asking some of its optimizers twice in a row would wait for ever.
         """
-        if self._pending is None:
-            with _errors_of(self._described), warnings.catch_warnings():
-                warnings.simplefilter("error", FinishedUnderlyingOptimizerWarning)
-                try:
-                    self._pending = self._optimizer.ask()
-                except FinishedUnderlyingOptimizerWarning:
-                    return None
-        return np.array(self._pending.value, dtype=np.float64)
+        if len(self._pending) == self._asks:
+            return np.array(self._pending[0].value, dtype=np.float64)
+        with _errors_of(self._described), warnings.catch_warnings():
+            warnings.simplefilter("error", FinishedUnderlyingOptimizerWarning)
+            try:
+                self._pending.append(self._optimizer.ask())
+            except FinishedUnderlyingOptimizerWarning:
+                return None
+        return np.array(self._pending[-1].value, dtype=np.float64)
 
     def tell(self, point: Float[np.ndarray, " dimensions"], *, loss: float) -> None:
         """Pass the loss on; a point that was not asked is told as such."""
-        if self._pending is not None and np.array_equal(point, self._pending.value):
-            candidate, self._pending = self._pending, None
-        else:
-            candidate = self._optimizer.parametrization.spawn_child(new_value=point)
+        same = [place for place, pending in enumerate(self._pending) if np.array_equal(point, pending.value)]
+        unasked = self._optimizer.parametrization.spawn_child
+        candidate = self._pending.pop(same[0]) if same else unasked(new_value=point)
         with _errors_of(self._described):
             self._optimizer.tell(candidate, loss)
 
@@ -118,6 +127,11 @@ def _configured(registered: Any, *, name: str, options: Mapping[str, Any]) -> An
             f"it knows {', '.join(known) or 'none'}"
         )
     return type(registered)(**{**registered.config(), **options})
+
+
+def _takes_one(make: Any) -> bool:
+    """Whether the optimizer must be told of each point before the next; a family or its class says so."""
+    return bool(make.no_parallelization or getattr(make, "_OptimizerClass", make).no_parallelization)
 
 
 @contextlib.contextmanager

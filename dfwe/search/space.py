@@ -14,6 +14,7 @@ from dfwe.records import Coefficients
 from dfwe.search.simplex import softmax
 
 _FURTHEST = 40.0  # of a point whose value is at the edge of its box
+_NONE = -2000.0  # the logit of a coefficient of zero: exp gives exactly that, whatever the others are
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ class Space:
     groups: tuple[str, ...] = ("",)
     box: Range | None = None  # None: the simplex
     settings: tuple[Setting, ...] = ()
+    vertices: bool = True  # whether all weight on one expert gives that expert, so that its score is the vertex's
 
     def __post_init__(self) -> None:
         if self.box is not None and not self.box.low < 1.0 / len(self.experts) < self.box.high:
@@ -118,7 +120,7 @@ class Space:
         return Coefficients(self.names, tuple(values))
 
     def point(self, coefficients: Coefficients) -> Float[np.ndarray, " dimensions"]:
-        """A point that stands for the candidate, nearly where it is at an edge.
+        """A point that stands for the candidate, nearly where it is at an edge of a box.
 
         Raises:
             SearchError: the candidate is not of this space.
@@ -127,7 +129,7 @@ class Space:
             raise SearchError(f"the search is over {self.names}, but a candidate is over {coefficients.names}")
         rows, settings = self.matrix(coefficients), self.values_of_settings(coefficients)
         if self.box is None:
-            logits = np.log(np.maximum(rows, np.finfo(np.float64).tiny))
+            logits = np.log(rows, out=np.full_like(rows, _NONE), where=rows > 0)
         else:
             logits = np.array([[self.box.point(value, start=self._equal) for value in row] for row in rows])
         others = [setting.box.point(settings[setting.name], start=setting.start) for setting in self.settings]

@@ -101,6 +101,11 @@ class Surrogate(Search):
         return self._inside.budget
 
     @property
+    def asks(self) -> int:
+        """One: the next proposal learns from the last."""
+        return 1
+
+    @property
     def compares_only(self) -> bool:
         """No: it learns from every score."""
         return False

@@ -21,6 +21,7 @@ from dfwe.models.text_to_text import TextToText
 from dfwe.records import Coefficients, StoppedTrial, Trial
 from dfwe.search.base import Search
 from dfwe.search.journal import Journal
+from dfwe.search.limits import Limits
 from dfwe.search.pick import Pick
 from dfwe.search.space import Space
 from dfwe.search.surrogate import Surrogate
@@ -77,6 +78,7 @@ class MergeStage(Stage):
         make_search = bind(plain_search(config["search"]), _partial_=True)
         surrogate_of(config["search"])
         call(make_search, space=space, seed=0, key="merge.search").close()
+        Limits(**config["limits"])
         pick: Pick = bind(config["pick"])
         statistics = statistics_stages(config["statistics"], rule=rule, bench=bench, experts=experts, seed=seed)
         return cls(bench, config["name"], experts, target, config, rule, by, make_search, pick, statistics, seed)
@@ -93,7 +95,7 @@ class MergeStage(Stage):
             "experts": {name: stage.digest for name, stage in self.experts.items()},
             "target": self.bench.task_spec(self.target),
             "statistics": [stage.digest for stage in self.statistics],
-            **{part: self.config[part] for part in ("rule", "coefficients", "by", "searched", "pick")},
+            **{part: self.config[part] for part in ("rule", "coefficients", "by", "searched", "limits", "pick")},
             "search": search_spec(self.config["search"]),
             "compile": self.bench.trainer["compile"],
             "seed": self.seed,
@@ -129,6 +131,7 @@ class MergeStage(Stage):
             if scorer.has_bound
             else None,
             exact=(lambda module: scorer(module.model, exact=True)) if scorer.approximates else None,
+            limits=Limits(**self.config["limits"]),
         )
         seconds = self._run(callback)
         for name in (TRIALS, PREDICTIONS):  # a search of known candidates alone journals nothing

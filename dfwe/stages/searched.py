@@ -33,6 +33,7 @@ def search_space(config: Mapping[str, Any], *, rule: Rule, experts: tuple[str, .
         tuple(
             Setting(name, _range(box, key=f"merge.searched.{name}"), numbers[name]) for name, box in searched.items()
         ),
+        vertices=rule.traits.vertices,
     )
 
 

@@ -18,6 +18,7 @@ from dfwe.merging.linear import Linear
 from dfwe.records import Coefficients, Evaluation, Stopped, StoppedTrial, Trial
 from dfwe.search.base import Search
 from dfwe.search.journal import Journal
+from dfwe.search.limits import Limits
 from dfwe.search.loop import run_search
 from dfwe.search.pick import Argmax, Choosing, Pick, argmax
 from dfwe.search.rescore import Rescored
@@ -43,6 +44,8 @@ class WeightSearch(pl.Callback):
     `exact` is `score` without approximations, where `score` has some (bfloat16): the best candidates are scored again
     by it until the best of all is one of these, and what is picked has its score from there.
 
+    `limits` end the search before its evaluations are spent.
+
     After it: `trials` (with scores), `stopped` ones, and `best`, the trial whose weights the module has.
     """
 
@@ -63,12 +66,14 @@ class WeightSearch(pl.Callback):
         on_trial: TrialListener | None = None,
         race: Callable[[Any, Evaluation], Evaluation | Stopped] | None = None,
         exact: Callable[[Any], Evaluation | float] | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self._experts, self._search, self._score = experts, search, score
         self._rule, self._by, self._pick = rule or Linear(), by, pick or Argmax()
-        self._space = space or Space(experts.names)
+        self._space = space or Space(experts.names, vertices=self._rule.traits.vertices)
         self._known, self._journal, self._totals_score = known, journal, totals_score
         self._seed, self._on_trial, self._race, self._exact = seed, on_trial, race, exact
+        self._limits = limits
         self.trials: tuple[Trial, ...] = ()
         self.stopped: tuple[StoppedTrial, ...] = ()
         self.best: Trial | None = None
@@ -106,6 +111,7 @@ class WeightSearch(pl.Callback):
             budget=self._search.budget,
             on_trial=lambda trial: self._tell(trainer, trial),
             race=(lambda coefficients, best: race(candidate.at(coefficients), best)) if race else None,
+            limits=self._limits,
         )
 
     def _picked(self, candidate: _Candidate, trials: tuple[Trial, ...], trainer: pl.Trainer) -> Trial:

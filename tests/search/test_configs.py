@@ -7,9 +7,14 @@ import pytest
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
+from dfwe.records import Evaluation, Trial
 from dfwe.search.space import Space
 
 FOLDER = Path(__file__).parents[2] / "conf" / "merge" / "search"
+EXPERTS = [
+    Trial(0, "expert", Space(tuple("abcde")).vertex(name), Evaluation(0.5, {}, ("yes",), np.ones((1, 2))))
+    for name in "abcde"
+]
 FILES = sorted(FOLDER.glob("*.yaml"))
 
 
@@ -25,16 +30,21 @@ def test_there_is_a_config_for_each_search():
         "cma",
         "nevergrad",
         "random",
+        "grid",
+        "greedy",
+        "gaussian_process",
     }
 
 
 @pytest.mark.parametrize("name", [path.stem for path in FILES])
-def test_every_config_makes_a_search_of_forty_evaluations(name):
+def test_every_config_makes_a_search_of_at_most_forty_evaluations(name):
     search = made(name)
+    search.begin(EXPERTS)
     point = search.ask()
     search.tell(point, loss=0.0)
     search.close()
-    assert search.budget == 40
+    assert search.budget == {"grid": 36, "greedy": 5}.get(name, 40)  # these two know what they need
+    assert search.asks == 1
     assert point.shape == (5,)
     assert np.isfinite(point).all()
 
@@ -44,3 +54,8 @@ def test_optimizer_budget_and_step_are_the_users_to_change():
     search = made("nelder_mead", step=0.5)
     search.tell(search.ask(), loss=0.0)
     np.testing.assert_array_equal(search.ask(), [0.5, 0, 0, 0, 0])
+
+
+@pytest.mark.parametrize("name", ["cma", "nevergrad", "random", "grid"])
+def test_searches_of_populations_take_several_asks(name):
+    assert made(name, asks=4).asks == 4

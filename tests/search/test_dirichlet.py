@@ -41,3 +41,9 @@ def test_it_needs_comparisons_alone_unless_it_is_told_not_to_race():
 def test_a_race_that_is_neither_on_nor_off_is_refused():
     with pytest.raises(SearchError, match=r"merge\.search\.race must be true or false, not 'off'"):
         Dirichlet(Space(("a", "b", "c")), seed=0, budget=1, race="off")
+
+
+def test_several_asks_give_the_same_draws():
+    space = Space(("a", "b", "c"))
+    several = Dirichlet(space, seed=0, budget=8, asks=4)
+    np.testing.assert_array_equal([softmax(several.ask()) for _ in range(4)], draws(4))

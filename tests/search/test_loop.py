@@ -12,7 +12,7 @@ from dfwe.search.base import Search
 from dfwe.search.journal import Journal
 from dfwe.search.loop import run_search
 from dfwe.search.nevergrad import NevergradSearch
-from dfwe.search.space import Space
+from dfwe.search.space import Range, Setting, Space
 
 NAMES = ("a", "b", "c")
 BEST = np.array([0.7, 0.2, 0.1])
@@ -23,6 +23,10 @@ class Scripted(Search):
 
     def __init__(self, points, *, ends=False):
         self.points, self.ends, self.told = list(points), ends, []
+
+    @property
+    def asks(self):
+        return 1
 
     @property
     def budget(self):
@@ -69,8 +73,10 @@ def experts(model):
     return [Trial(0, "expert", vertex, model(vertex)) for vertex in vertices]
 
 
-def searched(optimizer="UnitNelderMead", *, folder=None, budget=40, evaluate=None, known=(), seed=0, on_trial=None):
-    search = NevergradSearch(Space(("a", "b", "c")), optimizer=optimizer, seed=seed, budget=budget)
+def searched(
+    optimizer="UnitNelderMead", *, folder=None, budget=40, evaluate=None, known=(), seed=0, on_trial=None, asks=1
+):
+    search = NevergradSearch(Space(("a", "b", "c")), optimizer=optimizer, seed=seed, budget=budget, asks=asks)
     journal = Journal(folder, evaluate_predictions=scored) if folder else None
     trials = run_search(
         search,
@@ -214,3 +220,72 @@ def test_a_search_that_moves_and_gains_is_not_warned_about(caplog):
         trials = searched()
     assert caplog.text == ""
     assert max(trial.evaluation.score for trial in trials) > trials[0].evaluation.score
+
+
+@pytest.mark.parametrize("optimizer", ["CMA", "DE", "PSO", "RandomSearch"])
+@pytest.mark.parametrize("done", [1, 18, 19, 40])
+def test_a_killed_search_of_several_asks_goes_on_and_ends_as_if_it_had_not_been(tmp_path, optimizer, done):
+    whole = searched(optimizer, folder=tmp_path / "whole", asks=4)
+    (tmp_path / "part").mkdir()
+    for name in ("trials.jsonl", "predictions.jsonl"):
+        lines = (tmp_path / "whole" / name).read_text().splitlines(keepends=True)
+        (tmp_path / "part" / name).write_text("".join(lines[:done]))
+    model = Model()
+    assert essence(searched(optimizer, folder=tmp_path / "part", evaluate=model, asks=4)) == essence(whole)
+    assert len(model.calls) == 40 - done
+
+
+def test_several_asks_are_evaluated_in_their_order_before_any_is_told():
+    events = []
+
+    class Population(Scripted):
+        asks = 3
+
+        def ask(self):
+            events.append("ask")
+            return np.eye(3)[events.count("ask") % 3] * events.count("ask")
+
+        def tell(self, point, *, loss):
+            events.append("tell")
+
+    def model(coefficients):
+        events.append("evaluate")
+        return scored(("yes", "no"))
+
+    run_search(Population([]), space=Space(NAMES), evaluate=model, known=[], journal=None, budget=6)
+    first, rest = ["ask"] * 3 + ["evaluate"] * 3 + ["tell"] * 3, ["ask"] * 2 + ["evaluate"] * 2 + ["tell"] * 2
+    assert events == ["evaluate", *first, *rest]  # the start; three; of five evaluations two are left
+
+
+RICH = Space(NAMES, ("low", "high"), Range(-0.5, 1.5), (Setting("scale", Range(0.0, 2.0), 1.0),))
+
+
+@pytest.mark.parametrize("space", [RICH, Space(NAMES, ("low", "high")), Space(NAMES, box=Range(-0.5, 1.5))])
+def test_a_standstill_and_a_score_that_is_no_number_are_found_in_every_space(caplog, space):
+    tiny = Scripted([np.full(space.dimensions, 1e-4) * np.arange(space.dimensions)])
+    with caplog.at_level(logging.WARNING):
+        run_search(tiny, space=space, evaluate=lambda each: scored(("yes",)), known=[], journal=None, budget=2)
+    assert "no coefficient moved by more than" in caplog.text
+    with pytest.raises(SearchError, match=r"trial 1 \(uniform\) at {.*} is nan"):
+        run_search(
+            tiny,
+            space=space,
+            evaluate=lambda each: Evaluation(math.nan, {}, ("yes",), np.ones((1, 2))),
+            known=[],
+            journal=None,
+            budget=2,
+        )
+
+
+def test_a_search_that_moves_a_setting_alone_has_moved(caplog):
+    space = Space(NAMES, settings=(Setting("scale", Range(0.0, 2.0), 1.0),))
+    with caplog.at_level(logging.WARNING):
+        run_search(
+            Scripted([[0, 0, 0, 1]]),
+            space=space,
+            evaluate=lambda each: scored(("yes",)),
+            known=[],
+            journal=None,
+            budget=2,
+        )
+    assert "no coefficient moved" not in caplog.text

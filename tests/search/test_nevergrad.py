@@ -143,3 +143,27 @@ def test_an_optimizer_whose_package_is_missing_says_which_package(monkeypatch):
 def test_an_option_that_the_optimizer_refuses_says_whose_it_is():
     with pytest.raises(SearchError, match=r"optimizer 'DE' with .*nonsense.* failed: .*merge.search.optimizer"):
         NevergradSearch(Space(("a", "b", "c")), optimizer="DE", seed=0, budget=10, crossover="nonsense")
+
+
+@pytest.mark.parametrize("optimizer", ["CMA", "DE", "TwoPointsDE", "PSO"])
+def test_several_asks_give_different_points_which_are_told_in_any_order(optimizer):
+    search = NevergradSearch(Space(("a", "b", "c")), optimizer=optimizer, seed=0, budget=40, asks=4)
+    points = [search.ask() for _ in range(4)]
+    assert len({tuple(point) for point in points}) == 4
+    np.testing.assert_array_equal(search.ask(), points[0])
+    for point in reversed(points):
+        search.tell(point, loss=loss(point))
+    assert not any(np.array_equal(search.ask(), point) for point in points)
+
+
+@pytest.mark.parametrize("optimizer", ["UnitNelderMead", "NelderMead", "Cobyla"])
+def test_an_optimizer_of_one_point_refuses_several_asks(optimizer):
+    with pytest.raises(
+        SearchError, match=rf"asks must be at most 1, not 4: nevergrad's optimizer '{optimizer}' learns"
+    ):
+        NevergradSearch(Space(("a", "b", "c")), optimizer=optimizer, seed=0, budget=40, asks=4)
+
+
+def test_less_than_one_ask_is_refused():
+    with pytest.raises(SearchError, match=r"merge\.search\.asks must be at least 1, not 0"):
+        NevergradSearch(Space(("a", "b", "c")), optimizer="DE", seed=0, budget=40, asks=0)

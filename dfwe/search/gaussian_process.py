@@ -1,0 +1,154 @@
+"""Bayesian optimisation: a Gaussian process of the loss, and the candidate that it expects most of."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+
+from dfwe.errors import SearchError
+from dfwe.records import Coefficients, Trial
+from dfwe.search.base import Search
+from dfwe.search.space import Space
+
+_LEAST_SPREAD = 1e-12  # of losses that differ
+
+
+class GaussianProcess(Search):
+    """Expected improvement (Mockus 1978; Jones et al. 1998) under scikit-learn's Gaussian process.
+
+    The model is over the coefficients themselves, what has a box scaled to [0, 1]: one amplitude, one length for all
+    directions, Matern 5/2, and white noise, all by maximum likelihood after each loss. The experts' own scores are its
+    first observations where the rule gives experts at their vertices. After `first` random draws it asks what has the
+    highest expected improvement, without the noise, on the lowest mean at any observation (as scores have noise, that
+    stands for the lowest loss: Picheny et al. 2013), among `candidates` draws from the space and as many mixtures of
+    one with the observation of lowest mean, the draw's share even on a logarithmic scale from 0.01 to 1.
+
+    Raises:
+        SearchError: `first` is negative, or `candidates` is below 1.
+    """
+
+    def __init__(self, space: Space, *, first: int, candidates: int, seed: int, budget: int) -> None:
+        if first < 0 or candidates < 1:
+            raise SearchError(
+                "merge.search.first must be at least 0 and merge.search.candidates at least 1, "
+                f"not {first}, {candidates}"
+            )
+        self._space, self._budget = space, budget
+        self._first, self._candidates = first, candidates
+        self._generator = np.random.default_rng(seed)
+        self._observed: list[Coefficients] = []
+        self._losses: list[float] = []
+        self._pending: Float[np.ndarray, " dimensions"] | None = None
+
+    @property
+    def budget(self) -> int:
+        """The number of evaluations."""
+        return self._budget
+
+    @property
+    def compares_only(self) -> bool:
+        """No: the model is of all losses."""
+        return False
+
+    @property
+    def asks(self) -> int:
+        """One: the model is fitted to each loss."""
+        return 1
+
+    def begin(self, known: Sequence[Trial]) -> None:
+        """Take what is known of candidates for the first observations."""
+        for trial in known:
+            if self._space.vertices or trial.kind != "expert":
+                self._observe(trial.coefficients, loss=-trial.evaluation.score)
+
+    def ask(self) -> Float[np.ndarray, " dimensions"]:
+        """The pending point, or a new one."""
+        if self._pending is None:
+            draw = self._first > 0 or not self._losses
+            found = self._space.draw(self._generator) if draw else self._most_promising()
+            self._pending = self._space.point(found)
+        return self._pending.copy()
+
+    def tell(self, point: Float[np.ndarray, " dimensions"], *, loss: float) -> None:
+        """One more observation."""
+        if self._pending is not None and np.array_equal(point, self._pending):
+            self._pending, self._first = None, max(0, self._first - 1)
+        self._observe(self._space.at(point), loss=loss)
+
+    def close(self) -> None:
+        """Nothing runs."""
+
+    def _observe(self, coefficients: Coefficients, *, loss: float) -> None:
+        """Keep it; the same candidate has the same loss, which is no second observation."""
+        if coefficients not in self._observed:
+            self._observed.append(coefficients)
+            self._losses.append(loss)
+
+    def _most_promising(self) -> Coefficients:
+        losses = np.array(self._losses)
+        scale = max(float(losses.std()), _LEAST_SPREAD)
+        model = _fitted(self._features(self._observed), losses=(losses - losses.mean()) / scale)
+        means = model.predict(self._features(self._observed))
+        candidates = self._drawn(near=self._observed[int(means.argmin())])
+        mean, deviation = model.predict(self._features(candidates), return_std=True)
+        noise = model.kernel_.k2.noise_level
+        certain = np.sqrt(np.maximum(deviation**2 - noise, 1e-18))
+        return candidates[int(expected_improvement(mean, certain, least=float(means.min())).argmax())]
+
+    def _drawn(self, *, near: Coefficients) -> list[Coefficients]:
+        """Draws, and mixtures of draws with `near`."""
+        drawn = [self._space.draw(self._generator) for _ in range(2 * self._candidates)]
+        shares = 10 ** self._generator.uniform(-2, 0, self._candidates)
+        origin = self._within(near.as_array())
+        mixed = [
+            Coefficients(near.names, tuple((origin + share * (each.as_array() - origin)).tolist()))
+            for share, each in zip(shares, drawn[self._candidates :], strict=True)
+        ]
+        return drawn[: self._candidates] + mixed
+
+    def _within(self, values: Float[np.ndarray, " dimensions"]) -> Float[np.ndarray, " dimensions"]:
+        """Values cut to their boxes: an expert's vertex may lie outside."""
+        return np.clip(values, *_sides(self._space))
+
+    def _features(self, coefficients: Sequence[Coefficients]) -> Float[np.ndarray, "observations dimensions"]:
+        low, high = _sides(self._space)
+        return np.asarray((np.array([each.values for each in coefficients]) - low) / (high - low))
+
+
+def expected_improvement(
+    mean: Float[np.ndarray, " candidates"], deviation: Float[np.ndarray, " candidates"], *, least: float
+) -> Float[np.ndarray, " candidates"]:
+    """E max(0, least - Y) for normal Y: (least - m) Phi(z) + s phi(z) with z = (least - m) / s (Jones et al. 1998)."""
+    gain = least - mean
+    z = gain / deviation
+    below = np.array([0.5 * math.erfc(-each / math.sqrt(2)) for each in z])
+    return np.asarray(gain * below + deviation * np.exp(-0.5 * z**2) / math.sqrt(2 * math.pi))
+
+
+def _fitted(
+    features: Float[np.ndarray, "observations dimensions"], *, losses: Float[np.ndarray, " observations"]
+) -> Any:
+    """The process of standardised losses, its kernel's numbers by maximum likelihood from one fixed start."""
+    smooth = ConstantKernel(1.0, (0.05, 20.0)) * Matern(0.5, (0.1, 5.0), nu=2.5)
+    model = GaussianProcessRegressor(smooth + WhiteKernel(0.1, (1e-4, 2.0)), n_restarts_optimizer=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a number at its bound: the bounds are meant
+        model.fit(features, losses)
+    return model
+
+
+def _sides(space: Space) -> tuple[Float[np.ndarray, " dimensions"], Float[np.ndarray, " dimensions"]]:
+    """The lowest and the highest value of each coefficient and setting."""
+    num = len(space.groups) * len(space.experts)
+    one = (0.0, 1.0) if space.box is None else (space.box.low, space.box.high)
+    sides = [one] * num + [(setting.box.low, setting.box.high) for setting in space.settings]
+    low, high = np.array(sides).T
+    return low, high

@@ -1,0 +1,114 @@
+"""Every point of a lattice, in order."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from dfwe.errors import SearchError
+from dfwe.records import Coefficients, Trial
+from dfwe.search.asked import Asked
+from dfwe.search.base import Search
+from dfwe.search.dirichlet import checked_race
+from dfwe.search.space import Range, Space
+
+
+class Grid(Search):
+    """All coefficients that are multiples of 1 / `steps`, and `steps` + 1 even values of whatever has a box.
+
+    On the simplex: all compositions of `steps` into one part an expert, vertices among them; groups and settings are
+    combined in full. The order is that of the alphabet, the first value slowest. With `race` a candidate's evaluation
+    may be stopped once it cannot be the best: the best is the same, and any number of `asks` at once finds it.
+
+    Raises:
+        SearchError: `steps` or `asks` is below 1, `race` is neither true nor false, or there are more points than
+            `budget`, with the start, which is always evaluated.
+    """
+
+    def __init__(
+        self, space: Space, *, steps: int, seed: int, budget: int, race: bool | str = True, asks: int = 1
+    ) -> None:
+        if steps < 1:
+            raise SearchError(f"merge.search.steps must be at least 1, not {steps}")
+        self._race, self._asks = checked_race(race), asks
+        self._budget = _num_evaluations(space, steps=steps)
+        if self._budget > budget:
+            raise SearchError(
+                f"a grid of {steps} steps over {len(space.names)} values takes {self._budget} evaluations, more than "
+                f"merge.search.budget={budget}: take fewer merge.search.steps, or raise the budget"
+            )
+        points = (space.point(candidate) for candidate in lattice(space, steps=steps))
+        self._asked = Asked(lambda: next(points, None), asks=asks)
+
+    @property
+    def budget(self) -> int:
+        """The number of points, and the start where it is none of them."""
+        return self._budget
+
+    @property
+    def compares_only(self) -> bool:
+        """Yes, unless it is not to race: losses teach it nothing."""
+        return self._race
+
+    @property
+    def asks(self) -> int:
+        """As many as it was made for."""
+        return self._asks
+
+    def begin(self, known: Sequence[Trial]) -> None:
+        """Nothing: the points are fixed."""
+
+    def ask(self) -> Float[np.ndarray, " dimensions"] | None:
+        """The next point, or the oldest pending one; None after the last."""
+        return self._asked.ask()
+
+    def tell(self, point: Float[np.ndarray, " dimensions"], *, loss: float) -> None:
+        """Make room for the next point."""
+        self._asked.tell(point)
+
+    def close(self) -> None:
+        """Nothing runs."""
+
+
+def lattice(space: Space, *, steps: int) -> Iterator[Coefficients]:
+    """The lattice's candidates, made as they are needed."""
+    values = [np.linspace(setting.box.low, setting.box.high, steps + 1).tolist() for setting in space.settings]
+    names = [setting.name for setting in space.settings]
+    for rows in itertools.product(*(_rows(space, steps=steps) for _ in space.groups)):
+        for others in itertools.product(*values):
+            yield space.candidate(np.array(rows), dict(zip(names, others, strict=True)))
+
+
+def compositions(steps: int, *, parts: int) -> Iterator[tuple[float, ...]]:
+    """Every way to give `steps` shares of 1 / `steps` to the parts."""
+    for bars in itertools.combinations(range(steps + parts - 1), parts - 1):
+        ends = (-1, *bars, steps + parts - 1)
+        yield tuple((after - before - 1) / steps for before, after in itertools.pairwise(ends))
+
+
+def _rows(space: Space, *, steps: int) -> Iterator[tuple[float, ...]]:
+    """One group's coefficients."""
+    num = len(space.experts)
+    if space.box is None:
+        return compositions(steps, parts=num)
+    return itertools.product(np.linspace(space.box.low, space.box.high, steps + 1).tolist(), repeat=num)
+
+
+def _num_evaluations(space: Space, *, steps: int) -> int:
+    """The lattice's points, and one for the start where it is none of them."""
+    num, groups = len(space.experts), len(space.groups)
+    row = math.comb(steps + num - 1, num - 1) if space.box is None else (steps + 1) ** num
+    points: int = row**groups * (steps + 1) ** len(space.settings)
+    sides = [(setting.box, setting.start) for setting in space.settings]
+    sides += [(space.box, 1 / num)] if space.box is not None else []
+    holds_equal = space.box is not None or steps % num == 0
+    return points if holds_equal and all(_is_step(box, start, steps) for box, start in sides) else points + 1
+
+
+def _is_step(box: Range, value: float, steps: int) -> bool:
+    place = (value - box.low) / (box.high - box.low) * steps
+    return math.isclose(place, round(place), abs_tol=1e-9)

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import dataclasses
+import logging
+
+import numpy as np
+import pytest
+
+from dfwe.errors import SearchError
+from dfwe.records import Coefficients, Evaluation, Stopped, StoppedTrial, Trial
+from dfwe.search.dirichlet import Dirichlet
+from dfwe.search.journal import Journal
+from dfwe.search.limits import Limits
+from dfwe.search.loop import run_search
+from dfwe.search.space import Space
+
+ABC = Space(("a", "b", "c"))
+
+
+def scored(predictions):
+    counts = np.array([[float(answer == "yes"), 1.0] for answer in predictions])
+    return Evaluation(float(counts[:, 0].mean()), {}, tuple(predictions), counts)
+
+
+def answers(coefficients):
+    right = round(10 * coefficients.values[0])
+    return scored(("yes",) * right + ("no",) * (10 - right))
+
+
+def searched(limits, *, asks=1, race=None, journal=None, evaluate=answers):
+    return run_search(
+        Dirichlet(ABC, seed=0, budget=20, asks=asks),
+        space=ABC,
+        evaluate=evaluate,
+        known=[],
+        journal=journal,
+        budget=20,
+        race=race,
+        limits=limits,
+    )
+
+
+def trial(number, seconds):
+    return Trial(number, "search", Coefficients(("a", "b"), (0.5, 0.5)), scored(("yes", "no")), seconds=seconds)
+
+
+@pytest.mark.parametrize("asks", [1, 4])
+def test_no_candidate_is_begun_once_the_dev_passes_are_spent(caplog, asks):
+    with caplog.at_level(logging.INFO):
+        trials = searched(Limits(dev_passes=6), asks=asks)
+    assert len(trials) == 6
+    assert "has had its 6 dev passes after 6 of 20 evaluations" in caplog.text
+    assert "converged" not in caplog.text
+
+
+def test_the_start_is_always_evaluated():
+    assert [each.kind for each in searched(Limits(seconds=1e-12))] == ["uniform"]
+
+
+def test_without_limits_the_budget_is_spent():
+    assert len(searched(Limits())) == len(searched(None)) == 20
+
+
+def test_a_stopped_trial_counts_for_its_share_of_a_pass():
+    half = StoppedTrial(2, "search", Coefficients(("a",), (1.0,)), Stopped(0.1, ("no", None)))
+    assert Limits(dev_passes=2).reached([trial(1, 0.0), half]) is None
+    assert Limits(dev_passes=2).reached([trial(1, 0.0), half, dataclasses.replace(half, number=3)]) == "2 dev passes"
+
+
+def test_raced_trials_leave_more_evaluations_in_the_same_passes():
+    def stops(coefficients, best):
+        found = answers(coefficients)
+        return found if found.score >= best.score else Stopped(found.score, ("no",) + (None,) * 9)
+
+    assert len(searched(Limits(dev_passes=6), race=stops)) > len(searched(Limits(dev_passes=6)))
+
+
+def test_seconds_are_those_of_the_evaluations():
+    assert Limits(seconds=1.0).reached([trial(1, 0.5), trial(2, 0.4)]) is None
+    assert Limits(seconds=1.0).reached([trial(1, 0.5), trial(2, 0.5)]) == "1 seconds"
+
+
+def test_journalled_seconds_count_so_that_a_killed_search_has_no_more_time(tmp_path):
+    searched(Limits(dev_passes=5), journal=Journal(tmp_path, evaluate_predictions=scored))
+    journal = Journal(tmp_path, evaluate_predictions=scored)
+    spent = sum(each.seconds for each in journal.trials)
+    again = searched(Limits(seconds=spent), journal=journal, evaluate=lambda coefficients: pytest.fail("evaluated"))
+    assert len(again) == 5
+
+
+@pytest.mark.parametrize("name", ["seconds", "dev_passes"])
+@pytest.mark.parametrize("limit", [0, -1.5, float("nan")])
+def test_a_limit_that_is_not_above_zero_is_refused(name, limit):
+    with pytest.raises(SearchError, match=rf"merge\.limits\.{name} must be above 0, or null for no limit, not "):
+        Limits(**{name: limit})
