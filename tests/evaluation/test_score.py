@@ -184,3 +184,25 @@ def test_a_correlation_has_no_bound_to_race_with(tokenizer, tmp_path):
     decoding = Decoding(decode="labels", max_new_tokens=4, max_tokens=64, text_tokens=64, bf16=False)
     metrics = Scorer(metrics={"pearson": Pearson(unparsable=-1.0)})
     assert not SplitScorer(split, scorer=metrics, decoding=decoding, tokenizer=tokenizer).has_bound
+
+
+def test_an_evaluation_has_its_label_scores_in_the_order_of_the_instances(model, tokenizer, tmp_path):
+    one_by_one = scorer(tokenizer, tmp_path, max_tokens=1)(model)
+    together = scorer(tokenizer, tmp_path, max_tokens=10_000)(model)
+    assert one_by_one.label_scores.shape == (7, 3)
+    np.testing.assert_allclose(one_by_one.label_scores, together.label_scores, atol=1e-5)
+    assert [LABELS[place] for place in one_by_one.label_scores.argmax(axis=1)] == list(one_by_one.predictions)
+
+
+def test_free_text_has_no_label_scores(model, tokenizer, tmp_path):
+    free = scorer(tokenizer, tmp_path, decode="greedy", candidates=())
+    assert free(model).label_scores is None
+    assert free.label_counts() is None
+
+
+def test_label_counts_are_those_of_the_label_as_the_answer(model, tokenizer, tmp_path):
+    split = scorer(tokenizer, tmp_path)
+    counts = split.label_counts()
+    found = split(model)
+    places = [LABELS.index(answer) for answer in found.predictions]
+    np.testing.assert_array_equal(counts[np.arange(7), places], found.counts)

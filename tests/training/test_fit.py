@@ -42,7 +42,8 @@ class Scripted:
         self.calls += 1
         if score is None:
             raise Killed
-        return Evaluation(score, {"m": score}, (f"epoch {self.calls}",), np.zeros((1, 1)))
+        labels = np.full((1, 2), -float(self.calls), dtype=np.float32)
+        return Evaluation(score, {"m": score}, (f"epoch {self.calls}",), np.zeros((1, 1)), labels)
 
 
 @pytest.fixture
@@ -80,6 +81,13 @@ def test_the_best_epoch_is_kept_with_its_answers(tiny_t5, data, tmp_path):
     assert [epoch.target for epoch in best.history] == [0.1, 0.6, 0.2, 0.3]
     for name, tensor in load_file(best.weights).items():
         assert torch.equal(tensor, load_file(short.weights)[name])
+
+
+def test_the_best_epochs_label_scores_are_kept_by_a_killed_training_too(tiny_t5, data, tmp_path):
+    with pytest.raises(Killed):
+        train(tiny_t5, data, tmp_path / "a", Scripted(0.1, 0.6, None))
+    resumed = train(tiny_t5, data, tmp_path / "a", Scripted(0.3, 0.4))
+    np.testing.assert_array_equal(resumed.label_scores, [[-2.0, -2.0]])
 
 
 def test_training_stops_when_nothing_improves(tiny_t5, data, tmp_path):
