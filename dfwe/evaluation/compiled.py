@@ -9,8 +9,6 @@ from typing import Any, Literal
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch._inductor.cpp_builder import get_cpp_compiler
-from torch._inductor.exc import InvalidCxxCompiler
 
 from dfwe.errors import ConfigurationError
 from dfwe.evaluation.encoder import encode
@@ -76,7 +74,7 @@ class CompiledEncode:
         self, model: Any, *, input_ids: Int[Tensor, "batch source"], attention_mask: Int[Tensor, "batch source"]
     ) -> Float[Tensor, "batch source width"]:
         """The encoder's states."""
-        if not (self._wanted and self._can(model)):
+        if not self._wanted or (self._model is not model and not self._can(model)):
             return encode(model, input_ids=input_ids, attention_mask=attention_mask)
         if self._model is not model:
             log.info("compiling the encoder")
@@ -90,9 +88,17 @@ class CompiledEncode:
             return True
         if first.dtype == torch.float32:
             return False
-        try:
-            get_cpp_compiler()
-        except InvalidCxxCompiler:
+        if not _has_compiler():
             log.warning("compiling the encoder would pay, but there is no C++ compiler: install one, or go on slower")
             self._wanted = False
         return self._wanted
+
+
+def _has_compiler() -> bool:
+    from torch._inductor import cpp_builder, exc  # a second, which most studies need not wait
+
+    try:
+        cpp_builder.get_cpp_compiler()
+    except exc.InvalidCxxCompiler:
+        return False
+    return True

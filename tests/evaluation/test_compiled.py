@@ -1,5 +1,6 @@
 import pytest
 import torch
+from torch._inductor import cpp_builder, exc
 
 from dfwe.errors import ConfigurationError
 from dfwe.evaluation import compiled
@@ -73,9 +74,9 @@ def test_float32_on_a_cpu_is_never_compiled(compilations):
 
 def test_without_a_compiler_it_says_so_once_and_goes_on(compilations, monkeypatch, caplog):
     def none():
-        raise compiled.InvalidCxxCompiler
+        raise exc.InvalidCxxCompiler
 
-    monkeypatch.setattr(compiled, "get_cpp_compiler", none)
+    monkeypatch.setattr(cpp_builder, "get_cpp_compiler", none)
     encode, model = CompiledEncode(Compiling(when="always", seconds=0.0, gain=2.0)), Model().bfloat16()
     encode.tell(1.0, left=1)
     read(encode, model), read(encode, model)
