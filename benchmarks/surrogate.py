@@ -89,11 +89,11 @@ def main() -> None:
 
 
 def _mean(found: list[dict[str, Any]], key: str) -> float:
-    return statistics.mean(each[key] for each in found)
+    return float(statistics.mean(each[key] for each in found))
 
 
 def _mean_best(found: list[dict[str, Any]]) -> float:
-    return statistics.mean(max(each["experts"], *each["scores"]) for each in found)
+    return float(statistics.mean(max(each["experts"], *each["scores"]) for each in found))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from dfwe.errors import MergeError
 from dfwe.merging.base import Mixing, Piece, Rule, name_of
 from dfwe.merging.experts import ExpertArray
 from dfwe.merging.granularity import ByModel, Granularity
-from dfwe.merging.mix import mix
+from dfwe.merging.mix import Span, mix_spans
 from dfwe.merging.place import Place, depths
 
 BLOCK = 2**19  # values: a result and one copy of its parts stay in a core's cache
@@ -124,19 +124,14 @@ class _Merger:
         layout, parent = self.experts.layout, self.experts.parent if rule.traits.parent else None
         places = [Place(name, depth) for name, depth in depths(layout.names).items()]
         factors = [rule.factors(c, place=p, survey=self._survey) for c, p in zip(by_tensor, places, strict=True)]
-        ends = np.cumsum([shape.numel() for shape in layout.shapes])
-        begin = 0
-        for place, end in enumerate(ends.tolist()):
-            if place + 1 < len(factors) and factors[place + 1] == factors[place]:
-                continue
-            span, now = slice(begin, end), factors[place]
-            mix(
-                self.experts.weights[:, span],
-                torch.tensor(now.experts, dtype=torch.float32),
-                out=out[span],
-                parent=None if parent is None else (parent[span], now.parent),
-            )
-            begin = end
+        ends = np.cumsum([shape.numel() for shape in layout.shapes]).tolist()
+        spans: list[Span] = []
+        for now, begin, end in zip(factors, [0, *ends], ends, strict=False):
+            if spans and (spans[-1].factors, spans[-1].parent) == (now.experts, now.parent):
+                spans[-1] = replace(spans[-1], end=end)
+            else:
+                spans.append(Span(begin, end, now.experts, now.parent))
+        mix_spans(self.experts.weights, spans, out=out, parent=parent)
 
     def _merge(self, rule: Rule, by_tensor: Sequence[tuple[float, ...]], out: Tensor) -> None:
         views, tasks = self.experts.layout.views(out), []
