@@ -20,26 +20,30 @@ from dfwe.search.space import Range, Space
 class Grid(Search):
     """All coefficients that are multiples of 1 / `steps`, and `steps` + 1 even values of whatever has a box.
 
+    Without `steps` it takes as many as the budget allows.
+
     On the simplex: all compositions of `steps` into one part an expert, vertices among them; groups and settings are
     combined in full. The order is that of the alphabet, the first value slowest. With `race` a candidate's evaluation
     may be stopped once it cannot be the best: the best is the same, and any number of `asks` at once finds it.
 
     Raises:
         SearchError: `steps` or `asks` is below 1, `race` is neither true nor false, or there are more points than
-            `budget`, with the start, which is always evaluated.
+            `budget`, with the start, which is always evaluated; without `steps`: already with one.
     """
 
     def __init__(
-        self, space: Space, *, steps: int, seed: int, budget: int, race: bool | str = True, asks: int = 1
+        self, space: Space, *, steps: int | None, seed: int, budget: int, race: bool | str = True, asks: int = 1
     ) -> None:
-        if steps < 1:
+        if steps is not None and steps < 1:
             raise SearchError(f"merge.search.steps must be at least 1, not {steps}")
         self._race, self._asks = checked_race(race), asks
+        steps = steps or _finest(space, budget=budget)
         self._budget = _num_evaluations(space, steps=steps)
         if self._budget > budget:
+            advice = "raise the budget" if steps == 1 else "take fewer merge.search.steps, or raise the budget"
             raise SearchError(
-                f"a grid of {steps} steps over {len(space.names)} values takes {self._budget} evaluations, more than "
-                f"merge.search.budget={budget}: take fewer merge.search.steps, or raise the budget"
+                f"a grid of {steps} step{'s' if steps > 1 else ''} over {len(space.names)} values takes {self._budget} evaluations, more than "
+                f"merge.search.budget={budget}: {advice}"
             )
         points = (space.point(candidate) for candidate in lattice(space, steps=steps))
         self._asked = Asked(lambda: next(points, None), asks=asks)
@@ -96,6 +100,11 @@ def _rows(space: Space, *, steps: int) -> Iterator[tuple[float, ...]]:
     if space.box is None:
         return compositions(steps, parts=num)
     return itertools.product(np.linspace(space.box.low, space.box.high, steps + 1).tolist(), repeat=num)
+
+
+def _finest(space: Space, *, budget: int) -> int:
+    """The most steps that the budget allows, at least 1."""
+    return max((steps for steps in range(1, budget + 1) if _num_evaluations(space, steps=steps) <= budget), default=1)
 
 
 def _num_evaluations(space: Space, *, steps: int) -> int:

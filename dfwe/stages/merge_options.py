@@ -10,9 +10,11 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from dfwe.conf import conf_dir
-from dfwe.errors import ConfigurationError, MergeError
+from dfwe.errors import ConfigurationError, MergeError, SearchError
 from dfwe.merging.base import Rule
+from dfwe.search.space import Space
 from dfwe.stages.binding import bind
+from dfwe.stages.surrogates import plain_search
 
 log = logging.getLogger(__name__)
 
@@ -35,21 +37,31 @@ def with_pick(config: dict[str, Any]) -> dict[str, Any]:
 def zoo(config: Mapping[str, Any], *, num_experts: int) -> Iterator[dict[str, Any]]:
     """Every rule with one search, then the mixture with every search; `all`, or lists of options' names.
 
-    Rules that do not merge so many experts are left out with a warning.
+    What does not work with so many experts, or with so small a budget, is left out with a warning.
     """
-    for name in _names(config["rules"], group="merge"):
-        made = option(name, search=config["search"], budget=config["budget"])
-        rule: Rule = bind(made["rule"])
+    for made in _all(config):
         try:
+            rule: Rule = bind(made["rule"])
             rule.check(num_experts)
-        except MergeError as error:
-            log.warning("left out of the comparison: %s", error)
+            _check_search(made["search"], num_experts=num_experts)
+        except (MergeError, SearchError) as error:
+            log.warning("left out of the comparison: %s: %s", made["name"], error)
             continue
         yield made
+
+
+def _all(config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for name in _names(config["rules"], group="merge"):
+        yield option(name, search=config["search"], budget=config["budget"])
     for search in _names(config["searches"], group="merge/search"):
         if search != config["search"]:
             made = option(_MIXTURE, search=search, budget=config["budget"])
             yield made | {"name": f"{_MIXTURE}_{search}"}
+
+
+def _check_search(config: Mapping[str, Any], *, num_experts: int) -> None:
+    space = Space(tuple(str(number) for number in range(num_experts)))
+    bind(plain_search(config), space=space, seed=0).close()
 
 
 def option(name: str, *, search: str, budget: int) -> dict[str, Any]:

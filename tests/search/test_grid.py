@@ -82,3 +82,14 @@ def test_several_asks_give_the_points_in_the_same_order():
 def test_it_races_unless_it_is_told_not_to():
     assert Grid(ABC, steps=2, seed=0, budget=40).compares_only
     assert not Grid(ABC, steps=2, seed=0, budget=40, race=False).compares_only
+
+
+@pytest.mark.parametrize(("num", "budget", "evaluations"), [(5, 40, 36), (5, 35, 16), (3, 40, 37), (1, 40, 1)])
+def test_without_steps_the_grid_is_as_fine_as_the_budget_allows(num, budget, evaluations):
+    space = Space(tuple("abcde"[:num]))
+    assert Grid(space, steps=None, seed=0, budget=budget).budget == evaluations
+
+
+def test_a_budget_too_small_for_the_coarsest_grid_is_an_error():
+    with pytest.raises(SearchError, match=r"1 step.* takes 6 evaluations.*raise the budget"):
+        Grid(Space(tuple("abcde")), steps=None, seed=0, budget=5)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -71,12 +73,12 @@ def searched(surface: Surface, *, seed: int, **options: object) -> tuple[Trial, 
     return trials
 
 
-def mean_regrets(*, concentration: float, steepness: float) -> dict[str, float]:
+def mean_regrets(made: Callable[[int], Surface]) -> dict[str, float]:
     regrets: dict[str, list[float]] = {"uniform": [], "argmax": [], "bagged": []}
     for seed in range(NUM_SURFACES):
-        surface = Surface(seed, concentration=concentration, steepness=steepness)
+        surface = made(seed)
         trials = searched(surface, seed=seed, optimizer="UnitNelderMead", step=1.0, adaptive=False)
-        rule = Bagged(resamples=200, errors=2.0)
+        rule = Bagged(resamples=200, margin=0.01)
         chosen = {
             "uniform": next(trial for trial in trials if trial.kind == "uniform"),
             "argmax": argmax(trials),
@@ -88,19 +90,37 @@ def mean_regrets(*, concentration: float, steepness: float) -> dict[str, float]:
 
 
 def test_where_the_best_mixture_lies_inside_a_bagged_search_beats_the_uniform_mixture() -> None:
-    regrets = mean_regrets(concentration=4.0, steepness=0.6)
+    regrets = mean_regrets(partial(Surface, concentration=4.0, steepness=0.6))
     assert regrets["bagged"] < regrets["argmax"] < regrets["uniform"]
 
 
 def test_where_the_best_mixture_lies_near_a_face_a_bagged_search_leaves_little_of_uniforms_regret() -> None:
-    regrets = mean_regrets(concentration=0.35, steepness=0.6)
+    regrets = mean_regrets(partial(Surface, concentration=0.35, steepness=0.6))
     assert regrets["bagged"] <= 0.15 * regrets["uniform"]
 
 
 def test_where_uniform_is_nearly_best_a_bagged_search_loses_less_than_a_third_of_a_point() -> None:
-    regrets = mean_regrets(concentration=1.5, steepness=0.06)
+    regrets = mean_regrets(partial(Surface, concentration=1.5, steepness=0.06))
     assert regrets["uniform"] < 0.0015
     assert regrets["bagged"] <= 0.003
+
+
+class Barrier(Surface):
+    """Experts in basins of their own: what is mixed is worse than what it is mixed of."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed, concentration=1.0, steepness=0.6)
+        self.each = np.random.default_rng(1000 + seed).normal(0.3, 0.3, NUM_EXPERTS)
+        self.best = max(self.truth(vertex) for vertex in np.eye(NUM_EXPERTS))
+
+    def quality(self, values: np.ndarray) -> float:
+        return float(values @ self.each - 0.5 * (1 - values @ values)) if hasattr(self, "each") else 0.0
+
+
+def test_where_experts_lie_in_basins_of_their_own_a_bagged_search_loses_at_most_a_point_to_the_best_on_dev() -> None:
+    regrets = mean_regrets(Barrier)
+    assert regrets["bagged"] <= regrets["argmax"] + 0.01
+    assert regrets["bagged"] <= 0.1 * regrets["uniform"]
 
 
 @pytest.mark.parametrize("adaptive", [False, True])

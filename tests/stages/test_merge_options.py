@@ -33,7 +33,14 @@ def test_a_rule_that_does_not_merge_so_many_is_left_out_and_said(caplog):
     with caplog.at_level(logging.WARNING):
         made = list(zoo(ALL | {"rules": ["linear", "slerp"], "searches": []}, num_experts=5))
     assert [each["name"] for each in made] == ["linear"]
-    assert "left out of the comparison: slerp merges two models, not 5" in caplog.text
+    assert "left out of the comparison: slerp: slerp merges two models, not 5" in caplog.text
+
+
+def test_a_search_that_needs_a_larger_budget_is_left_out_and_said(caplog):
+    with caplog.at_level(logging.WARNING):
+        made = list(zoo(ALL | {"rules": [], "searches": ["grid", "random"], "budget": 4}, num_experts=5))
+    assert [each["name"] for each in made] == ["linear_random"]
+    assert "linear_grid: a grid of 1 step over 5 values takes 6 evaluations" in caplog.text
 
 
 def test_an_unknown_option_is_an_error_with_the_choice():

@@ -136,7 +136,7 @@ def refuses(module, best):
     raise AssertionError("it raced")
 
 
-@pytest.mark.parametrize("pick", [Bagged(resamples=10, errors=2.0), Uniform()])
+@pytest.mark.parametrize("pick", [Bagged(resamples=10, margin=0.01), Uniform()])
 def test_a_pick_that_needs_scores_does_not_race(pick):
     module = Anybodys()
 
