@@ -40,9 +40,10 @@ class Grid(Search):
         steps = steps or _finest(space, budget=budget)
         self._budget = _num_evaluations(space, steps=steps)
         if self._budget > budget:
+            size = "1 step" if steps == 1 else f"{steps} steps"
             advice = "raise the budget" if steps == 1 else "take fewer merge.search.steps, or raise the budget"
             raise SearchError(
-                f"a grid of {steps} step{'s' if steps > 1 else ''} over {len(space.names)} values takes {self._budget} evaluations, more than "
+                f"a grid of {size} over {len(space.names)} values takes {self._budget} evaluations, more than "
                 f"merge.search.budget={budget}: {advice}"
             )
         points = (space.point(candidate) for candidate in lattice(space, steps=steps))

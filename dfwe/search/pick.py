@@ -224,7 +224,8 @@ def _chosen(
     start = start_of(trials)
     distances = np.array([distance(trial.coefficients, start=start) for trial in trials])
     ties = scores >= scores.max(axis=0) - _SAME
-    return np.where(ties, distances[:, None], np.inf).argmin(axis=0)
+    chosen: Int[np.ndarray, " resamples"] = np.where(ties, distances[:, None], np.inf).argmin(axis=0)
+    return chosen
 
 
 def paired_standard_error(

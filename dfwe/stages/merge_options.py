@@ -13,7 +13,7 @@ from dfwe.conf import conf_dir
 from dfwe.errors import ConfigurationError, MergeError, SearchError
 from dfwe.merging.base import Rule
 from dfwe.search.space import Space
-from dfwe.stages.binding import bind
+from dfwe.stages.binding import bind, call
 from dfwe.stages.surrogates import plain_search
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ def _all(config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _check_search(config: Mapping[str, Any], *, num_experts: int) -> None:
     space = Space(tuple(str(number) for number in range(num_experts)))
-    bind(plain_search(config), space=space, seed=0).close()
+    call(bind(plain_search(config), _partial_=True), space=space, seed=0, key="merge.search").close()
 
 
 def option(name: str, *, search: str, budget: int) -> dict[str, Any]:
