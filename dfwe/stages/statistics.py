@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from dfwe.errors import ConfigurationError
-from dfwe.evaluation.collector import Collector, Question, draw_questions
+from dfwe.evaluation.collector import Collector
 from dfwe.merging.base import Rule, name_of
 from dfwe.merging.experts import load_weights
 from dfwe.seeding import derive
@@ -52,7 +52,10 @@ class StatisticsStage(Stage):
 
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Writes a file an expert, by the names of its tensors."""
-        questions = [self._questions(expert) for expert in self.experts]
+        questions = [
+            self.bench.questions(expert.tasks, examples=self.collector.examples, seed=self.seed)
+            for expert in self.experts
+        ]
         models = [self._model(expert) for expert in self.experts]
         found = self.collector.collect(models, questions=questions, seed=derive(self.seed, "draws"), tell=tell)
         files = tuple(file_of(place) for place in range(len(found)))
@@ -63,11 +66,6 @@ class StatisticsStage(Stage):
     def load(self, entry: Entry) -> tuple[dict[str, Tensor], ...]:
         """Each expert's statistics by the names of tensors."""
         return tuple(load_file(entry.file(file_of(place))) for place in range(len(self.experts)))
-
-    def _questions(self, expert: TrainStage) -> tuple[Question, ...]:
-        splits = [(self.bench.split(task, split="train"), task.max_new_tokens) for task in expert.tasks]
-        seed = derive(self.seed, "examples", *(task.name for task in expert.tasks))
-        return draw_questions(splits, examples=self.collector.examples, seed=seed)
 
     def _model(self, expert: TrainStage) -> Any:
         model = self.bench.model()

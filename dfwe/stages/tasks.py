@@ -43,6 +43,26 @@ class Task:
         return {"name": self.name, "config": hashlib.sha256(json.dumps(self.config).encode()).hexdigest()[:16]}
 
 
+@dataclass(frozen=True)
+class TaskMean:
+    """Several tasks whose mean score is one: what a multitask study is after. Keys are what tables call them."""
+
+    tasks: Mapping[str, Task]
+
+    @property
+    def name(self) -> str:
+        """The tasks' names."""
+        return f"mean of {', '.join(task.name for task in self.tasks.values())}"
+
+    @property
+    def scorer(self) -> MeanOfScorers:
+        """Their metrics, and the mean of their scores."""
+        return MeanOfScorers({name: task.scorer for name, task in self.tasks.items()})
+
+
+Target = Task | TaskMean
+
+
 def load_task(name: str, *, folders: Sequence[Path] = ()) -> Task:
     """The task of that short or long name.
 
