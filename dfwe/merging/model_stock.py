@@ -13,7 +13,7 @@ from torch import Tensor
 
 from dfwe.errors import MergeError
 from dfwe.merging.base import Factors, Mixing, Piece, Rule, Traits
-from dfwe.merging.gram import cosines, inner_products
+from dfwe.merging.inner_products import cosines, inner_products
 from dfwe.merging.place import Place
 from dfwe.merging.recipe_rule import RecipeRule, beside_base, equal_unless_given, take
 
