@@ -67,7 +67,7 @@ class DareTies(Rule, RecipeRule):
     @classmethod
     def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
         """All but the base model, whose task vector is zero; MergeError without one."""
-        return beside_base(models, base=base, rule="dare_ties")
+        return beside_base(models, base=base, rule=cls)
 
     @classmethod
     def from_recipe(

@@ -54,7 +54,7 @@ class DellaLinear(Rule, RecipeRule):
     @classmethod
     def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
         """All but the base model, whose task vector is zero; MergeError without one."""
-        return beside_base(models, base=base, rule="della_linear")
+        return beside_base(models, base=base, rule=cls)
 
     @classmethod
     def from_recipe(

@@ -60,7 +60,7 @@ class ModelStock(Mixing, RecipeRule):
     @classmethod
     def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
         """All but the base model, which is the parent; MergeError without one."""
-        return beside_base(models, base=base, rule="model_stock")
+        return beside_base(models, base=base, rule=cls)
 
     @classmethod
     def from_recipe(

@@ -56,7 +56,7 @@ class NanWeights(Mixing, RecipeRule):
     @classmethod
     def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
         """All but the base model, whose task vector is zero; MergeError without one."""
-        return beside_base(models, base=base, rule="nan_weights")
+        return beside_base(models, base=base, rule=cls)
 
     @classmethod
     def from_recipe(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dfwe.errors import MergeError
-from dfwe.merging.base import Rule
+from dfwe.merging.base import Rule, check_parent
 
 
 class RecipeRule(ABC):
@@ -38,10 +38,9 @@ class RecipeRule(ABC):
         """
 
 
-def beside_base(models: Sequence[str], *, base: str | None, rule: str) -> tuple[str, ...]:
+def beside_base(models: Sequence[str], *, base: str | None, rule: type) -> tuple[str, ...]:
     """All but the base model, whose task vector is zero; MergeError without one."""
-    if base is None:
-        raise MergeError(f"{rule} needs the experts' common parent (a recipe's base_model)")
+    check_parent(base, rule=rule)
     return tuple(model for model in models if model != base)
 
 

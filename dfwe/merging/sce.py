@@ -100,7 +100,7 @@ class Sce(Rule, RecipeRule):
     @classmethod
     def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
         """All but the base model, which is the parent; MergeError without one."""
-        return beside_base(models, base=base, rule="sce")
+        return beside_base(models, base=base, rule=cls)
 
     @classmethod
     def from_recipe(

@@ -39,7 +39,7 @@ class WiseFt(Mixing, RecipeRule):
     @classmethod
     def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
         """All but the base model, which is the parent; MergeError without one."""
-        return beside_base(models, base=base, rule="wise_ft")
+        return beside_base(models, base=base, rule=cls)
 
     @classmethod
     def from_recipe(
