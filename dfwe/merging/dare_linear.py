@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dfwe.merging.base import Piece, Rule, Traits, weighted_sum
-from dfwe.merging.recipe_rule import RecipeRule, beside_base, given
+from dfwe.merging.recipe_rule import TaskVectorRule, given
 from dfwe.merging.sparsify import (
     RESCALES,
     Kept,
@@ -24,7 +24,7 @@ from dfwe.merging.sparsify import (
 
 
 @dataclass(frozen=True)
-class DareLinear(Rule, RecipeRule):
+class DareLinear(Rule, TaskVectorRule):
     """theta = theta_0 + scale * sum_i alpha_i m_i (theta_i - theta_0) / density, m_i ~ Bernoulli(density) per entry.
 
     The paper's drop rate p is 1 - density; its scaling term for n experts is scale / n. `rescale: probability` divides
@@ -60,11 +60,6 @@ class DareLinear(Rule, RecipeRule):
         """The sum of one block's sparse task vectors."""
         sparse = [kept.of(each, begin=piece.begin) for kept, each in zip(found, task_vectors(piece), strict=True)]
         return weighted_sum(sparse, [self.scale * coefficient for coefficient in coefficients]).add_(piece.base)
-
-    @classmethod
-    def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
-        """All but the base model, whose task vector is zero; MergeError without one."""
-        return beside_base(models, base=base, rule=cls)
 
     @classmethod
     def from_recipe(

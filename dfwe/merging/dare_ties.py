@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dfwe.merging.base import Piece, Rule, Traits
 from dfwe.merging.election import AGGREGATES, Aggregate, elect, summed
-from dfwe.merging.recipe_rule import RecipeRule, beside_base, given
+from dfwe.merging.recipe_rule import TaskVectorRule, given
 from dfwe.merging.sparsify import (
     RESCALES,
     Kept,
@@ -25,7 +25,7 @@ from dfwe.merging.sparsify import (
 
 
 @dataclass(frozen=True)
-class DareTies(Rule, RecipeRule):
+class DareTies(Rule, TaskVectorRule):
     """theta = theta_0 + scale * tau; tau merges m_i (theta_i - theta_0) / density by election (see `elect`).
 
     m_i ~ Bernoulli(density) for each entry; density, rescale and seed are those of DareLinear. TIES' own trim is left
@@ -63,11 +63,6 @@ class DareTies(Rule, RecipeRule):
         sparse = [kept.of(each, begin=piece.begin) for kept, each in zip(found, task_vectors(piece), strict=True)]
         merged = elect(sparse, coefficients=coefficients, aggregate=self.aggregate)
         return merged.mul_(self.scale).add_(piece.base)
-
-    @classmethod
-    def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
-        """All but the base model, whose task vector is zero; MergeError without one."""
-        return beside_base(models, base=base, rule=cls)
 
     @classmethod
     def from_recipe(

@@ -12,12 +12,12 @@ from torch import Tensor
 from dfwe.merging.base import Piece, Rule, Traits
 from dfwe.merging.election import AGGREGATES, Aggregate, elect, summed
 from dfwe.merging.magprune import check_probabilities, magprune
-from dfwe.merging.recipe_rule import RecipeRule, beside_base, given
+from dfwe.merging.recipe_rule import TaskVectorRule, given
 from dfwe.merging.sparsify import RESCALES, Kept, Rescale, mergekit_settings, one_of, task_vectors
 
 
 @dataclass(frozen=True)
-class Della(Rule, RecipeRule):
+class Della(Rule, TaskVectorRule):
     """theta = theta_0 + scale * tau; tau merges the thinned task vectors by election (see `elect`).
 
     MAGPRUNE: an entry is kept with a probability that grows linearly with the rank of its size in its row, from
@@ -59,11 +59,6 @@ class Della(Rule, RecipeRule):
         sparse = [kept.of(each, begin=piece.begin) for kept, each in zip(found, task_vectors(piece), strict=True)]
         merged = elect(sparse, coefficients=coefficients, aggregate=self.aggregate)
         return merged.mul_(self.scale).add_(piece.base)
-
-    @classmethod
-    def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
-        """All but the base model, whose task vector is zero; MergeError without one."""
-        return beside_base(models, base=base, rule=cls)
 
     @classmethod
     def from_recipe(

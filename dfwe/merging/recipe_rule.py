@@ -38,10 +38,14 @@ class RecipeRule(ABC):
         """
 
 
-def beside_base(models: Sequence[str], *, base: str | None, rule: type) -> tuple[str, ...]:
-    """All but the base model, whose task vector is zero; MergeError without one."""
-    check_parent(base, rule=rule)
-    return tuple(model for model in models if model != base)
+class TaskVectorRule(RecipeRule):
+    """A recipe's rule about task vectors: it merges all models but the base model, whose task vector is zero."""
+
+    @classmethod
+    def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
+        """All but the base model, which must be there."""
+        check_parent(base, rule=cls)
+        return tuple(model for model in models if model != base)
 
 
 def with_base(models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
