@@ -12,7 +12,7 @@ from torch import Tensor
 from dfwe.merging.band import Band, band, check_band
 from dfwe.merging.base import Piece, Rule, Traits, weighted_sum
 from dfwe.merging.recipe_rule import TaskVectorRule, given
-from dfwe.merging.sparsify import mergekit_settings, task_vectors
+from dfwe.merging.sparsify import mergekit_settings, sparse_vectors, task_vectors
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Breadcrumbs(Rule, TaskVectorRule):
         self, piece: Piece, *, coefficients: Sequence[float], found: tuple[Band, ...]
     ) -> Float[Tensor, "*shape"]:
         """The sum of one block's sparse task vectors."""
-        sparse = [each.of(vector, begin=piece.begin) for each, vector in zip(found, task_vectors(piece), strict=True)]
+        sparse = sparse_vectors(piece, kept=found)
         return weighted_sum(sparse, [self.scale * coefficient for coefficient in coefficients]).add_(piece.base)
 
     @classmethod

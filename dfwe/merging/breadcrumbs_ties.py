@@ -13,7 +13,7 @@ from dfwe.merging.band import Band, band, check_band
 from dfwe.merging.base import Piece, Rule, Traits
 from dfwe.merging.election import AGGREGATES, Aggregate, elect, summed
 from dfwe.merging.recipe_rule import TaskVectorRule, given
-from dfwe.merging.sparsify import mergekit_settings, one_of, task_vectors
+from dfwe.merging.sparsify import mergekit_settings, one_of, sparse_vectors, task_vectors
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class BreadcrumbsTies(Rule, TaskVectorRule):
         self, piece: Piece, *, coefficients: Sequence[float], found: tuple[Band, ...]
     ) -> Float[Tensor, "*shape"]:
         """Election and aggregate of one block."""
-        sparse = [each.of(vector, begin=piece.begin) for each, vector in zip(found, task_vectors(piece), strict=True)]
+        sparse = sparse_vectors(piece, kept=found)
         merged = elect(sparse, coefficients=coefficients, aggregate=self.aggregate)
         return merged.mul_(self.scale).add_(piece.base)
 

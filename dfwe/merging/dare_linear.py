@@ -19,7 +19,7 @@ from dfwe.merging.sparsify import (
     mergekit_settings,
     one_of,
     share_of_entries,
-    task_vectors,
+    sparse_vectors,
 )
 
 
@@ -58,7 +58,7 @@ class DareLinear(Rule, TaskVectorRule):
         self, piece: Piece, *, coefficients: Sequence[float], found: tuple[Kept, ...]
     ) -> Float[Tensor, "*shape"]:
         """The sum of one block's sparse task vectors."""
-        sparse = [kept.of(each, begin=piece.begin) for kept, each in zip(found, task_vectors(piece), strict=True)]
+        sparse = sparse_vectors(piece, kept=found)
         return weighted_sum(sparse, [self.scale * coefficient for coefficient in coefficients]).add_(piece.base)
 
     @classmethod
@@ -67,6 +67,5 @@ class DareLinear(Rule, TaskVectorRule):
     ) -> tuple[DareLinear, tuple[float, ...]]:
         """See RecipeRule; `seed` is a parameter of ours, mergekit draws other masks."""
         settings = mergekit_settings(parameters, normalize=False, rescale=True, rule="dare_linear", seed=0.0)
-        rescale: Rescale = "norm" if settings["rescale"] else "none"
-        rule = cls(settings["density"], rescale, scale=settings["lambda"], seed=int(settings["seed"]))
+        rule = cls(settings["density"], settings["rescale"], scale=settings["lambda"], seed=int(settings["seed"]))
         return rule, given(weights, normalise=settings["normalize"], rule="dare_linear")

@@ -20,7 +20,7 @@ from dfwe.merging.sparsify import (
     mergekit_settings,
     one_of,
     share_of_entries,
-    task_vectors,
+    sparse_vectors,
 )
 
 
@@ -60,7 +60,7 @@ class DareTies(Rule, TaskVectorRule):
         self, piece: Piece, *, coefficients: Sequence[float], found: tuple[Kept, ...]
     ) -> Float[Tensor, "*shape"]:
         """Election and aggregate of one block."""
-        sparse = [kept.of(each, begin=piece.begin) for kept, each in zip(found, task_vectors(piece), strict=True)]
+        sparse = sparse_vectors(piece, kept=found)
         merged = elect(sparse, coefficients=coefficients, aggregate=self.aggregate)
         return merged.mul_(self.scale).add_(piece.base)
 
@@ -70,7 +70,6 @@ class DareTies(Rule, TaskVectorRule):
     ) -> tuple[DareTies, tuple[float, ...]]:
         """See RecipeRule; `seed` is a parameter of ours, mergekit draws other masks."""
         settings = mergekit_settings(parameters, normalize=False, rescale=True, rule="dare_ties", seed=0.0)
-        rescale: Rescale = "norm" if settings["rescale"] else "none"
         aggregate, scale = summed(settings, num_experts=len(weights))
-        rule = cls(settings["density"], rescale, scale, aggregate, seed=int(settings["seed"]))
+        rule = cls(settings["density"], settings["rescale"], scale, aggregate, seed=int(settings["seed"]))
         return rule, given(weights, normalise=False, rule="dare_ties")

@@ -13,7 +13,7 @@ from dfwe.merging.base import Piece, Rule, Traits
 from dfwe.merging.election import AGGREGATES, Aggregate, elect, summed
 from dfwe.merging.magprune import check_probabilities, magprune
 from dfwe.merging.recipe_rule import TaskVectorRule, given
-from dfwe.merging.sparsify import RESCALES, Kept, Rescale, mergekit_settings, one_of, task_vectors
+from dfwe.merging.sparsify import RESCALES, Kept, Rescale, mergekit_settings, one_of, sparse_vectors
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Della(Rule, TaskVectorRule):
         self, piece: Piece, *, coefficients: Sequence[float], found: tuple[Kept, ...]
     ) -> Float[Tensor, "*shape"]:
         """Election and aggregate of one block."""
-        sparse = [kept.of(each, begin=piece.begin) for kept, each in zip(found, task_vectors(piece), strict=True)]
+        sparse = sparse_vectors(piece, kept=found)
         merged = elect(sparse, coefficients=coefficients, aggregate=self.aggregate)
         return merged.mul_(self.scale).add_(piece.base)
 
@@ -66,7 +66,8 @@ class Della(Rule, TaskVectorRule):
     ) -> tuple[Della, tuple[float, ...]]:
         """See RecipeRule; `seed` is a parameter of ours, mergekit draws other masks."""
         settings = mergekit_settings(parameters, normalize=True, rescale=True, rule="della", epsilon=0.15, seed=0.0)
-        rescale: Rescale = "norm" if settings["rescale"] else "none"
         aggregate, scale = summed(settings, num_experts=len(weights))
-        rule = cls(settings["density"], settings["epsilon"], rescale, scale, aggregate, seed=int(settings["seed"]))
+        rule = cls(
+            settings["density"], settings["epsilon"], settings["rescale"], scale, aggregate, seed=int(settings["seed"])
+        )
         return rule, given(weights, normalise=False, rule="della")

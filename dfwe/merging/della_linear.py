@@ -12,7 +12,7 @@ from torch import Tensor
 from dfwe.merging.base import Piece, Rule, Traits, weighted_sum
 from dfwe.merging.magprune import check_probabilities, magprune
 from dfwe.merging.recipe_rule import TaskVectorRule, given
-from dfwe.merging.sparsify import RESCALES, Kept, Rescale, mergekit_settings, one_of, task_vectors
+from dfwe.merging.sparsify import RESCALES, Kept, Rescale, mergekit_settings, one_of, sparse_vectors
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class DellaLinear(Rule, TaskVectorRule):
         self, piece: Piece, *, coefficients: Sequence[float], found: tuple[Kept, ...]
     ) -> Float[Tensor, "*shape"]:
         """The sum of one block's sparse task vectors."""
-        sparse = [kept.of(each, begin=piece.begin) for kept, each in zip(found, task_vectors(piece), strict=True)]
+        sparse = sparse_vectors(piece, kept=found)
         return weighted_sum(sparse, [self.scale * coefficient for coefficient in coefficients]).add_(piece.base)
 
     @classmethod
@@ -59,8 +59,11 @@ class DellaLinear(Rule, TaskVectorRule):
         settings = mergekit_settings(
             parameters, normalize=False, rescale=True, rule="della_linear", epsilon=0.15, seed=0.0
         )
-        rescale: Rescale = "norm" if settings["rescale"] else "none"
         rule = cls(
-            settings["density"], settings["epsilon"], rescale, scale=settings["lambda"], seed=int(settings["seed"])
+            settings["density"],
+            settings["epsilon"],
+            settings["rescale"],
+            scale=settings["lambda"],
+            seed=int(settings["seed"]),
         )
         return rule, given(weights, normalise=settings["normalize"], rule="della_linear")
