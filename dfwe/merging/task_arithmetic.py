@@ -19,7 +19,7 @@ class TaskArithmetic(Mixing, TaskVectorRule):
     parent. mergekit calls the scale `lambda` and divides the weights by their sum only if `normalize` is true.
     """
 
-    scale: float  # the paper's lambda
+    scale: float  # the paper's lambda is scale / n, for n experts
 
     @property
     def traits(self) -> Traits:
