@@ -48,7 +48,9 @@ def study_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, An
 def summary(results: Mapping[str, Any]) -> dict[str, float]:
     """What a logger keeps of results: every score, and the headline."""
     models, head = results["models"], results["headline"]
-    scores = {f"{split}/{row['name']}": row[split]["score"] for row in models for split in ("dev", "test") if split in row}
+    scores = {
+        f"{split}/{row['name']}": row[split]["score"] for row in models for split in ("dev", "test") if split in row
+    }
     return scores | {key: head[key] for key in ("delta", "test") if key in head}
 
 

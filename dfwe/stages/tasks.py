@@ -17,6 +17,7 @@ from dfwe.data.prompts.base import Prompt
 from dfwe.data.readers.base import Corpus
 from dfwe.data.usable import usable
 from dfwe.errors import ConfigurationError
+from dfwe.metrics.mean import MeanOfScorers
 from dfwe.metrics.scorer import Scorer
 from dfwe.schema import read_tasks
 from dfwe.stages.binding import bind

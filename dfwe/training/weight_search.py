@@ -127,6 +127,7 @@ class WeightSearch(pl.Callback):
             averages=self._rule.traits.linear and not self._space.settings,
             journal=self._journal,
             on_trial=lambda trial: self._tell(trainer, trial),
+            found=self._search.found,
         )
         best = self._pick.choose(trials, by=by)
         if not any(best is trial for trial in trials):  # one that the pick made

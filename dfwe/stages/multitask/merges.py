@@ -95,9 +95,7 @@ def _config(entry: Mapping[str, Any]) -> dict[str, Any]:
     return made | dict(entry["set"])
 
 
-def _check_heads(
-    study: MultitaskStudy, experts: Mapping[str, HeadTrainStage], *, name: str, untrained: bool
-) -> None:
+def _check_heads(study: MultitaskStudy, experts: Mapping[str, HeadTrainStage], *, name: str, untrained: bool) -> None:
     """The same heads everywhere, and each trained by every model unless that is meant."""
     (first, one), *others = experts.items()
     for other, stage in others:

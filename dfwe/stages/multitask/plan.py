@@ -108,7 +108,9 @@ def _model(
     key = f"multitask.models.{name}"
     known = set(config.multitask.training)
     if unknown := sorted(set(entry) - known):
-        raise ConfigurationError(f"{key} has '{unknown[0]}', which no model has: it can have {', '.join(sorted(known))}")
+        raise ConfigurationError(
+            f"{key} has '{unknown[0]}', which no model has: it can have {', '.join(sorted(known))}"
+        )
     tasks = tuple(_of(columns, each, key=f"{key}.tasks") for each in entry["tasks"])
     if entry["start"] is not None and entry["start"] not in made:
         raise ConfigurationError(f"{key}.start is '{entry['start']}', which is no model before it: {list(made)}")

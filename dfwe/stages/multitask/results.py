@@ -68,7 +68,12 @@ def multitask_results(
 
 def summary(results: Mapping[str, Any]) -> dict[str, float]:
     """What a logger keeps of results: the means that are defined."""
-    means = {f"{split}/{row['name']}": row[split]["mean"] for row in results["rows"] for split in ("dev", "test") if split in row}
+    means = {
+        f"{split}/{row['name']}": row[split]["mean"]
+        for row in results["rows"]
+        for split in ("dev", "test")
+        if split in row
+    }
     return {name: value for name, value in means.items() if value is not None}
 
 

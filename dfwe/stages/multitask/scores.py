@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
@@ -26,7 +27,7 @@ def binned_errors(
     """Mean squared error by bins of the gold number, from each edge to below the next (the last bin has its end)."""
     errors, numbers = (np.asarray(predicted) - np.asarray(gold)) ** 2, np.asarray(gold)
     bins = []
-    for place, (low, high) in enumerate(zip(edges, edges[1:], strict=False)):
+    for place, (low, high) in enumerate(itertools.pairwise(edges)):
         inside = (numbers >= low) & ((numbers <= high) if place == len(edges) - 2 else (numbers < high))
         error = float(errors[inside].mean()) if inside.any() else None
         bins.append({"low": low, "high": high, "n": int(inside.sum()), "squared_error": error})

@@ -31,7 +31,8 @@ def run_multitask(config: DictConfig, *, folder: Path) -> None:
         chosen = candidates(study)
         merges, ablation = plan_merges(study, of=chosen)
         evaluations = _evaluations(study, merges={**merges, **ablation})
-        stages: list[tuple[str, Stage]] = [("merge", stage) for each in (merges, ablation) for merged in each.values() for stage in merged.stages]
+        every = [merged for each in (merges, ablation) for merged in each.values()]
+        stages: list[tuple[str, Stage]] = [("merge", stage) for merged in every for stage in merged.stages]
         stages += [("evaluate", stage) for stage in evaluations.values()]
         seconds |= execute(list(each_once(stages)), store=store, start=start)
     if len(chosen) < 2:
