@@ -23,7 +23,8 @@ TrialKind = Literal["expert", "uniform", "search", "bagged"]
 class Instance:
     """One question to the model and its gold answer.
 
-    `context` may be cut to fit a model, `prompt` never is; the source text is the two joined as they are.
+    `context` may be cut to fit a model, `prompt` never is; the source text is the two joined as they are. A model with
+    heads reads `sentences` instead.
     """
 
     instance_id: str
@@ -33,6 +34,7 @@ class Instance:
     targets: tuple[str, ...]  # texts to learn; several are alternatives, none where the gold answer is unknown
     references: tuple[str, ...]  # what the metric compares with: labels, codes, or alternative spans
     candidates: tuple[str, ...] = ()  # the closed set of answers, empty for free text
+    sentences: tuple[str, ...] = ()  # one or two, each read by itself; none where the question is text to text
 
     @property
     def source(self) -> str:

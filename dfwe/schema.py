@@ -38,6 +38,7 @@ class TaskConfig:
     prompt: Any = MISSING
     metrics: dict[str, Any] = MISSING
     data: TaskDataConfig | None = None  # none: asked of the study's corpus
+    head: Any = None  # of a model with heads: its class and the columns that it reads; none: text to text alone
 
 
 @dataclass

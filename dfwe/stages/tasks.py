@@ -37,6 +37,7 @@ class Task:
     scorer: Scorer
     config: Mapping[str, Any]  # what all of it was made of, the data aside
     data: Mapping[str, Any] | None  # the data it brings: `root` and `reader`
+    head: Mapping[str, Any] | None  # what answers it in a model with heads, not yet bound
 
     def spec(self) -> dict[str, Any]:
         """What names the task in a stage's spec: an edited YAML makes other results. Its data have their own digest."""
@@ -72,8 +73,9 @@ def build_task(short: str, *, config: Mapping[str, Any]) -> Task:
         max_new_tokens=config["max_new_tokens"],
         prompt=bind(config["prompt"]),
         scorer=Scorer(metrics={name: bind(metric) for name, metric in config["metrics"].items()}),
-        config={str(key): value for key, value in plain.items() if key != "data"},
+        config={str(key): value for key, value in plain.items() if key != "data" and (key, value) != ("head", None)},
         data=plain.get("data"),
+        head=plain.get("head"),
     )
 
 

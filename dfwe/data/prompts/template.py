@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from dfwe.data.prompts.answers import Answer, Cells, Gold, single
+from dfwe.data.prompts.answers import Answer, Cells, single
 from dfwe.data.prompts.base import Prompt
-from dfwe.data.prompts.fields import dialogue_name, records
+from dfwe.data.prompts.rows import answered_rows, check_hidden
 from dfwe.data.readers.base import Dialogue
-from dfwe.errors import ConfigurationError, DataError
+from dfwe.errors import ConfigurationError
 from dfwe.records import Instance
 
 Parts = tuple[tuple[str, str | None], ...]  # the texts of a template, each with the column that follows it
@@ -31,9 +31,7 @@ class Template(Prompt):
     answer: Answer
 
     def __post_init__(self) -> None:
-        told = [column for column in self.columns if column in self.answer.columns]
-        if told:
-            raise ConfigurationError(f"the template of {self.task} gives the answer away: it shows column '{told[0]}'")
+        check_hidden(self.answer, columns=self.columns, what=f"the template of {self.task}")
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -49,14 +47,10 @@ class Template(Prompt):
             DataError: a column is missing.
         """
         context, prompt = self._parts
-        for row in records(dialogue, key="rows", where=dialogue_name(dialogue)):
-            cells = row["cells"]
-            answered = not self.unlabelled or any(cells.get(column) for column in self.answer.columns)
-            needed = (*self.columns, *(self.answer.columns if answered else ()))
-            _check_columns(cells, needed=needed, task=self.task, path=row["path"])
-            gold = self.answer.gold(cells) if answered else Gold((), ())
+        for row in answered_rows(dialogue, prompt=self, columns=self.columns, answer=self.answer):
+            cells, gold = row.cells, row.gold
             yield Instance(
-                instance_id=row["id"],
+                instance_id=row.row_id,
                 dialogue_id=dialogue["dialogue_id"],
                 context=_cut(_fill(context, cells), max_words=max_words),
                 prompt=_fill(prompt, cells),
@@ -90,13 +84,6 @@ def _parse(template: str, *, task: str) -> Parts:
 
 def _fill(parts: Parts, cells: Cells) -> str:
     return "".join(text if column is None else text + single(cells, column=column) for text, column in parts)
-
-
-def _check_columns(cells: Cells, *, needed: Iterable[str], task: str, path: str) -> None:
-    for column in needed:
-        if column not in cells:
-            there = ", ".join(f"'{each}'" for each in cells)
-            raise DataError(f"{path} has no column '{column}', which {task} needs: it has {there}")
 
 
 def _cut(text: str, *, max_words: int) -> str:
