@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -49,6 +49,9 @@ class Evaluation:
     `counts` holds one row per example such that every metric is a function of their (weighted) sum: that is what
     bootstrap and bagging resample. `label_scores` are log-likelihoods of each example's closed set of answers, -inf
     behind the last where it has fewer than others; None for free text, and for answers read from a file.
+
+    `undefined` names the metrics that have no value for these answers (Pearson's correlation of a constant): they stand
+    as 0 in `metrics` and count as 0 in `score`, so that a search can go on; `scores` is what people are told.
     """
 
     score: float
@@ -56,6 +59,15 @@ class Evaluation:
     predictions: tuple[str, ...]
     counts: Float[np.ndarray, "examples counts"]
     label_scores: Float[np.ndarray, "examples labels"] | None = None
+    undefined: tuple[str, ...] = ()
+
+    @property
+    def scores(self) -> dict[str, Any]:
+        """Score and metrics as JSON: null for undefined ones and for a score that they are part of, and their list."""
+        metrics = {name: None if name in self.undefined else value for name, value in self.metrics.items()}
+        if not self.undefined:
+            return {"score": self.score, "metrics": metrics}
+        return {"score": None, "metrics": metrics, "undefined": list(self.undefined)}
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def score_file(path: Path, *, task: str, folders: Sequence[Path] = ()) -> dict[str, Any]:
-    """The task's long name, the number of lines, metrics by name, and their mean; fractions in [0, 1].
+    """The task's long name, the number of lines, the mean of the metrics, metrics by name; fractions in [0, 1].
 
     Raises:
         DfweError: an unknown task, a file that cannot be read, a broken line, or what the metrics refuse.
@@ -33,8 +33,7 @@ def score_file(path: Path, *, task: str, folders: Sequence[Path] = ()) -> dict[s
     return {
         "task": loaded.name,
         "n": len(cases),
-        "metrics": dict(evaluation.metrics),
-        "score": evaluation.score,
+        **evaluation.scores,
     }
 
 

@@ -105,7 +105,7 @@ class Answers:
             here = batch.to(device)
             return self._written(model, here, encode) if here.tries is None else self._chosen(model, here, encode)
         except RuntimeError as error:
-            if not _is_out_of_memory(error) or len(batch.members) == 1:
+            if not is_out_of_memory(error) or len(batch.members) == 1:
                 raise
         if device.type == "cuda":
             torch.cuda.empty_cache()
@@ -137,6 +137,6 @@ def _source(batch: Batch) -> dict[str, Any]:
     return dict(batch.inputs)
 
 
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    """CUDA has an exception of its own; the CPU's allocator says it in its message."""
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether it is one: CUDA has an exception of its own; the CPU's allocator says it in its message."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

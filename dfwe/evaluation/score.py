@@ -144,7 +144,7 @@ class SplitScorer:
         answers: dict[int, Answer] = {}
         todo, done = list(batches)[::-1], []
         used = self._half.of(model) if self._bf16 and not exact else model
-        with _evaluating(used), fast_kernels(used):
+        with evaluating(used), fast_kernels(used):
             while todo:
                 batch = todo.pop()
                 found = self._answers.of(used, batch, encode=encode)
@@ -173,7 +173,8 @@ def _padded(rows: Sequence[Float[np.ndarray, " labels"] | None]) -> Float[np.nda
 
 
 @contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Within it the model has no dropout, no gradients and no autocast; its mode is then as it was."""
     training, device = model.training, next(model.parameters()).device
     model.eval()
     try:

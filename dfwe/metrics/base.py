@@ -48,6 +48,10 @@ class Metric(ABC):
     def value(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
         """The metric of summed rows, vectorised over leading axes; 0 where it is undefined."""
 
+    def is_defined(self, totals: Float[np.ndarray, " counts"]) -> bool:
+        """Whether the value of these summed rows is the metric's own, and no 0 in place of one; most always are."""
+        return True
+
 
 def check_pairs(predictions: Sequence[str], *, references: Sequence[Sequence[str]]) -> None:
     """Raises MetricError unless every prediction has at least one reference."""

@@ -17,7 +17,7 @@ _ROUNDING = 1e-12  # a variance below this share of the mean square is rounding:
 
 @dataclass(frozen=True)
 class Pearson(Metric):
-    """Pearson's correlation of predicted and gold numbers, 0 where it is negative or undefined.
+    """Pearson's correlation of predicted and gold numbers, 0 where it is negative or undefined (`is_defined`).
 
     r = (n Sxy - Sx Sy) / sqrt((n Sxx - Sx^2) (n Syy - Sy^2)), of sums over examples. Scores here lie in [0, 1], and a
     model that orders examples the wrong way round is of no more use than one that says the same of all. A prediction
@@ -54,6 +54,11 @@ class Pearson(Metric):
         n, x, y, xx, yy, xy = (totals[..., index] for index in range(6))
         spread_x, spread_y = _spread(n, x, xx), _spread(n, y, yy)
         return np.asarray(np.clip(ratio(n * xy - x * y, np.sqrt(spread_x * spread_y)), 0.0, 1.0))
+
+    def is_defined(self, totals: Float[np.ndarray, " counts"]) -> bool:
+        """Whether neither the predictions nor the gold numbers are all the same."""
+        n, x, y, xx, yy = (totals[..., index] for index in range(5))
+        return bool(_spread(n, x, xx) > 0 and _spread(n, y, yy) > 0)
 
 
 def _spread(

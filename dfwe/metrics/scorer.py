@@ -23,20 +23,28 @@ class Scorer:
         if not self.metrics:
             raise MetricError("a task needs at least one metric: name one in its configuration under `metrics`")
 
+    @property
+    def num_counts(self) -> int:
+        """Length of an example's row, all metrics' side by side."""
+        return sum(metric.num_counts for metric in self.metrics.values())
+
     def evaluate(self, predictions: Sequence[str], *, references: Sequence[Sequence[str]]) -> Evaluation:
         """The answers with metrics and score, fractions in [0, 1], and one row of counts for each example.
+
+        A metric that is undefined for these answers is named so, and counts as 0.
 
         Raises:
             MetricError: lengths that differ, a gold label off the list, a metric that is not finite; and no
                 examples, save for the label metrics, which then are 0 as in the reference implementation.
         """
         counts = self.counts(predictions, references=references)
-        values = {name: float(value) for name, value in self._values(counts.sum(axis=0)).items()}
+        totals = counts.sum(axis=0)
+        values = {name: float(value) for name, value in self._values(totals).items()}
         for name, value in values.items():
             if not np.isfinite(value):
                 raise MetricError(f"metric {name} is {value}, not a number that can be compared: check its counts")
         score = sum(values.values()) / len(values)
-        return Evaluation(score=score, metrics=values, predictions=tuple(predictions), counts=counts)
+        return Evaluation(score, values, tuple(predictions), counts, undefined=self._undefined(totals))
 
     def counts(
         self, predictions: Sequence[str], *, references: Sequence[Sequence[str]]
@@ -55,7 +63,15 @@ class Scorer:
         """The score of summed rows of `Evaluation.counts`, vectorised over leading axes; in [0, 1]."""
         return np.asarray(np.mean(list(self._values(totals).values()), axis=0))
 
+    def _undefined(self, totals: Float[np.ndarray, " counts"]) -> tuple[str, ...]:
+        parts = self._parts(totals)
+        return tuple(name for name, metric in self.metrics.items() if not metric.is_defined(parts[name]))
+
     def _values(self, totals: Float[np.ndarray, "*batch counts"]) -> dict[str, Float[np.ndarray, "*batch"]]:
+        parts = self._parts(totals)
+        return {name: metric.value(parts[name]) for name, metric in self.metrics.items()}
+
+    def _parts(self, totals: Float[np.ndarray, "*batch counts"]) -> dict[str, Float[np.ndarray, "*batch _"]]:
+        """The totals of each metric."""
         ends = np.cumsum([metric.num_counts for metric in self.metrics.values()])
-        parts = np.split(totals, ends[:-1], axis=-1)
-        return {name: metric.value(part) for (name, metric), part in zip(self.metrics.items(), parts, strict=True)}
+        return dict(zip(self.metrics, np.split(totals, ends[:-1], axis=-1), strict=True))

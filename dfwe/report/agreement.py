@@ -9,6 +9,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from dfwe.report.numbers import times_100
+
 NONE = "–"
 
 
@@ -43,7 +45,7 @@ def _cells(row: Mapping[str, Any], *, own: bool) -> tuple[str, str, str, str, st
     delta = f"{100 * row['delta']:+.1f} ± {100 * row['delta_standard_error']:.1f}" if "delta" in row else ""
     return (
         row["way"],
-        f"{100 * row['score']:.1f}",
+        times_100(row["score"]),
         delta,
         "" if own else f"{100 * row['same']:.1f}",
         f"{100 * row['no_label']:.1f}" if "no_label" in row else NONE,

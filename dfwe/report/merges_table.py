@@ -8,6 +8,8 @@ from typing import Any
 from rich.box import SIMPLE
 from rich.table import Table
 
+from dfwe.report.numbers import rank_by_dev, times_100
+
 MANY = 3  # merges, beside the uniform mixture: more do not fit the study's own table
 UNIFORM = "uniform"
 
@@ -30,11 +32,11 @@ def merges_table(results: Mapping[str, Any]) -> Table:
     for heading in ("dev", "test", "Δ uniform", "Δ best\nexpert", "kept", "evals", "s"):
         table.add_column(heading, justify="right", no_wrap=True)
     rows = [row for row in results["models"] if row["kind"] == "merge"]
-    for row in sorted(rows, key=lambda row: -row["dev"]["score"]):
+    for row in sorted(rows, key=rank_by_dev, reverse=True):
         table.add_row(
             row["name"],
-            f"{100 * row['dev']['score']:.1f}",
-            f"{100 * row['test']['score']:.1f}" if "test" in row else "–",
+            times_100(row["dev"]["score"]),
+            times_100(row["test"]["score"]) if "test" in row else "–",
             _difference(row, to="uniform"),
             _difference(row, to="best_expert"),
             row["picked"],
@@ -45,5 +47,5 @@ def merges_table(results: Mapping[str, Any]) -> Table:
 
 
 def _difference(row: Mapping[str, Any], *, to: str) -> str:
-    found = row.get("against", {}).get(to)
-    return f"{100 * found['delta']:+.1f} ±{100 * found['delta_standard_error']:.1f}" if found else ""
+    found = row.get("against", {}).get(to, {})
+    return f"{100 * found['delta']:+.1f} ±{100 * found['delta_standard_error']:.1f}" if "delta" in found else ""

@@ -28,7 +28,7 @@ class StudyFolder:
     whole_words: bool  # relations alone: whether a name counts only between word boundaries
     instance_ids: tuple[str, ...]  # real data repeat some
     answers: Mapping[str, tuple[str, ...]]  # by model
-    scores: Mapping[str, float]  # by model: its score on test, in [0, 1]
+    scores: Mapping[str, float]  # by model: its score on test, in [0, 1], where it is defined
     asked: str | None  # the merge that was asked for
 
     @classmethod
@@ -51,13 +51,18 @@ class StudyFolder:
                 whole_words=found["task"].get("whole_words", False),
                 instance_ids=tuple(found["instance_ids"]),
                 answers={name: tuple(answers) for name, answers in found["models"].items()},
-                scores={row["name"]: row["test"]["score"] for row in results["models"] if "test" in row},
+                scores={row["name"]: row["test"]["score"] for row in results["models"] if _is_scored(row)},
                 asked=results["headline"].get("name"),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise DataError(
                 f"{path}: {RESULTS} or {TEST_PREDICTIONS} lacks a part ({error!r}): run it again"
             ) from error
+
+
+def _is_scored(row: Mapping[str, Any]) -> bool:
+    """Whether it has a score on test; it has none where the metric is undefined for its answers."""
+    return "test" in row and row["test"]["score"] is not None
 
 
 def _json(path: Path) -> Any:

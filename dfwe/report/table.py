@@ -11,6 +11,7 @@ from rich.text import Text
 
 from dfwe.report.agreement import agreement_parts
 from dfwe.report.merges_table import has_many, merges_of, merges_table
+from dfwe.report.numbers import rank_by_dev, times_100
 
 NAMES = {"baseline": "baseline (target alone)", "uniform": "uniform mixture"}
 
@@ -54,8 +55,8 @@ def _title(results: Mapping[str, Any]) -> str:
 def _cells(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
     return (
         NAMES.get(row["name"], row["name"]),
-        _times_100(row["dev"]["score"]),
-        _times_100(row["test"]["score"]) if "test" in row else "–",
+        times_100(row["dev"]["score"]),
+        times_100(row["test"]["score"]) if "test" in row else "–",
         f"{_signed(row['delta'])} ± {100 * row['delta_standard_error']:.1f}" if "delta" in row else "",
     )
 
@@ -71,23 +72,29 @@ def _coefficient(row: Mapping[str, Any], *, merge: Mapping[str, Any]) -> str:
 def _verdict(results: Mapping[str, Any]) -> str:
     head = results["headline"]
     if not head:
-        return "No merge was scored on test."
+        return _without_headline(results)
     delta, error = head["delta"], head["delta_standard_error"]
     if abs(delta) <= 2 * error:
         words = "within two standard errors of the baseline: on this test split no difference can be claimed"
     else:
         words = "better than the baseline by more than two standard errors" if delta > 0 else "worse than the baseline"
-    best = max((row for row in results["models"] if row["kind"] == "expert"), key=lambda row: row["dev"]["score"])
-    expert = f"The best expert by dev, {best['name']}, scores {_times_100(best['test']['score'])}."
+    best = max((row for row in results["models"] if row["kind"] == "expert"), key=rank_by_dev)
+    expert = f"The best expert by dev, {best['name']}, scores {times_100(best['test']['score'])}."
     return (
-        f"{head['name']} scores {_times_100(head['test'])} on test, {_signed(delta)} ± {100 * error:.1f} "
+        f"{head['name']} scores {times_100(head['test'])} on test, {_signed(delta)} ± {100 * error:.1f} "
         f"against the baseline: {words}. {expert} "
         "Scores are times 100; delta is to the baseline, ± its paired bootstrap standard error over test instances."
     )
 
 
-def _times_100(score: float) -> str:
-    return f"{100 * score:.1f}"
+def _without_headline(results: Mapping[str, Any]) -> str:
+    undefined = [row["name"] for row in results["models"] if "test" in row and row["test"]["score"] is None]
+    if not undefined:
+        return "No merge was scored on test."
+    return (
+        f"The score on test is undefined for {', '.join(undefined)}: a model that answers the same to every instance "
+        "has no correlation with the gold answers. Nothing is compared with it."
+    )
 
 
 def _signed(delta: float) -> str:

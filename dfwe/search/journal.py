@@ -100,12 +100,12 @@ class Journal:
             self._trials[number] = Trial(number, kind, coefficients, told, seconds=seconds)
 
     def _with_counts(self, told: Evaluation, *, where: str) -> Evaluation:
-        """The score that the search was told, to the last bit, so that it asks the same again, with counts."""
+        """The score that the search was told, to the last bit, so that it asks the same again; the rest from now."""
         with _scoring(where):
             now = self._evaluate(told.predictions)
         if not _same(now.score, told.score):
             raise StoreError(f"{where}: the score is {told.score}, but its answers score {now.score} now; {_REMEDY}")
-        return dataclasses.replace(told, counts=now.counts)
+        return dataclasses.replace(told, counts=now.counts, undefined=now.undefined)
 
     def _check_bound(self, told: Stopped, *, where: str) -> None:
         if self._bound is None:
@@ -123,7 +123,7 @@ def trial_record(trial: Trial | StoppedTrial) -> dict[str, Any]:
     if isinstance(told, Stopped):
         scores = {"score": None, "metrics": {}, "bound": told.bound, "answered": told.num_answered}
     else:
-        scores = {"score": told.score, "metrics": dict(told.metrics)}
+        scores = {**told.scores, "score": told.score}  # undefined metrics count as 0 for the search
     head = {"number": trial.number, "kind": trial.kind, "coefficients": trial.coefficients.as_dict()}
     return {**head, **scores, "seconds": trial.seconds}
 
@@ -138,7 +138,8 @@ def _told(record: Mapping[str, Any], *, predictions: tuple[str | None, ...]) -> 
     answers = tuple(answer for answer in predictions if answer is not None)
     if len(answers) != len(predictions):
         raise ValueError("a score, but not all answers")
-    return Evaluation(float(record["score"]), dict(record["metrics"]), answers, np.zeros((0, 0)))
+    metrics = {name: 0.0 if value is None else value for name, value in record["metrics"].items()}
+    return Evaluation(float(record["score"]), metrics, answers, np.zeros((0, 0)))
 
 
 @contextmanager

@@ -106,8 +106,7 @@ def _row(stage: EvaluateStage, evaluation: Evaluation, *, own: Evaluation) -> di
     answers = evaluation.predictions
     row: dict[str, Any] = {
         "stage": f"{stage.kind}-{stage.digest}",
-        "score": evaluation.score,
-        "metrics": dict(evaluation.metrics),
+        **evaluation.scores,
         "same": _share([mine == other for mine, other in zip(answers, own.predictions, strict=True)]),
     }
     sets = [instance.candidates for instance in stage.bench.instances(stage.target, split="test")]

@@ -13,7 +13,9 @@ RESAMPLES = 1000  # for the standard error; changes no score
 
 
 def delta(evaluation: Evaluation, *, baseline: Evaluation, scorer: Scorer, seed: int) -> dict[str, float]:
-    """`delta`, a fraction, and `delta_standard_error`, paired bootstrap over instances."""
+    """`delta`, a fraction, and `delta_standard_error`, paired bootstrap over instances; none of undefined scores."""
+    if evaluation.undefined or baseline.undefined:
+        return {}
     error = paired_standard_error(
         evaluation,
         baseline,

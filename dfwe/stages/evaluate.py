@@ -54,7 +54,7 @@ class EvaluateStage(Stage):
         ids = [instance.instance_id for instance in self.bench.instances(self.target, split="test")]
         answers = [{"instance_id": i, "prediction": p} for i, p in zip(ids, evaluation.predictions, strict=True)]
         (folder / ANSWERS).write_text(json.dumps(answers, ensure_ascii=False), encoding="utf8")
-        return {"score": evaluation.score, "metrics": dict(evaluation.metrics), "n": len(ids)}, (ANSWERS,)
+        return {**evaluation.scores, "n": len(ids)}, (ANSWERS,)
 
     def evaluation(self, entry: Entry) -> Evaluation:
         """The evaluation, from the stored answers."""

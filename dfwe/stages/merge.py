@@ -205,7 +205,7 @@ def _result(best: Trial, *, trials: tuple[Trial, ...], stopped: tuple[StoppedTri
         "picked": best.kind,
         "trial": best.number,
         "coefficients": best.coefficients.as_dict(),
-        "dev": {"score": best.evaluation.score, "metrics": dict(best.evaluation.metrics)},
+        "dev": best.evaluation.scores,
         "evaluations": len(made),
         "search_evaluations": sum(trial.kind != "bagged" for trial in made),
         "stopped_evaluations": len(stopped),

@@ -92,7 +92,7 @@ class _Rows:
         if isinstance(stage, MergeStage):
             row |= dict(entry.card.result)
         else:
-            row |= {"dev": _scores(stage.dev(entry)), "epochs": len(entry.card.result["epochs"])}
+            row |= {"dev": stage.dev(entry).scores, "epochs": len(entry.card.result["epochs"])}
             row |= {
                 "best_epoch": entry.card.result["best_epoch"],
                 "criterion": entry.card.result["criterion"],
@@ -123,7 +123,7 @@ class _Rows:
 
     def _test(self, name: str) -> dict[str, Any]:
         evaluation = self._evaluations[name]
-        test: dict[str, Any] = {"test": _scores(evaluation)}
+        test: dict[str, Any] = {"test": evaluation.scores}
         if self._baseline is not None and name != "baseline":
             scorer, seed = self._study.target.scorer, self._study.seed
             test |= delta(evaluation, baseline=self._baseline, scorer=scorer, seed=seed)
@@ -143,10 +143,6 @@ def _kind(name: str, stage: TrainStage | MergeStage) -> str:
     if isinstance(stage, MergeStage):
         return "merge"
     return "baseline" if name == "baseline" else "expert"
-
-
-def _scores(evaluation: Evaluation) -> dict[str, Any]:
-    return {"score": evaluation.score, "metrics": dict(evaluation.metrics)}
 
 
 def _headline(models: list[dict[str, Any]], *, asked: str | None) -> dict[str, Any]:

@@ -58,3 +58,18 @@ def test_no_examples_are_an_error():
 def test_a_gold_answer_that_is_not_one_number_is_an_error(references):
     with pytest.raises(MetricError, match="example 1 must have one number as its gold answer"):
         METRIC.counts(["1"], references=[references])
+
+
+@pytest.mark.parametrize(
+    ("predictions", "gold", "defined"),
+    [
+        (["1", "2", "3"], ["1", "5", "2"], True),
+        (["3", "2", "1"], ["1", "2", "3"], True),  # the wrong way round is 0, and defined
+        (["0.1", "0.1", "0.1"], ["1", "5", "2"], False),
+        (["1", "2", "3"], ["2.6", "2.6", "2.6"], False),
+        (["1"], ["2"], False),
+    ],
+)
+def test_without_two_different_predictions_and_gold_numbers_there_is_no_correlation(predictions, gold, defined):
+    totals = METRIC.counts(predictions, references=[[text] for text in gold]).sum(axis=0)
+    assert METRIC.is_defined(totals) is defined

@@ -6,6 +6,7 @@ import pytest
 from dfwe.errors import MetricError
 from dfwe.metrics.base import Metric
 from dfwe.metrics.classification import F1, Accuracy
+from dfwe.metrics.correlation import Pearson
 from dfwe.metrics.scorer import Scorer
 from dfwe.metrics.span import ExactMatch
 
@@ -77,3 +78,17 @@ def test_no_examples_are_an_error_where_the_reference_has_no_value():
 def test_a_scorer_without_metrics_is_an_error():
     with pytest.raises(MetricError, match="at least one metric"):
         Scorer({})
+
+
+def test_an_undefined_metric_is_named_and_counts_as_zero():
+    scorer = Scorer({"pearson": Pearson(unparsable=-1.0), "half": Constant(0.5)})
+    found = scorer.evaluate(["2", "2"], references=[["1"], ["3"]])
+    assert found.undefined == ("pearson",)
+    assert (found.score, found.metrics["pearson"]) == (0.25, 0.0)
+    assert found.scores == {"score": None, "metrics": {"pearson": None, "half": 0.5}, "undefined": ["pearson"]}
+
+
+def test_defined_scores_are_reported_as_they_are():
+    found = scorer().evaluate(["red", "red"], references=[["red"], ["green"]])
+    assert found.undefined == ()
+    assert found.scores == {"score": found.score, "metrics": dict(found.metrics)}

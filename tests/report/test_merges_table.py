@@ -39,3 +39,11 @@ def test_more_than_three_beside_uniform_are_many():
     names = ["uniform", "a", "b", "c", "d"]
     assert has_many({"models": [row(name, 0.5) for name in names]})
     assert not has_many({"models": [row(name, 0.5) for name in names[:4]]})
+
+
+def test_an_undefined_score_is_called_so_and_comes_last():
+    against = {"uniform": {"name": "uniform"}}
+    text = printed([row("constant", None, against=against), row("uniform", 0.0, against={})])
+    names = [line.split()[0] for line in text.splitlines() if line.split()]
+    assert names.index("uniform") < names.index("constant")
+    assert text.count("undefined") == 1

@@ -59,3 +59,18 @@ def test_a_small_difference_is_not_claimed():
 
 def test_without_a_merge_it_says_so():
     assert "No merge was scored on test." in text(results(0.1, 0.1) | {"headline": {}})
+
+
+def test_an_undefined_score_is_called_so_and_nothing_is_compared_with_it():
+    found = results(0.123, 0.02)
+    found["headline"] = {}
+    found["models"][2] = row("nelder_mead", "merge", None, None, coefficients={}, evaluations=41)
+    shown = text(found)
+    assert "nelder_mead │ undefined │ undefined │ │" in shown
+    assert "The score on test is undefined for nelder_mead: a model that answers the same to every instance" in shown
+
+
+def test_an_expert_with_an_undefined_score_is_not_the_best():
+    found = results(0.123, 0.02)
+    found["models"].insert(1, row("constant", "expert", None, None))
+    assert "The best expert by dev, meld, scores 41.0." in text(found)

@@ -205,3 +205,15 @@ def test_a_search_that_stops_none_refuses_a_stopped_trial(tmp_path):
     with_a_stopped_trial(tmp_path)
     with pytest.raises(StoreError, match="line 2: the trial was stopped, and this search stops none"):
         journal(tmp_path)
+
+
+def test_an_undefined_metric_is_null_and_comes_back_as_it_was(tmp_path):
+    def undefined(predictions):
+        return Evaluation(0.0, {"r": 0.0}, tuple(predictions), np.ones((2, 1)), undefined=("r",))
+
+    made = Journal(tmp_path, evaluate_predictions=undefined)
+    made.append(Trial(1, "search", Coefficients(NAMES, (0.5, 0.5)), undefined(["2", "2"])))
+    line = json.loads((tmp_path / "trials.jsonl").read_text())
+    assert (line["score"], line["metrics"], line["undefined"]) == (0.0, {"r": None}, ["r"])
+    again = Journal(tmp_path, evaluate_predictions=undefined).trials[0].evaluation
+    assert (again.score, dict(again.metrics), again.undefined) == (0.0, {"r": 0.0}, ("r",))
