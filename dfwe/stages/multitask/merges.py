@@ -125,4 +125,4 @@ def _trained(stage: HeadTrainStage) -> list[Any]:
 def _dev(study: MultitaskStudy, stage: HeadTrainStage) -> dict[str, float]:
     """What Pareto optimality goes by; an undefined score is the lowest there is."""
     dev = stage.dev(stage.result(study.bench.store))
-    return {column: value or 0.0 for column, value in by_column(dev.metrics, undefined=dev.undefined).items()}
+    return {column: value or 0.0 for column, value in by_column(dev.scores["metrics"]).items()}

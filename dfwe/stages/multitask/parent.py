@@ -21,7 +21,13 @@ from dfwe.stages.tasks import Task, build_task
 from dfwe.stages.train import WEIGHTS
 from dfwe.store.store import Store
 
-_JOINT = {"schedule": "joint", "joint_epoch": "shortest", "surgery": None, "weights": {}, "smart": None}
+_JOINT: Mapping[str, Any] = {
+    "schedule": "joint",
+    "joint_epoch": "shortest",
+    "surgery": None,
+    "weights": {},
+    "smart": None,
+}
 
 
 @dataclass(frozen=True)

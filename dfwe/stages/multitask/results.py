@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dfwe.evaluation.head_score import MeanScorer
@@ -43,7 +43,7 @@ def multitask_results(
                 "evaluations": card["evaluations"],
                 "seconds": card["seconds"],
                 "notes": card.get("notes", {}),
-                "dev": _scores(card["dev"]["metrics"], card["dev"]["undefined"]),
+                "dev": _scores(card["dev"]),
                 **_test(study, evaluations.get(name)),
             }
         )
@@ -89,7 +89,7 @@ def _trained_row(study: MultitaskStudy, name: str, *, evaluations: Mapping[str, 
         "tasks": columns,
         "epochs": len(card["epochs"]),
         "best_epoch": card["best_epoch"],
-        "dev": _scores(dev.metrics, dev.undefined),
+        "dev": _scores(dev.scores),
         **_test(study, evaluations.get(name)),
     }
     if study.config["bins"] is not None:
@@ -101,11 +101,11 @@ def _test(study: MultitaskStudy, stage: EvaluateStage | None) -> dict[str, Any]:
     if stage is None:
         return {}
     found = stage.evaluation(stage.result(study.bench.store))
-    return {"test": _scores(found.metrics, found.undefined)}
+    return {"test": _scores(found.scores)}
 
 
-def _scores(metrics: Mapping[str, float], undefined: Collection[str]) -> dict[str, Any]:
-    columns = by_column(metrics, undefined=undefined)
+def _scores(scores: Mapping[str, Any]) -> dict[str, Any]:
+    columns = by_column(scores["metrics"])
     return {"tasks": columns, "mean": mean_of(columns)}
 
 
@@ -124,6 +124,6 @@ def _bins(study: MultitaskStudy, stage: EvaluateStage) -> list[dict[str, float |
 def _sizes(study: MultitaskStudy) -> dict[str, dict[str, int]]:
     data = study.bench.data
     return {
-        column: {split: len(data.instances(task, split=split)) for split in ("train", "dev", "test")}  # type: ignore[arg-type]
+        column: {split: len(data.instances(task, split=split)) for split in ("train", "dev", "test")}
         for column, task in study.columns.items()
     }

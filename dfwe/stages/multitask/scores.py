@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 
-def by_column(metrics: Mapping[str, float], *, undefined: Collection[str]) -> dict[str, float | None]:
+def by_column(metrics: Mapping[str, float | None]) -> dict[str, float | None]:
     """Each task's score from metrics named `column/metric`: the mean of its metrics; None where one is undefined."""
     found: dict[str, list[float | None]] = {}
     for name, value in metrics.items():
-        found.setdefault(name.split("/")[0], []).append(None if name in undefined else value)
+        found.setdefault(name.split("/")[0], []).append(value)
     return {column: _mean(values) for column, values in found.items()}
 
 

@@ -14,9 +14,11 @@ from dfwe.stages.base import Stage, each_once
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.execute import execute
 from dfwe.stages.loggers import finish
+from dfwe.stages.merge import MergeStage
 from dfwe.stages.multitask.merges import Merged, candidates, plan_merges
 from dfwe.stages.multitask.plan import MultitaskStudy, plan_multitask
 from dfwe.stages.multitask.results import multitask_results, summary
+from dfwe.stages.multitask.train import HeadTrainStage
 from dfwe.store.card import write_json
 
 log = logging.getLogger(__name__)
@@ -50,5 +52,8 @@ def _evaluations(study: MultitaskStudy, *, merges: Mapping[str, Merged]) -> dict
     """The test split, of every model that was trained on a task that counts, and of every merge."""
     counted = list(study.target.tasks.values())
     trained = {name: stage for name, stage in study.models.items() if any(task in counted for task in stage.tasks)}
-    subjects = {**trained, **{name: merged.stage for name, merged in merges.items()}}
+    subjects: dict[str, HeadTrainStage | MergeStage] = {
+        **trained,
+        **{name: merged.stage for name, merged in merges.items()},
+    }
     return {name: EvaluateStage(stage.bench, stage, study.target) for name, stage in subjects.items()}
