@@ -75,7 +75,15 @@ class HeadBench(Bench):
 
     def module(self) -> pl.LightningModule:
         """MultiTask, with an optimizer that is not to step."""
-        return MultiTask(self.model(), optimizer=torch.optim.Adam)
+        return MultiTask(
+            self.model(),
+            optimizer=torch.optim.Adam,
+            gradient_clip=None,
+            surgery=None,
+            smart=None,
+            weights={},
+            light_dropout=False,
+        )
 
     def scorer(self, target: Target, *, split: Split) -> Scorer:
         """What scores a model on a task's split, or on several and their mean; a task's is built once."""

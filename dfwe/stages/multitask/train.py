@@ -9,12 +9,14 @@ from typing import Any
 import pytorch_lightning as pl
 
 from dfwe.data.sentence_batches import SentenceData
+from dfwe.seeding import derive
 from dfwe.stages.binding import bind, call
 from dfwe.stages.multitask.bench import HeadBench
 from dfwe.stages.tasks import Task
 from dfwe.stages.train import TrainStage
 from dfwe.training.fit import FitSettings
 from dfwe.training.multi_task import MultiTask
+from dfwe.training.surgery import Surgery
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class HeadTrainStage(TrainStage):
             self.bench.model(),
             optimizer=bind(trainer["optimizer"], lr=self.fit["learning_rate"]),
             gradient_clip=trainer["gradient_clip"],
-            surgery=None if options["surgery"] is None else bind(options["surgery"]),
+            surgery=self._surgery(),
             smart=None if options["smart"] is None else bind(options["smart"]),
             weights=weights,
             light_dropout=trainer["light_dropout"],
@@ -61,7 +63,7 @@ class HeadTrainStage(TrainStage):
 
     def training_data(self, *, seed: int) -> pl.LightningDataModule:
         """Batches of the tasks' train splits in their turns."""
-        return call(
+        data: SentenceData = call(
             SentenceData,
             [self.bench.split(task, split="train") for task in self.tasks],
             schedule=self.options["schedule"],
@@ -71,11 +73,16 @@ class HeadTrainStage(TrainStage):
             seed=seed,
             key="multitask.training",
         )
+        return data
 
     def check(self) -> None:
         """Binds what it will need, so that a wrong argument shows before any training; raises what that raises."""
-        for part in ("surgery", "smart"):
-            if self.options[part] is not None:
-                bind(self.options[part])
+        self._surgery()
+        if self.options["smart"] is not None:
+            bind(self.options["smart"])
         assert self.bench.specs
         self.settings()
+
+    def _surgery(self) -> Surgery | None:
+        asked = self.options["surgery"]
+        return None if asked is None else bind(asked, seed=derive(self.seed, "surgery"))
