@@ -12,7 +12,7 @@ from torch import Tensor
 
 from dfwe.errors import ConfigurationError
 
-Gradients = Sequence[Tensor | None]  # one task's, by parameter; None where the task does not reach a parameter
+Gradients = Sequence[Tensor | None]  # one task's by tensor, or all tasks' of one; None where a task does not reach it
 Orders = Sequence[Sequence[int]]  # for each task the others, in the order in which they are looked at
 
 
@@ -41,12 +41,13 @@ class Surgery:
         could as well be multiplied in before: what a projection takes off is proportional to the gradient, and knows
         only the direction of the other one.
         """
-        products = torch.stack([_products(each) for each in zip(*gradients, strict=True)]).double().cpu().numpy()
+        by_tensor = list(zip(*gradients, strict=True))
+        products = _products(by_tensor)
         if self.scope == "whole":
             products = np.broadcast_to(products.sum(0), products.shape)
         orders = draw_orders(len(gradients), generator=np.random.default_rng([self.seed, epoch, batch]))
         shares = np.asarray(weights, dtype=np.float64) @ projections(products, orders=orders)
-        return [_mixed(each, share) for each, share in zip(zip(*gradients, strict=True), shares, strict=True)]
+        return [_mixed(each, share) for each, share in zip(by_tensor, shares, strict=True)]
 
 
 def draw_orders(num_tasks: int, *, generator: np.random.Generator) -> Orders:
@@ -81,18 +82,23 @@ def projections(
     return shares
 
 
-def _products(gradients: Sequence[Tensor | None]) -> Float[Tensor, "tasks tasks"]:
-    flat = [None if each is None else each.reshape(-1) for each in gradients]
-    known = next((each for each in flat if each is not None), torch.zeros(1))
-    products = known.new_zeros((len(flat), len(flat)))
-    for i, left in enumerate(flat):
-        for j, right in enumerate(flat[: i + 1]):
-            if left is not None and right is not None:
-                products[i, j] = products[j, i] = left.dot(right)
+def _products(by_tensor: Sequence[Gradients]) -> Float[np.ndarray, "tensors tasks tasks"]:
+    """The tasks' scalar products in each tensor, 0 with a task that does not reach it; off the device in one copy."""
+    rows, columns = np.tril_indices(len(by_tensor[0]))
+    zero = torch.zeros((), device=next(each.device for tensor in by_tensor for each in tensor if each is not None))
+    flat = [[None if each is None else each.reshape(-1) for each in tensor] for tensor in by_tensor]
+    dots = [_dot(tensor[i], tensor[j], zero=zero) for tensor in flat for i, j in zip(rows, columns, strict=True)]
+    lower = torch.stack(dots).double().cpu().numpy().reshape(len(by_tensor), -1)
+    products = np.empty((len(by_tensor), *[len(by_tensor[0])] * 2))
+    products[:, rows, columns] = products[:, columns, rows] = lower
     return products
 
 
-def _mixed(gradients: Sequence[Tensor | None], shares: Float[np.ndarray, " tasks"]) -> Tensor | None:
+def _dot(left: Tensor | None, right: Tensor | None, *, zero: Tensor) -> Float[Tensor, ""]:
+    return zero if left is None or right is None else left.dot(right)
+
+
+def _mixed(gradients: Gradients, shares: Float[np.ndarray, " tasks"]) -> Tensor | None:
     result: Tensor | None = None
     for gradient, share in zip(gradients, shares.tolist(), strict=True):
         if gradient is not None:
