@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 from pathlib import Path
+from typing import Any
 
 from dfwe.errors import ModelError
 
@@ -19,6 +21,28 @@ def check_sha256(path: Path, *, expected: str) -> None:
         raise ModelError(
             f"{path} has sha256 {found}, not {expected}: it is damaged or another version; install it again"
         )
+
+
+def packaged_folder(package: str, *, folder: str, sha256: str, install: str) -> Path:
+    """The folder of that name inside an installed package; its model.safetensors has that digest.
+
+    Raises:
+        ModelError: the package is not installed (names the command `install`), or holds other weights.
+    """
+    found = importlib.util.find_spec(package)
+    if found is None or not found.submodule_search_locations:
+        raise ModelError(f"the package '{package}' that carries the weights is not installed: run `{install}`")
+    path = Path(next(iter(found.submodule_search_locations))) / folder
+    check_sha256(path / "model.safetensors", expected=sha256)
+    return path
+
+
+def weights_identity(name: str, *, revision: str) -> dict[str, Any]:
+    """What names weights from the Hub, or from a local folder: its digest, or the repository and revision."""
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return {"source": "folder", "files": folder_digest(path)}
+    return {"source": "hub", "name": name, "revision": revision}
 
 
 def folder_digest(folder: Path) -> dict[str, str]:

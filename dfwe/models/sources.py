@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,8 +17,8 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
-from dfwe.errors import ModelError, NetworkError
-from dfwe.models.digests import check_sha256, folder_digest
+from dfwe.errors import NetworkError
+from dfwe.models.digests import packaged_folder, weights_identity
 from dfwe.models.toy_tokenizer import train_tokenizer
 
 
@@ -57,7 +56,7 @@ class FreshT5(WeightSource):
             **self.config,
         )
         torch.manual_seed(seed)
-        _save(T5ForConditionalGeneration(config), tokenizer=tokenizer, folder=folder)
+        save_parent(T5ForConditionalGeneration(config), tokenizer=tokenizer, folder=folder)
 
 
 @dataclass(frozen=True)
@@ -78,23 +77,14 @@ class WarmStartedEncoderDecoder(WeightSource):
 
     def build(self, folder: Path, *, seed: int, texts: Iterable[str]) -> None:
         """Checks the weights' digest, draws what is fresh, writes the model."""
-        path = self._weights_folder()
-        check_sha256(path / "model.safetensors", expected=self.sha256)
+        path = packaged_folder(self.package, folder=self.folder, sha256=self.sha256, install=self.install)
         tokenizer = AutoTokenizer.from_pretrained(path)
         torch.manual_seed(seed)
         model = EncoderDecoderModel.from_encoder_decoder_pretrained(str(path), str(path))
         for config in (model.config, model.generation_config):
             config.decoder_start_token_id = tokenizer.cls_token_id
             config.eos_token_id, config.pad_token_id = tokenizer.sep_token_id, tokenizer.pad_token_id
-        _save(model, tokenizer=tokenizer, folder=folder)
-
-    def _weights_folder(self) -> Path:
-        found = importlib.util.find_spec(self.package)
-        if found is None or not found.submodule_search_locations:
-            raise ModelError(
-                f"the package '{self.package}' that carries the weights is not installed: run `{self.install}`"
-            )
-        return Path(next(iter(found.submodule_search_locations))) / self.folder
+        save_parent(model, tokenizer=tokenizer, folder=folder)
 
 
 @dataclass(frozen=True)
@@ -106,10 +96,7 @@ class Pretrained(WeightSource):
 
     def identity(self) -> Mapping[str, Any]:
         """The folder's digest, or the repository and revision."""
-        path = Path(self.name).expanduser()
-        if path.is_dir():
-            return {"source": "folder", "files": folder_digest(path)}
-        return {"source": "hub", "name": self.name, "revision": self.revision}
+        return weights_identity(self.name, revision=self.revision)
 
     def build(self, folder: Path, *, seed: int, texts: Iterable[str]) -> None:
         """Loads (downloading if need be) and writes a copy; NetworkError says which files to bring by hand."""
@@ -117,14 +104,20 @@ class Pretrained(WeightSource):
             model = AutoModelForSeq2SeqLM.from_pretrained(self.name, revision=self.revision, dtype=torch.float32)
             tokenizer = AutoTokenizer.from_pretrained(self.name, revision=self.revision)
         except OSError as error:
-            raise NetworkError(
-                f"cannot load '{self.name}' ({str(error).splitlines()[0]}): without a network, bring config.json, "
-                "model.safetensors, tokenizer.json and tokenizer_config.json of that repository into a folder and say "
-                "model.source.name=<folder>"
-            ) from error
-        _save(model, tokenizer=tokenizer, folder=folder)
+            raise NetworkError(bring_by_hand(self.name, error=error)) from error
+        save_parent(model, tokenizer=tokenizer, folder=folder)
 
 
-def _save(model: Any, *, tokenizer: Any, folder: Path) -> None:
+def bring_by_hand(name: str, *, error: OSError) -> str:
+    """What to tell the user whose machine cannot load that repository."""
+    return (
+        f"cannot load '{name}' ({str(error).splitlines()[0]}): without a network, bring config.json, "
+        "model.safetensors, tokenizer.json and tokenizer_config.json of that repository into a folder and say "
+        "model.source.name=<folder>"
+    )
+
+
+def save_parent(model: Any, *, tokenizer: Any, folder: Path) -> None:
+    """Writes the model, in float32, and its tokenizer into the folder."""
     model.to(torch.float32).save_pretrained(folder)
     tokenizer.save_pretrained(folder)

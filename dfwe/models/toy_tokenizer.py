@@ -1,8 +1,8 @@
-"""A small tokenizer trained on the spot, for models that start from nothing."""
+"""Small tokenizers trained on the spot, for models that start from nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tokenizers import Tokenizer, decoders, normalizers, pre_tokenizers, processors
 from tokenizers.models import BPE
@@ -10,6 +10,7 @@ from tokenizers.trainers import BpeTrainer
 from transformers import PreTrainedTokenizerFast
 
 _PAD, _EOS, _UNKNOWN = "<pad>", "</s>", "<unk>"  # ids 0, 1, 2, as in T5
+_BERT = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")  # ids 0 to 4
 
 
 def train_tokenizer(texts: Iterable[str], *, vocab_size: int) -> PreTrainedTokenizerFast:
@@ -19,17 +20,10 @@ def train_tokenizer(texts: Iterable[str], *, vocab_size: int) -> PreTrainedToken
     inside. Every text comes back exactly as it was, blanks and case included: all 256 bytes are in the vocabulary
     (a smaller `vocab_size` is exceeded), and decoding removes that one blank again.
     """
-    backend = Tokenizer(BPE(unk_token=_UNKNOWN))
-    backend.normalizer = normalizers.Prepend(" ")
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    backend.decoder = decoders.Sequence([decoders.ByteLevel(), decoders.Strip(" ", left=1, right=0)])
-    trainer = BpeTrainer(
-        vocab_size=vocab_size,
-        special_tokens=[_PAD, _EOS, _UNKNOWN],
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-        show_progress=False,
+    special = (_PAD, _EOS, _UNKNOWN)
+    backend = _trained(
+        texts, vocab_size=vocab_size, special=special, unknown=_UNKNOWN, normalizer=normalizers.Prepend(" ")
     )
-    backend.train_from_iterator(texts, trainer=trainer)
     backend.post_processor = processors.TemplateProcessing(
         single=f"$A {_EOS}", special_tokens=[(_EOS, backend.token_to_id(_EOS))]
     )
@@ -40,3 +34,39 @@ def train_tokenizer(texts: Iterable[str], *, vocab_size: int) -> PreTrainedToken
         unk_token=_UNKNOWN,
         clean_up_tokenization_spaces=False,
     )
+
+
+def train_bert_tokenizer(texts: Iterable[str], *, vocab_size: int) -> PreTrainedTokenizerFast:
+    """The same for encoders: a sentence stands between `[CLS]` and `[SEP]`, in lower case as for an uncased BERT."""
+    lower = normalizers.Sequence([normalizers.Lowercase(), normalizers.Prepend(" ")])
+    backend = _trained(texts, vocab_size=vocab_size, special=_BERT, unknown=_BERT[1], normalizer=lower)
+    pad, unknown, cls, sep, mask = _BERT
+    backend.post_processor = processors.TemplateProcessing(
+        single=f"{cls} $A {sep}", special_tokens=[(token, backend.token_to_id(token)) for token in (cls, sep)]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        pad_token=pad,
+        unk_token=unknown,
+        cls_token=cls,
+        sep_token=sep,
+        mask_token=mask,
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def _trained(
+    texts: Iterable[str], *, vocab_size: int, special: Sequence[str], unknown: str, normalizer: normalizers.Normalizer
+) -> Tokenizer:
+    backend = Tokenizer(BPE(unk_token=unknown))
+    backend.normalizer = normalizer
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.Sequence([decoders.ByteLevel(), decoders.Strip(" ", left=1, right=0)])
+    trainer = BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=list(special),
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    backend.train_from_iterator(texts, trainer=trainer)
+    return backend

@@ -1,6 +1,6 @@
 import pytest
 
-from dfwe.models.toy_tokenizer import train_tokenizer
+from dfwe.models.toy_tokenizer import train_bert_tokenizer, train_tokenizer
 
 TEXTS = ["context: Joey Marsh: I am glad. emotion:", "joy", "I am glad and merry", "glad"] * 5
 
@@ -53,3 +53,11 @@ def test_a_saved_tokenizer_is_the_same(tokenizer, tmp_path):
     text = " I am  glad"
     assert loaded(text)["input_ids"] == tokenizer(text)["input_ids"]
     assert loaded.decode(loaded(text)["input_ids"], skip_special_tokens=True) == text
+
+
+def test_an_encoders_sentence_stands_between_its_marks_in_lower_case():
+    tokenizer = train_bert_tokenizer(TEXTS, vocab_size=400)
+    tokens = tokenizer.convert_ids_to_tokens(tokenizer("Glad and merry")["input_ids"])
+    assert (tokens[0], tokens[-1]) == ("[CLS]", "[SEP]")
+    assert tokenizer.decode(tokenizer("Glad and merry")["input_ids"], skip_special_tokens=True) == "glad and merry"
+    assert tokenizer.convert_tokens_to_ids(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]) == [0, 1, 2, 3, 4]

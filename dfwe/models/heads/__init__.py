@@ -1,0 +1,1 @@
+"""Heads on a shared encoder: one file a form of task."""
