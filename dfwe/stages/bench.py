@@ -10,11 +10,13 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from torch import Tensor
 from transformers import AutoTokenizer, PreTrainedModel
 
 from dfwe.data.tokenise import TokenisedSplit, TokenLimits
+from dfwe.errors import ConfigurationError
 from dfwe.evaluation.answers import Decoding
-from dfwe.evaluation.collector import Question, draw_questions
+from dfwe.evaluation.collector import Collector, Question, Tell, draw_questions
 from dfwe.evaluation.generate import ReferenceDecoding
 from dfwe.evaluation.half import HalfCopy
 from dfwe.evaluation.score import SplitScorer
@@ -55,8 +57,10 @@ class Bench(ABC):
         """What scores a model on the split, built once: a SplitScorer, or another with its methods."""
 
     @abstractmethod
-    def questions(self, tasks: Sequence[Task], *, examples: int, seed: int) -> Any:
-        """Training examples for a collector of statistics of an expert that was trained on these tasks."""
+    def measured(
+        self, collector: Any, models: Sequence[Any], *, tasks: Sequence[Sequence[Task]], seed: int, tell: Tell
+    ) -> list[dict[str, Tensor]]:
+        """What a collector of statistics finds of models by the names of their tensors; `tasks` each was trained on."""
 
     def task_spec(self, target: Target) -> dict[str, Any]:
         """What of the tasks and their data changes results, as JSON."""
@@ -141,8 +145,16 @@ class TextBench(Bench):
         """TextToText, with an optimizer that is not to step."""
         return TextToText(self.model(), optimizer=torch.optim.Adam)
 
-    def questions(self, tasks: Sequence[Task], *, examples: int, seed: int) -> tuple[Question, ...]:
-        """So many of the tasks' train splits together, without repetition."""
+    def measured(
+        self, collector: Any, models: Sequence[Any], *, tasks: Sequence[Sequence[Task]], seed: int, tell: Tell
+    ) -> list[dict[str, Tensor]]:
+        """Found on the train splits of each model's own tasks."""
+        if not isinstance(collector, Collector):
+            raise ConfigurationError(f"{type(collector).__name__} measures no text-to-text models")
+        questions = [self._questions(own, examples=collector.examples, seed=seed) for own in tasks]
+        return collector.collect(models, questions=questions, seed=derive(seed, "draws"), tell=tell)
+
+    def _questions(self, tasks: Sequence[Task], *, examples: int, seed: int) -> tuple[Question, ...]:
         splits = [(self.split(task, split="train"), task.max_new_tokens) for task in tasks]
         return draw_questions(splits, examples=examples, seed=derive(seed, "examples", *(task.name for task in tasks)))
 

@@ -9,16 +9,20 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from torch import Tensor
 from transformers import AutoTokenizer
 
 from dfwe.data.prompts.sentences import Sentences
 from dfwe.data.prompts.template import Template
 from dfwe.data.sentences import SentenceSplit, tokenise_sentences
 from dfwe.errors import ConfigurationError
+from dfwe.evaluation.collector import Tell
+from dfwe.evaluation.head_fisher import HeadFisher
 from dfwe.evaluation.head_score import HeadScorer, MeanScorer
 from dfwe.models.heads.base import HeadSpec
 from dfwe.models.multi_head import MultiHead, load_multi_head
 from dfwe.records import Split
+from dfwe.seeding import derive
 from dfwe.stages.bench import Bench
 from dfwe.stages.binding import bind
 from dfwe.stages.parent import Parent
@@ -34,8 +38,8 @@ Scorer = HeadScorer | MeanScorer
 class HeadBench(Bench):
     """That of models with heads.
 
-    `tasks` by their short names are all that the models have heads for; `heads` are changes to their configurations,
-    `seed` draws the heads' fresh weights. A sentence is cut at `max_tokens`.
+    `tasks` by their short names are all that the models have heads for, `counted` those whose mean decides. `heads` are
+    changes to the heads' configurations, `seed` draws their fresh weights. A sentence is cut at `max_tokens`.
     """
 
     store: Store
@@ -48,6 +52,7 @@ class HeadBench(Bench):
     trainer: Mapping[str, Any]
     precision: str
     seed: int
+    counted: tuple[str, ...]
     decode: str = "heads"
     logger: Any = False
     _splits: dict[tuple[str, Split], SentenceSplit] = field(default_factory=dict, compare=False, repr=False)
@@ -63,6 +68,7 @@ class HeadBench(Bench):
             "parent": self.parent.digest,
             "heads": {name: self._head_config(task) for name, task in self.tasks.items()},
             "heads_seed": self.seed,
+            "counted": list(self.counted),
             "max_tokens": self.max_tokens,
             "precision": self.precision,
             "threads": torch.get_num_threads(),
@@ -91,9 +97,14 @@ class HeadBench(Bench):
             return MeanScorer({name: self._scorer(task, split=split) for name, task in target.tasks.items()})
         return self._scorer(target, split=split)
 
-    def questions(self, tasks: Sequence[Task], *, examples: int, seed: int) -> tuple[SentenceSplit, ...]:
-        """The train splits of the tasks; who asks draws his examples."""
-        return tuple(self.split(task, split="train") for task in tasks)
+    def measured(
+        self, collector: Any, models: Sequence[Any], *, tasks: Sequence[Sequence[Task]], seed: int, tell: Tell
+    ) -> list[dict[str, Tensor]]:
+        """Found on the train splits of all tasks that count, whichever the models were trained on (Figure 3)."""
+        if not isinstance(collector, HeadFisher):
+            raise ConfigurationError(f"{type(collector).__name__} measures no models with heads: take HeadFisher")
+        splits = [self.split(self.tasks[name], split="train") for name in self.counted]
+        return collector.collect(models, splits=splits, seed=derive(seed, "draws"), tell=tell)
 
     @cached_property
     def specs(self) -> dict[str, tuple[HeadSpec, tuple[str, ...]]]:

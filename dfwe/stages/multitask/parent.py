@@ -72,7 +72,7 @@ def head_parent_stages(
     fresh = SourceStage(model["name"], source, model["seed"], lambda: _texts(data, tasks), texts_spec)
     by_name = {task.short: task for task in tasks}
     bench = HeadBench(
-        store, data, fresh, by_name, {}, model["max_source_tokens"], 0.0, trainer, precision, model["seed"]
+        store, data, fresh, by_name, {}, model["max_source_tokens"], 0.0, trainer, precision, model["seed"], ()
     )
     training = HeadTrainStage(
         bench,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,7 @@ def plan_multitask(config: DictConfig) -> MultitaskStudy:
     asked = plain(config.multitask)
     columns = _columns(config, names=asked["columns"])
     target = TaskMean({name: _of(columns, name, key="multitask.score") for name in asked["score"]})
-    bench, pretraining = _bench(config, tasks=tuple(columns.values()))
+    bench, pretraining = _bench(config, columns=columns)
     for task in columns.values():  # empty splits and unknown labels show before any training
         for split in ("train", "dev"):
             bench.data.instances(task, split=split)
@@ -153,8 +153,8 @@ def _check_entries(asked: Mapping[str, Any]) -> None:
         raise ConfigurationError(f"multitask.ablation is '{asked['ablation']}', which is none of multitask.merges")
 
 
-def _bench(config: DictConfig, *, tasks: Sequence[Task]) -> tuple[HeadBench, tuple[Stage, ...]]:
-    trainer, model = plain(config.trainer), plain(config.model)
+def _bench(config: DictConfig, *, columns: Mapping[str, Task]) -> tuple[HeadBench, tuple[Stage, ...]]:
+    trainer, model, tasks = plain(config.trainer), plain(config.model), tuple(columns.values())
     if trainer["threads"]:
         torch.set_num_threads(trainer["threads"])
     check_optimizer(trainer["optimizer"], lr=0.1)
@@ -177,6 +177,7 @@ def _bench(config: DictConfig, *, tasks: Sequence[Task]) -> tuple[HeadBench, tup
         trainer,
         precision,
         model["seed"],
+        tuple(columns[name].short for name in config.multitask.score),
         logger=logger,
     )
     assert bench.specs  # a wrong argument of a head shows here
