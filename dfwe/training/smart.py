@@ -42,8 +42,9 @@ class Smart:
     example, each cut off at `epsilon`. The embeddings of both sentences of a pair are one example's.
 
     The paper does not say what dropout does meanwhile. With `same_dropout` all passes over a batch drop out the same,
-    and the penalty is that of delta alone. Without, each pass draws anew; where epsilon is as small as the paper's,
-    dropout is then most of the penalty. In bfloat16 a delta of 1e-5 is lost in rounding.
+    and the penalty is that of delta alone: with an epsilon of 1e-5, which is lost in bfloat16's rounding besides, next
+    to nothing (benchmarks/RESULTS.md). Without, each pass draws anew, and answers are to change little with dropout,
+    too, which is then most of the penalty.
     """
 
     weight: float
