@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,8 @@ class Table(Reader):
 
     A split without a file of its own is cut off the train file: that share of its groups, drawn by `seed`. Rows whose
     cell equals one of `leave_out` are left out on purpose and counted apart; rows without an id, or with one that an
-    earlier row has, are bad. Rows of a group come together, where the first of them stands.
+    earlier row has, are bad. Rows of a group come together, where the first of them stands. A split named in `most` has at
+    most so many groups, drawn by `seed`.
     """
 
     root: Path | str
@@ -36,6 +37,7 @@ class Table(Reader):
     id: str | None  # the column; null for the file's name and the row's line
     group: str | None  # the column of what must not stand in two splits; null where every row stands alone
     leave_out: Mapping[str, Sequence[str]]  # by column the cells
+    most: Mapping[str, int] = field(default_factory=dict)  # groups of a split; all where it is not named
 
     def __post_init__(self) -> None:
         for split in (*self.files, *self.cut):
@@ -47,6 +49,9 @@ class Table(Reader):
                 "each split needs a file or, dev and test, a share of the train file under `cut` (not both): "
                 f"there are files for {sorted(self.files)} and shares for {sorted(self.cut)}"
             )
+        for split, number in self.most.items():
+            if split not in _SPLITS or number < 1:
+                raise ConfigurationError(f"`most` gives train, dev and test a number above 0, not {split} {number}")
         if any(share <= 0 for share in self.cut.values()) or sum(self.cut.values()) >= 1:
             raise ConfigurationError(f"the shares under `cut` must be above 0 and leave some for train: {self.cut}")
 
@@ -62,7 +67,8 @@ class Table(Reader):
         groups = {split: reading.groups(split) for split in sheets}
         dialogues = {group: each for split in sheets for group, each in groups[split].items()}
         _check_apart(groups, origins={split: sheet.origin for split, sheet in sheets.items()})
-        splits: dict[Split, tuple[str, ...]] = self._splits({split: tuple(ids) for split, ids in groups.items()})
+        every = self._splits({split: tuple(ids) for split, ids in groups.items()})
+        splits = {split: self._drawn(ids, split=split) for split, ids in every.items()}
         return Corpus(
             dialogues=dialogues,
             splits=splits,
@@ -87,6 +93,13 @@ class Table(Reader):
                 start = end
         splits["train"] = tuple(train[index] for index in sorted(order[start:]))
         return splits
+
+    def _drawn(self, ids: tuple[str, ...], *, split: Split) -> tuple[str, ...]:
+        """As many as `most` allows, in their order."""
+        if len(ids) <= self.most.get(split, len(ids)):
+            return ids
+        order = np.random.default_rng([self.seed, _SPLITS.index(split)]).permutation(len(ids))
+        return tuple(ids[index] for index in sorted(order[: self.most[split]]))
 
 
 class _Reading:

@@ -145,3 +145,13 @@ def test_a_cut_that_leaves_nothing_is_an_error(three):
 def test_splits_that_cannot_be_are_an_error(three, files, cut, message):
     with pytest.raises(ConfigurationError, match=message):
         table(three, files, cut=cut)
+
+
+def test_a_split_has_at_most_so_many_groups_of_those_there_are_in_their_order(one):
+    whole = table(one, {"train": "all.csv"}, cut=CUT).read().splits
+    capped = table(one, {"train": "all.csv"}, cut=CUT, most={"test": 2, "dev": 100}).read().splits
+    assert [capped[split] for split in ("train", "dev")] == [whole[split] for split in ("train", "dev")]
+    assert len(capped["test"]) == 2
+    assert capped["test"] == tuple(name for name in whole["test"] if name in capped["test"])
+    with pytest.raises(ConfigurationError, match="a number above 0, not test 0"):
+        table(one, {"train": "all.csv"}, cut=CUT, most={"test": 0})
