@@ -83,3 +83,9 @@ def test_every_corpus_composes(composed, data):
 
 def test_files_are_no_corpus_of_the_studys_own(composed):
     assert composed("+target=meld", "data=files").data.reader is None
+
+
+def test_the_toy_sentences_are_generated_and_read_by_their_tasks(composed):
+    config = composed("+target=toy_sentiment", "data=toy_multitask").data
+    instantiate(config.generator, _convert_="all")
+    assert (config.root, config.reader, config.files) == (None, None, None)

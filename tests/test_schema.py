@@ -20,12 +20,22 @@ SHORT = {
 
 
 OWN = {"sst", "sts", "quora", "snli"}  # with data of their own
+TOY = {f"toy_{name}" for name in ("sentiment", "paraphrase", "similarity", "inference", "topic", "overlap")}
 
 
 def test_the_seven_tasks_and_those_with_data_of_their_own_are_there():
     tasks = read_tasks()
     assert {name for name, config in tasks.items() if config.data is None} == SHORT
-    assert {name for name, config in tasks.items() if config.data is not None} == OWN
+    assert {name for name, config in tasks.items() if config.data is not None} == OWN | TOY
+
+
+def test_tasks_of_sentences_have_a_head_and_the_seven_have_none():
+    assert {name for name, config in read_tasks().items() if config.head is not None} == OWN | TOY
+
+
+def test_the_toy_tasks_bring_toy_tasks(composed):
+    for task in sorted(TOY):
+        assert set(composed(f"+target={task}", "data=toy_multitask").sources) <= TOY - {task}
 
 
 def test_three_sources_chosen_as_a_list_are_all_kept(composed):

@@ -27,9 +27,9 @@ log = logging.getLogger(__name__)
 class StudyData:
     """Instances of any task and split.
 
-    A task is asked of the data that it brings, or else of the study's corpus: generated into the store, or read from
-    the user's folder. `max_words` bounds a context, 0 for no limit; `shots` tells by a task's name how much of train
-    and dev is used (all, where it does not).
+    A task is asked of the data that it brings, or else of the study's corpus; either is generated into the store, or
+    read from the user's folder. `max_words` bounds a context, 0 for no limit; `shots` tells by a task's name how much
+    of train and dev is used (all, where it does not).
     """
 
     store: Store
@@ -59,7 +59,7 @@ class StudyData:
 
     @cached_property
     def root(self) -> Path | None:
-        """The folder that holds the study's corpus, None without one; a generated one lies in the store."""
+        """The folder that holds the study's corpus, None without one; what is generated lies in the store."""
         if self.config["generator"] is None:
             return None if self.config["root"] is None else Path(self.config["root"]).expanduser()
         generator, spec = bind(self.config["generator"]), dict(self.config["generator"])
@@ -104,13 +104,20 @@ class StudyData:
         return corpus
 
     def _own_corpus(self, task: Task) -> Corpus:
-        corpus = own_corpus(task, files=self.config["files"], max_bad_share=self.config["max_bad_share"])
+        corpus = own_corpus(task, files=self._files, max_bad_share=self.config["max_bad_share"])
         for file, rows in corpus.rows.items():
             if rows.bad:
                 log.warning("%s: %s: %s", task.short, file, rows.summary())
         for reason, number in corpus.left_out.items():
             log.info("%s: %d rows left out on purpose: %s", task.short, number, reason)
         return corpus
+
+    @property
+    def _files(self) -> str | None:
+        """Where tasks with data of their own find these; generated, where the study has no corpus beside them."""
+        generated = self.config["reader"] is None and self.config["generator"] is not None
+        files = self.root if generated and self.config["files"] is None else self.config["files"]
+        return None if files is None else str(files)
 
     def _shots(self, task: Task) -> Shots:
         return self.shots.get(task.name, ALL)
