@@ -9,6 +9,7 @@ from dfwe.merging.experts import copy_weights, flatten, load_weights, save_weigh
 from dfwe.models.heads.classification import Classification
 from dfwe.models.heads.pair_classification import PairClassification
 from dfwe.models.heads.similarity import Similarity
+from dfwe.models.light_dropout import LightDropout
 from dfwe.models.multi_head import MultiHead, load_multi_head
 
 PAIR = {"columns": ["a", "b"], "pooling": "mean", "dropout": 0.3, "hidden": 8}
@@ -180,3 +181,21 @@ def test_all_of_it_learns(model, tokenizer):
         optimizer.step()
     assert model.heads["mood"].answers(model(batches[0])) == ("good", "bad")
     assert model.heads["same"].answers(model(batches[1])) == ("yes", "no")
+
+
+@pytest.mark.parametrize("task", ["mood", "same", "alike"])
+def test_it_trains_under_autocast_and_light_dropout(model, tokenizer, task):
+    batch, gold = batch_of(tokenizer, task, "merry", "dull", "a mild tale", "the kettle"), torch.tensor([1.0, 0.0])
+    with torch.no_grad():
+        exact = model(batch)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.allclose(model(batch).float(), exact, atol=0.1)
+        model.train()
+        with LightDropout():
+            outputs = model(batch)[:2]
+    losses = model.heads[task].losses(outputs, gold)
+    losses.sum().backward()
+    assert losses.dtype == torch.float32
+    used = [name for name, p in model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0]
+    assert any(name.startswith("encoder.") for name in used)
+    assert {name.split(".")[1] for name in used if name.startswith("heads.")} == {task}
