@@ -153,6 +153,26 @@ class ZooConfig:
 
 
 @dataclass
+class MultitaskConfig:
+    """A study of models with one encoder and a head a task (conf/multitask says what each key is)."""
+
+    columns: dict[str, str] = MISSING  # tasks' short names by the names that tables have for them
+    score: list[str] = MISSING  # the columns that count
+    training: dict[str, Any] = MISSING  # what a model has where it says nothing else
+    models: dict[str, Any] = MISSING
+    candidates: Any = MISSING  # pareto, or models' names
+    sets: dict[str, list[str]] = MISSING
+    merge: dict[str, Any] = MISSING  # what a merge has where it says nothing else
+    merges: dict[str, Any] = MISSING
+    ablation: str | None = MISSING
+    bins: Any = MISSING
+    published: Any = MISSING
+    surgery: Any = MISSING  # referred to by models
+    smart: Any = MISSING
+    fisher: Any = MISSING  # referred to by merges
+
+
+@dataclass
 class StagesConfig:
     """Which stages of the study run (conf/stages)."""
 
@@ -204,6 +224,7 @@ class StudyConfig:
     merge: MergeConfig | None = MISSING
     merges: dict[str, MergeConfig] = MISSING
     zoo: ZooConfig | None = MISSING
+    multitask: MultitaskConfig | None = MISSING
     logger: Any = MISSING
     paths: PathsConfig = MISSING
 

@@ -8,18 +8,18 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dfwe.errors import MergeError
-from dfwe.merging.sparsify import Cut, cut, share_of_entries
+from dfwe.merging.sparsify import Cut, Selection, cut, share_of_entries
 
 
 @dataclass(frozen=True)
-class Band:
+class Band(Selection):
     """What lies between two cuts of one expert's tensor."""
 
     least: Cut
     most: Cut | None  # None: no outliers are dropped
 
     def of(self, vector: Float[Tensor, "*shape"], *, begin: int) -> Float[Tensor, "*shape"]:
-        """The vector's entries in the band, all others 0; `begin` as in Cut.below."""
+        """The vector's entries in the band."""
         kept = self.least.above(vector, begin=begin)
         return kept if self.most is None else kept.mul_(self.most.below(vector.abs(), begin=begin))
 

@@ -119,10 +119,16 @@ def weighted_sum(weights: Sequence[Float[Tensor, "*shape"]], coefficients: Seque
     return total
 
 
-def name_of(rule: Rule | type[Rule]) -> str:
+def name_of(rule: Rule | type) -> str:
     """The rule's name in messages: `task_arithmetic` of TaskArithmetic."""
     kind = rule if isinstance(rule, type) else type(rule)
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower()
+
+
+def check_parent(parent: object, *, rule: Rule | type) -> None:
+    """Raises MergeError where there is no parent, or none is named, for a rule that needs one."""
+    if parent is None:
+        raise MergeError(f"{name_of(rule)} needs the experts' common parent (a recipe's base_model)")
 
 
 def on_simplex(coefficients: Sequence[float], *, rule: str) -> None:

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from dfwe.merging.band import Band, band, check_band
 from dfwe.merging.base import Piece, Rule, Traits, weighted_sum
-from dfwe.merging.recipe_rule import RecipeRule, beside_base, given
-from dfwe.merging.sparsify import mergekit_settings, task_vectors
+from dfwe.merging.recipe_rule import TaskVectorRule, given
+from dfwe.merging.sparsify import mergekit_settings, sparse_vectors, task_vectors
 
 
 @dataclass(frozen=True)
-class Breadcrumbs(Rule, RecipeRule):
+class Breadcrumbs(Rule, TaskVectorRule):
     """theta = theta_0 + scale * sum_i alpha_i m_i (theta_i - theta_0).
 
     m_i leaves out the `gamma` largest entries of each tensor and so many of the smallest that `density` are left; the
@@ -47,13 +47,8 @@ class Breadcrumbs(Rule, RecipeRule):
         self, piece: Piece, *, coefficients: Sequence[float], found: tuple[Band, ...]
     ) -> Float[Tensor, "*shape"]:
         """The sum of one block's sparse task vectors."""
-        sparse = [each.of(vector, begin=piece.begin) for each, vector in zip(found, task_vectors(piece), strict=True)]
+        sparse = sparse_vectors(piece, kept=found)
         return weighted_sum(sparse, [self.scale * coefficient for coefficient in coefficients]).add_(piece.base)
-
-    @classmethod
-    def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
-        """All but the base model, whose task vector is zero; MergeError without one."""
-        return beside_base(models, base=base, rule="breadcrumbs")
 
     @classmethod
     def from_recipe(

@@ -12,12 +12,12 @@ from torch import Tensor
 from dfwe.merging.band import Band, band, check_band
 from dfwe.merging.base import Piece, Rule, Traits
 from dfwe.merging.election import AGGREGATES, Aggregate, elect, summed
-from dfwe.merging.recipe_rule import RecipeRule, beside_base, given
-from dfwe.merging.sparsify import mergekit_settings, one_of, task_vectors
+from dfwe.merging.recipe_rule import TaskVectorRule, given
+from dfwe.merging.sparsify import mergekit_settings, one_of, sparse_vectors, task_vectors
 
 
 @dataclass(frozen=True)
-class BreadcrumbsTies(Rule, RecipeRule):
+class BreadcrumbsTies(Rule, TaskVectorRule):
     """theta = theta_0 + scale * tau; tau merges m_i (theta_i - theta_0) by election (see `elect`).
 
     m_i, density and gamma are those of Breadcrumbs. No paper has the two together; it is mergekit 0.1.5's rule, which
@@ -48,14 +48,9 @@ class BreadcrumbsTies(Rule, RecipeRule):
         self, piece: Piece, *, coefficients: Sequence[float], found: tuple[Band, ...]
     ) -> Float[Tensor, "*shape"]:
         """Election and aggregate of one block."""
-        sparse = [each.of(vector, begin=piece.begin) for each, vector in zip(found, task_vectors(piece), strict=True)]
+        sparse = sparse_vectors(piece, kept=found)
         merged = elect(sparse, coefficients=coefficients, aggregate=self.aggregate)
         return merged.mul_(self.scale).add_(piece.base)
-
-    @classmethod
-    def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
-        """All but the base model, whose task vector is zero; MergeError without one."""
-        return beside_base(models, base=base, rule="breadcrumbs_ties")
 
     @classmethod
     def from_recipe(

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dfwe.merging.base import Piece, Rule, Traits, weighted_sum
-from dfwe.merging.recipe_rule import RecipeRule, beside_base, given
+from dfwe.merging.recipe_rule import TaskVectorRule, given
 from dfwe.merging.sparsify import (
     RESCALES,
     Kept,
@@ -19,12 +19,12 @@ from dfwe.merging.sparsify import (
     mergekit_settings,
     one_of,
     share_of_entries,
-    task_vectors,
+    sparse_vectors,
 )
 
 
 @dataclass(frozen=True)
-class DareLinear(Rule, RecipeRule):
+class DareLinear(Rule, TaskVectorRule):
     """theta = theta_0 + scale * sum_i alpha_i m_i (theta_i - theta_0) / density, m_i ~ Bernoulli(density) per entry.
 
     The paper's drop rate p is 1 - density; its scaling term for n experts is scale / n. `rescale: probability` divides
@@ -58,13 +58,8 @@ class DareLinear(Rule, RecipeRule):
         self, piece: Piece, *, coefficients: Sequence[float], found: tuple[Kept, ...]
     ) -> Float[Tensor, "*shape"]:
         """The sum of one block's sparse task vectors."""
-        sparse = [kept.of(each, begin=piece.begin) for kept, each in zip(found, task_vectors(piece), strict=True)]
+        sparse = sparse_vectors(piece, kept=found)
         return weighted_sum(sparse, [self.scale * coefficient for coefficient in coefficients]).add_(piece.base)
-
-    @classmethod
-    def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
-        """All but the base model, whose task vector is zero; MergeError without one."""
-        return beside_base(models, base=base, rule="dare_linear")
 
     @classmethod
     def from_recipe(
@@ -72,6 +67,5 @@ class DareLinear(Rule, RecipeRule):
     ) -> tuple[DareLinear, tuple[float, ...]]:
         """See RecipeRule; `seed` is a parameter of ours, mergekit draws other masks."""
         settings = mergekit_settings(parameters, normalize=False, rescale=True, rule="dare_linear", seed=0.0)
-        rescale: Rescale = "norm" if settings["rescale"] else "none"
-        rule = cls(settings["density"], rescale, scale=settings["lambda"], seed=int(settings["seed"]))
+        rule = cls(settings["density"], settings["rescale"], scale=settings["lambda"], seed=int(settings["seed"]))
         return rule, given(weights, normalise=settings["normalize"], rule="dare_linear")

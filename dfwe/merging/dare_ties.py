@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dfwe.merging.base import Piece, Rule, Traits
 from dfwe.merging.election import AGGREGATES, Aggregate, elect, summed
-from dfwe.merging.recipe_rule import RecipeRule, beside_base, given
+from dfwe.merging.recipe_rule import TaskVectorRule, given
 from dfwe.merging.sparsify import (
     RESCALES,
     Kept,
@@ -20,12 +20,12 @@ from dfwe.merging.sparsify import (
     mergekit_settings,
     one_of,
     share_of_entries,
-    task_vectors,
+    sparse_vectors,
 )
 
 
 @dataclass(frozen=True)
-class DareTies(Rule, RecipeRule):
+class DareTies(Rule, TaskVectorRule):
     """theta = theta_0 + scale * tau; tau merges m_i (theta_i - theta_0) / density by election (see `elect`).
 
     m_i ~ Bernoulli(density) for each entry; density, rescale and seed are those of DareLinear. TIES' own trim is left
@@ -60,14 +60,9 @@ class DareTies(Rule, RecipeRule):
         self, piece: Piece, *, coefficients: Sequence[float], found: tuple[Kept, ...]
     ) -> Float[Tensor, "*shape"]:
         """Election and aggregate of one block."""
-        sparse = [kept.of(each, begin=piece.begin) for kept, each in zip(found, task_vectors(piece), strict=True)]
+        sparse = sparse_vectors(piece, kept=found)
         merged = elect(sparse, coefficients=coefficients, aggregate=self.aggregate)
         return merged.mul_(self.scale).add_(piece.base)
-
-    @classmethod
-    def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
-        """All but the base model, whose task vector is zero; MergeError without one."""
-        return beside_base(models, base=base, rule="dare_ties")
 
     @classmethod
     def from_recipe(
@@ -75,7 +70,6 @@ class DareTies(Rule, RecipeRule):
     ) -> tuple[DareTies, tuple[float, ...]]:
         """See RecipeRule; `seed` is a parameter of ours, mergekit draws other masks."""
         settings = mergekit_settings(parameters, normalize=False, rescale=True, rule="dare_ties", seed=0.0)
-        rescale: Rescale = "norm" if settings["rescale"] else "none"
         aggregate, scale = summed(settings, num_experts=len(weights))
-        rule = cls(settings["density"], rescale, scale, aggregate, seed=int(settings["seed"]))
+        rule = cls(settings["density"], settings["rescale"], scale, aggregate, seed=int(settings["seed"]))
         return rule, given(weights, normalise=False, rule="dare_ties")

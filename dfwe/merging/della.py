@@ -12,12 +12,12 @@ from torch import Tensor
 from dfwe.merging.base import Piece, Rule, Traits
 from dfwe.merging.election import AGGREGATES, Aggregate, elect, summed
 from dfwe.merging.magprune import check_probabilities, magprune
-from dfwe.merging.recipe_rule import RecipeRule, beside_base, given
-from dfwe.merging.sparsify import RESCALES, Kept, Rescale, mergekit_settings, one_of, task_vectors
+from dfwe.merging.recipe_rule import TaskVectorRule, given
+from dfwe.merging.sparsify import RESCALES, Kept, Rescale, mergekit_settings, one_of, sparse_vectors
 
 
 @dataclass(frozen=True)
-class Della(Rule, RecipeRule):
+class Della(Rule, TaskVectorRule):
     """theta = theta_0 + scale * tau; tau merges the thinned task vectors by election (see `elect`).
 
     MAGPRUNE: an entry is kept with a probability that grows linearly with the rank of its size in its row, from
@@ -56,14 +56,9 @@ class Della(Rule, RecipeRule):
         self, piece: Piece, *, coefficients: Sequence[float], found: tuple[Kept, ...]
     ) -> Float[Tensor, "*shape"]:
         """Election and aggregate of one block."""
-        sparse = [kept.of(each, begin=piece.begin) for kept, each in zip(found, task_vectors(piece), strict=True)]
+        sparse = sparse_vectors(piece, kept=found)
         merged = elect(sparse, coefficients=coefficients, aggregate=self.aggregate)
         return merged.mul_(self.scale).add_(piece.base)
-
-    @classmethod
-    def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
-        """All but the base model, whose task vector is zero; MergeError without one."""
-        return beside_base(models, base=base, rule="della")
 
     @classmethod
     def from_recipe(
@@ -71,7 +66,8 @@ class Della(Rule, RecipeRule):
     ) -> tuple[Della, tuple[float, ...]]:
         """See RecipeRule; `seed` is a parameter of ours, mergekit draws other masks."""
         settings = mergekit_settings(parameters, normalize=True, rescale=True, rule="della", epsilon=0.15, seed=0.0)
-        rescale: Rescale = "norm" if settings["rescale"] else "none"
         aggregate, scale = summed(settings, num_experts=len(weights))
-        rule = cls(settings["density"], settings["epsilon"], rescale, scale, aggregate, seed=int(settings["seed"]))
+        rule = cls(
+            settings["density"], settings["epsilon"], settings["rescale"], scale, aggregate, seed=int(settings["seed"])
+        )
         return rule, given(weights, normalise=False, rule="della")

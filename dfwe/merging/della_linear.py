@@ -11,12 +11,12 @@ from torch import Tensor
 
 from dfwe.merging.base import Piece, Rule, Traits, weighted_sum
 from dfwe.merging.magprune import check_probabilities, magprune
-from dfwe.merging.recipe_rule import RecipeRule, beside_base, given
-from dfwe.merging.sparsify import RESCALES, Kept, Rescale, mergekit_settings, one_of, task_vectors
+from dfwe.merging.recipe_rule import TaskVectorRule, given
+from dfwe.merging.sparsify import RESCALES, Kept, Rescale, mergekit_settings, one_of, sparse_vectors
 
 
 @dataclass(frozen=True)
-class DellaLinear(Rule, RecipeRule):
+class DellaLinear(Rule, TaskVectorRule):
     """theta = theta_0 + scale * sum_i alpha_i t_i; t_i are the task vectors thinned by MAGPRUNE, as in Della.
 
     The paper elects signs before it sums; this is mergekit 0.1.5's `della_linear`. The paper's scaling term for n
@@ -48,13 +48,8 @@ class DellaLinear(Rule, RecipeRule):
         self, piece: Piece, *, coefficients: Sequence[float], found: tuple[Kept, ...]
     ) -> Float[Tensor, "*shape"]:
         """The sum of one block's sparse task vectors."""
-        sparse = [kept.of(each, begin=piece.begin) for kept, each in zip(found, task_vectors(piece), strict=True)]
+        sparse = sparse_vectors(piece, kept=found)
         return weighted_sum(sparse, [self.scale * coefficient for coefficient in coefficients]).add_(piece.base)
-
-    @classmethod
-    def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
-        """All but the base model, whose task vector is zero; MergeError without one."""
-        return beside_base(models, base=base, rule="della_linear")
 
     @classmethod
     def from_recipe(
@@ -64,8 +59,11 @@ class DellaLinear(Rule, RecipeRule):
         settings = mergekit_settings(
             parameters, normalize=False, rescale=True, rule="della_linear", epsilon=0.15, seed=0.0
         )
-        rescale: Rescale = "norm" if settings["rescale"] else "none"
         rule = cls(
-            settings["density"], settings["epsilon"], rescale, scale=settings["lambda"], seed=int(settings["seed"])
+            settings["density"],
+            settings["epsilon"],
+            settings["rescale"],
+            scale=settings["lambda"],
+            seed=int(settings["seed"]),
         )
         return rule, given(weights, normalise=settings["normalize"], rule="della_linear")

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dfwe.errors import MergeError
-from dfwe.merging.base import Mixing, Piece, Rule, name_of
+from dfwe.merging.base import Mixing, Piece, Rule, check_parent, name_of
 from dfwe.merging.experts import ExpertArray
 from dfwe.merging.granularity import ByModel, Granularity
 from dfwe.merging.mix import Span, mix_spans
@@ -156,8 +156,8 @@ class _Merger:
 
 
 def _check_needs(rule: Rule, experts: ExpertArray) -> None:
-    if rule.traits.parent and experts.parent is None:
-        raise MergeError(f"{name_of(rule)} needs the experts' common parent (a recipe's base_model)")
+    if rule.traits.parent:
+        check_parent(experts.parent, rule=rule)
     if rule.traits.statistics and len(experts.statistics) != len(experts.names):
         raise MergeError(
             f"{name_of(rule)} needs statistics of every expert ({', '.join(experts.names)}): "

@@ -10,12 +10,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dfwe.merging.base import Piece, Rule, Traits
-from dfwe.merging.recipe_rule import RecipeRule, beside_base, equal_unless_given, take
+from dfwe.merging.recipe_rule import TaskVectorRule, equal_unless_given, take
 from dfwe.merging.spectral import average, check_averaged, is_matrix, isotropic
 
 
 @dataclass(frozen=True)
-class IsoC(Rule, RecipeRule):
+class IsoC(Rule, TaskVectorRule):
     """theta = theta_0 + scale * mean(S) U V^T for each matrix, a weighted mean for all else.
 
     U S V^T is the singular value decomposition of sum_i n alpha_i (theta_i - theta_0): the sum of task vectors, all
@@ -49,11 +49,6 @@ class IsoC(Rule, RecipeRule):
         for expert, coefficient in zip(piece.experts[1:], coefficients[1:], strict=True):
             mean.add_(expert - piece.base, alpha=coefficient)
         return isotropic(mean).mul_(self.scale * len(coefficients)).add_(piece.base)
-
-    @classmethod
-    def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
-        """All but the base model, whose task vector is zero; MergeError without one."""
-        return beside_base(models, base=base, rule="iso_c")
 
     @classmethod
     def from_recipe(

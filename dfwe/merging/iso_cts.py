@@ -12,12 +12,12 @@ from torch import Tensor
 
 from dfwe.errors import MergeError
 from dfwe.merging.base import Piece, Rule, Traits, on_simplex, weighted_sum
-from dfwe.merging.recipe_rule import RecipeRule, beside_base, equal_unless_given, take
+from dfwe.merging.recipe_rule import TaskVectorRule, equal_unless_given, take
 from dfwe.merging.spectral import Factors, average, check_averaged, decompose, is_matrix, orthogonal
 
 
 @dataclass(frozen=True)
-class IsoCts(Rule, RecipeRule):
+class IsoCts(Rule, TaskVectorRule):
     """theta = theta_0 + scale * mean(S) U' V'^T for each matrix, a weighted mean for all else.
 
     Of r directions (the smaller side of the matrix), k are the first singular directions of the sum of task vectors
@@ -77,11 +77,6 @@ class IsoCts(Rule, RecipeRule):
         total, number = min(piece.base.shape), len(piece.experts)
         specific = round((total - int(total * self.common)) / number) * number
         return specific if specific <= total else specific - number
-
-    @classmethod
-    def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
-        """All but the base model, whose task vector is zero; MergeError without one."""
-        return beside_base(models, base=base, rule="iso_cts")
 
     @classmethod
     def from_recipe(

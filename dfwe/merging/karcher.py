@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from dfwe.errors import MergeError
 from dfwe.merging.base import Factors, Mixing, Piece, Traits, on_simplex
-from dfwe.merging.gram import cosines, inner_products
+from dfwe.merging.inner_products import cosines, inner_products
 from dfwe.merging.place import Place
 from dfwe.merging.recipe_rule import RecipeRule, equal_unless_given, take, with_base
 

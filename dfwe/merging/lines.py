@@ -8,11 +8,11 @@ from typing import Any
 
 from dfwe.merging.base import Factors, Mixing, Traits
 from dfwe.merging.place import Place
-from dfwe.merging.recipe_rule import RecipeRule, beside_base, equal_unless_given, take
+from dfwe.merging.recipe_rule import TaskVectorRule, equal_unless_given, take
 
 
 @dataclass(frozen=True)
-class Lines(Mixing, RecipeRule):
+class Lines(Mixing, TaskVectorRule):
     """theta = theta_0 + (alpha + beta * depth) * sum_i alpha_i (theta_i - theta_0), depth = (l - 1) / (L - 1).
 
     Layer l of L in its stack: an encoder and a decoder each go from 0 to 1. What is in no layer (embeddings, heads,
@@ -40,11 +40,6 @@ class Lines(Mixing, RecipeRule):
         scale = self.alpha + self.beta * place.depth
         scaled = tuple(scale * coefficient for coefficient in coefficients)
         return Factors(scaled, parent=1.0 - sum(scaled))
-
-    @classmethod
-    def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
-        """All but the base model, whose task vector is zero; MergeError without one."""
-        return beside_base(models, base=base, rule="lines")
 
     @classmethod
     def from_recipe(

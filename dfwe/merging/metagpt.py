@@ -9,11 +9,11 @@ from typing import Any
 from dfwe.merging.base import Factors, Mixing, Piece, Traits
 from dfwe.merging.norms import task_vector_norms
 from dfwe.merging.place import Place
-from dfwe.merging.recipe_rule import RecipeRule, beside_base, equal_unless_given, take
+from dfwe.merging.recipe_rule import TaskVectorRule, equal_unless_given, take
 
 
 @dataclass(frozen=True)
-class Metagpt(Mixing, RecipeRule):
+class Metagpt(Mixing, TaskVectorRule):
     """theta = theta_0 + sum_i n alpha_i lambda_i t_i, lambda_i = ||t_i||^2 / sum_k ||t_k||^2, t_i = theta_i - theta_0.
 
     The norms are those of whole models. lambda minimises a bound on the experts' mean loss if task vectors are
@@ -41,11 +41,6 @@ class Metagpt(Mixing, RecipeRule):
         number = len(coefficients)
         scaled = tuple(number * each * share for each, share in zip(coefficients, survey, strict=True))
         return Factors(scaled, parent=1.0 - sum(scaled))
-
-    @classmethod
-    def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
-        """All but the base model, whose task vector is zero; MergeError without one."""
-        return beside_base(models, base=base, rule="metagpt")
 
     @classmethod
     def from_recipe(

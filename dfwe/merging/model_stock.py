@@ -13,15 +13,15 @@ from torch import Tensor
 
 from dfwe.errors import MergeError
 from dfwe.merging.base import Factors, Mixing, Piece, Rule, Traits
-from dfwe.merging.gram import cosines, inner_products
+from dfwe.merging.inner_products import cosines, inner_products
 from dfwe.merging.place import Place
-from dfwe.merging.recipe_rule import RecipeRule, beside_base, equal_unless_given, take
+from dfwe.merging.recipe_rule import TaskVectorRule, equal_unless_given, take
 
 _SINGULAR = 1e-6
 
 
 @dataclass(frozen=True)
-class ModelStock(Mixing, RecipeRule):
+class ModelStock(Mixing, TaskVectorRule):
     """theta = theta_0 + t sum_i alpha_i (theta_i - theta_0), t = n c / (1 + (n - 1) c), for each tensor.
 
     c is the mean cosine of the angles between two of the n experts' task vectors (equation 4 of the paper, for more
@@ -56,11 +56,6 @@ class ModelStock(Mixing, RecipeRule):
         cosine = cosines(inner_products(piece, about_parent=True), floor=self.floor)
         pairs = [torch.tensor(cosine[pair]) for pair in combinations(range(len(cosine)), 2)]
         return float(_way(pairs, num_experts=len(cosine)))
-
-    @classmethod
-    def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
-        """All but the base model, which is the parent; MergeError without one."""
-        return beside_base(models, base=base, rule="model_stock")
 
     @classmethod
     def from_recipe(

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from dfwe.errors import MergeError
 from dfwe.merging.base import Piece, Rule, Traits, weighted_sum
-from dfwe.merging.gram import inner_products
+from dfwe.merging.inner_products import inner_products
 from dfwe.merging.recipe_rule import RecipeRule, given, take
 
 

@@ -10,11 +10,11 @@ from dfwe.errors import MergeError
 from dfwe.merging.base import Factors, Mixing, Piece, Traits
 from dfwe.merging.norms import task_vector_norms, weight_norms
 from dfwe.merging.place import Place
-from dfwe.merging.recipe_rule import RecipeRule, beside_base, equal_unless_given, take
+from dfwe.merging.recipe_rule import TaskVectorRule, equal_unless_given, take
 
 
 @dataclass(frozen=True)
-class NanWeights(Mixing, RecipeRule):
+class NanWeights(Mixing, TaskVectorRule):
     """theta = theta_0 + scale * sum_i n alpha_i lambda_i t_i, lambda_i = (1 / ||w_i||) / sum_k (1 / ||w_k||).
 
     t_i = theta_i - theta_0 is the task vector.
@@ -52,11 +52,6 @@ class NanWeights(Mixing, RecipeRule):
         times = self.scale * len(coefficients)
         scaled = tuple(times * each * share for each, share in zip(coefficients, survey, strict=True))
         return Factors(scaled, parent=1.0 - sum(scaled))
-
-    @classmethod
-    def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
-        """All but the base model, whose task vector is zero; MergeError without one."""
-        return beside_base(models, base=base, rule="nan_weights")
 
     @classmethod
     def from_recipe(

@@ -13,7 +13,7 @@ from torch import Tensor
 from dfwe.errors import MergeError
 from dfwe.merging.base import Piece, Rule, Traits
 from dfwe.merging.ranks import nth_smallest
-from dfwe.merging.recipe_rule import RecipeRule, beside_base, equal_unless_given, take
+from dfwe.merging.recipe_rule import TaskVectorRule, equal_unless_given, take
 from dfwe.merging.sparsify import share_of_entries, task_vectors
 
 
@@ -26,7 +26,7 @@ class Bounds:
 
 
 @dataclass(frozen=True)
-class Pcb(Rule, RecipeRule):
+class Pcb(Rule, TaskVectorRule):
     """theta = theta_0 + scale * sum_i b_i (n alpha_i) t_i / sum_i b_i, entry by entry.
 
     t_i are the n task vectors, their sizes clamped to the range without the `outliers` share at either end. The score
@@ -82,11 +82,6 @@ class Pcb(Rule, RecipeRule):
     def _inliers(self, size: int) -> tuple[int, int]:
         low = 1 + int(size * self.outliers)
         return low, max(low, int(size * (1 - self.outliers)))
-
-    @classmethod
-    def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
-        """All but the base model, whose task vector is zero; MergeError without one."""
-        return beside_base(models, base=base, rule="pcb")
 
     @classmethod
     def from_recipe(

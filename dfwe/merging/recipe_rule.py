@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dfwe.errors import MergeError
-from dfwe.merging.base import Rule
+from dfwe.merging.base import Rule, check_parent
 
 
 class RecipeRule(ABC):
@@ -38,11 +38,14 @@ class RecipeRule(ABC):
         """
 
 
-def beside_base(models: Sequence[str], *, base: str | None, rule: str) -> tuple[str, ...]:
-    """All but the base model, whose task vector is zero; MergeError without one."""
-    if base is None:
-        raise MergeError(f"{rule} needs the experts' common parent (a recipe's base_model)")
-    return tuple(model for model in models if model != base)
+class TaskVectorRule(RecipeRule):
+    """A recipe's rule about task vectors: it merges all models but the base model, whose task vector is zero."""
+
+    @classmethod
+    def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
+        """All but the base model, which must be there."""
+        check_parent(base, rule=cls)
+        return tuple(model for model in models if model != base)
 
 
 def with_base(models: Sequence[str], *, base: str | None) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from torch import Tensor
 from dfwe.errors import MergeError
 from dfwe.merging.base import Piece, Rule, Traits, on_simplex, weighted_sum
 from dfwe.merging.driver import blocks
-from dfwe.merging.recipe_rule import RecipeRule, beside_base, equal_unless_given, take
+from dfwe.merging.recipe_rule import TaskVectorRule, equal_unless_given, take
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Sce(Rule, RecipeRule):
+class Sce(Rule, TaskVectorRule):
     """theta_p = theta_0p + sum_{i in A_p} w_i t_ip / sum_{i in A_p} w_i, w_i = alpha_i E_i / sum_j alpha_j E_j.
 
     In each tensor: t_i is the task vector theta_i - theta_0 with all but the `select_topk` share of values whose
@@ -96,11 +96,6 @@ class Sce(Rule, RecipeRule):
         weights = [coefficient * energy for coefficient, energy in zip(coefficients, counted, strict=True)]
         total = sum(weights)
         return [weight / total for weight in weights] if total else weights
-
-    @classmethod
-    def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
-        """All but the base model, which is the parent; MergeError without one."""
-        return beside_base(models, base=base, rule="sce")
 
     @classmethod
     def from_recipe(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -58,15 +59,23 @@ def cut(sizes: Float[Tensor, "*shape"], *, num_below: int) -> Cut:
     return Cut(float(size), None if missing == len(same) else int(same[missing]))
 
 
+class Selection(ABC):
+    """What is kept of one expert's tensor."""
+
+    @abstractmethod
+    def of(self, vector: Float[Tensor, "*shape"], *, begin: int) -> Float[Tensor, "*shape"]:
+        """The vector's kept entries, all others 0; it may be written into. `begin` is as in Cut.below."""
+
+
 @dataclass(frozen=True, eq=False)
-class Kept:
+class Kept(Selection):
     """Which entries of one expert's tensor are kept by chance, and what those are multiplied with."""
 
     mask: Bool[Tensor, " values"]
     factor: float | Float[Tensor, " values"]
 
     def of(self, vector: Float[Tensor, "*shape"], *, begin: int) -> Float[Tensor, "*shape"]:
-        """The vector's kept and rescaled entries, written into it; `begin` as in Cut.below."""
+        """The kept and rescaled entries, written into the vector."""
         part = slice(begin, begin + vector.numel())
         factor = self.factor if isinstance(self.factor, float) else self.factor[part].view(vector.shape)
         return vector.mul_(self.mask[part].view(vector.shape)).mul_(factor)
@@ -95,6 +104,11 @@ def task_vectors(piece: Piece) -> Iterator[Float[Tensor, "*shape"]]:
     return (expert - piece.base for expert in piece.experts)
 
 
+def sparse_vectors(piece: Piece, *, kept: Sequence[Selection]) -> list[Float[Tensor, "*shape"]]:
+    """What is kept of each expert's task vector, as new tensors."""
+    return [each.of(vector, begin=piece.begin) for each, vector in zip(kept, task_vectors(piece), strict=True)]
+
+
 def share_of_entries(density: float, *, rule: str) -> None:
     """Raises MergeError unless the density, the share of entries that are kept, lies in (0, 1]."""
     if not 0 < density <= 1:
@@ -112,7 +126,8 @@ def mergekit_settings(
 ) -> dict[str, Any]:
     """The parameters of mergekit's rules for sparse task vectors over their defaults: density, lambda and more.
 
-    `rescale` is None for rules that do not rescale. `int8_mask` only saves mergekit memory.
+    `rescale` is the default of mergekit's, true or false, which comes back as our "norm" or "none"; None for rules that
+    do not rescale. `int8_mask` only saves mergekit memory.
 
     Raises:
         MergeError: an unknown parameter, a wrong type, or a rescaling where there is none.
@@ -121,7 +136,7 @@ def mergekit_settings(
     settings = take(parameters, known=known, rule=rule)
     if rescale is None and settings["rescale"]:
         raise MergeError(f"{rule}: `rescale` is for rules that drop by chance, remove it")
-    return settings
+    return {**settings, "rescale": "norm" if settings["rescale"] else "none"}
 
 
 def _draws(number: int, *, seed: int, place: int, tensor: str) -> Float[Tensor, " values"]:

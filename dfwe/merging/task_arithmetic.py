@@ -8,18 +8,18 @@ from typing import Any
 
 from dfwe.merging.base import Factors, Mixing, Traits
 from dfwe.merging.place import Place
-from dfwe.merging.recipe_rule import RecipeRule, beside_base, given, take
+from dfwe.merging.recipe_rule import TaskVectorRule, given, take
 
 
 @dataclass(frozen=True)
-class TaskArithmetic(Mixing, RecipeRule):
+class TaskArithmetic(Mixing, TaskVectorRule):
     """theta = theta_0 + scale * sum_i alpha_i (theta_i - theta_0).
 
     With coefficients that add up to 1 and a scale of 1 it is the linear mixture; a smaller scale stays nearer the
     parent. mergekit calls the scale `lambda` and divides the weights by their sum only if `normalize` is true.
     """
 
-    scale: float  # the paper's lambda
+    scale: float  # the paper's lambda is scale / n, for n experts
 
     @property
     def traits(self) -> Traits:
@@ -33,11 +33,6 @@ class TaskArithmetic(Mixing, RecipeRule):
         """The scaled coefficients, and what they leave of the parent."""
         scaled = tuple(self.scale * coefficient for coefficient in coefficients)
         return Factors(scaled, parent=1.0 - sum(scaled))
-
-    @classmethod
-    def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
-        """All but the base model, whose task vector is zero; MergeError without one."""
-        return beside_base(models, base=base, rule="task_arithmetic")
 
     @classmethod
     def from_recipe(

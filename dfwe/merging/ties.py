@@ -12,12 +12,12 @@ from torch import Tensor
 from dfwe.merging.base import Piece, Rule, Traits
 from dfwe.merging.election import AGGREGATES, Aggregate, elect, summed
 from dfwe.merging.ranks import nth_smallest
-from dfwe.merging.recipe_rule import RecipeRule, beside_base, given
+from dfwe.merging.recipe_rule import TaskVectorRule, given
 from dfwe.merging.sparsify import Cut, cut, mergekit_settings, one_of, share_of_entries, task_vectors
 
 
 @dataclass(frozen=True)
-class Ties(Rule, RecipeRule):
+class Ties(Rule, TaskVectorRule):
     """theta = theta_0 + scale * tau; tau merges the trimmed task vectors by election (see `elect`).
 
     t_i is the task vector theta_i - theta_0 with all but its `density` largest entries set to zero. Two variants:
@@ -74,11 +74,6 @@ class Ties(Rule, RecipeRule):
         ]
         merged = elect(trimmed, coefficients=coefficients, aggregate=self.aggregate)
         return merged.mul_(self.scale).add_(piece.base)
-
-    @classmethod
-    def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
-        """All but the base model, whose task vector is zero; MergeError without one."""
-        return beside_base(models, base=base, rule="ties")
 
     @classmethod
     def from_recipe(

@@ -11,12 +11,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dfwe.merging.base import Piece, Rule, Traits
-from dfwe.merging.recipe_rule import RecipeRule, beside_base, equal_unless_given, take
+from dfwe.merging.recipe_rule import TaskVectorRule, equal_unless_given, take
 from dfwe.merging.spectral import Factors, average, check_averaged, decompose, is_matrix, orthogonal
 
 
 @dataclass(frozen=True)
-class TsvM(Rule, RecipeRule):
+class TsvM(Rule, TaskVectorRule):
     """theta = theta_0 + scale * U' diag(n alpha_i S_i) V'^T for each matrix, a weighted mean for all else.
 
     U_i S_i V_i^T are the first k = floor(r / n) singular directions of expert i's task vector, r the smaller side of
@@ -62,11 +62,6 @@ class TsvM(Rule, RecipeRule):
         weights = torch.tensor(coefficients).mul(self.scale * number).to(found.values)
         values = found.values * weights.repeat_interleave(len(found.values) // number)
         return torch.addmm(piece.base, found.left * values, found.right.T)
-
-    @classmethod
-    def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
-        """All but the base model, whose task vector is zero; MergeError without one."""
-        return beside_base(models, base=base, rule="tsv_m")
 
     @classmethod
     def from_recipe(

@@ -9,11 +9,11 @@ from typing import Any
 from dfwe.errors import MergeError
 from dfwe.merging.base import Factors, Mixing, Traits, on_simplex
 from dfwe.merging.place import Place
-from dfwe.merging.recipe_rule import RecipeRule, beside_base, equal_unless_given, take
+from dfwe.merging.recipe_rule import TaskVectorRule, equal_unless_given, take
 
 
 @dataclass(frozen=True)
-class WiseFt(Mixing, RecipeRule):
+class WiseFt(Mixing, TaskVectorRule):
     """theta = (1 - share) theta_0 + share * sum_i alpha_i theta_i.
 
     Departure: the paper has one fine-tuned model; here it is the convex mixture of experts, one expert at a vertex.
@@ -35,11 +35,6 @@ class WiseFt(Mixing, RecipeRule):
         """The mixture's share of each coefficient, the rest is the parent's; MergeError beside the simplex."""
         on_simplex(coefficients, rule="wise_ft")
         return Factors(tuple(self.share * coefficient for coefficient in coefficients), parent=1.0 - self.share)
-
-    @classmethod
-    def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
-        """All but the base model, which is the parent; MergeError without one."""
-        return beside_base(models, base=base, rule="wise_ft")
 
     @classmethod
     def from_recipe(

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from dfwe.errors import MergeError
 from dfwe.merging.base import Piece, Rule, Traits, on_simplex, weighted_sum
-from dfwe.merging.recipe_rule import RecipeRule, beside_base, equal_unless_given, take
+from dfwe.merging.recipe_rule import TaskVectorRule, equal_unless_given, take
 from dfwe.merging.spectral import average, check_averaged, is_matrix
 
 
 @dataclass(frozen=True)
-class Wudi(Rule, RecipeRule):
+class Wudi(Rule, TaskVectorRule):
     """theta = theta_0 + t for each matrix, where t makes sum_i n alpha_i ||(t - t_i) t_i^T||^2 / ||t_i||^2 small.
 
     t_i = theta_i - theta_0 is out x in: its rows stand for the layer's inputs. t starts as sum_i n alpha_i t_i and
@@ -62,11 +62,6 @@ class Wudi(Rule, RecipeRule):
             merged.grad = torch.addmm(outputs, merged, inputs, beta=-2, alpha=2)
             optimizer.step()
         return merged + piece.base
-
-    @classmethod
-    def merges(cls, models: Sequence[str], *, base: str | None) -> tuple[str, ...]:
-        """All but the base model, whose task vector is zero; MergeError without one."""
-        return beside_base(models, base=base, rule="wudi")
 
     @classmethod
     def from_recipe(

@@ -1,4 +1,4 @@
-"""Points that were asked and not told yet, of searches that losses teach nothing or little."""
+"""Points that were asked and not told yet, of searches that losses teach nothing or little, and their checks."""
 
 from __future__ import annotations
 
@@ -47,3 +47,10 @@ def check_asks(asks: int, *, most: int | None = None, of: str = "the search") ->
         raise SearchError(f"merge.search.asks must be at least 1, not {asks}")
     if most is not None and asks > most:
         raise SearchError(f"merge.search.asks must be at most {most}, not {asks}: {of} learns from each loss in turn")
+
+
+def checked_race(race: bool | str) -> bool:
+    """Whether to race; SearchError where that is neither true nor false, as a YAML's `off`, which is a text."""
+    if not isinstance(race, bool):
+        raise SearchError(f"merge.search.race must be true or false, not '{race}'")
+    return race

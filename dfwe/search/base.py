@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from dfwe.records import Trial
+from dfwe.records import Coefficients, Trial
 
 
 class Search(ABC):
@@ -36,6 +36,11 @@ class Search(ABC):
     @abstractmethod
     def asks(self) -> int:
         """How many points it gives before it must be told of the first: 1 where it learns from each loss in turn."""
+
+    @property
+    def found(self) -> Coefficients | None:
+        """What the search itself ends with, if that is more than the best of what it asked: a greedy soup."""
+        return None
 
     @abstractmethod
     def begin(self, known: Sequence[Trial]) -> None:

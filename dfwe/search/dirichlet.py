@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from dfwe.errors import SearchError
 from dfwe.records import Trial
-from dfwe.search.asked import Asked
+from dfwe.search.asked import Asked, checked_race
 from dfwe.search.base import Search
 from dfwe.search.space import Space
 
@@ -58,10 +57,3 @@ class Dirichlet(Search):
 
     def close(self) -> None:
         """Nothing runs."""
-
-
-def checked_race(race: bool | str) -> bool:
-    """Whether to race; SearchError where that is neither true nor false, as a YAML's `off`, which is a text."""
-    if not isinstance(race, bool):
-        raise SearchError(f"merge.search.race must be true or false, not '{race}'")
-    return race

@@ -17,7 +17,8 @@ class Greedy(Search):
     """Greedy soup, recipe 1 of Wortsman et al. (2022, arXiv:2203.05482), on any rule's coefficients.
 
     Experts in the order of their own dev scores, the best first (of equal ones the first named); each joins the uniform
-    average, of 1/k each, if that scores at least what the average without it does. Groups have all the same experts,
+    average, of 1/k each, if that scores at least what the average without it does (with `strict`: more; "Cuts and
+    Stitches", Figure 2). Groups have all the same experts,
     settings stay at their start. The paper scores on held-out data: here that is dev, which experts are picked by, too.
     It uses no randomness.
 
@@ -25,13 +26,13 @@ class Greedy(Search):
         SearchError: coefficients lie in a box without 0 or 1, or, in `begin`, an expert has no trial.
     """
 
-    def __init__(self, space: Space, *, seed: int, budget: int) -> None:
+    def __init__(self, space: Space, *, seed: int, budget: int, strict: bool = False) -> None:
         box = space.box
         if box is not None and not (box.low <= 0.0 and box.high >= 1.0):
             raise SearchError(
                 f"a greedy soup needs coefficients from 0 to 1, but merge.coefficients go from {box.low} to {box.high}"
             )
-        self._space = space
+        self._space, self._strict = space, strict
         self._budget = min(budget, len(space.experts) + (not space.vertices))
         self._soup: tuple[str, ...] = ()
         self._loss = np.inf
@@ -51,6 +52,11 @@ class Greedy(Search):
     def asks(self) -> int:
         """One: what joins next depends on what joined."""
         return 1
+
+    @property
+    def found(self) -> Coefficients | None:
+        """The soup; None before the search has begun."""
+        return self._average(self._soup) if self._soup else None
 
     def begin(self, known: Sequence[Trial]) -> None:
         """Put the experts in order; the first one's score begins the soup where its vertex is that expert."""
@@ -83,7 +89,7 @@ class Greedy(Search):
         if asked is None or not np.array_equal(point, asked):
             return
         name = self._next.pop(0)
-        if loss <= self._loss:
+        if loss < self._loss or (loss == self._loss and not self._strict):
             self._soup, self._loss = (*self._soup, name), loss
 
     def close(self) -> None:

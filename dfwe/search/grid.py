@@ -11,9 +11,8 @@ from jaxtyping import Float
 
 from dfwe.errors import SearchError
 from dfwe.records import Coefficients, Trial
-from dfwe.search.asked import Asked
+from dfwe.search.asked import Asked, checked_race
 from dfwe.search.base import Search
-from dfwe.search.dirichlet import checked_race
 from dfwe.search.space import Range, Space
 
 

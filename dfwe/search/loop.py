@@ -31,7 +31,6 @@ def run_search(
     known: Sequence[Trial],
     journal: Journal | None,
     budget: int,
-    known_are_vertices: bool = True,
     on_trial: Listener | None = None,
     race: Race | None = None,
     limits: Limits | None = None,
@@ -41,9 +40,8 @@ def run_search(
     `theta* = argmax_A m_t(theta(A))` of the DFWE paper (section 4.4, equation 2), with "40 iterations" read
     as 40 evaluations. Evaluated trials are numbered from 1. The start (the uniform mixture) is the first and one of the
     budget. A candidate whose coefficients have a trial already, the experts' vertices among them, is told
-    that score and costs nothing (the vertices only if `known_are_vertices`: a rule such as TIES makes another
-    model of them). Trials in the journal are replayed without evaluation. The caller closes the
-    search.
+    that score and costs nothing (the vertices only if they are the space's, `Space.vertices`: a rule such as TIES makes
+    another model of them). Trials in the journal are replayed without evaluation. The caller closes the search.
 
     With `race`, and a search that needs comparisons alone, a candidate is evaluated against the best before it and
     may be stopped once it cannot score as much; the search is then told the bound. The uniform mixture, which
@@ -59,7 +57,7 @@ def run_search(
     _check(space, known=known, budget=budget)
     measure = Measure(evaluate, journal, on_trial)
     found: dict[Coefficients, Trial | StoppedTrial] = {}
-    found |= {trial.coefficients: trial for trial in known} if known_are_vertices else {}
+    found |= {trial.coefficients: trial for trial in known} if space.vertices else {}
     made: list[Trial | StoppedTrial] = []
     measured = partial(_measured, measure=measure, race=race if search.compares_only else None)
     if space.start not in found:

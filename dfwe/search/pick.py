@@ -37,6 +37,7 @@ class Choosing:
     averages: bool = True
     journal: Journal | None = None
     on_trial: Listener | None = None
+    found: Coefficients | None = None  # what the search itself ends with (`Search.found`)
 
 
 class Pick(ABC):
@@ -81,6 +82,23 @@ class Uniform(Pick):
         if uniform is None:
             raise SearchError("the search did not evaluate the uniform mixture: it needs a budget of at least 1")
         return uniform
+
+
+@dataclass(frozen=True)
+class Found(Pick):
+    """What the search itself ends with: the soup of a greedy one, which the start may have beaten."""
+
+    @property
+    def compares_only(self) -> bool:
+        """No: the search must know what it ends with."""
+        return False
+
+    def choose(self, trials: Sequence[Trial], *, by: Choosing) -> Trial:
+        """Its trial; SearchError where the search has no such end. Nothing is evaluated."""
+        chosen = next((trial for trial in trials if trial.coefficients == by.found), None)
+        if chosen is None:
+            raise SearchError("merge.pick=soup keeps what a greedy soup ends with: it needs merge/search=greedy")
+        return chosen
 
 
 @dataclass(frozen=True)

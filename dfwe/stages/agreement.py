@@ -9,7 +9,7 @@ from typing import Any
 
 from dfwe.errors import ConfigurationError
 from dfwe.records import Evaluation
-from dfwe.stages.bench import Bench
+from dfwe.stages.bench import TextBench
 from dfwe.stages.delta import delta
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.tasks import Task
@@ -38,7 +38,9 @@ class Agreement:
             yield from tested.values()
 
 
-def plan_agreement(ways: Sequence[str], *, target: Task, bench: Bench, tested: Tested, asked: str | None) -> Agreement:
+def plan_agreement(
+    ways: Sequence[str], *, target: Task, bench: TextBench, tested: Tested, asked: str | None
+) -> Agreement:
     """The stages that answer in these ways; the study's own way is there already.
 
     They are of the two models that the headline compares, the baseline and the merge that was asked for, not of all:
@@ -63,7 +65,7 @@ def plan_agreement(ways: Sequence[str], *, target: Task, bench: Bench, tested: T
     return Agreement(own, stages, left_out)
 
 
-def _left_out(ways: Sequence[str], *, own: str, target: Task, bench: Bench) -> dict[str, str]:
+def _left_out(ways: Sequence[str], *, own: str, target: Task, bench: TextBench) -> dict[str, str]:
     closed = all(instance.candidates for instance in bench.data.instances(target, split="dev"))
     if "labels" not in ways or own == "labels" or closed:
         return {}
@@ -107,7 +109,7 @@ def _row(stage: EvaluateStage, evaluation: Evaluation, *, own: Evaluation) -> di
         **evaluation.scores,
         "same": _share([mine == other for mine, other in zip(answers, own.predictions, strict=True)]),
     }
-    sets = [instance.candidates for instance in stage.bench.data.instances(stage.target, split="test")]
+    sets = [instance.candidates for instance in stage.bench.instances(stage.target, split="test")]
     if all(sets):
         row["no_label"] = _share([answer not in each for answer, each in zip(answers, sets, strict=True)])
     return row

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -51,3 +51,12 @@ class Stage(ABC):
         spec = self.spec()
         result, keep = self.make(store.partial(self.kind, spec=spec), tell=tell)
         return store.commit(self.kind, spec=spec, result=result, keep=keep)
+
+
+def each_once(parts: Iterable[tuple[str, Stage]]) -> Iterator[tuple[str, Stage]]:
+    """Stages with their part in a study; one that plays two parts comes once."""
+    seen: set[str] = set()
+    for part, stage in parts:
+        if stage.digest not in seen:
+            seen.add(stage.digest)
+            yield part, stage

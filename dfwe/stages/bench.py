@@ -2,35 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+import pytorch_lightning as pl
 import torch
+from torch import Tensor
 from transformers import AutoTokenizer, PreTrainedModel
 
 from dfwe.data.tokenise import TokenisedSplit, TokenLimits
+from dfwe.errors import ConfigurationError
 from dfwe.evaluation.answers import Decoding
+from dfwe.evaluation.collector import Collector, Question, Tell, draw_questions
 from dfwe.evaluation.generate import ReferenceDecoding
 from dfwe.evaluation.half import HalfCopy
 from dfwe.evaluation.score import SplitScorer
-from dfwe.models.text_to_text import load_model
-from dfwe.records import Split
+from dfwe.models.text_to_text import TextToText, load_model
+from dfwe.records import Instance, Split
 from dfwe.seeding import derive
 from dfwe.stages.parent import Parent
 from dfwe.stages.study_data import StudyData
-from dfwe.stages.tasks import Task
+from dfwe.stages.tasks import Target, Task, TaskMean
 from dfwe.store.store import Store
 from dfwe.training.precision import resolve_device
 
 
+class Bench(ABC):
+    """The shared parts of a study's stages: what a stage needs that does not train. `precision` is resolved."""
+
+    store: Store
+    data: StudyData
+    trainer: Mapping[str, Any]
+    precision: str
+    decode: str
+    logger: Any
+
+    @abstractmethod
+    def spec(self) -> dict[str, Any]:
+        """What of it changes results, as JSON; `task_spec` has the data."""
+
+    @abstractmethod
+    def model(self) -> Any:
+        """A fresh copy of the parent."""
+
+    @abstractmethod
+    def module(self) -> pl.LightningModule:
+        """A Lightning module around such a copy, its `model`."""
+
+    @abstractmethod
+    def scorer(self, target: Target, *, split: Split) -> Any:
+        """What scores a model on the split, built once: a SplitScorer, or another with its methods."""
+
+    @abstractmethod
+    def measured(
+        self, collector: Any, models: Sequence[Any], *, tasks: Sequence[Sequence[Task]], seed: int, tell: Tell
+    ) -> list[dict[str, Tensor]]:
+        """What a collector of statistics finds of models by the names of their tensors; `tasks` each was trained on."""
+
+    def task_spec(self, target: Target) -> dict[str, Any]:
+        """What of the tasks and their data changes results, as JSON."""
+        if isinstance(target, TaskMean):
+            return {"mean": {name: self.task_spec(task) for name, task in target.tasks.items()}}
+        return {**target.spec(), "data": self.data.digest(target)}
+
+    def instances(self, target: Target, *, split: Split) -> list[Instance]:
+        """The instances, in the order of a scorer's answers."""
+        tasks = target.tasks.values() if isinstance(target, TaskMean) else (target,)
+        return [instance for task in tasks for instance in self.data.instances(task, split=split)]
+
+    @property
+    def device(self) -> torch.device:
+        """Where models are evaluated outside a Trainer."""
+        return resolve_device(self.trainer["accelerator"])
+
+
 @dataclass(frozen=True)
-class Bench:
-    """The shared parts of a study's stages.
+class TextBench(Bench):
+    """That of text-to-text models.
 
     `decode` is `task` (each task's own way), or a way for every task: `labels` (the most likely of its closed set),
-    `greedy`, `reference`. `precision` is resolved; `trainer` the trainer's configuration.
+    `greedy`, `reference`. `trainer` is the trainer's configuration.
     """
 
     store: Store
@@ -61,11 +115,7 @@ class Bench:
             **reference,
         }
 
-    def task_spec(self, task: Task) -> dict[str, Any]:
-        """What of a task and its data changes results, as JSON."""
-        return {**task.spec(), "data": self.data.digest(task)}
-
-    def answering(self, decode: str) -> Bench:
+    def answering(self, decode: str) -> TextBench:
         """The same with every task answered in that way."""
         return replace(self, decode=decode, _scorers={})
 
@@ -83,11 +133,6 @@ class Bench:
         """The parent's tokenizer."""
         return AutoTokenizer.from_pretrained(self.parent.model_folder(self.store))
 
-    @property
-    def device(self) -> torch.device:
-        """Where models are evaluated outside a Trainer."""
-        return resolve_device(self.trainer["accelerator"])
-
     def _tokens(self, of: str) -> int:
         tokens: int = self.trainer[of][self.device.type]
         return tokens
@@ -96,15 +141,33 @@ class Bench:
         """A fresh copy of the parent."""
         return load_model(self.parent.model_folder(self.store))
 
+    def module(self) -> pl.LightningModule:
+        """TextToText, with an optimizer that is not to step."""
+        return TextToText(self.model(), optimizer=torch.optim.Adam)
+
+    def measured(
+        self, collector: Any, models: Sequence[Any], *, tasks: Sequence[Sequence[Task]], seed: int, tell: Tell
+    ) -> list[dict[str, Tensor]]:
+        """Found on the train splits of each model's own tasks."""
+        if not isinstance(collector, Collector):
+            raise ConfigurationError(f"{type(collector).__name__} measures no text-to-text models")
+        questions = [self._questions(own, examples=collector.examples, seed=seed) for own in tasks]
+        return collector.collect(models, questions=questions, seed=derive(seed, "draws"), tell=tell)
+
+    def _questions(self, tasks: Sequence[Task], *, examples: int, seed: int) -> tuple[Question, ...]:
+        splits = [(self.split(task, split="train"), task.max_new_tokens) for task in tasks]
+        return draw_questions(splits, examples=examples, seed=derive(seed, "examples", *(task.name for task in tasks)))
+
     def split(self, task: Task, *, split: Split) -> TokenisedSplit:
         """The task's tokens."""
         return self.data.tokens(task, split=split, tokenizer=self.tokenizer, limits=self.limits)
 
-    def scorer(self, task: Task, *, split: Split) -> SplitScorer:
+    def scorer(self, target: Target, *, split: Split) -> SplitScorer:
         """What scores a model on the task's split, built once."""
-        if (task.name, split) not in self._scorers:
-            self._scorers[task.name, split] = self._new_scorer(task, split=split)
-        return self._scorers[task.name, split]
+        assert isinstance(target, Task)
+        if (target.name, split) not in self._scorers:
+            self._scorers[target.name, split] = self._new_scorer(target, split=split)
+        return self._scorers[target.name, split]
 
     def _new_scorer(self, task: Task, *, split: Split) -> SplitScorer:
         way = self.way(task)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from dfwe.errors import MergeError
-from dfwe.merging.base import Piece, Rule, name_of
+from dfwe.merging.base import Piece, Rule, check_parent
 from dfwe.merging.driver import blocks, threads
 from dfwe.merging.place import Place, depths
 from dfwe.models.checkpoint import SINGLE, Checkpoint, Form, Writer, writing
@@ -92,7 +92,9 @@ class _Merge:
         floating = {name: depth for name, depth in depths(self.forms).items() if self._floats(name)}
         pieces = _Pieces(self.models, self.base, floating)
         for rule in {rule for rule, _ in self.rules.values()}:
-            _check_needs(rule, num_experts=len(self.models), base=self.base)
+            rule.check(len(self.models))
+            if rule.traits.parent:
+                check_parent(self.base, rule=rule)
         surveys = {rule: rule.survey(pieces) for rule in {self.rules[name][0] for name in floating}}
         with threads() as pool:
             for _ in pool.map(lambda write: write(), self._parts(writer, pieces=pieces, surveys=surveys)):
@@ -158,12 +160,6 @@ class _Merge:
         if not bool(merged.isfinite().all()):
             kind = _kind(self.forms[name])
             raise MergeError(f"the merge of '{name}' has values too large for {kind}: choose another dtype, or weights")
-
-
-def _check_needs(rule: Rule, *, num_experts: int, base: Checkpoint | None) -> None:
-    rule.check(num_experts)
-    if rule.traits.parent and base is None:
-        raise MergeError(f"{name_of(rule)} needs the experts' common parent (a recipe's base_model)")
 
 
 def _forms(models: Mapping[str, Checkpoint], *, base: Checkpoint | None, dtype: str | None) -> dict[str, Form]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from dfwe.metrics.mean import MeanOfScorers
 from dfwe.metrics.scorer import Scorer
 from dfwe.records import Evaluation
 from dfwe.search.pick import paired_standard_error
@@ -12,7 +13,9 @@ from dfwe.seeding import derive
 RESAMPLES = 1000  # for the standard error; changes no score
 
 
-def delta(evaluation: Evaluation, *, baseline: Evaluation, scorer: Scorer, seed: int) -> dict[str, float]:
+def delta(
+    evaluation: Evaluation, *, baseline: Evaluation, scorer: Scorer | MeanOfScorers, seed: int
+) -> dict[str, float]:
     """`delta`, a fraction, and `delta_standard_error`, paired bootstrap over instances; none of undefined scores."""
     if evaluation.undefined or baseline.undefined:
         return {}

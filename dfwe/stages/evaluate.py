@@ -13,7 +13,7 @@ from dfwe.records import Evaluation
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.bench import Bench
 from dfwe.stages.merge import MergeStage
-from dfwe.stages.tasks import Task
+from dfwe.stages.tasks import Target
 from dfwe.stages.train import WEIGHTS, TrainStage
 from dfwe.store.store import Entry
 
@@ -30,7 +30,7 @@ class EvaluateStage(Stage):
     kind: ClassVar[str] = "evaluate"
     bench: Bench
     subject: TrainStage | MergeStage
-    target: Task
+    target: Target
 
     @property
     def title(self) -> str:
@@ -51,7 +51,7 @@ class EvaluateStage(Stage):
         """Answers every test instance once."""
         scorer = self.bench.scorer(self.target, split="test")
         evaluation = scorer(self._model(), exact=True)
-        ids = [instance.instance_id for instance in self.bench.data.instances(self.target, split="test")]
+        ids = [instance.instance_id for instance in self.bench.instances(self.target, split="test")]
         answers = [{"instance_id": i, "prediction": p} for i, p in zip(ids, evaluation.predictions, strict=True)]
         (folder / ANSWERS).write_text(json.dumps(answers, ensure_ascii=False), encoding="utf8")
         return {**evaluation.scores, "n": len(ids)}, (ANSWERS,)
@@ -59,7 +59,9 @@ class EvaluateStage(Stage):
     def evaluation(self, entry: Entry) -> Evaluation:
         """The evaluation, from the stored answers."""
         answers = json.loads(entry.file(ANSWERS).read_text(encoding="utf8"))
-        return self.bench.scorer(self.target, split="test").evaluate(tuple(each["prediction"] for each in answers))
+        predictions = tuple(each["prediction"] for each in answers)
+        found: Evaluation = self.bench.scorer(self.target, split="test").evaluate(predictions)
+        return found
 
     def _model(self) -> Any:
         store = self.bench.store

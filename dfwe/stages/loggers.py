@@ -18,15 +18,8 @@ def wandb_logger(*, project: str, folder: str) -> WandbLogger:
     return WandbLogger(project=project, save_dir=folder, offline=offline, settings=wandb.Settings(silent=True))
 
 
-def finish(logger: Any, *, results: Mapping[str, Any]) -> None:
+def finish(logger: Any, *, summary: Mapping[str, float]) -> None:
     """Writes the final numbers as the run's summary and closes it; loggers without a summary need nothing."""
-    if not isinstance(logger, WandbLogger):
-        return
-    for row in results["models"]:
-        for split in ("dev", "test"):
-            if split in row:
-                logger.experiment.summary[f"{split}/{row['name']}"] = row[split]["score"]
-    for key in ("delta", "test"):
-        if key in results["headline"]:
-            logger.experiment.summary[key] = results["headline"][key]
-    logger.experiment.finish()
+    if isinstance(logger, WandbLogger):
+        logger.experiment.summary.update(dict(summary))
+        logger.experiment.finish()

@@ -17,7 +17,6 @@ from dfwe.merging.base import Rule
 from dfwe.merging.driver import prepare
 from dfwe.merging.experts import ExpertArray, Layout, copy_weights, load_experts
 from dfwe.merging.granularity import Granularity
-from dfwe.models.text_to_text import TextToText
 from dfwe.records import Coefficients, StoppedTrial, Trial
 from dfwe.search.base import Search
 from dfwe.search.journal import Journal
@@ -32,7 +31,7 @@ from dfwe.stages.binding import bind, call
 from dfwe.stages.searched import search_space
 from dfwe.stages.statistics import StatisticsStage, statistics_of, statistics_stages
 from dfwe.stages.surrogates import plain_search, search_spec, surrogate_of, with_surrogate
-from dfwe.stages.tasks import Task
+from dfwe.stages.tasks import Target
 from dfwe.stages.train import WEIGHTS, TrainStage
 from dfwe.store.store import Entry
 from dfwe.training.fit import make_trainer
@@ -50,7 +49,7 @@ class MergeStage(Stage):
     bench: Bench
     name: str
     experts: Mapping[str, TrainStage]
-    target: Task
+    target: Target
     config: Mapping[str, Any]
     rule: Rule
     by: Granularity
@@ -66,7 +65,7 @@ class MergeStage(Stage):
         *,
         bench: Bench,
         experts: Mapping[str, TrainStage],
-        target: Task,
+        target: Target,
         seed: int,
     ) -> MergeStage:
         """The stage that a configuration describes, all its classes bound; raises what they raise."""
@@ -187,7 +186,7 @@ class MergeStage(Stage):
         settings = next(iter(self.experts.values())).settings()
         trainer = make_trainer(settings, max_epochs=0, callbacks=[callback], logger=self.bench.logger)
         start = time.perf_counter()
-        trainer.fit(TextToText(self.bench.model(), optimizer=torch.optim.Adam))
+        trainer.fit(self.bench.module())
         return time.perf_counter() - start
 
     def _known(self, space: Space) -> tuple[Trial, ...]:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from dfwe.errors import ConfigurationError
 from dfwe.evaluation.generate import ReferenceDecoding
 from dfwe.stages.agreement import Agreement, plan_agreement
-from dfwe.stages.base import Stage
-from dfwe.stages.bench import Bench
-from dfwe.stages.binding import bind, call
+from dfwe.stages.base import Stage, each_once
+from dfwe.stages.bench import TextBench
+from dfwe.stages.binding import bind
+from dfwe.stages.configs import check_optimizer, plain
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.merge_options import uniform, with_pick, zoo
@@ -23,6 +23,7 @@ from dfwe.stages.pretrain import parent_stages
 from dfwe.stages.study_data import StudyData, shots_by_task, token_limits
 from dfwe.stages.tasks import Task, build_task
 from dfwe.stages.train import TrainStage
+from dfwe.stages.train_text import TextTrainStage
 from dfwe.store.store import Store
 from dfwe.training.precision import resolve_precision
 
@@ -39,7 +40,7 @@ class Study:
     skipped).
     """
 
-    bench: Bench
+    bench: TextBench
     target: Task
     sources: tuple[Task, ...]
     seed: int
@@ -58,11 +59,7 @@ class Study:
 
     def stages(self) -> Iterator[tuple[str, Stage]]:
         """Every stage with its part, each after those it needs; one that plays two parts comes once."""
-        seen: set[str] = set()
-        for part, stage in self._parts():
-            if stage.digest not in seen:
-                seen.add(stage.digest)
-                yield part, stage
+        return each_once(self._parts())
 
     def _parts(self) -> Iterator[tuple[str, Stage]]:
         yield from (("parent", stage) for stage in self.pretraining)
@@ -146,11 +143,11 @@ def _runs(stages: DictConfig) -> set[str]:
     return {name for name in ORDER[: ORDER.index(stages.until) + 1] if name not in stages.skip}
 
 
-def _bench(config: DictConfig, *, tasks: Sequence[Task]) -> tuple[Bench, tuple[Stage, ...]]:
+def _bench(config: DictConfig, *, tasks: Sequence[Task]) -> tuple[TextBench, tuple[Stage, ...]]:
     trainer, model = plain(config.trainer), plain(config.model)
     if trainer["threads"]:
         torch.set_num_threads(trainer["threads"])
-    _check_bound(trainer["optimizer"], lr=0.1)
+    check_optimizer(trainer["optimizer"], lr=0.1)
     store = Store(Path(config.paths.store).expanduser().resolve())
     precision = resolve_precision(trainer["precision"], accelerator=trainer["accelerator"])
     data_config = plain(config.data)
@@ -162,20 +159,15 @@ def _bench(config: DictConfig, *, tasks: Sequence[Task]) -> tuple[Bench, tuple[S
     parent, stages = parent_stages(model, store=store, trainer=trainer, precision=precision)
     logger = bind(config.logger) if config.logger else False
     reference = ReferenceDecoding(**plain(config.decoding.reference))
-    bench = Bench(store, data, parent, limits, trainer, precision, config.decode, logger, reference)
+    bench = TextBench(store, data, parent, limits, trainer, precision, config.decode, logger, reference)
     return bench, stages
 
 
-def _check_bound(optimizer: Mapping[str, Any], *, lr: float) -> None:
-    """Builds the optimizer once on a dummy parameter, so that a wrong argument shows now."""
-    call(bind(optimizer, lr=lr), [torch.nn.Parameter(torch.zeros(1))], key="trainer.optimizer")
-
-
-def _on_s_star(config: DictConfig, *, bench: Bench, target: Task, sources: Sequence[Task]) -> dict[str, TrainStage]:
+def _on_s_star(config: DictConfig, *, bench: TextBench, target: Task, sources: Sequence[Task]) -> dict[str, TrainStage]:
     """S* = {t, {t} and S, s1 .. sn}: one expert each (section 4.2.1 of the paper)."""
     sets = {target.short: (target,), MIXTURE: (target, *sources)} | {task.short: (task,) for task in sources}
     return {
-        name: TrainStage(
+        name: TextTrainStage(
             bench,
             name,
             tasks,
@@ -190,7 +182,7 @@ def _on_s_star(config: DictConfig, *, bench: Bench, target: Task, sources: Seque
 
 
 def _finetuned(
-    config: DictConfig, *, bench: Bench, target: Task, trained: Mapping[str, TrainStage]
+    config: DictConfig, *, bench: TextBench, target: Task, trained: Mapping[str, TrainStage]
 ) -> dict[str, TrainStage]:
     """Every expert on t (section 4.3)."""
     return {
@@ -200,14 +192,14 @@ def _finetuned(
 
 
 def _fit_on_target(
-    config: DictConfig, *, bench: Bench, target: Task, label: str, start: TrainStage | None
+    config: DictConfig, *, bench: TextBench, target: Task, label: str, start: TrainStage | None
 ) -> TrainStage:
     fit = plain(config.trainer.finetune)
-    return TrainStage(bench, label, (target,), target, start, fit, config.trainer.batch_size, config.seed)
+    return TextTrainStage(bench, label, (target,), target, start, fit, config.trainer.batch_size, config.seed)
 
 
 def _merges(
-    config: DictConfig, *, bench: Bench, experts: Mapping[str, TrainStage], target: Task
+    config: DictConfig, *, bench: TextBench, experts: Mapping[str, TrainStage], target: Task
 ) -> dict[str, MergeStage]:
     chosen = list(zoo(plain(config.zoo), num_experts=len(experts))) if config.zoo is not None else []
     chosen += [plain(config.merges[name]) for name in config.merges]
@@ -220,10 +212,3 @@ def _merges(
         name: MergeStage.of(with_pick(each), bench=bench, experts=experts, target=target, seed=config.seed)
         for name, each in configs.items()
     }
-
-
-def plain(config: Any) -> dict[str, Any]:
-    """The configuration as plain Python, interpolations resolved."""
-    plain = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items()}

@@ -12,12 +12,13 @@ from transformers import AutoTokenizer
 from dfwe.merging.experts import load_weights
 from dfwe.schema import read_tasks
 from dfwe.stages.base import Stage, Tell
-from dfwe.stages.bench import Bench
+from dfwe.stages.bench import TextBench
 from dfwe.stages.binding import bind
 from dfwe.stages.parent import MODEL, Parent, SourceStage
 from dfwe.stages.study_data import StudyData, token_limits
 from dfwe.stages.tasks import Task, build_task
-from dfwe.stages.train import WEIGHTS, TrainStage
+from dfwe.stages.train import WEIGHTS
+from dfwe.stages.train_text import TextTrainStage
 from dfwe.store.store import Store
 
 
@@ -25,7 +26,7 @@ from dfwe.store.store import Store
 class PretrainedParent(Parent):
     """The Hugging Face folder of a train stage's weights."""
 
-    training: TrainStage
+    training: TextTrainStage
 
     @property
     def title(self) -> str:
@@ -60,8 +61,8 @@ def parent_stages(
     texts_spec = {"tasks": [{**task.spec(), "data": data.digest(task)} for task in tasks]}
     fresh = SourceStage(model["name"], source, model["seed"], lambda: _texts(data, tasks), texts_spec)
     limits = token_limits(model, truncation="context", max_cut_share=0.0)
-    bench = Bench(store, data, fresh, limits, trainer, precision, "task")
-    training = TrainStage(
+    bench = TextBench(store, data, fresh, limits, trainer, precision, "task")
+    training = TextTrainStage(
         bench, "pre-training", tasks, None, None, pretrain["fit"], pretrain["batch_size"], model["seed"]
     )
     pretrained = PretrainedParent(training)

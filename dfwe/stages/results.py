@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from dfwe.records import Evaluation
@@ -44,6 +45,15 @@ def study_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, An
     }
 
 
+def summary(results: Mapping[str, Any]) -> dict[str, float]:
+    """What a logger keeps of results: every score, and the headline."""
+    models, head = results["models"], results["headline"]
+    scores = {
+        f"{split}/{row['name']}": row[split]["score"] for row in models for split in ("dev", "test") if split in row
+    }
+    return scores | {key: head[key] for key in ("delta", "test") if key in head}
+
+
 def _data(study: Study) -> dict[str, Any]:
     """Where each task's instances come from, and which rows of its files were left out."""
     data, found = study.bench.data, {}
@@ -60,11 +70,12 @@ def _data(study: Study) -> dict[str, Any]:
 
 
 class _Rows:
-    """Rows of the table, one a model."""
+    """Rows of the table, one a model; each model's answers are judged once."""
 
     def __init__(self, study: Study) -> None:
         self._study, self._store = study, study.bench.store
-        self._baseline = self._evaluation("baseline") if "baseline" in study.evaluations else None
+        self._evaluations = {name: _evaluation(stage) for name, stage in study.evaluations.items()}
+        self._baseline = self._evaluations.get("baseline")
 
     def sizes(self) -> dict[str, int]:
         splits = ("train", "dev", "test") if self._study.evaluations else ("train", "dev")
@@ -86,7 +97,7 @@ class _Rows:
                 "best_epoch": entry.card.result["best_epoch"],
                 "criterion": entry.card.result["criterion"],
             }
-        if name in self._study.evaluations:
+        if name in self._evaluations:
             row |= self._test(name)
             if isinstance(stage, MergeStage):
                 row["against"] = self._against(name)
@@ -94,32 +105,33 @@ class _Rows:
 
     def _against(self, name: str) -> dict[str, Any]:
         """A merge's test score minus that of the uniform mixture, and of the best expert by dev."""
-        evaluation, experts = self._evaluation(name), self._study.experts or self._study.trained
-        best = max(experts, key=lambda expert: self._dev(experts[expert]))
-        others = [other for other in (UNIFORM, best) if other in self._study.evaluations and other != name]
+        others = [other for other in (UNIFORM, self._best_expert) if other in self._evaluations and other != name]
         scorer, seed = self._study.target.scorer, self._study.seed
         return {
             "uniform" if other == UNIFORM else "best_expert": {
                 "name": other,
-                **delta(evaluation, baseline=self._evaluation(other), scorer=scorer, seed=seed),
+                **delta(self._evaluations[name], baseline=self._evaluations[other], scorer=scorer, seed=seed),
             }
             for other in others
         }
 
-    def _dev(self, expert: TrainStage) -> float:
-        return expert.dev(expert.result(self._store)).score
+    @cached_property
+    def _best_expert(self) -> str:
+        """The first of those with the best dev score."""
+        experts = self._study.experts or self._study.trained
+        return max(experts, key=lambda name: experts[name].dev(experts[name].result(self._store)).score)
 
     def _test(self, name: str) -> dict[str, Any]:
-        evaluation = self._evaluation(name)
+        evaluation = self._evaluations[name]
         test: dict[str, Any] = {"test": evaluation.scores}
         if self._baseline is not None and name != "baseline":
             scorer, seed = self._study.target.scorer, self._study.seed
             test |= delta(evaluation, baseline=self._baseline, scorer=scorer, seed=seed)
         return test
 
-    def _evaluation(self, name: str) -> Evaluation:
-        stage: EvaluateStage = self._study.evaluations[name]
-        return stage.evaluation(stage.result(self._store))
+
+def _evaluation(stage: EvaluateStage) -> Evaluation:
+    return stage.evaluation(stage.result(stage.bench.store))
 
 
 def _models(study: Study) -> dict[str, TrainStage | MergeStage]:

@@ -11,10 +11,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from dfwe.errors import ConfigurationError
-from dfwe.evaluation.collector import Collector, Question, draw_questions
 from dfwe.merging.base import Rule, name_of
 from dfwe.merging.experts import load_weights
-from dfwe.seeding import derive
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.bench import Bench
 from dfwe.stages.binding import bind
@@ -33,7 +31,7 @@ class StatisticsStage(Stage):
     bench: Bench
     experts: tuple[TrainStage, ...]
     config: Mapping[str, Any]
-    collector: Collector
+    collector: Any  # a Collector, or what the bench measures its models with
     seed: int
 
     @property
@@ -52,22 +50,17 @@ class StatisticsStage(Stage):
 
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Writes a file an expert, by the names of its tensors."""
-        questions = [self._questions(expert) for expert in self.experts]
         models = [self._model(expert) for expert in self.experts]
-        found = self.collector.collect(models, questions=questions, seed=derive(self.seed, "draws"), tell=tell)
+        tasks = [expert.tasks for expert in self.experts]
+        found = self.bench.measured(self.collector, models, tasks=tasks, seed=self.seed, tell=tell)
         files = tuple(file_of(place) for place in range(len(found)))
         for file, tensors in zip(files, found, strict=True):
             save_file({name: tensor.float().cpu().contiguous() for name, tensor in tensors.items()}, folder / file)
-        return {"examples": [len(own) for own in questions], "tensors": [len(each) for each in found]}, files
+        return {"examples": self.collector.examples, "tensors": [len(each) for each in found]}, files
 
     def load(self, entry: Entry) -> tuple[dict[str, Tensor], ...]:
         """Each expert's statistics by the names of tensors."""
         return tuple(load_file(entry.file(file_of(place))) for place in range(len(self.experts)))
-
-    def _questions(self, expert: TrainStage) -> tuple[Question, ...]:
-        splits = [(self.bench.split(task, split="train"), task.max_new_tokens) for task in expert.tasks]
-        seed = derive(self.seed, "examples", *(task.name for task in expert.tasks))
-        return draw_questions(splits, examples=self.collector.examples, seed=seed)
 
     def _model(self, expert: TrainStage) -> Any:
         model = self.bench.model()
@@ -92,7 +85,7 @@ def statistics_stages(
         return ()
     if not config:
         raise ConfigurationError(f"{name_of(rule)} needs `merge.statistics`: what is collected of the experts, and how")
-    collector: Collector = bind(config)
+    collector = bind(config)
     every = tuple(experts.values())
     sets = [every] if collector.together else [(expert,) for expert in every]
     return tuple(StatisticsStage(bench, each, config, collector, seed) for each in sets)

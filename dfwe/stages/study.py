@@ -18,17 +18,21 @@ from dfwe.stages.execute import execute
 from dfwe.stages.export import export_merged
 from dfwe.stages.loggers import finish
 from dfwe.stages.merge import PREDICTIONS, TRIALS
+from dfwe.stages.multitask.study import run_multitask
 from dfwe.stages.plan import Study, plan_study
-from dfwe.stages.results import study_results
+from dfwe.stages.results import study_results, summary
 from dfwe.store.card import write_json
 
 
 def run_study(config: DictConfig, *, folder: Path) -> None:
     """Plans, executes, reports; `folder` is the run's own, where results, journal and merged model go."""
     _quiet()
+    if config.multitask is not None:
+        run_multitask(config, folder=folder)
+        return
     study = plan_study(config)
     with bars() as start:
-        seconds = execute(study, start=start)
+        seconds = execute(list(study.stages()), store=study.bench.store, start=start)
         results = study_results(study, seconds=seconds)
     write_json(folder / "results.json", results)
     _copy_journals(study, folder=folder)
@@ -36,7 +40,7 @@ def run_study(config: DictConfig, *, folder: Path) -> None:
         write_answers(study, folder=folder)
     if config.export and study.evaluations and study.asked is not None:
         export_merged(study, name=study.asked, folder=folder / "merged")
-    finish(study.bench.logger, results=results)
+    finish(study.bench.logger, summary=summary(results))
     show(results)
     print(f"results: {folder / 'results.json'}")
 

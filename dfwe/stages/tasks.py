@@ -17,6 +17,7 @@ from dfwe.data.prompts.base import Prompt
 from dfwe.data.readers.base import Corpus
 from dfwe.data.usable import usable
 from dfwe.errors import ConfigurationError
+from dfwe.metrics.mean import MeanOfScorers
 from dfwe.metrics.scorer import Scorer
 from dfwe.schema import read_tasks
 from dfwe.stages.binding import bind
@@ -42,6 +43,26 @@ class Task:
     def spec(self) -> dict[str, Any]:
         """What names the task in a stage's spec: an edited YAML makes other results. Its data have their own digest."""
         return {"name": self.name, "config": hashlib.sha256(json.dumps(self.config).encode()).hexdigest()[:16]}
+
+
+@dataclass(frozen=True)
+class TaskMean:
+    """Several tasks whose mean score is one: what a multitask study is after. Keys are what tables call them."""
+
+    tasks: Mapping[str, Task]
+
+    @property
+    def name(self) -> str:
+        """The tasks' names."""
+        return f"mean of {', '.join(task.name for task in self.tasks.values())}"
+
+    @property
+    def scorer(self) -> MeanOfScorers:
+        """Their metrics, and the mean of their scores."""
+        return MeanOfScorers({name: task.scorer for name, task in self.tasks.items()})
+
+
+Target = Task | TaskMean
 
 
 def load_task(name: str, *, folders: Sequence[Path] = ()) -> Task:

@@ -1,27 +1,27 @@
-"""The train stage: a parent and a mixture of tasks become an expert."""
+"""The train stage: a parent and its tasks become an expert, whatever the model."""
 
 from __future__ import annotations
 
 import json
 import logging
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
+import pytorch_lightning as pl
 from jaxtyping import Float
+from torch import nn
 
-from dfwe.data.datamodule import TrainingData
 from dfwe.errors import ConfigurationError
 from dfwe.merging.experts import load_weights, save_weights
-from dfwe.models.text_to_text import TextToText
 from dfwe.records import Evaluation
 from dfwe.seeding import derive
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.bench import Bench
-from dfwe.stages.binding import bind
-from dfwe.stages.tasks import Task
+from dfwe.stages.tasks import Target, Task
 from dfwe.store.store import Entry
 from dfwe.training.fit import Fit, FitSettings, fit_expert
 
@@ -36,6 +36,8 @@ LABEL_SCORES = "dev_label_scores.npy"
 class TrainStage(Stage):
     """Trains on `tasks` from the parent, or from another expert's weights (`start`).
 
+    How is what its kinds say: `module`, `training_data`.
+
     `target` is the task whose dev score decides when to stop (None: the last epoch is kept). An expert's own dev score,
     for `stop_on=own` and as the fall-back, is that of its one source.
     """
@@ -44,7 +46,7 @@ class TrainStage(Stage):
     bench: Bench
     label: str
     tasks: tuple[Task, ...]
-    target: Task | None
+    target: Target | None
     start: TrainStage | None
     fit: Mapping[str, Any]
     batch_size: int
@@ -99,7 +101,8 @@ class TrainStage(Stage):
         """The expert's own evaluation on the target's dev split, from the answers stored at its best epoch."""
         assert self.target is not None
         predictions = tuple(json.loads(entry.file(DEV).read_text(encoding="utf8")))
-        return self.bench.scorer(self.target, split="dev").evaluate(predictions)
+        found: Evaluation = self.bench.scorer(self.target, split="dev").evaluate(predictions)
+        return found
 
     def label_scores(self, entry: Entry) -> Float[np.ndarray, "examples labels"] | None:
         """How likely the expert found each label of the target's dev instances, from when `dev` was answered.
@@ -113,36 +116,43 @@ class TrainStage(Stage):
     def settings(self) -> FitSettings:
         """How it trains, as the fitting code takes it; ConfigurationError for an unknown stop_on."""
         trainer = self.bench.trainer
-        if self.fit["stop_on"] not in ("target", "own", "last"):
-            raise ConfigurationError(f"stop_on must be target, own or last, not '{self.fit['stop_on']}'")
+        return self.fit_settings(
+            stop_on=self.fit["stop_on"], accumulate=trainer["accumulate"], gradient_clip=trainer["gradient_clip"]
+        )
+
+    def fit_settings(self, *, stop_on: str, accumulate: int, gradient_clip: float | None) -> FitSettings:
+        """The settings with these; ConfigurationError for an unknown stop_on."""
+        trainer = self.bench.trainer
+        if stop_on not in ("target", "own", "last"):
+            raise ConfigurationError(f"stop_on must be target, own or last, not '{stop_on}'")
         return FitSettings(
             epochs=self.fit["epochs"],
             patience=self.fit["patience"],
-            stop_on="last" if self.target is None else self.fit["stop_on"],
-            accumulate=trainer["accumulate"],
-            gradient_clip=trainer["gradient_clip"],
+            stop_on="last" if self.target is None else stop_on,  # type: ignore[arg-type]
+            accumulate=accumulate,
+            gradient_clip=gradient_clip,
             precision=self.bench.precision,
             accelerator=trainer["accelerator"],
             checkpoint=trainer["checkpoint"],
         )
 
+    @abstractmethod
+    def module(self) -> pl.LightningModule:
+        """What is trained, from the parent's weights, with its optimizer."""
+
+    @abstractmethod
+    def training_data(self, *, seed: int) -> pl.LightningDataModule:
+        """Its batches."""
+
     def _fit(self, folder: Path, *, seed: int, tell: Tell) -> Fit:
         bench, own = self.bench, self.own
-        light = bench.trainer["light_dropout"]
-        module = TextToText(bench.model(), optimizer=self._optimizer(), light_dropout=light)
+        module = self.module()
         if self.start is not None:
             weights = self.start.result(bench.store).file(WEIGHTS)
-            load_weights(module.model, weights, name=self.start.label)
-        splits = [bench.split(task, split="train") for task in self.tasks]
+            load_weights(cast(nn.Module, module.model), weights, name=self.start.label)
+        data = self.training_data(seed=derive(seed, "order"))
         if self.target is not None:
             bench.scorer(self.target, split="test")  # a question that is too long stops the study here, not at its end
-        data = TrainingData(
-            splits,
-            batch_size=self.batch_size,
-            group_batches=bench.trainer["group_batches"],
-            pad_id=bench.tokenizer.pad_token_id,
-            seed=derive(seed, "order"),
-        )
         fitted = fit_expert(
             module,
             data=data,
@@ -164,6 +174,3 @@ class TrainStage(Stage):
                 self.target.name if self.target else "",
             )
         return fitted
-
-    def _optimizer(self) -> Any:
-        return bind(self.bench.trainer["optimizer"], lr=self.fit["learning_rate"])

@@ -14,9 +14,7 @@ import pytorch_lightning as pl
 from jaxtyping import Float
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from dfwe.data.datamodule import TrainingData
 from dfwe.errors import ModelError
-from dfwe.models.text_to_text import TextToText
 from dfwe.training.callbacks import KeepBest, ReseedEpoch, SaveWeights, Score, TellProgress
 from dfwe.training.stopping import Choice, Criterion, EpochScores
 
@@ -28,14 +26,15 @@ class FitSettings:
     """How to train, whatever is trained.
 
     `epochs` is the cap; `patience` the epochs without a new best after which training stops; `accumulate` the batches
-    per step of the optimizer; `gradient_clip` the largest gradient norm.
+    per step of the optimizer; `gradient_clip` the largest gradient norm (None: any; so it must be, and `accumulate` 1,
+    for a module that makes its steps itself).
     """
 
     epochs: int
     patience: int
     stop_on: Criterion
     accumulate: int
-    gradient_clip: float
+    gradient_clip: float | None
     precision: Any  # Lightning's, resolved
     accelerator: str
     checkpoint: bool  # after every epoch, so that a killed run goes on there
@@ -56,9 +55,9 @@ class Fit:
 
 
 def fit_expert(
-    module: TextToText,
+    module: pl.LightningModule,
     *,
-    data: TrainingData,
+    data: pl.LightningDataModule,
     settings: FitSettings,
     target: Score | None,
     own: Score | None,
@@ -70,7 +69,8 @@ def fit_expert(
 ) -> Fit:
     """Trains until nothing improves on dev, and keeps the best epoch; goes on where a killed run stopped.
 
-    `folder` is the working folder: checkpoint and best weights lie there.
+    The module's `model` is what is scored and saved. `folder` is the working folder: checkpoint and best weights lie
+    there.
 
     Raises:
         MetricError: the dev score is NaN.

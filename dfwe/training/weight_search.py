@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,8 @@ class WeightSearch(pl.Callback):
     It runs when training ends, or at once under `Trainer(max_epochs=0)`. Candidates are written in place into the
     module's own parameters: a candidate costs one pass over the experts' array and the score, no copy of a model.
 
-    `search` moves in `space`, by default one coefficient an expert on the simplex; `by` must give the space's groups.
+    `search` moves in `space`, by default one coefficient an expert on the simplex; `by` must give the space's groups,
+    and whether vertices are experts is the rule's to say.
 
     `score` gives an `Evaluation` of the module, or a plain number (higher is better; then `pick` must be `Argmax`).
     `known` are trials that cost nothing, such as the experts' own dev scores. With a `journal` a killed search goes on.
@@ -70,7 +72,7 @@ class WeightSearch(pl.Callback):
     ) -> None:
         self._experts, self._search, self._score = experts, search, score
         self._rule, self._by, self._pick = rule or Linear(), by, pick or Argmax()
-        self._space = space or Space(experts.names, vertices=self._rule.traits.vertices)
+        self._space = replace(space or Space(experts.names), vertices=self._rule.traits.vertices)
         self._known, self._journal, self._totals_score = known, journal, totals_score
         self._seed, self._on_trial, self._race, self._exact = seed, on_trial, race, exact
         self._limits = limits
@@ -106,7 +108,6 @@ class WeightSearch(pl.Callback):
             space=self._space,
             evaluate=lambda coefficients: _evaluation(self._score(candidate.at(coefficients))),
             known=self._known,
-            known_are_vertices=self._rule.traits.vertices,
             journal=self._journal,
             budget=self._search.budget,
             on_trial=lambda trial: self._tell(trainer, trial),
@@ -126,6 +127,7 @@ class WeightSearch(pl.Callback):
             averages=self._rule.traits.linear and not self._space.settings,
             journal=self._journal,
             on_trial=lambda trial: self._tell(trainer, trial),
+            found=self._search.found,
         )
         best = self._pick.choose(trials, by=by)
         if not any(best is trial for trial in trials):  # one that the pick made

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from dfwe.errors import SearchError
 from dfwe.records import Coefficients, Evaluation, Trial
 from dfwe.search.greedy import Greedy
 from dfwe.search.loop import run_search
+from dfwe.search.pick import Choosing, Found
 from dfwe.search.space import Range, Setting, Space
 
 NAMES = ("a", "b", "c", "d")
@@ -21,10 +24,10 @@ def known(space, own=OWN):
     return [Trial(0, "expert", space.vertex(name), evaluation(score)) for name, score in own.items()]
 
 
-def soups(scores, *, space=None, own=OWN):
+def soups(scores, *, space=None, own=OWN, strict=False):
     """The soups that are asked, each named by its experts, which `scores` scores."""
     space = space or Space(NAMES)
-    search, asked = Greedy(space, seed=0, budget=40), []
+    search, asked = Greedy(space, seed=0, budget=40, strict=strict), []
     search.begin(known(space, own))
     while (point := search.ask()) is not None:
         row = space.matrix(space.at(point))[0]
@@ -36,6 +39,29 @@ def soups(scores, *, space=None, own=OWN):
 def test_experts_join_in_the_order_of_their_scores_unless_they_lower_it():
     # b alone has 0.7; with c 0.65: c stays out; with a 0.7, as before: a joins; then d
     assert soups({"bc": 0.65, "ab": 0.7, "abd": 0.6}) == ["bc", "ab", "abd"]
+
+
+def test_a_strict_soup_is_the_paper_s_figure_2():
+    """An independent transcription of the pseudocode on a stub."""
+    generator = np.random.default_rng(0)
+    for _ in range(200):
+        scores = {}
+
+        def score(soup, scores=scores):
+            return scores.setdefault("".join(sorted(soup)), int(generator.integers(1, 5)) / 4)
+
+        own = {name: score([name]) for name in NAMES}
+        best, soup = 0.0, []
+        for name in sorted(own, key=lambda name: -own[name]):
+            if score([*soup, name]) > best:
+                soup.append(name)
+                best = score(soup)
+        search = Greedy(Space(NAMES), seed=0, budget=40, strict=True)
+        search.begin(known(Space(NAMES), own))
+        while (point := search.ask()) is not None:
+            asked = [name for name, value in Space(NAMES).at(point).as_dict().items() if value > 1e-9]
+            search.tell(point, loss=-score(asked))
+        assert {name for name, value in search.found.as_dict().items() if value > 0} == set(soup)
 
 
 def test_where_all_join_the_soup_is_the_uniform_mixture_exactly():
@@ -107,3 +133,18 @@ def test_an_expert_without_a_score_is_named():
 def test_a_box_without_zero_or_one_is_refused(box):
     with pytest.raises(SearchError, match=r"needs coefficients from 0 to 1, but merge.coefficients go from"):
         Greedy(Space(NAMES, box=box), seed=0, budget=40)
+
+
+def test_the_pick_of_the_soup_keeps_it_where_the_start_scores_more():
+    space = Space(NAMES)
+    search = Greedy(space, seed=0, budget=40)
+    values = {"abcd": 0.9, "bc": 0.6, "ab": 0.8, "abd": 0.7}
+
+    def score(coefficients):
+        return evaluation(values["".join(name for name, value in coefficients.as_dict().items() if value > 1e-9)])
+
+    trials = run_search(search, space=space, evaluate=score, known=known(space), journal=None, budget=search.budget)
+    by = Choosing(score, lambda totals: totals[..., 0], seed=0, found=search.found)
+    assert Found().choose(trials, by=by).evaluation.score == 0.8
+    with pytest.raises(SearchError, match="needs merge/search=greedy"):
+        Found().choose(trials, by=replace(by, found=None))

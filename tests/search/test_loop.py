@@ -121,6 +121,14 @@ def test_a_known_candidate_is_told_its_score_and_costs_nothing():
     assert search.told == [-uniform, -known[0].evaluation.score, -first, -first, -trials[5].evaluation.score]
 
 
+def test_a_vertex_that_is_another_model_than_its_expert_is_evaluated():
+    model, known, space = Model(), experts(Model()), Space(NAMES, vertices=False)
+    search = Scripted([[0, -1e9, -1e9]])
+    trials = run_search(search, space=space, evaluate=model, known=known, journal=None, budget=2)
+    assert model.calls == [space.start, space.vertex("a")]
+    assert [trial.kind for trial in trials] == ["expert"] * 3 + ["uniform", "search"]
+
+
 def test_a_search_that_goes_round_in_circles_is_stopped_with_a_warning(caplog):
     search = Scripted([[1, 0, 0]])
     with caplog.at_level(logging.WARNING):

@@ -8,7 +8,9 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 from dfwe.errors import ConfigurationError, DataError, DfweError
 from dfwe.predict import answers
+from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.plan import plan_study
+from dfwe.stages.results import study_results
 from dfwe.stages.study import run_study
 
 MODELS = ["baseline", "meld", "mixture", "emory_emotion", "personality", "uniform", "nelder_mead"]
@@ -27,6 +29,29 @@ def test_the_results_hold_every_model_with_dev_test_and_delta(ran):
         rows[name]["delta"] == pytest.approx(rows[name]["test"]["score"] - rows["baseline"]["test"]["score"])
         for name in MODELS[1:]
     )
+
+
+def test_a_merge_stands_against_the_uniform_mixture_and_the_best_expert_on_dev(ran):
+    rows = {row["name"]: row for row in results(ran[0])["models"]}
+    best = max(MODELS[1:5], key=lambda name: rows[name]["dev"]["score"])
+    for merge, expected in (
+        ("uniform", {"best_expert": best}),
+        ("nelder_mead", {"uniform": "uniform", "best_expert": best}),
+    ):
+        against = rows[merge]["against"]
+        assert {part: each["name"] for part, each in against.items()} == expected
+        for each in against.values():
+            difference = rows[merge]["test"]["score"] - rows[each["name"]]["test"]["score"]
+            assert each["delta"] == pytest.approx(difference)
+
+
+def test_the_results_judge_each_model_once(ran, monkeypatch):
+    study, judged, evaluation = plan_study(ran[2]), [], EvaluateStage.evaluation
+    monkeypatch.setattr(
+        EvaluateStage, "evaluation", lambda stage, entry: judged.append(stage) or evaluation(stage, entry)
+    )
+    study_results(study, seconds={})
+    assert judged == list(study.evaluations.values())
 
 
 def test_the_coefficients_are_on_the_simplex_by_name(ran):

@@ -11,8 +11,10 @@ from torch import nn
 
 from dfwe.errors import MergeError
 from dfwe.merging.experts import ExpertArray, Layout
+from dfwe.merging.task_arithmetic import TaskArithmetic
 from dfwe.records import Coefficients, Evaluation, Stopped, Trial
 from dfwe.search.dirichlet import Dirichlet
+from dfwe.search.grid import Grid
 from dfwe.search.nevergrad import NevergradSearch
 from dfwe.search.pick import Bagged, Uniform
 from dfwe.search.space import Space
@@ -89,6 +91,25 @@ def test_a_known_expert_that_nothing_beats_is_kept():
     known = [Trial(0, "expert", Coefficients.vertex(("a", "b", "c"), of="b"), perfect)]
     run(WeightSearch(experts(module), search(5), closeness, known=known), module)
     assert module.layer.weight.detach()[0].tolist() == [0.0, 1.0, 0.0]
+
+
+@pytest.mark.parametrize(("scale", "num_evaluated"), [(1.0, 1), (0.5, 4)])
+def test_whether_known_experts_are_the_vertices_is_the_rule_s_to_say(scale, num_evaluated):
+    module, told = Anybodys(), []
+    array = ExpertArray(ABC.names, Layout.of(module), torch.eye(3), torch.zeros(3))
+    score = Evaluation(0.0, {}, (), torch.zeros(0, 0).numpy().astype("float64"))
+    known = [Trial(0, "expert", ABC.vertex(name), score) for name in ABC.experts]
+    callback = WeightSearch(
+        array,
+        Grid(ABC, steps=1, seed=0, budget=4),
+        closeness,
+        rule=TaskArithmetic(scale=scale),
+        space=ABC,
+        known=known,
+        on_trial=told.append,
+    )
+    run(callback, module)
+    assert len(told) == num_evaluated
 
 
 def test_the_parameters_have_storage_of_their_own_afterwards():

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from dfwe.merging.base import Piece
-from dfwe.merging.gram import cosines, inner_products
+from dfwe.merging.inner_products import cosines, inner_products
 from dfwe.merging.place import Place
 
 
@@ -21,7 +21,7 @@ def test_inner_products_by_hand_from_the_origin_and_from_the_parent():
 
 @pytest.mark.parametrize("block", [1, 7, 1000])
 def test_blocks_change_nothing(monkeypatch, block):
-    monkeypatch.setattr("dfwe.merging.gram.BLOCK", block)
+    monkeypatch.setattr("dfwe.merging.inner_products.BLOCK", block)
     rows = torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(0))
     expected = rows.flatten(1).double() @ rows.flatten(1).double().T
     np.testing.assert_allclose(inner_products(piece(*rows.tolist()), about_parent=False), expected)

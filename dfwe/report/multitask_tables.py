@@ -1,0 +1,141 @@
+"""The tables of a multitask study: Table 1 and Table 2 of "Cuts and Stitches", and errors by similarity (Figure 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+_UNDEFINED = "undefined"
+Row = Mapping[str, Any]
+
+
+def draw(results: Mapping[str, Any]) -> RenderableType:
+    """Table 1 on test with dev's mean beside it, Table 2 where there is an ablation, and what they come to in words."""
+    rows = [row for row in results["rows"] if row["name"] not in _only_ablation(results)]
+    parts: list[RenderableType] = [_table("Table 1", rows, results=results)]
+    if results["ablation"]:
+        parts.append(_table("Table 2", _ablation_rows(results), results=results, numbered=True))
+    if any("errors_by_gold" in row for row in rows):
+        parts.append(_errors(rows))
+    return Group(*parts, *(Text(line) for line in _words(results)))
+
+
+def show(results: Mapping[str, Any], *, console: Console | None = None) -> None:
+    """Prints the tables."""
+    (console or Console(soft_wrap=False)).print(draw(results))
+
+
+def share_of_single(results: Mapping[str, Any], *, split: str) -> dict[str, float]:
+    """Each row's mean as a share of the mean of the single-task models, each on its own task; the paper has 98.9%.
+
+    Empty where a task has no single-task model, or a score is undefined.
+    """
+    best: dict[str, float] = {}
+    for row in results["rows"]:
+        if row["kind"] == "single" and split in row and row["tasks"][0] in results["columns"]:
+            score = row[split]["tasks"][row["tasks"][0]]
+            if score is None:
+                return {}
+            best[row["tasks"][0]] = max(score, best.get(row["tasks"][0], score))
+    if set(best) != set(results["columns"]) or sum(best.values()) <= 0:
+        return {}
+    mean = sum(best.values()) / len(best)
+    return {row["name"]: row[split]["mean"] / mean for row in results["rows"] if row.get(split, {}).get("mean")}
+
+
+def _only_ablation(results: Mapping[str, Any]) -> set[str]:
+    """Merges of some of the candidates alone, which Table 1 has not."""
+    return {
+        row["name"]
+        for row in results["rows"]
+        if row["name"] in results["ablation"] and len(row["of"]) < len(results["candidates"])
+    }
+
+
+def _ablation_rows(results: Mapping[str, Any]) -> list[Row]:
+    by_name = {row["name"]: row for row in results["rows"]}
+    return [by_name[name] for name in (*results["candidates"], *results["ablation"])]
+
+
+def _table(title: str, rows: Sequence[Row], *, results: Mapping[str, Any], numbered: bool = False) -> Table:
+    """A row a model: each task on test, the mean on test, on dev; published numbers where there are some."""
+    columns, published = list(results["columns"]), results["published"] or {}
+    sizes = ", ".join(f"{column} {results['n'][column]['test']}" for column in columns)
+    table = Table(title=f"{title} · test ({sizes} instances) · seed {results['seed']}", title_justify="left")
+    table.add_column("Experiment")
+    for heading in (*columns, "Avg", "Avg\non dev", "share of\nsingle-task"):
+        table.add_column(heading, justify="right")
+    if published:
+        table.add_column("published (on dev)\n" + " ".join(columns) + " Avg", justify="right")
+    shares, previous = share_of_single(results, split="test"), None
+    for row in rows:
+        if previous not in (None, row["kind"]):
+            table.add_section()
+        previous = row["kind"]
+        cells = list(_cells(row, columns=columns, share=shares.get(row["name"])))
+        name = _title(row, candidates=results["candidates"], numbered=numbered)
+        table.add_row(name, *cells, *([_published(published.get(row["name"]))] if published else []))
+    return table
+
+
+def _title(row: Row, *, candidates: Sequence[str], numbered: bool) -> str:
+    if numbered and row["name"] in candidates:
+        return f"{row['title']} (Model {1 + candidates.index(row['name'])})"
+    return str(row["title"])
+
+
+def _cells(row: Row, *, columns: Sequence[str], share: float | None) -> Iterator[str]:
+    """A single-task model has its own task alone, as in the paper."""
+    own = row["tasks"] if row["kind"] == "single" else columns
+    test, dev = row.get("test"), row["dev"]
+    for column in columns:
+        yield _number(test["tasks"][column]) if test is not None and column in own else ""
+    if row["kind"] == "single":
+        yield from ("N/A", "N/A", "")
+        return
+    yield "–" if test is None else _number(test["mean"])
+    yield _number(dev["mean"])
+    yield "" if share is None else f"{100 * share:.1f}%"
+
+
+def _number(value: float | None) -> str:
+    return _UNDEFINED if value is None else f"{value:.3f}"
+
+
+def _published(values: Sequence[float | None] | None) -> str:
+    return "" if values is None else "  ".join("–" if value is None else f"{value:.3f}" for value in values)
+
+
+def _errors(rows: Sequence[Row]) -> Table:
+    """Figure 4: the squared error by bins of the gold similarity."""
+    table = Table(title="Squared error by gold number · test", title_justify="left")
+    table.add_column("Experiment")
+    shown = [row for row in rows if "errors_by_gold" in row]
+    bins = shown[0]["errors_by_gold"]
+    for each in bins:
+        table.add_column(f"{each['low']:g} to {each['high']:g}\n(n {each['n']})", justify="right")
+    for row in shown:
+        errors = [each["squared_error"] for each in row["errors_by_gold"]]
+        table.add_row(row["title"], *("–" if error is None else f"{error:.2f}" for error in errors))
+    return table
+
+
+def _words(results: Mapping[str, Any]) -> Iterator[str]:
+    """The best mean on dev, what it is on test, and its share of single-task training."""
+    scored = [row for row in results["rows"] if row["kind"] != "single" and row["dev"]["mean"] is not None]
+    if scored:
+        best = max(scored, key=lambda row: row["dev"]["mean"])
+        share = share_of_single(results, split="test").get(best["name"])
+        words = "" if share is None else f", {100 * share:.1f}% of the single-task average (the paper: 98.9%)"
+        test = f", {_number(best['test']['mean'])} on test" if "test" in best else ""
+        yield f"best on dev: {best['title']} with {best['dev']['mean']:.3f}{test}{words}"
+    if len(results["candidates"]) > 1:
+        titles = {row["name"]: row["title"] for row in results["rows"]}
+        yield "merged: " + ", ".join(titles[name] for name in results["candidates"])
+    for row in results["rows"]:
+        for key, value in row.get("notes", {}).items():
+            yield f"{row['title']}: {key} {value}"

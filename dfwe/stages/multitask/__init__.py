@@ -1,0 +1,1 @@
+"""Studies of models with one encoder and a head a task ("Cuts and Stitches")."""

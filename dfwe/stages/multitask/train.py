@@ -1,0 +1,88 @@
+"""The train stage of models with heads: how tasks take turns, gradient surgery, SMART, what it starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytorch_lightning as pl
+
+from dfwe.data.sentence_batches import SentenceData
+from dfwe.seeding import derive
+from dfwe.stages.binding import bind, call
+from dfwe.stages.multitask.bench import HeadBench
+from dfwe.stages.tasks import Task
+from dfwe.stages.train import TrainStage
+from dfwe.training.fit import FitSettings
+from dfwe.training.multi_task import MultiTask
+from dfwe.training.surgery import Surgery
+
+
+@dataclass(frozen=True)
+class HeadTrainStage(TrainStage):
+    """Trains one encoder and the heads of its tasks.
+
+    `options` are `schedule`, `joint_epoch`, `surgery`, `weights` (of tasks, by short names), and `smart`, as
+    conf/multitask has them.
+    """
+
+    bench: HeadBench
+    options: Mapping[str, Any]
+
+    def spec(self) -> dict[str, Any]:
+        """The options, too."""
+        return super().spec() | {"options": dict(self.options)}
+
+    @property
+    def own(self) -> Task | None:
+        """The task that alone it trains on, whose dev score then decides when to stop."""
+        return self.tasks[0] if len(self.tasks) == 1 else None
+
+    def settings(self) -> FitSettings:
+        """How it trains; the module clips gradients and steps by itself."""
+        return self.fit_settings(
+            stop_on="own" if self.own is not None and self.fit["stop_on"] == "target" else self.fit["stop_on"],
+            accumulate=1,
+            gradient_clip=None,
+        )
+
+    def module(self) -> pl.LightningModule:
+        """The parent's copy with surgery and SMART as asked."""
+        trainer, options = self.bench.trainer, self.options
+        weights = {task.short: float(options["weights"].get(task.short, 1.0)) for task in self.tasks}
+        return MultiTask(
+            self.bench.model(),
+            optimizer=bind(trainer["optimizer"], lr=self.fit["learning_rate"]),
+            gradient_clip=trainer["gradient_clip"],
+            surgery=self._surgery(),
+            smart=None if options["smart"] is None else bind(options["smart"]),
+            weights=weights,
+            light_dropout=trainer["light_dropout"],
+        )
+
+    def training_data(self, *, seed: int) -> pl.LightningDataModule:
+        """Batches of the tasks' train splits in their turns."""
+        data: SentenceData = call(
+            SentenceData,
+            [self.bench.split(task, split="train") for task in self.tasks],
+            schedule=self.options["schedule"],
+            joint_epoch=self.options["joint_epoch"],
+            batch_size=self.batch_size,
+            group_batches=self.bench.trainer["group_batches"],
+            seed=seed,
+            key="multitask.training",
+        )
+        return data
+
+    def check(self) -> None:
+        """Binds what it will need, so that a wrong argument shows before any training; raises what that raises."""
+        self._surgery()
+        if self.options["smart"] is not None:
+            bind(self.options["smart"])
+        assert self.bench.specs
+        self.settings()
+
+    def _surgery(self) -> Surgery | None:
+        asked = self.options["surgery"]
+        return None if asked is None else bind(asked, seed=derive(self.seed, "surgery"))
