@@ -122,8 +122,8 @@ class _Sample:
 
 def _is_known(model: Any, sample: _Sample, *, device: torch.device) -> bool:
     """Whether the model's layers are all of a kind that can be squared in batches."""
-    batch = _on(device, sample, sample.batches[0][:1])
-    known = is_known(model, read=lambda: model(batch))
+    shortest = sample.batches[0][0]
+    known = is_known(model, _on(device, sample, [shortest] * (sample.split.lengths[shortest] + 1)))
     if not known:
         log.warning(
             "%s: the model has layers other than linear ones, layer norms and embeddings, or uses one more than once: "

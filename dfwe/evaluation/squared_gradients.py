@@ -79,26 +79,28 @@ def rows_of(batch: Batch) -> Rows:
     return Rows(len(batch["input_ids"]) // examples, examples)
 
 
-def is_known(model: nn.Module, *, read: Callable[[], Any]) -> bool:
-    """Whether every parameter is a linear layer's, a layer norm's or an embedding's, called once with a row an example.
+def is_known(model: Any, batch: Batch) -> bool:
+    """Whether `add_squares` is right for the model, seen by reading the batch.
 
-    `read` reads one example of one or two sentences.
+    Every parameter has to be a linear layer's, a layer norm's or an embedding's that is called once at most, with a row
+    an example or sentence. The batch must not have as many rows, nor examples, as tokens: else what has a row a token,
+    such as a table of relative positions, could pass.
     """
     layers = _layers(model)
     own = [parameter for layer in layers for parameter in layer.parameters(recurse=False)]
     if len(own) != len(set(own)) or set(own) != set(model.parameters()):
         return False
-    calls = dict.fromkeys(layers, 0)
-    fits = []
+    calls, fits = dict.fromkeys(layers, 0), []
 
-    def count(layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
+    def look(layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
         calls[layer] += 1
-        fits.append(output.shape[0] in (1, 2) and output.dim() > 1)
+        whole = rows_of(batch).by_example(output, width=output.shape[-1]) is not None
+        fits.append(whole or (isinstance(layer, nn.Embedding) and _is_shared(inputs[0])))
 
     with ExitStack() as stack, torch.no_grad():
         for layer in layers:
-            stack.callback(layer.register_forward_hook(count).remove)
-        read()
+            stack.callback(layer.register_forward_hook(look).remove)
+        model(batch)
     return max(calls.values()) == 1 and all(fits)
 
 
@@ -131,8 +133,11 @@ def _watched(model: nn.Module, *, rows: Rows, sums: Sums) -> Iterator[list[Tenso
 def _spread(layer: nn.Module, inputs: tuple[Tensor, ...], *, rows: Rows) -> tuple[Tensor, ...]:
     """Positions that all rows share, one row an example or sentence: gradients would come summed otherwise."""
     ids = inputs[0]
-    shared = ids.dim() == 2 and ids.shape[0] == 1
-    return (ids.expand(rows.sentences * rows.examples, -1), *inputs[1:]) if shared else inputs
+    return (ids.expand(rows.sentences * rows.examples, -1), *inputs[1:]) if _is_shared(ids) else inputs
+
+
+def _is_shared(ids: Tensor) -> bool:
+    return ids.dim() == 2 and ids.shape[0] == 1
 
 
 def _watch(

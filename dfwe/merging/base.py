@@ -48,7 +48,8 @@ class Rule(ABC):
     """A way to make one model of several, given a coefficient per expert; a frozen dataclass of its settings.
 
     On the simplex, equal coefficients give what the method's paper gives without any. A rule overrides `survey` or
-    `examine` if it has something to find before: most have not, so that these two are no abstract methods.
+    `examine` if it has something to find before, and `notes` if there is something to know of a merge: most have not,
+    so that these three are no abstract methods.
     """
 
     @property
@@ -70,6 +71,10 @@ class Rule(ABC):
     def examine(self, piece: Piece, *, survey: Any) -> Any:
         """What the rule must know of one whole tensor before it merges it, found once: `tensor`'s `found`."""
         return survey
+
+    def notes(self, pieces: Iterable[Piece]) -> dict[str, Any]:
+        """What readers of the results should know of a merge of these whole tensors, as JSON."""
+        return {}
 
     @abstractmethod
     def tensor(self, piece: Piece, *, coefficients: Sequence[float], found: Any) -> Float[Tensor, "*shape"]:

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dfwe.merging.base import Piece, Rule, Traits
-from dfwe.merging.fisher import check_floor, check_shapes, fisher_of, root_mean_squares
+from dfwe.merging.fisher import check_floor, check_shapes, fisher_of, root_mean_squares, without_fisher
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,10 @@ class DfMerge(Rule):
         """The same; MergeError where a statistic is no Fisher diagonal."""
         check_shapes(piece, rule="df_merge")
         return survey
+
+    def notes(self, pieces: Iterable[Piece]) -> dict[str, Any]:
+        """How many values no expert has a Fisher value above 0 for, so that the experts count alike there."""
+        return {"without_fisher": without_fisher(pieces)}
 
     def tensor(self, piece: Piece, *, coefficients: Sequence[float], found: Any) -> Float[Tensor, "*shape"]:
         """The parent and the weighted task vectors of one block."""

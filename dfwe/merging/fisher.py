@@ -45,6 +45,10 @@ class Fisher(Rule):
         check_shapes(piece, rule="fisher")
         return survey
 
+    def notes(self, pieces: Iterable[Piece]) -> dict[str, Any]:
+        """How many values no expert has a Fisher value above 0 for, so that they are the plain mixture."""
+        return {"without_fisher": without_fisher(pieces)}
+
     def tensor(self, piece: Piece, *, coefficients: Sequence[float], found: Any) -> Float[Tensor, "*shape"]:
         """The mixture, moved to where the weights of single values put it."""
         on_simplex(coefficients, rule="fisher")
@@ -65,6 +69,25 @@ def fisher_of(piece: Piece, *, expert: int, scales: Sequence[float] | None, floo
     statistic, scale = piece.statistics[expert], 1.0 if scales is None else scales[expert]
     values = torch.zeros_like(piece.experts[expert]) if statistic is None else statistic / scale
     return values.clamp_(min=floor)
+
+
+def without_fisher(pieces: Iterable[Piece]) -> dict[str, Any]:
+    """Values for which every expert's Fisher value is 0: how many, of how many, and the tensors that hold no others.
+
+    They are weighed by nothing but the coefficients, with a floor as without one. Rare words' embeddings are among
+    them, and heads of tasks that no expert's Fisher values were measured on.
+    """
+    zeros, size, whole = 0, 0, []
+    for piece in pieces:
+        known = torch.zeros(piece.experts[0].shape, dtype=torch.bool, device=piece.experts[0].device)
+        for statistic in piece.statistics:
+            if statistic is not None:
+                known |= statistic > 0
+        missing = known.numel() - int(known.sum())
+        zeros, size = zeros + missing, size + known.numel()
+        if missing == known.numel():
+            whole.append(piece.place.tensor)
+    return {"values": zeros, "of": size, "tensors": whole}
 
 
 def root_mean_squares(pieces: Iterable[Piece]) -> tuple[float, ...]:

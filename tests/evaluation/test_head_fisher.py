@@ -149,23 +149,26 @@ def test_batches_change_nothing_but_rounding(model):
     assert_same(fisher(model, examples, batch_size=1), fisher(model, examples, batch_size=100))
 
 
-class Twice(nn.Module):
-    """A layer used twice, whose gradients come in two parts."""
+class Unusual(nn.Module):
+    """A layer used twice; one that all rows share; parameters without a layer."""
 
-    def __init__(self):
+    def __init__(self, kind):
         super().__init__()
-        self.first, self.layer = nn.Embedding(40, 4), nn.Linear(4, 4)
-
-    def head(self, task):
-        return LabelHead(nn.Identity(), labels=list("abcd"), num_sentences=1, pooling="cls")
+        self.kind, self.first, self.layer = kind, nn.Embedding(40, 4), nn.Linear(4, 4)
+        self.table = nn.Parameter(torch.randn(1, 4, 4)) if kind == "bare" else torch.randn(1, 4, 4)
+        self.head = lambda task: LabelHead(nn.Identity(), labels=list("abcd"), num_sentences=1, pooling="cls")
 
     def forward(self, batch):
-        return self.layer(self.layer(self.first(batch["input_ids"])).tanh()).mean(1)
+        words = self.first(batch["input_ids"])
+        if self.kind == "twice":
+            return self.layer(self.layer(words).tanh()).mean(1)
+        return (words * (self.layer(self.table) if self.kind == "shared" else self.layer(words) * self.table)).mean(1)
 
 
-def test_a_model_of_other_layers_takes_long_and_is_right(caplog):
+@pytest.mark.parametrize("kind", ["twice", "shared", "bare"])
+def test_a_model_of_other_layers_takes_long_and_is_right(caplog, kind):
     torch.manual_seed(0)
-    slow, examples = Twice(), split("mood", lengths=(4, 5))
+    slow, examples = Unusual(kind), split("mood", lengths=(4, 5))
     assert_same(fisher(slow, examples), by_loops(slow, examples))
     assert "its Fisher values are found example by example" in caplog.text
 

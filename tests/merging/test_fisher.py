@@ -4,7 +4,10 @@ import pytest
 import torch
 
 from dfwe.errors import MergeError
+from dfwe.merging.df_merge import DfMerge
+from dfwe.merging.driver import pieces
 from dfwe.merging.fisher import Fisher
+from dfwe.merging.linear import Linear
 
 PLAIN = Fisher(floor=0.0, normalise=False)
 
@@ -76,3 +79,20 @@ def test_what_it_cannot_use_is_an_error(array, merge):
         merge(PLAIN, array([{"w": torch.ones(2)}]), [1.0])
     with pytest.raises(MergeError, match=r"statistic of 'w' has shape \[2, 2\], expected the tensor's \[2\]"):
         merge(PLAIN, array([{"w": torch.ones(2)}], statistics=({"w": torch.ones(2, 2)},)), [1.0])
+
+
+def test_values_that_no_expert_knows_are_the_mixture_and_are_counted(array, merge):
+    names = {"w": torch.tensor([1.0, 2.0, 4.0]), "head": torch.tensor([5.0, 0.0]), "bias": torch.tensor([6.0])}
+    other = {"w": torch.tensor([3.0, -2.0, 8.0]), "head": torch.tensor([7.0, 2.0]), "bias": torch.tensor([2.0])}
+    first = {"w": torch.tensor([3.0, 0.0, 0.0]), "head": torch.zeros(2)}
+    second = {"w": torch.tensor([1.0, 0.5, 0.0]), "head": torch.zeros(2)}
+    experts = array([names, other], statistics=(first, second))
+    expected = {"values": 4, "of": 6, "tensors": ["head", "bias"]}
+    for rule in (PLAIN, Fisher(floor=1e-6, normalise=True), DfMerge(scale=1.0, floor=0.0, normalise=False)):
+        assert rule.notes(pieces(experts)) == {"without_fisher": expected}
+    assert Linear().notes(pieces(experts)) == {}
+    for rule in (PLAIN, Fisher(floor=1e-6, normalise=True)):
+        found = merge(rule, experts, [0.25, 0.75])
+        torch.testing.assert_close(found["head"], torch.tensor([6.5, 1.5]))
+        torch.testing.assert_close(found["bias"], torch.tensor([3.0]))
+        torch.testing.assert_close(found["w"][2], torch.tensor(7.0))
