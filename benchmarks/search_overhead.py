@@ -163,7 +163,7 @@ def search(options: argparse.Namespace, *, folder: Path, parts: Parts) -> tuple[
             adaptive=False,
         ),
         lambda module: scorer(module.model),
-        pick=Bagged(resamples=200, errors=2.0),
+        pick=Bagged(resamples=200, margin=0.01),
         journal=Journal(folder, evaluate_predictions=scorer.evaluate),
         totals_score=scorer.scorer.score,
     )

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from dfwe.evaluation.compiled import CompiledEncode, Compiling
 from dfwe.merging.base import Rule
-from dfwe.merging.driver import prepare
+from dfwe.merging.driver import pieces, prepare
 from dfwe.merging.experts import ExpertArray, Layout, copy_weights, load_experts
 from dfwe.merging.granularity import Granularity
 from dfwe.records import Coefficients, StoppedTrial, Trial
@@ -137,6 +137,7 @@ class MergeStage(Stage):
             (folder / name).touch()
         assert callback.best is not None
         result = _result(callback.best, trials=callback.trials, stopped=callback.stopped)
+        result["notes"] = self.rule.notes(pieces(array))
         if isinstance(search, Surrogate):
             result["surrogate"] = search.report()
         return result | {"seconds": round(seconds, 3)}, (TRIALS, PREDICTIONS)
