@@ -65,6 +65,13 @@ def test_every_task_is_bound(task):
     assert build_task(task, config=read_tasks()[task]).short == task
 
 
+@pytest.mark.parametrize("task", sorted(name for name, config in read_tasks().items() if config.head is not None))
+def test_every_tasks_head_is_bound_and_fits_its_labels(task):
+    config = read_tasks()[task]
+    head = instantiate(config.head, _convert_="all").build(width=8, labels=list(config.labels))
+    assert head.num_sentences == len(config.head.columns)
+
+
 @pytest.mark.parametrize("task", sorted(name for name, config in read_tasks().items() if config.data is not None))
 def test_every_reader_of_a_tasks_own_data_is_bound(task):
     instantiate(read_tasks()[task].data.reader, root="somewhere", _convert_="all")
