@@ -26,8 +26,8 @@ class Table(Reader):
 
     A split without a file of its own is cut off the train file: that share of its groups, drawn by `seed`. Rows whose
     cell equals one of `leave_out` are left out on purpose and counted apart; rows without an id, or with one that an
-    earlier row has, are bad. Rows of a group come together, where the first of them stands. A split named in `most` has at
-    most so many groups, drawn by `seed`.
+    earlier row has, are bad. Rows of a group come together, where the first of them stands. A split named in `most`
+    has at most so many groups, drawn by `seed`.
     """
 
     root: Path | str
