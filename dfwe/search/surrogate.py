@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from jaxtyping import Float
 from dfwe.errors import SearchError
 from dfwe.records import Coefficients, Trial
 from dfwe.search.base import Hearing, Search
+from dfwe.search.guess import Guess
 from dfwe.search.label_mixture import LabelMixture
 from dfwe.search.residuals import Residuals
 from dfwe.search.space import Space
@@ -22,7 +23,6 @@ _LEAST_WINDOW = 6  # fewer scores tell nothing of a rank correlation
 _EDGE = 8.0  # logits below the best's highest; further out a step changes nothing
 _STEPS = (0.25, 0.5, 1.0)  # near and further, in parts of `spread`
 _LEADERS = 16  # candidates that a round of refinement starts from
-_AT_ONCE = 64  # candidates, for the memory of their label scores
 
 
 @dataclass(frozen=True)
@@ -36,16 +36,12 @@ class _Proposal:
 class Surrogate(Search, Hearing):
     """Asks what promises most: a score predicted from label scores, those of all that was measured so far.
 
-    A candidate's label scores are guessed as the mixture of the experts' by its coefficients (`LabelMixture`) plus what
-    `Residuals` makes of the residuals, true minus mixed, of every candidate heard: near those the guess is good to
-    single examples. Its score is then expected at a temperature of `temperature` + `doubt` * (standard deviation of the
-    guess), and it promises that plus `exploration` * (how far chance may move the score).
+    A candidate promises the score that its label scores let expect (`Guess`: `temperature`, `doubt`, and of `Residuals`
+    `length` and `noise`), plus `exploration` * (how far chance may move that): an upper confidence bound.
 
     The most promising is looked for among `pool` candidates drawn evenly and as many near the best so far (normal steps
     of `spread` logits), then `rounds` times among the leaders and `pool` steps from them, shorter each time. Every
-    `control`-th candidate is drawn evenly instead: among the promising alone there is little to rank. Several groups
-    are mixed by the mean of their coefficients, and searched settings as if they changed nothing; residuals know of
-    both.
+    `control`-th candidate is drawn evenly instead: among the promising alone there is little to rank.
 
     It steps aside for the search `inside`, for good, once the rank correlation (Spearman's) of predictions, made before
     measuring, with the scores is below `least_correlation` over the last `window` candidates.
@@ -75,20 +71,20 @@ class Surrogate(Search, Hearing):
         window: int,
         least_correlation: float,
     ) -> None:
-        _check_above_zero(pool=pool, spread=spread, temperature=temperature, length=length, noise=noise)
+        _check_above_zero(pool=pool, spread=spread, temperature=temperature, doubt=doubt, length=length, noise=noise)
         if control < 2 or window < _LEAST_WINDOW:
             raise SearchError(
                 f"the surrogate's control must be at least 2 and its window at least {_LEAST_WINDOW}, "
                 f"not {control} and {window}"
             )
-        self._inside, self._space, self._mixture = inside, space, mixture
+        self._inside, self._space = inside, space
         self._generator = np.random.default_rng(seed)
         self._pool, self._rounds, self._spread = pool, rounds, spread
-        self._temperature, self._doubt, self._residuals = temperature, doubt, Residuals(length, noise)
+        residuals = Residuals(length, noise)
+        self._guess = Guess(space, mixture=mixture, residuals=residuals, temperature=temperature, doubt=doubt)
         self._exploration = exploration
         self._control, self._window, self._least = control, window, least_correlation
         self._scores: dict[Coefficients, float] = {}
-        self._heard: dict[Coefficients, Float[np.ndarray, "examples labels"]] = {}  # residuals of label scores
         self._pairs: list[tuple[float, float]] = []  # predicted and measured
         self._pending: _Proposal | None = None
         self._is_on = True
@@ -121,15 +117,13 @@ class Surrogate(Search, Hearing):
                 self.hear(trial)
             elif self._space.vertices:
                 self._scores[trial.coefficients] = trial.evaluation.score
-                self._heard[trial.coefficients] = np.zeros(self._mixture.scores.shape[1:])
+                self._guess.learn_expert(trial.coefficients)
 
     def hear(self, trial: Trial) -> None:
         """Learns a candidate's label scores; of answers without them, the score alone."""
         self._scores[trial.coefficients] = trial.evaluation.score
-        found = trial.evaluation.label_scores
-        if found is not None:
-            mixed = self._mixture.mixed(self._rows([trial.coefficients]))[0]
-            self._heard[trial.coefficients] = self._mixture.filled(found) - mixed
+        if trial.evaluation.label_scores is not None:
+            self._guess.learn(trial.coefficients, scores=trial.evaluation.label_scores)
 
     def ask(self) -> Float[np.ndarray, " dimensions"] | None:
         """The most promising point, the pending one, or what the search inside asks once this one stepped aside."""
@@ -159,7 +153,7 @@ class Surrogate(Search, Hearing):
             pool = [self._space.draw(self._generator)]
         else:
             pool = self._most_promising()
-        return _Proposal(self._space.point(pool[0]), float(self._predict(pool[:1])[0][0]))
+        return _Proposal(self._space.point(pool[0]), float(self._guess.scores(pool[:1])[0][0]))
 
     def _most_promising(self) -> list[Coefficients]:
         """Candidates that were not measured, the most promising first."""
@@ -180,31 +174,8 @@ class Surrogate(Search, Hearing):
 
     def _by_promise(self, pool: Sequence[Coefficients]) -> list[Coefficients]:
         new = [each for each in pool if each not in self._scores]
-        means, chances = self._predict(new)
+        means, chances = self._guess.scores(new)
         return [new[place] for place in np.argsort(-(means + self._exploration * chances), kind="stable")]
-
-    def _predict(
-        self, candidates: Sequence[Coefficients]
-    ) -> tuple[Float[np.ndarray, " candidates"], Float[np.ndarray, " candidates"]]:
-        """Expected scores, and how far chance may move them."""
-        starts = range(0, len(candidates), _AT_ONCE)
-        parts = [self._predict_some(candidates[start : start + _AT_ONCE]) for start in starts]
-        means, chances = zip(*parts, strict=True)
-        return np.concatenate(means), np.concatenate(chances)
-
-    def _predict_some(
-        self, candidates: Sequence[Coefficients]
-    ) -> tuple[Float[np.ndarray, " candidates"], Float[np.ndarray, " candidates"]]:
-        scores, spreads = self._mixture.mixed(self._rows(candidates)), np.zeros(len(candidates))
-        if self._heard:
-            more, spreads = self._residuals.at(
-                _values(candidates), points=_values(self._heard), measured=np.array(list(self._heard.values()))
-            )
-            scores = scores + more
-        return self._mixture.expected(scores, temperatures=self._temperature + self._doubt * spreads)
-
-    def _rows(self, candidates: Sequence[Coefficients]) -> Float[np.ndarray, "candidates experts"]:
-        return np.array([self._space.matrix(each).mean(axis=0) for each in candidates])
 
     def _judge(self) -> None:
         """Says how well predictions rank, and ends their use where they rank badly."""
@@ -222,10 +193,6 @@ class Surrogate(Search, Hearing):
                 found,
                 self._least,
             )
-
-
-def _values(candidates: Iterable[Coefficients]) -> Float[np.ndarray, "candidates values"]:
-    return np.array([each.values for each in candidates])
 
 
 def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float:

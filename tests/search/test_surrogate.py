@@ -220,7 +220,9 @@ def test_rank_correlation_gives_equals_their_mean_rank():
     assert rank_correlation([1.0, 1.0, 1.0], [1.0, 2.0, 3.0]) == 0.0
 
 
-@pytest.mark.parametrize("wrong", [{"pool": 0}, {"spread": 0.0}, {"temperature": 0.0}, {"length": 0.0}, {"noise": 0.0}])
+@pytest.mark.parametrize(
+    "wrong", [{"pool": 0}, {"spread": 0.0}, {"temperature": 0.0}, {"doubt": 0.0}, {"length": 0.0}, {"noise": 0.0}]
+)
 def test_a_setting_that_is_not_above_zero_is_refused(wrong):
     with pytest.raises(SearchError, match=f"the surrogate's {next(iter(wrong))} must be above 0, not 0"):
         surrogate(mixture(), **wrong)
