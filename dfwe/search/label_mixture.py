@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from dfwe.errors import SearchError
 
@@ -43,6 +43,10 @@ class LabelMixture:
     ) -> Float[np.ndarray, "*models examples labels"]:
         """A model's label scores as numbers to reckon with: 0 for a label that an example lacks."""
         return np.where(self._there, scores, 0.0).astype(np.float64)
+
+    def answers(self, scores: Float[np.ndarray, "*models examples labels"]) -> Int[np.ndarray, "*models examples"]:
+        """The places of the best labels."""
+        return np.asarray(np.where(self._there, scores, -np.inf).argmax(axis=-1))
 
     def expected(
         self,

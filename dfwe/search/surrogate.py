@@ -37,7 +37,8 @@ class Surrogate(Search, Hearing):
     """Asks what promises most: a score predicted from label scores, those of all that was measured so far.
 
     A candidate promises the score that its label scores let expect (`Guess`: `temperature`, `doubt`, and of `Residuals`
-    `length` and `noise`), plus `exploration` * (how far chance may move that): an upper confidence bound.
+    `length` and `noise`), plus `exploration` * (how far chance may move that): an upper confidence bound. One
+    that would answer every example as a measured one does promises nothing new, and comes behind all others.
 
     The most promising is looked for among `pool` candidates drawn evenly and as many near the best so far (normal steps
     of `spread` logits), then `rounds` times among the leaders and `pool` steps from them, shorter each time. Every
@@ -153,7 +154,7 @@ class Surrogate(Search, Hearing):
             pool = [self._space.draw(self._generator)]
         else:
             pool = self._most_promising()
-        return _Proposal(self._space.point(pool[0]), float(self._guess.scores(pool[:1])[0][0]))
+        return _Proposal(self._space.point(pool[0]), float(self._guess.of(pool[:1]).scores[0]))
 
     def _most_promising(self) -> list[Coefficients]:
         """Candidates that were not measured, the most promising first."""
@@ -174,8 +175,9 @@ class Surrogate(Search, Hearing):
 
     def _by_promise(self, pool: Sequence[Coefficients]) -> list[Coefficients]:
         new = [each for each in pool if each not in self._scores]
-        means, chances = self._guess.scores(new)
-        return [new[place] for place in np.argsort(-(means + self._exploration * chances), kind="stable")]
+        guessed = self._guess.of(new)
+        promise = guessed.scores + self._exploration * guessed.chances
+        return [new[place] for place in np.lexsort((-promise, guessed.known))]
 
     def _judge(self) -> None:
         """Says how well predictions rank, and ends their use where they rank badly."""
