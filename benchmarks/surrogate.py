@@ -1,11 +1,13 @@
-"""How many true evaluations a search with a surrogate needs for the dev score of one without, on trained experts.
+"""How many true evaluations a search with a surrogate needs for the dev score of one without, over studies' seeds.
 
     python benchmarks/surrogate.py +target=meld [--seeds 20] [--few 10] [overrides ...]
 
-Experts are trained once, or found in the store; each seed then searches twice: `merge.search.budget` evaluations
-without the surrogate, and `--few` with `merge.search.surrogate=logits`. Overrides are the command's own. Prints one
-JSON line: the evaluations that were needed (a candidate that no search reached counts as `--few` + 1; an expert that
-is the best of all counts as 0), their median, dev and test scores as means over the seeds, and the rank correlations.
+Each seed is a study of its own, `seed=0` and so on: its experts are trained, or found in the store. It searches three
+times: with `merge.search.budget` evaluations and no surrogate, with `--few` and none, and with `--few` and
+`merge.search.surrogate=logits`. Overrides are the command's own. Prints one JSON line: what each seed found, the
+evaluations that were needed for the best dev score of the first search (the uniform mixture is one; a score that was
+not reached counts as `--few` + 1, and an expert that is the best of all as 0), their medians, and mean dev and test
+scores with their differences to the first search and the standard errors of these over seeds.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -21,40 +23,77 @@ from hydra import compose, initialize_config_dir
 from dfwe.conf import conf_dir
 from dfwe.schema import register
 from dfwe.stages.merge import TRIALS, MergeStage
-from dfwe.stages.plan import plan_study
+from dfwe.stages.plan import Study, plan_study
 
 _SAME = 1e-12
+_LONG, _FEW, _SURROGATE = "long", "few", "surrogate"
 
 
-def planned(overrides: list[str]) -> Any:
+def planned(overrides: Sequence[str]) -> Study:
     """The study, planned and not run."""
-    register()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        return plan_study(compose("config", overrides=overrides))
+        return plan_study(compose("config", overrides=list(overrides)))
 
 
 def searched(stage: MergeStage) -> dict[str, Any]:
-    """The scores of a search's candidates in their order, the best expert's, and dev and test of what was picked."""
+    """The scores of a search's candidates in their order, the best of them and the experts', and what was picked."""
     entry = stage.result(stage.bench.store)
-    lines = entry.file(TRIALS).read_text().splitlines()
-    trials = [json.loads(line) for line in lines]
-    experts = [expert.dev(expert.result(stage.bench.store)).score for expert in stage.experts.values()]
+    trials = [json.loads(line) for line in entry.file(TRIALS).read_text().splitlines()]
+    scores = [trial["score"] for trial in trials if trial["kind"] != "bagged"]
+    experts = max(expert.dev(expert.result(stage.bench.store)).score for expert in stage.experts.values())
     scorer = stage.bench.scorer(stage.target, split="test")
     return {
-        "experts": max(experts),
-        "scores": [trial["score"] for trial in trials if trial["kind"] != "bagged"],
+        "experts": experts,
+        "best": max(experts, *scores),
+        "scores": scores,
         "dev": entry.card.result["dev"]["score"],
         "test": scorer(stage.model(entry), exact=True).score,
         "surrogate": entry.card.result.get("surrogate"),
     }
 
 
-def needed(few: dict[str, Any], *, best: float) -> int:
+def compared(seed: int, *, few: int, overrides: Sequence[str]) -> dict[str, Any]:
+    """One study's searches, and the evaluations each needed for the best score of the long one."""
+    shorter = f"merge.search.budget={few}"
+    ways = {_LONG: [], _FEW: [shorter], _SURROGATE: [shorter, "merge.search.surrogate=logits"]}
+    found: dict[str, Any] = {"seed": seed}
+    for way, more in ways.items():
+        study = planned([*overrides, f"seed={seed}", *more])
+        for stage in study.pretraining:
+            stage.result(study.bench.store)
+        assert study.asked is not None
+        found[way] = searched(study.merges[study.asked])
+    best = found[_LONG]["best"]
+    return found | {"needed": {way: needed(found[way], best=best) for way in ways}}
+
+
+def needed(search: Mapping[str, Any], *, best: float) -> int:
     """The number of evaluations at which the best score is reached."""
-    if few["experts"] >= best - _SAME:
+    if search["experts"] >= best - _SAME:
         return 0
-    reached = [number for number, score in enumerate(few["scores"], 1) if score >= best - _SAME]
-    return reached[0] if reached else len(few["scores"]) + 1
+    reached = [number for number, score in enumerate(search["scores"], 1) if score >= best - _SAME]
+    return reached[0] if reached else len(search["scores"]) + 1
+
+
+def summary(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Medians and means over the seeds."""
+    return {
+        way: {
+            "needed": [each["needed"][way] for each in found],
+            "median_needed": statistics.median(each["needed"][way] for each in found),
+            **{key: _means(found, way=way, key=key) for key in ("best", "dev", "test")},
+        }
+        for way in (_LONG, _FEW, _SURROGATE)
+    }
+
+
+def _means(found: Sequence[Mapping[str, Any]], *, way: str, key: str) -> dict[str, float]:
+    differences = [each[way][key] - each[_LONG][key] for each in found]
+    return {
+        "mean": statistics.mean(each[way][key] for each in found),
+        "difference": statistics.mean(differences),
+        "standard_error": statistics.stdev(differences) / len(found) ** 0.5 if len(found) > 1 else 0.0,
+    }
 
 
 def main() -> None:
@@ -63,37 +102,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--few", type=int, default=10)
     options, overrides = parser.parse_known_args()
-    with_it = [*overrides, "merge.search.surrogate=logits", f"merge.search.budget={options.few}"]
-    studies = [planned(overrides), planned(with_it)]
-    for stage in studies[0].pretraining:
-        stage.result(studies[0].bench.store)
-    long, short = (
-        [searched(replace(study.merges[study.asked], seed=seed)) for seed in range(options.seeds)] for study in studies
-    )
-    best = [max(each["experts"], *each["scores"]) for each in long]
-    counts = [needed(few, best=score) for few, score in zip(short, best, strict=True)]
-    of_uniform = {"test": searched(studies[0].merges["uniform"])["test"]} if "uniform" in studies[0].merges else None
-    print(
-        json.dumps(
-            {
-                "needed": counts,
-                "median": statistics.median(counts),
-                "best_dev": {"without": statistics.mean(best), "with": _mean_best(short)},
-                "dev": {"without": _mean(long, "dev"), "with": _mean(short, "dev")},
-                "test": {"without": _mean(long, "test"), "with": _mean(short, "test"), "uniform": of_uniform},
-                "rank_correlations": [each["surrogate"] and each["surrogate"]["rank_correlation"] for each in short],
-                "switched_off": [each["surrogate"] and each["surrogate"]["switched_off"] for each in short],
-            }
-        )
-    )
-
-
-def _mean(found: list[dict[str, Any]], key: str) -> float:
-    return float(statistics.mean(each[key] for each in found))
-
-
-def _mean_best(found: list[dict[str, Any]]) -> float:
-    return float(statistics.mean(max(each["experts"], *each["scores"]) for each in found))
+    register()
+    found = [compared(seed, few=options.few, overrides=overrides) for seed in range(options.seeds)]
+    print(json.dumps({"summary": summary(found), "studies": found}))
 
 
 if __name__ == "__main__":

@@ -56,9 +56,10 @@ def _only_ablation(results: Mapping[str, Any]) -> set[str]:
     }
 
 
-def _ablation_rows(results: Mapping[str, Any]) -> list[Row]:
+def _ablation_rows(results: Mapping[str, Any]) -> list[dict[str, Any]]:
     by_name = {row["name"]: row for row in results["rows"]}
-    return [by_name[name] for name in (*results["candidates"], *results["ablation"])]
+    merges = [by_name[name] | {"title": title} for name, title in results["ablation"].items()]
+    return [*(by_name[name] for name in results["candidates"]), *merges]
 
 
 def _table(title: str, rows: Sequence[Row], *, results: Mapping[str, Any], numbered: bool = False) -> Table:
@@ -137,5 +138,9 @@ def _words(results: Mapping[str, Any]) -> Iterator[str]:
         titles = {row["name"]: row["title"] for row in results["rows"]}
         yield "merged: " + ", ".join(titles[name] for name in results["candidates"])
     for row in results["rows"]:
-        for key, value in row.get("notes", {}).items():
-            yield f"{row['title']}: {key} {value}"
+        without = row.get("notes", {}).get("without_fisher", {"values": 0})
+        if without["values"] and row["name"] not in _only_ablation(results):
+            yield (
+                f"{row['title']}: {without['values']:,} of {without['of']:,} values have no Fisher information in any "
+                f"candidate and are the candidates' mean"
+            )

@@ -60,3 +60,11 @@ class Search(ABC):
     @abstractmethod
     def close(self) -> None:
         """End whatever still runs; call it always, the search is of no use afterwards."""
+
+
+class Hearing(ABC):
+    """What learns from all that an evaluation found, not from its score alone."""
+
+    @abstractmethod
+    def hear(self, trial: Trial) -> None:
+        """A candidate that was evaluated, or found in the journal, before its loss is told; not the start."""

@@ -22,6 +22,7 @@ import numpy as np
 
 from dfwe.errors import MetricError, StoreError
 from dfwe.records import Coefficients, Evaluation, Stopped, StoppedTrial, Trial, TrialKind
+from dfwe.search.packed import packed, unpacked
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,8 @@ class Journal:
     """The trials of one search, in the order of their making; opening it reads them and cuts a torn end off.
 
     Counts are not stored: `evaluate_predictions` recomputes them from the answers. `bound_predictions` gives the bound
-    of a stopped trial's answers.
+    of a stopped trial's answers. Label scores stand beside the answers if `keep_label_scores`, 4 bytes each: for a
+    search that learns from them.
 
     Raises:
         StoreError: a line other than the last is broken, the files do not belong together, or answers score
@@ -43,7 +45,12 @@ class Journal:
     """
 
     def __init__(
-        self, folder: Path, *, evaluate_predictions: Evaluate, bound_predictions: BoundOf | None = None
+        self,
+        folder: Path,
+        *,
+        evaluate_predictions: Evaluate,
+        bound_predictions: BoundOf | None = None,
+        keep_label_scores: bool = False,
     ) -> None:
         self._trials_file = folder / "trials.jsonl"
         self._predictions_file = folder / "predictions.jsonl"
@@ -51,7 +58,7 @@ class Journal:
         length = self._common_length(len(trials), len(predictions))
         _cut(self._trials_file, lines=trials[:length])
         _cut(self._predictions_file, lines=predictions[:length])
-        self._evaluate, self._bound = evaluate_predictions, bound_predictions
+        self._evaluate, self._bound, self._keeps = evaluate_predictions, bound_predictions, keep_label_scores
         self._trials: dict[int, Trial | StoppedTrial] = {}
         for line, (trial, answers) in enumerate(zip(trials[:length], predictions[:length], strict=True), 1):
             self._take(json.loads(trial), answers=json.loads(answers), line=line)
@@ -69,7 +76,7 @@ class Journal:
         """Write a trial; it is on disk when this returns."""
         assert trial.number not in self._trials, f"trial {trial.number} is journalled already"
         answers = {"number": trial.number, "predictions": trial.evaluation.predictions}
-        _append_line(self._predictions_file, record=answers)
+        _append_line(self._predictions_file, record=answers | (_label_scores(trial) if self._keeps else {}))
         _append_line(self._trials_file, record=trial_record(trial))
         self._trials[trial.number] = trial
 
@@ -87,7 +94,7 @@ class Journal:
             number, kind, seconds = int(record["number"]), _kind(record["kind"]), float(record["seconds"])
             coefficients = Coefficients(tuple(record["coefficients"]), tuple(record["coefficients"].values()))
             others, predictions = int(answers["number"]), tuple(answers["predictions"])
-            told = _told(record, predictions=predictions)
+            told = _told(record, predictions=predictions, label_scores=answers.get("label_scores"))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise StoreError(f"{where}: this is not a trial of a search ({error!r}); {_REMEDY}") from error
         if others != number or number in self._trials:
@@ -128,7 +135,14 @@ def trial_record(trial: Trial | StoppedTrial) -> dict[str, Any]:
     return {**head, **scores, "seconds": trial.seconds}
 
 
-def _told(record: Mapping[str, Any], *, predictions: tuple[str | None, ...]) -> Evaluation | Stopped:
+def _label_scores(trial: Trial | StoppedTrial) -> dict[str, Any]:
+    scores = None if isinstance(trial, StoppedTrial) else trial.evaluation.label_scores
+    return {} if scores is None else {"label_scores": packed(scores)}
+
+
+def _told(
+    record: Mapping[str, Any], *, predictions: tuple[str | None, ...], label_scores: Mapping[str, Any] | None
+) -> Evaluation | Stopped:
     """What a trial's evaluation gave, without counts; a stopped one's line has a bound in place of a score."""
     if record["score"] is None:
         stopped = Stopped(float(record["bound"]), predictions)
@@ -139,7 +153,11 @@ def _told(record: Mapping[str, Any], *, predictions: tuple[str | None, ...]) -> 
     if len(answers) != len(predictions):
         raise ValueError("a score, but not all answers")
     metrics = {name: 0.0 if value is None else value for name, value in record["metrics"].items()}
-    return Evaluation(float(record["score"]), metrics, answers, np.zeros((0, 0)))
+    scores = None if label_scores is None else unpacked(label_scores)
+    if scores is not None and len(scores) != len(answers):
+        raise ValueError(f"{len(answers)} answers, but label scores of {len(scores)}")
+    counts = np.zeros((len(answers), 0))
+    return Evaluation(float(record["score"]), metrics, answers, counts, scores)
 
 
 @contextmanager

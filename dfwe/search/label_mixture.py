@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 
 from dfwe.errors import SearchError
-
-_AT_ONCE = 64  # candidates, for the memory of their mixed scores
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,9 +17,7 @@ class LabelMixture:
     """What a mixture of experts would score if mixing weights mixed their label scores, which to first order it does.
 
     `scores` are the experts' log-likelihoods of each example's labels, -inf where it has fewer; `counts` what each
-    label, given as the answer, would count; `score` the metric of summed counts. An answer is the softmax of the mixed
-    scores divided by `temperature` rather than the best label alone: where two labels are close, a mixture of weights
-    may answer either.
+    label, given as the answer, would count; `score` the metric of summed counts.
 
     Raises:
         SearchError: scores and counts are of other examples or labels.
@@ -37,19 +34,39 @@ class LabelMixture:
                 f"counts of {self.counts.shape[1]} labels of {self.counts.shape[0]}: was their dev split another?"
             )
 
-    def predict(
-        self, rows: Float[np.ndarray, "candidates experts"], *, temperature: float
-    ) -> Float[np.ndarray, " candidates"]:
-        """Predicted scores of mixtures with these coefficients; to choose proposals by, never to be reported."""
-        parts = [rows[start : start + _AT_ONCE] for start in range(0, len(rows), _AT_ONCE)]
-        return np.concatenate([self._predict(part, temperature=temperature) for part in parts])
+    def mixed(self, rows: Float[np.ndarray, "candidates experts"]) -> Float[np.ndarray, "candidates examples labels"]:
+        """The experts' label scores, mixed by these coefficients; 0 for a label that an example lacks."""
+        return np.tensordot(rows, self.filled(self.scores), axes=1)
 
-    def _predict(
-        self, rows: Float[np.ndarray, "candidates experts"], *, temperature: float
-    ) -> Float[np.ndarray, " candidates"]:
-        there = np.isfinite(self.scores).all(axis=0)
-        mixed = np.tensordot(rows, np.where(there, self.scores, 0.0), axes=1)
-        mixed = np.where(there, mixed, -np.inf)  # after mixing: a coefficient may be negative
-        powers = np.exp((mixed - mixed.max(axis=-1, keepdims=True)) / temperature)
+    def filled(
+        self, scores: Float[np.ndarray, "*models examples labels"]
+    ) -> Float[np.ndarray, "*models examples labels"]:
+        """A model's label scores as numbers to reckon with: 0 for a label that an example lacks."""
+        return np.where(self._there, scores, 0.0).astype(np.float64)
+
+    def answers(self, scores: Float[np.ndarray, "*models examples labels"]) -> Int[np.ndarray, "*models examples"]:
+        """The places of the best labels."""
+        return np.asarray(np.where(self._there, scores, -np.inf).argmax(axis=-1))
+
+    def expected(
+        self,
+        scores: Float[np.ndarray, "candidates examples labels"],
+        *,
+        temperatures: Float[np.ndarray, " candidates"],
+    ) -> tuple[Float[np.ndarray, " candidates"], Float[np.ndarray, " candidates"]]:
+        """The metric of models with about these label scores, and how far chance may move it.
+
+        A label is the answer with the probability that the softmax of the scores divided by the temperature gives it:
+        where two labels are close, a model whose scores are not known exactly may answer either. The second is the
+        standard deviation of a share of n examples that are so answered, sqrt(sum of (1 - sum of squared
+        probabilities)) / n. Both are to choose proposals by, never to be reported.
+        """
+        there = np.where(self._there, scores, -np.inf)
+        powers = np.exp((there - there.max(axis=-1, keepdims=True)) / temperatures[:, None, None])
         answers = powers / powers.sum(axis=-1, keepdims=True)
-        return self.score(np.tensordot(answers, self.counts, axes=2))
+        chance = (1.0 - (answers**2).sum(axis=-1)).sum(axis=-1)
+        return self.score(np.tensordot(answers, self.counts, axes=2)), np.sqrt(chance) / scores.shape[1]
+
+    @cached_property
+    def _there(self) -> Bool[np.ndarray, "examples labels"]:
+        return np.asarray(np.isfinite(self.scores).all(axis=0))

@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from dfwe.errors import SearchError
 from dfwe.records import Coefficients, Evaluation, StoppedTrial, Trial
-from dfwe.search.base import Search
+from dfwe.search.base import Hearing, Search
 from dfwe.search.journal import Journal
 from dfwe.search.limits import Limits
 from dfwe.search.measure import Listener, Measure, Race, check_score
@@ -78,6 +78,7 @@ def run_search(
                 break
             made.append(measured(coefficients, number=len(made) + 1, before=(*known, *made)))
             found[coefficients] = made[-1]
+            _let_hear(search, made[-1])
         else:
             for point in points:
                 search.tell(point, loss=_loss(found[space.at(point)]))
@@ -92,6 +93,11 @@ def _asked(search: Search, *, num: int) -> list[Float[np.ndarray, " dimensions"]
     while len(points) < num and (point := search.ask()) is not None:
         points.append(point)
     return points
+
+
+def _let_hear(search: Search, trial: Trial | StoppedTrial) -> None:
+    if isinstance(search, Hearing) and isinstance(trial, Trial):
+        search.hear(trial)
 
 
 def _check(space: Space, *, known: Sequence[Trial], budget: int) -> None:

@@ -11,7 +11,8 @@ from jaxtyping import Float
 
 from dfwe.errors import SearchError
 from dfwe.records import Coefficients, Trial
-from dfwe.search.base import Search
+from dfwe.search.base import Hearing, Search
+from dfwe.search.guess import Guess
 from dfwe.search.label_mixture import LabelMixture
 from dfwe.search.residuals import Residuals
 from dfwe.search.space import Space
@@ -20,40 +21,31 @@ log = logging.getLogger(__name__)
 
 _LEAST_WINDOW = 6  # fewer scores tell nothing of a rank correlation
 _EDGE = 8.0  # logits below the best's highest; further out a step changes nothing
-_STEPS = (0.25, 0.5, 1.0)  # near and further from the best, in parts of `spread`
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """A candidate with its score and what the label scores alone had predicted."""
-
-    coefficients: Coefficients
-    score: float
-    predicted: float
+_STEPS = (0.25, 0.5, 1.0)  # near and further, in parts of `spread`
+_LEADERS = 16  # candidates that a round of refinement starts from
 
 
 @dataclass(frozen=True)
 class _Proposal:
-    """What is asked, with the prediction from label scores alone, and the corrected one."""
+    """What is asked, with its predicted score."""
 
     point: Float[np.ndarray, " dimensions"]
     predicted: float
-    corrected: float
 
 
-class Surrogate(Search):
-    """Asks what promises most: the predicted score, corrected by what was measured so far.
+class Surrogate(Search, Hearing):
+    """Asks what promises most: a score predicted from label scores, those of all that was measured so far.
 
-    Of `pool` candidates drawn from the space and as many near the best so far (normal steps of `spread` logits) it
-    asks the one with the highest P + M + `exploration` * S - `pull` * D. P is predicted from the experts' label scores
-    (`LabelMixture`); M and S are mean and standard deviation of the residuals, measured minus predicted, of the
-    experts, the start and all told (`Residuals`): an upper confidence bound; D is the distance from the start, as what
-    lies far out overfits dev. Every `control`-th candidate is drawn evenly instead: among the promising alone there is
-    little to rank. Several groups are predicted by the mean of their coefficients, and searched settings as if they
-    changed nothing; residuals know of both.
+    A candidate promises the score that its label scores let expect (`Guess`: `temperature`, `doubt`, and of `Residuals`
+    `length` and `noise`), plus `exploration` * (how far chance may move that): an upper confidence bound. One
+    that would answer every example as a measured one does promises nothing new, and comes behind all others.
 
-    It steps aside for the search `inside`, for good, once the rank correlation (Spearman's) of the corrected
-    predictions, made before measuring, with the scores is below `least_correlation` over the last `window` candidates.
+    The most promising is looked for among `pool` candidates drawn evenly and as many near the best so far (normal steps
+    of `spread` logits), then `rounds` times among the leaders and `pool` steps from them, shorter each time. Every
+    `control`-th candidate is drawn evenly instead: among the promising alone there is little to rank.
+
+    It steps aside for the search `inside`, for good, once the rank correlation (Spearman's) of predictions, made before
+    measuring, with the scores is below `least_correlation` over the last `window` candidates.
 
     No prediction is ever told as a score. Not in the DFWE paper.
 
@@ -69,28 +61,31 @@ class Surrogate(Search):
         mixture: LabelMixture,
         seed: int,
         pool: int,
+        rounds: int,
         spread: float,
         temperature: float,
+        doubt: float,
         length: float,
         noise: float,
         exploration: float,
-        pull: float,
         control: int,
         window: int,
         least_correlation: float,
     ) -> None:
-        _check_above_zero(pool=pool, spread=spread, temperature=temperature, length=length, noise=noise)
+        _check_above_zero(pool=pool, spread=spread, temperature=temperature, doubt=doubt, length=length, noise=noise)
         if control < 2 or window < _LEAST_WINDOW:
             raise SearchError(
                 f"the surrogate's control must be at least 2 and its window at least {_LEAST_WINDOW}, "
                 f"not {control} and {window}"
             )
-        self._inside, self._space, self._mixture = inside, space, mixture
+        self._inside, self._space = inside, space
         self._generator = np.random.default_rng(seed)
-        self._pool, self._spread, self._temperature = pool, spread, temperature
-        self._residuals, self._exploration, self._pull = Residuals(length, noise), exploration, pull
+        self._pool, self._rounds, self._spread = pool, rounds, spread
+        residuals = Residuals(length, noise)
+        self._guess = Guess(space, mixture=mixture, residuals=residuals, temperature=temperature, doubt=doubt)
+        self._exploration = exploration
         self._control, self._window, self._least = control, window, least_correlation
-        self._seen: dict[Coefficients, _Seen] = {}
+        self._scores: dict[Coefficients, float] = {}
         self._pairs: list[tuple[float, float]] = []  # predicted and measured
         self._pending: _Proposal | None = None
         self._is_on = True
@@ -107,7 +102,7 @@ class Surrogate(Search):
 
     @property
     def compares_only(self) -> bool:
-        """No: it learns from every score."""
+        """No: it learns from every answer."""
         return False
 
     def report(self) -> dict[str, float | int | bool | None]:
@@ -116,11 +111,20 @@ class Surrogate(Search):
         return {"rank_correlation": known, "used_until": len(self._pairs), "switched_off": not self._is_on}
 
     def begin(self, known: Sequence[Trial]) -> None:
-        """Learns the residuals of the experts and the start."""
+        """Learns from the start, and from the experts unless the rule makes other models of their vertices."""
         self._inside.begin(known)
         for trial in known:
-            predicted = float(self._predict([trial.coefficients])[0])
-            self._seen[trial.coefficients] = _Seen(trial.coefficients, trial.evaluation.score, predicted)
+            if trial.kind != "expert":
+                self.hear(trial)
+            elif self._space.vertices:
+                self._scores[trial.coefficients] = trial.evaluation.score
+                self._guess.learn_expert(trial.coefficients)
+
+    def hear(self, trial: Trial) -> None:
+        """Learns a candidate's label scores; of answers without them, the score alone."""
+        self._scores[trial.coefficients] = trial.evaluation.score
+        if trial.evaluation.label_scores is not None:
+            self._guess.learn(trial.coefficients, scores=trial.evaluation.label_scores)
 
     def ask(self) -> Float[np.ndarray, " dimensions"] | None:
         """The most promising point, the pending one, or what the search inside asks once this one stepped aside."""
@@ -131,14 +135,13 @@ class Surrogate(Search):
         return self._pending.point.copy()
 
     def tell(self, point: Float[np.ndarray, " dimensions"], *, loss: float) -> None:
-        """Learn the point's residual, and step aside if predictions rank badly; a point not asked is learnt, too."""
+        """Compare the score with what was predicted, and step aside if predictions rank badly."""
         if not self._is_on:
             self._inside.tell(point, loss=loss)
             return
-        coefficients = self._space.at(point)
-        self._seen[coefficients] = _Seen(coefficients, -loss, float(self._predict([coefficients])[0]))
+        self._scores[self._space.at(point)] = -loss
         if self._pending is not None and np.array_equal(point, self._pending.point):
-            self._pairs.append((self._pending.corrected, -loss))
+            self._pairs.append((self._pending.predicted, -loss))
             self._pending = None
             self._judge()
 
@@ -147,35 +150,34 @@ class Surrogate(Search):
         self._inside.close()
 
     def _propose(self) -> _Proposal:
-        pool = self._candidates()
-        predicted = self._predict(pool)
-        values = np.array([each.values for each in pool])
-        seen = list(self._seen.values())
-        mean, spread = np.zeros(len(pool)), np.zeros(len(pool))
-        if seen:
-            points = np.array([each.coefficients.values for each in seen])
-            measured = np.array([each.score - each.predicted for each in seen])
-            mean, spread = self._residuals.at(values, points=points, measured=measured)
-        far = np.linalg.norm(values - self._space.start.as_array(), axis=1)
-        best = int(np.argmax(predicted + mean + self._exploration * spread - self._pull * far))
-        is_control = (len(self._pairs) + 1) % self._control == 0
-        place = 0 if is_control else best
-        return _Proposal(self._space.point(pool[place]), float(predicted[place]), float(predicted[place] + mean[place]))
+        if (len(self._pairs) + 1) % self._control == 0:
+            pool = [self._space.draw(self._generator)]
+        else:
+            pool = self._most_promising()
+        return _Proposal(self._space.point(pool[0]), float(self._guess.of(pool[:1]).scores[0]))
 
-    def _candidates(self) -> list[Coefficients]:
-        """The pool, evenly drawn ones first, without what was measured."""
-        space, generator = self._space, self._generator
-        best = max(self._seen.values(), key=lambda seen: seen.score).coefficients if self._seen else space.start
-        point = space.point(best)
-        point = np.maximum(point, point.max() - _EDGE)
-        steps = generator.normal(size=(self._pool, len(point))) * generator.choice(_STEPS, size=(self._pool, 1))
-        drawn = [space.draw(generator) for _ in range(self._pool)]
-        near = [space.at(point + self._spread * step) for step in steps]
-        return [each for each in (*drawn, *near) if each not in self._seen]
+    def _most_promising(self) -> list[Coefficients]:
+        """Candidates that were not measured, the most promising first."""
+        best = max(self._scores, key=lambda each: self._scores[each]) if self._scores else self._space.start
+        even = [self._space.draw(self._generator) for _ in range(self._pool)]
+        pool = self._by_promise([*even, *self._near([best], spread=self._spread)])
+        for number in range(1, self._rounds + 1):
+            leaders = pool[:_LEADERS]
+            pool = self._by_promise([*leaders, *self._near(leaders, spread=self._spread / 2**number)])
+        return pool
 
-    def _predict(self, candidates: Sequence[Coefficients]) -> Float[np.ndarray, " candidates"]:
-        rows = np.array([self._space.matrix(each).mean(axis=0) for each in candidates])
-        return self._mixture.predict(rows, temperature=self._temperature)
+    def _near(self, centres: Sequence[Coefficients], *, spread: float) -> list[Coefficients]:
+        """As many candidates as the pool has, normal steps from the centres in turn."""
+        points = [np.maximum(point, point.max() - _EDGE) for point in map(self._space.point, centres)]
+        steps = self._generator.normal(size=(self._pool, len(points[0])))
+        steps *= spread * self._generator.choice(_STEPS, size=(self._pool, 1))
+        return [self._space.at(points[place % len(points)] + step) for place, step in enumerate(steps)]
+
+    def _by_promise(self, pool: Sequence[Coefficients]) -> list[Coefficients]:
+        new = [each for each in pool if each not in self._scores]
+        guessed = self._guess.of(new)
+        promise = guessed.scores + self._exploration * guessed.chances
+        return [new[place] for place in np.lexsort((-promise, guessed.known))]
 
     def _judge(self) -> None:
         """Says how well predictions rank, and ends their use where they rank badly."""

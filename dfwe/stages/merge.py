@@ -122,7 +122,12 @@ class MergeStage(Stage):
             space=space,
             pick=self.pick,
             known=self._known(space),
-            journal=Journal(folder, evaluate_predictions=scorer.evaluate, bound_predictions=scorer.bound),
+            journal=Journal(
+                folder,
+                evaluate_predictions=scorer.evaluate,
+                bound_predictions=scorer.bound,
+                keep_label_scores=isinstance(search, Surrogate),
+            ),
             totals_score=scorer.scorer.score,
             seed=derive(self.seed, "pick", self.name),
             on_trial=told,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from dfwe.errors import MetricError, StoreError
 from dfwe.records import Coefficients, Evaluation, Stopped, StoppedTrial, Trial
 from dfwe.search.journal import Journal
+from dfwe.search.packed import packed
 
 NAMES = ("first", "second")
 
@@ -65,6 +67,24 @@ def test_each_trial_is_one_line_of_json_per_file_without_counts(tmp_path):
     }
     answers = [json.loads(line) for line in predictions.read_text().splitlines()]
     assert answers[0] == {"number": 1, "predictions": ["yes", "no", "yes"]}
+
+
+def test_label_scores_come_back_to_the_last_bit_where_they_are_kept(tmp_path):
+    scores = np.array([[-0.1, -np.inf], [1 / 3, -2.0], [0.0, -1e-30]], dtype=np.float32)
+    made = replace(trial(1), evaluation=replace(scored(("yes", "no", "yes")), label_scores=scores))
+    Journal(tmp_path / "kept", evaluate_predictions=scored, keep_label_scores=True).append(made)
+    np.testing.assert_array_equal(journal(tmp_path / "kept").get(1).evaluation.label_scores, scores)
+    journal(tmp_path / "left").append(made)
+    assert journal(tmp_path / "left").get(1).evaluation.label_scores is None
+
+
+@pytest.mark.parametrize("broken", [{"shape": [3, 2], "float32": "AAAA"}, packed(np.zeros((2, 4)))])
+def test_broken_label_scores_are_refused(tmp_path, broken):
+    _, predictions = filled(tmp_path, num=1)
+    line = json.loads(predictions.read_text()) | {"label_scores": broken}
+    predictions.write_text(json.dumps(line) + "\n")
+    with pytest.raises(StoreError, match="line 1: this is not a trial of a search"):
+        journal(tmp_path)
 
 
 def test_answers_may_hold_any_character(tmp_path):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
 from dfwe.errors import SearchError
-from dfwe.records import Coefficients, Evaluation, Trial
+from dfwe.records import Evaluation, Trial
 from dfwe.search.dirichlet import Dirichlet
+from dfwe.search.journal import Journal
 from dfwe.search.label_mixture import LabelMixture
 from dfwe.search.loop import run_search
 from dfwe.search.residuals import Residuals
@@ -19,12 +22,13 @@ from dfwe.search.surrogate import Surrogate, rank_correlation
 SPACE = Space(("a", "b", "c"))
 SETTINGS = {
     "pool": 64,
+    "rounds": 2,
     "spread": 1.0,
-    "temperature": 0.2,
+    "temperature": 0.05,
+    "doubt": 0.8,
     "length": 0.5,
-    "noise": 0.3,
+    "noise": 1e-3,
     "exploration": 1.0,
-    "pull": 0.02,
     "control": 3,
     "window": 6,
     "least_correlation": 0.0,
@@ -46,54 +50,74 @@ def mixture(seed=0, *, num=80, labels=4):
     return LabelMixture(scores, counts, share_right)
 
 
-def evaluated(model, coefficients, *, sign=1.0):
-    """What a mixture of logits truly scores; upside down with sign -1."""
-    places = np.tensordot(SPACE.matrix(coefficients)[0], model.scores, axes=1).argmax(axis=-1)
-    counts = model.counts[np.arange(len(places)), places]
-    score = float(share_right(counts.sum(axis=0)))
-    return Evaluation(score if sign > 0 else 1.0 - score, {}, tuple(map(str, places)), counts)
+def bent(model, coefficients, *, bend):
+    """Label scores of a mixture of weights: those of a mixture of logits, and what grows with the distance to experts.
+
+    What grows is the same for every candidate but for its size, so that one candidate tells of others.
+    """
+    row = SPACE.matrix(coefficients)[0]
+    off = np.random.default_rng(9).normal(size=model.scores.shape[1:])
+    return np.tensordot(row, model.scores, axes=1) + bend * (1.0 - (row**2).sum()) * off
 
 
-def surrogate(model, *, budget=10, seed=0, **changes):
-    inside = Dirichlet(SPACE, seed=seed, budget=budget)
-    return Surrogate(inside, space=SPACE, mixture=model, seed=seed, **{**SETTINGS, **changes})
+def answered(model, answers):
+    counts = model.counts[np.arange(len(answers)), [int(answer) for answer in answers]]
+    return Evaluation(float(share_right(counts.sum(axis=0))), {}, tuple(answers), counts)
 
 
-def searched(search, model, *, budget=10, sign=1.0, known=()):
+def evaluated(model, coefficients, *, sign=1.0, bend=0.0):
+    """What a mixture truly scores; upside down with sign -1."""
+    scores = bent(model, coefficients, bend=bend).astype(np.float32)
+    found = answered(model, tuple(map(str, scores.argmax(axis=-1))))
+    return replace(found, score=found.score if sign > 0 else 1.0 - found.score, label_scores=scores)
+
+
+def surrogate(model, *, budget=10, seed=0, space=SPACE, **changes):
+    inside = Dirichlet(space, seed=seed, budget=budget)
+    return Surrogate(inside, space=space, mixture=model, seed=seed, **{**SETTINGS, **changes})
+
+
+def searched(search, model, *, budget=10, sign=1.0, bend=0.0, known=(), journal=None):
     def evaluate(coefficients):
-        return evaluated(model, coefficients, sign=sign)
+        return evaluated(model, coefficients, sign=sign, bend=bend)
 
-    return run_search(search, space=SPACE, evaluate=evaluate, known=known, journal=None, budget=budget)
+    return run_search(search, space=SPACE, evaluate=evaluate, known=known, journal=journal, budget=budget)
 
 
-def test_a_prediction_is_the_score_of_the_mixed_label_scores():
+def test_an_expected_score_is_that_of_the_mixed_label_scores():
     scores = np.log([[[0.9, 0.1]], [[0.2, 0.8]]])
-    counts = np.array([[[1.0, 1.0], [0.0, 1.0]]])
-    found = LabelMixture(scores, counts, share_right).predict(np.array([[1.0, 0.0], [0.5, 0.5]]), temperature=1.0)
+    model = LabelMixture(scores, np.array([[[1.0, 1.0], [0.0, 1.0]]]), share_right)
+    found, _ = model.expected(model.mixed(np.array([[1.0, 0.0], [0.5, 0.5]])), temperatures=np.ones(2))
     odds = np.sqrt(0.9 * 0.2) / np.sqrt(0.1 * 0.8)
     np.testing.assert_allclose(found, [0.9, odds / (1 + odds)])
 
 
-def test_a_label_that_an_example_lacks_is_never_predicted_even_by_negative_coefficients():
+def test_chance_moves_a_score_by_the_spread_of_a_share_and_not_where_answers_are_certain():
+    scores = np.log([[[0.5, 0.5], [0.5, 0.5]]])
+    model = LabelMixture(scores, np.ones((2, 2, 2)), share_right)
+    _, chance = model.expected(np.array([scores[0], [[9.0, 0.0], [9.0, 0.0]]]), temperatures=np.array([1.0, 0.01]))
+    np.testing.assert_allclose(chance, [np.sqrt(2 * 0.5) / 2, 0.0], atol=1e-9)
+
+
+def test_a_label_that_an_example_lacks_is_never_expected_even_by_negative_coefficients():
     scores = np.array([[[-1.0, -np.inf]], [[-1.0, -np.inf]]])
-    counts = np.array([[[0.0, 1.0], [1.0, 1.0]]])
-    found = LabelMixture(scores, counts, share_right).predict(np.array([[1.5, -0.5], [-1.0, -1.0]]), temperature=0.1)
+    model = LabelMixture(scores, np.array([[[0.0, 1.0], [1.0, 1.0]]]), share_right)
+    found, _ = model.expected(model.mixed(np.array([[1.5, -0.5], [-1.0, -1.0]])), temperatures=np.full(2, 0.1))
     np.testing.assert_array_equal(found, [0.0, 0.0])
 
 
-def test_candidates_are_predicted_alike_alone_and_among_many():
-    model, rows = mixture(), np.random.default_rng(1).dirichlet(np.ones(3), size=150)
-    alone = [model.predict(row[None], temperature=0.2)[0] for row in rows]
-    np.testing.assert_allclose(model.predict(rows, temperature=0.2), alone)
-
-
 def test_residuals_are_met_where_measured_and_uncertain_far_from_there():
-    points = np.array([[0.0, 0.0], [1.0, 0.0]])
-    mean, spread = Residuals(0.1, 1e-9).at(
-        np.array([[0.0, 0.0], [0.5, 5.0]]), points=points, measured=np.array([0.1, -0.1])
-    )
-    np.testing.assert_allclose(mean, [0.1, 0.0], atol=1e-6)
-    assert spread[0] < 1e-3 < spread[1]
+    points, measured = np.array([[0.0, 0.0], [1.0, 0.0]]), np.array([[[0.1, 0.3]], [[-0.1, 0.0]]])
+    asked = np.array([[0.0, 0.0], [0.5, 5.0]])
+    mean, spread = Residuals(0.1, 1e-9).at(asked, points=points, measured=measured)
+    np.testing.assert_allclose(mean, [[[0.1, 0.3]], [[0.0, 0.0]]], atol=1e-6)
+    np.testing.assert_allclose(spread, [0.0, np.sqrt((0.01 + 0.09 + 0.01) / 4)], atol=1e-5)
+
+
+def test_between_measured_points_residuals_are_weighed_by_the_kernel():
+    points, measured = np.array([[0.0], [1.0]]), np.array([[[1.0]], [[0.0]]])
+    mean, _ = Residuals(1.0, 0.0).at(np.array([[0.5]]), points=points, measured=measured)
+    np.testing.assert_allclose(mean, np.exp(-0.125) / (1.0 + np.exp(-0.5)))
 
 
 def test_the_surrogate_finds_in_ten_evaluations_what_random_search_needs_forty_for():
@@ -104,6 +128,17 @@ def test_the_surrogate_finds_in_ten_evaluations_what_random_search_needs_forty_f
         many = searched(Dirichlet(SPACE, seed=seed, budget=40), model, budget=40)
         better.append(max(t.evaluation.score for t in few) >= max(t.evaluation.score for t in many))
     assert np.mean(better) > 0.5
+
+
+def test_of_a_bent_surface_label_scores_of_measured_candidates_tell_more_than_the_experts_alone():
+    gained = []
+    for seed in range(8):
+        model = mixture(seed)
+        heard, deaf = (surrogate(model, seed=seed) for _ in range(2))
+        deaf.hear = lambda trial: None
+        found = [searched(search, model, bend=4.0) for search in (heard, deaf)]
+        gained.append(np.subtract(*(max(t.evaluation.score for t in trials) for trials in found)))
+    assert np.mean(gained) > 0.01
 
 
 def test_its_rank_correlation_with_true_scores_is_reported():
@@ -136,13 +171,40 @@ def test_asked_twice_it_gives_the_same_point():
     np.testing.assert_array_equal(search.ask(), search.ask())
 
 
-def test_what_is_known_corrects_predictions():
+def test_a_search_that_was_killed_goes_on_with_the_same_candidates(tmp_path):
     model = mixture()
-    vertices = [Coefficients.vertex(SPACE.names, of=name) for name in SPACE.names]
-    known = [Trial(0, "expert", vertex, evaluated(model, vertex)) for vertex in vertices]
+
+    def run(budget, journal=None):
+        return searched(surrogate(model, budget=budget), model, budget=budget, bend=1.0, journal=journal)
+
+    def journal():
+        return Journal(tmp_path, evaluate_predictions=partial(answered, model), keep_label_scores=True)
+
+    run(6, journal())
+    assert [t.coefficients for t in run(10, journal())] == [t.coefficients for t in run(10)]
+
+
+def experts(model, *, score=None):
+    for vertex in map(SPACE.vertex, SPACE.experts):
+        found = replace(evaluated(model, vertex), label_scores=None)
+        yield Trial(0, "expert", vertex, found if score is None else replace(found, score=score))
+
+
+def test_experts_need_no_label_scores_of_their_own():
+    model = mixture()
     search = surrogate(model)
-    searched(search, model, known=known)
+    searched(search, model, known=tuple(experts(model)), bend=1.0)
     assert search.report()["rank_correlation"] > 0.3
+
+
+def test_an_experts_score_is_no_candidates_where_the_rule_makes_another_model_of_its_vertex():
+    model, space = mixture(), replace(SPACE, vertices=False)
+    asked = []
+    for known in ((), tuple(experts(model, score=1.0))):
+        search = surrogate(model, space=space)
+        search.begin(known)
+        asked.append(search.ask())
+    np.testing.assert_array_equal(*asked)
 
 
 def test_its_correlations_are_logged(caplog):
@@ -158,7 +220,9 @@ def test_rank_correlation_gives_equals_their_mean_rank():
     assert rank_correlation([1.0, 1.0, 1.0], [1.0, 2.0, 3.0]) == 0.0
 
 
-@pytest.mark.parametrize("wrong", [{"pool": 0}, {"spread": 0.0}, {"temperature": 0.0}, {"length": 0.0}, {"noise": 0.0}])
+@pytest.mark.parametrize(
+    "wrong", [{"pool": 0}, {"spread": 0.0}, {"temperature": 0.0}, {"doubt": 0.0}, {"length": 0.0}, {"noise": 0.0}]
+)
 def test_a_setting_that_is_not_above_zero_is_refused(wrong):
     with pytest.raises(SearchError, match=f"the surrogate's {next(iter(wrong))} must be above 0, not 0"):
         surrogate(mixture(), **wrong)

@@ -30,7 +30,7 @@ def multitask_results(
     """
     store = study.bench.store
     rows = [_trained_row(study, name, evaluations=evaluations) for name in evaluations if name in study.models]
-    for name, merged in {**merges, **ablation}.items():
+    for name, merged in {**merges, **{name: each for name, each in ablation.items() if name not in merges}}.items():
         card = merged.stage.result(store).card.result
         rows.append(
             {
@@ -42,7 +42,7 @@ def multitask_results(
                 "picked": card["picked"],
                 "evaluations": card["evaluations"],
                 "seconds": card["seconds"],
-                "notes": card.get("notes", {}),
+                "notes": card["notes"],
                 "dev": _scores(card["dev"]),
                 **_test(study, evaluations.get(name)),
             }
@@ -56,7 +56,7 @@ def multitask_results(
         "precision": study.bench.precision,
         "n": _sizes(study),
         "candidates": list(candidates),
-        "ablation": list(ablation),
+        "ablation": {name: merged.title for name, merged in ablation.items()},
         "rows": rows,
         "published": study.config["published"],
         "data": {task.short: study.bench.data.digest(task) for task in study.columns.values()},
