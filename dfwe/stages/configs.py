@@ -2,13 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from dfwe.stages.binding import bind, call
+from dfwe.stages.study_data import StudyData, shots_by_task
+from dfwe.stages.tasks import Task
+from dfwe.store.store import Store
+from dfwe.training.precision import resolve_precision
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What every kind of study begins with; `trainer` and `model` are plain configurations."""
+
+    store: Store
+    data: StudyData
+    trainer: Mapping[str, Any]
+    model: Mapping[str, Any]
+    precision: str
+    logger: Any
+
+
+def basis(config: DictConfig, *, tasks: Sequence[Task]) -> Basis:
+    """The basis that a composed configuration describes; also sets torch's threads.
+
+    Raises:
+        ConfigurationError: what the optimizer or the logger is made of, or the shots of a task, cannot be.
+    """
+    trainer, data = plain(config.trainer), plain(config.data)
+    if trainer["threads"]:
+        torch.set_num_threads(trainer["threads"])
+    check_optimizer(trainer["optimizer"], lr=0.1)
+    store = Store(Path(config.paths.store).expanduser().resolve())
+    shots = shots_by_task(data["shots"], seed=config.data.shots_seed, tasks=tasks)
+    return Basis(
+        store,
+        StudyData(store, data, max_words=config.data.max_words, seed=config.seed, shots=shots),
+        trainer,
+        plain(config.model),
+        resolve_precision(trainer["precision"], accelerator=trainer["accelerator"]),
+        bind(config.logger) if config.logger else False,
+    )
 
 
 def plain(config: Any) -> dict[str, Any]:

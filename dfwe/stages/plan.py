@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-import torch
 from omegaconf import DictConfig
 
 from dfwe.errors import ConfigurationError
@@ -14,18 +12,15 @@ from dfwe.evaluation.generate import ReferenceDecoding
 from dfwe.stages.agreement import Agreement, plan_agreement
 from dfwe.stages.base import Stage, each_once
 from dfwe.stages.bench import TextBench
-from dfwe.stages.binding import bind
-from dfwe.stages.configs import check_optimizer, plain
+from dfwe.stages.configs import basis, plain
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.merge_options import uniform, with_pick, zoo
 from dfwe.stages.pretrain import parent_stages
-from dfwe.stages.study_data import StudyData, shots_by_task, token_limits
+from dfwe.stages.study_data import token_limits
 from dfwe.stages.tasks import Task, build_task
 from dfwe.stages.train import TrainStage
 from dfwe.stages.train_text import TextTrainStage
-from dfwe.store.store import Store
-from dfwe.training.precision import resolve_precision
 
 ORDER = ("train", "finetune", "baseline", "merge", "evaluate")
 MIXTURE = "mixture"  # the expert trained on {t} and S together
@@ -144,22 +139,15 @@ def _runs(stages: DictConfig) -> set[str]:
 
 
 def _bench(config: DictConfig, *, tasks: Sequence[Task]) -> tuple[TextBench, tuple[Stage, ...]]:
-    trainer, model = plain(config.trainer), plain(config.model)
-    if trainer["threads"]:
-        torch.set_num_threads(trainer["threads"])
-    check_optimizer(trainer["optimizer"], lr=0.1)
-    store = Store(Path(config.paths.store).expanduser().resolve())
-    precision = resolve_precision(trainer["precision"], accelerator=trainer["accelerator"])
-    data_config = plain(config.data)
-    shots = shots_by_task(data_config["shots"], seed=config.data.shots_seed, tasks=tasks)
-    data = StudyData(store, data_config, max_words=config.data.max_words, seed=config.seed, shots=shots)
-    limits = token_limits(model, truncation=config.data.truncation, max_cut_share=config.data.max_cut_share)
+    base = basis(config, tasks=tasks)
+    limits = token_limits(base.model, truncation=config.data.truncation, max_cut_share=config.data.max_cut_share)
     if config.decode not in ("task", "greedy", "reference"):
         raise ConfigurationError(f"decode must be task, greedy or reference, not '{config.decode}'")
-    parent, stages = parent_stages(model, store=store, trainer=trainer, precision=precision)
-    logger = bind(config.logger) if config.logger else False
+    parent, stages = parent_stages(base.model, store=base.store, trainer=base.trainer, precision=base.precision)
     reference = ReferenceDecoding(**plain(config.decoding.reference))
-    bench = TextBench(store, data, parent, limits, trainer, precision, config.decode, logger, reference)
+    bench = TextBench(
+        base.store, base.data, parent, limits, base.trainer, base.precision, config.decode, base.logger, reference
+    )
     return bench, stages
 
 

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import torch
 from omegaconf import DictConfig
 
 from dfwe.errors import ConfigurationError
 from dfwe.stages.base import Stage
-from dfwe.stages.binding import bind
-from dfwe.stages.configs import check_optimizer, plain
+from dfwe.stages.configs import basis, plain
 from dfwe.stages.multitask.bench import HeadBench, with_sentences
 from dfwe.stages.multitask.parent import head_parent_stages
 from dfwe.stages.multitask.train import HeadTrainStage
-from dfwe.stages.study_data import StudyData, shots_by_task
 from dfwe.stages.tasks import Task, TaskMean, build_task
-from dfwe.store.store import Store
-from dfwe.training.precision import resolve_precision
 
 
 @dataclass(frozen=True)
@@ -154,31 +148,21 @@ def _check_entries(asked: Mapping[str, Any]) -> None:
 
 
 def _bench(config: DictConfig, *, columns: Mapping[str, Task]) -> tuple[HeadBench, tuple[Stage, ...]]:
-    trainer, model, tasks = plain(config.trainer), plain(config.model), tuple(columns.values())
-    if trainer["threads"]:
-        torch.set_num_threads(trainer["threads"])
-    check_optimizer(trainer["optimizer"], lr=0.1)
-    store = Store(Path(config.paths.store).expanduser().resolve())
-    precision = resolve_precision(trainer["precision"], accelerator=trainer["accelerator"])
-    data_config = plain(config.data)
-    shots = shots_by_task(data_config["shots"], seed=config.data.shots_seed, tasks=tasks)
-    data = StudyData(store, data_config, max_words=config.data.max_words, seed=config.seed, shots=shots)
-    parent, stages = head_parent_stages(model, store=store, trainer=trainer, precision=precision)
-    logger = bind(config.logger) if config.logger else False
-    by_name = {task.short: task for task in tasks}
+    base = basis(config, tasks=tuple(columns.values()))
+    parent, stages = head_parent_stages(base.model, store=base.store, trainer=base.trainer, precision=base.precision)
     bench = HeadBench(
-        store,
-        data,
+        base.store,
+        base.data,
         parent,
-        by_name,
+        {task.short: task for task in columns.values()},
         {},
-        model["max_source_tokens"],
+        base.model["max_source_tokens"],
         config.data.max_cut_share,
-        trainer,
-        precision,
-        model["seed"],
+        base.trainer,
+        base.precision,
+        base.model["seed"],
         tuple(columns[name].short for name in config.multitask.score),
-        logger=logger,
+        logger=base.logger,
     )
     assert bench.specs  # a wrong argument of a head shows here
     return bench, stages
