@@ -10,12 +10,12 @@ from pathlib import Path
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig
 
 from dfwe.conf import conf_dir
-from dfwe.errors import ConfigurationError, DfweError
+from dfwe.errors import DfweError
 from dfwe.schema import register
+from dfwe.stages.complete import complete
 
 
 def main() -> None:
@@ -40,16 +40,15 @@ def main() -> None:
 
 def _study(config: DictConfig) -> None:
     """One study, from its configuration to its table."""
-    try:
-        OmegaConf.resolve(config)
-        missing = OmegaConf.missing_keys(config)
-    except OmegaConfBaseException as error:
-        raise ConfigurationError(str(error).splitlines()[0]) from error
-    if missing:
-        raise ConfigurationError(f"a value is missing: say {' '.join(f'{key}=...' for key in sorted(missing))}")
+    complete(config)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if config.plan_only:
+        from dfwe.stages.sweep.single import show_plan
+
+        show_plan(config)
+        return
     from dfwe.stages.study import run_study  # torch and friends: seconds
 
     run_study(config, folder=Path(HydraConfig.get().runtime.output_dir))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from dfwe.stages.tasks import Task, own_corpus
 from dfwe.store.store import Store
 
 log = logging.getLogger(__name__)
+
+_OF_STUDY = ""  # where the study's corpus stands among those of tasks
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,17 @@ class StudyData:
         cache = self.store.root / "cache"
         return tokenise(self.instances(task, split=split), tokenizer=tokenizer, limits=limits, cache=cache)
 
-    @cached_property
+    @property
     def _of_study(self) -> Corpus:
+        if _OF_STUDY not in self._own:
+            self._own[_OF_STUDY] = self._read()
+        return self._own[_OF_STUDY]
+
+    def with_shots(self, shots: Mapping[str, Shots]) -> StudyData:
+        """The same corpora with other shots; what is read once is read for both."""
+        return replace(self, shots=shots, _instances={})
+
+    def _read(self) -> Corpus:
         if self.config["reader"] is None:
             raise ConfigurationError(
                 "data=files has no corpus for tasks that bring no data of their own: choose data=friends or data=toy, "
