@@ -177,7 +177,8 @@ def only_target(config: DictConfig) -> tuple[str, Any]:
     """The target's short name and configuration; ConfigurationError where there is not exactly one."""
     if len(config.target) != 1:
         raise ConfigurationError("a study needs one target: say +target=<task>, for instance +target=meld")
-    return next(iter(config.target.items()))
+    ((short, target),) = config.target.items()
+    return short, target
 
 
 def candidates(target: str, *, sources: Mapping[str, T], without_target: bool) -> dict[str, T]:
