@@ -110,4 +110,4 @@ def _spread_words(scores: Sequence[float]) -> str:
 
 
 def _signed(delta: float) -> str:
-    return f"{100 * delta:+.1f}"
+    return f"{round(100 * delta, 1) + 0.0:+.1f}"  # + 0.0: no -0.0
