@@ -37,8 +37,8 @@ def _words(plan: Mapping[str, Any]) -> str:
     left = f", and {total['unknown']} stages of unknown length" if total["unknown"] else ""
     time, disk = seconds_in_words(total["seconds"]), size_in_words(total["bytes"])
     return (
-        f"About {time} one after the other{left}; {disk} on disk. From the cards of earlier stages of the same parent, "
-        f"for {total['alike']} of {total['to_do']} on the same tasks and data."
+        f"About {time} of stages, one after the other{left}; {disk} on disk. From the cards of earlier stages "
+        f"of the same parent, for {total['alike']} of {total['to_do']} on the same tasks and data."
     )
 
 

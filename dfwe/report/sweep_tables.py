@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
 
+from rich.box import SIMPLE
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -21,10 +22,11 @@ def table_2(by_target: Mapping[str, Sequence[JobResult]], *, merge: str) -> Rend
     """
     order = [name for name in TABLE_2 if name in by_target] + [name for name in by_target if name not in TABLE_2]
     chosen = {name: best_sources(by_target[name]) for name in order}
-    table = Table(title=f"Table 2 of the paper with {merge}", title_justify="left")
+    title = f"Table 2 of the paper with {merge}"
+    table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 0, 0, 1), show_edge=False)
     table.add_column("task", no_wrap=True)
-    for heading in ("jobs", "baseline\nfinetuning", "DFWE", "delta", "published\nbaseline", "\nDFWE", "\ndelta"):
-        table.add_column(heading, justify="right")
+    for heading in ("jobs", "base-\nline", "\nDFWE", "\ndelta", "paper's\nbaseline", "\nDFWE", "\ndelta"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for name, jobs in chosen.items():
         published = TABLE_2.get(name)
         table.add_row(name, str(len(jobs)), *_three(jobs), *_published(published, comparable=_comparable(jobs)))

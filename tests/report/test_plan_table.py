@@ -24,7 +24,7 @@ def test_what_is_known_is_a_time_and_a_size():
     text = drawn(experts=row(seconds=240.0, num_bytes=3e9, alike=3), merges=row(unknown=1, seconds=60.0, num_bytes=1e6))
     assert "experts 4 1 3 4.0 min 3.0 GB 8" in text
     assert "merges 4 1 3 60 s + unknown 1.0 MB 8" in text
-    assert "About 5.0 min one after the other, and 1 stages of unknown length; 3.0 GB on disk" in text
+    assert "About 5.0 min of stages, one after the other, and 1 stages of unknown length; 3.0 GB on disk" in text
     assert "for 3 of 6 on the same tasks and data" in text
 
 
