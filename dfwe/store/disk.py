@@ -23,7 +23,8 @@ def full_disk_said(root: Path) -> Iterator[None]:
     except (OSError, SafetensorError) as error:
         if isinstance(error, StoreError) or not _is_full(error):
             raise
-        where = f" at {error.filename}" if getattr(error, "filename", None) else ""
+        file = getattr(error, "filename", None)
+        where = f" at {file}" if file else ""
         raise StoreError(
             f"the disk is full{where}: make room, for instance with `python -m dfwe.store prune "
             f"--store {root} --older-than DAYS`, and repeat the command: it goes on where it stopped"
