@@ -4,13 +4,18 @@ PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
 INTEROP := .venv-interop
 
-.PHONY: demo test lint minilm interop clean
+.PHONY: demo test faults lint minilm interop clean
 
 demo: $(READY)  ## the paper's method, end to end, on the toy corpus
 	$(PYTHON) -m dfwe.run +target=meld merge=nelder_mead
 
 test: lint  ## lint, types, import contract, tests
 	$(PYTHON) -m pytest -n 2
+
+faults: $(READY)  ## a toy study killed 30 times, 60 times damaged, in 4 processes at once; at most 20 minutes
+	$(PYTHON) tests/faults/harness.py kills --num 30 --minutes 10
+	$(PYTHON) tests/faults/harness.py damage --num 60 --minutes 8
+	$(PYTHON) tests/faults/harness.py processes
 
 lint: $(READY)
 	$(VENV)/bin/ruff check dfwe tests benchmarks
