@@ -23,7 +23,7 @@ def full_disk_said(root: Path) -> Iterator[None]:
     except (OSError, SafetensorError) as error:
         if isinstance(error, StoreError) or not _is_full(error):
             raise
-        file = getattr(error, "filename", None)
+        file = getattr(error, "filename2", None) or getattr(error, "filename", None)  # of two, where it is written
         where = f" at {file}" if file else ""
         raise StoreError(
             f"the disk is full{where}: make room, for instance with `python -m dfwe.store prune "

@@ -4,11 +4,14 @@ kills      kill -9 at random moments and before random operations on files, thre
            unkilled one
 damage     a random file of the store cut, or a byte of it flipped, after a whole run or a killed one: it ends as
            without, or says in one line which file it is
+disk       a store on a file system that is too small: one line says so, and the study goes on once there is room
 processes  four processes on one store: every stage is made once, and they find the same
 """
 
 import argparse
+import os
 import random
+import subprocess
 import sys
 import tempfile
 import time
@@ -21,8 +24,12 @@ KILLS_A_STUDY = 3
 
 def main() -> int:
     arguments = _arguments()
+    if arguments.fault == "disk" and "DFWE_MAY_MOUNT" not in os.environ:
+        os.environ["DFWE_MAY_MOUNT"] = "1"
+        return subprocess.run(["unshare", "-rm", sys.executable, *sys.argv]).returncode
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-        found = {"kills": kills, "damage": damage, "processes": processes}[arguments.fault](Path(folder), arguments)
+        faults = {"kills": kills, "damage": damage, "disk": disk, "processes": processes}
+        found = faults[arguments.fault](Path(folder), arguments)
     for line in found:
         print(f"FOUND {line}", flush=True)
     return 1 if found else 0
@@ -66,6 +73,25 @@ def damage(folder: Path, arguments: argparse.Namespace) -> list[str]:
     return found
 
 
+def disk(folder: Path, arguments: argparse.Namespace) -> list[str]:
+    """What went wrong on full disks, from one that takes nearly nothing to one that takes nearly all."""
+    whole, _, _ = _whole(folder)
+    needed = sum(path.stat().st_size for path in (folder / "whole" / "store").rglob("*"))
+    found = []
+    for number in range(arguments.num):
+        toy, size = Toy(folder / f"full_{number}"), int(needed * (number + 0.5) / arguments.num)
+        toy.store.mkdir(parents=True)
+        _mount(toy, f"size={size}")
+        code, said = toy.end(), toy.said().splitlines()[-1]
+        print(f"{number + 1} of {arguments.num} disks: {size} bytes: {said}", flush=True)
+        if code != FAILED or "the disk is full" not in said:
+            found.append(f"{size} bytes: exit code {code}: {toy.said()[-2000:]}")
+        _mount(toy, f"remount,size={10 * needed}")
+        found += [f"{size} bytes: {what}" for what in _differences(toy, whole)]
+        subprocess.run(["umount", toy.store], check=True)
+    return found
+
+
 def processes(folder: Path, arguments: argparse.Namespace) -> list[str]:
     """What went wrong where four processes made one study at once."""
     whole, _, _ = _whole(folder)
@@ -91,6 +117,10 @@ def _whole(folder: Path) -> tuple[dict[str, object], float, int]:
     seconds, operations = time.monotonic() - begun, int((toy.folder / "run" / "operations.txt").read_text())
     print(f"undisturbed: {seconds:.1f} s, {operations} operations on files", flush=True)
     return toy.results(), seconds, operations
+
+
+def _mount(toy: Toy, options: str) -> None:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", toy.store], check=True)
 
 
 def _kill(toy: Toy, generator: random.Random, *, seconds: float, operations: int) -> tuple[str, int]:
@@ -127,7 +157,7 @@ def _differences(toy: Toy, whole: dict[str, object]) -> list[str]:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("fault", choices=("kills", "damage", "processes"))
+    parser.add_argument("fault", choices=("kills", "damage", "disk", "processes"))
     parser.add_argument("--num", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=20.0)

@@ -17,6 +17,7 @@ from dfwe.errors import DfweError
 from dfwe.interrupt import EXIT_CODE
 from dfwe.schema import register
 from dfwe.stages.study import run_study
+from dfwe.store.disk import full_disk_said
 
 OVERRIDES = (
     "+target=meld",
@@ -98,7 +99,8 @@ class Toy:
         register()
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
             config = compose("config", overrides=[*OVERRIDES, f"paths.store={self.store}"])
-        run_study(config, folder=run)
+        with full_disk_said(self.store):  # as the command does
+            run_study(config, folder=run)
         (run / "operations.txt").write_text(str(count[0]))
 
     def _watched(self, kill_before: int | None) -> list[int]:
