@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import uuid
 from collections.abc import Iterable
@@ -43,8 +44,10 @@ class Uses:
                 self._lock = self._lock or kept(self._file.with_suffix(".lock"))
                 with self._file.open("a", encoding="utf8") as file:
                     file.writelines(f"{name}\n" for name in new)
-        except PermissionError:  # a store that one may only read: nobody here prunes it
-            return
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise
+            return  # a store that one may only read: nobody here prunes it
         self._names.update(new)
 
     def __reduce__(self) -> tuple[Any, ...]:

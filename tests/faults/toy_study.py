@@ -1,6 +1,7 @@
 """A toy study in processes of its own, forked from this one, which has the heavy imports already."""
 
 import json
+import logging
 import os
 import re
 import signal
@@ -95,6 +96,7 @@ class Toy:
         said = os.open(run / "said.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         for stream in (1, 2):
             os.dup2(said, stream)
+        logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
         count = self._watched(kill_before)
         register()
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):

@@ -3,6 +3,7 @@
 import logging
 import multiprocessing
 import os
+import pickle
 import signal
 import time
 
@@ -103,3 +104,21 @@ def test_a_full_disk_is_one_clear_line_and_the_same_call_goes_on(tmp_path):
     with pytest.raises(StoreError, match=r"the disk is full at .*weights\.txt: make room, .*prune --store .*goes on"):
         store.made("train", spec=SPEC, make=full)
     assert made(store).card.result == {"score": 0.5}
+
+
+def test_a_pickled_store_makes_and_finds_as_the_one_that_it_was(tmp_path):
+    store = Store(tmp_path)
+    made(store)
+    again = pickle.loads(pickle.dumps(store))
+    assert made(again, diary=tmp_path / "diary").card.result == {"score": 0.5}
+    assert not (tmp_path / "diary").exists()
+
+
+def test_a_store_that_one_may_only_read_is_read(tmp_path, monkeypatch):
+    made(Store(tmp_path))
+
+    def refused(*arguments, **options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("dfwe.store.uses.kept", refused)
+    assert Store(tmp_path).find("train", spec=SPEC) is not None
