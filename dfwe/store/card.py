@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,12 @@ def file_digest(path: Path) -> dict[str, Any]:
 
 def library_versions() -> dict[str, str]:
     """Versions of the libraries that can change a result."""
-    return {name: version(name) for name in VERSIONS_OF}
+    return {name: _version(name) for name in VERSIONS_OF}
+
+
+@cache  # finding a distribution takes milliseconds, a plan finds thousands of results
+def _version(name: str) -> str:
+    return version(name)
 
 
 def write_json(path: Path, content: Any) -> None:
