@@ -14,12 +14,13 @@ from omegaconf import DictConfig
 
 from dfwe.conf import conf_dir
 from dfwe.errors import DfweError
+from dfwe.interrupt import ctrl_c_ends
 from dfwe.schema import register
 from dfwe.stages.complete import complete
 
 
 def main() -> None:
-    """Runs the study that the command line describes; exits with 2 where it cannot."""
+    """Runs the study that the command line describes; exits with 2 where it cannot, with 130 at Ctrl-C."""
     failures: list[str] = []
 
     def job(config: DictConfig) -> None:
@@ -33,7 +34,8 @@ def main() -> None:
     except DfweError as error:
         failures.append(_report(error))
     else:
-        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(job)()
+        with ctrl_c_ends():
+            hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(job)()
     if failures:
         sys.exit(2)
 
@@ -50,8 +52,10 @@ def _study(config: DictConfig) -> None:
         show_plan(config)
         return
     from dfwe.stages.study import run_study  # torch and friends: seconds
+    from dfwe.store.disk import full_disk_said
 
-    run_study(config, folder=Path(HydraConfig.get().runtime.output_dir))
+    with full_disk_said(Path(config.paths.store)):
+        run_study(config, folder=Path(HydraConfig.get().runtime.output_dir))
 
 
 def _report(error: DfweError) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import time
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -94,7 +95,7 @@ class TrainStage(Stage):
         seed = derive(self.seed, "train", *(task.name for task in self.tasks))
         begun = time.perf_counter()
         fitted = self._fit(folder, seed=seed, tell=tell)
-        fitted.weights.replace(folder / WEIGHTS)
+        _give_name(fitted.weights, folder / WEIGHTS)
         (folder / DEV).write_text(json.dumps(fitted.predictions, ensure_ascii=False), encoding="utf8")
         result = {
             "epochs": [asdict(epoch) for epoch in fitted.history],
@@ -184,3 +185,12 @@ class TrainStage(Stage):
                 self.target.name if self.target else "",
             )
         return fitted
+
+
+def _give_name(path: Path, name: Path) -> None:
+    """A second name for the file; the first stays, for a run that is killed before the result is committed."""
+    name.unlink(missing_ok=True)
+    try:
+        name.hardlink_to(path)
+    except OSError:  # a file system without links
+        shutil.copyfile(path, name)
