@@ -4,13 +4,19 @@ PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
 INTEROP := .venv-interop
 
-.PHONY: demo test lint minilm interop clean
+.PHONY: demo test faults lint minilm interop clean
 
 demo: $(READY)  ## the paper's method, end to end, on the toy corpus
 	$(PYTHON) -m dfwe.run +target=meld merge=nelder_mead
 
 test: lint  ## lint, types, import contract, tests
 	$(PYTHON) -m pytest -n 2
+
+faults: $(READY)  ## a toy study killed 30 times, 30 times damaged, without room, in 4 processes; at most 20 minutes
+	$(PYTHON) tests/faults/harness.py kills --num 30 --minutes 9
+	$(PYTHON) tests/faults/harness.py damage --num 30 --minutes 7
+	if unshare -rm true; then $(PYTHON) tests/faults/harness.py disk --num 6; fi  # a small file system needs a mount
+	$(PYTHON) tests/faults/harness.py processes
 
 lint: $(READY)
 	$(VENV)/bin/ruff check dfwe tests benchmarks

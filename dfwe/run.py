@@ -10,16 +10,17 @@ from pathlib import Path
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig
 
 from dfwe.conf import conf_dir
-from dfwe.errors import ConfigurationError, DfweError
+from dfwe.errors import DfweError
+from dfwe.interrupt import ctrl_c_ends
 from dfwe.schema import register
+from dfwe.stages.complete import complete
 
 
 def main() -> None:
-    """Runs the study that the command line describes; exits with 2 where it cannot."""
+    """Runs the study that the command line describes; exits with 2 where it cannot, with 130 at Ctrl-C."""
     failures: list[str] = []
 
     def job(config: DictConfig) -> None:
@@ -33,26 +34,28 @@ def main() -> None:
     except DfweError as error:
         failures.append(_report(error))
     else:
-        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(job)()
+        with ctrl_c_ends():
+            hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(job)()
     if failures:
         sys.exit(2)
 
 
 def _study(config: DictConfig) -> None:
     """One study, from its configuration to its table."""
-    try:
-        OmegaConf.resolve(config)
-        missing = OmegaConf.missing_keys(config)
-    except OmegaConfBaseException as error:
-        raise ConfigurationError(str(error).splitlines()[0]) from error
-    if missing:
-        raise ConfigurationError(f"a value is missing: say {' '.join(f'{key}=...' for key in sorted(missing))}")
+    complete(config)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    from dfwe.stages.study import run_study  # torch and friends: seconds
+    if config.plan_only:
+        from dfwe.stages.sweep.single import show_plan
 
-    run_study(config, folder=Path(HydraConfig.get().runtime.output_dir))
+        show_plan(config)
+        return
+    from dfwe.stages.study import run_study  # torch and friends: seconds
+    from dfwe.store.disk import full_disk_said
+
+    with full_disk_said(Path(config.paths.store)):
+        run_study(config, folder=Path(HydraConfig.get().runtime.output_dir))
 
 
 def _report(error: DfweError) -> str:

@@ -206,6 +206,16 @@ class DecodingConfig:
 
 
 @dataclass
+class SubsetConfig:
+    """Which of the sources a study takes (dfwe/stages/subset.py)."""
+
+    size: int = MISSING
+    number: int | None = MISSING  # null for all
+    order: str = MISSING  # names, drawn
+    seed: int = MISSING  # of a drawn order
+
+
+@dataclass
 class StudyConfig:
     """The root."""
 
@@ -214,9 +224,11 @@ class StudyConfig:
     decoding: DecodingConfig = MISSING
     agreement: list[str] = MISSING  # labels, greedy, reference
     export: bool = MISSING
+    plan_only: bool = MISSING
     target: dict[str, TaskConfig] = MISSING
     sources: dict[str, TaskConfig] = MISSING
     sources_without_target: bool = MISSING
+    subset: SubsetConfig = MISSING
     model: ModelConfig = MISSING
     data: DataConfig = MISSING
     trainer: TrainerConfig = MISSING

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -61,14 +62,36 @@ def tokenise(
     Raises:
         DataError: more prompts are too long than `limits.max_cut_share` allows; fewer are a warning.
     """
-    folder = cache / _key(instances, tokenizer=tokenizer, limits=limits)
+    folder = cache / f"tokens-{tokens_key(instances, tokenizer=tokenizer, limits=limits)}"
     if not folder.exists():
-        columns = _columns(instances, tokenizer=tokenizer, limits=limits)
-        temporary = folder.with_name(folder.name + ".tmp")
-        shutil.rmtree(temporary, ignore_errors=True)
-        datasets.disable_progress_bars()
-        datasets.Dataset.from_dict(columns).save_to_disk(temporary)
-        temporary.replace(folder) if not folder.exists() else shutil.rmtree(temporary)
+        save_tokens(instances, tokenizer=tokenizer, limits=limits, folder=folder)
+    return read_tokens(instances, limits=limits, folder=folder)
+
+
+def tokens_key(instances: Sequence[Instance], *, tokenizer: PreTrainedTokenizerBase, limits: TokenLimits) -> str:
+    """What names the tokens: a digest of the limits, the tokenizer and the instances."""
+    digest = hashlib.sha256(json.dumps(asdict(limits)).encode())
+    digest.update(tokenizer.backend_tokenizer.to_str().encode())
+    for instance in instances:
+        digest.update(repr(tuple(vars(instance).values())).encode())
+    return digest.hexdigest()[:16]
+
+
+def save_tokens(
+    instances: Sequence[Instance], *, tokenizer: PreTrainedTokenizerBase, limits: TokenLimits, folder: Path
+) -> None:
+    """Writes the instances' tokens into the folder, whole or not at all; DataError as in `tokenise`."""
+    columns = _columns(instances, tokenizer=tokenizer, limits=limits)
+    temporary = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    datasets.disable_progress_bars()
+    datasets.Dataset.from_dict(columns).save_to_disk(temporary)
+    shutil.rmtree(folder, ignore_errors=True)
+    temporary.replace(folder)
+
+
+def read_tokens(instances: Sequence[Instance], *, limits: TokenLimits, folder: Path) -> TokenisedSplit:
+    """The instances with the tokens that `save_tokens` wrote; DataError where too many prompts are too long."""
     split = TokenisedSplit(tuple(instances), datasets.load_from_disk(str(folder)))
     _check_cut(split, limits=limits)
     return split
@@ -164,11 +187,3 @@ def _target_ids(text: str, *, tokenizer: PreTrainedTokenizerBase, limit: int) ->
     end = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else tokenizer.sep_token_id
     ids: list[int] = tokenizer(text_target=text, add_special_tokens=False)["input_ids"]
     return [*ids[: limit - 1], end]
-
-
-def _key(instances: Sequence[Instance], *, tokenizer: PreTrainedTokenizerBase, limits: TokenLimits) -> str:
-    digest = hashlib.sha256(json.dumps(asdict(limits)).encode())
-    digest.update(tokenizer.backend_tokenizer.to_str().encode())
-    for instance in instances:
-        digest.update(repr(tuple(vars(instance).values())).encode())
-    return f"tokens-{digest.hexdigest()[:16]}"

@@ -1,4 +1,4 @@
-"""Reports on finished studies: `python -m dfwe.report submission RUN_FOLDERS --out submission.zip`."""
+"""Reports on finished studies: `python -m dfwe.report submission RUN_FOLDERS --out submission.zip`, `sweep FOLDER`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from rich.console import Console
 from dfwe.errors import exit_code
 from dfwe.report.submission import write_submission
 from dfwe.report.submission_table import draw_submission
+from dfwe.report.sweep import report_sweep
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Does what the subcommand says; the exit code, 2 for an error of the user's."""
     arguments = _parser().parse_args(argv)
-    return exit_code(lambda: _submission(arguments))
+    return exit_code(lambda: arguments.command(arguments))
 
 
 def _submission(arguments: argparse.Namespace) -> None:
@@ -29,6 +30,10 @@ def _submission(arguments: argparse.Namespace) -> None:
     print(f"submission: {arguments.out}")
 
 
+def _sweep(arguments: argparse.Namespace) -> None:
+    report_sweep(arguments.folder)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m dfwe.report", description="Report on finished studies.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -37,6 +42,10 @@ def _parser() -> argparse.ArgumentParser:
     submission.add_argument("--out", type=Path, required=True, help="the zip to write")
     submission.add_argument("--model", help="the model in predictions.csv; by default the merge that was asked for")
     submission.add_argument("--partial", action="store_true", help="write it though tasks are missing")
+    submission.set_defaults(command=_submission)
+    sweep = commands.add_parser("sweep", help="the tables of a finished sweep, as at its end")
+    sweep.add_argument("folder", type=Path, help="the sweep's folder, multirun/<date>/<time>")
+    sweep.set_defaults(command=_sweep)
     return parser
 
 

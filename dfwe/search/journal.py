@@ -3,7 +3,8 @@
 Two files in one folder: `trials.jsonl` holds a line per trial with its coefficients and scores,
 `predictions.jsonl` one with its answers. A stopped trial has no score (null) but a bound, and null for the
 instances that were not answered. Predictions are written and synced before their trial, so a process
-that is killed leaves at most one torn line at the end of either; reading cuts that off.
+that is killed leaves at most one torn line at the end of either; reading cuts that off. `sums.txt` beside them holds
+a digest of each trial's two lines.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import numpy as np
 from dfwe.errors import MetricError, StoreError
 from dfwe.records import Coefficients, Evaluation, Stopped, StoppedTrial, Trial, TrialKind
 from dfwe.search.packed import packed, unpacked
+from dfwe.search.sums import add_sum, first_changed, sum_of
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +42,7 @@ class Journal:
     search that learns from them.
 
     Raises:
-        StoreError: a line other than the last is broken, the files do not belong together, or answers score
+        StoreError: a line other than the last is broken or changed, the files do not belong together, or answers score
             otherwise than they did.
     """
 
@@ -62,6 +64,11 @@ class Journal:
         self._trials: dict[int, Trial | StoppedTrial] = {}
         for line, (trial, answers) in enumerate(zip(trials[:length], predictions[:length], strict=True), 1):
             self._take(json.loads(trial), answers=json.loads(answers), line=line)
+        self._sums_file = folder / "sums.txt"
+        sums = [sum_of(trial, answers=answers) for trial, answers in zip(trials, predictions, strict=False)]
+        changed = first_changed(self._sums_file, expected=sums)
+        if changed is not None:
+            raise StoreError(f"{self._trials_file}, line {changed}: it or its answers were changed on disk; {_REMEDY}")
 
     @property
     def trials(self) -> tuple[Trial | StoppedTrial, ...]:
@@ -76,8 +83,8 @@ class Journal:
         """Write a trial; it is on disk when this returns."""
         assert trial.number not in self._trials, f"trial {trial.number} is journalled already"
         answers = {"number": trial.number, "predictions": trial.evaluation.predictions}
-        _append_line(self._predictions_file, record=answers | (_label_scores(trial) if self._keeps else {}))
-        _append_line(self._trials_file, record=trial_record(trial))
+        told = _append_line(self._predictions_file, record=answers | (_label_scores(trial) if self._keeps else {}))
+        add_sum(self._sums_file, sum_of(_append_line(self._trials_file, record=trial_record(trial)), answers=told))
         self._trials[trial.number] = trial
 
     def _common_length(self, num_trials: int, num_predictions: int) -> int:
@@ -201,10 +208,12 @@ def _cut(path: Path, *, lines: list[bytes]) -> None:
         os.truncate(path, sum(map(len, lines)))
 
 
-def _append_line(path: Path, *, record: Mapping[str, Any]) -> None:
-    """Add a line and wait until it is on disk."""
+def _append_line(path: Path, *, record: Mapping[str, Any]) -> bytes:
+    """Add a line and wait until it is on disk; returns it."""
+    line = json.dumps(record).encode() + b"\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as file:
-        file.write(json.dumps(record).encode() + b"\n")
+        file.write(line)
         file.flush()
         os.fsync(file.fileno())
+    return line

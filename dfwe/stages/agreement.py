@@ -66,8 +66,9 @@ def plan_agreement(
 
 
 def _left_out(ways: Sequence[str], *, own: str, target: Task, bench: TextBench) -> dict[str, str]:
-    closed = all(instance.candidates for instance in bench.data.instances(target, split="dev"))
-    if "labels" not in ways or own == "labels" or closed:
+    if "labels" not in ways or own == "labels":
+        return {}
+    if all(instance.candidates for instance in bench.data.instances(target, split="dev")):
         return {}
     reason = f"{target.short} is answered in free text, it has no labels to choose among"
     if set(ways) == {"labels"}:

@@ -44,13 +44,10 @@ class Stage(ABC):
         return store.find(self.kind, spec=self.spec())
 
     def result(self, store: Store, *, tell: Tell = lambda share: None) -> Entry:
-        """The finished result, made now if there is none."""
-        found = self.find(store)
-        if found is not None:
-            return found
-        spec = self.spec()
-        result, keep = self.make(store.partial(self.kind, spec=spec), tell=tell)
-        return store.commit(self.kind, spec=spec, result=result, keep=keep)
+        """The finished result, made now if there is none, by one process alone."""
+        return store.made(
+            self.kind, spec=self.spec(), make=lambda folder: self.make(folder, tell=tell), title=self.title
+        )
 
 
 def each_once(parts: Iterable[tuple[str, Stage]]) -> Iterator[tuple[str, Stage]]:

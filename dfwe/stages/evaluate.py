@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,12 +50,13 @@ class EvaluateStage(Stage):
 
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Answers every test instance once."""
+        begun = time.perf_counter()
         scorer = self.bench.scorer(self.target, split="test")
         evaluation = scorer(self._model(), exact=True)
         ids = [instance.instance_id for instance in self.bench.instances(self.target, split="test")]
         answers = [{"instance_id": i, "prediction": p} for i, p in zip(ids, evaluation.predictions, strict=True)]
         (folder / ANSWERS).write_text(json.dumps(answers, ensure_ascii=False), encoding="utf8")
-        return {**evaluation.scores, "n": len(ids)}, (ANSWERS,)
+        return {**evaluation.scores, "n": len(ids), "seconds": round(time.perf_counter() - begun, 2)}, (ANSWERS,)
 
     def evaluation(self, entry: Entry) -> Evaluation:
         """The evaluation, from the stored answers."""

@@ -18,6 +18,7 @@ def execute(
     Each stage comes with its part, after those it needs. `start(number, total, title)` gives what is told the stage's
     share in [0, 1].
     """
+    store.use(f"{stage.kind}-{stage.digest}" for _, stage in stages)
     seconds: dict[str, float] = {}
     for number, (part, stage) in enumerate(stages, start=1):
         title = describe(part, stage)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from omegaconf import DictConfig
 
@@ -18,13 +19,14 @@ from dfwe.stages.merge import MergeStage
 from dfwe.stages.merge_options import uniform, with_pick, zoo
 from dfwe.stages.pretrain import parent_stages
 from dfwe.stages.study_data import token_limits
+from dfwe.stages.subset import chosen_sources
 from dfwe.stages.tasks import Task, build_task
 from dfwe.stages.train import TrainStage
-from dfwe.stages.train_text import TextTrainStage
+from dfwe.stages.workshop import Workshop
 
 ORDER = ("train", "finetune", "baseline", "merge", "evaluate")
-MIXTURE = "mixture"  # the expert trained on {t} and S together
 UNIFORM = "uniform"  # the merge that every study has
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,10 @@ class Study:
 
     def stages(self) -> Iterator[tuple[str, Stage]]:
         """Every stage with its part, each after those it needs; one that plays two parts comes once."""
-        return each_once(self._parts())
+        return each_once(self.parts())
 
-    def _parts(self) -> Iterator[tuple[str, Stage]]:
+    def parts(self) -> Iterator[tuple[str, Stage]]:
+        """The same with repetitions."""
         yield from (("parent", stage) for stage in self.pretraining)
         yield from (("train", stage) for stage in self.trained.values())
         yield from (("finetune", stage) for stage in self.experts.values())
@@ -74,6 +77,30 @@ def _asked(merges: Mapping[str, MergeStage]) -> str | None:
     return names[-1] if names else None
 
 
+@dataclass(frozen=True)
+class Design:
+    """What a configuration says of a study whatever its target, sources and seed: plain Python, read once."""
+
+    runs: frozenset[str]
+    merges: tuple[dict[str, Any], ...]  # the uniform mixture first
+    zoo: dict[str, Any] | None
+    agreement: tuple[str, ...]
+
+    @classmethod
+    def of(cls, config: DictConfig) -> Design:
+        """That of a composed configuration; ConfigurationError for an unknown stage, or two merges of one name."""
+        asked = [plain(config.merges[name]) for name in config.merges]
+        asked += [plain(config.merge)] if config.merge is not None else []
+        zoo = None if config.zoo is None else plain(config.zoo)
+        return cls(_runs(config.stages), _distinct(asked), zoo, tuple(config.agreement))
+
+    def merges_of(self, num_experts: int) -> tuple[dict[str, Any], ...]:
+        """The merges of so many experts."""
+        if self.zoo is None:
+            return self.merges
+        return _distinct([*zoo(self.zoo, num_experts=num_experts), *self.merges[1:]])
+
+
 def plan_study(config: DictConfig) -> Study:
     """The study that a composed configuration describes.
 
@@ -81,52 +108,85 @@ def plan_study(config: DictConfig) -> Study:
         ConfigurationError: no target, target among the sources, no source, an unknown stage name, ...
         DataError: the corpus, or the split of a task that training needs, is missing, broken or empty.
     """
-    target, sources = _tasks(config)
-    runs = _runs(config.stages)
-    bench, pretraining = _bench(config, tasks=(target, *sources))
+    target, sources = study_tasks(config)
+    design = Design.of(config)
+    bench, pretraining = study_bench(config, tasks=(target, *sources))
     for task in (target, *sources):  # empty splits and unknown labels show before any training
         for split in ("train", "dev"):
             bench.data.instances(task, split=split)
-    trained = _on_s_star(config, bench=bench, target=target, sources=sources)
-    experts = _finetuned(config, bench=bench, target=target, trained=trained) if "finetune" in runs else trained
-    baseline = _fit_on_target(config, bench=bench, target=target, label="baseline", start=None)
-    merges = _merges(config, bench=bench, experts=experts, target=target) if "merge" in runs else {}
-    kept = baseline if "baseline" in runs else None
-    models = ({"baseline": kept} if kept else {}) | dict(experts) | dict(merges)
+    return wire(
+        design, workshop=Workshop(bench), pretraining=pretraining, target=target, sources=sources, seed=config.seed
+    )
+
+
+def wire(
+    design: Design,
+    *,
+    workshop: Workshop,
+    pretraining: Sequence[Stage],
+    target: Task,
+    sources: Sequence[Task],
+    seed: int,
+) -> Study:
+    """The study's stages, made in the workshop; nothing is read and nothing runs.
+
+    Raises:
+        ConfigurationError: an argument of a merge, or a way of agreement, that cannot work.
+    """
+    bench, runs = workshop.bench, design.runs
+    finetuned = "finetune" in runs
+    trained = workshop.on_s_star(target, sources=sources, seed=seed, finetuned=finetuned)
+    experts = workshop.finetuned(trained, target=target, seed=seed) if finetuned else trained
+    baseline = workshop.baseline(target, seed=seed) if "baseline" in runs else None
+    configs = design.merges_of(len(experts)) if "merge" in runs else ()
+    merges = {each["name"]: workshop.merge(each, experts=experts, target=target, seed=seed) for each in configs}
+    models = ({"baseline": baseline} if baseline else {}) | dict(experts) | dict(merges)
     models = models if "evaluate" in runs else {}
-    evaluations = {name: EvaluateStage(bench, model, target) for name, model in models.items()}
-    ways, asked = list(config.agreement), _asked(merges)
-    agreement = plan_agreement(ways, target=target, bench=bench, tested=evaluations, asked=asked)
+    evaluations = {name: workshop.evaluation(model, target=target) for name, model in models.items()}
+    agreement = plan_agreement(design.agreement, target=target, bench=bench, tested=evaluations, asked=_asked(merges))
     return Study(
         bench,
         target,
-        sources,
-        config.seed,
-        pretraining,
+        tuple(sources),
+        seed,
+        tuple(pretraining),
         trained,
-        experts if "finetune" in runs else {},
-        kept,
+        experts if finetuned else {},
+        baseline,
         merges,
         evaluations,
         agreement,
     )
 
 
-def _tasks(config: DictConfig) -> tuple[Task, tuple[Task, ...]]:
-    if len(config.target) != 1:
-        raise ConfigurationError("a study needs one target: say +target=<task>, for instance +target=meld")
-    (short, target), sources = next(iter(config.target.items())), dict(config.sources)
-    if config.sources_without_target:
-        sources.pop(short, None)
-    if short in sources:
-        raise ConfigurationError(f"the target '{short}' is among its sources {list(sources)}: leave it out of sources=")
-    if not sources:
-        raise ConfigurationError("a study needs at least one source: say sources=[<task>,...] or sources=all")
-    tasks = tuple(build_task(name, config=plain(each)) for name, each in sources.items())
+def study_tasks(config: DictConfig) -> tuple[Task, tuple[Task, ...]]:
+    """The target and the sources that are taken; ConfigurationError where they are none, or not to be had together."""
+    short, target = only_target(config)
+    sources = candidates(short, sources=dict(config.sources), without_target=config.sources_without_target)
+    taken = chosen_sources(sources, subset=plain(config.subset))
+    tasks = tuple(build_task(name, config=plain(each)) for name, each in taken.items())
     return build_task(short, config=plain(target)), tasks
 
 
-def _runs(stages: DictConfig) -> set[str]:
+def only_target(config: DictConfig) -> tuple[str, Any]:
+    """The target's short name and configuration; ConfigurationError where there is not exactly one."""
+    if len(config.target) != 1:
+        raise ConfigurationError("a study needs one target: say +target=<task>, for instance +target=meld")
+    ((short, target),) = config.target.items()
+    return short, target
+
+
+def candidates(target: str, *, sources: Mapping[str, T], without_target: bool) -> dict[str, T]:
+    """The sources that a study may take; ConfigurationError where there is none, or the target is among them."""
+    found = {name: each for name, each in sources.items() if not (without_target and name == target)}
+    if target in found:
+        raise ConfigurationError(f"the target '{target}' is among its sources {list(found)}: leave it out of sources=")
+    if not found:
+        raise ConfigurationError("a study needs at least one source: say sources=[<task>,...] or sources=all")
+    return found
+
+
+def _runs(stages: DictConfig) -> frozenset[str]:
     """The parts of the study that run."""
     for name in (*stages.skip, stages.until):
         if name not in ORDER:
@@ -135,10 +195,14 @@ def _runs(stages: DictConfig) -> set[str]:
         raise ConfigurationError(
             "stages.skip=[train] leaves nothing to merge; skip finetune, baseline, merge or evaluate"
         )
-    return {name for name in ORDER[: ORDER.index(stages.until) + 1] if name not in stages.skip}
+    return frozenset(name for name in ORDER[: ORDER.index(stages.until) + 1] if name not in stages.skip)
 
 
-def _bench(config: DictConfig, *, tasks: Sequence[Task]) -> tuple[TextBench, tuple[Stage, ...]]:
+def study_bench(config: DictConfig, *, tasks: Sequence[Task]) -> tuple[TextBench, tuple[Stage, ...]]:
+    """What the stages share, and the stages that make the parent; `tasks` are all that may be asked of the data.
+
+    Sets torch's threads. Raises ConfigurationError for settings that cannot work.
+    """
     base = basis(config, tasks=tasks)
     limits = token_limits(base.model, truncation=config.data.truncation, max_cut_share=config.data.max_cut_share)
     if config.decode not in ("task", "greedy", "reference"):
@@ -151,52 +215,9 @@ def _bench(config: DictConfig, *, tasks: Sequence[Task]) -> tuple[TextBench, tup
     return bench, stages
 
 
-def _on_s_star(config: DictConfig, *, bench: TextBench, target: Task, sources: Sequence[Task]) -> dict[str, TrainStage]:
-    """S* = {t, {t} and S, s1 .. sn}: one expert each (section 4.2.1 of the paper)."""
-    sets = {target.short: (target,), MIXTURE: (target, *sources)} | {task.short: (task,) for task in sources}
-    return {
-        name: TextTrainStage(
-            bench,
-            name,
-            tasks,
-            target,
-            None,
-            plain(config.trainer.train),
-            config.trainer.batch_size,
-            config.seed,
-        )
-        for name, tasks in sets.items()
-    }
-
-
-def _finetuned(
-    config: DictConfig, *, bench: TextBench, target: Task, trained: Mapping[str, TrainStage]
-) -> dict[str, TrainStage]:
-    """Every expert on t (section 4.3)."""
-    return {
-        name: _fit_on_target(config, bench=bench, target=target, label=name, start=stage)
-        for name, stage in trained.items()
-    }
-
-
-def _fit_on_target(
-    config: DictConfig, *, bench: TextBench, target: Task, label: str, start: TrainStage | None
-) -> TrainStage:
-    fit = plain(config.trainer.finetune)
-    return TextTrainStage(bench, label, (target,), target, start, fit, config.trainer.batch_size, config.seed)
-
-
-def _merges(
-    config: DictConfig, *, bench: TextBench, experts: Mapping[str, TrainStage], target: Task
-) -> dict[str, MergeStage]:
-    chosen = list(zoo(plain(config.zoo), num_experts=len(experts))) if config.zoo is not None else []
-    chosen += [plain(config.merges[name]) for name in config.merges]
-    if config.merge is not None:
-        chosen.append(plain(config.merge))
-    configs = {each["name"]: each for each in (uniform(), *chosen)}
-    if len(configs) < len(chosen) + (UNIFORM not in {each["name"] for each in chosen}):
-        raise ConfigurationError(f"two merges share a name: {[each['name'] for each in chosen]}; set merges.<key>.name")
-    return {
-        name: MergeStage.of(with_pick(each), bench=bench, experts=experts, target=target, seed=config.seed)
-        for name, each in configs.items()
-    }
+def _distinct(asked: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
+    """The uniform mixture and the merges asked for, by their names; ConfigurationError where two share one."""
+    configs = {each["name"]: each for each in (uniform(), *asked)}
+    if len(configs) < len(asked) + (UNIFORM not in {each["name"] for each in asked}):
+        raise ConfigurationError(f"two merges share a name: {[each['name'] for each in asked]}; set merges.<key>.name")
+    return tuple(with_pick(each) for each in configs.values())

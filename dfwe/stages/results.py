@@ -39,6 +39,7 @@ def study_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, An
         "headline": _headline(models, asked=study.asked),
         "agreement": agreement_results(study.agreement, tested=study.evaluations, seed=study.seed),
         "data": _data(study),
+        "model": study.bench.parent.title,
         "parent": study.bench.parent.digest,
         "seconds": dict(seconds),
         "versions": library_versions(),

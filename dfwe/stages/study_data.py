@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from dfwe.data.collector import paused_collector
 from dfwe.data.instances import collect
 from dfwe.data.readers.base import Corpus
 from dfwe.data.shots import ALL, Shots
-from dfwe.data.tokenise import TokenisedSplit, TokenLimits, Truncation, tokenise
+from dfwe.data.tokenise import TokenisedSplit, TokenLimits, Truncation, read_tokens, save_tokens, tokens_key
 from dfwe.errors import ConfigurationError
 from dfwe.records import Instance, Split
 from dfwe.stages.binding import bind
@@ -21,6 +21,9 @@ from dfwe.stages.tasks import Task, own_corpus
 from dfwe.store.store import Store
 
 log = logging.getLogger(__name__)
+
+_OF_STUDY = ""  # where the study's corpus stands among those of tasks
+TOKENS = "tokens"
 
 
 @dataclass(frozen=True)
@@ -63,12 +66,12 @@ class StudyData:
         if self.config["generator"] is None:
             return None if self.config["root"] is None else Path(self.config["root"]).expanduser()
         generator, spec = bind(self.config["generator"]), dict(self.config["generator"])
-        entry = self.store.find("data", spec=spec)
-        if entry is None:
-            partial = self.store.partial("data", spec=spec)
-            generator.write(partial)
-            entry = self.store.commit("data", spec=spec, result={}, keep=tuple(p.name for p in partial.iterdir()))
-        return entry.folder
+
+        def make(folder: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
+            generator.write(folder)
+            return {}, tuple(path.name for path in folder.iterdir())
+
+        return self.store.made("data", spec=spec, make=make, title="the generated data").folder
 
     def instances(self, task: Task, *, split: Split) -> tuple[Instance, ...]:
         """The task's instances, collected once; DataError for an empty split or an unknown label."""
@@ -88,12 +91,28 @@ class StudyData:
         )
 
     def tokens(self, task: Task, *, split: Split, tokenizer: Any, limits: TokenLimits) -> TokenisedSplit:
-        """The instances with their token ids, cached in the store."""
-        cache = self.store.root / "cache"
-        return tokenise(self.instances(task, split=split), tokenizer=tokenizer, limits=limits, cache=cache)
+        """The instances with their token ids, which lie in the store."""
+        instances = self.instances(task, split=split)
+        spec = {"key": tokens_key(instances, tokenizer=tokenizer, limits=limits)}
 
-    @cached_property
+        def make(folder: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
+            save_tokens(instances, tokenizer=tokenizer, limits=limits, folder=folder / TOKENS)
+            return {"task": task.name, "split": split}, (TOKENS,)
+
+        entry = self.store.made("tokens", spec=spec, make=make, title=f"tokens of {task.short}, {split}")
+        return read_tokens(instances, limits=limits, folder=entry.folder / TOKENS)
+
+    @property
     def _of_study(self) -> Corpus:
+        if _OF_STUDY not in self._own:
+            self._own[_OF_STUDY] = self._read()
+        return self._own[_OF_STUDY]
+
+    def with_shots(self, shots: Mapping[str, Shots]) -> StudyData:
+        """The same corpora with other shots; what is read once is read for both."""
+        return replace(self, shots=shots, _instances={})
+
+    def _read(self) -> Corpus:
         if self.config["reader"] is None:
             raise ConfigurationError(
                 "data=files has no corpus for tasks that bring no data of their own: choose data=friends or data=toy, "

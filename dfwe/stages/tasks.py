@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,11 @@ class Task:
 
     def spec(self) -> dict[str, Any]:
         """What names the task in a stage's spec: an edited YAML makes other results. Its data have their own digest."""
-        return {"name": self.name, "config": hashlib.sha256(json.dumps(self.config).encode()).hexdigest()[:16]}
+        return {"name": self.name, "config": self._digest}
+
+    @cached_property
+    def _digest(self) -> str:
+        return hashlib.sha256(json.dumps(self.config).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
+import time
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -22,6 +25,7 @@ from dfwe.seeding import derive
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.bench import Bench
 from dfwe.stages.tasks import Target, Task
+from dfwe.store.card import spec_digest
 from dfwe.store.store import Entry
 from dfwe.training.fit import Fit, FitSettings, fit_expert
 
@@ -51,6 +55,11 @@ class TrainStage(Stage):
     fit: Mapping[str, Any]
     batch_size: int
     seed: int
+
+    @cached_property
+    def digest(self) -> str:
+        """The name of the result, found once: other stages' digests hold it, and a sweep's plan asks for thousands."""
+        return spec_digest(self.kind, self.spec())
 
     @property
     def title(self) -> str:
@@ -84,13 +93,15 @@ class TrainStage(Stage):
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Trains, goes on where a killed run stopped, and keeps the best epoch's weights."""
         seed = derive(self.seed, "train", *(task.name for task in self.tasks))
+        begun = time.perf_counter()
         fitted = self._fit(folder, seed=seed, tell=tell)
-        fitted.weights.replace(folder / WEIGHTS)
+        _give_name(fitted.weights, folder / WEIGHTS)
         (folder / DEV).write_text(json.dumps(fitted.predictions, ensure_ascii=False), encoding="utf8")
         result = {
             "epochs": [asdict(epoch) for epoch in fitted.history],
             "best_epoch": fitted.choice.epoch + 1,
             "criterion": fitted.choice.criterion,
+            "seconds": round(time.perf_counter() - begun, 2),  # of what was left to do, if a killed run had begun
         }
         if fitted.label_scores is None:
             return result, (WEIGHTS, DEV)
@@ -173,3 +184,12 @@ class TrainStage(Stage):
                 self.target.name if self.target else "",
             )
         return fitted
+
+
+def _give_name(path: Path, name: Path) -> None:
+    """A second name for the file; the first stays, for a run that is killed before the result is committed."""
+    name.unlink(missing_ok=True)
+    try:
+        name.hardlink_to(path)
+    except OSError:  # a file system without links
+        shutil.copyfile(path, name)

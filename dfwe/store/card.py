@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ class Card:
     """A result's card.
 
     `spec` is everything that made the result (its digest is the name), `result` what it says (scores, choices),
-    `files` each file's sha256 and size, `versions` the libraries, which are recorded but not part of the name.
+    `files` each file's sha256 and size, `versions` the libraries, which are recorded but not part of the name, `title`
+    what the user read while it was made, `sha256` the card's own digest (both empty on cards from before they had any).
     """
 
     kind: str
@@ -32,27 +34,40 @@ class Card:
     files: Mapping[str, Mapping[str, Any]]
     versions: Mapping[str, str]
     format: int = FORMAT
+    title: str = ""
+    sha256: str = ""
 
     def write(self, folder: Path) -> None:
-        """Writes the card into the folder, whole or not at all."""
-        write_json(folder / CARD, asdict(self))
+        """Writes the card with its digest into the folder, whole or not at all."""
+        content = asdict(self)
+        write_json(folder / CARD, content | {"sha256": _own_digest(content)})
 
     @classmethod
     def read(cls, folder: Path) -> Card:
-        """The folder's card; StoreError if it is missing, broken or not a card."""
+        """The folder's card; StoreError if it is missing, broken, changed or not a card."""
         path = folder / CARD
         try:
-            return cls(**json.loads(path.read_text(encoding="utf8")))
+            content = json.loads(path.read_text(encoding="utf8"))
+            card = cls(**content)
         except FileNotFoundError:
             raise StoreError(f"{folder} holds no {CARD}") from None
         except (ValueError, TypeError) as error:
             raise StoreError(f"{path} is not a readable card: {error}") from None
+        if card.sha256 not in ("", _own_digest(content)) or not folder.name.startswith(f"{card.kind}-{card.digest}"):
+            raise StoreError(f"{path} is not what was stored (its own sha256, or the folder's name, is another)")
+        return card
 
 
 def spec_digest(kind: str, spec: Mapping[str, Any]) -> str:
     """16 hexadecimal digits that name the result of that kind made by that spec."""
     text = json.dumps({"format": FORMAT, "kind": kind, "spec": spec}, sort_keys=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _own_digest(content: Mapping[str, Any]) -> str:
+    """The sha256 of a card as JSON holds it, itself aside."""
+    plain = json.loads(json.dumps({key: value for key, value in content.items() if key != "sha256"}, allow_nan=False))
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
 def file_digest(path: Path) -> dict[str, Any]:
@@ -63,7 +78,12 @@ def file_digest(path: Path) -> dict[str, Any]:
 
 def library_versions() -> dict[str, str]:
     """Versions of the libraries that can change a result."""
-    return {name: version(name) for name in VERSIONS_OF}
+    return {name: _version(name) for name in VERSIONS_OF}
+
+
+@cache  # finding a distribution takes milliseconds, a plan finds thousands of results
+def _version(name: str) -> str:
+    return version(name)
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from dfwe.errors import StoreError
 from dfwe.store.card import CARD, Card, file_digest, library_versions, spec_digest
+from dfwe.store.disk import full_disk_said
+from dfwe.store.locks import FOLDER, locked
+from dfwe.store.uses import Uses
 
 log = logging.getLogger(__name__)
 
+PARTIAL, CORRUPT = ".partial", ".corrupt"
 Signature = tuple[tuple[str, int, int], ...]
+Made = tuple[Mapping[str, Any], tuple[str, ...]]  # what goes on the card, and the names of the files to keep
 
 
 @dataclass(frozen=True)
@@ -51,40 +58,104 @@ class Store:
         folder = self.folder(kind, spec=spec)
         if not folder.exists():
             return None
-        signature, known = _signature(folder), self._verified.get(folder)
-        if known is not None and known[0] == signature:  # verified by this process, and not touched since
-            return known[1]
+        self.use([folder.name])
         try:
-            entry = verify(folder)
-        except StoreError as error:
-            shutil.rmtree(corrupt := folder.with_name(folder.name + ".corrupt"), ignore_errors=True)
-            folder.rename(corrupt)
-            log.warning("%s; it was set aside as %s and is made again", error, corrupt.name)
-            return None
+            return self._verified_entry(folder)
+        except StoreError:  # looked at again under the lock: another process may be setting it aside, or has
+            with self._lock(folder, title=folder.name):
+                return self._sound_entry(folder)
+
+    def made(
+        self, kind: str, *, spec: Mapping[str, Any], make: Callable[[Path], Made], title: str | None = None
+    ) -> Entry:
+        """The finished result of that spec, made now in its working folder if there is none.
+
+        It is made once: a process that asks while another makes it waits, and finds it. A killed process lets go of it.
+
+        Raises:
+            StoreError: the disk is full.
+        """
+        found = self.find(kind, spec=spec)
+        if found is not None:
+            return found
+        folder = self.folder(kind, spec=spec)
+        title = title or kind
+        with full_disk_said(self.root), self._lock(folder, title=title):
+            self.use([folder.name])
+            found = self._sound_entry(folder) or self._committed_but_for_the_name(folder)
+            if found is not None:
+                return found
+            result, keep = make(self.partial(kind, spec=spec))
+            return self.commit(kind, spec=spec, result=result, keep=keep, title=title)
+
+    def use(self, names: Iterable[str]) -> None:
+        """Says that this process counts on these results, there or not yet: they are not pruned while it runs."""
+        self._uses.add(names)
+
+    def partial(self, kind: str, *, spec: Mapping[str, Any]) -> Path:
+        """The working folder of an unfinished result; what a killed run left there is still there."""
+        partial = _partial(self.folder(kind, spec=spec))
+        partial.mkdir(parents=True, exist_ok=True)
+        return partial
+
+    def commit(
+        self, kind: str, *, spec: Mapping[str, Any], result: Mapping[str, Any], keep: tuple[str, ...], title: str = ""
+    ) -> Entry:
+        """Finishes a result: writes the card, keeps these files of its working folder alone, renames the folder."""
+        partial, folder = self.partial(kind, spec=spec), self.folder(kind, spec=spec)
+        files = {name: file_digest(path) for name, path in _files(partial) if name.split("/")[0] in keep}
+        Card(kind, spec_digest(kind, spec), spec, result, files, library_versions(), title=title).write(partial)
+        return self._rename(partial, folder)
+
+    @cached_property
+    def _uses(self) -> Uses:
+        return Uses(self.root)
+
+    def _lock(self, folder: Path, *, title: str) -> AbstractContextManager[None]:
+        return locked(self.root / FOLDER / f"{folder.name}.lock", title=title)
+
+    def _verified_entry(self, folder: Path) -> Entry:
+        """The entry, its files read once a process and not again until somebody writes there; errors of `verify`."""
+        signature, known = _signature(folder), self._verified.get(folder)
+        if known is not None and known[0] == signature:
+            return known[1]
+        entry = verify(folder)
         _warn_of_other_versions(entry)
         self._verified[folder] = (signature, entry)
         return entry
 
-    def partial(self, kind: str, *, spec: Mapping[str, Any]) -> Path:
-        """The working folder of an unfinished result; what a killed run left there is still there."""
-        folder = self.folder(kind, spec=spec)
-        partial = folder.with_name(folder.name + ".partial")
-        partial.mkdir(parents=True, exist_ok=True)
-        return partial
+    def _sound_entry(self, folder: Path) -> Entry | None:
+        """As `find`; to be called by who holds the lock."""
+        if not folder.exists():
+            return None
+        try:
+            return self._verified_entry(folder)
+        except StoreError as error:
+            shutil.rmtree(corrupt := folder.with_name(folder.name + CORRUPT), ignore_errors=True)
+            folder.rename(corrupt)
+            log.warning("%s; it was set aside as %s and is made again", error, corrupt.name)
+            return None
 
-    def commit(self, kind: str, *, spec: Mapping[str, Any], result: Mapping[str, Any], keep: tuple[str, ...]) -> Entry:
-        """Finishes a result: keeps these files of its working folder, writes the card, renames the folder."""
-        partial, folder = self.partial(kind, spec=spec), self.folder(kind, spec=spec)
+    def _committed_but_for_the_name(self, folder: Path) -> Entry | None:
+        """The result of a process that was killed when the card was written and the folder not yet renamed."""
+        partial = _partial(folder)
+        if not (partial / CARD).exists():
+            return None
+        try:
+            verify(partial)
+        except StoreError as error:
+            log.warning("%s; it is made again", error)
+            (partial / CARD).unlink()
+            return None
+        return self._rename(partial, folder)
+
+    def _rename(self, partial: Path, folder: Path) -> Entry:
+        kept = Card.read(partial).files
         for path in partial.iterdir():
-            if path.name not in keep:
+            if path.name != CARD and not any(name.split("/")[0] == path.name for name in kept):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-        files = {name: file_digest(path) for name, path in _files(partial)}
-        Card(kind, spec_digest(kind, spec), spec, result, files, library_versions()).write(partial)
-        if folder.exists():  # another process finished the same result first; both are equal
-            shutil.rmtree(partial)
-        else:
-            partial.rename(folder)
-        return verify(folder)
+        partial.rename(folder)
+        return self._verified_entry(folder)
 
 
 def verify(folder: Path) -> Entry:
@@ -97,6 +168,10 @@ def verify(folder: Path) -> Entry:
         if file_digest(path) != expected:
             raise StoreError(f"{path} is not what was stored (its sha256 or size changed)")
     return Entry(folder, card)
+
+
+def _partial(folder: Path) -> Path:
+    return folder.with_name(folder.name + PARTIAL)
 
 
 def _signature(folder: Path) -> Signature:

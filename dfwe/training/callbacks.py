@@ -15,6 +15,7 @@ from torch import nn
 
 from dfwe.errors import MetricError
 from dfwe.records import Evaluation
+from dfwe.store.card import file_digest
 from dfwe.training.stopping import Choice, Criterion, EpochScores, best_epoch, choose_epoch
 
 Score = Callable[[nn.Module], Evaluation]
@@ -25,7 +26,8 @@ class KeepBest(pl.Callback):
     """Scores every epoch on dev, keeps the weights of the best one on disk, and stops when nothing improves.
 
     Two candidates are kept where the expert has a source of its own: best by the target, best by the source; which of
-    them counts is known at the end only (see `choose_epoch`).
+    them counts is known at the end only (see `choose_epoch`). A file is not overwritten by a later best: until that
+    epoch's checkpoint is on disk, a killed run goes on with the one before.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class KeepBest(pl.Callback):
         self._target, self._own, self._stop_on, self._patience = target, own, stop_on, patience
         self._folder, self._save = folder, save
         self.history: list[EpochScores] = []
+        self.files: dict[Criterion, tuple[str, dict[str, Any]]] = {}  # name and digest of the best epoch's weights
         self.predictions: dict[str, tuple[str, ...]] = {}  # the target's answers at the best epoch of each criterion
         self.label_scores: dict[str, Float[np.ndarray, "examples labels"] | None] = {}  # of the same answers
 
@@ -52,17 +55,25 @@ class KeepBest(pl.Callback):
     @property
     def weights(self) -> Path:
         """The weights of the epoch to keep."""
-        return self._file(self.choice.criterion)
+        return self._folder / self.files[self.choice.criterion][0]
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Ends a resumed training that had decided to stop when it was killed."""
+        if self.history and self.choice.stop:
+            trainer.should_stop = True
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Scores, keeps, decides."""
+        self._remove_replaced()
         model = cast(nn.Module, pl_module.model)
         target = None if self._target is None else self._target(model)
         own = None if self._own is None else self._own(model)
         self.history.append(EpochScores(_value(target), _value(own)))
         for criterion in self._criteria():
             if best_epoch(self.history, criterion=criterion) == len(self.history) - 1:
-                self._save(model, self._file(criterion))
+                path = self._folder / f"best_by_{criterion}_{len(self.history)}.safetensors"
+                self._save(model, path)
+                self.files[criterion] = path.name, file_digest(path)
                 self.predictions[criterion] = () if target is None else target.predictions
                 self.label_scores[criterion] = None if target is None else target.label_scores
         if trainer.logger is not None:
@@ -75,6 +86,8 @@ class KeepBest(pl.Callback):
         """What a resumed run needs to decide as if it had never stopped."""
         return {
             "history": [asdict(epoch) for epoch in self.history],
+            "files": dict(self.files.values()),
+            "best": {criterion: name for criterion, (name, _) in self.files.items()},
             "predictions": {criterion: list(answers) for criterion, answers in self.predictions.items()},
             "label_scores": {
                 criterion: None if scores is None else torch.from_numpy(scores)  # loaded without pickle
@@ -85,6 +98,8 @@ class KeepBest(pl.Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """The inverse of `state_dict`."""
         self.history = [EpochScores(**epoch) for epoch in state_dict["history"]]
+        files = state_dict["files"]
+        self.files = {criterion: (name, files[name]) for criterion, name in state_dict["best"].items()}
         self.predictions = {criterion: tuple(answers) for criterion, answers in state_dict["predictions"].items()}
         self.label_scores = {
             criterion: None if scores is None else scores.cpu().numpy()
@@ -98,8 +113,12 @@ class KeepBest(pl.Callback):
             return ("target",)
         return ("own",) if self._stop_on == "own" else ("target", "own")
 
-    def _file(self, criterion: Criterion) -> Path:
-        return self._folder / f"best_by_{criterion}.safetensors"
+    def _remove_replaced(self) -> None:
+        """Removes weights that the last checkpoint does not count on."""
+        names = {name for name, _ in self.files.values()}
+        for path in self._folder.glob("best_by_*.safetensors"):
+            if path.name not in names:
+                path.unlink()
 
 
 class ReseedEpoch(pl.Callback):

@@ -16,9 +16,8 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 from dfwe.errors import ModelError
 from dfwe.training.callbacks import KeepBest, ReseedEpoch, SaveWeights, Score, TellProgress
+from dfwe.training.resume import LAST, resumable
 from dfwe.training.stopping import Choice, Criterion, EpochScores
-
-LAST = "last.ckpt"
 
 
 @dataclass(frozen=True)
@@ -84,9 +83,8 @@ def fit_expert(
         callbacks.append(_checkpoint(folder))
     trainer = make_trainer(settings, max_epochs=settings.epochs, callbacks=callbacks, logger=logger)
     module.train()  # a loaded model is in evaluation mode, where nothing is dropped out; Lightning leaves modes alone
-    last = folder / LAST
-    # weights_only: no pickle is ever loaded
-    trainer.fit(module, datamodule=data, ckpt_path=last if last.exists() else None, weights_only=True)
+    last = resumable(folder, state_key=keep.state_key)
+    trainer.fit(module, datamodule=data, ckpt_path=last, weights_only=True)  # no pickle is ever loaded
     if not all(bool(parameter.isfinite().all()) for parameter in module.parameters()):
         raise ModelError("training diverged: the weights are NaN or infinite; lower the learning rate")
     best = keep.choice.criterion

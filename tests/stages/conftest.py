@@ -19,6 +19,12 @@ FEW_DIALOGUES = ("data.generator.num_train=12", "data.generator.num_dev=8", "dat
 
 
 @pytest.fixture(scope="session")
+def small_overrides():
+    """What makes a study small, its target and store aside."""
+    return (*SMALL, *FEW_DIALOGUES)
+
+
+@pytest.fixture(scope="session")
 def small(composed):
     """A function from a store's folder and further overrides to the configuration."""
 

@@ -38,7 +38,7 @@ def test_any_change_of_the_spec_or_kind_changes_the_name():
     assert len(names) == 3
 
 
-@pytest.mark.parametrize("damage", ["truncated", "changed", "missing", "no card"])
+@pytest.mark.parametrize("damage", ["truncated", "changed", "missing", "no card", "another score", "another name"])
 def test_a_damaged_result_is_set_aside_and_never_used(tmp_path, caplog, damage):
     store = Store(tmp_path)
     make(store)
@@ -49,6 +49,8 @@ def test_a_damaged_result_is_set_aside_and_never_used(tmp_path, caplog, damage):
         "changed": lambda: weights.write_text("weighty"),
         "missing": weights.unlink,
         "no card": (folder / CARD).unlink,
+        "another score": lambda: (folder / CARD).write_text((folder / CARD).read_text().replace("0.5", "0.6")),
+        "another name": lambda: (folder / CARD).write_text((folder / CARD).read_text().replace("train", "merge")),
     }[damage]()
     with caplog.at_level(logging.WARNING):
         assert store.find("train", spec=SPEC) is None
@@ -73,6 +75,7 @@ def test_a_result_of_other_versions_is_used_with_a_warning(tmp_path, caplog):
     path = store.folder("train", spec=SPEC) / CARD
     card = json.loads(path.read_text())
     card["versions"]["torch"] = "1.0"
+    card["sha256"] = ""  # as on cards from before they had one
     path.write_text(json.dumps(card))
     with caplog.at_level(logging.WARNING):
         assert store.find("train", spec=SPEC) is not None

@@ -56,7 +56,7 @@ def data(tokenizer, tmp_path):
     return lambda: TrainingData([split], batch_size=4, group_batches=4, pad_id=0, seed=5)
 
 
-def train(tiny_t5, data, folder, score, *, seed=7, light_dropout=True, **settings):
+def train(tiny_t5, data, folder, score, *, seed=7, light_dropout=True, save=save_weights, **settings):
     folder.mkdir(exist_ok=True)
     torch.manual_seed(99)  # what was drawn before must not matter
     torch.rand(len(list(folder.iterdir())))
@@ -70,7 +70,7 @@ def train(tiny_t5, data, folder, score, *, seed=7, light_dropout=True, **setting
         own=None,
         seed=seed,
         folder=folder,
-        save=save_weights,
+        save=save,
     )
 
 
@@ -121,3 +121,46 @@ def test_training_drops_out_by_the_seed(tiny_t5, data, tmp_path, light):
 def test_a_nan_score_ends_training_with_an_error(tiny_t5, data, tmp_path):
     with pytest.raises(MetricError, match="the dev score is NaN"):
         train(tiny_t5, data, tmp_path / "a", Scripted(float("nan")))
+
+
+def test_a_training_killed_after_it_decided_to_stop_does_not_go_on(tiny_t5, data, tmp_path):
+    whole = train(tiny_t5, data, tmp_path / "a", Scripted(0.5, 0.1, 0.1), patience=2)
+    resumed = train(tiny_t5, data, tmp_path / "a", Scripted(), patience=2)
+    assert resumed.history == whole.history
+    assert resumed.predictions == whole.predictions == ("epoch 1",)
+
+
+def test_the_last_checkpoints_best_weights_outlive_a_kill_before_the_next_checkpoint(tiny_t5, data, tmp_path):
+    whole = train(tiny_t5, data, tmp_path / "a", Scripted(0.1, 0.2, 0.1), epochs=3)
+
+    def killed_when_saved(model, path):
+        save_weights(model, path)
+        if path.name.endswith("_2.safetensors"):
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(tiny_t5, data, tmp_path / "b", Scripted(0.1, 0.2), epochs=3, save=killed_when_saved)
+    resumed = train(tiny_t5, data, tmp_path / "b", Scripted(0.2, 0.1), epochs=3)
+    assert resumed.history == whole.history
+    assert resumed.weights.read_bytes() == whole.weights.read_bytes()
+
+
+def damage(path, how):
+    content = bytearray(path.read_bytes())
+    if how == "cut":
+        del content[len(content) // 2 :]
+    else:
+        content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("how", ["cut", "flipped"])
+@pytest.mark.parametrize("file", ["last.ckpt", "best_by_target_2.safetensors"])
+def test_a_damaged_checkpoint_or_best_weights_start_the_training_again(tiny_t5, data, tmp_path, caplog, file, how):
+    whole = train(tiny_t5, data, tmp_path / "a", Scripted(0.1, 0.2, 0.1), epochs=3)
+    with pytest.raises(Killed):
+        train(tiny_t5, data, tmp_path / "b", Scripted(0.1, 0.2, None), epochs=3)
+    damage(tmp_path / "b" / file, how)
+    again = train(tiny_t5, data, tmp_path / "b", Scripted(0.1, 0.2, 0.1), epochs=3)
+    assert "this training starts again" in caplog.text
+    assert again.weights.read_bytes() == whole.weights.read_bytes()

@@ -1,0 +1,72 @@
+"""The plan of a study or a sweep, as people read it before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+_UNITS = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
+_TIMES = (("days", 86400.0), ("h", 3600.0), ("min", 60.0))
+
+
+def draw_plan(plan: Mapping[str, Any]) -> RenderableType:
+    """A row a kind of stage: needed, there already, to do, and what that will take; then jobs that cannot run."""
+    jobs = plan["jobs"]
+    table = Table(title=f"Plan of {jobs} {'study' if jobs == 1 else 'studies'}", title_justify="left")
+    table.add_column("", no_wrap=True)
+    for heading in ("needed", "there", "to do", "time", "disk", "without\nsharing"):
+        table.add_column(heading, justify="right")
+    for name, row in plan["rows"].items():
+        counts = (str(row[key]) for key in ("needed", "there", "to_do"))
+        table.add_row(name, *counts, _time(row), _disk(row), str(row["separately"]))
+    failed = [Text(f"job {each['job']} is not planned: {each['message']}") for each in plan.get("failed", ())]
+    return Group(table, Text(_words(plan)), *failed)
+
+
+def _words(plan: Mapping[str, Any]) -> str:
+    rows = plan["rows"].values()
+    total = {key: sum(row[key] for row in rows) for key in ("to_do", "seconds", "bytes", "unknown", "alike")}
+    if not total["to_do"]:
+        return "Everything is in the store: nothing will be trained, merged or evaluated."
+    if total["unknown"] == total["to_do"]:
+        return "How long it takes is unknown: no card in the store tells of a like stage."
+    left = f", and {total['unknown']} stages of unknown length" if total["unknown"] else ""
+    time, disk = seconds_in_words(total["seconds"]), size_in_words(total["bytes"])
+    return (
+        f"About {time} of stages, one after the other{left}; {disk} on disk. From the cards of earlier stages "
+        f"of the same parent, for {total['alike']} of {total['to_do']} on the same tasks and data."
+    )
+
+
+def _time(row: Mapping[str, Any]) -> str:
+    if row["to_do"] == 0:
+        return "–"
+    if row["unknown"] == row["to_do"]:
+        return "unknown"
+    return seconds_in_words(row["seconds"]) + (" + unknown" if row["unknown"] else "")
+
+
+def _disk(row: Mapping[str, Any]) -> str:
+    if row["to_do"] == 0:
+        return "–"
+    return size_in_words(row["bytes"]) if row["bytes"] else "unknown"
+
+
+def seconds_in_words(seconds: float) -> str:
+    """`90 s`, `2.5 h`."""
+    for unit, length in _TIMES:
+        if seconds >= 2 * length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def size_in_words(num_bytes: float) -> str:
+    """`1.2 GB`."""
+    for unit, size in _UNITS:
+        if num_bytes >= size:
+            return f"{num_bytes / size:.1f} {unit}"
+    return f"{num_bytes:.0f} bytes"

@@ -1,0 +1,53 @@
+"""What the jobs of a sweep say together: the paper's Table 2, the sets of sources, the score by their number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rich.console import Console, Group, RenderableType
+from rich.text import Text
+
+from dfwe.report.sweep_figure import draw_numbers
+from dfwe.report.sweep_jobs import JobResult, Sweep, by_sources, groups, read_sweep
+from dfwe.report.sweep_tables import number_table, sources_table, table_2
+
+FIGURE = "score_by_number_of_sources.png"
+
+
+def report_sweep(folder: Path, *, console: Console | None = None) -> None:
+    """Prints the tables of a finished sweep, and draws its picture into its folder where it has numbers of sources.
+
+    Raises:
+        DataError: no results there, or results that cannot be read.
+    """
+    sweep = read_sweep(folder)
+    (console or Console(soft_wrap=False)).print(draw_sweep(sweep))
+    for number, (merge, by_target) in enumerate(groups(sweep.jobs)):
+        counted = {target: jobs for target, jobs in by_target.items() if has_numbers(jobs)}
+        if counted:
+            path = folder / (FIGURE if number == 0 else FIGURE.replace(".png", f"_{merge}.png"))
+            draw_numbers(counted, merge=merge, path=path)
+            print(f"picture: {path}")
+
+
+def draw_sweep(sweep: Sweep) -> RenderableType:
+    """The tables that the jobs allow; in words, which jobs were left out."""
+    left_out = [Text(f"left out: {reason}") for reason in sweep.left_out]
+    return Group(*_tables(sweep), *left_out)
+
+
+def has_numbers(jobs: Sequence[JobResult]) -> bool:
+    """Whether the jobs have different numbers of sources."""
+    return len({len(job.sources) for job in jobs}) > 1
+
+
+def _tables(sweep: Sweep) -> Iterator[RenderableType]:
+    for merge, by_target in groups(sweep.jobs):
+        for target, jobs in by_target.items():
+            if has_numbers(jobs):
+                yield number_table(target, jobs=jobs, merge=merge)
+            elif len(by_sources(jobs)) > 1:
+                yield sources_table(target, jobs=jobs, merge=merge)
+        if len(by_target) > 1:
+            yield table_2(by_target, merge=merge)

@@ -1,0 +1,133 @@
+"""The jobs of a sweep, read back from their results."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from dfwe.data.friends.official import OFFICIAL_TEST
+from dfwe.errors import DataError
+from dfwe.report.published import MODEL, SHOTS
+from dfwe.report.study_folder import RESULTS
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What a job's headline says, scores as fractions in [0, 1]; `stage` names the merge in the store."""
+
+    target: str
+    sources: tuple[str, ...]
+    merge: str
+    seed: int
+    stage: str
+    dev: float
+    test: float
+    baseline: float
+    departures: tuple[str, ...]  # from what the published numbers are of
+
+    @property
+    def delta(self) -> float:
+        """To the baseline, on test."""
+        return self.test - self.baseline
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Jobs that differ: two that gave the very same merge count once. `left_out` says why others do not count."""
+
+    jobs: tuple[JobResult, ...]
+    left_out: tuple[str, ...]
+
+
+def read_sweep(folder: Path) -> Sweep:
+    """The finished jobs below a sweep's folder, multirun/<date>/<time>.
+
+    Raises:
+        DataError: no results there, or results that cannot be read.
+    """
+    files = sorted(folder.rglob(RESULTS), key=lambda path: [_order(part) for part in path.parts])
+    if not files:
+        raise DataError(f"{folder} holds no {RESULTS}: expected the folder of a sweep, multirun/<date>/<time>")
+    jobs: dict[tuple[str, str], JobResult] = {}
+    left_out = []
+    for path in files:
+        try:
+            results = json.loads(path.read_text(encoding="utf8"))
+            found = _job(results)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{path} cannot be read ({error!r}): run the job again") from error
+        if found is None:
+            left_out.append(f"{path.parent.relative_to(folder)}: no merge was scored against a baseline on test")
+        else:
+            jobs.setdefault((found.target, found.stage), found)
+    return Sweep(tuple(jobs.values()), tuple(left_out))
+
+
+def by_sources(jobs: Iterable[JobResult]) -> dict[tuple[str, ...], list[JobResult]]:
+    """Jobs by what they took as sources, whatever the order."""
+    return _by(jobs, lambda job: tuple(sorted(job.sources)))
+
+
+def best_sources(jobs: Iterable[JobResult]) -> list[JobResult]:
+    """The jobs of the sources with the best mean dev score: test scores choose nothing."""
+    return max(by_sources(jobs).values(), key=lambda each: mean_of(each, "dev"))
+
+
+def mean_of(jobs: Sequence[JobResult], what: str) -> float:
+    """The mean over jobs of `dev`, `test`, `baseline` or `delta`."""
+    return fmean(getattr(job, what) for job in jobs)
+
+
+def groups(jobs: Iterable[JobResult]) -> Iterator[tuple[str, dict[str, list[JobResult]]]]:
+    """By the merge that was asked for, then by target."""
+    for merge, of_merge in _by(jobs, lambda job: job.merge).items():
+        yield merge, _by(of_merge, lambda job: job.target)
+
+
+def _by(jobs: Iterable[JobResult], key: Any) -> dict[Any, list[JobResult]]:
+    found: dict[Any, list[JobResult]] = defaultdict(list)
+    for job in jobs:
+        found[key(job)].append(job)
+    return dict(found)
+
+
+def _job(results: Mapping[str, Any]) -> JobResult | None:
+    rows = {row["name"]: row for row in results["models"]} if "models" in results else {}
+    head = rows.get(results.get("headline", {}).get("name"))
+    if head is None or "baseline" not in rows:
+        return None
+    scores = (head["dev"]["score"], head["test"]["score"], rows["baseline"]["test"]["score"])
+    if None in scores:
+        return None
+    dev, test, baseline = scores
+    return JobResult(
+        results["target"],
+        tuple(results["sources"]),
+        head["name"],
+        results["seed"],
+        head["stage"],
+        dev,
+        test,
+        baseline,
+        tuple(_departures(results)),
+    )
+
+
+def _departures(results: Mapping[str, Any]) -> Iterator[str]:
+    target, model, num = results["target"], results.get("model", "another model"), results["n"]["test"]
+    if model != MODEL:
+        yield f"{model} instead of Flan-T5-base"
+    if target in OFFICIAL_TEST and num != OFFICIAL_TEST[target]:
+        yield "other data than the official set"
+    if any(data["shots"] != SHOTS for data in results["data"]["tasks"].values()):
+        yield "not the few-shot tenth of train and dev"
+
+
+def _order(part: str) -> tuple[int, str]:
+    """Job 10 after job 9."""
+    return (int(part), "") if part.isdecimal() else (-1, part)

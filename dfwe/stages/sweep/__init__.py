@@ -1,0 +1,1 @@
+"""Many studies at once: which jobs, what they share, what they need."""

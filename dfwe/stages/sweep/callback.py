@@ -1,0 +1,68 @@
+"""Hydra's callback around a sweep: the plan before the first job, the tables after the last.
+
+Light: it is made for every command, so heavy imports wait until there is a sweep.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+from dfwe.errors import DfweError
+
+
+class SweepCallback(Callback):
+    """Prints the plan when a multirun starts, where `plan_only` ends it, and its tables when it has ended."""
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Plans; with `plan_only` the command ends here, with 0, or 2 where some job cannot run."""
+        try:
+            sound = _plan(config, name=kwargs["config_name"])
+        except DfweError as error:
+            print(f"no plan: {error}", file=sys.stderr)
+            sound = False
+        if config.plan_only:
+            sys.exit(0 if sound else 2)
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Reads the jobs' results and prints what they say together."""
+        from dfwe.report.sweep import report_sweep
+
+        try:
+            report_sweep(Path(config.hydra.sweep.dir))
+        except DfweError as error:
+            print(f"no table of the sweep: {error}", file=sys.stderr)
+
+
+def _plan(config: DictConfig, *, name: str) -> bool:
+    """Prints the plan; whether every job can run."""
+    import torch  # torch and friends: seconds
+    from hydra import compose
+    from rich.console import Console
+
+    from dfwe.report.plan_table import draw_plan
+    from dfwe.schema import read_tasks
+    from dfwe.stages.sweep.jobs import jobs_of
+    from dfwe.stages.sweep.plan import plan_sweep
+    from dfwe.stages.sweep.planner import Planner
+
+    begun, threads = time.perf_counter(), torch.get_num_threads()
+    planner = Planner(lambda overrides: compose(name, overrides=list(overrides)), read_tasks(_folders(config)), threads)
+    try:
+        plan = plan_sweep(jobs_of(config, tasks=planner.names), planner=planner)
+    finally:
+        torch.set_num_threads(threads)
+    Console().print(draw_plan(plan))
+    print(f"planned in {time.perf_counter() - begun:.1f} s", flush=True)
+    return not plan["failed"]
+
+
+def _folders(config: DictConfig) -> list[Path]:
+    """The user's own configuration folders."""
+    sources = config.hydra.runtime.config_sources
+    return [Path(source.path) for source in sources if source.schema == "file" and source.provider == "command-line"]

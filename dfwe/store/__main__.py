@@ -1,0 +1,89 @@
+"""What a store holds: `python -m dfwe.store list`, `verify`, `prune --older-than DAYS`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from dfwe.errors import StoreError, exit_code
+from dfwe.store.inventory import Item, inventory
+from dfwe.store.prune import DAY, Limits, prune
+from dfwe.store.store import verify
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Does what the subcommand says; the exit code, 2 for an error of the user's or a damaged result."""
+    arguments = _parser().parse_args(argv)
+    commands = {"list": _list, "verify": _verify, "prune": _prune}
+    return exit_code(lambda: commands[arguments.command](arguments))
+
+
+def _list(arguments: argparse.Namespace) -> None:
+    items = inventory(arguments.store)
+    for item in items:
+        print(_line(item))
+    print(_total(items, "results"))
+
+
+def _verify(arguments: argparse.Namespace) -> None:
+    damaged = []
+    unverified = 0
+    for item in inventory(arguments.store):
+        if item.state not in ("finished", "unknown"):
+            continue
+        try:
+            unverified += not verify(item.folder).card.sha256
+        except StoreError as error:
+            damaged.append(item)
+            print(f"damaged: {error}")
+    print("every file is what was stored" if not damaged else f"{len(damaged)} results are damaged")
+    if unverified:
+        print(
+            f"unverified: {unverified} cards have no digest of their own (their files have), they are from before that"
+        )
+    if damaged:
+        names = ", ".join(item.folder.name for item in damaged)
+        raise StoreError(f"damaged: {names}; a study that needs one sets it aside and makes it again, or delete it")
+
+
+def _prune(arguments: argparse.Namespace) -> None:
+    limits = Limits(arguments.older_than, arguments.larger_than, arguments.keep_size)
+    if limits == Limits():
+        raise StoreError("nothing says what to delete: --older-than DAYS, --larger-than GB or --keep-size GB")
+    gone, busy = prune(arguments.store, limits=limits, dry_run=arguments.dry_run)
+    for item in gone:
+        print(_line(item))
+    print(_total(gone, "results would be deleted" if arguments.dry_run else "results deleted"))
+    if busy:
+        print(_total(busy, "results stay: a process uses them"))
+
+
+def _line(item: Item) -> str:
+    size, age = f"{item.num_bytes / 1e6:.1f} MB", f"{item.age / DAY:.1f} days"
+    return f"{item.folder.name:40} {item.state:12} {size:>12} {age:>12}  {item.title}".rstrip()
+
+
+def _total(items: Sequence[Item], what: str) -> str:
+    return f"{len(items)} {what}, {sum(item.num_bytes for item in items) / 1e9:.3f} GB"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m dfwe.store", description="What a store holds.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    listing = commands.add_parser("list", help="each result with its size and age, the oldest first")
+    checking = commands.add_parser("verify", help="compares every file with its digest")
+    pruning = commands.add_parser("prune", help="deletes what is old or large, and nothing that a running study uses")
+    pruning.add_argument("--older-than", type=float, metavar="DAYS", help="since it was made")
+    pruning.add_argument("--larger-than", type=float, metavar="GB", help="single results larger than this")
+    pruning.add_argument("--keep-size", type=float, metavar="GB", help="the oldest, until no more than this is left")
+    pruning.add_argument("--dry-run", action="store_true", help="says what it would delete")
+    default = Path(os.environ.get("DFWE_STORE", "outputs/store"))  # as conf/paths/default.yaml has it
+    for command in (listing, checking, pruning):
+        command.add_argument("--store", type=Path, default=default, help=f"its folder, else {default}")
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,136 @@
+"""A toy study in processes of its own, forked from this one, which has the heavy imports already."""
+
+import json
+import logging
+import os
+import re
+import signal
+import sys
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+
+from dfwe.conf import conf_dir
+from dfwe.errors import DfweError
+from dfwe.interrupt import EXIT_CODE
+from dfwe.schema import register
+from dfwe.stages.study import run_study
+from dfwe.store.disk import full_disk_said
+
+OVERRIDES = (
+    "+target=meld",
+    "sources=[emory_emotion]",
+    "model.pretrain=null",
+    "model.source.vocab_size=400",
+    "model.source.config={d_model: 16, d_kv: 8, d_ff: 32, num_layers: 1, num_heads: 2}",
+    "data.generator.num_train=12",
+    "data.generator.num_dev=8",
+    "data.generator.num_test=8",
+    "trainer.train.epochs=3",
+    "trainer.finetune.epochs=3",
+    "trainer.precision=32-true",
+    "trainer.threads=1",
+    "merge.search.budget=5",
+)
+FILES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate", "os.link", "open", "os.listdir", "os.scandir")
+FAILED = 2
+
+
+@dataclass(frozen=True)
+class Toy:
+    """A study whose store and run lie in `folder`."""
+
+    folder: Path
+
+    @property
+    def store(self) -> Path:
+        return self.folder / "store"
+
+    def start(self, *, kill_before: int | None = None, run: str = "run") -> int:
+        """The id of a process that runs the study; it kills itself before that operation on a file of the study's."""
+        process = os.fork()
+        if process:
+            return process
+        try:
+            self._run(self.folder / run, kill_before=kill_before)
+        except DfweError as error:
+            print(f"error: {error}", flush=True)
+            os._exit(FAILED)
+        except KeyboardInterrupt:
+            os._exit(EXIT_CODE)
+        except BaseException:
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(1)
+        os._exit(0)
+
+    def end(self, **how) -> int:
+        """The exit code of a whole run."""
+        return ended(self.start(**how))
+
+    def said(self, *, run: str = "run") -> str:
+        """What the last run said."""
+        return (self.folder / run / "said.txt").read_text()
+
+    def results(self, *, run: str = "run") -> dict[str, object]:
+        """What the study found, times and places aside."""
+        folder, found = self.folder / run, {}
+        for name in ("results.json", "trials.jsonl", "predictions.jsonl", "test_predictions.json"):
+            text = re.sub(r'"seconds": [-+.e\d]+', "", (folder / name).read_text())
+            found[name] = text.replace(str(self.folder), "")
+        results = json.loads((folder / "results.json").read_text()) | {"seconds": {}}
+        found["results.json"] = re.sub(r'"seconds": [-+.e\d]+', "", json.dumps(results)).replace(str(self.folder), "")
+        found["merged"] = (folder / "merged" / "model.safetensors").read_bytes()
+        return found
+
+    def commits(self) -> list[str]:
+        """The names of the results that the runs made, in order."""
+        diary = self.folder / "commits.txt"
+        return diary.read_text().splitlines() if diary.exists() else []
+
+    def _run(self, run: Path, *, kill_before: int | None) -> None:
+        run.mkdir(parents=True, exist_ok=True)
+        said = os.open(run / "said.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        for stream in (1, 2):
+            os.dup2(said, stream)
+        logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+        count = self._watched(kill_before)
+        register()
+        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+            config = compose("config", overrides=[*OVERRIDES, f"paths.store={self.store}"])
+        with full_disk_said(self.store):  # as the command does
+            run_study(config, folder=run)
+        (run / "operations.txt").write_text(str(count[0]))
+
+    def _watched(self, kill_before: int | None) -> list[int]:
+        """Counts operations on the study's files from now on, keeps a diary of commits, kills where it was asked to."""
+        count, diary, folder = [0], self.folder / "commits.txt", str(self.folder)
+
+        def hook(event, arguments) -> None:
+            if event not in FILES or not str(arguments[0]).startswith(folder) or str(diary) == str(arguments[0]):
+                return
+            count[0] += 1
+            if count[0] == kill_before:
+                os.kill(os.getpid(), signal.SIGKILL)
+            if event == "os.rename" and str(arguments[0]).endswith(".partial"):
+                with diary.open("a") as file:
+                    file.write(f"{Path(arguments[1]).name}\n")
+
+        sys.addaudithook(hook)
+        return count
+
+
+def ended(process: int, *, kill_after: float | None = None) -> int:
+    """The exit code of a process, after a SIGKILL where it runs longer than that; -9 if it was killed."""
+    end = None if kill_after is None else time.monotonic() + kill_after
+    while True:
+        found, status = os.waitpid(process, 0 if end is None else os.WNOHANG)
+        if found:
+            return os.waitstatus_to_exitcode(status)
+        if time.monotonic() >= end:
+            os.kill(process, signal.SIGKILL)
+            end = None
+        time.sleep(0.005)

@@ -1,0 +1,83 @@
+"""Ctrl-C ends within two seconds, with exit code 130 and one line, whatever the process is doing."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from dfwe.interrupt import EXIT_CODE, LINE
+
+BEGIN = """
+import hashlib, sys, time
+from dfwe.interrupt import ctrl_c_ends
+def work():
+    try:
+        print("ready", flush=True)
+        {0}
+    except KeyboardInterrupt:
+        {1}
+with ctrl_c_ends():
+    work()
+"""
+CALL = 'hashlib.pbkdf2_hmac("sha256", b"", b"", 2**30)'  # minutes in C, which Python's handler of signals waits for
+DEEDS = {
+    "waits": ("time.sleep(30)", "raise"),
+    "makes SystemExit of it, as Lightning does": ("time.sleep(30)", "sys.exit(1)"),
+    "does not hear, in a long call": (CALL, "raise"),
+    "tidies up for long": ("time.sleep(30)", "time.sleep(30)"),
+}
+
+
+def interrupted(process):
+    """Its exit code, what it said on stderr, and how many seconds it took to end."""
+    begun = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    try:
+        _, said = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    return process.returncode, said, time.monotonic() - begun
+
+
+@pytest.mark.parametrize("deed", DEEDS)
+def test_a_process_ends_whatever_it_does(deed):
+    command = [sys.executable, "-c", BEGIN.format(*DEEDS[deed])]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        code, said, seconds = interrupted(process)
+    assert (code, said.splitlines()) == (EXIT_CODE, [LINE])
+    assert seconds < 2.0
+
+
+def test_another_exit_keeps_its_code_and_says_nothing():
+    command = [sys.executable, "-c", BEGIN.format("sys.exit(2)", "raise")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (2, "")
+
+
+def test_a_study_in_training_ends_and_the_same_command_goes_on(tmp_path):
+    overrides = [
+        "+target=meld",
+        "sources=[emory_emotion]",
+        "model.pretrain=null",
+        "model.source.vocab_size=400",
+        "model.source.config={d_model: 16, d_kv: 8, d_ff: 32, num_layers: 1, num_heads: 2}",
+        "data.generator.num_train=10",
+        "trainer.train.epochs=1000",
+        "trainer.train.patience=1000",
+        "trainer.threads=1",
+        f"paths.store={tmp_path}/store",
+        f"hydra.run.dir={tmp_path}/run",
+    ]
+    command = [sys.executable, "-m", "dfwe.run", *overrides]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        partial, end = tmp_path / "store", time.monotonic() + 120
+        while not list(partial.glob("train-*.partial/last.ckpt")):
+            assert time.monotonic() < end, "training never began"
+            time.sleep(0.05)
+        code, said, seconds = interrupted(process)
+    assert (code, said.splitlines()[-1]) == (EXIT_CODE, LINE)
+    assert "Traceback" not in said
+    assert seconds < 2.0
