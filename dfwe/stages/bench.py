@@ -19,6 +19,7 @@ from dfwe.evaluation.answers import Decoding
 from dfwe.evaluation.collector import Collector, Question, Tell, draw_questions
 from dfwe.evaluation.generate import ReferenceDecoding
 from dfwe.evaluation.half import HalfCopy
+from dfwe.evaluation.head_score import HeadScorer, MeanScorer
 from dfwe.evaluation.score import SplitScorer
 from dfwe.models.text_to_text import TextToText, load_model
 from dfwe.records import Instance, Split
@@ -28,6 +29,8 @@ from dfwe.stages.study_data import StudyData
 from dfwe.stages.tasks import Target, Task, TaskMean
 from dfwe.store.store import Store
 from dfwe.training.precision import resolve_device
+
+AnyScorer = SplitScorer | HeadScorer | MeanScorer
 
 
 class Bench(ABC):
@@ -53,8 +56,8 @@ class Bench(ABC):
         """A Lightning module around such a copy, its `model`."""
 
     @abstractmethod
-    def scorer(self, target: Target, *, split: Split) -> Any:
-        """What scores a model on the split, built once: a SplitScorer, or another with its methods."""
+    def scorer(self, target: Target, *, split: Split) -> AnyScorer:
+        """What scores a model on the split, built once."""
 
     @abstractmethod
     def measured(

@@ -60,8 +60,7 @@ class EvaluateStage(Stage):
         """The evaluation, from the stored answers."""
         answers = json.loads(entry.file(ANSWERS).read_text(encoding="utf8"))
         predictions = tuple(each["prediction"] for each in answers)
-        found: Evaluation = self.bench.scorer(self.target, split="test").evaluate(predictions)
-        return found
+        return self.bench.scorer(self.target, split="test").evaluate(predictions)
 
     def _model(self) -> Any:
         store = self.bench.store

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from dfwe.errors import ConfigurationError
-from dfwe.evaluation.score import SplitScorer
 from dfwe.search.base import Search
 from dfwe.search.label_mixture import LabelMixture
 from dfwe.search.space import Space
+from dfwe.stages.bench import AnyScorer
 from dfwe.stages.binding import bind, call
 from dfwe.stages.train import TrainStage
 from dfwe.store.store import Store
@@ -55,7 +55,7 @@ def with_surrogate(
     *,
     config: Mapping[str, Any],
     space: Space,
-    scorer: SplitScorer,
+    scorer: AnyScorer,
     experts: Mapping[str, TrainStage],
     store: Store,
     seed: int,
@@ -73,7 +73,7 @@ def with_surrogate(
     return made
 
 
-def _mixture(scorer: SplitScorer, *, experts: Mapping[str, TrainStage], store: Store) -> LabelMixture | None:
+def _mixture(scorer: AnyScorer, *, experts: Mapping[str, TrainStage], store: Store) -> LabelMixture | None:
     counts = scorer.label_counts()
     if counts is None:
         log.warning("merge.search.surrogate is off: the task's answers are free text, which has no label scores")

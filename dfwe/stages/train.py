@@ -102,8 +102,7 @@ class TrainStage(Stage):
         """The expert's own evaluation on the target's dev split, from the answers stored at its best epoch."""
         assert self.target is not None
         predictions = tuple(json.loads(entry.file(DEV).read_text(encoding="utf8")))
-        found: Evaluation = self.bench.scorer(self.target, split="dev").evaluate(predictions)
-        return found
+        return self.bench.scorer(self.target, split="dev").evaluate(predictions)
 
     def label_scores(self, entry: Entry) -> Float[np.ndarray, "examples labels"] | None:
         """How likely the expert found each label of the target's dev instances, from when `dev` was answered.

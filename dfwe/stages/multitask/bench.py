@@ -33,6 +33,8 @@ from dfwe.training.multi_task import MultiTask
 
 Scorer = HeadScorer | MeanScorer
 
+_OF_EVERY_HEAD = ("columns", "pooling", "dropout")
+
 
 @dataclass(frozen=True)
 class HeadBench(Bench):
@@ -141,8 +143,11 @@ class HeadBench(Bench):
         return self._scorers[task.short, split]
 
     def _head_config(self, task: Task) -> dict[str, Any]:
+        """The task's, with its changes; another class has of it what every head has."""
         assert task.head is not None
-        return {**task.head, **self.heads.get(task.short, {})}
+        changes = self.heads.get(task.short, {})
+        kept = {key: task.head[key] for key in _OF_EVERY_HEAD} if "_target_" in changes else task.head
+        return {**kept, **changes}
 
 
 def with_sentences(task: Task) -> Task:

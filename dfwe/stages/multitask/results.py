@@ -118,7 +118,7 @@ def _bins(study: MultitaskStudy, stage: EvaluateStage) -> list[dict[str, float |
     answers = scorer.split(evaluation.predictions)[asked["column"]]
     instances = study.bench.data.instances(study.columns[asked["column"]], split="test")
     gold = [float(instance.references[0]) for instance in instances]
-    return binned_errors([float(text) for text in answers], gold=gold, edges=asked["edges"])
+    return binned_errors([float(text) for text in answers], gold=gold, edges=[float(edge) for edge in asked["edges"]])
 
 
 def _sizes(study: MultitaskStudy) -> dict[str, dict[str, int]]:

@@ -1,0 +1,87 @@
+"""Tables 1 and 2 of a multitask study."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from dfwe.report.multitask_tables import share_of_single, show
+
+
+def scores(sst, sts):
+    known = [each for each in (sst, sts) if each is not None]
+    return {"tasks": {"SST": sst, "STS": sts}, "mean": sum(known) / 2 if len(known) == 2 else None}
+
+
+def row(name, kind, sst, sts, **more):
+    return {"name": name, "title": name.upper(), "kind": kind, "dev": scores(sst, sts), "test": scores(sst, sts)} | more
+
+
+def results(*rows, **more):
+    return {
+        "columns": {"SST": "sst", "STS": "sts"},
+        "n": {"SST": {"test": 10}, "STS": {"test": 20}},
+        "seed": 0,
+        "candidates": [],
+        "ablation": {},
+        "published": None,
+        "rows": list(rows),
+    } | more
+
+
+SINGLE = (
+    row("only_sst", "single", 0.5, 0.1, tasks=["SST"]),
+    row("only_sts", "single", 0.2, 0.8, tasks=["STS"]),
+)
+
+
+def text(found):
+    console = Console(file=io.StringIO(), width=200)
+    show(found, console=console)
+    return " ".join(console.file.getvalue().split())
+
+
+def test_a_single_task_model_has_its_own_task_alone():
+    assert "ONLY_SST │ 0.500 │ │ N/A │ N/A │" in text(results(*SINGLE))
+
+
+def test_the_share_of_the_single_task_average_is_of_each_model_on_its_own_task():
+    found = results(*SINGLE, row("soup", "merge", 0.45, 0.72))
+    assert share_of_single(found, split="test")["soup"] == pytest.approx(0.585 / 0.65)
+    assert "SOUP │ 0.450 │ 0.720 │ 0.585 │ 0.585 │ 90.0%" in text(found)
+
+
+def test_an_undefined_correlation_is_said_and_never_a_number():
+    shown = text(results(*SINGLE, row("flat", "model", 0.4, None)))
+    assert "FLAT │ 0.400 │ undefined │ undefined │ undefined │" in shown
+
+
+def test_published_numbers_stand_beside_where_there_are_some():
+    shown = text(results(*SINGLE, row("soup", "merge", 0.45, 0.72), published={"soup": [0.48, 0.795, 0.678]}))
+    assert "0.480 0.795 0.678" in shown
+
+
+def test_table_2_numbers_its_models_and_has_merges_that_table_1_has_not():
+    rows = (row("a", "model", 0.4, 0.6), row("b", "model", 0.5, 0.5), row("c", "model", 0.3, 0.7))
+    merges = (row("fisher", "merge", 0.4, 0.6, of=["a", "b", "c"]), row("fisher_1_2", "merge", 0.4, 0.5, of=["a", "b"]))
+    ablation = {"fisher_1_2": "Fisher w/ Model 1 and 2", "fisher": "Fisher all models"}
+    shown = text(results(*rows, *merges, candidates=["a", "b", "c"], ablation=ablation))
+    one, two = shown.split("Table 2")
+    assert "FISHER │" in one
+    assert "FISHER_1_2" not in one
+    for expected in ("B (Model 2) │", "Fisher w/ Model 1 and 2 │", "Fisher all models │"):
+        assert expected in two
+
+
+def test_values_without_fisher_information_are_counted_in_words():
+    notes = {"without_fisher": {"values": 1200, "of": 5000, "tensors": []}}
+    assert "1,200 of 5,000 values have no Fisher information" in text(
+        results(row("f", "merge", 0.4, 0.6, of=["a"], notes=notes))
+    )
+
+
+def test_squared_errors_stand_by_the_gold_number():
+    bins = [{"low": 0, "high": 1, "n": 3, "squared_error": 0.25}, {"low": 1, "high": 2, "n": 0, "squared_error": None}]
+    shown = text(results(row("clamp", "model", 0.4, 0.6, errors_by_gold=bins)))
+    assert "0 to 1" in shown
+    assert "CLAMP │ 0.25 │ – │" in shown
