@@ -37,7 +37,7 @@ def run_multitask(config: DictConfig, *, folder: Path) -> None:
         stages: list[tuple[str, Stage]] = [("merge", stage) for merged in every for stage in merged.stages]
         stages += [("evaluate", stage) for stage in evaluations.values()]
         seconds |= execute(list(each_once(stages)), store=store, start=start)
-    if len(chosen) < 2:
+    if len(chosen) == 1:
         log.warning("%s alone is Pareto-optimal: there is nothing to merge", ", ".join(chosen))
     results = multitask_results(
         study, candidates=chosen, merges=merges, ablation=ablation, evaluations=evaluations, seconds=seconds
