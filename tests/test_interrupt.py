@@ -1,5 +1,6 @@
 """Ctrl-C ends within two seconds, with exit code 130 and one line, whatever the process is doing."""
 
+import functools
 import signal
 import subprocess
 import sys
@@ -30,6 +31,13 @@ DEEDS = {
 }
 
 
+def started(command):
+    """The process, which hears interrupts also where the tests run in a background that ignores them."""
+    hears = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, preexec_fn=hears)
+
+
 def interrupted(process):
     """Its exit code, what it said on stderr, and how many seconds it took to end."""
     begun = time.monotonic()
@@ -44,7 +52,7 @@ def interrupted(process):
 @pytest.mark.parametrize("deed", DEEDS)
 def test_a_process_ends_whatever_it_does(deed):
     command = [sys.executable, "-c", BEGIN.format(*DEEDS[deed])]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with started(command) as process:
         assert process.stdout.readline() == "ready\n"
         code, said, seconds = interrupted(process)
     assert (code, said.splitlines()) == (EXIT_CODE, [LINE])
@@ -72,7 +80,7 @@ def test_a_study_in_training_ends_and_the_same_command_goes_on(tmp_path):
         f"hydra.run.dir={tmp_path}/run",
     ]
     command = [sys.executable, "-m", "dfwe.run", *overrides]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with started(command) as process:
         partial, end = tmp_path / "store", time.monotonic() + 120
         while not list(partial.glob("train-*.partial/last.ckpt")):
             assert time.monotonic() < end, "training never began"
