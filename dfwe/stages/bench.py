@@ -38,6 +38,7 @@ class Bench(ABC):
 
     store: Store
     data: StudyData
+    parent: Parent
     trainer: Mapping[str, Any]
     precision: str
     decode: str
@@ -50,6 +51,10 @@ class Bench(ABC):
     @abstractmethod
     def model(self) -> Any:
         """A fresh copy of the parent."""
+
+    @abstractmethod
+    def pretrained(self, model: Any) -> PreTrainedModel:
+        """What of a trained model others start from."""
 
     @abstractmethod
     def module(self) -> pl.LightningModule:
@@ -143,6 +148,10 @@ class TextBench(Bench):
     def model(self) -> PreTrainedModel:
         """A fresh copy of the parent."""
         return load_model(self.parent.model_folder(self.store))
+
+    def pretrained(self, model: PreTrainedModel) -> PreTrainedModel:
+        """All of it."""
+        return model
 
     def module(self) -> pl.LightningModule:
         """TextToText, with an optimizer that is not to step."""

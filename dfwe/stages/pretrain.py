@@ -17,7 +17,7 @@ from dfwe.stages.binding import bind
 from dfwe.stages.parent import MODEL, Parent, SourceStage
 from dfwe.stages.study_data import StudyData, token_limits
 from dfwe.stages.tasks import Task, build_task
-from dfwe.stages.train import WEIGHTS
+from dfwe.stages.train import WEIGHTS, TrainStage
 from dfwe.stages.train_text import TextTrainStage
 from dfwe.store.store import Store
 
@@ -26,7 +26,7 @@ from dfwe.store.store import Store
 class PretrainedParent(Parent):
     """The Hugging Face folder of a train stage's weights."""
 
-    training: TextTrainStage
+    training: TrainStage
 
     @property
     def title(self) -> str:
@@ -38,11 +38,11 @@ class PretrainedParent(Parent):
         return {"training": self.training.digest}
 
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
-        """Copies the weights into the parent's model and writes it."""
+        """Copies the weights into the parent's model and writes what others start from."""
         bench = self.training.bench
         model = bench.model()
         load_weights(model, self.training.result(bench.store).file(WEIGHTS), name=self.training.label)
-        model.save_pretrained(folder / MODEL)
+        bench.pretrained(model).save_pretrained(folder / MODEL)
         AutoTokenizer.from_pretrained(bench.parent.model_folder(bench.store)).save_pretrained(folder / MODEL)
         return {"pre-trained": self.training.label}, (MODEL,)
 

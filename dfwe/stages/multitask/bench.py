@@ -10,7 +10,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, PreTrainedModel
 
 from dfwe.data.prompts.sentences import Sentences
 from dfwe.data.prompts.template import Template
@@ -80,6 +80,10 @@ class HeadBench(Bench):
     def model(self) -> MultiHead:
         """A fresh copy of the parent's encoder, with the heads as every model of the study has them at first."""
         return load_multi_head(self.parent.model_folder(self.store), specs=self.specs, seed=self.seed)
+
+    def pretrained(self, model: MultiHead) -> PreTrainedModel:
+        """The encoder: heads are left behind."""
+        return model.encoder
 
     def module(self) -> pl.LightningModule:
         """MultiTask, with an optimizer that is not to step."""

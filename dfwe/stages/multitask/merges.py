@@ -71,7 +71,7 @@ def _ablation(study: MultitaskStudy, *, of: tuple[str, ...]) -> Iterator[tuple[s
     if asked is None or len(of) < 3:  # of two the pair is all
         return
     entry = study.merges[asked]
-    for members in (*combinations(of, 2), *([of] if len(of) != 2 else [])):
+    for members in (*combinations(of, 2), of):
         numbers = [str(1 + of.index(name)) for name in members]
         words = "all models" if members == of else f"w/ Model {' and '.join(numbers)}"
         name = asked if members == of else f"{asked}_{'_'.join(numbers)}"
@@ -97,11 +97,9 @@ def _config(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 def _check_heads(study: MultitaskStudy, experts: Mapping[str, HeadTrainStage], *, name: str, untrained: bool) -> None:
     """The same heads everywhere, and each trained by every model unless that is meant."""
-    (first, one), *others = experts.items()
-    for other, stage in others:
-        differing = [
-            task for task, spec in one.bench.spec()["heads"].items() if stage.bench.spec()["heads"][task] != spec
-        ]
+    (first, heads), *others = ((name, stage.bench.spec()["heads"]) for name, stage in experts.items())
+    for other, own in others:
+        differing = [task for task, spec in heads.items() if own[task] != spec]
         if differing:
             raise MergeError(
                 f"{name}: {first} and {other} have another head for {', '.join(differing)}: models whose heads differ "

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from transformers import AutoTokenizer
-
-from dfwe.merging.experts import load_weights
-from dfwe.models.multi_head import MultiHead
-from dfwe.stages.base import Stage, Tell
+from dfwe.stages.base import Stage
 from dfwe.stages.binding import bind
 from dfwe.stages.multitask.bench import HeadBench, with_sentences
 from dfwe.stages.multitask.train import HeadTrainStage
-from dfwe.stages.parent import MODEL, Parent, SourceStage
+from dfwe.stages.parent import Parent, SourceStage
+from dfwe.stages.pretrain import PretrainedParent
 from dfwe.stages.study_data import StudyData
 from dfwe.stages.tasks import Task, build_task
-from dfwe.stages.train import WEIGHTS
 from dfwe.store.store import Store
 
 _JOINT: Mapping[str, Any] = {
@@ -28,31 +22,6 @@ _JOINT: Mapping[str, Any] = {
     "weights": {},
     "smart": None,
 }
-
-
-@dataclass(frozen=True)
-class PretrainedEncoder(Parent):
-    """The Hugging Face folder of the encoder that a train stage made; its heads are left behind."""
-
-    training: HeadTrainStage
-
-    @property
-    def title(self) -> str:
-        """What the user reads."""
-        return f"pre-trained {self.training.bench.parent.title}"
-
-    def spec(self) -> dict[str, Any]:
-        """The training."""
-        return {"training": self.training.digest}
-
-    def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
-        """Copies the weights into the model and writes its encoder."""
-        bench = self.training.bench
-        model: MultiHead = bench.model()
-        load_weights(model, self.training.result(bench.store).file(WEIGHTS), name=self.training.label)
-        cast(Any, model.encoder).save_pretrained(folder / MODEL)
-        AutoTokenizer.from_pretrained(bench.parent.model_folder(bench.store)).save_pretrained(folder / MODEL)
-        return {"pre-trained": self.training.label}, (MODEL,)
 
 
 def head_parent_stages(
@@ -85,7 +54,7 @@ def head_parent_stages(
         model["seed"],
         _JOINT,
     )
-    pretrained = PretrainedEncoder(training)
+    pretrained = PretrainedParent(training)
     return pretrained, (fresh, training, pretrained)
 
 
