@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
-from jaxtyping import Float
 
 from dfwe.errors import SearchError
-from dfwe.records import Coefficients, Trial
-from dfwe.search.asked import Asked, checked_race
-from dfwe.search.base import Search
+from dfwe.records import Coefficients
+from dfwe.search.sampled import Sampled
 from dfwe.search.space import Range, Space
 
 
-class Grid(Search):
+class Grid(Sampled):
     """All coefficients that are multiples of 1 / `steps`, and `steps` + 1 even values of whatever has a box.
 
     Without `steps` it takes as many as the budget allows.
@@ -35,47 +33,17 @@ class Grid(Search):
     ) -> None:
         if steps is not None and steps < 1:
             raise SearchError(f"merge.search.steps must be at least 1, not {steps}")
-        self._race, self._asks = checked_race(race), asks
         steps = steps or _finest(space, budget=budget)
-        self._budget = _num_evaluations(space, steps=steps)
-        if self._budget > budget:
+        evaluations = _num_evaluations(space, steps=steps)
+        if evaluations > budget:
             size = "1 step" if steps == 1 else f"{steps} steps"
             advice = "raise the budget" if steps == 1 else "take fewer merge.search.steps, or raise the budget"
             raise SearchError(
-                f"a grid of {size} over {len(space.names)} values takes {self._budget} evaluations, more than "
+                f"a grid of {size} over {len(space.names)} values takes {evaluations} evaluations, more than "
                 f"merge.search.budget={budget}: {advice}"
             )
         points = (space.point(candidate) for candidate in lattice(space, steps=steps))
-        self._asked = Asked(lambda: next(points, None), asks=asks)
-
-    @property
-    def budget(self) -> int:
-        """The number of points, and the start where it is none of them."""
-        return self._budget
-
-    @property
-    def compares_only(self) -> bool:
-        """Yes, unless it is not to race: losses teach it nothing."""
-        return self._race
-
-    @property
-    def asks(self) -> int:
-        """As many as it was made for."""
-        return self._asks
-
-    def begin(self, known: Sequence[Trial]) -> None:
-        """Nothing: the points are fixed."""
-
-    def ask(self) -> Float[np.ndarray, " dimensions"] | None:
-        """The next point, or the oldest pending one; None after the last."""
-        return self._asked.ask()
-
-    def tell(self, point: Float[np.ndarray, " dimensions"], *, loss: float) -> None:
-        """Make room for the next point."""
-        self._asked.tell(point)
-
-    def close(self) -> None:
-        """Nothing runs."""
+        super().__init__(lambda: next(points, None), budget=evaluations, race=race, asks=asks)
 
 
 def lattice(space: Space, *, steps: int) -> Iterator[Coefficients]:
