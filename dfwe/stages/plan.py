@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -220,4 +221,9 @@ def _distinct(asked: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
     configs = {each["name"]: each for each in (uniform(), *asked)}
     if len(configs) < len(asked) + (UNIFORM not in {each["name"] for each in asked}):
         raise ConfigurationError(f"two merges share a name: {[each['name'] for each in asked]}; set merges.<key>.name")
+    for name in configs:
+        if not re.fullmatch(r"\w[\w.+-]*", name):
+            raise ConfigurationError(
+                f"a merge's name becomes part of files' names: letters, digits, '_', '.', '+' and '-', not '{name}'"
+            )
     return tuple(with_pick(each) for each in configs.values())
