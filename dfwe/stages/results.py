@@ -8,7 +8,7 @@ from typing import Any
 
 from dfwe.records import Evaluation
 from dfwe.stages.agreement import agreement_results
-from dfwe.stages.delta import delta
+from dfwe.stages.delta import delta, with_interval
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.plan import UNIFORM, Study
@@ -123,10 +123,9 @@ class _Rows:
         return max(experts, key=lambda name: experts[name].dev(experts[name].result(self._store)).score)
 
     def _test(self, name: str) -> dict[str, Any]:
-        evaluation = self._evaluations[name]
-        test: dict[str, Any] = {"test": evaluation.scores}
+        evaluation, scorer, seed = self._evaluations[name], self._study.target.scorer, self._study.seed
+        test: dict[str, Any] = {"test": with_interval(evaluation, scorer=scorer, seed=seed)}
         if self._baseline is not None and name != "baseline":
-            scorer, seed = self._study.target.scorer, self._study.seed
             test |= delta(evaluation, baseline=self._baseline, scorer=scorer, seed=seed)
         return test
 

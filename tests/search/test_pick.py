@@ -16,7 +16,6 @@ from dfwe.search.pick import (
     argmax,
     chosen_shares,
     out_of_bag_loss,
-    paired_standard_error,
 )
 
 NAMES = ("a", "b")
@@ -107,20 +106,6 @@ def test_bagged_resamples_the_counts_of_a_metric_that_is_no_mean_of_examples():
         trials.append(Trial(number, "search", Coefficients(NAMES, values), evaluation))
     point = bagged(trials, score=f1, resamples=50)
     assert point.values == (0.9, 0.1)
-
-
-def test_the_paired_standard_error_is_that_of_the_mean_difference():
-    generator = np.random.default_rng(0)
-    first, second = generator.integers(0, 2, size=(2, 400))
-    error = paired_standard_error(
-        answers(first), answers(second), score=share, resamples=4000, generator=np.random.default_rng(1)
-    )
-    assert error == pytest.approx(np.std(first - second) / np.sqrt(400), rel=0.06)
-
-
-def test_the_paired_standard_error_of_equal_answers_is_zero():
-    one = answers([1, 0, 1, 1])
-    assert paired_standard_error(one, one, score=share, resamples=50, generator=np.random.default_rng(0)) == 0
 
 
 RIVALS = [trial(1, 0.5, [1, 0] * 20, kind="uniform"), trial(40, 0.9, [0, 1] * 20)]
