@@ -101,6 +101,20 @@ class Found(Pick):
 
 
 @dataclass(frozen=True)
+class Last(Pick):
+    """The search's last trial, whatever it scores: of a random search a random point."""
+
+    @property
+    def compares_only(self) -> bool:
+        """No: it need not be the best."""
+        return False
+
+    def choose(self, trials: Sequence[Trial], *, by: Choosing) -> Trial:
+        """The trial of the highest number; nothing is evaluated."""
+        return max(trials, key=lambda trial: trial.number)
+
+
+@dataclass(frozen=True)
 class Bagged(Pick):
     """The average of what bootstrap resamples of dev would choose, where that does not score worse than it should.
 

@@ -12,6 +12,7 @@ from dfwe.search.pick import (
     Argmax,
     Bagged,
     Choosing,
+    Last,
     OneStandardError,
     argmax,
     chosen_shares,
@@ -58,6 +59,11 @@ def test_argmax_takes_the_best_score():
     trials = [trial(1, 0.5, [1, 0, 0]), trial(2, 0.9, [1, 1, 0]), trial(3, 0.6, [0, 0, 1])]
     assert argmax(trials).number == 2
     assert choose(Argmax(), trials).number == 2
+
+
+def test_the_last_trial_is_kept_whatever_it_scores():
+    trials = [trial(1, 0.5, [1, 1, 1]), trial(2, 0.9, [0, 0, 0]), trial(0, 1.0, [1, 1, 0], kind="expert")]
+    assert choose(Last(), trials).number == 2
 
 
 def test_argmax_breaks_ties_by_the_distance_to_uniform_and_then_takes_the_earlier():
