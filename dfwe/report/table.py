@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dfwe.report.agreement import agreement_parts
+from dfwe.report.choice import choice_parts
 from dfwe.report.merges_table import has_many, merges_of, merges_table
 from dfwe.report.numbers import rank_by_dev, times_100
 
@@ -38,7 +39,9 @@ def draw(results: Mapping[str, Any]) -> RenderableType:
         style = "bold" if row["name"] == results["headline"].get("name") else None
         table.add_row(*_cells(row), *(_coefficient(row, merge=merge) for merge in merges), style=style)
     own = (merges_table(results),) if many else ()
-    return Group(table, *own, Text(_verdict(results)), *agreement_parts(results.get("agreement", {}), names=NAMES))
+    chosen = choice_parts(results.get("choice"))
+    agreement = agreement_parts(results.get("agreement", {}), names=NAMES)
+    return Group(table, *own, *chosen, Text(_verdict(results)), *agreement)
 
 
 def show(results: Mapping[str, Any], *, console: Console | None = None) -> None:
