@@ -238,6 +238,7 @@ class StudyConfig:
     zoo: ZooConfig | None = MISSING
     multitask: MultitaskConfig | None = MISSING
     logger: Any = MISSING
+    executor: Any = MISSING  # where stages are made (conf/executor)
     paths: PathsConfig = MISSING
 
 

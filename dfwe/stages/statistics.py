@@ -48,6 +48,11 @@ class StatisticsStage(Stage):
             "seed": self.seed,
         }
 
+    @property
+    def needs(self) -> tuple[Stage, ...]:
+        """The parent and the experts."""
+        return (self.bench.parent, *self.experts)
+
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Writes a file an expert, by the names of its tensors."""
         models = [self._model(expert) for expert in self.experts]
