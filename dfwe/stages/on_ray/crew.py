@@ -58,6 +58,7 @@ class RayCrew(Crew):
 
     def share(self, array: ExpertArray) -> ExpertArray:
         """The array in Ray's object store, which every machine holds once."""
+        log.info("%d workers evaluate candidates side by side", 1 + len(self._helpers))
         self._shared = ray.put(Shared.of(array))
         shared: Shared = ray.get(self._shared)
         return replace(shared.array(), layout=array.layout)

@@ -71,8 +71,14 @@ class RayExecutor(Executor):
             team = RayTeam(size, hire=hire, keep=lambda kept: kept.pass_on(bench.logger), retries=self.retries)
             try:
                 yield partial(self._execute, team=team, bench=bench)
-            finally:
+            except (KeyboardInterrupt, SystemExit):
+                if not _end_at_once():
+                    team.close()
+                raise
+            except BaseException:
                 team.close()
+                raise
+            team.close()
 
     def _execute(
         self, stages: Sequence[tuple[str, Stage]], *, start: Start, team: Team, bench: Bench
@@ -115,6 +121,16 @@ def _connect(address: str | None, *, cpus: float) -> None:
             f"executor.address={address}: there is no Ray there ({str(error).splitlines()[0]}); start one with "
             "`ray start --head`, or say executor.address=null"
         ) from error
+
+
+def _end_at_once() -> bool:
+    """Kills a Ray that this process has started, and says if there was one: to end by itself it needs over a second."""
+    import psutil
+
+    nodes = [each for each in psutil.Process().children() if each.name() == "raylet"]
+    for process in [each for node in nodes for each in (*node.children(recursive=True), node)]:
+        process.kill()
+    return bool(nodes)
 
 
 def _hire(terms: Terms, share: dict[str, float]) -> tuple[Any, Any]:

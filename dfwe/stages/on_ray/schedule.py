@@ -11,6 +11,7 @@ from graphlib import TopologicalSorter
 
 from dfwe.errors import ExecutorError
 from dfwe.stages.base import Stage, Tell
+from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.execute import Start, describe
 from dfwe.stages.merge import MergeStage
 
@@ -48,8 +49,8 @@ class Team(ABC):
 class Schedule:
     """Makes stages once those that they need are made, as many at a time as there are idle workers.
 
-    Of those that can begin the first of the list does. Workers that are left then help with the candidates that a merge
-    asks at once. `is_held` tells whether the store has a stage.
+    Of those that can begin the first of the list does. Workers that no training or other merge waits for help a merge
+    with the candidates that it asks at once. `is_held` tells whether the store has a stage.
 
     Raises:
         ExecutorError: a stage's worker was lost more than `retries` times.
@@ -102,8 +103,14 @@ class Schedule:
         while self._waiting and self._team.num_idle:
             digest = self._waiting.pop(0)
             self._tell(digest)
-            others = self._team.num_idle - 1 - len(self._waiting)
-            self._team.begin(digest, num_helpers=max(0, min(others, _at_once(self._stages[digest][1]) - 1)))
+            self._team.begin(digest, num_helpers=self._num_helpers(self._stages[digest][1]))
+
+    def _num_helpers(self, stage: Stage) -> int:
+        """How many idle workers may help with the stage; those that longer stages wait for may not."""
+        if not isinstance(stage, MergeStage):
+            return 0
+        longer = sum(not isinstance(self._stages[each][1], EvaluateStage) for each in self._waiting)
+        return max(0, min(stage.asks - 1, self._team.num_idle - 1 - longer))
 
     def _take(self, finished: Finished | None) -> None:
         if finished is None:
@@ -135,7 +142,3 @@ class Schedule:
 
     def _title(self, digest: str) -> str:
         return describe(*self._stages[digest])
-
-
-def _at_once(stage: Stage) -> int:
-    return stage.asks if isinstance(stage, MergeStage) else 1

@@ -17,6 +17,7 @@ from dfwe.stages.on_ray.schedule import Finished, Team
 log = logging.getLogger(__name__)
 
 _PATIENCE = 60.0  # seconds without any worker after which it is said that there is none
+_MUSTER = 10.0  # seconds that the first worker waits for the others: a merge is to find its helpers
 
 
 @dataclass(frozen=True)
@@ -62,15 +63,11 @@ class RayTeam(Team):
         Raises what a stage or its planning raised; ExecutorError where workers are lost again and again before they
         begin.
         """
-        done: list[Any] = []
-        while not done:
-            done, _ = ray.wait([*self._busy, *self._starting], timeout=_PATIENCE)
-            if not done and not self._busy and not self._said:
-                log.warning("no worker has started yet: has the cluster room for one, its CPUs and GPUs not in use?")
-                self._said = True
+        done = self._happened()
         if done[0] in self._busy:
             return self._end(done[0])
-        self._welcome(done[0])
+        for ready in done:
+            self._welcome(ready)
         return None
 
     def close(self) -> None:
@@ -80,6 +77,18 @@ class RayTeam(Team):
             ray.kill(worker)
         for helper in (helper for job in jobs for helper in job.helpers):
             ray.kill(helper)
+
+    def _happened(self) -> list[Any]:
+        """A stage's end, or the signs of workers that are ready: while none works, of all that start together."""
+        while True:
+            done, _ = ray.wait([*self._busy, *self._starting], timeout=_PATIENCE)
+            if done and not self._busy:
+                done, _ = ray.wait(list(self._starting), num_returns=len(self._starting), timeout=_MUSTER)
+            if done:
+                return list(done)
+            if not self._said and not self._busy:
+                log.warning("no worker has started yet: has the cluster room for one, its CPUs and GPUs not in use?")
+                self._said = True
 
     def _start(self) -> None:
         worker, ready = self._hire()
