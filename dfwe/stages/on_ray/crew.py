@@ -88,8 +88,8 @@ class _Batch:
         self._sent: dict[Any, tuple[Any, tuple[int, Coefficients]]] = {}
 
     def send(self, helper: Any, examine: Callable[[Coefficients, Any], Any]) -> None:
-        """Gives the helper one, if it has none and there is one."""
-        if self._waiting and all(helper is not busy for busy, _ in self._sent.values()):
+        """Gives the helper one, if it has none and more than one waits: the last is evaluated here."""
+        if len(self._waiting) > 1 and all(helper is not busy for busy, _ in self._sent.values()):
             candidate = self._waiting.popleft()
             self._sent[examine(candidate[1], helper)] = (helper, candidate)
 

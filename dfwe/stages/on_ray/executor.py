@@ -67,7 +67,7 @@ class RayExecutor(Executor):
         with tempfile.NamedTemporaryFile(dir=bench.store.root, prefix=".probe-") as probe:
             hire = partial(_hire, _terms(config, bench=bench, probe=probe.name), share)
             size = self.workers or _room(share)
-            log.info("%d workers with %s", size, share)
+            log.info("%d workers, each with %g CPUs and %g GPUs", size, share["num_cpus"], share["num_gpus"])
             team = RayTeam(size, hire=hire, keep=lambda kept: kept.pass_on(bench.logger), retries=self.retries)
             try:
                 yield partial(self._execute, team=team, bench=bench)
@@ -100,7 +100,7 @@ class RayExecutor(Executor):
                 f"executor.gpus={gpus}, but this process computes on {'a GPU' if on_gpu else 'CPUs'}, and so must its "
                 "workers: set trainer.accelerator=cpu or executor.gpus=0 for CPUs, or start where there is a GPU"
             )
-        return {"num_cpus": self.cpus or torch.get_num_threads(), "num_gpus": gpus}
+        return {"num_cpus": float(self.cpus or torch.get_num_threads()), "num_gpus": float(gpus)}
 
 
 def _connect(address: str | None, *, cpus: float) -> None:
