@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
     quiet()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         print(json.dumps(measured(Path(folder), epochs=arguments.epochs, repeats=arguments.repeats)))
 
 
@@ -67,7 +67,6 @@ def measured(folder: Path, *, epochs: int, repeats: int) -> dict[str, Any]:
             store = folder / f"{name}_{turn}"
             shutil.copytree(folder / "first", store)
             times[name].append(sides[name](configuration(store, epochs=epochs)))
-            shutil.rmtree(store)
     medians = {name: statistics.median(each) for name, each in times.items()}
     return {
         "trainings": len(trainings(config)),
@@ -95,7 +94,7 @@ def prepare(config: DictConfig) -> None:
         for task in stage.tasks:
             study.bench.split(task, split="train")
     for split in ("dev", "test"):
-        study.bench.scorer(study.target, split=split)  # type: ignore[arg-type]
+        study.bench.scorer(study.target, split=split)
 
 
 def trainings(config: DictConfig) -> list[str]:

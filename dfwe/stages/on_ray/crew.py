@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import ray
 import torch
-from ray.exceptions import RayActorError, RayTaskError
+from ray.exceptions import RayActorError
 from torch import Tensor
 
 from dfwe.merging.experts import ExpertArray, Layout
 from dfwe.records import Coefficients, Evaluation
 from dfwe.search.measure import Alone, Found
 from dfwe.stages.crew import Crew
+from dfwe.stages.on_ray.got import got
 
 log = logging.getLogger(__name__)
 
@@ -111,12 +112,10 @@ class _Batch:
         for each in done:
             helper, candidate = self._sent.pop(each)
             try:
-                self.found[candidate[0]] = ray.get(each)
+                self.found[candidate[0]] = got(each)
             except RayActorError:
                 self._waiting.append(candidate)
                 lost.append(helper)
-            except RayTaskError as error:
-                raise error.cause from None
         return lost
 
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError, RayTaskError
+from ray.exceptions import RayActorError
 
 from dfwe.errors import ExecutorError
+from dfwe.stages.on_ray.got import got
 from dfwe.stages.on_ray.kept import Kept
 from dfwe.stages.on_ray.schedule import Finished, Team
 
@@ -97,7 +98,7 @@ class RayTeam(Team):
     def _welcome(self, ready: Any) -> None:
         worker = self._starting.pop(ready)
         try:
-            _got(ready)
+            got(ready)
         except RayActorError as error:
             self._starts_left -= 1
             if self._starts_left < 0:
@@ -110,20 +111,10 @@ class RayTeam(Team):
         job = self._busy.pop(made)
         self._idle.extend(job.helpers)
         try:
-            found = _got(made)
+            found = got(made)
         except RayActorError:
             self._start()
             return Finished(job.digest, None)
         self._idle.append(job.worker)
         self._keep(found.kept)
         return Finished(job.digest, found.seconds)
-
-
-def _got(reference: Any) -> Any:
-    """The result; raises what the worker raised, as it did."""
-    try:
-        return ray.get(reference)
-    except RayTaskError as error:
-        if isinstance(error.cause, Exception):
-            raise error.cause from None
-        raise
