@@ -41,7 +41,7 @@ $(INTEROP)/.ready: interop.txt constraints.txt
 $(READY): pyproject.toml constraints.txt
 	test -x $(PYTHON) || python3 -m venv $(VENV)
 	$(PYTHON) -m pip install --quiet -c constraints.txt torch
-	$(PYTHON) -m pip install --quiet -c constraints.txt -e ".[dev]"
+	$(PYTHON) -m pip install --quiet -c constraints.txt -e ".[dev,ray,slurm]"
 	touch $(READY)
 
 clean:

@@ -248,6 +248,7 @@ class StudyConfig:
     controls: list[str] = MISSING  # options of conf/control
     multitask: MultitaskConfig | None = MISSING
     logger: Any = MISSING
+    executor: Any = MISSING  # where stages are made (conf/executor)
     paths: PathsConfig = MISSING
 
 

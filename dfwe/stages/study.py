@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
-import warnings
 from pathlib import Path
 
-import transformers
 from omegaconf import DictConfig
-from transformers.utils import logging as transformers_logging
 
 from dfwe.report.progress import bars
 from dfwe.report.table import show
 from dfwe.stages.answers import write_answers
 from dfwe.stages.base import each_once
-from dfwe.stages.execute import execute
+from dfwe.stages.binding import bind
+from dfwe.stages.execute import Executor
 from dfwe.stages.export import export_merged
 from dfwe.stages.loggers import finish
 from dfwe.stages.merge import PREDICTIONS, TRIALS
 from dfwe.stages.multitask.study import run_multitask
 from dfwe.stages.plan import Study, draft_study
+from dfwe.stages.quiet import quiet
 from dfwe.stages.results import study_results, summary
 from dfwe.store.card import write_json
 
 
 def run_study(config: DictConfig, *, folder: Path) -> None:
     """Plans, executes, reports; `folder` is the run's own, where results, journal and merged model go."""
-    _quiet()
+    quiet()
+    executor: Executor = bind(config.executor)
     if config.multitask is not None:
-        run_multitask(config, folder=folder)
+        run_multitask(config, folder=folder, executor=executor)
         return
     draft = draft_study(config)
-    store, choosing = draft.bench.store, list(each_once(draft.parts()))
-    with bars() as start:
-        seconds = execute(choosing, store=store, start=start)
+    choosing = list(each_once(draft.parts()))
+    with bars() as start, executor.opened(config, bench=draft.bench) as execute:
+        seconds = execute(choosing, start=start)
         study = draft.study()
-        seconds |= execute(list(study.stages())[len(choosing) :], store=store, start=start)  # begins with the same
+        seconds |= execute(list(study.stages())[len(choosing) :], start=start)  # begins with the same
         results = study_results(study, seconds=seconds)
     write_json(folder / "results.json", results)
     _copy_journals(study, folder=folder)
@@ -57,13 +56,3 @@ def _copy_journals(study: Study, *, folder: Path) -> None:
         for file in (TRIALS, PREDICTIONS):
             path = Path(file)
             shutil.copyfile(entry.file(file), folder / f"{path.stem}{suffix}{path.suffix}")
-
-
-def _quiet() -> None:
-    """Keeps the libraries' chatter off the screen; warnings of dfwe's own stay."""
-    transformers_logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    for category in (UserWarning, FutureWarning):
-        warnings.filterwarnings("ignore", category=category, module="(transformers|torch|pytorch_lightning).*")
-    for name in ("datasets", "pytorch_lightning", "fsspec"):
-        logging.getLogger(name).setLevel(logging.ERROR)

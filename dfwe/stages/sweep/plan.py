@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from dfwe.errors import DfweError
 from dfwe.stages.base import Stage
-from dfwe.stages.plan import Draft, Study
+from dfwe.stages.bench import Bench
 from dfwe.stages.sweep.jobs import Job
 from dfwe.stages.sweep.past import Past
 from dfwe.stages.sweep.planner import Planner
@@ -41,11 +41,26 @@ class Need:
     there: bool
 
 
+class Planned(Protocol):
+    """A study of either kind, as far as it is known before it runs."""
+
+    @property
+    def bench(self) -> Bench:
+        """What its stages share."""
+
+    @property
+    def undecided(self) -> bool:
+        """Whether stages are left out that depend on others' results."""
+
+    def parts(self) -> Iterator[tuple[str, Stage]]:
+        """Every stage that is known, with its part."""
+
+
 def plan_sweep(jobs: Iterable[Job], *, planner: Planner) -> dict[str, Any]:
     """The plan of a multirun's jobs, as JSON (`summary`); a job that cannot be is listed and left out."""
     failed: list[dict[str, Any]] = []
 
-    def studies() -> Iterator[Study | Draft]:
+    def studies() -> Iterator[Planned]:
         for job in jobs:
             try:
                 yield planner.study(job)
@@ -55,12 +70,12 @@ def plan_sweep(jobs: Iterable[Job], *, planner: Planner) -> dict[str, Any]:
     return {**summary(studies()), "failed": failed}
 
 
-def summary(studies: Iterable[Study | Draft]) -> dict[str, Any]:
+def summary(studies: Iterable[Planned]) -> dict[str, Any]:
     """What studies need together, as JSON: by row of a table how many stages, and what of them is to do.
 
     `separately` is what studies without a common store would make; `seconds` and `bytes` are of what is to do, as
-    far as the cards of earlier stages tell it, and leave `unknown` stages out. Of `undecided` studies, whose sources
-    are chosen first, only what choosing needs is known.
+    far as the cards of earlier stages tell it, and leave `unknown` stages out. Of `undecided` studies, which choose
+    their sources or what they merge by the results of stages, only those before that are known.
     """
     needs: dict[str, Need] = {}
     separately: Counter[str] = Counter()
@@ -68,7 +83,7 @@ def summary(studies: Iterable[Study | Draft]) -> dict[str, Any]:
     num, undecided, stores = 0, 0, _Names()
     for study in studies:
         num += 1
-        undecided += isinstance(study, Draft)
+        undecided += study.undecided
         store = study.bench.store.root
         parts = {id(stage): (part, stage) for part, stage in study.parts()}
         separately.update(_PARTS[part] for part, _ in parts.values())
