@@ -26,28 +26,32 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _print_answers(arguments: argparse.Namespace) -> None:
-    for line in answers(arguments.model, task=arguments.task, file=arguments.dialogues):
+    for line in answers(arguments.model, task=arguments.task, file=arguments.dialogues, trust=arguments.trust):
         print(json.dumps(line, ensure_ascii=False))
 
 
-def answers(model: Path, *, task: str, file: Path) -> Iterator[dict[str, str]]:
-    """The model's answers, in the order of the file.
+def answers(model: Path, *, task: str, file: Path, trust: bool = False) -> Iterator[dict[str, str]]:
+    """The model's answers, in the order of the file; unless `trust`, by classes of dfwe alone.
 
     Raises:
-        DfweError: a folder that holds no merged model, an unknown task, a broken line, or nothing to ask.
+        DfweError: a folder that holds no merged model, an unknown task, a broken line, nothing to ask, or a
+            class from elsewhere.
     """
-    from transformers import AutoTokenizer  # seconds; after the arguments are known to be right
     from transformers.utils import logging as transformers_logging
 
     from dfwe.data.tokenise import TokenLimits, tokenise
     from dfwe.evaluation.answers import Decoding
     from dfwe.evaluation.generate import ReferenceDecoding
     from dfwe.evaluation.score import SplitScorer
+    from dfwe.models.loading import load_tokenizer
     from dfwe.models.text_to_text import load_model
+    from dfwe.stages.binding import check_own
     from dfwe.stages.tasks import Task, build_task, load_task
 
     transformers_logging.disable_progress_bar()
     asking = _asking(model)
+    if not trust:
+        check_own(asking["tasks"], where=f"{model}: its dfwe.json")
     loaded: Task = load_task(task) if task not in asking["tasks"] else build_task(task, config=asking["tasks"][task])
     prompt = dataclasses.replace(loaded.prompt, unlabelled=True)
     dialogues = _rows(file) if isinstance(prompt, Template) else _dialogues(file)
@@ -58,7 +62,7 @@ def answers(model: Path, *, task: str, file: Path) -> Iterator[dict[str, str]]:
     ]
     if not instances:
         raise DataError(f"{file} asks nothing of {loaded.name}: README shows what a dialogue must hold for it")
-    tokenizer = AutoTokenizer.from_pretrained(model)
+    tokenizer = load_tokenizer(model)
     limits = TokenLimits(asking["max_source_tokens"], asking["max_target_tokens"], asking["truncation"])
     with tempfile.TemporaryDirectory() as cache:
         split = tokenise(instances, tokenizer=tokenizer, limits=limits, cache=Path(cache))
@@ -128,6 +132,7 @@ def _dialogue(line: str, *, where: str) -> Mapping[str, Any]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m dfwe.predict", description="Answer questions on new dialogues.")
     parser.add_argument("--model", type=Path, required=True, help="the folder merged/ of a run")
+    parser.add_argument("--trust", action="store_true", help="run the classes that its dfwe.json names, whosever")
     parser.add_argument("--task", required=True, help="short or long name of the task")
     parser.add_argument(
         "dialogues",

@@ -17,6 +17,7 @@ SMALL = [
     "trainer.finetune.epochs=1",
     "trainer.threads=1",
     "merge.search.budget=2",
+    "controls=[]",
 ]
 
 
@@ -31,6 +32,7 @@ def dfwe(*arguments, folder):
     [
         ([], "a study needs one target: say +target=<task>"),
         (["+target=meld", "sources=[meld,personality]"], "the target 'meld' is among its sources"),
+        (["+target=meld", "merge.name=../elsewhere"], "a merge's name becomes part of files' names"),
         (["+target=meld", "data=friends"], "a value is missing: say data.root=..."),
         (["+target=meld", "data=friends", "data.root=nowhere"], "is missing: data.root must be the folder"),
     ],
@@ -60,8 +62,12 @@ def test_in_a_sweep_a_failed_job_is_reported_and_the_others_run(tmp_path):
 
 
 @pytest.mark.parametrize("logger", ["wandb", "csv"])
-def test_curves_and_trials_are_logged_without_a_key(logger, tmp_path):
+def test_curves_and_trials_are_logged_offline_and_the_key_nowhere(logger, tmp_path, monkeypatch):
+    key = "0123456789abcdef" * 5
+    monkeypatch.setenv("WANDB_API_KEY", key)
     done = dfwe("+target=meld", f"logger={logger}", *SMALL, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     logged = list((tmp_path / "run").glob("wandb/offline-run-*" if logger == "wandb" else "logs/*/metrics.csv"))
     assert len(logged) == 1
+    assert key not in done.stdout + done.stderr
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and key.encode() in path.read_bytes()]

@@ -26,7 +26,29 @@ log = logging.getLogger(__name__)
 Rows = dict[int, tuple[str, Float[np.ndarray, " labels"] | None]]  # an example's answer and its labels' scores
 
 
-class HeadScorer:
+class Unbounded:
+    """What scores models to the end of a split, in the precision of their weights: no candidate is stopped early."""
+
+    @property
+    def approximates(self) -> bool:
+        """False: answers are found in the precision of the weights."""
+        return False
+
+    @property
+    def has_bound(self) -> bool:
+        """False: a split is evaluated to its end."""
+        return False
+
+    def race(self, model: Any, *, best: Evaluation, encode: object = None) -> NoReturn:
+        """MetricError: see `has_bound`."""
+        self.bound(())
+
+    def bound(self, predictions: tuple[str | None, ...]) -> NoReturn:
+        """MetricError: see `has_bound`."""
+        raise MetricError("a model with heads is evaluated to its end, there is no bound")
+
+
+class HeadScorer(Unbounded):
     """Scores models on one split of one task by that task's head; what `SplitScorer` is to text-to-text models.
 
     At most `max_tokens` tokens are read at once, padding and both sentences of a pair included. A batch that the memory
@@ -43,16 +65,6 @@ class HeadScorer:
     def scorer(self) -> Scorer:
         """The task's metrics."""
         return self._scorer
-
-    @property
-    def approximates(self) -> bool:
-        """False: answers are found in the precision of the weights."""
-        return False
-
-    @property
-    def has_bound(self) -> bool:
-        """False: a split is evaluated to its end."""
-        return False
 
     def __len__(self) -> int:
         return len(self._split)
@@ -79,14 +91,6 @@ class HeadScorer:
             return None
         columns = [self._scorer.counts([label] * len(self), references=self._references) for label in sets[0]]
         return np.stack(columns, axis=1)
-
-    def race(self, model: Any, *, best: Evaluation, encode: object = None) -> NoReturn:
-        """MetricError: see `has_bound`."""
-        self.bound(())
-
-    def bound(self, predictions: tuple[str | None, ...]) -> NoReturn:
-        """MetricError: see `has_bound`."""
-        raise MetricError(f"{self._split.task}: a model with heads is evaluated to its end, there is no bound")
 
     @property
     def _references(self) -> list[tuple[str, ...]]:
@@ -127,7 +131,7 @@ class HeadScorer:
         return dict(zip(group, zip(head.answers(outputs), rows, strict=True), strict=True))
 
 
-class MeanScorer:
+class MeanScorer(Unbounded):
     """Scores models on several tasks at once; the score is the mean of the tasks' scores.
 
     Instances are those of the parts, one part after the other. Metrics are named `part/metric`.
@@ -146,16 +150,6 @@ class MeanScorer:
     def parts(self) -> Mapping[str, HeadScorer]:
         """The tasks' own scorers."""
         return dict(self._parts)
-
-    @property
-    def approximates(self) -> bool:
-        """False, as of the parts."""
-        return False
-
-    @property
-    def has_bound(self) -> bool:
-        """False, as of the parts."""
-        return False
 
     def __len__(self) -> int:
         return sum(len(part) for part in self._parts.values())
@@ -182,11 +176,3 @@ class MeanScorer:
 
     def label_counts(self) -> None:
         """None: the parts have no labels in common."""
-
-    def race(self, model: Any, *, best: Evaluation, encode: object = None) -> NoReturn:
-        """MetricError: see `has_bound`."""
-        self.bound(())
-
-    def bound(self, predictions: tuple[str | None, ...]) -> NoReturn:
-        """MetricError: see `has_bound`."""
-        raise MetricError(f"{', '.join(self._parts)}: models with heads are evaluated to their end, there is no bound")

@@ -20,7 +20,7 @@ class Band(Selection):
 
     def of(self, vector: Float[Tensor, "*shape"], *, begin: int) -> Float[Tensor, "*shape"]:
         """The vector's entries in the band."""
-        kept = self.least.above(vector, begin=begin)
+        kept = self.least.of(vector, begin=begin)
         return kept if self.most is None else kept.mul_(self.most.below(vector.abs(), begin=begin))
 
 

@@ -6,17 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jaxtyping import Float
-from torch import Tensor
-
 from dfwe.merging.band import Band, band, check_band
-from dfwe.merging.base import Piece, Rule, Traits, weighted_sum
-from dfwe.merging.recipe_rule import TaskVectorRule, given
-from dfwe.merging.sparsify import mergekit_settings, sparse_vectors, task_vectors
+from dfwe.merging.base import Piece
+from dfwe.merging.recipe_rule import given
+from dfwe.merging.sparse_rule import SparseSum
+from dfwe.merging.sparsify import mergekit_settings, task_vectors
 
 
 @dataclass(frozen=True)
-class Breadcrumbs(Rule, TaskVectorRule):
+class Breadcrumbs(SparseSum):
     """theta = theta_0 + scale * sum_i alpha_i m_i (theta_i - theta_0).
 
     m_i leaves out the `gamma` largest entries of each tensor and so many of the smallest that `density` are left; the
@@ -29,12 +27,6 @@ class Breadcrumbs(Rule, TaskVectorRule):
     gamma: float  # share of entries dropped as outliers, in [0, 1)
     scale: float
 
-    @property
-    def traits(self) -> Traits:
-        """With nothing dropped it is task arithmetic."""
-        whole = self.density == self.scale == 1.0
-        return Traits(parent=True, elementwise=True, vertices=whole, linear=True, late=("scale",))
-
     def check(self, num_experts: int) -> None:
         """MergeError for a density outside (0, 1], or a gamma outside [0, 1)."""
         check_band(self.density, gamma=self.gamma, rule="breadcrumbs")
@@ -42,13 +34,6 @@ class Breadcrumbs(Rule, TaskVectorRule):
     def examine(self, piece: Piece, *, survey: Any) -> tuple[Band, ...]:
         """Where each expert's task vector is cut in that tensor."""
         return tuple(band(each.abs_(), density=self.density, gamma=self.gamma) for each in task_vectors(piece))
-
-    def tensor(
-        self, piece: Piece, *, coefficients: Sequence[float], found: tuple[Band, ...]
-    ) -> Float[Tensor, "*shape"]:
-        """The sum of one block's sparse task vectors."""
-        sparse = sparse_vectors(piece, kept=found)
-        return weighted_sum(sparse, [self.scale * coefficient for coefficient in coefficients]).add_(piece.base)
 
     @classmethod
     def from_recipe(

@@ -6,18 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jaxtyping import Float
-from torch import Tensor
-
 from dfwe.merging.band import Band, band, check_band
-from dfwe.merging.base import Piece, Rule, Traits
-from dfwe.merging.election import AGGREGATES, Aggregate, elect, summed
-from dfwe.merging.recipe_rule import TaskVectorRule, given
-from dfwe.merging.sparsify import mergekit_settings, one_of, sparse_vectors, task_vectors
+from dfwe.merging.base import Piece
+from dfwe.merging.election import Aggregate, summed
+from dfwe.merging.recipe_rule import given
+from dfwe.merging.sparse_rule import SparseElection
+from dfwe.merging.sparsify import mergekit_settings, task_vectors
 
 
 @dataclass(frozen=True)
-class BreadcrumbsTies(Rule, TaskVectorRule):
+class BreadcrumbsTies(SparseElection):
     """theta = theta_0 + scale * tau; tau merges m_i (theta_i - theta_0) by election (see `elect`).
 
     m_i, density and gamma are those of Breadcrumbs. No paper has the two together; it is mergekit 0.1.5's rule, which
@@ -29,28 +27,14 @@ class BreadcrumbsTies(Rule, TaskVectorRule):
     scale: float
     aggregate: Aggregate
 
-    @property
-    def traits(self) -> Traits:
-        """With nothing dropped it is TIES without its trim."""
-        whole = self.density == self.scale == 1.0 and self.aggregate == "mean"
-        return Traits(parent=True, elementwise=True, vertices=whole, late=("scale",))
-
     def check(self, num_experts: int) -> None:
         """MergeError for a density outside (0, 1], a gamma outside [0, 1), another aggregate."""
         check_band(self.density, gamma=self.gamma, rule="breadcrumbs_ties")
-        one_of(self.aggregate, name="aggregate", known=AGGREGATES, rule="breadcrumbs_ties")
+        self.check_aggregate(rule="breadcrumbs_ties")
 
     def examine(self, piece: Piece, *, survey: Any) -> tuple[Band, ...]:
         """Where each expert's task vector is cut in that tensor."""
         return tuple(band(each.abs_(), density=self.density, gamma=self.gamma) for each in task_vectors(piece))
-
-    def tensor(
-        self, piece: Piece, *, coefficients: Sequence[float], found: tuple[Band, ...]
-    ) -> Float[Tensor, "*shape"]:
-        """Election and aggregate of one block."""
-        sparse = sparse_vectors(piece, kept=found)
-        merged = elect(sparse, coefficients=coefficients, aggregate=self.aggregate)
-        return merged.mul_(self.scale).add_(piece.base)
 
     @classmethod
     def from_recipe(

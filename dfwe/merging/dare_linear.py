@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jaxtyping import Float
-from torch import Tensor
-
-from dfwe.merging.base import Piece, Rule, Traits, weighted_sum
-from dfwe.merging.recipe_rule import TaskVectorRule, given
+from dfwe.merging.base import Piece
+from dfwe.merging.recipe_rule import given
+from dfwe.merging.sparse_rule import SparseSum
 from dfwe.merging.sparsify import (
     RESCALES,
     Kept,
@@ -19,12 +17,11 @@ from dfwe.merging.sparsify import (
     mergekit_settings,
     one_of,
     share_of_entries,
-    sparse_vectors,
 )
 
 
 @dataclass(frozen=True)
-class DareLinear(Rule, TaskVectorRule):
+class DareLinear(SparseSum):
     """theta = theta_0 + scale * sum_i alpha_i m_i (theta_i - theta_0) / density, m_i ~ Bernoulli(density) per entry.
 
     The paper's drop rate p is 1 - density; its scaling term for n experts is scale / n. `rescale: probability` divides
@@ -38,12 +35,6 @@ class DareLinear(Rule, TaskVectorRule):
     scale: float
     seed: int
 
-    @property
-    def traits(self) -> Traits:
-        """The draws are kept, so that a search sees one function."""
-        whole = self.density == self.scale == 1.0
-        return Traits(parent=True, elementwise=True, vertices=whole, linear=True, late=("scale",))
-
     def check(self, num_experts: int) -> None:
         """MergeError for a density outside (0, 1], or a way to rescale that is not known."""
         share_of_entries(self.density, rule="dare_linear")
@@ -53,13 +44,6 @@ class DareLinear(Rule, TaskVectorRule):
         """Which entries of that tensor are kept."""
         probabilities = [self.density] * len(piece.experts)
         return keep_by_chance(piece, probabilities=probabilities, rescale=self.rescale, seed=self.seed)
-
-    def tensor(
-        self, piece: Piece, *, coefficients: Sequence[float], found: tuple[Kept, ...]
-    ) -> Float[Tensor, "*shape"]:
-        """The sum of one block's sparse task vectors."""
-        sparse = sparse_vectors(piece, kept=found)
-        return weighted_sum(sparse, [self.scale * coefficient for coefficient in coefficients]).add_(piece.base)
 
     @classmethod
     def from_recipe(

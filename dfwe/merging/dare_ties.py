@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jaxtyping import Float
-from torch import Tensor
-
-from dfwe.merging.base import Piece, Rule, Traits
-from dfwe.merging.election import AGGREGATES, Aggregate, elect, summed
-from dfwe.merging.recipe_rule import TaskVectorRule, given
+from dfwe.merging.base import Piece
+from dfwe.merging.election import Aggregate, summed
+from dfwe.merging.recipe_rule import given
+from dfwe.merging.sparse_rule import SparseElection
 from dfwe.merging.sparsify import (
     RESCALES,
     Kept,
@@ -20,12 +18,11 @@ from dfwe.merging.sparsify import (
     mergekit_settings,
     one_of,
     share_of_entries,
-    sparse_vectors,
 )
 
 
 @dataclass(frozen=True)
-class DareTies(Rule, TaskVectorRule):
+class DareTies(SparseElection):
     """theta = theta_0 + scale * tau; tau merges m_i (theta_i - theta_0) / density by election (see `elect`).
 
     m_i ~ Bernoulli(density) for each entry; density, rescale and seed are those of DareLinear. TIES' own trim is left
@@ -39,30 +36,16 @@ class DareTies(Rule, TaskVectorRule):
     aggregate: Aggregate
     seed: int
 
-    @property
-    def traits(self) -> Traits:
-        """A vertex is its expert if nothing is dropped."""
-        whole = self.density == self.scale == 1.0 and self.aggregate == "mean"
-        return Traits(parent=True, elementwise=True, vertices=whole, late=("scale",))
-
     def check(self, num_experts: int) -> None:
         """MergeError for a density outside (0, 1], or a variant that is not known."""
         share_of_entries(self.density, rule="dare_ties")
         one_of(self.rescale, name="rescale", known=RESCALES, rule="dare_ties")
-        one_of(self.aggregate, name="aggregate", known=AGGREGATES, rule="dare_ties")
+        self.check_aggregate(rule="dare_ties")
 
     def examine(self, piece: Piece, *, survey: Any) -> tuple[Kept, ...]:
         """Which entries of that tensor are kept."""
         probabilities = [self.density] * len(piece.experts)
         return keep_by_chance(piece, probabilities=probabilities, rescale=self.rescale, seed=self.seed)
-
-    def tensor(
-        self, piece: Piece, *, coefficients: Sequence[float], found: tuple[Kept, ...]
-    ) -> Float[Tensor, "*shape"]:
-        """Election and aggregate of one block."""
-        sparse = sparse_vectors(piece, kept=found)
-        merged = elect(sparse, coefficients=coefficients, aggregate=self.aggregate)
-        return merged.mul_(self.scale).add_(piece.base)
 
     @classmethod
     def from_recipe(

@@ -6,18 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jaxtyping import Float
-from torch import Tensor
-
-from dfwe.merging.base import Piece, Rule, Traits
-from dfwe.merging.election import AGGREGATES, Aggregate, elect, summed
+from dfwe.merging.base import Piece
+from dfwe.merging.election import Aggregate, summed
 from dfwe.merging.magprune import check_probabilities, magprune
-from dfwe.merging.recipe_rule import TaskVectorRule, given
-from dfwe.merging.sparsify import RESCALES, Kept, Rescale, mergekit_settings, one_of, sparse_vectors
+from dfwe.merging.recipe_rule import given
+from dfwe.merging.sparse_rule import SparseElection
+from dfwe.merging.sparsify import RESCALES, Kept, Rescale, mergekit_settings, one_of
 
 
 @dataclass(frozen=True)
-class Della(Rule, TaskVectorRule):
+class Della(SparseElection):
     """theta = theta_0 + scale * tau; tau merges the thinned task vectors by election (see `elect`).
 
     MAGPRUNE: an entry is kept with a probability that grows linearly with the rank of its size in its row, from
@@ -36,29 +34,15 @@ class Della(Rule, TaskVectorRule):
     aggregate: Aggregate
     seed: int
 
-    @property
-    def traits(self) -> Traits:
-        """A vertex is its expert if nothing is dropped."""
-        whole = self.density == self.scale == 1.0 and self.aggregate == "mean"
-        return Traits(parent=True, elementwise=True, vertices=whole, late=("scale",))
-
     def check(self, num_experts: int) -> None:
         """MergeError for probabilities outside (0, 1), or a variant that is not known."""
         check_probabilities(self.density, epsilon=self.epsilon, rule="della")
         one_of(self.rescale, name="rescale", known=RESCALES, rule="della")
-        one_of(self.aggregate, name="aggregate", known=AGGREGATES, rule="della")
+        self.check_aggregate(rule="della")
 
     def examine(self, piece: Piece, *, survey: Any) -> tuple[Kept, ...]:
         """Which entries of that tensor are kept."""
         return magprune(piece, density=self.density, epsilon=self.epsilon, rescale=self.rescale, seed=self.seed)
-
-    def tensor(
-        self, piece: Piece, *, coefficients: Sequence[float], found: tuple[Kept, ...]
-    ) -> Float[Tensor, "*shape"]:
-        """Election and aggregate of one block."""
-        sparse = sparse_vectors(piece, kept=found)
-        merged = elect(sparse, coefficients=coefficients, aggregate=self.aggregate)
-        return merged.mul_(self.scale).add_(piece.base)
 
     @classmethod
     def from_recipe(

@@ -6,17 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jaxtyping import Float
-from torch import Tensor
-
-from dfwe.merging.base import Piece, Rule, Traits, weighted_sum
+from dfwe.merging.base import Piece
 from dfwe.merging.magprune import check_probabilities, magprune
-from dfwe.merging.recipe_rule import TaskVectorRule, given
-from dfwe.merging.sparsify import RESCALES, Kept, Rescale, mergekit_settings, one_of, sparse_vectors
+from dfwe.merging.recipe_rule import given
+from dfwe.merging.sparse_rule import SparseSum
+from dfwe.merging.sparsify import RESCALES, Kept, Rescale, mergekit_settings, one_of
 
 
 @dataclass(frozen=True)
-class DellaLinear(Rule, TaskVectorRule):
+class DellaLinear(SparseSum):
     """theta = theta_0 + scale * sum_i alpha_i t_i; t_i are the task vectors thinned by MAGPRUNE, as in Della.
 
     The paper elects signs before it sums; this is mergekit 0.1.5's `della_linear`. The paper's scaling term for n
@@ -29,12 +27,6 @@ class DellaLinear(Rule, TaskVectorRule):
     scale: float
     seed: int
 
-    @property
-    def traits(self) -> Traits:
-        """The draws are kept, so that a search sees one function."""
-        whole = self.density == self.scale == 1.0
-        return Traits(parent=True, elementwise=True, vertices=whole, linear=True, late=("scale",))
-
     def check(self, num_experts: int) -> None:
         """MergeError for probabilities outside (0, 1), or a way to rescale that is not known."""
         check_probabilities(self.density, epsilon=self.epsilon, rule="della_linear")
@@ -43,13 +35,6 @@ class DellaLinear(Rule, TaskVectorRule):
     def examine(self, piece: Piece, *, survey: Any) -> tuple[Kept, ...]:
         """Which entries of that tensor are kept."""
         return magprune(piece, density=self.density, epsilon=self.epsilon, rescale=self.rescale, seed=self.seed)
-
-    def tensor(
-        self, piece: Piece, *, coefficients: Sequence[float], found: tuple[Kept, ...]
-    ) -> Float[Tensor, "*shape"]:
-        """The sum of one block's sparse task vectors."""
-        sparse = sparse_vectors(piece, kept=found)
-        return weighted_sum(sparse, [self.scale * coefficient for coefficient in coefficients]).add_(piece.base)
 
     @classmethod
     def from_recipe(

@@ -21,8 +21,16 @@ Rescale = Literal["probability", "norm", "none"]
 RESCALES: tuple[Rescale, ...] = ("probability", "norm", "none")
 
 
+class Selection(ABC):
+    """What is kept of one expert's tensor."""
+
+    @abstractmethod
+    def of(self, vector: Float[Tensor, "*shape"], *, begin: int) -> Float[Tensor, "*shape"]:
+        """The vector's kept entries, all others 0; it may be written into. `begin` is as in Cut.below."""
+
+
 @dataclass(frozen=True)
-class Cut:
+class Cut(Selection):
     """A cut through the entries of a vector that are ordered by size: what lies below it.
 
     Entries of the cut's own size are below it if they stand before the position `before`: all of them if that is None.
@@ -40,7 +48,7 @@ class Cut:
         positions = torch.arange(begin, begin + sizes.numel(), device=sizes.device).view(sizes.shape)
         return (sizes < self.size) | ((sizes == self.size) & (positions < self.before))
 
-    def above(self, vector: Float[Tensor, "*shape"], *, begin: int = 0) -> Float[Tensor, "*shape"]:
+    def of(self, vector: Float[Tensor, "*shape"], *, begin: int = 0) -> Float[Tensor, "*shape"]:
         """The vector with 0 for the entries whose size is below the cut."""
         if self.before is not None and self.before > 0:
             return vector.masked_fill(self.below(vector.abs(), begin=begin), 0.0)
@@ -57,14 +65,6 @@ def cut(sizes: Float[Tensor, "*shape"], *, num_below: int) -> Cut:
     missing = num_below - int((flat < size).sum())
     same = (flat == size).nonzero().view(-1)
     return Cut(float(size), None if missing == len(same) else int(same[missing]))
-
-
-class Selection(ABC):
-    """What is kept of one expert's tensor."""
-
-    @abstractmethod
-    def of(self, vector: Float[Tensor, "*shape"], *, begin: int) -> Float[Tensor, "*shape"]:
-        """The vector's kept entries, all others 0; it may be written into. `begin` is as in Cut.below."""
 
 
 @dataclass(frozen=True, eq=False)

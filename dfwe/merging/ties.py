@@ -6,18 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from jaxtyping import Float
-from torch import Tensor
-
-from dfwe.merging.base import Piece, Rule, Traits
-from dfwe.merging.election import AGGREGATES, Aggregate, elect, summed
+from dfwe.merging.base import Piece
+from dfwe.merging.election import Aggregate, summed
 from dfwe.merging.ranks import nth_smallest
-from dfwe.merging.recipe_rule import TaskVectorRule, given
+from dfwe.merging.recipe_rule import given
+from dfwe.merging.sparse_rule import SparseElection
 from dfwe.merging.sparsify import Cut, cut, mergekit_settings, one_of, share_of_entries, task_vectors
 
 
 @dataclass(frozen=True)
-class Ties(Rule, TaskVectorRule):
+class Ties(SparseElection):
     """theta = theta_0 + scale * tau; tau merges the trimmed task vectors by election (see `elect`).
 
     t_i is the task vector theta_i - theta_0 with all but its `density` largest entries set to zero. Two variants:
@@ -36,17 +34,11 @@ class Ties(Rule, TaskVectorRule):
     trim: Literal["model", "tensor"]
     aggregate: Aggregate
 
-    @property
-    def traits(self) -> Traits:
-        """Trimming makes a vertex another model than its expert, and so do sum and max, which weigh with n alpha_i."""
-        whole = self.density == self.scale == 1.0 and self.aggregate == "mean"
-        return Traits(parent=True, elementwise=True, vertices=whole, late=("scale",))
-
     def check(self, num_experts: int) -> None:
         """MergeError for a density outside (0, 1], or a variant that is not known."""
         share_of_entries(self.density, rule="ties")
         one_of(self.trim, name="trim", known=("model", "tensor"), rule="ties")
-        one_of(self.aggregate, name="aggregate", known=AGGREGATES, rule="ties")
+        self.check_aggregate(rule="ties")
 
     def survey(self, pieces: Iterable[Piece]) -> tuple[Cut, ...] | None:
         """For each expert where its whole task vector is cut; None if each tensor is trimmed by itself."""
@@ -66,14 +58,6 @@ class Ties(Rule, TaskVectorRule):
         size = piece.base.numel()
         num_below = size - max(1, int(self.density * size)) if size else 0
         return tuple(cut(vector.abs_(), num_below=num_below) for vector in task_vectors(piece))
-
-    def tensor(self, piece: Piece, *, coefficients: Sequence[float], found: tuple[Cut, ...]) -> Float[Tensor, "*shape"]:
-        """Election and aggregate of one block."""
-        trimmed = [
-            each.above(vector, begin=piece.begin) for vector, each in zip(task_vectors(piece), found, strict=True)
-        ]
-        merged = elect(trimmed, coefficients=coefficients, aggregate=self.aggregate)
-        return merged.mul_(self.scale).add_(piece.base)
 
     @classmethod
     def from_recipe(

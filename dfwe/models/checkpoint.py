@@ -143,6 +143,9 @@ def _files(path: Path) -> list[Path]:
             names = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ModelError(f"{index} is no index of shards: {error}") from error
+        for name in names:
+            if Path(name).name != name:
+                raise ModelError(f"{index} names a shard '{name}' that is no file of its folder")
         return [path / name for name in dict.fromkeys(names)]
     if (path / SINGLE).is_file():
         return [path / SINGLE]

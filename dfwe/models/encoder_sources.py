@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
+from transformers import AutoModel, BertConfig, BertModel
 
 from dfwe.errors import NetworkError
 from dfwe.models.digests import packaged_folder, weights_identity
+from dfwe.models.loading import load_tokenizer, load_weights_of
 from dfwe.models.sources import WeightSource, bring_by_hand, save_parent
 from dfwe.models.toy_tokenizer import train_bert_tokenizer
 
@@ -79,7 +80,7 @@ class PretrainedEncoder(WeightSource):
 def _copy(name: str, where: Mapping[str, str], *, folder: Path, seed: int) -> None:
     """Writes the encoder and its tokenizer; what the checkpoint lacks (often the pooler) is drawn, and said."""
     torch.manual_seed(seed)
-    model, info = AutoModel.from_pretrained(name, **where, dtype=torch.float32, output_loading_info=True)
+    model, info = load_weights_of(AutoModel, name, output_loading_info=True, **where)
     if missing := sorted(info["missing_keys"]):
         log.warning("%s lacks %s: drawn at random", name, ", ".join(missing))
-    save_parent(model, tokenizer=AutoTokenizer.from_pretrained(name, **where), folder=folder)
+    save_parent(model, tokenizer=load_tokenizer(name, **where), folder=folder)

@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, PreTrainedModel
+from transformers import AutoModel, PreTrainedModel
 
 from dfwe.errors import ModelError
 from dfwe.models.heads.base import Head, HeadSpec
+from dfwe.models.loading import load_config, load_weights_of
 from dfwe.seeding import derive
 
 SentenceBatch = Mapping[str, Any]
@@ -76,10 +77,10 @@ def load_multi_head(folder: Path, *, specs: HeadSpecs, seed: int) -> MultiHead:
         ModelError: the folder holds an encoder-decoder, or lacks weights of the encoder.
         ConfigurationError: a head that cannot be for those labels.
     """
-    if AutoConfig.from_pretrained(folder).is_encoder_decoder:
+    if load_config(folder).is_encoder_decoder:
         raise ModelError(f"{folder} holds an encoder-decoder, heads need an encoder: choose model=bert_toy or the like")
     with torch.random.fork_rng(devices=[]):
-        encoder, info = AutoModel.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
+        encoder, info = load_weights_of(AutoModel, folder, output_loading_info=True)
         if missing := sorted(info["missing_keys"]):
             raise ModelError(f"{folder} lacks {len(missing)} of the encoder's tensors, the first is '{missing[0]}'")
         heads = {

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from transformers import (
     AutoModelForSeq2SeqLM,
-    AutoTokenizer,
     EncoderDecoderModel,
     T5Config,
     T5ForConditionalGeneration,
@@ -19,6 +18,7 @@ from transformers import (
 
 from dfwe.errors import NetworkError
 from dfwe.models.digests import packaged_folder, weights_identity
+from dfwe.models.loading import load_tokenizer, load_weights_of
 from dfwe.models.toy_tokenizer import train_tokenizer
 
 
@@ -78,7 +78,7 @@ class WarmStartedEncoderDecoder(WeightSource):
     def build(self, folder: Path, *, seed: int, texts: Iterable[str]) -> None:
         """Checks the weights' digest, draws what is fresh, writes the model."""
         path = packaged_folder(self.package, folder=self.folder, sha256=self.sha256, install=self.install)
-        tokenizer = AutoTokenizer.from_pretrained(path)
+        tokenizer = load_tokenizer(path)
         torch.manual_seed(seed)
         model = EncoderDecoderModel.from_encoder_decoder_pretrained(str(path), str(path))
         for config in (model.config, model.generation_config):
@@ -101,8 +101,8 @@ class Pretrained(WeightSource):
     def build(self, folder: Path, *, seed: int, texts: Iterable[str]) -> None:
         """Loads (downloading if need be) and writes a copy; NetworkError says which files to bring by hand."""
         try:
-            model = AutoModelForSeq2SeqLM.from_pretrained(self.name, revision=self.revision, dtype=torch.float32)
-            tokenizer = AutoTokenizer.from_pretrained(self.name, revision=self.revision)
+            model = load_weights_of(AutoModelForSeq2SeqLM, self.name, revision=self.revision)
+            tokenizer = load_tokenizer(self.name, revision=self.revision)
         except OSError as error:
             raise NetworkError(bring_by_hand(self.name, error=error)) from error
         save_parent(model, tokenizer=tokenizer, folder=folder)

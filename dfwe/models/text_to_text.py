@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -16,6 +15,7 @@ from transformers import AutoModelForSeq2SeqLM, PreTrainedModel
 
 from dfwe.errors import ModelError
 from dfwe.models.light_dropout import LightDropout
+from dfwe.models.loading import load_weights_of
 
 Batch = dict[str, Tensor]
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -73,7 +73,7 @@ def load_model(folder: Path) -> PreTrainedModel:
     Raises:
         ModelError: the checkpoint's parameters are not exactly the model's.
     """
-    model: PreTrainedModel = AutoModelForSeq2SeqLM.from_pretrained(folder, dtype=torch.float32)
+    model: PreTrainedModel = load_weights_of(AutoModelForSeq2SeqLM, folder)
     stored, built = _stored_size(folder), sum(parameter.numel() for parameter in model.parameters())
     if stored != built:
         raise ModelError(

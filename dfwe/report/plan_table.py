@@ -9,8 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-_UNITS = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
-_TIMES = (("days", 86400.0), ("h", 3600.0), ("min", 60.0))
+from dfwe.report.numbers import seconds_in_words, size_in_words
 
 
 def draw_plan(plan: Mapping[str, Any]) -> RenderableType:
@@ -24,14 +23,23 @@ def draw_plan(plan: Mapping[str, Any]) -> RenderableType:
         counts = (str(row[key]) for key in ("needed", "there", "to_do"))
         table.add_row(name, *counts, _time(row), _disk(row), str(row["separately"]))
     failed = [Text(f"job {each['job']} is not planned: {each['message']}") for each in plan.get("failed", ())]
-    return Group(table, Text(_words(plan)), *failed)
+    return Group(table, Text(_words(plan)), *_undecided(plan), *failed)
+
+
+def _undecided(plan: Mapping[str, Any]) -> tuple[Text, ...]:
+    undecided, jobs = plan["undecided"], plan["jobs"]
+    if not undecided:
+        return ()
+    of = "The study chooses its" if jobs == 1 else f"{undecided} of {jobs} studies choose their"
+    return (Text(f"{of} sources first: what comes after is not in this plan, as it depends on the choice."),)
 
 
 def _words(plan: Mapping[str, Any]) -> str:
     rows = plan["rows"].values()
     total = {key: sum(row[key] for row in rows) for key in ("to_do", "seconds", "bytes", "unknown", "alike")}
     if not total["to_do"]:
-        return "Everything is in the store: nothing will be trained, merged or evaluated."
+        known = " that is known yet" if plan["undecided"] else ""
+        return f"Everything{known} is in the store: nothing will be trained, merged or evaluated."
     if total["unknown"] == total["to_do"]:
         return "How long it takes is unknown: no card in the store tells of a like stage."
     left = f", and {total['unknown']} stages of unknown length" if total["unknown"] else ""
@@ -54,19 +62,3 @@ def _disk(row: Mapping[str, Any]) -> str:
     if row["to_do"] == 0:
         return "–"
     return size_in_words(row["bytes"]) if row["bytes"] else "unknown"
-
-
-def seconds_in_words(seconds: float) -> str:
-    """`90 s`, `2.5 h`."""
-    for unit, length in _TIMES:
-        if seconds >= 2 * length:
-            return f"{seconds / length:.1f} {unit}"
-    return f"{seconds:.0f} s"
-
-
-def size_in_words(num_bytes: float) -> str:
-    """`1.2 GB`."""
-    for unit, size in _UNITS:
-        if num_bytes >= size:
-            return f"{num_bytes / size:.1f} {unit}"
-    return f"{num_bytes:.0f} bytes"

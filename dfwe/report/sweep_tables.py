@@ -13,6 +13,9 @@ from rich.text import Text
 from dfwe.report.numbers import times_100
 from dfwe.report.published import TABLE_2, Published
 from dfwe.report.sweep_jobs import JobResult, best_sources, by_sources, mean_of
+from dfwe.uncertainty import holm
+
+_ALPHA = 0.05  # of all claims together; two-sided
 
 
 def table_2(by_target: Mapping[str, Sequence[JobResult]], *, merge: str) -> RenderableType:
@@ -34,7 +37,7 @@ def table_2(by_target: Mapping[str, Sequence[JobResult]], *, merge: str) -> Rend
     table.add_row(*_mean_row(chosen), style="bold")
     several = any(len(by_sources(jobs)) > 1 for jobs in by_target.values())
     notes = ["Of several sets of sources the one with the best dev score."] if several else []
-    return Group(table, Text(" ".join([*notes, _comparison(chosen)])))
+    return Group(table, Text(" ".join([*notes, *_corrected(chosen), _comparison(chosen)])))
 
 
 def sources_table(target: str, *, jobs: Sequence[JobResult], merge: str) -> RenderableType:
@@ -93,6 +96,18 @@ def _mean_row(chosen: Mapping[str, Sequence[JobResult]]) -> tuple[str, ...]:
     mean = Published(*(fmean(getattr(row, part) for row in known) for part in ("baseline", "dfwe", "delta")))
     comparable = all(_comparable(jobs) for jobs in chosen.values())
     return (f"mean of {len(chosen)} tasks", "", *ours, *_published(mean, comparable=comparable))
+
+
+def _corrected(chosen: Mapping[str, Sequence[JobResult]]) -> list[str]:
+    """For which tasks a difference can be claimed, all of them looked at; of one job each, as seeds are averaged."""
+    p = {name: jobs[0].p for name, jobs in chosen.items() if len(jobs) == 1 and jobs[0].p is not None}
+    if len(p) < 2:
+        return []
+    adjusted = holm({name: each for name, each in p.items() if each is not None})
+    sure = [name for name, each in adjusted.items() if each <= _ALPHA]
+    claimed = f"can be claimed for {', '.join(sure)}" if sure else "can be claimed for none"
+    each = ", ".join(f"{name} {value:.2g}" for name, value in adjusted.items())
+    return [f"Corrected for {len(p)} tasks (Holm), a difference to the baseline {claimed}; p: {each}."]
 
 
 def _comparable(jobs: Sequence[JobResult]) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
-from transformers import AutoTokenizer, PreTrainedModel
+from transformers import PreTrainedModel
 
 from dfwe.data.tokenise import TokenisedSplit, TokenLimits
 from dfwe.errors import ConfigurationError
@@ -21,6 +21,7 @@ from dfwe.evaluation.generate import ReferenceDecoding
 from dfwe.evaluation.half import HalfCopy
 from dfwe.evaluation.head_score import HeadScorer, MeanScorer
 from dfwe.evaluation.score import SplitScorer
+from dfwe.models.loading import load_tokenizer
 from dfwe.models.text_to_text import TextToText, load_model
 from dfwe.records import Instance, Split
 from dfwe.seeding import derive
@@ -81,6 +82,11 @@ class Bench(ABC):
         tasks = target.tasks.values() if isinstance(target, TaskMean) else (target,)
         return [instance for task in tasks for instance in self.data.instances(task, split=split)]
 
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The parent's tokenizer."""
+        return load_tokenizer(self.parent.model_folder(self.store))
+
     @property
     def device(self) -> torch.device:
         """Where models are evaluated outside a Trainer."""
@@ -135,11 +141,6 @@ class TextBench(Bench):
     def _reference(self) -> ReferenceDecoding:
         assert self.reference is not None
         return self.reference
-
-    @cached_property
-    def tokenizer(self) -> Any:
-        """The parent's tokenizer."""
-        return AutoTokenizer.from_pretrained(self.parent.model_folder(self.store))
 
     def _tokens(self, of: str) -> int:
         tokens: int = self.trainer[of][self.device.type]

@@ -11,14 +11,14 @@ from dfwe.stages.base import Stage
 from dfwe.stages.bench import Bench
 from dfwe.stages.multitask.plan import MultitaskStudy, plan_multitask
 from dfwe.stages.multitask.study import plan_merging
-from dfwe.stages.plan import Study, plan_study
+from dfwe.stages.plan import Draft, draft_study
 
 
 class Catalogue:
     """Plans the study that a configuration describes; raises what planning raises."""
 
     def __init__(self, config: DictConfig) -> None:
-        study = plan_study(config) if config.multitask is None else plan_multitask(config)
+        study = draft_study(config) if config.multitask is None else plan_multitask(config)
         self.bench: Bench = study.bench
         self._lists = _lists(study)
         self._stages: dict[str, Stage] = {}
@@ -45,9 +45,10 @@ class Catalogue:
         return stages is not None
 
 
-def _lists(study: Study | MultitaskStudy) -> Iterator[Iterable[tuple[str, Stage]]]:
-    if isinstance(study, Study):
-        yield study.stages()
+def _lists(study: Draft | MultitaskStudy) -> Iterator[Iterable[tuple[str, Stage]]]:
+    if isinstance(study, Draft):
+        yield study.parts()
+        yield study.study().stages()
     else:
         yield study.trainings()
         yield plan_merging(study).stages()

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoTokenizer
-
 from dfwe.merging.experts import load_weights
 from dfwe.schema import read_tasks
 from dfwe.stages.base import Stage, Tell
@@ -48,7 +46,7 @@ class PretrainedParent(Parent):
         model = bench.model()
         load_weights(model, self.training.result(bench.store).file(WEIGHTS), name=self.training.label)
         bench.pretrained(model).save_pretrained(folder / MODEL)
-        AutoTokenizer.from_pretrained(bench.parent.model_folder(bench.store)).save_pretrained(folder / MODEL)
+        bench.tokenizer.save_pretrained(folder / MODEL)
         return {"pre-trained": self.training.label}, (MODEL,)
 
 

@@ -10,13 +10,14 @@ from omegaconf import DictConfig
 from dfwe.report.progress import bars
 from dfwe.report.table import show
 from dfwe.stages.answers import write_answers
+from dfwe.stages.base import each_once
 from dfwe.stages.binding import bind
 from dfwe.stages.execute import Executor
 from dfwe.stages.export import export_merged
 from dfwe.stages.loggers import finish
 from dfwe.stages.merge import PREDICTIONS, TRIALS
 from dfwe.stages.multitask.study import run_multitask
-from dfwe.stages.plan import Study, plan_study
+from dfwe.stages.plan import Study, draft_study
 from dfwe.stages.quiet import quiet
 from dfwe.stages.results import study_results, summary
 from dfwe.store.card import write_json
@@ -29,9 +30,12 @@ def run_study(config: DictConfig, *, folder: Path) -> None:
     if config.multitask is not None:
         run_multitask(config, folder=folder, executor=executor)
         return
-    study = plan_study(config)
-    with bars() as start, executor.opened(config, bench=study.bench) as execute:
-        seconds = execute(list(study.stages()), start=start)
+    draft = draft_study(config)
+    choosing = list(each_once(draft.parts()))
+    with bars() as start, executor.opened(config, bench=draft.bench) as execute:
+        seconds = execute(choosing, start=start)
+        study = draft.study()
+        seconds |= execute(list(study.stages())[len(choosing) :], start=start)  # begins with the same
         results = study_results(study, seconds=seconds)
     write_json(folder / "results.json", results)
     _copy_journals(study, folder=folder)

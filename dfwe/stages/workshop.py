@@ -48,9 +48,10 @@ class Workshop:
             name: self._fit_on_target(name, target=target, seed=seed, start=stage) for name, stage in trained.items()
         }
 
-    def baseline(self, target: Task, *, seed: int) -> TrainStage:
-        """The parent fine-tuned on the target alone."""
-        return self._fit_on_target("baseline", target=target, seed=seed, start=None)
+    def baseline(self, target: Task, *, seed: int, epochs: int | None = None) -> TrainStage:
+        """The parent fine-tuned on the target alone; for exactly so many `epochs` if they are given."""
+        name = "baseline" if epochs is None else f"baseline for {epochs} epochs"
+        return self._fit_on_target(name, target=target, seed=seed, start=None, epochs=epochs)
 
     def merge(
         self, config: Mapping[str, Any], *, experts: Mapping[str, TrainStage], target: Task, seed: int
@@ -58,7 +59,7 @@ class Workshop:
         """The merge that a configuration describes, its classes bound once for each number of experts."""
 
         key = ("bound", id(config), len(experts))
-        bound = self._once(
+        bound = self.once(
             key,
             lambda: MergeStage.of(config, bench=self.bench, experts=experts, target=target, seed=seed),
             holds=config,
@@ -71,13 +72,20 @@ class Workshop:
             return replace(bound, experts=experts, target=target, seed=seed, statistics=statistics)
 
         parts = tuple((name, id(stage)) for name, stage in experts.items())
-        return self._once(("merge", id(config), parts, id(target), seed), made, holds=(config, experts, target))
+        return self.once(("merge", id(config), parts, id(target), seed), made, holds=(config, experts, target))
 
     def evaluation(self, model: TrainStage | MergeStage, *, target: Task) -> EvaluateStage:
         """The model on the target's test split."""
-        return self._once(
+        return self.once(
             ("evaluate", id(model), id(target)), lambda: EvaluateStage(self.bench, model, target), holds=(model, target)
         )
+
+    def once(self, key: Hashable, make: Callable[[], S], *, holds: Any) -> S:
+        """What `make` gives the first time; `holds` are the objects in the key, kept so that no id comes again."""
+        if key not in self._made:
+            self._made[key] = (make(), holds)
+        made: S = self._made[key][0]
+        return made
 
     def _trained(self, name: str, tasks: tuple[Task, ...], *, target: Task, seed: int) -> TrainStage:
         fit = self.bench.trainer["train"]
@@ -85,8 +93,11 @@ class Workshop:
             fit = {**fit, "stop_on": "target"}  # the task that decides when to stop is its own: both ways are one
         return self._stage(name, tasks, target=target, seed=seed, start=None, fit=fit, of="train")
 
-    def _fit_on_target(self, name: str, *, target: Task, seed: int, start: TrainStage | None) -> TrainStage:
+    def _fit_on_target(
+        self, name: str, *, target: Task, seed: int, start: TrainStage | None, epochs: int | None = None
+    ) -> TrainStage:
         fit = self.bench.trainer["finetune"]
+        fit = fit if epochs is None else {**fit, "epochs": epochs, "patience": epochs}
         return self._stage(name, (target,), target=target, seed=seed, start=start, fit=fit, of="finetune")
 
     def _stage(
@@ -101,16 +112,9 @@ class Workshop:
         of: str,
     ) -> TrainStage:
         size = self.bench.trainer["batch_size"]
-        key = (of, name, *map(id, tasks), id(target), seed, id(start))
-        return self._once(
+        key = (of, name, *map(id, tasks), id(target), seed, id(start), fit["epochs"])
+        return self.once(
             key,
             lambda: TextTrainStage(self.bench, name, tasks, target, start, fit, size, seed),
             holds=(tasks, target, start),
         )
-
-    def _once(self, key: Hashable, make: Callable[[], S], *, holds: Any) -> S:
-        """What `make` gives the first time; `holds` are the objects in the key, kept so that no id comes again."""
-        if key not in self._made:
-            self._made[key] = (make(), holds)
-        made: S = self._made[key][0]
-        return made

@@ -44,7 +44,7 @@ class Card:
 
     @classmethod
     def read(cls, folder: Path) -> Card:
-        """The folder's card; StoreError if it is missing, broken, changed or not a card."""
+        """The folder's card; StoreError if it is missing, broken, changed, no card, or leaves the folder."""
         path = folder / CARD
         try:
             content = json.loads(path.read_text(encoding="utf8"))
@@ -53,6 +53,9 @@ class Card:
             raise StoreError(f"{folder} holds no {CARD}") from None
         except (ValueError, TypeError) as error:
             raise StoreError(f"{path} is not a readable card: {error}") from None
+        for name in card.files:
+            if Path(name).is_absolute() or ".." in Path(name).parts:
+                raise StoreError(f"{path} names a file '{name}' outside its folder")
         if card.sha256 not in ("", _own_digest(content)) or not folder.name.startswith(f"{card.kind}-{card.digest}"):
             raise StoreError(f"{path} is not what was stored (its own sha256, or the folder's name, is another)")
         return card

@@ -87,3 +87,9 @@ def test_a_folder_without_weights_and_a_broken_file_are_errors(tmp_path):
     (tmp_path / "model.safetensors.index.json").write_text("[]")
     with pytest.raises(ModelError, match="no index of shards"):
         Checkpoint(tmp_path)
+
+
+def test_an_index_whose_shards_lie_elsewhere_is_refused(tmp_path):
+    (tmp_path / "model.safetensors.index.json").write_text('{"weight_map": {"a": "../other/model.safetensors"}}')
+    with pytest.raises(ModelError, match="no file of its folder"):
+        Checkpoint(tmp_path)

@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from dfwe.errors import StoreError
-from dfwe.store.card import CARD, spec_digest
+from dfwe.store.card import CARD, Card, spec_digest
 from dfwe.store.store import Store, verify
 
 SPEC = {"seed": 0, "tasks": ["a"]}
@@ -96,3 +96,12 @@ def test_a_file_that_the_card_does_not_list_is_refused(tmp_path):
     assert entry is not None
     with pytest.raises(StoreError, match="has no file 'other'"):
         entry.file("other")
+
+
+@pytest.mark.parametrize("name", ["../elsewhere.txt", "/elsewhere.txt"])
+def test_a_card_that_names_a_file_elsewhere_is_refused(name, tmp_path):
+    folder = tmp_path / "train-abc"
+    folder.mkdir()
+    Card("train", "abc", {}, {}, {name: {"sha256": "", "bytes": 0}}, {}).write(folder)
+    with pytest.raises(StoreError, match="outside its folder"):
+        verify(folder)

@@ -10,7 +10,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
-from transformers import AutoTokenizer, PreTrainedModel
+from transformers import PreTrainedModel
 
 from dfwe.data.prompts.sentences import Sentences
 from dfwe.data.prompts.template import Template
@@ -116,11 +116,6 @@ class HeadBench(Bench):
     def specs(self) -> dict[str, tuple[HeadSpec, tuple[str, ...]]]:
         """The heads and their labels; raises what their classes raise for wrong arguments."""
         return {name: (bind(self._head_config(task)), task.labels) for name, task in self.tasks.items()}
-
-    @cached_property
-    def tokenizer(self) -> Any:
-        """The parent's tokenizer."""
-        return AutoTokenizer.from_pretrained(self.parent.model_folder(self.store))
 
     def split(self, task: Task, *, split: Split) -> SentenceSplit:
         """The task's tokens, made once."""
