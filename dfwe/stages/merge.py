@@ -31,6 +31,7 @@ from dfwe.stages.base import Stage, Tell
 from dfwe.stages.bench import Bench
 from dfwe.stages.binding import bind, call
 from dfwe.stages.crew import Crew
+from dfwe.stages.search_result import search_result
 from dfwe.stages.searched import search_space
 from dfwe.stages.statistics import StatisticsStage, statistics_of, statistics_stages
 from dfwe.stages.surrogates import plain_search, search_spec, surrogate_of, with_surrogate
@@ -171,7 +172,7 @@ class MergeStage(Stage):
         for name in (TRIALS, PREDICTIONS):  # a search of known candidates alone journals nothing
             (folder / name).touch()
         assert callback.best is not None
-        result = _result(callback.best, trials=callback.trials, stopped=callback.stopped)
+        result = search_result(callback.best, trials=callback.trials, stopped=callback.stopped)
         result["notes"] = self.rule.notes(pieces(array))
         if isinstance(search, Surrogate):
             result["surrogate"] = search.report()
@@ -233,22 +234,3 @@ class MergeStage(Stage):
             Trial(0, "expert", space.vertex(name), stage.dev(stage.result(store)))
             for name, stage in self.experts.items()
         )
-
-
-def _result(best: Trial, *, trials: tuple[Trial, ...], stopped: tuple[StoppedTrial, ...]) -> dict[str, Any]:
-    every: list[Trial | StoppedTrial] = [*trials, *stopped]
-    made = [trial for trial in every if trial.kind != "expert"]
-    return {
-        "picked": best.kind,
-        "trial": best.number,
-        "coefficients": best.coefficients.as_dict(),
-        "dev": best.evaluation.scores,
-        "evaluations": len(made),
-        "search_evaluations": sum(trial.kind != "bagged" for trial in made),
-        "stopped_evaluations": len(stopped),
-        "dev_answers": sum(_num_answers(trial) for trial in made),
-    }
-
-
-def _num_answers(trial: Trial | StoppedTrial) -> int:
-    return len([answer for answer in trial.evaluation.predictions if answer is not None])

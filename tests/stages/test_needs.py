@@ -6,7 +6,8 @@ from dfwe.stages.plan import plan_study
 
 def test_a_study_lists_every_stage_after_those_it_needs(small, tmp_path):
     before = set()
-    for _, stage in plan_study(small(tmp_path, "agreement=[greedy]", "merge=fisher")).stages():
+    controls = "controls=[multitask,ensemble,random,same_compute]"
+    for _, stage in plan_study(small(tmp_path, "agreement=[greedy]", "merge=fisher", controls)).stages():
         assert {need.digest for need in stage.needs} <= before, stage.title
         before.add(stage.digest)
 

@@ -49,8 +49,8 @@ class EnsembleStage(Stage):
 
     @property
     def needs(self) -> tuple[Stage, ...]:
-        """The experts and their evaluations."""
-        return (*self.experts.values(), *self.tested.values())
+        """The experts and their answers."""
+        return (self.bench.parent, *self.experts.values(), *self.tested.values())
 
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Its answers on dev and test."""
