@@ -20,8 +20,7 @@ def table_2(by_target: Mapping[str, Sequence[JobResult]], *, merge: str) -> Rend
 
     Of several sets of sources the one with the best dev score counts; seeds are averaged.
     """
-    order = [name for name in TABLE_2 if name in by_target] + [name for name in by_target if name not in TABLE_2]
-    chosen = {name: best_sources(by_target[name]) for name in order}
+    chosen = chosen_jobs(by_target)
     title = f"Table 2 of the paper with {merge}"
     table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 0, 0, 1), show_edge=False)
     table.add_column("task", no_wrap=True)
@@ -29,12 +28,12 @@ def table_2(by_target: Mapping[str, Sequence[JobResult]], *, merge: str) -> Rend
         table.add_column(heading, justify="right", no_wrap=True)
     for name, jobs in chosen.items():
         published = TABLE_2.get(name)
-        table.add_row(name, str(len(jobs)), *_three(jobs), *_published(published, comparable=_comparable(jobs)))
+        table.add_row(name, str(len(jobs)), *_three(jobs), *_published(published, comparable=is_comparable(jobs)))
     table.add_section()
     table.add_row(*_mean_row(chosen), style="bold")
     several = any(len(by_sources(jobs)) > 1 for jobs in by_target.values())
     notes = ["Of several sets of sources the one with the best dev score."] if several else []
-    return Group(table, Text(" ".join([*notes, _comparison(chosen)])))
+    return Group(table, Text(" ".join([*notes, comparison(chosen)])))
 
 
 def sources_table(target: str, *, jobs: Sequence[JobResult], merge: str) -> RenderableType:
@@ -66,6 +65,25 @@ def number_table(target: str, *, jobs: Sequence[JobResult], merge: str) -> Rende
     return Group(table, Text("sd: standard deviation over the jobs, sets of sources and seeds."))
 
 
+def chosen_jobs(by_target: Mapping[str, Sequence[JobResult]]) -> dict[str, list[JobResult]]:
+    """What stands for each target in Table 2: the jobs of its best sources on dev; targets in the paper's order."""
+    order = [name for name in TABLE_2 if name in by_target] + [name for name in by_target if name not in TABLE_2]
+    return {name: best_sources(by_target[name]) for name in order}
+
+
+def is_comparable(jobs: Sequence[JobResult]) -> bool:
+    """Whether model and data are those of the published numbers."""
+    return not any(job.departures for job in jobs)
+
+
+def comparison(chosen: Mapping[str, Sequence[JobResult]]) -> str:
+    """In words, whether the published numbers are comparable, and why not."""
+    departures = dict.fromkeys(reason for jobs in chosen.values() for job in jobs for reason in job.departures)
+    if not departures:
+        return "Model and data are the paper's: the published numbers are comparable."
+    return f"Published numbers in brackets are not comparable: {'; '.join(departures)}."
+
+
 def by_number(jobs: Sequence[JobResult]) -> dict[int, list[JobResult]]:
     """Jobs by their number of sources, in order."""
     numbers = sorted({len(job.sources) for job in jobs})
@@ -91,19 +109,8 @@ def _mean_row(chosen: Mapping[str, Sequence[JobResult]]) -> tuple[str, ...]:
     if len(known) < len(chosen):
         return (f"mean of {len(chosen)} tasks", "", *ours, "", "", "")
     mean = Published(*(fmean(getattr(row, part) for row in known) for part in ("baseline", "dfwe", "delta")))
-    comparable = all(_comparable(jobs) for jobs in chosen.values())
+    comparable = all(is_comparable(jobs) for jobs in chosen.values())
     return (f"mean of {len(chosen)} tasks", "", *ours, *_published(mean, comparable=comparable))
-
-
-def _comparable(jobs: Sequence[JobResult]) -> bool:
-    return not any(job.departures for job in jobs)
-
-
-def _comparison(chosen: Mapping[str, Sequence[JobResult]]) -> str:
-    departures = dict.fromkeys(reason for jobs in chosen.values() for job in jobs for reason in job.departures)
-    if not departures:
-        return "Model and data are the paper's: the published numbers are comparable."
-    return f"Published numbers in brackets are not comparable: {'; '.join(departures)}."
 
 
 def _spread_words(scores: Sequence[float]) -> str:

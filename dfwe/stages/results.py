@@ -15,7 +15,7 @@ from dfwe.stages.plan import UNIFORM, Study
 from dfwe.stages.train import TrainStage
 from dfwe.store.card import library_versions
 
-FORMAT = 1
+FORMAT = 2
 
 
 def study_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, Any]:

@@ -1,0 +1,156 @@
+"""The tables of a run's models: scores, merges beside other merges, health of searches, cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dfwe.report.page.cells import (
+    NOTHING,
+    Cell,
+    Column,
+    PageTable,
+    Row,
+    difference,
+    number,
+    p_value,
+    score,
+    text,
+)
+from dfwe.report.run_folder import Run
+from dfwe.report.table import NAMES
+
+Found = Mapping[str, Any]
+_COSTS = {  # key in results: heading, its unit
+    "train_steps": ("training steps", 1),
+    "train_tokens": ("training tokens, thousands", 1000),
+    "dev_answers": ("dev answers", 1),
+    "seconds": ("seconds", 1),
+    "bytes": ("disk, MB", 1_000_000),
+}
+
+
+def scores_table(run: Run) -> PageTable:
+    """Every model: dev, test, difference to the baseline."""
+    asked, tested = run.results["headline"].get("name"), any("delta" in row for row in run.rows())
+    columns = [Column("model", numeric=False), Column("test")]
+    if tested:
+        columns += [Column("delta", note="test score less the baseline's"), Column("p", note="two-sided")]
+    columns.append(Column("dev"))
+    rows = []
+    for found in run.rows():
+        cells = [_name(found), _test(found), *(_delta(found) if tested else ()), score(found["dev"]["score"])]
+        rows.append(Row(cells, strong=found["name"] == asked))
+    caption = "Scores times 100. Small: 95% interval over test instances, or ± one standard error."
+    return PageTable("models", columns, rows, caption)
+
+
+def merges_table(run: Run) -> PageTable | None:
+    """Merges beside the uniform mixture and the best expert; None where there is none."""
+    merges = run.rows("merge")
+    if not merges:
+        return None
+    columns = [
+        Column("merge", numeric=False),
+        Column("kept", numeric=False, note="how the coefficients were chosen"),
+        Column("dev"),
+        Column("less uniform", note="test score less the uniform mixture's"),
+        Column("less best expert", note="test score less that of the best expert by dev"),
+        Column("optimism", note="dev score at the search less the test score"),
+        Column("evaluations"),
+        Column("seconds"),
+    ]
+    rows = [
+        Row(
+            [
+                text(_title(found)),
+                text(found["picked"]),
+                score(found["dev"]["score"]),
+                *(_against(found, other) for other in ("uniform", "best_expert")),
+                difference(found.get("optimism")),
+                number(found["evaluations"]),
+                number(found["seconds"], digits=1),
+            ],
+            strong=found["name"] == run.asked,
+        )
+        for found in merges
+    ]
+    return PageTable("merges", columns, rows, "Merges; differences are of test scores, times 100.")
+
+
+def health_table(rows: Sequence[Found]) -> PageTable | None:
+    """How searches went; None where results do not say."""
+    known = [row for row in rows if row.get("health")]
+    columns = [
+        Column("search", numeric=False),
+        Column("evaluated"),
+        Column("replayed", note="answers that were already known"),
+        Column("distinct scores"),
+        Column("plateau", note="most evaluations in a row without a new best"),
+        Column("simplex diameter", numeric=False, note="at the first and at the last iteration"),
+    ]
+    cells = [
+        Row(
+            [
+                text(row["name"]),
+                *(number(row["health"].get(key)) for key in ("evaluated", "replayed", "distinct_scores", "plateau")),
+                text(_diameters(row["health"].get("diameters") or ())),
+            ]
+        )
+        for row in known
+    ]
+    return PageTable("health", columns, cells, "How the searches went.") if known else None
+
+
+def cost_table(run: Run) -> PageTable | None:
+    """What each model needs, its experts included; None where results do not say."""
+    known = [row for row in run.rows() if row.get("cost")]
+    columns = [Column("model", numeric=False), *(Column(heading) for heading, _ in _COSTS.values())]
+    rows = [Row([text(_title(row)), *_cost(row["cost"])], strong=row["name"] == run.asked) for row in known]
+    caption = "What each model needs, all that it is made of included. The baseline is plain fine-tuning."
+    return PageTable("costs", columns, rows, caption) if known else None
+
+
+def seconds_table(seconds: Mapping[str, float]) -> PageTable | None:
+    """What this run made itself; None where all lay in the store."""
+    rows = [Row([text(title), number(value, digits=1)]) for title, value in seconds.items()]
+    columns = [Column("made by this run", numeric=False), Column("seconds")]
+    return PageTable("seconds", columns, rows, "The rest lay in the store.") if rows else None
+
+
+def _title(found: Found) -> str:
+    return NAMES.get(found["name"], str(found["name"]))
+
+
+def _name(found: Found) -> Cell:
+    kind = "" if found["kind"] == "baseline" else found["kind"]
+    return Cell(_title(found), small=kind)
+
+
+def _test(found: Found) -> Cell:
+    if "test" not in found:
+        return Cell(NOTHING)
+    return score(found["test"]["score"], interval=found["test"].get("interval"))
+
+
+def _delta(found: Found) -> list[Cell]:
+    delta = difference(
+        found.get("delta"), interval=found.get("delta_interval"), error=found.get("delta_standard_error")
+    )
+    return [delta, p_value(found.get("p"))]
+
+
+def _against(found: Found, other: str) -> Cell:
+    than = found.get("against", {}).get(other, {})
+    return difference(than.get("delta"), interval=than.get("delta_interval"), error=than.get("delta_standard_error"))
+
+
+def _diameters(found: Sequence[float]) -> str:
+    return f"{found[0]:.3g} → {found[-1]:.3g}" if found else NOTHING
+
+
+def _cost(cost: Found) -> list[Cell]:
+    return [
+        number(None if cost.get(key) is None else cost[key] / unit, digits=1 if unit > 1 or key == "seconds" else 0)
+        for key, (_, unit) in _COSTS.items()
+    ]
