@@ -54,5 +54,5 @@ def on_simplex(trials: tuple[SearchTrial, ...]) -> bool:
 
 def _trial(record: Mapping[str, Any]) -> SearchTrial:
     coefficients = {str(name): float(value) for name, value in record["coefficients"].items()}
-    score, bound = record["score"], record.get("bound")
+    score, bound = (None if record.get(key) is None else float(record[key]) for key in ("score", "bound"))
     return SearchTrial(int(record["number"]), str(record["kind"]), coefficients, score, bound)

@@ -41,7 +41,7 @@ def draw_trace(trials: Sequence[SearchTrial], *, kept: int | None, levels: Mappi
     axes.step([n for n, _ in best], [100 * s for _, s in best], where="post", color=BLUE, label="best so far")
     chosen = [trial for trial in scored if trial.number == kept]
     if chosen:
-        _points(axes, chosen, marker="*", color=VERMILION, label="kept", size=150)
+        _points(axes, chosen, marker="*", color=VERMILION, label="kept", size=150.0)
     for line, (name, score) in zip(LINES, levels.items(), strict=False):
         label = f"{short(name, most=24)}: {100 * score:.1f}"
         axes.axhline(100 * score, color=INK, linestyle=line, linewidth=1.0, label=label)

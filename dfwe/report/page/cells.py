@@ -54,37 +54,40 @@ def text(content: object) -> Cell:
     return Cell(str(content))
 
 
-def score(value: float | None, *, interval: Sequence[float] | None = None) -> Cell:
+def score(value: float | int | None, *, interval: Sequence[float | int] | None = None) -> Cell:
     """A fraction times 100, its 95% interval small."""
-    return Cell(times_100(value), value, small=between(interval))
+    exact = None if value is None else float(value)
+    return Cell(times_100(exact), exact, small=between(interval))
 
 
-def difference(value: float | None, *, interval: Sequence[float] | None = None, error: float | None = None) -> Cell:
+def difference(
+    value: float | int | None, *, interval: Sequence[float | int] | None = None, error: float | int | None = None
+) -> Cell:
     """A difference of fractions times 100, its 95% interval small, or its standard error where that is all there is."""
     if value is None:
         return Cell(NOTHING)
     small = between(interval) or (f"± {100 * error:.1f}" if error is not None else "")
-    return Cell(signed(value), value, small=small)
+    return Cell(signed(value), float(value), small=small)
 
 
-def number(value: float | None, *, digits: int = 0) -> Cell:
+def number(value: float | int | None, *, digits: int = 0) -> Cell:
     """A plain number with thin thousands."""
     return Cell(NOTHING) if value is None else Cell(f"{value:,.{digits}f}".replace(",", "\u202f"), float(value))
 
 
-def p_value(value: float | None) -> Cell:
+def p_value(value: float | int | None) -> Cell:
     """A p-value as it is usually written."""
     if value is None:
         return Cell(NOTHING)
-    return Cell("< 0.001" if value < 0.001 else f"{value:.3f}", value)
+    return Cell("< 0.001" if value < 0.001 else f"{value:.3f}", float(value))
 
 
-def signed(value: float) -> str:
+def signed(value: float | int) -> str:
     """A difference of fractions times 100, with its sign."""
     return f"{round(100 * value, 1) + 0.0:+.1f}".replace("-", "\u2212")  # + 0.0: no -0.0
 
 
-def between(interval: Sequence[float] | None) -> str:
+def between(interval: Sequence[float | int] | None) -> str:
     """An interval of fractions times 100; empty where there is none."""
     if interval is None:
         return ""

@@ -100,7 +100,7 @@ def _warnings(run: Run) -> list[str]:
     return found
 
 
-def _coefficient(value: float | None) -> Cell:
+def _coefficient(value: float | int | None) -> Cell:
     return Cell(NOTHING) if value is None else number(value, digits=3)
 
 

@@ -111,7 +111,7 @@ def cost_table(run: Run) -> PageTable | None:
     return PageTable("costs", columns, rows, caption) if known else None
 
 
-def seconds_table(seconds: Mapping[str, float]) -> PageTable | None:
+def seconds_table(seconds: Mapping[str, float | int]) -> PageTable | None:
     """What this run made itself; None where all lay in the store."""
     rows = [Row([text(title), number(value, digits=1)]) for title, value in seconds.items()]
     columns = [Column("made by this run", numeric=False), Column("seconds")]
@@ -145,7 +145,7 @@ def _against(found: Found, other: str) -> Cell:
     return difference(than.get("delta"), interval=than.get("delta_interval"), error=than.get("delta_standard_error"))
 
 
-def _diameters(found: Sequence[float]) -> str:
+def _diameters(found: Sequence[float | int]) -> str:
     return f"{found[0]:.3g} → {found[-1]:.3g}" if found else NOTHING
 
 
