@@ -237,6 +237,7 @@ class StudyConfig:
     merge: MergeConfig | None = MISSING
     merges: dict[str, MergeConfig] = MISSING
     zoo: ZooConfig | None = MISSING
+    controls: list[str] = MISSING  # options of conf/control
     multitask: MultitaskConfig | None = MISSING
     logger: Any = MISSING
     paths: PathsConfig = MISSING

@@ -17,6 +17,7 @@ SMALL = [
     "trainer.finetune.epochs=1",
     "trainer.threads=1",
     "merge.search.budget=2",
+    "controls=[]",
 ]
 
 

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numpy.typing import ArrayLike
 
 from dfwe.errors import MetricError
@@ -51,6 +51,10 @@ class Metric(ABC):
     def is_defined(self, totals: Float[np.ndarray, " counts"]) -> bool:
         """Whether the value of these summed rows is the metric's own, and no 0 in place of one; most always are."""
         return True
+
+    def right(self, counts: Float[np.ndarray, "examples counts"]) -> Bool[np.ndarray, " examples"] | None:
+        """Which answers are right, where the value is the share of those; None for a metric of another kind."""
+        return None
 
 
 def check_pairs(predictions: Sequence[str], *, references: Sequence[Sequence[str]]) -> None:

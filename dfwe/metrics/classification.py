@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from dfwe.errors import MetricError
 from dfwe.metrics.base import Metric, check_pairs, gold_answers, ratio
@@ -101,6 +101,10 @@ class Accuracy(Metric):
     def value(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
         """The share in [0, 1]."""
         return ratio(totals[..., 0], totals[..., 1])
+
+    def right(self, counts: Float[np.ndarray, "examples counts"]) -> Bool[np.ndarray, " examples"]:
+        """Which are."""
+        return counts[:, 0] > 0
 
 
 def _predicted(predictions: Sequence[str], *, labels: Sequence[str]) -> Int[np.ndarray, " examples"]:

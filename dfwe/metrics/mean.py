@@ -50,6 +50,9 @@ class MeanOfScorers:
         scores = [scorer.score(own) for scorer, own in zip(self.parts.values(), totals_by_part, strict=True)]
         return np.asarray(np.mean(scores, axis=0))
 
+    def right(self, counts: Float[np.ndarray, "examples counts"]) -> None:
+        """None: a mean of tasks is no share of right answers."""
+
 
 def _block_diagonal(
     blocks: list[Float[np.ndarray, "_examples _counts"]],

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from dfwe.errors import MetricError
 from dfwe.metrics.base import Metric
@@ -62,6 +62,11 @@ class Scorer:
     def score(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
         """The score of summed rows of `Evaluation.counts`, vectorised over leading axes; in [0, 1]."""
         return np.asarray(np.mean(list(self._values(totals).values()), axis=0))
+
+    def right(self, counts: Float[np.ndarray, "examples counts"]) -> Bool[np.ndarray, " examples"] | None:
+        """Which answers are right, where the score is the share of those; None where it is anything else."""
+        metric, *more = self.metrics.values()
+        return None if more else metric.right(counts)
 
     def _undefined(self, totals: Float[np.ndarray, " counts"]) -> tuple[str, ...]:
         parts = self._parts(totals)

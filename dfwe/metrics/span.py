@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from dfwe.metrics.base import Metric, check_pairs, check_some, ratio
 
@@ -54,6 +54,10 @@ class ExactMatch(Metric):
     def value(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
         """The share in [0, 1]."""
         return ratio(totals[..., 0], totals[..., 1])
+
+    def right(self, counts: Float[np.ndarray, "examples counts"]) -> Bool[np.ndarray, " examples"]:
+        """Which match."""
+        return counts[:, 0] > 0
 
 
 @dataclass(frozen=True)

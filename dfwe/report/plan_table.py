@@ -9,8 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-_UNITS = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
-_TIMES = (("days", 86400.0), ("h", 3600.0), ("min", 60.0))
+from dfwe.report.numbers import seconds_in_words, size_in_words
 
 
 def draw_plan(plan: Mapping[str, Any]) -> RenderableType:
@@ -54,19 +53,3 @@ def _disk(row: Mapping[str, Any]) -> str:
     if row["to_do"] == 0:
         return "–"
     return size_in_words(row["bytes"]) if row["bytes"] else "unknown"
-
-
-def seconds_in_words(seconds: float) -> str:
-    """`90 s`, `2.5 h`."""
-    for unit, length in _TIMES:
-        if seconds >= 2 * length:
-            return f"{seconds / length:.1f} {unit}"
-    return f"{seconds:.0f} s"
-
-
-def size_in_words(num_bytes: float) -> str:
-    """`1.2 GB`."""
-    for unit, size in _UNITS:
-        if num_bytes >= size:
-            return f"{num_bytes / size:.1f} {unit}"
-    return f"{num_bytes:.0f} bytes"

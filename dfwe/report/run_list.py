@@ -10,8 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from dfwe.errors import DataError
-from dfwe.report.numbers import times_100
-from dfwe.report.page.cells import between, signed
+from dfwe.report.numbers import interval, times_100
+from dfwe.report.page.cells import signed
 from dfwe.report.run_folder import Run, read_run, when
 from dfwe.report.runs import run_folders
 
@@ -54,7 +54,7 @@ def _study(run: Run) -> tuple[str, ...]:
     if row is None or "test" not in row:
         return (*head, "–", "")
     delta = row.get("delta")
-    ends = between(row.get("delta_interval"))
+    ends = interval(row.get("delta_interval"), sign=True)
     told = "" if delta is None else signed(delta) + (f" [{ends}]" if ends else "")
     return (*head, times_100(row["test"]["score"]), told)
 

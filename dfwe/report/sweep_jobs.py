@@ -29,6 +29,7 @@ class JobResult:
     test: float
     baseline: float
     departures: tuple[str, ...]  # from what the published numbers are of
+    p: float | None = None  # of the difference to the baseline; none in results of an earlier dfwe
 
     @property
     def delta(self) -> float:
@@ -109,6 +110,7 @@ def job_of(results: Mapping[str, Any], *, name: str | None) -> JobResult | None:
         test,
         baseline,
         tuple(_departures(results)),
+        head.get("p"),
     )
 
 

@@ -13,6 +13,9 @@ from rich.text import Text
 from dfwe.report.numbers import times_100
 from dfwe.report.published import TABLE_2, Published
 from dfwe.report.sweep_jobs import JobResult, best_sources, by_sources, mean_of
+from dfwe.uncertainty import holm
+
+_ALPHA = 0.05  # of all claims together; two-sided
 
 
 def table_2(by_target: Mapping[str, Sequence[JobResult]], *, merge: str) -> RenderableType:
@@ -33,7 +36,7 @@ def table_2(by_target: Mapping[str, Sequence[JobResult]], *, merge: str) -> Rend
     table.add_row(*_mean_row(chosen), style="bold")
     several = any(len(by_sources(jobs)) > 1 for jobs in by_target.values())
     notes = ["Of several sets of sources the one with the best dev score."] if several else []
-    return Group(table, Text(" ".join([*notes, comparison(chosen)])))
+    return Group(table, Text(" ".join([*notes, *corrected(chosen), comparison(chosen)])))
 
 
 def sources_table(target: str, *, jobs: Sequence[JobResult], merge: str) -> RenderableType:
@@ -82,6 +85,18 @@ def comparison(chosen: Mapping[str, Sequence[JobResult]]) -> str:
     if not departures:
         return "Model and data are the paper's: the published numbers are comparable."
     return f"Published numbers in brackets are not comparable: {'; '.join(departures)}."
+
+
+def corrected(chosen: Mapping[str, Sequence[JobResult]]) -> list[str]:
+    """For which tasks a difference can be claimed, all of them looked at; of one job each, as seeds are averaged."""
+    p = {name: jobs[0].p for name, jobs in chosen.items() if len(jobs) == 1 and jobs[0].p is not None}
+    if len(p) < 2:
+        return []
+    adjusted = holm({name: each for name, each in p.items() if each is not None})
+    sure = [name for name, each in adjusted.items() if each <= _ALPHA]
+    claimed = f"can be claimed for {', '.join(sure)}" if sure else "can be claimed for none"
+    each = ", ".join(f"{name} {value:.2g}" for name, value in adjusted.items())
+    return [f"Corrected for {len(p)} tasks (Holm), a difference to the baseline {claimed}; p: {each}."]
 
 
 def by_number(jobs: Sequence[JobResult]) -> dict[int, list[JobResult]]:

@@ -10,10 +10,20 @@ from rich.table import Table
 from rich.text import Text
 
 from dfwe.report.agreement import agreement_parts
+from dfwe.report.cost_table import cost_table
 from dfwe.report.merges_table import has_many, merges_of, merges_table
-from dfwe.report.numbers import rank_by_dev, times_100
+from dfwe.report.numbers import P_BY, interval, rank_by_dev, short_interval, times_100
 
-NAMES = {"baseline": "baseline (target alone)", "uniform": "uniform mixture"}
+NAMES = {
+    "baseline": "baseline (target alone)",
+    "uniform": "uniform mixture",
+    "random": "random mixture",
+    "multitask": "multitask training",
+    "ensemble": "ensemble of answers",
+    "same_compute": "baseline, as long",
+}
+
+_ALPHA = 0.05  # of a claim; two-sided
 
 
 def draw(results: Mapping[str, Any]) -> RenderableType:
@@ -26,8 +36,8 @@ def draw(results: Mapping[str, Any]) -> RenderableType:
     merges = [] if many else merges_of(results)
     table = Table(title=_title(results), title_justify="left")
     table.add_column("model", no_wrap=True)
-    for heading in ("dev", "test", "delta", *(f"coefficient\nin {row['name']}" for row in merges)):
-        table.add_column(heading, justify="right")
+    for heading in ("dev", "test", "95 %", "delta", *(f"coefficient\nin {row['name']}" for row in merges)):
+        table.add_column(heading, justify="right", no_wrap=True)
     previous = None
     for row in results["models"]:
         if many and row["kind"] == "merge":
@@ -37,8 +47,10 @@ def draw(results: Mapping[str, Any]) -> RenderableType:
         previous = row["kind"]
         style = "bold" if row["name"] == results["headline"].get("name") else None
         table.add_row(*_cells(row), *(_coefficient(row, merge=merge) for merge in merges), style=style)
-    own = (merges_table(results),) if many else ()
-    return Group(table, *own, Text(_verdict(results)), *agreement_parts(results.get("agreement", {}), names=NAMES))
+    more = [merges_table(results)] if many else []
+    costs = cost_table(results, names=NAMES)
+    more += [] if costs is None else [costs]
+    return Group(table, *more, Text(_verdict(results)), *agreement_parts(results.get("agreement", {}), names=NAMES))
 
 
 def show(results: Mapping[str, Any], *, console: Console | None = None) -> None:
@@ -52,11 +64,12 @@ def _title(results: Mapping[str, Any]) -> str:
     return f"{results['target']} with {sources} · seed {results['seed']} · {sizes} instances"
 
 
-def _cells(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
+def _cells(row: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
     return (
         NAMES.get(row["name"], row["name"]),
         times_100(row["dev"]["score"]),
         times_100(row["test"]["score"]) if "test" in row else "–",
+        short_interval(row.get("test", {}).get("interval")),
         f"{_signed(row['delta'])} ± {100 * row['delta_standard_error']:.1f}" if "delta" in row else "",
     )
 
@@ -73,17 +86,18 @@ def _verdict(results: Mapping[str, Any]) -> str:
     head = results["headline"]
     if not head:
         return _without_headline(results)
-    delta, error = head["delta"], head["delta_standard_error"]
-    if abs(delta) <= 2 * error:
-        words = "within two standard errors of the baseline: on this test split no difference can be claimed"
+    delta, p = head["delta"], head["p"]
+    if p > _ALPHA:
+        words = "on this test split no difference can be claimed"
     else:
-        words = "better than the baseline by more than two standard errors" if delta > 0 else "worse than the baseline"
+        words = "better than the baseline" if delta > 0 else "worse than the baseline"
     best = max((row for row in results["models"] if row["kind"] == "expert"), key=rank_by_dev)
     expert = f"The best expert by dev, {best['name']}, scores {times_100(best['test']['score'])}."
     return (
-        f"{head['name']} scores {times_100(head['test'])} on test, {_signed(delta)} ± {100 * error:.1f} "
-        f"against the baseline: {words}. {expert} "
-        "Scores are times 100; delta is to the baseline, ± its paired bootstrap standard error over test instances."
+        f"{head['name']} scores {times_100(head['test'])} on test, {_signed(delta)} "
+        f"({interval(head['delta_interval'], sign=True)}) against the baseline, "
+        f"p = {_p(p)} by {P_BY[head['p_by']]}: {words}. {expert} Scores are times 100; delta is to the baseline, "
+        "± its paired bootstrap standard error over test instances; intervals hold 95 %, of one seed."
     )
 
 
@@ -95,6 +109,10 @@ def _without_headline(results: Mapping[str, Any]) -> str:
         f"The score on test is undefined for {', '.join(undefined)}: a model that answers the same to every instance "
         "has no correlation with the gold answers. Nothing is compared with it."
     )
+
+
+def _p(p: float) -> str:
+    return f"{p:.2g}" if p >= 0.001 else "0.001 or less"
 
 
 def _signed(delta: float) -> str:

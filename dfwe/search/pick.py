@@ -15,10 +15,9 @@ from dfwe.records import Coefficients, Evaluation, Trial
 from dfwe.search.journal import Journal
 from dfwe.search.measure import Listener, Measure
 from dfwe.search.space import distance
+from dfwe.uncertainty import Score, resampling_weights
 
 log = logging.getLogger(__name__)
-
-Score = Callable[[Float[np.ndarray, "*batch counts"]], Float[np.ndarray, "*batch"]]
 
 _SAME = 1e-12  # scores this close are one score, summed in another order
 
@@ -102,6 +101,20 @@ class Found(Pick):
 
 
 @dataclass(frozen=True)
+class Last(Pick):
+    """The search's last trial, whatever it scores: of a random search a random point."""
+
+    @property
+    def compares_only(self) -> bool:
+        """No: it need not be the best."""
+        return False
+
+    def choose(self, trials: Sequence[Trial], *, by: Choosing) -> Trial:
+        """The trial of the highest number; nothing is evaluated."""
+        return max(trials, key=lambda trial: trial.number)
+
+
+@dataclass(frozen=True)
 class Bagged(Pick):
     """The average of what bootstrap resamples of dev would choose, where that does not score worse than it should.
 
@@ -129,7 +142,7 @@ class Bagged(Pick):
         The point is evaluated once (kind "bagged"), unless a trial has exactly its coefficients.
         """
         best = argmax(trials)
-        weights = _resampling_weights(
+        weights = resampling_weights(
             len(best.evaluation.counts), resamples=self.resamples, generator=np.random.default_rng(by.seed)
         )
         made = [trial for trial in trials if trial.kind != "expert"] or trials
@@ -176,9 +189,7 @@ class OneStandardError(Pick):
         """The trial; nothing is evaluated."""
         best, start = argmax(trials), start_of(trials)
         counts = [trial.evaluation.counts for trial in trials]
-        weights = _resampling_weights(
-            len(counts[0]), resamples=self.resamples, generator=np.random.default_rng(by.seed)
-        )
+        weights = resampling_weights(len(counts[0]), resamples=self.resamples, generator=np.random.default_rng(by.seed))
         top = by.score(weights @ best.evaluation.counts)
         near = [
             trial
@@ -244,20 +255,3 @@ def _chosen(
     ties = scores >= scores.max(axis=0) - _SAME
     chosen: Int[np.ndarray, " resamples"] = np.where(ties, distances[:, None], np.inf).argmin(axis=0)
     return chosen
-
-
-def paired_standard_error(
-    first: Evaluation, second: Evaluation, *, score: Score, resamples: int, generator: np.random.Generator
-) -> float:
-    """The bootstrap standard error of `first`'s score minus `second`'s, on the same resampled examples."""
-    weights = _resampling_weights(len(first.counts), resamples=resamples, generator=generator)
-    differences = score(weights @ first.counts) - score(weights @ second.counts)
-    return float(np.std(differences))
-
-
-def _resampling_weights(
-    num_examples: int, *, resamples: int, generator: np.random.Generator
-) -> Float[np.ndarray, "resamples examples"]:
-    """How often each example is drawn in each resample."""
-    drawn = generator.multinomial(num_examples, np.full(num_examples, 1.0 / num_examples), size=resamples)
-    return drawn.astype(np.float64)

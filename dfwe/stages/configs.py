@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from dfwe.errors import ConfigurationError
 from dfwe.stages.binding import bind, call
 from dfwe.stages.study_data import StudyData, shots_by_task
 from dfwe.stages.tasks import Task
@@ -56,6 +57,19 @@ def plain(config: Any) -> dict[str, Any]:
     plain = OmegaConf.to_container(config, resolve=True)
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items()}
+
+
+def option_file(folder: Path, name: str, *, key: str) -> dict[str, Any]:
+    """What an option of a group holds that Hydra did not compose.
+
+    Raises:
+        ConfigurationError: the group has no such option; `key` is where the name was said.
+    """
+    path = folder / f"{name}.yaml"
+    if not path.is_file():
+        options = ", ".join(sorted(each.stem for each in folder.glob("*.yaml")))
+        raise ConfigurationError(f"unknown {key} '{name}': choose among {options}")
+    return plain(OmegaConf.load(path))
 
 
 def check_optimizer(optimizer: Mapping[str, Any], *, lr: float) -> None:

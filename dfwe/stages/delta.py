@@ -1,29 +1,53 @@
-"""A model's test score minus the baseline's, with how sure that is."""
+"""A model's test score and its difference to another's, with how sure both are."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
 from dfwe.metrics.mean import MeanOfScorers
 from dfwe.metrics.scorer import Scorer
 from dfwe.records import Evaluation
-from dfwe.search.pick import paired_standard_error
 from dfwe.seeding import derive
+from dfwe.uncertainty import interval, mcnemar, resampled_scores, resampling_weights, two_sided_p
 
-RESAMPLES = 1000  # for the standard error; changes no score
+RESAMPLES = 1000  # changes no score
+AnyMetrics = Scorer | MeanOfScorers
 
 
-def delta(
-    evaluation: Evaluation, *, baseline: Evaluation, scorer: Scorer | MeanOfScorers, seed: int
-) -> dict[str, float]:
-    """`delta`, a fraction, and `delta_standard_error`, paired bootstrap over instances; none of undefined scores."""
+def with_interval(evaluation: Evaluation, *, scorer: AnyMetrics, seed: int) -> dict[str, Any]:
+    """The scores, and `interval`, the 95 % bootstrap interval of the score over instances; none of an undefined one."""
+    if evaluation.undefined:
+        return evaluation.scores
+    weights = _weights(evaluation, seed=seed)
+    scores = resampled_scores(evaluation.counts, score=scorer.score, weights=weights)
+    return {**evaluation.scores, "interval": list(interval(scores))}
+
+
+def delta(evaluation: Evaluation, *, baseline: Evaluation, scorer: AnyMetrics, seed: int) -> dict[str, Any]:
+    """The score minus that of another model on the same instances, a fraction, and what the difference is worth.
+
+    `delta_standard_error` and `delta_interval` (95 %) are the paired bootstrap's. `p` is two-sided, `p_by` says whose:
+    McNemar's where the score is the share of right answers, the bootstrap's for any other. None of undefined scores.
+    """
     if evaluation.undefined or baseline.undefined:
         return {}
-    error = paired_standard_error(
-        evaluation,
-        baseline,
-        score=scorer.score,
-        resamples=RESAMPLES,
-        generator=np.random.default_rng(derive(seed, "delta")),
+    weights = _weights(evaluation, seed=seed)
+    ours, theirs = (
+        resampled_scores(each.counts, score=scorer.score, weights=weights) for each in (evaluation, baseline)
     )
-    return {"delta": evaluation.score - baseline.score, "delta_standard_error": error}
+    right = [scorer.right(each.counts) for each in (evaluation, baseline)]
+    exact = None if right[0] is None or right[1] is None else mcnemar(right[0], right[1])
+    return {
+        "delta": evaluation.score - baseline.score,
+        "delta_standard_error": float(np.std(ours - theirs)),
+        "delta_interval": list(interval(ours - theirs)),
+        "p": two_sided_p(ours - theirs) if exact is None else exact,
+        "p_by": "bootstrap" if exact is None else "mcnemar",
+    }
+
+
+def _weights(evaluation: Evaluation, *, seed: int) -> Any:
+    generator = np.random.default_rng(derive(seed, "delta"))
+    return resampling_weights(len(evaluation.counts), resamples=RESAMPLES, generator=generator)

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from dfwe.merging.experts import load_weights
-from dfwe.records import Evaluation
+import numpy as np
+from jaxtyping import Float
+
+from dfwe.records import Evaluation, Instance
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.bench import Bench
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.tasks import Target
-from dfwe.stages.train import WEIGHTS, TrainStage
+from dfwe.stages.train import TrainStage
 from dfwe.store.store import Entry
 
-ANSWERS = "predictions.json"
+ANSWERS, LABEL_SCORES = "predictions.json", "label_scores.npy"
 
 
 @dataclass(frozen=True)
@@ -52,23 +54,32 @@ class EvaluateStage(Stage):
         """Answers every test instance once."""
         begun = time.perf_counter()
         scorer = self.bench.scorer(self.target, split="test")
-        evaluation = scorer(self._model(), exact=True)
-        ids = [instance.instance_id for instance in self.bench.instances(self.target, split="test")]
-        answers = [{"instance_id": i, "prediction": p} for i, p in zip(ids, evaluation.predictions, strict=True)]
-        (folder / ANSWERS).write_text(json.dumps(answers, ensure_ascii=False), encoding="utf8")
-        return {**evaluation.scores, "n": len(ids), "seconds": round(time.perf_counter() - begun, 2)}, (ANSWERS,)
+        model = self.subject.model(self.subject.result(self.bench.store))
+        evaluation = scorer(model.to(self.bench.device), exact=True)
+        instances = self.bench.instances(self.target, split="test")
+        write_predictions(folder / ANSWERS, evaluation.predictions, instances=instances)
+        result = {**evaluation.scores, "n": len(instances), "seconds": round(time.perf_counter() - begun, 2)}
+        if evaluation.label_scores is None:
+            return result, (ANSWERS,)
+        np.save(folder / LABEL_SCORES, evaluation.label_scores)
+        return result, (ANSWERS, LABEL_SCORES)
 
     def evaluation(self, entry: Entry) -> Evaluation:
         """The evaluation, from the stored answers."""
-        answers = json.loads(entry.file(ANSWERS).read_text(encoding="utf8"))
-        predictions = tuple(each["prediction"] for each in answers)
-        return self.bench.scorer(self.target, split="test").evaluate(predictions)
+        return self.bench.scorer(self.target, split="test").evaluate(read_predictions(entry.file(ANSWERS)))
 
-    def _model(self) -> Any:
-        store = self.bench.store
-        entry = self.subject.result(store)
-        if isinstance(self.subject, MergeStage):
-            return self.subject.model(entry).to(self.bench.device)
-        model = self.bench.model()
-        load_weights(model, entry.file(WEIGHTS), name=self.subject.label)
-        return model.to(self.bench.device)
+    def label_scores(self, entry: Entry) -> Float[np.ndarray, "examples labels"] | None:
+        """How likely each label was found; None for free text, and where they were not kept (an older store)."""
+        return np.asarray(np.load(entry.file(LABEL_SCORES))) if LABEL_SCORES in entry.card.files else None
+
+
+def write_predictions(path: Path, predictions: Sequence[str], *, instances: Sequence[Instance]) -> None:
+    """The answers on a split beside their instances' ids."""
+    pairs = zip(instances, predictions, strict=True)
+    content = [{"instance_id": instance.instance_id, "prediction": answer} for instance, answer in pairs]
+    path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf8")
+
+
+def read_predictions(path: Path) -> tuple[str, ...]:
+    """The answers alone."""
+    return tuple(each["prediction"] for each in json.loads(path.read_text(encoding="utf8")))

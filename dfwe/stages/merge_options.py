@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from dfwe.conf import conf_dir
-from dfwe.errors import ConfigurationError, MergeError, SearchError
+from dfwe.errors import MergeError, SearchError
 from dfwe.merging.base import Rule
 from dfwe.search.space import Space
 from dfwe.stages.binding import bind, call
+from dfwe.stages.configs import option_file, plain
 from dfwe.stages.surrogates import plain_search
 
 log = logging.getLogger(__name__)
@@ -24,14 +24,14 @@ _MIXTURE = "linear"  # the rule that searches are compared on
 
 def uniform() -> dict[str, Any]:
     """The uniform mixture's: every study has it for comparison."""
-    return _plain(_read(conf_dir() / "merge" / "uniform.yaml"))
+    return _option("", "uniform")
 
 
 def with_pick(config: dict[str, Any]) -> dict[str, Any]:
     """The configuration with `merge.pick=argmax`, a name, replaced by what that option of the group holds."""
     if not isinstance(config["pick"], str):
         return config
-    return config | {"pick": _plain(_option("pick", config["pick"]))}
+    return config | {"pick": _option("pick", config["pick"])}
 
 
 def zoo(config: Mapping[str, Any], *, num_experts: int) -> Iterator[dict[str, Any]]:
@@ -67,11 +67,10 @@ def _check_search(config: Mapping[str, Any], *, num_experts: int) -> None:
 def option(name: str, *, search: str, budget: int) -> dict[str, Any]:
     """What `merge=name merge/search=search merge.search.budget=budget` composes."""
     shared, own = _option("", _SHARED), _option("", name)
-    chosen = {
-        str(key): str(taken) for each in shared.defaults if isinstance(each, DictConfig) for key, taken in each.items()
-    }
+    chosen = {key: taken for each in shared["defaults"] if isinstance(each, dict) for key, taken in each.items()}
     parts = {group: _option(group, search if group == "search" else taken) for group, taken in chosen.items()}
-    return _plain(OmegaConf.merge(parts, shared, own, {"search": {"budget": budget}}))
+    made = plain(OmegaConf.merge(parts, shared, own, {"search": {"budget": budget}}))
+    return {key: value for key, value in made.items() if key != "defaults"}
 
 
 def _names(asked: str | Sequence[str], *, group: str) -> list[str]:
@@ -83,23 +82,5 @@ def _names(asked: str | Sequence[str], *, group: str) -> list[str]:
     return [file.stem for file in files if file.stem not in leave]
 
 
-def _option(group: str, name: str) -> DictConfig:
-    folder = conf_dir() / "merge" / group
-    path = folder / f"{name}.yaml"
-    if not path.is_file():
-        options = ", ".join(sorted(each.stem for each in folder.glob("*.yaml")))
-        key = f"merge.{group}" if group else "merge"
-        raise ConfigurationError(f"unknown {key} '{name}': choose among {options}")
-    return _read(path)
-
-
-def _read(path: Path) -> DictConfig:
-    config = OmegaConf.load(path)
-    assert isinstance(config, DictConfig)
-    return config
-
-
-def _plain(config: Any) -> dict[str, Any]:
-    found = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(found, dict)
-    return {str(key): value for key, value in found.items() if key != "defaults"}
+def _option(group: str, name: str) -> dict[str, Any]:
+    return option_file(conf_dir() / "merge" / group, name, key=f"merge.{group}" if group else "merge")

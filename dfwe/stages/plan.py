@@ -15,6 +15,8 @@ from dfwe.stages.agreement import Agreement, plan_agreement
 from dfwe.stages.base import Stage, each_once
 from dfwe.stages.bench import TextBench
 from dfwe.stages.configs import basis, plain
+from dfwe.stages.controls.base import Subject, Surroundings, controls
+from dfwe.stages.controls.ensemble_stage import EnsembleStage
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.merge_options import uniform, with_pick, zoo
@@ -28,6 +30,7 @@ from dfwe.stages.workshop import Workshop
 ORDER = ("train", "finetune", "baseline", "merge", "evaluate")
 UNIFORM = "uniform"  # the merge that every study has
 T = TypeVar("T")
+Tested = EvaluateStage | EnsembleStage
 
 
 @dataclass(frozen=True)
@@ -47,13 +50,19 @@ class Study:
     experts: Mapping[str, TrainStage]
     baseline: TrainStage | None
     merges: Mapping[str, MergeStage]
-    evaluations: Mapping[str, EvaluateStage]
+    controls: Mapping[str, Subject]
+    evaluations: Mapping[str, Tested]
     agreement: Agreement
 
     @property
     def asked(self) -> str | None:
         """The merge that was asked for (the last one); uniform if there is no other, None without merges."""
         return _asked(self.merges)
+
+    @property
+    def tested(self) -> dict[str, EvaluateStage]:
+        """The evaluations of single models."""
+        return single(self.evaluations)
 
     def stages(self) -> Iterator[tuple[str, Stage]]:
         """Every stage with its part, each after those it needs; one that plays two parts comes once."""
@@ -69,8 +78,16 @@ class Study:
         for merge in self.merges.values():
             yield from (("merge", stage) for stage in merge.statistics)
             yield "merge", merge
+        for subject in self.controls.values():
+            if not isinstance(subject, EnsembleStage):  # which is its own evaluation, of the experts' ones
+                yield ("merge" if isinstance(subject, MergeStage) else "baseline"), subject
         yield from (("evaluate", stage) for stage in self.evaluations.values())
         yield from (("evaluate", stage) for stage in self.agreement.all_stages())
+
+
+def single(evaluations: Mapping[str, Tested]) -> dict[str, EvaluateStage]:
+    """Those of one model: an ensemble has no way of answering of its own."""
+    return {name: stage for name, stage in evaluations.items() if isinstance(stage, EvaluateStage)}
 
 
 def _asked(merges: Mapping[str, MergeStage]) -> str | None:
@@ -85,6 +102,7 @@ class Design:
     runs: frozenset[str]
     merges: tuple[dict[str, Any], ...]  # the uniform mixture first
     zoo: dict[str, Any] | None
+    controls: tuple[str, ...]
     agreement: tuple[str, ...]
 
     @classmethod
@@ -93,7 +111,7 @@ class Design:
         asked = [plain(config.merges[name]) for name in config.merges]
         asked += [plain(config.merge)] if config.merge is not None else []
         zoo = None if config.zoo is None else plain(config.zoo)
-        return cls(_runs(config.stages), _distinct(asked), zoo, tuple(config.agreement))
+        return cls(_runs(config.stages), _distinct(asked), zoo, tuple(config.controls), tuple(config.agreement))
 
     def merges_of(self, num_experts: int) -> tuple[dict[str, Any], ...]:
         """The merges of so many experts."""
@@ -141,10 +159,19 @@ def wire(
     baseline = workshop.baseline(target, seed=seed) if "baseline" in runs else None
     configs = design.merges_of(len(experts)) if "merge" in runs else ()
     merges = {each["name"]: workshop.merge(each, experts=experts, target=target, seed=seed) for each in configs}
-    models = ({"baseline": baseline} if baseline else {}) | dict(experts) | dict(merges)
+    held_against: dict[str, Subject] = {}
+    if merges and "evaluate" in runs:
+        around = Surroundings(workshop, target, tuple(sources), trained, experts, seed)
+        held_against = controls(design.controls, study=around)
+    models = ({"baseline": baseline} if baseline else {}) | dict(experts) | dict(merges) | held_against
     models = models if "evaluate" in runs else {}
-    evaluations = {name: workshop.evaluation(model, target=target) for name, model in models.items()}
-    agreement = plan_agreement(design.agreement, target=target, bench=bench, tested=evaluations, asked=_asked(merges))
+    evaluations: dict[str, Tested] = {
+        name: model if isinstance(model, EnsembleStage) else workshop.evaluation(model, target=target)
+        for name, model in models.items()
+    }
+    agreement = plan_agreement(
+        design.agreement, target=target, bench=bench, tested=single(evaluations), asked=_asked(merges)
+    )
     return Study(
         bench,
         target,
@@ -155,6 +182,7 @@ def wire(
         experts if finetuned else {},
         baseline,
         merges,
+        held_against,
         evaluations,
         agreement,
     )

@@ -8,10 +8,13 @@ from typing import Any
 
 from dfwe.records import Evaluation
 from dfwe.stages.agreement import agreement_results
-from dfwe.stages.delta import delta
-from dfwe.stages.evaluate import EvaluateStage
+from dfwe.stages.controls.base import Subject
+from dfwe.stages.costs import cost_of
+from dfwe.stages.delta import delta, with_interval
+from dfwe.stages.examples import changed
+from dfwe.stages.health import health_of
 from dfwe.stages.merge import MergeStage
-from dfwe.stages.plan import UNIFORM, Study
+from dfwe.stages.plan import UNIFORM, Study, Tested
 from dfwe.stages.train import TrainStage
 from dfwe.store.card import library_versions
 
@@ -37,7 +40,8 @@ def study_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, An
         "n": rows.sizes(),
         "models": models,
         "headline": _headline(models, asked=study.asked),
-        "agreement": agreement_results(study.agreement, tested=study.evaluations, seed=study.seed),
+        "examples": rows.examples(study.asked),
+        "agreement": agreement_results(study.agreement, tested=study.tested, seed=study.seed),
         "data": _data(study),
         "model": study.bench.parent.title,
         "parent": study.bench.parent.digest,
@@ -83,14 +87,14 @@ class _Rows:
         data, target = self._study.bench.data, self._study.target
         return {split: len(data.instances(target, split=split)) for split in splits}  # type: ignore[arg-type]
 
-    def row(self, name: str, stage: TrainStage | MergeStage) -> dict[str, Any]:
+    def row(self, name: str, stage: Subject) -> dict[str, Any]:
         entry = stage.result(self._store)
         row: dict[str, Any] = {
             "name": name,
-            "kind": _kind(name, stage),
+            "kind": "control" if name in self._study.controls else _kind(name, stage),
             "stage": f"{stage.kind}-{stage.digest}",
         }
-        if isinstance(stage, MergeStage):
+        if not isinstance(stage, TrainStage):
             row |= dict(entry.card.result)
         else:
             row |= {"dev": stage.dev(entry).scores, "epochs": len(entry.card.result["epochs"])}
@@ -100,9 +104,21 @@ class _Rows:
             }
         if name in self._evaluations:
             row |= self._test(name)
-            if isinstance(stage, MergeStage):
-                row["against"] = self._against(name)
-        return row
+            if row["kind"] == "merge":
+                row |= {"against": self._against(name)} | _optimism(row)
+        if isinstance(stage, MergeStage):
+            row["health"] = health_of(entry)
+        return row | {"cost": cost_of(stage, store=self._store)}
+
+    def examples(self, asked: str | None) -> dict[str, Any]:
+        """Instances that the merge fixed or broke against the baseline; empty where one of them is not there."""
+        merge = self._evaluations.get(asked or "")
+        if merge is None or self._baseline is None:
+            return {}
+        instances = self._study.bench.data.instances(self._study.target, split="test")
+        scorer, seed = self._study.target.scorer, self._study.seed
+        found = changed(merge, baseline=self._baseline, instances=instances, scorer=scorer, seed=seed)
+        return {"merge": asked, "against": "baseline", **found}
 
     def _against(self, name: str) -> dict[str, Any]:
         """A merge's test score minus that of the uniform mixture, and of the best expert by dev."""
@@ -123,24 +139,29 @@ class _Rows:
         return max(experts, key=lambda name: experts[name].dev(experts[name].result(self._store)).score)
 
     def _test(self, name: str) -> dict[str, Any]:
-        evaluation = self._evaluations[name]
-        test: dict[str, Any] = {"test": evaluation.scores}
+        evaluation, scorer, seed = self._evaluations[name], self._study.target.scorer, self._study.seed
+        test: dict[str, Any] = {"test": with_interval(evaluation, scorer=scorer, seed=seed)}
         if self._baseline is not None and name != "baseline":
-            scorer, seed = self._study.target.scorer, self._study.seed
             test |= delta(evaluation, baseline=self._baseline, scorer=scorer, seed=seed)
         return test
 
 
-def _evaluation(stage: EvaluateStage) -> Evaluation:
+def _evaluation(stage: Tested) -> Evaluation:
     return stage.evaluation(stage.result(stage.bench.store))
 
 
-def _models(study: Study) -> dict[str, TrainStage | MergeStage]:
+def _models(study: Study) -> dict[str, Subject]:
     baseline = {} if study.baseline is None else {"baseline": study.baseline}
-    return {**baseline, **(study.experts or study.trained), **study.merges}
+    return {**baseline, **(study.experts or study.trained), **study.controls, **study.merges}
 
 
-def _kind(name: str, stage: TrainStage | MergeStage) -> str:
+def _optimism(row: Mapping[str, Any]) -> dict[str, float]:
+    """By how much the dev score that the merge was chosen for exceeds its test score."""
+    dev, test = row["dev"]["score"], row["test"]["score"]
+    return {} if dev is None or test is None else {"optimism": dev - test}
+
+
+def _kind(name: str, stage: Subject) -> str:
     if isinstance(stage, MergeStage):
         return "merge"
     return "baseline" if name == "baseline" else "expert"
@@ -151,5 +172,5 @@ def _headline(models: list[dict[str, Any]], *, asked: str | None) -> dict[str, A
     best = next((row for row in models if row["name"] == asked and "delta" in row), None)
     if best is None:
         return {}
-    keys = ("name", "delta", "delta_standard_error", "coefficients", "evaluations")
+    keys = ("name", "delta", "delta_standard_error", "delta_interval", "p", "p_by", "coefficients", "evaluations")
     return {key: best[key] for key in keys} | {"test": best["test"]["score"]}

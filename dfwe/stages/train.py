@@ -123,6 +123,12 @@ class TrainStage(Stage):
             return None
         return np.asarray(np.load(entry.file(LABEL_SCORES)))
 
+    def model(self, entry: Entry) -> Any:
+        """The trained model, in storage of its own."""
+        model = self.bench.model()
+        load_weights(model, entry.file(WEIGHTS), name=self.label)
+        return model
+
     def settings(self) -> FitSettings:
         """How it trains, as the fitting code takes it; ConfigurationError for an unknown stop_on."""
         trainer = self.bench.trainer

@@ -48,9 +48,10 @@ class Workshop:
             name: self._fit_on_target(name, target=target, seed=seed, start=stage) for name, stage in trained.items()
         }
 
-    def baseline(self, target: Task, *, seed: int) -> TrainStage:
-        """The parent fine-tuned on the target alone."""
-        return self._fit_on_target("baseline", target=target, seed=seed, start=None)
+    def baseline(self, target: Task, *, seed: int, epochs: int | None = None) -> TrainStage:
+        """The parent fine-tuned on the target alone; for exactly so many `epochs` if they are given."""
+        name = "baseline" if epochs is None else f"baseline for {epochs} epochs"
+        return self._fit_on_target(name, target=target, seed=seed, start=None, epochs=epochs)
 
     def merge(
         self, config: Mapping[str, Any], *, experts: Mapping[str, TrainStage], target: Task, seed: int
@@ -85,8 +86,11 @@ class Workshop:
             fit = {**fit, "stop_on": "target"}  # the task that decides when to stop is its own: both ways are one
         return self._stage(name, tasks, target=target, seed=seed, start=None, fit=fit, of="train")
 
-    def _fit_on_target(self, name: str, *, target: Task, seed: int, start: TrainStage | None) -> TrainStage:
+    def _fit_on_target(
+        self, name: str, *, target: Task, seed: int, start: TrainStage | None, epochs: int | None = None
+    ) -> TrainStage:
         fit = self.bench.trainer["finetune"]
+        fit = fit if epochs is None else {**fit, "epochs": epochs, "patience": epochs}
         return self._stage(name, (target,), target=target, seed=seed, start=start, fit=fit, of="finetune")
 
     def _stage(
@@ -101,7 +105,7 @@ class Workshop:
         of: str,
     ) -> TrainStage:
         size = self.bench.trainer["batch_size"]
-        key = (of, name, *map(id, tasks), id(target), seed, id(start))
+        key = (of, name, *map(id, tasks), id(target), seed, id(start), fit["epochs"])
         return self._once(
             key,
             lambda: TextTrainStage(self.bench, name, tasks, target, start, fit, size, seed),

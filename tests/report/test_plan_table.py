@@ -5,7 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
-from dfwe.report.plan_table import draw_plan, seconds_in_words, size_in_words
+from dfwe.report.numbers import seconds_in_words, size_in_words
+from dfwe.report.plan_table import draw_plan
 
 
 def row(needed=4, there=1, seconds=0.0, num_bytes=0.0, unknown=0, alike=0):

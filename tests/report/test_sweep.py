@@ -15,11 +15,11 @@ from dfwe.report.sweep_jobs import best_sources, read_sweep
 MELD, PERSONALITY = "MELD_emotion_recognition", "personality_detection"
 
 
-def results(target, sources, *, dev, test, baseline=0.4, seed=0, merge="nelder_mead", stage=None, **more):
+def results(target, sources, *, dev, test, baseline=0.4, seed=0, merge="nelder_mead", stage=None, p=None, **more):
     name = stage or f"merge-{target}-{'-'.join(sources)}-{seed}-{merge}"
     rows = [
         {"name": "baseline", "kind": "baseline", "dev": {"score": 0.4}, "test": {"score": baseline}},
-        {"name": merge, "kind": "merge", "stage": name, "dev": {"score": dev}, "test": {"score": test}},
+        {"name": merge, "kind": "merge", "stage": name, "dev": {"score": dev}, "test": {"score": test}, "p": p},
     ]
     found = {"target": target, "sources": list(sources), "seed": seed, "n": {"test": 9}, "models": rows}
     return {**found, "headline": {"name": merge}, "data": {"tasks": {"t": {"shots": "all"}}}, **more}
@@ -141,3 +141,17 @@ def test_the_command_prints_the_tables(sweep, capsys):
     assert main(["sweep", str(folder)]) == 0
     assert "mean of 2 tasks" in capsys.readouterr().out
     assert main(["sweep", str(folder / "nowhere")]) == 2
+
+
+def test_differences_are_claimed_for_all_tasks_together(sweep):
+    one, other = results(PERSONALITY, "ab", dev=0.5, test=0.5, p=0.01), results(MELD, "ab", dev=0.5, test=0.43, p=0.04)
+    text = " ".join(drawn(sweep(one, other)).split())
+    assert (
+        f"Corrected for 2 tasks (Holm), a difference to the baseline can be claimed for {PERSONALITY}, {MELD};" in text
+    )
+    assert f"{PERSONALITY} 0.02, {MELD} 0.04" in text
+
+
+def test_what_chance_explains_is_not_claimed(sweep):
+    one, other = results(PERSONALITY, "ab", dev=0.5, test=0.5, p=0.03), results(MELD, "ab", dev=0.5, test=0.43, p=0.04)
+    assert "can be claimed for none" in " ".join(drawn(sweep(one, other)).split())

@@ -7,14 +7,17 @@ from rich.console import Console
 from dfwe.report.table import show
 
 
-def row(name, kind, dev, test, **more):
-    return {"name": name, "kind": kind, "dev": {"score": dev}, "test": {"score": test}} | more
+def row(name, kind, dev, test, interval=None, **more):
+    return {"name": name, "kind": kind, "dev": {"score": dev}, "test": {"score": test, "interval": interval}} | more
 
 
 def results(delta, error):
     merge = {
         "delta": delta,
         "delta_standard_error": error,
+        "delta_interval": [delta - 2 * error, delta + 2 * error],
+        "p": 0.004 if abs(delta) > 2 * error else 0.2,
+        "p_by": "bootstrap",
         "coefficients": {"meld": 0.25, "mixture": 0.75},
         "evaluations": 41,
     }
@@ -26,7 +29,7 @@ def results(delta, error):
         "models": [
             row("baseline", "baseline", 0.5, 0.4),
             row("meld", "expert", 0.51, 0.41, delta=0.01, delta_standard_error=0.02),
-            row("nelder_mead", "merge", 0.6, 0.4 + delta, **merge),
+            row("nelder_mead", "merge", 0.6, 0.4 + delta, interval=[0.4, 0.62], **merge),
         ],
         "headline": {"name": "nelder_mead", "test": 0.4 + delta, **merge},
     }
@@ -40,13 +43,14 @@ def text(found):
 
 def test_scores_are_shown_times_100_with_delta_and_coefficients():
     shown = text(results(0.123, 0.02))
-    assert "nelder_mead │ 60.0 │ 52.3 │ +12.3 ± 2.0 │ │" in shown
-    assert "meld │ 51.0 │ 41.0 │ +1.0 ± 2.0 │ 0.25 │" in shown
+    assert "nelder_mead │ 60.0 │ 52.3 │ 40–62 │ +12.3 ± 2.0 │ │" in shown
+    assert "meld │ 51.0 │ 41.0 │ │ +1.0 ± 2.0 │ 0.25 │" in shown
     assert "baseline (target alone) │ 50.0 │ 40.0" in shown
 
 
 def test_a_clear_gain_is_called_one():
-    assert "better than the baseline by more than two standard errors" in text(results(0.123, 0.02))
+    shown = text(results(0.123, 0.02))
+    assert "+12.3 (+8.3 to +16.3) against the baseline, p = 0.004 by the paired bootstrap: better than the" in shown
 
 
 def test_a_loss_is_called_worse():
@@ -66,7 +70,7 @@ def test_an_undefined_score_is_called_so_and_nothing_is_compared_with_it():
     found["headline"] = {}
     found["models"][2] = row("nelder_mead", "merge", None, None, coefficients={}, evaluations=41)
     shown = text(found)
-    assert "nelder_mead │ undefined │ undefined │ │" in shown
+    assert "nelder_mead │ undefined │ undefined │ │ │" in shown
     assert "The score on test is undefined for nelder_mead: a model that answers the same to every instance" in shown
 
 
@@ -74,3 +78,14 @@ def test_an_expert_with_an_undefined_score_is_not_the_best():
     found = results(0.123, 0.02)
     found["models"].insert(1, row("constant", "expert", None, None))
     assert "The best expert by dev, meld, scores 41.0." in text(found)
+
+
+def test_costs_stand_beside_those_of_plain_fine_tuning():
+    found = results(0.123, 0.02)
+    cost = {"train_steps": 1200, "train_tokens": 34567, "dev_answers": 90, "seconds": 200.0, "bytes": 2_000_000}
+    found["models"][2]["cost"] = cost
+    found["models"][0]["cost"] = cost | {"seconds": None}
+    shown = text(found)
+    assert "nelder_mead 1,200 34,567 90 3.3 min 2.0 MB" in shown
+    assert "baseline (target alone) 1,200 34,567 90 unknown 2.0 MB" in shown
+    assert "Cost of each model" not in text(results(0.123, 0.02))

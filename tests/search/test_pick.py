@@ -12,11 +12,11 @@ from dfwe.search.pick import (
     Argmax,
     Bagged,
     Choosing,
+    Last,
     OneStandardError,
     argmax,
     chosen_shares,
     out_of_bag_loss,
-    paired_standard_error,
 )
 
 NAMES = ("a", "b")
@@ -59,6 +59,11 @@ def test_argmax_takes_the_best_score():
     trials = [trial(1, 0.5, [1, 0, 0]), trial(2, 0.9, [1, 1, 0]), trial(3, 0.6, [0, 0, 1])]
     assert argmax(trials).number == 2
     assert choose(Argmax(), trials).number == 2
+
+
+def test_the_last_trial_is_kept_whatever_it_scores():
+    trials = [trial(1, 0.5, [1, 1, 1]), trial(2, 0.9, [0, 0, 0]), trial(0, 1.0, [1, 1, 0], kind="expert")]
+    assert choose(Last(), trials).number == 2
 
 
 def test_argmax_breaks_ties_by_the_distance_to_uniform_and_then_takes_the_earlier():
@@ -107,20 +112,6 @@ def test_bagged_resamples_the_counts_of_a_metric_that_is_no_mean_of_examples():
         trials.append(Trial(number, "search", Coefficients(NAMES, values), evaluation))
     point = bagged(trials, score=f1, resamples=50)
     assert point.values == (0.9, 0.1)
-
-
-def test_the_paired_standard_error_is_that_of_the_mean_difference():
-    generator = np.random.default_rng(0)
-    first, second = generator.integers(0, 2, size=(2, 400))
-    error = paired_standard_error(
-        answers(first), answers(second), score=share, resamples=4000, generator=np.random.default_rng(1)
-    )
-    assert error == pytest.approx(np.std(first - second) / np.sqrt(400), rel=0.06)
-
-
-def test_the_paired_standard_error_of_equal_answers_is_zero():
-    one = answers([1, 0, 1, 1])
-    assert paired_standard_error(one, one, score=share, resamples=50, generator=np.random.default_rng(0)) == 0
 
 
 RIVALS = [trial(1, 0.5, [1, 0] * 20, kind="uniform"), trial(40, 0.9, [0, 1] * 20)]

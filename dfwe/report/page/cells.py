@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from dfwe.report.numbers import times_100
+from dfwe.report.numbers import interval, times_100
 
 NOTHING = "–"
 
@@ -54,19 +54,17 @@ def text(content: object) -> Cell:
     return Cell(str(content))
 
 
-def score(value: float | int | None, *, interval: Sequence[float | int] | None = None) -> Cell:
-    """A fraction times 100, its 95% interval small."""
+def score(value: float | int | None, *, ends: Sequence[float] | None = None) -> Cell:
+    """A fraction times 100, the ends of its 95% interval small."""
     exact = None if value is None else float(value)
-    return Cell(times_100(exact), exact, small=between(interval))
+    return Cell(times_100(exact), exact, small=interval(ends))
 
 
-def difference(
-    value: float | int | None, *, interval: Sequence[float | int] | None = None, error: float | int | None = None
-) -> Cell:
-    """A difference of fractions times 100, its 95% interval small, or its standard error where that is all there is."""
+def difference(value: float | int | None, *, ends: Sequence[float] | None = None, error: float | None = None) -> Cell:
+    """A difference of fractions times 100; small the ends of its 95% interval, or else its standard error."""
     if value is None:
         return Cell(NOTHING)
-    small = between(interval) or (f"± {100 * error:.1f}" if error is not None else "")
+    small = interval(ends, sign=True) or (f"± {100 * error:.1f}" if error is not None else "")
     return Cell(signed(value), float(value), small=small)
 
 
@@ -84,12 +82,4 @@ def p_value(value: float | int | None) -> Cell:
 
 def signed(value: float | int) -> str:
     """A difference of fractions times 100, with its sign."""
-    return f"{round(100 * value, 1) + 0.0:+.1f}".replace("-", "\u2212")  # + 0.0: no -0.0
-
-
-def between(interval: Sequence[float | int] | None) -> str:
-    """An interval of fractions times 100; empty where there is none."""
-    if interval is None:
-        return ""
-    low, high = (f"{100 * end:.1f}".replace("-", "\u2212") for end in interval)
-    return f"{low} to {high}"
+    return f"{round(100 * value, 1) + 0.0:+.1f}"  # + 0.0: no -0.0

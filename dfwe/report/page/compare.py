@@ -10,9 +10,9 @@ from dfwe.report.page.compare_tables import by_setting, kind, means_table, paper
 from dfwe.report.page.render import render, write_page
 from dfwe.report.page.section import PagePicture
 from dfwe.report.runs import Scored, check_same_tests, read_runs, scored
-from dfwe.report.sweep_jobs import groups
+from dfwe.report.sweep_jobs import JobResult, groups
 from dfwe.report.sweep_pictures import sweep_pictures
-from dfwe.report.sweep_tables import chosen_jobs, comparison
+from dfwe.report.sweep_tables import chosen_jobs, comparison, corrected
 
 COMPARISON = "comparison.html"
 
@@ -57,10 +57,15 @@ def comparison_page(found: Sequence[Scored], *, left_out: Sequence[str], beside:
         means=means_table(found),
         runs=runs_table(found, beside=beside),
         paper=[paper_table(by_target, merge=merge, place=place) for place, (merge, by_target) in enumerate(several)],
-        comparisons=[comparison(chosen_jobs(by_target)) for _, by_target in several],
+        comparisons=[_about_table_2(by_target) for _, by_target in several],
         pictures=[PagePicture.of(picture) for picture in sweep_pictures(found)],
         left_out=left_out,
     )
+
+
+def _about_table_2(by_target: Mapping[str, Sequence[JobResult]]) -> str:
+    chosen = chosen_jobs(by_target)
+    return " ".join([*corrected(chosen), comparison(chosen)])
 
 
 def _words(found: Sequence[Scored], choices: Mapping[str, Sequence[object]]) -> list[str]:

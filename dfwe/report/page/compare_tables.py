@@ -104,8 +104,8 @@ def _mean(values: Sequence[float], *, shown: Callable[[float], Cell]) -> Cell:
 def _own(each: Scored) -> list[Cell]:
     row, job = each.row, each.job
     return [
-        score(job.test, interval=row["test"].get("interval")),
-        difference(job.delta, interval=row.get("delta_interval"), error=row.get("delta_standard_error")),
+        score(job.test, ends=row["test"].get("interval")),
+        difference(job.delta, ends=row.get("delta_interval"), error=row.get("delta_standard_error")),
         p_value(row.get("p")),
         score(job.dev),
         number(job.seed),

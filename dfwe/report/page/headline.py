@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dfwe.report.numbers import rank_by_dev, times_100
-from dfwe.report.page.cells import between, difference, p_value, score, signed
+from dfwe.report.numbers import P_BY, interval, rank_by_dev, times_100
+from dfwe.report.page.cells import difference, p_value, score, signed
 from dfwe.report.page.section import Section
 from dfwe.report.run_folder import Run
 
+ALPHA = 0.05  # of a claim; two-sided
 ONE_SEED = (
     "One seed: the intervals are over test instances only and say nothing of how seeds differ. "
     "python -m dfwe.report page FOLDERS puts runs of several seeds together."
@@ -41,13 +42,13 @@ def headline(run: Run) -> Section:
     row, name = run.row(run.results["headline"].get("name")), run.results["headline"].get("name")
     if row is None or row.get("delta") is None:
         return Section("headline", "Headline", [_nothing_compared(run)])
-    delta = difference(row["delta"], interval=row.get("delta_interval"), error=row.get("delta_standard_error"))
+    delta = difference(row["delta"], ends=row.get("delta_interval"), error=row.get("delta_standard_error"))
     figures = [
-        (f"{name} on test", score(row["test"]["score"], interval=row["test"].get("interval"))),
+        (f"{name} on test", score(row["test"]["score"], ends=row["test"].get("interval"))),
         ("difference to the baseline", delta),
     ]
     if "p" in row:
-        figures.append((f"p ({row.get('p_by', 'two-sided')})", p_value(row["p"])))
+        figures.append((f"p by {P_BY.get(row.get('p_by', ''), 'no known test')}", p_value(row["p"])))
     return Section("headline", "Headline", list(_sentences(run, row)), figures=figures)
 
 
@@ -57,7 +58,7 @@ def _sentences(run: Run, row: Mapping[str, Any]) -> Iterator[str]:
     if found.get("delta") is not None:
         best = run.row(found["name"])
         scored = f" scores {times_100(best['test']['score'])}" if best is not None and "test" in best else ""
-        ends = between(found.get("delta_interval"))
+        ends = interval(found.get("delta_interval"), sign=True)
         small = f" ({ends})" if ends else f" (± {100 * found['delta_standard_error']:.1f})"
         yield f"The best expert by dev, {found['name']},{scored}: the merge differs by {signed(found['delta'])}{small}."
     elif experts := sorted(run.rows("expert"), key=rank_by_dev):
@@ -69,12 +70,11 @@ def _sentences(run: Run, row: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _verdict(row: Mapping[str, Any]) -> str:
-    """What the interval allows to say; without one, two standard errors."""
-    error = row.get("delta_standard_error", 0.0)
-    low, high = row.get("delta_interval") or (row["delta"] - 2 * error, row["delta"] + 2 * error)
-    if low <= 0 <= high:
+    """What p allows to say; without one, two standard errors."""
+    sure = row["p"] <= ALPHA if "p" in row else abs(row["delta"]) > 2 * row["delta_standard_error"]
+    if not sure:
         return "not clearly different from the baseline: on this test split no difference can be claimed"
-    return "better than the baseline" if low > 0 else "worse than the baseline"
+    return "better than the baseline" if row["delta"] > 0 else "worse than the baseline"
 
 
 def _nothing_compared(run: Run) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dfwe.report.numbers import seconds_in_words, size_in_words
 from dfwe.report.page.cells import (
     NOTHING,
     Cell,
@@ -21,13 +22,7 @@ from dfwe.report.run_folder import Run
 from dfwe.report.table import NAMES
 
 Found = Mapping[str, Any]
-_COSTS = {  # key in results: heading, its unit
-    "train_steps": ("training steps", 1),
-    "train_tokens": ("training tokens, thousands", 1000),
-    "dev_answers": ("dev answers", 1),
-    "seconds": ("seconds", 1),
-    "bytes": ("disk, MB", 1_000_000),
-}
+_COSTS = {"train_steps": "training steps", "train_tokens": "tokens read", "dev_answers": "answers on dev"}
 
 
 def scores_table(run: Run) -> PageTable:
@@ -105,9 +100,12 @@ def health_table(rows: Sequence[Found]) -> PageTable | None:
 def cost_table(run: Run) -> PageTable | None:
     """What each model needs, its experts included; None where results do not say."""
     known = [row for row in run.rows() if row.get("cost")]
-    columns = [Column("model", numeric=False), *(Column(heading) for heading, _ in _COSTS.values())]
+    headings = (*_COSTS.values(), "time", "disk")
+    columns = [Column("model", numeric=False), *(Column(heading) for heading in headings)]
     rows = [Row([text(_title(row)), *_cost(row["cost"])], strong=row["name"] == run.asked) for row in known]
-    caption = "What each model needs, all that it is made of included. The baseline is plain fine-tuning."
+    caption = (
+        "What each model needs, all that it is made of included but pre-training. The baseline is plain fine-tuning."
+    )
     return PageTable("costs", columns, rows, caption) if known else None
 
 
@@ -130,19 +128,17 @@ def _name(found: Found) -> Cell:
 def _test(found: Found) -> Cell:
     if "test" not in found:
         return Cell(NOTHING)
-    return score(found["test"]["score"], interval=found["test"].get("interval"))
+    return score(found["test"]["score"], ends=found["test"].get("interval"))
 
 
 def _delta(found: Found) -> list[Cell]:
-    delta = difference(
-        found.get("delta"), interval=found.get("delta_interval"), error=found.get("delta_standard_error")
-    )
+    delta = difference(found.get("delta"), ends=found.get("delta_interval"), error=found.get("delta_standard_error"))
     return [delta, p_value(found.get("p"))]
 
 
 def _against(found: Found, other: str) -> Cell:
     than = found.get("against", {}).get(other, {})
-    return difference(than.get("delta"), interval=than.get("delta_interval"), error=than.get("delta_standard_error"))
+    return difference(than.get("delta"), ends=than.get("delta_interval"), error=than.get("delta_standard_error"))
 
 
 def _diameters(found: Sequence[float | int]) -> str:
@@ -150,7 +146,7 @@ def _diameters(found: Sequence[float | int]) -> str:
 
 
 def _cost(cost: Found) -> list[Cell]:
-    return [
-        number(None if cost.get(key) is None else cost[key] / unit, digits=1 if unit > 1 or key == "seconds" else 0)
-        for key, (_, unit) in _COSTS.items()
-    ]
+    seconds, size = cost.get("seconds"), cost.get("bytes")
+    time = Cell("unknown") if seconds is None else Cell(seconds_in_words(float(seconds)), float(seconds))
+    disk = Cell("unknown") if size is None else Cell(size_in_words(float(size)), float(size))
+    return [*(number(cost.get(key)) for key in _COSTS), time, disk]

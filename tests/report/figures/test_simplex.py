@@ -34,7 +34,9 @@ def test_of_four_experts_the_three_largest_share_among_themselves_and_the_rest_i
 
 
 def test_points_lie_where_their_shares_put_them_coloured_by_score_and_the_kept_one_is_ringed():
-    found = project([trial(1, 0.2, a=1.0, b=0.0, c=0.0), trial(2, 0.6, a=0.0, b=0.0, c=1.0)], kept=dict.fromkeys("abc", 1.0))
+    found = project(
+        [trial(1, 0.2, a=1.0, b=0.0, c=0.0), trial(2, 0.6, a=0.0, b=0.0, c=1.0)], kept=dict.fromkeys("abc", 1.0)
+    )
     axes = draw_simplex(found, kept=2).axes[0]
     spots, ring = axes.collections
     assert np.asarray(spots.get_offsets()) == pytest.approx(np.array([[0, 0], [0.5, HEIGHT]]))

@@ -22,7 +22,9 @@ def test_the_same_picture_is_the_same_bytes(tmp_path):
 
 
 def test_names_with_markup_dollars_and_other_scripts_stand_as_they_are(figure, tmp_path):
-    svg = inline_svg(draw_coefficients({"one": {NASTY: 0.5}, "two": {"a$x$b": 0.5, "名前": 0.5}}), name="n", title=NASTY)
+    svg = inline_svg(
+        draw_coefficients({"one": {NASTY: 0.5}, "two": {"a$x$b": 0.5, "名前": 0.5}}), name="n", title=NASTY
+    )
     assert "&lt;b&gt;" in svg
     assert "<b>" not in svg
     assert "a$x$b" in svg

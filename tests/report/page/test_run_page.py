@@ -24,7 +24,7 @@ def edited(folder, change):
 
 
 def words(html):
-    return " ".join(re.sub(r"<[^>]+>", "", re.sub(r"(?s)<(style|script)>.*?</\1>", "", html)).split())
+    return " ".join(re.sub(r"<[^>]+>", " ", re.sub(r"(?s)<(style|script)>.*?</\1>", "", html)).split())
 
 
 def test_the_study_is_told_in_reading_order(whole):
@@ -87,8 +87,8 @@ def test_the_headline_says_what_its_interval_allows(plain):
     edited(folder, lambda results: results["models"][-1].update(delta_interval=[-0.01, 0.2], p=0.07, p_by="bootstrap"))
     said = words(page(folder))
     assert "not clearly different from the baseline: on this test split no difference can be claimed" in said
-    assert "−1.0 to 20.0" in said
-    assert "p (bootstrap) 0.070" in said
+    assert "-1.0 to +20.0" in said
+    assert "p by the paired bootstrap 0.070" in said
     assert "One seed: the intervals are over test instances only" in said
 
 
@@ -145,7 +145,9 @@ def test_a_folder_without_results_is_an_error(tmp_path):
 
 @pytest.mark.parametrize("found", [1, 3, None])
 def test_another_format_is_an_error(plain, found):
-    with pytest.raises(DataError, match=rf"has format {found}, and this version reads 2: run the study's command again"):
+    with pytest.raises(
+        DataError, match=rf"has format {found}, and this version reads 2: run the study's command again"
+    ):
         write_run_page(plain(format=found))
 
 
@@ -161,9 +163,17 @@ def test_broken_files_are_named(plain):
 
 def test_a_study_of_models_with_heads_has_a_page(plain):
     scores = {"tasks": {"SST": 0.5, "STS": None}, "mean": None}
-    rows = [{"name": "soup", "title": "Soup", "kind": "merge", "coefficients": {"a": 1.0}, "dev": scores, "test": scores}]
+    rows = [
+        {"name": "soup", "title": "Soup", "kind": "merge", "coefficients": {"a": 1.0}, "dev": scores, "test": scores}
+    ]
     rows.append({"name": "a", "kind": "single", "dev": {"tasks": {"SST": 0.5}, "mean": 0.5}})
-    more = {"kind": "multitask", "format": 1, "columns": {"SST": "sst", "STS": "sts"}, "rows": rows, "candidates": ["a"]}
+    more = {
+        "kind": "multitask",
+        "format": 1,
+        "columns": {"SST": "sst", "STS": "sts"},
+        "rows": rows,
+        "candidates": ["a"],
+    }
     html = page(plain(**more, seconds={"train a": 3}))
     assert re.findall(r"<h2>(.*?)</h2>", html)[:3] == ["What was asked", "All models", "Coefficients"]
     assert "undefined" in html

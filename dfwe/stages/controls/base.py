@@ -1,0 +1,59 @@
+"""What a control is, and which a study has."""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from dfwe.conf import conf_dir
+from dfwe.stages.binding import bind
+from dfwe.stages.configs import option_file
+from dfwe.stages.controls.ensemble_stage import EnsembleStage
+from dfwe.stages.merge import MergeStage
+from dfwe.stages.tasks import Task
+from dfwe.stages.train import TrainStage
+from dfwe.stages.workshop import Workshop
+
+log = logging.getLogger(__name__)
+
+GROUP = "control"
+Subject = TrainStage | MergeStage | EnsembleStage
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What of a study a control may be made from: all stages come from its workshop, so that none is made twice."""
+
+    workshop: Workshop
+    target: Task
+    sources: tuple[Task, ...]
+    trained: Mapping[str, TrainStage]  # the experts on S*
+    experts: Mapping[str, TrainStage]  # what is merged
+    seed: int
+
+
+class Control(ABC):
+    """A model that costs less thought than a merge, and may well be as good."""
+
+    @abstractmethod
+    def subject(self, study: Surroundings) -> Subject | str:
+        """The stage that makes it, or why this study cannot have it."""
+
+
+def controls(names: Sequence[str], *, study: Surroundings) -> dict[str, Subject]:
+    """The controls of a study by their names; one that it cannot have is left out, and that is said.
+
+    Raises:
+        ConfigurationError: there is no control of that name.
+    """
+    found: dict[str, Subject] = {}
+    for name in names:
+        made: Control = bind(option_file(conf_dir() / GROUP, name, key="controls"))
+        subject = made.subject(study)
+        if isinstance(subject, str):
+            log.info("no control %s: %s", name, subject)
+        else:
+            found[name] = subject
+    return found

@@ -1,0 +1,25 @@
+"""The baseline trained for as long as the whole study: whether it is the merging, or only the training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dfwe.stages.controls.base import Control, Surroundings
+from dfwe.stages.costs import planned_steps
+from dfwe.stages.train import TrainStage
+
+
+@dataclass(frozen=True)
+class SameCompute(Control):
+    """The parent on the target alone, for as many steps as all experts are allowed together; its best epoch is kept.
+
+    Steps are counted as planned: early stopping may let the study itself do with fewer.
+    """
+
+    def subject(self, study: Surroundings) -> TrainStage:
+        """The longer training; no patience ends it."""
+        stages = {stage.digest: stage for stage in (*study.trained.values(), *study.experts.values())}
+        plain = study.workshop.baseline(study.target, seed=study.seed)
+        of_one = planned_steps(plain) / plain.fit["epochs"]
+        epochs = max(plain.fit["epochs"], round(sum(map(planned_steps, stages.values())) / of_one))
+        return study.workshop.baseline(study.target, seed=study.seed, epochs=epochs)

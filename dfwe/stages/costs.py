@@ -1,0 +1,73 @@
+"""What a model cost: its own stage and all that it needs, each counted once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from dfwe.stages.base import Stage
+from dfwe.stages.bench import TextBench
+from dfwe.stages.controls.ensemble_stage import EnsembleStage
+from dfwe.stages.merge import MergeStage
+from dfwe.stages.train import TrainStage
+from dfwe.store.store import Store
+
+
+def planned_steps(stage: TrainStage) -> int:
+    """The optimizer's steps in all of its epochs."""
+    epochs: int = stage.fit["epochs"]
+    return epochs * _steps(stage)
+
+
+def cost_of(stage: Stage, *, store: Store) -> dict[str, Any]:
+    """Of the model and of every expert and statistic it is made from; the parent's pre-training is everybody's.
+
+    `train_steps` of the optimizer and `train_tokens` that the encoder read (no padding), of epochs that were run;
+    `dev_answers`, one an instance that was asked on dev; `seconds` of training and searching (null where one was not
+    recorded); `bytes` in the store.
+    """
+    parts = list({each.digest: each for each in _needed(stage)}.values())
+    cards = [(each, each.result(store).card) for each in parts]
+    seconds = [card.result.get("seconds") for each, card in cards]
+    trainings = [(each, len(card.result["epochs"])) for each, card in cards if isinstance(each, TrainStage)]
+    return {
+        "train_steps": sum(epochs * _steps(each) for each, epochs in trainings),
+        "train_tokens": sum(epochs * _tokens(each) for each, epochs in trainings),
+        "dev_answers": sum(epochs * _dev_size(each) for each, epochs in trainings)
+        + sum(card.result["dev_answers"] for each, card in cards if isinstance(each, MergeStage)),
+        "seconds": None if None in seconds else round(sum(each for each in seconds if each is not None), 2),
+        "bytes": sum(file["bytes"] for _, card in cards for file in card.files.values()),
+    }
+
+
+def _needed(stage: Stage) -> Iterator[Stage]:
+    yield stage
+    below: Sequence[Stage] = ()
+    if isinstance(stage, TrainStage):
+        below = () if stage.start is None else (stage.start,)
+    elif isinstance(stage, MergeStage):
+        below = (*stage.experts.values(), *stage.statistics)
+    elif isinstance(stage, EnsembleStage):
+        below = tuple(stage.experts.values())
+    for each in below:
+        yield from _needed(each)
+
+
+def _steps(stage: TrainStage) -> int:
+    """An epoch's."""
+    sizes = (len(stage.bench.data.instances(task, split="train")) for task in stage.tasks)
+    batches = sum(math.ceil(size / stage.batch_size) for size in sizes)
+    accumulate: int = stage.bench.trainer["accumulate"]
+    return math.ceil(batches / accumulate)
+
+
+def _tokens(stage: TrainStage) -> int:
+    """An epoch's."""
+    assert isinstance(stage.bench, TextBench)
+    lengths = (stage.bench.split(task, split="train").tokens["length"] for task in stage.tasks)
+    return sum(int(length) for each in lengths for length in each)
+
+
+def _dev_size(stage: TrainStage) -> int:
+    return 0 if stage.target is None else len(stage.bench.instances(stage.target, split="dev"))
