@@ -38,9 +38,10 @@ def main() -> None:
 
 
 def report(what: str, make: Any) -> None:
-    begun = time.perf_counter()
+    wall, cpu = time.perf_counter(), time.process_time()
     path = make()
-    print(f"{what:36} {time.perf_counter() - begun:6.1f} s {path.stat().st_size / 1e6:6.2f} MB")
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    print(f"{what:36} {wall:6.1f} s, {cpu:5.1f} s of CPU {path.stat().st_size / 1e6:6.2f} MB")
 
 
 def write_sweep(root: Path, *, targets: tuple[str, ...] = TASKS, most: int = 20, seeds: int = 1) -> list[Path]:

@@ -92,13 +92,17 @@ def save(figure: Figure, *, folder: Path, name: str) -> tuple[Path, Path]:
     return paths
 
 
-def inline_svg(figure: Figure, *, name: str, title: str) -> str:
-    """The figure as an element of an HTML page, in the page's own ink; `name` keeps its ids apart from other figures'.
+def svg_of(figure: Figure) -> str:
+    """The figure as a SVG file has it."""
+    return _drawn(figure, form="svg").decode()
+
+
+def inline_svg(svg: str, *, name: str, title: str) -> str:
+    """A SVG file as an element of an HTML page, in the page's own ink; `name` keeps its ids apart from other figures'.
 
     What the user named is escaped by matplotlib in the drawing, and here in the title.
     """
-    text = _drawn(figure, form="svg").decode()
-    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    text = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
     text = re.sub(r'(\sid="|xlink:href="#|url\(#)', rf"\g<1>{name}-", text)
     text = re.sub(r'style="[^"]*"', lambda found: _page_colours(found[0]), text)
     return text.replace("<svg", f'<svg role="img" aria-label="{escape(title)}"', 1)

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dfwe.errors import DataError
-from dfwe.report.page.compare_tables import by_setting, kind, means_table, paper_table, runs_table
+from dfwe.report.figures.style import svg_of
+from dfwe.report.page.compare_tables import by_setting, kind, means_table, merge_title, paper_table, runs_table
 from dfwe.report.page.render import render, write_page
 from dfwe.report.page.section import PagePicture
 from dfwe.report.runs import Scored, check_same_tests, read_runs, scored
@@ -43,7 +44,7 @@ def comparison_page(found: Sequence[Scored], *, left_out: Sequence[str], beside:
     several = [(merge, by_target) for merge, by_target in heads if len(by_target) > 1]
     choices: dict[str, Sequence[object]] = {
         "target": sorted({each.job.target for each in found}),
-        "merge": sorted({each.job.merge for each in found}),
+        "merge": sorted({merge_title(each) for each in found}),
         "kind": sorted({kind(each) for each in found}),
         "seed": sorted({each.job.seed for each in found}),
         "source": sorted({source for each in found for source in each.job.sources}),
@@ -58,7 +59,7 @@ def comparison_page(found: Sequence[Scored], *, left_out: Sequence[str], beside:
         runs=runs_table(found, beside=beside),
         paper=[paper_table(by_target, merge=merge, place=place) for place, (merge, by_target) in enumerate(several)],
         comparisons=[_about_table_2(by_target) for _, by_target in several],
-        pictures=[PagePicture.of(picture) for picture in sweep_pictures(found)],
+        pictures=[PagePicture.of(picture, svg=svg_of(picture.figure)) for picture in sweep_pictures(found)],
         left_out=left_out,
     )
 

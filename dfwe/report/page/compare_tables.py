@@ -73,6 +73,11 @@ def by_setting(found: Sequence[Scored]) -> list[list[Scored]]:
     return [list(group.values()) for group in groups.values()]
 
 
+def merge_title(each: Scored) -> str:
+    """Its name in words."""
+    return NAMES.get(each.job.merge, each.job.merge)
+
+
 def kind(each: Scored) -> str:
     """What a filter calls it."""
     if each.is_headline:
@@ -115,7 +120,7 @@ def _own(each: Scored) -> list[Cell]:
 
 
 def _who(each: Scored) -> Cell:
-    return Cell(NAMES.get(each.job.merge, each.job.merge), small=each.job.target)
+    return Cell(merge_title(each), small=each.job.target)
 
 
 def _sources(each: Scored) -> Cell:
@@ -127,7 +132,7 @@ def _facts(group: Sequence[Scored]) -> dict[str, str]:
     seeds = "\n".join(str(each.job.seed) for each in group)
     return {
         "target": job.target,
-        "merge": job.merge,
+        "merge": merge_title(group[0]),
         "kind": kind(group[0]),
         "seed": seeds,
         "source": "\n".join(job.sources),

@@ -22,6 +22,13 @@ from dfwe.report.run_folder import Run
 from dfwe.report.table import NAMES
 
 Found = Mapping[str, Any]
+_HEALTH = {
+    "evaluated": Column("evaluated"),
+    "replayed": Column("replayed", note="candidates that were evaluated before"),
+    "distinct_scores": Column("distinct scores"),
+    "plateau": Column("plateau", note="most evaluations in a row without a new best"),
+    "diameters": Column("simplex diameter", numeric=False, note="at the first and at the last iteration"),
+}
 _COSTS = {"train_steps": "training steps", "train_tokens": "tokens read", "dev_answers": "answers on dev"}
 
 
@@ -49,8 +56,8 @@ def merges_table(run: Run) -> PageTable | None:
         Column("merge", numeric=False),
         Column("kept", numeric=False, note="how the coefficients were chosen"),
         Column("dev"),
-        Column("less uniform", note="test score less the uniform mixture's"),
-        Column("less best expert", note="test score less that of the best expert by dev"),
+        Column("Δ uniform", note="test score less the uniform mixture's"),
+        Column("Δ best expert", note="test score less that of the best expert by dev"),
         Column("optimism", note="dev score at the search less the test score"),
         Column("evaluations"),
         Column("seconds"),
@@ -74,26 +81,11 @@ def merges_table(run: Run) -> PageTable | None:
 
 
 def health_table(rows: Sequence[Found]) -> PageTable | None:
-    """How searches went; None where results do not say."""
+    """How searches went, as far as results say; None where they do not."""
     known = [row for row in rows if row.get("health")]
-    columns = [
-        Column("search", numeric=False),
-        Column("evaluated"),
-        Column("replayed", note="answers that were already known"),
-        Column("distinct scores"),
-        Column("plateau", note="most evaluations in a row without a new best"),
-        Column("simplex diameter", numeric=False, note="at the first and at the last iteration"),
-    ]
-    cells = [
-        Row(
-            [
-                text(row["name"]),
-                *(number(row["health"].get(key)) for key in ("evaluated", "replayed", "distinct_scores", "plateau")),
-                text(_diameters(row["health"].get("diameters") or ())),
-            ]
-        )
-        for row in known
-    ]
+    there = {key: column for key, column in _HEALTH.items() if any(row["health"].get(key) for row in known)}
+    cells = [Row([text(row["name"]), *(_health(row["health"].get(key)) for key in there)]) for row in known]
+    columns = [Column("search", numeric=False), *there.values()]
     return PageTable("health", columns, cells, "How the searches went.") if known else None
 
 
@@ -141,8 +133,11 @@ def _against(found: Found, other: str) -> Cell:
     return difference(than.get("delta"), ends=than.get("delta_interval"), error=than.get("delta_standard_error"))
 
 
-def _diameters(found: Sequence[float | int]) -> str:
-    return f"{found[0]:.3g} → {found[-1]:.3g}" if found else NOTHING
+def _health(value: Any) -> Cell:
+    """A number; of several, the first and the last."""
+    if isinstance(value, list):
+        return text(f"{value[0]:.3g} → {value[-1]:.3g}" if value else NOTHING)
+    return number(value)
 
 
 def _cost(cost: Found) -> list[Cell]:

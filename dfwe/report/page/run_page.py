@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from dfwe.report.figures.style import save
@@ -12,7 +13,7 @@ from dfwe.report.page.models import merges_table, scores_table
 from dfwe.report.page.multitask import multitask_sections
 from dfwe.report.page.render import render, write_page
 from dfwe.report.page.section import PagePicture, Section
-from dfwe.report.pictures import Picture, study_pictures
+from dfwe.report.pictures import study_pictures
 from dfwe.report.run_folder import Run, read_run
 
 PAGE, PICTURES = "report.html", "pictures"
@@ -25,15 +26,13 @@ def write_run_page(folder: Path) -> Path:
         DataError: no results there, results of another format, or a broken file beside them.
     """
     run = read_run(folder)
-    pictures = [] if run.is_multitask else list(study_pictures(run))
-    for picture in pictures:
-        save(picture.figure, folder=folder / PICTURES, name=picture.name)
+    pictures = {} if run.is_multitask else _drawn(run)
     write_page(folder / PAGE, content=run_page(run, pictures=pictures))
     return folder / PAGE
 
 
-def run_page(run: Run, *, pictures: list[Picture]) -> str:
-    """The page as HTML."""
+def run_page(run: Run, *, pictures: Mapping[str, list[PagePicture]]) -> str:
+    """The page as HTML; `pictures` by section."""
     sections = list(multitask_sections(run) if run.is_multitask else _sections(run, pictures))
     when = run.when.strftime("%Y-%m-%d %H:%M")
     results = run.results
@@ -45,16 +44,25 @@ def run_page(run: Run, *, pictures: list[Picture]) -> str:
     return render("run.html", title=title, subtitle=about, sections=sections)
 
 
-def _sections(run: Run, pictures: list[Picture]) -> Iterator[Section]:
-    def of(section: str) -> list[PagePicture]:
-        return [PagePicture.of(picture) for picture in pictures if picture.section == section]
+def _drawn(run: Run) -> dict[str, list[PagePicture]]:
+    """The study's pictures by section; each is drawn once for its file and the page."""
+    found: dict[str, list[PagePicture]] = defaultdict(list)
+    for picture in study_pictures(run):
+        _, path = save(picture.figure, folder=run.path / PICTURES, name=picture.name)
+        found[picture.section].append(PagePicture.of(picture, svg=path.read_text(encoding="utf8")))
+    return found
 
+
+def _sections(run: Run, pictures: Mapping[str, list[PagePicture]]) -> Iterator[Section]:
     yield asked(run)
     yield headline(run)
     merges = merges_table(run)
     yield Section("table", "All models", tables=[scores_table(run), *([merges] if merges is not None else ())])
-    yield search(run, pictures=of("search"))
-    for section in (coefficients(run, pictures=of("coefficients")), errors(run, pictures=of("errors"))):
+    yield search(run, pictures=pictures.get("search", []))
+    for section in (
+        coefficients(run, pictures=pictures.get("coefficients", [])),
+        errors(run, pictures=pictures.get("errors", [])),
+    ):
         if section is not None:
             yield section
     yield cost(run)

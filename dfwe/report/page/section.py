@@ -22,11 +22,10 @@ class PagePicture:
     svg: Markup
 
     @classmethod
-    def of(cls, picture: Picture) -> PagePicture:
-        """The picture, drawn; its SVG has escaped what the user named."""
+    def of(cls, picture: Picture, *, svg: str) -> PagePicture:
+        """The picture with its drawing, in which matplotlib has escaped what the user named."""
         key = "".join(c if c.isascii() and c.isalnum() else "-" for c in picture.name)
-        svg = Markup(inline_svg(picture.figure, name=key, title=picture.title))
-        return cls(key, picture.title, picture.caption, svg)
+        return cls(key, picture.title, picture.caption, Markup(inline_svg(svg, name=key, title=picture.title)))
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import matplotlib
 import pytest
 
 from dfwe.report.figures.coefficients import draw_coefficients
-from dfwe.report.figures.style import INK, inline_svg, save, short
+from dfwe.report.figures.style import INK, inline_svg, save, short, svg_of
 
 NASTY = '<b>"a & b"</b>'
 
@@ -23,7 +23,7 @@ def test_the_same_picture_is_the_same_bytes(tmp_path):
 
 def test_names_with_markup_dollars_and_other_scripts_stand_as_they_are(figure, tmp_path):
     svg = inline_svg(
-        draw_coefficients({"one": {NASTY: 0.5}, "two": {"a$x$b": 0.5, "名前": 0.5}}), name="n", title=NASTY
+        svg_of(draw_coefficients({"one": {NASTY: 0.5}, "two": {"a$x$b": 0.5, "名前": 0.5}})), name="n", title=NASTY
     )
     assert "&lt;b&gt;" in svg
     assert "<b>" not in svg
@@ -33,7 +33,7 @@ def test_names_with_markup_dollars_and_other_scripts_stand_as_they_are(figure, t
 
 
 def test_a_page_lends_pictures_its_ink_and_keeps_their_ids_apart(figure):
-    first, second = (inline_svg(figure, name=name, title="t") for name in ("one", "two"))
+    first, second = (inline_svg(svg_of(figure), name=name, title="t") for name in ("one", "two"))
     assert INK not in first
     assert "var(--ink)" in first
     assert 'id="one-' in first
