@@ -216,6 +216,14 @@ class SubsetConfig:
 
 
 @dataclass
+class ChoiceConfig:
+    """Which of the sources a study takes, where it is to find that out (conf/choice, sources=auto)."""
+
+    by: dict[str, Any] = MISSING  # criteria by name; none: all sources are taken
+    number: int = MISSING  # of sources to take
+
+
+@dataclass
 class StudyConfig:
     """The root."""
 
@@ -230,6 +238,7 @@ class StudyConfig:
     sources: dict[str, TaskConfig] = MISSING
     sources_without_target: bool = MISSING
     subset: SubsetConfig = MISSING
+    choice: ChoiceConfig = MISSING
     model: ModelConfig = MISSING
     data: DataConfig = MISSING
     trainer: TrainerConfig = MISSING

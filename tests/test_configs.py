@@ -8,7 +8,8 @@ from dfwe.conf import conf_dir
 from dfwe.records import Evaluation, Trial
 from dfwe.schema import read_tasks
 from dfwe.search.space import Space
-from dfwe.stages.plan import plain
+from dfwe.stages.choice.stage import ChoiceRule
+from dfwe.stages.configs import plain
 from dfwe.stages.searched import search_space
 from dfwe.stages.surrogates import plain_search
 from dfwe.stages.tasks import build_task
@@ -41,6 +42,12 @@ def test_every_search_is_bound(composed, search):
 
 def made_search(config):
     return instantiate(plain_search(plain(config)), _partial_=True, _convert_="all")(space=SPACE, seed=0)
+
+
+@pytest.mark.parametrize("choice", options("choice"))
+def test_every_criterion_of_choice_is_bound(composed, choice):
+    rule = ChoiceRule.of(composed("+target=meld", f"choice={choice}"))
+    assert list(rule.criteria) == [choice]
 
 
 @pytest.mark.parametrize("model", options("model"))

@@ -23,14 +23,23 @@ def draw_plan(plan: Mapping[str, Any]) -> RenderableType:
         counts = (str(row[key]) for key in ("needed", "there", "to_do"))
         table.add_row(name, *counts, _time(row), _disk(row), str(row["separately"]))
     failed = [Text(f"job {each['job']} is not planned: {each['message']}") for each in plan.get("failed", ())]
-    return Group(table, Text(_words(plan)), *failed)
+    return Group(table, Text(_words(plan)), *_undecided(plan), *failed)
+
+
+def _undecided(plan: Mapping[str, Any]) -> tuple[Text, ...]:
+    undecided, jobs = plan["undecided"], plan["jobs"]
+    if not undecided:
+        return ()
+    of = "The study chooses its" if jobs == 1 else f"{undecided} of {jobs} studies choose their"
+    return (Text(f"{of} sources first: what comes after is not in this plan, as it depends on the choice."),)
 
 
 def _words(plan: Mapping[str, Any]) -> str:
     rows = plan["rows"].values()
     total = {key: sum(row[key] for row in rows) for key in ("to_do", "seconds", "bytes", "unknown", "alike")}
     if not total["to_do"]:
-        return "Everything is in the store: nothing will be trained, merged or evaluated."
+        known = " that is known yet" if plan["undecided"] else ""
+        return f"Everything{known} is in the store: nothing will be trained, merged or evaluated."
     if total["unknown"] == total["to_do"]:
         return "How long it takes is unknown: no card in the store tells of a like stage."
     left = f", and {total['unknown']} stages of unknown length" if total["unknown"] else ""

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dfwe.report.agreement import agreement_parts
+from dfwe.report.choice import choice_parts
 from dfwe.report.cost_table import cost_table
 from dfwe.report.merges_table import has_many, merges_of, merges_table
 from dfwe.report.numbers import P_BY, interval, rank_by_dev, short_interval, times_100
@@ -50,7 +51,9 @@ def draw(results: Mapping[str, Any]) -> RenderableType:
     more = [merges_table(results)] if many else []
     costs = cost_table(results, names=NAMES)
     more += [] if costs is None else [costs]
-    return Group(table, *more, Text(_verdict(results)), *agreement_parts(results.get("agreement", {}), names=NAMES))
+    chosen = choice_parts(results.get("choice"))
+    agreement = agreement_parts(results.get("agreement", {}), names=NAMES)
+    return Group(table, *more, *chosen, Text(_verdict(results)), *agreement)
 
 
 def show(results: Mapping[str, Any], *, console: Console | None = None) -> None:

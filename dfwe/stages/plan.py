@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
 from omegaconf import DictConfig
 
@@ -14,22 +12,20 @@ from dfwe.evaluation.generate import ReferenceDecoding
 from dfwe.stages.agreement import Agreement, plan_agreement
 from dfwe.stages.base import Stage, each_once
 from dfwe.stages.bench import TextBench
+from dfwe.stages.choice.stage import ChoiceStage
 from dfwe.stages.configs import basis, plain
 from dfwe.stages.controls.base import Subject, Surroundings, controls
 from dfwe.stages.controls.ensemble_stage import EnsembleStage
+from dfwe.stages.design import UNIFORM, Design
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.merge import MergeStage
-from dfwe.stages.merge_options import uniform, with_pick, zoo
 from dfwe.stages.pretrain import parent_stages
 from dfwe.stages.study_data import token_limits
-from dfwe.stages.subset import chosen_sources
-from dfwe.stages.tasks import Task, build_task
+from dfwe.stages.subset import study_tasks
+from dfwe.stages.tasks import Task
 from dfwe.stages.train import TrainStage
 from dfwe.stages.workshop import Workshop
 
-ORDER = ("train", "finetune", "baseline", "merge", "evaluate")
-UNIFORM = "uniform"  # the merge that every study has
-T = TypeVar("T")
 Tested = EvaluateStage | EnsembleStage
 
 
@@ -38,7 +34,7 @@ class Study:
     """The stages of one study, by their part in it.
 
     `trained` are the experts on S*, `experts` what is merged: each of them fine-tuned on the target (or not, if that is
-    skipped).
+    skipped). `choice` found the sources, where they were chosen.
     """
 
     bench: TextBench
@@ -53,6 +49,7 @@ class Study:
     controls: Mapping[str, Subject]
     evaluations: Mapping[str, Tested]
     agreement: Agreement
+    choice: ChoiceStage | None
 
     @property
     def asked(self) -> str | None:
@@ -71,6 +68,8 @@ class Study:
     def parts(self) -> Iterator[tuple[str, Stage]]:
         """The same with repetitions."""
         yield from (("parent", stage) for stage in self.pretraining)
+        if self.choice is not None:
+            yield from self.choice.parts()
         yield from (("train", stage) for stage in self.trained.values())
         yield from (("finetune", stage) for stage in self.experts.values())
         if self.baseline is not None:
@@ -96,32 +95,67 @@ def _asked(merges: Mapping[str, MergeStage]) -> str | None:
 
 
 @dataclass(frozen=True)
-class Design:
-    """What a configuration says of a study whatever its target, sources and seed: plain Python, read once."""
+class Draft:
+    """A study whose sources may have to be chosen first; all candidates are its sources where `choice` is None."""
 
-    runs: frozenset[str]
-    merges: tuple[dict[str, Any], ...]  # the uniform mixture first
-    zoo: dict[str, Any] | None
-    controls: tuple[str, ...]
-    agreement: tuple[str, ...]
+    design: Design
+    workshop: Workshop
+    pretraining: tuple[Stage, ...]
+    target: Task
+    candidates: tuple[Task, ...]
+    seed: int
+    choice: ChoiceStage | None
 
     @classmethod
-    def of(cls, config: DictConfig) -> Design:
-        """That of a composed configuration; ConfigurationError for an unknown stage, or two merges of one name."""
-        asked = [plain(config.merges[name]) for name in config.merges]
-        asked += [plain(config.merge)] if config.merge is not None else []
-        zoo = None if config.zoo is None else plain(config.zoo)
-        return cls(_runs(config.stages), _distinct(asked), zoo, tuple(config.controls), tuple(config.agreement))
+    def of(
+        cls,
+        design: Design,
+        *,
+        workshop: Workshop,
+        pretraining: tuple[Stage, ...],
+        target: Task,
+        candidates: tuple[Task, ...],
+        seed: int,
+    ) -> Draft:
+        """The draft, made in the workshop; ConfigurationError for a choice of more than there are."""
+        rule = design.choice
+        choice = None if rule is None else rule.stage(workshop, target=target, candidates=candidates, seed=seed)
+        return cls(design, workshop, pretraining, target, candidates, seed, choice)
 
-    def merges_of(self, num_experts: int) -> tuple[dict[str, Any], ...]:
-        """The merges of so many experts."""
-        if self.zoo is None:
-            return self.merges
-        return _distinct([*zoo(self.zoo, num_experts=num_experts), *self.merges[1:]])
+    @property
+    def bench(self) -> TextBench:
+        """What its stages share."""
+        return self.workshop.bench
+
+    def parts(self) -> Iterator[tuple[str, Stage]]:
+        """The stages up to the choice, each after those it needs; none where nothing is chosen."""
+        if self.choice is not None:
+            yield from (("parent", stage) for stage in self.pretraining)
+            yield from self.choice.parts()
+
+    def study(self) -> Study:
+        """The study; its choice is made now if the store has none."""
+        if self.choice is None:
+            return wire(self, sources=self.candidates)
+        return wire(self, sources=self.choice.taken(self.choice.result(self.bench.store)))
+
+    def known(self) -> Study | Draft:
+        """What is known before anything runs: the study, or this draft where its choice is still to be made."""
+        chosen = self.choice is None or self.choice.find(self.bench.store) is not None
+        return self.study() if chosen else self
 
 
 def plan_study(config: DictConfig) -> Study:
-    """The study that a composed configuration describes.
+    """The study that a composed configuration describes; where its sources are to be chosen they are chosen now.
+
+    Raises:
+        what `draft_study` raises.
+    """
+    return draft_study(config).study()
+
+
+def draft_study(config: DictConfig) -> Draft:
+    """What a composed configuration describes, before its sources are chosen.
 
     Raises:
         ConfigurationError: no target, target among the sources, no source, an unknown stage name, ...
@@ -133,25 +167,23 @@ def plan_study(config: DictConfig) -> Study:
     for task in (target, *sources):  # empty splits and unknown labels show before any training
         for split in ("train", "dev"):
             bench.data.instances(task, split=split)
-    return wire(
-        design, workshop=Workshop(bench), pretraining=pretraining, target=target, sources=sources, seed=config.seed
+    return Draft.of(
+        design,
+        workshop=Workshop(bench),
+        pretraining=pretraining,
+        target=target,
+        candidates=sources,
+        seed=config.seed,
     )
 
 
-def wire(
-    design: Design,
-    *,
-    workshop: Workshop,
-    pretraining: Sequence[Stage],
-    target: Task,
-    sources: Sequence[Task],
-    seed: int,
-) -> Study:
-    """The study's stages, made in the workshop; nothing is read and nothing runs.
+def wire(draft: Draft, *, sources: Sequence[Task]) -> Study:
+    """The study with these sources, its stages made in the draft's workshop; nothing is read and nothing runs.
 
     Raises:
         ConfigurationError: an argument of a merge, or a way of agreement, that cannot work.
     """
+    design, workshop, target, seed = draft.design, draft.workshop, draft.target, draft.seed
     bench, runs = workshop.bench, design.runs
     finetuned = "finetune" in runs
     trained = workshop.on_s_star(target, sources=sources, seed=seed, finetuned=finetuned)
@@ -177,7 +209,7 @@ def wire(
         target,
         tuple(sources),
         seed,
-        tuple(pretraining),
+        draft.pretraining,
         trained,
         experts if finetuned else {},
         baseline,
@@ -185,46 +217,8 @@ def wire(
         held_against,
         evaluations,
         agreement,
+        draft.choice,
     )
-
-
-def study_tasks(config: DictConfig) -> tuple[Task, tuple[Task, ...]]:
-    """The target and the sources that are taken; ConfigurationError where they are none, or not to be had together."""
-    short, target = only_target(config)
-    sources = candidates(short, sources=dict(config.sources), without_target=config.sources_without_target)
-    taken = chosen_sources(sources, subset=plain(config.subset))
-    tasks = tuple(build_task(name, config=plain(each)) for name, each in taken.items())
-    return build_task(short, config=plain(target)), tasks
-
-
-def only_target(config: DictConfig) -> tuple[str, Any]:
-    """The target's short name and configuration; ConfigurationError where there is not exactly one."""
-    if len(config.target) != 1:
-        raise ConfigurationError("a study needs one target: say +target=<task>, for instance +target=meld")
-    ((short, target),) = config.target.items()
-    return short, target
-
-
-def candidates(target: str, *, sources: Mapping[str, T], without_target: bool) -> dict[str, T]:
-    """The sources that a study may take; ConfigurationError where there is none, or the target is among them."""
-    found = {name: each for name, each in sources.items() if not (without_target and name == target)}
-    if target in found:
-        raise ConfigurationError(f"the target '{target}' is among its sources {list(found)}: leave it out of sources=")
-    if not found:
-        raise ConfigurationError("a study needs at least one source: say sources=[<task>,...] or sources=all")
-    return found
-
-
-def _runs(stages: DictConfig) -> frozenset[str]:
-    """The parts of the study that run."""
-    for name in (*stages.skip, stages.until):
-        if name not in ORDER:
-            raise ConfigurationError(f"unknown stage '{name}' in stages: choose among {', '.join(ORDER)}")
-    if "train" in stages.skip:
-        raise ConfigurationError(
-            "stages.skip=[train] leaves nothing to merge; skip finetune, baseline, merge or evaluate"
-        )
-    return frozenset(name for name in ORDER[: ORDER.index(stages.until) + 1] if name not in stages.skip)
 
 
 def study_bench(config: DictConfig, *, tasks: Sequence[Task]) -> tuple[TextBench, tuple[Stage, ...]]:
@@ -242,16 +236,3 @@ def study_bench(config: DictConfig, *, tasks: Sequence[Task]) -> tuple[TextBench
         base.store, base.data, parent, limits, base.trainer, base.precision, config.decode, base.logger, reference
     )
     return bench, stages
-
-
-def _distinct(asked: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
-    """The uniform mixture and the merges asked for, by their names; ConfigurationError where two share one."""
-    configs = {each["name"]: each for each in (uniform(), *asked)}
-    if len(configs) < len(asked) + (UNIFORM not in {each["name"] for each in asked}):
-        raise ConfigurationError(f"two merges share a name: {[each['name'] for each in asked]}; set merges.<key>.name")
-    for name in configs:
-        if not re.fullmatch(r"\w[\w.+-]*", name):
-            raise ConfigurationError(
-                f"a merge's name becomes part of files' names: letters, digits, '_', '.', '+' and '-', not '{name}'"
-            )
-    return tuple(with_pick(each) for each in configs.values())

@@ -8,13 +8,15 @@ from typing import Any
 
 from dfwe.records import Evaluation
 from dfwe.stages.agreement import agreement_results
+from dfwe.stages.choice.stage import choice_results
 from dfwe.stages.controls.base import Subject
 from dfwe.stages.costs import cost_of
 from dfwe.stages.delta import delta, with_interval
+from dfwe.stages.design import UNIFORM
 from dfwe.stages.examples import changed
 from dfwe.stages.health import health_of
 from dfwe.stages.merge import MergeStage
-from dfwe.stages.plan import UNIFORM, Study, Tested
+from dfwe.stages.plan import Study, Tested
 from dfwe.stages.train import TrainStage
 from dfwe.store.card import library_versions
 
@@ -34,6 +36,7 @@ def study_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, An
         "unit": "scores are fractions; tables show them times 100",
         "target": study.target.name,
         "sources": [task.name for task in study.sources],
+        "choice": choice_results(study.choice),
         "seed": study.seed,
         "decode": study.bench.way(study.target),
         "precision": study.bench.precision,

@@ -14,13 +14,14 @@ from transformers.utils import logging as transformers_logging
 from dfwe.report.progress import bars
 from dfwe.report.table import show
 from dfwe.stages.answers import write_answers
+from dfwe.stages.base import each_once
 from dfwe.stages.execute import execute
 from dfwe.stages.export import export_merged
 from dfwe.stages.loggers import finish
 from dfwe.stages.merge import PREDICTIONS, TRIALS
 from dfwe.stages.multitask.study import run_multitask
 from dfwe.stages.page import write_report
-from dfwe.stages.plan import Study, plan_study
+from dfwe.stages.plan import Study, draft_study
 from dfwe.stages.results import study_results, summary
 from dfwe.store.card import write_json
 
@@ -31,9 +32,12 @@ def run_study(config: DictConfig, *, folder: Path) -> None:
     if config.multitask is not None:
         run_multitask(config, folder=folder)
         return
-    study = plan_study(config)
+    draft = draft_study(config)
+    store = draft.bench.store
     with bars() as start:
-        seconds = execute(list(study.stages()), store=study.bench.store, start=start)
+        seconds = execute(list(each_once(draft.parts())), store=store, start=start)  # none, or what chooses sources
+        study = draft.study()
+        seconds |= execute(list(study.stages()), store=store, start=start)
         results = study_results(study, seconds=seconds)
     write_json(folder / "results.json", results)
     _copy_journals(study, folder=folder)

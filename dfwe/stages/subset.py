@@ -1,4 +1,4 @@
-"""Which of the sources a study takes: all, or the k-th subset of a size, so that a sweep can count them through."""
+"""The target of a study, and its sources: all, or the k-th subset of a size, so that a sweep can count them through."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import numpy as np
+from omegaconf import DictConfig
 
 from dfwe.errors import ConfigurationError
 from dfwe.seeding import derive
+from dfwe.stages.configs import plain
+from dfwe.stages.tasks import Task, build_task
 
 ORDERS = ("names", "drawn")
 T = TypeVar("T")
@@ -47,3 +50,40 @@ def _drawn(number: int, *, count: int, size: int, seed: int) -> int:
     """The place of the number-th subset of a seeded order; after the last one it starts again."""
     order = np.random.default_rng(derive(seed, "subset", str(size))).permutation(count)
     return int(order[number % count])
+
+
+def study_tasks(config: DictConfig) -> tuple[Task, tuple[Task, ...]]:
+    """The target and the sources that are taken; ConfigurationError where they are none, or not to be had together."""
+    short, target = only_target(config)
+    sources = candidates(short, sources=dict(config.sources), without_target=config.sources_without_target)
+    taken = subset_of(sources, subset=plain(config.subset), chosen=bool(config.choice.by))
+    tasks = tuple(build_task(name, config=plain(each)) for name, each in taken.items())
+    return build_task(short, config=plain(target)), tasks
+
+
+def only_target(config: DictConfig) -> tuple[str, Any]:
+    """The target's short name and configuration; ConfigurationError where there is not exactly one."""
+    if len(config.target) != 1:
+        raise ConfigurationError("a study needs one target: say +target=<task>, for instance +target=meld")
+    ((short, target),) = config.target.items()
+    return short, target
+
+
+def candidates(target: str, *, sources: Mapping[str, T], without_target: bool) -> dict[str, T]:
+    """The sources that a study may take; ConfigurationError where there is none, or the target is among them."""
+    found = {name: each for name, each in sources.items() if not (without_target and name == target)}
+    if target in found:
+        raise ConfigurationError(f"the target '{target}' is among its sources {list(found)}: leave it out of sources=")
+    if not found:
+        raise ConfigurationError("a study needs at least one source: say sources=[<task>,...] or sources=all")
+    return found
+
+
+def subset_of(sources: Mapping[str, T], *, subset: Mapping[str, Any], chosen: bool) -> dict[str, T]:
+    """The sources that `subset` says; ConfigurationError where they are `chosen`, too."""
+    if chosen and subset["number"] is not None:
+        raise ConfigurationError(
+            f"subset.number={subset['number']} takes a subset of the sources and choice.by chooses among them: say one "
+            "of the two (sources=all is sources=auto without a choice; choice.number is how many are chosen)"
+        )
+    return chosen_sources(sources, subset=subset)

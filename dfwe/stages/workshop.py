@@ -59,7 +59,7 @@ class Workshop:
         """The merge that a configuration describes, its classes bound once for each number of experts."""
 
         key = ("bound", id(config), len(experts))
-        bound = self._once(
+        bound = self.once(
             key,
             lambda: MergeStage.of(config, bench=self.bench, experts=experts, target=target, seed=seed),
             holds=config,
@@ -72,13 +72,20 @@ class Workshop:
             return replace(bound, experts=experts, target=target, seed=seed, statistics=statistics)
 
         parts = tuple((name, id(stage)) for name, stage in experts.items())
-        return self._once(("merge", id(config), parts, id(target), seed), made, holds=(config, experts, target))
+        return self.once(("merge", id(config), parts, id(target), seed), made, holds=(config, experts, target))
 
     def evaluation(self, model: TrainStage | MergeStage, *, target: Task) -> EvaluateStage:
         """The model on the target's test split."""
-        return self._once(
+        return self.once(
             ("evaluate", id(model), id(target)), lambda: EvaluateStage(self.bench, model, target), holds=(model, target)
         )
+
+    def once(self, key: Hashable, make: Callable[[], S], *, holds: Any) -> S:
+        """What `make` gives the first time; `holds` are the objects in the key, kept so that no id comes again."""
+        if key not in self._made:
+            self._made[key] = (make(), holds)
+        made: S = self._made[key][0]
+        return made
 
     def _trained(self, name: str, tasks: tuple[Task, ...], *, target: Task, seed: int) -> TrainStage:
         fit = self.bench.trainer["train"]
@@ -106,15 +113,8 @@ class Workshop:
     ) -> TrainStage:
         size = self.bench.trainer["batch_size"]
         key = (of, name, *map(id, tasks), id(target), seed, id(start), fit["epochs"])
-        return self._once(
+        return self.once(
             key,
             lambda: TextTrainStage(self.bench, name, tasks, target, start, fit, size, seed),
             holds=(tasks, target, start),
         )
-
-    def _once(self, key: Hashable, make: Callable[[], S], *, holds: Any) -> S:
-        """What `make` gives the first time; `holds` are the objects in the key, kept so that no id comes again."""
-        if key not in self._made:
-            self._made[key] = (make(), holds)
-        made: S = self._made[key][0]
-        return made

@@ -15,9 +15,9 @@ def row(needed=4, there=1, seconds=0.0, num_bytes=0.0, unknown=0, alike=0):
     return {**counts, "seconds": seconds, "bytes": num_bytes, "unknown": unknown, "alike": alike}
 
 
-def drawn(failed=(), jobs=2, **rows):
+def drawn(failed=(), jobs=2, undecided=0, **rows):
     console = Console(width=120, record=True, file=io.StringIO())
-    console.print(draw_plan({"jobs": jobs, "rows": rows, "failed": list(failed)}))
+    console.print(draw_plan({"jobs": jobs, "undecided": undecided, "rows": rows, "failed": list(failed)}))
     return " ".join(console.export_text().replace("│", " ").split())
 
 
@@ -40,6 +40,13 @@ def test_a_full_store_has_nothing_to_do():
     text = drawn(experts=row(needed=4, there=4))
     assert "experts 4 4 0 – – 8" in text
     assert "Everything is in the store" in text
+
+
+def test_what_depends_on_a_choice_of_sources_is_said_not_to_be_in_the_plan():
+    text = drawn(choices=row(needed=8, there=8), undecided=1)
+    assert "Everything that is known yet is in the store" in text
+    assert "1 of 2 studies choose their sources first: what comes after is not in this plan" in text
+    assert "The study chooses its sources first" in drawn(jobs=1, undecided=1, choices=row())
 
 
 def test_jobs_that_cannot_run_are_named():

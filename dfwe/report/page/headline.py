@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dfwe.report.choice import choice_parts
 from dfwe.report.numbers import P_BY, interval, rank_by_dev, times_100
 from dfwe.report.page.cells import difference, p_value, score, signed
 from dfwe.report.page.section import Section
@@ -34,6 +35,7 @@ def asked(run: Run) -> Section:
             f"The merge that was asked for is {row['name']}: {row['evaluations']} evaluations of the dev split, kept: "
             f"{row['picked']}. Scores are the mean of {_listed(row['dev'].get('metrics', {}))}, times 100."
         )
+    lines += [part.plain for part in choice_parts(results.get("choice"))]
     return Section("asked", "What was asked", lines)
 
 

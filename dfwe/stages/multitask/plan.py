@@ -57,6 +57,8 @@ def plan_multitask(config: DictConfig) -> MultitaskStudy:
         ConfigurationError: a task without a head, a column or model that is not there, an unknown option, ...
         DataError: the split of a task is missing, broken or empty.
     """
+    if config.choice.by:
+        raise ConfigurationError("models with heads choose no sources: leave out choice= and sources=auto")
     asked = plain(config.multitask)
     columns = _columns(config, names=asked["columns"])
     target = TaskMean({name: _of(columns, name, key="multitask.score") for name in asked["score"]})

@@ -13,13 +13,14 @@ from omegaconf.errors import OmegaConfBaseException
 
 from dfwe.errors import DfweError
 from dfwe.stages.base import Stage
-from dfwe.stages.plan import Study
+from dfwe.stages.plan import Draft, Study
 from dfwe.stages.sweep.jobs import Job
 from dfwe.stages.sweep.past import Past
 from dfwe.stages.sweep.planner import Planner
 
 _PARTS = {
     "parent": "parents",
+    "choose": "choices",
     "train": "experts",
     "finetune": "experts",
     "baseline": "experts",
@@ -27,6 +28,7 @@ _PARTS = {
     "evaluate": "evaluations",
 }
 ROWS = tuple(dict.fromkeys(_PARTS.values()))
+_IF_ANY = "choices"  # most studies have their sources said
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def plan_sweep(jobs: Iterable[Job], *, planner: Planner) -> dict[str, Any]:
     """The plan of a multirun's jobs, as JSON (`summary`); a job that cannot be is listed and left out."""
     failed: list[dict[str, Any]] = []
 
-    def studies() -> Iterator[Study]:
+    def studies() -> Iterator[Study | Draft]:
         for job in jobs:
             try:
                 yield planner.study(job)
@@ -53,18 +55,20 @@ def plan_sweep(jobs: Iterable[Job], *, planner: Planner) -> dict[str, Any]:
     return {**summary(studies()), "failed": failed}
 
 
-def summary(studies: Iterable[Study]) -> dict[str, Any]:
+def summary(studies: Iterable[Study | Draft]) -> dict[str, Any]:
     """What studies need together, as JSON: by row of a table how many stages, and what of them is to do.
 
     `separately` is what studies without a common store would make; `seconds` and `bytes` are of what is to do, as
-    far as the cards of earlier stages tell it, and leave `unknown` stages out.
+    far as the cards of earlier stages tell it, and leave `unknown` stages out. Of `undecided` studies, whose sources
+    are chosen first, only what choosing needs is known.
     """
     needs: dict[str, Need] = {}
     separately: Counter[str] = Counter()
     seen: dict[int, Stage] = {}  # by id; kept, so that no id comes again
-    num, stores = 0, _Names()
+    num, undecided, stores = 0, 0, _Names()
     for study in studies:
         num += 1
+        undecided += isinstance(study, Draft)
         store = study.bench.store.root
         parts = {id(stage): (part, stage) for part, stage in study.parts()}
         separately.update(_PARTS[part] for part, _ in parts.values())
@@ -76,7 +80,12 @@ def summary(studies: Iterable[Study]) -> dict[str, Any]:
     rows = {row: [need for need in needs.values() if need.row == row] for row in ROWS}
     return {
         "jobs": num,
-        "rows": {row: {**_row(each, pasts=pasts), "separately": separately[row]} for row, each in rows.items()},
+        "undecided": undecided,
+        "rows": {
+            row: {**_row(each, pasts=pasts), "separately": separately[row]}
+            for row, each in rows.items()
+            if each or row != _IF_ANY
+        },
     }
 
 

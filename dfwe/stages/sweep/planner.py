@@ -16,9 +16,10 @@ from dfwe.stages.base import Stage
 from dfwe.stages.bench import TextBench
 from dfwe.stages.complete import complete
 from dfwe.stages.configs import plain
-from dfwe.stages.plan import Design, Study, candidates, only_target, study_bench, wire
+from dfwe.stages.design import Design
+from dfwe.stages.plan import Draft, Study, study_bench
 from dfwe.stages.study_data import shots_by_task
-from dfwe.stages.subset import chosen_sources
+from dfwe.stages.subset import candidates, only_target, subset_of
 from dfwe.stages.sweep.jobs import Job
 from dfwe.stages.tasks import Task, build_task
 from dfwe.stages.workshop import Workshop
@@ -63,8 +64,10 @@ class Planner:
     _built: dict[tuple[str, str], Task] = field(default_factory=dict, compare=False, repr=False)
     _by_name: dict[str, Task] = field(default_factory=dict, compare=False, repr=False)
 
-    def study(self, job: Job) -> Study:
+    def study(self, job: Job) -> Study | Draft:
         """The job's study, its stages shared with those of other jobs; torch's threads are the job's then.
+
+        A draft, where sources are to be chosen and the store does not tell which.
 
         Raises:
             DfweError: what the job itself would say before its first stage (data of its tasks are not looked at).
@@ -76,14 +79,15 @@ class Planner:
         changed = {key.removeprefix("subset."): value for key, value in job.numbers if key.startswith("subset.")}
         workshop, pretraining = self._workshop(composed, tasks=(target, *sources.values()))
         torch.set_num_threads(workshop.bench.trainer["threads"] or self.threads)
-        return wire(
+        taken = subset_of(sources, subset={**composed.subset, **changed}, chosen=composed.design.choice is not None)
+        return Draft.of(
             composed.design,
             workshop=workshop,
             pretraining=pretraining,
             target=target,
-            sources=tuple(chosen_sources(sources, subset={**composed.subset, **changed}).values()),
+            candidates=tuple(taken.values()),
             seed=numbers.get("seed", composed.config.seed),
-        )
+        ).known()
 
     def _parts(self, job: Job) -> tuple[Composed, Task, Mapping[str, Task]]:
         """The composition that the job is found from, its target and its candidates for sources."""

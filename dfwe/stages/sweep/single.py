@@ -6,7 +6,9 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from dfwe.report.plan_table import draw_plan
-from dfwe.stages.plan import Design, study_bench, study_tasks, wire
+from dfwe.stages.design import Design
+from dfwe.stages.plan import Draft, study_bench
+from dfwe.stages.subset import study_tasks
 from dfwe.stages.sweep.plan import summary
 from dfwe.stages.sweep.planner import check_plannable
 from dfwe.stages.workshop import Workshop
@@ -22,12 +24,12 @@ def show_plan(config: DictConfig) -> None:
     target, sources = study_tasks(config)
     config.logger = None
     bench, pretraining = study_bench(config, tasks=(target, *sources))
-    study = wire(
+    draft = Draft.of(
         Design.of(config),
         workshop=Workshop(bench),
         pretraining=pretraining,
         target=target,
-        sources=sources,
+        candidates=sources,
         seed=config.seed,
     )
-    Console().print(draw_plan(summary([study])))
+    Console().print(draw_plan(summary([draft.known()])))

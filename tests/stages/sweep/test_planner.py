@@ -5,7 +5,7 @@ import torch
 from hydra import compose
 
 from dfwe.errors import ConfigurationError
-from dfwe.stages.plan import plan_study
+from dfwe.stages.plan import Draft, plan_study
 
 
 @pytest.fixture
@@ -56,6 +56,20 @@ def test_each_target_has_its_own_sources_unless_they_are_said(small_jobs):
         assert digests(study) == digests(plan_study(compose("config", overrides=list(job.overrides))))
 
 
+def test_a_job_that_chooses_its_sources_is_a_draft_until_they_are_known(small_jobs, tmp_path):
+    auto = ("sources=auto", "choice.number=2", "choice.by.gradients.measure.examples=4", "model.max_source_tokens=512")
+    jobs, planner = small_jobs("+target=meld,personality", *auto, own_sources=True)
+    drafts = [planner.study(job) for job in jobs]
+    assert all(isinstance(draft, Draft) for draft in drafts)
+    of_meld, of_personality = ({stage.digest for _, stage in draft.parts()} for draft in drafts)
+    assert len(of_meld & of_personality) == 1 + 7  # the parent, and each task measured; not the choices
+    for _, stage in drafts[0].parts():
+        stage.result(drafts[0].bench.store)
+    study = planner.study(jobs[0])
+    assert digests(study) == digests(plan_study(compose("config", overrides=list(jobs[0].overrides))))
+    assert len(study.sources) == 2
+
+
 def test_jobs_of_one_bench_share_their_stages(small_jobs):
     jobs, planner = small_jobs("+sweep=source_triples", "+target=meld", "sources=all", "subset.number=0,1")
     first, second = map(planner.study, jobs)
@@ -88,6 +102,7 @@ def test_experts_that_are_merged_without_fine_tuning_keep_their_target(small_job
         (["+target=relation_extraction", "subset.number=1", "subset.size=2"], "subset.number must be 0 to 0"),
         (["+target=meld", "data.shots=???"], r"a value is missing: say data\.shots=\.\.\."),
         (["seed=0"], "a study needs one target"),
+        (["+target=meld", "choice=fisher", "subset.number=0"], "subset.number=0 takes a subset"),
         (["+target=meld", "multitask=cuts_and_stitches"], "it has no plan"),
     ],
 )

@@ -1,0 +1,1 @@
+"""Which of the candidate tasks are to be a target's sources: found without a study for each set of them."""
