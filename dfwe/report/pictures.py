@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -23,6 +24,7 @@ from dfwe.report.trials import on_simplex
 
 MOST_MERGES = 4  # that are drawn, the one that was asked for first
 MOST_PAIRS = 6
+MOST_BARS = 30
 
 
 @dataclass(frozen=True)
@@ -40,10 +42,7 @@ def study_pictures(run: Run) -> Iterator[Picture]:
     """The study's pictures in reading order; those that its results have nothing for are left out."""
     for row in shown_merges(run):
         yield from _search(run, row)
-    merges = {row["name"]: row["coefficients"] for row in shown_merges(run) if row["coefficients"]}
-    if merges:
-        words = "Coefficients that were kept, by expert"
-        yield Picture("coefficients", "coefficients", "Coefficients", f"{words}.", draw_coefficients(merges))
+    yield from _coefficients(run)
     for row in shown_merges(run):
         yield from _leave_one_out(row)
     yield from _interpolations(run)
@@ -105,6 +104,25 @@ def _levels(run: Run) -> dict[str, float]:
     levels = [("baseline", row) for row in run.rows("baseline")]
     levels += [(f"best expert ({row['name']})", row) for row in experts[-1:]]
     return {name: row["dev"]["score"] for name, row in levels if row["dev"]["score"] is not None}
+
+
+def _coefficients(run: Run) -> Iterator[Picture]:
+    merges = {row["name"]: row["coefficients"] for row in shown_merges(run) if row["coefficients"]}
+    if not merges:
+        return
+    caption = "Coefficients that were kept, by expert."
+    if len({name for of in merges.values() for name in of}) > MOST_BARS:
+        merges = {name: _mean_by_expert(of) for name, of in merges.items()}
+        caption = "Coefficients that were kept, the mean over groups of tensors by expert; the table has them all."
+    yield Picture("coefficients", "coefficients", "Coefficients", caption, draw_coefficients(merges))
+
+
+def _mean_by_expert(coefficients: Mapping[str, float]) -> dict[str, float]:
+    """Of names like `group/expert`."""
+    groups: dict[str, list[float]] = {}
+    for name, value in coefficients.items():
+        groups.setdefault(name.rsplit("/", 1)[-1], []).append(value)
+    return {name: fmean(values) for name, values in groups.items()}
 
 
 def _leave_one_out(row: Mapping[str, Any]) -> Iterator[Picture]:

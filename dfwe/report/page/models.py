@@ -101,6 +101,21 @@ def cost_table(run: Run) -> PageTable | None:
     return PageTable("costs", columns, rows, caption) if known else None
 
 
+def agreement_table(run: Run) -> PageTable | None:
+    """How other ways of answering agree with the study's own; None where none was asked for."""
+    found = run.results.get("agreement") or {}
+    columns = [Column("model, way of answering", numeric=False), Column("test"), Column("delta")]
+    columns += [Column("same answers", note="share, times 100"), Column("no label", note="share, times 100")]
+    rows = []
+    for model in found.get("models", ()):
+        for way in model["ways"]:
+            delta = difference(way.get("delta"), error=way.get("delta_standard_error"))
+            shares = [score(way[key]) if key in way else Cell(NOTHING) for key in ("same", "no_label")]
+            rows.append(Row([Cell(_title(model), small=way["way"]), score(way["score"]), delta, *shares]))
+    caption = f"Agreement on test with the study's own way, {found.get('own')}."
+    return PageTable("agreement", columns, rows, caption) if rows else None
+
+
 def seconds_table(seconds: Mapping[str, float | int]) -> PageTable | None:
     """What this run made itself; None where all lay in the store."""
     rows = [Row([text(title), number(value, digits=1)]) for title, value in seconds.items()]

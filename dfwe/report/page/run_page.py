@@ -9,7 +9,7 @@ from pathlib import Path
 from dfwe.report.figures.style import save
 from dfwe.report.page.details import coefficients, cost, errors, reproduce, search
 from dfwe.report.page.headline import asked, headline
-from dfwe.report.page.models import merges_table, scores_table
+from dfwe.report.page.models import agreement_table, merges_table, scores_table
 from dfwe.report.page.multitask import multitask_sections
 from dfwe.report.page.render import render, write_page
 from dfwe.report.page.section import PagePicture, Section
@@ -56,8 +56,8 @@ def _drawn(run: Run) -> dict[str, list[PagePicture]]:
 def _sections(run: Run, pictures: Mapping[str, list[PagePicture]]) -> Iterator[Section]:
     yield asked(run)
     yield headline(run)
-    merges = merges_table(run)
-    yield Section("table", "All models", tables=[scores_table(run), *([merges] if merges is not None else ())])
+    more = [table for table in (merges_table(run), agreement_table(run)) if table is not None]
+    yield Section("table", "All models", tables=[scores_table(run), *more])
     yield search(run, pictures=pictures.get("search", []))
     for section in (
         coefficients(run, pictures=pictures.get("coefficients", [])),

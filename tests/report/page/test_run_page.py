@@ -6,13 +6,28 @@ import re
 import pytest
 
 from dfwe.errors import DataError
-from dfwe.report.page.run_page import write_run_page
+from dfwe.report.page.run_page import run_page, write_run_page
+from dfwe.report.pictures import study_pictures
+from dfwe.report.run_folder import read_run
 
 NASTY = "<script>alert('x')</script> & \"quotes\""
 
 
 def page(folder):
+    """The page without its pictures, which take most of the time."""
+    return run_page(read_run(folder), pictures={})
+
+
+def drawn(folder):
     return write_run_page(folder).read_text(encoding="utf8")
+
+
+@pytest.fixture(scope="module")
+def told(invented, tmp_path_factory):
+    """A run folder with everything that results can hold, and its page; neither is changed."""
+    folder = tmp_path_factory.mktemp("told")
+    invented.write_run(folder, target="MELD_emotion_recognition", sources=("personality_detection",))
+    return folder, drawn(folder)
 
 
 def edited(folder, change):
@@ -27,36 +42,36 @@ def words(html):
     return " ".join(re.sub(r"<[^>]+>", " ", re.sub(r"(?s)<(style|script)>.*?</\1>", "", html)).split())
 
 
-def test_the_study_is_told_in_reading_order(whole):
-    titles = re.findall(r"<h2>(.*?)</h2>", page(whole))
+def test_the_study_is_told_in_reading_order(told):
+    titles = re.findall(r"<h2>(.*?)</h2>", told[1])
     asked = ["What was asked", "Headline", "All models", "The search", "Coefficients", "Errors worth reading", "Cost"]
     assert titles == [*asked, "How to reproduce it"]
 
 
-def test_the_page_needs_no_other_file_and_lets_no_other_script_run(whole):
-    html = page(whole)
+def test_the_page_needs_no_other_file_and_lets_no_other_script_run(told):
+    _, html = told
     assert not re.search(r"(src|href)=\"(?!#|data:)", html)
     assert "default-src 'none'" in html
     assert "url(http" not in html
     assert html.count("<script>") == 1
 
 
-def test_every_picture_of_the_study_is_in_the_page_and_in_files(whole):
-    html = page(whole)
+def test_every_picture_of_the_study_is_in_the_page_and_in_files(told):
+    folder, html = told
     names = ["trace_nelder_mead", "simplex_nelder_mead", "coefficients", "leave_one_out_nelder_mead", "interpolations"]
     names += ["confusion_baseline", "confusion_nelder_mead"]
-    files = {path.name for path in (whole / "pictures").iterdir()}
+    files = {path.name for path in (folder / "pictures").iterdir()}
     assert files == {f"{name}.{form}" for name in names for form in ("png", "svg")}
     assert html.count("<figure") == html.count("<svg") == len(names)
 
 
-def test_ids_are_unique(whole):
-    ids = re.findall(r'\sid="([^"]+)"', page(whole))
+def test_ids_are_unique(told):
+    ids = re.findall(r'\sid="([^"]+)"', told[1])
     assert len(ids) == len(set(ids))
 
 
-def test_the_same_folder_gives_the_same_page(whole):
-    assert page(whole) == page(whole)
+def test_the_same_folder_gives_the_same_page(told):
+    assert drawn(told[0]) == told[1]
 
 
 def test_what_users_wrote_is_escaped(whole):
@@ -67,7 +82,7 @@ def test_what_users_wrote_is_escaped(whole):
         results["models"][1]["name"] = NASTY
         results["models"][-1]["coefficients"][NASTY] = 0.0
 
-    html = page(edited(whole, change))
+    html = drawn(edited(whole, change))
     assert "<script>alert" not in html
     assert html.count("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; &#34;quotes&#34;") >= 7
 
@@ -93,7 +108,7 @@ def test_the_headline_says_what_its_interval_allows(plain):
 
 
 def test_what_results_lack_is_left_out(plain):
-    html = page(plain())
+    html = drawn(plain())
     assert "Errors worth reading" not in html
     assert "No search&#39;s trials to show" in html
     assert "Everything lay in the store already." in html
@@ -121,7 +136,7 @@ def test_a_score_that_is_undefined_is_said(plain):
 def test_no_trials_at_all_are_said(plain):
     folder = plain()
     (folder / "trials.jsonl").write_text("")
-    assert "No search&#39;s trials to show" in page(folder)
+    assert "No search&#39;s trials to show" in drawn(folder)
 
 
 def test_a_search_that_did_not_move_is_warned_of(whole):
@@ -133,9 +148,19 @@ def test_coefficients_outside_the_simplex_have_no_triangle(whole):
     lines = [json.loads(line) for line in (whole / "trials.jsonl").read_text().splitlines()]
     lines[3]["coefficients"]["mixture"] = -0.5
     (whole / "trials.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    html = page(whole)
-    assert "Where nelder_mead looked" not in html
-    assert "Search of nelder_mead" in html
+    names = [picture.name for picture in study_pictures(read_run(whole))]
+    assert "trace_nelder_mead" in names
+    assert "simplex_nelder_mead" not in names
+
+
+def test_how_sources_were_chosen_and_other_ways_of_answering_are_told(plain):
+    ranking = [{"task": "a", "scores": {"transfer": 0.02}}, {"task": "b", "scores": {"transfer": 0.01}}]
+    choice = {"taken": ["a"], "by": ["transfer"], "ranking": ranking, "unknown": []}
+    ways = [{"way": "labels", "score": 0.5}, {"way": "greedy", "score": 0.25, "same": 0.75, "no_label": 0.125}]
+    agreement = {"own": "labels", "models": [{"name": "ties", "ways": ways}]}
+    said = words(page(plain(choice=choice, agreement=agreement)))
+    assert "Sources chosen by transfer: a (transfer +0.020); before b (transfer +0.010)." in said
+    assert "ties greedy 25.0 – 75.0 12.5" in said
 
 
 def test_a_folder_without_results_is_an_error(tmp_path):
