@@ -17,9 +17,10 @@ page-test: $(READY)  ## the pages in a headless Chromium, which is installed whe
 	command -v chromium >/dev/null || (apt-get update -q && apt-get install -y -q chromium)
 	$(PYTHON) -m pytest -n 0 -rs tests/report/page/test_browser.py
 
-faults: $(READY)  ## a toy study killed 30 times, 30 times damaged, without room, in 4 processes; at most 20 minutes
-	$(PYTHON) tests/faults/harness.py kills --num 30 --minutes 9
-	$(PYTHON) tests/faults/harness.py damage --num 30 --minutes 7
+faults: $(READY)  ## toy studies killed 36 times, 30 times damaged, without room, in 4 processes; at most 20 minutes
+	$(PYTHON) tests/faults/harness.py kills --num 30 --minutes 7
+	$(PYTHON) tests/faults/harness.py kills --study heads --num 6 --minutes 4
+	$(PYTHON) tests/faults/harness.py damage --num 30 --minutes 6
 	if unshare -rm true; then $(PYTHON) tests/faults/harness.py disk --num 6; fi  # a small file system needs a mount
 	$(PYTHON) tests/faults/harness.py processes
 

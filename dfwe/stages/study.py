@@ -33,11 +33,11 @@ def run_study(config: DictConfig, *, folder: Path) -> None:
         run_multitask(config, folder=folder)
         return
     draft = draft_study(config)
-    store = draft.bench.store
+    store, choosing = draft.bench.store, list(each_once(draft.parts()))
     with bars() as start:
-        seconds = execute(list(each_once(draft.parts())), store=store, start=start)  # none, or what chooses sources
+        seconds = execute(choosing, store=store, start=start)
         study = draft.study()
-        seconds |= execute(list(study.stages()), store=store, start=start)
+        seconds |= execute(list(study.stages())[len(choosing) :], store=store, start=start)  # begins with the same
         results = study_results(study, seconds=seconds)
     write_json(folder / "results.json", results)
     _copy_journals(study, folder=folder)
