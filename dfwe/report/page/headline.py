@@ -56,19 +56,23 @@ def headline(run: Run) -> Section:
 
 def _sentences(run: Run, row: Mapping[str, Any]) -> Iterator[str]:
     yield f"{row['name']} is {_verdict(row)}."
-    found = row.get("against", {}).get("best_expert", {})
-    if found.get("delta") is not None:
-        best = run.row(found["name"])
-        scored = f" scores {times_100(best['test']['score'])}" if best is not None and "test" in best else ""
-        ends = interval(found.get("delta_interval"), sign=True)
-        small = f" ({ends})" if ends else f" (± {100 * found['delta_standard_error']:.1f})"
-        yield f"The best expert by dev, {found['name']},{scored}: the merge differs by {signed(found['delta'])}{small}."
-    elif experts := sorted(run.rows("expert"), key=rank_by_dev):
-        best = experts[-1]
-        if "test" in best:
-            yield f"The best expert by dev, {best['name']}, scores {times_100(best['test']['score'])}."
+    experts = sorted(run.rows("expert"), key=rank_by_dev)
+    if experts and "test" in experts[-1]:
+        yield _beside_expert(row, best=experts[-1])
     kind = "Small numbers are 95% bootstrap intervals." if "delta_interval" in row else "± is one standard error."
     yield f"{kind} {ONE_SEED}"
+
+
+def _beside_expert(row: Mapping[str, Any], *, best: Mapping[str, Any]) -> str:
+    """The merge beside the best expert by dev."""
+    words = f"The best expert by dev, {best['name']}, scores {times_100(best['test']['score'])}"
+    found = row.get("against", {}).get("best_expert", {})
+    if row["picked"] == "expert":
+        return f"{words}. The search found no mixture that is better on dev: what was kept is one expert as it is."
+    if found.get("delta") is None:
+        return f"{words}."
+    ends = interval(found.get("delta_interval"), sign=True) or f"± {100 * found['delta_standard_error']:.1f}"
+    return f"{words}: the merge differs by {signed(found['delta'])} ({ends})."
 
 
 def _verdict(row: Mapping[str, Any]) -> str:

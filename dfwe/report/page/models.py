@@ -119,8 +119,10 @@ def agreement_table(run: Run) -> PageTable | None:
 def seconds_table(seconds: Mapping[str, float | int]) -> PageTable | None:
     """What this run made itself; None where all lay in the store."""
     rows = [Row([text(title), number(value, digits=1)]) for title, value in seconds.items()]
-    columns = [Column("made by this run", numeric=False), Column("seconds")]
-    return PageTable("seconds", columns, rows, "The rest lay in the store.") if rows else None
+    columns = [Column("stage", numeric=False), Column("seconds")]
+    return (
+        PageTable("seconds", columns, rows, "What this run made itself; the rest lay in the store.") if rows else None
+    )
 
 
 def _title(found: Found) -> str:

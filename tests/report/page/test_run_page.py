@@ -107,6 +107,16 @@ def test_the_headline_says_what_its_interval_allows(plain):
     assert "One seed: the intervals are over test instances only" in said
 
 
+def test_a_merge_stands_beside_the_best_expert_and_one_that_is_an_expert_says_so(plain):
+    folder = plain()
+    assert "The best expert by dev, a, scores 42.0. ± is one standard error." in words(page(folder))
+    than = {"name": "a", "delta": 0.08, "delta_standard_error": 0.03, "delta_interval": [0.02, 0.14]}
+    edited(folder, lambda results: results["models"][-1].update(against={"best_expert": than}))
+    assert "a, scores 42.0: the merge differs by +8.0 (+2.0 to +14.0)." in words(page(folder))
+    edited(folder, lambda results: results["models"][-1].update(picked="expert"))
+    assert "no mixture that is better on dev: what was kept is one expert as it is." in words(page(folder))
+
+
 def test_what_results_lack_is_left_out(plain):
     html = drawn(plain())
     assert "Errors worth reading" not in html
