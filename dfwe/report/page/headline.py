@@ -56,9 +56,9 @@ def headline(run: Run) -> Section:
 
 def _sentences(run: Run, row: Mapping[str, Any]) -> Iterator[str]:
     yield f"{row['name']} is {_verdict(row)}."
-    experts = sorted(run.rows("expert"), key=rank_by_dev)
-    if experts and "test" in experts[-1]:
-        yield _beside_expert(row, best=experts[-1])
+    best = max(run.rows("expert"), key=rank_by_dev, default=None)
+    if best is not None and "test" in best:
+        yield _beside_expert(row, best=best)
     kind = "Small numbers are 95% bootstrap intervals." if "delta_interval" in row else "± is one standard error."
     yield f"{kind} {ONE_SEED}"
 
