@@ -17,6 +17,7 @@ from dfwe.errors import DfweError
 from dfwe.interrupt import ctrl_c_ends
 from dfwe.schema import register
 from dfwe.stages.complete import complete
+from dfwe.stages.run_name import register_run_name
 from dfwe.stages.sweep.callback import ERROR
 
 
@@ -35,6 +36,7 @@ def main() -> None:
 
     try:
         register(_user_folders())
+        register_run_name()
     except DfweError as error:
         failures.append(_report(error))
     else:

@@ -232,6 +232,7 @@ class StudyConfig:
     decoding: DecodingConfig = MISSING
     agreement: list[str] = MISSING  # labels, greedy, reference
     export: bool = MISSING
+    report: bool = MISSING
     plan_only: bool = MISSING
     target: dict[str, TaskConfig] = MISSING
     sources: dict[str, TaskConfig] = MISSING

@@ -45,6 +45,14 @@ def test_a_mistake_is_one_line_on_stderr_and_exit_code_2(arguments, message, tmp
     assert message in line
 
 
+def test_a_run_is_in_a_folder_named_by_what_it_is(tmp_path):
+    command = [sys.executable, "-m", "dfwe.run", "data=friends", "seed=3"]
+    for more, name in (["+target=meld", "merge=ties"], "meld_ties_s3"), ([], "no-target_nelder_mead_s3"):
+        done = subprocess.run([*command, *more], capture_output=True, text=True, timeout=300, cwd=tmp_path)
+        assert done.returncode == 2
+        assert len(list((tmp_path / "outputs").glob(f"????-??-??/??-??-??_{name}/.hydra"))) == 1
+
+
 def test_an_unknown_task_is_hydras_own_message_with_the_options(tmp_path):
     done = dfwe("+target=mels", folder=tmp_path)
     assert done.returncode != 0

@@ -17,6 +17,7 @@ from dfwe.stages.export import export_merged
 from dfwe.stages.loggers import finish
 from dfwe.stages.merge import PREDICTIONS, TRIALS
 from dfwe.stages.multitask.study import run_multitask
+from dfwe.stages.page import write_report
 from dfwe.stages.plan import Study, draft_study
 from dfwe.stages.quiet import quiet
 from dfwe.stages.results import study_results, summary
@@ -46,6 +47,8 @@ def run_study(config: DictConfig, *, folder: Path) -> None:
     finish(study.bench.logger, summary=summary(results))
     show(results)
     print(f"results: {folder / 'results.json'}")
+    if config.report:
+        write_report(folder)
 
 
 def _copy_journals(study: Study, *, folder: Path) -> None:

@@ -20,6 +20,7 @@ from dfwe.stages.multitask.merges import Merged, candidates, plan_merges
 from dfwe.stages.multitask.plan import MultitaskStudy, plan_multitask
 from dfwe.stages.multitask.results import multitask_results, summary
 from dfwe.stages.multitask.train import HeadTrainStage
+from dfwe.stages.page import write_report
 from dfwe.store.card import write_json
 
 log = logging.getLogger(__name__)
@@ -72,6 +73,8 @@ def run_multitask(config: DictConfig, *, folder: Path, executor: Executor) -> No
     finish(study.bench.logger, summary=summary(results))
     show(results)
     print(f"results: {folder / 'results.json'}")
+    if config.report:
+        write_report(folder)
 
 
 def _evaluations(study: MultitaskStudy, *, merges: Mapping[str, Merged]) -> dict[str, EvaluateStage]:
