@@ -1,5 +1,6 @@
 """The command as a user meets it: one clear line, exit code 2, no traceback."""
 
+import json
 import subprocess
 import sys
 
@@ -65,7 +66,8 @@ def test_in_a_sweep_a_failed_job_is_reported_and_the_others_run(tmp_path):
     assert done.returncode == 2
     assert "error: job 0 (" in done.stderr
     assert "the target 'emory_emotion' is among its sources" in done.stderr
-    assert (tmp_path / "sweep" / "1" / "results.json").exists()
+    results = json.loads((tmp_path / "sweep" / "1" / "results.json").read_text())
+    assert results["command"].startswith("python -m dfwe.run +target=meld 'sources=[emory_emotion]'")
     assert "against the baseline" in " ".join(done.stdout.split())
 
 

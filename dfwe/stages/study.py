@@ -12,6 +12,7 @@ from dfwe.report.table import show
 from dfwe.stages.answers import write_answers
 from dfwe.stages.base import each_once
 from dfwe.stages.binding import bind
+from dfwe.stages.command import command
 from dfwe.stages.execute import Executor
 from dfwe.stages.export import export_merged
 from dfwe.stages.loggers import finish
@@ -38,7 +39,7 @@ def run_study(config: DictConfig, *, folder: Path) -> None:
         study = draft.study()
         seconds |= execute(list(study.stages())[len(choosing) :], start=start)  # begins with the same
         results = study_results(study, seconds=seconds)
-    write_json(folder / "results.json", results)
+    write_json(folder / "results.json", results | command())
     _copy_journals(study, folder=folder)
     if study.evaluations:
         write_answers(study, folder=folder)

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from dfwe.report.multitask_tables import show
 from dfwe.report.progress import bars
 from dfwe.stages.base import Stage, each_once
+from dfwe.stages.command import command
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.execute import Executor
 from dfwe.stages.loggers import finish
@@ -69,7 +70,7 @@ def run_multitask(config: DictConfig, *, folder: Path, executor: Executor) -> No
         evaluations=merging.evaluations,
         seconds=seconds,
     )
-    write_json(folder / "results.json", results)
+    write_json(folder / "results.json", results | command())
     finish(study.bench.logger, summary=summary(results))
     show(results)
     print(f"results: {folder / 'results.json'}")
