@@ -6,14 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from dfwe.errors import DfweError
 from dfwe.stages.base import Stage
-from dfwe.stages.bench import Bench
+from dfwe.stages.multitask.planned import PlannedMultitask
+from dfwe.stages.plan import Draft, Study
 from dfwe.stages.sweep.jobs import Job
 from dfwe.stages.sweep.past import Past
 from dfwe.stages.sweep.planner import Planner
@@ -27,6 +28,7 @@ _PARTS = {
     "merge": "merges",
     "evaluate": "evaluations",
 }
+Planned = Study | Draft | PlannedMultitask  # a study as far as it is known before it runs
 ROWS = tuple(dict.fromkeys(_PARTS.values()))
 _IF_ANY = "choices"  # most studies have their sources said
 
@@ -39,21 +41,6 @@ class Need:
     stage: Stage
     root: Path  # of the store
     there: bool
-
-
-class Planned(Protocol):
-    """A study of either kind, as far as it is known before it runs."""
-
-    @property
-    def bench(self) -> Bench:
-        """What its stages share."""
-
-    @property
-    def undecided(self) -> bool:
-        """Whether stages are left out that depend on others' results."""
-
-    def parts(self) -> Iterator[tuple[str, Stage]]:
-        """Every stage that is known, with its part."""
 
 
 def plan_sweep(jobs: Iterable[Job], *, planner: Planner) -> dict[str, Any]:
