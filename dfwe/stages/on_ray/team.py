@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from dfwe.stages.on_ray.schedule import Finished, Team
 log = logging.getLogger(__name__)
 
 _PATIENCE = 60.0  # seconds without any worker after which it is said that there is none
+_TICK = 0.2  # seconds between two looks: while Ray itself waits, Ctrl-C is heard once a second, which is too late
 _MUSTER = 10.0  # seconds that the first worker waits for the others: a merge is to find its helpers
 
 
@@ -81,15 +83,15 @@ class RayTeam(Team):
 
     def _happened(self) -> list[Any]:
         """A stage's end, or the signs of workers that are ready: while none works, of all that start together."""
-        while True:
-            done, _ = ray.wait([*self._busy, *self._starting], timeout=_PATIENCE)
-            if done and not self._busy:
-                done, _ = ray.wait(list(self._starting), num_returns=len(self._starting), timeout=_MUSTER)
-            if done:
-                return list(done)
-            if not self._said and not self._busy:
+        begun = time.monotonic()
+        while not (done := _done([*self._busy, *self._starting])):
+            if not self._said and not self._busy and time.monotonic() - begun > _PATIENCE:
                 log.warning("no worker has started yet: has the cluster room for one, its CPUs and GPUs not in use?")
                 self._said = True
+        begun = time.monotonic()
+        while not self._busy and len(done) < len(self._starting) and time.monotonic() - begun < _MUSTER:
+            done = _done(list(self._starting), all_of_them=True)
+        return done
 
     def _start(self) -> None:
         worker, ready = self._hire()
@@ -118,3 +120,9 @@ class RayTeam(Team):
         self._idle.append(job.worker)
         self._keep(found.kept)
         return Finished(job.digest, found.seconds)
+
+
+def _done(references: list[Any], *, all_of_them: bool = False) -> list[Any]:
+    """Those that are there after a tick at most; as soon as there is one, or all."""
+    done, _ = ray.wait(references, num_returns=len(references) if all_of_them else 1, timeout=_TICK)
+    return list(done)
