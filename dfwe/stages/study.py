@@ -17,7 +17,7 @@ from dfwe.stages.answers import write_answers
 from dfwe.stages.base import each_once
 from dfwe.stages.execute import execute
 from dfwe.stages.export import export_merged
-from dfwe.stages.loggers import finish
+from dfwe.stages.loggers import begin, finish, following
 from dfwe.stages.merge import PREDICTIONS, TRIALS
 from dfwe.stages.multitask.study import run_multitask
 from dfwe.stages.plan import Study, draft_study
@@ -33,9 +33,13 @@ def run_study(config: DictConfig, *, folder: Path) -> None:
         return
     draft = draft_study(config)
     store = draft.bench.store
-    with bars() as start:
+    logger = draft.bench.logger
+    with bars() as shown:
+        start = following(shown, logger=logger)
         seconds = execute(list(each_once(draft.parts())), store=store, start=start)  # none, or what chooses sources
         study = draft.study()
+        sources = tuple(task.name for task in study.sources)
+        begin(logger, target=study.target.name, sources=sources, model=study.bench.parent.title, seed=study.seed)
         seconds |= execute(list(study.stages()), store=store, start=start)
         results = study_results(study, seconds=seconds)
     write_json(folder / "results.json", results)
@@ -44,9 +48,10 @@ def run_study(config: DictConfig, *, folder: Path) -> None:
         write_answers(study, folder=folder)
     if config.export and study.evaluations and study.asked is not None:
         export_merged(study, name=study.asked, folder=folder / "merged")
-    finish(study.bench.logger, summary=summary(results))
     show(results)
     print(f"results: {folder / 'results.json'}")
+    merges = {name: stage.config for name, stage in study.merges.items()}
+    finish(logger, results=results, summary=summary(results), merges=merges)  # last: it takes what lies in the folder
 
 
 def _copy_journals(study: Study, *, folder: Path) -> None:

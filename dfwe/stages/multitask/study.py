@@ -13,7 +13,7 @@ from dfwe.report.progress import bars
 from dfwe.stages.base import Stage, each_once
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.execute import execute
-from dfwe.stages.loggers import finish
+from dfwe.stages.loggers import begin, finish, following
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.multitask.merges import Merged, candidates, plan_merges
 from dfwe.stages.multitask.plan import MultitaskStudy, plan_multitask
@@ -28,7 +28,10 @@ def run_multitask(config: DictConfig, *, folder: Path) -> None:
     """Trains, then merges what is worth merging, and reports; `folder` is the run's own."""
     study = plan_multitask(config)
     store = study.bench.store
-    with bars() as start:
+    logger, model = study.bench.logger, study.bench.parent.title
+    begin(logger, target="multitask", sources=tuple(study.columns), model=model, seed=study.seed)
+    with bars() as shown:
+        start = following(shown, logger=logger)
         seconds = execute(list(each_once(study.trainings())), store=store, start=start)
         chosen = candidates(study)
         merges, ablation = plan_merges(study, of=chosen)
@@ -43,9 +46,9 @@ def run_multitask(config: DictConfig, *, folder: Path) -> None:
         study, candidates=chosen, merges=merges, ablation=ablation, evaluations=evaluations, seconds=seconds
     )
     write_json(folder / "results.json", results)
-    finish(study.bench.logger, summary=summary(results))
     show(results)
     print(f"results: {folder / 'results.json'}")
+    finish(logger, results=results, summary=summary(results))
 
 
 def _evaluations(study: MultitaskStudy, *, merges: Mapping[str, Merged]) -> dict[str, EvaluateStage]:

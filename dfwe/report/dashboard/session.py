@@ -1,0 +1,96 @@
+"""A study's way into W&B: online with a key, offline without one; trouble is one warning, never the study's end."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+CONNECT, FINISH, UPLOAD = 30.0, 120.0, 3600.0  # seconds to wait for the server: at first, at the end, with a model
+
+
+class Session:
+    """Opens the runs of one study in its folder (`folder/wandb`).
+
+    What goes wrong there is told once, with what to do; from then on runs are written offline, so that nothing is lost.
+    `artifact` says whether merged models are uploaded. The key is read by W&B itself, from where it keeps it.
+    """
+
+    def __init__(self, *, project: str, folder: Path, entity: str | None = None, artifact: bool = False) -> None:
+        self.project, self.folder, self.entity, self.artifact = project, folder, entity, artifact
+        self._mode: str | None = None  # found when the first run is opened
+        self._has_warned = False
+
+    def open(
+        self, *, name: str, group: str, job_type: str, config: Mapping[str, Any], run_id: str | None = None
+    ) -> Any | None:
+        """A new run beside all others that are open; None where W&B cannot even write to the disk.
+
+        A run of an id that the server has takes that run's place: it is not resumed, its history begins at 0 again.
+        """
+
+        def init() -> Any:
+            import wandb
+
+            self._mode = self._mode or _mode(wandb)
+            settings = wandb.Settings(
+                silent=True,
+                init_timeout=CONNECT,
+                finish_timeout=UPLOAD if self.artifact else FINISH,
+                finish_timeout_raises=True,
+                **({} if job_type == "study" else {"console": "off", "x_disable_stats": True}),
+            )
+            return wandb.init(
+                project=self.project,
+                entity=self.entity,
+                dir=str(self.folder),
+                id=run_id,
+                name=name,
+                group=group,
+                job_type=job_type,
+                config=dict(config),
+                mode=self._mode,  # type: ignore[arg-type]
+                reinit="create_new",
+                settings=settings,
+            )
+
+        was = self._mode
+        run = self.safely(init)
+        if run is None and was != "offline" and self._mode != "disabled":
+            self._mode = "offline"
+            run = self.safely(init)
+        return run
+
+    def safely(self, work: Callable[[], Any]) -> Any | None:
+        """What the work gives, None where it fails."""
+        try:
+            return work()
+        except Exception as error:  # a dashboard must never cost a study, whatever it raises
+            self._warn(error)
+            return None
+
+    def _warn(self, error: Exception) -> None:
+        if self._has_warned:
+            return
+        self._has_warned = True
+        reason = " ".join(str(error).split()) or type(error).__name__
+        key = os.environ.get("WANDB_API_KEY")
+        log.warning(
+            "W&B: %s; the study goes on, its runs lie in %s: once this is mended, upload them with `wandb sync %s`",
+            reason.replace(key, "...") if key else reason,
+            self.folder / "wandb",
+            self.folder / "wandb" / "*run-*",
+        )
+
+
+def _mode(wandb: Any) -> str:
+    """What $WANDB_MODE says; else online where W&B finds a key, offline where it finds none."""
+    said = os.environ.get("WANDB_MODE")
+    if said:
+        return said
+    wandb.setup(settings=wandb.Settings(silent=True))
+    return "online" if wandb.login(prompt=False, verify=False) else "offline"
