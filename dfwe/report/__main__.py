@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from dfwe.errors import exit_code
+from dfwe.report.dashboard.command import add_wandb
 from dfwe.report.submission import write_submission
 from dfwe.report.submission_table import draw_submission
 from dfwe.report.sweep import report_sweep
@@ -46,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     sweep = commands.add_parser("sweep", help="the tables of a finished sweep, as at its end")
     sweep.add_argument("folder", type=Path, help="the sweep's folder, multirun/<date>/<time>")
     sweep.set_defaults(command=_sweep)
+    add_wandb(commands)
     return parser
 
 

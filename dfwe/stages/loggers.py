@@ -126,6 +126,8 @@ def finish(
     A study of models with heads has no `merges` here: its numbers are the live run's.
     """
     if isinstance(logger, StudyLogger):
+        if merges is not None:  # which have `test` and `delta` of their own: charts of these are of merges alone
+            summary = {name: score for name, score in summary.items() if "/" in name}
         logger.finish(results, summary=summary)
         if merges is not None:
             publish(results, session=logger.session, described={k: _described(v) for k, v in merges.items()})
@@ -136,5 +138,6 @@ def _described(config: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for part in ("rule", "search", "pick"):
         found[part] = str(config[part]["_target_"]).rsplit(".", 1)[-1]
-        found[f"{part}_settings"] = {key: value for key, value in config[part].items() if not key.startswith("_")}
+        settings = {key: value for key, value in config[part].items() if isinstance(value, str | int | float)}
+        found[f"{part}_settings"] = {key: value for key, value in settings.items() if not key.startswith("_")}
     return found

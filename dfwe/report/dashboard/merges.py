@@ -21,8 +21,8 @@ class MergeRun:
     name: str
     group: str
     config: Mapping[str, Any]
-    history: tuple[Mapping[str, float], ...]
-    summary: Mapping[str, float]
+    history: tuple[Mapping[str, float | int], ...]
+    summary: Mapping[str, float | int]
 
 
 def merge_runs(
@@ -79,7 +79,7 @@ def _made_of(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"stage": row["stage"], "picked": row["picked"], "alpha": dict(row["coefficients"])}
 
 
-def _summary(row: Mapping[str, Any]) -> dict[str, float]:
+def _summary(row: Mapping[str, Any]) -> dict[str, float | int]:
     """The numbers that merges are compared by; what is undefined is left out."""
     test, ends = row.get("test", {}), row.get("delta_interval") or (None, None)
     found = {
@@ -98,7 +98,7 @@ def _summary(row: Mapping[str, Any]) -> dict[str, float]:
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _history(path: Path) -> Iterator[Mapping[str, float]]:
+def _history(path: Path) -> Iterator[Mapping[str, float | int]]:
     """A row a trial, in order; one that was stopped has a bound in place of a score."""
     best: float | None = None
     for line in path.read_text(encoding="utf8").splitlines() if path.exists() else ():

@@ -36,7 +36,7 @@ class Session:
         def init() -> Any:
             import wandb
 
-            self._mode = self._mode or _mode(wandb)
+            self._mode = self._mode or mode()
             settings = wandb.Settings(
                 silent=True,
                 init_timeout=CONNECT,
@@ -87,10 +87,12 @@ class Session:
         )
 
 
-def _mode(wandb: Any) -> str:
+def mode() -> str:
     """What $WANDB_MODE says; else online where W&B finds a key, offline where it finds none."""
     said = os.environ.get("WANDB_MODE")
     if said:
         return said
+    import wandb
+
     wandb.setup(settings=wandb.Settings(silent=True))
     return "online" if wandb.login(prompt=False, verify=False) else "offline"
