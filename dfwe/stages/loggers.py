@@ -13,6 +13,7 @@ from dfwe.report.dashboard.publish import publish, show_study
 from dfwe.report.dashboard.session import Session
 from dfwe.stages.base import Tell
 
+STEP = "step"  # of the optimizer, or the number of a trial
 Start = Callable[[int, int, str], Tell]
 
 
@@ -55,8 +56,10 @@ class StudyLogger(Logger):
 
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         """Writes them, or keeps them until the run has a name."""
-        row = {f"{self._title}/{key}": value for key, value in metrics.items()}
-        self._write(row if step is None else {**row, f"{self._title}/step": step})
+        row = {
+            f"{self._title}/{key}": value for key, value in metrics.items() if key != "epoch"
+        }  # which Lightning adds
+        self._write(row if step is None else {**row, STEP: step})
 
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
         """Nothing: the configuration is the study's, not a module's."""
@@ -83,7 +86,7 @@ class StudyLogger(Logger):
         title = next(iter(row)).split("/")[0]
         if title not in self._charts:
             self._charts.add(title)
-            self._run.define_metric(f"{title}/*", step_metric=f"{title}/step", summary="none")
+            self._run.define_metric(f"{title}/*", step_metric=STEP, summary="none")
         self._run.log(row)
 
     def __getstate__(self) -> dict[str, Any]:

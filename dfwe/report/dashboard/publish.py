@@ -55,7 +55,7 @@ def _fill(run: Any, *, merge: MergeRun, results: Mapping[str, Any], folder: Path
     run.define_metric(TRIAL, summary="none")
     for key in _OF_TRIALS:  # without a summary of their own: the last trial is not the result
         run.define_metric(key, step_metric=TRIAL, summary="none")
-    for row in merge.history:
+    for row in merge.history[run.starting_step if run.resumed else 0 :]:  # the same command again has the same trials
         run.log(dict(row))
     show_study(run, results=results, folder=folder)
     run.summary.update(dict(merge.summary))

@@ -28,9 +28,10 @@ class Session:
     def open(
         self, *, name: str, group: str, job_type: str, config: Mapping[str, Any], run_id: str | None = None
     ) -> Any | None:
-        """A new run beside all others that are open; None where W&B cannot even write to the disk.
+        """A run beside all others that are open; None where W&B cannot even write to the disk.
 
-        A run of an id that the server has takes that run's place: it is not resumed, its history begins at 0 again.
+        Online a run of an id that the server has goes on where that one ended (`resumed`, `starting_step`). Offline
+        nobody can know: what is uploaded later is appended.
         """
 
         def init() -> Any:
@@ -49,6 +50,7 @@ class Session:
                 entity=self.entity,
                 dir=str(self.folder),
                 id=run_id,
+                resume="allow" if run_id and self._mode == "online" else None,
                 name=name,
                 group=group,
                 job_type=job_type,
@@ -58,10 +60,10 @@ class Session:
                 settings=settings,
             )
 
-        was = self._mode
         run = self.safely(init)
-        if run is None and was != "offline" and self._mode != "disabled":
+        if run is None and self._mode not in ("offline", "disabled"):
             self._mode = "offline"
+            self.safely(_forget_all)
             run = self.safely(init)
         return run
 
@@ -77,14 +79,21 @@ class Session:
         if self._has_warned:
             return
         self._has_warned = True
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         key = os.environ.get("WANDB_API_KEY")
         log.warning(
-            "W&B: %s; the study goes on, its runs lie in %s: once this is mended, upload them with `wandb sync %s`",
+            "W&B: %s; the study goes on, and what W&B has not got lies on disk: once this is mended, upload it with "
+            "`wandb sync %s`",
             reason.replace(key, "...") if key else reason,
-            self.folder / "wandb",
             self.folder / "wandb" / "*run-*",
         )
+
+
+def _forget_all() -> None:
+    """Ends W&B's own process, in which the id of a run that could not be opened stays taken."""
+    import wandb
+
+    wandb.teardown()
 
 
 def mode() -> str:

@@ -39,7 +39,7 @@ def build_workspace(*, entity: str, project: str, experts: Sequence[str] = ()) -
         ],
         settings=workspaces.WorkspaceSettings(x_axis="trial", max_runs=100),
         runset_settings=workspaces.RunsetSettings(
-            filters=[workspaces.Metric("JobType") == "merge"],
+            filters=workspaces.And(workspaces.Metric("JobType") == "merge"),
             order=[workspaces.Ordering(workspaces.Summary("delta"), ascending=False)],
             pinned_columns=[*PINNED, *(f"summary:{number}" for number in NUMBERS)],
         ),

@@ -1,5 +1,6 @@
 """A study's folder written by hand, and a server that stands in for W&B's."""
 
+import contextlib
 import gzip
 import json
 import os
@@ -19,7 +20,7 @@ class StandIn(ThreadingHTTPServer):
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Answers)
-        self.runs, self.history, self.offsets, self.summary = {}, {}, {}, {}
+        self.runs, self.history, self.summary = {}, {}, {}
         self.files, self.artifacts, self.views = set(), {}, []
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -32,8 +33,11 @@ class StandIn(ThreadingHTTPServer):
             run = self.runs.setdefault(told["name"], {})
             run.update({key: value for key, value in told.items() if value is not None})
             project = {"id": "p", "name": told["project"], "entity": {"id": "e", "name": "someone"}}
-            known = {"id": told["name"], "name": told["name"], "displayName": told["displayName"], "project": project}
-            return {"upsertBucket": {"bucket": known, "inserted": True}}
+            lines = len(self.history.get(told["name"], []))
+            bucket = {"id": told["name"], "name": told["name"], "project": project, "historyLineCount": lines}
+            return {"upsertBucket": {"bucket": bucket, "inserted": lines == 0}}
+        if name == "RunResumeStatus":
+            return {"model": {"id": "p", "name": told["project"], "bucket": self.known(told["name"])}}
         if name == "CreateArtifact":
             artifact = told["input"]
             self.artifacts[artifact["artifactCollectionName"]] = artifact
@@ -47,11 +51,22 @@ class StandIn(ThreadingHTTPServer):
         viewer = {"id": "u", "entity": "someone", "username": "someone", "flags": "{}", "teams": {"edges": []}}
         return {"viewer": viewer, "serverInfo": {"features": []}, "project": None}
 
+    def known(self, run):
+        """What a run that goes on must know of its past; none where it has none."""
+        if run not in self.history:
+            return None
+        tails = {"historyTail": json.dumps([json.dumps(self.history[run][-1])]), "eventsTail": "[]"}
+        lines = {"historyLineCount": len(self.history[run]), "eventsLineCount": 0, "logLineCount": 0}
+        own = {
+            "summaryMetrics": json.dumps(self.summary[run]),
+            "config": self.runs[run]["config"],
+            "wandbConfig": '{"t": 1}',
+        }
+        return {"id": run, "name": run, **tails, **lines, **own}
+
     def stream(self, run, files):
         for line in files.get("wandb-history.jsonl", {}).get("content", []):
             self.history.setdefault(run, []).append(json.loads(line))
-        if "wandb-history.jsonl" in files:
-            self.offsets.setdefault(run, []).append(files["wandb-history.jsonl"]["offset"])
         for line in files.get("wandb-summary.json", {}).get("content", []):
             self.summary[run] = json.loads(line)
 
@@ -61,6 +76,10 @@ class Answers(BaseHTTPRequestHandler):
 
     def log_message(self, *args):
         pass
+
+    def handle(self):
+        with contextlib.suppress(ConnectionResetError):  # a client that ends does not say goodbye
+            super().handle()
 
     def do_PUT(self):
         self.rfile.read(int(self.headers["Content-Length"]))
