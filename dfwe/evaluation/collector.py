@@ -71,7 +71,7 @@ def draw_questions(splits: Sequence[tuple[TokenisedSplit, int]], *, examples: in
 def check_examples(examples: int) -> None:
     """ConfigurationError unless there is one at least."""
     if examples < 1:
-        raise ConfigurationError(f"merge.statistics.examples must be at least 1, not {examples}")
+        raise ConfigurationError(f"statistics: examples must be at least 1, not {examples}")
 
 
 @contextmanager

@@ -34,11 +34,9 @@ class DiagonalFisher(Collector):
     def __post_init__(self) -> None:
         check_examples(self.examples)
         if self.answers not in ("expected", "sampled", "gold"):
-            raise ConfigurationError(
-                f"merge.statistics.answers must be expected, sampled or gold, not '{self.answers}'"
-            )
+            raise ConfigurationError(f"DiagonalFisher: answers must be expected, sampled or gold, not '{self.answers}'")
         if self.samples < 1:
-            raise ConfigurationError(f"merge.statistics.samples must be at least 1, not {self.samples}")
+            raise ConfigurationError(f"DiagonalFisher: samples must be at least 1, not {self.samples}")
 
     @property
     def together(self) -> bool:

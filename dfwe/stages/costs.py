@@ -25,7 +25,7 @@ def cost_of(stage: Stage, *, store: Store) -> dict[str, Any]:
 
     `train_steps` of the optimizer and `train_tokens` that the encoder read (no padding), of epochs that were run;
     `dev_answers`, one an instance that was asked on dev; `seconds` of training and searching (null where one was not
-    recorded); `bytes` in the store.
+    recorded); `bytes` of weights and statistics in the store (a merge itself is a few coefficients).
     """
     parts = list({each.digest: each for each in _needed(stage)}.values())
     cards = [(each, each.result(store).card) for each in parts]
@@ -37,7 +37,9 @@ def cost_of(stage: Stage, *, store: Store) -> dict[str, Any]:
         "dev_answers": sum(epochs * _dev_size(each) for each, epochs in trainings)
         + sum(card.result["dev_answers"] for each, card in cards if isinstance(each, MergeStage)),
         "seconds": None if None in seconds else round(sum(each for each in seconds if each is not None), 2),
-        "bytes": sum(file["bytes"] for _, card in cards for file in card.files.values()),
+        "bytes": sum(
+            file["bytes"] for each, card in cards if not isinstance(each, MergeStage) for file in card.files.values()
+        ),
     }
 
 

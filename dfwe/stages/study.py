@@ -32,15 +32,13 @@ def run_study(config: DictConfig, *, folder: Path) -> None:
         run_multitask(config, folder=folder)
         return
     draft = draft_study(config)
-    store = draft.bench.store
-    logger = draft.bench.logger
-    with bars() as shown:
-        start = following(shown, logger=logger)
-        seconds = execute(list(each_once(draft.parts())), store=store, start=start)  # none, or what chooses sources
+    store, choosing = draft.bench.store, list(each_once(draft.parts()))
+    with bars() as start:
+        start = following(start, logger=draft.bench.logger)
+        seconds = execute(choosing, store=store, start=start)
         study = draft.study()
-        sources = tuple(task.name for task in study.sources)
-        begin(logger, target=study.target.name, sources=sources, model=study.bench.parent.title, seed=study.seed)
-        seconds |= execute(list(study.stages()), store=store, start=start)
+        _begin(study)
+        seconds |= execute(list(study.stages())[len(choosing) :], store=store, start=start)  # begins with the same
         results = study_results(study, seconds=seconds)
     write_json(folder / "results.json", results)
     _copy_journals(study, folder=folder)
@@ -51,7 +49,13 @@ def run_study(config: DictConfig, *, folder: Path) -> None:
     show(results)
     print(f"results: {folder / 'results.json'}")
     merges = {name: stage.config for name, stage in study.merges.items()}
-    finish(logger, results=results, summary=summary(results), merges=merges)  # last: it takes what lies in the folder
+    finish(study.bench.logger, results=results, summary=summary(results), merges=merges)  # last: it takes all files
+
+
+def _begin(study: Study) -> None:
+    """Tells the logger what the study is called."""
+    sources, model = tuple(task.name for task in study.sources), study.bench.parent.title
+    begin(study.bench.logger, target=study.target.name, sources=sources, model=model, seed=study.seed)
 
 
 def _copy_journals(study: Study, *, folder: Path) -> None:

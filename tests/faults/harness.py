@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from toy_study import FAILED, Toy, ended
+from toy_study import FAILED, STUDIES, Toy, ended
 
 KILLS_A_STUDY = 3
 
@@ -37,10 +37,10 @@ def main() -> int:
 
 def kills(folder: Path, arguments: argparse.Namespace) -> list[str]:
     """The studies that did not end as an unkilled one."""
-    whole, seconds, operations = _whole(folder)
+    whole, seconds, operations = _whole(folder, arguments)
     generator, found, number, end = random.Random(arguments.seed), [], 0, time.monotonic() + 60 * arguments.minutes
     while number < arguments.num and time.monotonic() < end:
-        toy = Toy(folder / f"killed_{number}")
+        toy = Toy(folder / f"killed_{number}", arguments.study)
         attempts = [_kill(toy, generator, seconds=seconds, operations=operations) for _ in range(KILLS_A_STUDY)]
         moments = [moment for moment, code in attempts if code == -9]
         number += len(moments)
@@ -52,14 +52,14 @@ def kills(folder: Path, arguments: argparse.Namespace) -> list[str]:
 
 def damage(folder: Path, arguments: argparse.Namespace) -> list[str]:
     """The damages after which a study neither ended as without them nor said which file is damaged."""
-    whole, _, operations = _whole(folder)
+    whole, _, operations = _whole(folder, arguments)
     generator, found, end = random.Random(arguments.seed), [], time.monotonic() + 60 * arguments.minutes
-    kept = Toy(folder / "kept")
+    kept = Toy(folder / "kept", arguments.study)
     for number in range(arguments.num):
         if time.monotonic() > end:
             return [*found, f"only {number} damages in {arguments.minutes} minutes"]
         if number % 3 == 2:  # the unfinished results of a killed study
-            kept = Toy(folder / f"damaged_{number}")
+            kept = Toy(folder / f"damaged_{number}", arguments.study)
             kept.end(kill_before=generator.randrange(operations // 4, operations))
         elif kept.end() not in (0, FAILED):
             found.append(f"a run before damage: {kept.said()[-2000:]}")
@@ -67,7 +67,7 @@ def damage(folder: Path, arguments: argparse.Namespace) -> list[str]:
         print(f"{number + 1} of {arguments.num} damages: {what}", flush=True)
         code = kept.end()
         if code == FAILED and Path(what.split()[-1]).name in kept.said().splitlines()[-1]:
-            kept = Toy(folder / f"after_{number}")
+            kept = Toy(folder / f"after_{number}", arguments.study)
             continue
         found += [f"{what}: {difference}" for difference in _differences(kept, whole)]
     return found
@@ -75,11 +75,11 @@ def damage(folder: Path, arguments: argparse.Namespace) -> list[str]:
 
 def disk(folder: Path, arguments: argparse.Namespace) -> list[str]:
     """What went wrong on full disks, from one that takes nearly nothing to one that takes nearly all."""
-    whole, _, _ = _whole(folder)
+    whole, _, _ = _whole(folder, arguments)
     needed = sum(path.stat().st_size for path in (folder / "whole" / "store").rglob("*"))
     found = []
     for number in range(arguments.num):
-        toy, size = Toy(folder / f"full_{number}"), int(needed * (number + 0.5) / arguments.num)
+        toy, size = Toy(folder / f"full_{number}", arguments.study), int(needed * (number + 0.5) / arguments.num)
         toy.store.mkdir(parents=True)
         _mount(toy, f"size={size}")
         code, said = toy.end(), toy.said().splitlines()[-1]
@@ -94,8 +94,8 @@ def disk(folder: Path, arguments: argparse.Namespace) -> list[str]:
 
 def processes(folder: Path, arguments: argparse.Namespace) -> list[str]:
     """What went wrong where four processes made one study at once."""
-    whole, _, _ = _whole(folder)
-    toy = Toy(folder / "shared")
+    whole, _, _ = _whole(folder, arguments)
+    toy = Toy(folder / "shared", arguments.study)
     started = [toy.start(run=f"run_{number}") for number in range(4)]
     codes = [ended(process) for process in started]
     if any(codes):
@@ -109,9 +109,9 @@ def processes(folder: Path, arguments: argparse.Namespace) -> list[str]:
     return found + [f"process {number} found something else" for number in unequal]
 
 
-def _whole(folder: Path) -> tuple[dict[str, object], float, int]:
+def _whole(folder: Path, arguments: argparse.Namespace) -> tuple[dict[str, object], float, int]:
     """What an undisturbed study finds, its seconds, its operations on files."""
-    toy, begun = Toy(folder / "whole"), time.monotonic()
+    toy, begun = Toy(folder / "whole", arguments.study), time.monotonic()
     code = toy.end()
     assert code == 0, toy.said()
     seconds, operations = time.monotonic() - begun, int((toy.folder / "run" / "operations.txt").read_text())
@@ -158,6 +158,7 @@ def _differences(toy: Toy, whole: dict[str, object]) -> list[str]:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("fault", choices=("kills", "damage", "disk", "processes"))
+    parser.add_argument("--study", choices=tuple(STUDIES), default="text")
     parser.add_argument("--num", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=20.0)

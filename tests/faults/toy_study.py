@@ -20,7 +20,7 @@ from dfwe.schema import register
 from dfwe.stages.study import run_study
 from dfwe.store.disk import full_disk_said
 
-OVERRIDES = (
+TEXT = (
     "+target=meld",
     "sources=[emory_emotion]",
     "model.pretrain=null",
@@ -35,15 +35,34 @@ OVERRIDES = (
     "trainer.threads=1",
     "merge.search.budget=5",
 )
+ROWS = "{train: 24, dev: 12, test: 12}"
+HEADS = (
+    "experiment=cuts_and_stitches",
+    "model.pretrain=null",
+    "model.source.vocab_size=300",
+    "model.source.config={hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 32, "
+    "max_position_embeddings: 128}",
+    "model.max_source_tokens=128",
+    *(f"data.generator.rows.{task}={ROWS}" for task in ("sentiment", "paraphrase", "similarity", "inference")),
+    "data.generator.rows.topic={train: 4, dev: 2, test: 2}",
+    "data.generator.rows.overlap={train: 4, dev: 2, test: 2}",
+    "trainer.train.epochs=2",
+    "multitask.models.snli.fit.epochs=1",
+    "multitask.merges.nelder_mead.budget=3",
+    "multitask.fisher.examples=4",
+    "multitask.candidates=[surgery,surgery_smart,surgery_snli]",
+)
+STUDIES = {"text": TEXT, "heads": HEADS}  # a text-to-text study; models with heads
 FILES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate", "os.link", "open", "os.listdir", "os.scandir")
 FAILED = 2
 
 
 @dataclass(frozen=True)
 class Toy:
-    """A study whose store and run lie in `folder`."""
+    """A study, one of STUDIES, whose store and run lie in `folder`."""
 
     folder: Path
+    study: str = "text"
 
     @property
     def store(self) -> Path:
@@ -78,12 +97,13 @@ class Toy:
     def results(self, *, run: str = "run") -> dict[str, object]:
         """What the study found, times and places aside."""
         folder, found = self.folder / run, {}
-        for name in ("results.json", "trials.jsonl", "predictions.jsonl", "test_predictions.json"):
-            text = re.sub(r'"seconds": [-+.e\d]+', "", (folder / name).read_text())
-            found[name] = text.replace(str(self.folder), "")
+        for path in [path for path in folder.glob("*.json*") if path.name != "results.json"]:
+            text = re.sub(r'"seconds": [-+.e\d]+', "", path.read_text())
+            found[path.name] = text.replace(str(self.folder), "")
         results = json.loads((folder / "results.json").read_text()) | {"seconds": {}}
         found["results.json"] = re.sub(r'"seconds": [-+.e\d]+', "", json.dumps(results)).replace(str(self.folder), "")
-        found["merged"] = (folder / "merged" / "model.safetensors").read_bytes()
+        for path in (folder / "merged").glob("*.safetensors"):
+            found[path.name] = path.read_bytes()
         return found
 
     def commits(self) -> list[str]:
@@ -100,7 +120,7 @@ class Toy:
         count = self._watched(kill_before)
         register()
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            config = compose("config", overrides=[*OVERRIDES, f"paths.store={self.store}"])
+            config = compose("config", overrides=[*STUDIES[self.study], f"paths.store={self.store}"])
         with full_disk_said(self.store):  # as the command does
             run_study(config, folder=run)
         (run / "operations.txt").write_text(str(count[0]))

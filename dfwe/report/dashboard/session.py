@@ -83,9 +83,9 @@ class Session:
         key = os.environ.get("WANDB_API_KEY")
         log.warning(
             "W&B: %s; the study goes on, and what W&B has not got lies on disk: once this is mended, upload it with "
-            "`wandb sync %s`",
+            "`wandb sync --include-online %s`",
             reason.replace(key, "...") if key else reason,
-            self.folder / "wandb" / "*run-*",
+            self.folder / "wandb",
         )
 
 

@@ -26,15 +26,16 @@ COMPARISONS = ("cosine", "centred", "shares")
 class Similarity(Criterion):
     """The cosine between what is measured on the target's and on a candidate's training examples.
 
-    `measure` is a Collector: a mean gradient (Yu et al., Gradient Surgery for Multi-Task Learning, 2020, section 2: of
-    gradients with a negative cosine each step undoes the other's), or a diagonal Fisher (Achille et al., Task2Vec,
-    2019). With v_t the vector of the target, v_s that of a candidate, over all of the parent's values:
+    `measure` is a Collector: a mean gradient (Yu et al., Gradient Surgery for Multi-Task Learning, 2020: of tasks whose
+    gradients have a negative cosine each one's steps undo the other's), or a diagonal Fisher (Achille et al., Task2Vec,
+    2019; there of a probe network with a head fitted to the task, here of the parent as it is). With v_t the vector of
+    the target, v_s that of a candidate, over all of the parent's values:
 
     `cosine`   v_t . v_s / (|v_t| |v_s|)
     `centred`  the same after the mean over target and candidates is taken off: what all tasks have in common, such as
                that answers are short, tells nothing about any
-    `shares`   Task2Vec's symmetric distance, as a similarity (equation 3): of v_t / (v_t + v_s) and v_s / (v_t + v_s),
-               element by element, for values that are at least 0; elements where both are 0 are left out
+    `shares`   1 less Task2Vec's symmetric distance: the cosine of v_t / (v_t + v_s) and v_s / (v_t + v_s), element by
+               element, for values that are at least 0; elements where both are 0 are left out
     """
 
     measure: Collector
@@ -58,7 +59,7 @@ class Similarity(Criterion):
         """Cosines, in [-1, 1].
 
         Raises:
-            ConfigurationError: all that was measured of a task is 0, or not finite.
+            ConfigurationError: all that was measured of a task is 0, or not finite; shares of negative values.
         """
         stages = [stage for _, stage in evidence.parts()]
         tensors = _tensors([stage.result(store).file(MEASURED) for stage in stages])
@@ -72,7 +73,8 @@ def cosines_to_first(
     """Each further task's cosine to the first, see Similarity; the tasks' vectors come in pieces.
 
     Raises:
-        ConfigurationError: a vector, as it is compared, of length 0, or with a value that is not finite.
+        ConfigurationError: a vector, as it is compared, of length 0, or with a value that is not finite; a negative
+            value, where shares are compared.
     """
     if compare == "shares":
         return _cosines_of_shares(tensors, names=names)
@@ -96,6 +98,8 @@ def _cosines_of_shares(tensors: Iterator[Float[Tensor, "tasks values"]], *, name
     for tensor in tensors:
         wide = tensor.double()
         squares += wide.square().sum(1)
+        if bool((wide < 0).any()):
+            raise ConfigurationError("compare=shares is for values that are at least 0, as a diagonal Fisher's are")
         total = (wide[:1] + wide[1:]).clamp(min=torch.finfo(torch.float64).tiny)
         first, others = wide[:1] / total, wide[1:] / total
         sums += torch.stack([(first * others).sum(1), first.square().sum(1), others.square().sum(1)])

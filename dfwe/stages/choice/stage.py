@@ -31,7 +31,7 @@ class ChoiceStage(Stage):
     kind: ClassVar[str] = "choice"
     bench: TextBench
     target: Task
-    candidates: tuple[Task, ...]
+    candidates: tuple[Task, ...]  # in the order of their names
     rule: ChoiceRule
     evidence: Mapping[str, Evidence]  # by criterion
 
@@ -50,7 +50,7 @@ class ChoiceStage(Stage):
         return {
             "by": dict(self.rule.by),
             "number": self.rule.number,
-            "candidates": sorted(task.short for task in self.candidates),
+            "candidates": [task.short for task in self.candidates],
             "evidence": {name: evidence.spec() for name, evidence in self.evidence.items()},
         }
 
@@ -134,15 +134,17 @@ class ChoiceRule:
                 f"choice.number is {self.number}, but {target.short} has only these candidates for sources: {names}"
             )
 
+        ordered = tuple(sorted(candidates, key=lambda task: task.short))  # as the digest has them
+
         def made() -> ChoiceStage:
             evidence = {
-                name: criterion.evidence(workshop, target=target, candidates=candidates, seed=seed)
+                name: criterion.evidence(workshop, target=target, candidates=ordered, seed=seed)
                 for name, criterion in self.criteria.items()
             }
-            return ChoiceStage(workshop.bench, target, tuple(candidates), self, evidence)
+            return ChoiceStage(workshop.bench, target, ordered, self, evidence)
 
-        key = ("choice", id(self), id(target), tuple(map(id, candidates)), seed)
-        return workshop.once(key, made, holds=(self, target, candidates))
+        key = ("choice", id(self), id(target), tuple(map(id, ordered)), seed)
+        return workshop.once(key, made, holds=(self, target, ordered))
 
 
 def _criterion(name: str, *, config: Any) -> Criterion:

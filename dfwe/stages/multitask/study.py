@@ -30,8 +30,8 @@ def run_multitask(config: DictConfig, *, folder: Path) -> None:
     store = study.bench.store
     logger, model = study.bench.logger, study.bench.parent.title
     begin(logger, target="multitask", sources=tuple(study.columns), model=model, seed=study.seed)
-    with bars() as shown:
-        start = following(shown, logger=logger)
+    with bars() as start:
+        start = following(start, logger=logger)
         seconds = execute(list(each_once(study.trainings())), store=store, start=start)
         chosen = candidates(study)
         merges, ablation = plan_merges(study, of=chosen)

@@ -43,7 +43,7 @@ def test_a_server_that_is_not_there_is_one_warning_and_runs_are_written_offline(
     assert done.returncode == 0
     (line,) = done.stderr.splitlines()
     assert "127.0.0.1:9" in line
-    assert f"`wandb sync {tmp_path}/wandb/*run-*`" in line
+    assert f"`wandb sync --include-online {tmp_path}/wandb`" in line
     assert offline_runs(tmp_path) == ["run0", "run1"]
 
 

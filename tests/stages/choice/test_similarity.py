@@ -58,6 +58,11 @@ def test_a_task_that_is_the_mean_of_all_cannot_be_centred():
         cosines([2.0, 2.0], [1.0, 3.0], [3.0, 1.0], compare="centred")
 
 
+def test_negative_values_have_no_shares():
+    with pytest.raises(ConfigurationError, match="compare=shares is for values that are at least 0"):
+        cosines([1.0, 2.0], [1.0, -1.0], compare="shares")
+
+
 def test_another_comparison_is_refused():
     with pytest.raises(ConfigurationError, match="compare must be one of cosine, centred, shares, not 'angle'"):
         Similarity(measure=GRADIENTS.measure, compare="angle")
