@@ -4,13 +4,18 @@ PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
 INTEROP := .venv-interop
 
-.PHONY: demo test faults lint minilm interop clean
+.PHONY: demo test page-test faults lint minilm interop clean
 
 demo: $(READY)  ## the paper's method, end to end, on the toy corpus
 	$(PYTHON) -m dfwe.run +target=meld merge=nelder_mead
 
 test: lint  ## lint, types, import contract, tests
 	$(PYTHON) -m pytest -n 2
+
+page-test: $(READY)  ## the pages in a headless Chromium, which is installed where it is missing and apt is there
+	$(PYTHON) -m pip install --quiet -c constraints.txt -e ".[dev,page-test]"
+	command -v chromium >/dev/null || (apt-get update -q && apt-get install -y -q chromium)
+	$(PYTHON) -m pytest -n 0 -rs tests/report/page/test_browser.py
 
 faults: $(READY)  ## toy studies killed 36 times, 30 times damaged, without room, in 4 processes; at most 20 minutes
 	$(PYTHON) tests/faults/harness.py kills --num 30 --minutes 7
@@ -41,7 +46,7 @@ $(INTEROP)/.ready: interop.txt constraints.txt
 $(READY): pyproject.toml constraints.txt
 	test -x $(PYTHON) || python3 -m venv $(VENV)
 	$(PYTHON) -m pip install --quiet -c constraints.txt torch
-	$(PYTHON) -m pip install --quiet -c constraints.txt -e ".[dev]"
+	$(PYTHON) -m pip install --quiet -c constraints.txt -e ".[dev,ray,slurm]"
 	touch $(READY)
 
 clean:

@@ -142,8 +142,8 @@ def watch_all(parts: Parts) -> None:
         (NevergradSearch, "ask", "ask and tell"),
         (NevergradSearch, "tell", "ask and tell"),
         (Bagged, "choose", "pick"),
-        (weight_search._Candidate, "at", "merge"),
-        (weight_search._Candidate, "write", "merge"),
+        (weight_search.Candidate, "at", "merge"),
+        (weight_search.Candidate, "write", "merge"),
     ):
         parts.watch(owner, attribute, part=part)
 

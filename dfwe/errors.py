@@ -38,6 +38,10 @@ class StoreError(DfweError, OSError):
     """A file of the store that is missing, truncated or changed."""
 
 
+class ExecutorError(DfweError, RuntimeError):
+    """Workers that cannot be had, or do not come back."""
+
+
 class NetworkError(DfweError, OSError):
     """Something must be downloaded and cannot be."""
 

@@ -17,6 +17,8 @@ from dfwe.errors import DfweError
 from dfwe.interrupt import ctrl_c_ends
 from dfwe.schema import register
 from dfwe.stages.complete import complete
+from dfwe.stages.run_name import register_run_name
+from dfwe.stages.sweep.callback import ERROR
 
 
 def main() -> None:
@@ -24,13 +26,17 @@ def main() -> None:
     failures: list[str] = []
 
     def job(config: DictConfig) -> None:
+        said = Path(HydraConfig.get().runtime.output_dir) / ERROR
+        said.unlink(missing_ok=True)
         try:
             _study(config)
         except DfweError as error:
             failures.append(_report(error))
+            said.write_text(failures[-1] + "\n", encoding="utf8")  # a launcher's job may run in another process
 
     try:
         register(_user_folders())
+        register_run_name()
     except DfweError as error:
         failures.append(_report(error))
     else:

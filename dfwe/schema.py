@@ -232,6 +232,7 @@ class StudyConfig:
     decoding: DecodingConfig = MISSING
     agreement: list[str] = MISSING  # labels, greedy, reference
     export: bool = MISSING
+    report: bool = MISSING
     plan_only: bool = MISSING
     target: dict[str, TaskConfig] = MISSING
     sources: dict[str, TaskConfig] = MISSING
@@ -248,6 +249,7 @@ class StudyConfig:
     controls: list[str] = MISSING  # options of conf/control
     multitask: MultitaskConfig | None = MISSING
     logger: Any = MISSING
+    executor: Any = MISSING  # where stages are made (conf/executor)
     paths: PathsConfig = MISSING
 
 

@@ -1,5 +1,6 @@
 """The command as a user meets it: one clear line, exit code 2, no traceback."""
 
+import json
 import subprocess
 import sys
 
@@ -45,6 +46,14 @@ def test_a_mistake_is_one_line_on_stderr_and_exit_code_2(arguments, message, tmp
     assert message in line
 
 
+def test_a_run_is_in_a_folder_named_by_what_it_is(tmp_path):
+    command = [sys.executable, "-m", "dfwe.run", "data=friends", "seed=3"]
+    for more, name in (["+target=meld", "merge=ties"], "meld_ties_s3"), ([], "no-target_nelder_mead_s3"):
+        done = subprocess.run([*command, *more], capture_output=True, text=True, timeout=300, cwd=tmp_path)
+        assert done.returncode == 2
+        assert len(list((tmp_path / "outputs").glob(f"????-??-??/??-??-??_{name}/.hydra"))) == 1
+
+
 def test_an_unknown_task_is_hydras_own_message_with_the_options(tmp_path):
     done = dfwe("+target=mels", folder=tmp_path)
     assert done.returncode != 0
@@ -57,7 +66,8 @@ def test_in_a_sweep_a_failed_job_is_reported_and_the_others_run(tmp_path):
     assert done.returncode == 2
     assert "error: job 0 (" in done.stderr
     assert "the target 'emory_emotion' is among its sources" in done.stderr
-    assert (tmp_path / "sweep" / "1" / "results.json").exists()
+    results = json.loads((tmp_path / "sweep" / "1" / "results.json").read_text())
+    assert results["command"].startswith("python -m dfwe.run +target=meld 'sources=[emory_emotion]'")
     assert "against the baseline" in " ".join(done.stdout.split())
 
 

@@ -1,4 +1,4 @@
-"""Reports on finished studies: `python -m dfwe.report submission RUN_FOLDERS --out submission.zip`, `sweep FOLDER`."""
+"""Reports on finished studies: `python -m dfwe.report` with `submission`, `sweep`, `page`, `list`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.console import Console
 
 from dfwe.errors import exit_code
 from dfwe.report.dashboard.command import add_wandb
+from dfwe.report.run_list import DEFAULT, list_runs
 from dfwe.report.submission import write_submission
 from dfwe.report.submission_table import draw_submission
 from dfwe.report.sweep import report_sweep
@@ -35,11 +36,22 @@ def _sweep(arguments: argparse.Namespace) -> None:
     report_sweep(arguments.folder)
 
 
+def _page(arguments: argparse.Namespace) -> None:
+    from dfwe.report.page.compare import write_comparison  # matplotlib: a second
+
+    print(f"page: {write_comparison(arguments.folders, out=arguments.out)}")
+
+
+def _list(arguments: argparse.Namespace) -> None:
+    folders = [arguments.folder] if arguments.folder else [folder for folder in DEFAULT if folder.is_dir()]
+    Console().print(list_runs(folders))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m dfwe.report", description="Report on finished studies.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     submission = commands.add_parser("submission", help="the predictions of seven studies as FETA-Friends wants them")
-    submission.add_argument("folders", type=Path, nargs="+", help="run folders, outputs/<date>/<time>, one a task")
+    submission.add_argument("folders", type=Path, nargs="+", help="run folders, outputs/<date>/<time>_..., one a task")
     submission.add_argument("--out", type=Path, required=True, help="the zip to write")
     submission.add_argument("--model", help="the model in predictions.csv; by default the merge that was asked for")
     submission.add_argument("--partial", action="store_true", help="write it though tasks are missing")
@@ -47,6 +59,13 @@ def _parser() -> argparse.ArgumentParser:
     sweep = commands.add_parser("sweep", help="the tables of a finished sweep, as at its end")
     sweep.add_argument("folder", type=Path, help="the sweep's folder, multirun/<date>/<time>")
     sweep.set_defaults(command=_sweep)
+    page = commands.add_parser("page", help="a page that compares runs, with tables to sort and filter")
+    page.add_argument("folders", type=Path, nargs="+", help="run folders, or folders of runs, such as a sweep's")
+    page.add_argument("--out", type=Path, help="the file to write; by default comparison.html in the first folder")
+    page.set_defaults(command=_page)
+    past = commands.add_parser("list", help="past runs with their headline numbers, the newest first")
+    past.add_argument("folder", type=Path, nargs="?", help="where to look; by default outputs and multirun")
+    past.set_defaults(command=_list)
     add_wandb(commands)
     return parser
 

@@ -30,8 +30,8 @@ def _undecided(plan: Mapping[str, Any]) -> tuple[Text, ...]:
     undecided, jobs = plan["undecided"], plan["jobs"]
     if not undecided:
         return ()
-    of = "The study chooses its" if jobs == 1 else f"{undecided} of {jobs} studies choose their"
-    return (Text(f"{of} sources first: what comes after is not in this plan, as it depends on the choice."),)
+    of = "The study chooses" if jobs == 1 else f"{undecided} of {jobs} studies choose"
+    return (Text(f"{of} sources, or what to merge, by results of these stages: what comes after is not in this plan."),)
 
 
 def _words(plan: Mapping[str, Any]) -> str:

@@ -30,13 +30,17 @@ def bars() -> Iterator[Start]:
     )
     with Progress(*columns, console=console, transient=True) as progress:
         study, stage = progress.add_task("study", total=1.0), progress.add_task("", total=1.0)
+        shares: dict[int, float] = {}
 
         def start(number: int, total: int, title: str) -> Callable[[float], None]:
+            if number == 1:
+                shares.clear()
             progress.reset(stage, description=f"stage {number} of {total}: {title}")
 
             def tell(share: float) -> None:
                 progress.update(stage, completed=share)
-                progress.update(study, completed=(number - 1 + share) / total)
+                shares[number] = share  # stages may be made side by side, and end in any order
+                progress.update(study, completed=sum(shares.values()) / total)
 
             return tell
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from dfwe.report.sweep_figure import draw_numbers
 from dfwe.report.sweep_jobs import JobResult, Sweep, by_sources, groups, read_sweep
-from dfwe.report.sweep_tables import number_table, sources_table, table_2
+from dfwe.report.sweep_tables import by_number, number_table, sources_table, table_2
 
-FIGURE = "score_by_number_of_sources.png"
+FIGURE = "score_by_number_of_sources"
 
 
 def report_sweep(folder: Path, *, console: Console | None = None) -> None:
@@ -26,9 +25,16 @@ def report_sweep(folder: Path, *, console: Console | None = None) -> None:
     for number, (merge, by_target) in enumerate(groups(sweep.jobs)):
         counted = {target: jobs for target, jobs in by_target.items() if has_numbers(jobs)}
         if counted:
-            path = folder / (FIGURE if number == 0 else FIGURE.replace(".png", f"_{merge}.png"))
-            draw_numbers(counted, merge=merge, path=path)
-            print(f"picture: {path}")
+            name = FIGURE if number == 0 else f"{FIGURE}_{merge}"
+            print(f"picture: {_draw(counted, merge=merge, folder=folder, name=name)}")
+
+
+def scores_by_number(by_target: Mapping[str, Sequence[JobResult]]) -> dict[str, dict[int, list[float]]]:
+    """Test scores by target and number of sources, as their picture wants them."""
+    return {
+        target: {number: [job.test for job in each] for number, each in by_number(jobs).items()}
+        for target, jobs in by_target.items()
+    }
 
 
 def draw_sweep(sweep: Sweep) -> RenderableType:
@@ -40,6 +46,13 @@ def draw_sweep(sweep: Sweep) -> RenderableType:
 def has_numbers(jobs: Sequence[JobResult]) -> bool:
     """Whether the jobs have different numbers of sources."""
     return len({len(job.sources) for job in jobs}) > 1
+
+
+def _draw(by_target: Mapping[str, Sequence[JobResult]], *, merge: str, folder: Path, name: str) -> Path:
+    from dfwe.report.figures.numbers import draw_numbers  # matplotlib: a second, where no picture is drawn
+    from dfwe.report.figures.style import save
+
+    return save(draw_numbers(scores_by_number(by_target), merge=merge), folder=folder, name=name)[0]
 
 
 def _tables(sweep: Sweep) -> Iterator[RenderableType]:

@@ -59,7 +59,7 @@ def read_sweep(folder: Path) -> Sweep:
     for path in files:
         try:
             results = json.loads(path.read_text(encoding="utf8"))
-            found = _job(results)
+            found = job_of(results, name=results.get("headline", {}).get("name"))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path} cannot be read ({error!r}): run the job again") from error
         if found is None:
@@ -90,17 +90,11 @@ def groups(jobs: Iterable[JobResult]) -> Iterator[tuple[str, dict[str, list[JobR
         yield merge, _by(of_merge, lambda job: job.target)
 
 
-def _by(jobs: Iterable[JobResult], key: Any) -> dict[Any, list[JobResult]]:
-    found: dict[Any, list[JobResult]] = defaultdict(list)
-    for job in jobs:
-        found[key(job)].append(job)
-    return dict(found)
-
-
-def _job(results: Mapping[str, Any]) -> JobResult | None:
+def job_of(results: Mapping[str, Any], *, name: str | None) -> JobResult | None:
+    """What a merge of that name scored; None where it or the baseline has no score on test."""
     rows = {row["name"]: row for row in results["models"]} if "models" in results else {}
-    head = rows.get(results.get("headline", {}).get("name"))
-    if head is None or "baseline" not in rows:
+    head = rows.get(name)
+    if head is None or "baseline" not in rows or "test" not in head or "test" not in rows["baseline"]:
         return None
     scores = (head["dev"]["score"], head["test"]["score"], rows["baseline"]["test"]["score"])
     if None in scores:
@@ -111,13 +105,20 @@ def _job(results: Mapping[str, Any]) -> JobResult | None:
         tuple(results["sources"]),
         head["name"],
         results["seed"],
-        head["stage"],
+        head.get("stage", head["name"]),
         dev,
         test,
         baseline,
         tuple(_departures(results)),
         head.get("p"),
     )
+
+
+def _by(jobs: Iterable[JobResult], key: Any) -> dict[Any, list[JobResult]]:
+    found: dict[Any, list[JobResult]] = defaultdict(list)
+    for job in jobs:
+        found[key(job)].append(job)
+    return dict(found)
 
 
 def _departures(results: Mapping[str, Any]) -> Iterator[str]:

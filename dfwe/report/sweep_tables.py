@@ -23,8 +23,7 @@ def table_2(by_target: Mapping[str, Sequence[JobResult]], *, merge: str) -> Rend
 
     Of several sets of sources the one with the best dev score counts; seeds are averaged.
     """
-    order = [name for name in TABLE_2 if name in by_target] + [name for name in by_target if name not in TABLE_2]
-    chosen = {name: best_sources(by_target[name]) for name in order}
+    chosen = chosen_jobs(by_target)
     title = f"Table 2 of the paper with {merge}"
     table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 0, 0, 1), show_edge=False)
     table.add_column("task", no_wrap=True)
@@ -32,12 +31,12 @@ def table_2(by_target: Mapping[str, Sequence[JobResult]], *, merge: str) -> Rend
         table.add_column(heading, justify="right", no_wrap=True)
     for name, jobs in chosen.items():
         published = TABLE_2.get(name)
-        table.add_row(name, str(len(jobs)), *_three(jobs), *_published(published, comparable=_comparable(jobs)))
+        table.add_row(name, str(len(jobs)), *_three(jobs), *_published(published, comparable=is_comparable(jobs)))
     table.add_section()
     table.add_row(*_mean_row(chosen), style="bold")
     several = any(len(by_sources(jobs)) > 1 for jobs in by_target.values())
     notes = ["Of several sets of sources the one with the best dev score."] if several else []
-    return Group(table, Text(" ".join([*notes, *_corrected(chosen), _comparison(chosen)])))
+    return Group(table, Text(" ".join([*notes, *corrected(chosen), comparison(chosen)])))
 
 
 def sources_table(target: str, *, jobs: Sequence[JobResult], merge: str) -> RenderableType:
@@ -69,6 +68,37 @@ def number_table(target: str, *, jobs: Sequence[JobResult], merge: str) -> Rende
     return Group(table, Text("sd: standard deviation over the jobs, sets of sources and seeds."))
 
 
+def chosen_jobs(by_target: Mapping[str, Sequence[JobResult]]) -> dict[str, list[JobResult]]:
+    """What stands for each target in Table 2: the jobs of its best sources on dev; targets in the paper's order."""
+    order = [name for name in TABLE_2 if name in by_target] + [name for name in by_target if name not in TABLE_2]
+    return {name: best_sources(by_target[name]) for name in order}
+
+
+def is_comparable(jobs: Sequence[JobResult]) -> bool:
+    """Whether model and data are those of the published numbers."""
+    return not any(job.departures for job in jobs)
+
+
+def comparison(chosen: Mapping[str, Sequence[JobResult]]) -> str:
+    """In words, whether the published numbers are comparable, and why not."""
+    departures = dict.fromkeys(reason for jobs in chosen.values() for job in jobs for reason in job.departures)
+    if not departures:
+        return "Model and data are the paper's: the published numbers are comparable."
+    return f"Published numbers in brackets are not comparable: {'; '.join(departures)}."
+
+
+def corrected(chosen: Mapping[str, Sequence[JobResult]]) -> list[str]:
+    """For which tasks a difference can be claimed, all of them looked at; of one job each, as seeds are averaged."""
+    p = {name: jobs[0].p for name, jobs in chosen.items() if len(jobs) == 1 and jobs[0].p is not None}
+    if len(p) < 2:
+        return []
+    adjusted = holm({name: each for name, each in p.items() if each is not None})
+    sure = [name for name, each in adjusted.items() if each <= _ALPHA]
+    claimed = f"can be claimed for {', '.join(sure)}" if sure else "can be claimed for none"
+    each = ", ".join(f"{name} {value:.2g}" for name, value in adjusted.items())
+    return [f"Corrected for {len(p)} tasks (Holm), a difference to the baseline {claimed}; p: {each}."]
+
+
 def by_number(jobs: Sequence[JobResult]) -> dict[int, list[JobResult]]:
     """Jobs by their number of sources, in order."""
     numbers = sorted({len(job.sources) for job in jobs})
@@ -94,31 +124,8 @@ def _mean_row(chosen: Mapping[str, Sequence[JobResult]]) -> tuple[str, ...]:
     if len(known) < len(chosen):
         return (f"mean of {len(chosen)} tasks", "", *ours, "", "", "")
     mean = Published(*(fmean(getattr(row, part) for row in known) for part in ("baseline", "dfwe", "delta")))
-    comparable = all(_comparable(jobs) for jobs in chosen.values())
+    comparable = all(is_comparable(jobs) for jobs in chosen.values())
     return (f"mean of {len(chosen)} tasks", "", *ours, *_published(mean, comparable=comparable))
-
-
-def _corrected(chosen: Mapping[str, Sequence[JobResult]]) -> list[str]:
-    """For which tasks a difference can be claimed, all of them looked at; of one job each, as seeds are averaged."""
-    p = {name: jobs[0].p for name, jobs in chosen.items() if len(jobs) == 1 and jobs[0].p is not None}
-    if len(p) < 2:
-        return []
-    adjusted = holm({name: each for name, each in p.items() if each is not None})
-    sure = [name for name, each in adjusted.items() if each <= _ALPHA]
-    claimed = f"can be claimed for {', '.join(sure)}" if sure else "can be claimed for none"
-    each = ", ".join(f"{name} {value:.2g}" for name, value in adjusted.items())
-    return [f"Corrected for {len(p)} tasks (Holm), a difference to the baseline {claimed}; p: {each}."]
-
-
-def _comparable(jobs: Sequence[JobResult]) -> bool:
-    return not any(job.departures for job in jobs)
-
-
-def _comparison(chosen: Mapping[str, Sequence[JobResult]]) -> str:
-    departures = dict.fromkeys(reason for jobs in chosen.values() for job in jobs for reason in job.departures)
-    if not departures:
-        return "Model and data are the paper's: the published numbers are comparable."
-    return f"Published numbers in brackets are not comparable: {'; '.join(departures)}."
 
 
 def _spread_words(scores: Sequence[float]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from functools import partial
 
 import numpy as np
 from jaxtyping import Float
@@ -14,7 +13,7 @@ from dfwe.records import Coefficients, Evaluation, StoppedTrial, Trial
 from dfwe.search.base import Hearing, Search
 from dfwe.search.journal import Journal
 from dfwe.search.limits import Limits
-from dfwe.search.measure import Listener, Measure, Race, check_score
+from dfwe.search.measure import Listener, Measure, Race, Together, check_score, one_after_another
 from dfwe.search.space import Space
 
 log = logging.getLogger(__name__)
@@ -34,6 +33,7 @@ def run_search(
     on_trial: Listener | None = None,
     race: Race | None = None,
     limits: Limits | None = None,
+    together: Together = one_after_another,
 ) -> tuple[Trial | StoppedTrial, ...]:
     """The known trials (the experts' own), then all evaluated ones, in order.
 
@@ -47,19 +47,20 @@ def run_search(
     may be stopped once it cannot score as much; the search is then told the bound. The uniform mixture, which
     others are compared with, is always evaluated in full. The best is the one found without.
 
-    A search that takes several asks at once is asked that often, its points are evaluated in their order, and all are
-    told. No candidate is begun once a limit is reached.
+    A search that takes several asks at once is asked that often, its points are evaluated by `together`, raced against
+    the best before all of them, and all are told: the trials are the same wherever they are evaluated. None is taken
+    once a limit is reached.
 
     Raises:
         SearchError: the journal belongs to another search, a score is not a number, the budget is below 1, or
             the known trials are of other experts.
     """
     _check(space, known=known, budget=budget)
-    measure = Measure(evaluate, journal, on_trial)
+    race = race if search.compares_only else None
+    measure = Measure(evaluate, journal, on_trial, race, together)
     found: dict[Coefficients, Trial | StoppedTrial] = {}
     found |= {trial.coefficients: trial for trial in known} if space.vertices else {}
     made: list[Trial | StoppedTrial] = []
-    measured = partial(_measured, measure=measure, race=race if search.compares_only else None)
     if space.start not in found:
         made.append(measure.trial(space.start, number=1, kind="uniform"))
         found[space.start] = made[0]
@@ -70,13 +71,14 @@ def run_search(
         num_asked += len(points)
         if not points:
             break
-        for coefficients in map(space.at, points):
-            if coefficients in found:
-                continue
+        new = [each for each in dict.fromkeys(map(space.at, points)) if each not in found]
+        best = _best((*known, *made)) if race else None
+        trials = measure.trials(new, number=len(made) + 1, kind="search", best=best)
+        for coefficients in new:
             reached = limits.reached(made) if limits else None
             if reached is not None:
                 break
-            made.append(measured(coefficients, number=len(made) + 1, before=(*known, *made)))
+            made.append(next(trials))
             found[coefficients] = made[-1]
             _let_hear(search, made[-1])
         else:
@@ -114,20 +116,9 @@ def _check(space: Space, *, known: Sequence[Trial], budget: int) -> None:
         check_score(trial)
 
 
-def _measured(
-    coefficients: Coefficients,
-    *,
-    number: int,
-    before: Sequence[Trial | StoppedTrial],
-    measure: Measure,
-    race: Race | None,
-) -> Trial | StoppedTrial:
-    """A candidate's trial, raced against the best before it if there is a race."""
-    if race is None:
-        return measure.trial(coefficients, number=number, kind="search")
+def _best(before: Sequence[Trial | StoppedTrial]) -> Evaluation:
     scored = [trial.evaluation for trial in before if isinstance(trial, Trial)]
-    best = max(scored, key=lambda evaluation: evaluation.score)  # the first of equals
-    return measure.raced(coefficients, number=number, kind="search", race=race, best=best)
+    return max(scored, key=lambda evaluation: evaluation.score)  # the first of equals
 
 
 def _loss(trial: Trial | StoppedTrial) -> float:

@@ -1,25 +1,43 @@
-"""One candidate's evaluation: made once, journalled, and found again by a resumed search."""
+"""Candidates' evaluations: each made once, journalled, and found again by a resumed search."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from dfwe.errors import SearchError
 from dfwe.records import Coefficients, Evaluation, Stopped, StoppedTrial, Trial, TrialKind
 from dfwe.search.journal import Journal
 
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What the evaluation of a candidate gave, and the seconds that it took."""
+
+    evaluation: Evaluation | Stopped
+    seconds: float
+
+
 Race = Callable[[Coefficients, Evaluation], Evaluation | Stopped]
 Listener = Callable[[Trial | StoppedTrial], None]
+Alone = Callable[[Coefficients, Evaluation | None], Found]  # one candidate here and now, raced against that evaluation
+Together = Callable[[Sequence[Coefficients], Evaluation | None, Alone], Iterator[Found]]
+"""Evaluates several candidates as `Alone` does, here or elsewhere; gives them in their order."""
 
 _REMEDY = "delete trials.jsonl and predictions.jsonl, or search in another folder"
 
 
+def one_after_another(asked: Sequence[Coefficients], best: Evaluation | None, alone: Alone, /) -> Iterator[Found]:
+    """Here, each when it is asked for."""
+    for coefficients in asked:
+        yield alone(coefficients, best)
+
+
 @dataclass(frozen=True)
 class Measure:
-    """Turns coefficients into trials: from the journal where it holds them, by `evaluate` otherwise.
+    """Turns coefficients into trials: from the journal where it holds them, by an evaluation otherwise.
 
     `on_trial` hears of each trial, of those from the journal too, so that a resumed search reports all of
     them.
@@ -28,77 +46,80 @@ class Measure:
     evaluate: Callable[[Coefficients], Evaluation]
     journal: Journal | None = None
     on_trial: Listener | None = None
+    race: Race | None = None
+    together: Together = one_after_another
 
     def trial(self, coefficients: Coefficients, *, number: int, kind: TrialKind) -> Trial:
-        """The trial of that number, safe in the journal before `on_trial` hears of it.
+        """The trial of that number, evaluated in full; errors as in `trials`."""
+        (made,) = self.trials([coefficients], number=number, kind=kind, best=None)
+        assert isinstance(made, Trial)
+        return made
+
+    def trials(
+        self, asked: Sequence[Coefficients], *, number: int, kind: TrialKind, best: Evaluation | None
+    ) -> Iterator[Trial | StoppedTrial]:
+        """The trials from that number on, each safe in the journal before `on_trial` hears of it.
+
+        With `best` they are raced: stopped where they can no longer score as that does.
 
         Raises:
-            SearchError: the journal holds another trial under that number, or the score is not a number.
+            SearchError: the journal holds another trial under a number, or one that was stopped although it could have
+                scored as `best` does, or whose score is needed; or a score is not a number.
         """
-        made = self._trial(coefficients, number=number, kind=kind, evaluate=self.evaluate)
-        if isinstance(made, StoppedTrial):
-            raise SearchError(
-                f"the journal belongs to another search: its trial {number} was stopped, but this search needs its "
-                f"score; {_REMEDY}"
-            )
-        return made
+        new = [each for place, each in enumerate(asked, number) if self._journalled(place) is None]
+        found = self.together(new, best, self._alone)
+        for place, coefficients in enumerate(asked, number):
+            made = self._journalled(place)
+            if made is None:
+                made = self._made(coefficients, number=place, kind=kind, found=next(found))
+            elif (made.kind, made.coefficients) != (kind, coefficients):
+                raise SearchError(
+                    f"the journal belongs to another search: its trial {place} is {made.kind} at "
+                    f"{made.coefficients.as_dict()}, this search's is {kind} at {coefficients.as_dict()}; {_REMEDY}"
+                )
+            if isinstance(made, StoppedTrial):
+                _check_stopped(made, best=best)
+            if self.on_trial:
+                self.on_trial(made)
+            yield made
 
-    def raced(
-        self, coefficients: Coefficients, *, number: int, kind: TrialKind, race: Race, best: Evaluation
-    ) -> Trial | StoppedTrial:
-        """As `trial`, but stopped where it can no longer score as `best` does.
+    def _journalled(self, number: int) -> Trial | StoppedTrial | None:
+        return self.journal.get(number) if self.journal else None
 
-        Raises:
-            SearchError: as `trial`, and where the journal's was stopped although it could have scored as `best` does.
-        """
-        made = self._trial(coefficients, number=number, kind=kind, evaluate=lambda asked: race(asked, best))
-        if isinstance(made, StoppedTrial) and not made.evaluation.bound < best.score:
-            raise SearchError(
-                f"the journal belongs to another search: its trial {number} was stopped although it could score "
-                f"{made.evaluation.bound}, and the best before it scores {best.score}; {_REMEDY}"
-            )
-        return made
-
-    def _trial(
-        self,
-        coefficients: Coefficients,
-        *,
-        number: int,
-        kind: TrialKind,
-        evaluate: Callable[[Coefficients], Evaluation | Stopped],
-    ) -> Trial | StoppedTrial:
-        made = self.journal.get(number) if self.journal else None
-        if made is None:
-            made = self._make(coefficients, number=number, kind=kind, evaluate=evaluate)
-        elif (made.kind, made.coefficients) != (kind, coefficients):
-            raise SearchError(
-                f"the journal belongs to another search: its trial {number} is {made.kind} at "
-                f"{made.coefficients.as_dict()}, this search's is {kind} at {coefficients.as_dict()}; {_REMEDY}"
-            )
-        if self.on_trial:
-            self.on_trial(made)
-        return made
-
-    def _make(
-        self,
-        coefficients: Coefficients,
-        *,
-        number: int,
-        kind: TrialKind,
-        evaluate: Callable[[Coefficients], Evaluation | Stopped],
-    ) -> Trial | StoppedTrial:
+    def _alone(self, coefficients: Coefficients, best: Evaluation | None) -> Found:
         start = time.perf_counter()
-        found = evaluate(coefficients)
-        seconds = time.perf_counter() - start
-        trial: Trial | StoppedTrial
-        if isinstance(found, Stopped):
-            trial = StoppedTrial(number, kind, coefficients, found, seconds=seconds)
+        found: Evaluation | Stopped
+        if best is None:
+            found = self.evaluate(coefficients)
         else:
-            trial = Trial(number, kind, coefficients, found, seconds=seconds)
+            assert self.race is not None
+            found = self.race(coefficients, best)
+        return Found(found, time.perf_counter() - start)
+
+    def _made(self, coefficients: Coefficients, *, number: int, kind: TrialKind, found: Found) -> Trial | StoppedTrial:
+        trial: Trial | StoppedTrial
+        if isinstance(found.evaluation, Stopped):
+            trial = StoppedTrial(number, kind, coefficients, found.evaluation, seconds=found.seconds)
+        else:
+            trial = Trial(number, kind, coefficients, found.evaluation, seconds=found.seconds)
             check_score(trial)
         if self.journal:
             self.journal.append(trial)
         return trial
+
+
+def _check_stopped(trial: StoppedTrial, *, best: Evaluation | None) -> None:
+    number, bound = trial.number, trial.evaluation.bound
+    if best is None:
+        raise SearchError(
+            f"the journal belongs to another search: its trial {number} was stopped, but this search needs its "
+            f"score; {_REMEDY}"
+        )
+    if not bound < best.score:
+        raise SearchError(
+            f"the journal belongs to another search: its trial {number} was stopped although it could score "
+            f"{bound}, and the best before it scores {best.score}; {_REMEDY}"
+        )
 
 
 def check_score(trial: Trial) -> None:

@@ -15,14 +15,16 @@ from dfwe.store.card import write_json
 
 
 def write_answers(study: Study, *, folder: Path) -> None:
-    """Writes the models' answers with the instances' ids, and how the task understands an answer."""
+    """Writes the models' answers with the instances' ids and gold answers, and how the task understands an answer."""
     store = study.bench.store
     cards = {name: stage.result(store).file(ANSWERS) for name, stage in study.evaluations.items()}
     stored = {name: json.loads(path.read_text(encoding="utf8")) for name, path in cards.items()}
+    instances = study.bench.data.instances(study.target, split="test")
     content = {
         "format": 1,
         "task": understanding(study.target),
         "instance_ids": [answer["instance_id"] for answer in next(iter(stored.values()))],
+        "gold": [list(instance.references) for instance in instances],
         "models": {name: [answer["prediction"] for answer in answers] for name, answers in stored.items()},
     }
     write_json(folder / TEST_PREDICTIONS, content)

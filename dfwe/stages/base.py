@@ -27,6 +27,11 @@ class Stage(ABC):
     def spec(self) -> dict[str, Any]:
         """Everything that makes the result, as JSON; other stages by their digest."""
 
+    @property
+    @abstractmethod
+    def needs(self) -> tuple[Stage, ...]:
+        """The stages whose results `make` reads; it makes them itself where they are not there."""
+
     @abstractmethod
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Makes the result in the working folder; returns what goes on the card and the names of the files to keep.

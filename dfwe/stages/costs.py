@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from dfwe.stages.base import Stage
 from dfwe.stages.bench import TextBench
-from dfwe.stages.controls.ensemble_stage import EnsembleStage
 from dfwe.stages.merge import MergeStage
+from dfwe.stages.statistics import StatisticsStage
 from dfwe.stages.train import TrainStage
 from dfwe.store.store import Store
 
@@ -45,15 +45,9 @@ def cost_of(stage: Stage, *, store: Store) -> dict[str, Any]:
 
 def _needed(stage: Stage) -> Iterator[Stage]:
     yield stage
-    below: Sequence[Stage] = ()
-    if isinstance(stage, TrainStage):
-        below = () if stage.start is None else (stage.start,)
-    elif isinstance(stage, MergeStage):
-        below = (*stage.experts.values(), *stage.statistics)
-    elif isinstance(stage, EnsembleStage):
-        below = tuple(stage.experts.values())
-    for each in below:
-        yield from _needed(each)
+    for each in stage.needs:
+        if isinstance(each, TrainStage | StatisticsStage):
+            yield from _needed(each)
 
 
 def _steps(stage: TrainStage) -> int:

@@ -50,6 +50,11 @@ class EvaluateStage(Stage):
             "split": "test",
         }
 
+    @property
+    def needs(self) -> tuple[Stage, ...]:
+        """The model; of a merge, which is made again from its coefficients, what that needs, too."""
+        return (self.bench.parent, self.subject, *self.subject.needs)
+
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Answers every test instance once."""
         begun = time.perf_counter()

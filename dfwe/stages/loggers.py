@@ -84,6 +84,8 @@ class StudyLogger(Logger):
 
     def _log(self, row: dict[str, Any]) -> None:
         title = next(iter(row)).split("/")[0]
+        if not self._charts:
+            self._run.define_metric(STEP, summary="none")
         if title not in self._charts:
             self._charts.add(title)
             self._run.define_metric(f"{title}/*", step_metric=STEP, summary="none")

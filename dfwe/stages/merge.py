@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -22,6 +22,7 @@ from dfwe.records import Coefficients, StoppedTrial, Trial
 from dfwe.search.base import Search
 from dfwe.search.journal import Journal
 from dfwe.search.limits import Limits
+from dfwe.search.measure import one_after_another
 from dfwe.search.pick import Pick
 from dfwe.search.space import Space
 from dfwe.search.surrogate import Surrogate
@@ -29,6 +30,8 @@ from dfwe.seeding import derive
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.bench import Bench
 from dfwe.stages.binding import bind, call
+from dfwe.stages.crew import Crew
+from dfwe.stages.search_result import search_result
 from dfwe.stages.searched import search_space
 from dfwe.stages.statistics import StatisticsStage, statistics_of, statistics_stages
 from dfwe.stages.surrogates import plain_search, search_spec, surrogate_of, with_surrogate
@@ -59,6 +62,7 @@ class MergeStage(Stage):
     pick: Pick
     statistics: tuple[StatisticsStage, ...]
     seed: int
+    crew: Crew | None = field(default=None, compare=False)  # other processes that evaluate its candidates, too
 
     @classmethod
     def of(
@@ -107,13 +111,32 @@ class MergeStage(Stage):
             "seed": self.seed,
         }
 
+    @property
+    def asks(self) -> int:
+        """How many candidates its search asks at once."""
+        return int(self.config["search"].get("asks", 1))
+
+    @property
+    def compiling(self) -> Compiling:
+        """Whether candidates' encoders are compiled.
+
+        Candidates that are asked at once may be evaluated in several processes, which must not decide by their times.
+        """
+        compiling = Compiling(**self.bench.trainer["compile"])
+        return replace(compiling, when="never") if self.asks > 1 and compiling.when == "auto" else compiling
+
+    @property
+    def needs(self) -> tuple[Stage, ...]:
+        """The parent, the experts, their statistics."""
+        return (self.bench.parent, *self.experts.values(), *self.statistics)
+
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Searches, or goes on with a killed search's journal."""
         scorer = self.bench.scorer(self.target, split="dev")
-        array = self.expert_array()
-        space = self._space(array)
+        array = self.expert_array() if self.crew is None else self.crew.share(self.expert_array())
+        space = self.space(array)
         search = self._search(space)
-        encode = CompiledEncode(Compiling(**self.bench.trainer["compile"]))
+        encode = CompiledEncode(self.compiling)
 
         def told(trial: Trial | StoppedTrial) -> None:
             if isinstance(trial, Trial):
@@ -143,12 +166,13 @@ class MergeStage(Stage):
             else None,
             exact=(lambda module: scorer(module.model, exact=True)) if scorer.approximates else None,
             limits=Limits(**self.config["limits"]),
+            together=one_after_another if self.crew is None else self.crew.together,
         )
         seconds = self._run(callback)
         for name in (TRIALS, PREDICTIONS):  # a search of known candidates alone journals nothing
             (folder / name).touch()
         assert callback.best is not None
-        result = _result(callback.best, trials=callback.trials, stopped=callback.stopped)
+        result = search_result(callback.best, trials=callback.trials, stopped=callback.stopped)
         result["notes"] = self.rule.notes(pieces(array))
         if isinstance(search, Surrogate):
             result["surrogate"] = search.report()
@@ -166,7 +190,7 @@ class MergeStage(Stage):
     def weights(self, entry: Entry) -> Float[Tensor, " parameters"]:
         """The merged weights, made again from the coefficients on the card."""
         array, picked = self.expert_array(), entry.card.result
-        space = self._space(array)
+        space = self.space(array)
         found = Coefficients(space.names, tuple(picked["coefficients"][name] for name in space.names))
         if picked["picked"] == "expert":
             return array.weights[int(space.matrix(found)[0].argmax())].clone()
@@ -185,7 +209,8 @@ class MergeStage(Stage):
             seed=derive(self.seed, "surrogate", self.name),
         )
 
-    def _space(self, array: ExpertArray) -> Space:
+    def space(self, array: ExpertArray) -> Space:
+        """What its search moves in, with these experts."""
         groups = self.by.groups(array.layout.names)
         return search_space(self.config, rule=self.rule, experts=array.names, groups=groups)
 
@@ -209,22 +234,3 @@ class MergeStage(Stage):
             Trial(0, "expert", space.vertex(name), stage.dev(stage.result(store)))
             for name, stage in self.experts.items()
         )
-
-
-def _result(best: Trial, *, trials: tuple[Trial, ...], stopped: tuple[StoppedTrial, ...]) -> dict[str, Any]:
-    every: list[Trial | StoppedTrial] = [*trials, *stopped]
-    made = [trial for trial in every if trial.kind != "expert"]
-    return {
-        "picked": best.kind,
-        "trial": best.number,
-        "coefficients": best.coefficients.as_dict(),
-        "dev": best.evaluation.scores,
-        "evaluations": len(made),
-        "search_evaluations": sum(trial.kind != "bagged" for trial in made),
-        "stopped_evaluations": len(stopped),
-        "dev_answers": sum(_num_answers(trial) for trial in made),
-    }
-
-
-def _num_answers(trial: Trial | StoppedTrial) -> int:
-    return len([answer for answer in trial.evaluation.predictions if answer is not None])

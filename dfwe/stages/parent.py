@@ -48,6 +48,11 @@ class SourceStage(Parent):
         """The source's identity, the seed, the texts."""
         return {"source": dict(self.source.identity()), "seed": self.seed, "texts": dict(self.texts_spec)}
 
+    @property
+    def needs(self) -> tuple[Stage, ...]:
+        """None: the source is no stage."""
+        return ()
+
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Builds the folder."""
         self.source.build(folder / MODEL, seed=derive(self.seed, "parent"), texts=self.texts())

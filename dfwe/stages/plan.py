@@ -57,6 +57,11 @@ class Study:
         return _asked(self.merges)
 
     @property
+    def undecided(self) -> bool:
+        """False: its sources are known, so are all of its stages."""
+        return False
+
+    @property
     def tested(self) -> dict[str, EvaluateStage]:
         """The evaluations of single models."""
         return single(self.evaluations)
@@ -126,6 +131,11 @@ class Draft:
     def bench(self) -> TextBench:
         """What its stages share."""
         return self.workshop.bench
+
+    @property
+    def undecided(self) -> bool:
+        """True: what follows the choice is not known."""
+        return True
 
     def parts(self) -> Iterator[tuple[str, Stage]]:
         """The stages up to the choice, each after those it needs; none where nothing is chosen."""

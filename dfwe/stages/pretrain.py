@@ -35,6 +35,11 @@ class PretrainedParent(Parent):
         """The training."""
         return {"training": self.training.digest}
 
+    @property
+    def needs(self) -> tuple[Stage, ...]:
+        """The training, and what it starts from."""
+        return (self.training.bench.parent, self.training)
+
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Copies the weights into the parent's model and writes what others start from."""
         bench = self.training.bench

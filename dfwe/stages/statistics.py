@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,10 @@ from torch import Tensor
 
 from dfwe.errors import ConfigurationError
 from dfwe.merging.base import Rule, name_of
-from dfwe.merging.experts import load_weights
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.bench import Bench
 from dfwe.stages.binding import bind
-from dfwe.stages.train import WEIGHTS, TrainStage
+from dfwe.stages.train import TrainStage
 from dfwe.store.store import Entry, Store
 
 
@@ -48,24 +48,30 @@ class StatisticsStage(Stage):
             "seed": self.seed,
         }
 
+    @property
+    def needs(self) -> tuple[Stage, ...]:
+        """The parent and the experts."""
+        return (self.bench.parent, *self.experts)
+
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Writes a file an expert, by the names of its tensors."""
-        models = [self._model(expert) for expert in self.experts]
+        begun, store = time.perf_counter(), self.bench.store
+        models = [expert.model(expert.result(store)).to(self.bench.device) for expert in self.experts]
         tasks = [expert.tasks for expert in self.experts]
         found = self.bench.measured(self.collector, models, tasks=tasks, seed=self.seed, tell=tell)
         files = tuple(file_of(place) for place in range(len(found)))
         for file, tensors in zip(files, found, strict=True):
             save_file({name: tensor.float().cpu().contiguous() for name, tensor in tensors.items()}, folder / file)
-        return {"examples": self.collector.examples, "tensors": [len(each) for each in found]}, files
+        seconds = round(time.perf_counter() - begun, 2)
+        return {
+            "examples": self.collector.examples,
+            "tensors": [len(each) for each in found],
+            "seconds": seconds,
+        }, files
 
     def load(self, entry: Entry) -> tuple[dict[str, Tensor], ...]:
         """Each expert's statistics by the names of tensors."""
         return tuple(load_file(entry.file(file_of(place))) for place in range(len(self.experts)))
-
-    def _model(self, expert: TrainStage) -> Any:
-        model = self.bench.model()
-        load_weights(model, expert.result(self.bench.store).file(WEIGHTS), name=expert.label)
-        return model.to(self.bench.device)
 
 
 def file_of(place: int) -> str:

@@ -2,45 +2,46 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
-import warnings
 from pathlib import Path
 
-import transformers
 from omegaconf import DictConfig
-from transformers.utils import logging as transformers_logging
 
 from dfwe.report.progress import bars
 from dfwe.report.table import show
 from dfwe.stages.answers import write_answers
 from dfwe.stages.base import each_once
-from dfwe.stages.execute import execute
+from dfwe.stages.binding import bind
+from dfwe.stages.command import command
+from dfwe.stages.execute import Executor
 from dfwe.stages.export import export_merged
 from dfwe.stages.loggers import begin, finish, following
 from dfwe.stages.merge import PREDICTIONS, TRIALS
 from dfwe.stages.multitask.study import run_multitask
+from dfwe.stages.page import write_report
 from dfwe.stages.plan import Study, draft_study
+from dfwe.stages.quiet import quiet
 from dfwe.stages.results import study_results, summary
 from dfwe.store.card import write_json
 
 
 def run_study(config: DictConfig, *, folder: Path) -> None:
     """Plans, executes, reports; `folder` is the run's own, where results, journal and merged model go."""
-    _quiet()
+    quiet()
+    executor: Executor = bind(config.executor)
     if config.multitask is not None:
-        run_multitask(config, folder=folder)
+        run_multitask(config, folder=folder, executor=executor)
         return
     draft = draft_study(config)
-    store, choosing = draft.bench.store, list(each_once(draft.parts()))
-    with bars() as start:
+    choosing = list(each_once(draft.parts()))
+    with bars() as start, executor.opened(config, bench=draft.bench) as execute:
         start = following(start, logger=draft.bench.logger)
-        seconds = execute(choosing, store=store, start=start)
+        seconds = execute(choosing, start=start)
         study = draft.study()
         _begin(study)
-        seconds |= execute(list(study.stages())[len(choosing) :], store=store, start=start)  # begins with the same
+        seconds |= execute(list(study.stages())[len(choosing) :], start=start)  # begins with the same
         results = study_results(study, seconds=seconds)
-    write_json(folder / "results.json", results)
+    write_json(folder / "results.json", results | command())
     _copy_journals(study, folder=folder)
     if study.evaluations:
         write_answers(study, folder=folder)
@@ -48,8 +49,12 @@ def run_study(config: DictConfig, *, folder: Path) -> None:
         export_merged(study, name=study.asked, folder=folder / "merged")
     show(results)
     print(f"results: {folder / 'results.json'}")
+    if config.report:
+        write_report(folder)
     merges = {name: stage.config for name, stage in study.merges.items()}
-    finish(study.bench.logger, results=results, summary=summary(results), merges=merges)  # last: it takes all files
+    finish(
+        study.bench.logger, results=results | command(), summary=summary(results), merges=merges
+    )  # last: it takes all files
 
 
 def _begin(study: Study) -> None:
@@ -66,13 +71,3 @@ def _copy_journals(study: Study, *, folder: Path) -> None:
         for file in (TRIALS, PREDICTIONS):
             path = Path(file)
             shutil.copyfile(entry.file(file), folder / f"{path.stem}{suffix}{path.suffix}")
-
-
-def _quiet() -> None:
-    """Keeps the libraries' chatter off the screen; warnings of dfwe's own stay."""
-    transformers_logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    for category in (UserWarning, FutureWarning):
-        warnings.filterwarnings("ignore", category=category, module="(transformers|torch|pytorch_lightning).*")
-    for name in ("datasets", "pytorch_lightning", "fsspec"):
-        logging.getLogger(name).setLevel(logging.ERROR)

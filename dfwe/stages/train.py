@@ -90,6 +90,11 @@ class TrainStage(Stage):
             "seed": self.seed,
         }
 
+    @property
+    def needs(self) -> tuple[Stage, ...]:
+        """The parent, and the expert that it starts from."""
+        return (self.bench.parent, *([] if self.start is None else [self.start]))
+
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Trains, goes on where a killed run stopped, and keeps the best epoch's weights."""
         seed = derive(self.seed, "train", *(task.name for task in self.tasks))

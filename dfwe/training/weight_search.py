@@ -21,6 +21,7 @@ from dfwe.search.base import Search
 from dfwe.search.journal import Journal
 from dfwe.search.limits import Limits
 from dfwe.search.loop import run_search
+from dfwe.search.measure import Together, one_after_another
 from dfwe.search.pick import Argmax, Choosing, Pick, argmax
 from dfwe.search.rescore import Rescored
 from dfwe.search.space import Space
@@ -46,7 +47,7 @@ class WeightSearch(pl.Callback):
     `exact` is `score` without approximations, where `score` has some (bfloat16): the best candidates are scored again
     by it until the best of all is one of these, and what is picked has its score from there.
 
-    `limits` end the search before its evaluations are spent.
+    `limits` end the search before its evaluations are spent. `together` evaluates candidates that are asked at once.
 
     After it: `trials` (with scores), `stopped` ones, and `best`, the trial whose weights the module has.
     """
@@ -69,13 +70,14 @@ class WeightSearch(pl.Callback):
         race: Callable[[Any, Evaluation], Evaluation | Stopped] | None = None,
         exact: Callable[[Any], Evaluation | float] | None = None,
         limits: Limits | None = None,
+        together: Together = one_after_another,
     ) -> None:
         self._experts, self._search, self._score = experts, search, score
         self._rule, self._by, self._pick = rule or Linear(), by, pick or Argmax()
         self._space = replace(space or Space(experts.names), vertices=self._rule.traits.vertices)
         self._known, self._journal, self._totals_score = known, journal, totals_score
         self._seed, self._on_trial, self._race, self._exact = seed, on_trial, race, exact
-        self._limits = limits
+        self._limits, self._together = limits, together
         self.trials: tuple[Trial, ...] = ()
         self.stopped: tuple[StoppedTrial, ...] = ()
         self.best: Trial | None = None
@@ -90,7 +92,7 @@ class WeightSearch(pl.Callback):
         self._run(trainer, pl_module)
 
     def _run(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        candidate = _Candidate(module, experts=self._experts, rule=self._rule, by=self._by, space=self._space)
+        candidate = Candidate(module, experts=self._experts, rule=self._rule, by=self._by, space=self._space)
         try:
             made = self._searched(candidate, trainer)
             self.stopped = tuple(trial for trial in made if isinstance(trial, StoppedTrial))
@@ -101,7 +103,7 @@ class WeightSearch(pl.Callback):
             self._search.close()
             candidate.release()
 
-    def _searched(self, candidate: _Candidate, trainer: pl.Trainer) -> tuple[Trial | StoppedTrial, ...]:
+    def _searched(self, candidate: Candidate, trainer: pl.Trainer) -> tuple[Trial | StoppedTrial, ...]:
         race = self._race if self._pick.compares_only else None
         return run_search(
             self._search,
@@ -113,9 +115,10 @@ class WeightSearch(pl.Callback):
             on_trial=lambda trial: self._tell(trainer, trial),
             race=(lambda coefficients, best: race(candidate.at(coefficients), best)) if race else None,
             limits=self._limits,
+            together=self._together,
         )
 
-    def _picked(self, candidate: _Candidate, trials: tuple[Trial, ...], trainer: pl.Trainer) -> Trial:
+    def _picked(self, candidate: Candidate, trials: tuple[Trial, ...], trainer: pl.Trainer) -> Trial:
         exact = self._exact or self._score
         again = Rescored(lambda trial: _evaluation(exact(candidate.write(trial))))
         if self._exact is not None and self._search.budget > 1:  # of one candidate there is no best to be sure of
@@ -137,7 +140,7 @@ class WeightSearch(pl.Callback):
         self.trials = tuple(picked if trial is best else trial for trial in trials)
         return picked
 
-    def _best_first(self, candidate: _Candidate, trials: tuple[Trial, ...], *, again: Rescored) -> tuple[Trial, ...]:
+    def _best_first(self, candidate: Candidate, trials: tuple[Trial, ...], *, again: Rescored) -> tuple[Trial, ...]:
         """`Rescored.best_first`; what was stopped because of a score that was too high is evaluated after all."""
         trials = again.best_first(trials)
         while wronged := [each for each in self.stopped if each.evaluation.bound >= argmax(trials).evaluation.score]:
@@ -156,7 +159,7 @@ class WeightSearch(pl.Callback):
             self._on_trial(trial)
 
 
-class _Candidate:
+class Candidate:
     """The module as a function of coefficients."""
 
     def __init__(

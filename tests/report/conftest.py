@@ -62,3 +62,38 @@ def answered(study):
         return study(task, ["s1_a", "s1_b"], baseline=[text, text], merged=[text, text], **more)
 
     return folder
+
+
+@pytest.fixture
+def plain(tmp_path):
+    """A function from changes of the results to a run folder with the least that a study leaves."""
+
+    def folder(name="plain", **changes):
+        models = [
+            {"name": "baseline", "kind": "baseline", "dev": {"score": 0.5}, "test": {"score": 0.4}},
+            {"name": "a", "kind": "expert", "dev": {"score": 0.52}, "test": {"score": 0.42}},
+            {
+                "name": "ties",
+                "kind": "merge",
+                "dev": {"score": 0.55},
+                "test": {"score": 0.5},
+                "delta": 0.1,
+                "delta_standard_error": 0.02,
+                "coefficients": {"a": 0.25, "b": 0.75},
+                "picked": "bagged",
+                "trial": 1,
+                "evaluations": 1,
+                "seconds": 0.5,
+            },
+        ]
+        found = {"format": 2, "target": "t", "sources": ["a"], "seed": 0, "n": {"test": 9}, "models": models}
+        found |= {
+            "headline": {"name": "ties", "delta": 0.1},
+            "data": {"tasks": {"t": {"corpus": "abc", "shots": "all"}}},
+        }
+        path = tmp_path / name
+        path.mkdir(parents=True)
+        (path / "results.json").write_text(json.dumps(found | changes))
+        return path
+
+    return folder

@@ -45,8 +45,8 @@ def test_a_full_store_has_nothing_to_do():
 def test_what_depends_on_a_choice_of_sources_is_said_not_to_be_in_the_plan():
     text = drawn(choices=row(needed=8, there=8), undecided=1)
     assert "Everything that is known yet is in the store" in text
-    assert "1 of 2 studies choose their sources first: what comes after is not in this plan" in text
-    assert "The study chooses its sources first" in drawn(jobs=1, undecided=1, choices=row())
+    assert "1 of 2 studies choose sources, or what to merge, by results of these stages" in text
+    assert "The study chooses sources, or what to merge, by results" in drawn(jobs=1, undecided=1, choices=row())
 
 
 def test_jobs_that_cannot_run_are_named():

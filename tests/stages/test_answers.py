@@ -20,6 +20,7 @@ def test_the_run_folder_holds_every_models_answers_on_test(ran):
     assert list(found["models"]) == list(study.evaluations)
     for name, stage in study.evaluations.items():
         assert tuple(found["models"][name]) == stage.evaluation(stage.result(study.bench.store)).predictions
+    assert found["gold"] == [list(instance.references) for instance in instances]
     assert found["task"]["kind"] == "label"
     assert found["task"]["labels"] == list(study.target.labels)
 

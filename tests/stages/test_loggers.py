@@ -61,7 +61,7 @@ def test_curves_have_their_stages_titles_and_those_of_before_the_name_wait_for_i
     ((asked, run),) = session.opened
     assert (asked["name"], asked["group"], asked["job_type"]) == ("the_study", "mood | taste | small", "study")
     assert run.rows == [{"train expert a/dev/target": 0.5, "step": 4}, {"train expert b/dev/target": 0.25, "step": 2}]
-    assert run.axes == [("train expert a/*", "step"), ("train expert b/*", "step")]
+    assert run.axes == [("step", None), ("train expert a/*", "step"), ("train expert b/*", "step")]
 
 
 def test_a_study_that_trains_nothing_makes_no_run_of_its_own(session):

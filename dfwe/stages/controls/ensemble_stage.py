@@ -47,6 +47,11 @@ class EnsembleStage(Stage):
             "target": self.bench.task_spec(self.target),
         }
 
+    @property
+    def needs(self) -> tuple[Stage, ...]:
+        """The experts and their answers."""
+        return (self.bench.parent, *self.experts.values(), *self.tested.values())
+
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Its answers on dev and test."""
         begun, store = time.perf_counter(), self.bench.store

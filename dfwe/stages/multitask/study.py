@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -11,44 +12,73 @@ from omegaconf import DictConfig
 from dfwe.report.multitask_tables import show
 from dfwe.report.progress import bars
 from dfwe.stages.base import Stage, each_once
+from dfwe.stages.command import command
 from dfwe.stages.evaluate import EvaluateStage
-from dfwe.stages.execute import execute
+from dfwe.stages.execute import Executor
 from dfwe.stages.loggers import begin, finish, following
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.multitask.merges import Merged, candidates, plan_merges
 from dfwe.stages.multitask.plan import MultitaskStudy, plan_multitask
 from dfwe.stages.multitask.results import multitask_results, summary
 from dfwe.stages.multitask.train import HeadTrainStage
+from dfwe.stages.page import write_report
 from dfwe.store.card import write_json
 
 log = logging.getLogger(__name__)
 
 
-def run_multitask(config: DictConfig, *, folder: Path) -> None:
+@dataclass(frozen=True)
+class Merging:
+    """What is known once the models are trained."""
+
+    candidates: tuple[str, ...]
+    merges: Mapping[str, Merged]
+    ablation: Mapping[str, Merged]
+    evaluations: Mapping[str, EvaluateStage]
+
+    def stages(self) -> Iterator[tuple[str, Stage]]:
+        """Every stage with its part, each once and after those it needs."""
+        return each_once(self._parts())
+
+    def _parts(self) -> Iterator[tuple[str, Stage]]:
+        for merged in (*self.merges.values(), *self.ablation.values()):
+            yield from (("merge", stage) for stage in merged.stages)
+        yield from (("evaluate", stage) for stage in self.evaluations.values())
+
+
+def plan_merging(study: MultitaskStudy) -> Merging:
+    """What is merged and evaluated, by the models' dev scores; raises what `plan_merges` raises."""
+    chosen = candidates(study)
+    merges, ablation = plan_merges(study, of=chosen)
+    return Merging(chosen, merges, ablation, _evaluations(study, merges={**merges, **ablation}))
+
+
+def run_multitask(config: DictConfig, *, folder: Path, executor: Executor) -> None:
     """Trains, then merges what is worth merging, and reports; `folder` is the run's own."""
     study = plan_multitask(config)
-    store = study.bench.store
     logger, model = study.bench.logger, study.bench.parent.title
     begin(logger, target="multitask", sources=tuple(study.columns), model=model, seed=study.seed)
-    with bars() as start:
+    with bars() as start, executor.opened(config, bench=study.bench) as execute:
         start = following(start, logger=logger)
-        seconds = execute(list(each_once(study.trainings())), store=store, start=start)
-        chosen = candidates(study)
-        merges, ablation = plan_merges(study, of=chosen)
-        evaluations = _evaluations(study, merges={**merges, **ablation})
-        every = [merged for each in (merges, ablation) for merged in each.values()]
-        stages: list[tuple[str, Stage]] = [("merge", stage) for merged in every for stage in merged.stages]
-        stages += [("evaluate", stage) for stage in evaluations.values()]
-        seconds |= execute(list(each_once(stages)), store=store, start=start)
-    if len(chosen) == 1:
-        log.warning("%s alone is Pareto-optimal: there is nothing to merge", ", ".join(chosen))
+        seconds = execute(list(each_once(study.trainings())), start=start)
+        merging = plan_merging(study)
+        seconds |= execute(list(merging.stages()), start=start)
+    if len(merging.candidates) == 1:
+        log.warning("%s alone is Pareto-optimal: there is nothing to merge", ", ".join(merging.candidates))
     results = multitask_results(
-        study, candidates=chosen, merges=merges, ablation=ablation, evaluations=evaluations, seconds=seconds
+        study,
+        candidates=merging.candidates,
+        merges=merging.merges,
+        ablation=merging.ablation,
+        evaluations=merging.evaluations,
+        seconds=seconds,
     )
-    write_json(folder / "results.json", results)
+    write_json(folder / "results.json", results | command())
     show(results)
     print(f"results: {folder / 'results.json'}")
-    finish(logger, results=results, summary=summary(results))
+    if config.report:
+        write_report(folder)
+    finish(logger, results=results | command(), summary=summary(results))  # last: it takes all files
 
 
 def _evaluations(study: MultitaskStudy, *, merges: Mapping[str, Merged]) -> dict[str, EvaluateStage]:

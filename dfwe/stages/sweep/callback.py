@@ -15,6 +15,9 @@ from omegaconf import DictConfig
 
 from dfwe.errors import DfweError
 
+ERROR = "error.txt"  # in the folder of a run that has failed, the line that it ended with
+_IN_PROCESS = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
+
 
 class SweepCallback(Callback):
     """Prints the plan when a multirun starts, where `plan_only` ends it, and its tables when it has ended."""
@@ -37,6 +40,15 @@ class SweepCallback(Callback):
             report_sweep(Path(config.hydra.sweep.dir))
         except DfweError as error:
             print(f"no table of the sweep: {error}", file=sys.stderr)
+        if config.hydra.launcher._target_ != _IN_PROCESS and _said_elsewhere(Path(config.hydra.sweep.dir)):
+            sys.exit(2)
+
+
+def _said_elsewhere(folder: Path) -> bool:
+    """Repeats the errors of jobs that ran in other processes, where nobody reads them; whether there are any."""
+    lines = [path.read_text(encoding="utf8") for path in sorted(folder.rglob(ERROR))]
+    print(*lines, sep="", end="", file=sys.stderr)
+    return bool(lines)
 
 
 def _plan(config: DictConfig, *, name: str) -> bool:

@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from dfwe.errors import DfweError
 from dfwe.stages.base import Stage
+from dfwe.stages.multitask.planned import PlannedMultitask
 from dfwe.stages.plan import Draft, Study
 from dfwe.stages.sweep.jobs import Job
 from dfwe.stages.sweep.past import Past
@@ -27,6 +28,7 @@ _PARTS = {
     "merge": "merges",
     "evaluate": "evaluations",
 }
+Planned = Study | Draft | PlannedMultitask  # a study as far as it is known before it runs
 ROWS = tuple(dict.fromkeys(_PARTS.values()))
 _IF_ANY = "choices"  # most studies have their sources said
 
@@ -45,7 +47,7 @@ def plan_sweep(jobs: Iterable[Job], *, planner: Planner) -> dict[str, Any]:
     """The plan of a multirun's jobs, as JSON (`summary`); a job that cannot be is listed and left out."""
     failed: list[dict[str, Any]] = []
 
-    def studies() -> Iterator[Study | Draft]:
+    def studies() -> Iterator[Planned]:
         for job in jobs:
             try:
                 yield planner.study(job)
@@ -55,12 +57,12 @@ def plan_sweep(jobs: Iterable[Job], *, planner: Planner) -> dict[str, Any]:
     return {**summary(studies()), "failed": failed}
 
 
-def summary(studies: Iterable[Study | Draft]) -> dict[str, Any]:
+def summary(studies: Iterable[Planned]) -> dict[str, Any]:
     """What studies need together, as JSON: by row of a table how many stages, and what of them is to do.
 
     `separately` is what studies without a common store would make; `seconds` and `bytes` are of what is to do, as
-    far as the cards of earlier stages tell it, and leave `unknown` stages out. Of `undecided` studies, whose sources
-    are chosen first, only what choosing needs is known.
+    far as the cards of earlier stages tell it, and leave `unknown` stages out. Of `undecided` studies, which choose
+    their sources or what they merge by the results of stages, only those before that are known.
     """
     needs: dict[str, Need] = {}
     separately: Counter[str] = Counter()
@@ -68,7 +70,7 @@ def summary(studies: Iterable[Study | Draft]) -> dict[str, Any]:
     num, undecided, stores = 0, 0, _Names()
     for study in studies:
         num += 1
-        undecided += isinstance(study, Draft)
+        undecided += study.undecided
         store = study.bench.store.root
         parts = {id(stage): (part, stage) for part, stage in study.parts()}
         separately.update(_PARTS[part] for part, _ in parts.values())

@@ -9,14 +9,14 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from dfwe.errors import ConfigurationError
 from dfwe.stages.base import Stage
 from dfwe.stages.bench import TextBench
 from dfwe.stages.complete import complete
 from dfwe.stages.configs import plain
 from dfwe.stages.design import Design
+from dfwe.stages.multitask.planned import PlannedMultitask
 from dfwe.stages.plan import Draft, Study, study_bench
 from dfwe.stages.study_data import shots_by_task
 from dfwe.stages.subset import candidates, only_target, subset_of
@@ -64,15 +64,17 @@ class Planner:
     _built: dict[tuple[str, str], Task] = field(default_factory=dict, compare=False, repr=False)
     _by_name: dict[str, Task] = field(default_factory=dict, compare=False, repr=False)
 
-    def study(self, job: Job) -> Study | Draft:
+    def study(self, job: Job) -> Study | Draft | PlannedMultitask:
         """The job's study, its stages shared with those of other jobs; torch's threads are the job's then.
 
-        A draft, where sources are to be chosen and the store does not tell which.
+        A draft, where sources are to be chosen and the store does not tell which. Multitask studies share nothing.
 
         Raises:
             DfweError: what the job itself would say before its first stage (data of its tasks are not looked at).
             HydraException: the job cannot be composed.
         """
+        if self._composition(job.rest).config.multitask is not None:
+            return self._multitask(job)
         composed, target, own = self._parts(job)
         sources = candidates(target.short, sources=own, without_target=composed.config.sources_without_target)
         numbers = dict(job.numbers)
@@ -88,6 +90,12 @@ class Planner:
             candidates=tuple(taken.values()),
             seed=numbers.get("seed", composed.config.seed),
         ).known()
+
+    def _multitask(self, job: Job) -> PlannedMultitask:
+        config = self._composition(job.rest).config.copy()
+        for key, value in job.numbers:
+            OmegaConf.update(config, key, value)
+        return PlannedMultitask.of(config)
 
     def _parts(self, job: Job) -> tuple[Composed, Task, Mapping[str, Task]]:
         """The composition that the job is found from, its target and its candidates for sources."""
@@ -107,7 +115,7 @@ class Planner:
         if overrides not in self._composed:
             config = self.compose(overrides)
             config.logger = None  # nothing is logged, and no run begun
-            check_plannable(complete(config))
+            complete(config)
             targets, sources = (
                 {short: self._task(short, node) for short, node in part.items()}
                 for part in (config.target, config.sources)
@@ -153,9 +161,3 @@ class Planner:
     def names(self) -> dict[str, str]:
         """Short names by every name that a task has."""
         return {name: short for short, config in self.tasks.items() for name in (short, config.name)}
-
-
-def check_plannable(config: DictConfig) -> None:
-    """Raises ConfigurationError for a study of models with heads."""
-    if config.multitask is not None:
-        raise ConfigurationError("a multitask study decides what it merges once its models are trained: it has no plan")

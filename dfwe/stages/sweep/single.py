@@ -7,22 +7,27 @@ from rich.console import Console
 
 from dfwe.report.plan_table import draw_plan
 from dfwe.stages.design import Design
+from dfwe.stages.multitask.planned import PlannedMultitask
 from dfwe.stages.plan import Draft, study_bench
 from dfwe.stages.subset import study_tasks
-from dfwe.stages.sweep.plan import summary
-from dfwe.stages.sweep.planner import check_plannable
+from dfwe.stages.sweep.plan import Planned, summary
 from dfwe.stages.workshop import Workshop
 
 
 def show_plan(config: DictConfig) -> None:
-    """Prints what the study needs; no instance is read, nothing runs.
+    """Prints what the study needs; nothing runs.
 
     Raises:
         DfweError: what planning the study raises, and for a study of models with heads.
     """
-    check_plannable(config)
-    target, sources = study_tasks(config)
     config.logger = None
+    Console().print(draw_plan(summary([_known(config)])))
+
+
+def _known(config: DictConfig) -> Planned:
+    if config.multitask is not None:
+        return PlannedMultitask.of(config)
+    target, sources = study_tasks(config)
     bench, pretraining = study_bench(config, tasks=(target, *sources))
     draft = Draft.of(
         Design.of(config),
@@ -32,4 +37,4 @@ def show_plan(config: DictConfig) -> None:
         candidates=sources,
         seed=config.seed,
     )
-    Console().print(draw_plan(summary([draft.known()])))
+    return draft.known()

@@ -1,0 +1,110 @@
+"""The simplex of coefficients: trials coloured by their score in a triangle, or on a line for two experts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from dfwe.report.figures.style import INK, SCORES, VERMILION, new_figure, short, styled
+from dfwe.report.trials import SearchTrial
+
+HEIGHT = 3**0.5 / 2
+CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, HEIGHT]])
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Up to three experts, and the shares of these among themselves in each trial that was scored.
+
+    `hidden` is the mean share that the other experts have in these trials. Trials that give the shown experts nothing
+    have no place and are left out, `left_out` counts them.
+    """
+
+    experts: tuple[str, ...]
+    numbers: tuple[int, ...]
+    shares: Float[np.ndarray, "trials experts"]
+    scores: tuple[float, ...]
+    hidden: float
+    left_out: int
+
+
+def project(trials: Sequence[SearchTrial], *, kept: Mapping[str, float]) -> Projection:
+    """The three experts with the largest kept coefficients, in the order of the experts; all where there are three."""
+    largest = sorted(kept, key=lambda name: -kept[name])[:3]
+    experts = tuple(name for name in kept if name in largest)
+    scored = [trial for trial in trials if trial.score is not None]
+    shown = [trial for trial in scored if sum(trial.coefficients.get(name, 0.0) for name in experts) > 1e-9]
+    raw = np.array([[trial.coefficients.get(name, 0.0) for name in experts] for trial in shown])
+    raw = raw.reshape(len(shown), len(experts))
+    totals = raw.sum(axis=1)
+    scores = tuple(trial.score for trial in shown if trial.score is not None)
+    hidden = float(np.mean(1.0 - totals)) if shown else 0.0
+    numbers = tuple(trial.number for trial in shown)
+    return Projection(experts, numbers, raw / totals[:, None], scores, max(0.0, hidden), len(scored) - len(shown))
+
+
+def places(shares: Float[np.ndarray, "trials 3"]) -> Float[np.ndarray, "trials 2"]:
+    """Where shares of three lie in the triangle: the first at its left corner, the second right, the third on top."""
+    spots: Float[np.ndarray, "trials 2"] = shares @ CORNERS
+    return spots
+
+
+@styled
+def draw_simplex(projection: Projection, *, kept: int | None) -> Figure:
+    """Each trial where its shares put it, coloured by dev score times 100; the kept trial is ringed."""
+    if len(projection.experts) == 2:
+        return _line(projection, kept=kept)
+    figure, axes = new_figure(4.6)
+    axes.set_aspect("equal")
+    axes.axis("off")
+    _grid(axes)
+    spots = places(projection.shares)
+    points = axes.scatter(
+        spots[:, 0], spots[:, 1], c=_scores(projection), cmap=SCORES, s=42, edgecolors=INK, linewidths=0.5, zorder=3
+    )
+    for spot in (spots[place] for place, number in enumerate(projection.numbers) if number == kept):
+        axes.scatter(spot[0], spot[1], s=190, facecolors="none", edgecolors=VERMILION, linewidths=2.2, zorder=4)
+    for name, corner, side in zip(projection.experts, CORNERS, ("left", "right", "center"), strict=True):
+        above = side == "center"
+        edge = {"left": -0.08, "right": 1.08, "center": 0.5}[side]
+        axes.text(
+            edge, corner[1] + (0.05 if above else -0.05), short(name, most=20), ha=side, va="bottom" if above else "top"
+        )
+    axes.set_xlim(-0.1, 1.1)
+    axes.set_ylim(-0.16, HEIGHT + 0.14)
+    figure.colorbar(points, ax=axes, orientation="horizontal", shrink=0.7, label="dev score × 100", aspect=28)
+    return figure
+
+
+def _line(projection: Projection, *, kept: int | None) -> Figure:
+    figure, axes = new_figure(3.0)
+    shares, scores = projection.shares[:, 1], _scores(projection)
+    axes.scatter(shares, scores, c=scores, cmap=SCORES, s=42, edgecolors=INK, linewidths=0.5, zorder=3)
+    for place, number in enumerate(projection.numbers):
+        if number == kept:
+            axes.scatter(
+                shares[place], scores[place], s=190, facecolors="none", edgecolors=VERMILION, linewidths=2.2, zorder=4
+            )
+    first, second = (short(name) for name in projection.experts)
+    axes.set_xlim(-0.03, 1.03)
+    axes.set_xlabel(f"share of {second} (the rest: {first})")
+    axes.set_ylabel("dev score × 100")
+    return figure
+
+
+def _scores(projection: Projection) -> list[float]:
+    return [100 * score for score in projection.scores]
+
+
+def _grid(axes: Axes) -> None:
+    """The triangle, and lines at quarters of each share."""
+    for quarter in (0.25, 0.5, 0.75):
+        for turn in range(3):
+            ends = np.array([[quarter, 1 - quarter, 0.0], [quarter, 0.0, 1 - quarter]])
+            axes.plot(*places(np.roll(ends, turn, axis=1)).T, color=INK, linewidth=0.5, alpha=0.25)
+    axes.plot(*CORNERS[[0, 1, 2, 0]].T, color=INK, linewidth=1.0)

@@ -1,0 +1,129 @@
+"""The one style of all pictures: readable in print and at a phone's width, told apart without colour vision."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import wraps
+from html import escape
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, ParamSpec
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+WIDTH = 4.8  # inches: at a phone's width letters then keep about their size
+INK, GRID = "#1b1b1d", "#d8d8da"  # in a page these follow its light or dark colours
+MUTED = "#8a8a8e"
+BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY = "#0072b2", "#d55e00", "#009e73", "#e69f00", "#cc79a7", "#56b4e9"
+CYCLE = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, INK)  # Okabe and Ito's palette without its yellow
+HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "----")  # beside colours, for prints in grey
+SCORES = "viridis"  # the colour map of scores
+DIFFERENCES = "PuOr_r"  # the colour map of differences, its middle at none
+
+STYLE: Mapping[str, Any] = MappingProxyType(
+    {
+        "font.family": ["sans-serif"],
+        "font.sans-serif": ["DejaVu Sans", "Helvetica", "Arial", "sans-serif"],
+        "font.size": 10.0,
+        "axes.titlesize": 10.0,
+        "axes.labelsize": 10.0,
+        "legend.fontsize": 9.0,
+        "legend.frameon": False,
+        "text.color": INK,
+        "axes.edgecolor": INK,
+        "axes.labelcolor": INK,
+        "xtick.color": INK,
+        "ytick.color": INK,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "grid.color": GRID,
+        "grid.linewidth": 0.6,
+        "lines.linewidth": 1.8,
+        "hatch.linewidth": 0.6,
+        "text.parse_math": False,  # a task may be called a$b$c
+        "svg.fonttype": "none",  # text stays text: it can be searched, copied, and has the reader's own letters
+        "svg.hashsalt": "dfwe",  # the same picture is the same bytes
+        "savefig.dpi": 200,
+        "axes.unicode_minus": True,
+    }
+)
+P = ParamSpec("P")
+
+
+def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """The function, drawing in the one style whatever the process's own settings are."""
+
+    @wraps(draw)
+    def inner(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        with _style():
+            return draw(*args, **kwargs)
+
+    return inner
+
+
+def new_figure(height: float, *, width: float = WIDTH) -> tuple[Figure, Axes]:
+    """An empty figure of that many inches, and its axes."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def short(name: str, *, most: int = 26) -> str:
+    """A name that a picture has room for, in one line; tables have it whole."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in name).split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def save(figure: Figure, *, folder: Path, name: str) -> tuple[Path, Path]:
+    """Writes `name`.png and `name`.svg into the folder, which is made; the same figure gives the same bytes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = (folder / f"{name}.png", folder / f"{name}.svg")
+    for path in paths:
+        temporary = path.with_name(path.name + ".tmp")
+        temporary.write_bytes(_drawn(figure, form=path.suffix[1:]))
+        temporary.replace(path)
+    return paths
+
+
+def svg_of(figure: Figure) -> str:
+    """The figure as a SVG file has it."""
+    return _drawn(figure, form="svg").decode()
+
+
+def inline_svg(svg: str, *, name: str, title: str) -> str:
+    """A SVG file as an element of an HTML page, in the page's own ink; `name` keeps its ids apart from other figures'.
+
+    What the user named is escaped by matplotlib in the drawing, and here in the title.
+    """
+    text = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+    text = re.sub(r'(\sid="|xlink:href="#|url\(#)', rf"\g<1>{name}-", text)
+    text = re.sub(r'style="[^"]*"', lambda found: _page_colours(found[0]), text)
+    return text.replace("<svg", f'<svg role="img" aria-label="{escape(title)}"', 1)
+
+
+def _page_colours(style: str) -> str:
+    return style.replace(INK, "var(--ink)").replace(GRID, "var(--grid)")
+
+
+def _drawn(figure: Figure, *, form: str) -> bytes:
+    buffer = io.BytesIO()
+    metadata = {"Date": None, "Creator": None} if form == "svg" else {"Software": None}
+    with _style(), warnings.catch_warnings():
+        # a PNG shows a box for letters that its font lacks; a SVG has the text itself
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        background: dict[str, Any] = {"transparent": True} if form == "svg" else {"facecolor": "white"}
+        figure.savefig(buffer, format=form, metadata=metadata, **background)
+    return buffer.getvalue()
+
+
+@contextmanager
+def _style() -> Iterator[None]:
+    with matplotlib.rc_context(dict(STYLE)):
+        yield

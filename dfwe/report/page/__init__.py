@@ -1,0 +1,1 @@
+"""Self-contained HTML pages: one of a run, one that compares runs."""

@@ -1,0 +1,154 @@
+"""The tables that compare runs: every run, means over seeds, the paper's Table 2."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean, stdev
+
+from dfwe.report.page.cells import NOTHING, Cell, Column, PageTable, Row, difference, number, p_value, score, text
+from dfwe.report.page.run_page import PAGE
+from dfwe.report.published import TABLE_2
+from dfwe.report.runs import Scored
+from dfwe.report.sweep_jobs import JobResult, mean_of
+from dfwe.report.sweep_tables import chosen_jobs, is_comparable
+from dfwe.report.table import NAMES
+
+_MERGE, _SOURCES = Column("merge, target", numeric=False), Column("sources", numeric=False)
+_DELTA = Column("delta", note="test score less the same run's baseline's")
+
+
+def runs_table(found: Sequence[Scored], *, beside: Path) -> PageTable:
+    """A row for each merge of each run, with a link to the run's own page where there is one."""
+    headings = (Column("p", note="two-sided"), Column("dev"), Column("seed"), Column("evaluations"))
+    columns = [_MERGE, Column("test"), _DELTA, *headings, Column("seconds", note="of the search"), _SOURCES]
+    columns.append(Column("run", numeric=False))
+    rows = [
+        Row(
+            [_who(each), *_own(each), _sources(each), _link(each, beside)],
+            strong=each.is_headline,
+            facts=_facts([each]),
+        )
+        for each in found
+    ]
+    caption = (
+        "Every merge of every run, times 100; in bold those that were asked for. Small: 95% intervals over test "
+        "instances, or ± one standard error."
+    )
+    return PageTable("runs", columns, rows, caption)
+
+
+def means_table(found: Sequence[Scored]) -> PageTable:
+    """Means over seeds of the same target, sources and merge, with their standard deviation; the best on dev first."""
+    columns = [
+        _MERGE,
+        Column("test"),
+        _DELTA,
+        Column("dev"),
+        Column("baseline"),
+        Column("seeds", note="how many"),
+        _SOURCES,
+    ]
+    rows = []
+    for each in sorted(by_setting(found), key=lambda group: -fmean(one.job.dev for one in group)):
+        jobs = [one.job for one in each]
+        test, dev, baseline = (
+            _mean([getattr(job, what) for job in jobs], shown=score) for what in ("test", "dev", "baseline")
+        )
+        delta = _mean([job.delta for job in jobs], shown=difference)
+        cells = [_who(each[0]), test, delta, dev, baseline, number(len(jobs)), _sources(each[0])]
+        rows.append(Row(cells, strong=each[0].is_headline, facts=_facts(each)))
+    caption = "Means over seeds, times 100, the best on dev first. Small: one standard deviation over seeds."
+    return PageTable("means", columns, rows, caption)
+
+
+def by_setting(found: Sequence[Scored]) -> list[list[Scored]]:
+    """Those of the same target, sources (in any order) and merge; the very same merge counts once."""
+    groups: dict[tuple[str, tuple[str, ...], str], dict[tuple[str, int], Scored]] = defaultdict(dict)
+    for each in found:
+        job = each.job
+        groups[job.target, tuple(sorted(job.sources)), job.merge].setdefault((job.stage, job.seed), each)
+    return [list(group.values()) for group in groups.values()]
+
+
+def merge_title(each: Scored) -> str:
+    """Its name in words."""
+    return NAMES.get(each.job.merge, each.job.merge)
+
+
+def kind(each: Scored) -> str:
+    """What a filter calls it."""
+    if each.is_headline:
+        return "asked for"
+    return "control" if each.row["kind"] == "control" else "other merge"
+
+
+def paper_table(by_target: Mapping[str, Sequence[JobResult]], *, merge: str, place: int) -> PageTable:
+    """The paper's Table 2 with the published numbers beside ours."""
+    columns = [Column("task", numeric=False), Column("jobs"), Column("baseline"), Column("merge"), Column("delta")]
+    columns += [Column(f"paper's {part}") for part in ("baseline", "DFWE", "delta")]
+    chosen = chosen_jobs(by_target)
+    rows, parts = [], ("baseline", "test", "delta")
+    for name, jobs in chosen.items():
+        means = [mean_of(jobs, part) for part in parts]
+        ours = [score(means[0]), score(means[1]), difference(means[2])]
+        rows.append(Row([text(name), number(len(jobs)), *ours, *_published(name, comparable=is_comparable(jobs))]))
+    totals = [fmean(mean_of(jobs, part) for jobs in chosen.values()) for part in parts]
+    footer = [text(f"mean of {len(chosen)} tasks"), Cell(""), score(totals[0]), score(totals[1]), difference(totals[2])]
+    footer += [Cell("")] * 3
+    return PageTable(f"table2-{place}", columns, rows, f"Table 2 of the paper with {merge}, test scores.", footer)
+
+
+def _mean(values: Sequence[float], *, shown: Callable[[float], Cell]) -> Cell:
+    cell = shown(fmean(values))
+    return Cell(cell.text, cell.value, small=f"± {100 * stdev(values):.1f}") if len(values) > 1 else cell
+
+
+def _own(each: Scored) -> list[Cell]:
+    row, job = each.row, each.job
+    return [
+        score(job.test, ends=row["test"].get("interval")),
+        difference(job.delta, ends=row.get("delta_interval"), error=row.get("delta_standard_error")),
+        p_value(row.get("p")),
+        score(job.dev),
+        number(job.seed),
+        number(row.get("evaluations")),
+        number(row.get("seconds"), digits=1),
+    ]
+
+
+def _who(each: Scored) -> Cell:
+    return Cell(merge_title(each), small=each.job.target)
+
+
+def _sources(each: Scored) -> Cell:
+    return text(", ".join(each.job.sources))
+
+
+def _facts(group: Sequence[Scored]) -> dict[str, str]:
+    job = group[0].job
+    seeds = "\n".join(str(each.job.seed) for each in group)
+    return {
+        "target": job.target,
+        "merge": merge_title(group[0]),
+        "kind": kind(group[0]),
+        "seed": seeds,
+        "source": "\n".join(job.sources),
+    }
+
+
+def _link(each: Scored, beside: Path) -> Cell:
+    page, name = each.run.path / PAGE, f"{each.run.path.parent.name}/{each.run.path.name}"
+    link = os.path.relpath(page, beside) if page.exists() else None
+    return Cell(name, link=link)
+
+
+def _published(name: str, *, comparable: bool) -> list[Cell]:
+    row = TABLE_2.get(name)
+    if row is None:
+        return [Cell(NOTHING)] * 3
+    values = (row.baseline, row.dfwe, row.delta)
+    texts = (f"{row.baseline:.2f}", f"{row.dfwe:.2f}", f"{row.delta:+.2f}")
+    return [Cell(shown if comparable else f"({shown})", value) for shown, value in zip(texts, values, strict=True)]

@@ -1,0 +1,69 @@
+"""The page of a run: the study in reading order."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from dfwe.report.figures.style import save
+from dfwe.report.page.details import coefficients, cost, errors, reproduce, search
+from dfwe.report.page.headline import asked, headline
+from dfwe.report.page.models import agreement_table, merges_table, scores_table
+from dfwe.report.page.multitask import multitask_sections
+from dfwe.report.page.render import render, write_page
+from dfwe.report.page.section import PagePicture, Section
+from dfwe.report.pictures import study_pictures
+from dfwe.report.run_folder import Run, read_run
+
+PAGE, PICTURES = "report.html", "pictures"
+
+
+def write_run_page(folder: Path) -> Path:
+    """Writes `report.html` into a run's folder, and its pictures as PNG and SVG into `pictures/`.
+
+    Raises:
+        DataError: no results there, results of another format, or a broken file beside them.
+    """
+    run = read_run(folder)
+    pictures = {} if run.is_multitask else _drawn(run)
+    write_page(folder / PAGE, content=run_page(run, pictures=pictures))
+    return folder / PAGE
+
+
+def run_page(run: Run, *, pictures: Mapping[str, list[PagePicture]]) -> str:
+    """The page as HTML; `pictures` by section."""
+    sections = list(multitask_sections(run) if run.is_multitask else _sections(run, pictures))
+    when = run.when.strftime("%Y-%m-%d %H:%M")
+    results = run.results
+    if run.is_multitask:
+        title, about = "Models with heads, merged", f"{', '.join(results['columns'])} · seed {results['seed']} · {when}"
+    else:
+        title = f"Merging experts for {results['target']}"
+        about = f"with {', '.join(results['sources'])} · seed {results['seed']} · {when}"
+    return render("run.html", title=title, subtitle=about, sections=sections)
+
+
+def _drawn(run: Run) -> dict[str, list[PagePicture]]:
+    """The study's pictures by section; each is drawn once for its file and the page."""
+    found: dict[str, list[PagePicture]] = defaultdict(list)
+    for picture in study_pictures(run):
+        _, path = save(picture.figure, folder=run.path / PICTURES, name=picture.name)
+        found[picture.section].append(PagePicture.of(picture, svg=path.read_text(encoding="utf8")))
+    return found
+
+
+def _sections(run: Run, pictures: Mapping[str, list[PagePicture]]) -> Iterator[Section]:
+    yield asked(run)
+    yield headline(run)
+    more = [table for table in (merges_table(run), agreement_table(run)) if table is not None]
+    yield Section("table", "All models", tables=[scores_table(run), *more])
+    yield search(run, pictures=pictures.get("search", []))
+    for section in (
+        coefficients(run, pictures=pictures.get("coefficients", [])),
+        errors(run, pictures=pictures.get("errors", [])),
+    ):
+        if section is not None:
+            yield section
+    yield cost(run)
+    yield reproduce(run.results)

@@ -1,0 +1,106 @@
+"""A finished run as reports read it: its results, its searches' trials, its models' answers."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from dfwe.errors import DataError
+from dfwe.report.merges_table import UNIFORM
+from dfwe.report.study_folder import RESULTS, TEST_PREDICTIONS
+from dfwe.report.trials import SearchTrial, read_trials
+
+FORMAT, MULTITASK_FORMATS = 2, (1, 2)
+_WHEN = re.compile(r"(\d{4}-\d\d-\d\d)/(\d\d-\d\d-\d\d)")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder with what its `results.json` says; the other files are read where they are wanted."""
+
+    path: Path
+    results: Mapping[str, Any]
+
+    @property
+    def is_multitask(self) -> bool:
+        """Whether it is a study of models with heads."""
+        return self.results.get("kind") == "multitask"
+
+    @property
+    def asked(self) -> str | None:
+        """The merge that was asked for: the headline's, or the last where nothing was tested."""
+        names = [row["name"] for row in self.rows("merge")]
+        last = [name for name in names if name != UNIFORM] or names
+        found: str | None = self.results["headline"].get("name") or (last[-1] if last else None)
+        return found
+
+    @property
+    def when(self) -> datetime:
+        """When it began by its folder's name, else when its results were written."""
+        return when(self.path)
+
+    def rows(self, *kinds: str) -> list[Mapping[str, Any]]:
+        """Its models of these kinds, of all where none is said."""
+        return [row for row in self.results["models"] if not kinds or row["kind"] in kinds]
+
+    def row(self, name: str | None) -> Mapping[str, Any] | None:
+        """The model of that name."""
+        return next((row for row in self.results["models"] if row["name"] == name), None)
+
+    def trials(self, merge: str) -> tuple[SearchTrial, ...]:
+        """The trials of a merge's search; none where it has no journal."""
+        return read_trials(self.path / ("trials.jsonl" if merge == self.asked else f"trials_{merge}.jsonl"))
+
+    def answers(self) -> Mapping[str, Any] | None:
+        """What models answered on test; None where that was not written."""
+        path = self.path / TEST_PREDICTIONS
+        if not path.exists():
+            return None
+        found: Mapping[str, Any] = _json(path)
+        return found
+
+
+def read_run(path: Path) -> Run:
+    """The run of a folder.
+
+    Raises:
+        DataError: no results there, results that cannot be read, or of another format.
+    """
+    results = _json(path / RESULTS)
+    multitask = isinstance(results, dict) and results.get("kind") == "multitask"
+    found = results.get("format") if isinstance(results, dict) else None
+    if found not in (MULTITASK_FORMATS if multitask else (FORMAT,)):
+        raise DataError(
+            f"{path / RESULTS} has format {found}, and this version reads {FORMAT}: run the study's command again, "
+            "it trains nothing twice"
+        )
+    missing = {"rows", "columns"} - set(results) if multitask else {"models", "target", "headline"} - set(results)
+    if missing:
+        raise DataError(f"{path / RESULTS} lacks {', '.join(sorted(missing))}: run the study's command again")
+    return Run(path, results)
+
+
+def when(path: Path) -> datetime:
+    """When a run folder's run began by its name, outputs/<date>/<time>..., else when its results were written."""
+    found = _WHEN.search(path.resolve().as_posix())
+    if found:
+        return datetime.strptime(f"{found[1]} {found[2]}", "%Y-%m-%d %H-%M-%S")
+    there = path / RESULTS
+    return datetime.fromtimestamp((there if there.exists() else path).stat().st_mtime)
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf8"))
+    except FileNotFoundError:
+        raise DataError(
+            f"{path.parent} holds no {path.name}: expected the folder of a finished run, outputs/<date>/<time>..., or "
+            "of a sweep"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error

@@ -1,0 +1,78 @@
+"""Past runs with their headline numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.box import SIMPLE
+from rich.markup import escape
+from rich.table import Table
+
+from dfwe.errors import DataError
+from dfwe.report.numbers import interval, times_100
+from dfwe.report.page.cells import signed
+from dfwe.report.run_folder import Run, read_run, when
+from dfwe.report.runs import run_folders
+from dfwe.report.study_folder import RESULTS
+
+DEFAULT = (Path("outputs"), Path("multirun"))  # where Hydra puts runs and sweeps
+
+
+def list_runs(folders: Sequence[Path]) -> Table:
+    """A row a run folder at or below the folders, the newest first; one that cannot be read says so in its row.
+
+    Raises:
+        DataError: a folder that is not there.
+    """
+    for folder in folders:
+        if not folder.is_dir():
+            raise DataError(f"{folder} is no folder: expected one that holds runs, such as outputs")
+    found = {path.resolve(): path for folder in folders for path in run_folders(folder)}
+    newest = sorted(found.values(), key=when, reverse=True)
+    table = Table(box=SIMPLE, padding=(0, 0, 0, 1), show_edge=False, title=f"{len(found)} runs", title_justify="left")
+    table.add_column("when", no_wrap=True)
+    table.add_column("run", overflow="fold")
+    table.add_column("test", justify="right", no_wrap=True)
+    table.add_column("delta", justify="right", no_wrap=True)
+    for path in newest:
+        what, test, delta = _cells(path)
+        table.add_row(when(path).strftime("%Y-%m-%d %H:%M"), escape(f"{what}\n{path}"), test, delta)
+    return table
+
+
+def _cells(path: Path) -> tuple[str, str, str]:
+    """What ran, its score on test, its difference to the baseline with the interval below."""
+    try:
+        run = read_run(path)
+        return _multitask(run) if run.is_multitask else _study(run)
+    except (DataError, KeyError, TypeError, AttributeError) as error:
+        return _why(path, error), "", ""
+
+
+def _study(run: Run) -> tuple[str, str, str]:
+    results, row = run.results, run.row(run.asked)
+    merge = "no merge" if row is None else row["name"]
+    what = f"{results['target']}, {merge}, seed {results['seed']}\nfrom {', '.join(results['sources'])}"
+    if row is None or "test" not in row:
+        return what, "–", ""
+    delta = row.get("delta")
+    ends = interval(row.get("delta_interval"), sign=True)
+    return what, times_100(row["test"]["score"]), "" if delta is None else f"{signed(delta)}\n{ends}".strip()
+
+
+def _multitask(run: Run) -> tuple[str, str, str]:
+    """The best merge on dev, or the best model where nothing was merged."""
+    results = run.results
+    scored = [row for row in results["rows"] if row.get("test", {}).get("mean") is not None]
+    merges = [row for row in scored if row["kind"] == "merge"]
+    best = max(merges or scored, key=lambda row: row["dev"]["mean"] or 0.0, default=None)
+    name, test = ("no score", "–") if best is None else (best["name"], times_100(best["test"]["mean"]))
+    return f"models with heads, {name}, seed {results['seed']}\nof {', '.join(results['columns'])}", test, ""
+
+
+def _why(path: Path, error: Exception) -> str:
+    """Why a run has no numbers, in a few words."""
+    if not (path / RESULTS).exists():
+        return "(no results: broken off, or only planned)"
+    return "(another format: run its command again)" if "has format" in str(error) else "(results cannot be read)"

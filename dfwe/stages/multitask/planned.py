@@ -1,0 +1,44 @@
+"""What is known of a multitask study before it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from omegaconf import DictConfig
+
+from dfwe.stages.base import Stage
+from dfwe.stages.multitask.bench import HeadBench
+from dfwe.stages.multitask.plan import MultitaskStudy, plan_multitask
+from dfwe.stages.multitask.study import Merging, plan_merging
+
+
+@dataclass(frozen=True)
+class PlannedMultitask:
+    """The trainings, and what follows once the store has them all: dev scores decide what is merged."""
+
+    study: MultitaskStudy
+    merging: Merging | None
+
+    @classmethod
+    def of(cls, config: DictConfig) -> PlannedMultitask:
+        """That of a composed configuration; raises what planning the study raises."""
+        study = plan_multitask(config)
+        trained = all(stage.find(study.bench.store) for _, stage in study.trainings())
+        return cls(study, plan_merging(study) if trained else None)
+
+    @property
+    def bench(self) -> HeadBench:
+        """What its stages share."""
+        return self.study.bench
+
+    @property
+    def undecided(self) -> bool:
+        """Whether stages are left out that depend on others' results."""
+        return self.merging is None
+
+    def parts(self) -> Iterator[tuple[str, Stage]]:
+        """Every stage that is known with its part."""
+        yield from self.study.trainings()
+        if self.merging is not None:
+            yield from self.merging.stages()

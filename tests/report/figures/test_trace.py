@@ -1,0 +1,44 @@
+"""The trace of a search."""
+
+import pytest
+
+from dfwe.report.figures.trace import best_so_far, draw_trace
+from dfwe.report.trials import SearchTrial
+
+
+def trial(number, score, bound=None):
+    return SearchTrial(number, "search", {"a": 1.0}, score, bound)
+
+
+TRIALS = [trial(1, 0.4), trial(2, 0.3), trial(3, None, bound=0.35), trial(4, 0.6), trial(5, 0.5)]
+
+
+def points(axes, label):
+    (found,) = [each for each in axes.collections if each.get_label() == label]
+    return [tuple(spot) for spot in found.get_offsets()]
+
+
+def test_the_best_so_far_rises_and_passes_over_stopped_trials():
+    assert best_so_far(TRIALS) == [(1, 0.4), (2, 0.4), (4, 0.6), (5, 0.6)]
+    assert best_so_far([]) == []
+
+
+def test_candidates_stand_at_their_scores_and_stopped_ones_at_their_bounds():
+    (axes,) = draw_trace(TRIALS, kept=4, levels={}).axes
+    assert points(axes, "a candidate") == [pytest.approx(p) for p in ((1, 40), (2, 30), (4, 60), (5, 50))]
+    assert points(axes, "stopped: at most") == [pytest.approx((3, 35))]
+    assert points(axes, "kept") == [pytest.approx((4, 60))]
+    (line,) = axes.lines
+    assert list(line.get_ydata()) == pytest.approx([40, 40, 60, 60])
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("evaluation", "dev score × 100")
+
+
+def test_what_to_beat_is_a_line_with_its_score_in_the_legend():
+    figure = draw_trace(TRIALS, kept=None, levels={"baseline": 0.45})
+    assert [line.get_ydata()[0] for line in figure.axes[0].lines[1:]] == pytest.approx([45])
+    assert "baseline: 45.0" in [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_without_stopped_or_kept_trials_neither_is_in_the_legend():
+    figure = draw_trace([trial(1, 0.4)], kept=7, levels={})
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a candidate", "best so far"]

@@ -1,0 +1,214 @@
+"""The page of a run."""
+
+import json
+import re
+
+import pytest
+
+from dfwe.errors import DataError
+from dfwe.report.page.run_page import run_page, write_run_page
+from dfwe.report.pictures import study_pictures
+from dfwe.report.run_folder import read_run
+
+NASTY = "<script>alert('x')</script> & \"quotes\""
+
+
+def page(folder):
+    """The page without its pictures, which take most of the time."""
+    return run_page(read_run(folder), pictures={})
+
+
+def drawn(folder):
+    return write_run_page(folder).read_text(encoding="utf8")
+
+
+@pytest.fixture(scope="module")
+def told(invented, tmp_path_factory):
+    """A run folder with everything that results can hold, and its page; neither is changed."""
+    folder = tmp_path_factory.mktemp("told")
+    invented.write_run(folder, target="MELD_emotion_recognition", sources=("personality_detection",))
+    return folder, drawn(folder)
+
+
+def edited(folder, change):
+    path = folder / "results.json"
+    results = json.loads(path.read_text())
+    change(results)
+    path.write_text(json.dumps(results))
+    return folder
+
+
+def words(html):
+    return " ".join(re.sub(r"<[^>]+>", " ", re.sub(r"(?s)<(style|script)>.*?</\1>", "", html)).split())
+
+
+def test_the_study_is_told_in_reading_order(told):
+    titles = re.findall(r"<h2>(.*?)</h2>", told[1])
+    asked = ["What was asked", "Headline", "All models", "The search", "Coefficients", "Errors worth reading", "Cost"]
+    assert titles == [*asked, "How to reproduce it"]
+
+
+def test_the_page_needs_no_other_file_and_lets_no_other_script_run(told):
+    _, html = told
+    assert not re.search(r"(src|href)=\"(?!#|data:)", html)
+    assert "default-src 'none'" in html
+    assert "url(http" not in html
+    assert html.count("<script>") == 1
+
+
+def test_every_picture_of_the_study_is_in_the_page_and_in_files(told):
+    folder, html = told
+    names = ["trace_nelder_mead", "simplex_nelder_mead", "coefficients", "leave_one_out_nelder_mead", "interpolations"]
+    names += ["confusion_baseline", "confusion_nelder_mead"]
+    files = {path.name for path in (folder / "pictures").iterdir()}
+    assert files == {f"{name}.{form}" for name in names for form in ("png", "svg")}
+    assert html.count("<figure") == html.count("<svg") == len(names)
+
+
+def test_ids_are_unique(told):
+    ids = re.findall(r'\sid="([^"]+)"', told[1])
+    assert len(ids) == len(set(ids))
+
+
+def test_the_same_folder_gives_the_same_page(told):
+    assert drawn(told[0]) == told[1]
+
+
+def test_what_users_wrote_is_escaped(whole):
+    def change(results):
+        results["target"] = results["sources"][0] = results["command"] = NASTY
+        results["models"][-1]["name"] = results["headline"]["name"] = "m"
+        results["examples"]["fixed"][0] |= {"source": NASTY, "gold": [NASTY], "before": NASTY, "instance_id": NASTY}
+        results["models"][1]["name"] = NASTY
+        results["models"][-1]["coefficients"][NASTY] = 0.0
+
+    html = drawn(edited(whole, change))
+    assert "<script>alert" not in html
+    assert html.count("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; &#34;quotes&#34;") >= 7
+
+
+def test_other_scripts_and_very_long_texts_are_kept_or_cut(plain):
+    case = {"instance_id": "1", "source": "語" * 9000, "gold": ["ü"], "before": "אב", "after": "ü"}
+    examples = {"merge": "ties", "against": "baseline", "num_fixed": 1, "num_broke": 0, "fixed": [case], "broke": []}
+    html = page(plain(examples=examples, target="目標" * 200))
+    assert "אב" in html
+    assert "語" * 4000 in html
+    assert "語" * 4001 not in html
+
+
+def test_the_headline_says_what_its_interval_allows(plain):
+    folder = plain()
+    assert "ties is better than the baseline." in words(page(folder))
+    edited(folder, lambda results: results["models"][-1].update(delta_interval=[-0.01, 0.2], p=0.07, p_by="bootstrap"))
+    said = words(page(folder))
+    assert "not clearly different from the baseline: on this test split no difference can be claimed" in said
+    assert "-1.0 to +20.0" in said
+    assert "p by the paired bootstrap 0.070" in said
+    assert "One seed: the intervals are over test instances only" in said
+
+
+def test_a_merge_stands_beside_the_best_expert_and_one_that_is_an_expert_says_so(plain):
+    folder = plain()
+    assert "The best expert by dev, a, scores 42.0. ± is one standard error." in words(page(folder))
+    than = {"name": "a", "delta": 0.08, "delta_standard_error": 0.03, "delta_interval": [0.02, 0.14]}
+    edited(folder, lambda results: results["models"][-1].update(against={"best_expert": than}))
+    assert "a, scores 42.0: the merge differs by +8.0 (+2.0 to +14.0)." in words(page(folder))
+    edited(folder, lambda results: results["models"][-1].update(picked="expert"))
+    assert "no mixture that is better on dev: what was kept is one expert as it is." in words(page(folder))
+
+
+def test_what_results_lack_is_left_out(plain):
+    html = drawn(plain())
+    assert "Errors worth reading" not in html
+    assert "No search&#39;s trials to show" in html
+    assert "Everything lay in the store already." in html
+
+
+def test_a_study_that_was_not_tested_has_a_page(plain):
+    folder = plain(headline={})
+    edited(folder, lambda results: [row.pop("test", None) for row in results["models"]])
+    edited(folder, lambda results: [row.pop("delta", None) for row in results["models"]])
+    assert "No merge was scored on test beside a baseline." in page(folder)
+
+
+def test_a_score_that_is_undefined_is_said(plain):
+    folder = plain(headline={})
+
+    def change(results):
+        results["models"][-1]["test"]["score"] = None
+        results["models"][-1].pop("delta")
+
+    html = page(edited(folder, change))
+    assert "The score on test is undefined for ties: nothing is compared with it." in html
+    assert "undefined</td>" in html
+
+
+def test_no_trials_at_all_are_said(plain):
+    folder = plain()
+    (folder / "trials.jsonl").write_text("")
+    assert "No search&#39;s trials to show" in drawn(folder)
+
+
+def test_a_search_that_did_not_move_is_warned_of(whole):
+    html = page(edited(whole, lambda results: results["models"][-1]["health"].update(distinct_scores=1)))
+    assert "nelder_mead did not move: all 41 candidates have the same dev score" in html
+
+
+def test_coefficients_outside_the_simplex_have_no_triangle(whole):
+    lines = [json.loads(line) for line in (whole / "trials.jsonl").read_text().splitlines()]
+    lines[3]["coefficients"]["mixture"] = -0.5
+    (whole / "trials.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    names = [picture.name for picture in study_pictures(read_run(whole))]
+    assert "trace_nelder_mead" in names
+    assert "simplex_nelder_mead" not in names
+
+
+def test_how_sources_were_chosen_and_other_ways_of_answering_are_told(plain):
+    ranking = [{"task": "a", "scores": {"transfer": 0.02}}, {"task": "b", "scores": {"transfer": 0.01}}]
+    choice = {"taken": ["a"], "by": ["transfer"], "ranking": ranking, "unknown": []}
+    ways = [{"way": "labels", "score": 0.5}, {"way": "greedy", "score": 0.25, "same": 0.75, "no_label": 0.125}]
+    agreement = {"own": "labels", "models": [{"name": "ties", "ways": ways}]}
+    said = words(page(plain(choice=choice, agreement=agreement)))
+    assert "Sources chosen by transfer: a (transfer +0.020); before b (transfer +0.010)." in said
+    assert "ties greedy 25.0 – 75.0 12.5" in said
+
+
+def test_a_folder_without_results_is_an_error(tmp_path):
+    with pytest.raises(DataError, match=r"holds no results\.json: expected the folder of a finished run"):
+        write_run_page(tmp_path)
+
+
+@pytest.mark.parametrize("found", [1, 3, None])
+def test_another_format_is_an_error(plain, found):
+    with pytest.raises(
+        DataError, match=rf"has format {found}, and this version reads 2: run the study's command again"
+    ):
+        write_run_page(plain(format=found))
+
+
+def test_broken_files_are_named(plain):
+    folder = plain()
+    (folder / "trials.jsonl").write_text("{}\n")
+    with pytest.raises(DataError, match=r"trials\.jsonl, line 1: this is not a trial"):
+        write_run_page(folder)
+    (folder / "results.json").write_text("{")
+    with pytest.raises(DataError, match=r"results\.json cannot be read"):
+        write_run_page(folder)
+
+
+def test_a_study_of_models_with_heads_has_a_page(plain):
+    scores = {"tasks": {"SST": 0.5, "STS": None}, "mean": None}
+    rows = [
+        {"name": "soup", "title": "Soup", "kind": "merge", "coefficients": {"a": 1.0}, "dev": scores, "test": scores}
+    ]
+    rows.append({"name": "a", "kind": "single", "dev": {"tasks": {"SST": 0.5}, "mean": 0.5}})
+    more = {
+        "kind": "multitask",
+        "format": 1,
+        "columns": {"SST": "sst", "STS": "sts"},
+        "rows": rows,
+        "candidates": ["a"],
+    }
+    html = page(plain(**more, seconds={"train a": 3}))
+    assert re.findall(r"<h2>(.*?)</h2>", html)[:3] == ["What was asked", "All models", "Coefficients"]
+    assert "undefined" in html

@@ -1,0 +1,75 @@
+"""Past runs."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from dfwe.errors import DataError
+from dfwe.report.__main__ import main
+from dfwe.report.run_list import list_runs
+
+
+def lines(*folders):
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(list_runs(folders))
+    return [line.strip() for line in console.export_text().splitlines()[3:] if line.strip()]
+
+
+def test_the_newest_run_comes_first_with_its_headline_numbers(plain, tmp_path):
+    plain("2026-01-02/03-04-05_t_ties_s0", seed=4)
+    plain("2026-01-02/13-00-00")
+    first, _, _, second, sources, where = lines(tmp_path)
+    assert first.split() == ["2026-01-02", "13:00", "t,", "ties,", "seed", "0", "50.0", "+10.0"]
+    assert second.split() == ["2026-01-02", "03:04", "t,", "ties,", "seed", "4", "50.0", "+10.0"]
+    assert sources == "from a"
+    assert where.endswith("2026-01-02/03-04-05_t_ties_s0")
+
+
+def test_an_interval_stands_below_its_difference(plain, tmp_path):
+    folder = plain("2026-01-01/00-00-00")
+    text = (
+        (folder / "results.json").read_text().replace('"delta": 0.1,', '"delta": 0.1, "delta_interval": [-0.01, 0.2],')
+    )
+    (folder / "results.json").write_text(text)
+    assert lines(tmp_path)[1].endswith("-1.0 to +20.0")
+
+
+def test_broken_folders_are_a_line(plain, tmp_path):
+    plain("2026-01-01/00-00-03", format=1)
+    (plain("2026-01-01/00-00-02") / "results.json").write_text("{")
+    (tmp_path / "2026-01-01" / "00-00-01" / ".hydra").mkdir(parents=True)
+    found = lines(tmp_path)
+    assert "(another format: run its command again)" in found[0]
+    assert "(results cannot be read)" in found[2]
+    assert "(no results: broken off, or only planned)" in found[4]
+
+
+def test_an_undefined_score_and_markup_in_names_are_shown(plain, tmp_path):
+    folder = plain("2026-01-01/00-00-00", target="[red]x")
+    text = (folder / "results.json").read_text().replace('"test": {"score": 0.5}', '"test": {"score": null}')
+    (folder / "results.json").write_text(text)
+    line = lines(tmp_path)[0]
+    assert "[red]x" in line
+    assert "undefined" in line
+
+
+def test_the_store_is_passed_over(plain, tmp_path):
+    plain("store/train-1")
+    plain("2026-01-01/00-00-00")
+    assert len(lines(tmp_path)) == 3
+
+
+def test_job_ten_of_a_sweep_is_found(plain, tmp_path):
+    for job in ("2", "10"):
+        plain(f"2026-01-01/00-00-00/{job}")
+    assert [line.rsplit("/", 1)[1] for line in lines(tmp_path)[2::3]] == ["2", "10"]
+
+
+def test_the_command_lists_and_a_missing_folder_is_an_error(plain, tmp_path, capsys, monkeypatch):
+    plain("outputs/2026-01-01/00-00-00")
+    monkeypatch.chdir(tmp_path)
+    assert main(["list"]) == 0
+    assert "1 runs" in capsys.readouterr().out
+    with pytest.raises(DataError, match="nowhere is no folder: expected one that holds runs"):
+        list_runs([tmp_path / "nowhere"])
