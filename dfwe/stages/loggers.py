@@ -104,11 +104,16 @@ def following(start: Start, *, logger: Any) -> Start:
     """The same `start`, which tells the logger, too, what is running."""
 
     def told(number: int, total: int, title: str) -> Tell:
-        if isinstance(logger, StudyLogger):
-            logger.running(title)
+        running(logger, title=title)
         return start(number, total, title)
 
     return told
+
+
+def running(logger: Any, *, title: str) -> None:
+    """What is logged next is of the stage with that title."""
+    if isinstance(logger, StudyLogger):
+        logger.running(title)
 
 
 def begin(logger: Any, *, target: str, sources: tuple[str, ...], model: str, seed: int) -> None:
