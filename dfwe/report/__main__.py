@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from dfwe.errors import exit_code
+from dfwe.report.dashboard.command import add_wandb
 from dfwe.report.run_list import DEFAULT, list_runs
 from dfwe.report.submission import write_submission
 from dfwe.report.submission_table import draw_submission
@@ -65,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     past = commands.add_parser("list", help="past runs with their headline numbers, the newest first")
     past.add_argument("folder", type=Path, nargs="?", help="where to look; by default outputs and multirun")
     past.set_defaults(command=_list)
+    add_wandb(commands)
     return parser
 
 

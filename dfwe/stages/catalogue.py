@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from dfwe.errors import ExecutorError
 from dfwe.stages.base import Stage
 from dfwe.stages.bench import Bench
+from dfwe.stages.execute import describe
 from dfwe.stages.multitask.plan import MultitaskStudy, plan_multitask
 from dfwe.stages.multitask.study import plan_merging
 from dfwe.stages.plan import Draft, draft_study
@@ -21,7 +22,7 @@ class Catalogue:
         study = draft_study(config) if config.multitask is None else plan_multitask(config)
         self.bench: Bench = study.bench
         self._lists = _lists(study)
-        self._stages: dict[str, Stage] = {}
+        self._stages: dict[str, tuple[str, Stage]] = {}
 
     def stage(self, digest: str) -> Stage:
         """The stage of that digest.
@@ -36,12 +37,17 @@ class Catalogue:
                 f"a worker plans another study than the process that started it, without the stage {digest}: both need "
                 "the same version of dfwe, the same files, and paths that mean the same on all machines"
             )
-        return self._stages[digest]
+        return self._stages[digest][1]
+
+    def title(self, digest: str) -> str:
+        """That stage in the user's words; raises what `stage` raises."""
+        stage = self.stage(digest)
+        return describe(self._stages[digest][0], stage)
 
     def _read_on(self) -> bool:
         """Whether there was another list of stages; the next may need what those before it have given."""
         stages = next(self._lists, None)
-        self._stages |= {stage.digest: stage for _, stage in stages or ()}
+        self._stages = {stage.digest: (part, stage) for part, stage in stages or ()} | self._stages  # the first part
         return stages is not None
 
 

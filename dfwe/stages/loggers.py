@@ -1,25 +1,153 @@
-"""W&B through Lightning's logger: online with a key, offline without one, never an error for want of one."""
+"""A study's live run in W&B, and what it says there when it is over; other loggers of Lightning's need nothing."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
-from pytorch_lightning.loggers import WandbLogger
+from pytorch_lightning.loggers import Logger
+
+from dfwe.report.dashboard.merges import group_of
+from dfwe.report.dashboard.publish import publish, show_study
+from dfwe.report.dashboard.session import Session
+from dfwe.stages.base import Tell
+
+STEP = "step"  # of the optimizer, or the number of a trial
+Start = Callable[[int, int, str], Tell]
 
 
-def wandb_logger(*, project: str, folder: str) -> WandbLogger:
-    """A logger whose run lies in the study's own folder."""
-    import wandb
+class StudyLogger(Logger):
+    """Curves and trials as they come, each under the title of its stage, in a run of job type `study`.
 
-    key = os.environ.get("WANDB_API_KEY") or wandb.api.api_key
-    offline = os.environ.get("WANDB_MODE") == "offline" or not key
-    return WandbLogger(project=project, save_dir=folder, offline=offline, settings=wandb.Settings(silent=True))
+    The run begins with the first of them, so that a study which trains nothing makes none. Until `begin` has said what
+    it is called they wait. A copy in another process logs nothing: a run has one writer.
+    """
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self._title = ""
+        self._known: dict[str, Any] | None = None
+        self._waiting: list[dict[str, Any]] = []
+        self._charts: set[str] = set()
+        self._run: Any = None
+
+    @property
+    def name(self) -> str:
+        """The project."""
+        return self.session.project
+
+    @property
+    def version(self) -> str:
+        """None has a number: runs are told apart by their folders."""
+        return ""
+
+    def begin(self, *, name: str, group: str, config: Mapping[str, Any]) -> None:
+        """Says what the run is called; what was logged before is written now."""
+        self._known = {"name": name, "group": group, "config": config}
+        waiting, self._waiting = self._waiting, []
+        for row in waiting:
+            self._write(row)
+
+    def running(self, title: str) -> None:
+        """Which stage is running: its curves have its title."""
+        self._title = title
+
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Writes them, or keeps them until the run has a name."""
+        row = {
+            f"{self._title}/{key}": value for key, value in metrics.items() if key != "epoch"
+        }  # which Lightning adds
+        self._write(row if step is None else {**row, STEP: step})
+
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        """Nothing: the configuration is the study's, not a module's."""
+
+    def finish(self, results: Mapping[str, Any], *, summary: Mapping[str, float]) -> None:
+        """The final numbers, table and pictures, and the end of the run, if there is one."""
+        run, self._run = self._run, None
+        if run is not None:
+            self.session.safely(lambda: run.summary.update({k: v for k, v in summary.items() if v is not None}))
+            self.session.safely(lambda: show_study(run, results=results, folder=self.session.folder))
+            self.session.safely(run.finish)
+        self._known = None
+
+    def _write(self, row: dict[str, Any]) -> None:
+        if self._known is None:
+            self._waiting.append(row)
+            return
+        if self._run is None:
+            self._run = self.session.open(job_type="study", **self._known)
+        if self._run is not None:
+            self.session.safely(lambda: self._log(row))
+
+    def _log(self, row: dict[str, Any]) -> None:
+        title = next(iter(row)).split("/")[0]
+        if not self._charts:
+            self._run.define_metric(STEP, summary="none")
+        if title not in self._charts:
+            self._charts.add(title)
+            self._run.define_metric(f"{title}/*", step_metric=STEP, summary="none")
+        self._run.log(row)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_run": None, "_known": None, "_waiting": [], "_charts": set()}
 
 
-def finish(logger: Any, *, summary: Mapping[str, float]) -> None:
-    """Writes the final numbers as the run's summary and closes it; loggers without a summary need nothing."""
-    if isinstance(logger, WandbLogger):
-        logger.experiment.summary.update(dict(summary))
-        logger.experiment.finish()
+def wandb_logger(*, project: str, folder: str, entity: str | None = None, artifact: bool = False) -> StudyLogger:
+    """A logger whose runs lie in the study's own folder; nothing reaches W&B before something is logged."""
+    return StudyLogger(Session(project=project, folder=Path(folder), entity=entity, artifact=artifact))
+
+
+def following(start: Start, *, logger: Any) -> Start:
+    """The same `start`, which tells the logger, too, what is running."""
+
+    def told(number: int, total: int, title: str) -> Tell:
+        running(logger, title=title)
+        return start(number, total, title)
+
+    return told
+
+
+def running(logger: Any, *, title: str) -> None:
+    """What is logged next is of the stage with that title."""
+    if isinstance(logger, StudyLogger):
+        logger.running(title)
+
+
+def begin(logger: Any, *, target: str, sources: tuple[str, ...], model: str, seed: int) -> None:
+    """Names the live run and puts it beside its merges."""
+    if isinstance(logger, StudyLogger):
+        group = group_of(target, sources=sources, model=model)
+        config = {"target": target, "sources": ", ".join(sources), "model": model.removeprefix("parent "), "seed": seed}
+        logger.begin(name=logger.session.folder.name, group=group, config=config)
+
+
+def finish(
+    logger: Any,
+    *,
+    results: Mapping[str, Any],
+    summary: Mapping[str, float],
+    merges: Mapping[str, Mapping[str, Any]] | None = None,
+) -> None:
+    """Ends the live run with the final numbers, and writes a run for each of the merges, given by their configuration.
+
+    A study of models with heads has no `merges` here: its numbers are the live run's.
+    """
+    if isinstance(logger, StudyLogger):
+        if merges is not None:  # which have `test` and `delta` of their own: charts of these are of merges alone
+            summary = {name: score for name, score in summary.items() if "/" in name}
+        logger.finish(results, summary=summary)
+        if merges is not None:
+            publish(results, session=logger.session, described={k: _described(v) for k, v in merges.items()})
+
+
+def _described(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Rule, search and pick by the names of their classes, each with its settings."""
+    found: dict[str, Any] = {}
+    for part in ("rule", "search", "pick"):
+        found[part] = str(config[part]["_target_"]).rsplit(".", 1)[-1]
+        settings = {key: value for key, value in config[part].items() if isinstance(value, str | int | float)}
+        found[f"{part}_settings"] = {key: value for key, value in settings.items() if not key.startswith("_")}
+    return found

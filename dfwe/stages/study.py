@@ -15,7 +15,7 @@ from dfwe.stages.binding import bind
 from dfwe.stages.command import command
 from dfwe.stages.execute import Executor
 from dfwe.stages.export import export_merged
-from dfwe.stages.loggers import finish
+from dfwe.stages.loggers import begin, finish, following
 from dfwe.stages.merge import PREDICTIONS, TRIALS
 from dfwe.stages.multitask.study import run_multitask
 from dfwe.stages.page import write_report
@@ -35,8 +35,10 @@ def run_study(config: DictConfig, *, folder: Path) -> None:
     draft = draft_study(config)
     choosing = list(each_once(draft.parts()))
     with bars() as start, executor.opened(config, bench=draft.bench) as execute:
+        start = following(start, logger=draft.bench.logger)
         seconds = execute(choosing, start=start)
         study = draft.study()
+        _begin(study)
         seconds |= execute(list(study.stages())[len(choosing) :], start=start)  # begins with the same
         results = study_results(study, seconds=seconds)
     write_json(folder / "results.json", results | command())
@@ -45,11 +47,20 @@ def run_study(config: DictConfig, *, folder: Path) -> None:
         write_answers(study, folder=folder)
     if config.export and study.evaluations and study.asked is not None:
         export_merged(study, name=study.asked, folder=folder / "merged")
-    finish(study.bench.logger, summary=summary(results))
     show(results)
     print(f"results: {folder / 'results.json'}")
     if config.report:
         write_report(folder)
+    merges = {name: stage.config for name, stage in study.merges.items()}
+    finish(
+        study.bench.logger, results=results | command(), summary=summary(results), merges=merges
+    )  # last: it takes all files
+
+
+def _begin(study: Study) -> None:
+    """Tells the logger what the study is called."""
+    sources, model = tuple(task.name for task in study.sources), study.bench.parent.title
+    begin(study.bench.logger, target=study.target.name, sources=sources, model=model, seed=study.seed)
 
 
 def _copy_journals(study: Study, *, folder: Path) -> None:

@@ -15,7 +15,7 @@ from dfwe.stages.base import Stage, each_once
 from dfwe.stages.command import command
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.execute import Executor
-from dfwe.stages.loggers import finish
+from dfwe.stages.loggers import begin, finish, following
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.multitask.merges import Merged, candidates, plan_merges
 from dfwe.stages.multitask.plan import MultitaskStudy, plan_multitask
@@ -56,7 +56,10 @@ def plan_merging(study: MultitaskStudy) -> Merging:
 def run_multitask(config: DictConfig, *, folder: Path, executor: Executor) -> None:
     """Trains, then merges what is worth merging, and reports; `folder` is the run's own."""
     study = plan_multitask(config)
+    logger, model = study.bench.logger, study.bench.parent.title
+    begin(logger, target="multitask", sources=tuple(study.columns), model=model, seed=study.seed)
     with bars() as start, executor.opened(config, bench=study.bench) as execute:
+        start = following(start, logger=logger)
         seconds = execute(list(each_once(study.trainings())), start=start)
         merging = plan_merging(study)
         seconds |= execute(list(merging.stages()), start=start)
@@ -71,11 +74,11 @@ def run_multitask(config: DictConfig, *, folder: Path, executor: Executor) -> No
         seconds=seconds,
     )
     write_json(folder / "results.json", results | command())
-    finish(study.bench.logger, summary=summary(results))
     show(results)
     print(f"results: {folder / 'results.json'}")
     if config.report:
         write_report(folder)
+    finish(logger, results=results | command(), summary=summary(results))  # last: it takes all files
 
 
 def _evaluations(study: MultitaskStudy, *, merges: Mapping[str, Merged]) -> dict[str, EvaluateStage]:

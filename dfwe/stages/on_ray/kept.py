@@ -10,11 +10,14 @@ from typing import Any
 
 from pytorch_lightning.loggers import Logger
 
+from dfwe.stages.loggers import running
+
 
 @dataclass(frozen=True)
 class Kept:
-    """Lines of the log (name, level, text), and metrics with their steps."""
+    """Lines of the log (name, level, text), and metrics with their steps, of the stage with that title."""
 
+    title: str = ""
     lines: list[tuple[str, int, str]] = field(default_factory=list)
     metrics: list[tuple[dict[str, float], int | None]] = field(default_factory=list)
 
@@ -22,6 +25,7 @@ class Kept:
         """Says and logs it here; `logger` is Lightning's, or False."""
         for name, level, text in self.lines:
             logging.getLogger(name).log(level, "%s", text)
+        running(logger, title=self.title)
         for metrics, step in self.metrics if logger else ():
             logger.log_metrics(metrics, step=step)
         if logger and self.metrics:
@@ -54,9 +58,9 @@ class KeptMetrics(Logger):
 
 
 @contextmanager
-def keeping(logger: Any) -> Iterator[Kept]:
+def keeping(logger: Any, *, title: str = "") -> Iterator[Kept]:
     """What is said in `dfwe`'s loggers meanwhile, and what that logger (KeptMetrics, or False) is given."""
-    kept, root = Kept(), logging.getLogger("dfwe")
+    kept, root = Kept(title), logging.getLogger("dfwe")
     handler = _Lines(kept.lines)
     before = root.level
     root.setLevel(logging.INFO)

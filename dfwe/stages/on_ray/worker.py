@@ -72,7 +72,7 @@ class Worker:
         if helpers and isinstance(stage, MergeStage):
             stage = replace(stage, crew=RayCrew(stage.digest, helpers))
         bench = self._catalogue.bench
-        with keeping(bench.logger) as kept:
+        with keeping(bench.logger, title=self._catalogue.title(digest)) as kept:
             seconds = made_in(stage, store=bench.store)
         return Made(seconds, kept)
 

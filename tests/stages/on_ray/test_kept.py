@@ -1,9 +1,11 @@
 """What is said and logged in a worker is said and logged where the study was started."""
 
 import logging
+from unittest.mock import patch
 
 from pytorch_lightning.loggers import CSVLogger
 
+from dfwe.stages.loggers import wandb_logger
 from dfwe.stages.on_ray.kept import KeptMetrics, keeping
 
 
@@ -24,3 +26,14 @@ def test_lines_and_metrics_are_passed_on_once(caplog, tmp_path):
         pass
     assert (nothing.lines, nothing.metrics) == ([], [])
     nothing.pass_on(False)
+
+
+def test_metrics_have_the_title_of_the_stage_that_they_are_of(tmp_path):
+    there, here = KeptMetrics(), wandb_logger(project="test", folder=str(tmp_path))
+    for title in ("train expert a", "fine-tune a"):
+        with keeping(there, title=title) as kept:
+            there.log_metrics({"dev": 0.5}, step=7)
+        here.running("another, begun since")
+        with patch.object(here, "_write") as write:
+            kept.pass_on(here)
+        write.assert_called_once_with({f"{title}/dev": 0.5, "step": 7})

@@ -1,0 +1,107 @@
+"""A study's way into W&B: online with a key, offline without one; trouble is one warning, never the study's end."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+CONNECT, FINISH, UPLOAD = 30.0, 120.0, 3600.0  # seconds to wait for the server: at first, at the end, with a model
+
+
+class Session:
+    """Opens the runs of one study in its folder (`folder/wandb`).
+
+    What goes wrong there is told once, with what to do; from then on runs are written offline, so that nothing is lost.
+    `artifact` says whether merged models are uploaded. The key is read by W&B itself, from where it keeps it.
+    """
+
+    def __init__(self, *, project: str, folder: Path, entity: str | None = None, artifact: bool = False) -> None:
+        self.project, self.folder, self.entity, self.artifact = project, folder, entity, artifact
+        self._mode: str | None = None  # found when the first run is opened
+        self._has_warned = False
+
+    def open(
+        self, *, name: str, group: str, job_type: str, config: Mapping[str, Any], run_id: str | None = None
+    ) -> Any | None:
+        """A run beside all others that are open; None where W&B cannot even write to the disk.
+
+        Online a run of an id that the server has goes on where that one ended (`resumed`, `starting_step`). Offline
+        nobody can know: what is uploaded later is appended.
+        """
+
+        def init() -> Any:
+            import wandb
+
+            self._mode = self._mode or mode()
+            settings = wandb.Settings(
+                silent=True,
+                init_timeout=CONNECT,
+                finish_timeout=UPLOAD if self.artifact else FINISH,
+                finish_timeout_raises=True,
+                **({} if job_type == "study" else {"console": "off", "x_disable_stats": True}),
+            )
+            return wandb.init(
+                project=self.project,
+                entity=self.entity,
+                dir=str(self.folder),
+                id=run_id,
+                resume="allow" if run_id and self._mode == "online" else None,
+                name=name,
+                group=group,
+                job_type=job_type,
+                config=dict(config),
+                mode=self._mode,  # type: ignore[arg-type]
+                reinit="create_new",
+                settings=settings,
+            )
+
+        run = self.safely(init)
+        if run is None and self._mode not in ("offline", "disabled"):
+            self._mode = "offline"
+            self.safely(_forget_all)
+            run = self.safely(init)
+        return run
+
+    def safely(self, work: Callable[[], Any]) -> Any | None:
+        """What the work gives, None where it fails."""
+        try:
+            return work()
+        except Exception as error:  # a dashboard must never cost a study, whatever it raises
+            self._warn(error)
+            return None
+
+    def _warn(self, error: Exception) -> None:
+        if self._has_warned:
+            return
+        self._has_warned = True
+        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        key = os.environ.get("WANDB_API_KEY")
+        log.warning(
+            "W&B: %s; the study goes on, and what W&B has not got lies on disk: once this is mended, upload it with "
+            "`wandb sync --include-online %s`",
+            reason.replace(key, "...") if key else reason,
+            self.folder / "wandb",
+        )
+
+
+def _forget_all() -> None:
+    """Ends W&B's own process, in which the id of a run that could not be opened stays taken."""
+    import wandb
+
+    wandb.teardown()
+
+
+def mode() -> str:
+    """What $WANDB_MODE says; else online where W&B finds a key, offline where it finds none."""
+    said = os.environ.get("WANDB_MODE")
+    if said:
+        return said
+    import wandb
+
+    wandb.setup(settings=wandb.Settings(silent=True))
+    return "online" if wandb.login(prompt=False, verify=False) else "offline"
