@@ -50,7 +50,9 @@ def lines(folder):
     return (folder / "trials.jsonl").read_text().splitlines(keepends=True)
 
 
-@pytest.mark.parametrize("options", [{}, {"race": race}, {"limits": Limits(dev_passes=7)}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"race": race}, {"limits": Limits(dev_passes=7)}], ids=["plain", "race", "limits"]
+)
 def test_the_journal_is_that_of_a_search_that_evaluates_one_after_another(tmp_path, options):
     one_by_one = searched(tmp_path / "one", **options)
     assert searched(tmp_path / "all", together=backwards, **options) == one_by_one
