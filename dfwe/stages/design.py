@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from dfwe.errors import ConfigurationError
 from dfwe.stages.choice.stage import ChoiceRule
 from dfwe.stages.configs import plain
+from dfwe.stages.controls.base import Control, bound_controls
 from dfwe.stages.merge_options import uniform, with_pick, zoo
 
 ORDER = ("train", "finetune", "baseline", "merge", "evaluate")
@@ -25,7 +26,7 @@ class Design:
     runs: frozenset[str]
     merges: tuple[dict[str, Any], ...]  # the uniform mixture first
     zoo: dict[str, Any] | None
-    controls: tuple[str, ...]
+    controls: Mapping[str, Control]
     agreement: tuple[str, ...]
     choice: ChoiceRule | None
 
@@ -34,12 +35,12 @@ class Design:
         """That of a composed configuration.
 
         Raises:
-            ConfigurationError: an unknown stage, two merges of one name, a criterion of choice that is none.
+            ConfigurationError: an unknown stage or control, two merges of one name, a criterion of choice that is none.
         """
         asked = [plain(config.merges[name]) for name in config.merges]
         asked += [plain(config.merge)] if config.merge is not None else []
         zoo = None if config.zoo is None else plain(config.zoo)
-        against, agreement = tuple(config.controls), tuple(config.agreement)
+        against, agreement = bound_controls(config.controls), tuple(config.agreement)
         return cls(_runs(config.stages), _distinct(asked), zoo, against, agreement, ChoiceRule.of(config))
 
     def merges_of(self, num_experts: int) -> tuple[dict[str, Any], ...]:

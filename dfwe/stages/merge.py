@@ -101,6 +101,7 @@ class MergeStage(Stage):
     def spec(self) -> dict[str, Any]:
         """The experts, the rule, the search, the pick, the target, the seed."""
         return {
+            "name": self.name,  # seeds derive from it
             "bench": self.bench.spec(),
             "experts": {name: stage.digest for name, stage in self.experts.items()},
             "target": self.bench.task_spec(self.target),

@@ -14,7 +14,7 @@ from dfwe.stages.base import Stage, each_once
 from dfwe.stages.bench import TextBench
 from dfwe.stages.choice.stage import ChoiceStage
 from dfwe.stages.configs import basis, plain
-from dfwe.stages.controls.base import Subject, Surroundings, controls
+from dfwe.stages.controls.base import Subject, Surroundings, subjects
 from dfwe.stages.controls.ensemble_stage import EnsembleStage
 from dfwe.stages.design import UNIFORM, Design
 from dfwe.stages.evaluate import EvaluateStage
@@ -204,7 +204,7 @@ def wire(draft: Draft, *, sources: Sequence[Task]) -> Study:
     held_against: dict[str, Subject] = {}
     if merges and "evaluate" in runs:
         around = Surroundings(workshop, target, tuple(sources), trained, experts, seed)
-        held_against = controls(design.controls, study=around)
+        held_against = subjects(design.controls, study=around)
     models = ({"baseline": baseline} if baseline else {}) | dict(experts) | dict(merges) | held_against
     models = models if "evaluate" in runs else {}
     evaluations: dict[str, Tested] = {

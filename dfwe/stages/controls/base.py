@@ -42,16 +42,16 @@ class Control(ABC):
         """The stage that makes it, or why this study cannot have it."""
 
 
-def controls(names: Sequence[str], *, study: Surroundings) -> dict[str, Subject]:
-    """The controls of a study by their names; one that it cannot have is left out, and that is said.
+def bound_controls(names: Sequence[str]) -> dict[str, Control]:
+    """Controls by their names, once for all studies of a sweep; ConfigurationError where there is none of a name."""
+    return {name: bind(option_file(conf_dir() / GROUP, name, key="controls")) for name in names}
 
-    Raises:
-        ConfigurationError: there is no control of that name.
-    """
+
+def subjects(controls: Mapping[str, Control], *, study: Surroundings) -> dict[str, Subject]:
+    """What a study is held against, by the controls' names; one that it cannot have is left out, and that is said."""
     found: dict[str, Subject] = {}
-    for name in names:
-        made: Control = bind(option_file(conf_dir() / GROUP, name, key="controls"))
-        subject = made.subject(study)
+    for name, control in controls.items():
+        subject = control.subject(study)
         if isinstance(subject, str):
             log.info("no control %s: %s", name, subject)
         else:

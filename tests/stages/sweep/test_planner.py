@@ -110,3 +110,10 @@ def test_what_a_job_would_say_is_said_of_its_plan(small_jobs, overrides, message
     jobs, planner = small_jobs(*overrides)
     with pytest.raises(ConfigurationError, match=message):
         planner.study(jobs[-1])
+
+
+def test_controls_are_bound_once_for_all_jobs(small_jobs):
+    jobs, planner = small_jobs("+target=meld", "controls=[random,ensemble]", "seed=0,1")
+    first, second = (planner.study(job) for job in jobs)
+    assert first.controls["random"].rule is second.controls["random"].rule
+    assert first.controls["random"].digest != second.controls["random"].digest
