@@ -16,6 +16,7 @@ SMALL = [
     "trainer.threads=1",
     "merge.search.budget=2",
     "export=false",
+    "controls=[]",
 ]
 
 

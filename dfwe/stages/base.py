@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -39,9 +40,9 @@ class Stage(ABC):
         `tell` takes the share that is done, in [0, 1].
         """
 
-    @property
+    @cached_property
     def digest(self) -> str:
-        """The name of the result."""
+        """The name of the result, found once: other stages' digests hold it, and a sweep's plan asks for thousands."""
         return spec_digest(self.kind, self.spec())
 
     def find(self, store: Store) -> Entry | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from dfwe.stages.base import Stage
@@ -20,27 +21,42 @@ def planned_steps(stage: TrainStage) -> int:
     return epochs * _steps(stage)
 
 
-def cost_of(stage: Stage, *, store: Store) -> dict[str, Any]:
-    """Of the model and of every expert and statistic it is made from; the parent's pre-training is everybody's.
+@dataclass
+class Costs:
+    """What models cost, with the sizes of tasks counted once: a study asks for each model."""
 
-    `train_steps` of the optimizer and `train_tokens` that the encoder read (no padding), of epochs that were run;
-    `dev_answers`, one an instance that was asked on dev; `seconds` of training and searching (null where one was not
-    recorded); `bytes` of weights and statistics in the store (a merge itself is a few coefficients).
-    """
-    parts = list({each.digest: each for each in _needed(stage)}.values())
-    cards = [(each, each.result(store).card) for each in parts]
-    seconds = [card.result.get("seconds") for each, card in cards]
-    trainings = [(each, len(card.result["epochs"])) for each, card in cards if isinstance(each, TrainStage)]
-    return {
-        "train_steps": sum(epochs * _steps(each) for each, epochs in trainings),
-        "train_tokens": sum(epochs * _tokens(each) for each, epochs in trainings),
-        "dev_answers": sum(epochs * _dev_size(each) for each, epochs in trainings)
-        + sum(card.result["dev_answers"] for each, card in cards if isinstance(each, MergeStage)),
-        "seconds": None if None in seconds else round(sum(each for each in seconds if each is not None), 2),
-        "bytes": sum(
-            file["bytes"] for each, card in cards if not isinstance(each, MergeStage) for file in card.files.values()
-        ),
-    }
+    store: Store
+    _tokens: dict[str, int] = field(default_factory=dict)
+
+    def of(self, stage: Stage) -> dict[str, Any]:
+        """Of the model and of every expert and statistic it is made from; the parent's pre-training is everybody's.
+
+        `train_steps` of the optimizer and `train_tokens` that the encoder read (no padding), of epochs that were run;
+        `dev_answers`, one an instance that was asked on dev; `seconds` of training and searching (null where one was
+        not recorded); `bytes` of weights and statistics in the store (a merge itself is a few coefficients).
+        """
+        parts = list({each.digest: each for each in _needed(stage)}.values())
+        cards = [(each, each.result(self.store).card) for each in parts]
+        seconds = [card.result.get("seconds") for each, card in cards]
+        kept = [card for each, card in cards if not isinstance(each, MergeStage)]
+        trainings = [(each, len(card.result["epochs"])) for each, card in cards if isinstance(each, TrainStage)]
+        return {
+            "train_steps": sum(epochs * _steps(each) for each, epochs in trainings),
+            "train_tokens": sum(epochs * self._tokens_of(each) for each, epochs in trainings),
+            "dev_answers": sum(epochs * _dev_size(each) for each, epochs in trainings)
+            + sum(card.result["dev_answers"] for each, card in cards if isinstance(each, MergeStage)),
+            "seconds": None if None in seconds else round(sum(each for each in seconds if each is not None), 2),
+            "bytes": sum(file["bytes"] for card in kept for file in card.files.values()),
+        }
+
+    def _tokens_of(self, stage: TrainStage) -> int:
+        """An epoch's."""
+        assert isinstance(stage.bench, TextBench)
+        for task in stage.tasks:
+            if task.name not in self._tokens:
+                lengths = stage.bench.split(task, split="train").tokens["length"]
+                self._tokens[task.name] = sum(int(length) for length in lengths)
+        return sum(self._tokens[task.name] for task in stage.tasks)
 
 
 def _needed(stage: Stage) -> Iterator[Stage]:
@@ -56,13 +72,6 @@ def _steps(stage: TrainStage) -> int:
     batches = sum(math.ceil(size / stage.batch_size) for size in sizes)
     accumulate: int = stage.bench.trainer["accumulate"]
     return math.ceil(batches / accumulate)
-
-
-def _tokens(stage: TrainStage) -> int:
-    """An epoch's."""
-    assert isinstance(stage.bench, TextBench)
-    lengths = (stage.bench.split(task, split="train").tokens["length"] for task in stage.tasks)
-    return sum(int(length) for each in lengths for length in each)
 
 
 def _dev_size(stage: TrainStage) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from dfwe.metrics.mean import MeanOfScorers
 from dfwe.metrics.scorer import Scorer
@@ -20,7 +22,7 @@ def with_interval(evaluation: Evaluation, *, scorer: AnyMetrics, seed: int) -> d
     """The scores, and `interval`, the 95 % bootstrap interval of the score over instances; none of an undefined one."""
     if evaluation.undefined:
         return evaluation.scores
-    weights = _weights(evaluation, seed=seed)
+    weights = _weights(len(evaluation.counts), seed=seed)
     scores = resampled_scores(evaluation.counts, score=scorer.score, weights=weights)
     return {**evaluation.scores, "interval": list(interval(scores))}
 
@@ -33,7 +35,7 @@ def delta(evaluation: Evaluation, *, baseline: Evaluation, scorer: AnyMetrics, s
     """
     if evaluation.undefined or baseline.undefined:
         return {}
-    weights = _weights(evaluation, seed=seed)
+    weights = _weights(len(evaluation.counts), seed=seed)
     ours, theirs = (
         resampled_scores(each.counts, score=scorer.score, weights=weights) for each in (evaluation, baseline)
     )
@@ -48,6 +50,7 @@ def delta(evaluation: Evaluation, *, baseline: Evaluation, scorer: AnyMetrics, s
     }
 
 
-def _weights(evaluation: Evaluation, *, seed: int) -> Any:
+@lru_cache(maxsize=1)  # all models of a study are resampled alike
+def _weights(num_examples: int, *, seed: int) -> Float[np.ndarray, "resamples examples"]:
     generator = np.random.default_rng(derive(seed, "delta"))
-    return resampling_weights(len(evaluation.counts), resamples=RESAMPLES, generator=generator)
+    return resampling_weights(num_examples, resamples=RESAMPLES, generator=generator)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -37,7 +36,6 @@ from dfwe.stages.statistics import StatisticsStage, statistics_of, statistics_st
 from dfwe.stages.surrogates import plain_search, search_spec, surrogate_of, with_surrogate
 from dfwe.stages.tasks import Target
 from dfwe.stages.train import WEIGHTS, TrainStage
-from dfwe.store.card import spec_digest
 from dfwe.store.store import Entry
 from dfwe.training.fit import make_trainer
 from dfwe.training.weight_search import WeightSearch
@@ -87,11 +85,6 @@ class MergeStage(Stage):
         pick: Pick = bind(config["pick"])
         statistics = statistics_stages(config["statistics"], rule=rule, bench=bench, experts=experts, seed=seed)
         return cls(bench, config["name"], experts, target, config, rule, by, make_search, pick, statistics, seed)
-
-    @cached_property
-    def digest(self) -> str:
-        """The name of the result, found once: other stages' digests hold it, and a sweep's plan asks for thousands."""
-        return spec_digest(self.kind, self.spec())
 
     @property
     def title(self) -> str:

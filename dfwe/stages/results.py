@@ -10,7 +10,7 @@ from dfwe.records import Evaluation
 from dfwe.stages.agreement import agreement_results
 from dfwe.stages.choice.stage import choice_results
 from dfwe.stages.controls.base import Subject
-from dfwe.stages.costs import cost_of
+from dfwe.stages.costs import Costs
 from dfwe.stages.delta import delta, with_interval
 from dfwe.stages.design import UNIFORM
 from dfwe.stages.examples import changed
@@ -82,6 +82,7 @@ class _Rows:
 
     def __init__(self, study: Study) -> None:
         self._study, self._store = study, study.bench.store
+        self._costs = Costs(self._store)
         self._evaluations = {name: _evaluation(stage) for name, stage in study.evaluations.items()}
         self._baseline = self._evaluations.get("baseline")
 
@@ -111,7 +112,7 @@ class _Rows:
                 row |= {"against": self._against(name)} | _optimism(row)
         if isinstance(stage, MergeStage):
             row["health"] = health_of(entry)
-        return row | {"cost": cost_of(stage, store=self._store)}
+        return row | {"cost": self._costs.of(stage)}
 
     def examples(self, asked: str | None) -> dict[str, Any]:
         """Instances that the merge fixed or broke against the baseline; empty where one of them is not there."""

@@ -9,7 +9,6 @@ import time
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -25,7 +24,6 @@ from dfwe.seeding import derive
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.bench import Bench
 from dfwe.stages.tasks import Target, Task
-from dfwe.store.card import spec_digest
 from dfwe.store.store import Entry
 from dfwe.training.fit import Fit, FitSettings, fit_expert
 
@@ -55,11 +53,6 @@ class TrainStage(Stage):
     fit: Mapping[str, Any]
     batch_size: int
     seed: int
-
-    @cached_property
-    def digest(self) -> str:
-        """The name of the result, found once: other stages' digests hold it, and a sweep's plan asks for thousands."""
-        return spec_digest(self.kind, self.spec())
 
     @property
     def title(self) -> str:

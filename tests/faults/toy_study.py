@@ -120,7 +120,7 @@ class Toy:
         count = self._watched(kill_before)
         register()
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            config = compose("config", overrides=[*STUDIES[self.study], f"paths.store={self.store}"])
+            config = compose("config", overrides=[*STUDIES[self.study], "report=false", f"paths.store={self.store}"])
         with full_disk_said(self.store):  # as the command does
             run_study(config, folder=run)
         (run / "operations.txt").write_text(str(count[0]))

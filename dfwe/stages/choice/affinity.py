@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,7 +15,6 @@ from dfwe.seeding import derive
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.bench import Bench
 from dfwe.stages.tasks import Task
-from dfwe.store.card import spec_digest
 
 MEASURED = "measured.safetensors"
 
@@ -30,11 +28,6 @@ class AffinityStage(Stage):
     task: Task
     collector: Collector
     seed: int
-
-    @cached_property
-    def digest(self) -> str:
-        """The name of the result, found once."""
-        return spec_digest(self.kind, self.spec())
 
     @property
     def title(self) -> str:

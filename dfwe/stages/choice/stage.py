@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,7 +19,6 @@ from dfwe.stages.choice.ranking import best, ranking
 from dfwe.stages.configs import plain
 from dfwe.stages.tasks import Task
 from dfwe.stages.workshop import Workshop
-from dfwe.store.card import spec_digest
 from dfwe.store.store import Entry
 
 
@@ -34,11 +32,6 @@ class ChoiceStage(Stage):
     candidates: tuple[Task, ...]  # in the order of their names
     rule: ChoiceRule
     evidence: Mapping[str, Evidence]  # by criterion
-
-    @cached_property
-    def digest(self) -> str:
-        """The name of the result, found once."""
-        return spec_digest(self.kind, self.spec())
 
     @property
     def title(self) -> str:
