@@ -41,6 +41,23 @@ def ctrl_c_ends() -> Iterator[None]:
         waker.close()
 
 
+@contextmanager
+def kept_interrupt() -> Iterator[None]:
+    """What else goes wrong because of an interrupt, such as a file that was half written, is the interrupt."""
+    try:
+        yield
+    except Exception as error:
+        if _is_of_an_interrupt(error):
+            raise KeyboardInterrupt from error
+        raise
+
+
+def _is_of_an_interrupt(error: BaseException | None) -> bool:
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
 def _end_late(woken: socket.socket, heard: threading.Event, said: threading.Lock) -> None:
     with woken:
         while (number := woken.recv(1)) and number[0] != signal.SIGINT:

@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 
 from dfwe.conf import conf_dir
 from dfwe.errors import DfweError
-from dfwe.interrupt import ctrl_c_ends
+from dfwe.interrupt import ctrl_c_ends, kept_interrupt
 from dfwe.schema import register
 from dfwe.stages.complete import complete
 from dfwe.stages.run_name import register_run_name
@@ -29,7 +29,8 @@ def main() -> None:
         said = Path(HydraConfig.get().runtime.output_dir) / ERROR
         said.unlink(missing_ok=True)
         try:
-            _study(config)
+            with kept_interrupt():
+                _study(config)
         except DfweError as error:
             failures.append(_report(error))
             said.write_text(failures[-1] + "\n", encoding="utf8")  # a launcher's job may run in another process

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from dfwe.interrupt import EXIT_CODE, LINE
+from dfwe.interrupt import EXIT_CODE, LINE, kept_interrupt
 
 BEGIN = """
 import hashlib, sys, time
@@ -57,6 +57,23 @@ def test_a_process_ends_whatever_it_does(deed):
         code, said, seconds = interrupted(process)
     assert (code, said.splitlines()) == (EXIT_CODE, [LINE])
     assert seconds < 2.0
+
+
+def half_written():
+    try:
+        raise KeyboardInterrupt
+    finally:
+        raise RuntimeError("the archive has no end")
+
+
+def test_what_goes_wrong_because_of_an_interrupt_is_the_interrupt():
+    with pytest.raises(KeyboardInterrupt), kept_interrupt():
+        half_written()
+
+
+def test_any_other_error_stays_what_it_is():
+    with pytest.raises(RuntimeError, match="no end"), kept_interrupt():
+        raise RuntimeError("the archive has no end") from ValueError()
 
 
 def test_another_exit_keeps_its_code_and_says_nothing():
