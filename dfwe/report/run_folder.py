@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any
 
 from dfwe.errors import DataError
 from dfwe.report.merges_table import UNIFORM
-from dfwe.report.study_folder import RESULTS, TEST_PREDICTIONS
+from dfwe.report.study_folder import RESULTS, TEST_PREDICTIONS, read_json
 from dfwe.report.trials import SearchTrial, read_trials
 
 FORMAT, MULTITASK_FORMATS = 2, (1, 2)
@@ -95,12 +94,5 @@ def when(path: Path) -> datetime:
 
 
 def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf8"))
-    except FileNotFoundError:
-        raise DataError(
-            f"{path.parent} holds no {path.name}: expected the folder of a finished run, outputs/<date>/<time>..., or "
-            "of a sweep"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
+    expected = "the folder of a finished run, outputs/<date>/<time>..., or of a sweep"
+    return read_json(path, missing=f"{path.parent} holds no {path.name}: expected {expected}")

@@ -66,13 +66,19 @@ def _is_scored(row: Mapping[str, Any]) -> bool:
 
 
 def _json(path: Path) -> Any:
+    missing = (
+        f"{path} is missing: expected the folder of a study that ran to its evaluation, outputs/<date>/<time>; run "
+        "the study's command again, it trains nothing twice"
+    )
+    return read_json(path, missing=missing)
+
+
+def read_json(path: Path, *, missing: str) -> Any:
+    """What the file holds; DataError where it cannot be read, and with the words `missing` where there is none."""
     try:
         return json.loads(path.read_text(encoding="utf8"))
     except FileNotFoundError:
-        raise DataError(
-            f"{path} is missing: expected the folder of a study that ran to its evaluation, outputs/<date>/<time>; run "
-            "the study's command again, it trains nothing twice"
-        ) from None
+        raise DataError(missing) from None
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read: {error}") from error
 

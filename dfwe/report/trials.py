@@ -23,6 +23,7 @@ class SearchTrial:
     coefficients: Mapping[str, float]
     score: float | None
     bound: float | None = None
+    seconds: float | None = None
 
 
 def read_trials(path: Path) -> tuple[SearchTrial, ...]:
@@ -54,5 +55,7 @@ def on_simplex(trials: tuple[SearchTrial, ...]) -> bool:
 
 def _trial(record: Mapping[str, Any]) -> SearchTrial:
     coefficients = {str(name): float(value) for name, value in record["coefficients"].items()}
-    score, bound = (None if record.get(key) is None else float(record[key]) for key in ("score", "bound"))
-    return SearchTrial(int(record["number"]), str(record["kind"]), coefficients, score, bound)
+    score, bound, seconds = (
+        None if record.get(key) is None else float(record[key]) for key in ("score", "bound", "seconds")
+    )
+    return SearchTrial(int(record["number"]), str(record["kind"]), coefficients, score, bound, seconds)

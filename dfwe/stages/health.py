@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+from dfwe.report.trials import read_trials
 from dfwe.stages.merge import TRIALS
 from dfwe.store.store import Entry
 
@@ -16,12 +16,11 @@ def health_of(entry: Entry) -> dict[str, Any]:
 
     `plateau` is the longest run of evaluations without a new best.
     """
-    trials = [json.loads(line) for line in entry.file(TRIALS).read_text(encoding="utf8").splitlines()]
-    searched = [trial for trial in trials if trial["kind"] in ("uniform", "search")]
+    searched = [trial for trial in read_trials(entry.file(TRIALS)) if trial.kind in ("uniform", "search")]
     best, since, plateau = float("-inf"), 0, 0
     for trial in searched:
-        score = float("-inf") if trial["score"] is None else trial["score"]
+        score = float("-inf") if trial.score is None else trial.score
         since = 0 if score > best else since + 1
         best, plateau = max(best, score), max(plateau, since)
-    scores = {round(trial["score"], _SAME) for trial in searched if trial["score"] is not None}
+    scores = {round(trial.score, _SAME) for trial in searched if trial.score is not None}
     return {"evaluated": len(searched), "distinct_scores": len(scores), "plateau": plateau}

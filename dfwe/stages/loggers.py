@@ -56,9 +56,8 @@ class StudyLogger(Logger):
 
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         """Writes them, or keeps them until the run has a name."""
-        row = {
-            f"{self._title}/{key}": value for key, value in metrics.items() if key != "epoch"
-        }  # which Lightning adds
+        told = {key: value for key, value in metrics.items() if key != "epoch"}  # which Lightning adds
+        row = {f"{self._title}/{key}": value for key, value in told.items()}
         self._write(row if step is None else {**row, STEP: step})
 
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:

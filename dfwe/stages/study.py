@@ -40,8 +40,8 @@ def run_study(config: DictConfig, *, folder: Path) -> None:
         study = draft.study()
         _begin(study)
         seconds |= execute(list(study.stages())[len(choosing) :], start=start)  # begins with the same
-        results = study_results(study, seconds=seconds)
-    write_json(folder / "results.json", results | command())
+        results = study_results(study, seconds=seconds) | command()
+    write_json(folder / "results.json", results)
     _copy_journals(study, folder=folder)
     if study.evaluations:
         write_answers(study, folder=folder)
@@ -52,9 +52,8 @@ def run_study(config: DictConfig, *, folder: Path) -> None:
     if config.report:
         write_report(folder)
     merges = {name: stage.config for name, stage in study.merges.items()}
-    finish(
-        study.bench.logger, results=results | command(), summary=summary(results), merges=merges
-    )  # last: it takes all files
+    # last: it takes all files
+    finish(study.bench.logger, results=results, summary=summary(results), merges=merges)
 
 
 def _begin(study: Study) -> None:

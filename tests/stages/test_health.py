@@ -18,8 +18,11 @@ from dfwe.store.store import Store
 )
 def test_evaluations_distinct_scores_and_the_longest_plateau_are_counted(tmp_path, scores, expected):
     kinds = ["uniform"] + ["search"] * len(scores)
-    lines = [json.dumps({"kind": kind, "score": score}) for kind, score in zip(kinds, scores, strict=False)]
-    lines.append(json.dumps({"kind": "bagged", "score": 0.9}))
+    lines = [
+        json.dumps({"number": 1, "coefficients": {}, "kind": kind, "score": score})
+        for kind, score in zip(kinds, scores, strict=False)
+    ]
+    lines.append(json.dumps({"number": 9, "coefficients": {}, "kind": "bagged", "score": 0.9}))
 
     def make(folder):
         (folder / "trials.jsonl").write_text("\n".join(lines))

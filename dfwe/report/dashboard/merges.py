@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from dfwe.report.run_folder import Run
+from dfwe.report.trials import SearchTrial
 
 TRIAL = "trial"
 LONGEST = 128  # letters of a group that the server takes
@@ -33,18 +35,17 @@ def merge_runs(
     The id is a digest of the stage that made the merge, its name and the target: the same command gives the same ids.
     """
     group = group_of(results["target"], sources=results["sources"], model=results["model"])
-    rows = [row for row in results["models"] if row["kind"] == "merge"]
-    asked = _asked([row["name"] for row in rows])
+    run = Run(folder, results)
     return tuple(
         MergeRun(
             run_id=_digest(row["stage"], row["name"], results["target"]),
             name=row["name"],
             group=group,
             config={**_origin(results), "merge": row["name"], **described.get(row["name"], {}), **_made_of(row)},
-            history=tuple(_history(_trials_file(folder, name=row["name"], asked=asked))),
+            history=tuple(_history(run.trials(row["name"]))),
             summary=_summary(row),
         )
-        for row in rows
+        for row in run.rows("merge")
     )
 
 
@@ -98,28 +99,15 @@ def _summary(row: Mapping[str, Any]) -> dict[str, float | int]:
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _history(path: Path) -> Iterator[Mapping[str, float | int]]:
+def _history(trials: Sequence[SearchTrial]) -> Iterator[Mapping[str, float | int]]:
     """A row a trial, in order; one that was stopped has a bound in place of a score."""
     best: float | None = None
-    for line in path.read_text(encoding="utf8").splitlines() if path.exists() else ():
-        trial = json.loads(line)
-        told = {"score": trial["score"], "bound": trial.get("bound"), "seconds": trial["seconds"]}
-        if trial["score"] is not None:
-            best = max(trial["score"], trial["score"] if best is None else best)
-        alphas = {f"alpha/{expert}": value for expert, value in trial["coefficients"].items()}
-        row = {TRIAL: trial["number"], **told, "best": best, **alphas}
-        yield {key: value for key, value in row.items() if value is not None}
-
-
-def _asked(names: Sequence[str]) -> str | None:
-    """The merge that was asked for: the last one beside the uniform mixture, or that."""
-    others = [name for name in names if name != "uniform"] or list(names)
-    return others[-1] if others else None
-
-
-def _trials_file(folder: Path, *, name: str, asked: str | None) -> Path:
-    """Where the study left the trials: the merge that was asked for has the plain name."""
-    return folder / ("trials.jsonl" if name == asked else f"trials_{name}.jsonl")
+    for trial in trials:
+        if trial.score is not None:
+            best = trial.score if best is None else max(best, trial.score)
+        told = {"score": trial.score, "bound": trial.bound, "seconds": trial.seconds, "best": best}
+        alphas = {f"alpha/{expert}": value for expert, value in trial.coefficients.items()}
+        yield {TRIAL: trial.number, **{key: value for key, value in told.items() if value is not None}, **alphas}
 
 
 def _digest(*parts: str) -> str:

@@ -73,12 +73,13 @@ def run_multitask(config: DictConfig, *, folder: Path, executor: Executor) -> No
         evaluations=merging.evaluations,
         seconds=seconds,
     )
-    write_json(folder / "results.json", results | command())
+    results |= command()
+    write_json(folder / "results.json", results)
     show(results)
     print(f"results: {folder / 'results.json'}")
     if config.report:
         write_report(folder)
-    finish(logger, results=results | command(), summary=summary(results))  # last: it takes all files
+    finish(logger, results=results, summary=summary(results))  # last: it takes all files
 
 
 def _evaluations(study: MultitaskStudy, *, merges: Mapping[str, Merged]) -> dict[str, EvaluateStage]:
