@@ -94,7 +94,11 @@ class SentenceData(pl.LightningDataModule):
     def train_dataloader(self) -> DataLoader[list[dict[str, Any]]]:
         """The current epoch's steps."""
         epoch = self.trainer.current_epoch if self.trainer is not None else 0
-        plan = plan_epoch(
+        return DataLoader(SentenceSteps(self._splits, plan=self.plan(epoch)), batch_size=None)
+
+    def plan(self, epoch: int) -> list[Step]:
+        """An epoch's steps, counted from 0."""
+        return plan_epoch(
             [split.lengths for split in self._splits],
             schedule=self._schedule,
             batch_size=self._batch_size,
@@ -102,7 +106,6 @@ class SentenceData(pl.LightningDataModule):
             joint_epoch=self._joint_epoch,
             generator=np.random.default_rng([self._seed, epoch]),
         )
-        return DataLoader(SentenceSteps(self._splits, plan=plan), batch_size=None)
 
 
 def _check(value: str, *, known: Sequence[str], key: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from dfwe.stages.base import Stage
 from dfwe.stages.bench import TextBench
 from dfwe.stages.merge import MergeStage
+from dfwe.stages.multitask.train import HeadTrainStage
 from dfwe.stages.statistics import StatisticsStage
 from dfwe.stages.train import TrainStage
 from dfwe.store.store import Store
@@ -27,6 +28,7 @@ class Costs:
 
     store: Store
     _tokens: dict[str, int] = field(default_factory=dict)
+    _of_heads: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def of(self, stage: Stage) -> dict[str, Any]:
         """Of the model and of every expert and statistic it is made from; the parent's pre-training is everybody's.
@@ -40,14 +42,23 @@ class Costs:
         seconds = [card.result.get("seconds") for each, card in cards]
         kept = [card for each, card in cards if not isinstance(each, MergeStage)]
         trainings = [(each, len(card.result["epochs"])) for each, card in cards if isinstance(each, TrainStage)]
+        work = [self._work(each, epochs=epochs) for each, epochs in trainings]
         return {
-            "train_steps": sum(epochs * _steps(each) for each, epochs in trainings),
-            "train_tokens": sum(epochs * self._tokens_of(each) for each, epochs in trainings),
+            "train_steps": sum(steps for steps, _ in work),
+            "train_tokens": sum(tokens for _, tokens in work),
             "dev_answers": sum(epochs * _dev_size(each) for each, epochs in trainings)
             + sum(card.result["dev_answers"] for each, card in cards if isinstance(each, MergeStage)),
             "seconds": None if None in seconds else round(sum(each for each in seconds if each is not None), 2),
             "bytes": sum(file["bytes"] for card in kept for file in card.files.values()),
         }
+
+    def _work(self, stage: TrainStage, *, epochs: int) -> tuple[int, int]:
+        """Steps, and tokens."""
+        if not isinstance(stage, HeadTrainStage):
+            return epochs * _steps(stage), epochs * self._tokens_of(stage)
+        if stage.digest not in self._of_heads:
+            self._of_heads[stage.digest] = stage.work(epochs)
+        return self._of_heads[stage.digest]
 
     def _tokens_of(self, stage: TrainStage) -> int:
         """An epoch's."""

@@ -41,11 +41,18 @@ def delta(evaluation: Evaluation, *, baseline: Evaluation, scorer: AnyMetrics, s
     )
     right = [scorer.right(each.counts) for each in (evaluation, baseline)]
     exact = None if right[0] is None or right[1] is None else mcnemar(right[0], right[1])
+    return compared(evaluation.score - baseline.score, resampled=ours - theirs, exact=exact)
+
+
+def compared(
+    difference: float, *, resampled: Float[np.ndarray, " resamples"], exact: float | None = None
+) -> dict[str, Any]:
+    """What `delta` says of a difference, given those of the resamples; `exact` is McNemar's p, where there is one."""
     return {
-        "delta": evaluation.score - baseline.score,
-        "delta_standard_error": float(np.std(ours - theirs)),
-        "delta_interval": list(interval(ours - theirs)),
-        "p": two_sided_p(ours - theirs) if exact is None else exact,
+        "delta": difference,
+        "delta_standard_error": float(np.std(resampled)),
+        "delta_interval": list(interval(resampled)),
+        "p": two_sided_p(resampled) if exact is None else exact,
         "p_by": "bootstrap" if exact is None else "mcnemar",
     }
 

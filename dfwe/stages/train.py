@@ -90,7 +90,7 @@ class TrainStage(Stage):
 
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Trains, goes on where a killed run stopped, and keeps the best epoch's weights."""
-        seed = derive(self.seed, "train", *(task.name for task in self.tasks))
+        seed = self.own_seed
         begun = time.perf_counter()
         fitted = self._fit(folder, seed=seed, tell=tell)
         _give_name(fitted.weights, folder / WEIGHTS)
@@ -150,6 +150,15 @@ class TrainStage(Stage):
             checkpoint=trainer["checkpoint"],
         )
 
+    @property
+    def own_seed(self) -> int:
+        """What all of its streams derive from."""
+        return derive(self.seed, "train", *(task.name for task in self.tasks))
+
+    def data(self) -> pl.LightningDataModule:
+        """Its batches in its own order."""
+        return self.training_data(seed=derive(self.own_seed, "order"))
+
     @abstractmethod
     def module(self) -> pl.LightningModule:
         """What is trained, from the parent's weights, with its optimizer."""
@@ -164,7 +173,7 @@ class TrainStage(Stage):
         if self.start is not None:
             weights = self.start.result(bench.store).file(WEIGHTS)
             load_weights(cast(nn.Module, module.model), weights, name=self.start.label)
-        data = self.training_data(seed=derive(seed, "order"))
+        data = self.data()
         if self.target is not None:
             bench.scorer(self.target, split="test")  # a question that is too long stops the study here, not at its end
         fitted = fit_expert(

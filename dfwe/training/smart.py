@@ -55,6 +55,11 @@ class Smart:
     same_dropout: bool
     proximal: Proximal | None
 
+    @property
+    def passes(self) -> int:
+        """How often a batch is read in a step: as it is, in each ascent, with the adversary, by averaged weights."""
+        return 2 + self.ascents + (self.proximal is not None)
+
     def penalty(
         self,
         forward: Forward,

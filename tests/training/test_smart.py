@@ -40,6 +40,15 @@ def test_on_a_linear_model_the_penalty_is_lambda_times_epsilon_squared_times_the
     assert found.item() == pytest.approx(3.0 * (0.01 * 22.5) ** 2, rel=1e-4)
 
 
+@pytest.mark.parametrize("ascents", [0, 2])
+def test_passes_are_as_many_as_a_step_reads_its_batch(ascents):
+    read = []
+    settings = smart(ascents=ascents)
+    penalty(settings, torch.randn(6, 2, 2), forward=lambda embeddings: read.append(1) or line(embeddings))
+    assert settings.passes == len(read) == 2 + ascents
+    assert smart(proximal=Proximal(1.0, 0.9, 0.9, 0.1)).passes == 4  # once more by the averaged weights
+
+
 def test_a_step_is_as_long_as_the_step_says_where_the_gradients_largest_element_is():
     # without a cut delta is step * w / max |w| over both sentences, max 8 (of the second), but for little noise
     found = penalty(smart(epsilon=1.0, step=0.1, noise=1e-6), torch.zeros(2, 2, 2))

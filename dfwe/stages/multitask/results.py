@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from dfwe.evaluation.head_score import MeanScorer
+from dfwe.stages.costs import Costs
 from dfwe.stages.evaluate import EvaluateStage
+from dfwe.stages.health import health_of
+from dfwe.stages.multitask.certainty import Certainty
 from dfwe.stages.multitask.merges import Merged
 from dfwe.stages.multitask.plan import MultitaskStudy
 from dfwe.stages.multitask.scores import binned_errors, by_column, mean_of
 from dfwe.store.card import library_versions
 
-FORMAT = 1
+FORMAT = 2
 
 
 def multitask_results(
@@ -26,27 +30,12 @@ def multitask_results(
 ) -> dict[str, Any]:
     """Every model's and merge's scores on dev and test by task, and their mean; fractions in [0, 1].
 
-    A score that is undefined (Pearson's correlation of constant predictions) is null, and so is its mean.
+    A score that is undefined (Pearson's correlation of constant predictions) is null, and so is its mean. Test scores
+    have `intervals`, and `against_single` is their difference to the single-task models, each on its own task.
     """
-    store = study.bench.store
-    rows = [_trained_row(study, name, evaluations=evaluations) for name in evaluations if name in study.models]
-    for name, merged in {**merges, **{name: each for name, each in ablation.items() if name not in merges}}.items():
-        card = merged.stage.result(store).card.result
-        rows.append(
-            {
-                "name": name,
-                "title": merged.title,
-                "kind": "merge",
-                "of": list(merged.members),
-                "coefficients": card["coefficients"],
-                "picked": card["picked"],
-                "evaluations": card["evaluations"],
-                "seconds": card["seconds"],
-                "notes": card["notes"],
-                "dev": _scores(card["dev"]),
-                **_test(study, evaluations.get(name)),
-            }
-        )
+    rows = _Rows(study, evaluations)
+    trained = [rows.trained(name) for name in evaluations if name in study.models]
+    every = {**merges, **{name: each for name, each in ablation.items() if name not in merges}}
     return {
         "format": FORMAT,
         "kind": "multitask",
@@ -56,10 +45,12 @@ def multitask_results(
         "precision": study.bench.precision,
         "n": _sizes(study),
         "candidates": list(candidates),
+        "single": rows.single,
         "ablation": {name: merged.title for name, merged in ablation.items()},
-        "rows": rows,
+        "rows": [*trained, *(rows.merged(name, merged) for name, merged in every.items())],
         "published": study.config["published"],
         "data": {task.short: study.bench.data.digest(task) for task in study.columns.values()},
+        "model": study.bench.parent.title,
         "parent": study.bench.parent.digest,
         "seconds": dict(seconds),
         "versions": library_versions(),
@@ -77,31 +68,85 @@ def summary(results: Mapping[str, Any]) -> dict[str, float]:
     return {name: value for name, value in means.items() if value is not None}
 
 
-def _trained_row(study: MultitaskStudy, name: str, *, evaluations: Mapping[str, EvaluateStage]) -> dict[str, Any]:
-    stage = study.models[name]
-    card = stage.result(study.bench.store).card.result
-    columns = [column for column, task in study.columns.items() if task in stage.tasks]
-    dev = stage.dev(stage.result(study.bench.store))
-    row: dict[str, Any] = {
-        "name": name,
-        "title": study.config["models"][name].get("title") or name,
-        "kind": "single" if len(columns) == 1 else "model",
-        "tasks": columns,
-        "epochs": len(card["epochs"]),
-        "best_epoch": card["best_epoch"],
-        "dev": _scores(dev.scores),
-        **_test(study, evaluations.get(name)),
-    }
-    if study.config["bins"] is not None:
-        row["errors_by_gold"] = _bins(study, evaluations[name])
-    return row
+class _Rows:
+    """Rows of the tables, one a model; each model's answers are judged once."""
+
+    def __init__(self, study: MultitaskStudy, stages: Mapping[str, EvaluateStage]) -> None:
+        self._study, self._stages, self._store = study, stages, study.bench.store
+        self._costs = Costs(self._store)
+        self._evaluations = {name: stage.evaluation(stage.result(self._store)) for name, stage in stages.items()}
+        scorer = study.bench.scorer(study.target, split="test")
+        assert isinstance(scorer, MeanScorer)
+        self._certainty = Certainty.of(self._evaluations, scorer=scorer, seed=study.seed)
+
+    @cached_property
+    def single(self) -> dict[str, str]:
+        """What each task is compared with: its single-task model, of several the first of the best on dev."""
+        best: dict[str, tuple[float, str]] = {}
+        for name, stage in self._study.models.items():
+            columns = self._columns(name)
+            if len(columns) == 1 and columns[0] in self._study.target.tasks and name in self._evaluations:
+                dev = stage.dev(stage.result(self._store)).scores
+                score = by_column(dev["metrics"])[columns[0]]
+                found = (-1.0 if score is None else score, name)
+                best[columns[0]] = max(best.get(columns[0], found), found, key=lambda each: each[0])
+        return {column: best[column][1] for column in self._study.target.tasks if column in best}
+
+    def trained(self, name: str) -> dict[str, Any]:
+        """A trained model's."""
+        stage, columns = self._study.models[name], self._columns(name)
+        entry = stage.result(self._store)
+        kind = "single" if len(columns) == 1 else "model"
+        row: dict[str, Any] = {
+            "name": name,
+            "title": self._study.config["models"][name].get("title") or name,
+            "kind": kind,
+            "stage": f"{stage.kind}-{stage.digest}",
+            "tasks": columns,
+            "epochs": len(entry.card.result["epochs"]),
+            "best_epoch": entry.card.result["best_epoch"],
+            "dev": _scores(stage.dev(entry).scores),
+            **self._test(name, kind=kind),
+            "cost": self._costs.of(stage),
+        }
+        if self._study.config["bins"] is not None:
+            row["errors_by_gold"] = _bins(self._study, self._evaluations[name].predictions)
+        return row
+
+    def merged(self, name: str, merged: Merged) -> dict[str, Any]:
+        """A merge's."""
+        entry = merged.stage.result(self._store)
+        card = entry.card.result
+        row = {
+            "name": name,
+            "title": merged.title,
+            "kind": "merge",
+            "stage": f"{merged.stage.kind}-{merged.stage.digest}",
+            "of": list(merged.members),
+            **{key: card[key] for key in ("coefficients", "picked", "evaluations", "seconds", "notes")},
+            "dev": _scores(card["dev"]),
+            **self._test(name, kind="merge"),
+        }
+        return row | _optimism(row) | {"health": health_of(entry), "cost": self._costs.of(merged.stage)}
+
+    def _columns(self, name: str) -> list[str]:
+        return [column for column, task in self._study.columns.items() if task in self._study.models[name].tasks]
+
+    def _test(self, name: str, *, kind: str) -> dict[str, Any]:
+        """Scores on test with their intervals; of what is no single-task model itself the difference to these."""
+        if name not in self._evaluations:
+            return {}
+        scores = _scores(self._evaluations[name].scores)
+        test: dict[str, Any] = {"test": {**scores, "intervals": self._certainty.intervals(name)}}
+        if kind != "single" and self.single:
+            test["against_single"] = self._certainty.against(name, others=self.single)
+        return test
 
 
-def _test(study: MultitaskStudy, stage: EvaluateStage | None) -> dict[str, Any]:
-    if stage is None:
-        return {}
-    found = stage.evaluation(stage.result(study.bench.store))
-    return {"test": _scores(found.scores)}
+def _optimism(row: Mapping[str, Any]) -> dict[str, float]:
+    """By how much the dev score that the merge was chosen for exceeds its test score; both are means of the tasks."""
+    dev, test = row["dev"]["mean"], row.get("test", {}).get("mean")
+    return {} if dev is None or test is None else {"optimism": dev - test}
 
 
 def _scores(scores: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,13 +154,12 @@ def _scores(scores: Mapping[str, Any]) -> dict[str, Any]:
     return {"tasks": columns, "mean": mean_of(columns)}
 
 
-def _bins(study: MultitaskStudy, stage: EvaluateStage) -> list[dict[str, float | int | None]]:
+def _bins(study: MultitaskStudy, predictions: tuple[str, ...]) -> list[dict[str, float | int | None]]:
     """Squared error on test by the gold number, of the task that `multitask.bins` names."""
     asked = study.config["bins"]
-    evaluation = stage.evaluation(stage.result(study.bench.store))
     scorer = study.bench.scorer(study.target, split="test")
     assert isinstance(scorer, MeanScorer)
-    answers = scorer.split(evaluation.predictions)[asked["column"]]
+    answers = scorer.split(predictions)[asked["column"]]
     instances = study.bench.data.instances(study.columns[asked["column"]], split="test")
     gold = [float(instance.references[0]) for instance in instances]
     return binned_errors([float(text) for text in answers], gold=gold, edges=[float(edge) for edge in asked["edges"]])

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 
 from dfwe.data.sentence_batches import SentenceData
@@ -74,6 +75,20 @@ class HeadTrainStage(TrainStage):
             key="multitask.training",
         )
         return data
+
+    def work(self, epochs: int) -> tuple[int, int]:
+        """The optimizer's steps in that many epochs, and the tokens read in them (no padding, SMART's passes count).
+
+        An epoch's steps are planned again: in a joint epoch not every example is read.
+        """
+        data, options = self.data(), self.options
+        assert isinstance(data, SentenceData)
+        splits = [self.bench.split(task, split="train") for task in self.tasks]
+        lengths = [np.array([sum(map(len, each)) for each in split.tokens]) for split in splits]
+        plans = [data.plan(epoch) for epoch in range(epochs)]
+        read = sum(int(lengths[task][members].sum()) for plan in plans for step in plan for task, members in step)
+        passes = 1 if options["smart"] is None else bind(options["smart"]).passes
+        return sum(map(len, plans)), read * passes
 
     def check(self) -> None:
         """Binds what it will need, so that a wrong argument shows before any training; raises what that raises."""
