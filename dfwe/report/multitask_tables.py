@@ -9,18 +9,30 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from dfwe.report.cost_table import draw_costs
+from dfwe.report.multitask_differences import best_on_dev, differences_table, explanation, verdict
+
 _UNDEFINED = "undefined"
 Row = Mapping[str, Any]
 
 
 def draw(results: Mapping[str, Any]) -> RenderableType:
-    """Table 1 on test with dev's mean beside it, Table 2 where there is an ablation, and what they come to in words."""
+    """Table 1 on test with dev's mean beside it, Table 2 where there is an ablation, and what they come to in words.
+
+    Below a score stand the ends of its 95 % interval. Differences to the single-task models and costs have tables of
+    their own.
+    """
     rows = [row for row in results["rows"] if row["name"] not in _only_ablation(results)]
     parts: list[RenderableType] = [_table("Table 1", rows, results=results)]
+    differences = differences_table(results, rows=rows)
+    if differences is not None:
+        parts += [differences, Text(explanation())]
     if results["ablation"]:
         parts.append(_table("Table 2", _ablation_rows(results), results=results, numbered=True))
     if any("errors_by_gold" in row for row in rows):
         parts.append(_errors(rows))
+    costs = draw_costs([row for row in rows if "cost" in row], names={row["name"]: row["title"] for row in rows})
+    parts += [] if costs is None else [costs]
     return Group(*parts, *(Text(line) for line in _words(results)))
 
 
@@ -68,7 +80,7 @@ def _table(title: str, rows: Sequence[Row], *, results: Mapping[str, Any], numbe
     sizes = ", ".join(f"{column} {results['n'][column]['test']}" for column in columns)
     table = Table(title=f"{title} · test ({sizes} instances) · seed {results['seed']}", title_justify="left")
     table.add_column("Experiment")
-    for heading in (*columns, "Avg", "Avg\non dev", "share of\nsingle-task"):
+    for heading in (*columns, "Avg", "Avg\non dev", "share of\nsingle-\ntask"):
         table.add_column(heading, justify="right")
     if published:
         table.add_column("published (on dev)\n" + " ".join(columns) + " Avg", justify="right")
@@ -93,14 +105,25 @@ def _cells(row: Row, *, columns: Sequence[str], share: float | None) -> Iterator
     """A single-task model has its own task alone, as in the paper."""
     own = row["tasks"] if row["kind"] == "single" else columns
     test, dev = row.get("test"), row["dev"]
+    scores, ends = (test or {}).get("tasks", {}), (test or {}).get("intervals", {})
     for column in columns:
-        yield _number(test["tasks"][column]) if test is not None and column in own else ""
+        known = column in scores and column in own
+        yield _score(scores[column], ends=ends.get("tasks", {}).get(column)) if known else ""
     if row["kind"] == "single":
         yield from ("N/A", "N/A", "")
         return
-    yield "–" if test is None else _number(test["mean"])
+    yield "–" if test is None else _score(test["mean"], ends=ends.get("mean"))
     yield _number(dev["mean"])
     yield "" if share is None else f"{100 * share:.1f}%"
+
+
+def _score(value: float | None, *, ends: Sequence[float] | None) -> str:
+    """The score, and below it the ends of its interval: `.56–.64`."""
+    return _number(value) if ends is None else f"{_number(value)}\n{_short(ends[0])}–{_short(ends[1])}"
+
+
+def _short(value: float) -> str:
+    return f"{value:.2f}".removeprefix("0")
 
 
 def _number(value: float | None) -> str:
@@ -127,13 +150,14 @@ def _errors(rows: Sequence[Row]) -> Table:
 
 def _words(results: Mapping[str, Any]) -> Iterator[str]:
     """The best mean on dev, what it is on test, and its share of single-task training."""
-    scored = [row for row in results["rows"] if row["kind"] != "single" and row["dev"]["mean"] is not None]
-    if scored:
-        best = max(scored, key=lambda row: row["dev"]["mean"])
+    best = best_on_dev(results)
+    if best is not None:
         share = share_of_single(results, split="test").get(best["name"])
-        words = "" if share is None else f", {100 * share:.1f}% of the single-task average (the paper: 98.9%)"
+        words = "" if share is None else f"; {100 * share:.1f}% of the single-task average (the paper: 98.9%)"
         test = f", {_number(best['test']['mean'])} on test" if "test" in best else ""
-        yield f"best on dev: {best['title']} with {best['dev']['mean']:.3f}{test}{words}"
+        difference = verdict(best)
+        than = f", {difference}" if difference else ""
+        yield f"best on dev: {best['title']} with {best['dev']['mean']:.3f}{test}{than}{words}"
     if len(results["candidates"]) > 1:
         titles = {row["name"]: row["title"] for row in results["rows"]}
         yield "merged: " + ", ".join(titles[name] for name in results["candidates"])

@@ -32,7 +32,9 @@ class Run:
 
     @property
     def asked(self) -> str | None:
-        """The merge that was asked for: the headline's, or the last where nothing was tested."""
+        """The merge that was asked for: the headline's, or the last where nothing was tested; none with heads."""
+        if self.is_multitask:
+            return None
         names = [row["name"] for row in self.rows("merge")]
         last = [name for name in names if name != UNIFORM] or names
         found: str | None = self.results["headline"].get("name") or (last[-1] if last else None)
@@ -45,11 +47,12 @@ class Run:
 
     def rows(self, *kinds: str) -> list[Mapping[str, Any]]:
         """Its models of these kinds, of all where none is said."""
-        return [row for row in self.results["models"] if not kinds or row["kind"] in kinds]
+        every = self.results["rows" if self.is_multitask else "models"]
+        return [row for row in every if not kinds or row["kind"] in kinds]
 
     def row(self, name: str | None) -> Mapping[str, Any] | None:
         """The model of that name."""
-        return next((row for row in self.results["models"] if row["name"] == name), None)
+        return next((row for row in self.rows() if row["name"] == name), None)
 
     def trials(self, merge: str) -> tuple[SearchTrial, ...]:
         """The trials of a merge's search; none where it has no journal."""

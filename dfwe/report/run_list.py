@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from dfwe.errors import DataError
+from dfwe.report.multitask_differences import of_mean
 from dfwe.report.numbers import interval, times_100
 from dfwe.report.page.cells import signed
 from dfwe.report.run_folder import Run, read_run, when
@@ -62,13 +63,16 @@ def _study(run: Run) -> tuple[str, str, str]:
 
 
 def _multitask(run: Run) -> tuple[str, str, str]:
-    """The best merge on dev, or the best model where nothing was merged."""
+    """The best merge on dev, or the best model where nothing was merged; delta is to the single-task models."""
     results = run.results
     scored = [row for row in results["rows"] if row.get("test", {}).get("mean") is not None]
     merges = [row for row in scored if row["kind"] == "merge"]
     best = max(merges or scored, key=lambda row: row["dev"]["mean"] or 0.0, default=None)
     name, test = ("no score", "–") if best is None else (best["name"], times_100(best["test"]["mean"]))
-    return f"models with heads, {name}, seed {results['seed']}\nof {', '.join(results['columns'])}", test, ""
+    what = f"models with heads, {name}, seed {results['seed']}\nof {', '.join(results['columns'])}"
+    found = {} if best is None else of_mean(best)
+    delta = f"{signed(found['delta'])}\n{interval(found['delta_interval'], sign=True)}" if found else ""
+    return what, test, delta
 
 
 def _why(path: Path, error: Exception) -> str:

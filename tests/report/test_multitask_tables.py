@@ -56,6 +56,52 @@ def test_an_undefined_correlation_is_said_and_never_a_number():
     assert "FLAT │ 0.400 │ undefined │ undefined │ undefined │" in shown
 
 
+def sure(delta, p, *, error=0.01):
+    found = {"delta": delta, "delta_standard_error": error, "delta_interval": [delta - 0.02, delta + 0.02]}
+    return found | {"p": p, "p_by": "bootstrap", "p_holm": p}
+
+
+COMPARED = {
+    "others": {"SST": "only_sst", "STS": "only_sts"},
+    "tasks": {"SST": sure(-0.05, 0.01), "STS": sure(-0.08, 0.2)},
+    "mean": sure(-0.065, 0.002),
+}
+
+
+def test_a_score_has_the_ends_of_its_interval_below_it():
+    found = row("soup", "merge", 0.45, 0.72)
+    found["test"]["intervals"] = {"tasks": {"SST": [0.4, 0.5], "STS": [0.68, 0.76]}, "mean": [0.55, 0.62]}
+    shown = text(results(*SINGLE, found))
+    assert "│ .40–.50 │ .68–.76 │ .55–.62 │" in shown
+
+
+def test_differences_to_the_single_task_models_have_errors_stars_and_the_means_interval():
+    shown = text(results(*SINGLE, row("soup", "merge", 0.45, 0.72, against_single=COMPARED, optimism=0.034)))
+    assert "SOUP -0.050* -0.080 -0.065* 0.002 +0.034 ±0.010 ±0.010 -0.085 to -0.045" in shown
+    assert "tasks' p are corrected by Holm" in shown
+    assert "-0.065 (-0.085 to -0.045) against the single-task models, p = 0.002 by the paired bootstrap: worse" in shown
+
+
+def test_what_chance_explains_is_not_claimed():
+    mean = {**COMPARED, "mean": sure(0.065, 0.2)}
+    shown = text(results(*SINGLE, row("soup", "merge", 0.45, 0.72, against_single=mean)))
+    assert "p = 0.2 by the paired bootstrap: on this test split no difference can be claimed" in shown
+
+
+def test_without_the_mean_the_tasks_that_are_known_are_compared():
+    part = {"others": {"SST": "only_sst"}, "tasks": {"SST": sure(-0.05, 0.01)}}
+    shown = text(results(*SINGLE, row("flat", "model", 0.4, None, against_single=part)))
+    assert "FLAT -0.050*" in shown
+    assert "Test less the single-task models" not in text(results(*SINGLE, row("flat", "model", 0.4, None)))
+
+
+def test_costs_have_a_table_where_they_are_known():
+    cost = {"train_steps": 1200, "train_tokens": 34000, "dev_answers": 60, "seconds": 90.0, "bytes": 2_000_000}
+    shown = text(results(*SINGLE, row("soup", "merge", 0.45, 0.72, cost=cost)))
+    assert "SOUP 1,200 34,000 60 90 s 2.0 MB" in shown
+    assert "Cost of" not in text(results(*SINGLE))
+
+
 def test_published_numbers_stand_beside_where_there_are_some():
     shown = text(results(*SINGLE, row("soup", "merge", 0.45, 0.72), published={"soup": [0.48, 0.795, 0.678]}))
     assert "0.480 0.795 0.678" in shown

@@ -73,3 +73,18 @@ def test_the_command_lists_and_a_missing_folder_is_an_error(plain, tmp_path, cap
     assert "1 runs" in capsys.readouterr().out
     with pytest.raises(DataError, match="nowhere is no folder: expected one that holds runs"):
         list_runs([tmp_path / "nowhere"])
+
+
+def test_of_models_with_heads_the_best_merge_on_dev_stands_with_its_difference_to_the_single_task_models(
+    plain, tmp_path
+):
+    def merge(name, dev):
+        scores, sure = {"mean": dev, "tasks": {"SST": dev}}, {"delta": -0.05, "delta_interval": [-0.1, 0.0]}
+        return {"name": name, "kind": "merge", "dev": scores, "test": scores, "against_single": {"mean": sure}}
+
+    rows = [merge("soup", 0.4), merge("fisher", 0.6)]
+    plain("2026-01-01/00-00-00", kind="multitask", columns={"SST": "sst"}, rows=rows)
+    first, second = lines(tmp_path)[:2]
+    assert first.endswith("60.0   -5.0")
+    assert "models with heads, fisher" in first
+    assert second.endswith("-10.0 to +0.0")

@@ -84,7 +84,9 @@ def health_table(rows: Sequence[Found]) -> PageTable | None:
     """How searches went, as far as results say; None where they do not."""
     known = [row for row in rows if row.get("health")]
     there = {key: column for key, column in _HEALTH.items() if any(row["health"].get(key) for row in known)}
-    cells = [Row([text(row["name"]), *(_health(row["health"].get(key)) for key in there)]) for row in known]
+    cells = [
+        Row([text(row.get("title", row["name"])), *(_health(row["health"].get(key)) for key in there)]) for row in known
+    ]
     columns = [Column("search", numeric=False), *there.values()]
     return PageTable("health", columns, cells, "How the searches went.") if known else None
 
@@ -95,9 +97,8 @@ def cost_table(run: Run) -> PageTable | None:
     headings = (*_COSTS.values(), "time", "disk")
     columns = [Column("model", numeric=False), *(Column(heading) for heading in headings)]
     rows = [Row([text(_title(row)), *_cost(row["cost"])], strong=row["name"] == run.asked) for row in known]
-    caption = (
-        "What each model needs, all that it is made of included but pre-training. The baseline is plain fine-tuning."
-    )
+    plain = "Single-task models are" if run.is_multitask else "The baseline is"
+    caption = f"What each model needs, all that it is made of included but pre-training. {plain} plain fine-tuning."
     return PageTable("costs", columns, rows, caption) if known else None
 
 
@@ -126,7 +127,7 @@ def seconds_table(seconds: Mapping[str, float | int]) -> PageTable | None:
 
 
 def _title(found: Found) -> str:
-    return NAMES.get(found["name"], str(found["name"]))
+    return str(found.get("title") or NAMES.get(found["name"], found["name"]))
 
 
 def _name(found: Found) -> Cell:

@@ -212,3 +212,36 @@ def test_a_study_of_models_with_heads_has_a_page(plain):
     html = page(plain(**more, seconds={"train a": 3}))
     assert re.findall(r"<h2>(.*?)</h2>", html)[:3] == ["What was asked", "All models", "Coefficients"]
     assert "undefined" in html
+
+
+def test_of_models_with_heads_the_page_tells_how_sure_differences_are(plain):
+    sure = {"delta": -0.065, "delta_standard_error": 0.01, "delta_interval": [-0.085, -0.045], "p": 0.002}
+    sure |= {"p_by": "bootstrap", "p_holm": 0.004}
+    test = {"tasks": {"SST": 0.5}, "mean": 0.5, "intervals": {"tasks": {"SST": [0.4, 0.6]}, "mean": [0.4, 0.6]}}
+    against = {"others": {"SST": "a"}, "tasks": {"SST": sure}, "mean": sure}
+    cost = {"train_steps": 1200, "train_tokens": 34000, "dev_answers": 60, "seconds": 90.0, "bytes": 2_000_000}
+    soup = {"name": "soup", "title": "Soup", "kind": "merge", "coefficients": {"a": 1.0}, "picked": "bagged"}
+    soup |= {"evaluations": 3, "seconds": 1.5, "dev": {"tasks": {"SST": 0.53}, "mean": 0.53}, "test": test}
+    soup |= {"against_single": against, "optimism": 0.034, "cost": cost}
+    soup["health"] = {"evaluated": 3, "distinct_scores": 2, "plateau": 1}
+    more = {"kind": "multitask", "columns": {"SST": "sst"}, "rows": [soup], "candidates": ["a"]}
+    html = page(plain(**more))
+    assert re.findall(r"<h2>(.*?)</h2>", html)[1:6] == [
+        "Headline",
+        "All models",
+        "Coefficients",
+        "The searches",
+        "Cost",
+    ]
+    for expected in (
+        "-6.5",
+        "-8.5 to -4.5",
+        "40.0 to 60.0",
+        "0.004",
+        "+3.4",
+        "worse than these",
+        "34\u202f000",
+        "90 s",
+    ):
+        assert expected in html, expected
+    assert "Single-task models are plain fine-tuning" in html
