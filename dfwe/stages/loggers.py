@@ -128,18 +128,13 @@ def finish(
     *,
     results: Mapping[str, Any],
     summary: Mapping[str, float],
-    merges: Mapping[str, Mapping[str, Any]] | None = None,
+    merges: Mapping[str, Mapping[str, Any]],
 ) -> None:
-    """Ends the live run with the final numbers, and writes a run for each of the merges, given by their configuration.
-
-    A study of models with heads has no `merges` here: its numbers are the live run's.
-    """
+    """Ends the live run with the final numbers, and writes a run for each of the merges, given by their settings."""
     if isinstance(logger, StudyLogger):
-        if merges is not None:  # which have `test` and `delta` of their own: charts of these are of merges alone
-            summary = {name: score for name, score in summary.items() if "/" in name}
-        logger.finish(results, summary=summary)
-        if merges is not None:
-            publish(results, session=logger.session, described={k: _described(v) for k, v in merges.items()})
+        # merges have `test` and `delta` of their own: charts of these are of merges alone
+        logger.finish(results, summary={name: score for name, score in summary.items() if "/" in name})
+        publish(results, session=logger.session, described={name: _described(each) for name, each in merges.items()})
 
 
 def _described(config: Mapping[str, Any]) -> dict[str, Any]:

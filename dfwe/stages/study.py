@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -15,6 +14,7 @@ from dfwe.stages.binding import bind
 from dfwe.stages.command import command
 from dfwe.stages.execute import Executor
 from dfwe.stages.export import export_merged
+from dfwe.stages.journals import copy_journals
 from dfwe.stages.loggers import begin, finish, following
 from dfwe.stages.merge import PREDICTIONS, TRIALS
 from dfwe.stages.multitask.study import run_multitask
@@ -42,7 +42,7 @@ def run_study(config: DictConfig, *, folder: Path) -> None:
         seconds |= execute(list(study.stages())[len(choosing) :], start=start)  # begins with the same
         results = study_results(study, seconds=seconds) | command()
     write_json(folder / "results.json", results)
-    _copy_journals(study, folder=folder)
+    copy_journals(study.merges, asked=study.asked, files=(TRIALS, PREDICTIONS), folder=folder)
     if study.evaluations:
         write_answers(study, folder=folder)
     if config.export and study.evaluations and study.asked is not None:
@@ -60,13 +60,3 @@ def _begin(study: Study) -> None:
     """Tells the logger what the study is called."""
     sources, model = tuple(task.name for task in study.sources), study.bench.parent.title
     begin(study.bench.logger, target=study.target.name, sources=sources, model=model, seed=study.seed)
-
-
-def _copy_journals(study: Study, *, folder: Path) -> None:
-    """`trials.jsonl` of the merge that was asked for; the others' with their names."""
-    for name, stage in study.merges.items():
-        entry = stage.result(study.bench.store)
-        suffix = "" if name == study.asked else f"_{name}"
-        for file in (TRIALS, PREDICTIONS):
-            path = Path(file)
-            shutil.copyfile(entry.file(file), folder / f"{path.stem}{suffix}{path.suffix}")

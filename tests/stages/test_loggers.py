@@ -7,6 +7,8 @@ import pytest
 from dfwe.report.dashboard.session import Session
 from dfwe.stages.loggers import StudyLogger, begin, finish, following, wandb_logger
 
+NOTHING = {"models": [], "headline": {}, "target": "mood", "sources": [], "model": "parent small"}
+
 
 class Run:
     """A run that keeps what it is told; it breaks where it is asked to."""
@@ -67,7 +69,7 @@ def test_curves_have_their_stages_titles_and_those_of_before_the_name_wait_for_i
 def test_a_study_that_trains_nothing_makes_no_run_of_its_own(session):
     logger = StudyLogger(session)
     begun(logger)
-    finish(logger, results={"models": [], "headline": {}}, summary={"test/a": 0.5})
+    finish(logger, results=NOTHING, summary={"test/a": 0.5}, merges={})
     assert session.opened == []
 
 
@@ -75,8 +77,7 @@ def test_at_the_end_the_live_run_has_the_scores_by_model(session):
     logger = StudyLogger(session)
     begun(logger)
     logger.log_metrics({"train_loss": 1.0})
-    results = {"models": [], "headline": {}, "target": "mood", "sources": [], "model": "parent small"}
-    finish(logger, results=results, summary={"test/a": 0.5, "dev/a": None, "test": 0.5, "delta": 0.0}, merges={})
+    finish(logger, results=NOTHING, summary={"test/a": 0.5, "dev/a": None, "test": 0.5, "delta": 0.0}, merges={})
     ((_, run),) = session.opened
     assert run.summary == {"test/a": 0.5}  # test and delta are merges', for charts that compare these
     assert run.ended
@@ -87,7 +88,7 @@ def test_a_run_that_breaks_does_not_stop_the_study(tmp_path, caplog):
     logger = StudyLogger(session)
     begun(logger)
     logger.log_metrics({"train_loss": 1.0}, step=1)
-    finish(logger, results={"headline": {}}, summary={})
+    finish(logger, results=NOTHING, summary={}, merges={})
     assert "gone; the study goes on" in caplog.text
     assert session.opened[0][1].ended
 
@@ -103,4 +104,4 @@ def test_a_copy_in_another_process_logs_nothing(tmp_path):
 @pytest.mark.parametrize("logger", [False, None, object()])
 def test_other_loggers_need_nothing(logger):
     begun(logger)
-    finish(logger, results={}, summary={})
+    finish(logger, results={}, summary={}, merges={})

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dfwe.errors import DataError, NetworkError
+from dfwe.report.dashboard.heads import as_study
 from dfwe.report.dashboard.session import mode
 from dfwe.report.dashboard.workspace import build_workspace, specification
 from dfwe.report.study_folder import RESULTS
@@ -64,7 +65,7 @@ def _experts(folders: Sequence[Path]) -> list[str]:
     for folder in folders:
         try:
             results = json.loads((folder / RESULTS).read_text(encoding="utf8"))
-            merges = [row for row in results["models"] if row["kind"] == "merge"]
+            merges = [row for row in as_study(results)["models"] if row["kind"] == "merge"]
             names |= dict.fromkeys(name for row in merges for name in row["coefficients"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{folder}: expected a run's folder with {RESULTS} ({error})") from error

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dfwe.report.dashboard.heads import as_study
 from dfwe.report.run_folder import Run
 from dfwe.report.trials import SearchTrial
 
@@ -30,12 +31,12 @@ class MergeRun:
 def merge_runs(
     results: Mapping[str, Any], *, folder: Path, described: Mapping[str, Mapping[str, Any]]
 ) -> tuple[MergeRun, ...]:
-    """The merges of a study's results; `described` says by name with what rule and search each was made.
+    """The merges of a study's results, of heads, too; `described` says by name with what rule and search each was made.
 
     The id is a digest of the stage that made the merge, its name and the target: the same command gives the same ids.
     """
+    run, results = Run(folder, results), as_study(results)
     group = group_of(results["target"], sources=results["sources"], model=results["model"])
-    run = Run(folder, results)
     return tuple(
         MergeRun(
             run_id=_digest(row["stage"], row["name"], results["target"]),
@@ -45,7 +46,8 @@ def merge_runs(
             history=tuple(_history(run.trials(row["name"]))),
             summary=_summary(row),
         )
-        for row in run.rows("merge")
+        for row in results["models"]
+        if row["kind"] == "merge"
     )
 
 
@@ -58,7 +60,7 @@ def group_of(target: str, *, sources: Sequence[str], model: str) -> str:
 def table(results: Mapping[str, Any]) -> tuple[list[str], list[list[Any]]]:
     """The study's final table: columns, and a row a model."""
     columns = ["model", "kind", "dev", "test", "low", "high", "delta", "delta_low", "delta_high", "p", "evaluations"]
-    return columns, [_table_row(row) for row in results["models"]]
+    return columns, [_table_row(row) for row in as_study(results)["models"]]
 
 
 def _table_row(row: Mapping[str, Any]) -> list[Any]:
@@ -95,6 +97,9 @@ def _summary(row: Mapping[str, Any]) -> dict[str, float | int]:
         "seconds": row["seconds"],
     }
     found |= {f"delta_to/{other}": each["delta"] for other, each in row.get("against", {}).items()}
+    found |= {
+        f"{what}/{task}": value for what in ("test", "delta") for task, value in row.get(f"{what}_of", {}).items()
+    }
     found |= {f"alpha/{expert}": value for expert, value in row["coefficients"].items()}
     return {key: value for key, value in found.items() if value is not None}
 

@@ -27,7 +27,7 @@ def publish(
         )
         if run is not None:
             model = session.folder / MERGED
-            with_model = session.artifact and model.is_dir() and merge.name == results["headline"].get("name")
+            with_model = session.artifact and model.is_dir() and merge.name == results.get("headline", {}).get("name")
             session.safely(lambda: _fill(run, merge=merge, results=results, folder=session.folder))  # noqa: B023
             if with_model:
                 session.safely(lambda: run.log_artifact(_artifact(merge, folder=model)))  # noqa: B023
@@ -38,7 +38,7 @@ def show_study(run: Any, *, results: Mapping[str, Any], folder: Path) -> None:
     """Gives a run the study's final table and its pictures."""
     import wandb
 
-    if "models" in results:  # a study of models with heads has another table
+    if {"models", "rows"} & set(results):
         columns, rows = table(results)
         run.log({"models": wandb.Table(columns=columns, data=rows)})
     found = {f"pictures/{path.stem}": wandb.Image(str(path)) for path in pictures(folder)}

@@ -15,8 +15,9 @@ from dfwe.stages.base import Stage, each_once
 from dfwe.stages.command import command
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.execute import Executor
+from dfwe.stages.journals import copy_journals
 from dfwe.stages.loggers import begin, finish, following
-from dfwe.stages.merge import MergeStage
+from dfwe.stages.merge import TRIALS, MergeStage
 from dfwe.stages.multitask.merges import Merged, candidates, plan_merges
 from dfwe.stages.multitask.plan import MultitaskStudy, plan_multitask
 from dfwe.stages.multitask.results import multitask_results, summary
@@ -40,6 +41,10 @@ class Merging:
         """Every stage with its part, each once and after those it needs."""
         return each_once(self._parts())
 
+    def stages_by_name(self) -> dict[str, MergeStage]:
+        """The merges' own stages, those of the ablation, too."""
+        return {name: merged.stage for name, merged in {**self.merges, **self.ablation}.items()}
+
     def _parts(self) -> Iterator[tuple[str, Stage]]:
         for merged in (*self.merges.values(), *self.ablation.values()):
             yield from (("merge", stage) for stage in merged.stages)
@@ -57,7 +62,7 @@ def run_multitask(config: DictConfig, *, folder: Path, executor: Executor) -> No
     """Trains, then merges what is worth merging, and reports; `folder` is the run's own."""
     study = plan_multitask(config)
     logger, model = study.bench.logger, study.bench.parent.title
-    begin(logger, target="multitask", sources=tuple(study.columns), model=model, seed=study.seed)
+    begin(logger, target=", ".join(study.target.tasks), sources=tuple(study.columns), model=model, seed=study.seed)
     with bars() as start, executor.opened(config, bench=study.bench) as execute:
         start = following(start, logger=logger)
         seconds = execute(list(each_once(study.trainings())), start=start)
@@ -75,11 +80,14 @@ def run_multitask(config: DictConfig, *, folder: Path, executor: Executor) -> No
     )
     results |= command()
     write_json(folder / "results.json", results)
+    merges = merging.stages_by_name()
+    copy_journals(merges, asked=None, files=(TRIALS,), folder=folder)
     show(results)
     print(f"results: {folder / 'results.json'}")
     if config.report:
         write_report(folder)
-    finish(logger, results=results, summary=summary(results))  # last: it takes all files
+    described = {name: stage.config for name, stage in merges.items()}
+    finish(logger, results=results, summary=summary(results), merges=described)  # last: it takes all files
 
 
 def _evaluations(study: MultitaskStudy, *, merges: Mapping[str, Merged]) -> dict[str, EvaluateStage]:

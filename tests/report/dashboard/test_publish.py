@@ -65,6 +65,15 @@ def test_sync_brings_trials_coefficients_summary_and_group_of_offline_runs(offli
     assert any(file.startswith("media/images/pictures/trace") for file in stand_in.files)
 
 
+def test_sync_brings_the_merges_of_models_with_heads_too(offline, of_heads, stand_in, with_key, study_folder):
+    publish(of_heads, session=Session(project="test", folder=study_folder, artifact=True))
+    sync(study_folder, with_key)
+    (run,) = merge_runs(of_heads, folder=study_folder, described={})
+    check(stand_in, run=run)
+    assert f"run-{run.run_id}-models" in stand_in.artifacts
+    assert len(stand_in.runs) == 1
+
+
 def test_synced_again_it_is_the_same_run_with_its_trials_once_more(offline, stand_in, with_key, study_folder):
     again = study_folder.with_name("again")
     shutil.copytree(study_folder, again)

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from dfwe.errors import ConfigurationError, MergeError
+from dfwe.report.dashboard.merges import merge_runs
 from dfwe.stages.multitask.merges import candidates, plan_merges
 from dfwe.stages.multitask.plan import plan_multitask
 from dfwe.stages.study import run_study
@@ -40,6 +41,18 @@ def test_the_same_study_again_is_found_in_the_store(ran, tmp_path, monkeypatch):
     monkeypatch.setattr("dfwe.stages.train.fit_expert", lambda *args, **kwargs: pytest.fail("it trains again"))
     run_study(ran[1], folder=tmp_path)
     assert results(tmp_path) == results(ran[0])
+
+
+def test_the_folder_has_the_trials_of_every_merge_which_w_and_b_gets_as_runs(ran):
+    found = results(ran[0])
+    runs = {run.name: run for run in merge_runs(found, folder=ran[0], described={})}
+    assert list(runs) == [row["name"] for row in found["rows"] if row["kind"] == "merge"]
+    for row in found["rows"]:
+        if row["kind"] == "merge":
+            assert len(runs[row["name"]].history) == row["evaluations"]
+    assert {"alpha/surgery", "score", "trial"} <= set(runs["nelder_mead"].history[0])
+    assert len({run.run_id for run in runs.values()}) == len(runs)
+    assert {run.group.split(" | ")[0] for run in runs.values()} == {"SST, QDPD, STS"}
 
 
 def test_models_of_another_head_are_not_merged(small, tmp_path):

@@ -1,0 +1,22 @@
+"""The journals of a study's searches, copied from the store into its run folder."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from dfwe.stages.merge import MergeStage
+
+
+def copy_journals(merges: Mapping[str, MergeStage], *, asked: str | None, files: Sequence[str], folder: Path) -> None:
+    """Each merge's files, as they are called in the store for the merge that was asked for, the others' with its name.
+
+    `trials.jsonl` and `trials_<merge>.jsonl`, and so on.
+    """
+    for name, stage in merges.items():
+        entry = stage.result(stage.bench.store)
+        suffix = "" if name == asked else f"_{name}"
+        for file in files:
+            path = Path(file)
+            shutil.copyfile(entry.file(file), folder / f"{path.stem}{suffix}{path.suffix}")
