@@ -26,6 +26,15 @@ def of_mean(row: Row) -> Mapping[str, Any]:
     return found
 
 
+def only_ablation(results: Mapping[str, Any]) -> set[str]:
+    """Merges of some of the candidates alone, which Table 1 has not."""
+    return {
+        row["name"]
+        for row in results["rows"]
+        if row["name"] in results["ablation"] and len(row["of"]) < len(results["candidates"])
+    }
+
+
 def differences_table(results: Mapping[str, Any], *, rows: Sequence[Row]) -> Table | None:
     """Each model's and merge's test score less that of the single-task models, by task and of the mean."""
     known = [row for row in rows if row.get("against_single", {}).get("tasks")]

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dfwe.report.cost_table import draw_costs
-from dfwe.report.multitask_differences import best_on_dev, differences_table, explanation, verdict
+from dfwe.report.multitask_differences import best_on_dev, differences_table, explanation, only_ablation, verdict
 
 _UNDEFINED = "undefined"
 Row = Mapping[str, Any]
@@ -22,7 +22,7 @@ def draw(results: Mapping[str, Any]) -> RenderableType:
     Below a score stand the ends of its 95 % interval. Differences to the single-task models and costs have tables of
     their own.
     """
-    rows = [row for row in results["rows"] if row["name"] not in _only_ablation(results)]
+    rows = [row for row in results["rows"] if row["name"] not in only_ablation(results)]
     parts: list[RenderableType] = [_table("Table 1", rows, results=results)]
     differences = differences_table(results, rows=rows)
     if differences is not None:
@@ -57,15 +57,6 @@ def share_of_single(results: Mapping[str, Any], *, split: str) -> dict[str, floa
         return {}
     mean = sum(best.values()) / len(best)
     return {row["name"]: row[split]["mean"] / mean for row in results["rows"] if row.get(split, {}).get("mean")}
-
-
-def _only_ablation(results: Mapping[str, Any]) -> set[str]:
-    """Merges of some of the candidates alone, which Table 1 has not."""
-    return {
-        row["name"]
-        for row in results["rows"]
-        if row["name"] in results["ablation"] and len(row["of"]) < len(results["candidates"])
-    }
 
 
 def _ablation_rows(results: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -163,7 +154,7 @@ def _words(results: Mapping[str, Any]) -> Iterator[str]:
         yield "merged: " + ", ".join(titles[name] for name in results["candidates"])
     for row in results["rows"]:
         without = row.get("notes", {}).get("without_fisher", {"values": 0})
-        if without["values"] and row["name"] not in _only_ablation(results):
+        if without["values"] and row["name"] not in only_ablation(results):
             yield (
                 f"{row['title']}: {without['values']:,} of {without['of']:,} values have no Fisher information in any "
                 f"candidate and are the candidates' mean"

@@ -1,4 +1,4 @@
-"""What the jobs of a sweep say together: the paper's Table 2, the sets of sources, the score by their number."""
+"""What the jobs of a sweep say together: the paper's Table 2, the sets of sources, the score by their number, seeds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
+from dfwe.report.over_seeds import seeds_table
 from dfwe.report.sweep_jobs import JobResult, Sweep, by_sources, groups, read_sweep
 from dfwe.report.sweep_tables import by_number, number_table, sources_table, table_2
 
@@ -64,3 +65,6 @@ def _tables(sweep: Sweep) -> Iterator[RenderableType]:
                 yield sources_table(target, jobs=jobs, merge=merge)
         if len(by_target) > 1:
             yield table_2(by_target, merge=merge)
+    over_seeds = seeds_table(sweep.jobs)
+    if over_seeds is not None:
+        yield over_seeds

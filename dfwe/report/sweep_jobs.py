@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +13,15 @@ from typing import Any
 
 from dfwe.data.friends.official import OFFICIAL_TEST
 from dfwe.errors import DataError
+from dfwe.report.multitask_differences import of_mean, only_ablation
 from dfwe.report.published import MODEL, SHOTS
 from dfwe.report.study_folder import RESULTS
+
+# results say it themselves, or it changes no score
+_KNOWN_OTHERWISE = (
+    *("seed=", "target=", "sources=", "subset.", "sweep=", "merge="),
+    *("paths.", "logger", "report=", "export=", "executor", "hydra"),
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,7 @@ class JobResult:
     baseline: float
     departures: tuple[str, ...]  # from what the published numbers are of
     p: float | None = None  # of the difference to the baseline; none in results of an earlier dfwe
+    settings: tuple[str, ...] = ()  # what the command said beside target, sources and seed, if it can change a score
 
     @property
     def delta(self) -> float:
@@ -59,13 +68,13 @@ def read_sweep(folder: Path) -> Sweep:
     for path in files:
         try:
             results = json.loads(path.read_text(encoding="utf8"))
-            found = job_of(results, name=results.get("headline", {}).get("name"))
+            found = _jobs(results)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path} cannot be read ({error!r}): run the job again") from error
-        if found is None:
+        if not found:
             left_out.append(f"{path.parent.relative_to(folder)}: no merge was scored against a baseline on test")
-        else:
-            jobs.setdefault((found.target, found.stage), found)
+        for job in found:
+            jobs.setdefault((job.target, job.stage), job)
     return Sweep(tuple(jobs.values()), tuple(left_out))
 
 
@@ -111,6 +120,43 @@ def job_of(results: Mapping[str, Any], *, name: str | None) -> JobResult | None:
         baseline,
         tuple(_departures(results)),
         head.get("p"),
+        settings_of(results.get("command", "")),
+    )
+
+
+def settings_of(command: str) -> tuple[str, ...]:
+    """The overrides of a study's command that can change a score, sorted, without target, sources and seed."""
+    words = [word for word in shlex.split(command) if "=" in word]
+    return tuple(sorted(word for word in words if not word.lstrip("+~").startswith(_KNOWN_OTHERWISE)))
+
+
+def _jobs(results: Mapping[str, Any]) -> list[JobResult]:
+    """The headline's; of models with heads every model and merge that is compared with the single-task models.
+
+    Merges of some of the candidates are left out: their numbers name other models where another seed chose others.
+    """
+    if results.get("kind") == "multitask":
+        passed = only_ablation(results)
+        return [_of_heads(results, row) for row in results["rows"] if of_mean(row) and row["name"] not in passed]
+    found = job_of(results, name=results.get("headline", {}).get("name"))
+    return [] if found is None else [found]
+
+
+def _of_heads(results: Mapping[str, Any], row: Mapping[str, Any]) -> JobResult:
+    """Scores are the means of the tasks, the baseline is the single-task models', each on its own task."""
+    test = row["test"]["mean"]
+    return JobResult(
+        ", ".join(results["columns"]),
+        tuple(results["n"]),
+        row["title"],
+        results["seed"],
+        row["stage"],
+        row["dev"]["mean"] or 0.0,  # undefined: no better than none
+        test,
+        test - of_mean(row)["delta"],
+        (),
+        of_mean(row)["p"],
+        settings_of(results.get("command", "")),
     )
 
 

@@ -155,3 +155,41 @@ def test_differences_are_claimed_for_all_tasks_together(sweep):
 def test_what_chance_explains_is_not_claimed(sweep):
     one, other = results(PERSONALITY, "ab", dev=0.5, test=0.5, p=0.03), results(MELD, "ab", dev=0.5, test=0.43, p=0.04)
     assert "can be claimed for none" in " ".join(drawn(sweep(one, other)).split())
+
+
+def test_seeds_have_mean_and_spread_where_nothing_else_differs(sweep):
+    jobs = [results(MELD, "ab", seed=seed, dev=0.5, test=test) for seed, test in ((0, 0.5), (1, 0.6))]
+    text = " ".join(drawn(sweep(*jobs)).split())
+    assert "nelder_mead 2 55.0 ±7.1 +15.0 ±7.1 50.0 ±0.0 40.0 ±0.0" in text
+
+
+def test_jobs_of_different_shots_are_no_seeds_of_each_other(sweep):
+    jobs = [results(MELD, "ab", dev=0.5, test=0.5, stage=s, command=f"python data.shots={s}") for s in ("0.1", "0.2")]
+    assert "over seeds" not in drawn(sweep(*jobs))
+
+
+def heads(seed, mean, delta):
+    scores, sure = {"mean": mean, "tasks": {"SST": mean}}, {"delta": delta, "p": 0.5}
+    soup = {"name": "soup", "title": "Soup", "kind": "merge", "stage": f"merge-{seed}", "dev": scores, "test": scores}
+    soup |= {"of": ["a", "b", "c"], "against_single": {"mean": sure}}
+    part = {**soup, "name": "soup_1_2", "title": "Pair", "stage": f"pair-{seed}", "of": ["a", "b"]}
+    rows = [{"name": "only", "kind": "single"}, soup, part]
+    return {"kind": "multitask", "columns": {"SST": "sst"}, "n": {"SST": {}}, "seed": seed, "rows": rows} | {
+        "candidates": ["a", "b", "c"],
+        "ablation": {"soup_1_2": "Soup w/ Model 1 and 2"},
+    }
+
+
+def test_models_with_heads_have_mean_and_spread_over_seeds_too(sweep):
+    text = " ".join(drawn(sweep(heads(0, 0.5, -0.1), heads(1, 0.6, 0.1))).split())
+    assert "over seeds · SST" in text
+    assert "Soup 2 55.0 ±7.1 +0.0 ±14.1 55.0 ±7.1 55.0 ±7.1" in text
+    assert "left out" not in text
+    assert "Pair" not in text  # models 1 and 2 of another seed may be others
+
+
+def test_heads_that_are_compared_with_nothing_are_left_out(sweep):
+    found = heads(0, 0.5, 0.0)
+    for row in found["rows"]:
+        row["against_single"] = {}
+    assert "left out: 0: no merge was scored" in drawn(sweep(found))

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from dfwe.errors import DataError
 from dfwe.report.figures.style import svg_of
-from dfwe.report.page.compare_tables import by_setting, kind, means_table, merge_title, paper_table, runs_table
+from dfwe.report.over_seeds import by_setting
+from dfwe.report.page.compare_tables import kind, means_table, merge_title, paper_table, runs_table
 from dfwe.report.page.render import render, write_page
 from dfwe.report.page.section import PagePicture
 from dfwe.report.runs import Scored, check_same_tests, read_runs, scored
@@ -74,7 +75,7 @@ def _words(found: Sequence[Scored], choices: Mapping[str, Sequence[object]]) -> 
         f"Targets: {_listed(choices['target'])}. Merges: {_listed(choices['merge'])}. Seeds: "
         f"{_listed(choices['seed'])}. Deltas are to the baseline of the same run."
     ]
-    if all(len(group) == 1 for group in by_setting(found)):
+    if all(len(group) == 1 for group in by_setting(found, job=lambda each: each.job)):
         lines.append("One seed of each: intervals are over test instances only and say nothing of how seeds differ.")
     if len(choices["target"]) > 1:
         lines.append("Scores of different targets have different metrics and instances: compare deltas, not scores.")

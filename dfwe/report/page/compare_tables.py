@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 
+from dfwe.report.over_seeds import Spread, by_setting, differing, spreads
 from dfwe.report.page.cells import NOTHING, Cell, Column, PageTable, Row, difference, number, p_value, score, text
 from dfwe.report.page.run_page import PAGE
 from dfwe.report.published import TABLE_2
@@ -17,6 +17,7 @@ from dfwe.report.sweep_tables import chosen_jobs, is_comparable
 from dfwe.report.table import NAMES
 
 _MERGE, _SOURCES = Column("merge, target", numeric=False), Column("sources", numeric=False)
+_WHAT = ("test", "delta", "dev", "baseline")
 _DELTA = Column("delta", note="test score less the same run's baseline's")
 
 
@@ -41,7 +42,7 @@ def runs_table(found: Sequence[Scored], *, beside: Path) -> PageTable:
 
 
 def means_table(found: Sequence[Scored]) -> PageTable:
-    """Means over seeds of the same target, sources and merge, with their standard deviation; the best on dev first."""
+    """Means over seeds of what differs in nothing else, with their standard deviation; the best on dev first."""
     columns = [
         _MERGE,
         Column("test"),
@@ -52,25 +53,15 @@ def means_table(found: Sequence[Scored]) -> PageTable:
         _SOURCES,
     ]
     rows = []
-    for each in sorted(by_setting(found), key=lambda group: -fmean(one.job.dev for one in group)):
-        jobs = [one.job for one in each]
-        test, dev, baseline = (
-            _mean([getattr(job, what) for job in jobs], shown=score) for what in ("test", "dev", "baseline")
-        )
-        delta = _mean([job.delta for job in jobs], shown=difference)
-        cells = [_who(each[0]), test, delta, dev, baseline, number(len(jobs)), _sources(each[0])]
-        rows.append(Row(cells, strong=each[0].is_headline, facts=_facts(each)))
+    groups = by_setting(found, job=lambda each: each.job)
+    means = [spreads([each.job for each in group]) for group in groups]
+    settings = differing([[each.job for each in group] for group in groups])
+    for group, mean, own in sorted(zip(groups, means, settings, strict=True), key=lambda each: -each[1]["dev"].mean):
+        scores = [_mean(mean[what], shown=difference if what == "delta" else score) for what in _WHAT]
+        cells = [_who(group[0], settings=own), *scores, number(len(group)), _sources(group[0])]
+        rows.append(Row(cells, strong=group[0].is_headline, facts=_facts(group)))
     caption = "Means over seeds, times 100, the best on dev first. Small: one standard deviation over seeds."
     return PageTable("means", columns, rows, caption)
-
-
-def by_setting(found: Sequence[Scored]) -> list[list[Scored]]:
-    """Those of the same target, sources (in any order) and merge; the very same merge counts once."""
-    groups: dict[tuple[str, tuple[str, ...], str], dict[tuple[str, int], Scored]] = defaultdict(dict)
-    for each in found:
-        job = each.job
-        groups[job.target, tuple(sorted(job.sources)), job.merge].setdefault((job.stage, job.seed), each)
-    return [list(group.values()) for group in groups.values()]
 
 
 def merge_title(each: Scored) -> str:
@@ -101,9 +92,11 @@ def paper_table(by_target: Mapping[str, Sequence[JobResult]], *, merge: str, pla
     return PageTable(f"table2-{place}", columns, rows, f"Table 2 of the paper with {merge}, test scores.", footer)
 
 
-def _mean(values: Sequence[float], *, shown: Callable[[float], Cell]) -> Cell:
-    cell = shown(fmean(values))
-    return Cell(cell.text, cell.value, small=f"± {100 * stdev(values):.1f}") if len(values) > 1 else cell
+def _mean(spread: Spread, *, shown: Callable[[float], Cell]) -> Cell:
+    cell = shown(spread.mean)
+    if spread.deviation is None:
+        return cell
+    return Cell(cell.text, cell.value, small=f"± {100 * spread.deviation:.1f}")
 
 
 def _own(each: Scored) -> list[Cell]:
@@ -119,8 +112,8 @@ def _own(each: Scored) -> list[Cell]:
     ]
 
 
-def _who(each: Scored) -> Cell:
-    return Cell(merge_title(each), small=each.job.target)
+def _who(each: Scored, *, settings: Sequence[str] = ()) -> Cell:
+    return Cell(merge_title(each), small=", ".join([each.job.target, *settings]))
 
 
 def _sources(each: Scored) -> Cell:

@@ -38,6 +38,17 @@ def test_seeds_are_averaged_with_their_standard_deviation(plain):
     assert "One seed of each" not in html
 
 
+def test_runs_of_other_settings_are_no_seeds_of_each_other_and_say_what_they_have(plain):
+    folders = [
+        scored(plain, f"s/{n}", test=0.5, seed=0, command=f"python -m dfwe.run +target=t merge.search.budget={n}")
+        for n in (5, 9)
+    ]
+    assert {row[0] for row in rows(page(*folders), "means")} == {
+        "ties t, merge.search.budget=5",
+        "ties t, merge.search.budget=9",
+    }
+
+
 def test_one_seed_has_intervals_over_instances_only_and_that_is_said(plain):
     html = page(plain())
     assert "One seed of each: intervals are over test instances only" in html
