@@ -8,8 +8,9 @@ from typing import Any
 from dfwe.records import Instance
 from dfwe.search.base import Search
 from dfwe.search.confirm import Confirm, Rows
-from dfwe.search.confirmed import ConfirmedPick, PartialSearch, check_shrink
+from dfwe.search.confirmed import ConfirmedPick, check_shrink
 from dfwe.search.part import Part
+from dfwe.search.partial_search import PartialSearch
 from dfwe.search.pick import Pick
 from dfwe.search.space import Space
 from dfwe.seeding import derive
