@@ -212,3 +212,14 @@ def test_a_study_of_models_with_heads_has_a_page(plain):
     html = page(plain(**more, seconds={"train a": 3}))
     assert re.findall(r"<h2>(.*?)</h2>", html)[:3] == ["What was asked", "All models", "Coefficients"]
     assert "undefined" in html
+
+
+def test_what_confirms_a_merge_and_what_makes_its_intervals_doubtful_is_said(whole):
+    def change(results):
+        found = {"examples": 36, "score": 0.55, "unshrunk": 0.55, "shrunk": 0.0, "start": 0.4, "expert": None}
+        results["models"][-1]["confirm"] = found
+        results["rare_classes"] = ["fear"]
+
+    told = words(drawn(edited(whole, change)))
+    assert "On the 36 dev instances that its search did not see it scores 55.0, the uniform mixture 40.0." in told
+    assert "fewer than 10 test instances are fear" in told
