@@ -52,6 +52,10 @@ class Metric(ABC):
         """Whether the value of these summed rows is the metric's own, and no 0 in place of one; most always are."""
         return True
 
+    def rare(self, totals: Float[np.ndarray, " counts"]) -> tuple[str, ...]:
+        """The classes that count as much as others and are too rare for an interval of the value to be trusted."""
+        return ()
+
     def right(self, counts: Float[np.ndarray, "examples counts"]) -> Bool[np.ndarray, " examples"] | None:
         """Which answers are right, where the value is the share of those; None for a metric of another kind."""
         return None

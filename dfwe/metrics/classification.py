@@ -16,6 +16,8 @@ from jaxtyping import Bool, Float, Int
 from dfwe.errors import MetricError
 from dfwe.metrics.base import Metric, check_pairs, gold_answers, ratio
 
+_RARE = 10  # gold answers
+
 
 @dataclass(frozen=True)
 class F1(Metric):
@@ -69,6 +71,17 @@ class F1(Metric):
             return ratio(2 * right.sum(-1), (predicted + gold).sum(-1))
         weights = gold if self.average == "weighted" else (predicted + gold > 0).astype(np.float64)
         return ratio((weights * ratio(2 * right, predicted + gold)).sum(-1), weights.sum(-1))
+
+    def rare(self, totals: Float[np.ndarray, " counts"]) -> tuple[str, ...]:
+        """The labels of a macro mean with fewer than 10 gold answers.
+
+        With seven labels, the rarest on 2 to 5 examples, 95 % bootstrap intervals of macro F1 hold 87 to 92 % in
+        simulation, with 10 and more at least 93 % (tests/test_coverage.py).
+        """
+        if self.average != "macro":
+            return ()
+        gold = np.split(totals, 3)[2]
+        return tuple(label for label, number in zip(self.labels, gold, strict=False) if number < _RARE)
 
 
 @dataclass(frozen=True)

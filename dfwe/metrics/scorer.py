@@ -68,6 +68,12 @@ class Scorer:
         metric, *more = self.metrics.values()
         return None if more else metric.right(counts)
 
+    def rare(self, counts: Float[np.ndarray, "examples counts"]) -> tuple[str, ...]:
+        """Classes that are too rare among these examples for intervals of the score to be trusted, by their metric."""
+        parts = self._parts(counts.sum(axis=0))
+        found = [name for key, metric in self.metrics.items() for name in metric.rare(parts[key])]
+        return tuple(dict.fromkeys(found))
+
     def _undefined(self, totals: Float[np.ndarray, " counts"]) -> tuple[str, ...]:
         parts = self._parts(totals)
         return tuple(name for name, metric in self.metrics.items() if not metric.is_defined(parts[name]))

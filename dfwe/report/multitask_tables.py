@@ -11,6 +11,7 @@ from rich.text import Text
 
 from dfwe.report.cost_table import draw_costs
 from dfwe.report.multitask_differences import best_on_dev, differences_table, explanation, only_ablation, verdict
+from dfwe.report.numbers import confirm_note
 
 _UNDEFINED = "undefined"
 Row = Mapping[str, Any]
@@ -153,6 +154,8 @@ def _words(results: Mapping[str, Any]) -> Iterator[str]:
         titles = {row["name"]: row["title"] for row in results["rows"]}
         yield "merged: " + ", ".join(titles[name] for name in results["candidates"])
     for row in results["rows"]:
+        if "confirm" in row:
+            yield f"{row['title']} (times 100): {confirm_note(row['confirm'])}"
         without = row.get("notes", {}).get("without_fisher", {"values": 0})
         if without["values"] and row["name"] not in only_ablation(results):
             yield (

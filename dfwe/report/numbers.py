@@ -24,6 +24,26 @@ def interval(ends: Sequence[float] | None, *, sign: bool = False) -> str:
     return " to ".join(format(round(100 * end, 1) + 0.0, form) for end in ends)  # + 0.0: no -0.0
 
 
+def confirm_note(found: Mapping[str, Any]) -> str:
+    """What the dev examples that a search did not see say of what it found (`confirm` of a merge's row)."""
+    expert = "" if found["expert"] is None else f", the best expert {times_100(found['expert'])}"
+    shrunk = f" (shrunk by {found['shrunk']:.2f}; {times_100(found['unshrunk'])} before)" if found["shrunk"] else ""
+    return (
+        f"On the {found['examples']} dev instances that its search did not see it scores "
+        f"{times_100(found['score'])}{shrunk}, the uniform mixture {times_100(found['start'])}{expert}."
+    )
+
+
+def rare_note(classes: Sequence[str]) -> str:
+    """What classes that are rare on test do to the intervals; empty without any."""
+    if not classes:
+        return ""
+    return (
+        f"The score has a macro F1, and fewer than 10 test instances are {', '.join(classes)}: its intervals are too "
+        "narrow, in simulation they hold 87 to 92 %, not 95 %."
+    )
+
+
 def short_interval(ends: Sequence[float] | None) -> str:
     """Both ends times 100 without decimals, for a narrow column: `48–56`."""
     return "" if ends is None else "–".join(f"{100 * end:.0f}" for end in ends)

@@ -13,7 +13,7 @@ from dfwe.report.agreement import agreement_parts
 from dfwe.report.choice import choice_parts
 from dfwe.report.cost_table import cost_table
 from dfwe.report.merges_table import has_many, merges_of, merges_table
-from dfwe.report.numbers import P_BY, interval, rank_by_dev, short_interval, times_100
+from dfwe.report.numbers import P_BY, confirm_note, interval, rank_by_dev, rare_note, short_interval, times_100
 
 NAMES = {
     "baseline": "baseline (target alone)",
@@ -99,9 +99,18 @@ def _verdict(results: Mapping[str, Any]) -> str:
     return (
         f"{head['name']} scores {times_100(head['test'])} on test, {_signed(delta)} "
         f"({interval(head['delta_interval'], sign=True)}) against the baseline, "
-        f"p = {_p(p)} by {P_BY[head['p_by']]}: {words}. {expert} Scores are times 100; delta is to the baseline, "
-        "± its paired bootstrap standard error over test instances; intervals hold 95 %, of one seed."
-    )
+        f"p = {_p(p)} by {P_BY[head['p_by']]}: {words}. {expert} {_confirmed(results)}"
+        "Scores are times 100; delta is to the baseline, "
+        "± its paired bootstrap standard error over test instances; intervals hold 95 %, of one seed. "
+        f"{rare_note(results.get('rare_classes', ()))}"
+    ).rstrip()
+
+
+def _confirmed(results: Mapping[str, Any]) -> str:
+    """What confirms the merge that was asked for, with a blank behind; empty where nothing does."""
+    name = results["headline"]["name"]
+    found = next((row["confirm"] for row in results["models"] if row["name"] == name and "confirm" in row), None)
+    return "" if found is None else f"{confirm_note(found)} "
 
 
 def _without_headline(results: Mapping[str, Any]) -> str:

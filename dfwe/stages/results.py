@@ -41,6 +41,7 @@ def study_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, An
         "decode": study.bench.way(study.target),
         "precision": study.bench.precision,
         "n": rows.sizes(),
+        "rare_classes": rows.rare_classes(),
         "models": models,
         "headline": _headline(models, asked=study.asked),
         "examples": rows.examples(study.asked),
@@ -90,6 +91,11 @@ class _Rows:
         splits = ("train", "dev", "test") if self._study.evaluations else ("train", "dev")
         data, target = self._study.bench.data, self._study.target
         return {split: len(data.instances(target, split=split)) for split in splits}  # type: ignore[arg-type]
+
+    def rare_classes(self) -> list[str]:
+        """Of the test split, those that make intervals of a macro F1 too narrow."""
+        evaluation = next(iter(self._evaluations.values()), None)
+        return [] if evaluation is None else list(self._study.target.scorer.rare(evaluation.counts))
 
     def row(self, name: str, stage: Subject) -> dict[str, Any]:
         entry = stage.result(self._store)

@@ -92,3 +92,10 @@ def test_defined_scores_are_reported_as_they_are():
     found = scorer().evaluate(["red", "red"], references=[["red"], ["green"]])
     assert found.undefined == ()
     assert found.scores == {"score": found.score, "metrics": dict(found.metrics)}
+
+
+def test_labels_of_a_macro_f1_with_fewer_than_10_gold_answers_are_rare():
+    gold = [["red"]] * 10 + [["green"]] * 9
+    evaluation = scorer().evaluate(["red"] * 19, references=gold)
+    assert scorer().rare(evaluation.counts) == ("green",)
+    assert Scorer({"micro": F1(LABELS, "micro"), "acc": Accuracy(LABELS)}).rare(evaluation.counts[:, :11]) == ()

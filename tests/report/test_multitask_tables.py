@@ -95,6 +95,12 @@ def test_without_the_mean_the_tasks_that_are_known_are_compared():
     assert "Test less the single-task models" not in text(results(*SINGLE, row("flat", "model", 0.4, None)))
 
 
+def test_what_confirms_a_merge_is_said():
+    confirm = {"examples": 36, "score": 0.55, "unshrunk": 0.55, "shrunk": 0.0, "start": 0.4, "expert": None}
+    shown = text(results(*SINGLE, row("soup", "merge", 0.45, 0.72, confirm=confirm)))
+    assert "SOUP (times 100): On the 36 dev instances that its search did not see it scores 55.0" in shown
+
+
 def test_costs_have_a_table_where_they_are_known():
     cost = {"train_steps": 1200, "train_tokens": 34000, "dev_answers": 60, "seconds": 90.0, "bytes": 2_000_000}
     shown = text(results(*SINGLE, row("soup", "merge", 0.45, 0.72, cost=cost)))

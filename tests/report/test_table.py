@@ -89,3 +89,16 @@ def test_costs_stand_beside_those_of_plain_fine_tuning():
     assert "nelder_mead 1,200 34,567 90 3.3 min 2.0 MB" in shown
     assert "baseline (target alone) 1,200 34,567 90 unknown 2.0 MB" in shown
     assert "Cost of each model" not in text(results(0.123, 0.02))
+
+
+def test_what_dev_instances_say_that_the_search_did_not_see_is_told():
+    found, merge = results(0.123, 0.02), {"score": 0.55, "unshrunk": 0.5, "shrunk": 0.25, "start": 0.4, "expert": 0.6}
+    found["models"][2]["confirm"] = {"examples": 36} | merge
+    expected = "36 dev instances that its search did not see it scores 55.0 (shrunk by 0.25; 50.0 before), the uniform"
+    assert f"On the {expected} mixture 40.0, the best expert 60.0." in text(found)
+
+
+def test_rare_classes_under_a_macro_f1_are_named():
+    found = results(0.123, 0.02) | {"rare_classes": ["fear", "disgust"]}
+    assert "fewer than 10 test instances are fear, disgust: its intervals are too narrow" in text(found)
+    assert "too narrow" not in text(results(0.123, 0.02))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dfwe.report.choice import choice_parts
-from dfwe.report.numbers import P_BY, interval, rank_by_dev, times_100
+from dfwe.report.numbers import P_BY, confirm_note, interval, rank_by_dev, rare_note, times_100
 from dfwe.report.page.cells import difference, p_value, score, signed
 from dfwe.report.page.section import Section
 from dfwe.report.run_folder import Run
@@ -60,7 +60,11 @@ def _sentences(run: Run, row: Mapping[str, Any]) -> Iterator[str]:
     if best is not None and "test" in best:
         yield _beside_expert(row, best=best)
     kind = "Small numbers are 95% bootstrap intervals." if "delta_interval" in row else "± is one standard error."
+    if "confirm" in row:
+        yield confirm_note(row["confirm"])
     yield f"{kind} {ONE_SEED}"
+    if rare := rare_note(run.results.get("rare_classes", ())):
+        yield rare
 
 
 def _beside_expert(row: Mapping[str, Any], *, best: Mapping[str, Any]) -> str:

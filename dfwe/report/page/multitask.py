@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dfwe.report.multitask_differences import best_on_dev, claim, of_mean
-from dfwe.report.numbers import P_BY
+from dfwe.report.numbers import P_BY, confirm_note
 from dfwe.report.page.cells import (
     NOTHING,
     Cell,
@@ -64,6 +64,7 @@ def _headline(best: Found) -> Section:
         figures.append((f"p by {P_BY[found['p_by']]}", p_value(found["p"])))
     words = f", compared with the single-task models: {claim(found)}" if found else ""
     lines = [f"The best on dev is {_title(best)}{words}."]
+    lines += [confirm_note(best["confirm"])] if "confirm" in best else []
     lines += [_SMALL] if ends else []
     return Section("headline", "Headline", lines, figures=figures)
 

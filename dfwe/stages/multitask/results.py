@@ -124,6 +124,7 @@ class _Rows:
             "stage": f"{merged.stage.kind}-{merged.stage.digest}",
             "of": list(merged.members),
             **{key: card[key] for key in ("coefficients", "picked", "evaluations", "seconds", "notes")},
+            **({"confirm": card["confirm"]} if "confirm" in card else {}),
             "dev": _scores(card["dev"]),
             **self._test(name, kind="merge"),
         }

@@ -245,3 +245,14 @@ def test_of_models_with_heads_the_page_tells_how_sure_differences_are(plain):
     ):
         assert expected in html, expected
     assert "Single-task models are plain fine-tuning" in html
+
+
+def test_what_confirms_a_merge_and_what_makes_its_intervals_doubtful_is_said(whole):
+    def change(results):
+        found = {"examples": 36, "score": 0.55, "unshrunk": 0.55, "shrunk": 0.0, "start": 0.4, "expert": None}
+        results["models"][-1]["confirm"] = found
+        results["rare_classes"] = ["fear"]
+
+    told = words(drawn(edited(whole, change)))
+    assert "On the 36 dev instances that its search did not see it scores 55.0, the uniform mixture 40.0." in told
+    assert "fewer than 10 test instances are fear" in told
