@@ -20,7 +20,7 @@ from hydra import compose, initialize_config_dir
 
 from dfwe.conf import conf_dir
 from dfwe.merging.experts import load_weights
-from dfwe.schema import register
+from dfwe.options import register
 from dfwe.stages.plan import plan_study
 
 

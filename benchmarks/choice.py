@@ -27,7 +27,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
 from dfwe.conf import conf_dir
-from dfwe.schema import read_tasks, register
+from dfwe.options import read_tasks, register
 from dfwe.stages.choice.ranking import relative_ranks
 from dfwe.stages.choice.stage import ChoiceRule
 from dfwe.stages.plan import Draft, Study, draft_study, wire

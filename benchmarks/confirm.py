@@ -21,7 +21,7 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 
 from dfwe.conf import conf_dir
-from dfwe.schema import register
+from dfwe.options import register
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.plan import Study, plan_study
 

@@ -21,7 +21,7 @@ from hydra import compose, initialize_config_dir
 
 from dfwe.conf import conf_dir
 from dfwe.data.batching import shuffled_batches, token_batches
-from dfwe.schema import read_tasks, register
+from dfwe.options import read_tasks, register
 from dfwe.stages.plan import plan_study
 from dfwe.stages.study_data import StudyData
 

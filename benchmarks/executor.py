@@ -30,7 +30,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from dfwe.conf import conf_dir
 from dfwe.merging.experts import ExpertArray, Layout
-from dfwe.schema import register
+from dfwe.options import register
 from dfwe.stages.catalogue import Catalogue
 from dfwe.stages.execute import made_in
 from dfwe.stages.on_ray.crew import Shared

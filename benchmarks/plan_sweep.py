@@ -18,7 +18,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
 from dfwe.conf import conf_dir
-from dfwe.schema import read_tasks, register
+from dfwe.options import read_tasks, register
 from dfwe.stages.sweep.jobs import jobs_of
 from dfwe.stages.sweep.plan import plan_sweep
 from dfwe.stages.sweep.planner import Planner

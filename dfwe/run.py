@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from dfwe.conf import conf_dir
 from dfwe.errors import DfweError
 from dfwe.interrupt import ctrl_c_ends, kept_interrupt
-from dfwe.schema import register
+from dfwe.options import register
 from dfwe.stages.complete import complete
 from dfwe.stages.run_name import register_run_name
 from dfwe.stages.sweep.callback import ERROR

@@ -5,17 +5,10 @@ Fields carry no values here: `conf/` holds every one. (A task without `data` is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING, DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
-from dfwe.conf import conf_dir
-from dfwe.errors import ConfigurationError
+from omegaconf import MISSING
 
 
 @dataclass
@@ -251,43 +244,3 @@ class StudyConfig:
     logger: Any = MISSING
     executor: Any = MISSING  # where stages are made (conf/executor)
     paths: PathsConfig = MISSING
-
-
-def read_tasks(folders: Sequence[Path] = ()) -> dict[str, DictConfig]:
-    """Every task's configuration by short name; `folders` are the user's own configuration folders.
-
-    Raises:
-        ConfigurationError: a task's YAML is broken or has a key that no task has.
-    """
-    files = [path for folder in (conf_dir(), *folders) for path in sorted((folder / "task").glob("*.yaml"))]
-    return {path.stem: _read_task(path) for path in files}
-
-
-def register(folders: Sequence[Path] = ()) -> None:
-    """Makes the schema known to Hydra, and every task, under both its names, an option of `target` and of `sources`.
-
-    One YAML a task is enough that way. An option puts the task under a key of its own, so that Hydra's list selection
-    merges several instead of keeping the last. Options only name the files: Hydra copies its store many times.
-    """
-    store, tasks = ConfigStore.instance(), read_tasks(folders)
-    store.store(name="schema", node=StudyConfig)
-    for short, config in tasks.items():
-        source = {"defaults": [{f"/task@_global_.sources.{short}": short}]}
-        target = [{f"/task@_global_.target.{short}": short}, {"override /sources": list(config.default_sources)}]
-        for option in (short, config.name):
-            store.store(group="sources", name=option, node=source, package="_global_")
-            store.store(group="target", name=option, node={"defaults": target}, package="_global_")
-    # tasks with data of their own have their own sets; `all` is those of the study's corpus
-    of_corpus = [short for short, config in tasks.items() if config.data is None]
-    everything: list[Any] = [{f"/task@_global_.sources.{short}": short} for short in of_corpus]
-    node = {"defaults": [*everything, "_self_"], "sources_without_target": True}
-    store.store(group="sources", name="all", node=node, package="_global_")
-
-
-def _read_task(path: Path) -> DictConfig:
-    try:
-        config = OmegaConf.merge(OmegaConf.structured(TaskConfig), OmegaConf.load(path))
-    except (OmegaConfBaseException, OSError) as error:
-        raise ConfigurationError(f"{path}: {str(error).splitlines()[0]}") from error
-    assert isinstance(config, DictConfig)
-    return config

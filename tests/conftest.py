@@ -58,7 +58,7 @@ def composed():
     from hydra import compose, initialize_config_dir
 
     from dfwe.conf import conf_dir
-    from dfwe.schema import register
+    from dfwe.options import register
 
     def configuration(*overrides):
         register()

@@ -5,8 +5,8 @@ import pytest
 from hydra.utils import instantiate
 
 from dfwe.conf import conf_dir
+from dfwe.options import read_tasks
 from dfwe.records import Evaluation, Trial
-from dfwe.schema import read_tasks
 from dfwe.search.space import Space
 from dfwe.stages.choice.stage import ChoiceRule
 from dfwe.stages.configs import plain

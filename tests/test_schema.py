@@ -6,7 +6,7 @@ from hydra.errors import ConfigCompositionException
 from dfwe.conf import conf_dir
 from dfwe.errors import ConfigurationError
 from dfwe.evaluation.generate import ReferenceDecoding
-from dfwe.schema import read_tasks, register
+from dfwe.options import read_tasks, register
 
 SHORT = {
     "emory_emotion",

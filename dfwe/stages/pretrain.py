@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dfwe.merging.experts import load_weights
-from dfwe.schema import read_tasks
+from dfwe.options import read_tasks
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.bench import TextBench
 from dfwe.stages.binding import bind

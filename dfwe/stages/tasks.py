@@ -20,7 +20,7 @@ from dfwe.data.usable import usable
 from dfwe.errors import ConfigurationError
 from dfwe.metrics.mean import MeanOfScorers
 from dfwe.metrics.scorer import Scorer
-from dfwe.schema import read_tasks
+from dfwe.options import read_tasks
 from dfwe.stages.binding import bind
 
 OWN_WAYS = ("labels", "candidates", "greedy")  # of answering, that a task can have

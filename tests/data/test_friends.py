@@ -8,7 +8,7 @@ import pytest
 from dfwe.data.instances import collect
 from dfwe.data.readers.tlidb import Tlidb
 from dfwe.data.shots import ALL
-from dfwe.schema import read_tasks
+from dfwe.options import read_tasks
 from dfwe.stages.tasks import load_task
 
 FRIENDS = Path(__file__).resolve().parents[3] / "shared" / "data" / "friends" / "tlidb_small"

@@ -16,7 +16,7 @@ from hydra import compose, initialize_config_dir
 from dfwe.conf import conf_dir
 from dfwe.errors import DfweError
 from dfwe.interrupt import EXIT_CODE
-from dfwe.schema import register
+from dfwe.options import register
 from dfwe.stages.study import run_study
 from dfwe.store.disk import full_disk_said
 

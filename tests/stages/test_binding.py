@@ -3,7 +3,7 @@
 import pytest
 
 from dfwe.errors import ModelError
-from dfwe.schema import read_tasks
+from dfwe.options import read_tasks
 from dfwe.stages.binding import check_own
 from dfwe.stages.configs import plain
 

@@ -8,8 +8,8 @@ import pytest
 
 from dfwe.data.shots import Shots
 from dfwe.errors import ConfigurationError, DataError
+from dfwe.options import register
 from dfwe.predict import answers
-from dfwe.schema import register
 from dfwe.stages.plan import plan_study
 from dfwe.stages.study import run_study
 from dfwe.stages.study_data import shots_by_task

@@ -57,8 +57,8 @@ def _plan(config: DictConfig, *, name: str) -> bool:
     from hydra import compose
     from rich.console import Console
 
+    from dfwe.options import read_tasks
     from dfwe.report.plan_table import draw_plan
-    from dfwe.schema import read_tasks
     from dfwe.stages.sweep.jobs import jobs_of
     from dfwe.stages.sweep.plan import plan_sweep
     from dfwe.stages.sweep.planner import Planner

@@ -6,7 +6,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
 from dfwe.conf import conf_dir
-from dfwe.schema import read_tasks, register
+from dfwe.options import read_tasks, register
 
 
 @pytest.fixture
