@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from dfwe.report.figures.style import BLUE, MUTED, VERMILION, WIDTH, short, styled
 from dfwe.report.pair_line import PairLine
 
-LETTERS = 8.5  # points: two small pictures stand side by side
+LETTERS = 9.0  # points: two small pictures stand side by side
 
 
 @styled
@@ -19,7 +19,7 @@ def draw_interpolations(paths: Sequence[PairLine]) -> Figure:
     """A small picture a pair, all on one scale: its scores, the straight line, and the barrier times 100."""
     columns = min(2, len(paths))
     rows = math.ceil(len(paths) / columns)
-    figure = Figure(figsize=(WIDTH, 0.7 + 1.4 * rows), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 0.7 + 1.45 * rows), layout="constrained")
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
     for axes, path in zip(grid, paths, strict=False):
         _draw(axes, path)

@@ -70,8 +70,8 @@ def _probes(costs: Mapping[str, Any]) -> list[str]:
     """What was asked beside the models themselves."""
     if not costs:
         return []
-    each = " and ".join(f"{cost['dev_answers']:,} by {name}" for name, cost in costs.items())
-    return [f"What no model needs, but was asked of them: answers on dev, {each}."]
+    each = " and ".join(f"{number(cost['dev_answers']).text} by {name}" for name, cost in costs.items())
+    return [f"Beside what the models need, probes asked for answers on dev: {each}."]
 
 
 def reproduce(results: Mapping[str, Any]) -> Section:
