@@ -16,7 +16,7 @@ from jaxtyping import Float
 from dfwe.errors import MergeError
 
 Split = Literal["train", "dev", "test"]
-TrialKind = Literal["expert", "uniform", "search", "bagged"]
+TrialKind = Literal["expert", "uniform", "search", "bagged", "shrunk"]
 
 
 @dataclass(frozen=True)

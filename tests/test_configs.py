@@ -10,8 +10,8 @@ from dfwe.schema import read_tasks
 from dfwe.search.space import Space
 from dfwe.stages.choice.stage import ChoiceRule
 from dfwe.stages.configs import plain
+from dfwe.stages.search_options import plain_search
 from dfwe.stages.searched import search_space
-from dfwe.stages.surrogates import plain_search
 from dfwe.stages.tasks import build_task
 
 SPACE = Space(("a", "b", "c"))

@@ -42,6 +42,11 @@ class Search(ABC):
         """What the search itself ends with, if that is more than the best of what it asked: a greedy soup."""
         return None
 
+    @property
+    def diameters(self) -> Sequence[float]:
+        """Of its simplex before each iteration, if it has one: the largest distance of two corners, in logits."""
+        return ()
+
     @abstractmethod
     def begin(self, known: Sequence[Trial]) -> None:
         """What costs nothing, before the first ask: the experts' own trials, and the start's; may be left unused."""

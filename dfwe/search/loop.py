@@ -34,6 +34,7 @@ def run_search(
     race: Race | None = None,
     limits: Limits | None = None,
     together: Together = one_after_another,
+    on_repeats: Callable[[int], None] | None = None,
 ) -> tuple[Trial | StoppedTrial, ...]:
     """The known trials (the experts' own), then all evaluated ones, in order.
 
@@ -49,7 +50,7 @@ def run_search(
 
     A search that takes several asks at once is asked that often, its points are evaluated by `together`, raced against
     the best before all of them, and all are told: the trials are the same wherever they are evaluated. None is taken
-    once a limit is reached.
+    once a limit is reached. `on_repeats` hears how many of the points asked at once cost nothing.
 
     Raises:
         SearchError: the journal belongs to another search, a score is not a number, the budget is below 1, or
@@ -72,6 +73,8 @@ def run_search(
         if not points:
             break
         new = [each for each in dict.fromkeys(map(space.at, points)) if each not in found]
+        if on_repeats is not None:
+            on_repeats(len(points) - len(new))
         best = _best((*known, *made)) if race else None
         trials = measure.trials(new, number=len(made) + 1, kind="search", best=best)
         for coefficients in new:

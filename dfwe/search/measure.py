@@ -108,6 +108,20 @@ class Measure:
         return trial
 
 
+class Afterwards:
+    """Makes trials when a search is over, numbered behind its own (`last` is its highest number), each in full."""
+
+    def __init__(self, measure: Measure, *, last: int) -> None:
+        self._measure, self._last = measure, last
+        self.made: list[Trial] = []
+
+    def __call__(self, coefficients: Coefficients, kind: TrialKind) -> Trial:
+        """The next trial; errors as of `Measure.trials`."""
+        number = self._last + 1 + len(self.made)
+        self.made.append(self._measure.trial(coefficients, number=number, kind=kind))
+        return self.made[-1]
+
+
 def _check_stopped(trial: StoppedTrial, *, best: Evaluation | None) -> None:
     number, bound = trial.number, trial.evaluation.bound
     if best is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import nevergrad
@@ -43,18 +44,22 @@ class Moves:
         return cls(1.0, 1.0 + 2.0 / n, 0.75 - 1.0 / (2.0 * n), 1.0 - 1.0 / n)
 
 
-def nelder_mead(start: Point, *, step: float, moves: Moves) -> Generator[Point, float, None]:
+def nelder_mead(
+    start: Point, *, step: float, moves: Moves, diameters: list[float] | None = None
+) -> Generator[Point, float, None]:
     """Yields points and is sent their losses, for ever.
 
     Nelder and Mead (1965), with the cases and inequalities as Gao and Han (2012) write them.
     The first simplex is `start` and one point per axis, `step` away. Equal losses keep their order of
-    arrival, a new point behind the older ones.
+    arrival, a new point behind the older ones. `diameters` is given the simplex's before each iteration.
     """
     corners = [start.copy()] + [start + step * axis for axis in np.eye(len(start))]
     losses = []
     for corner in corners:
         losses.append((yield corner))
     while True:
+        if diameters is not None:
+            diameters.append(max(float(np.linalg.norm(a - b)) for a, b in combinations(corners, 2)))
         order = np.argsort(losses, kind="stable")
         corners, losses = [corners[i] for i in order], [losses[i] for i in order]
         replacement = yield from _replacement(corners, losses=losses, moves=moves)
@@ -105,7 +110,8 @@ class _NelderMead(base.Optimizer):  # type: ignore[misc]  # nevergrad is not typ
     ) -> None:
         super().__init__(parametrization, budget=budget, num_workers=num_workers)
         moves = Moves.of(self.dimension, adaptive=adaptive)
-        self._points = nelder_mead(np.zeros(self.dimension), step=step, moves=moves)
+        self.diameters: list[float] = []
+        self._points = nelder_mead(np.zeros(self.dimension), step=step, moves=moves, diameters=self.diameters)
         self._pending = next(self._points)
         self._asked_for_pending: set[str] = set()
 

@@ -65,6 +65,11 @@ class NevergradSearch(Search):
         """As many as it was made for."""
         return self._asks
 
+    @property
+    def diameters(self) -> Sequence[float]:
+        """Of the project's own Nelder-Mead; nevergrad's other optimizers tell of none."""
+        return tuple(getattr(self._optimizer, "diameters", ()))
+
     def begin(self, known: Sequence[Trial]) -> None:
         """Nothing: an optimizer begins at the start, and learns by what it asked itself."""
 

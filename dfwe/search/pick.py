@@ -8,18 +8,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from dfwe.errors import SearchError
-from dfwe.records import Coefficients, Evaluation, Trial
-from dfwe.search.journal import Journal
-from dfwe.search.measure import Listener, Measure
+from dfwe.records import Coefficients, Trial, TrialKind
+from dfwe.search.best import SAME, argmax, chosen_shares, out_of_bag_loss, start_of
 from dfwe.search.space import distance
 from dfwe.uncertainty import Score, resampling_weights
 
 log = logging.getLogger(__name__)
-
-_SAME = 1e-12  # scores this close are one score, summed in another order
 
 
 @dataclass(frozen=True)
@@ -27,15 +24,13 @@ class Choosing:
     """What a pick may use beside the trials.
 
     `score` turns summed counts into scores (`Scorer.score`). `averages` says whether the mean of coefficients gives the
-    mean of their models. `evaluate` makes one more candidate, which is journalled and told to `on_trial`.
+    mean of their models. `make` evaluates one more candidate, which is journalled and told as the search's are.
     """
 
-    evaluate: Callable[[Coefficients], Evaluation]
+    make: Callable[[Coefficients, TrialKind], Trial]
     score: Score
     seed: int
     averages: bool = True
-    journal: Journal | None = None
-    on_trial: Listener | None = None
     found: Coefficients | None = None  # what the search itself ends with (`Search.found`)
 
 
@@ -149,7 +144,7 @@ class Bagged(Pick):
         shares = chosen_shares(made, score=by.score, weights=weights)
         found = self._mean(made, shares, by=by) if by.averages else made[int(shares.argmax())]
         loss = out_of_bag_loss(found, trials, score=by.score, weights=weights)
-        if loss > self.margin + _SAME:
+        if loss > self.margin + SAME:
             log.warning(
                 "the bagged mixture scores %.4f on dev, %.4f less than the best (%.4f) is worth without its luck: "
                 "kept the best",
@@ -164,10 +159,7 @@ class Bagged(Pick):
         mean = shares @ np.array([trial.coefficients.values for trial in trials])
         point = Coefficients(trials[0].coefficients.names, tuple(mean.tolist()))
         found = next((trial for trial in trials if trial.coefficients == point), None)
-        if found is None:
-            number = 1 + max(trial.number for trial in trials)
-            found = Measure(by.evaluate, by.journal, by.on_trial).trial(point, number=number, kind="bagged")
-        return found
+        return by.make(point, "bagged") if found is None else found
 
 
 @dataclass(frozen=True)
@@ -194,64 +186,6 @@ class OneStandardError(Pick):
         near = [
             trial
             for trial, count in zip(trials, counts, strict=True)
-            if best.evaluation.score - trial.evaluation.score <= np.std(top - by.score(weights @ count)) + _SAME
+            if best.evaluation.score - trial.evaluation.score <= np.std(top - by.score(weights @ count)) + SAME
         ]
         return min(near, key=lambda trial: (distance(trial.coefficients, start=start), -trial.evaluation.score))
-
-
-def argmax(trials: Sequence[Trial]) -> Trial:
-    """The trial with the best score; of equal ones that nearest to the start (uniform), then the earlier."""
-    if not trials:
-        raise SearchError("there is no trial to choose from: the search evaluated nothing and no expert is known")
-    best = max(trial.evaluation.score for trial in trials)
-    tied = [trial for trial in trials if trial.evaluation.score >= best - _SAME]
-    start = start_of(trials)
-    return min(tied, key=lambda trial: distance(trial.coefficients, start=start))
-
-
-def start_of(trials: Sequence[Trial]) -> Coefficients:
-    """Where the search began; the uniform mixture where it is not among the trials."""
-    begun = next((trial.coefficients for trial in trials if trial.kind == "uniform"), None)
-    return begun or Coefficients.uniform(trials[0].coefficients.names)
-
-
-def chosen_shares(
-    trials: Sequence[Trial], *, score: Score, weights: Float[np.ndarray, "resamples examples"]
-) -> Float[np.ndarray, " trials"]:
-    """How large a share of resamples of the examples has each trial for its best.
-
-    Bagging (Breiman 1996) of `argmax`, its rule for ties included. Sharing a resample among the tied ones was
-    worse in simulation (100 dev examples, unit-step Nelder-Mead, 150 surfaces, mean regret in points: 0.50
-    against 0.40 with the optimum inside, 0.33 against 0.28 on a flat surface, 0.60 against 0.65 near a face).
-    """
-    return np.bincount(_chosen(trials, score=score, weights=weights), minlength=len(trials)) / len(weights)
-
-
-def out_of_bag_loss(
-    found: Trial, trials: Sequence[Trial], *, score: Score, weights: Float[np.ndarray, "resamples examples"]
-) -> float:
-    """By how much each resample's best trial scores more than `found` on what the resample left out, in the mean.
-
-    0 where no resample leaves anything out.
-    """
-    chosen = _chosen(trials, score=score, weights=weights)
-    left = (weights == 0).astype(np.float64)
-    losses = [
-        float(score(row @ trials[place].evaluation.counts) - score(row @ found.evaluation.counts))
-        for place, row in zip(chosen, left, strict=True)
-        if row.any()
-    ]
-    return float(np.mean(losses)) if losses else 0.0
-
-
-def _chosen(
-    trials: Sequence[Trial], *, score: Score, weights: Float[np.ndarray, "resamples examples"]
-) -> Int[np.ndarray, " resamples"]:
-    """The place of each resample's best trial; of equal ones that nearest to the start."""
-    # One candidate at a time: stacking all counts would take candidates x examples x counts numbers.
-    scores = np.stack([score(weights @ trial.evaluation.counts) for trial in trials])
-    start = start_of(trials)
-    distances = np.array([distance(trial.coefficients, start=start) for trial in trials])
-    ties = scores >= scores.max(axis=0) - _SAME
-    chosen: Int[np.ndarray, " resamples"] = np.where(ties, distances[:, None], np.inf).argmin(axis=0)
-    return chosen

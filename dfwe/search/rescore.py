@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from dfwe.records import Evaluation, Trial
-from dfwe.search.pick import argmax
+from dfwe.search.best import argmax
 
 log = logging.getLogger(__name__)
 

@@ -105,6 +105,11 @@ class Surrogate(Search, Hearing):
         """No: it learns from every answer."""
         return False
 
+    @property
+    def diameters(self) -> Sequence[float]:
+        """The inner search's, once it has taken over."""
+        return self._inside.diameters
+
     def report(self) -> dict[str, float | int | bool | None]:
         """Its rank correlation with true scores (None of less than two), how many candidates it asked, if it is on."""
         known = rank_correlation(*zip(*self._pairs, strict=True)) if len(self._pairs) > 1 else None

@@ -14,7 +14,8 @@ _SAME = 12  # decimals: scores that agree in so many are one, summed in another 
 def health_of(entry: Entry) -> dict[str, Any]:
     """Of a merge's search: how many candidates were evaluated (stopped ones count), and how many different scores.
 
-    `plateau` is the longest run of evaluations without a new best.
+    `plateau` is the longest run of evaluations without a new best; `repeats` are points that were asked again and cost
+    nothing, `diameters` those of the simplex before each iteration, in logits, if the search has one.
     """
     searched = [trial for trial in read_trials(entry.file(TRIALS)) if trial.kind in ("uniform", "search")]
     best, since, plateau = float("-inf"), 0, 0
@@ -23,4 +24,5 @@ def health_of(entry: Entry) -> dict[str, Any]:
         since = 0 if score > best else since + 1
         best, plateau = max(best, score), max(plateau, since)
     scores = {round(trial.score, _SAME) for trial in searched if trial.score is not None}
-    return {"evaluated": len(searched), "distinct_scores": len(scores), "plateau": plateau}
+    told = entry.card.result.get("search", {})  # which older stores lack
+    return {"evaluated": len(searched), "distinct_scores": len(scores), "plateau": plateau, **told}

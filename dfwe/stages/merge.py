@@ -19,6 +19,8 @@ from dfwe.merging.experts import ExpertArray, Layout, copy_weights, load_experts
 from dfwe.merging.granularity import Granularity
 from dfwe.records import Coefficients, StoppedTrial, Trial
 from dfwe.search.base import Search
+from dfwe.search.confirm import Rows
+from dfwe.search.confirmed import ConfirmedPick
 from dfwe.search.journal import Journal
 from dfwe.search.limits import Limits
 from dfwe.search.measure import one_after_another
@@ -29,11 +31,13 @@ from dfwe.seeding import derive
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.bench import Bench
 from dfwe.stages.binding import bind, call
+from dfwe.stages.confirms import confirm_of, confirmed
 from dfwe.stages.crew import Crew
+from dfwe.stages.search_options import plain_search, search_spec
 from dfwe.stages.search_result import search_result
 from dfwe.stages.searched import search_space
 from dfwe.stages.statistics import StatisticsStage, statistics_of, statistics_stages
-from dfwe.stages.surrogates import plain_search, search_spec, surrogate_of, with_surrogate
+from dfwe.stages.surrogates import with_surrogate
 from dfwe.stages.tasks import Target
 from dfwe.stages.train import WEIGHTS, TrainStage
 from dfwe.store.store import Entry
@@ -79,7 +83,8 @@ class MergeStage(Stage):
         # groups are known once the model is: here a wrong argument shows, not after training
         space = search_space(config, rule=rule, experts=tuple(experts), groups=("",))
         make_search = bind(plain_search(config["search"]), _partial_=True)
-        surrogate_of(config["search"])
+        search_spec(config["search"])
+        confirm_of(config["search"])
         call(make_search, space=space, seed=0, key="merge.search").close()
         Limits(**config["limits"])
         pick: Pick = bind(config["pick"])
@@ -108,7 +113,8 @@ class MergeStage(Stage):
     @property
     def asks(self) -> int:
         """How many candidates its search asks at once."""
-        return int(self.config["search"].get("asks", 1))
+        confirm = confirm_of(self.config["search"])
+        return int(self.config["search"].get("asks", 1)) * (1 if confirm is None else confirm.num_searches)
 
     @property
     def compiling(self) -> Compiling:
@@ -129,7 +135,16 @@ class MergeStage(Stage):
         scorer = self.bench.scorer(self.target, split="dev")
         array = self.expert_array() if self.crew is None else self.crew.share(self.expert_array())
         space = self.space(array)
-        search = self._search(space)
+        search, pick, inside = confirmed(
+            lambda seen, names: self._search(space, seen=seen, names=names),
+            pick=self.pick,
+            config=self.config["search"],
+            space=space,
+            bench=self.bench,
+            target=self.target,
+            seed=self.seed,
+        )
+        surrogates = [each for each in inside if isinstance(each, Surrogate)]
         encode = CompiledEncode(self.compiling)
 
         def told(trial: Trial | StoppedTrial) -> None:
@@ -144,13 +159,13 @@ class MergeStage(Stage):
             rule=self.rule,
             by=self.by,
             space=space,
-            pick=self.pick,
+            pick=pick,
             known=self._known(space),
             journal=Journal(
                 folder,
                 evaluate_predictions=scorer.evaluate,
                 bound_predictions=scorer.bound,
-                keep_label_scores=isinstance(search, Surrogate),
+                keep_label_scores=bool(surrogates),
             ),
             totals_score=scorer.scorer.score,
             seed=derive(self.seed, "pick", self.name),
@@ -168,8 +183,11 @@ class MergeStage(Stage):
         assert callback.best is not None
         result = search_result(callback.best, trials=callback.trials, stopped=callback.stopped)
         result["notes"] = self.rule.notes(pieces(array))
-        if isinstance(search, Surrogate):
-            result["surrogate"] = search.report()
+        result["search"] = {"repeats": callback.repeats, "diameters": list(search.diameters)}
+        if surrogates:
+            result["surrogate"] = surrogates[0].report()
+        if isinstance(pick, ConfirmedPick) and pick.confirmation is not None:
+            result["confirm"] = pick.confirmation.as_dict()
         return result | {"seconds": round(seconds, 3)}, (TRIALS, PREDICTIONS)
 
     def expert_array(self) -> ExpertArray:
@@ -192,15 +210,16 @@ class MergeStage(Stage):
         prepare(self.rule, array, by=self.by)(space.matrix(found), space.values_of_settings(found), merged)
         return merged
 
-    def _search(self, space: Space) -> Search:
+    def _search(self, space: Space, *, seen: Rows | None, names: tuple[str, ...]) -> Search:
         return with_surrogate(
-            self.make_search(space=space, seed=derive(self.seed, "search", self.name)),
+            self.make_search(space=space, seed=derive(self.seed, "search", self.name, *names)),
             config=self.config["search"],
             space=space,
             scorer=self.bench.scorer(self.target, split="dev"),
             experts=self.experts,
             store=self.bench.store,
-            seed=derive(self.seed, "surrogate", self.name),
+            seed=derive(self.seed, "surrogate", self.name, *names),
+            seen=seen,
         )
 
     def space(self, array: ExpertArray) -> Space:

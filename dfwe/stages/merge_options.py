@@ -14,7 +14,7 @@ from dfwe.merging.base import Rule
 from dfwe.search.space import Space
 from dfwe.stages.binding import bind, call
 from dfwe.stages.configs import option_file, plain
-from dfwe.stages.surrogates import plain_search
+from dfwe.stages.search_options import plain_search
 
 log = logging.getLogger(__name__)
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from dfwe.records import StoppedTrial, Trial
 
+AFTER = ("bagged", "shrunk")  # kinds of trials that picks make, when the search is over
+
 
 def search_result(best: Trial, *, trials: tuple[Trial, ...], stopped: tuple[StoppedTrial, ...]) -> dict[str, Any]:
     """What a merge's card says of its search."""
@@ -17,7 +19,7 @@ def search_result(best: Trial, *, trials: tuple[Trial, ...], stopped: tuple[Stop
         "coefficients": best.coefficients.as_dict(),
         "dev": best.evaluation.scores,
         "evaluations": len(made),
-        "search_evaluations": sum(trial.kind != "bagged" for trial in made),
+        "search_evaluations": sum(trial.kind not in AFTER for trial in made),
         "stopped_evaluations": len(stopped),
         "dev_answers": sum(_num_answers(trial) for trial in made),
     }

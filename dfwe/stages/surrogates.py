@@ -8,46 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from dfwe.errors import ConfigurationError
 from dfwe.search.base import Search
+from dfwe.search.confirm import Rows
 from dfwe.search.label_mixture import LabelMixture
 from dfwe.search.space import Space
 from dfwe.stages.bench import AnyScorer
 from dfwe.stages.binding import bind, call
+from dfwe.stages.search_options import chosen
 from dfwe.stages.train import TrainStage
 from dfwe.store.store import Store
 
 log = logging.getLogger(__name__)
-
-_KEYS = ("surrogate", "surrogates")
-
-
-def plain_search(config: Mapping[str, Any]) -> dict[str, Any]:
-    """`merge.search` without what says of surrogates."""
-    return {key: value for key, value in config.items() if key not in _KEYS}
-
-
-def surrogate_of(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """What `merge.search.surrogate` names, None where it names nothing.
-
-    Raises:
-        ConfigurationError: there is no surrogate of that name.
-    """
-    name, known = config.get("surrogate"), config.get("surrogates", {})
-    if name is None:
-        return None
-    if name not in known:
-        raise ConfigurationError(
-            f"merge.search.surrogate must be null or {', '.join(known) or 'left out'}, not '{name}'"
-        )
-    found: Mapping[str, Any] = known[name]
-    return found
-
-
-def search_spec(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What of `merge.search` changes results: the numbers of a surrogate only where it is used."""
-    used = surrogate_of(config)
-    return plain_search(config) if used is None else {**plain_search(config), "surrogate": dict(used)}
 
 
 def with_surrogate(
@@ -59,12 +30,16 @@ def with_surrogate(
     experts: Mapping[str, TrainStage],
     store: Store,
     seed: int,
+    seen: Rows | None = None,
 ) -> Search:
-    """The search, with the surrogate in front where one is asked for and the experts have label scores."""
-    used = surrogate_of(config)
+    """The search, with the surrogate in front where one is asked for and the experts have label scores.
+
+    It learns from the dev examples in `seen`, None for all.
+    """
+    used = chosen(config, "surrogate")
     if used is None:
         return search
-    mixture = _mixture(scorer, experts=experts, store=store)
+    mixture = _mixture(scorer, experts=experts, store=store, seen=slice(None) if seen is None else seen)
     if mixture is None:
         return search
     made: Search = call(
@@ -73,7 +48,9 @@ def with_surrogate(
     return made
 
 
-def _mixture(scorer: AnyScorer, *, experts: Mapping[str, TrainStage], store: Store) -> LabelMixture | None:
+def _mixture(
+    scorer: AnyScorer, *, experts: Mapping[str, TrainStage], store: Store, seen: Rows | slice
+) -> LabelMixture | None:
     counts = scorer.label_counts()
     if counts is None:
         log.warning("merge.search.surrogate is off: the task's answers are free text, which has no label scores")
@@ -84,4 +61,4 @@ def _mixture(scorer: AnyScorer, *, experts: Mapping[str, TrainStage], store: Sto
         without = ", ".join(name for name, each in scores.items() if each is None)
         log.warning("merge.search.surrogate is off: no label scores were kept when these were trained: %s", without)
         return None
-    return LabelMixture(np.stack(known), counts, scorer.scorer.score)
+    return LabelMixture(np.stack(known)[:, seen], counts[seen], scorer.scorer.score)

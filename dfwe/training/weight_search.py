@@ -18,11 +18,12 @@ from dfwe.merging.granularity import Granularity
 from dfwe.merging.linear import Linear
 from dfwe.records import Coefficients, Evaluation, Stopped, StoppedTrial, Trial
 from dfwe.search.base import Search
+from dfwe.search.best import argmax
 from dfwe.search.journal import Journal
 from dfwe.search.limits import Limits
 from dfwe.search.loop import run_search
-from dfwe.search.measure import Together, one_after_another
-from dfwe.search.pick import Argmax, Choosing, Pick, argmax
+from dfwe.search.measure import Afterwards, Measure, Together, one_after_another
+from dfwe.search.pick import Argmax, Choosing, Pick
 from dfwe.search.rescore import Rescored
 from dfwe.search.space import Space
 
@@ -49,7 +50,8 @@ class WeightSearch(pl.Callback):
 
     `limits` end the search before its evaluations are spent. `together` evaluates candidates that are asked at once.
 
-    After it: `trials` (with scores), `stopped` ones, and `best`, the trial whose weights the module has.
+    After it: `trials` (with scores), `stopped` ones, `best`, the trial whose weights the module has, and `repeats`, how
+    many points the search asked again, which cost nothing.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class WeightSearch(pl.Callback):
         self.trials: tuple[Trial, ...] = ()
         self.stopped: tuple[StoppedTrial, ...] = ()
         self.best: Trial | None = None
+        self.repeats = 0
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Searches here when no epoch is to be run: Lightning then calls no hook of training."""
@@ -116,28 +119,35 @@ class WeightSearch(pl.Callback):
             race=(lambda coefficients, best: race(candidate.at(coefficients), best)) if race else None,
             limits=self._limits,
             together=self._together,
+            on_repeats=self._count_repeats,
         )
+
+    def _count_repeats(self, number: int) -> None:
+        self.repeats += number
 
     def _picked(self, candidate: Candidate, trials: tuple[Trial, ...], trainer: pl.Trainer) -> Trial:
         exact = self._exact or self._score
         again = Rescored(lambda trial: _evaluation(exact(candidate.write(trial))))
         if self._exact is not None and self._search.budget > 1:  # of one candidate there is no best to be sure of
             trials = self._best_first(candidate, trials, again=again)
+        measure = Measure(
+            lambda coefficients: _evaluation(exact(candidate.at(coefficients))),
+            self._journal,
+            lambda trial: self._tell(trainer, trial),
+        )
+        numbers = [trial.number for trial in trials] + [trial.number for trial in self.stopped]
+        make = Afterwards(measure, last=max(numbers, default=0))
         by = Choosing(
-            evaluate=lambda coefficients: _evaluation(exact(candidate.at(coefficients))),
+            make,
             score=self._totals_score or _needs_counts,
             seed=self._seed,
             averages=self._rule.traits.linear and not self._space.settings,
-            journal=self._journal,
-            on_trial=lambda trial: self._tell(trainer, trial),
             found=self._search.found,
         )
         best = self._pick.choose(trials, by=by)
-        if not any(best is trial for trial in trials):  # one that the pick made
-            self.trials = (*trials, best)
-            return best
-        picked = best if self._exact is None else again.of(best)
-        self.trials = tuple(picked if trial is best else trial for trial in trials)
+        is_made = any(best is trial for trial in make.made)
+        picked = best if is_made or self._exact is None else again.of(best)
+        self.trials = (*(picked if trial is best else trial for trial in trials), *make.made)
         return picked
 
     def _best_first(self, candidate: Candidate, trials: tuple[Trial, ...], *, again: Rescored) -> tuple[Trial, ...]:

@@ -9,6 +9,7 @@ from dfwe.errors import SearchError
 from dfwe.records import Coefficients, Evaluation, Trial
 from dfwe.search.greedy import Greedy
 from dfwe.search.loop import run_search
+from dfwe.search.measure import Afterwards, Measure
 from dfwe.search.pick import Choosing, Found
 from dfwe.search.space import Range, Setting, Space
 
@@ -144,7 +145,9 @@ def test_the_pick_of_the_soup_keeps_it_where_the_start_scores_more():
         return evaluation(values["".join(name for name, value in coefficients.as_dict().items() if value > 1e-9)])
 
     trials = run_search(search, space=space, evaluate=score, known=known(space), journal=None, budget=search.budget)
-    by = Choosing(score, lambda totals: totals[..., 0], seed=0, found=search.found)
+    by = Choosing(
+        Afterwards(Measure(score), last=len(trials)), lambda totals: totals[..., 0], seed=0, found=search.found
+    )
     assert Found().choose(trials, by=by).evaluation.score == 0.8
     with pytest.raises(SearchError, match="needs merge/search=greedy"):
         Found().choose(trials, by=replace(by, found=None))

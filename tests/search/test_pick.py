@@ -7,17 +7,10 @@ import pytest
 
 from dfwe.errors import SearchError
 from dfwe.records import Coefficients, Evaluation, Trial
+from dfwe.search.best import argmax, chosen_shares, out_of_bag_loss
 from dfwe.search.journal import Journal
-from dfwe.search.pick import (
-    Argmax,
-    Bagged,
-    Choosing,
-    Last,
-    OneStandardError,
-    argmax,
-    chosen_shares,
-    out_of_bag_loss,
-)
+from dfwe.search.measure import Afterwards, Measure
+from dfwe.search.pick import Argmax, Bagged, Choosing, Last, OneStandardError
 
 NAMES = ("a", "b")
 
@@ -48,11 +41,16 @@ def bagged(trials, *, score=share, resamples, seed=0):
     return Coefficients(NAMES, tuple((shares @ np.array([t.coefficients.values for t in trials])).tolist()))
 
 
-def choose(rule, trials, *, evaluate=None, **others):
+def maker(trials, *, evaluate, **others):
+    return Afterwards(Measure(evaluate, **others), last=max((each.number for each in trials), default=0))
+
+
+def choose(rule, trials, *, evaluate=None, journal=None, on_trial=None, **others):
     def refuse(coefficients):
         raise AssertionError(f"nothing is to be evaluated, but {coefficients} was")
 
-    return rule.choose(trials, by=Choosing(evaluate or refuse, share, 0, **others))
+    make = maker(trials, evaluate=evaluate or refuse, journal=journal, on_trial=on_trial)
+    return rule.choose(trials, by=Choosing(make, share, 0, **others))
 
 
 def test_argmax_takes_the_best_score():
@@ -161,7 +159,9 @@ def test_bagged_never_takes_a_point_that_falls_further_short_than_the_margin(see
     generator = np.random.default_rng(seed)
     trials = [trial(n, generator.uniform(), generator.uniform(size=60) < 0.7) for n in range(1, 8)]
     extra = answers(generator.uniform(size=60) < generator.uniform(0.5, 0.9))
-    chosen = Bagged(resamples=50, margin=0.01).choose(trials, by=Choosing(lambda c: extra, share, seed))
+    chosen = Bagged(resamples=50, margin=0.01).choose(
+        trials, by=Choosing(maker(trials, evaluate=lambda c: extra), share, seed)
+    )
     weights = resampled(60, resamples=50, seed=seed)
     point = trial(9, 0.5, [0] * 60)
     point = Trial(9, "bagged", point.coefficients, extra)

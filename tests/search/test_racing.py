@@ -13,11 +13,11 @@ from dfwe.metrics.bound import Bound
 from dfwe.metrics.classification import F1
 from dfwe.metrics.scorer import Scorer
 from dfwe.records import Coefficients, Stopped, StoppedTrial, Trial
+from dfwe.search.best import argmax
 from dfwe.search.dirichlet import Dirichlet
 from dfwe.search.journal import Journal
 from dfwe.search.loop import run_search
 from dfwe.search.nevergrad import NevergradSearch
-from dfwe.search.pick import argmax
 from dfwe.search.space import Space
 
 NAMES = ("a", "b", "c")

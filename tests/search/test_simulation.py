@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from dfwe.records import Coefficients, Evaluation, Trial
+from dfwe.search.best import argmax
 from dfwe.search.loop import run_search
+from dfwe.search.measure import Afterwards, Measure
 from dfwe.search.nevergrad import NevergradSearch
-from dfwe.search.pick import Bagged, Choosing, argmax
+from dfwe.search.pick import Bagged, Choosing
 from dfwe.search.space import Space
 
 NUM_EXPERTS = 5
@@ -79,10 +81,11 @@ def mean_regrets(made: Callable[[int], Surface]) -> dict[str, float]:
         surface = made(seed)
         trials = searched(surface, seed=seed, optimizer="UnitNelderMead", step=1.0, adaptive=False)
         rule = Bagged(resamples=200, margin=0.01)
+        make = Afterwards(Measure(surface.evaluate), last=len(trials))
         chosen = {
             "uniform": next(trial for trial in trials if trial.kind == "uniform"),
             "argmax": argmax(trials),
-            "bagged": rule.choose(trials, by=Choosing(surface.evaluate, share_right, seed)),
+            "bagged": rule.choose(trials, by=Choosing(make, share_right, seed)),
         }
         for name, trial in chosen.items():
             regrets[name].append(surface.regret(trial))

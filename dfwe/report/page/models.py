@@ -24,10 +24,10 @@ from dfwe.report.table import NAMES
 Found = Mapping[str, Any]
 _HEALTH = {
     "evaluated": Column("evaluated"),
-    "replayed": Column("replayed", note="candidates that were evaluated before"),
+    "repeats": Column("repeats", note="points that were asked again, which cost nothing"),
     "distinct_scores": Column("distinct scores"),
     "plateau": Column("plateau", note="most evaluations in a row without a new best"),
-    "diameters": Column("simplex diameter", numeric=False, note="at the first and at the last iteration"),
+    "diameters": Column("simplex diameter", numeric=False, note="in logits, at the first and at the last iteration"),
 }
 _COSTS = {"train_steps": "training steps", "train_tokens": "tokens read", "dev_answers": "answers on dev"}
 
