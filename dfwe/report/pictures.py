@@ -152,8 +152,8 @@ def _interpolations(run: Run) -> Iterator[Picture]:
     lines = sorted((line for line in lines if len(line.shares) > 1), key=lambda line: -(line.barrier or 0.0))
     if lines:
         caption = (
-            "Dev scores of mixtures of two experts. The barrier, upright and red, is the most by which a mixture falls below the "
-            "straight line between them, dashed; in points."
+            "Dev scores of mixtures of two experts. The barrier, upright and red, is the most by which a mixture falls "
+            "below the straight line between them, dashed; in points."
         )
         if len(lines) > MOST_PAIRS:
             caption += f" Shown are the {MOST_PAIRS} pairs with the highest barriers of {len(lines)}."
