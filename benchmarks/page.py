@@ -65,6 +65,7 @@ def write_run(folder: Path, *, target: str, sources: tuple[str, ...], seed: int 
     folder.mkdir(parents=True, exist_ok=True)
     if whole:
         results |= {"examples": _examples(generator), "interpolations": _interpolations(results, generator)}
+        results |= {"probes": {"interpolation": {"dev_answers": 6000, "seconds": 3.4}}}
         trials = _trials(generator, experts=_experts(target, sources))
         (folder / "trials.jsonl").write_text("".join(json.dumps(trial) + "\n" for trial in trials))
         answers = _answers(generator, target=target, models=[row["name"] for row in results["models"]])

@@ -240,6 +240,7 @@ class StudyConfig:
     merges: dict[str, MergeConfig] = MISSING
     zoo: ZooConfig | None = MISSING
     controls: list[str] = MISSING  # options of conf/control
+    probes: list[str] = MISSING  # options of conf/probe
     multitask: MultitaskConfig | None = MISSING
     logger: Any = MISSING
     executor: Any = MISSING  # where stages are made (conf/executor)

@@ -19,6 +19,7 @@ SMALL = [
     "trainer.threads=1",
     "merge.search.budget=2",
     "controls=[]",
+    "probes=[]",
 ]
 
 

@@ -17,6 +17,7 @@ SMALL = [
     "merge.search.budget=2",
     "export=false",
     "controls=[]",
+    "probes=[]",
 ]
 
 

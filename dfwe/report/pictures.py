@@ -12,18 +12,19 @@ from matplotlib.figure import Figure
 
 from dfwe.report.figures.coefficients import draw_coefficients
 from dfwe.report.figures.confusion import count_confusions, draw_confusion
-from dfwe.report.figures.interpolation import PairLine, draw_interpolations
+from dfwe.report.figures.interpolation import draw_interpolations
 from dfwe.report.figures.leave_one_out import draw_leave_one_out
 from dfwe.report.figures.simplex import draw_simplex, project
 from dfwe.report.figures.style import save
 from dfwe.report.figures.trace import draw_trace
 from dfwe.report.merges_table import UNIFORM
 from dfwe.report.numbers import rank_by_dev
+from dfwe.report.pair_line import PairLine
 from dfwe.report.run_folder import Run
 from dfwe.report.trials import on_simplex
 
 MOST_MERGES = 4  # that are drawn, the one that was asked for first
-MOST_PAIRS = 6
+MOST_PAIRS = 10
 MOST_BARS = 30
 
 
@@ -130,29 +131,34 @@ def _leave_one_out(row: Mapping[str, Any]) -> Iterator[Picture]:
     if without and whole is not None:
         parts = {name: whole - score for name, score in without.items() if score is not None}
         name = row["name"]
-        caption = "The dev score that is lost when an expert is left out and the other coefficients are scaled to one."
+        caption = (
+            "The dev score that is lost when an expert is left out and the others' coefficients are scaled to the same "
+            "sum (in a box they stay as they are); below zero the merge is better without it."
+        )
+        if missing := [expert for expert in _counted(row["coefficients"]) if expert not in parts]:
+            caption += f" Without {', '.join(missing)} there is no merge, or no score."
         figure = draw_leave_one_out(parts)
         yield Picture(f"leave_one_out_{name}", "coefficients", f"What each expert brings to {name}", caption, figure)
 
 
+def _counted(coefficients: Mapping[str, float]) -> list[str]:
+    """The experts that have a part in a merge, whatever its groups."""
+    named = [name for name, value in coefficients.items() if value and not name.startswith("rule.")]
+    return list(dict.fromkeys(name.rsplit("/", 1)[-1] for name in named))
+
+
 def _interpolations(run: Run) -> Iterator[Picture]:
-    lines = [_pair_line(found) for found in run.results.get("interpolations") or ()]
-    lines = sorted((line for line in lines if len(line.shares) > 1), key=lambda line: -line.barrier)
+    lines = [PairLine.of(found) for found in run.results.get("interpolations") or ()]
+    lines = sorted((line for line in lines if len(line.shares) > 1), key=lambda line: -(line.barrier or 0.0))
     if lines:
         caption = (
-            "Dev scores of mixtures of two experts; the barrier is the most by which a mixture falls below the "
-            "straight line between them, in points."
+            "Dev scores of mixtures of two experts. The barrier, upright and red, is the most by which a mixture falls "
+            "below the straight line between them, dashed; in points."
         )
         if len(lines) > MOST_PAIRS:
-            caption += f" The {MOST_PAIRS} pairs with the highest barriers of {len(lines)}."
+            caption += f" Shown are the {MOST_PAIRS} pairs with the highest barriers of {len(lines)}."
         figure = draw_interpolations(lines[:MOST_PAIRS])
         yield Picture("interpolations", "coefficients", "Between pairs of experts", caption, figure)
-
-
-def _pair_line(found: Mapping[str, Any]) -> PairLine:
-    points = [(each["share"], each["dev"]) for each in found["points"] if each["dev"] is not None]
-    points.sort()
-    return PairLine(found["a"], found["b"], tuple(share for share, _ in points), tuple(score for _, score in points))
 
 
 def _confusions(run: Run) -> Iterator[Picture]:

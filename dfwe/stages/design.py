@@ -14,6 +14,7 @@ from dfwe.stages.choice.stage import ChoiceRule
 from dfwe.stages.configs import plain
 from dfwe.stages.controls.base import Control, bound_controls
 from dfwe.stages.merge_options import uniform, with_pick, zoo
+from dfwe.stages.probes.base import Probe, bound_probes
 
 ORDER = ("train", "finetune", "baseline", "merge", "evaluate")
 UNIFORM = "uniform"  # the merge that every study has
@@ -27,6 +28,7 @@ class Design:
     merges: tuple[dict[str, Any], ...]  # the uniform mixture first
     zoo: dict[str, Any] | None
     controls: Mapping[str, Control]
+    probes: Mapping[str, Probe]
     agreement: tuple[str, ...]
     choice: ChoiceRule | None
 
@@ -35,13 +37,14 @@ class Design:
         """That of a composed configuration.
 
         Raises:
-            ConfigurationError: an unknown stage or control, two merges of one name, a criterion of choice that is none.
+            ConfigurationError: an unknown stage, control, probe or criterion of choice, two merges of one name.
         """
         asked = [plain(config.merges[name]) for name in config.merges]
         asked += [plain(config.merge)] if config.merge is not None else []
         zoo = None if config.zoo is None else plain(config.zoo)
         against, agreement = bound_controls(config.controls), tuple(config.agreement)
-        return cls(_runs(config.stages), _distinct(asked), zoo, against, agreement, ChoiceRule.of(config))
+        probes, choice = bound_probes(config.probes), ChoiceRule.of(config)
+        return cls(_runs(config.stages), _distinct(asked), zoo, against, probes, agreement, choice)
 
     def merges_of(self, num_experts: int) -> tuple[dict[str, Any], ...]:
         """The merges of so many experts."""

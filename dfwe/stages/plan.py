@@ -20,6 +20,7 @@ from dfwe.stages.design import UNIFORM, Design
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.pretrain import parent_stages
+from dfwe.stages.probes.base import Probed, probed
 from dfwe.stages.study_data import token_limits
 from dfwe.stages.subset import study_tasks
 from dfwe.stages.tasks import Task
@@ -49,6 +50,7 @@ class Study:
     controls: Mapping[str, Subject]
     evaluations: Mapping[str, Tested]
     agreement: Agreement
+    probes: tuple[Probed, ...]
     choice: ChoiceStage | None
 
     @property
@@ -87,6 +89,7 @@ class Study:
                 yield ("merge" if isinstance(subject, MergeStage) else "baseline"), subject
         yield from (("evaluate", stage) for stage in self.evaluations.values())
         yield from (("evaluate", stage) for stage in self.agreement.all_stages())
+        yield from (("probe", stage) for each in self.probes for stage in each.stages)
 
 
 def single(evaluations: Mapping[str, Tested]) -> dict[str, EvaluateStage]:
@@ -205,6 +208,7 @@ def wire(draft: Draft, *, sources: Sequence[Task]) -> Study:
     if merges and "evaluate" in runs:
         around = Surroundings(workshop, target, tuple(sources), trained, experts, seed)
         held_against = subjects(design.controls, study=around)
+    probes = probed(design.probes if "evaluate" in runs else {}, merge=merges.get(_asked(merges) or ""))
     models = ({"baseline": baseline} if baseline else {}) | dict(experts) | dict(merges) | held_against
     models = models if "evaluate" in runs else {}
     evaluations: dict[str, Tested] = {
@@ -227,6 +231,7 @@ def wire(draft: Draft, *, sources: Sequence[Task]) -> Study:
         held_against,
         evaluations,
         agreement,
+        probes,
         draft.choice,
     )
 

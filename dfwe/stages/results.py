@@ -17,6 +17,7 @@ from dfwe.stages.examples import changed
 from dfwe.stages.health import health_of
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.plan import Study, Tested
+from dfwe.stages.probes.base import probe_results
 from dfwe.stages.train import TrainStage
 from dfwe.store.card import library_versions
 
@@ -30,7 +31,10 @@ def study_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, An
     a merge has the same `against` the uniform mixture and the best expert by dev.
     """
     rows = _Rows(study)
-    models = [rows.row(name, stage) for name, stage in _models(study).items()]
+    told = probe_results(study.probes, store=study.bench.store)
+    models = [
+        rows.row(name, stage) | (told.of_merge if name == study.asked else {}) for name, stage in _models(study).items()
+    ]
     return {
         "format": FORMAT,
         "unit": "scores are fractions; tables show them times 100",
@@ -46,6 +50,7 @@ def study_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, An
         "headline": _headline(models, asked=study.asked),
         "examples": rows.examples(study.asked),
         "agreement": agreement_results(study.agreement, tested=study.tested, seed=study.seed),
+        **told.of_study,
         "data": _data(study),
         "model": study.bench.parent.title,
         "parent": study.bench.parent.digest,

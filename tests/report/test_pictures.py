@@ -64,3 +64,16 @@ def test_of_many_merges_the_asked_one_and_the_best_on_dev_are_shown(plain):
 def test_pictures_are_written_as_png_and_svg(plain):
     folder = with_coefficients(plain, {"a": 1.0})
     assert [path.name for path in write_pictures(read_run(folder))] == ["coefficients.png", "coefficients.svg"]
+
+
+def test_what_an_expert_brings_is_the_dev_score_lost_without_it(plain):
+    folder = with_coefficients(plain, {"g/a": 0.5, "h/a": 0.0, "g/b": 0.25, "g/c": 0.25, "g/d": 0.0, "rule.scale": 2.0})
+    results = json.loads((folder / "results.json").read_text())
+    results["models"][-1]["leave_one_out"] = {"a": 0.25, "b": 0.6}  # with it: 0.55
+    (folder / "results.json").write_text(json.dumps(results))
+    picture = pictures(folder)["leave_one_out_ties"]
+    (axes,) = picture.figure.axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"]
+    assert [bar.get_width() for bar in axes.containers[0]] == pytest.approx([30, -5])
+    assert [text.get_text().replace("−", "-") for text in axes.texts] == ["30.0", "-5.0"]
+    assert "Without c there is no merge, or no score." in picture.caption

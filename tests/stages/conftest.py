@@ -14,6 +14,7 @@ SMALL = (
     "trainer.threads=1",
     "merge.search.budget=4",
     "controls=[]",
+    "probes=[]",
 )
 
 FEW_DIALOGUES = ("data.generator.num_train=12", "data.generator.num_dev=8", "data.generator.num_test=8")

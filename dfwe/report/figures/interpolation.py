@@ -1,47 +1,45 @@
-"""Lines between pairs of experts: the dev score of their mixtures, and the barrier between them."""
+"""Lines between pairs of experts: the dev scores of their mixtures, and the barriers between them."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dfwe.report.figures.style import CYCLE, new_figure, short, styled
+from dfwe.report.figures.style import BLUE, MUTED, VERMILION, WIDTH, short, styled
+from dfwe.report.pair_line import PairLine
 
-LINES = ("-", "--", "-.", ":")
-
-
-@dataclass(frozen=True)
-class PairLine:
-    """Dev scores, fractions, of mixtures of two experts; `shares` are the second's, from 0 to 1."""
-
-    first: str
-    second: str
-    shares: tuple[float, ...]
-    scores: tuple[float, ...]
-
-    @property
-    def barrier(self) -> float:
-        """The most by which a mixture scores less than the straight line between the two experts; 0 where none does.
-
-        Frankle et al. (2020), Linear Mode Connectivity, with scores in place of errors.
-        """
-        start, end = self.scores[0], self.scores[-1]
-        straight = [start + (end - start) * share for share in self.shares]
-        return max(0.0, *(line - score for line, score in zip(straight, self.scores, strict=True)))
+LETTERS = 9.0  # points: two small pictures stand side by side
 
 
 @styled
 def draw_interpolations(paths: Sequence[PairLine]) -> Figure:
-    """A line a pair, its barrier times 100 in the legend."""
-    figure, axes = new_figure(3.2 + 0.2 * len(paths))
-    for number, path in enumerate(paths):
-        label = f"{short(path.first, most=16)} → {short(path.second, most=16)}: barrier {100 * path.barrier:.1f}"
-        colour, line = CYCLE[number % len(CYCLE)], LINES[number % len(LINES)]
-        scores = [100 * score for score in path.scores]
-        axes.plot(path.shares, scores, color=colour, linestyle=line, marker="o", markersize=3.5, label=label)
-    axes.set_xlabel("share of the second expert")
-    axes.set_ylabel("dev score × 100")
-    figure.legend(loc="outside upper left")
+    """A small picture a pair, all on one scale: its scores, the straight line, and the barrier times 100."""
+    columns = min(2, len(paths))
+    rows = math.ceil(len(paths) / columns)
+    figure = Figure(figsize=(WIDTH, 0.7 + 1.45 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    for axes, path in zip(grid, paths, strict=False):
+        _draw(axes, path)
+    for number, axes in enumerate(grid[len(paths) :], start=len(paths)):
+        axes.set_visible(False)
+        grid[number - columns].tick_params(labelbottom=True)  # nothing stands below it
+    figure.supxlabel("share of the second expert", fontsize=10)
+    figure.supylabel("dev score × 100", fontsize=10)
     return figure
+
+
+def _draw(axes: Axes, path: PairLine) -> None:
+    scores = [100 * score for score in path.scores]
+    axes.plot(path.shares, scores, color=BLUE, marker="o", markersize=3)
+    axes.set_title(f"{short(path.first, most=18)} →\n{short(path.second, most=20)}", loc="left", fontsize=LETTERS)
+    axes.tick_params(labelsize=LETTERS)
+    axes.set_xticks((0, 0.5, 1))
+    if path.falls is None or path.barrier is None:
+        return
+    axes.plot((0, 1), (scores[0], scores[-1]), color=MUTED, linestyle="--", linewidth=1.0)
+    place = path.falls.index(max(path.falls))
+    axes.vlines(path.shares[place], scores[place], scores[place] + 100 * path.barrier, color=VERMILION, linewidth=1.5)
+    axes.set_title(f"barrier\n{100 * path.barrier:.1f}", loc="right", fontsize=LETTERS, color=VERMILION)

@@ -16,6 +16,8 @@ def draw_leave_one_out(contributions: Mapping[str, float]) -> Figure:
     names = sorted(contributions, key=lambda name: -contributions[name])
     points = {name: 100 * value for name, value in contributions.items()}
     figure, axes = grouped_bars(names, series={"contribution": points})
+    axes.bar_label(axes.containers[0], fmt="{:.1f}", padding=3, fontsize=9)  # type: ignore[arg-type]
+    axes.margins(x=0.12)  # room for them
     axes.axvline(0, color=INK, linewidth=0.8)
     axes.set_xlabel("dev score lost without it × 100")
     return figure

@@ -62,7 +62,16 @@ def errors(run: Run, *, pictures: Shown) -> Section | None:
 def cost(run: Run) -> Section:
     """What it took, beside plain fine-tuning."""
     found = [table for table in (cost_table(run), seconds_table(run.results.get("seconds", {}))) if table is not None]
-    return Section("cost", "Cost", [] if found else ["Everything lay in the store already."], tables=found)
+    lines = [] if found else ["Everything lay in the store already."]
+    return Section("cost", "Cost", lines + _probes(run.results.get("probes") or {}), tables=found)
+
+
+def _probes(costs: Mapping[str, Any]) -> list[str]:
+    """What was asked beside the models themselves."""
+    if not costs:
+        return []
+    each = " and ".join(f"{number(cost['dev_answers']).text} by {name}" for name, cost in costs.items())
+    return [f"Beside what the models need, probes asked for answers on dev: {each}."]
 
 
 def reproduce(results: Mapping[str, Any]) -> Section:

@@ -13,6 +13,7 @@ from dfwe.errors import StoreError
 from dfwe.stages.base import Stage
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.merge import MergeStage
+from dfwe.stages.probes.base import ProbeStage
 from dfwe.stages.train import TrainStage
 from dfwe.store.card import CARD, Card
 
@@ -90,6 +91,8 @@ def _likeness(stage: Stage) -> Hashable:
         return stage.kind, id(stage.bench), id(stage.target), stage.config["search"].get("budget")
     if isinstance(stage, EvaluateStage):
         return stage.kind, id(stage.bench), id(stage.target)
+    if isinstance(stage, ProbeStage):
+        return stage.kind, id(stage.bench), id(stage.target), stage.probe
     return stage.kind, stage.digest
 
 
@@ -104,6 +107,8 @@ def _keys_of_stage(stage: Stage) -> tuple[Hashable, Hashable]:
         return _keys(bench.spec()["parent"], [bench.task_spec(stage.target)], stage.config["search"].get("budget"))
     if isinstance(stage, EvaluateStage):
         return _keys(stage.bench.spec()["parent"], [stage.bench.task_spec(stage.target)], None)
+    if isinstance(stage, ProbeStage):
+        return _keys(stage.bench.spec()["parent"], [stage.bench.task_spec(stage.target)], stage.probe)
     return (stage.digest,), (stage.kind,)
 
 
@@ -115,6 +120,8 @@ def _keys_of_card(card: Card) -> tuple[Hashable, Hashable]:
         return _keys(spec["bench"]["parent"], [spec["target"]], spec["search"].get("budget"))
     if card.kind == "evaluate":
         return _keys(spec["bench"]["parent"], [spec["target"]], None)
+    if card.kind == "probe":
+        return _keys(spec["bench"]["parent"], [spec["target"]], spec["probe"])
     return (card.digest,), (card.kind,)
 
 

@@ -27,10 +27,11 @@ _PARTS = {
     "baseline": "experts",
     "merge": "merges",
     "evaluate": "evaluations",
+    "probe": "probes",
 }
 Planned = Study | Draft | PlannedMultitask  # a study as far as it is known before it runs
 ROWS = tuple(dict.fromkeys(_PARTS.values()))
-_IF_ANY = "choices"  # most studies have their sources said
+_IF_ANY = ("choices", "probes")  # most studies have their sources said, and a sweep's have no probes
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def summary(studies: Iterable[Planned]) -> dict[str, Any]:
         "rows": {
             row: {**_row(each, pasts=pasts), "separately": separately[row]}
             for row, each in rows.items()
-            if each or row != _IF_ANY
+            if each or row not in _IF_ANY
         },
     }
 

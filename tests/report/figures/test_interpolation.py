@@ -2,22 +2,31 @@
 
 import pytest
 
-from dfwe.report.figures.interpolation import PairLine, draw_interpolations
+from dfwe.report.figures.interpolation import draw_interpolations
+from dfwe.report.pair_line import PairLine
 
 VALLEY = PairLine("a", "b", (0.0, 0.5, 1.0), (0.6, 0.2, 0.4))
 
 
-def test_the_barrier_is_the_deepest_fall_below_the_straight_line():
-    assert VALLEY.barrier == pytest.approx(0.3)  # the line is at 0.5 in the middle
-
-
-def test_mixtures_above_the_line_have_no_barrier():
-    assert PairLine("a", "b", (0.0, 0.5, 1.0), (0.2, 0.6, 0.4)).barrier == 0.0
-
-
-def test_each_pair_has_a_line_and_its_barrier_in_the_legend():
+def test_each_pair_has_its_scores_the_straight_line_and_the_barrier_where_it_is():
     figure = draw_interpolations([VALLEY, PairLine("a", "c", (0.0, 1.0), (0.6, 0.7))])
-    first, second = figure.axes[0].lines
-    assert list(first.get_ydata()) == pytest.approx([60, 20, 40])
-    assert list(second.get_xdata()) == [0.0, 1.0]
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a → b: barrier 30.0", "a → c: barrier 0.0"]
+    first, second = figure.axes
+    scores, straight = first.lines
+    assert list(scores.get_ydata()) == pytest.approx([60, 20, 40])
+    assert list(straight.get_ydata()) == pytest.approx([60, 40])
+    (barrier,) = first.collections[0].get_segments()
+    assert barrier.tolist() == [pytest.approx([0.5, 20]), pytest.approx([0.5, 50])]
+    assert [axes.get_title("left") for axes in figure.axes] == ["a →\nb", "a →\nc"]
+    assert [axes.get_title("right") for axes in figure.axes] == ["barrier\n30.0", "barrier\n0.0"]
+    assert first.get_ylim() == second.get_ylim()
+
+
+def test_a_pair_without_an_end_has_its_scores_alone():
+    (axes,) = draw_interpolations([PairLine("a", "b", (0.5, 1.0), (0.2, 0.4))]).axes
+    assert [list(line.get_xdata()) for line in axes.lines] == [[0.5, 1.0]]
+    assert axes.get_title("right") == ""
+
+
+def test_an_odd_number_of_pairs_leaves_one_place_empty():
+    figure = draw_interpolations([VALLEY] * 3)
+    assert [axes.get_visible() for axes in figure.axes] == [True, True, True, False]

@@ -65,6 +65,10 @@ def test_every_picture_of_the_study_is_in_the_page_and_in_files(told):
     assert html.count("<figure") == html.count("<svg") == len(names)
 
 
+def test_what_probes_asked_is_said_beside_the_cost(told):
+    assert "probes asked for answers on dev: 6 000 by interpolation." in words(told[1])
+
+
 def test_ids_are_unique(told):
     ids = re.findall(r'\sid="([^"]+)"', told[1])
     assert len(ids) == len(set(ids))
