@@ -7,23 +7,19 @@ from dataclasses import dataclass
 
 from omegaconf import DictConfig
 
-from dfwe.errors import ConfigurationError
-from dfwe.evaluation.generate import ReferenceDecoding
 from dfwe.stages.agreement import Agreement, plan_agreement
 from dfwe.stages.base import Stage, each_once
 from dfwe.stages.bench import TextBench
 from dfwe.stages.choice.stage import ChoiceStage
-from dfwe.stages.configs import basis, plain
 from dfwe.stages.controls.base import Subject, Surroundings, subjects
 from dfwe.stages.controls.ensemble_stage import EnsembleStage
 from dfwe.stages.design import UNIFORM, Design
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.merge import MergeStage
-from dfwe.stages.pretrain import parent_stages
 from dfwe.stages.probes.base import Probed, probed
-from dfwe.stages.study_data import token_limits
 from dfwe.stages.subset import study_tasks
 from dfwe.stages.tasks import Task
+from dfwe.stages.text_bench import study_bench
 from dfwe.stages.train import TrainStage
 from dfwe.stages.workshop import Workshop
 
@@ -234,20 +230,3 @@ def wire(draft: Draft, *, sources: Sequence[Task]) -> Study:
         probes,
         draft.choice,
     )
-
-
-def study_bench(config: DictConfig, *, tasks: Sequence[Task]) -> tuple[TextBench, tuple[Stage, ...]]:
-    """What the stages share, and the stages that make the parent; `tasks` are all that may be asked of the data.
-
-    Sets torch's threads. Raises ConfigurationError for settings that cannot work.
-    """
-    base = basis(config, tasks=tasks)
-    limits = token_limits(base.model, truncation=config.data.truncation, max_cut_share=config.data.max_cut_share)
-    if config.decode not in ("task", "greedy", "reference"):
-        raise ConfigurationError(f"decode must be task, greedy or reference, not '{config.decode}'")
-    parent, stages = parent_stages(base.model, store=base.store, trainer=base.trainer, precision=base.precision)
-    reference = ReferenceDecoding(**plain(config.decoding.reference))
-    bench = TextBench(
-        base.store, base.data, parent, limits, base.trainer, base.precision, config.decode, base.logger, reference
-    )
-    return bench, stages

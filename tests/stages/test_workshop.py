@@ -3,8 +3,9 @@
 import pytest
 
 from dfwe.merging.experts import Layout, load_experts
-from dfwe.stages.plan import plan_study, study_bench
+from dfwe.stages.plan import plan_study
 from dfwe.stages.subset import study_tasks
+from dfwe.stages.text_bench import study_bench
 from dfwe.stages.train_text import TextTrainStage
 from dfwe.stages.workshop import Workshop
 

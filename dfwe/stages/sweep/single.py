@@ -8,9 +8,10 @@ from rich.console import Console
 from dfwe.report.plan_table import draw_plan
 from dfwe.stages.design import Design
 from dfwe.stages.multitask.planned import PlannedMultitask
-from dfwe.stages.plan import Draft, study_bench
+from dfwe.stages.plan import Draft
 from dfwe.stages.subset import study_tasks
 from dfwe.stages.sweep.plan import Planned, summary
+from dfwe.stages.text_bench import study_bench
 from dfwe.stages.workshop import Workshop
 
 
