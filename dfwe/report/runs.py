@@ -10,16 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from dfwe.errors import DataError
+from dfwe.report.heads import as_study
+from dfwe.report.multitask_differences import best_on_dev
 from dfwe.report.run_folder import Run, read_run
 from dfwe.report.study_folder import RESULTS
-from dfwe.report.sweep_jobs import JobResult, job_of
+from dfwe.report.sweep_jobs import JobResult, job_of, jobs_of_heads
 
 _HYDRA, _STORE = ".hydra", "store"
 
 
 @dataclass(frozen=True)
 class Scored:
-    """A merge (or control) of a run that was scored on test beside a baseline."""
+    """A merge (or control) of a run that was scored on test beside a baseline; of heads every model, too.
+
+    The baseline of models with heads are the single-task models; their `row` is as a text study's.
+    """
 
     run: Run
     row: Mapping[str, Any]
@@ -62,13 +67,22 @@ def read_runs(folders: Sequence[Path]) -> tuple[list[Run], list[str]]:
 
 def scored(runs: Sequence[Run]) -> list[Scored]:
     """Every merge and control that was scored on test beside a baseline, in the order of the runs."""
-    return [
-        Scored(run, row, job, row["name"] == run.results["headline"].get("name"))
-        for run in runs
-        if not run.is_multitask
-        for row in run.rows("merge", "control")
-        if (job := job_of(run.results, name=row["name"])) is not None
-    ]
+    return [each for run in runs for each in (_of_heads(run) if run.is_multitask else _of_study(run))]
+
+
+def _of_study(run: Run) -> Iterator[Scored]:
+    for row in run.rows("merge", "control"):
+        job = job_of(run.results, name=row["name"])
+        if job is not None:
+            yield Scored(run, row, job, row["name"] == run.results["headline"].get("name"))
+
+
+def _of_heads(run: Run) -> Iterator[Scored]:
+    """The best on dev is the headline."""
+    jobs, best = jobs_of_heads(run.results), best_on_dev(run.results)
+    for row in as_study(run.results)["models"]:
+        if row["name"] in jobs:
+            yield Scored(run, row, jobs[row["name"]], best is not None and row["name"] == best["name"])
 
 
 def check_same_tests(runs: Sequence[Run]) -> None:
@@ -79,8 +93,8 @@ def check_same_tests(runs: Sequence[Run]) -> None:
     """
     by_target: dict[str, dict[tuple[Any, ...], list[Run]]] = defaultdict(lambda: defaultdict(list))
     for run in runs:
-        if not run.is_multitask:
-            by_target[run.results["target"]][test_set(run)].append(run)
+        target = ", ".join(run.results["columns"]) if run.is_multitask else run.results["target"]
+        by_target[target][test_set(run)].append(run)
     for target, sets in by_target.items():
         if len(sets) > 1:
             (first, *_), (other, *_) = list(sets.values())[:2]
@@ -91,7 +105,13 @@ def check_same_tests(runs: Sequence[Run]) -> None:
 
 
 def test_set(run: Run) -> tuple[Any, ...]:
-    """What tells the target's test instances: the digest of its corpus, and their number."""
+    """What tells the target's test instances: the digest of its corpus, and their number; of heads all tasks'."""
+    if run.is_multitask:
+        sizes, data = run.results["n"], run.results.get("data", {})
+        return tuple(
+            (data.get(task, {}).get("corpus"), sizes[column].get("test"))
+            for column, task in run.results["columns"].items()
+        )
     tasks: dict[str, dict[str, Any]] = run.results.get("data", {}).get("tasks", {})
     corpus = next(iter(tasks.values()), {}).get("corpus")  # the target comes first
     return corpus, run.results.get("n", {}).get("test")

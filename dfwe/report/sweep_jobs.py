@@ -20,7 +20,7 @@ from dfwe.report.study_folder import RESULTS
 # results say it themselves, or it changes no score
 _KNOWN_OTHERWISE = (
     *("seed=", "target=", "sources=", "subset.", "sweep=", "merge="),
-    *("paths.", "logger", "report=", "export=", "executor", "hydra"),
+    *("paths.", "logger", "report=", "export=", "executor", "hydra", "controls=", "probes=", "agreement="),
 )
 
 
@@ -130,14 +130,21 @@ def settings_of(command: str) -> tuple[str, ...]:
     return tuple(sorted(word for word in words if not word.lstrip("+~").startswith(_KNOWN_OTHERWISE)))
 
 
-def _jobs(results: Mapping[str, Any]) -> list[JobResult]:
-    """The headline's; of models with heads every model and merge that is compared with the single-task models.
+def jobs_of_heads(results: Mapping[str, Any]) -> dict[str, JobResult]:
+    """By name every model and merge with heads that is compared with the single-task models.
 
     Merges of some of the candidates are left out: their numbers name other models where another seed chose others.
     """
+    passed = only_ablation(results)
+    return {
+        row["name"]: _of_heads(results, row) for row in results["rows"] if of_mean(row) and row["name"] not in passed
+    }
+
+
+def _jobs(results: Mapping[str, Any]) -> list[JobResult]:
+    """The headline's; of models with heads all."""
     if results.get("kind") == "multitask":
-        passed = only_ablation(results)
-        return [_of_heads(results, row) for row in results["rows"] if of_mean(row) and row["name"] not in passed]
+        return list(jobs_of_heads(results).values())
     found = job_of(results, name=results.get("headline", {}).get("name"))
     return [] if found is None else [found]
 

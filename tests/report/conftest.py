@@ -97,3 +97,77 @@ def plain(tmp_path):
         return path
 
     return folder
+
+
+def trial(number, score, a, **more):
+    return {"number": number, "kind": "search", "coefficients": {"a": a, "b": 1 - a}, "score": score} | {
+        "metrics": {},
+        "seconds": 0.5,
+        **more,
+    }
+
+
+TRIALS = [trial(1, 0.5, 0.5), trial(2, 0.25, 0.0), trial(3, None, 0.125, bound=0.375, answered=3), trial(4, 0.75, 0.25)]
+
+
+def merge(name, stage, *, dev, test, delta):
+    return {
+        "name": name,
+        "kind": "merge",
+        "stage": stage,
+        "picked": "search",
+        "coefficients": {"a": 0.25, "b": 0.75},
+        "dev": {"score": dev},
+        "evaluations": 4,
+        "seconds": 2.0,
+        "test": {"score": test, "interval": [0.25, 0.75]},
+        "delta": delta,
+        "delta_interval": [-0.125, 0.375],
+        "p": 0.5,
+        "against": {"uniform": {"name": "uniform", "delta": 0.0625}},
+    }
+
+
+@pytest.fixture
+def results():
+    """A study's results: a baseline, and two merges of the experts a and b."""
+    baseline = {"name": "baseline", "kind": "baseline", "dev": {"score": 0.5}, "test": {"score": 0.5}}
+    uniform = merge("uniform", "merge-1", dev=0.5, test=None, delta=None)
+    found = merge("found", "merge-2", dev=0.75, test=0.625, delta=0.125)
+    known = {"target": "mood", "sources": ["taste", "smell"], "model": "parent small", "seed": 3}
+    return {**known, "models": [baseline, uniform, found], "headline": {"name": "found"}}
+
+
+def of_tasks(sst, sts, **more):
+    known = None not in (sst, sts)
+    return {"tasks": {"SST": sst, "STS": sts}, "mean": (sst + sts) / 2 if known else None, **more}
+
+
+@pytest.fixture
+def of_heads():
+    """Results of models with heads: a single-task model, and a merge of the models a and b."""
+    sure = {"delta": 0.125, "delta_standard_error": 0.0625, "delta_interval": [-0.125, 0.375], "p": 0.5}
+    soup = merge("soup", "merge-3", dev=0, test=0, delta=0)
+    for key in ("test", "delta", "delta_interval", "p", "against"):
+        del soup[key]
+    soup |= {"dev": of_tasks(0.5, 1.0), "test": of_tasks(0.5, 0.75, intervals={"mean": [0.25, 0.75]})}
+    soup["against_single"] = {"tasks": {"SST": {"delta": 0.25}, "STS": {"delta": 0.0}}, "mean": sure}
+    single = {"name": "only", "kind": "single", "dev": of_tasks(0.5, None), "test": of_tasks(0.25, None)}
+    known = {"columns": {"SST": "sst", "STS": "sts"}, "n": {"SST": {}, "STS": {}, "SNLI": {}}, "seed": 3}
+    return {"kind": "multitask", **known, "model": "parent small", "rows": [single, soup]}
+
+
+@pytest.fixture
+def study_folder(tmp_path):
+    """Its run folder: trials, a picture, a merged model."""
+    from matplotlib.figure import Figure
+
+    folder = tmp_path / "run"
+    (folder / "pictures").mkdir(parents=True)
+    (folder / "trials.jsonl").write_text("".join(json.dumps(each) + "\n" for each in TRIALS))
+    (folder / "trials_soup.jsonl").write_text("".join(json.dumps(each) + "\n" for each in TRIALS))
+    (folder / "trials_uniform.jsonl").write_text(json.dumps(TRIALS[0]) + "\n")
+    Figure(figsize=(0.5, 0.5)).savefig(folder / "pictures" / "trace.png")
+    (folder / "merged").mkdir()
+    (folder / "merged" / "config.json").write_text("{}")
+    return folder

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from dfwe.errors import DataError, NetworkError
-from dfwe.report.dashboard.heads import as_study
 from dfwe.report.dashboard.session import mode
 from dfwe.report.dashboard.workspace import build_workspace, specification
+from dfwe.report.heads import as_study
 from dfwe.report.study_folder import RESULTS
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dfwe.report.dashboard.heads import as_study
+from dfwe.report.heads import as_study
 from dfwe.report.run_folder import Run
 from dfwe.report.trials import SearchTrial
 

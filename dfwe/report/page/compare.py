@@ -75,6 +75,8 @@ def _words(found: Sequence[Scored], choices: Mapping[str, Sequence[object]]) -> 
         f"Targets: {_listed(choices['target'])}. Merges: {_listed(choices['merge'])}. Seeds: "
         f"{_listed(choices['seed'])}. Deltas are to the baseline of the same run."
     ]
+    if any(each.run.is_multitask for each in found):
+        lines.append("The baseline of models with heads are the single-task models; their scores are means over tasks.")
     if all(len(group) == 1 for group in by_setting(found, job=lambda each: each.job)):
         lines.append("One seed of each: intervals are over test instances only and say nothing of how seeds differ.")
     if len(choices["target"]) > 1:

@@ -73,7 +73,7 @@ def kind(each: Scored) -> str:
     """What a filter calls it."""
     if each.is_headline:
         return "asked for"
-    return "control" if each.row["kind"] == "control" else "other merge"
+    return "other merge" if each.row["kind"] == "merge" else str(each.row["kind"])
 
 
 def paper_table(by_target: Mapping[str, Sequence[JobResult]], *, merge: str, place: int) -> PageTable:

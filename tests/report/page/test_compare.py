@@ -131,3 +131,27 @@ def test_the_command_writes_the_page(plain, tmp_path, capsys):
     assert f"page: {tmp_path / 'new' / 'all.html'}" in capsys.readouterr().out
     assert main(["page", str(tmp_path / "nowhere")]) == 2
     assert "error: " in capsys.readouterr().err
+
+
+def test_models_with_heads_stand_beside_others_with_their_means(plain, of_heads, tmp_path):
+    folder = tmp_path / "heads"
+    folder.mkdir()
+    of_heads |= {"format": 2, "candidates": ["a", "b"], "ablation": {}, "versions": {}, "command": "dfwe"}
+    of_heads["rows"][1] |= {"title": "Soup", "of": ["a", "b"]}
+    (folder / "results.json").write_text(json.dumps(of_heads))
+    html = page(folder, plain())
+    heads, text = rows(html, "runs")
+    assert heads[:4] == ["Soup SST, STS", "62.5 25.0 to 75.0", "+12.5 -12.5 to +37.5", "0.500"]
+    assert text[0] == "ties t"
+    assert "The baseline of models with heads are the single-task models" in html
+
+
+def test_models_with_heads_of_other_test_sets_are_not_compared(of_heads, tmp_path):
+    folders = []
+    for number in (10, 12):
+        of_heads |= {"format": 2, "n": {column: {"test": number} for column in of_heads["n"]}}
+        folders.append(tmp_path / str(number))
+        folders[-1].mkdir()
+        (folders[-1] / "results.json").write_text(json.dumps(of_heads))
+    with pytest.raises(DataError, match="SST, STS was tested on 2 different sets"):
+        page(*folders)
