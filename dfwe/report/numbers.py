@@ -29,7 +29,7 @@ def confirm_note(found: Mapping[str, Any]) -> str:
     expert = "" if found["expert"] is None else f", the best expert {times_100(found['expert'])}"
     shrunk = f" (shrunk by {found['shrunk']:.2f}; {times_100(found['unshrunk'])} before)" if found["shrunk"] else ""
     return (
-        f"On the {found['examples']} dev instances that its search did not see it scores "
+        f"By {found['examples']} dev instances that were kept from the search it scores "
         f"{times_100(found['score'])}{shrunk}, the uniform mixture {times_100(found['start'])}{expert}."
     )
 

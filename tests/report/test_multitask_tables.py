@@ -98,7 +98,7 @@ def test_without_the_mean_the_tasks_that_are_known_are_compared():
 def test_what_confirms_a_merge_is_said():
     confirm = {"examples": 36, "score": 0.55, "unshrunk": 0.55, "shrunk": 0.0, "start": 0.4, "expert": None}
     shown = text(results(*SINGLE, row("soup", "merge", 0.45, 0.72, confirm=confirm)))
-    assert "SOUP (times 100): On the 36 dev instances that its search did not see it scores 55.0" in shown
+    assert "SOUP (times 100): By 36 dev instances that were kept from the search it scores 55.0" in shown
 
 
 def test_costs_have_a_table_where_they_are_known():

@@ -94,8 +94,10 @@ def test_costs_stand_beside_those_of_plain_fine_tuning():
 def test_what_dev_instances_say_that_the_search_did_not_see_is_told():
     found, merge = results(0.123, 0.02), {"score": 0.55, "unshrunk": 0.5, "shrunk": 0.25, "start": 0.4, "expert": 0.6}
     found["models"][2]["confirm"] = {"examples": 36} | merge
-    expected = "36 dev instances that its search did not see it scores 55.0 (shrunk by 0.25; 50.0 before), the uniform"
-    assert f"On the {expected} mixture 40.0, the best expert 60.0." in text(found)
+    expected = (
+        "36 dev instances that were kept from the search it scores 55.0 (shrunk by 0.25; 50.0 before), the uniform"
+    )
+    assert f"By {expected} mixture 40.0, the best expert 60.0." in text(found)
 
 
 def test_rare_classes_under_a_macro_f1_are_named():

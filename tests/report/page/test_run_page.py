@@ -258,5 +258,5 @@ def test_what_confirms_a_merge_and_what_makes_its_intervals_doubtful_is_said(who
         results["rare_classes"] = ["fear"]
 
     told = words(drawn(edited(whole, change)))
-    assert "On the 36 dev instances that its search did not see it scores 55.0, the uniform mixture 40.0." in told
+    assert "By 36 dev instances that were kept from the search it scores 55.0, the uniform mixture 40.0." in told
     assert "fewer than 10 test instances are fear" in told
