@@ -1,5 +1,6 @@
 """A study from its configuration to its folder."""
 
+import gc
 import json
 
 import pytest
@@ -171,3 +172,7 @@ def test_another_rule_and_search_run_on_the_same_experts(ran, small, tmp_path):
 def test_a_wrong_argument_is_said_in_one_line_before_any_training(small, tmp_path, overrides, message):
     with pytest.raises(DfweError, match=message):
         plan_study(small(tmp_path / "store", *overrides))
+
+
+def test_what_the_imports_left_is_taken_out_of_later_collections(ran):
+    assert gc.get_freeze_count() > 100_000
