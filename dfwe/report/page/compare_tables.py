@@ -16,7 +16,7 @@ from dfwe.report.sweep_jobs import JobResult, mean_of
 from dfwe.report.sweep_tables import chosen_jobs, is_comparable
 from dfwe.report.table import NAMES
 
-_MERGE, _SOURCES = Column("merge, target", numeric=False), Column("sources", numeric=False)
+_SOURCES = Column("sources", numeric=False)
 _WHAT = ("test", "delta", "dev", "baseline")
 _DELTA = Column("delta", note="test score less the same run's baseline's")
 
@@ -24,11 +24,12 @@ _DELTA = Column("delta", note="test score less the same run's baseline's")
 def runs_table(found: Sequence[Scored], *, beside: Path) -> PageTable:
     """A row for each merge of each run, with a link to the run's own page where there is one."""
     headings = (Column("p", note="two-sided"), Column("dev"), Column("seed"), Column("evaluations"))
-    columns = [_MERGE, Column("test"), _DELTA, *headings, Column("seconds", note="of the search"), _SOURCES]
+    several = _several_targets(found)
+    columns = [_merge(several), Column("test"), _DELTA, *headings, Column("seconds", note="of the search"), _SOURCES]
     columns.append(Column("run", numeric=False))
     rows = [
         Row(
-            [_who(each), *_own(each), _sources(each), _link(each, beside)],
+            [_who(each, several=several), *_own(each), _sources(each), _link(each, beside)],
             strong=each.is_headline,
             facts=_facts([each]),
         )
@@ -43,8 +44,9 @@ def runs_table(found: Sequence[Scored], *, beside: Path) -> PageTable:
 
 def means_table(found: Sequence[Scored]) -> PageTable:
     """Means over seeds of what differs in nothing else, with their standard deviation; the best on dev first."""
+    several = _several_targets(found)
     columns = [
-        _MERGE,
+        _merge(several),
         Column("test"),
         _DELTA,
         Column("dev"),
@@ -58,7 +60,7 @@ def means_table(found: Sequence[Scored]) -> PageTable:
     settings = differing([[each.job for each in group] for group in groups])
     for group, mean, own in sorted(zip(groups, means, settings, strict=True), key=lambda each: -each[1]["dev"].mean):
         scores = [_mean(mean[what], shown=difference if what == "delta" else score) for what in _WHAT]
-        cells = [_who(group[0], settings=own), *scores, number(len(group)), _sources(group[0])]
+        cells = [_who(group[0], several=several, settings=own), *scores, number(len(group)), _sources(group[0])]
         rows.append(Row(cells, strong=group[0].is_headline, facts=_facts(group)))
     caption = "Means over seeds, times 100, the best on dev first. Small: one standard deviation over seeds."
     return PageTable("means", columns, rows, caption)
@@ -112,8 +114,17 @@ def _own(each: Scored) -> list[Cell]:
     ]
 
 
-def _who(each: Scored, *, settings: Sequence[str] = ()) -> Cell:
-    return Cell(merge_title(each), small=", ".join([each.job.target, *settings]))
+def _several_targets(found: Sequence[Scored]) -> bool:
+    return len({each.job.target for each in found}) > 1
+
+
+def _merge(several: bool) -> Column:
+    return Column("merge, target" if several else "merge", numeric=False)
+
+
+def _who(each: Scored, *, several: bool, settings: Sequence[str] = ()) -> Cell:
+    """The merge; small what else tells it from others: its target, where there are several, and its settings."""
+    return Cell(merge_title(each), small=", ".join([*([each.job.target] if several else []), *settings]))
 
 
 def _sources(each: Scored) -> Cell:

@@ -33,7 +33,7 @@ def scored(plain, name, *, test, seed, **changes):
 def test_seeds_are_averaged_with_their_standard_deviation(plain):
     html = page(scored(plain, "s/0", test=0.5, seed=0), scored(plain, "s/1", test=0.6, seed=1))
     (row,) = rows(html, "means")
-    assert row == ["ties t", "55.0 ± 7.1", "+15.0 ± 7.1", "55.0 ± 0.0", "40.0 ± 0.0", "2", "a"]
+    assert row == ["ties", "55.0 ± 7.1", "+15.0 ± 7.1", "55.0 ± 0.0", "40.0 ± 0.0", "2", "a"]
     assert [row[1] for row in rows(html, "runs")] == ["50.0", "60.0"]
     assert "One seed of each" not in html
 
@@ -44,8 +44,8 @@ def test_runs_of_other_settings_are_no_seeds_of_each_other_and_say_what_they_hav
         for n in (5, 9)
     ]
     assert {row[0] for row in rows(page(*folders), "means")} == {
-        "ties t, merge.search.budget=5",
-        "ties t, merge.search.budget=9",
+        "ties merge.search.budget=5",
+        "ties merge.search.budget=9",
     }
 
 
