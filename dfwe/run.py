@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from dfwe.conf import conf_dir
 from dfwe.errors import DfweError
 from dfwe.interrupt import ctrl_c_ends, kept_interrupt
-from dfwe.options import register
+from dfwe.options import help_text, register
 from dfwe.stages.complete import complete
 from dfwe.stages.run_name import register_run_name
 from dfwe.stages.sweep.callback import ERROR
@@ -36,6 +36,9 @@ def main() -> None:
             said.write_text(failures[-1] + "\n", encoding="utf8")  # a launcher's job may run in another process
 
     try:
+        if {"--help", "-h"} & set(sys.argv[1:]):
+            print(help_text(_user_folders()))
+            return
         register(_user_folders())
         register_run_name()
     except DfweError as error:
