@@ -13,7 +13,8 @@ from dfwe.merging.fisher import Fisher
 from dfwe.merging.linear import Linear
 from dfwe.merging.regmean import Regmean
 from dfwe.stages.binding import bind
-from dfwe.stages.plan import plain, plan_study
+from dfwe.stages.configs import plain
+from dfwe.stages.plan import plan_study
 from dfwe.stages.statistics import statistics_of, statistics_stages
 from dfwe.stages.train import WEIGHTS
 

@@ -3,7 +3,7 @@
 import pytest
 
 from dfwe.errors import ConfigurationError
-from dfwe.stages.plan import plain
+from dfwe.stages.configs import plain
 from dfwe.stages.study_data import StudyData
 from dfwe.stages.tasks import load_task
 from dfwe.store.store import Store
