@@ -8,9 +8,8 @@ from typing import Any
 from rich.box import SIMPLE
 from rich.table import Table
 
-from dfwe.report.numbers import P_BY
+from dfwe.report.numbers import ALPHA, P_BY
 
-ALPHA = 0.05  # of a claim; two-sided
 Row = Mapping[str, Any]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 UNDEFINED = "undefined"
 _UNITS = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
 _TIMES = (("days", 86400.0), ("h", 3600.0), ("min", 60.0))
+ALPHA = 0.05  # of a claim, or of all claims together; two-sided
 P_BY = {"mcnemar": "McNemar's test", "bootstrap": "the paired bootstrap"}
 
 

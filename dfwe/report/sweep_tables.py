@@ -10,12 +10,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from dfwe.report.numbers import times_100
+from dfwe.report.numbers import ALPHA, times_100
 from dfwe.report.published import TABLE_2, Published
 from dfwe.report.sweep_jobs import JobResult, best_sources, by_sources, mean_of
 from dfwe.uncertainty import holm
-
-_ALPHA = 0.05  # of all claims together; two-sided
 
 
 def table_2(by_target: Mapping[str, Sequence[JobResult]], *, merge: str) -> RenderableType:
@@ -93,7 +91,7 @@ def corrected(chosen: Mapping[str, Sequence[JobResult]]) -> list[str]:
     if len(p) < 2:
         return []
     adjusted = holm({name: each for name, each in p.items() if each is not None})
-    sure = [name for name, each in adjusted.items() if each <= _ALPHA]
+    sure = [name for name, each in adjusted.items() if each <= ALPHA]
     claimed = f"can be claimed for {', '.join(sure)}" if sure else "can be claimed for none"
     each = ", ".join(f"{name} {value:.2g}" for name, value in adjusted.items())
     return [f"Corrected for {len(p)} tasks (Holm), a difference to the baseline {claimed}; p: {each}."]

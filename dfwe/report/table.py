@@ -13,7 +13,7 @@ from dfwe.report.agreement import agreement_parts
 from dfwe.report.choice import choice_parts
 from dfwe.report.cost_table import cost_table
 from dfwe.report.merges_table import has_many, merges_of, merges_table
-from dfwe.report.numbers import P_BY, confirm_note, interval, rank_by_dev, rare_note, short_interval, times_100
+from dfwe.report.numbers import ALPHA, P_BY, confirm_note, interval, rank_by_dev, rare_note, short_interval, times_100
 
 NAMES = {
     "baseline": "baseline (target alone)",
@@ -23,8 +23,6 @@ NAMES = {
     "ensemble": "ensemble of answers",
     "same_compute": "baseline, as long",
 }
-
-_ALPHA = 0.05  # of a claim; two-sided
 
 
 def draw(results: Mapping[str, Any]) -> RenderableType:
@@ -90,7 +88,7 @@ def _verdict(results: Mapping[str, Any]) -> str:
     if not head:
         return _without_headline(results)
     delta, p = head["delta"], head["p"]
-    if p > _ALPHA:
+    if p > ALPHA:
         words = "on this test split no difference can be claimed"
     else:
         words = "better than the baseline" if delta > 0 else "worse than the baseline"

@@ -27,7 +27,7 @@ from dfwe.records import Instance, Split
 from dfwe.seeding import derive
 from dfwe.stages.parent import Parent
 from dfwe.stages.study_data import StudyData
-from dfwe.stages.tasks import Target, Task, TaskMean
+from dfwe.stages.tasks import Target, Task, TaskMean, tasks_of
 from dfwe.store.store import Store
 from dfwe.training.precision import resolve_device
 
@@ -79,8 +79,7 @@ class Bench(ABC):
 
     def instances(self, target: Target, *, split: Split) -> list[Instance]:
         """The instances, in the order of a scorer's answers."""
-        tasks = target.tasks.values() if isinstance(target, TaskMean) else (target,)
-        return [instance for task in tasks for instance in self.data.instances(task, split=split)]
+        return [instance for task in tasks_of(target) for instance in self.data.instances(task, split=split)]
 
     @cached_property
     def tokenizer(self) -> Any:

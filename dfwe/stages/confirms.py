@@ -17,7 +17,7 @@ from dfwe.seeding import derive
 from dfwe.stages.bench import Bench
 from dfwe.stages.binding import bind
 from dfwe.stages.search_options import chosen, shrinking
-from dfwe.stages.tasks import Target, Task
+from dfwe.stages.tasks import Target, tasks_of
 
 Make = Callable[[Rows | None, tuple[str, ...]], Search]
 
@@ -57,8 +57,11 @@ def confirmed(
 
 def _strata(target: Target, *, bench: Bench) -> list[str]:
     """Each dev example's task and gold answer, in the order of its evaluations."""
-    tasks = (target,) if isinstance(target, Task) else tuple(target.tasks.values())
-    return [f"{task.name} {_gold(instance)}" for task in tasks for instance in bench.data.instances(task, split="dev")]
+    return [
+        f"{task.name} {_gold(instance)}"
+        for task in tasks_of(target)
+        for instance in bench.data.instances(task, split="dev")
+    ]
 
 
 def _gold(instance: Instance) -> str:

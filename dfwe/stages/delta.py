@@ -44,6 +44,11 @@ def delta(evaluation: Evaluation, *, baseline: Evaluation, scorer: AnyMetrics, s
     return compared(evaluation.score - baseline.score, resampled=ours - theirs, exact=exact)
 
 
+def optimism(dev: float | None, test: float | None) -> dict[str, float]:
+    """By how much the dev score that a merge was chosen for exceeds its test score; empty where one is undefined."""
+    return {} if dev is None or test is None else {"optimism": dev - test}
+
+
 def compared(
     difference: float, *, resampled: Float[np.ndarray, " resamples"], exact: float | None = None
 ) -> dict[str, Any]:

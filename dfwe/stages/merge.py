@@ -33,7 +33,7 @@ from dfwe.stages.bench import Bench
 from dfwe.stages.binding import bind, call
 from dfwe.stages.confirms import confirm_of, confirmed
 from dfwe.stages.crew import Crew
-from dfwe.stages.search_options import plain_search, search_spec
+from dfwe.stages.search_options import chosen, plain_search, search_spec
 from dfwe.stages.search_result import search_result
 from dfwe.stages.searched import search_space
 from dfwe.stages.statistics import StatisticsStage, statistics_of, statistics_stages
@@ -83,7 +83,7 @@ class MergeStage(Stage):
         # groups are known once the model is: here a wrong argument shows, not after training
         space = search_space(config, rule=rule, experts=tuple(experts), groups=("",))
         make_search = bind(plain_search(config["search"]), _partial_=True)
-        search_spec(config["search"])
+        chosen(config["search"], "surrogate")
         confirm_of(config["search"])
         call(make_search, space=space, seed=0, key="merge.search").close()
         Limits(**config["limits"])

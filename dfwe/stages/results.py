@@ -11,7 +11,7 @@ from dfwe.stages.agreement import agreement_results
 from dfwe.stages.choice.stage import choice_results
 from dfwe.stages.controls.base import Subject
 from dfwe.stages.costs import Costs
-from dfwe.stages.delta import delta, with_interval
+from dfwe.stages.delta import delta, optimism, with_interval
 from dfwe.stages.design import UNIFORM
 from dfwe.stages.examples import changed
 from dfwe.stages.health import health_of
@@ -120,7 +120,7 @@ class _Rows:
         if name in self._evaluations:
             row |= self._test(name)
             if row["kind"] == "merge":
-                row |= {"against": self._against(name)} | _optimism(row)
+                row |= {"against": self._against(name)} | optimism(row["dev"]["score"], row["test"]["score"])
         if isinstance(stage, MergeStage):
             row["health"] = health_of(entry)
         return row | {"cost": self._costs.of(stage)}
@@ -168,12 +168,6 @@ def _evaluation(stage: Tested) -> Evaluation:
 def _models(study: Study) -> dict[str, Subject]:
     baseline = {} if study.baseline is None else {"baseline": study.baseline}
     return {**baseline, **(study.experts or study.trained), **study.controls, **study.merges}
-
-
-def _optimism(row: Mapping[str, Any]) -> dict[str, float]:
-    """By how much the dev score that the merge was chosen for exceeds its test score."""
-    dev, test = row["dev"]["score"], row["test"]["score"]
-    return {} if dev is None or test is None else {"optimism": dev - test}
 
 
 def _kind(name: str, stage: Subject) -> str:

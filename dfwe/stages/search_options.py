@@ -7,10 +7,8 @@ from typing import Any
 
 from dfwe.errors import ConfigurationError
 
-_AROUND = {
-    "surrogate": "surrogates",
-    "confirm": "confirms",
-}  # where the choice stands, and what there is to choose from
+# where the choice stands, and what there is to choose from
+_AROUND = {"surrogate": "surrogates", "confirm": "confirms"}
 _SHRINK = "shrink"
 
 

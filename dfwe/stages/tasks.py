@@ -70,6 +70,11 @@ class TaskMean:
 Target = Task | TaskMean
 
 
+def tasks_of(target: Target) -> tuple[Task, ...]:
+    """The tasks that a target has, in the order of a scorer's answers."""
+    return tuple(target.tasks.values()) if isinstance(target, TaskMean) else (target,)
+
+
 def load_task(name: str, *, folders: Sequence[Path] = ()) -> Task:
     """The task of that short or long name.
 

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dfwe.report.choice import choice_parts
-from dfwe.report.numbers import P_BY, confirm_note, interval, rank_by_dev, rare_note, times_100
+from dfwe.report.numbers import ALPHA, P_BY, confirm_note, interval, rank_by_dev, rare_note, times_100
 from dfwe.report.page.cells import difference, p_value, score, signed
 from dfwe.report.page.section import Section
 from dfwe.report.run_folder import Run
 
-ALPHA = 0.05  # of a claim; two-sided
 ONE_SEED = (
     "One seed: the intervals are over test instances only and say nothing of how seeds differ. "
     "python -m dfwe.report page FOLDERS puts runs of several seeds together."

@@ -8,6 +8,7 @@ from typing import Any
 
 from dfwe.evaluation.head_score import MeanScorer
 from dfwe.stages.costs import Costs
+from dfwe.stages.delta import optimism
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.health import health_of
 from dfwe.stages.multitask.certainty import Certainty
@@ -128,7 +129,8 @@ class _Rows:
             "dev": _scores(card["dev"]),
             **self._test(name, kind="merge"),
         }
-        return row | _optimism(row) | {"health": health_of(entry), "cost": self._costs.of(merged.stage)}
+        known = optimism(row["dev"]["mean"], row.get("test", {}).get("mean"))  # both are means of the tasks
+        return row | known | {"health": health_of(entry), "cost": self._costs.of(merged.stage)}
 
     def _columns(self, name: str) -> list[str]:
         return [column for column, task in self._study.columns.items() if task in self._study.models[name].tasks]
@@ -142,12 +144,6 @@ class _Rows:
         if kind != "single" and self.single:
             test["against_single"] = self._certainty.against(name, others=self.single)
         return test
-
-
-def _optimism(row: Mapping[str, Any]) -> dict[str, float]:
-    """By how much the dev score that the merge was chosen for exceeds its test score; both are means of the tasks."""
-    dev, test = row["dev"]["mean"], row.get("test", {}).get("mean")
-    return {} if dev is None or test is None else {"optimism": dev - test}
 
 
 def _scores(scores: Mapping[str, Any]) -> dict[str, Any]:
