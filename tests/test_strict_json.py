@@ -1,0 +1,77 @@
+import json
+
+import pytest
+
+from dfwe.errors import DataError, StoreError
+from dfwe.strict_json import MAX_DEPTH, json_lines, loads, loads_counted, read_json, read_json_lines, read_json_object
+
+
+def _nested(depth):
+    return "[" * depth + "]" * depth
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"a": }', "f.json: broken JSON at column 7: Expecting value"),
+        ('{"a": 1,\n "b": ?}', "f.json: broken JSON at line 2, column 7"),
+        ('{"a": ' + _nested(100_000) + "}", f"f.json: at column 56 it is nested deeper than {MAX_DEPTH} levels"),
+        (_nested(MAX_DEPTH + 1), f"nested deeper than {MAX_DEPTH} levels"),
+        ('{"a": ' + "9" * 5000 + "}", "at column 7 stands a number of 5000 characters: expected a finite number"),
+        ('{"a": [1,\n1e400]}', "at line 2, column 1 stands 1e400"),
+        ('{"NaN": NaN}', "at column 9 stands NaN"),
+        ("[-Infinity]", "at column 2 stands -Infinity"),
+    ],
+)
+def test_loads_of_wrong_text_says_file_and_place(text, words):
+    with pytest.raises(DataError) as error:
+        loads(text, where="f.json")
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_loads_at_the_bounds_gives_what_json_gives():
+    text = '{"deep": ' + _nested(MAX_DEPTH - 1) + ', "long": ' + "9" * 300 + ', "large": [1e308, 2.5, -7, true, null]}'
+    assert loads(text, where="f") == json.loads(text)
+
+
+def test_loads_lone_surrogates_are_replaced_and_counted():
+    text = r'{"\ud800": ["\udc00\ud83d\ude00", "a\\ud800"]}'
+    assert loads_counted(text, where="f") == ({"\ufffd": ["\ufffd😀", "a\\ud800"]}, 2)
+
+
+def test_read_json_lines_ends_lines_at_newlines_alone(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes('"one\u2028two\x85three"\r\n\n"four"'.encode())
+    assert list(read_json_lines(path)) == [(1, "one\u2028two\x85three"), (3, "four")]
+
+
+def test_json_lines_keep_a_line_of_a_strange_blank():
+    assert list(json_lines("\u2028\n \t\r\n1")) == [(1, "\u2028"), (3, "1")]
+
+
+def test_read_json_raises_the_error_that_is_asked_for(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_bytes(b'{"a": 1,\n"b": "\xff"}')
+    with pytest.raises(StoreError, match=r"a\.json, line 2: the file must be UTF-8 text"):
+        read_json(path, error=StoreError)
+
+
+def test_read_json_where_no_file_is_says_so(tmp_path):
+    with pytest.raises(DataError, match="run it first"):
+        read_json(tmp_path / "none.json", missing="run it first")
+    with pytest.raises(DataError, match="must be a file; it is a folder"):
+        read_json(tmp_path)
+
+
+def test_read_json_takes_a_byte_order_mark(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text('\ufeff{"a": 1}', encoding="utf8")
+    assert read_json_object(path) == {"a": 1}
+
+
+def test_read_json_object_of_a_list_says_so(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text("[]", encoding="utf8")
+    with pytest.raises(DataError, match="must hold a JSON object, not a list"):
+        read_json_object(path)
