@@ -38,6 +38,10 @@ class StoreError(DfweError, OSError):
     """A file of the store that is missing, truncated or changed."""
 
 
+class OutputError(DfweError, OSError):
+    """A file or folder that cannot be written: no room, no permission, gone, or something else in its place."""
+
+
 class ExecutorError(DfweError, RuntimeError):
     """Workers that cannot be had, or do not come back."""
 

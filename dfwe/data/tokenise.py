@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ import datasets
 from transformers import PreTrainedTokenizerBase
 
 from dfwe.errors import DataError
+from dfwe.files import replacing_folder
 from dfwe.records import Instance
 
 log = logging.getLogger(__name__)
@@ -82,12 +81,9 @@ def save_tokens(
 ) -> None:
     """Writes the instances' tokens into the folder, whole or not at all; DataError as in `tokenise`."""
     columns = _columns(instances, tokenizer=tokenizer, limits=limits)
-    temporary = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
     datasets.disable_progress_bars()
-    datasets.Dataset.from_dict(columns).save_to_disk(temporary)
-    shutil.rmtree(folder, ignore_errors=True)
-    temporary.replace(folder)
+    with replacing_folder(folder, mark="dataset_info.json") as temporary:
+        datasets.Dataset.from_dict(columns).save_to_disk(temporary)
 
 
 def read_tokens(instances: Sequence[Instance], *, limits: TokenLimits, folder: Path) -> TokenisedSplit:

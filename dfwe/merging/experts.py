@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from dfwe.errors import MergeError
+from dfwe.files import replacing
 
 
 @dataclass(frozen=True)
@@ -89,9 +90,8 @@ def large_buffer(rows: int, columns: int) -> Float[Tensor, "rows columns"]:
 def save_weights(model: nn.Module, path: Path) -> None:
     """Writes the model's unique parameters in float32, under a temporary name first."""
     tensors = {name: p.detach().to("cpu", torch.float32).clone() for name, p in model.named_parameters()}
-    temporary = path.with_name(path.name + ".tmp")
-    save_file(tensors, temporary)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        save_file(tensors, temporary)
 
 
 def load_weights(model: nn.Module, path: Path, *, name: str) -> None:

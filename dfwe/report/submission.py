@@ -26,6 +26,7 @@ from dfwe.data.friends.official import (
     RELATIONS,
 )
 from dfwe.errors import DataError
+from dfwe.files import make_folder, replacing
 from dfwe.metrics.multilabel import MultilabelF1
 from dfwe.report.study_folder import Kind, StudyFolder
 
@@ -101,15 +102,10 @@ def write_submission(
             f"a submission has all seven tasks, missing: {', '.join(missing)}; --partial writes it nevertheless"
         )
     tasks = [_predictions(studies[task], model=model) for task in FETA if task in studies]
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(out.name + ".tmp")
-    _write(tasks, path=temporary)
-    try:
+    make_folder(out.parent)
+    with replacing(out, through=True) as temporary:
+        _write(tasks, path=temporary)
         check_submission(tasks, path=temporary)
-    except DataError:
-        temporary.unlink()
-        raise
-    temporary.replace(out)
     return tasks
 
 

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+from dfwe.files import write_json
 from dfwe.metrics.multilabel import MultilabelF1
 from dfwe.report.study_folder import TEST_PREDICTIONS
 from dfwe.stages.evaluate import ANSWERS
 from dfwe.stages.plan import Study
 from dfwe.stages.tasks import Task
-from dfwe.store.card import write_json
 
 
 def write_answers(study: Study, *, folder: Path) -> None:

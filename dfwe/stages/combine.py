@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from dfwe.errors import MergeError
+from dfwe.files import make_folder, replacing_folder
 from dfwe.merging.base import Piece, Rule, check_parent
 from dfwe.merging.driver import blocks, threads
 from dfwe.merging.place import Place, depths
@@ -196,20 +197,12 @@ def _kind(form: Form) -> str:
 @contextmanager
 def _folder(out: Path, *, num_bytes: int) -> Iterator[Path]:
     """A folder beside `out` that becomes it at the end, and goes if anything fails."""
-    unfinished = out.with_name(out.name + ".partial")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(out.parent).free
-        if num_bytes > free:
-            raise MergeError(f"the merge takes {num_bytes / 1e9:.2f} GB, {out.parent} has {free / 1e9:.2f} GB left")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir()
+    make_folder(out.parent)
+    free = shutil.disk_usage(out.parent).free
+    if num_bytes > free:
+        raise MergeError(f"the merge takes {num_bytes / 1e9:.2f} GB, {out.parent} has {free / 1e9:.2f} GB left")
+    with replacing_folder(out) as unfinished:
         yield unfinished
-        unfinished.replace(out)
-    except OSError as error:
-        raise MergeError(f"{out} cannot be written: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _copy_rest(source: Path, *, folder: Path, dtype: str | None) -> None:

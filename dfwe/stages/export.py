@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 
+from dfwe.files import replacing_folder, write_json
 from dfwe.stages.plan import Study
-from dfwe.store.card import write_json
 
 ASKING = "dfwe.json"
 
@@ -16,10 +15,6 @@ def export_merged(study: Study, *, name: str, folder: Path) -> None:
     """Writes the merge of that name; `dfwe.json` there says how it was made and how it is asked."""
     stage = study.merges[name]
     entry = stage.result(study.bench.store)
-    temporary = folder.with_name(folder.name + ".tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    stage.model(entry).save_pretrained(temporary)
-    study.bench.tokenizer.save_pretrained(temporary)
     reference = study.bench.reference
     asking = {
         "merge": name,
@@ -33,6 +28,7 @@ def export_merged(study: Study, *, name: str, folder: Path) -> None:
         "decode": study.bench.decode,
         "reference": None if reference is None else asdict(reference),
     }
-    write_json(temporary / ASKING, asking)
-    shutil.rmtree(folder, ignore_errors=True)
-    temporary.replace(folder)
+    with replacing_folder(folder, mark=ASKING) as temporary:
+        stage.model(entry).save_pretrained(temporary)
+        study.bench.tokenizer.save_pretrained(temporary)
+        write_json(temporary / ASKING, asking)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from dfwe.files import write_json
 from dfwe.report.progress import bars
 from dfwe.report.table import show
 from dfwe.stages.answers import write_answers
@@ -22,7 +23,6 @@ from dfwe.stages.page import write_report
 from dfwe.stages.plan import Study, draft_study
 from dfwe.stages.quiet import quiet
 from dfwe.stages.results import study_results, summary
-from dfwe.store.card import write_json
 
 
 def run_study(config: DictConfig, *, folder: Path) -> None:

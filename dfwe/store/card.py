@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dfwe.errors import StoreError
+from dfwe.files import write_json
 
 FORMAT = 1  # raised when the meaning of a stored result changes; part of every digest
 CARD = "card.json"
@@ -87,10 +88,3 @@ def library_versions() -> dict[str, str]:
 @cache  # finding a distribution takes milliseconds, a plan finds thousands of results
 def _version(name: str) -> str:
     return version(name)
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Writes JSON under a temporary name, then renames it."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf8")
-    temporary.replace(path)

@@ -27,6 +27,7 @@ from dfwe.data.friends.raw import (
 from dfwe.data.friends.split import SHARE, SPLITS, KnownSplit, few_shot_lists, split_dialogues
 from dfwe.data.readers.tlidb import DIALOGUES, FOLDER
 from dfwe.errors import DataError
+from dfwe.files import make_folder, write_text
 
 # the first release that has a scene gives its lines: whole scenes with stage directions come first, parts last
 _RELEASES = (
@@ -87,7 +88,7 @@ def write(prepared: Prepared, *, out: Path, report: Mapping[str, Any]) -> Path:
     """Writes `TLiDB_Friends/` with its lists, and the report beside them; each file is complete or not there.
 
     Raises:
-        DataError: the folder cannot be written to.
+        OutputError: the folder cannot be written to.
     """
     folder = out / FOLDER
     metadata = {"dataset_name": "Friends", "tasks": list(TASKS)}
@@ -97,14 +98,9 @@ def write(prepared: Prepared, *, out: Path, report: Mapping[str, Any]) -> Path:
         files[f"TTiDB_{split}_ids.txt"] = _lines(prepared.split[split])
     for split, ids in prepared.few_shot.items():
         files[f"TTiDB_{SHARE}_percent_few_shot_{split}_ids.txt"] = _lines(ids)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            partial = folder / f"{name}.partial"
-            partial.write_text(text, encoding="utf-8")
-            partial.replace(folder / name)
-    except OSError as error:
-        raise DataError(f"{folder} cannot be written to: {error.strerror}") from error
+    make_folder(folder)
+    for name, text in files.items():
+        write_text(folder / name, text)
     return folder
 
 

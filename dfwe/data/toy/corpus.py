@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from dfwe.data.toy.lexicon import FEELINGS
 from dfwe.data.toy.metadata import task_metadata
 from dfwe.data.toy.scenes import write_scene
 from dfwe.errors import ConfigurationError
+from dfwe.files import make_folder, write_text
 from dfwe.records import Split
 
 _FEW_SHOT_SHARE = 0.1  # of the train and dev dialogues, as the benchmark's lists
@@ -51,7 +51,7 @@ class ToyFriends:
     def write(self, folder: Path) -> None:
         """Writes `folder`/TLiDB_Friends: the JSON file and all id lists, the same bytes for the same arguments."""
         root = folder / "TLiDB_Friends"
-        root.mkdir(parents=True, exist_ok=True)
+        make_folder(root)
         splits = self._splits()
         lists = {f"TTiDB_{split}_ids.txt": ids for split, ids in splits.items()}
         draw = random.Random(_FEW_SHOT_SEED)  # train first, then dev: the benchmark's order
@@ -59,12 +59,12 @@ class ToyFriends:
             few = draw.sample(sorted(splits[split]), int(len(splits[split]) * _FEW_SHOT_SHARE))
             lists[f"TTiDB_{_FEW_SHOT_SHARE}_percent_few_shot_{split}_ids.txt"] = few
         for name, ids in lists.items():
-            _replace(root / name, text="".join(f"{dialogue_id}\n" for dialogue_id in sorted(ids)))
+            write_text(root / name, "".join(f"{dialogue_id}\n" for dialogue_id in sorted(ids)))
         data = {
             "metadata": task_metadata([task for task in TASKS if task in self.annotated]),
             "data": list(self._dialogues(splits)),
         }
-        _replace(root / "TLiDB_Friends.json", text=json.dumps(data, indent=1))
+        write_text(root / "TLiDB_Friends.json", json.dumps(data, indent=1))
 
     def _splits(self) -> Mapping[Split, Sequence[str]]:
         ids = [_dialogue_id(number) for number in range(self.num_train + self.num_dev + self.num_test)]
@@ -106,10 +106,3 @@ def _dialogue_id(number: int) -> str:
     episode, scene = divmod(number, _SCENES_AN_EPISODE)
     season, episode = divmod(episode, _EPISODES_A_SEASON)
     return f"s{season + 1:02d}_e{episode + 1:02d}_c{scene + 1:02d}"
-
-
-def _replace(path: Path, *, text: str) -> None:
-    """Writes a file so that no reader ever sees half of it."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8", newline="\n")
-    temporary.replace(path)

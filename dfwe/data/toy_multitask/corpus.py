@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy as np
 from dfwe.data.toy_multitask.frames import Manner
 from dfwe.data.toy_multitask.tasks import TASKS, Drawing, Noise, Row
 from dfwe.errors import ConfigurationError
+from dfwe.files import make_folder, write_text
 
 _SPLITS = ("test", "dev", "train")  # in the order of drawing, so that more to train on leaves the others as they are
 
@@ -36,7 +36,7 @@ class ToyMultitask:
     def write(self, folder: Path) -> None:
         """Writes all files below the folder, the same bytes for the same arguments."""
         for task, numbers in self.rows.items():
-            (folder / task).mkdir(parents=True, exist_ok=True)
+            make_folder(folder / task)
             for split, rows in self._draw(task, numbers=numbers).items():
                 _write(folder / task / f"{split}.tsv", rows=rows, name=f"{task}-{split}")
 
@@ -59,6 +59,4 @@ def _write(path: Path, *, rows: Sequence[Row], name: str) -> None:
     """Writes rows with tabs between cells, below a line of names, so that no reader ever sees half of the file."""
     lines = ["\t".join(["id", *rows[0]])]
     lines += ["\t".join([f"{name}-{number}", *row.values()]) for number, row in enumerate(rows)]
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    temporary.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
-    temporary.replace(path)
+    write_text(path, "\n".join(lines) + "\n")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dfwe.errors import DataError, NetworkError
+from dfwe.files import write_json
 from dfwe.report.dashboard.session import mode
 from dfwe.report.dashboard.workspace import build_workspace, specification
 from dfwe.report.heads import as_study
@@ -40,7 +41,7 @@ def run_wandb(arguments: argparse.Namespace) -> None:
         return
     out = arguments.out or Path("wandb_workspace.json")
     view = build_workspace(entity=arguments.entity or "", project=arguments.project, experts=experts)
-    out.write_text(json.dumps(specification(view), indent=2) + "\n", encoding="utf8")
+    write_json(out, specification(view), through=True)
     if not has_key:
         print("no key of W&B (`wandb login`, or $WANDB_API_KEY), or $WANDB_MODE says offline: nothing is saved there")
     print(f"specification: {out}")

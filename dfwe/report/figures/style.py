@@ -17,6 +17,8 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dfwe.files import make_folder, write_bytes
+
 WIDTH = 4.8  # inches: at a phone's width letters then keep about their size
 INK, GRID = "#1b1b1d", "#d8d8da"  # in a page these follow its light or dark colours
 MUTED = "#8a8a8e"
@@ -83,12 +85,10 @@ def short(name: str, *, most: int = 26) -> str:
 
 def save(figure: Figure, *, folder: Path, name: str) -> tuple[Path, Path]:
     """Writes `name`.png and `name`.svg into the folder, which is made; the same figure gives the same bytes."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     paths = (folder / f"{name}.png", folder / f"{name}.svg")
     for path in paths:
-        temporary = path.with_name(path.name + ".tmp")
-        temporary.write_bytes(_drawn(figure, form=path.suffix[1:]))
-        temporary.replace(path)
+        write_bytes(path, _drawn(figure, form=path.suffix[1:]))
     return paths
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dfwe.errors import DataError
+from dfwe.files import make_folder
 from dfwe.report.figures.style import svg_of
 from dfwe.report.over_seeds import by_setting
 from dfwe.report.page.compare_tables import kind, means_table, merge_title, paper_table, runs_table
@@ -34,8 +35,9 @@ def write_comparison(folders: Sequence[Path], *, out: Path | None) -> Path:
     path = folders[0] / COMPARISON if out is None else out
     counted = {id(each.run) for each in found}
     left_out += [f"{run.path}: no merge was scored beside a baseline" for run in runs if id(run) not in counted]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_page(path, content=comparison_page(found, left_out=left_out, beside=path.parent))
+    make_folder(path.parent)
+    page = comparison_page(found, left_out=left_out, beside=path.parent)
+    write_page(path, content=page, through=out is not None)
     return path
 
 

@@ -11,6 +11,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from dfwe.files import write_text
+
 _TEMPLATES = "templates"
 
 
@@ -35,11 +37,9 @@ def render(template: str, **shown: Any) -> str:
     return page.render(style=Markup(_file("page.css")), script=Markup(script), policy=Markup(policy), **shown)
 
 
-def write_page(path: Path, *, content: str) -> None:
-    """Writes the page under a temporary name, then renames it."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(content, encoding="utf8")
-    temporary.replace(path)
+def write_page(path: Path, *, content: str, through: bool = False) -> None:
+    """Write the page, whole or not at all; `through` as in `dfwe.files.replacing`."""
+    write_text(path, content, through=through)
 
 
 def _breakable(text: str) -> Markup:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from dfwe.files import write_json
 from dfwe.report.multitask_tables import show
 from dfwe.report.progress import bars
 from dfwe.stages.base import Stage, each_once
@@ -23,7 +24,6 @@ from dfwe.stages.multitask.plan import MultitaskStudy, plan_multitask
 from dfwe.stages.multitask.results import multitask_results, summary
 from dfwe.stages.multitask.train import HeadTrainStage
 from dfwe.stages.page import write_report
-from dfwe.store.card import write_json
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ import pytest
 from dfwe.data.friends.prepare import prepare, write
 from dfwe.data.friends.split import SPLITS, KnownSplit
 from dfwe.data.readers.tlidb import Tlidb
-from dfwe.errors import DataError
+from dfwe.errors import DataError, OutputError
 from dfwe.stages.tasks import load_task
 
 # by hand from the releases in conftest.py
@@ -82,7 +82,7 @@ def test_the_report_and_the_tasks_lie_beside(prepared, tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_an_error(prepared, tmp_path):
     (tmp_path / "out").write_text("a file")
-    with pytest.raises(DataError, match="cannot be written to"):
+    with pytest.raises(OutputError, match="is a file, not a folder"):
         write(prepared, out=tmp_path / "out", report={})
 
 
