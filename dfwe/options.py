@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from dfwe.conf import conf_dir
 from dfwe.errors import ConfigurationError
 from dfwe.schema import StudyConfig, TaskConfig
+from dfwe.strict_yaml import read_yaml
 
 
 def read_tasks(folders: Sequence[Path] = ()) -> dict[str, DictConfig]:
@@ -68,8 +69,15 @@ def _groups(folders: Sequence[Path]) -> str:
 
 def _read_task(path: Path) -> DictConfig:
     try:
-        config = OmegaConf.merge(OmegaConf.structured(TaskConfig), OmegaConf.load(path))
-    except (OmegaConfBaseException, OSError) as error:
+        config = OmegaConf.merge(OmegaConf.structured(TaskConfig), _content(path))
+    except OmegaConfBaseException as error:
         raise ConfigurationError(f"{path}: {str(error).splitlines()[0]}") from error
     assert isinstance(config, DictConfig)
     return config
+
+
+def _content(path: Path) -> dict[str, Any]:
+    content = read_yaml(path)
+    if not isinstance(content, dict):
+        raise ConfigurationError(f"{path} must hold names and values, as the files of conf/task do")
+    return content

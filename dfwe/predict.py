@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from dfwe.data.prompts.template import Template, row_dialogue
+from dfwe.data.readers.dialogue import checked_dialogue
 from dfwe.data.readers.json_lines import JsonLines
 from dfwe.errors import DataError, ModelError, exit_code
 from dfwe.records import Instance
+from dfwe.strict_json import read_json_lines, read_json_object
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -90,7 +92,7 @@ def _asking(model: Path) -> Mapping[str, Any]:
     path = model / "dfwe.json"
     if not path.is_file():
         raise ModelError(f"{model} is not a merged model: it holds no dfwe.json; name the folder merged/ of a run")
-    asking: dict[str, Any] = json.loads(path.read_text(encoding="utf8"))
+    asking = read_json_object(path, error=ModelError)
     if asking.get("decode") == "reference" and not asking.get("reference"):
         raise ModelError(
             f"{path} does not say the numbers of decode=reference: an earlier dfwe wrote it; run its study's command "
@@ -110,23 +112,8 @@ def _rows(file: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def _dialogues(file: Path) -> Iterator[Mapping[str, Any]]:
-    try:
-        lines = file.read_text(encoding="utf8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"the dialogues cannot be read from {file}: {error}") from error
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            yield _dialogue(line, where=f"{file}, line {number}")
-
-
-def _dialogue(line: str, *, where: str) -> Mapping[str, Any]:
-    try:
-        dialogue = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{where}: broken JSON: {error.msg}") from error
-    if not isinstance(dialogue, dict) or not isinstance(dialogue.get("dialogue"), list):
-        raise DataError(f"{where}: a dialogue must be an object with 'dialogue_id' and 'dialogue', a list of turns")
-    return dialogue
+    for number, dialogue in read_json_lines(file):
+        yield checked_dialogue(dialogue, where=f"{file}, line {number}")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -10,6 +10,7 @@ from typing import Any
 
 from dfwe.errors import DataError, exit_code
 from dfwe.stages.tasks import load_task
+from dfwe.strict_json import read_json_lines
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,20 +52,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _cases(path: Path) -> Iterator[tuple[str, list[str]]]:
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"the cases to score cannot be read from {path}: {error}") from error
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            yield _case(line, where=f"{path}, line {number}")
+    for number, case in read_json_lines(path):
+        yield _case(case, where=f"{path}, line {number}")
 
 
-def _case(line: str, *, where: str) -> tuple[str, list[str]]:
-    try:
-        case = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{where}: broken JSON: {error.msg}") from error
+def _case(case: Any, *, where: str) -> tuple[str, list[str]]:
     prediction = case.get("prediction") if isinstance(case, dict) else None
     references = case.get("references") if isinstance(case, dict) else None
     if not isinstance(prediction, str):

@@ -11,6 +11,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,25 +28,46 @@ _TOKEN = re.compile(
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Where a text stands, for messages."""
+
+    text: str
+    where: str
+    line: int | None
+
+    def at(self, position: int) -> str:
+        """Return the file, line and column of a position in the text."""
+        line = self.line or self.text.count("\n", 0, position) + 1
+        column = position - self.text.rfind("\n", 0, position)
+        return f"{self.where}, line {line}, column {column}" if self.where else f"column {column}"
+
+
 class _RefusedError(ValueError):
     """A number that JSON's grammar, or a float, does not have."""
 
 
-def loads(text: str, *, where: str, error: type[DfweError] = DataError) -> Any:
-    """Return what the text holds; `where` names its file (and line), `error` is what is raised for anything wrong."""
-    return loads_counted(text, where=where, error=error)[0]
+def loads(text: str, *, where: str, line: int | None = None, error: type[DfweError] = DataError) -> Any:
+    """Return what the text holds; anything wrong with it is an `error`.
+
+    `where` names its file, and `line` the line of it that the text is, if it is one; `where` is empty where the caller
+    adds both.
+    """
+    return loads_counted(text, where=where, line=line, error=error)[0]
 
 
-def loads_counted(text: str, *, where: str, error: type[DfweError] = DataError) -> tuple[Any, int]:
+def loads_counted(
+    text: str, *, where: str, line: int | None = None, error: type[DfweError] = DataError
+) -> tuple[Any, int]:
     """Return what the text holds, as `loads` does, and how many lone surrogates were replaced in it."""
     try:
         value = json.loads(text, parse_int=_whole, parse_float=_float, parse_constant=_constant)
     except json.JSONDecodeError as cause:
-        raise error(f"{where}: broken JSON at {_place(text, cause.pos)}: {cause.msg}") from None
+        raise error(f"{_Place(text, where, line).at(cause.pos)}: broken JSON: {cause.msg}") from None
     except (_RefusedError, RecursionError) as cause:
-        raise error(f"{where}: {_refusal(text, cause)}") from None
+        raise error(_refusal(text, cause, place=_Place(text, where, line))) from None
     if _is_deep(value):
-        raise error(f"{where}: {_refusal(text, RecursionError())}")
+        raise error(_refusal(text, RecursionError(), place=_Place(text, where, line)))
     return _without_surrogates(value) if "\\u" in text or _SURROGATE.search(text) else (value, 0)
 
 
@@ -65,7 +87,7 @@ def read_json_object(path: Path, *, error: type[DfweError] = DataError, missing:
 def read_json_lines(path: Path, *, error: type[DfweError] = DataError) -> Iterator[tuple[int, Any]]:
     """Yield each line's number, from 1, and what it holds; blank lines are skipped."""
     for number, line in json_lines(read_text(path, error=error)):
-        yield number, loads(line, where=f"{path}, line {number}", error=error)
+        yield number, loads(line, where=str(path), line=number, error=error)
 
 
 def json_lines(text: str) -> Iterator[tuple[int, str]]:
@@ -106,17 +128,17 @@ def _is_deep(value: Any) -> bool:
     return bool(level)
 
 
-def _refusal(text: str, cause: Exception) -> str:
+def _refusal(text: str, cause: Exception, *, place: _Place) -> str:
     """Say what is refused, and where: found by reading the text once more, which only a refused text costs."""
     depth = 0
     for token in _TOKEN.finditer(text):
         depth += bool(token["open"]) - bool(token["close"])
         if isinstance(cause, RecursionError) and depth > MAX_DEPTH:
-            return f"at {_place(text, token.start())} it is nested deeper than {MAX_DEPTH} levels"
+            return f"{place.at(token.start())}: it is nested deeper than {MAX_DEPTH} levels"
         if isinstance(cause, _RefusedError) and token["number"] and _is_refused(token["number"]):
             shown = token["number"] if len(token["number"]) < 20 else f"a number of {len(token['number'])} characters"
-            return f"at {_place(text, token.start())} stands {shown}: expected a finite number that a float can hold"
-    return f"it cannot be read: {cause or type(cause).__name__}"
+            return f"{place.at(token.start())}: expected a finite number that a float can hold, not {shown}"
+    return f"{place.where or 'it'} cannot be read: {cause or type(cause).__name__}"
 
 
 def _is_refused(number: str) -> bool:
@@ -124,12 +146,6 @@ def _is_refused(number: str) -> bool:
         return not math.isfinite(float(number)) or (number.lstrip("-").isdecimal() and len(number) > MAX_DIGITS)
     except ValueError:
         return False
-
-
-def _place(text: str, position: int) -> str:
-    column = position - text.rfind("\n", 0, position)
-    line = text.count("\n", 0, position) + 1
-    return f"column {column}" if "\n" not in text.strip() else f"line {line}, column {column}"
 
 
 def _without_surrogates(value: Any) -> tuple[Any, int]:

@@ -32,7 +32,7 @@ def loads(text: str, *, where: str, error: type[DfweError] = ConfigurationError)
     try:
         return load(text, Loader=_StrictLoader)
     except (YAMLError, RecursionError) as cause:
-        raise error(f"{where}: {_reason(cause)}") from None
+        raise error(f"{where}{_reason(cause)}") from None
 
 
 def read_yaml(path: Path, *, error: type[DfweError] = ConfigurationError, missing: str | None = None) -> Any:
@@ -147,5 +147,5 @@ def _reason(cause: Exception) -> str:
     mark = getattr(cause, "problem_mark", None) or getattr(cause, "context_mark", None)
     problem = getattr(cause, "problem", None) or " ".join(str(cause).split()) or "it is nested too deep"
     context = getattr(cause, "context", None)
-    place = "" if mark is None else f"line {mark.line + 1}, column {mark.column + 1}: "
-    return f"{place}{f'{context}, ' if context else ''}{problem}"
+    place = "" if mark is None else f", line {mark.line + 1}, column {mark.column + 1}"
+    return f"{place}: {f'{context}, ' if context else ''}{problem}"

@@ -60,7 +60,7 @@ def test_blank_lines_are_no_cases(score):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("{", "line 2: broken JSON"),
+        ("{", "line 2, column 2: broken JSON"),
         ("[]", "line 2: 'prediction' must be a text"),
         ('{"prediction": 0, "references": ["joy"]}', "line 2: 'prediction' must be a text"),
         ('{"prediction": "joy", "references": "joy"}', "line 2: 'references' must be a list of texts"),

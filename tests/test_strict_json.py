@@ -13,14 +13,17 @@ def _nested(depth):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('{"a": }', "f.json: broken JSON at column 7: Expecting value"),
-        ('{"a": 1,\n "b": ?}', "f.json: broken JSON at line 2, column 7"),
-        ('{"a": ' + _nested(100_000) + "}", f"f.json: at column 56 it is nested deeper than {MAX_DEPTH} levels"),
+        ('{"a": }', "f.json, line 1, column 7: broken JSON: Expecting value"),
+        ('{"a": 1,\n "b": ?}', "f.json, line 2, column 7: broken JSON"),
+        ('{"a": ' + _nested(100_000) + "}", f"f.json, line 1, column 56: it is nested deeper than {MAX_DEPTH} levels"),
         (_nested(MAX_DEPTH + 1), f"nested deeper than {MAX_DEPTH} levels"),
-        ('{"a": ' + "9" * 5000 + "}", "at column 7 stands a number of 5000 characters: expected a finite number"),
-        ('{"a": [1,\n1e400]}', "at line 2, column 1 stands 1e400"),
-        ('{"NaN": NaN}', "at column 9 stands NaN"),
-        ("[-Infinity]", "at column 2 stands -Infinity"),
+        (
+            '{"a": ' + "9" * 5000 + "}",
+            "column 7: expected a finite number that a float can hold, not a number of 5000 characters",
+        ),
+        ('{"a": [1,\n1e400]}', "f.json, line 2, column 1: expected a finite number that a float can hold, not 1e400"),
+        ('{"NaN": NaN}', "column 9: expected a finite number that a float can hold, not NaN"),
+        ("[-Infinity]", "not -Infinity"),
     ],
 )
 def test_loads_of_wrong_text_says_file_and_place(text, words):
@@ -28,6 +31,13 @@ def test_loads_of_wrong_text_says_file_and_place(text, words):
         loads(text, where="f.json")
     assert words in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_loads_of_a_line_says_the_files_line():
+    with pytest.raises(DataError, match=r"^f\.jsonl, line 7, column 2: broken JSON"):
+        loads("{", where="f.jsonl", line=7)
+    with pytest.raises(DataError, match=r"^column 2: broken JSON"):
+        loads("{", where="")
 
 
 def test_loads_at_the_bounds_gives_what_json_gives():

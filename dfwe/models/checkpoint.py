@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from dfwe.errors import ModelError
+from dfwe.strict_json import read_json_object
 
 INDEX, SINGLE = "model.safetensors.index.json", "model.safetensors"
 _TYPES = {
@@ -140,11 +141,11 @@ def _files(path: Path) -> list[Path]:
     index = path / INDEX
     if index.is_file():
         try:
-            names = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ModelError(f"{index} is no index of shards: {error}") from error
+            names = read_json_object(index, error=ModelError)["weight_map"].values()
+        except (KeyError, AttributeError) as error:
+            raise ModelError(f"{index} is not an index of shards: {error!r}") from error
         for name in names:
-            if Path(name).name != name:
+            if not isinstance(name, str) or Path(name).name != name or "\0" in name:
                 raise ModelError(f"{index} names a shard '{name}' that is no file of its folder")
         return [path / name for name in dict.fromkeys(names)]
     if (path / SINGLE).is_file():

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from dfwe import strict_json
 from dfwe.errors import DataError
 
 RESULTS = "results.json"
@@ -75,12 +75,7 @@ def _json(path: Path) -> Any:
 
 def read_json(path: Path, *, missing: str) -> Any:
     """What the file holds; DataError where it cannot be read, and with the words `missing` where there is none."""
-    try:
-        return json.loads(path.read_text(encoding="utf8"))
-    except FileNotFoundError:
-        raise DataError(missing) from None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
+    return strict_json.read_json(path, missing=missing)
 
 
 def _check(path: Path, *, results: Mapping[str, Any], found: Mapping[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from dfwe.errors import DataError
 from dfwe.report.multitask_differences import of_mean, only_ablation
 from dfwe.report.published import MODEL, SHOTS
 from dfwe.report.study_folder import RESULTS
+from dfwe.strict_json import read_json_object
 
 # results say it themselves, or it changes no score
 _KNOWN_OTHERWISE = (
@@ -67,9 +67,9 @@ def read_sweep(folder: Path) -> Sweep:
     left_out = []
     for path in files:
         try:
-            results = json.loads(path.read_text(encoding="utf8"))
+            results = read_json_object(path)
             found = _jobs(results)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
             raise DataError(f"{path} cannot be read ({error!r}): run the job again") from error
         if not found:
             left_out.append(f"{path.parent.relative_to(folder)}: no merge was scored against a baseline on test")

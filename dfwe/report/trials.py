@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dfwe.errors import DataError
+from dfwe.strict_json import read_json_lines
 
 RULE = "rule."  # before the names of a rule's own searched numbers
 
@@ -35,9 +35,9 @@ def read_trials(path: Path) -> tuple[SearchTrial, ...]:
     if not path.exists():
         return ()
     found = []
-    for number, line in enumerate(path.read_text(encoding="utf8").splitlines(), 1):
+    for number, record in read_json_lines(path):
         try:
-            found.append(_trial(json.loads(line)))
+            found.append(_trial(record))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(f"{path}, line {number}: this is not a trial of a search ({error!r})") from error
     return tuple(found)

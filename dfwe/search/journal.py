@@ -14,6 +14,7 @@ import json
 import logging
 import math
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,8 @@ from dfwe.errors import MetricError, StoreError
 from dfwe.records import Coefficients, Evaluation, Stopped, StoppedTrial, Trial, TrialKind
 from dfwe.search.packed import packed, unpacked
 from dfwe.search.sums import add_sum, first_changed, sum_of
+from dfwe.strict_json import loads
+from dfwe.text_files import decoded
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +66,8 @@ class Journal:
         self._evaluate, self._bound, self._keeps = evaluate_predictions, bound_predictions, keep_label_scores
         self._trials: dict[int, Trial | StoppedTrial] = {}
         for line, (trial, answers) in enumerate(zip(trials[:length], predictions[:length], strict=True), 1):
-            self._take(json.loads(trial), answers=json.loads(answers), line=line)
+            record, said = (_parsed(each, where=str(self._trials_file.parent), line=line) for each in (trial, answers))
+            self._take(record, answers=said, line=line)
         self._sums_file = folder / "sums.txt"
         sums = [sum_of(trial, answers=answers) for trial, answers in zip(trials, predictions, strict=False)]
         changed = first_changed(self._sums_file, expected=sums)
@@ -186,7 +190,8 @@ def _kind(name: str) -> TrialKind:
 
 def _read_lines(path: Path) -> list[bytes]:
     """The file's lines, ends included, without a torn last one; none where there is no file."""
-    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    content = path.read_bytes() if path.exists() else b""
+    lines = [line for line in re.split(rb"(?<=\n)", content) if line]
     broken = [number for number, line in enumerate(lines, 1) if not _is_whole(line)]
     if broken and broken[0] < len(lines):
         raise StoreError(f"{path}, line {broken[0]}: this is not a JSON object; {_REMEDY}")
@@ -197,9 +202,13 @@ def _read_lines(path: Path) -> list[bytes]:
 
 def _is_whole(line: bytes) -> bool:
     try:
-        return line.endswith(b"\n") and isinstance(json.loads(line), dict)
-    except ValueError:
+        return line.endswith(b"\n") and isinstance(_parsed(line, where="", line=1), dict)
+    except StoreError:
         return False
+
+
+def _parsed(content: bytes, *, where: str, line: int) -> Any:
+    return loads(decoded(content, where=where, error=StoreError), where=where, line=line, error=StoreError)
 
 
 def _cut(path: Path, *, lines: list[bytes]) -> None:

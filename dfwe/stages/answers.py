@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from dfwe.errors import StoreError
 from dfwe.files import write_json
 from dfwe.metrics.multilabel import MultilabelF1
 from dfwe.report.study_folder import TEST_PREDICTIONS
 from dfwe.stages.evaluate import ANSWERS
 from dfwe.stages.plan import Study
 from dfwe.stages.tasks import Task
+from dfwe.strict_json import read_json
 
 
 def write_answers(study: Study, *, folder: Path) -> None:
     """Writes the models' answers with the instances' ids and gold answers, and how the task understands an answer."""
     store = study.bench.store
     cards = {name: stage.result(store).file(ANSWERS) for name, stage in study.evaluations.items()}
-    stored = {name: json.loads(path.read_text(encoding="utf8")) for name, path in cards.items()}
+    stored = {name: read_json(path, error=StoreError) for name, path in cards.items()}
     instances = study.bench.data.instances(study.target, split="test")
     content = {
         "format": 1,

@@ -21,6 +21,7 @@ from dfwe.merging.driver import blocks, threads
 from dfwe.merging.place import Place, depths
 from dfwe.models.checkpoint import SINGLE, Checkpoint, Form, Writer, writing
 from dfwe.stages.recipe import read_recipe
+from dfwe.strict_json import read_json_object
 
 COPIED = (
     "config.json",
@@ -211,6 +212,6 @@ def _copy_rest(source: Path, *, folder: Path, dtype: str | None) -> None:
             shutil.copyfile(source / name, folder / name)
     config = folder / "config.json"
     if dtype is not None and config.exists():
-        content = json.loads(config.read_text(encoding="utf-8"))
+        content = read_json_object(config, error=MergeError)
         content |= {key: dtype for key in ("dtype", "torch_dtype") if key in content}
         config.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

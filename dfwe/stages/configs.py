@@ -15,6 +15,7 @@ from dfwe.stages.binding import bind, call
 from dfwe.stages.study_data import StudyData, shots_by_task
 from dfwe.stages.tasks import Task
 from dfwe.store.store import Store
+from dfwe.strict_yaml import read_yaml
 from dfwe.training.precision import resolve_precision
 
 
@@ -69,7 +70,7 @@ def option_file(folder: Path, name: str, *, key: str) -> dict[str, Any]:
     if not path.is_file():
         options = ", ".join(sorted(each.stem for each in folder.glob("*.yaml")))
         raise ConfigurationError(f"unknown {key} '{name}': choose among {options}")
-    return plain(OmegaConf.load(path))
+    return plain(OmegaConf.create(read_yaml(path)))
 
 
 def check_optimizer(optimizer: Mapping[str, Any], *, lr: float) -> None:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float
 
+from dfwe.errors import StoreError
 from dfwe.records import Evaluation, Instance
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.bench import Bench
@@ -19,6 +20,7 @@ from dfwe.stages.merge import MergeStage
 from dfwe.stages.tasks import Target
 from dfwe.stages.train import TrainStage
 from dfwe.store.store import Entry
+from dfwe.strict_json import read_json
 
 ANSWERS, LABEL_SCORES = "predictions.json", "label_scores.npy"
 
@@ -87,4 +89,4 @@ def write_predictions(path: Path, predictions: Sequence[str], *, instances: Sequ
 
 def read_predictions(path: Path) -> tuple[str, ...]:
     """The answers alone."""
-    return tuple(each["prediction"] for each in json.loads(path.read_text(encoding="utf8")))
+    return tuple(each["prediction"] for each in read_json(path, error=StoreError))

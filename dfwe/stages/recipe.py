@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
-
-from yaml import MappingNode, SafeLoader, YAMLError, load
-from yaml.constructor import ConstructorError
 
 from dfwe.conf import conf_dir
 from dfwe.errors import MergeError
@@ -17,6 +14,7 @@ from dfwe.merging.base import Rule
 from dfwe.merging.place import Place, depths
 from dfwe.merging.recipe_rule import RecipeRule
 from dfwe.stages.settings import value
+from dfwe.strict_yaml import read_yaml
 
 _KEYS = ("merge_method", "models", "base_model", "parameters", "dtype", "out_dtype")
 _MODEL_KEYS = ("model", "parameters")
@@ -72,25 +70,11 @@ def read_recipe(path: Path) -> Recipe:
     return Recipe(rule, models, base, dtype, settings, tuple(weights.get(model) for model in models))
 
 
-class _Loader(SafeLoader):
-    """Plain YAML; a key that comes twice is an error, not the last one's."""
-
-    def construct_mapping(self, node: MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise ConstructorError(None, None, f"the key '{key}' comes twice", node.start_mark)
-        return super().construct_mapping(node, deep=deep)
-
-
 def _load(path: Path) -> dict[str, Any]:
     # not OmegaConf, which takes a tenth of the command's time to import
-    try:
-        loaded = load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except (OSError, YAMLError, UnicodeDecodeError) as error:
-        raise MergeError(f"{path} is no recipe: {' '.join(str(error).split())}") from error
+    loaded = read_yaml(path, error=MergeError)
     if not isinstance(loaded, dict):
-        raise MergeError(f"{path} is no recipe: expected `merge_method`, `models` and more")
+        raise MergeError(f"{path} is not a recipe: expected `merge_method`, `models` and more")
     return {str(key): content for key, content in loaded.items()}
 
 
@@ -105,7 +89,7 @@ def _rule(method: Any, *, path: Path) -> type[RecipeRule]:
 
 
 def _recipe_rule(file: Path) -> type[RecipeRule] | None:
-    content = load(file.read_text(encoding="utf-8"), Loader=_Loader)
+    content = read_yaml(file)
     if "rule" not in content:  # what the group's options share
         return None
     rule = resolve_name(content["rule"]["_target_"])

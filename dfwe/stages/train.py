@@ -17,7 +17,7 @@ import pytorch_lightning as pl
 from jaxtyping import Float
 from torch import nn
 
-from dfwe.errors import ConfigurationError
+from dfwe.errors import ConfigurationError, StoreError
 from dfwe.merging.experts import load_weights, save_weights
 from dfwe.records import Evaluation
 from dfwe.seeding import derive
@@ -25,6 +25,7 @@ from dfwe.stages.base import Stage, Tell
 from dfwe.stages.bench import Bench
 from dfwe.stages.tasks import Target, Task
 from dfwe.store.store import Entry
+from dfwe.strict_json import read_json
 from dfwe.training.fit import Fit, FitSettings, fit_expert
 
 log = logging.getLogger(__name__)
@@ -109,7 +110,7 @@ class TrainStage(Stage):
     def dev(self, entry: Entry) -> Evaluation:
         """The expert's own evaluation on the target's dev split, from the answers stored at its best epoch."""
         assert self.target is not None
-        predictions = tuple(json.loads(entry.file(DEV).read_text(encoding="utf8")))
+        predictions = tuple(read_json(entry.file(DEV), error=StoreError))
         return self.bench.scorer(self.target, split="dev").evaluate(predictions)
 
     def label_scores(self, entry: Entry) -> Float[np.ndarray, "examples labels"] | None:

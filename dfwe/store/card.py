@@ -13,6 +13,7 @@ from typing import Any
 
 from dfwe.errors import StoreError
 from dfwe.files import write_json
+from dfwe.strict_json import read_json_object
 
 FORMAT = 1  # raised when the meaning of a stored result changes; part of every digest
 CARD = "card.json"
@@ -48,11 +49,9 @@ class Card:
         """The folder's card; StoreError if it is missing, broken, changed, no card, or leaves the folder."""
         path = folder / CARD
         try:
-            content = json.loads(path.read_text(encoding="utf8"))
+            content = read_json_object(path, error=StoreError, missing=f"{folder} holds no {CARD}")
             card = cls(**content)
-        except FileNotFoundError:
-            raise StoreError(f"{folder} holds no {CARD}") from None
-        except (ValueError, TypeError) as error:
+        except TypeError as error:
             raise StoreError(f"{path} is not a readable card: {error}") from None
         for name in card.files:
             if Path(name).is_absolute() or ".." in Path(name).parts:

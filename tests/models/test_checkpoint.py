@@ -85,7 +85,7 @@ def test_a_folder_without_weights_and_a_broken_file_are_errors(tmp_path):
     with pytest.raises(ModelError, match="cannot be read"):
         Checkpoint(tmp_path)
     (tmp_path / "model.safetensors.index.json").write_text("[]")
-    with pytest.raises(ModelError, match="no index of shards"):
+    with pytest.raises(ModelError, match="must hold a JSON object, not a list"):
         Checkpoint(tmp_path)
 
 

@@ -32,7 +32,7 @@ def test_a_missing_file_is_said_with_what_to_do(answered, file):
 def test_broken_json_is_said(answered):
     path = answered("question_answering")
     (path / "results.json").write_text("{")
-    with pytest.raises(DataError, match=r"results\.json cannot be read"):
+    with pytest.raises(DataError, match=r"results\.json, line 1, column 2: broken JSON"):
         StudyFolder.read(path)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import Any
 from dfwe.data.friends.words import words_of
 from dfwe.data.splits import REFERENCE_SEED, reference_split
 from dfwe.errors import DataError
+from dfwe.strict_json import read_json_object
 
 SPLITS = ("train", "dev", "test")
 SHARE = 0.1  # of the few-shot lists
@@ -38,13 +38,13 @@ def read_known(path: Path) -> KnownSplit:
     """The JSON file's lists `train`, `dev`, `test`, and `few_shot_train`, `few_shot_dev` where it has them.
 
     Raises:
-        DataError: the file is missing or no such object, or lists a dialogue in two splits.
+        DataError: the file is missing, or is not such an object, or lists a dialogue in two splits.
     """
+    loaded = read_json_object(path)
     try:
-        loaded = json.loads(path.read_text(encoding="utf-8"))
         ids = {split: _ids(loaded[split]) for split in SPLITS}
         few_shot = {split: _ids(loaded.get(f"few_shot_{split}", [])) for split in ("train", "dev")}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise DataError(f"{path} must be a JSON object with the lists train, dev and test: {error}") from error
     twice = [i for i, n in Counter(i for listed in ids.values() for i in listed).items() if n > 1]
     if twice:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import Any
 
 from dfwe.data.bad_rows import BadRow, Rows, bad_row
 from dfwe.data.readers.sheet import Row, Sheet, SheetSource, cell_of, read_text, renamed
+from dfwe.errors import DataError
+from dfwe.strict_json import json_lines, loads
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,10 @@ class JsonLines(SheetSource):
         path = root / self.path
         objects: list[tuple[int, Mapping[str, Any]]] = []
         bad: list[BadRow] = []
-        for line, text in enumerate(read_text(path, encoding=self.encoding).split("\n"), start=1):
-            if not text.strip():
-                continue
+        for line, text in json_lines(read_text(path, encoding=self.encoding)):
             try:
                 objects.append((line, _object(text)))
-            except ValueError as error:
+            except DataError as error:
                 bad.append(bad_row(path, line=line, reason=str(error)))
         keys = tuple(dict.fromkeys(key for _, each in objects for key in each))
         named = dict(zip(keys, renamed(keys, rename=self.rename, origin=str(path)), strict=True))
@@ -42,10 +41,7 @@ class JsonLines(SheetSource):
 
 
 def _object(text: str) -> Mapping[str, Any]:
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"broken JSON at column {error.colno}: {error.msg}") from error
+    value = loads(text, where="")
     if not isinstance(value, dict):
-        raise ValueError("not a JSON object")
+        raise DataError("not a JSON object")
     return value

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dfwe.data.readers.base import Corpus, Dialogue, Reader
+from dfwe.data.readers.dialogue import checked_dialogue
 from dfwe.errors import DataError
 from dfwe.records import Split
+from dfwe.strict_json import loads
+from dfwe.text_files import decoded
 
 FOLDER = "TLiDB_Friends"
 DIALOGUES = "TLiDB_Friends.json"
@@ -34,7 +35,7 @@ class Tlidb(Reader):
         """
         contents = {path.name: _read(path, root=Path(self.root)) for path in self._paths()}
         dialogues = _parse(contents[DIALOGUES], path=self._folder / DIALOGUES)
-        ids = {name: tuple(text.split()) for name, text in _texts(contents).items() if name != DIALOGUES}
+        ids = {name: tuple(text.split()) for name, text in self._lists(contents).items()}
         for name, listed in ids.items():
             _check_ids(listed, known=dialogues, path=self._folder / name)
         return Corpus(
@@ -47,6 +48,10 @@ class Tlidb(Reader):
                 for share in self._shares()
             },
         )
+
+    def _lists(self, contents: Mapping[str, bytes]) -> dict[str, str]:
+        lists = {name: content for name, content in contents.items() if name != DIALOGUES}
+        return {name: decoded(content, where=str(self._folder / name)) for name, content in lists.items()}
 
     @property
     def _folder(self) -> Path:
@@ -85,52 +90,17 @@ def _read(path: Path, *, root: Path) -> bytes:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _texts(contents: Mapping[str, bytes]) -> dict[str, str]:
-    try:
-        return {name: content.decode("utf-8") for name, content in contents.items()}
-    except UnicodeDecodeError as error:
-        raise DataError(f"the files of {FOLDER} must be UTF-8 text: {error}") from error
-
-
 def _parse(content: bytes, *, path: Path) -> dict[str, Dialogue]:
-    try:
-        loaded = json.loads(content)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{path}, line {error.lineno}, column {error.colno}: broken JSON: {error.msg}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} must be UTF-8 text: {error}") from error
+    loaded = loads(decoded(content, where=str(path)), where=str(path))
     if not isinstance(loaded, Mapping) or not isinstance(loaded.get("data"), list):
         raise DataError(f"{path} must hold an object whose 'data' is a list of dialogues")
     dialogues: dict[str, Dialogue] = {}
     for number, dialogue in enumerate(loaded["data"], start=1):
-        dialogue_id = _check_dialogue(dialogue, number=number, path=path)
+        dialogue_id = checked_dialogue(dialogue, where=f"{path}: dialogue number {number}")["dialogue_id"]
         if dialogue_id in dialogues:
             raise DataError(f"{path} holds dialogue '{dialogue_id}' twice: ids must differ")
         dialogues[dialogue_id] = dialogue
     return dialogues
-
-
-def _check_dialogue(dialogue: Any, *, number: int, path: Path) -> str:
-    dialogue_id = dialogue.get("dialogue_id") if isinstance(dialogue, Mapping) else None
-    if not isinstance(dialogue_id, str):
-        raise DataError(f"{path}: dialogue number {number} has no 'dialogue_id'")
-    turns = dialogue.get("dialogue")
-    if not isinstance(turns, list):
-        raise DataError(f"{path}: dialogue '{dialogue_id}' has no list of turns under 'dialogue'")
-    for position, turn in enumerate(turns):
-        if not _is_turn(turn):
-            raise DataError(
-                f"{path}: turn {position} of dialogue '{dialogue_id}' needs 'speakers', a list of names, and "
-                "'utterance', a text"
-            )
-    return dialogue_id
-
-
-def _is_turn(turn: Any) -> bool:
-    if not isinstance(turn, Mapping) or not isinstance(turn.get("utterance"), str):
-        return False
-    speakers = turn.get("speakers")
-    return isinstance(speakers, list) and all(isinstance(speaker, str) for speaker in speakers)
 
 
 def _check_ids(ids: Sequence[str], *, known: Mapping[str, Dialogue], path: Path) -> None:

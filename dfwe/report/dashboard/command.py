@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from dfwe.report.dashboard.session import mode
 from dfwe.report.dashboard.workspace import build_workspace, specification
 from dfwe.report.heads import as_study
 from dfwe.report.study_folder import RESULTS
+from dfwe.strict_json import read_json_object
 
 
 def add_wandb(commands: Any) -> None:
@@ -65,9 +65,9 @@ def _experts(folders: Sequence[Path]) -> list[str]:
     names: dict[str, None] = {}
     for folder in folders:
         try:
-            results = json.loads((folder / RESULTS).read_text(encoding="utf8"))
+            results = read_json_object(folder / RESULTS)
             merges = [row for row in as_study(results)["models"] if row["kind"] == "merge"]
             names |= dict.fromkeys(name for row in merges for name in row["coefficients"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
             raise DataError(f"{folder}: expected a run's folder with {RESULTS} ({error})") from error
     return list(names)

@@ -123,8 +123,6 @@ def test_a_split_file_is_read(read):
 @pytest.mark.parametrize(
     "content",
     [
-        "{",
-        [],
         {"train": [], "dev": []},
         {"train": "abc", "dev": [], "test": []},
         {"train": [1], "dev": [], "test": []},
@@ -138,10 +136,15 @@ def test_a_file_that_is_no_split_is_an_error(read, content):
 
 
 def test_a_missing_split_file_is_an_error(tmp_path):
-    with pytest.raises(DataError, match="No such file"):
+    with pytest.raises(DataError, match="is missing"):
         read_known(tmp_path / "split.json")
 
 
 def test_a_dialogue_in_two_splits_is_an_error(read):
     with pytest.raises(DataError, match="lists dialogue 'b' in two splits"):
         read({"train": ["a", "b"], "dev": ["b"], "test": []})
+
+
+def test_a_split_file_that_is_not_an_object_is_an_error(read):
+    with pytest.raises(DataError, match="must hold a JSON object, not a list"):
+        read([])

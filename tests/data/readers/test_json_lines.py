@@ -34,7 +34,7 @@ def test_broken_lines_are_bad_rows(tmp_path):
     sheet = read(tmp_path, '{"a": "1"}\n{"a": \n[1]\n{"a": "2"}\n')
     assert [row.line for row in sheet.rows] == [1, 4]
     assert [(bad.line, bad.reason) for bad in sheet.read.bad] == [
-        (2, "broken JSON at column 7: Expecting value"),
+        (2, "column 7: broken JSON: Expecting value"),
         (3, "not a JSON object"),
     ]
     assert sheet.read.num_read == 4

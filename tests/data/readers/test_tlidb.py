@@ -86,7 +86,10 @@ def test_a_list_with_a_dialogue_twice_is_an_error(write, data):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda dialogue: dialogue.pop("dialogue_id"), "dialogue number 1 has no 'dialogue_id'"),
+        (
+            lambda dialogue: dialogue.pop("dialogue_id"),
+            "dialogue number 1: a dialogue must be an object with 'dialogue_id'",
+        ),
         (lambda dialogue: dialogue.pop("dialogue"), "dialogue 'd3' has no list of turns"),
         (
             lambda dialogue: dialogue["dialogue"][1].pop("speakers"),

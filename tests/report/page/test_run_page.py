@@ -196,7 +196,7 @@ def test_broken_files_are_named(plain):
     with pytest.raises(DataError, match=r"trials\.jsonl, line 1: this is not a trial"):
         write_run_page(folder)
     (folder / "results.json").write_text("{")
-    with pytest.raises(DataError, match=r"results\.json cannot be read"):
+    with pytest.raises(DataError, match=r"results\.json, line 1, column 2: broken JSON"):
         write_run_page(folder)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from dfwe.data.friends.excerpt import Excerpt, Reading
 from dfwe.data.readers.delimited import Delimited
 from dfwe.data.readers.sheet import check_columns
 from dfwe.errors import DataError
+from dfwe.strict_json import loads
 
 T = TypeVar("T")
 
@@ -32,34 +32,13 @@ def read_release(
     return Reading(name, tuple(excerpts), rows, missing)
 
 
-def read_text(path: Path) -> str:
-    """The file's text; DataError unless it can be read and is UTF-8."""
-    try:
-        return decode(path.read_bytes(), name=str(path))
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from error
-
-
-def decode(content: bytes, *, name: str) -> str:
-    """The bytes as text, without a byte order mark."""
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise DataError(f"{name}, line {line}: the file must be UTF-8 text: {error.reason}") from error
-
-
 def json_records(text: str, *, name: str, key: str | None = None) -> list[Any]:
     """The list that a JSON file holds, under a key where one is given.
 
     Raises:
         DataError: the JSON is broken, with line and column; or it holds something else.
     """
-    try:
-        loaded = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{name}, line {error.lineno}, column {error.colno}: broken JSON: {error.msg}") from error
-    return records(loaded, name=name, key=key)
+    return records(loads(text, where=name), name=name, key=key)
 
 
 def records(holder: Any, *, name: str, key: str | None) -> list[Any]:

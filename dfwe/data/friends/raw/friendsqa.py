@@ -9,8 +9,9 @@ from typing import Any
 from dfwe.data.bad_rows import Rows
 from dfwe.data.friends.excerpt import Excerpt, Reading, Turn
 from dfwe.data.friends.marks import Answer, Question
-from dfwe.data.friends.raw.files import convert, json_records, names_of, read_release, read_text, scene_id
+from dfwe.data.friends.raw.files import convert, json_records, names_of, read_release, scene_id
 from dfwe.data.friends.words import detokenise
+from dfwe.text_files import read_text
 
 _FILES = ("friendsqa_trn.json", "friendsqa_dev.json", "friendsqa_tst.json")
 _NOTE = "#NOTE#"

@@ -16,10 +16,11 @@ from dfwe.data.bad_rows import Rows
 from dfwe.data.friends.excerpt import Excerpt, Reading, Turn
 from dfwe.data.friends.marks import Query
 from dfwe.data.friends.raw.cut_scenes import NUM_UTTERANCES, Cut, Utterances, recode
-from dfwe.data.friends.raw.files import convert, decode, json_records, read_text, scene_id
+from dfwe.data.friends.raw.files import convert, json_records, scene_id
 from dfwe.data.friends.scene import CODES
 from dfwe.data.friends.words import detokenise, without_notes
 from dfwe.errors import DataError
+from dfwe.text_files import decoded, read_text
 
 _PARTS = {"trn": "Trn", "dev": "Dev", "tst": "Tst"}
 
@@ -65,7 +66,7 @@ def _part(text: str, *, name: str, whole: bool) -> tuple[list[Record], Rows]:
 def _unzip(path: Path, *, name: str) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
-            return decode(archive.read(name), name=f"{path}:{name}")
+            return decoded(archive.read(name), where=f"{path}:{name}")
     # what zipfile raises for a file that is no archive, is damaged or encrypted, or lacks the member
     except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, OSError, RuntimeError) as error:
         raise DataError(f"{path} is not the release's archive: {error}") from error

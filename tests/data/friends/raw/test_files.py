@@ -8,12 +8,12 @@ from dfwe.data.friends.raw.files import (
     label_of,
     names_of,
     read_release,
-    read_text,
     records,
     scene_id,
     table,
 )
 from dfwe.errors import DataError
+from dfwe.text_files import read_text
 
 
 def test_a_byte_order_mark_is_no_text(tmp_path):
@@ -28,7 +28,7 @@ def test_what_is_not_utf8_is_an_error_with_its_line(tmp_path):
 
 
 def test_a_folder_in_the_place_of_a_file_is_an_error(tmp_path):
-    with pytest.raises(DataError, match="cannot be read: Is a directory"):
+    with pytest.raises(DataError, match="must be a file; it is a folder"):
         read_text(tmp_path)
 
 
