@@ -47,14 +47,16 @@ def answers(model: Path, *, task: str, file: Path, trust: bool = False) -> Itera
     from dfwe.evaluation.score import SplitScorer
     from dfwe.models.loading import load_tokenizer
     from dfwe.models.text_to_text import load_model
-    from dfwe.stages.binding import check_own
-    from dfwe.stages.tasks import Task, build_task, load_task
+    from dfwe.stages.tasks import foreign_task, load_task
 
     transformers_logging.disable_progress_bar()
     asking = _asking(model)
-    if not trust:
-        check_own(asking["tasks"], where=f"{model}: its dfwe.json")
-    loaded: Task = load_task(task) if task not in asking["tasks"] else build_task(task, config=asking["tasks"][task])
+    where = f"{model / 'dfwe.json'}, `tasks`"
+    tasks = {
+        short: foreign_task(short, config=config, where=f"{where}, `{short}`", trusted=trust)
+        for short, config in asking["tasks"].items()
+    }
+    loaded = tasks.get(task) or load_task(task)
     prompt = dataclasses.replace(loaded.prompt, unlabelled=True)
     dialogues = _rows(file) if isinstance(prompt, Template) else _dialogues(file)
     instances = [

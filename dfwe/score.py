@@ -16,17 +16,19 @@ from dfwe.strict_json import read_json_lines
 def main(argv: Sequence[str] | None = None) -> int:
     """Prints metrics and score as one JSON object; the exit code, 2 for an error of the user's."""
     arguments = _parser().parse_args(argv)
-    cases, task, folders = arguments.cases, arguments.task, arguments.config_dir
-    return exit_code(lambda: print(json.dumps(score_file(cases, task=task, folders=folders))))
+    options = {"task": arguments.task, "folders": arguments.config_dir, "trusted": arguments.trust}
+    return exit_code(lambda: print(json.dumps(score_file(arguments.cases, **options))))
 
 
-def score_file(path: Path, *, task: str, folders: Sequence[Path] = ()) -> dict[str, Any]:
+def score_file(path: Path, *, task: str, folders: Sequence[Path] = (), trusted: bool = False) -> dict[str, Any]:
     """The task's long name, the number of lines, the mean of the metrics, metrics by name; fractions in [0, 1].
+
+    Unless `trusted` the tasks in `folders` are made of dfwe's own classes alone.
 
     Raises:
         DfweError: an unknown task, a file that cannot be read, a broken line, or what the metrics refuse.
     """
-    loaded = load_task(task, folders=folders)
+    loaded = load_task(task, folders=folders, trusted=trusted)
     cases = list(_cases(path))
     evaluation = loaded.scorer.evaluate(
         [prediction for prediction, _ in cases], references=[references for _, references in cases]
@@ -42,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m dfwe.score", description="Score predictions of a task.")
     parser.add_argument("--task", required=True, help="short or long name of the task")
     parser.add_argument("--config-dir", type=Path, action="append", default=[], help="a folder with tasks of your own")
+    parser.add_argument("--trust", action="store_true", help="run the classes that its YAML names, whosever they are")
     parser.add_argument(
         "cases",
         type=Path,

@@ -15,13 +15,15 @@ from omegaconf import DictConfig, OmegaConf
 
 from dfwe.data.bad_rows import check
 from dfwe.data.prompts.base import Prompt
-from dfwe.data.readers.base import Corpus
+from dfwe.data.readers.base import Corpus, Reader
 from dfwe.data.usable import usable
-from dfwe.errors import ConfigurationError
+from dfwe.errors import ConfigurationError, DfweError, ModelError
 from dfwe.metrics.mean import MeanOfScorers
 from dfwe.metrics.scorer import Scorer
 from dfwe.options import read_tasks
 from dfwe.stages.binding import bind
+from dfwe.stages.foreign import bind_foreign, record
+from dfwe.stages.foreign_task import TaskContent, read_foreign_yaml
 
 OWN_WAYS = ("labels", "candidates", "greedy")  # of answering, that a task can have
 
@@ -40,6 +42,7 @@ class Task:
     config: Mapping[str, Any]  # what all of it was made of, the data aside
     data: Mapping[str, Any] | None  # the data it brings: `root` and `reader`
     head: Mapping[str, Any] | None  # what answers it in a model with heads, not yet bound
+    foreign: str | None = None  # the file that describes it, where nobody vouched for that
 
     def spec(self) -> dict[str, Any]:
         """What names the task in a stage's spec: an edited YAML makes other results. Its data have their own digest."""
@@ -75,19 +78,51 @@ def tasks_of(target: Target) -> tuple[Task, ...]:
     return tuple(target.tasks.values()) if isinstance(target, TaskMean) else (target,)
 
 
-def load_task(name: str, *, folders: Sequence[Path] = ()) -> Task:
-    """The task of that short or long name.
+def load_task(name: str, *, folders: Sequence[Path] = (), trusted: bool = False) -> Task:
+    """The task of that short or long name, dfwe's own or one in these folders (which replaces one of its short name).
+
+    Unless `trusted` the folders' YAML may name dfwe's own classes alone, and no resolver.
 
     Raises:
-        ConfigurationError: there is none of that name.
+        ConfigurationError: there is none of that name, or its YAML is broken or names something else.
     """
-    configs = read_tasks(folders)
+    configs: dict[str, Any] = dict(read_tasks(folders if trusted else ()))
+    files = {} if trusted else {path.stem: path for each in folders for path in sorted((each / "task").glob("*.yaml"))}
+    configs |= {short: read_foreign_yaml(path) for short, path in files.items()}
     for short, config in configs.items():
-        if name in (short, config.name):
-            return build_task(short, config=config)
-    close = difflib.get_close_matches(name, [*configs, *(c.name for c in configs.values())], n=1)
+        if name in (short, config.get("name")):
+            return _foreign(short, config, file=files[short]) if short in files else build_task(short, config=config)
+    close = difflib.get_close_matches(name, [*configs, *(str(c.get("name")) for c in configs.values())], n=1)
     hint = f" (did you mean {close[0]}?)" if close else ""
     raise ConfigurationError(f"unknown task '{name}'{hint}: choose one of {', '.join(configs)}")
+
+
+def _foreign(short: str, config: Mapping[str, Any], *, file: Path) -> Task:
+    return foreign_task(short, config=config, where=str(file), error=ConfigurationError)
+
+
+def foreign_task(
+    short: str, *, config: Any, where: str, trusted: bool = False, error: type[DfweError] = ModelError
+) -> Task:
+    """The task that a stranger's file describes, of dfwe's own classes unless `trusted`; nothing is interpolated.
+
+    Raises:
+        DfweError: of type `error` where something else is named, or a value has another type.
+    """
+    content = record(TaskContent, config, where=where, trusted=trusted, error=error)
+    return Task(
+        short=short,
+        name=content.name,
+        labels=tuple(content.labels),
+        decode=content.decode,
+        max_new_tokens=content.max_new_tokens,
+        prompt=content.prompt,
+        scorer=Scorer(metrics=content.metrics),
+        config={key: value for key, value in config.items() if key not in ("data", "head")},
+        data=content.data if isinstance(content.data, Mapping) else None,
+        head=None,
+        foreign=where,
+    )
 
 
 def build_task(short: str, *, config: Mapping[str, Any]) -> Task:
@@ -118,13 +153,22 @@ def own_corpus(task: Task, *, files: str | None, max_bad_share: float) -> Corpus
         DataError: files that are missing or broken, or more than `max_bad_share` of a file's rows that cannot be used.
     """
     assert task.data is not None
-    root = task.data["root"] or files
+    root = task.data.get("root") or files
     if root is None:
         raise ConfigurationError(
             f"where are the files of {task.short}? Say data.files=FOLDER, or target.{task.short}.data.root=FOLDER "
             f"(sources.{task.short}.data.root=FOLDER where it is a source)"
         )
-    corpus = usable(bind(task.data["reader"], root=Path(root).expanduser()).read(), prompt=task.prompt)
+    corpus = usable(_reader(task, root=Path(root).expanduser()).read(), prompt=task.prompt)
     for file, rows in corpus.rows.items():
         check(rows, max_share=max_bad_share, what=f"{task.short}, {file}", setting="data.max_bad_share")
     return corpus
+
+
+def _reader(task: Task, *, root: Path) -> Reader:
+    assert task.data is not None
+    if task.foreign is None:
+        reader: Reader = bind(task.data["reader"], root=root)
+        return reader
+    where = f"{task.foreign}, `data`, `reader`"
+    return bind_foreign(task.data.get("reader"), kind=Reader, where=where, error=ConfigurationError, root=root)  # type: ignore[type-abstract]

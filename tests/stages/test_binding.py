@@ -1,21 +1,11 @@
-"""Configurations from elsewhere name classes of dfwe's alone."""
+"""The user's own configuration: what its classes raise is the user's error."""
 
 import pytest
 
-from dfwe.errors import ModelError
-from dfwe.options import read_tasks
-from dfwe.stages.binding import check_own
-from dfwe.stages.configs import plain
+from dfwe.errors import ConfigurationError
+from dfwe.stages.binding import bind
 
 
-def test_the_tasks_that_dfwe_has_pass():
-    check_own({short: plain(config) for short, config in read_tasks().items()}, where="here")
-
-
-@pytest.mark.parametrize(
-    "target",
-    ["subprocess.run", "dfwe.store.store.shutil.rmtree", "dfwe.predict.json.JSONDecoder", "dfwe.none.None", "dfwe", 3],
-)
-def test_a_name_that_leads_elsewhere_is_refused(target):
-    with pytest.raises(ModelError, match="names .*no class of dfwe: say --trust"):
-        check_own({"task": {"metrics": [{"_target_": target}]}}, where="merged")
+def test_a_class_that_does_not_exist_is_a_configuration_error():
+    with pytest.raises(ConfigurationError, match=r"dfwe\.metrics\.none"):
+        bind({"_target_": "dfwe.metrics.none.None"})

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from dfwe.data.bad_rows import RowError
 from dfwe.errors import ConfigurationError
 
+_MOST_STEPS, _MOST_DECIMALS = 10_000, 15  # each step is an answer that is scored
+
 Cells = Mapping[str, str | tuple[str, ...]]
 
 
@@ -122,6 +124,11 @@ class Number(Answer):
         if self.step <= 0 or self.high <= self.low:
             raise ConfigurationError(
                 f"a number needs low < high and a step above 0: {self.low}, {self.high}, {self.step}"
+            )
+        if (self.high - self.low) / self.step > _MOST_STEPS or not 0 <= self.decimals <= _MOST_DECIMALS:
+            raise ConfigurationError(
+                f"a number needs at most {_MOST_STEPS} steps and 0 to {_MOST_DECIMALS} decimals: {self.low} to "
+                f"{self.high} by {self.step}, {self.decimals} decimals"
             )
         if len(set(self.candidates)) < len(self.candidates):
             raise ConfigurationError(f"steps of {self.step} look the same with {self.decimals} decimals: give more")

@@ -1,0 +1,218 @@
+"""From what a stranger wrote to objects: the one place that decides what may be made of a file's contents.
+
+Nothing is interpolated: `${...}` in a file is a text. Which classes a file may name follows from types alone. The
+caller asks for a kind, one of dfwe's interfaces; the file may name dfwe's own implementations of it, and below that
+whatever the constructor's fields are annotated with. Everything else in the file is plain data of the annotated type.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from pkgutil import resolve_name
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from dfwe.errors import DfweError, ModelError
+
+T = TypeVar("T")
+Error = type[DfweError]
+
+TARGET = "_target_"
+_NAME = re.compile(r"(dfwe(?:\.[a-z][a-z0-9_]*)+)\.([A-Z][A-Za-z0-9]*)", re.ASCII)
+_SPECIAL = re.compile(r"_\w*_")  # Hydra's _args_, _partial_, ...: none of them is obeyed here
+
+
+def bind_foreign(
+    config: Any, *, kind: type[T], where: str, trusted: bool = False, error: Error = ModelError, **arguments: Any
+) -> T:
+    """Return the object of that kind (an interface of dfwe's) that a file's contents describe.
+
+    `where` says in messages whose contents they are, `arguments` are the caller's own for the outermost constructor.
+    With `trusted`, the user's explicit word, classes and functions from anywhere are called.
+
+    Raises:
+        DfweError: of type `error` for a class that is not allowed there, or values that do not fit; else what the
+            class's constructor raises.
+    """
+    made = _Binding(trusted, error).object(config, kind=kind, where=where, arguments=arguments)
+    assert isinstance(made, kind)
+    return made
+
+
+def record(kind: type[T], content: Any, *, where: str, trusted: bool = False, error: Error = ModelError) -> T:
+    """Return a plain dataclass whose fields a file's object holds, each of the annotated type; others are ignored.
+
+    A field annotated with an interface is bound, as `bind_foreign` does; one annotated with `object` is left unchecked.
+    """
+    made = _Binding(trusted, error).record(content, kind=kind, where=where)
+    assert isinstance(made, kind)
+    return made
+
+
+@dataclass(frozen=True)
+class _Binding:
+    trusted: bool
+    error: Error
+
+    def object(self, config: Any, *, kind: type, where: str, arguments: Mapping[str, Any]) -> Any:
+        if not isinstance(config, Mapping) or TARGET not in config:
+            raise self.error(f"{where} must be an object with `{TARGET}`, a {kind.__name__}, not {_shown(config)}")
+        make = self._made_by(config[TARGET], kind=kind, where=where)
+        content = {key: value for key, value in config.items() if key != TARGET}
+        for key in content:
+            if not isinstance(key, str) or _SPECIAL.fullmatch(key):
+                raise self.error(f"{where}: '{key}' is not an argument of {config[TARGET]}")
+        values = self._values(make, content, given=arguments, where=where)
+        try:
+            made = make(**values, **arguments)
+        except TypeError as cause:
+            raise self.error(f"{where}: {cause}") from cause
+        if not isinstance(made, kind):
+            raise self.error(f"{where}: '{config[TARGET]}' gives a {type(made).__name__}, expected a {kind.__name__}")
+        return made
+
+    def record(self, content: Any, *, kind: type, where: str) -> Any:
+        if not isinstance(content, Mapping):
+            raise self.error(f"{where} must be an object, not {_shown(content)}")
+        hints, known = get_type_hints(kind), fields(kind)
+        lacking = [each.name for each in known if each.name not in content and _is_needed(each)]
+        if lacking:
+            raise self.error(f"{where} lacks `{lacking[0]}`")
+        names = [each.name for each in known if each.name in content]
+        return kind(**{name: self.value(content[name], hints[name], where=f"{where}, `{name}`") for name in names})
+
+    def value(self, given: Any, hint: Any, *, where: str) -> Any:
+        """Return what is given, as the annotation has it."""
+        origin, inner = get_origin(hint) or hint, get_args(hint)
+        if hint is object:
+            return given
+        if hint is Any:
+            self._check_plain(given, where=where)
+            return given
+        if origin in (Union, UnionType):
+            rest = [each for each in inner if each is not NoneType]
+            if given is None and len(rest) < len(inner):
+                return None
+            return self.value(given, rest[0] if len(rest) == 1 else Any, where=where)
+        if origin is Literal and isinstance(given, str) and given in inner:
+            return given
+        if origin in (str, bool, int, float) and _is_scalar(given, origin):
+            return given
+        if isinstance(origin, type) and issubclass(origin, Mapping) and isinstance(given, Mapping):
+            self._check_keys(given, where=where)
+            of = inner[1] if inner else Any
+            return {key: self.value(each, of, where=f"{where}, `{key}`") for key, each in given.items()}
+        if isinstance(origin, type) and issubclass(origin, Sequence) and origin is not str and isinstance(given, list):
+            of = inner[0] if inner else Any
+            return [self.value(each, of, where=where) for each in given]
+        if isinstance(origin, type) and inspect.isabstract(origin) and not origin.__module__.startswith("collections"):
+            return self.object(given, kind=origin, where=where, arguments={})
+        if is_dataclass(origin) and isinstance(origin, type):
+            return self.record(given, kind=origin, where=where)
+        raise self.error(f"{where} must be {_words(hint)}, not {_shown(given)}")
+
+    def _made_by(self, name: Any, *, kind: type, where: str) -> Callable[..., Any]:
+        found = _own_class(name, kind=kind)
+        if found is not None:
+            return found
+        if not self.trusted:
+            raise self.error(
+                f"{where} names '{_short(name)}', which is not a {kind.__name__} of dfwe: nothing else is run from a "
+                "file; add --trust if you know who wrote it"
+            )
+        try:
+            called: Callable[..., Any] = resolve_name(name)
+        except (ImportError, AttributeError, ValueError, TypeError) as cause:
+            raise self.error(f"{where} names '{_short(name)}', which cannot be imported: {cause}") from cause
+        if not callable(called):
+            raise self.error(f"{where} names '{name}', which is not a class")
+        return called
+
+    def _values(
+        self, make: Callable[..., Any], content: Mapping[str, Any], *, given: Mapping[str, Any], where: str
+    ) -> dict[str, Any]:
+        """Return the constructor's arguments; of trusted code that is not a dataclass types are not known."""
+        if not is_dataclass(make):
+            return {key: self._trusted_value(each, where=where) for key, each in content.items()}
+        assert isinstance(make, type)
+        hints, known = get_type_hints(make), {each.name: _is_needed(each) for each in fields(make) if each.init}
+        for key in content:
+            if key not in known:
+                raise self.error(f"{where}: '{key}' is not an argument of {make.__name__}: it has {', '.join(known)}")
+        for key, needed in known.items():
+            if needed and key not in content and key not in given:
+                raise self.error(f"{where} lacks `{key}`, which {make.__name__} needs")
+        return {key: self.value(each, hints[key], where=f"{where}, `{key}`") for key, each in content.items()}
+
+    def _trusted_value(self, given: Any, *, where: str) -> Any:
+        if isinstance(given, Mapping) and TARGET in given:
+            return self.object(given, kind=object, where=where, arguments={})
+        if isinstance(given, Mapping):
+            return {key: self._trusted_value(each, where=where) for key, each in given.items()}
+        return [self._trusted_value(each, where=where) for each in given] if isinstance(given, list) else given
+
+    def _check_plain(self, given: Any, *, where: str) -> None:
+        """Raise where plain data name a class; no one would call it, but somebody expected so."""
+        for each in given if isinstance(given, list) else given.values() if isinstance(given, Mapping) else ():
+            self._check_plain(each, where=where)
+        if isinstance(given, Mapping):
+            self._check_keys(given, where=where)
+
+    def _check_keys(self, given: Mapping[Any, Any], *, where: str) -> None:
+        if not all(isinstance(key, str) for key in given):
+            raise self.error(f"{where}: the keys must be texts")
+        if TARGET in given:
+            raise self.error(f"{where} names '{_short(given[TARGET])}', but only plain values may stand there")
+
+
+def _own_class(name: Any, *, kind: type) -> type | None:
+    """Return dfwe's own implementation of the kind that has this name; None where there is none.
+
+    It lies in the interface's package, under its own name and not as something that a module imports; no other module
+    is imported to find out.
+    """
+    parts = _NAME.fullmatch(name) if isinstance(name, str) else None
+    package = kind.__module__.rpartition(".")[0]
+    if parts is None or parts[1].rpartition(".")[0] != package:
+        return None
+    try:
+        found = getattr(importlib.import_module(parts[1]), parts[2], None)
+    except ModuleNotFoundError:
+        return None
+    if not isinstance(found, type) or (found.__module__, found.__qualname__) != (parts[1], parts[2]):
+        return None
+    complete = is_dataclass(found) and not inspect.isabstract(found)
+    return found if complete and issubclass(found, kind) else None
+
+
+def _is_needed(field: Field[Any]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
+
+
+def _is_scalar(given: Any, kind: type) -> bool:
+    if kind is float:
+        return isinstance(given, int | float) and not isinstance(given, bool)
+    return type(given) is kind
+
+
+def _words(hint: Any) -> str:
+    names = {str: "a text", bool: "true or false", int: "a whole number", float: "a number", NoneType: "null"}
+    if get_origin(hint) is Literal:
+        return f"one of {', '.join(map(str, get_args(hint)))}"
+    origin = get_origin(hint) or hint
+    if origin in names:
+        return names[origin]
+    return "an object" if isinstance(origin, type) and issubclass(origin, Mapping) else "a list"
+
+
+def _shown(given: Any) -> str:
+    return _short(given) if isinstance(given, str | int | float | bool | None) else _words(type(given))
+
+
+def _short(given: Any) -> str:
+    text = str(given)
+    return text if len(text) <= 60 else f"{text[:60]}..."

@@ -1,0 +1,72 @@
+"""What can run code is named here, module by module: whoever adds a way must add it to this list and to README."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import dfwe
+
+ROOT = Path(dfwe.__file__).parent
+SOURCES = {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text("utf-8")) for path in sorted(ROOT.rglob("*.py"))}
+# what takes a name and gives what it leads to
+BY_NAME = {
+    "instantiate": {"stages/binding.py"},  # the user's own configuration
+    "resolve_name": {"stages/foreign.py", "stages/recipe.py"},  # behind --trust; of conf/merge alone
+    "import_module": {"stages/foreign.py"},  # of dfwe's own packages alone
+    "get_class": set(),
+    "get_method": set(),
+    "get_object": set(),
+    "eval": set(),
+    "exec": set(),
+    "compile_command": set(),
+    "execfile": set(),
+    "Unpickler": set(),
+    "unsafe_load": set(),
+    "full_load": set(),
+    "register_new_resolver": {"stages/run_name.py"},
+}
+
+
+def calls(tree):
+    """The names that are called, with their keywords."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+            owner = ast.unparse(node.func.value) if isinstance(node.func, ast.Attribute) else ""
+            yield owner, name, {each.arg: ast.unparse(each.value) for each in node.keywords}
+
+
+def users(of):
+    return {file for file, tree in SOURCES.items() for owner, name, _ in calls(tree) if name == of and owner != "self"}
+
+
+@pytest.mark.parametrize(("name", "files"), BY_NAME.items(), ids=list(BY_NAME))
+def test_names_become_objects_in_known_places_alone(name, files):
+    found = users(name)
+    if name == "eval":  # model.eval() is torch's
+        found = {file for file in found if any(n == name and not owner for owner, n, _ in calls(SOURCES[file]))}
+    assert found == files
+
+
+def test_nothing_is_loaded_by_pickle():
+    for file, tree in SOURCES.items():
+        for owner, name, keywords in calls(tree):
+            if name == "load" and owner == "torch":
+                assert keywords["weights_only"] == "True", file
+            if name == "load" and owner == "np":
+                assert keywords.get("allow_pickle", "False") == "False", file
+            assert (owner, name) not in {("pickle", "load"), ("pickle", "loads"), ("joblib", "load")}, file
+            assert keywords.get("allow_pickle", "False") == "False", file
+            assert keywords.get("trust_remote_code", "False") == "False", file
+
+
+def test_templates_are_dfwes_own_and_escape():
+    environments = [
+        (file, keywords)
+        for file, tree in SOURCES.items()
+        for _, name, keywords in calls(tree)
+        if name in ("Environment", "Template", "from_string") and "jinja" in ast.unparse(tree)
+    ]
+    assert [file for file, _ in environments] == ["report/page/render.py"]
+    assert environments[0][1]["autoescape"] == "True"
