@@ -100,8 +100,10 @@ class _Binding:
             return self.value(given, rest[0] if len(rest) == 1 else Any, where=where)
         if origin is Literal and isinstance(given, str) and given in inner:
             return given
-        if origin in (str, bool, int, float) and _is_scalar(given, origin):
+        if origin in (str, bool, int) and type(given) is origin:
             return given
+        if origin is float and type(given) in (int, float):
+            return float(given)
         if isinstance(origin, type) and issubclass(origin, Mapping) and isinstance(given, Mapping):
             self._check_keys(given, where=where)
             of = inner[1] if inner else Any
@@ -191,12 +193,6 @@ def _own_class(name: Any, *, kind: type) -> type | None:
 
 def _is_needed(field: Field[Any]) -> bool:
     return field.default is MISSING and field.default_factory is MISSING
-
-
-def _is_scalar(given: Any, kind: type) -> bool:
-    if kind is float:
-        return isinstance(given, int | float) and not isinstance(given, bool)
-    return type(given) is kind
 
 
 def _words(hint: Any) -> str:

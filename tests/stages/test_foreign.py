@@ -260,7 +260,7 @@ def test_a_number_with_too_many_steps_is_refused():
 
 def test_numbers_may_be_whole_and_classes_have_their_defaults():
     config = {"_target_": "dfwe.data.prompts.answers.Number", "column": "x", "low": 0, "high": 5, "step": 1}
-    assert bind_foreign(config | {"decimals": 0}, kind=Answer, where="x") == Number("x", 0, 5, 1, 0)
+    assert bind_foreign(config | {"decimals": 0}, kind=Answer, where="x") == Number("x", 0.0, 5.0, 1.0, 0)
     assert bind_foreign(ACCURACY, kind=Metric, where="x") == Accuracy(["good", "bad"])
     assert isinstance(bind_foreign(PROMPT, kind=Prompt, where="x"), Template)
     head = {"_target_": "dfwe.models.heads.classification.Classification", "columns": ["a"], "pooling": "mean"}

@@ -50,7 +50,7 @@ def test_score_and_show_take_a_users_task(my_conf, my_files, tmp_path, capsys):
         ("task: ${..name}", "task: ${.....name}", "leads out of the file"),
         ("task: ${..name}", "task: ${..nothing}", "names no value of the file"),
         ("task: ${..name}", "task: ${..prompt}", "leads to another"),
-        ("name: moods", "name: !!python/object/apply:os.system [ls]", "mood.yaml: line 2"),
+        ("name: moods", "name: !!python/object/apply:os.system [ls]", "could not determine a constructor for the tag"),
     ],
 )
 def test_a_task_that_would_run_or_read_something_is_refused(my_conf, tmp_path, capsys, old, new, message):
