@@ -14,7 +14,7 @@ from dfwe.report.merges_table import UNIFORM
 from dfwe.report.study_folder import RESULTS, TEST_PREDICTIONS, read_json
 from dfwe.report.trials import SearchTrial, read_trials
 
-FORMAT, MULTITASK_FORMATS = 2, (1, 2)
+FORMATS, MULTITASK_FORMATS = (2, 3), (1, 2, 3)  # that are read
 _WHEN = re.compile(r"(\d{4}-\d\d-\d\d)/(\d\d-\d\d-\d\d)")
 
 
@@ -76,10 +76,10 @@ def read_run(path: Path) -> Run:
     results = _json(path / RESULTS)
     multitask = isinstance(results, dict) and results.get("kind") == "multitask"
     found = results.get("format") if isinstance(results, dict) else None
-    if found not in (MULTITASK_FORMATS if multitask else (FORMAT,)):
+    if found not in (MULTITASK_FORMATS if multitask else FORMATS):
         raise DataError(
-            f"{path / RESULTS} has format {found}, and this version reads {FORMAT}: run the study's command again, "
-            "it trains nothing twice"
+            f"{path / RESULTS} has format {found}, and this version reads {FORMATS[0]} to {FORMATS[-1]}: run the "
+            "study's command again, it trains nothing twice"
         )
     missing = {"rows", "columns"} - set(results) if multitask else {"models", "target", "headline"} - set(results)
     if missing:

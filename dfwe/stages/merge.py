@@ -247,3 +247,12 @@ class MergeStage(Stage):
             Trial(0, "expert", space.vertex(name), stage.dev(stage.result(store)))
             for name, stage in self.experts.items()
         )
+
+
+def expert_of(entry: Entry) -> str | None:
+    """The expert that a merge is, where it kept one as it is."""
+    found = entry.card.result
+    if found["picked"] != "expert":
+        return None
+    coefficients: dict[str, float] = found["coefficients"]
+    return max(coefficients, key=lambda name: coefficients[name]).rsplit("/", 1)[-1]

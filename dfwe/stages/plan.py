@@ -55,6 +55,12 @@ class Study:
         return _asked(self.merges)
 
     @property
+    def models(self) -> dict[str, Subject]:
+        """Its models in the order of its table, by name."""
+        baseline = {} if self.baseline is None else {"baseline": self.baseline}
+        return {**baseline, **(self.experts or self.trained), **self.controls, **self.merges}
+
+    @property
     def undecided(self) -> bool:
         """False: its sources are known, so are all of its stages."""
         return False

@@ -3,38 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any
 
-from dfwe.records import Evaluation
 from dfwe.stages.agreement import agreement_results
+from dfwe.stages.cautions import study_cautions
 from dfwe.stages.choice.stage import choice_results
 from dfwe.stages.controls.base import Subject
 from dfwe.stages.costs import Costs
-from dfwe.stages.delta import delta, optimism, with_interval
-from dfwe.stages.design import UNIFORM
+from dfwe.stages.delta import optimism, with_interval
 from dfwe.stages.examples import changed
 from dfwe.stages.health import health_of
-from dfwe.stages.merge import MergeStage
-from dfwe.stages.plan import Study, Tested
+from dfwe.stages.merge import MergeStage, expert_of
+from dfwe.stages.plan import Study
 from dfwe.stages.probes.base import probe_results
+from dfwe.stages.standing import Standing
 from dfwe.stages.train import TrainStage
+from dfwe.stages.verdict import BASELINE
 from dfwe.store.card import library_versions
 
-FORMAT = 2
+FORMAT = 3
 
 
 def study_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, Any]:
     """The study's results; scores are fractions in [0, 1].
 
     `delta` is a model's test score minus the baseline's, with the paired bootstrap standard error over test instances;
-    a merge has the same `against` the uniform mixture and the best expert by dev.
+    a merge has the same `against` the uniform mixture, the best expert by dev and the equally trained baseline.
+    `headline` is the merge that was asked for, `recommended` the single model to ship, the best of all by dev; both say
+    what they are held `against` and what that allows to claim. `warnings` say what the numbers cannot carry.
     """
     rows = _Rows(study)
     told = probe_results(study.probes, store=study.bench.store)
     models = [
-        rows.row(name, stage) | (told.of_merge if name == study.asked else {}) for name, stage in _models(study).items()
+        rows.row(name, stage) | (told.of_merge if name == study.asked else {}) for name, stage in study.models.items()
     ]
+    standing, cautions = rows.standing, study_cautions(study, rows=models, evaluations=rows.standing.evaluations)
+    withheld = [each.text for each in cautions if each.withholds]
     return {
         "format": FORMAT,
         "unit": "scores are fractions; tables show them times 100",
@@ -47,7 +51,10 @@ def study_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, An
         "n": rows.sizes(),
         "rare_classes": rows.rare_classes(),
         "models": models,
-        "headline": _headline(models, asked=study.asked),
+        "roles": standing.roles,
+        "headline": standing.headline(models, withheld=withheld),
+        "recommended": standing.recommended(models, withheld=withheld),
+        "warnings": [each.as_dict() for each in cautions],
         "examples": rows.examples(study.asked),
         "agreement": agreement_results(study.agreement, tested=study.tested, seed=study.seed),
         **told.of_study,
@@ -84,13 +91,13 @@ def _data(study: Study) -> dict[str, Any]:
 
 
 class _Rows:
-    """Rows of the table, one a model; each model's answers are judged once."""
+    """Rows of the table, one a model."""
 
     def __init__(self, study: Study) -> None:
         self._study, self._store = study, study.bench.store
         self._costs = Costs(self._store)
-        self._evaluations = {name: _evaluation(stage) for name, stage in study.evaluations.items()}
-        self._baseline = self._evaluations.get("baseline")
+        self.standing = Standing(study)
+        self._evaluations = self.standing.evaluations
 
     def sizes(self) -> dict[str, int]:
         splits = ("train", "dev", "test") if self._study.evaluations else ("train", "dev")
@@ -113,73 +120,42 @@ class _Rows:
             row |= dict(entry.card.result)
         else:
             row |= {"dev": stage.dev(entry).scores, "epochs": len(entry.card.result["epochs"])}
-            row |= {
-                "best_epoch": entry.card.result["best_epoch"],
-                "criterion": entry.card.result["criterion"],
-            }
+            row |= {key: entry.card.result[key] for key in ("best_epoch", "criterion")}
+            row |= {"most_epochs": stage.fit["epochs"]}
         if name in self._evaluations:
             row |= self._test(name)
             if row["kind"] == "merge":
                 row |= {"against": self._against(name)} | optimism(row["dev"]["score"], row["test"]["score"])
         if isinstance(stage, MergeStage):
-            row["health"] = health_of(entry)
+            row |= {"health": health_of(entry), "is_expert": expert_of(entry)}
         return row | {"cost": self._costs.of(stage)}
 
     def examples(self, asked: str | None) -> dict[str, Any]:
         """Instances that the merge fixed or broke against the baseline; empty where one of them is not there."""
-        merge = self._evaluations.get(asked or "")
-        if merge is None or self._baseline is None:
+        merge, baseline = self._evaluations.get(asked or ""), self._evaluations.get(BASELINE)
+        if merge is None or baseline is None:
             return {}
         instances = self._study.bench.data.instances(self._study.target, split="test")
         scorer, seed = self._study.target.scorer, self._study.seed
-        found = changed(merge, baseline=self._baseline, instances=instances, scorer=scorer, seed=seed)
+        found = changed(merge, baseline=baseline, instances=instances, scorer=scorer, seed=seed)
         return {"merge": asked, "against": "baseline", **found}
 
     def _against(self, name: str) -> dict[str, Any]:
-        """A merge's test score minus that of the uniform mixture, and of the best expert by dev."""
-        others = [other for other in (UNIFORM, self._best_expert) if other in self._evaluations and other != name]
-        scorer, seed = self._study.target.scorer, self._study.seed
+        """A merge's differences by part, the baseline's aside, which the row has itself."""
+        others = self.standing.against(name)
         return {
-            "uniform" if other == UNIFORM else "best_expert": {
-                "name": other,
-                **delta(self._evaluations[name], baseline=self._evaluations[other], scorer=scorer, seed=seed),
-            }
-            for other in others
+            each["role"]: {key: value for key, value in each.items() if key != "role"}
+            for each in others
+            if each["role"] != BASELINE
         }
 
-    @cached_property
-    def _best_expert(self) -> str:
-        """The first of those with the best dev score."""
-        experts = self._study.experts or self._study.trained
-        return max(experts, key=lambda name: experts[name].dev(experts[name].result(self._store)).score)
-
     def _test(self, name: str) -> dict[str, Any]:
-        evaluation, scorer, seed = self._evaluations[name], self._study.target.scorer, self._study.seed
-        test: dict[str, Any] = {"test": with_interval(evaluation, scorer=scorer, seed=seed)}
-        if self._baseline is not None and name != "baseline":
-            test |= delta(evaluation, baseline=self._baseline, scorer=scorer, seed=seed)
-        return test
-
-
-def _evaluation(stage: Tested) -> Evaluation:
-    return stage.evaluation(stage.result(stage.bench.store))
-
-
-def _models(study: Study) -> dict[str, Subject]:
-    baseline = {} if study.baseline is None else {"baseline": study.baseline}
-    return {**baseline, **(study.experts or study.trained), **study.controls, **study.merges}
+        scorer, seed = self._study.target.scorer, self._study.seed
+        test = with_interval(self._evaluations[name], scorer=scorer, seed=seed)
+        return {"test": test, **(self.standing.difference(name, BASELINE) if name != BASELINE else {})}
 
 
 def _kind(name: str, stage: Subject) -> str:
     if isinstance(stage, MergeStage):
         return "merge"
-    return "baseline" if name == "baseline" else "expert"
-
-
-def _headline(models: list[dict[str, Any]], *, asked: str | None) -> dict[str, Any]:
-    """The merge that was asked for against the baseline on test; empty where there is none."""
-    best = next((row for row in models if row["name"] == asked and "delta" in row), None)
-    if best is None:
-        return {}
-    keys = ("name", "delta", "delta_standard_error", "delta_interval", "p", "p_by", "coefficients", "evaluations")
-    return {key: best[key] for key in keys} | {"test": best["test"]["score"]}
+    return "baseline" if name == BASELINE else "expert"

@@ -14,7 +14,7 @@ from dfwe.stages.base import each_once
 from dfwe.stages.binding import bind
 from dfwe.stages.command import command
 from dfwe.stages.execute import Executor
-from dfwe.stages.export import export_merged
+from dfwe.stages.export import export_models
 from dfwe.stages.journals import copy_journals
 from dfwe.stages.loggers import begin, finish, following
 from dfwe.stages.merge import PREDICTIONS, TRIALS
@@ -45,8 +45,8 @@ def run_study(config: DictConfig, *, folder: Path) -> None:
     copy_journals(study.merges, asked=study.asked, files=(TRIALS, PREDICTIONS), folder=folder)
     if study.evaluations:
         write_answers(study, folder=folder)
-    if config.export and study.evaluations and study.asked is not None:
-        export_merged(study, name=study.asked, folder=folder / "merged")
+    if config.export and study.evaluations:
+        export_models(study, recommended=results["recommended"].get("name"), folder=folder)
     show(results)
     print(f"results: {folder / 'results.json'}")
     if config.report:

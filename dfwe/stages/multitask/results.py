@@ -11,13 +11,15 @@ from dfwe.stages.costs import Costs
 from dfwe.stages.delta import optimism
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.health import health_of
+from dfwe.stages.merge import expert_of
 from dfwe.stages.multitask.certainty import Certainty
 from dfwe.stages.multitask.merges import Merged
 from dfwe.stages.multitask.plan import MultitaskStudy
+from dfwe.stages.multitask.recommend import recommended, study_cautions
 from dfwe.stages.multitask.scores import binned_errors, by_column, mean_of
 from dfwe.store.card import library_versions
 
-FORMAT = 2
+FORMAT = 3
 
 
 def multitask_results(
@@ -33,10 +35,15 @@ def multitask_results(
 
     A score that is undefined (Pearson's correlation of constant predictions) is null, and so is its mean. Test scores
     have `intervals`, and `against_single` is their difference to the single-task models, each on its own task.
+    `recommended` is the model to ship, the best by dev; `warnings` say what the numbers cannot carry.
     """
     rows = _Rows(study, evaluations)
     trained = [rows.trained(name) for name in evaluations if name in study.models]
     every = {**merges, **{name: each for name, each in ablation.items() if name not in merges}}
+    table = [*trained, *(rows.merged(name, merged) for name, merged in every.items())]
+    cautions = study_cautions(study, table, answers=rows.answers)
+    withheld = [each.text for each in cautions if each.withholds]
+    whole = tuple(study.multitask_models)
     return {
         "format": FORMAT,
         "kind": "multitask",
@@ -48,7 +55,9 @@ def multitask_results(
         "candidates": list(candidates),
         "single": rows.single,
         "ablation": {name: merged.title for name, merged in ablation.items()},
-        "rows": [*trained, *(rows.merged(name, merged) for name, merged in every.items())],
+        "rows": table,
+        "recommended": recommended(table, certainty=rows.certainty, models=whole, withheld=withheld),
+        "warnings": [each.as_dict() for each in cautions],
         "published": study.config["published"],
         "data": {task.short: study.bench.data.digest(task) for task in study.columns.values()},
         "model": study.bench.parent.title,
@@ -78,7 +87,12 @@ class _Rows:
         self._evaluations = {name: stage.evaluation(stage.result(self._store)) for name, stage in stages.items()}
         scorer = study.bench.scorer(study.target, split="test")
         assert isinstance(scorer, MeanScorer)
-        self._certainty = Certainty.of(self._evaluations, scorer=scorer, seed=study.seed)
+        self.certainty = Certainty.of(self._evaluations, scorer=scorer, seed=study.seed)
+
+    @property
+    def answers(self) -> dict[str, tuple[str, ...]]:
+        """What each model answered to the tests of the tasks that count."""
+        return {name: each.predictions for name, each in self._evaluations.items()}
 
     @cached_property
     def single(self) -> dict[str, str]:
@@ -106,6 +120,7 @@ class _Rows:
             "tasks": columns,
             "epochs": len(entry.card.result["epochs"]),
             "best_epoch": entry.card.result["best_epoch"],
+            "most_epochs": stage.fit["epochs"],
             "dev": _scores(stage.dev(entry).scores),
             **self._test(name, kind=kind),
             "cost": self._costs.of(stage),
@@ -124,6 +139,7 @@ class _Rows:
             "kind": "merge",
             "stage": f"{merged.stage.kind}-{merged.stage.digest}",
             "of": list(merged.members),
+            "is_expert": expert_of(entry),
             **{key: card[key] for key in ("coefficients", "picked", "evaluations", "seconds", "notes")},
             **({"confirm": card["confirm"]} if "confirm" in card else {}),
             "dev": _scores(card["dev"]),
@@ -140,9 +156,9 @@ class _Rows:
         if name not in self._evaluations:
             return {}
         scores = _scores(self._evaluations[name].scores)
-        test: dict[str, Any] = {"test": {**scores, "intervals": self._certainty.intervals(name)}}
+        test: dict[str, Any] = {"test": {**scores, "intervals": self.certainty.intervals(name)}}
         if kind != "single" and self.single:
-            test["against_single"] = self._certainty.against(name, others=self.single)
+            test["against_single"] = self.certainty.against(name, others=self.single)
         return test
 
 
