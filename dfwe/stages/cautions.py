@@ -49,8 +49,8 @@ def _of_study(
             is_target = task is study.target
             yield from of_split(task.short, split, instances=data.instances(task, split=split), is_target=is_target)
     last, first = _trainings(study)
-    yield from of_training(last, store=store, key="trainer.finetune.epochs")
-    yield from of_training(first, store=store, key="trainer.train.epochs")
+    yield from of_training(caps_of(last, store=store), key="trainer.finetune.epochs")
+    yield from of_training(caps_of(first, store=store), key="trainer.train.epochs")
     yield from of_scores([(row["name"], row["dev"]["score"]) for row in rows], split="dev")
     yield from of_answers({name: each.predictions for name, each in evaluations.items()})
     yield from of_scores([(name, each.score) for name, each in evaluations.items()], split="test")
@@ -80,13 +80,29 @@ def of_split(task: str, split: str, *, instances: Sequence[Instance], is_target:
         yield Caution(code, f"{task} {split}", text, withholds=True)
 
 
-def of_training(stages: Mapping[str, TrainStage], *, store: Store, key: str) -> Iterator[Caution]:
-    """Trainings whose best epoch is the last that they were allowed: all of one key in one warning."""
-    late = {name: epoch for name, stage in stages.items() if (epoch := _last_was_best(stage, store=store))}
+def of_training(caps: Mapping[str, int | None], *, key: str) -> Iterator[Caution]:
+    """Trainings that ended too early, with their caps (None: not so; `ended_early`), all of one key in one warning."""
+    late = {name: cap for name, cap in caps.items() if cap is not None}
     if late:
         names, epochs = ", ".join(late), max(late.values())
         text = f"the last epoch was the best one of {names}: they may learn more, raise {key} above {epochs}"
         yield Caution(NOT_CONVERGED, names, text)
+
+
+def ended_early(trained: Mapping[str, Any], *, cap: int) -> int | None:
+    """The cap, where the last epoch that it allows beats all before; None where dev did not decide, or was flat."""
+    if trained["criterion"] == "last" or len(trained["epochs"]) < cap:
+        return None
+    *before, last = [epoch[trained["criterion"]] for epoch in trained["epochs"]]
+    return cap if before and last > max(before) else None
+
+
+def caps_of(stages: Mapping[str, TrainStage], *, store: Store) -> dict[str, int | None]:
+    """What `ended_early` says of each."""
+    return {
+        name: ended_early(stage.result(store).card.result, cap=int(stage.fit["epochs"]))
+        for name, stage in stages.items()
+    }
 
 
 def of_scores(scores: Iterable[tuple[str, float | None]], *, split: str) -> Iterator[Caution]:
@@ -121,12 +137,3 @@ def once(cautions: Iterable[Caution]) -> tuple[Caution, ...]:
     for each in cautions:
         found.setdefault((each.code, each.subject), each)
     return tuple(found.values())
-
-
-def _last_was_best(stage: TrainStage, *, store: Store) -> int | None:
-    """The cap, where the last epoch that it allows beats all before; None where dev did not decide, or was flat."""
-    found, cap = stage.result(store).card.result, int(stage.fit["epochs"])
-    if found["criterion"] == "last" or len(found["epochs"]) < cap:
-        return None
-    *before, last = [epoch[found["criterion"]] for epoch in found["epochs"]]
-    return cap if before and last > max(before) else None

@@ -23,7 +23,7 @@ def export_models(study: Study, *, recommended: str | None, folder: Path) -> Non
     if study.asked is not None:
         export(study, name=study.asked, folder=folder / MERGED)
     if recommended is not None and recommended == study.asked:
-        with replacing_folder(folder / BEST) as new:
+        with replacing_folder(folder / BEST, mark=ASKING) as new:
             shutil.copytree(folder / MERGED, new, dirs_exist_ok=True)
     elif recommended is not None:
         export(study, name=recommended, folder=folder / BEST)
@@ -48,7 +48,7 @@ def export(study: Study, *, name: str, folder: Path) -> None:
         "decode": study.bench.decode,
         "reference": None if reference is None else asdict(reference),
     }
-    with replacing_folder(folder) as new:
+    with replacing_folder(folder, mark=ASKING) as new:
         stage.model(entry).save_pretrained(new)
         study.bench.tokenizer.save_pretrained(new)
         write_json(new / ASKING, asking)

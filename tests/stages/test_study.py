@@ -10,6 +10,7 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 from dfwe.errors import ConfigurationError, DataError, DfweError
 from dfwe.predict import answers
 from dfwe.stages.evaluate import EvaluateStage
+from dfwe.stages.export import export_models
 from dfwe.stages.plan import plan_study
 from dfwe.stages.results import study_results
 from dfwe.stages.study import run_study
@@ -32,18 +33,64 @@ def test_the_results_hold_every_model_with_dev_test_and_delta(ran):
     )
 
 
-def test_a_merge_stands_against_the_uniform_mixture_and_the_best_expert_on_dev(ran):
+def test_a_merge_stands_against_the_uniform_mixture_the_equally_trained_and_the_best_expert_on_dev(ran):
     rows = {row["name"]: row for row in results(ran[0])["models"]}
     best = max(MODELS[1:5], key=lambda name: rows[name]["dev"]["score"])
     for merge, expected in (
-        ("uniform", {"best_expert": best}),
-        ("nelder_mead", {"uniform": "uniform", "best_expert": best}),
+        ("uniform", {"equally_trained": "meld", "best_expert": best}),
+        ("nelder_mead", {"equally_trained": "meld", "best_expert": best, "uniform": "uniform"}),
     ):
         against = rows[merge]["against"]
         assert {part: each["name"] for part, each in against.items()} == expected
         for each in against.values():
             difference = rows[merge]["test"]["score"] - rows[each["name"]]["test"]["score"]
             assert each["delta"] == pytest.approx(difference)
+
+
+def test_the_recommended_model_is_the_best_of_all_rows_on_dev(ran):
+    found = results(ran[0])
+    rows, best = {row["name"]: row for row in found["models"]}, found["recommended"]
+    assert best["dev"] == max(row["dev"]["score"] for row in rows.values())
+    assert (best["test"], best["kind"]) == (rows[best["name"]]["test"]["score"], rows[best["name"]]["kind"])
+    assert (best["folder"], best["chosen_among"]) == ("best", len(MODELS))
+    assert best["optimism"] == pytest.approx(best["dev"] - best["test"])
+    for told in (best, found["headline"]):
+        parts = {each["role"]: each["name"] for each in told["against"]}
+        assert parts == {role: name for role, name in found["roles"].items() if name != told["name"]}
+        assert told["claim"] in ("better", "not_shown", "worse")
+
+
+def test_a_dev_set_of_few_instances_is_warned_of_and_withholds_the_claim(ran, monkeypatch):
+    monkeypatch.setattr("dfwe.stages.cautions.FEW", results(ran[0])["n"]["dev"] + 1)
+    found = study_results(plan_study(ran[2]), seconds={})
+    codes = {each["code"]: each for each in found["warnings"]}
+    assert codes["small_dev"]["subject"] == "meld dev"
+    assert found["headline"]["claim"] == found["recommended"]["claim"] == "not_shown"
+    assert codes["small_dev"]["text"] in found["headline"]["why"]
+
+
+def test_the_recommended_model_lies_in_best_and_answers_as_it_did(ran, tmp_path):
+    folder, _, config = ran
+    study, name = plan_study(config), results(folder)["recommended"]["name"]
+    stage = study.evaluations[name]
+    model = AutoModelForSeq2SeqLM.from_pretrained(folder / "best")
+    assert len(AutoTokenizer.from_pretrained(folder / "best")) == model.config.vocab_size
+    stored = stage.evaluation(stage.result(study.bench.store)).predictions
+    assert study.bench.scorer(study.target, split="test").predict(model) == stored
+    assert json.loads((folder / "best" / "dfwe.json").read_text())["model"] == name
+
+
+@pytest.mark.parametrize("recommended", ["baseline", "nelder_mead"])
+def test_any_model_can_be_exported_as_the_best_and_a_merge_twice_is_two_copies(ran, tmp_path, recommended):
+    study = plan_study(ran[2])
+    export_models(study, recommended=recommended, folder=tmp_path)
+    told = {name: json.loads((tmp_path / name / "dfwe.json").read_text()) for name in ("merged", "best")}
+    assert (told["merged"]["model"], told["best"]["model"]) == ("nelder_mead", recommended)
+    same = told["merged"] == told["best"]
+    assert same == (recommended == "nelder_mead")
+    weights = [tmp_path / name / "model.safetensors" for name in ("merged", "best")]
+    assert (weights[0].read_bytes() == weights[1].read_bytes()) == same
+    assert not weights[0].samefile(weights[1])
 
 
 def test_the_results_judge_each_model_once(ran, monkeypatch):

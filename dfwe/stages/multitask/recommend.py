@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dfwe.records import Split
-from dfwe.stages.cautions import Caution, of_answers, of_merge, of_scores, of_split, of_training, once
+from dfwe.stages.cautions import Caution, caps_of, of_answers, of_merge, of_scores, of_split, of_training, once
 from dfwe.stages.delta import optimism
 from dfwe.stages.multitask.certainty import Certainty
 from dfwe.stages.multitask.plan import MultitaskStudy
@@ -60,7 +60,7 @@ def _of_study(study: MultitaskStudy, rows: Sequence[Row], *, answers: Mapping[st
     keys = {name: _key(study, name) for name in study.models}
     for key in dict.fromkeys(keys.values()):
         stages = {name: stage for name, stage in study.models.items() if keys[name] == key}
-        yield from of_training(stages, store=study.bench.store, key=key)
+        yield from of_training(caps_of(stages, store=study.bench.store), key=key)
     whole = [row for row in rows if row["kind"] != "single"]
     yield from of_scores([(row["name"], row["dev"]["mean"]) for row in whole], split="dev")
     yield from of_answers(answers)
