@@ -43,7 +43,7 @@ $(INTEROP)/.ready: interop.txt constraints.txt
 	touch $(INTEROP)/.ready
 
 # torch first and under the pin: without one, pip takes gigabytes of CUDA packages
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml setup.py constraints.txt
 	test -x $(PYTHON) || python3 -m venv $(VENV)
 	$(PYTHON) -m pip install --quiet -c constraints.txt torch
 	$(PYTHON) -m pip install --quiet -c constraints.txt -e ".[dev,ray,slurm]"

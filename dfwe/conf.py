@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+_INSTALLED = "configuration"  # what setup.py makes of the folder conf/ in a wheel
+
 
 def conf_dir() -> Path:
     """The project's own configuration folder (an absolute path: a console script has no module to be relative to)."""
-    return Path(__file__).resolve().parent.parent / "conf"
+    package = Path(__file__).resolve().parent
+    installed = package / _INSTALLED
+    return installed if installed.is_dir() else package.parent / "conf"
