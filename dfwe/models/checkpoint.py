@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from dfwe.errors import ModelError
-from dfwe.strict_json import read_json_object
+from dfwe.models.weight_files import open_weights, weight_files
 
-INDEX, SINGLE = "model.safetensors.index.json", "model.safetensors"
 _TYPES = {
     "F64": torch.float64,
     "F32": torch.float32,
@@ -48,12 +46,27 @@ class Form:
 
 
 class Checkpoint:
-    """The tensors of a model folder (one file, or shards and their index), or of one file."""
+    """The tensors of a model folder (one file, or shards and their index), or of one file.
+
+    Raises:
+        ModelError: no weights, or files that are missing, damaged, or do not hold what their index says.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._files = {file: _open(file) for file in _files(path)}
-        self._where = {name: file for file, opened in self._files.items() for name in opened.keys()}  # noqa: SIM118
+        files, index = weight_files(path)
+        self._files = {file: open_weights(file) for file in files}
+        holders: dict[str, list[Path]] = {}
+        for file, opened in self._files.items():
+            for name in opened.keys():  # noqa: SIM118
+                holders.setdefault(name, []).append(file)
+        self._where = {name: self._place(name, held_by=held_by) for name, held_by in holders.items()}
+        self._check_index(index)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that hold the tensors."""
+        return tuple(self._files)
 
     @property
     def names(self) -> frozenset[str]:
@@ -64,7 +77,10 @@ class Checkpoint:
         """The tensor's form, without reading it; ModelError for a type that is unknown here."""
         part = self._files[self._where[name]].get_slice(name)
         if part.get_dtype() not in _TYPES:
-            raise ModelError(f"{self._where[name]}: '{name}' has the type {part.get_dtype()}, which cannot be merged")
+            raise ModelError(
+                f"{self._where[name]}: '{name}' has the type {part.get_dtype()}, which cannot be merged: use the model "
+                "before it was quantized, or convert it to bfloat16"
+            )
         return Form(tuple(part.get_shape()), _TYPES[part.get_dtype()])
 
     def tensor(self, name: str) -> Tensor:
@@ -75,6 +91,25 @@ class Checkpoint:
     def file_of(self, name: str) -> Path:
         """The file that holds the tensor, for messages."""
         return self._where[name]
+
+    def _place(self, name: str, *, held_by: Sequence[Path]) -> Path:
+        """Return the last shard that holds the tensor, as Transformers does; the index may name another with a copy."""
+        last = held_by[-1]
+        for file in held_by[:-1]:
+            if not torch.equal(self._files[file].get_tensor(name), self._files[last].get_tensor(name)):
+                raise ModelError(
+                    f"{file} and {last.name} hold different tensors '{name}': one of them is left from an older model; "
+                    "save the model again"
+                )
+        return last
+
+    def _check_index(self, index: Mapping[str, str]) -> None:
+        if lacking := sorted(index.keys() - self._where.keys()):
+            more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+            raise ModelError(
+                f"{self.path / index[lacking[0]]} lacks '{lacking[0]}'{more}, which the index places there: copy or "
+                "download the model again"
+            )
 
 
 class Writer:
@@ -133,28 +168,3 @@ def _header(order: Sequence[str], forms: Mapping[str, Form], *, offsets: Sequenc
     text = json.dumps(entries, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text
-
-
-def _files(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path]
-    index = path / INDEX
-    if index.is_file():
-        try:
-            names = read_json_object(index, error=ModelError)["weight_map"].values()
-        except (KeyError, AttributeError) as error:
-            raise ModelError(f"{index} is not an index of shards: {error!r}") from error
-        for name in names:
-            if not isinstance(name, str) or Path(name).name != name or "\0" in name:
-                raise ModelError(f"{index} names a shard '{name}' that is no file of its folder")
-        return [path / name for name in dict.fromkeys(names)]
-    if (path / SINGLE).is_file():
-        return [path / SINGLE]
-    raise ModelError(f"{path} holds no {SINGLE} (nor {INDEX}): a model's folder in Transformers' format is expected")
-
-
-def _open(path: Path) -> Any:
-    try:
-        return safe_open(path, framework="pt")
-    except (OSError, SafetensorError) as error:
-        raise ModelError(f"{path} cannot be read: {error}") from error

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from dfwe.errors import ModelError
+from dfwe.models.folders import local_folder, read_config
 
+_CHECKED = 1  # parents of before this were taken though weights did not fit, and are not to be found in a store
 WEIGHTS_AND_CONFIG = (".safetensors", ".json", ".model", ".txt", ".bin")
 
 
@@ -39,20 +41,22 @@ def packaged_folder(package: str, *, folder: str, sha256: str, install: str) -> 
 
 def weights_identity(name: str, *, revision: str) -> dict[str, Any]:
     """What names weights from the Hub, or from a local folder: its digest, or the repository and revision."""
-    path = Path(name).expanduser()
-    if path.is_dir():
-        return {"source": "folder", "files": folder_digest(path)}
-    return {"source": "hub", "name": name, "revision": revision}
+    path = local_folder(name)
+    if path is None:
+        return {"source": "hub", "name": name, "revision": revision, "checked": _CHECKED}
+    return {"source": "folder", "files": folder_digest(path), "checked": _CHECKED}
 
 
 def folder_digest(folder: Path) -> dict[str, str]:
     """The sha256 of every weight and configuration file in the folder, by name."""
-    files = sorted(path for path in folder.iterdir() if path.suffix in WEIGHTS_AND_CONFIG)
-    if not any(path.name == "config.json" for path in files):
-        raise ModelError(f"{folder} holds no config.json: it is not a Hugging Face model folder")
+    read_config(folder)
+    files = sorted(path for path in folder.iterdir() if path.suffix in WEIGHTS_AND_CONFIG and path.is_file())
     return {path.name: _sha256(path) for path in files}
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror or error}") from error

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModel, BertConfig, BertModel
+from transformers import BertConfig, BertModel
 
-from dfwe.errors import NetworkError
 from dfwe.models.digests import packaged_folder, weights_identity
-from dfwe.models.loading import load_tokenizer, load_weights_of
-from dfwe.models.sources import WeightSource, bring_by_hand, save_parent
+from dfwe.models.fit import ENCODER
+from dfwe.models.loading import load_encoder, load_tokenizer
+from dfwe.models.sources import WeightSource, save_parent
 from dfwe.models.toy_tokenizer import train_bert_tokenizer
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -36,7 +33,7 @@ class FreshBert(WeightSource):
         tokenizer = train_bert_tokenizer(texts, vocab_size=self.vocab_size)
         config = BertConfig(vocab_size=len(tokenizer), pad_token_id=tokenizer.pad_token_id, **self.config)
         torch.manual_seed(seed)
-        save_parent(BertModel(config), tokenizer=tokenizer, folder=folder)
+        save_parent(BertModel(config), tokenizer=tokenizer, folder=folder, source="the fresh BERT")
 
 
 @dataclass(frozen=True)
@@ -71,16 +68,11 @@ class PretrainedEncoder(WeightSource):
 
     def build(self, folder: Path, *, seed: int, texts: Iterable[str]) -> None:
         """Loads (downloading if need be) and writes a copy; NetworkError says which files to bring by hand."""
-        try:
-            _copy(self.name, {"revision": self.revision}, folder=folder, seed=seed)
-        except OSError as error:
-            raise NetworkError(bring_by_hand(self.name, error=error)) from error
+        _copy(self.name, {"revision": self.revision}, folder=folder, seed=seed)
 
 
 def _copy(name: str, where: Mapping[str, str], *, folder: Path, seed: int) -> None:
-    """Writes the encoder and its tokenizer; what the checkpoint lacks (often the pooler) is drawn, and said."""
+    """Write the encoder and its tokenizer; a pooler that the checkpoint lacks is drawn, and said."""
     torch.manual_seed(seed)
-    model, info = load_weights_of(AutoModel, name, output_loading_info=True, **where)
-    if missing := sorted(info["missing_keys"]):
-        log.warning("%s lacks %s: drawn at random", name, ", ".join(missing))
-    save_parent(model, tokenizer=load_tokenizer(name, **where), folder=folder)
+    model = load_encoder(name, leeway=ENCODER, **where)
+    save_parent(model, tokenizer=load_tokenizer(name, **where), folder=folder, source=name)

@@ -1,43 +1,193 @@
-"""Loading with Transformers: no code of a repository or a folder runs, and no pickle is loaded without bounds."""
+"""Loading with Transformers, in one place: weights that fit, no code of a folder or repository, no unbounded pickle."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from transformers import AutoConfig, AutoTokenizer
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedConfig
+from transformers.models.auto.tokenization_auto import get_tokenizer_config
+from transformers.utils import logging as transformers_logging
 
-from dfwe.errors import ModelError
+from dfwe.errors import DfweError, ModelError, NetworkError
+from dfwe.models.checkpoint import Checkpoint
+from dfwe.models.fit import EXACT, Leeway, check_finite, check_fit
+from dfwe.models.folders import CONFIG, local_folder, read_config
+from dfwe.models.foreign import check_configuration, check_tokenizer_configuration
+from dfwe.models.weight_files import INDEX, LONE_SHARD, SINGLE
+from dfwe.strict_json import read_json_object
 
 T = TypeVar("T")
 
+TOKENIZER_CONFIG, GENERATION_CONFIG = "tokenizer_config.json", "generation_config.json"
+_VOCABULARIES = ("tokenizer.json", "*.model", "*.spm", "vocab.*", "*vocab*", "tekken.json", "*.codes", "*.bpe")
+_WITHOUT_VOCABULARY = ("ByT5Tokenizer", "CanineTokenizer", "PerceiverTokenizer")  # theirs are the bytes
 
-def load_weights_of(auto: Any, name: str | Path, **where: Any) -> Any:
-    """The model that an Auto class of Transformers builds from a folder or a repository, in float32.
+
+def load_weights_of(auto: Any, name: str | Path, *, leeway: Leeway = EXACT, **where: Any) -> Any:
+    """Return the model that an Auto class of Transformers builds from a folder or a repository, in float32.
+
+    Built by `from_pretrained`, which leaves an untied output layer untied: a model built from its config would tie it,
+    and loading real Flan-T5 weights into that would overwrite the embeddings.
 
     Raises:
-        ModelError: it needs code of its own.
+        ModelError: the weights do not fit (beyond the leeway), are NaN, or cannot be read; the model is of another kind
+            than the Auto class builds; its configuration asks for code.
+        NetworkError: the repository cannot be reached.
     """
-    return _safely(auto.from_pretrained, name, dtype=torch.float32, weights_only=True, **where)
+    config = _check_config(name, **_only(where, "revision"))
+    folder = local_folder(name)
+    if folder is not None:
+        _check_files(folder)
+    _check_kind(auto, config, name=name)
+    arguments = {"dtype": torch.float32, "weights_only": True, "ignore_mismatched_sizes": True, **where}
+    model, info = _safely(auto.from_pretrained, name, output_loading_info=True, **arguments)
+    check_fit(model, info, leeway=leeway, where=str(name))
+    check_finite(model, where=str(name))
+    return model
+
+
+def load_encoder(name: str | Path, *, leeway: Leeway = EXACT, **where: Any) -> Any:
+    """Return the encoder in a folder or a repository; errors as in `load_weights_of`, and for an encoder-decoder."""
+    if load_config(name, **where).is_encoder_decoder:
+        raise ModelError(f"{name} holds an encoder-decoder, heads need an encoder: choose model=bert_toy or the like")
+    return load_weights_of(AutoModel, name, leeway=leeway, **where)
 
 
 def load_tokenizer(name: str | Path, **where: Any) -> Any:
-    """The tokenizer in a folder or a repository; ModelError where it needs code of its own."""
+    """Return the tokenizer in a folder or a repository; errors as in `load_weights_of`, and where there is none."""
+    _check_config(name, **where)
+    folder = local_folder(name)
+    if folder is None:
+        asked = _safely(get_tokenizer_config, name, **where)
+    else:
+        path = folder / TOKENIZER_CONFIG
+        asked = read_json_object(path, error=ModelError) if path.exists() else {}
+        _check_has_tokenizer(folder, asked=asked)
+    check_tokenizer_configuration(asked, where=f"{name}: {TOKENIZER_CONFIG}")
     return _safely(AutoTokenizer.from_pretrained, name, **where)
 
 
-def load_config(name: str | Path) -> Any:
-    """The model's configuration there; ModelError where it needs code of its own."""
-    return _safely(AutoConfig.from_pretrained, name)
+def load_config(name: str | Path, **where: Any) -> Any:
+    """Return the model's configuration there; errors as in `load_weights_of`."""
+    _check_config(name, **where)
+    return _safely(AutoConfig.from_pretrained, name, **where)
+
+
+def check_tokenizer(tokenizer: Any, *, model: Any, where: str) -> None:
+    """Raise ModelError where a tokenizer cannot make the model's batches: no pad token, tokens without embeddings."""
+    if tokenizer.pad_token_id is None:
+        raise ModelError(
+            f"{where}: the tokenizer has no pad token, which batches need: name one of its tokens as `pad_token` in "
+            f"{TOKENIZER_CONFIG}"
+        )
+    rows = model.get_input_embeddings().num_embeddings
+    if (tokens := len(tokenizer)) > rows:
+        raise ModelError(
+            f"{where}: the tokenizer has {tokens} tokens, the model embeddings for {rows}: resize the model's "
+            "embeddings (resize_token_embeddings) and save it, or take the tokenizer that it was trained with"
+        )
+
+
+def _check_config(name: str | Path, **where: Any) -> dict[str, Any]:
+    """Return config.json's fields, none of which makes Transformers run or fetch something."""
+    folder = local_folder(name)
+    if folder is None:
+        config, _ = _safely(PreTrainedConfig.get_config_dict, name, **where)
+    else:
+        config = read_config(folder)
+    check_configuration(config, where=f"{name}: {CONFIG}")
+    return dict(config)
+
+
+def _check_files(folder: Path) -> None:
+    """Say in our own words what is wrong with the files, before Transformers meets them; headers alone are read."""
+    if (settings := folder / GENERATION_CONFIG).exists():  # Transformers passes over a broken one without a word
+        read_json_object(settings, error=ModelError)
+    pickles = sorted(folder.glob("pytorch_model*.bin"))
+    if pickles and not any(folder.glob("*.safetensors*")):
+        return
+    files = Checkpoint(folder).files
+    if [file.name for file in files] == [LONE_SHARD] and not (folder / INDEX).exists():
+        raise ModelError(
+            f"{folder}: rename {LONE_SHARD} to {SINGLE}: Transformers does not look for it without an index"
+        )
+
+
+def _check_kind(auto: Any, config: dict[str, Any], *, name: str | Path) -> None:
+    """Raise ModelError for a model that the Auto class does not build, such as a GPT-2 for an encoder-decoder."""
+    kinds = {each.model_type for each in auto._model_mapping}
+    kind = config.get("model_type")
+    if kind not in kinds:
+        architecture = ", ".join(map(str, config.get("architectures") or ())) or "unnamed architecture"
+        expected = _EXPECTED.get(auto.__name__, "another")
+        raise ModelError(f"{name} holds a model of type '{kind}' ({architecture}), expected {expected}")
+
+
+_EXPECTED = {
+    "AutoModelForSeq2SeqLM": "an encoder-decoder that writes text, such as T5 or BART",
+    "AutoModel": "an encoder, such as BERT",
+}
+
+
+def _check_has_tokenizer(folder: Path, *, asked: dict[str, Any]) -> None:
+    # without a vocabulary Transformers makes a tokenizer of some special tokens, and says nothing
+    has_one = any(path.is_file() for pattern in _VOCABULARIES for path in folder.glob(pattern))
+    if not has_one and asked.get("tokenizer_class") not in _WITHOUT_VOCABULARY:
+        raise ModelError(
+            f"{folder} holds no tokenizer: expected tokenizer.json, or a vocabulary such as spiece.model or vocab.txt; "
+            "copy them from the model that it was trained from"
+        )
 
 
 def _safely(load: Callable[..., T], name: str | Path, **arguments: Any) -> T:
-    # left open, `trust_remote_code` is a question on the terminal
+    """Return what Transformers loads; its errors, of whatever type, are the user's in one line."""
+    folder = local_folder(name)
     try:
-        return load(name, trust_remote_code=False, **arguments)
-    except ValueError as error:
-        if "trust_remote_code" not in str(error):
-            raise
-        raise ModelError(f"'{name}' needs code of its own to be loaded, and no model's code is run here") from error
+        with _quiet():
+            # left open, `trust_remote_code` is a question on the terminal
+            return load(folder or name, **_untrusting(load), **arguments)
+    except (DfweError, MemoryError):
+        raise
+    except Exception as error:  # a stranger's files make Transformers raise anything
+        if "trust_remote_code" in str(error):
+            raise ModelError(f"'{name}' needs code of its own to be loaded, and no model's code is run here") from error
+        if folder is None and isinstance(error, OSError):
+            raise NetworkError(_bring_by_hand(name, error=error)) from error
+        raise ModelError(f"{name} cannot be loaded: {_first_line(error)}") from error
+
+
+def _untrusting(load: Callable[..., Any]) -> dict[str, bool]:
+    return {"trust_remote_code": False} if getattr(load, "__self__", None) is not PreTrainedConfig else {}
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Leave out Transformers' own report of what does not fit: we raise, or say it."""
+    level = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity(transformers_logging.CRITICAL)
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(level)
+
+
+def _bring_by_hand(name: str | Path, *, error: OSError) -> str:
+    return (
+        f"cannot load '{name}' ({_first_line(error)}): there is no folder of that name, and without a network, bring "
+        "config.json, model.safetensors, tokenizer.json and tokenizer_config.json of that repository into a folder and "
+        "set model.source.name=<folder>"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    """Return the error's first line, and the next where that ends in a colon."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join(lines[: 1 + lines[0].endswith(":")]) if lines else type(error).__name__
+
+
+def _only(arguments: dict[str, Any], name: str) -> dict[str, Any]:
+    return {name: arguments[name]} if name in arguments else {}

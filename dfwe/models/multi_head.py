@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from transformers import AutoModel, PreTrainedModel
+from transformers import PreTrainedModel
 
 from dfwe.errors import ModelError
 from dfwe.models.heads.base import Head, HeadSpec
-from dfwe.models.loading import load_config, load_weights_of
+from dfwe.models.loading import load_encoder
 from dfwe.seeding import derive
 
 SentenceBatch = Mapping[str, Any]
@@ -74,15 +74,11 @@ def load_multi_head(folder: Path, *, specs: HeadSpecs, seed: int) -> MultiHead:
     torch's global generator is left as it was.
 
     Raises:
-        ModelError: the folder holds an encoder-decoder, or lacks weights of the encoder.
+        ModelError: the folder holds an encoder-decoder, or its weights do not fit (`load_weights_of`).
         ConfigurationError: a head that cannot be for those labels.
     """
-    if load_config(folder).is_encoder_decoder:
-        raise ModelError(f"{folder} holds an encoder-decoder, heads need an encoder: choose model=bert_toy or the like")
     with torch.random.fork_rng(devices=[]):
-        encoder, info = load_weights_of(AutoModel, folder, output_loading_info=True)
-        if missing := sorted(info["missing_keys"]):
-            raise ModelError(f"{folder} lacks {len(missing)} of the encoder's tensors, the first is '{missing[0]}'")
+        encoder = load_encoder(folder)
         heads = {
             task: _fresh_head(spec, width=encoder.config.hidden_size, labels=labels, seed=derive(seed, "head", task))
             for task, (spec, labels) in specs.items()

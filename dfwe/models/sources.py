@@ -10,15 +10,16 @@ from typing import Any
 
 import torch
 from transformers import (
+    AutoModelForCausalLM,
     AutoModelForSeq2SeqLM,
     EncoderDecoderModel,
     T5Config,
     T5ForConditionalGeneration,
 )
 
-from dfwe.errors import NetworkError
 from dfwe.models.digests import packaged_folder, weights_identity
-from dfwe.models.loading import load_tokenizer, load_weights_of
+from dfwe.models.fit import NEW_DECODER
+from dfwe.models.loading import check_tokenizer, load_config, load_encoder, load_tokenizer, load_weights_of
 from dfwe.models.toy_tokenizer import train_tokenizer
 
 
@@ -56,7 +57,7 @@ class FreshT5(WeightSource):
             **self.config,
         )
         torch.manual_seed(seed)
-        save_parent(T5ForConditionalGeneration(config), tokenizer=tokenizer, folder=folder)
+        save_parent(T5ForConditionalGeneration(config), tokenizer=tokenizer, folder=folder, source="the fresh T5")
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,15 @@ class WarmStartedEncoderDecoder(WeightSource):
         path = packaged_folder(self.package, folder=self.folder, sha256=self.sha256, install=self.install)
         tokenizer = load_tokenizer(path)
         torch.manual_seed(seed)
-        model = EncoderDecoderModel.from_encoder_decoder_pretrained(str(path), str(path))
+        encoder = load_encoder(path)
+        config = load_config(path)
+        config.is_decoder = config.add_cross_attention = True
+        decoder = load_weights_of(AutoModelForCausalLM, path, leeway=NEW_DECODER, config=config)
+        model = EncoderDecoderModel.from_encoder_decoder_pretrained(encoder_model=encoder, decoder_model=decoder)
         for config in (model.config, model.generation_config):
             config.decoder_start_token_id = tokenizer.cls_token_id
             config.eos_token_id, config.pad_token_id = tokenizer.sep_token_id, tokenizer.pad_token_id
-        save_parent(model, tokenizer=tokenizer, folder=folder)
+        save_parent(model, tokenizer=tokenizer, folder=folder, source=self.package)
 
 
 @dataclass(frozen=True)
@@ -100,24 +105,13 @@ class Pretrained(WeightSource):
 
     def build(self, folder: Path, *, seed: int, texts: Iterable[str]) -> None:
         """Loads (downloading if need be) and writes a copy; NetworkError says which files to bring by hand."""
-        try:
-            model = load_weights_of(AutoModelForSeq2SeqLM, self.name, revision=self.revision)
-            tokenizer = load_tokenizer(self.name, revision=self.revision)
-        except OSError as error:
-            raise NetworkError(bring_by_hand(self.name, error=error)) from error
-        save_parent(model, tokenizer=tokenizer, folder=folder)
+        model = load_weights_of(AutoModelForSeq2SeqLM, self.name, revision=self.revision)
+        tokenizer = load_tokenizer(self.name, revision=self.revision)
+        save_parent(model, tokenizer=tokenizer, folder=folder, source=self.name)
 
 
-def bring_by_hand(name: str, *, error: OSError) -> str:
-    """What to tell the user whose machine cannot load that repository."""
-    return (
-        f"cannot load '{name}' ({str(error).splitlines()[0]}): without a network, bring config.json, "
-        "model.safetensors, tokenizer.json and tokenizer_config.json of that repository into a folder and say "
-        "model.source.name=<folder>"
-    )
-
-
-def save_parent(model: Any, *, tokenizer: Any, folder: Path) -> None:
-    """Writes the model, in float32, and its tokenizer into the folder."""
+def save_parent(model: Any, *, tokenizer: Any, folder: Path, source: str) -> None:
+    """Write the model, in float32, and its tokenizer into the folder; ModelError where those of `source` do not fit."""
+    check_tokenizer(tokenizer, model=model, where=source)
     model.to(torch.float32).save_pretrained(folder)
     tokenizer.save_pretrained(folder)

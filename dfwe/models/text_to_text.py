@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from safetensors import safe_open
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from transformers import AutoModelForSeq2SeqLM, PreTrainedModel
@@ -65,35 +64,7 @@ class TextToText(pl.LightningModule):
 
 
 def load_model(folder: Path) -> PreTrainedModel:
-    """The model in a Hugging Face folder, in float32 and evaluation mode.
-
-    Built by `from_pretrained`, which leaves an untied output layer untied: a model built from its config would tie it,
-    and loading real Flan-T5 weights into that would overwrite the embeddings.
-
-    Raises:
-        ModelError: the checkpoint's parameters are not exactly the model's.
-    """
+    """Return the model in a Hugging Face folder, in float32 and evaluation mode; errors as in `load_weights_of`."""
     model: PreTrainedModel = load_weights_of(AutoModelForSeq2SeqLM, folder)
-    stored, built = _stored_size(folder), sum(parameter.numel() for parameter in model.parameters())
-    if stored != built:
-        raise ModelError(
-            f"{folder}: the model has {built} unique parameters, its checkpoint {stored}: other shapes or ties"
-        )
     model.eval()
     return model
-
-
-def _stored_size(folder: Path) -> int:
-    size = 0
-    for path in sorted(folder.glob("*.safetensors")):
-        with safe_open(path, framework="pt") as file:
-            for name in file.keys():  # noqa: SIM118 (a safetensors handle is no dict)
-                size += _numel(file.get_slice(name).get_shape())
-    return size
-
-
-def _numel(shape: list[int]) -> int:
-    size = 1
-    for length in shape:
-        size *= length
-    return size

@@ -19,7 +19,8 @@ from dfwe.files import make_folder, replacing_folder
 from dfwe.merging.base import Piece, Rule, check_parent
 from dfwe.merging.driver import blocks, threads
 from dfwe.merging.place import Place, depths
-from dfwe.models.checkpoint import SINGLE, Checkpoint, Form, Writer, writing
+from dfwe.models.checkpoint import Checkpoint, Form, Writer, writing
+from dfwe.models.weight_files import SINGLE
 from dfwe.stages.recipe import read_recipe
 from dfwe.strict_json import read_json_object
 

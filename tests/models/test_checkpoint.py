@@ -84,12 +84,14 @@ def test_a_folder_without_weights_and_a_broken_file_are_errors(tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"no tensors")
     with pytest.raises(ModelError, match="cannot be read"):
         Checkpoint(tmp_path)
-    (tmp_path / "model.safetensors.index.json").write_text("[]")
-    with pytest.raises(ModelError, match="must hold a JSON object, not a list"):
-        Checkpoint(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    for index, message in (("[]", "must hold a JSON object, not a list"), ("{}", "is not an index of shards")):
+        (tmp_path / "model.safetensors.index.json").write_text(index)
+        with pytest.raises(ModelError, match=message):
+            Checkpoint(tmp_path)
 
 
 def test_an_index_whose_shards_lie_elsewhere_is_refused(tmp_path):
     (tmp_path / "model.safetensors.index.json").write_text('{"weight_map": {"a": "../other/model.safetensors"}}')
-    with pytest.raises(ModelError, match="no file of its folder"):
+    with pytest.raises(ModelError, match="not a file of its folder"):
         Checkpoint(tmp_path)

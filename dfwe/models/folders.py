@@ -1,0 +1,61 @@
+"""Folders with a model in Transformers' format: whether a name is one, and what is plainly not a model in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from dfwe.errors import ModelError
+from dfwe.strict_json import read_json_object
+
+CONFIG, ADAPTER_CONFIG = "config.json", "adapter_config.json"
+
+
+def local_folder(name: str | Path) -> Path | None:
+    """Return the folder of that name; None where the name can only be a repository's on the Hub.
+
+    Raises:
+        ModelError: the name is a path that leads to nothing, or to a file.
+    """
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise ModelError(f"{path} is a file; name the folder with {CONFIG} and the weights")
+    if not is_hub_name(str(name)):
+        raise ModelError(f"there is no folder {path}: expected a model's folder, with {CONFIG} and the weights")
+    return None
+
+
+def is_hub_name(name: str) -> bool:
+    """Return whether the name could be a repository's on the Hub: `owner/model`, or `model` alone."""
+    parts = name.split("/")
+    return len(parts) <= 2 and all(part and part[0] not in ".~" for part in parts) and "\\" not in name
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return what the folder's config.json says; ModelError where it is missing or broken, or for an adapter."""
+    refuse_adapter(folder)
+    return read_json_object(
+        folder / CONFIG,
+        error=ModelError,
+        missing=f"{folder} holds no {CONFIG}: it is not a model's folder in Transformers' format",
+    )
+
+
+def refuse_adapter(folder: Path) -> None:
+    """Raise ModelError for the folder of a LoRA adapter or the like, and say which model it belongs to."""
+    path = folder / ADAPTER_CONFIG
+    if not path.exists():
+        return
+    base = read_json_object(path, error=ModelError).get("base_model_name_or_path")
+    raise ModelError(adapter_refusal(folder, base=None if base is None else str(base)))
+
+
+def adapter_refusal(path: Path, *, base: str | None = None) -> str:
+    """Return the words about an adapter that stands where a model must."""
+    model = f"'{base}'" if base else "its base model"
+    return (
+        f"{path} is a LoRA adapter, not a model: its factors are no weights of their own; add it to {model} first "
+        "(PEFT's merge_and_unload, then save_pretrained) and name that folder"
+    )
