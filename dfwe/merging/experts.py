@@ -134,6 +134,10 @@ def _read_into(row: Tensor, *, layout: Layout, path: Path, expert: str) -> None:
     try:
         with safe_open(path, framework="pt") as file:
             stored = set(file.keys())
+            if others := sorted(stored - set(layout.names)):
+                raise MergeError(
+                    f"expert '{expert}' ({path}) has the tensor '{others[0]}', which the model lacks: another model"
+                )
             for name, view in layout.views(row).items():
                 if name not in stored:
                     raise MergeError(f"expert '{expert}' ({path}) lacks the tensor '{name}': another model or layout")

@@ -56,6 +56,10 @@ def test_saved_weights_load_into_another_copy_bit_for_bit(model, tmp_path):
     ("change", "message"),
     [
         (lambda tensors: tensors.pop("shared.weight"), "expert 'x' .* lacks the tensor 'shared.weight'"),
+        (
+            lambda tensors: tensors.update({"a.stranger": torch.zeros(2)}),
+            "x. .* has the tensor .a.stranger., which",
+        ),
         (lambda tensors: tensors.update({"shared.weight": torch.zeros(2, 3)}), r"has shape \[2, 3\], expected"),
         (lambda tensors: tensors["shared.weight"].fill_(float("nan")), "weights are NaN or infinite"),
     ],
