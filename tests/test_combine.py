@@ -21,7 +21,7 @@ def here(tmp_path, monkeypatch):
         folder.mkdir()
         tensors = {"x.w": torch.full((2, 3), value), "y.w": torch.full((4,), 10 * value), "steps": torch.tensor([5])}
         save_file(tensors, folder / "model.safetensors")
-        (folder / "config.json").write_text(json.dumps({"dtype": "float32", "name": name}))
+        (folder / "config.json").write_text(json.dumps({"dtype": "float32", "_name_or_path": name}))
     return tmp_path
 
 
@@ -122,7 +122,10 @@ def test_the_result_has_the_asked_type_and_says_so(here):
     [
         ({"merge_method": "magic"}, "unknown merge_method 'magic', from files dfwe knows "),
         ({"merge_method": "ties"}, "ties needs the experts' common parent"),
-        ({"slices": []}, "'slices' is not known here"),
+        (
+            {"slices": []},
+            "`slices`: layers of several models are not put together here; list the models",
+        ),
         ({"models": "a"}, "needs `models`, a list"),
         ({"models": [{"model": "a"}]}, "every model needs a `weight`, the recipe gives 0 of 1"),
         ({"models": [{"model": "nowhere", "parameters": {"weight": 1}}]}, "there is no folder nowhere"),
@@ -139,6 +142,17 @@ def test_the_result_has_the_asked_type_and_says_so(here):
         ({"models": [{"model": "a", "parameters": {"weight": "heavy"}}]}, "the weight of 'a' must be a number"),
         ({"models": [{"model": "a", "parameters": {"weight": True}}]}, "a `weight` must be a number, not true"),
         ({"models": [{"model": "a"}, {"model": "a"}]}, "model 'a': it is listed twice"),
+        (
+            {"models": [{"model": "a", "parameters": {"weight": 1, "density": 0.5}}]},
+            "`density` of one model alone is not merged here yet",
+        ),
+        ({"models": [{"model": "a"}, {"model": "./a/"}]}, "model './a/': it is listed twice, first as 'a'"),
+        ({"models": [{"model": {"model": "a", "lora": "b"}}]}, "adapters and revisions are not merged here yet"),
+        ({"models": [{"model": "a+b"}], "parameters": {"weight": 1}}, "model+adapter, a LoRA, is not merged here yet"),
+        ({"models": [{"model": "own/model"}], "parameters": {"weight": 1}}, "nothing is downloaded here"),
+        ({"tokenizer_source": "union"}, "`tokenizer_source`: tokenizers are not merged here; remove it"),
+        ({"chat_template": "chatml"}, "`chat_template`: no template is made here; remove it"),
+        ({"parameters": {"int8_mask": True}}, "`int8_mask`: it changes no result; remove it"),
         ({"models": [{"model": "a", "parameters": [1]}]}, "model 'a': `parameters` must be names and values, not [1]"),
         ({"models": []}, "names no model to merge"),
         ({"base_model": 3}, "`base_model` must be a folder, not 3"),
@@ -226,3 +240,203 @@ def test_what_users_have_beside_the_folder_stays(here):
     assert recipe() == 0
     assert (here / "out.partial" / "thesis.tex").exists()
     assert not [path.name for path in here.iterdir() if path.name.endswith(".tmp")]
+
+
+def store(name, **values):
+    save_file({key: value.contiguous() for key, value in values.items()}, f"{name}/model.safetensors")
+
+
+def configure(name, **fields):
+    Path(f"{name}/config.json").write_text(json.dumps({"model_type": "llama", **fields}))
+
+
+HALF, BRAIN, FULL, DOUBLE = torch.float16, torch.bfloat16, torch.float32, torch.float64
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [(HALF, BRAIN, FULL), (BRAIN, HALF, FULL), (BRAIN, BRAIN, BRAIN), (FULL, BRAIN, FULL), (DOUBLE, FULL, DOUBLE)],
+)
+def test_types_are_promoted_and_the_config_names_the_files(here, first, second, expected):
+    values = torch.tensor([1.0 + 2**-7, 0.1])
+    store("a", w=values.to(first))
+    store("b", w=values.to(second))
+    assert recipe() == 0
+    merged = load_file("out/model.safetensors")["w"]
+    a, b = values.to(first).to(expected), values.to(second).to(expected)
+    assert merged.dtype == expected
+    torch.testing.assert_close(merged, 0.25 * a + 0.75 * b)
+    assert json.loads(Path("out/config.json").read_text())["dtype"] == str(expected).removeprefix("torch.")
+
+
+def test_the_bases_type_is_promoted_too(here):
+    for name, dtype in (("base", FULL), ("a", BRAIN), ("b", BRAIN)):
+        store(name, w=torch.tensor([2.0], dtype=dtype))
+    assert recipe(merge_method="task_arithmetic", base_model="base") == 0
+    assert load_file("out/model.safetensors")["w"].dtype == FULL
+
+
+def test_doubles_are_summed_as_doubles(here):
+    store("a", w=torch.tensor([1.0 + 2.0**-40], dtype=DOUBLE))
+    store("b", w=torch.tensor([1.0 + 2.0**-40], dtype=DOUBLE))
+    for out in ("linear", "ties"):  # in blocks, and whole tensors
+        store("base", w=torch.tensor([0.0], dtype=DOUBLE))
+        assert recipe(merge_method=out, base_model="base" if out == "ties" else None) == 0
+        assert load_file("out/model.safetensors")["w"].item() == 1.0 + 2.0**-40
+        Path("out").rename(out)
+
+
+def test_a_config_of_old_or_none_names_the_type_too(here):
+    Path("a/config.json").write_text('{"torch_dtype": "float16", "decoder": {"dtype": "float16"}}')
+    assert recipe(dtype="bf16") == 0
+    expected = {"torch_dtype": "bfloat16", "decoder": {"dtype": "bfloat16"}}
+    assert json.loads(Path("out/config.json").read_text()) == expected
+    Path("out").rename("first")
+    Path("a/config.json").write_text("{}")
+    assert recipe(dtype="torch.bfloat16") == 0
+    assert json.loads(Path("out/config.json").read_text()) == {"dtype": "bfloat16"}
+
+
+def test_types_that_are_mixed_stay_so_and_are_said(here, caplog):
+    for name in ("a", "b"):
+        store(name, w=torch.ones(8, dtype=BRAIN), norm=torch.ones(2, dtype=FULL))
+    assert recipe() == 0
+    merged = load_file("out/model.safetensors")
+    assert (merged["w"].dtype, merged["norm"].dtype) == (BRAIN, FULL)
+    assert json.loads(Path("out/config.json").read_text())["dtype"] == "bfloat16"
+    assert "names bfloat16, the type of most numbers; 1 of 2 tensors have another" in caplog.text
+
+
+@pytest.mark.parametrize("spelling", ["./base", "base/", "base/model.safetensors", "a/../base", "{here}/base"])
+def test_one_folder_in_two_spellings_is_one_model(here, spelling):
+    models = [{"model": spelling.format(here=here)}, {"model": "b", "parameters": {"weight": 1.0}}]
+    assert recipe(merge_method="task_arithmetic", base_model="base", models=models) == 0
+    assert merged() == [3.0]
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "message"),
+    [
+        ({"num_attention_heads": 2}, {"num_attention_heads": 4}, "`num_attention_heads` is 2 and 4"),
+        ({"rope_theta": 1e4}, {"rope_theta": 1e6}, "`rope_parameters.rope_theta` is 10000.0 and 1000000.0"),
+        ({}, {"rope_theta": 1e6}, "`rope_parameters.rope_theta` is 10000.0 and 1000000.0"),
+        ({}, {"model_type": "mistral"}, "`model_type` is 'llama' and 'mistral'"),
+        ({"model_type": "mine", "gate": 1}, {"model_type": "mine", "gate": 2}, "`gate` is 1 and 2"),
+        ({"hidden_act": "silu"}, {"hidden_act": "gelu"}, "`hidden_act` is 'silu' and 'gelu'"),
+        ({"tie_word_embeddings": True}, {"tie_word_embeddings": False}, "`tie_word_embeddings` is True and False"),
+    ],
+)
+def test_another_architecture_of_equal_shapes_is_refused(here, capsys, mine, theirs, message):
+    configure("a", **mine)
+    configure("b", **theirs)
+    assert recipe() == 2
+    assert (
+        f"a and b are of different architectures, though their tensors may have the same shapes: in their config.json {message}"
+        in capsys.readouterr().err
+    )
+    assert not list(here.glob("out*"))
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs"),
+    [
+        ({"_name_or_path": "x"}, {"_name_or_path": "y", "transformers_version": "4.1"}),
+        ({"eos_token_id": 2, "attention_dropout": 0.1}, {"eos_token_id": [2, 3], "attention_dropout": 0.0}),
+        ({"max_position_embeddings": 512, "use_cache": True}, {"max_position_embeddings": 2048}),
+        ({"rms_norm_eps": 1e-6}, {}),  # the class's default
+        ({"model_type": "mine", "gate": 1}, {"model_type": "mine"}),  # of a class that nobody knows the defaults of
+        ({"torch_dtype": "float16"}, {"dtype": "float32", "temperature": 0.6}),
+    ],
+)
+def test_what_changes_no_tensors_meaning_may_differ(here, mine, theirs):
+    configure("a", **mine)
+    configure("b", **theirs)
+    assert recipe() == 0
+
+
+NAMES = {"0": "negative", "1": "positive"}
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ({"0": "Positive", "1": "negative"}, "the same in another order"),
+        ({"0": "entails", "1": "contradicts"}, "heads of different tasks cannot be merged"),
+        ({"0": "NEGATIVE", "1": "positive"}, None),
+        ({"0": "LABEL_0", "1": "LABEL_1"}, None),
+        (None, None),
+    ],
+)
+def test_labels_in_another_order_are_refused(here, capsys, labels, message):
+    configure("a", id2label=NAMES)
+    configure("b", id2label=labels)
+    assert recipe() == (0 if message is None else 2)
+    assert message is None or message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["lora_A.weight", "lora_B.default.weight", "lora_embedding_A"])
+def test_an_adapters_factors_are_not_merged(here, capsys, name):
+    for folder in ("a", "b"):
+        save_file({f"base_model.model.layer.q_proj.{name}": torch.ones(2, 2)}, f"{folder}/adapter_model.safetensors")
+        Path(f"{folder}/adapter_config.json").write_text('{"base_model_name_or_path": "own/base"}')
+    weights = {"parameters": {"weight": 1.0}}
+    assert recipe(models=[{"model": f"{each}/adapter_model.safetensors", **weights} for each in "ab"]) == 2
+    assert "is a LoRA adapter, not a model, and its factors cannot be merged by themselves; add it to own/base" in (
+        capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(
+    ("tensors", "message"),
+    [
+        ({"lm_head.weight": torch.zeros(1)}, "which b has: such tensors are tied to others or computed anew"),
+        ({"x.rotary_emb.inv_freq": torch.zeros(1)}, "load and save b by Transformers"),
+        ({"other": torch.zeros(1)}, "which b has: models of one merge must share their architecture"),
+    ],
+)
+def test_a_tensor_of_one_model_alone_says_what_to_do(here, capsys, tensors, message):
+    store("b", **load_file("b/model.safetensors"), **tensors)
+    assert recipe() == 2
+    assert f"a lacks the tensor '{next(iter(tensors))}', " in (error := capsys.readouterr().err)
+    assert message in error
+
+
+def test_a_wrappers_prefix_is_named(here, capsys):
+    store("b", **{f"_orig_mod.{name}": tensor for name, tensor in load_file("b/model.safetensors").items()})
+    assert recipe() == 2
+    assert "a wrapper's '_orig_mod.' stands before the names" in capsys.readouterr().err
+
+
+def test_files_beside_the_weights_are_kept(here, caplog):
+    kept = ["tokenizer.json", "tokenizer.model", "source.spm", "tekken.json", "modules.json", "LICENSE", "NOTICE.txt"]
+    kept += [
+        "chat_template.jinja",
+        "preprocessor_config.json",
+        "1_Pooling/config.json",
+        "additional_chat_templates/r.jinja",
+    ]
+    gone = [
+        "README.md",
+        "modeling_own.py",
+        "model.safetensors.index.json",
+        "pytorch_model.bin",
+        ".secret",
+        "logs/a.json",
+    ]
+    for file in (*kept, *gone):
+        (Path("a") / file).parent.mkdir(exist_ok=True)
+        (Path("a") / file).write_text(file)
+    assert recipe() == 0
+    written = {str(path.relative_to("out")) for path in Path("out").rglob("*") if path.is_file()}
+    assert written == {"model.safetensors", "config.json", *kept}
+    assert all((Path("out") / file).read_text() == file for file in kept)
+    assert "not copied from a: README.md, modeling_own.py" in caplog.text
+
+
+def test_a_tokenizer_of_another_model_is_taken_and_said(here, caplog):
+    Path("a/tokenizer.json").write_text("first")
+    Path("b/tokenizer.json").write_text("second")
+    assert recipe(merge_method="task_arithmetic", base_model="base") == 0
+    assert Path("out/tokenizer.json").read_text() == "first"
+    assert "base has no tokenizer: that of a is taken" in caplog.text
+    assert "the tokenizers of a and b differ (tokenizer.json): that of a is taken" in caplog.text

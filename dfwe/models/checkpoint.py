@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,8 +16,10 @@ import torch
 from torch import Tensor
 
 from dfwe.errors import ModelError
+from dfwe.models.folders import adapter_refusal
 from dfwe.models.weight_files import open_weights, weight_files
 
+_ADAPTER = re.compile(r"(^|\.)lora_(A|B|embedding_A|embedding_B|magnitude_vector)(\.|$)")
 _TYPES = {
     "F64": torch.float64,
     "F32": torch.float32,
@@ -62,6 +65,8 @@ class Checkpoint:
                 holders.setdefault(name, []).append(file)
         self._where = {name: self._place(name, held_by=held_by) for name, held_by in holders.items()}
         self._check_index(index)
+        if any(_ADAPTER.search(name) for name in self._where):
+            raise ModelError(adapter_refusal(path))
 
     @property
     def files(self) -> tuple[Path, ...]:

@@ -43,19 +43,27 @@ def read_config(folder: Path) -> dict[str, Any]:
     )
 
 
+def model_folder(path: Path) -> Path | None:
+    """Return the folder with the config.json of the model in that folder or file; None where there is none."""
+    folder = path if path.is_dir() else path.parent
+    return folder if (folder / CONFIG).exists() else None
+
+
 def refuse_adapter(folder: Path) -> None:
     """Raise ModelError for the folder of a LoRA adapter or the like, and say which model it belongs to."""
     path = folder / ADAPTER_CONFIG
     if not path.exists():
         return
-    base = read_json_object(path, error=ModelError).get("base_model_name_or_path")
-    raise ModelError(adapter_refusal(folder, base=None if base is None else str(base)))
+    if (folder / CONFIG).exists():
+        raise ModelError(f"{folder} holds a model and a LoRA adapter: move {ADAPTER_CONFIG} away if the model is meant")
+    raise ModelError(adapter_refusal(folder))
 
 
-def adapter_refusal(path: Path, *, base: str | None = None) -> str:
-    """Return the words about an adapter that stands where a model must."""
-    model = f"'{base}'" if base else "its base model"
+def adapter_refusal(path: Path) -> str:
+    """Return the words about an adapter's folder or file that stands where a model must."""
+    config = (path if path.is_dir() else path.parent) / ADAPTER_CONFIG
+    base = read_json_object(config, error=ModelError).get("base_model_name_or_path") if config.exists() else None
     return (
-        f"{path} is a LoRA adapter, not a model: its factors are no weights of their own; add it to {model} first "
-        "(PEFT's merge_and_unload, then save_pretrained) and name that folder"
+        f"{path} is a LoRA adapter, not a model, and its factors cannot be merged by themselves; add it to "
+        f"{base or 'its base model'} first (PEFT's merge_and_unload, then save_pretrained) and name that folder"
     )

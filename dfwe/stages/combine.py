@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import logging
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,47 +21,49 @@ from dfwe.merging.driver import blocks, threads
 from dfwe.merging.place import Place, depths
 from dfwe.models.checkpoint import Checkpoint, Form, Writer, writing
 from dfwe.models.weight_files import SINGLE
+from dfwe.stages.architecture import check_architectures
+from dfwe.stages.forms import common_forms, kind, main_type, wide
 from dfwe.stages.recipe import read_recipe
-from dfwe.strict_json import read_json_object
-
-COPIED = (
-    "config.json",
-    "generation_config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "spiece.model",
-    "sentencepiece.bpe.model",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-    "chat_template.jinja",
-)
+from dfwe.stages.side_files import copy_side_files
 
 
 def combine(recipe_file: Path, *, out: Path) -> int:
     """Merges what the recipe says into the folder `out`; returns the number of tensors.
 
-    The folder is complete or not there. Sums are taken in float32, whatever the files hold. Configuration and
-    tokenizer are those of the base model, else of the first one.
+    The folder is complete or not there. Sums are taken in float32, and in float64 for a result of that type. Without a
+    `dtype` the result has the smallest that holds all models' numbers. Configuration, tokenizer and other files are
+    those of the base model, else of the first one.
 
     Raises:
-        MergeError: a wrong recipe; tensors that are missing, of another shape, NaN or infinite; no room on the disk.
+        MergeError: a wrong recipe; models of different architectures; tensors that are missing, of another shape, NaN
+            or infinite; no room on the disk.
         ModelError: a model's folder or file that cannot be read.
     """
     recipe = read_recipe(recipe_file)
     if out.exists():
         raise MergeError(f"{out} exists: choose another folder, or remove it")
-    models = {name: Checkpoint(Path(name)) for name in recipe.models}
-    base = None if recipe.base is None else models.get(recipe.base) or Checkpoint(Path(recipe.base))
-    forms = _forms(models, base=base, dtype=recipe.dtype)
+    models = {name: Checkpoint(Path(name).expanduser()) for name in recipe.models}
+    base = None if recipe.base is None else models.get(recipe.base) or Checkpoint(Path(recipe.base).expanduser())
+    everyone = tuple(dict.fromkeys((*((base,) if base else ()), *models.values())))
+    check_architectures(everyone)
+    forms = common_forms(everyone, dtype=recipe.dtype)
     merge = _Merge(tuple(models.values()), base, forms, recipe.at(tuple(forms)))
     with _folder(out, num_bytes=sum(form.num_bytes for form in forms.values())) as folder:
         with writing(folder / SINGLE, forms) as writer:
             merge.run(writer)
-        _copy_rest((base or merge.models[0]).path, folder=folder, dtype=recipe.dtype)
+        copy_side_files([model.path for model in everyone], folder=folder, dtype=main_type(forms))
+    if others := [form for form in forms.values() if form.dtype.is_floating_point and kind(form) != main_type(forms)]:
+        log.warning(
+            "%s: config.json names %s, the type of most numbers; %d of %d tensors have another",
+            out,
+            main_type(forms),
+            len(others),
+            len(forms),
+        )
     return len(forms)
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -70,14 +72,16 @@ class _Pieces:
 
     models: tuple[Checkpoint, ...]
     base: Checkpoint | None
+    forms: Mapping[str, Form]
     depths: Mapping[str, float]
 
     def __iter__(self) -> Iterator[Piece]:
         return (self.of(name) for name in self.depths)
 
     def of(self, name: str) -> Piece:
-        parent = None if self.base is None else self.base.tensor(name).float()
-        experts = tuple(model.tensor(name).float() for model in self.models)
+        dtype = wide(self.forms[name])
+        parent = None if self.base is None else self.base.tensor(name).to(dtype)
+        experts = tuple(model.tensor(name).to(dtype) for model in self.models)
         return Piece(Place(name, self.depths[name]), experts, parent)
 
 
@@ -93,7 +97,7 @@ class _Merge:
     def run(self, writer: Writer) -> None:
         """Merges and writes all parts, on as many threads as torch has."""
         floating = {name: depth for name, depth in depths(self.forms).items() if self._floats(name)}
-        pieces = _Pieces(self.models, self.base, floating)
+        pieces = _Pieces(self.models, self.base, self.forms, floating)
         for rule in {rule for rule, _ in self.rules.values()}:
             rule.check(len(self.models))
             if rule.traits.parent:
@@ -126,13 +130,14 @@ class _Merge:
             yield partial(self._write_block, part, begin=begin, writer=writer, found=found)
 
     def _write_block(self, part: Piece, *, begin: int, writer: Writer, found: Any) -> None:
-        wide = Piece(
+        dtype = wide(self.forms[part.place.tensor])
+        widened = Piece(
             part.place,
-            tuple(each.float() for each in part.experts),
-            None if part.parent is None else part.parent.float(),
+            tuple(each.to(dtype) for each in part.experts),
+            None if part.parent is None else part.parent.to(dtype),
             begin=begin,
         )
-        writer.write(part.place.tensor, self._merged(wide, found=found), begin=begin)
+        writer.write(part.place.tensor, self._merged(widened, found=found), begin=begin)
 
     def _write_whole(self, name: str, *, writer: Writer, pieces: _Pieces, survey: Any) -> None:
         piece, rule = pieces.of(name), self.rules[name][0]
@@ -149,7 +154,7 @@ class _Merge:
 
     def _write_agreed(self, name: str, *, writer: Writer) -> None:
         """Whole numbers, which must be everybody's."""
-        first, *others = [model.tensor(name) for model in self.models]
+        first, *others = [model.tensor(name).to(self.forms[name].dtype) for model in self.models]
         for model, tensor in zip(self.models[1:], others, strict=True):
             if not torch.equal(tensor, first):
                 raise MergeError(f"'{name}' holds whole numbers, which cannot be merged, and differs in {model.path}")
@@ -161,39 +166,10 @@ class _Merge:
             if bad:
                 raise MergeError(f"{model.file_of(name)}: '{name}' has {bad} values that are NaN or infinite")
         if not bool(merged.isfinite().all()):
-            kind = _kind(self.forms[name])
-            raise MergeError(f"the merge of '{name}' has values too large for {kind}: choose another dtype, or weights")
-
-
-def _forms(models: Mapping[str, Checkpoint], *, base: Checkpoint | None, dtype: str | None) -> dict[str, Form]:
-    """The result's tensors: every model has each, in one shape, of numbers of one kind."""
-    everyone = [*models.values(), *((base,) if base else ())]
-    first = everyone[0]
-    for model in everyone:
-        lacking = sorted(frozenset().union(*(each.names for each in everyone)) - model.names)
-        if lacking:
+            dtype = kind(self.forms[name])
             raise MergeError(
-                f"{model.path} lacks the tensor '{lacking[0]}'"
-                + (f" and {len(lacking) - 1} more" if len(lacking) > 1 else "")
-                + ", which another model of the recipe has"
+                f"the merge of '{name}' has values too large for {dtype}: choose another dtype, or weights"
             )
-    forms = {}
-    for name in sorted(first.names):
-        form = first.form(name)
-        for model in everyone[1:]:
-            other = model.form(name)
-            if (other.shape, other.dtype.is_floating_point) != (form.shape, form.dtype.is_floating_point):
-                raise MergeError(
-                    f"'{name}' has shape {list(form.shape)} ({_kind(form)}) in {first.path} and {list(other.shape)} "
-                    f"({_kind(other)}) in {model.path}: models of one merge must share their architecture"
-                )
-        changes = dtype is not None and form.dtype.is_floating_point
-        forms[name] = Form(form.shape, getattr(torch, str(dtype))) if changes else form
-    return forms
-
-
-def _kind(form: Form) -> str:
-    return str(form.dtype).removeprefix("torch.")
 
 
 @contextmanager
@@ -205,14 +181,3 @@ def _folder(out: Path, *, num_bytes: int) -> Iterator[Path]:
         raise MergeError(f"the merge takes {num_bytes / 1e9:.2f} GB, {out.parent} has {free / 1e9:.2f} GB left")
     with replacing_folder(out) as unfinished:
         yield unfinished
-
-
-def _copy_rest(source: Path, *, folder: Path, dtype: str | None) -> None:
-    for name in COPIED if source.is_dir() else ():
-        if (source / name).exists():
-            shutil.copyfile(source / name, folder / name)
-    config = folder / "config.json"
-    if dtype is not None and config.exists():
-        content = read_json_object(config, error=MergeError)
-        content |= {key: dtype for key in ("dtype", "torch_dtype") if key in content}
-        config.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

@@ -13,12 +13,25 @@ from dfwe.errors import MergeError
 from dfwe.merging.base import Rule
 from dfwe.merging.place import Place, depths
 from dfwe.merging.recipe_rule import RecipeRule
+from dfwe.models.weight_files import SINGLE
 from dfwe.stages.settings import value
 from dfwe.strict_yaml import read_yaml
 
 _KEYS = ("merge_method", "models", "base_model", "parameters", "dtype", "out_dtype")
 _MODEL_KEYS = ("model", "parameters")
 _TYPES = ("float32", "float16", "bfloat16")
+_SHORT = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
+_LATER = {  # what mergekit knows beside: what to do instead
+    "slices": "layers of several models are not put together here; list the models under `models`, which gives the "
+    "same where the slices are all layers of all models",
+    "modules": "parts of a model are not merged apart here; list whole models under `models`",
+    "tokenizer_source": "tokenizers are not merged here; remove it: that of the base model is kept, else of the first "
+    "model with one",
+    "tokenizer": "tokenizers are not merged here; remove it: that of the base model is kept, else of the first model "
+    "with one",
+    "chat_template": "no template is made here; remove it, and put a chat_template.jinja into the result",
+    "int8_mask": "it changes no result; remove it",
+}
 
 
 @dataclass(frozen=True)
@@ -28,7 +41,7 @@ class Recipe:
     rule: type[RecipeRule]
     models: tuple[str, ...]  # in the rule's order
     base: str | None
-    dtype: str | None  # of the result; None for that of the first model
+    dtype: str | None  # of the result; None for the smallest that holds all models' numbers
     settings: Mapping[str, Any]  # the recipe's parameters for all models
     weights: tuple[Any, ...]  # of each model, None where it has none
 
@@ -60,12 +73,12 @@ def read_recipe(path: Path) -> Recipe:
     if not isinstance(base, str | None):
         raise MergeError(f"{path}: `base_model` must be a folder, not {base!r}")
     weights = _weights(recipe.get("models"), path=path)
+    if base is not None:  # under the name that the list has for it, if it is one of these
+        base = next((model for model in weights if _place(model) == _place(base)), base)
     models = rule.merges(tuple(weights), base=base)
     if not models:
         raise MergeError(f"{path} names no model to merge")
-    dtype = recipe.get("out_dtype") or recipe.get("dtype")
-    if dtype is not None and dtype not in _TYPES:
-        raise MergeError(f"{path}: unknown dtype '{dtype}', expected one of {', '.join(_TYPES)}")
+    dtype = _dtype(recipe.get("out_dtype") or recipe.get("dtype"), path=path)
     settings = _parameters(recipe, where=str(path))
     return Recipe(rule, models, base, dtype, settings, tuple(weights.get(model) for model in models))
 
@@ -101,26 +114,63 @@ def _weights(entries: Any, *, path: Path) -> dict[str, Any]:
     if not isinstance(entries, list) or not all(isinstance(each, Mapping) and "model" in each for each in entries):
         raise MergeError(f"{path} needs `models`, a list of entries with `model`")
     weights: dict[str, Any] = {}
+    places: dict[Path, str] = {}
     for entry in entries:
-        name, where = str(entry["model"]), f"{path}, model '{entry['model']}'"
-        if name in weights:
-            raise MergeError(f"{where}: it is listed twice; give it one entry and the sum of the weights")
+        name, where = _name(entry["model"], path=path), f"{path}, model '{entry['model']}'"
+        if (other := places.setdefault(_place(name), name)) != name or name in weights:
+            as_what = "" if other == name else f", first as '{other}'"
+            raise MergeError(f"{where}: it is listed twice{as_what}; give it one entry and the sum of the weights")
         _check_keys(entry, known=_MODEL_KEYS, where=where)
         parameters = _parameters(entry, where=where)
         weights[name] = parameters.pop("weight", None)
         if parameters:
-            raise MergeError(f"{where}: unknown parameter {', '.join(parameters)}")
+            names = ", ".join(f"`{name}`" for name in parameters)
+            raise MergeError(
+                f"{where}: {names} of one model alone is not merged here yet, only its `weight`; set it under the "
+                "recipe's `parameters`, for all models"
+            )
     return weights
+
+
+def _name(model: Any, *, path: Path) -> str:
+    if not isinstance(model, str | int | float):
+        raise MergeError(
+            f"{path}: a `model` must be a folder, not {model!r}: adapters and revisions are not merged here yet"
+        )
+    return str(model)
+
+
+def _place(name: str) -> Path:
+    """Return where the model lies, however it is spelled: `base`, `./base` and `base/model.safetensors` are one."""
+    path = Path(name).expanduser()
+    return path.parent.resolve() if path.name == SINGLE else path.resolve()
+
+
+def _dtype(name: Any, *, path: Path) -> str | None:
+    if name is None:
+        return None
+    dtype = _SHORT.get(str(name), str(name).removeprefix("torch."))
+    if dtype not in _TYPES:
+        raise MergeError(f"{path}: unknown dtype '{name}', expected one of {', '.join(_TYPES)}")
+    return dtype
 
 
 def _parameters(entry: Mapping[str, Any], *, where: str) -> dict[str, Any]:
     parameters = entry.get("parameters") or {}
     if not isinstance(parameters, Mapping):
         raise MergeError(f"{where}: `parameters` must be names and values, not {parameters!r}")
+    _refuse_later(parameters, where=where)
     return {str(name): setting for name, setting in parameters.items()}
 
 
+def _refuse_later(found: Mapping[str, Any], *, where: str) -> None:
+    for key, words in _LATER.items():
+        if key in found:
+            raise MergeError(f"{where}: `{key}`: {words}")
+
+
 def _check_keys(found: Mapping[str, Any], *, known: Sequence[str], where: str) -> None:
+    _refuse_later(found, where=where)
     for key in found:
         if key not in known:
             raise MergeError(f"{where}: '{key}' is not known here; a recipe may have {', '.join(known)}")

@@ -1,0 +1,131 @@
+"""Whether models that are to be merged compute the same function of their tensors: equal shapes do not say so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dfwe.errors import DfweError, MergeError
+from dfwe.models.checkpoint import Checkpoint
+from dfwe.models.folders import CONFIG, model_folder, read_config
+
+Config = Mapping[str, Any]
+
+_SHOWN = 3  # fields in a message
+# What may differ: names and types of files, ends of texts, how long a text may be, training and generation.
+_FREE = re.compile(
+    r"_name_or_path|architectures|(torch_)?dtype|transformers_version|tokenizer_class|auto_map|custom_pipelines"
+    r"|id2label|label2id|num_labels|problem_type|finetuning_task|task_specific_params|vocab_size"
+    r"|max_position_embeddings|n_positions|n_ctx|model_max_length|.*_token_ids?|.*token_index|.*dropout.*|.*_pdrop"
+    r"|initializer_.*|init_std|use_cache|gradient_checkpointing|pretraining_tp|chunk_size_feed_forward|_?attn_.*"
+    r"|_?experts_implementation.*|output_.*|return_dict.*|use_return_dict|torchscript|use_bfloat16|tf_legacy_loss"
+    r"|(min|max)_length|num_beams|num_beam_groups|num_return_sequences|do_sample|early_stopping|temperature|top_[kp]"
+    r"|typical_p|.*_penalty|.*no_repeat_ngram_size|bad_words_ids|remove_invalid_values|.*suppress_tokens|prefix"
+    r"|unsloth_.*|(sentence_transformers|.*_transformers_version)(\..*)?"
+)
+_UNNAMED = re.compile(r"(?i)label_\d+")
+
+
+def check_architectures(models: Sequence[Checkpoint]) -> None:
+    """Check that the models' config.json describe one architecture, and one order of labels; where there is none, pass.
+
+    Raises:
+        MergeError: fields that change what the tensors mean differ, or labels do; says which, in which models.
+        ModelError: a config.json that is broken.
+    """
+    known = [(model.path, config) for model in models if (config := config_of(model.path)) is not None]
+    for path, config in known[1:]:
+        _check_pair(known[0], (path, config))
+        _check_labels(known[0], (path, config))
+
+
+def config_of(path: Path) -> Config | None:
+    """Return what the model's config.json says, which lies in its folder or beside its file; None where none does."""
+    folder = model_folder(path)
+    return None if folder is None else read_config(folder)
+
+
+def _check_pair(first: tuple[Path, Config], other: tuple[Path, Config]) -> None:
+    if not (fields := _differences(first[1], other[1])):
+        return
+    # a field that one config.json leaves out has its class's default there, which Transformers alone knows
+    full = [_complete(path) for path, _ in (first, other)]
+    if "model_type" not in fields and full[0] is not None and full[1] is not None:
+        fields = _differences(full[0], full[1])
+    else:
+        fields = {field: values for field, values in fields.items() if None not in values or field == "model_type"}
+    if fields:
+        shown = ", ".join(f"`{name}` is {a!r} and {b!r}" for name, (a, b) in sorted(fields.items())[:_SHOWN])
+        more = f" and {len(fields) - _SHOWN} more fields differ" if len(fields) > _SHOWN else ""
+        raise MergeError(
+            f"{first[0]} and {other[0]} are of different architectures, though their tensors may have the same shapes: "
+            f"in their {CONFIG} {shown}{more}; models of one merge must come from one base model"
+        )
+
+
+def _complete(path: Path) -> Config | None:
+    """Return the configuration with the defaults of its class; None for a class that Transformers does not have."""
+    from dfwe.models.loading import load_config  # seconds, which most merges need not spend
+
+    try:
+        config = load_config(path if path.is_dir() else path.parent)
+    except DfweError:
+        return None
+    known = _defaults(type(config))
+    return {field: value for field, value in config.to_dict().items() if known is None or field in known}
+
+
+def _defaults(kind: Callable[[], Any]) -> Config | None:
+    try:
+        return dict(kind().to_dict())
+    except (TypeError, ValueError):  # such as an encoder-decoder of two models, which has no defaults
+        return None
+
+
+def _differences(first: Config, other: Config) -> dict[str, tuple[Any, Any]]:
+    """Return the fields that differ and change what tensors mean, with both values; one that is left out is None."""
+    a, b = _flat(first), _flat(other)
+    return {
+        name: (a.get(name), b.get(name))
+        for name in a.keys() | b.keys()
+        if a.get(name) != b.get(name) and not _is_free(name)
+    }
+
+
+def _is_free(name: str) -> bool:
+    return bool(_FREE.fullmatch(name) or _FREE.fullmatch(name.rsplit(".", 1)[-1]))
+
+
+def _flat(config: Config, *, before: str = "") -> dict[str, Any]:
+    """Return the fields by their names, those within others as `outer.inner`."""
+    flat: dict[str, Any] = {}
+    for name, value in config.items():
+        if isinstance(value, Mapping) and name not in ("id2label", "label2id", "task_specific_params"):
+            flat |= _flat(value, before=f"{before}{name}.")
+        elif value is not None:
+            flat[f"{before}{name}"] = value
+    return flat
+
+
+def _check_labels(first: tuple[Path, Config], other: tuple[Path, Config]) -> None:
+    """Check that a head's rows mean the same labels; those called LABEL_0, LABEL_1 ... say nothing."""
+    a, b = _labels(first[1]), _labels(other[1])
+    if a is None or b is None or [label.casefold() for label in a] == [label.casefold() for label in b]:
+        return
+    lists = f"{first[0]} has the labels {', '.join(a)}, {other[0]} {', '.join(b)}"
+    if sorted(label.casefold() for label in a) == sorted(label.casefold() for label in b):
+        raise MergeError(
+            f"{lists}: the same in another order, so that a merge would mix rows of different labels; put one model's "
+            f"`id2label` and the rows of its head into the order of the other's, and save it again"
+        )
+    raise MergeError(f"{lists}: heads of different tasks cannot be merged")
+
+
+def _labels(config: Config) -> list[str] | None:
+    names = config.get("id2label")
+    if not isinstance(names, Mapping) or not all(str(number).isdecimal() for number in names):
+        return None
+    labels = [str(names[number]) for number in sorted(names, key=int)]
+    return None if all(_UNNAMED.fullmatch(label) for label in labels) else labels
