@@ -330,10 +330,9 @@ def test_another_architecture_of_equal_shapes_is_refused(here, capsys, mine, the
     configure("a", **mine)
     configure("b", **theirs)
     assert recipe() == 2
-    assert (
-        f"a and b are of different architectures, though their tensors may have the same shapes: in their config.json {message}"
-        in capsys.readouterr().err
-    )
+    error = capsys.readouterr().err
+    assert "a and b are of different architectures, though their tensors may have the same shapes" in error
+    assert f"in their config.json {message}" in error
     assert not list(here.glob("out*"))
 
 

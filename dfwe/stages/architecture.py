@@ -51,13 +51,14 @@ def _check_pair(first: tuple[Path, Config], other: tuple[Path, Config]) -> None:
     if not (fields := _differences(first[1], other[1])):
         return
     # a field that one config.json leaves out has its class's default there, which Transformers alone knows
-    full = [_complete(path) for path, _ in (first, other)]
-    if "model_type" not in fields and full[0] is not None and full[1] is not None:
-        fields = _differences(full[0], full[1])
+    full = [None, None] if "model_type" in fields else [_complete(path) for path, _ in (first, other)]
+    if full[0] is not None and full[1] is not None:
+        # those that the files name themselves come first, not what follows from them
+        fields = dict(sorted(_differences(full[0], full[1]).items(), key=lambda field: field[0] not in fields))
     else:
         fields = {field: values for field, values in fields.items() if None not in values or field == "model_type"}
     if fields:
-        shown = ", ".join(f"`{name}` is {a!r} and {b!r}" for name, (a, b) in sorted(fields.items())[:_SHOWN])
+        shown = ", ".join(f"`{name}` is {a!r} and {b!r}" for name, (a, b) in list(fields.items())[:_SHOWN])
         more = f" and {len(fields) - _SHOWN} more fields differ" if len(fields) > _SHOWN else ""
         raise MergeError(
             f"{first[0]} and {other[0]} are of different architectures, though their tensors may have the same shapes: "
@@ -89,7 +90,7 @@ def _differences(first: Config, other: Config) -> dict[str, tuple[Any, Any]]:
     a, b = _flat(first), _flat(other)
     return {
         name: (a.get(name), b.get(name))
-        for name in a.keys() | b.keys()
+        for name in sorted(a.keys() | b.keys())
         if a.get(name) != b.get(name) and not _is_free(name)
     }
 

@@ -167,9 +167,7 @@ class _Merge:
                 raise MergeError(f"{model.file_of(name)}: '{name}' has {bad} values that are NaN or infinite")
         if not bool(merged.isfinite().all()):
             dtype = kind(self.forms[name])
-            raise MergeError(
-                f"the merge of '{name}' has values too large for {dtype}: choose another dtype, or weights"
-            )
+            raise MergeError(f"the merge of '{name}' has values too large for {dtype}: set another dtype, or weights")
 
 
 @contextmanager

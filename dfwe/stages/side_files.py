@@ -48,7 +48,7 @@ _ABOUT_ANOTHER = (  # what is not true of a merge
 def copy_side_files(sources: Sequence[Path], *, folder: Path, dtype: str | None) -> None:
     """Copy what belongs to the first of the models into `folder`; its config.json then names `dtype`.
 
-    A tokenizer that it lacks is that of the first model with one. Said is what is left out, and which tokenizers differ.
+    A tokenizer that it lacks is that of the first model with one. What is left out is said, as are other tokenizers.
     """
     folders = [path for source in sources if (path := model_folder(source))]
     if not folders or model_folder(sources[0]) is None:
@@ -61,8 +61,9 @@ def copy_side_files(sources: Sequence[Path], *, folder: Path, dtype: str | None)
         log.warning("not copied from %s: %s", folders[0], ", ".join(map(str, left)))
     _keep_tokenizer(folders, folder=folder)
     if dtype is not None and (folder / CONFIG).exists():
-        content = with_dtype(read_json_object(folder / CONFIG, error=MergeError), dtype=dtype)
-        (folder / CONFIG).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        content = read_json_object(folder / CONFIG, error=MergeError)
+        if (changed := with_dtype(content, dtype=dtype)) != content:
+            (folder / CONFIG).write_text(json.dumps(changed, indent=2) + "\n", encoding="utf-8")
 
 
 def with_dtype(config: dict[str, Any], *, dtype: str) -> dict[str, Any]:

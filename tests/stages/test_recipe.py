@@ -9,12 +9,12 @@ from dfwe.stages.recipe import read_recipe
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"models: [a", "recipe.yaml is no recipe: while parsing"),
-        (b"- models", "recipe.yaml is no recipe: expected `merge_method`"),
-        (b"", "recipe.yaml is no recipe: expected `merge_method`"),
+        (b"models: [a", "recipe.yaml, line 1, column 11: while parsing"),
+        (b"- models", "recipe.yaml is not a recipe: expected `merge_method`"),
+        (b"", "recipe.yaml is not a recipe: expected `merge_method`"),
         (b"dtype: float32\ndtype: float16\n", "the key 'dtype' comes twice"),
-        (b"\xff\xfe", "recipe.yaml is no recipe: 'utf-8' codec"),
-        (None, "recipe.yaml is no recipe: [Errno 2] No such file"),
+        (b"\xff\xfe", "recipe.yaml, line 1: the file must be UTF-8"),
+        (None, "recipe.yaml is missing"),
     ],
 )
 def test_what_is_no_recipe_is_one_line(tmp_path, content, message):
