@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from dfwe.controls import in_one_line
 from dfwe.data.instances import collect
 from dfwe.data.readers.base import Corpus
 from dfwe.data.readers.tlidb import Tlidb
@@ -45,7 +46,7 @@ def entries(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """
     task = load_task(arguments.task, folders=arguments.config_dir, trusted=arguments.trust)
     instances = collect(
-        _corpus(task, root=arguments.root),
+        _corpus(task, root=arguments.root, max_words=arguments.max_words),
         prompt=task.prompt,
         split=arguments.split,
         max_words=arguments.max_words,
@@ -61,13 +62,14 @@ def entries(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
         }
 
 
-def _corpus(task: Task, *, root: Path) -> Corpus:
+def _corpus(task: Task, *, root: Path, max_words: int) -> Corpus:
     if task.data is None:
         return Tlidb(root=root).read()
-    corpus = own_corpus(task, files=str(root), max_bad_share=1.0)
+    corpus = own_corpus(task, files=str(root), max_bad_share=1.0, max_words=max_words)
     for rows in corpus.rows.values():
-        if rows.bad:
-            print(f"warning: {rows.summary()}", file=sys.stderr)
+        for words in (rows.summary(), rows.remarks()):
+            if words:
+                print(f"warning: {in_one_line(words)}", file=sys.stderr)
     return corpus
 
 

@@ -85,6 +85,7 @@ def _data(study: Study) -> dict[str, Any]:
             **data.digest(task),
             "rows_read": {file: rows.num_read for file, rows in corpus.rows.items()},
             "bad_rows": [str(bad) for rows in corpus.rows.values() for bad in rows.bad],
+            "odd_rows": [str(odd) for rows in corpus.rows.values() for odd in rows.odd],
             "left_out_on_purpose": dict(corpus.left_out),
         }
     return {"root": None if data.root is None else str(data.root), "tasks": found}

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from dfwe.controls import in_one_line
 from dfwe.data.collector import paused_collector
 from dfwe.data.instances import collect
 from dfwe.data.readers.base import Corpus
@@ -123,10 +124,12 @@ class StudyData:
         return corpus
 
     def _own_corpus(self, task: Task) -> Corpus:
-        corpus = own_corpus(task, files=self._files, max_bad_share=self.config["max_bad_share"])
-        for file, rows in corpus.rows.items():
-            if rows.bad:
-                log.warning("%s: %s: %s", task.short, file, rows.summary())
+        max_bad_share = self.config["max_bad_share"]
+        corpus = own_corpus(task, files=self._files, max_bad_share=max_bad_share, max_words=self.max_words)
+        for rows in corpus.rows.values():
+            for words in (rows.summary(), rows.remarks()):
+                if words:
+                    log.warning("%s: %s", task.short, in_one_line(words))
         for reason, number in corpus.left_out.items():
             log.info("%s: %d rows left out on purpose: %s", task.short, number, reason)
         return corpus

@@ -145,8 +145,10 @@ def build_task(short: str, *, config: Mapping[str, Any]) -> Task:
     )
 
 
-def own_corpus(task: Task, *, files: str | None, max_bad_share: float) -> Corpus:
+def own_corpus(task: Task, *, files: str | None, max_bad_share: float, max_words: int = 0) -> Corpus:
     """The data that the task brings; `files` is where they lie unless its YAML says so.
+
+    Texts of more than `max_words` words are counted as odd rows; 0 is no limit.
 
     Raises:
         ConfigurationError: neither says where.
@@ -159,9 +161,10 @@ def own_corpus(task: Task, *, files: str | None, max_bad_share: float) -> Corpus
             f"where are the files of {task.short}? Say data.files=FOLDER, or target.{task.short}.data.root=FOLDER "
             f"(sources.{task.short}.data.root=FOLDER where it is a source)"
         )
-    corpus = usable(_reader(task, root=Path(root).expanduser()).read(), prompt=task.prompt)
-    for file, rows in corpus.rows.items():
-        check(rows, max_share=max_bad_share, what=f"{task.short}, {file}", setting="data.max_bad_share")
+    read = _reader(task, root=Path(root).expanduser()).read()
+    corpus = usable(read, prompt=task.prompt, max_words=max_words)
+    for rows in corpus.rows.values():
+        check(rows, max_share=max_bad_share, what=task.short, setting="data.max_bad_share")
     return corpus
 
 

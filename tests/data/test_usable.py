@@ -56,3 +56,17 @@ def test_a_clean_corpus_and_one_of_dialogues_come_back_as_they_are(tmp_path, wri
 def test_a_missing_column_is_raised_at_once(tmp_path):
     with pytest.raises(DataError, match="has no column 'mood', which moods needs: it has 'text', 'label'"):
         usable(corpus(tmp_path, header="text,label"), prompt=MOODS)
+
+
+def test_texts_longer_than_allowed_are_odd_and_stay(tmp_path):
+    cleaned = usable(
+        corpus(tmp_path, rows=["A cup.,good", "One two three four.,bad", *ROWS[4:], "A bun.,bad", "A fig.,good"]),
+        prompt=MOODS,
+        max_words=3,
+    )
+    rows = cleaned.rows[str(tmp_path / "moods.csv")]
+    assert [(odd.line, odd.reason) for odd in rows.odd] == [
+        (3, "its text has 4 words and loses the first 1 (data.max_words=3)")
+    ]
+    assert rows.bad == ()
+    assert len(cleaned.dialogues) == 7

@@ -50,6 +50,7 @@ def _release(reading: Reading, *, tally: Tally) -> dict[str, Any]:
         "scene_unmatched": sum(tally.unmatched[release] for release in names),
         "rows": reading.rows.num_read,
         "bad_rows": [str(row) for row in reading.rows.bad],
+        "odd_rows": [str(row) for row in reading.rows.odd],
         "missing_files": list(reading.missing),
     }
 
@@ -74,6 +75,8 @@ def _release_lines(report: Mapping[str, Any]) -> list[str]:
             parts.append(f"{row['scene_matched']} of {sought} matched by text ({row['scene_matched'] / sought:.1%})")
         if row["bad_rows"]:
             parts.append(f"{len(row['bad_rows'])} of {row['rows']} rows are broken, the first: {row['bad_rows'][0]}")
+        if row["odd_rows"]:
+            parts.append(f"{len(row['odd_rows'])} rows are odd, the first: {row['odd_rows'][0]}")
         if row["missing_files"]:
             parts.append(f"not there: {', '.join(row['missing_files'])}")
         lines.append(f"{name}: {'; '.join(parts)}")

@@ -11,6 +11,7 @@ from dfwe.data.bad_rows import RowError
 from dfwe.errors import ConfigurationError
 
 _MOST_STEPS, _MOST_DECIMALS = 10_000, 15  # each step is an answer that is scored
+_FILL = "Fill such cells, or list them in the reader's `leave_out: {{{column}: ['']}}`"
 
 Cells = Mapping[str, str | tuple[str, ...]]
 
@@ -50,6 +51,9 @@ class OneOf(Answer):
     texts: Mapping[str, str]
 
     def __post_init__(self) -> None:
+        twice = [label for number, label in enumerate(self.labels) if label in self.labels[:number]]
+        if twice:
+            raise ConfigurationError(f"the label '{twice[0]}' is listed twice under `labels`: list each once")
         for cell, label in self.texts.items():
             if label not in self.labels:
                 raise ConfigurationError(
@@ -72,7 +76,10 @@ class OneOf(Answer):
         label = self.texts.get(cell, cell)
         if label not in self.labels:
             expected = ", ".join(dict.fromkeys([*self.texts, *self.labels]))
-            raise RowError(f"unknown label '{cell}' in column '{self.column}', expected one of {expected}")
+            raise RowError(
+                f"unknown label '{cell}' in column '{self.column}', expected one of {expected}",
+                remedy=f"Say what such cells mean in the answer's `texts`, or {_leave_out(self.column)}",
+            )
         return Gold((label,), (label,))
 
 
@@ -97,7 +104,7 @@ class FreeText(Answer):
         """The alternatives, in the order of the columns, empty cells aside; see Answer."""
         texts = tuple(text for column in self.texts for text in self._alternatives(cells[column]) if text)
         if not texts:
-            raise RowError(f"its answer ({', '.join(self.texts)}) is empty")
+            raise RowError(f"its answer ({', '.join(self.texts)}) is empty", remedy=_FILL.format(column=self.texts[0]))
         return Gold(texts, texts)
 
     def _alternatives(self, cell: str | tuple[str, ...]) -> list[str]:
@@ -151,7 +158,10 @@ class Number(Answer):
         except ValueError:
             value = math.nan
         if not self.low <= value <= self.high:
-            raise RowError(f"'{cell}' in column '{self.column}' is no number from {self.low:g} to {self.high:g}")
+            raise RowError(
+                f"'{cell}' in column '{self.column}' is not a number from {self.low:g} to {self.high:g}",
+                remedy=f"Set the answer's `low` and `high`, or {_leave_out(self.column)}",
+            )
         return Gold((self._text(round((value - self.low) / self.step)),), (cell,))
 
     def _text(self, step: int) -> str:
@@ -165,8 +175,12 @@ def single(cells: Cells, *, column: str) -> str:
         raise RowError(f"column '{column}' is a list, expected one text")
     text = flat(cell)
     if not text:
-        raise RowError(f"column '{column}' is empty")
+        raise RowError(f"column '{column}' is empty", remedy=_FILL.format(column=column))
     return text
+
+
+def _leave_out(column: str) -> str:
+    return f"list the cells of such rows in the reader's `leave_out: {{{column}: [...]}}`"
 
 
 def flat(text: str) -> str:

@@ -28,6 +28,8 @@ class HubSplit(SheetSource):
     def sheet(self, root: Path) -> Sheet:
         """The split's rows; see SheetSource."""
         data = self._load(root)
+        if not len(data):
+            raise DataError(f"{self.name} ({self.split}) has no rows: expected at least one")
         columns: list[str] = list(data.column_names)
         origin = f"{self.name} ({self.split})"
         named = renamed(columns, rename=self.rename, origin=origin)

@@ -124,7 +124,8 @@ class _Reading:
 
     def rows(self, split: Split) -> Rows:
         """How many rows a file has, and the bad ones."""
-        return Rows(self._sheets[split].read.num_read, tuple(self._bad[split]))
+        read = self._sheets[split].read
+        return Rows(read.num_read, tuple(self._bad[split]), read.odd)
 
     def _good(self, split: Split) -> Iterator[tuple[str, Row]]:
         sheet = self._sheets[split]

@@ -140,14 +140,15 @@ def meld():
         ("Nobody counted the seven blue boats in our harbour yesterday.", "Ada Pike", "fear", 1),
         ("Then I shall paint them all yellow.", "Ben Lowe", "disgust", 1),
     ]
-    lines = [f'{k},"{text}",{who},{label},x,{number},0,1,1,,' for k, (text, who, label, number) in enumerate(rows)]
+    lines = [f'{k},"{text}",{who},{label},x,{number},{k},1,1,,' for k, (text, who, label, number) in enumerate(rows)]
     return "\n".join([header, *lines, ""]).encode()
 
 
 def emory_table():
     header = "Utterance,Speaker,Emotion,Scene_ID,Utterance_ID,Season,Episode,Start_Time,End_Time"
     labels = ("Joyful", "Mad", "Neutral", "Scared")
-    rows = [f"\"{text}\",['{who}'],{label},7,1,2,1,," for (who, text), label in zip(BREWERY, labels, strict=True)]
+    said = enumerate(zip(BREWERY, labels, strict=True))
+    rows = [f"\"{text}\",['{who}'],{label},7,{k},2,1,," for k, ((who, text), label) in said]
     return "\r\n".join([header, *rows, ""]).encode()
 
 

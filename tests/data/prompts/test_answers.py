@@ -51,7 +51,7 @@ def test_the_steps_are_the_candidates():
 
 @pytest.mark.parametrize("cell", ["5.1", "-0.1", "much", "nan", "inf"])
 def test_what_is_no_number_of_the_scale_is_refused(cell):
-    with pytest.raises(RowError, match="is no number from 0 to 5"):
+    with pytest.raises(RowError, match="is not a number from 0 to 5"):
         FIFTHS.gold({"n": cell})
 
 

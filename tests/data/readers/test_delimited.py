@@ -55,7 +55,7 @@ def test_a_wrong_number_of_fields_is_a_bad_row_with_its_line(tmp_path):
     assert [row.line for row in sheet.rows] == [2, 5]
     assert [(bad.line, bad.reason) for bad in sheet.read.bad] == [
         (3, "3 fields, expected 2 (text, mood)"),
-        (4, "1 fields, expected 2 (text, mood)"),
+        (4, "1 field, expected 2 (text, mood)"),
     ]
     assert sheet.read.num_read == 4
 
@@ -64,7 +64,7 @@ def test_a_quote_that_does_not_close_makes_every_line_it_swallows_bad(tmp_path):
     sheet = read(tmp_path, 'text,mood\nA cup.,good\n"A crack.,bad\nA lid.,bad\nA jug.,good\n')
     assert [row.line for row in sheet.rows] == [2]
     assert [bad.line for bad in sheet.read.bad] == [3, 4, 5]
-    assert "is a quote not closed?" in sheet.read.bad[0].reason
+    assert "is a quote not closed" in sheet.read.bad[0].reason
     assert sheet.read.num_read == 4
 
 
@@ -98,3 +98,49 @@ def test_an_unknown_encoding_or_delimiter_is_a_mistake_of_the_configuration(tmp_
         read(tmp_path, "text\n", encoding="utf-9")
     with pytest.raises(ConfigurationError, match="must be one character"):
         read(tmp_path, "text\n", delimiter="||")
+
+
+def test_a_whole_record_that_spans_lines_is_odd(tmp_path):
+    sheet = read(tmp_path, 'text,mood\n"He said,good\nA lid.,bad\nshe said",bad\nA jug.,good\n')
+    assert [row.line for row in sheet.rows] == [2, 5]
+    assert [(odd.line, odd.reason) for odd in sheet.read.odd] == [
+        (2, "the record goes on to line 4: a quotation mark opens in one line and closes in a later one")
+    ]
+    assert "`quoting: false`" in sheet.read.odd[0].remedy
+
+
+@pytest.mark.parametrize("cell", ["NaN", "nan", "null", "None", "NA", "n/a", "<NA>", "true", "1e5", "0x10"])
+def test_words_that_others_take_for_values_are_texts(tmp_path, cell):
+    assert read(tmp_path, f"text,mood\n{cell},good\n").rows[0].cells["text"] == cell
+
+
+def test_a_huge_cell_is_a_bad_row(tmp_path):
+    sheet = read(tmp_path, f"text,mood\n{'word ' * 40000},good\nA jug.,good\n")
+    assert [(bad.line, bad.reason) for bad in sheet.read.bad] == [(2, "a cell has more than 131072 characters")]
+    assert [row.line for row in sheet.rows] == [3]
+
+
+@pytest.mark.parametrize(
+    ("content", "settings", "message"),
+    [
+        (
+            "text;mood\nA cup.;good\n",
+            {},
+            "the header has one column that contains ';': set the file's `delimiter` to ';'",
+        ),
+        ("text\tmood\nA cup.\tgood\n", {}, r"contains '\\t': set the file's `delimiter` to '\\t' \(it is ','\)"),
+        ("text,mood\nA cup.,good\n", {"delimiter": "\t"}, "contains ',': set"),
+        ("text,mood\n", {}, r"x\.csv has no rows below its header"),
+        ("text,mood", {}, r"x\.csv has no rows below its header"),
+        ("\n\n", {"columns": ["a", "b"]}, r"x\.csv has no rows: expected at least one"),
+        ("\n\n", {}, r"x\.csv is empty"),
+    ],
+)
+def test_a_wrong_delimiter_and_no_rows_are_said(tmp_path, content, settings, message):
+    with pytest.raises(DataError, match=message):
+        read(tmp_path, content, **settings)
+
+
+def test_a_wrong_delimiter_below_given_columns_is_the_remedy(tmp_path):
+    sheet = read(tmp_path, "A cup.;good\nA lid;bad\n", columns=["text", "mood"])
+    assert {bad.remedy for bad in sheet.read.bad} == {"Set the file's `delimiter` to ';' (it is ',')"}

@@ -43,3 +43,27 @@ def test_broken_lines_are_bad_rows(tmp_path):
 def test_a_key_to_rename_that_is_not_there_is_an_error(tmp_path):
     with pytest.raises(DataError, match="no column 'label' to rename: it has 'a'"):
         read(tmp_path, '{"a": "1"}\n', label="mood")
+
+
+def test_lines_end_at_newlines_alone(tmp_path):
+    sheet = read(tmp_path, '{"a": "one\u2028two\x85three"}\n')
+    assert sheet.rows[0].cells == {"a": "one\u2028two\x85three"}
+
+
+def test_a_lone_surrogate_is_replaced_and_counted(tmp_path):
+    sheet = read(tmp_path, '{"a": "x"}\n{"a": "y\\ud83d"}\n')
+    assert sheet.rows[1].cells == {"a": "y\ufffd"}
+    (odd,) = sheet.read.odd
+    assert (odd.line, odd.reason.split(" (")[0]) == (2, "1 lone surrogates")
+
+
+@pytest.mark.parametrize("value", ["NaN", "1e400", "[" * 5000, "9" * 5000])
+def test_what_is_not_a_value_is_a_bad_row(tmp_path, value):
+    sheet = read(tmp_path, f'{{"a": {value}}}\n{{"a": "NaN"}}\n')
+    assert [bad.line for bad in sheet.read.bad] == [1]
+    assert [row.cells for row in sheet.rows] == [{"a": "NaN"}]
+
+
+def test_a_file_without_lines_is_an_error(tmp_path):
+    with pytest.raises(DataError, match=r"is empty: expected one JSON object a line"):
+        read(tmp_path, "\n \n")

@@ -14,8 +14,8 @@ from dfwe.data.bad_rows import Rows
 from dfwe.data.friends.excerpt import Excerpt, Reading, Turn
 from dfwe.data.friends.marks import Emotion
 from dfwe.data.friends.official import EMORY
-from dfwe.data.friends.raw.emotions import dialogues
-from dfwe.data.friends.raw.files import label_of, names_of, read_release, table
+from dfwe.data.friends.raw.emotions import Utterance, dialogues, number_of, read_utterances
+from dfwe.data.friends.raw.files import label_of, names_of, read_release
 from dfwe.data.friends.raw.transcript import scene_of, scenes
 
 LABELS = ("joyful", "mad", "neutral", "peaceful", "powerful", "sad", "scared")
@@ -38,7 +38,7 @@ def read(folder: Path) -> Reading:
 def _file(path: Path) -> tuple[list[Excerpt], Rows]:
     if path.suffix == ".json":
         return scenes(path, read=_scene)
-    utterances, rows = table(path, columns=_COLUMNS, read=_utterance)
+    utterances, rows = read_utterances(path, columns=_COLUMNS, read=_utterance)
     part = path.name.split("_")[1]
     key = f"emory_{part}_{{}}".format
     return dialogues(utterances, release="Emory emotion (CSV)", task=EMORY, key=key, last=False), rows
@@ -52,15 +52,16 @@ def _scene(scene: Mapping[str, Any]) -> Excerpt:
     return Excerpt("Emory emotion", f"emory_{name}", turns, marks, scene_id=name, whole=True)
 
 
-def _utterance(row: Mapping[str, str]) -> tuple[str, Turn, str]:
+def _utterance(row: Mapping[str, str]) -> Utterance:
     key = f"s{int(row['Season']):02d}_e{int(row['Episode']):02d}_scene{int(row['Scene_ID']):02d}"
     if not row["Utterance"].strip():
         raise ValueError("the utterance is empty")
-    return key, Turn(_speakers(row["Speaker"]), row["Utterance"].strip()), label_of(row["Emotion"], labels=LABELS)
+    turn = Turn(_speakers(row["Speaker"]), row["Utterance"].strip())
+    return Utterance(key, number_of(row), turn, label_of(row["Emotion"], labels=LABELS))
 
 
 def _speakers(text: str) -> tuple[str, ...]:
     try:
         return names_of(ast.literal_eval(text))
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ValueError(f"speakers must be written as a list of names, found '{text}'") from error

@@ -49,8 +49,10 @@ def records(holder: Any, *, name: str, key: str | None) -> list[Any]:
     return found
 
 
-def table(path: Path, *, columns: Sequence[str], read: Callable[[Mapping[str, str]], T]) -> tuple[list[T], Rows]:
-    """As `convert`, for the rows of a comma-separated file with a header, by the line that each begins on.
+def table(
+    path: Path, *, columns: Sequence[str], read: Callable[[Mapping[str, str]], T]
+) -> tuple[list[tuple[int, T]], Rows]:
+    """As `convert`, for the rows of a comma-separated file with a header, each with the line that it begins on.
 
     Raises:
         DataError: the file cannot be read, or a column is missing.
@@ -58,19 +60,26 @@ def table(path: Path, *, columns: Sequence[str], read: Callable[[Mapping[str, st
     file = Delimited(path.name, delimiter=",", quoting=True, columns=None, encoding="utf-8", rename={})
     sheet = file.sheet(path.parent)
     check_columns(sheet, needed=columns)
-    good, rows = convert(((row.line, row.cells) for row in sheet.rows), path=path, read=read)
+    good, rows = _convert(((row.line, row.cells) for row in sheet.rows), path=path, read=read)
     bad = sorted((*sheet.read.bad, *rows.bad), key=lambda row: row.line)
-    return good, Rows(len(good) + len(bad), tuple(bad))
+    return good, Rows(len(good) + len(bad), tuple(bad), sheet.read.odd)
 
 
 def convert(numbered: Iterable[tuple[int, Any]], *, path: Path | str, read: Callable[[Any], T]) -> tuple[list[T], Rows]:
     """What `read` makes of each record; a record that lacks something is a bad row, known by its number."""
-    good: list[T] = []
+    good, rows = _convert(numbered, path=path, read=read)
+    return [each for _, each in good], rows
+
+
+def _convert(
+    numbered: Iterable[tuple[int, Any]], *, path: Path | str, read: Callable[[Any], T]
+) -> tuple[list[tuple[int, T]], Rows]:
+    good: list[tuple[int, T]] = []
     bad: list[BadRow] = []
     for number, record in numbered:
         try:
-            good.append(read(record))
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            good.append((number, read(record)))
+        except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
             bad.append(bad_row(path, line=number, reason=_reason(error)))
     return good, Rows(len(good) + len(bad), tuple(bad))
 

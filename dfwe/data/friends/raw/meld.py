@@ -8,8 +8,8 @@ from pathlib import Path
 from dfwe.data.bad_rows import Rows
 from dfwe.data.friends.excerpt import Excerpt, Reading, Turn
 from dfwe.data.friends.official import MELD
-from dfwe.data.friends.raw.emotions import dialogues
-from dfwe.data.friends.raw.files import label_of, read_release, table
+from dfwe.data.friends.raw.emotions import Utterance, dialogues, number_of, read_utterances
+from dfwe.data.friends.raw.files import label_of, read_release
 
 LABELS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
 _FILES = ("train_sent_emo.csv", "dev_sent_emo.csv", "test_sent_emo.csv")
@@ -24,14 +24,15 @@ def read(folder: Path) -> Reading:
 
 
 def _file(path: Path) -> tuple[list[Excerpt], Rows]:
-    utterances, rows = table(path, columns=_COLUMNS, read=_utterance)
+    utterances, rows = read_utterances(path, columns=_COLUMNS, read=_utterance)
     part = path.name.split("_")[0]
     key = f"meld_{part}_{{:04d}}".format
     return dialogues(utterances, release="MELD", task=MELD, key=key, last=True), rows
 
 
-def _utterance(row: Mapping[str, str]) -> tuple[int, Turn, str]:
+def _utterance(row: Mapping[str, str]) -> Utterance:
     text = row["Utterance"].translate(_REPAIR).strip()
     if not text:
         raise ValueError("the utterance is empty")
-    return int(row["Dialogue_ID"]), Turn((row["Speaker"],), text), label_of(row["Emotion"], labels=LABELS)
+    label = label_of(row["Emotion"], labels=LABELS)
+    return Utterance(int(row["Dialogue_ID"]), number_of(row), Turn((row["Speaker"],), text), label)

@@ -24,7 +24,8 @@ def read(folder: Path) -> Reading:
 
 
 def _file(path: Path) -> tuple[list[Excerpt], Rows]:
-    return table(path, columns=("scene_id", "text", "character", *_COLUMNS), read=_sample)
+    numbered, rows = table(path, columns=("scene_id", "text", "character", *_COLUMNS), read=_sample)
+    return [excerpt for _, excerpt in numbered], rows
 
 
 def _sample(row: Mapping[str, str]) -> Excerpt:

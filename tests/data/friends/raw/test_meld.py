@@ -41,3 +41,44 @@ def test_bad_rows_are_left_out_and_listed(lay):
 
 def test_the_labels_are_the_tasks():
     assert load_task("meld").labels == meld.LABELS
+
+
+NUMBERED = "Sr No.,Utterance,Speaker,Emotion,Dialogue_ID,Utterance_ID\n"
+
+
+def numbered(lay, text):
+    return meld.read(lay({"meld/train_sent_emo.csv": (NUMBERED + text).encode()}))
+
+
+def test_turns_come_in_the_order_of_their_numbers(lay):
+    reading = numbered(lay, "1,Ha.,Ada,joy,4,2\n2,Ho.,Ben,anger,4,0\n3,Hi.,Ada,fear,4,1\n")
+    (excerpt,) = reading.excerpts
+    assert [turn.text for turn in excerpt.turns] == ["Ho.", "Hi.", "Ha."]
+    assert [mark.label for mark in excerpt.marks] == ["anger", "fear", "joy"]
+    assert [(odd.line, odd.reason) for odd in reading.rows.odd] == [
+        (3, "utterance 0 stands after 2 of its dialogue; it is read before it"),
+        (4, "utterance 1 stands after 2 of its dialogue; it is read before it"),
+    ]
+
+
+def test_rows_of_a_dialogue_come_together(lay):
+    reading = numbered(lay, "1,Ha.,Ada,joy,4,0\n2,Ho.,Ben,anger,5,0\n3,Hi.,Ada,fear,4,1\n")
+    assert [[turn.text for turn in excerpt.turns] for excerpt in reading.excerpts] == [["Ha.", "Hi."], ["Ho."]]
+    (odd,) = reading.rows.odd
+    assert (odd.line, odd.reason.split(";")[0]) == (4, "it stands apart from its dialogue, which ends in line 2")
+
+
+def test_a_repeated_row_is_bad_and_names_the_other(lay):
+    reading = numbered(lay, "1,Ha.,Ada,joy,4,0\n2,Ho.,Ben,joy,4,1\n1,Ha.,Ada,joy,4,0\n")
+    assert [turn.text for turn in reading.excerpts[0].turns] == ["Ha.", "Ho."]
+    assert [(bad.line, bad.reason) for bad in reading.rows.bad] == [
+        (4, "utterance 0 of its dialogue comes again: line 2 has it, too")
+    ]
+
+
+def test_a_number_that_comes_again_with_other_words_is_odd(lay):
+    reading = numbered(lay, "1,Ha.,Ada,joy,4,0\n2,Ho.,Ben,joy,4,0\n")
+    assert [turn.text for turn in reading.excerpts[0].turns] == ["Ha.", "Ho."]
+    assert [(odd.line, odd.reason) for odd in reading.rows.odd] == [
+        (3, "it has the number 0 of its dialogue, as line 2 has with other words")
+    ]
