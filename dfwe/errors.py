@@ -5,9 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+from dfwe.controls import without_controls
+
 
 class DfweError(Exception):
-    """Wrong input, or a broken file; `run` prints it as one line and exits with 2."""
+    """Wrong input, or a broken file; `run` prints it as one line and exits with 2.
+
+    What a user or a file named may stand in it: nothing of it steers a terminal or a log.
+    """
+
+    def __str__(self) -> str:
+        return without_controls(super().__str__())
 
 
 class ConfigurationError(DfweError, ValueError):

@@ -1,9 +1,5 @@
-from io import StringIO
-
-from rich.console import Console
-
 from dfwe.controls import in_one_line, without_controls
-from dfwe.report.plain import plain
+from dfwe.errors import StoreError
 
 
 def test_without_controls_shows_the_code_of_what_steers():
@@ -19,7 +15,5 @@ def test_in_one_line_takes_all_blanks_for_one():
     assert in_one_line("a\n\tb\r\x1b") == r"a b \x1b"
 
 
-def test_plain_is_drawn_as_it_stands():
-    drawn = StringIO()
-    Console(file=drawn, width=200, emoji=False).print(plain("[/old] \\[bold]x[/bold]\x1b[2J end"))
-    assert drawn.getvalue().strip() == "[/old] \\[bold]x[/bold]\\x1b[2J end"
+def test_an_error_shows_no_control():
+    assert str(StoreError("a\x1b[31mb")) == r"a\x1b[31mb"

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from dfwe.controls import without_controls
 from dfwe.data.fetch import fetch_all, unpack
 from dfwe.data.friends import report
 from dfwe.data.friends.prepare import prepare, write
@@ -29,7 +30,7 @@ def _friends(options: argparse.Namespace) -> None:
     prepared = prepare(raw, known=known, max_bad_share=options.max_bad_share)
     summary = report.summary(prepared, known=known)
     folder = write(prepared, out=options.out, report=summary)
-    print(report.text(summary))
+    print(without_controls(report.text(summary)))
     print(f"\nwritten to {folder}; use it with: data=friends data.root={options.out}")
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from dfwe.controls import in_one_line
+from dfwe.controls import in_one_line, without_controls
 from dfwe.data.instances import collect
 from dfwe.data.readers.base import Corpus
 from dfwe.data.readers.tlidb import Tlidb
@@ -79,7 +79,7 @@ def _target(instance: Instance, *, alternatives: bool) -> str | list[str]:
 
 def _readable(entry: dict[str, Any]) -> str:
     target = entry["target"] if isinstance(entry["target"], str) else " | ".join(entry["target"])
-    return f"{entry['instance_id']}\n  source: {entry['source']}\n  target: {target}\n"
+    return without_controls(f"{entry['instance_id']}\n  source: {entry['source']}\n  target: {target}\n")
 
 
 def _shots(text: str) -> str | int | float:

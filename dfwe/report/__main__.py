@@ -7,10 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from dfwe.errors import exit_code
 from dfwe.report.dashboard.command import add_wandb
+from dfwe.report.plain import show_plain
 from dfwe.report.run_list import DEFAULT, list_runs
 from dfwe.report.submission import write_submission
 from dfwe.report.submission_table import draw_submission
@@ -25,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _submission(arguments: argparse.Namespace) -> None:
     tasks = write_submission(arguments.folders, out=arguments.out, model=arguments.model, partial=arguments.partial)
-    Console().print(draw_submission(tasks))
+    show_plain(draw_submission(tasks))
     for task in tasks:
         for warning in task.warnings():
             print(f"warning: {warning}", file=sys.stderr)
@@ -44,7 +43,7 @@ def _page(arguments: argparse.Namespace) -> None:
 
 def _list(arguments: argparse.Namespace) -> None:
     folders = [arguments.folder] if arguments.folder else [folder for folder in DEFAULT if folder.is_dir()]
-    Console().print(list_runs(folders))
+    show_plain(list_runs(folders))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -12,6 +12,7 @@ from rich.text import Text
 from dfwe.report.cost_table import draw_costs
 from dfwe.report.multitask_differences import best_on_dev, differences_table, explanation, only_ablation, verdict
 from dfwe.report.numbers import confirm_note
+from dfwe.report.plain import show_plain
 
 _UNDEFINED = "undefined"
 Row = Mapping[str, Any]
@@ -39,7 +40,7 @@ def draw(results: Mapping[str, Any]) -> RenderableType:
 
 def show(results: Mapping[str, Any], *, console: Console | None = None) -> None:
     """Prints the tables."""
-    (console or Console(soft_wrap=False)).print(draw(results))
+    show_plain(draw(results), console=console)
 
 
 def share_of_single(results: Mapping[str, Any], *, split: str) -> dict[str, float]:

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 from rich.box import SIMPLE
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -65,7 +64,7 @@ def seeds_table(jobs: Sequence[JobResult]) -> RenderableType | None:
         return None
     targets = {group[0].target for group in groups}
     title = "Mean ± standard deviation over seeds" + (f" · {groups[0][0].target}" if len(targets) == 1 else "")
-    table = Table(title=escape(title), title_justify="left", box=SIMPLE, padding=(0, 0, 0, 1), show_edge=False)
+    table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 0, 0, 1), show_edge=False)
     table.add_column("merge" if len(targets) == 1 else "target, merge", overflow="fold")
     for heading in ("seeds", *_WHAT):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -75,7 +74,7 @@ def seeds_table(jobs: Sequence[JobResult]) -> RenderableType | None:
         name = first.merge if len(targets) == 1 else f"{first.target}, {first.merge}"
         words = [name, *(["from " + ", ".join(first.sources)] if has_sources else []), *own]
         cells = (_shown(found[what], sign=what == "delta") for what in _WHAT)
-        table.add_row(escape("\n".join(words)), str(len({job.seed for job in group})), *cells)
+        table.add_row("\n".join(words), str(len({job.seed for job in group})), *cells)
     return Group(table, Text("Of jobs that differ in nothing but the seed. ± is of one seed, not of the mean."))
 
 

@@ -1,12 +1,26 @@
-"""Texts of users as the terminal may draw them."""
+"""The one way to the terminal: what users named is drawn as it stands, and steers nothing."""
 
 from __future__ import annotations
 
-from rich.markup import escape
+import re
 
-from dfwe.controls import without_controls
+from rich.console import Console, RenderableType
+from rich.segment import Segment, Segments
+
+from dfwe.controls import CONTROLS
 
 
-def plain(text: object) -> str:
-    """Return the text for rich to draw as it stands: `[old]` is not markup, and nothing in it steers the terminal."""
-    return escape(without_controls(text))
+def terminal(*, stderr: bool = False) -> Console:
+    """Return a console to which `[old]` and `:smile:` are texts."""
+    return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+
+
+def show_plain(content: RenderableType, *, console: Console | None = None) -> None:
+    """Draw tables and texts, without the characters that would steer the terminal; these have no width."""
+    console = console or terminal()
+    drawn = console.render(content, console.options.update(markup=False))
+    console.print(Segments([_plain(segment) for segment in drawn]), end="")
+
+
+def _plain(segment: Segment) -> Segment:
+    return segment if segment.control else Segment(re.sub(CONTROLS, "", segment.text), segment.style)

@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from dfwe.controls import in_one_line
+from dfwe.report.plain import terminal
+
 Start = Callable[[int, int, str], Callable[[float], None]]
 
 
@@ -17,12 +20,12 @@ def bars() -> Iterator[Start]:
 
     On a terminal two bars are drawn, the study's and the stage's; elsewhere a line is written per stage.
     """
-    console = Console(stderr=True)
+    console = terminal(stderr=True)
     if not console.is_terminal:
         yield lambda number, total, title: _line(console, f"[{number}/{total}] {title}")
         return
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TimeElapsedColumn(),
         TextColumn("left"),
@@ -35,7 +38,7 @@ def bars() -> Iterator[Start]:
         def start(number: int, total: int, title: str) -> Callable[[float], None]:
             if number == 1:
                 shares.clear()
-            progress.reset(stage, description=f"stage {number} of {total}: {title}")
+            progress.reset(stage, description=f"stage {number} of {total}: {in_one_line(title)}")
 
             def tell(share: float) -> None:
                 progress.update(stage, completed=share)
@@ -48,5 +51,5 @@ def bars() -> Iterator[Start]:
 
 
 def _line(console: Console, text: str) -> Callable[[float], None]:
-    console.print(text, highlight=False, markup=False)
+    console.print(in_one_line(text))
     return lambda share: None

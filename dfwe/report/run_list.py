@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.box import SIMPLE
-from rich.markup import escape
 from rich.table import Table
 
 from dfwe.errors import DataError
@@ -38,7 +37,7 @@ def list_runs(folders: Sequence[Path]) -> Table:
     table.add_column("delta", justify="right", no_wrap=True)
     for path in newest:
         what, test, delta = _cells(path)
-        table.add_row(when(path).strftime("%Y-%m-%d %H:%M"), escape(f"{what}\n{path}"), test, delta)
+        table.add_row(when(path).strftime("%Y-%m-%d %H:%M"), f"{what}\n{path}", test, delta)
     return table
 
 

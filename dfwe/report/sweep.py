@@ -9,6 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from dfwe.report.over_seeds import seeds_table
+from dfwe.report.plain import show_plain
 from dfwe.report.sweep_jobs import JobResult, Sweep, by_sources, groups, read_sweep
 from dfwe.report.sweep_tables import by_number, number_table, sources_table, table_2
 
@@ -22,7 +23,7 @@ def report_sweep(folder: Path, *, console: Console | None = None) -> None:
         DataError: no results there, or results that cannot be read.
     """
     sweep = read_sweep(folder)
-    (console or Console(soft_wrap=False)).print(draw_sweep(sweep))
+    show_plain(draw_sweep(sweep), console=console)
     for number, (merge, by_target) in enumerate(groups(sweep.jobs)):
         counted = {target: jobs for target, jobs in by_target.items() if has_numbers(jobs)}
         if counted:

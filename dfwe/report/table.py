@@ -14,6 +14,7 @@ from dfwe.report.choice import choice_parts
 from dfwe.report.cost_table import cost_table
 from dfwe.report.merges_table import has_many, merges_of, merges_table
 from dfwe.report.numbers import ALPHA, P_BY, confirm_note, interval, rank_by_dev, rare_note, short_interval, times_100
+from dfwe.report.plain import show_plain
 
 NAMES = {
     "baseline": "baseline (target alone)",
@@ -56,7 +57,7 @@ def draw(results: Mapping[str, Any]) -> RenderableType:
 
 def show(results: Mapping[str, Any], *, console: Console | None = None) -> None:
     """Prints the table."""
-    (console or Console(soft_wrap=False)).print(draw(results))
+    show_plain(draw(results), console=console)
 
 
 def _title(results: Mapping[str, Any]) -> str:

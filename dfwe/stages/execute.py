@@ -12,6 +12,7 @@ from typing import Protocol
 
 from omegaconf import DictConfig
 
+from dfwe.logs import about
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.bench import Bench
 from dfwe.store.store import Store
@@ -63,7 +64,8 @@ def made_in(stage: Stage, *, store: Store, tell: Tell = lambda share: None) -> f
     """Makes the stage; the seconds that it took."""
     _spare_libraries()
     begun = time.perf_counter()
-    stage.result(store, tell=tell)
+    with about(stage.title):
+        stage.result(store, tell=tell)
     seconds = round(time.perf_counter() - begun, 2)
     gc.collect()  # a Trainer and its module hold each other: else every stage's optimizer state stays in memory
     return seconds

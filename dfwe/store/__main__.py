@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from dfwe.controls import in_one_line
 from dfwe.errors import StoreError, exit_code
 from dfwe.store.inventory import Item, inventory
 from dfwe.store.prune import DAY, Limits, prune
@@ -62,7 +63,7 @@ def _prune(arguments: argparse.Namespace) -> None:
 
 def _line(item: Item) -> str:
     size, age = f"{item.num_bytes / 1e6:.1f} MB", f"{item.age / DAY:.1f} days"
-    return f"{item.folder.name:40} {item.state:12} {size:>12} {age:>12}  {item.title}".rstrip()
+    return f"{item.folder.name:40} {item.state:12} {size:>12} {age:>12}  {in_one_line(item.title)}".rstrip()
 
 
 def _total(items: Sequence[Item], what: str) -> str:

@@ -11,7 +11,7 @@ from dfwe.report.run_list import list_runs
 
 
 def lines(*folders):
-    console = Console(width=200, record=True, file=io.StringIO())
+    console = Console(width=200, record=True, file=io.StringIO(), markup=False)  # as `terminal` has it
     console.print(list_runs(folders))
     return [line.strip() for line in console.export_text().splitlines()[3:] if line.strip()]
 

@@ -55,9 +55,9 @@ def _plan(config: DictConfig, *, name: str) -> bool:
     """Prints the plan; whether every job can run."""
     import torch  # torch and friends: seconds
     from hydra import compose
-    from rich.console import Console
 
     from dfwe.options import read_tasks
+    from dfwe.report.plain import show_plain
     from dfwe.report.plan_table import draw_plan
     from dfwe.stages.sweep.jobs import jobs_of
     from dfwe.stages.sweep.plan import plan_sweep
@@ -69,7 +69,7 @@ def _plan(config: DictConfig, *, name: str) -> bool:
         plan = plan_sweep(jobs_of(config, tasks=planner.names), planner=planner)
     finally:
         torch.set_num_threads(threads)
-    Console().print(draw_plan(plan))
+    show_plain(draw_plan(plan))
     print(f"planned in {time.perf_counter() - begun:.1f} s", flush=True)
     return not plan["failed"]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from omegaconf import DictConfig
-from rich.console import Console
 
+from dfwe.report.plain import show_plain
 from dfwe.report.plan_table import draw_plan
 from dfwe.stages.design import Design
 from dfwe.stages.multitask.planned import PlannedMultitask
@@ -22,7 +22,7 @@ def show_plan(config: DictConfig) -> None:
         DfweError: what planning the study raises, and for a study of models with heads.
     """
     config.logger = None
-    Console().print(draw_plan(summary([_known(config)])))
+    show_plain(draw_plan(summary([_known(config)])))
 
 
 def _known(config: DictConfig) -> Planned:
