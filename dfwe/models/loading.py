@@ -16,7 +16,7 @@ from dfwe.errors import DfweError, ModelError, NetworkError
 from dfwe.models.checkpoint import Checkpoint
 from dfwe.models.fit import EXACT, Leeway, check_finite, check_fit
 from dfwe.models.folders import CONFIG, local_folder, read_config
-from dfwe.models.foreign import check_configuration, check_tokenizer_configuration
+from dfwe.models.safe_config import check_configuration, check_tokenizer_configuration
 from dfwe.models.weight_files import INDEX, LONE_SHARD, SINGLE
 from dfwe.strict_json import read_json_object
 

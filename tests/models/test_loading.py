@@ -1,15 +1,18 @@
 """What is loaded fits, and nothing that a model's folder brings is run or fetched."""
 
+import ast
 import json
 import logging
 import pickle
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoModelForSeq2SeqLM, BertConfig, BertForSequenceClassification, BertModel
 
+import dfwe
 from dfwe.errors import ModelError
 from dfwe.models.fit import ENCODER
 from dfwe.models.loading import load_config, load_encoder, load_tokenizer, load_weights_of
@@ -241,3 +244,15 @@ def test_damaged_files_are_one_line(tiny_t5, tmp_path, file, damage, message):
         Pretrained(name=str(tiny_t5)).build(tmp_path / "out", seed=0, texts=())
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_nothing_else_loads_with_transformers():
+    """A `from_pretrained` elsewhere would pass by the checks."""
+    root = Path(dfwe.__file__).parent
+    users = {
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr.startswith("from_") and node.attr.endswith("pretrained")
+    }
+    assert users == {"models/loading.py", "models/sources.py"}  # there, of two models that are loaded already

@@ -3,7 +3,7 @@
 import pytest
 
 from dfwe.errors import ModelError
-from dfwe.models.foreign import check_configuration, check_tokenizer_configuration
+from dfwe.models.safe_config import check_configuration, check_tokenizer_configuration
 
 DANGEROUS = {
     "auto_map": {"AutoModel": "code.Mine"},
