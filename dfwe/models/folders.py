@@ -17,6 +17,8 @@ def local_folder(name: str | Path) -> Path | None:
     Raises:
         ModelError: the name is a path that leads to nothing, or to a file.
     """
+    if not isinstance(name, str | Path):  # YAML reads nan and 12 as numbers
+        raise ModelError(f"a model's name must be text, not {name!r}: quote it, or write ./{name}")
     path = Path(name).expanduser()
     if path.is_dir():
         return path

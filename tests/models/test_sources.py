@@ -70,6 +70,19 @@ def test_a_folder_that_is_no_model_is_refused(tmp_path):
         Pretrained(name=str(tmp_path)).identity()
 
 
+def test_a_name_that_yaml_reads_as_a_number_is_one_line():
+    with pytest.raises(ModelError, match="a model's name must be text, not nan: quote it"):
+        Pretrained(name=float("nan")).identity()
+
+
+def test_a_path_to_a_file_or_to_nothing_says_so(tmp_path):
+    (tmp_path / "model.safetensors").touch()
+    with pytest.raises(ModelError, match="is a file; name the folder"):
+        Pretrained(name=str(tmp_path / "model.safetensors")).identity()
+    with pytest.raises(ModelError, match="there is no folder"):
+        Pretrained(name=str(tmp_path / "nowhere")).identity()
+
+
 def test_without_a_network_it_says_which_files_to_bring(tmp_path):
     with pytest.raises(NetworkError, match=r"bring config\.json, model\.safetensors.*model\.source\.name=<folder>"):
         Pretrained(name="somebody/some-model").build(tmp_path, seed=0, texts=())
