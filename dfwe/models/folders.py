@@ -11,11 +11,11 @@ from dfwe.strict_json import read_json_object
 CONFIG, ADAPTER_CONFIG = "config.json", "adapter_config.json"
 
 
-def local_folder(name: str | Path) -> Path | None:
+def local_folder(name: Any) -> Path | None:
     """Return the folder of that name; None where the name can only be a repository's on the Hub.
 
     Raises:
-        ModelError: the name is a path that leads to nothing, or to a file.
+        ModelError: the name is not text, or a path that leads to nothing, or to a file.
     """
     if not isinstance(name, str | Path):  # YAML reads nan and 12 as numbers
         raise ModelError(f"a model's name must be text, not {name!r}: quote it, or write ./{name}")

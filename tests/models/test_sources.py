@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 from transformers import T5Config, T5ForConditionalGeneration
 
 from dfwe.errors import ModelError, NetworkError
+from dfwe.models.folders import local_folder
 from dfwe.models.sources import FreshT5, Pretrained, WarmStartedEncoderDecoder
 from dfwe.models.text_to_text import load_model
 
@@ -72,7 +73,7 @@ def test_a_folder_that_is_no_model_is_refused(tmp_path):
 
 def test_a_name_that_yaml_reads_as_a_number_is_one_line():
     with pytest.raises(ModelError, match="a model's name must be text, not nan: quote it"):
-        Pretrained(name=float("nan")).identity()
+        local_folder(float("nan"))
 
 
 def test_a_path_to_a_file_or_to_nothing_says_so(tmp_path):
