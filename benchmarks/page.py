@@ -59,7 +59,7 @@ def write_sweep(root: Path, *, targets: tuple[str, ...] = TASKS, most: int = 20,
 
 
 def write_run(folder: Path, *, target: str, sources: tuple[str, ...], seed: int = 0, whole: bool = True) -> None:
-    """A run folder of format 2; `whole` ones have trials, examples, interpolations and answers, too."""
+    """A run folder of format 3; `whole` ones have trials, examples, interpolations and answers, too."""
     generator = np.random.default_rng([seed, *map(ord, target + "".join(sources))])
     results = _results(generator, target=target, sources=sources, seed=seed)
     folder.mkdir(parents=True, exist_ok=True)
@@ -86,7 +86,7 @@ def _results(generator: np.random.Generator, *, target: str, sources: tuple[str,
     head = rows[-1]
     keys = ("name", "delta", "delta_standard_error", "coefficients", "evaluations")
     return {
-        "format": 2,
+        "format": 3,
         "command": f"python -m dfwe.run +target={target} seed={seed}",
         "target": target,
         "sources": list(sources),
@@ -96,6 +96,12 @@ def _results(generator: np.random.Generator, *, target: str, sources: tuple[str,
         "n": {"train": 400, "dev": 200, "test": NUM_TEST},
         "models": rows,
         "headline": {key: head[key] for key in keys} | {"test": head["test"]["score"]},
+        "recommended": _recommended(rows),
+        "warnings": [
+            {"code": "not_converged", "subject": "baseline", "text": "the last epoch was the best of baseline"}
+        ],
+        "curves": _curves(experts, generator),
+        "classes": {target: _classes(rows, generator)},
         "agreement": {},
         "data": {"tasks": {t: {"corpus": "4f" * 32, "shots": 0.1, "bad_rows": []} for t in (target, *sources)}},
         "model": "invented",
@@ -103,6 +109,35 @@ def _results(generator: np.random.Generator, *, target: str, sources: tuple[str,
         "seconds": {f"train expert {name}": float(generator.uniform(10, 90)) for name in experts},
         "versions": {"dfwe": "0.1.0", "numpy": np.__version__},
     }
+
+
+def _recommended(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    best = max(rows, key=lambda row: row["dev"]["score"])
+    against = [{"role": "baseline", "name": "baseline", **_difference(best)}] if "delta" in best else []
+    if best["name"] != "mixture":
+        against.append({"role": "best_expert", "name": "mixture", "delta": 0.004, "delta_interval": [-0.015, 0.022]})
+    claim = {"claim": "not_shown", "why": "the test split shows no gain over mixture (+0.4, -1.5 to +2.2)"}
+    score = {"dev": best["dev"]["score"], "test": best["test"]["score"], "folder": "best"}
+    return {"name": best["name"], "kind": best["kind"], **score, "against": against, **claim}
+
+
+def _difference(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: row[key] for key in ("delta", "delta_interval", "delta_standard_error")}
+
+
+def _curves(experts: list[str], generator: np.random.Generator) -> list[dict[str, Any]]:
+    curves = []
+    for part, name in [(p, e) for p in ("train", "finetune") for e in experts] + [("baseline", "baseline")]:
+        target = np.sort(generator.uniform(0.3, 0.6, size=6)).tolist()
+        own = target[::-1] if part == "train" else [None] * 6
+        epochs = [{"target": t, "own": o} for t, o in zip(target, own, strict=True)]
+        curves.append({"name": name, "part": part, "epochs": epochs, "best_epoch": 6, "criterion": "target"})
+    return curves
+
+
+def _classes(rows: list[dict[str, Any]], generator: np.random.Generator) -> dict[str, Any]:
+    gold = dict(zip(LABELS, (120, 24, 36, 240, 540, 96, 144), strict=True))
+    return {"gold": gold, "f1": {r["name"]: {x: float(generator.uniform()) for x in LABELS} for r in rows}}
 
 
 def _model(name: str, kind: str, base: float, generator: np.random.Generator) -> dict[str, Any]:

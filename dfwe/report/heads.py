@@ -17,7 +17,8 @@ def as_study(results: Found) -> Found:
     """
     if results.get("kind") != "multitask":
         return results
-    same = {key: results[key] for key in ("seed", "precision", "parent", "command", "model") if key in results}
+    keys = ("seed", "precision", "parent", "command", "model", "recommended", "warnings")
+    same = {key: results[key] for key in keys if key in results}
     return {
         **same,
         "target": ", ".join(results["columns"]),

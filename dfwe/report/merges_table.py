@@ -8,14 +8,15 @@ from typing import Any
 from rich.box import SIMPLE
 from rich.table import Table
 
+from dfwe.report.names import name_of
 from dfwe.report.numbers import rank_by_dev, times_100
 
-MANY = 3  # merges, beside the uniform mixture: more do not fit the study's own table
+MANY = 3  # merges, beside the uniform merge: more do not fit the study's own table
 UNIFORM = "uniform"
 
 
 def merges_of(results: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The rows of merges but the uniform mixture."""
+    """The rows of merges but the uniform merge."""
     return [row for row in results["models"] if row["kind"] == "merge" and row["name"] != UNIFORM]
 
 
@@ -34,7 +35,7 @@ def merges_table(results: Mapping[str, Any]) -> Table:
     rows = [row for row in results["models"] if row["kind"] == "merge"]
     for row in sorted(rows, key=rank_by_dev, reverse=True):
         table.add_row(
-            row["name"],
+            name_of(row),
             times_100(row["dev"]["score"]),
             times_100(row["test"]["score"]) if "test" in row else "–",
             _difference(row, to="uniform"),

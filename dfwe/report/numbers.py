@@ -31,7 +31,7 @@ def confirm_note(found: Mapping[str, Any]) -> str:
     shrunk = f" (shrunk by {found['shrunk']:.2f}; {times_100(found['unshrunk'])} before)" if found["shrunk"] else ""
     return (
         f"By {found['examples']} dev instances that were kept from the search it scores "
-        f"{times_100(found['score'])}{shrunk}, the uniform mixture {times_100(found['start'])}{expert}."
+        f"{times_100(found['score'])}{shrunk}, the uniform merge {times_100(found['start'])}{expert}."
     )
 
 

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from dfwe.errors import DataError
 from dfwe.report.multitask_differences import of_mean
+from dfwe.report.names import name_of
 from dfwe.report.numbers import interval, times_100
 from dfwe.report.page.cells import signed
 from dfwe.report.run_folder import Run, read_run, when
@@ -52,7 +53,7 @@ def _cells(path: Path) -> tuple[str, str, str]:
 
 def _study(run: Run) -> tuple[str, str, str]:
     results, row = run.results, run.row(run.asked)
-    merge = "no merge" if row is None else row["name"]
+    merge = "no merge" if row is None else name_of(row)
     what = f"{results['target']}, {merge}, seed {results['seed']}\nfrom {', '.join(results['sources'])}"
     if row is None or "test" not in row:
         return what, "–", ""
@@ -67,7 +68,7 @@ def _multitask(run: Run) -> tuple[str, str, str]:
     scored = [row for row in results["rows"] if row.get("test", {}).get("mean") is not None]
     merges = [row for row in scored if row["kind"] == "merge"]
     best = max(merges or scored, key=lambda row: row["dev"]["mean"] or 0.0, default=None)
-    name, test = ("no score", "–") if best is None else (best["name"], times_100(best["test"]["mean"]))
+    name, test = ("no score", "–") if best is None else (name_of(best), times_100(best["test"]["mean"]))
     what = f"models with heads, {name}, seed {results['seed']}\nof {', '.join(results['columns'])}"
     found = {} if best is None else of_mean(best)
     delta = f"{signed(found['delta'])}\n{interval(found['delta_interval'], sign=True)}" if found else ""

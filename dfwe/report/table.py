@@ -13,17 +13,9 @@ from dfwe.report.agreement import agreement_parts
 from dfwe.report.choice import choice_parts
 from dfwe.report.cost_table import cost_table
 from dfwe.report.merges_table import has_many, merges_of, merges_table
+from dfwe.report.names import display_name, name_of, names_of
 from dfwe.report.numbers import ALPHA, P_BY, confirm_note, interval, rank_by_dev, rare_note, short_interval, times_100
 from dfwe.report.plain import show_plain
-
-NAMES = {
-    "baseline": "baseline (target alone)",
-    "uniform": "uniform mixture",
-    "random": "random mixture",
-    "multitask": "multitask training",
-    "ensemble": "ensemble of answers",
-    "same_compute": "baseline, as long",
-}
 
 
 def draw(results: Mapping[str, Any]) -> RenderableType:
@@ -36,7 +28,7 @@ def draw(results: Mapping[str, Any]) -> RenderableType:
     merges = [] if many else merges_of(results)
     table = Table(title=_title(results), title_justify="left")
     table.add_column("model", no_wrap=True)
-    for heading in ("dev", "test", "95 %", "delta", *(f"coefficient\nin {row['name']}" for row in merges)):
+    for heading in ("dev", "test", "95 %", "delta", *(f"coefficient\nin {name_of(row)}" for row in merges)):
         table.add_column(heading, justify="right", no_wrap=True)
     previous = None
     for row in results["models"]:
@@ -48,10 +40,11 @@ def draw(results: Mapping[str, Any]) -> RenderableType:
         style = "bold" if row["name"] == results["headline"].get("name") else None
         table.add_row(*_cells(row), *(_coefficient(row, merge=merge) for merge in merges), style=style)
     more = [merges_table(results)] if many else []
-    costs = cost_table(results, names=NAMES)
+    names = names_of(results["models"])
+    costs = cost_table(results, names=names)
     more += [] if costs is None else [costs]
     chosen = choice_parts(results.get("choice"))
-    agreement = agreement_parts(results.get("agreement", {}), names=NAMES)
+    agreement = agreement_parts(results.get("agreement", {}), names=names)
     return Group(table, *more, *chosen, Text(_verdict(results)), *agreement)
 
 
@@ -68,7 +61,7 @@ def _title(results: Mapping[str, Any]) -> str:
 
 def _cells(row: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
     return (
-        NAMES.get(row["name"], row["name"]),
+        name_of(row),
         times_100(row["dev"]["score"]),
         times_100(row["test"]["score"]) if "test" in row else "–",
         short_interval(row.get("test", {}).get("interval")),
@@ -94,9 +87,9 @@ def _verdict(results: Mapping[str, Any]) -> str:
     else:
         words = "better than the baseline" if delta > 0 else "worse than the baseline"
     best = max((row for row in results["models"] if row["kind"] == "expert"), key=rank_by_dev)
-    expert = f"The best expert by dev, {best['name']}, scores {times_100(best['test']['score'])}."
+    expert = f"The best expert by dev, {name_of(best)}, scores {times_100(best['test']['score'])}."
     return (
-        f"{head['name']} scores {times_100(head['test'])} on test, {_signed(delta)} "
+        f"{display_name(head['name'], kind='merge')} scores {times_100(head['test'])} on test, {_signed(delta)} "
         f"({interval(head['delta_interval'], sign=True)}) against the baseline, "
         f"p = {_p(p)} by {P_BY[head['p_by']]}: {words}. {expert} {_confirmed(results)}"
         "Scores are times 100; delta is to the baseline, "
@@ -113,7 +106,7 @@ def _confirmed(results: Mapping[str, Any]) -> str:
 
 
 def _without_headline(results: Mapping[str, Any]) -> str:
-    undefined = [row["name"] for row in results["models"] if "test" in row and row["test"]["score"] is None]
+    undefined = [name_of(row) for row in results["models"] if "test" in row and row["test"]["score"] is None]
     if not undefined:
         return "No merge was scored on test."
     return (

@@ -26,7 +26,7 @@ def argmax(trials: Sequence[Trial]) -> Trial:
 
 
 def start_of(trials: Sequence[Trial]) -> Coefficients:
-    """Where the search began; the uniform mixture where it is not among the trials."""
+    """Where the search began; the uniform merge where it is not among the trials."""
     begun = next((trial.coefficients for trial in trials if trial.kind == "uniform"), None)
     return begun or Coefficients.uniform(trials[0].coefficients.names)
 

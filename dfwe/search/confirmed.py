@@ -47,7 +47,7 @@ class ConfirmedPick(Pick):
     Of several searches it is the mean of what they picked; what most picked, where the mean of coefficients is not the
     mean of models.
 
-    Then it is moved towards the start (the uniform mixture) by each of the shares `shrink`, and the point that scores
+    Then it is moved towards the start (the uniform merge) by each of the shares `shrink`, and the point that scores
     best on what the searches did not see is kept; the unshrunk one unless another scores more (James and Stein 1961
     shrink means; here examples say how far). Not in the DFWE paper.
 
@@ -150,21 +150,19 @@ def check_shrink(shrink: Sequence[float]) -> None:
     """Raises SearchError unless all of them are shares of the way, above 0."""
     for amount in shrink:
         if not 0.0 < amount <= TO_START:
-            raise SearchError(
-                f"merge.search.shrink has shares of the way to the uniform mixture in (0, 1], not {amount}"
-            )
+            raise SearchError(f"merge.search.shrink has shares of the way to the uniform merge in (0, 1], not {amount}")
 
 
 def _tell(found: Confirmation) -> None:
     if found.shrunk:
         log.info(
-            "shrunk by %.2f to the uniform mixture: %.4f on the %d dev examples that were not seen, unshrunk %.4f",
+            "shrunk by %.2f to the uniform merge: %.4f on the %d dev examples that were not seen, unshrunk %.4f",
             found.shrunk,
             found.score,
             found.examples,
             found.unshrunk,
         )
-    others = {"the uniform mixture": found.start, "the best expert": found.expert}
+    others = {"the uniform merge": found.start, "the best expert": found.expert}
     for name, score in others.items():
         if score is not None and score > found.score:
             log.warning(

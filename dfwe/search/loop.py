@@ -39,13 +39,13 @@ def run_search(
     """The known trials (the experts' own), then all evaluated ones, in order.
 
     `theta* = argmax_A m_t(theta(A))` of the DFWE paper (section 4.4, equation 2), with "40 iterations" read
-    as 40 evaluations. Evaluated trials are numbered from 1. The start (the uniform mixture) is the first and one of the
+    as 40 evaluations. Evaluated trials are numbered from 1. The start (the uniform merge) is the first and one of the
     budget. A candidate whose coefficients have a trial already, the experts' vertices among them, is told
     that score and costs nothing (the vertices only if they are the space's, `Space.vertices`: a rule such as TIES makes
     another model of them). Trials in the journal are replayed without evaluation. The caller closes the search.
 
     With `race`, and a search that needs comparisons alone, a candidate is evaluated against the best before it and
-    may be stopped once it cannot score as much; the search is then told the bound. The uniform mixture, which
+    may be stopped once it cannot score as much; the search is then told the bound. The uniform merge, which
     others are compared with, is always evaluated in full. The best is the one found without.
 
     A search that takes several asks at once is asked that often, its points are evaluated by `together`, raced against
@@ -108,7 +108,7 @@ def _let_hear(search: Search, trial: Trial | StoppedTrial) -> None:
 def _check(space: Space, *, known: Sequence[Trial], budget: int) -> None:
     if budget < 1:
         raise SearchError(
-            f"a search needs at least 1 evaluation, for the uniform mixture: merge.search.budget is {budget}"
+            f"a search needs at least 1 evaluation, for the uniform merge: merge.search.budget is {budget}"
         )
     for trial in known:
         if trial.coefficients.names != space.names:
@@ -147,7 +147,7 @@ def _warn_of_standstill(made: Sequence[Trial | StoppedTrial], *, start: Coeffici
     moves = np.abs(np.array([trial.coefficients.values for trial in made]) - start.as_array())
     if moves.max() <= _LEAST_MOVE:
         log.warning(
-            "the search did not search: no coefficient moved by more than %.1g from the uniform mixture; "
+            "the search did not search: no coefficient moved by more than %.1g from the uniform merge; "
             "take larger steps or another optimizer",
             moves.max(),
         )

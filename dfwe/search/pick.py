@@ -63,18 +63,18 @@ class Argmax(Pick):
 
 @dataclass(frozen=True)
 class Uniform(Pick):
-    """The uniform mixture, whatever it scores: the merge that every search is compared with."""
+    """The uniform merge, whatever it scores: the merge that every search is compared with."""
 
     @property
     def compares_only(self) -> bool:
-        """No: the uniform mixture need not be the best."""
+        """No: the uniform merge need not be the best."""
         return False
 
     def choose(self, trials: Sequence[Trial], *, by: Choosing) -> Trial:
         """The trial of that kind; nothing is evaluated."""
         uniform = next((trial for trial in trials if trial.kind == "uniform"), None)
         if uniform is None:
-            raise SearchError("the search did not evaluate the uniform mixture: it needs a budget of at least 1")
+            raise SearchError("the search did not evaluate the uniform merge: it needs a budget of at least 1")
         return uniform
 
 

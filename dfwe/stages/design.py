@@ -25,7 +25,7 @@ class Design:
     """Plain Python, read once."""
 
     runs: frozenset[str]
-    merges: tuple[dict[str, Any], ...]  # the uniform mixture first
+    merges: tuple[dict[str, Any], ...]  # the uniform merge first
     zoo: dict[str, Any] | None
     controls: Mapping[str, Control]
     probes: Mapping[str, Probe]
@@ -66,7 +66,7 @@ def _runs(stages: DictConfig) -> frozenset[str]:
 
 
 def _distinct(asked: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
-    """The uniform mixture and the merges asked for, by their names; ConfigurationError where two share one."""
+    """The uniform merge and the merges asked for, by their names; ConfigurationError where two share one."""
     configs = {each["name"]: each for each in (uniform(), *asked)}
     if len(configs) < len(asked) + (UNIFORM not in {each["name"] for each in asked}):
         raise ConfigurationError(f"two merges share a name: {[each['name'] for each in asked]}; set merges.<key>.name")

@@ -11,6 +11,7 @@ from pytorch_lightning.loggers import Logger
 from dfwe.report.dashboard.merges import group_of
 from dfwe.report.dashboard.publish import publish, show_study
 from dfwe.report.dashboard.session import Session
+from dfwe.report.written import written
 from dfwe.stages.base import Tell
 
 STEP = "step"  # of the optimizer, or the number of a trial
@@ -143,5 +144,5 @@ def _described(config: Mapping[str, Any]) -> dict[str, Any]:
     for part in ("rule", "search", "pick"):
         found[part] = str(config[part]["_target_"]).rsplit(".", 1)[-1]
         settings = {key: value for key, value in config[part].items() if isinstance(value, str | int | float)}
-        found[f"{part}_settings"] = {key: value for key, value in settings.items() if not key.startswith("_")}
+        found[f"{part}_settings"] = written({key: value for key, value in settings.items() if not key.startswith("_")})
     return found

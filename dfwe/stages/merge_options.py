@@ -23,7 +23,7 @@ _MIXTURE = "linear"  # the rule that searches are compared on
 
 
 def uniform() -> dict[str, Any]:
-    """The uniform mixture's: every study has it for comparison."""
+    """The uniform merge's: every study has it for comparison."""
     return _option("", "uniform")
 
 

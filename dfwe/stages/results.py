@@ -8,8 +8,10 @@ from typing import Any
 from dfwe.stages.agreement import agreement_results
 from dfwe.stages.cautions import study_cautions
 from dfwe.stages.choice.stage import choice_results
+from dfwe.stages.classes import class_results
 from dfwe.stages.controls.base import Subject
 from dfwe.stages.costs import Costs
+from dfwe.stages.curves import curve_results
 from dfwe.stages.delta import optimism, with_interval
 from dfwe.stages.examples import changed
 from dfwe.stages.health import health_of
@@ -28,7 +30,7 @@ def study_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, An
     """The study's results; scores are fractions in [0, 1].
 
     `delta` is a model's test score minus the baseline's, with the paired bootstrap standard error over test instances;
-    a merge has the same `against` the uniform mixture, the best expert by dev and the equally trained baseline.
+    a merge has the same `against` the uniform merge, the best expert by dev and the equally trained baseline.
     `headline` is the merge that was asked for, `recommended` the single model to ship, the best of all by dev; both say
     what they are held `against` and what that allows to claim. `warnings` say what the numbers cannot carry.
     """
@@ -50,6 +52,8 @@ def study_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, An
         "precision": study.bench.precision,
         "n": rows.sizes(),
         "rare_classes": rows.rare_classes(),
+        "classes": rows.classes(),
+        "curves": curve_results(study.stages(), store=study.bench.store),
         "models": models,
         "roles": standing.roles,
         "headline": standing.headline(models, withheld=withheld),
@@ -109,6 +113,15 @@ class _Rows:
         """Of the test split, those that make intervals of a macro F1 too narrow."""
         evaluation = next(iter(self._evaluations.values()), None)
         return [] if evaluation is None else list(self._study.target.scorer.rare(evaluation.counts))
+
+    def classes(self) -> dict[str, Any]:
+        """By task, the target alone: each label's F1 for each model; empty without labels or tests."""
+        target, answers = self._study.target, {name: each.predictions for name, each in self._evaluations.items()}
+        if not answers:
+            return {}
+        gold = [instance.references for instance in self._study.bench.data.instances(target, split="test")]
+        found = class_results(target, answers=answers, references=gold)
+        return {target.short: found} if found else {}
 
     def row(self, name: str, stage: Subject) -> dict[str, Any]:
         entry = stage.result(self._store)

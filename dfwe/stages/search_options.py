@@ -33,7 +33,7 @@ def chosen(config: Mapping[str, Any], key: str) -> Mapping[str, Any] | None:
 
 
 def shrinking(config: Mapping[str, Any]) -> tuple[float, ...]:
-    """The shares of the way to the uniform mixture that `merge.search.shrink` asks to be tried.
+    """The shares of the way to the uniform merge that `merge.search.shrink` asks to be tried.
 
     Raises:
         ConfigurationError: there are some, but no part of dev to say whether they help.

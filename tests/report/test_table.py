@@ -97,7 +97,7 @@ def test_what_dev_instances_say_that_the_search_did_not_see_is_told():
     expected = (
         "36 dev instances that were kept from the search it scores 55.0 (shrunk by 0.25; 50.0 before), the uniform"
     )
-    assert f"By {expected} mixture 40.0, the best expert 60.0." in text(found)
+    assert f"By {expected} merge 40.0, the best expert 60.0." in text(found)
 
 
 def test_rare_classes_under_a_macro_f1_are_named():

@@ -59,7 +59,7 @@ def test_the_pick_goes_by_what_was_seen_and_the_rest_gives_its_worth(caplog):
     assert chosen is LUCKY
     assert (found.examples, found.score, found.unshrunk, found.shrunk) == (4, 0.0, 0.0, 0.0)
     assert (found.start, found.expert) == (0.5, None)
-    assert "scores 0.0000 on the 4 dev examples that it did not see, the uniform mixture 0.5000" in caplog.text
+    assert "scores 0.0000 on the 4 dev examples that it did not see, the uniform merge 0.5000" in caplog.text
 
 
 def test_a_merge_that_falls_behind_its_best_expert_is_told_of(caplog):

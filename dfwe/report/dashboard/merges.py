@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from dfwe.report.heads import as_study
+from dfwe.report.names import name_of
 from dfwe.report.run_folder import Run
 from dfwe.report.trials import SearchTrial
+from dfwe.report.written import written
 
 TRIAL = "trial"
 LONGEST = 128  # letters of a group that the server takes
@@ -21,7 +23,8 @@ class MergeRun:
     """A merge of a study; `history` has a row a trial, scores are fractions in [0, 1]."""
 
     run_id: str
-    name: str
+    name: str  # its key
+    title: str  # what people read
     group: str
     config: Mapping[str, Any]
     history: tuple[Mapping[str, float | int], ...]
@@ -41,8 +44,9 @@ def merge_runs(
         MergeRun(
             run_id=_digest(row["stage"], row["name"], results["target"]),
             name=row["name"],
+            title=name_of(row),
             group=group,
-            config={**_origin(results), "merge": row["name"], **described.get(row["name"], {}), **_made_of(row)},
+            config={**_origin(results), "merge": name_of(row), **described.get(row["name"], {}), **_made_of(row)},
             history=tuple(_history(run.trials(row["name"]))),
             summary=_summary(row),
         )
@@ -67,7 +71,7 @@ def _table_row(row: Mapping[str, Any]) -> list[Any]:
     test = row.get("test", {})
     interval, delta = test.get("interval") or (None, None), row.get("delta_interval") or (None, None)
     scores = [row.get("dev", {}).get("score"), test.get("score"), *interval]
-    return [row["name"], row["kind"], *scores, row.get("delta"), *delta, row.get("p"), row.get("evaluations")]
+    return [name_of(row), row["kind"], *scores, row.get("delta"), *delta, row.get("p"), row.get("evaluations")]
 
 
 def _origin(results: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,7 +83,7 @@ def _origin(results: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _made_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {"stage": row["stage"], "picked": row["picked"], "alpha": dict(row["coefficients"])}
+    return {"stage": row["stage"], "picked": row["picked"], "alpha": written(row["coefficients"])}
 
 
 def _summary(row: Mapping[str, Any]) -> dict[str, float | int]:

@@ -23,7 +23,7 @@ def publish(
     """
     for merge in merge_runs(results, folder=session.folder, described=described or {}):
         run = session.open(
-            run_id=merge.run_id, name=merge.name, group=merge.group, job_type="merge", config=merge.config
+            run_id=merge.run_id, name=merge.title, group=merge.group, job_type="merge", config=merge.config
         )
         if run is not None:
             model = session.folder / MERGED

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dfwe.report.figures.style import CYCLE, HATCHES, INK, new_figure, short
+from dfwe.report.figures.tips import tip
 
 Interval = tuple[float, float]
 
@@ -29,7 +30,7 @@ def grouped_bars(
         rows = [row for row, group in enumerate(groups) if group in values]
         places = [row + (number - (num - 1) / 2) * thick for row in rows]
         widths = [values[groups[row]] for row in rows]
-        axes.barh(
+        bars = axes.barh(
             places,
             widths,
             height=thick * 0.9,
@@ -39,6 +40,8 @@ def grouped_bars(
             edgecolor="white",
             linewidth=0,
         )
+        for row, bar in zip(rows, bars, strict=True):
+            tip(bar, [f"{groups[row]}, {name}: {values[groups[row]]:.3g}"])
         for row, place in zip(rows, places, strict=True):
             ends = (intervals or {}).get(name, {}).get(groups[row])
             if ends is not None:

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dfwe.report.figures.style import BLUE, MUTED, VERMILION, WIDTH, short, styled
+from dfwe.report.names import expert_name
 from dfwe.report.pair_line import PairLine
 
 LETTERS = 9.0  # points: two small pictures stand side by side
@@ -34,7 +35,11 @@ def draw_interpolations(paths: Sequence[PairLine]) -> Figure:
 def _draw(axes: Axes, path: PairLine) -> None:
     scores = [100 * score for score in path.scores]
     axes.plot(path.shares, scores, color=BLUE, marker="o", markersize=3)
-    axes.set_title(f"{short(path.first, most=18)} →\n{short(path.second, most=20)}", loc="left", fontsize=LETTERS)
+    axes.set_title(
+        f"{short(expert_name(path.first), most=18)} →\n{short(expert_name(path.second), most=18)}",
+        loc="left",
+        fontsize=LETTERS,
+    )
     axes.tick_params(labelsize=LETTERS)
     axes.set_xticks((0, 0.5, 1))
     if path.falls is None or path.barrier is None:

@@ -11,6 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dfwe.report.figures.style import INK, SCORES, VERMILION, new_figure, short, styled
+from dfwe.report.figures.tips import tip
+from dfwe.report.names import expert_name
 from dfwe.report.trials import SearchTrial
 
 HEIGHT = 3**0.5 / 2
@@ -67,13 +69,18 @@ def draw_simplex(projection: Projection, *, kept: int | None) -> Figure:
     points = axes.scatter(
         spots[:, 0], spots[:, 1], c=_scores(projection), cmap=SCORES, s=42, edgecolors=INK, linewidths=0.5, zorder=3
     )
+    tip(points, _tips(projection))
     for spot in (spots[place] for place, number in enumerate(projection.numbers) if number == kept):
         axes.scatter(spot[0], spot[1], s=190, facecolors="none", edgecolors=VERMILION, linewidths=2.2, zorder=4)
     for name, corner, side in zip(projection.experts, CORNERS, ("left", "right", "center"), strict=True):
         above = side == "center"
         edge = {"left": -0.08, "right": 1.08, "center": 0.5}[side]
         axes.text(
-            edge, corner[1] + (0.05 if above else -0.05), short(name, most=20), ha=side, va="bottom" if above else "top"
+            edge,
+            corner[1] + (0.05 if above else -0.05),
+            short(expert_name(name), most=20),
+            ha=side,
+            va="bottom" if above else "top",
         )
     axes.set_xlim(-0.1, 1.1)
     axes.set_ylim(-0.16, HEIGHT + 0.14)
@@ -81,16 +88,27 @@ def draw_simplex(projection: Projection, *, kept: int | None) -> Figure:
     return figure
 
 
+def _tips(projection: Projection) -> list[str]:
+    """Each trial's number, score and shares."""
+    names = [expert_name(name) for name in projection.experts]
+    return [
+        f"evaluation {number}: {100 * score:.1f}; "
+        + ", ".join(f"{name} {share:.2f}" for name, share in zip(names, shares, strict=True))
+        for number, score, shares in zip(projection.numbers, projection.scores, projection.shares, strict=True)
+    ]
+
+
 def _line(projection: Projection, *, kept: int | None) -> Figure:
     figure, axes = new_figure(3.0)
     shares, scores = projection.shares[:, 1], _scores(projection)
-    axes.scatter(shares, scores, c=scores, cmap=SCORES, s=42, edgecolors=INK, linewidths=0.5, zorder=3)
+    points = axes.scatter(shares, scores, c=scores, cmap=SCORES, s=42, edgecolors=INK, linewidths=0.5, zorder=3)
+    tip(points, _tips(projection))
     for place, number in enumerate(projection.numbers):
         if number == kept:
             axes.scatter(
                 shares[place], scores[place], s=190, facecolors="none", edgecolors=VERMILION, linewidths=2.2, zorder=4
             )
-    first, second = (short(name) for name in projection.experts)
+    first, second = (short(expert_name(name)) for name in projection.experts)
     axes.set_xlim(-0.03, 1.03)
     axes.set_xlabel(f"share of {second} (the rest: {first})")
     axes.set_ylabel("dev score × 100")

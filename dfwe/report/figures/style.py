@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dfwe.files import make_folder, write_bytes
+from dfwe.report.figures.tips import with_tips
 
 WIDTH = 4.8  # inches: at a phone's width letters then keep about their size
 INK, GRID = "#1b1b1d", "#d8d8da"  # in a page these follow its light or dark colours
@@ -120,7 +121,7 @@ def _drawn(figure: Figure, *, form: str) -> bytes:
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         background: dict[str, Any] = {"transparent": True} if form == "svg" else {"facecolor": "white"}
         figure.savefig(buffer, format=form, metadata=metadata, **background)
-    return buffer.getvalue()
+    return with_tips(buffer.getvalue().decode()).encode() if form == "svg" else buffer.getvalue()
 
 
 @contextmanager

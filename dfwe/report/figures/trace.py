@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from dfwe.report.figures.style import BLUE, INK, MUTED, VERMILION, new_figure, short, styled
+from dfwe.report.figures.tips import tip
 from dfwe.report.trials import SearchTrial
 
 LINES = (":", "--", "-.")
@@ -56,4 +57,6 @@ def _points(
     axes: Axes, trials: Sequence[SearchTrial], *, marker: str, color: str, label: str, size: float = 26.0
 ) -> None:
     scores = [100 * (trial.score if trial.score is not None else trial.bound or 0.0) for trial in trials]
-    axes.scatter([t.number for t in trials], scores, marker=marker, color=color, label=label, s=size, zorder=3)
+    points = axes.scatter([t.number for t in trials], scores, marker=marker, color=color, label=label, s=size, zorder=3)
+    at_most = "at most " if label.startswith("stopped") else ""
+    tip(points, [f"evaluation {t.number}: {at_most}{score:.1f}" for t, score in zip(trials, scores, strict=True)])

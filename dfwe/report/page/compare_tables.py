@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
+from dfwe.report.names import name_of
 from dfwe.report.over_seeds import Spread, by_setting, differing, spreads
 from dfwe.report.page.cells import NOTHING, Cell, Column, PageTable, Row, difference, number, p_value, score, text
 from dfwe.report.page.run_page import PAGE
@@ -14,7 +15,6 @@ from dfwe.report.published import TABLE_2
 from dfwe.report.runs import Scored
 from dfwe.report.sweep_jobs import JobResult, mean_of
 from dfwe.report.sweep_tables import chosen_jobs, is_comparable
-from dfwe.report.table import NAMES
 
 _SOURCES = Column("sources", numeric=False)
 _WHAT = ("test", "delta", "dev", "baseline")
@@ -68,7 +68,7 @@ def means_table(found: Sequence[Scored]) -> PageTable:
 
 def merge_title(each: Scored) -> str:
     """Its name in words."""
-    return NAMES.get(each.job.merge, each.job.merge)
+    return name_of(each.row)
 
 
 def kind(each: Scored) -> str:

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dfwe.report.merges_table import UNIFORM
+from dfwe.report.names import expert_name, name_of
 from dfwe.report.page.cells import NOTHING, Cell, Column, PageTable, Row, number, text
 from dfwe.report.page.models import cost_table, health_table, seconds_table
-from dfwe.report.page.section import Case, Cases, PagePicture, Section
+from dfwe.report.page.section import Case, Cases, Code, PagePicture, Section
 from dfwe.report.pictures import MOST_MERGES, shown_merges
 from dfwe.report.run_folder import Run
+from dfwe.report.written import written
 
 LONGEST = 4000  # letters of an instance's text: the page stays readable, and below 5 MB
 
@@ -36,8 +38,11 @@ def coefficients(run: Run, *, pictures: Shown) -> Section | None:
     if not merges:
         return None
     names = list(dict.fromkeys(name for row in merges for name in row["coefficients"]))
-    columns = [Column("expert", numeric=False), *(Column(row["name"]) for row in merges)]
-    rows = [Row([text(name), *(_coefficient(row["coefficients"].get(name)) for row in merges)]) for name in names]
+    columns = [Column("expert", numeric=False), *(Column(name_of(row)) for row in merges)]
+    rows = [
+        Row([text(expert_name(name)), *(_coefficient(row["coefficients"].get(name)) for row in merges)])
+        for name in names
+    ]
     table = PageTable("coefficients", columns, rows, "Coefficients that were kept.")
     return Section("weights", "Coefficients", tables=[table], pictures=pictures)
 
@@ -82,7 +87,7 @@ def reproduce(results: Mapping[str, Any]) -> Section:
         "precision": results.get("precision", NOTHING),
         **{f"{name} (version)": version for name, version in results.get("versions", {}).items()},
     }
-    rows = [Row([text(name), text(value)]) for name, value in facts.items()]
+    rows = [Row([text(name), text(written(value))]) for name, value in facts.items()]
     tables = [
         PageTable("facts", [Column("what", numeric=False), Column("is", numeric=False)], rows, "What made the numbers.")
     ]
@@ -91,7 +96,9 @@ def reproduce(results: Mapping[str, Any]) -> Section:
         tables.append(_data_table(data))
     command = results.get("command", "")
     lines = ["The same command again trains nothing twice: what it needs lies in the store."] if command else []
-    return Section("reproduce", "How to reproduce it", lines, tables=tables, code=command)
+    return Section(
+        "reproduce", "How to reproduce it", lines, tables=tables, code=[Code("The command", command)] if command else []
+    )
 
 
 def _warnings(run: Run) -> list[str]:
@@ -101,11 +108,11 @@ def _warnings(run: Run) -> list[str]:
         health = row.get("health") or {}
         if row["name"] != UNIFORM and health.get("evaluated", 0) > 1 and health.get("distinct_scores") == 1:
             found.append(
-                f"{row['name']} did not move: all {health['evaluated']} candidates have the same dev score. Larger "
+                f"{name_of(row)} did not move: all {health['evaluated']} candidates have the same dev score. Larger "
                 "steps (merge.search.step) or more dev instances may tell candidates apart."
             )
         for what, value in (row.get("notes") or {}).items():
-            found.append(f"{row['name']}, {str(what).replace('_', ' ')}: {value}")
+            found.append(f"{name_of(row)}, {str(what).replace('_', ' ')}: {written(value)}")
     return found
 
 
@@ -131,7 +138,14 @@ def _data_table(tasks: Mapping[str, Mapping[str, Any]]) -> PageTable:
         Column("rows left out", note="broken rows of its files"),
     ]
     rows = [
-        Row([text(name), text(data.get("corpus", NOTHING)[:16]), text(data.get("shots", NOTHING)), number(_bad(data))])
+        Row(
+            [
+                text(name),
+                text(data.get("corpus", NOTHING)[:16]),
+                text(written(data.get("shots", NOTHING))),
+                number(_bad(data)),
+            ]
+        )
         for name, data in tasks.items()
     ]
     return PageTable("data", columns, rows, "The data, by digest.")

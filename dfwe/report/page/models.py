@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dfwe.report.names import name_of, names_of
 from dfwe.report.numbers import seconds_in_words, size_in_words
 from dfwe.report.page.cells import (
     NOTHING,
@@ -19,7 +20,6 @@ from dfwe.report.page.cells import (
     text,
 )
 from dfwe.report.run_folder import Run
-from dfwe.report.table import NAMES
 
 Found = Mapping[str, Any]
 _HEALTH = {
@@ -48,7 +48,7 @@ def scores_table(run: Run) -> PageTable:
 
 
 def merges_table(run: Run) -> PageTable | None:
-    """Merges beside the uniform mixture and the best expert; None where there is none."""
+    """Merges beside the uniform merge and the best expert; None where there is none."""
     merges = run.rows("merge")
     if not merges:
         return None
@@ -56,7 +56,7 @@ def merges_table(run: Run) -> PageTable | None:
         Column("merge", numeric=False),
         Column("kept", numeric=False, note="how the coefficients were chosen"),
         Column("dev"),
-        Column("Δ uniform", note="test score less the uniform mixture's"),
+        Column("Δ uniform", note="test score less the uniform merge's"),
         Column("Δ best expert", note="test score less that of the best expert by dev"),
         Column("optimism", note="dev score at the search less the test score"),
         Column("evaluations"),
@@ -65,7 +65,7 @@ def merges_table(run: Run) -> PageTable | None:
     rows = [
         Row(
             [
-                text(_title(found)),
+                text(name_of(found)),
                 text(found["picked"]),
                 score(found["dev"]["score"]),
                 *(_against(found, other) for other in ("uniform", "best_expert")),
@@ -84,9 +84,7 @@ def health_table(rows: Sequence[Found]) -> PageTable | None:
     """How searches went, as far as results say; None where they do not."""
     known = [row for row in rows if row.get("health")]
     there = {key: column for key, column in _HEALTH.items() if any(row["health"].get(key) for row in known)}
-    cells = [
-        Row([text(row.get("title", row["name"])), *(_health(row["health"].get(key)) for key in there)]) for row in known
-    ]
+    cells = [Row([text(name_of(row)), *(_health(row["health"].get(key)) for key in there)]) for row in known]
     columns = [Column("search", numeric=False), *there.values()]
     return PageTable("health", columns, cells, "How the searches went.") if known else None
 
@@ -96,7 +94,7 @@ def cost_table(run: Run) -> PageTable | None:
     known = [row for row in run.rows() if row.get("cost")]
     headings = (*_COSTS.values(), "time", "disk")
     columns = [Column("model", numeric=False), *(Column(heading) for heading in headings)]
-    rows = [Row([text(_title(row)), *_cost(row["cost"])], strong=row["name"] == run.asked) for row in known]
+    rows = [Row([text(name_of(row)), *_cost(row["cost"])], strong=row["name"] == run.asked) for row in known]
     plain = "Single-task models are" if run.is_multitask else "The baseline is"
     caption = f"What each model needs, all that it is made of included but pre-training. {plain} plain fine-tuning."
     return PageTable("costs", columns, rows, caption) if known else None
@@ -107,12 +105,21 @@ def agreement_table(run: Run) -> PageTable | None:
     found = run.results.get("agreement") or {}
     columns = [Column("model, way of answering", numeric=False), Column("test"), Column("delta")]
     columns += [Column("same answers", note="share, times 100"), Column("no label", note="share, times 100")]
-    rows = []
+    rows, names = [], names_of(run.rows())
     for model in found.get("models", ()):
         for way in model["ways"]:
             delta = difference(way.get("delta"), error=way.get("delta_standard_error"))
             shares = [score(way[key]) if key in way else Cell(NOTHING) for key in ("same", "no_label")]
-            rows.append(Row([Cell(_title(model), small=way["way"]), score(way["score"]), delta, *shares]))
+            rows.append(
+                Row(
+                    [
+                        Cell(names.get(model["name"], model["name"]), small=way["way"]),
+                        score(way["score"]),
+                        delta,
+                        *shares,
+                    ]
+                )
+            )
     caption = f"Agreement on test with the study's own way, {found.get('own')}."
     return PageTable("agreement", columns, rows, caption) if rows else None
 
@@ -126,13 +133,9 @@ def seconds_table(seconds: Mapping[str, float | int]) -> PageTable | None:
     )
 
 
-def _title(found: Found) -> str:
-    return str(found.get("title") or NAMES.get(found["name"], found["name"]))
-
-
 def _name(found: Found) -> Cell:
     kind = "" if found["kind"] == "baseline" else found["kind"]
-    return Cell(_title(found), small=kind)
+    return Cell(name_of(found), small=kind)
 
 
 def _test(found: Found) -> Cell:

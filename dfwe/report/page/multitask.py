@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from dfwe.report.heads import as_study
 from dfwe.report.multitask_differences import best_on_dev, claim, of_mean
+from dfwe.report.names import name_of
 from dfwe.report.numbers import P_BY, confirm_note
+from dfwe.report.page.answer import answer, forest
 from dfwe.report.page.cells import (
     NOTHING,
     Cell,
@@ -20,9 +24,11 @@ from dfwe.report.page.cells import (
     text,
 )
 from dfwe.report.page.details import reproduce
+from dfwe.report.page.learning import classes, learning
 from dfwe.report.page.models import cost_table, health_table, seconds_table
-from dfwe.report.page.section import Section
+from dfwe.report.page.section import PagePicture, Section
 from dfwe.report.run_folder import Run
+from dfwe.report.written import written
 
 Found = Mapping[str, Any]
 _SMALL = (
@@ -31,27 +37,62 @@ _SMALL = (
 )
 
 
-def multitask_sections(run: Run) -> Iterator[Section]:
-    """What was asked, the headline, the tables, what was kept, the searches, cost, how to reproduce it."""
+def multitask_sections(run: Run, pictures: Mapping[str, Sequence[PagePicture]]) -> Iterator[Section]:
+    """Yield the answer, what was asked, tables, curves, what was kept, the searches, labels, cost, the command."""
     results = run.results
-    columns = ", ".join(f"{column} ({task})" for column, task in results["columns"].items())
-    line = f"One encoder with a head a task, trained on {columns}, and merges of the models that are worth it."
-    yield Section("asked", "What was asked", [line, f"Merged were: {', '.join(results['candidates']) or 'none'}."])
-    best = best_on_dev(results)
-    if best is not None and best.get("test", {}).get("mean") is not None:
-        yield _headline(best)
-    tables = [_table(results, "test"), *_differences(results), _table(results, "dev")]
-    yield Section("table", "All models", tables=tables)
+    found = (
+        _answer(run),
+        _asked(results),
+        Section(
+            "table", "All models", tables=[_table(results, "test"), *_differences(results), _table(results, "dev")]
+        ),
+        learning(results, pictures=pictures.get("learning", [])),
+        *_merges(run),
+        classes(run),
+        _cost(run),
+        reproduce({**results, "data": {"tasks": results.get("data", {})}}),
+    )
+    yield from (section for section in found if section is not None)
+
+
+def _answer(run: Run) -> Section | None:
+    """The model to ship; of results of an earlier format the best on dev."""
+    plain, others = Run(run.path, as_study(run.results)), "the single-task models"
+    if run.results.get("recommended"):
+        return answer(plain, asked=None, others=others)
+    best = best_on_dev(run.results)
+    if best is None or best.get("test", {}).get("mean") is None:
+        return None
+    return replace(_headline(best), forest=forest(plain, asked=None, others=others))
+
+
+def _asked(results: Found) -> Section:
+    columns = dict(results["columns"])
+    line = "One encoder with a head for each task, and merges of the models that are worth it."
+    facts = [
+        ("tasks", written(columns)),
+        ("model", str(results.get("model", "not said"))),
+        ("instances", written(results.get("n", {}))),
+        ("merged models", written(results["candidates"])),
+        ("seed", str(results["seed"])),
+    ]
+    return Section("asked", "What was asked", [line], facts=facts)
+
+
+def _merges(run: Run) -> Iterator[Section]:
+    """What merges kept, and how they were searched for."""
     weights = [row for row in run.rows("merge") if row.get("coefficients")]
-    if weights:
-        yield Section("weights", "Coefficients", tables=[_coefficients(weights)])
     searched = [row for row in weights if row.get("health", {}).get("evaluated", 0) > 1]
     searches = [table for table in (_searches(weights), health_table(searched)) if table is not None]
     if searches:
         yield Section("search", "The searches", tables=searches)
-    made = [table for table in (cost_table(run), seconds_table(results.get("seconds", {}))) if table is not None]
-    yield Section("cost", "Cost", [] if made else ["Everything lay in the store already."], tables=made)
-    yield reproduce({**results, "data": {"tasks": results.get("data", {})}})
+    if weights:
+        yield Section("weights", "Coefficients", tables=[_coefficients(weights)])
+
+
+def _cost(run: Run) -> Section:
+    made = [table for table in (cost_table(run), seconds_table(run.results.get("seconds", {}))) if table is not None]
+    return Section("cost", "Cost", [] if made else ["Everything lay in the store already."], tables=made)
 
 
 def _headline(best: Found) -> Section:
@@ -63,10 +104,10 @@ def _headline(best: Found) -> Section:
         figures.append(("difference to the single-task models", delta))
         figures.append((f"p by {P_BY[found['p_by']]}", p_value(found["p"])))
     words = f", compared with the single-task models: {claim(found)}" if found else ""
-    lines = [f"The best on dev is {_title(best)}{words}."]
+    lines = [f"The best on dev is {name_of(best)}{words}."]
     lines += [confirm_note(best["confirm"])] if "confirm" in best else []
     lines += [_SMALL] if ends else []
-    return Section("headline", "Headline", lines, figures=figures)
+    return Section("answer", "Answer", lines, figures=figures)
 
 
 def _table(results: Found, split: str) -> PageTable:
@@ -133,7 +174,7 @@ def _searches(rows: Sequence[Found]) -> PageTable | None:
     cells = [
         Row(
             [
-                text(_title(row)),
+                text(name_of(row)),
                 text(row["picked"]),
                 score(row["dev"]["mean"]),
                 number(row["evaluations"]),
@@ -146,17 +187,13 @@ def _searches(rows: Sequence[Found]) -> PageTable | None:
 
 
 def _name(found: Found) -> Cell:
-    return Cell(_title(found), small=str(found["kind"]))
+    return Cell(name_of(found), small=str(found["kind"]))
 
 
 def _coefficients(rows: Sequence[Found]) -> PageTable:
     names = list(dict.fromkeys(name for row in rows for name in row["coefficients"]))
     columns = [Column("merge", numeric=False), *(Column(name) for name in names)]
     cells = [
-        Row([text(_title(row)), *(number(row["coefficients"].get(name), digits=3) for name in names)]) for row in rows
+        Row([text(name_of(row)), *(number(row["coefficients"].get(name), digits=3) for name in names)]) for row in rows
     ]
     return PageTable("coefficients", columns, cells, "Coefficients that were kept.")
-
-
-def _title(found: Found) -> str:
-    return str(found.get("title", found["name"]))

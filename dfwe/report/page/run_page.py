@@ -7,12 +7,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from dfwe.report.figures.style import save
+from dfwe.report.page.answer import answer
+from dfwe.report.page.asked import asked
 from dfwe.report.page.details import coefficients, cost, errors, reproduce, search
-from dfwe.report.page.headline import asked, headline
+from dfwe.report.page.learning import classes, learning
 from dfwe.report.page.models import agreement_table, merges_table, scores_table
 from dfwe.report.page.multitask import multitask_sections
 from dfwe.report.page.render import render, write_page
 from dfwe.report.page.section import PagePicture, Section
+from dfwe.report.page.use import use
 from dfwe.report.pictures import study_pictures
 from dfwe.report.run_folder import Run, read_run
 
@@ -26,14 +29,14 @@ def write_run_page(folder: Path) -> Path:
         DataError: no results there, results of another format, or a broken file beside them.
     """
     run = read_run(folder)
-    pictures = {} if run.is_multitask else _drawn(run)
+    pictures = _drawn(run)
     write_page(folder / PAGE, content=run_page(run, pictures=pictures))
     return folder / PAGE
 
 
 def run_page(run: Run, *, pictures: Mapping[str, list[PagePicture]]) -> str:
     """The page as HTML; `pictures` by section."""
-    sections = list(multitask_sections(run) if run.is_multitask else _sections(run, pictures))
+    sections = list(multitask_sections(run, pictures) if run.is_multitask else _sections(run, pictures))
     when = run.when.strftime("%Y-%m-%d %H:%M")
     results = run.results
     if run.is_multitask:
@@ -54,16 +57,18 @@ def _drawn(run: Run) -> dict[str, list[PagePicture]]:
 
 
 def _sections(run: Run, pictures: Mapping[str, list[PagePicture]]) -> Iterator[Section]:
-    yield asked(run)
-    yield headline(run)
     more = [table for table in (merges_table(run), agreement_table(run)) if table is not None]
-    yield Section("table", "All models", tables=[scores_table(run), *more])
-    yield search(run, pictures=pictures.get("search", []))
-    for section in (
+    found = (
+        answer(run, asked=run.asked),
+        asked(run),
+        use(run),
+        Section("table", "All models", tables=[scores_table(run), *more], note="Every model's scores on test and dev."),
+        learning(run.results, pictures=pictures.get("learning", [])),
+        search(run, pictures=pictures.get("search", [])),
         coefficients(run, pictures=pictures.get("coefficients", [])),
+        classes(run),
         errors(run, pictures=pictures.get("errors", [])),
-    ):
-        if section is not None:
-            yield section
-    yield cost(run)
-    yield reproduce(run.results)
+        cost(run),
+        reproduce(run.results),
+    )
+    yield from (section for section in found if section is not None)

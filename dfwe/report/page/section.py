@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from dfwe.report.figures.style import inline_svg
 from dfwe.report.page.cells import Cell, PageTable
+from dfwe.report.page.forest import Forest
 from dfwe.report.pictures import Picture
 
 
@@ -51,8 +52,20 @@ class Cases:
 
 
 @dataclass(frozen=True)
+class Code:
+    """A piece of code, and what it does."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Section:
-    """A part of the page with its heading; `id` is one of its own, `figures` are the headline's large numbers."""
+    """A part of the page with its heading.
+
+    `id` is one of its own, `figures` are the answer's large numbers, `facts` are settings by their names, `note` says
+    on hovering over the heading what the part is good for.
+    """
 
     id: str
     title: str
@@ -62,4 +75,7 @@ class Section:
     tables: Sequence[PageTable] = ()
     pictures: Sequence[PagePicture] = ()
     cases: Sequence[Cases] = ()
-    code: str = ""
+    facts: Sequence[tuple[str, str]] = ()
+    forest: Forest | None = None
+    code: Sequence[Code] = ()
+    note: str = ""

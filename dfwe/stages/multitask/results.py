@@ -7,7 +7,10 @@ from functools import cached_property
 from typing import Any
 
 from dfwe.evaluation.head_score import MeanScorer
+from dfwe.stages.base import each_once
+from dfwe.stages.classes import class_results
 from dfwe.stages.costs import Costs
+from dfwe.stages.curves import curve_results
 from dfwe.stages.delta import optimism
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.health import health_of
@@ -58,6 +61,8 @@ def multitask_results(
         "rows": table,
         "recommended": recommended(table, certainty=rows.certainty, models=whole, withheld=withheld),
         "warnings": [each.as_dict() for each in cautions],
+        "classes": rows.classes(),
+        "curves": curve_results(each_once(study.trainings()), store=study.bench.store),
         "published": study.config["published"],
         "data": {task.short: study.bench.data.digest(task) for task in study.columns.values()},
         "model": study.bench.parent.title,
@@ -106,6 +111,17 @@ class _Rows:
                 found = (-1.0 if score is None else score, name)
                 best[columns[0]] = max(best.get(columns[0], found), found, key=lambda each: each[0])
         return {column: best[column][1] for column in self._study.target.tasks if column in best}
+
+    def classes(self) -> dict[str, Any]:
+        """By column: each label's F1 for each model; tasks without labels are left out."""
+        parts, data = self._certainty.parts, self._study.bench.data
+        found = {}
+        for column in self._study.target.tasks:
+            task = self._study.columns[column]
+            gold = [instance.references for instance in data.instances(task, split="test")]
+            answers = {name: each[column].predictions for name, each in parts.items()}
+            found[column] = class_results(task, answers=answers, references=gold)
+        return {column: each for column, each in found.items() if each}
 
     def trained(self, name: str) -> dict[str, Any]:
         """A trained model's."""

@@ -46,7 +46,7 @@ def test_merges_of_one_target_sources_and_model_are_one_group(results, study_fol
         "small",
         3,
     )
-    assert (config["merge"], config["rule"], config["alpha"]) == ("found", "Linear", {"a": 0.25, "b": 0.75})
+    assert (config["merge"], config["rule"], config["alpha"]) == ("found", "Linear", "a: 0.25, b: 0.75")
 
 
 def test_ids_are_the_same_again_and_differ_by_merge_and_by_what_made_it(results, study_folder):
@@ -69,7 +69,7 @@ def test_a_group_that_is_too_long_for_the_server_is_cut_and_stays_its_own():
 
 def test_the_table_has_a_row_a_model(results):
     columns, rows = table(results)
-    assert [row[0] for row in rows] == ["baseline", "uniform", "found"]
+    assert [row[0] for row in rows] == ["baseline (target alone)", "uniform merge", "found"]
     assert dict(zip(columns, rows[2], strict=True))["delta_high"] == 0.375
     assert all(len(row) == len(columns) for row in rows)
 

@@ -43,9 +43,17 @@ def words(html):
 
 
 def test_the_study_is_told_in_reading_order(told):
-    titles = re.findall(r"<h2>(.*?)</h2>", told[1])
-    asked = ["What was asked", "Headline", "All models", "The search", "Coefficients", "Errors worth reading", "Cost"]
-    assert titles == [*asked, "How to reproduce it"]
+    titles = re.findall(r"<h2[^>]*>(.*?)</h2>", told[1])
+    expected = [
+        "Answer",
+        "What was asked",
+        "All models",
+        "Learning curves",
+        "The search",
+        "Coefficients",
+        "F1 by label",
+    ]
+    assert titles == [*expected, "Errors worth reading", "Cost", "How to reproduce it"]
 
 
 def test_the_page_needs_no_other_file_and_lets_no_other_script_run(told):
@@ -58,11 +66,18 @@ def test_the_page_needs_no_other_file_and_lets_no_other_script_run(told):
 
 def test_every_picture_of_the_study_is_in_the_page_and_in_files(told):
     folder, html = told
-    names = ["trace_nelder_mead", "simplex_nelder_mead", "coefficients", "leave_one_out_nelder_mead", "interpolations"]
+    names = [
+        "curves",
+        "trace_nelder_mead",
+        "simplex_nelder_mead",
+        "coefficients",
+        "leave_one_out_nelder_mead",
+        "interpolations",
+    ]
     names += ["confusion_baseline", "confusion_nelder_mead"]
     files = {path.name for path in (folder / "pictures").iterdir()}
     assert files == {f"{name}.{form}" for name in names for form in ("png", "svg")}
-    assert html.count("<figure") == html.count("<svg") == len(names)
+    assert html.count("<figure id=") == html.count('<svg role="img"') == len(names)
 
 
 def test_what_probes_asked_is_said_beside_the_cost(told):
@@ -100,25 +115,53 @@ def test_other_scripts_and_very_long_texts_are_kept_or_cut(plain):
     assert "語" * 4001 not in html
 
 
-def test_the_headline_says_what_its_interval_allows(plain):
-    folder = plain()
-    assert "ties is better than the baseline." in words(page(folder))
-    edited(folder, lambda results: results["models"][-1].update(delta_interval=[-0.01, 0.2], p=0.07, p_by="bootstrap"))
-    said = words(page(folder))
-    assert "not clearly different from the baseline: on this test split no difference can be claimed" in said
-    assert "-1.0 to +20.0" in said
-    assert "p by the paired bootstrap 0.070" in said
+AGAINST = [
+    {"role": "baseline", "name": "baseline", "delta": 0.02, "delta_interval": [-0.01, 0.05]},
+    {"role": "equally_trained", "name": "t", "delta": -0.03, "delta_interval": [-0.05, -0.01]},
+    {"role": "best_expert", "name": "t", "delta": -0.03, "delta_interval": [-0.05, -0.01]},
+]
+RECOMMENDED = {"name": "a", "kind": "expert", "folder": "best", "dev": 0.52, "test": 0.42, "chosen_among": 3}
+
+
+def test_the_answer_comes_first_and_names_the_model_to_ship(plain):
+    told = {**RECOMMENDED, "against": AGAINST, "claim": "worse", "why": "it scores less than t (-3.0)"}
+    html = page(plain(format=3, recommended=told, headline={"name": "ties", "test": 0.5}))
+    said = words(html)
+    assert html.index('id="answer"') < html.index('id="asked"')
+    assert "Ship a: it scores best of 3 models on dev, 52.0." in said
+    assert "It is worse than what it is compared with: it scores less than t (-3.0)." in said
+    assert "The merge that was asked for, ties, scores 50.0 on test." in said
+    assert "against the baseline +2.0 -1.0 to +5.0 against the baseline trained as long -3.0 -5.0 to -1.0" in said
+    assert "against the best expert" not in said  # it is the model before, which is named once
+
+
+@pytest.mark.parametrize(
+    ("claim", "words_of_it"),
+    [("better", "It is better than what it is compared with"), ("not_shown", "That it is better cannot be claimed")],
+)
+def test_a_claim_is_said_as_results_have_it(plain, claim, words_of_it):
+    told = {**RECOMMENDED, "name": "ties", "against": AGAINST[:1], "claim": claim, "why": "so it is"}
+    said = words(page(plain(format=3, recommended=told)))
+    assert f"{words_of_it}: so it is." in said
+    assert "on dev, 52.0; it is the merge that was asked for." in said
     assert "One seed: the intervals are over test instances only" in said
 
 
-def test_a_merge_stands_beside_the_best_expert_and_one_that_is_an_expert_says_so(plain):
-    folder = plain()
-    assert "The best expert by dev, a, scores 42.0. ± is one standard error." in words(page(folder))
-    than = {"name": "a", "delta": 0.08, "delta_standard_error": 0.03, "delta_interval": [0.02, 0.14]}
-    edited(folder, lambda results: results["models"][-1].update(against={"best_expert": than}))
-    assert "a, scores 42.0: the merge differs by +8.0 (+2.0 to +14.0)." in words(page(folder))
-    edited(folder, lambda results: results["models"][-1].update(picked="expert"))
-    assert "no mixture that is better on dev: what was kept is one expert as it is." in words(page(folder))
+def test_what_was_compared_with_nothing_claims_nothing(plain):
+    told = {**RECOMMENDED, "against": [], "claim": None, "why": "it was tested beside no other model"}
+    assert "Nothing is claimed: it was tested beside no other model." in words(page(plain(format=3, recommended=told)))
+
+
+def test_warnings_stand_below_the_answer(plain):
+    warnings = [{"code": "small_dev", "subject": "t dev", "text": "t has 12 dev instances"}]
+    html = page(plain(format=3, recommended={**RECOMMENDED, "against": [], "claim": None}, warnings=warnings))
+    assert '<p class="warning">T has 12 dev instances.</p>' in html
+
+
+def test_an_earlier_format_has_the_merge_that_was_asked_for(plain):
+    said = words(page(plain()))
+    assert "The merge that was asked for is ties." in said
+    assert "against the baseline +10.0 ± 2.0" in said
 
 
 def test_what_results_lack_is_left_out(plain):
@@ -214,7 +257,7 @@ def test_a_study_of_models_with_heads_has_a_page(plain):
         "candidates": ["a"],
     }
     html = page(plain(**more, seconds={"train a": 3}))
-    assert re.findall(r"<h2>(.*?)</h2>", html)[:3] == ["What was asked", "All models", "Coefficients"]
+    assert re.findall(r"<h2[^>]*>(.*?)</h2>", html)[:3] == ["What was asked", "All models", "Coefficients"]
     assert "undefined" in html
 
 
@@ -230,11 +273,12 @@ def test_of_models_with_heads_the_page_tells_how_sure_differences_are(plain):
     soup["health"] = {"evaluated": 3, "distinct_scores": 2, "plateau": 1}
     more = {"kind": "multitask", "columns": {"SST": "sst"}, "rows": [soup], "candidates": ["a"]}
     html = page(plain(**more))
-    assert re.findall(r"<h2>(.*?)</h2>", html)[1:6] == [
-        "Headline",
+    assert re.findall(r"<h2[^>]*>(.*?)</h2>", html)[:6] == [
+        "Answer",
+        "What was asked",
         "All models",
-        "Coefficients",
         "The searches",
+        "Coefficients",
         "Cost",
     ]
     for expected in (
@@ -258,5 +302,5 @@ def test_what_confirms_a_merge_and_what_makes_its_intervals_doubtful_is_said(who
         results["rare_classes"] = ["fear"]
 
     told = words(drawn(edited(whole, change)))
-    assert "By 36 dev instances that were kept from the search it scores 55.0, the uniform mixture 40.0." in told
+    assert "By 36 dev instances that were kept from the search it scores 55.0, the uniform merge 40.0." in told
     assert "fewer than 10 test instances are fear" in told

@@ -1,5 +1,5 @@
 "use strict";
-// Sorting and filtering of tables; without this script the page reads the same, in the order it was written.
+// Sorting, searching and filtering of tables; without this script the page reads the same, in the order it was written.
 for (const table of document.querySelectorAll("table.sortable")) {
   const heads = [...table.tHead.rows[0].cells];
   heads.forEach((head, column) => {
@@ -29,6 +29,18 @@ function sortBy(table, heads, column) {
 function keyOf(cell, numeric) {
   if (!numeric) return cell.textContent.trim();
   return cell.dataset.value === undefined ? null : Number(cell.dataset.value);
+}
+
+// a table's own search: rows that lack one of the words are hidden
+for (const find of document.querySelectorAll("[data-find]")) {
+  const rows = [...document.getElementById(find.dataset.find).tBodies[0].rows];
+  find.parentElement.hidden = false;
+  find.addEventListener("input", () => {
+    const words = find.value.toLowerCase().split(/\s+/);
+    for (const row of rows) row.hidden = !words.every((word) => row.textContent.toLowerCase().includes(word));
+    const shown = rows.filter((row) => !row.hidden).length;
+    find.parentElement.querySelector("output").textContent = find.value.trim() ? `${shown} of ${rows.length} rows` : "";
+  });
 }
 
 const filters = [...document.querySelectorAll("[data-filter]")];

@@ -1,0 +1,77 @@
+"""Learning curves: the dev score after each epoch, a small picture a training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from dfwe.report.figures.style import BLUE, ORANGE, VERMILION, WIDTH, short, styled
+from dfwe.report.figures.tips import tip
+
+LETTERS = 9.0  # points: two small pictures stand side by side
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A training: its name, what it is in the study, and its dev scores by epoch, fractions.
+
+    They are on the target, and on the training's own task where that is another.
+
+    `best` is the epoch that was kept, from 1; an unknown score is None.
+    """
+
+    title: str
+    stage: str
+    target: tuple[float | None, ...]
+    own: tuple[float | None, ...]
+    best: int
+
+
+@styled
+def draw_curves(curves: Sequence[Curve]) -> Figure:
+    """Lines by epoch, all on one scale: the target's dev score whole, the training's own task dashed, what was kept."""
+    columns = min(2, len(curves))
+    rows = math.ceil(len(curves) / columns)
+    figure = Figure(figsize=(WIDTH, 0.9 + 1.55 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
+    for axes, curve in zip(grid, curves, strict=False):
+        _draw(axes, curve)
+    for axes in grid[len(curves) :]:
+        axes.set_visible(False)
+    handles = {label: handle for axes in grid for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=3)
+    figure.supxlabel("epoch", fontsize=10)
+    figure.supylabel("dev score × 100", fontsize=10)
+    return figure
+
+
+def _draw(axes: Axes, curve: Curve) -> None:
+    _line(axes, curve.target, color=BLUE, line="-", marker="o", label="target")
+    _line(axes, curve.own, color=ORANGE, line="--", marker="s", label="own task")
+    kept = next((s[curve.best - 1] for s in (curve.target, curve.own) if _has(s, curve.best)), None)
+    if kept is not None:
+        axes.plot(
+            [curve.best], [100 * kept], color=VERMILION, marker="*", markersize=11, linestyle="", label="kept", zorder=4
+        )
+    axes.set_title(f"{short(curve.title)}\n{short(curve.stage, most=30)}", loc="left", fontsize=LETTERS)
+    axes.tick_params(labelsize=LETTERS)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
+    axes.margins(x=0.08)
+
+
+def _has(scores: Sequence[float | None], epoch: int) -> bool:
+    return len(scores) >= epoch and scores[epoch - 1] is not None
+
+
+def _line(axes: Axes, scores: Sequence[float | None], *, color: str, line: str, marker: str, label: str) -> None:
+    known = [(number, 100 * score) for number, score in enumerate(scores, start=1) if score is not None]
+    if known:
+        epochs, values = zip(*known, strict=True)
+        (drawn,) = axes.plot(epochs, values, color=color, linestyle=line, marker=marker, markersize=3.5, label=label)
+        points = [f"epoch {epoch}: {value:.1f} on the {label}" for epoch, value in known]
+        tip(drawn, [f"dev score on the {label}", *points])

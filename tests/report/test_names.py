@@ -1,0 +1,29 @@
+"""What models are called."""
+
+import pytest
+
+from dfwe.report.names import display_name, expert_name, name_of, names_of
+
+
+def test_the_three_mixtures_cannot_be_confused():
+    keys = (("mixture", "expert"), ("uniform", "merge"), ("random", "control"))
+    names = {display_name(name, kind=kind) for name, kind in keys}
+    assert names == {"expert on all tasks", "uniform merge", "random merge"}
+
+
+@pytest.mark.parametrize("kind", ["expert", "merge"])
+def test_a_users_own_name_stays_whatever_another_kind_calls_so(kind):
+    assert display_name("random", kind=kind) == "random"
+    assert display_name("<i>", kind=kind) == "<i>"
+
+
+def test_an_expert_of_a_group_of_tensors_keeps_the_group():
+    assert expert_name("mixture") == "expert on all tasks"
+    assert expert_name("enc.0/mixture") == "enc.0/expert on all tasks"
+    assert expert_name("rule.scale") == "rule.scale"
+
+
+def test_a_title_goes_before_a_name():
+    rows = [{"name": "soup", "title": "Soup 1", "kind": "merge"}, {"name": "uniform", "kind": "merge"}]
+    assert name_of(rows[0]) == "Soup 1"
+    assert names_of(rows) == {"soup": "Soup 1", "uniform": "uniform merge"}
