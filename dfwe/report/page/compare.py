@@ -10,6 +10,7 @@ from dfwe.files import make_folder
 from dfwe.report.figures.style import svg_of
 from dfwe.report.over_seeds import by_setting
 from dfwe.report.page.compare_tables import kind, means_table, merge_title, paper_table, runs_table
+from dfwe.report.page.conclusion import conclusion, overviews
 from dfwe.report.page.render import render, write_page
 from dfwe.report.page.section import PagePicture
 from dfwe.report.runs import Scored, check_same_tests, read_runs, scored
@@ -57,6 +58,8 @@ def comparison_page(found: Sequence[Scored], *, left_out: Sequence[str], beside:
         "compare.html",
         title=f"{num_runs} runs compared" if num_runs > 1 else "One run",
         lines=_words(found, choices),
+        conclusion=conclusion(found),
+        overviews=overviews(found),
         choices=choices,
         means=means_table(found),
         runs=runs_table(found, beside=beside),

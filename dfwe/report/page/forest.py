@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dfwe.report.names import name_of
+from dfwe.report.names import expert_name, name_of
 from dfwe.report.numbers import interval
 from dfwe.report.page.cells import signed
 
@@ -35,8 +35,8 @@ class ForestRow:
     @property
     def tip(self) -> str:
         """What is read on hovering over its mark."""
-        beyond = {"above": "above 0", "below": "below 0", "open": "the interval holds 0"}[self.side]
-        return f"{self.name}: {self.shown} ({self.ends}), {beyond}" if self.ends else f"{self.name}: {self.shown}"
+        beyond = {"above": ", above 0", "below": ", below 0", "open": ""}[self.side]
+        return f"{self.name}: {self.shown} ({self.ends}){beyond}" if self.ends else f"{self.name}: {self.shown}"
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ class Difference:
     delta: float
     ends: tuple[float, float]
     is_known: bool = True  # False: nothing is known of the interval, and `ends` are the delta
+    is_interval: bool = True  # of 95%; a standard deviation over a few seeds is none, and leaves out nothing
     strong: bool = False
 
     @classmethod
@@ -110,7 +111,7 @@ def forest_of(differences: Sequence[Difference | None], *, caption: str) -> Fore
 
 
 def _side(found: Difference) -> str:
-    if not found.is_known or found.ends[0] <= 0 <= found.ends[1]:
+    if not (found.is_known and found.is_interval) or found.ends[0] <= 0 <= found.ends[1]:
         return "open"
     return "above" if found.delta > 0 else "below"
 

@@ -1,0 +1,26 @@
+"""Learning curves in a study's results."""
+
+import json
+
+from dfwe.stages.curves import curve_results
+from dfwe.stages.plan import plan_study
+from dfwe.stages.train import TrainStage
+
+
+def test_every_training_has_its_epochs_as_its_card_has_them(ran):
+    folder, _, config = ran
+    curves, study = json.loads((folder / "results.json").read_text())["curves"], plan_study(config)
+    trainings = [stage for _, stage in study.stages() if isinstance(stage, TrainStage)]
+    assert [curve["name"] for curve in curves] == [stage.label for stage in trainings]
+    assert {curve["part"] for curve in curves} == {"train", "finetune", "baseline"}
+    for curve, stage in zip(curves, trainings, strict=True):
+        card = stage.result(study.bench.store).card.result
+        assert (curve["epochs"], curve["best_epoch"]) == (card["epochs"], card["best_epoch"])
+        assert curve["epochs"][curve["best_epoch"] - 1]["target"] is not None
+
+
+def test_what_is_no_training_has_no_curve(ran):
+    study = plan_study(ran[2])
+    merges = [(part, stage) for part, stage in study.stages() if part == "merge"]
+    assert merges
+    assert curve_results(merges, store=study.bench.store) == []
