@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from dfwe.report.names import display_name, expert_name
 from dfwe.report.numbers import ALPHA, interval
 
 BASELINE, EQUALLY_TRAINED, BEST_EXPERT, UNIFORM = "baseline", "equally_trained", "best_expert", "uniform"
@@ -53,8 +54,14 @@ def _below(difference: Found) -> bool:
 
 def _told(differences: Sequence[Found]) -> str:
     """Each model once, though it may play two parts: `meld (+0.4, -1.2 to +2.0)`."""
-    once = {each["name"]: each for each in differences}
+    once = {_shown(each): each for each in differences}
     return ", ".join(
         f"{name} ({100 * each['delta']:+.1f}, {interval(each['delta_interval'], sign=True)})"
         for name, each in once.items()
     )
+
+
+def _shown(difference: Found) -> str:
+    """The other's name as people read it: the part that it plays says what it is."""
+    kind = "merge" if difference["role"] == UNIFORM else "control"
+    return display_name(expert_name(difference["name"]), kind=kind)

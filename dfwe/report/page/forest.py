@@ -70,14 +70,8 @@ class Difference:
         error = found.get("delta_standard_error")
         about = None if error is None else (delta - 1.96 * error, delta + 1.96 * error)
         ends = found.get("delta_interval") or about
-        return cls(
-            name_of(row),
-            str(row["kind"]),
-            delta,
-            tuple(ends or (delta, delta)),
-            is_known=ends is not None,
-            strong=strong,
-        )
+        low, high = ends or (delta, delta)
+        return cls(name_of(row), _kind(row), delta, (low, high), is_known=ends is not None, strong=strong)
 
 
 def forest_of(differences: Sequence[Difference | None], *, caption: str) -> Forest | None:
@@ -108,6 +102,12 @@ def forest_of(differences: Sequence[Difference | None], *, caption: str) -> Fore
     return Forest(
         caption, place(0.0), [(place(tick), f"{100 * tick + 0.0:+.3g}" if tick else "0") for tick in ticks], rows
     )
+
+
+def _kind(row: Mapping[str, Any]) -> str:
+    """What a row is; of a merge that kept one expert as it is, which."""
+    expert = row.get("is_expert")
+    return str(row["kind"]) if expert is None else f"{row['kind']}, is {expert_name(str(expert))}"
 
 
 def _side(found: Difference) -> str:

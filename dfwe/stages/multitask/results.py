@@ -114,7 +114,7 @@ class _Rows:
 
     def classes(self) -> dict[str, Any]:
         """By column: each label's F1 for each model; tasks without labels are left out."""
-        parts, data = self._certainty.parts, self._study.bench.data
+        parts, data = self.certainty.parts, self._study.bench.data
         found = {}
         for column in self._study.target.tasks:
             task = self._study.columns[column]

@@ -9,7 +9,8 @@ from dfwe.report.page.compare import write_comparison
 from dfwe.report.page.run_page import write_run_page
 
 TARGETS = ("MELD_emotion_recognition", "personality_detection")
-DESKTOP, PHONE = {"width": 1200, "height": 900}, {"width": 390, "height": 844}
+DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+NARROW = {"width": 360, "height": 740}
 
 
 @pytest.fixture(scope="module")  # its event loop must not run beside other modules' tests
@@ -61,7 +62,7 @@ def shown(page, table):
     return page.locator(f"#{table} tbody tr:visible")
 
 
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE, NARROW], ids=["desktop", "phone", "narrow"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", ["run", "comparison"])
 def test_a_page_loads_without_errors_or_network_and_never_scrolls_sideways(opened, pages, name, size, scheme):
@@ -73,15 +74,80 @@ def test_a_page_loads_without_errors_or_network_and_never_scrolls_sideways(opene
 @pytest.mark.parametrize("name", ["run", "comparison"])
 def test_every_picture_shows(opened, name):
     page, _ = opened(name, size=PHONE)
-    boxes = [svg.bounding_box() for svg in page.locator("figure svg").all()]
-    assert len(boxes) == {"run": 7, "comparison": 2}[name]
+    boxes = [svg.bounding_box() for svg in page.locator("figure > svg").all()]
+    assert len(boxes) == {"run": 8, "comparison": 2}[name]
     assert all(box["width"] > 300 and box["height"] > 150 for box in boxes)
     inked = "svg => svg.querySelectorAll('path, use, image, text').length"
-    assert all(svg.evaluate(inked) > 5 for svg in page.locator("figure svg").all())
+    assert all(svg.evaluate(inked) > 5 for svg in page.locator("figure > svg").all())
+
+
+@pytest.mark.parametrize("size", [DESKTOP, NARROW], ids=["desktop", "narrow"])
+@pytest.mark.parametrize("name", ["run", "comparison"])
+def test_the_whole_forest_plot_is_on_the_screen(opened, name, size):
+    page, _ = opened(name, size=size)
+    parts = page.locator(".forest li > *, .forest li.axis text").all()
+    boxes = [box for part in parts if (box := part.bounding_box()) and box["width"]]
+    assert len(boxes) > 20
+    assert all(box["x"] >= 0 and box["x"] + box["width"] <= size["width"] for box in boxes)
+
+
+def test_every_mark_of_the_forest_plot_lies_in_its_bar_and_has_a_title(opened):
+    page, _ = opened("run", size=NARROW)
+    for row in page.locator(".forest li:not(.axis)").all():
+        bar, mark = (row.locator(part).bounding_box() for part in ("svg", "circle"))
+        assert bar["x"] <= mark["x"]
+        assert mark["x"] + mark["width"] <= bar["x"] + bar["width"]
+        assert row.locator(".who").inner_text().split("\n")[0].split()[0] in row.locator("title").text_content()
+
+
+@pytest.mark.parametrize("name", ["run", "comparison"])
+def test_wide_tables_scroll_inside_themselves(opened, name):
+    page, _ = opened(name, size=NARROW)
+    for box in (each.bounding_box() for each in page.locator(".scroll").all()):
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= NARROW["width"]
+
+
+def test_the_main_table_fits_a_narrow_phone(opened):
+    page, _ = opened("run", size=NARROW)
+    scrolls = "table => table.scrollWidth - table.parentElement.clientWidth"
+    assert page.locator("#models").evaluate(scrolls) <= 0
+
+
+def test_a_tables_own_search_keeps_rows_with_every_word(opened):
+    page, _ = opened("run")
+    everything = shown(page, "models").count()
+    page.fill("[data-find=models]", "ALL expert")
+    assert (everything, shown(page, "models").count()) == (11, 1)
+    assert "expert on all tasks" in shown(page, "models").first.inner_text()
+    assert "1 of 11 rows" in page.locator("label.find", has=page.locator("[data-find=models]")).inner_text()
+    page.fill("[data-find=models]", "")
+    assert shown(page, "models").count() == everything
+
+
+def contrast(page, selector):
+    """The ratio of luminances of an element's ink and the page's paper, as WCAG defines it."""
+    colours = page.locator(selector).first.evaluate(
+        "e => [getComputedStyle(e).color, getComputedStyle(document.body).backgroundColor]"
+    )
+    lights = sorted(luminance([int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]) for colour in colours)
+    return (lights[1] + 0.05) / (lights[0] + 0.05)
+
+
+def luminance(channels):
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_letters_stand_out_from_the_paper(opened, scheme):
+    page, _ = opened("run", scheme=scheme)
+    for selector in ("body", ".forest figcaption", ".forest small", "nav a", ".right", ".wrong", ".caption"):
+        assert contrast(page, selector) >= 4.5, selector
 
 
 def test_pictures_take_the_ink_of_a_dark_page(opened):
-    colour = "() => getComputedStyle(document.querySelector('figure svg text')).fill"
+    colour = "() => getComputedStyle(document.querySelector('figure > svg text')).fill"
     light, dark = (opened("run", scheme=scheme)[0].evaluate(colour) for scheme in ("light", "dark"))
     assert (light, dark) == ("rgb(27, 27, 29)", "rgb(233, 233, 234)")
 
