@@ -37,7 +37,7 @@ def answer(run: Run, *, asked: str | None, others: str = "the baseline") -> Sect
     `asked` is the merge that was asked for, `others` what differences are to.
     """
     lines, figures = _told(run, asked)
-    warnings = [_sentence(words) for words in _warnings(run.results.get("warnings", ()), asked=asked)]
+    warnings = list(_warnings(run.results.get("warnings", ()), asked=asked))
     note = "The single model to ship, chosen by dev among all rows, and how sure its gain on test is."
     plot = forest(run, asked=asked, others=others)
     return Section("answer", "Answer", lines, warnings=warnings, figures=figures, forest=plot, note=note)
@@ -81,11 +81,16 @@ def claim_words(found: Found) -> str:
 def _warnings(found: Sequence[Found], *, asked: str | None) -> Iterator[str]:
     """Their texts; merges that are one expert, but for the one that was asked for, are one warning."""
     same = [each for each in found if each["code"] == "same_as_expert" and each["subject"] != asked]
-    yield from (str(each["text"]) for each in found if each not in same or len(same) == 1)
+    for each in found:
+        if each not in same or len(same) == 1:
+            words = str(each["text"])
+            yield (
+                f"{words}." if words.startswith(str(each["subject"]).split()[0]) else _sentence(words)
+            )  # names stay as they are
     if len(same) > 1:
         yield (
             f"{len(same)} other merges are one expert as it is, for their searches found no better mixture on dev: "
-            f"{', '.join(str(each['subject']) for each in same)}"
+            f"{', '.join(str(each['subject']) for each in same)}."
         )
 
 

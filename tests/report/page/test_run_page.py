@@ -155,7 +155,7 @@ def test_what_was_compared_with_nothing_claims_nothing(plain):
 def test_warnings_stand_below_the_answer(plain):
     warnings = [{"code": "small_dev", "subject": "t dev", "text": "t has 12 dev instances"}]
     html = page(plain(format=3, recommended={**RECOMMENDED, "against": [], "claim": None}, warnings=warnings))
-    assert '<p class="warning">T has 12 dev instances.</p>' in html
+    assert '<p class="warning">t has 12 dev instances.</p>' in html
 
 
 def test_an_earlier_format_has_the_merge_that_was_asked_for(plain):
