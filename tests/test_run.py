@@ -55,13 +55,6 @@ def test_a_run_is_in_a_folder_named_by_what_it_is(tmp_path):
         assert len(list((tmp_path / "outputs").glob(f"????-??-??/??-??-??_{name}/.hydra"))) == 1
 
 
-def test_an_unknown_task_is_hydras_own_message_with_the_options(tmp_path):
-    done = dfwe("+target=mels", folder=tmp_path)
-    assert done.returncode != 0
-    assert "Could not find 'target/mels'" in done.stderr
-    assert "relation_extraction" in done.stderr
-
-
 def test_in_a_sweep_a_failed_job_is_reported_and_the_others_run(tmp_path):
     done = dfwe("-m", "+target=emory_emotion,meld", *SMALL, folder=tmp_path)
     assert done.returncode == 2
