@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dfwe.process import as_process, exit_code
+from dfwe.errors import exit_code
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,4 +30,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    as_process(main)
+    sys.exit(main())

@@ -133,17 +133,17 @@ def new_folder(path: Path) -> Path:
 
 
 @contextmanager
-def output_errors(path: Path, *, below: Path | None = None) -> Iterator[None]:
+def output_errors(path: Path, *, below: Path | None = None, named: bool = False) -> Iterator[None]:
     """Turn the system's errors about `path`, or what lies at or `below` that folder, into an OutputError; others pass.
 
-    An error that names no file is taken to be about `path` where only writing gives it.
+    An error that names no file is taken to be about `path` where only writing gives it, unless it must be `named`.
     """
     try:
         yield
     except DfweError:
         raise
     except Exception as error:
-        if not _is_about(error, path=path, below=below):
+        if (named and file_of(error) is None) or not _is_about(error, path=path, below=below):
             raise
         raise OutputError(_words(error, path=path)) from error
 

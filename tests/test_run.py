@@ -47,12 +47,38 @@ def test_a_mistake_is_one_line_on_stderr_and_exit_code_2(arguments, message, tmp
     assert message in line
 
 
-def test_a_run_is_in_a_folder_named_by_what_it_is(tmp_path):
-    command = [sys.executable, "-m", "dfwe.run", "data=friends", "seed=3"]
-    for more, name in (["+target=meld", "merge=ties"], "meld_ties_s3"), ([], "no-target_nelder_mead_s3"):
-        done = subprocess.run([*command, *more], capture_output=True, text=True, timeout=300, cwd=tmp_path)
-        assert done.returncode == 2
-        assert len(list((tmp_path / "outputs").glob(f"????-??-??/??-??-??_{name}/.hydra"))) == 1
+def test_runs_of_one_moment_have_folders_of_their_own_and_plans_and_slips_none(tmp_path):
+    command = [sys.executable, "-m", "dfwe.run", "+target=meld", "merge=ties", "seed=3", *SMALL]
+    command += ["report=false", "export=false"]
+    name = "hydra.run.dir=runs/${now:%Y}_${run_name:}"  # the same for all of one year
+    slip = [*command, name, "sources=[meld,personality]"]
+    for arguments, code in (slip, 2), ([*command, name, "plan_only=true"], 0):
+        assert subprocess.run(arguments, capture_output=True, timeout=300, cwd=tmp_path).returncode == code
+        assert not list(tmp_path.glob("runs/*"))
+    both = [subprocess.Popen([*command, name], cwd=tmp_path, stdout=subprocess.DEVNULL) for _ in range(2)]
+    assert [process.wait(300) for process in both] == [0, 0]
+    first, second = sorted(path.name for path in (tmp_path / "runs").iterdir())
+    assert first.endswith("_meld_ties_s3")
+    assert second == f"{first}_2"
+    assert all((tmp_path / "runs" / run / "results.json").exists() for run in (first, second))
+
+
+def test_a_named_folder_keeps_another_studys_results_and_takes_the_same_command_again(tmp_path):
+    assert dfwe("+target=meld", *SMALL, "export=false", folder=tmp_path).returncode == 0
+    before = (tmp_path / "run" / "results.json").read_bytes()
+    other = dfwe("+target=meld", *SMALL, "merge=ties", folder=tmp_path)
+    assert other.returncode == 2
+    assert "holds the results of another study (nothing more there, merge=ties here): set hydra.run.dir" in other.stderr
+    assert (tmp_path / "run" / "results.json").read_bytes() == before
+    assert dfwe("+target=meld", *SMALL, "export=true", folder=tmp_path).returncode == 0
+    assert (tmp_path / "run" / "merged").is_dir()
+
+
+def test_an_unknown_task_is_hydras_own_message_with_the_options(tmp_path):
+    done = dfwe("+target=mels", folder=tmp_path)
+    assert done.returncode != 0
+    assert "Could not find 'target/mels'" in done.stderr
+    assert "relation_extraction" in done.stderr
 
 
 def test_in_a_sweep_a_failed_job_is_reported_and_the_others_run(tmp_path):
@@ -60,7 +86,7 @@ def test_in_a_sweep_a_failed_job_is_reported_and_the_others_run(tmp_path):
     assert done.returncode == 2
     assert "error: job 0 (" in done.stderr
     assert "the target 'emory_emotion' is among its sources" in done.stderr
-    results = json.loads((tmp_path / "sweep" / "1" / "results.json").read_text())
+    results = json.loads((tmp_path / "sweep" / "target-meld" / "results.json").read_text())
     assert results["command"].startswith("python -m dfwe.run +target=meld 'sources=[emory_emotion]'")
     assert "against the baseline" in " ".join(done.stdout.split())
 

@@ -50,7 +50,9 @@ def test_jobs_of_submitit_share_a_store_and_end_as_jobs_in_one_process_do(compos
     for number in (0, 1):
         (folder := tmp_path / str(number)).mkdir()
         run_study(composed(*LITTLE, f"subset.number={number}", f"paths.store={tmp_path}/other"), folder=folder)
-        assert results(tmp_path / "sweep" / str(number)) == results(folder)
+        assert results(tmp_path / "sweep" / f"subset.number-{number}") == results(folder)
+    assert f"page: {tmp_path}/sweep/comparison.html" in done.stdout
+    assert (tmp_path / "sweep" / "comparison.html").exists()
     assert len(list((tmp_path / "store").glob("train-*"))) == len(list((tmp_path / "other").glob("train-*"))) == 6
 
 
@@ -59,9 +61,9 @@ def test_errors_of_jobs_in_other_processes_are_said_at_the_end_and_the_exit_code
     (tmp_path / "3" / ERROR).write_text("error: job 3 (seed=3): no\n")
     hydra = {"launcher": {"_target_": "a.launcher.of.Others"}, "sweep": {"dir": str(tmp_path)}}
     with pytest.raises(SystemExit, match="2"):
-        SweepCallback().on_multirun_end(OmegaConf.create({"hydra": hydra}))
+        SweepCallback().on_multirun_end(OmegaConf.create({"report": True, "hydra": hydra}))
     assert "error: job 3 (seed=3): no\n" in capsys.readouterr().err
     hydra["launcher"]["_target_"] = (
         "hydra._internal.core_plugins.basic_launcher.BasicLauncher"  # it has said so already
     )
-    SweepCallback().on_multirun_end(OmegaConf.create({"hydra": hydra}))
+    SweepCallback().on_multirun_end(OmegaConf.create({"report": True, "hydra": hydra}))

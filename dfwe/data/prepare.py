@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from dfwe.data.friends import report
 from dfwe.data.friends.prepare import prepare, write
 from dfwe.data.friends.releases import RELEASES, TLIDB
 from dfwe.data.friends.split import KnownSplit, read_known
-from dfwe.process import as_process, exit_code
+from dfwe.errors import exit_code
 
 MAX_BAD_SHARE = 0.01  # as data.max_bad_share
 
@@ -55,4 +56,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    as_process(main)
+    sys.exit(main())

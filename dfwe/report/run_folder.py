@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from dfwe.report.study_folder import RESULTS, TEST_PREDICTIONS, read_json
 from dfwe.report.trials import SearchTrial, read_trials
 
 FORMATS, MULTITASK_FORMATS = (2, 3), (1, 2, 3)  # that are read
+UNREADABLE = (KeyError, IndexError, TypeError, AttributeError, ValueError)  # what a part that is missing or odd gives
 _WHEN = re.compile(r"(\d{4}-\d\d-\d\d)/(\d\d-\d\d-\d\d)")
 
 
@@ -90,8 +92,8 @@ def read_run(path: Path) -> Run:
 def when(path: Path) -> datetime:
     """When a run folder's run began by its name, outputs/<date>/<time>..., else when its results were written."""
     found = _WHEN.search(path.resolve().as_posix())
-    if found:
-        return datetime.strptime(f"{found[1]} {found[2]}", "%Y-%m-%d %H-%M-%S")
+    with suppress(ValueError):  # 2026-02-30 is no date
+        return datetime.strptime(f"{found[1]} {found[2]}" if found else "", "%Y-%m-%d %H-%M-%S")
     there = path / RESULTS
     return datetime.fromtimestamp((there if there.exists() else path).stat().st_mtime)
 

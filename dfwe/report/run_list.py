@@ -13,9 +13,8 @@ from dfwe.report.multitask_differences import of_mean
 from dfwe.report.names import name_of
 from dfwe.report.numbers import interval, times_100
 from dfwe.report.page.cells import signed
-from dfwe.report.run_folder import Run, read_run, when
-from dfwe.report.runs import run_folders
-from dfwe.report.study_folder import RESULTS
+from dfwe.report.run_folder import UNREADABLE, Run, read_run, when
+from dfwe.report.runs import has_results, run_folders, without_results
 
 DEFAULT = (Path("outputs"), Path("multirun"))  # where Hydra puts runs and sweeps
 
@@ -30,8 +29,16 @@ def list_runs(folders: Sequence[Path]) -> Table:
         if not folder.is_dir():
             raise DataError(f"{folder} is no folder: expected one that holds runs, such as outputs")
     found = {path.resolve(): path for folder in folders for path in run_folders(folder)}
-    newest = sorted(found.values(), key=when, reverse=True)
-    table = Table(box=SIMPLE, padding=(0, 0, 0, 1), show_edge=False, title=f"{len(found)} runs", title_justify="left")
+    finished = [path for path in found.values() if has_results(path)]
+    title = _title(len(finished), num_empty=len(found) - len(finished))
+    newest = sorted(finished, key=when, reverse=True)
+    table = Table(
+        box=SIMPLE,
+        padding=(0, 0, 0, 1),
+        show_edge=False,
+        title=title,
+        title_justify="left",
+    )
     table.add_column("when", no_wrap=True)
     table.add_column("run", overflow="fold")
     table.add_column("test", justify="right", no_wrap=True)
@@ -47,8 +54,8 @@ def _cells(path: Path) -> tuple[str, str, str]:
     try:
         run = read_run(path)
         return _multitask(run) if run.is_multitask else _study(run)
-    except (DataError, KeyError, TypeError, AttributeError) as error:
-        return _why(path, error), "", ""
+    except (DataError, *UNREADABLE) as error:
+        return _why(error), "", ""
 
 
 def _study(run: Run) -> tuple[str, str, str]:
@@ -75,8 +82,11 @@ def _multitask(run: Run) -> tuple[str, str, str]:
     return what, test, delta
 
 
-def _why(path: Path, error: Exception) -> str:
+def _title(num: int, *, num_empty: int) -> str:
+    runs = f"{num} {'run' if num == 1 else 'runs'}"
+    return f"{runs}; passed over: {without_results(num_empty)}" if num_empty else runs
+
+
+def _why(error: Exception) -> str:
     """Why a run has no numbers, in a few words."""
-    if not (path / RESULTS).exists():
-        return "(no results: broken off, or only planned)"
     return "(another format: run its command again)" if "has format" in str(error) else "(results cannot be read)"

@@ -12,9 +12,9 @@ from typing import Any
 from dfwe.errors import DataError
 from dfwe.report.heads import as_study
 from dfwe.report.multitask_differences import best_on_dev
-from dfwe.report.run_folder import Run, read_run
+from dfwe.report.run_folder import UNREADABLE, Run, read_run
 from dfwe.report.study_folder import RESULTS
-from dfwe.report.sweep_jobs import JobResult, job_of, jobs_of_heads
+from dfwe.report.sweep_jobs import JobResult, job_of, jobs_of_heads, natural_order
 
 _HYDRA, _STORE = ".hydra", "store"
 
@@ -42,32 +42,72 @@ def run_folders(root: Path) -> Iterator[Path]:
         if RESULTS in files or _HYDRA in folders:
             folders.clear()
             yield path
-        folders[:] = sorted((each for each in folders if each != _STORE), key=_order)
+        folders[:] = sorted((each for each in folders if each != _STORE), key=natural_order)
 
 
 def read_runs(folders: Sequence[Path]) -> tuple[list[Run], list[str]]:
-    """The finished runs at or below the folders, each once, and which were left out because they have no results.
+    """The finished runs at or below the folders, each once, and what was left out and why.
 
     Raises:
-        DataError: a folder without any run, results that cannot be read, or of another format.
+        DataError: a folder without any run; results of a folder that is named itself, or of all that are found below,
+            which cannot be read or are of another format.
     """
     found: dict[Path, Run] = {}
-    left_out = []
+    broken: dict[Path, DataError] = {}
+    num_empty = 0
     for folder in folders:
         below = list(run_folders(folder))
-        if not any((path / RESULTS).exists() for path in below):
+        finished = [path for path in below if has_results(path)]
+        if not finished:
             raise DataError(f"{folder} holds no {RESULTS}: expected the folder of a finished run, or of a sweep")
-        for path in below:
-            if (path / RESULTS).exists():
-                found.setdefault(path.resolve(), read_run(path))
-            else:
-                left_out.append(f"{path}: broken off, it has no {RESULTS}")
-    return list(found.values()), left_out
+        num_empty += len(below) - len(finished)
+        for path in finished:
+            try:
+                run = read_run(path)
+                test_set(run)
+                found.setdefault(path.resolve(), run)
+            except (DataError, *UNREADABLE) as error:
+                broken[path.resolve()] = _as_data_error(error, path=path)
+                if path == folder:
+                    raise broken[path.resolve()] from error
+    if not found:
+        raise next(iter(broken.values()))
+    empty = [without_results(num_empty)] if num_empty else []
+    return list(found.values()), [*(f"{error}" for error in broken.values()), *empty]
+
+
+def _as_data_error(error: Exception, *, path: Path) -> DataError:
+    return error if isinstance(error, DataError) else DataError(f"{path / RESULTS} lacks a part ({error!r})")
+
+
+def has_results(folder: Path) -> bool:
+    """Return whether something of the name of results is there, even if it cannot be read."""
+    return os.path.lexists(folder / RESULTS)
+
+
+def without_results(num: int) -> str:
+    """Return how many folders of runs were passed over, in words."""
+    return f"{num} {'folder' if num == 1 else 'folders'} without results: failed, broken off, or only planned"
 
 
 def scored(runs: Sequence[Run]) -> list[Scored]:
     """Every merge and control that was scored on test beside a baseline, in the order of the runs."""
     return [each for run in runs for each in (_of_heads(run) if run.is_multitask else _of_study(run))]
+
+
+def scored_of_whole(runs: Sequence[Run]) -> tuple[list[Scored], list[str]]:
+    """Return what `scored` does, and why other runs were left out: nothing was scored, or a part is missing."""
+    found: list[Scored] = []
+    left_out = []
+    for run in runs:
+        try:
+            of_run = scored([run])
+        except UNREADABLE as error:
+            left_out.append(f"{run.path / RESULTS} lacks a part ({error!r}): run its command again")
+            continue
+        found += of_run
+        left_out += [] if of_run else [f"{run.path}: no merge was scored beside a baseline"]
+    return found, left_out
 
 
 def _of_study(run: Run) -> Iterator[Scored]:
@@ -115,7 +155,3 @@ def test_set(run: Run) -> tuple[Any, ...]:
     tasks: dict[str, dict[str, Any]] = run.results.get("data", {}).get("tasks", {})
     corpus = next(iter(tasks.values()), {}).get("corpus")  # the target comes first
     return corpus, run.results.get("n", {}).get("test")
-
-
-def _order(name: str) -> tuple[int, str]:
-    return (int(name), "") if name.isdecimal() else (-1, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,8 +15,7 @@ from dfwe.data.friends.official import OFFICIAL_TEST
 from dfwe.errors import DataError
 from dfwe.report.multitask_differences import of_mean, only_ablation
 from dfwe.report.published import MODEL, SHOTS
-from dfwe.report.study_folder import RESULTS
-from dfwe.strict_json import read_json_object
+from dfwe.report.study_folder import RESULTS, read_json
 
 # results say it themselves, or it changes no score
 _KNOWN_OTHERWISE = (
@@ -60,22 +60,24 @@ def read_sweep(folder: Path) -> Sweep:
     Raises:
         DataError: no results there, or results that cannot be read.
     """
-    files = sorted(folder.rglob(RESULTS), key=lambda path: [_order(part) for part in path.parts])
+    files = sorted(folder.rglob(RESULTS), key=lambda path: [natural_order(part) for part in path.parts])
     if not files:
         raise DataError(f"{folder} holds no {RESULTS}: expected the folder of a sweep, multirun/<date>/<time>")
     jobs: dict[tuple[str, str], JobResult] = {}
-    left_out = []
+    left_out, broken = [], []
     for path in files:
         try:
-            results = read_json_object(path)
-            found = _jobs(results)
-        except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
-            raise DataError(f"{path} cannot be read ({error!r}): run the job again") from error
+            found = _jobs(read_json(path, missing=f"{path} is gone"))
+        except (DataError, KeyError, TypeError, AttributeError, ValueError) as error:
+            broken.append(f"{path} cannot be read ({error!r}): run the job again")
+            continue
         if not found:
             left_out.append(f"{path.parent.relative_to(folder)}: no merge was scored against a baseline on test")
         for job in found:
             jobs.setdefault((job.target, job.stage), job)
-    return Sweep(tuple(jobs.values()), tuple(left_out))
+    if len(broken) == len(files):
+        raise DataError(broken[0])
+    return Sweep(tuple(jobs.values()), (*left_out, *broken))
 
 
 def by_sources(jobs: Iterable[JobResult]) -> dict[tuple[str, ...], list[JobResult]]:
@@ -184,6 +186,6 @@ def _departures(results: Mapping[str, Any]) -> Iterator[str]:
         yield "not the few-shot tenth of train and dev"
 
 
-def _order(part: str) -> tuple[int, str]:
-    """Job 10 after job 9."""
-    return (int(part), "") if part.isdecimal() else (-1, part)
+def natural_order(name: str) -> list[str | int]:
+    """Job 10 after job 9, and seed-10 after seed-9."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", name)]

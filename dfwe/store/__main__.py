@@ -8,39 +8,42 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dfwe.controls import in_one_line
-from dfwe.errors import StoreError
-from dfwe.process import as_process, exit_code
-from dfwe.store.inventory import Item, inventory
-from dfwe.store.prune import DAY, Limits, prune
+from dfwe.errors import StoreError, exit_code
+from dfwe.store.card import NewerFormatError
+from dfwe.store.inventory import DAMAGED, FINISHED, LINK, NEWER, inventory
+from dfwe.store.lines import line_of, num, total
+from dfwe.store.prune_command import run_prune
 from dfwe.store.store import verify
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Does what the subcommand says; the exit code, 2 for an error of the user's or a damaged result."""
     arguments = _parser().parse_args(argv)
-    commands = {"list": _list, "verify": _verify, "prune": _prune}
+    commands = {"list": _list, "verify": _verify, "prune": run_prune}
     return exit_code(lambda: commands[arguments.command](arguments))
 
 
 def _list(arguments: argparse.Namespace) -> None:
     items = inventory(arguments.store)
     for item in items:
-        print(_line(item))
-    print(_total(items, "results"))
+        print(line_of(item))
+    print(total(items))
 
 
 def _verify(arguments: argparse.Namespace) -> None:
     damaged = []
     unverified = 0
     for item in inventory(arguments.store):
-        if item.state not in ("finished", "unknown"):
+        if item.state not in (FINISHED, DAMAGED, LINK, NEWER):
             continue
         try:
             unverified += not verify(item.folder).card.sha256
+        except NewerFormatError as error:
+            print(f"newer: {in_one_line(error)}")
         except StoreError as error:
             damaged.append(item)
-            print(f"damaged: {error}")
-    print("every file is what was stored" if not damaged else f"{len(damaged)} results are damaged")
+            print(f"damaged: {in_one_line(error)}")
+    print("every file is what was stored" if not damaged else f"{num(len(damaged))} damaged")
     if unverified:
         print(
             f"unverified: {unverified} cards have no digest of their own (their files have), they are from before that"
@@ -48,27 +51,6 @@ def _verify(arguments: argparse.Namespace) -> None:
     if damaged:
         names = ", ".join(item.folder.name for item in damaged)
         raise StoreError(f"damaged: {names}; a study that needs one sets it aside and makes it again, or delete it")
-
-
-def _prune(arguments: argparse.Namespace) -> None:
-    limits = Limits(arguments.older_than, arguments.larger_than, arguments.keep_size)
-    if limits == Limits():
-        raise StoreError("nothing says what to delete: --older-than DAYS, --larger-than GB or --keep-size GB")
-    gone, busy = prune(arguments.store, limits=limits, dry_run=arguments.dry_run)
-    for item in gone:
-        print(_line(item))
-    print(_total(gone, "results would be deleted" if arguments.dry_run else "results deleted"))
-    if busy:
-        print(_total(busy, "results stay: a process uses them"))
-
-
-def _line(item: Item) -> str:
-    size, age = f"{item.num_bytes / 1e6:.1f} MB", f"{item.age / DAY:.1f} days"
-    return f"{item.folder.name:40} {item.state:12} {size:>12} {age:>12}  {in_one_line(item.title)}".rstrip()
-
-
-def _total(items: Sequence[Item], what: str) -> str:
-    return f"{len(items)} {what}, {sum(item.num_bytes for item in items) / 1e9:.3f} GB"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -80,7 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     pruning.add_argument("--older-than", type=float, metavar="DAYS", help="since it was made")
     pruning.add_argument("--larger-than", type=float, metavar="GB", help="single results larger than this")
     pruning.add_argument("--keep-size", type=float, metavar="GB", help="the oldest, until no more than this is left")
-    pruning.add_argument("--dry-run", action="store_true", help="says what it would delete")
+    pruning.add_argument("--dry-run", action="store_true", help="list what would be deleted, and delete nothing")
+    pruning.add_argument("--yes", action="store_true", help="delete without a question, up to half of the store")
+    pruning.add_argument("--above-half", action="store_true", help="with --yes: above half of the store, too")
     default = Path(os.environ.get("DFWE_STORE", "outputs/store"))  # as conf/paths/default.yaml has it
     for command in (listing, checking, pruning):
         command.add_argument("--store", type=Path, default=default, help=f"its folder, else {default}")
@@ -88,4 +72,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    as_process(main)
+    raise SystemExit(main())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +17,7 @@ from dfwe.strict_json import read_json_object
 
 FORMAT = 1  # raised when the meaning of a stored result changes; part of every digest
 CARD = "card.json"
+_TEXTS = ("kind", "digest", "title", "sha256")
 VERSIONS_OF = ("dfwe", "torch", "transformers", "pytorch-lightning", "nevergrad", "numpy")
 
 
@@ -46,19 +47,54 @@ class Card:
 
     @classmethod
     def read(cls, folder: Path) -> Card:
-        """The folder's card; StoreError if it is missing, broken, changed, no card, or leaves the folder."""
+        """The folder's card; fields that a newer version added are passed over.
+
+        Raises:
+            NewerFormatError: a newer version made the result, and means something else by it.
+            StoreError: the card is missing, broken, changed, not a card, or leaves the folder.
+        """
         path = folder / CARD
-        try:
-            content = read_json_object(path, error=StoreError, missing=f"{folder} holds no {CARD}")
-            card = cls(**content)
-        except TypeError as error:
-            raise StoreError(f"{path} is not a readable card: {error}") from None
+        content = read_json_object(path, error=StoreError, missing=f"{folder} holds no {CARD}")
+        check_format(content, path=path)
+        card = cls(**_known(content, path=path))
         for name in card.files:
             if Path(name).is_absolute() or ".." in Path(name).parts:
                 raise StoreError(f"{path} names a file '{name}' outside its folder")
         if card.sha256 not in ("", _own_digest(content)) or not folder.name.startswith(f"{card.kind}-{card.digest}"):
             raise StoreError(f"{path} is not what was stored (its own sha256, or the folder's name, is another)")
         return card
+
+
+class NewerFormatError(StoreError):
+    """A result of a newer version, which is sound, and not for this one."""
+
+
+def check_format(content: Mapping[str, Any], *, path: Path) -> None:
+    """Check that this version knows the card's format; NewerFormatError otherwise."""
+    found = content.get("format", FORMAT)
+    if isinstance(found, int) and found > FORMAT:
+        raise NewerFormatError(
+            f"{path} was made by a newer version of dfwe (format {found}, this one reads up to {FORMAT}): it is left "
+            "alone; update dfwe, or set paths.store to another folder"
+        )
+
+
+def _known(content: Mapping[str, Any], *, path: Path) -> dict[str, Any]:
+    """Return the fields that this version knows, each of its type; StoreError where one is missing or of another."""
+    found: dict[str, Any] = {}
+    for field in fields(Card):
+        if field.name not in content:
+            if field.default is MISSING:
+                raise StoreError(f"{path} is not a readable card: it lacks '{field.name}'")
+            continue
+        value = found[field.name] = content[field.name]
+        expected = int if field.name == "format" else str if field.name in _TEXTS else Mapping
+        if not isinstance(value, expected):
+            raise StoreError(f"{path} is not a readable card: '{field.name}' is {type(value).__name__}")
+    for name, file in found["files"].items():
+        if not isinstance(file, Mapping) or not isinstance(file.get("bytes"), int) or "sha256" not in file:
+            raise StoreError(f"{path} is not a readable card: the file '{name}' needs its sha256 and bytes")
+    return found
 
 
 def spec_digest(kind: str, spec: Mapping[str, Any]) -> str:

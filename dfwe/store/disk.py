@@ -1,35 +1,36 @@
-"""A full disk, said in one line."""
+"""A store that cannot be written: a full disk, a read-only place, a file in its place; said in one line."""
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from safetensors import SafetensorError
 
-from dfwe.errors import StoreError
-
-_FULL = (errno.ENOSPC, errno.EDQUOT)
-_WORDS = ("No space left on device", "Disk quota exceeded")  # SafetensorError has no number
+from dfwe.errors import DfweError, OutputError, StoreError
+from dfwe.files import file_of, is_full, output_errors
 
 
 @contextmanager
 def full_disk_said(root: Path) -> Iterator[None]:
-    """Turns the errors that a full disk gives into a StoreError that says what to do; others pass."""
-    try:
-        yield
-    except (OSError, SafetensorError) as error:
-        if isinstance(error, StoreError) or not _is_full(error):
-            raise
-        file = getattr(error, "filename2", None) or getattr(error, "filename", None)  # of two, where it is written
-        where = f" at {file}" if file else ""
-        raise StoreError(
-            f"the disk is full{where}: make room, for instance with `python -m dfwe.store prune "
-            f"--store {root} --older-than DAYS`, and repeat the command: it goes on where it stopped"
-        ) from error
+    """Turn what a full disk, or a store that cannot be written, gives into one line with what to do; others pass."""
+    with output_errors(root, below=root, named=True):
+        try:
+            yield
+        except (OSError, SafetensorError) as error:
+            cause = error.__cause__ if isinstance(error, OutputError) else error
+            if cause is None or isinstance(cause, DfweError) or not is_full(cause) or not _is_of(root, cause):
+                raise
+            file = file_of(cause)
+            where = f" at {file}" if file else ""
+            raise StoreError(
+                f"the disk is full{where}: make room, for instance with `python -m dfwe.store prune "
+                f"--store {root} --older-than DAYS`, and repeat the command: it goes on where it stopped"
+            ) from error
 
 
-def _is_full(error: OSError | SafetensorError) -> bool:
-    return getattr(error, "errno", None) in _FULL or any(words in str(error) for words in _WORDS)
+def _is_of(root: Path, error: BaseException) -> bool:
+    """Whether the error is about a file of the store, or names none: nearly all that is written lies there."""
+    file = file_of(error)
+    return file is None or Path(file).absolute().is_relative_to(root.absolute())

@@ -9,21 +9,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dfwe.errors import StoreError
-from dfwe.store.card import Card
+from dfwe.store.card import CARD, Card, NewerFormatError
 from dfwe.store.store import CORRUPT, PARTIAL
 
 GONE = ".gone"  # taken away, not yet deleted
+FINISHED, DAMAGED, NEWER, LINK = "finished", "damaged", "newer", "link"
+_STATES = {PARTIAL: "unfinished", CORRUPT: "set aside", GONE: "being deleted"}
 _RESULT = re.compile(r"[a-z]\w*-[0-9a-f]{16}(\.partial|\.corrupt)?(\.gone)?")
 
 
 @dataclass(frozen=True)
 class Item:
-    """A folder of the store. `age` is in seconds since something was last written there, `num_bytes` of all files."""
+    """An entry of the store. `age` is in seconds since something was last written there, `num_bytes` of all files.
+
+    `title` is what was read while it was made; of an entry whose card cannot be read, why.
+    """
 
     folder: Path
     kind: str
     title: str
-    state: str  # finished, unfinished, set aside, being deleted, unknown
+    state: str  # finished, unfinished, set aside, being deleted, newer, damaged, link
     num_bytes: int
     age: float
 
@@ -40,30 +45,37 @@ def inventory(root: Path) -> list[Item]:
         StoreError: there is no such folder.
     """
     if not root.is_dir():
-        raise StoreError(f"there is no store at {root}: say --store FOLDER, the studies' paths.store")
+        found = "is a file, not a store" if root.exists() else "is not there"
+        raise StoreError(f"{root} {found}: set --store to the studies' paths.store")
     return sorted(_items(root), key=lambda item: -item.age)
 
 
 def _items(root: Path) -> Iterator[Item]:
     now = time.time()
     for folder in sorted(root.iterdir()):
-        if not folder.is_dir() or not _RESULT.fullmatch(folder.name):  # what is no result is none of our business
+        if not _RESULT.fullmatch(folder.name):  # what is not a result is none of our business
+            continue
+        if not folder.is_symlink() and not folder.is_dir():
             continue
         try:
-            stats = [path.stat() for path in (folder, *folder.rglob("*"))]
+            paths = [folder] if folder.is_symlink() else [folder, *folder.rglob("*")]
+            stats = [path.lstat() for path in paths]
         except FileNotFoundError:  # somebody renames or deletes it just now
             continue
-        num_bytes = sum(stat.st_size for stat in stats[1:])
         state, title = _state_and_title(folder)
         newest = max(stat.st_mtime for stat in stats)
+        num_bytes = sum(stat.st_size for stat in stats[1:])
         yield Item(folder, folder.name.split("-")[0], title, state, num_bytes, max(0.0, now - newest))
 
 
 def _state_and_title(folder: Path) -> tuple[str, str]:
-    states = {PARTIAL: "unfinished", CORRUPT: "set aside", GONE: "being deleted"}
-    if folder.suffix in states:
-        return states[folder.suffix], ""
+    if folder.is_symlink():
+        return LINK, "a link, which is left alone"
+    if folder.suffix in _STATES:
+        return _STATES[folder.suffix], ""
     try:
-        return "finished", Card.read(folder).title
-    except StoreError:
-        return "unknown", ""
+        return FINISHED, Card.read(folder).title
+    except NewerFormatError:
+        return NEWER, "made by a newer version of dfwe, which is left alone"
+    except StoreError as error:
+        return DAMAGED, str(error).removeprefix(f"{folder / CARD}").lstrip(":, ")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 
-from dfwe.store.inventory import GONE, Item, inventory
+from dfwe.errors import StoreError
+from dfwe.files import output_errors
+from dfwe.store.inventory import GONE, LINK, NEWER, Item, inventory
 from dfwe.store.locks import FOLDER, locked_if_free
 from dfwe.store.uses import gate, used
 
 DAY, GB = 86_400.0, 1e9
+_LEFT_ALONE = (LINK, NEWER)
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,13 @@ class Limits:
     older_than: float | None = None
     larger_than: float | None = None
     keep_size: float | None = None
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None and not 0 <= value < math.inf:
+                option = f"--{field.name.replace('_', '-')}"
+                raise StoreError(f"{option} must be a number that is 0 or more, not {value:g}")
 
     def chosen(self, items: Sequence[Item]) -> list[Item]:
         """The items to delete, of these in order of age, the oldest first."""
@@ -35,23 +46,44 @@ class Limits:
         return found
 
 
-def prune(root: Path, *, limits: Limits, dry_run: bool) -> tuple[list[Item], list[Item]]:
-    """The items that were deleted (would be, in a dry run), and those that were not since a process uses them.
+@dataclass(frozen=True)
+class Pruned:
+    """What goes, or would; what stays since a process uses it; of `gone`, what could not be deleted, and why."""
+
+    gone: tuple[Item, ...]
+    busy: tuple[Item, ...]
+    failed: tuple[str, ...] = ()
+
+
+def prune(root: Path, *, limits: Limits, dry_run: bool, only: Collection[Path] | None = None) -> Pruned:
+    """Delete what the limits choose, of `only` these folders where they are given; in a dry run nothing.
 
     In use is what a running process found, made or plans to, and what one is making. A process that begins to use
-    something waits while names are taken away; files are deleted after that.
+    something waits while names are taken away; files are deleted after that. Links, and results of a newer version, are
+    left alone.
+
+    Raises:
+        StoreError: the store is not there.
+        OutputError: it cannot be written.
     """
-    with gate(root):
+    with output_errors(root, below=root), gate(root):
         names = used(root)
-        items = inventory(root)
+        items = [item for item in inventory(root) if item.state not in _LEFT_ALONE]
         busy = {item.folder for item in items if item.name in names or not _take(root, item, dry_run=True)}
-        chosen = limits.chosen(items)
+        chosen = [item for item in limits.chosen(items) if only is None or item.folder in only]
         free = [item for item in chosen if item.folder not in busy]
         gone = [item for item in free if _take(root, item, dry_run=dry_run)]
-    if not dry_run:
-        for item in gone:
-            shutil.rmtree(_away(item))
-    return gone, [item for item in chosen if item not in gone]
+    failed = [] if dry_run else [words for item in gone if (words := _delete(_away(item)))]
+    return Pruned(tuple(gone), tuple(item for item in chosen if item not in gone), tuple(failed))
+
+
+def _delete(folder: Path) -> str | None:
+    """Delete a folder of ours; return why where that cannot be."""
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        return f"{folder} cannot be deleted: {error.strerror or error}"
+    return None
 
 
 def _take(root: Path, item: Item, *, dry_run: bool) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dfwe.errors import StoreError
-from dfwe.store.card import CARD, Card, file_digest, library_versions, spec_digest
+from dfwe.store.card import CARD, Card, NewerFormatError, file_digest, library_versions, spec_digest
 from dfwe.store.disk import full_disk_said
 from dfwe.store.locks import FOLDER, locked
 from dfwe.store.uses import Uses
@@ -57,10 +57,14 @@ class Store:
         """
         folder = self.folder(kind, spec=spec)
         if not folder.exists():
+            if folder.is_symlink():
+                raise StoreError(f"{folder} is a link that leads nowhere: mend what it leads to, or remove it")
             return None
         self.use([folder.name])
         try:
             return self._verified_entry(folder)
+        except NewerFormatError:
+            raise
         except StoreError:  # looked at again under the lock: another process may be setting it aside, or has
             with self._lock(folder, title=folder.name):
                 return self._sound_entry(folder)
@@ -130,8 +134,10 @@ class Store:
             return None
         try:
             return self._verified_entry(folder)
+        except NewerFormatError:
+            raise
         except StoreError as error:
-            shutil.rmtree(corrupt := folder.with_name(folder.name + CORRUPT), ignore_errors=True)
+            _remove(corrupt := folder.with_name(folder.name + CORRUPT))
             folder.rename(corrupt)
             log.warning("%s; it was set aside as %s and is made again", error, corrupt.name)
             return None
@@ -143,6 +149,8 @@ class Store:
             return None
         try:
             verify(partial)
+        except NewerFormatError:
+            raise
         except StoreError as error:
             log.warning("%s; it is made again", error)
             (partial / CARD).unlink()
@@ -162,12 +170,27 @@ def verify(folder: Path) -> Entry:
     """The entry in the folder, all its files checked; StoreError names the file that is missing or changed."""
     card = Card.read(folder)
     for name, expected in card.files.items():
-        path = folder / name
+        _check_file(folder / name, expected=expected)
+    return Entry(folder, card)
+
+
+def _check_file(path: Path, *, expected: Mapping[str, Any]) -> None:
+    try:
         if not path.is_file():
             raise StoreError(f"{path} is missing")
-        if file_digest(path) != expected:
-            raise StoreError(f"{path} is not what was stored (its sha256 or size changed)")
-    return Entry(folder, card)
+        found = file_digest(path)
+    except PermissionError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror}") from error
+    if any(found[key] != expected[key] for key in found):
+        raise StoreError(f"{path} is not what was stored (its sha256 or size changed)")
+
+
+def _remove(path: Path) -> None:
+    """Remove a folder of ours, or a link in its place, if it is there."""
+    if path.is_symlink():
+        path.unlink()
+    else:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _partial(folder: Path) -> Path:
@@ -176,7 +199,8 @@ def _partial(folder: Path) -> Path:
 
 def _signature(folder: Path) -> Signature:
     """What changes when somebody writes into the folder."""
-    stats = ((path, path.stat()) for path in sorted(folder.rglob("*")))
+    paths = sorted(folder.rglob("*"))
+    stats = ((path, path.stat() if path.exists() else path.lstat()) for path in paths)  # a link may lead nowhere
     return tuple((str(path), stat.st_size, stat.st_mtime_ns) for path, stat in stats)
 
 

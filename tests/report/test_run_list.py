@@ -1,6 +1,9 @@
 """Past runs."""
 
 import io
+import json
+import os
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -42,7 +45,50 @@ def test_broken_folders_are_a_line(plain, tmp_path):
     found = lines(tmp_path)
     assert "(another format: run its command again)" in found[0]
     assert "(results cannot be read)" in found[2]
-    assert "(no results: broken off, or only planned)" in found[4]
+    assert len(found) == 4
+
+
+def test_runs_without_results_are_passed_over_with_their_number(plain, tmp_path):
+    plain("2026-01-01/00-00-03")
+    for name in ("00-00-01", "00-00-02"):
+        (tmp_path / "2026-01-01" / name / ".hydra").mkdir(parents=True)
+    assert list_runs([tmp_path]).title == (
+        "1 run; passed over: 2 folders without results: failed, broken off, or only planned"
+    )
+
+
+ODD = {
+    "a part is missing": lambda text: text.replace('"sources"', '"other"'),
+    "a score is a word": lambda text: text.replace('{"score": 0.5}', '{"score": "many"}'),
+    "models are a number": lambda text: json.dumps(json.loads(text) | {"models": 3}),
+    "headline is null": lambda text: json.dumps(json.loads(text) | {"headline": None}),
+    "nested": lambda text: "[" * 5000,
+    "NaN": lambda text: text.replace("0.5", "NaN"),
+    "no object": lambda text: "[]",
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_odd_results_are_a_line_and_the_others_are_shown(plain, tmp_path, odd):
+    path = plain("2026-01-01/00-00-01") / "results.json"
+    path.write_text(ODD[odd](path.read_text()))
+    plain("2026-01-01/00-00-02")
+    text = " ".join(lines(tmp_path))
+    assert "t, ties, seed 0" in text
+    assert "cannot be read" in text or "another format" in text
+
+
+def test_a_pipe_a_link_and_a_folder_of_that_name_are_a_line(plain, tmp_path):
+    for name, make in {"1": os.mkfifo, "2": Path.mkdir, "3": lambda path: path.symlink_to("nowhere")}.items():
+        (tmp_path / f"00-00-0{name}" / ".hydra").mkdir(parents=True)
+        make(tmp_path / f"00-00-0{name}" / "results.json")
+    found = lines(tmp_path)
+    assert len([line for line in found if "(results cannot be read)" in line]) == 3
+
+
+def test_a_folder_named_by_a_day_that_never_was_is_shown(plain, tmp_path):
+    plain("2026-02-30/03-04-05")
+    assert "t, ties, seed 0" in lines(tmp_path)[0]
 
 
 def test_an_undefined_score_and_markup_in_names_are_shown(plain, tmp_path):
@@ -70,7 +116,7 @@ def test_the_command_lists_and_a_missing_folder_is_an_error(plain, tmp_path, cap
     plain("outputs/2026-01-01/00-00-00")
     monkeypatch.chdir(tmp_path)
     assert main(["list"]) == 0
-    assert "1 runs" in capsys.readouterr().out
+    assert "1 run" in capsys.readouterr().out
     with pytest.raises(DataError, match="nowhere is no folder: expected one that holds runs"):
         list_runs([tmp_path / "nowhere"])
 

@@ -1,12 +1,15 @@
 """The store: named by digest, whole or not at all, never used when damaged."""
 
+import errno
+import hashlib
 import json
 import logging
+import os
 
 import pytest
 
-from dfwe.errors import StoreError
-from dfwe.store.card import CARD, Card, spec_digest
+from dfwe.errors import OutputError, StoreError
+from dfwe.store.card import CARD, FORMAT, Card, NewerFormatError, spec_digest
 from dfwe.store.store import Store, verify
 
 SPEC = {"seed": 0, "tasks": ["a"]}
@@ -105,3 +108,68 @@ def test_a_card_that_names_a_file_elsewhere_is_refused(name, tmp_path):
     Card("train", "abc", {}, {}, {name: {"sha256": "", "bytes": 0}}, {}).write(folder)
     with pytest.raises(StoreError, match="outside its folder"):
         verify(folder)
+
+
+def rewritten(path, **more):
+    """The card with other content, and the digest that it then has."""
+    content = json.loads(path.read_text()) | more
+    plain = {key: value for key, value in content.items() if key != "sha256"}
+    digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+    path.write_text(json.dumps(content | {"sha256": digest}))
+
+
+def test_a_card_with_fields_of_a_newer_version_is_used(tmp_path, caplog):
+    store = Store(tmp_path)
+    make(store)
+    path = store.folder("train", spec=SPEC) / CARD
+    files = json.loads(path.read_text())["files"]
+    rewritten(path, licence="MIT", files={name: file | {"mtime": 1} for name, file in files.items()})
+    with caplog.at_level(logging.WARNING):
+        assert Store(tmp_path).find("train", spec=SPEC).card.result == {"score": 0.5}
+    assert caplog.text == ""
+
+
+def test_a_newer_format_is_never_called_damage(tmp_path):
+    store = Store(tmp_path)
+    make(store)
+    folder = store.folder("train", spec=SPEC)
+    rewritten(folder / CARD, format=FORMAT + 1)
+    before = (folder / CARD).read_bytes()
+    for act in (lambda: store.find("train", spec=SPEC), lambda: make_again(store)):
+        with pytest.raises(NewerFormatError, match=r"newer version of dfwe \(format \d+, this one reads up to \d+\)"):
+            act()
+    assert (folder / CARD).read_bytes() == before
+    assert [path.name for path in tmp_path.glob("train-*")] == [folder.name]
+
+
+def make_again(store):
+    store.made("train", spec=SPEC, make=lambda folder: pytest.fail("made"))
+
+
+def test_a_link_to_a_result_is_used_and_one_to_nowhere_is_one_line(tmp_path):
+    store = Store(tmp_path / "store")
+    make(store)
+    folder = store.folder("train", spec=SPEC)
+    folder.rename(tmp_path / "large disk")
+    folder.symlink_to(tmp_path / "large disk")
+    with pytest.raises(StoreError, match="is not what was stored"):  # its folder has another name
+        verify(tmp_path / "large disk")
+    assert Store(tmp_path / "store").find("train", spec=SPEC) is not None
+    (tmp_path / "large disk").rename(tmp_path / "gone")
+    with pytest.raises(StoreError, match="is a link that leads nowhere"):
+        Store(tmp_path / "store").find("train", spec=SPEC)
+
+
+def test_a_store_that_is_a_file_is_one_line_for_a_study(tmp_path):
+    (tmp_path / "store").touch()
+    with pytest.raises(OutputError, match="a file where a folder is wanted|is a file, not a folder"):
+        make_again(Store(tmp_path / "store"))
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+def test_a_store_that_may_not_be_written_is_one_line(tmp_path, number):
+    def refuse(folder):
+        raise OSError(number, os.strerror(number), str(folder / "weights"))
+
+    with pytest.raises(OutputError, match="cannot be written: .*name another place"):
+        Store(tmp_path).made("train", spec=SPEC, make=refuse)

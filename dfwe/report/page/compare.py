@@ -13,7 +13,7 @@ from dfwe.report.page.compare_tables import kind, means_table, merge_title, pape
 from dfwe.report.page.conclusion import conclusion, overviews
 from dfwe.report.page.render import render, write_page
 from dfwe.report.page.section import PagePicture
-from dfwe.report.runs import Scored, check_same_tests, read_runs, scored
+from dfwe.report.runs import Scored, check_same_tests, read_runs, scored_of_whole
 from dfwe.report.sweep_jobs import JobResult, groups
 from dfwe.report.sweep_pictures import sweep_pictures
 from dfwe.report.sweep_tables import chosen_jobs, comparison, corrected
@@ -30,12 +30,11 @@ def write_comparison(folders: Sequence[Path], *, out: Path | None) -> Path:
     """
     runs, left_out = read_runs(folders)
     check_same_tests(runs)
-    found = scored(runs)
+    found, unscored = scored_of_whole(runs)
     if not found:
         raise DataError(f"none of {len(runs)} runs has a merge that was scored beside a baseline on test")
     path = folders[0] / COMPARISON if out is None else out
-    counted = {id(each.run) for each in found}
-    left_out += [f"{run.path}: no merge was scored beside a baseline" for run in runs if id(run) not in counted]
+    left_out += unscored
     make_folder(path.parent)
     page = comparison_page(found, left_out=left_out, beside=path.parent)
     write_page(path, content=page, through=out is not None)

@@ -14,9 +14,8 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from dfwe.errors import DfweError
-from dfwe.hydra_errors import in_our_words
+from dfwe.stages.run_folder import ERROR
 
-ERROR = "error.txt"  # in the folder of a run that has failed, the line that it ended with
 _IN_PROCESS = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 
 
@@ -26,8 +25,7 @@ class SweepCallback(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Plans; with `plan_only` the command ends here, with 0, or 2 where some job cannot run."""
         try:
-            with in_our_words(_folders(config)):
-                sound = _plan(config, name=kwargs["config_name"])
+            sound = _plan(config, name=kwargs["config_name"])
         except DfweError as error:
             print(f"no plan: {error}", file=sys.stderr)
             sound = False
@@ -42,8 +40,20 @@ class SweepCallback(Callback):
             report_sweep(Path(config.hydra.sweep.dir))
         except DfweError as error:
             print(f"no table of the sweep: {error}", file=sys.stderr)
+        if config.report:
+            _write_page(Path(config.hydra.sweep.dir))
         if config.hydra.launcher._target_ != _IN_PROCESS and _said_elsewhere(Path(config.hydra.sweep.dir)):
             sys.exit(2)
+
+
+def _write_page(folder: Path) -> None:
+    """Write the page that compares the jobs, and print where it is."""
+    from dfwe.report.page.compare import write_comparison  # matplotlib: a second
+
+    try:
+        print(f"page: {write_comparison([folder], out=None)}")
+    except DfweError as error:
+        print(f"no page of the sweep: {error}", file=sys.stderr)
 
 
 def _said_elsewhere(folder: Path) -> bool:

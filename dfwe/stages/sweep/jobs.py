@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from dfwe.errors import ConfigurationError
@@ -44,15 +45,28 @@ def jobs_of(config: DictConfig, *, tasks: Collection[str]) -> tuple[Job, ...]:
     Raises:
         ConfigurationError: another sweeper, which decides on its jobs while they run.
     """
-    sweeper = config.hydra.sweeper
-    if sweeper._target_ != _SWEEPER:
-        raise ConfigurationError(f"{sweeper._target_} chooses its jobs while they run: they cannot be planned")
-    params = [f"{key}={value}" for key, value in (sweeper.params or {}).items()]
+    lists = override_lists(config)
+    if lists is None:
+        target = config.hydra.sweeper._target_
+        raise ConfigurationError(f"{target} chooses its jobs while they run: they cannot be planned")
+    return tuple(_job(number, overrides, tasks=tasks) for number, overrides in enumerate(lists))
+
+
+def override_lists(config: DictConfig) -> list[list[str]] | None:
+    """Return each job's overrides; None for a sweeper that decides on its jobs while they run."""
+    if config.hydra.sweeper._target_ != _SWEEPER:
+        return None
+    (lists,) = BasicSweeper.split_arguments(parsed_overrides(config), None)
+    return list(lists)
+
+
+def parsed_overrides(config: DictConfig) -> list[Override]:
+    """Return a multirun's overrides: those of its sweeper's configuration, then the command's."""
+    params = [f"{key}={value}" for key, value in (config.hydra.sweeper.get("params") or {}).items()]
     arguments = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
     assert isinstance(arguments, list)
     parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
-    (lists,) = BasicSweeper.split_arguments(parser.parse_overrides([*params, *map(str, arguments)]), None)
-    return tuple(_job(number, overrides, tasks=tasks) for number, overrides in enumerate(lists))
+    return parser.parse_overrides([*params, *map(str, arguments)])
 
 
 def _job(number: int, overrides: Sequence[str], *, tasks: Collection[str]) -> Job:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,8 +60,9 @@ class Past:
         if kind not in self._kinds:
             by_key: dict[Hashable, list[Card]] = defaultdict(list)
             for card in _newest(self._root, kind=kind):
-                for key in _keys_of_card(card):
-                    by_key[key].append(card)
+                with suppress(KeyError, TypeError, AttributeError):  # of a version that told it otherwise
+                    for key in _keys_of_card(card):
+                        by_key[key].append(card)
             self._kinds[kind] = dict(by_key)
         return self._kinds[kind]
 
@@ -78,7 +80,8 @@ def _newest(root: Path, *, kind: str) -> Iterator[Card]:
 def _mean(cards: Sequence[Card], *, alike: bool) -> Cost:
     if not cards:
         return UNKNOWN
-    seconds = [card.result["seconds"] for card in cards if "seconds" in card.result]
+    told = [card.result.get("seconds") for card in cards]
+    seconds = [each for each in told if isinstance(each, int | float)]
     sizes = [sum(file["bytes"] for file in card.files.values()) for card in cards]
     return Cost(sum(seconds) / len(seconds) if seconds else None, sum(sizes) / len(sizes), len(cards), alike)
 

@@ -1,6 +1,7 @@
 """The page that compares runs."""
 
 import json
+import os
 import re
 
 import pytest
@@ -117,7 +118,7 @@ def test_broken_off_and_untested_runs_are_named_and_left_out(plain, tmp_path):
     (tmp_path / "s" / "1" / ".hydra").mkdir(parents=True)
     plain("s/2", models=[])
     html = page(folder.parent)
-    assert "broken off, it has no results.json" in html
+    assert "1 folder without results: failed, broken off, or only planned" in html
     assert "no merge was scored beside a baseline" in html
 
 
@@ -155,3 +156,15 @@ def test_models_with_heads_of_other_test_sets_are_not_compared(of_heads, tmp_pat
         (folders[-1] / "results.json").write_text(json.dumps(of_heads))
     with pytest.raises(DataError, match="SST, STS was tested on 2 different sets"):
         page(*folders)
+
+
+def test_a_broken_run_below_a_folder_is_left_out_and_the_others_are_compared(plain, tmp_path):
+    plain("s/0")
+    (plain("s/1") / "results.json").write_text("{")
+    plain("s/2", models=[{"name": "baseline"}])
+    (plain("s/3") / "results.json").unlink()
+    os.mkfifo(tmp_path / "s" / "3" / "results.json")
+    html = page(tmp_path / "s").replace("<wbr>", "")
+    assert "s/1/results.json, line 1, column 2: broken JSON" in html
+    assert "s/2/results.json lacks a part" in html
+    assert "s/3/results.json must be a file" in html

@@ -1,0 +1,128 @@
+"""The folder of a run or a sweep: of one process alone, checked before anything is written, gone where it stays empty.
+
+Light: every command asks for it.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from dfwe.errors import ConfigurationError, OutputError
+from dfwe.files import new_folder, output_errors, write_bytes, write_text
+from dfwe.strict_json import read_json_object
+
+ERROR = "error.txt"  # in the folder of a run that has failed, the line that it ended with
+RESULTS = "results.json"
+_HYDRA = ".hydra"
+_LOCK = "lock"
+_MOST = 3  # differences that a message lists
+_ROOM = 1 << 18  # bytes: what Hydra and a study's own files need at least
+_CHANGE_NO_RESULT = ("paths.", "logger", "report=", "export=", "executor", "hydra", "plan_only=", "trainer.threads=")
+
+
+def take(folder: Path, *, is_new: bool) -> Path:
+    """Make the folder of a run, with a suffix where it is to be new and there is one of that name.
+
+    Raises:
+        OutputError: it cannot be made or written to.
+    """
+    taken = new_folder(folder) if is_new else folder
+    probe = taken / ".probe"
+    with output_errors(taken, below=taken):
+        taken.mkdir(parents=True, exist_ok=True)
+        write_bytes(probe, bytes(_ROOM))
+        probe.unlink()
+    return taken
+
+
+def check_same_study(folder: Path, overrides: Sequence[str]) -> None:
+    """Check that results which are in the folder already are of the same command: to repeat it is how a run goes on.
+
+    Raises:
+        ConfigurationError: they are of another study, which would be lost.
+    """
+    path = folder / RESULTS
+    if not os.path.lexists(path):
+        return
+    advice = "set hydra.run.dir (in a sweep hydra.sweep.dir) to another folder, or move that file away"
+    command = read_json_object(path, error=ConfigurationError).get("command")
+    if not isinstance(command, str):
+        raise ConfigurationError(f"{path} was not written by a command of dfwe: {advice}")
+    before, now = _what_matters(shlex.split(command)[3:]), _what_matters(overrides)
+    if before != now:
+        differences = f"{_listed(before - now)} there, {_listed(now - before)} here"
+        raise ConfigurationError(f"{path} holds the results of another study ({differences}): {advice}")
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Hold the run's folder against other processes.
+
+    Raises:
+        ConfigurationError: another process is writing there.
+    """
+    with output_errors(folder, below=folder):
+        (folder / _HYDRA).mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / _HYDRA / _LOCK, thread_local=False)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            raise ConfigurationError(
+                f"another process is writing into {folder}: wait for it, or set hydra.run.dir to another folder"
+            ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def note_failure(folder: Path, line: str) -> None:
+    """Write the line that a run ended with into its folder; where that cannot be, the terminal has it."""
+    with suppress(OutputError):
+        write_text(folder / ERROR, line + "\n")
+
+
+def forget_failure(folder: Path) -> None:
+    """Remove the line of an earlier try; OutputError where that cannot be."""
+    with output_errors(folder, below=folder):
+        (folder / ERROR).unlink(missing_ok=True)
+
+
+def remove_if_empty(folder: Path) -> None:
+    """Remove a new folder that has nothing in it but Hydra's files, an empty log, and the line of the run's error."""
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if path.name not in (_HYDRA, ERROR) and not (path.suffix == ".log" and path.stat().st_size == 0):
+                return
+        shutil.rmtree(folder)
+        folder.parent.rmdir()  # that of the day, where it was the only one
+
+
+def temporary() -> Path:
+    """Make a folder for what leaves nothing: a plan."""
+    return Path(tempfile.mkdtemp(prefix="dfwe-plan-"))
+
+
+def ended(error: Exception) -> None:
+    """End the command with the error's line: Hydra makes warnings of what its callbacks raise."""
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _listed(overrides: set[str]) -> str:
+    shown = sorted(overrides)[:_MOST]
+    more = [f"{len(overrides) - _MOST} more"] if len(overrides) > _MOST else []
+    return ", ".join([*shown, *more]) or "nothing more"
+
+
+def _what_matters(overrides: Iterable[str]) -> set[str]:
+    return {override for override in overrides if not override.lstrip("+~").startswith(_CHANGE_NO_RESULT)}
