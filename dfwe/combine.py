@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dfwe.errors import exit_code
+from dfwe.process import as_process, exit_code
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,4 +29,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    as_process(main)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-
 from dfwe.controls import without_controls
 
 
@@ -56,13 +53,3 @@ class ExecutorError(DfweError, RuntimeError):
 
 class NetworkError(DfweError, OSError):
     """Something must be downloaded and cannot be."""
-
-
-def exit_code(command: Callable[[], None]) -> int:
-    """Runs a small command; 0, or 2 after an error of the user's, which goes to stderr."""
-    try:
-        command()
-    except DfweError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0

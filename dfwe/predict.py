@@ -6,7 +6,6 @@ import argparse
 import dataclasses
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +14,8 @@ from typing import Any
 from dfwe.data.prompts.template import Template, row_dialogue
 from dfwe.data.readers.dialogue import checked_dialogue
 from dfwe.data.readers.json_lines import JsonLines
-from dfwe.errors import DataError, ModelError, exit_code
+from dfwe.errors import DataError, ModelError
+from dfwe.process import as_process, exit_code
 from dfwe.records import Instance
 from dfwe.strict_json import read_json_lines, read_json_object
 
@@ -132,4 +132,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    as_process(main)

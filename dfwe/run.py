@@ -2,57 +2,135 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
-import hydra
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
-from omegaconf import DictConfig
+from dfwe.errors import ConfigurationError
+from dfwe.interrupt import GOES_ON, kept_interrupt
+from dfwe.process import FAILED, PIPE_CLOSED, as_process, complain, exit_code, words_of
 
-from dfwe.conf import conf_dir
-from dfwe.errors import DfweError
-from dfwe.files import output_errors
-from dfwe.interrupt import ctrl_c_ends, kept_interrupt
-from dfwe.options import help_text, register
-from dfwe.stages.complete import complete
-from dfwe.stages.run_folder import alone_in, check_same_study, forget_failure, note_failure
-from dfwe.stages.run_name import register_run_name
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+_FULL_ERROR = "HYDRA_FULL_ERROR"  # =1: Hydra raises what it would print; a developer who sets it sees tracebacks
 
 
-def main() -> None:
-    """Runs the study that the command line describes; exits with 2 where it cannot, with 130 at Ctrl-C."""
-    failures: list[str] = []
+def main() -> NoReturn:
+    """Run the command as a process."""
+    as_process(command, advice=GOES_ON)
 
-    def job(config: DictConfig) -> None:
+
+def command() -> int:
+    """Run the study, or the sweep, that the command line describes and return the exit code."""
+    jobs = Jobs(os.getpid())
+    return exit_code(lambda: _command(jobs, sys.argv[1:])) or (FAILED if jobs.failures else 0)
+
+
+def _command(jobs: Jobs, arguments: Sequence[str]) -> None:
+    from dfwe.command_line import hydra_arguments, user_folders
+    from dfwe.options import help_text, register
+    from dfwe.stages.run_name import register_run_name
+
+    folders = user_folders(arguments)
+    if {"--help", "-h"} & set(arguments):
+        print(help_text(folders))
+        return
+    register(folders)
+    register_run_name()
+    _compose(jobs, hydra_arguments(arguments), folders=folders)
+
+
+def _compose(jobs: Jobs, arguments: Sequence[str], *, folders: Sequence[Path]) -> None:
+    """Let Hydra compose the configuration of each job and run it."""
+    import hydra
+
+    from dfwe.conf import conf_dir
+
+    run = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(jobs.run)
+    sys.argv[1:] = arguments
+    if os.environ.get(_FULL_ERROR) == "1":
+        run()
+    else:
+        with _raised(), jobs.in_a_line(folders, arguments):
+            run()
+
+
+@contextmanager
+def _raised() -> Iterator[None]:
+    """Let Hydra raise its errors, which it prints otherwise and exits with 1."""
+    before = os.environ.get(_FULL_ERROR)
+    os.environ[_FULL_ERROR] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[_FULL_ERROR]
+        if before is not None:
+            os.environ[_FULL_ERROR] = before
+
+
+@dataclass
+class Jobs:
+    """The jobs of a command and what went wrong in them; `process` is the command's own."""
+
+    process: int
+    failures: list[str] = field(default_factory=list)
+    faults: list[Exception] = field(default_factory=list)  # dfwe's own
+
+    def run(self, config: DictConfig) -> None:
+        """Run one job; an error that its user can mend ends this job alone, and is in its folder, too."""
+        from hydra.core.hydra_config import HydraConfig
+
+        from dfwe.stages.run_folder import forget_failure, note_failure
+
         folder = Path(HydraConfig.get().runtime.output_dir)
         try:
             with kept_interrupt():
                 forget_failure(folder)
                 _study(config)
-        except DfweError as error:
-            failures.append(_report(error))
-            note_failure(folder, failures[-1])  # a launcher's job may run in another process
+        except BrokenPipeError:
+            sys.exit(PIPE_CLOSED)  # ends a sweep, too, where an Exception would end this job alone
+        except Exception as error:
+            self._fail(error, folder=folder)
+        except (KeyboardInterrupt, SystemExit):
+            if os.getpid() != self.process:  # of a launcher, and nobody reads what is printed there
+                note_failure(folder, f"error: {_job()}ended by a signal: {GOES_ON}")
+            raise
 
-    try:
-        if {"--help", "-h"} & set(sys.argv[1:]):
-            print(help_text(_user_folders()))
-            return
-        register(_user_folders())
-        register_run_name()
-    except DfweError as error:
-        failures.append(_report(error))
-    else:
-        with ctrl_c_ends():
-            hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(job)()
-    if failures:
-        sys.exit(2)
+    def _fail(self, error: Exception, *, folder: Path) -> None:
+        """Tell the user of the error; one of dfwe's own is raised again."""
+        from dfwe.stages.run_folder import note_failure
+
+        if (words := words_of(error)) is None:
+            self.faults.append(error)
+            raise error
+        self.failures.append(complain(_job() + words))
+        note_failure(folder, self.failures[-1])
+
+    @contextmanager
+    def in_a_line(self, folders: Sequence[Path], arguments: Sequence[str]) -> Iterator[None]:
+        """Tell the user of what Hydra raises; faults of jobs, of this process or another, are raised again."""
+        from dfwe.hydra_errors import in_our_words, no_option
+
+        try:
+            with in_our_words(folders):
+                yield
+        except Exception as error:
+            if error in self.faults or words_of(error) is not None or type(error).__name__ == "FailedJobError":
+                raise
+            raise ConfigurationError(no_option(arguments) or str(error) or repr(error)) from error
 
 
 def _study(config: DictConfig) -> None:
     """One study, from its configuration to its table."""
+    from hydra.core.hydra_config import HydraConfig
+
+    from dfwe.stages.complete import complete
+
     complete(config)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
@@ -62,6 +140,8 @@ def _study(config: DictConfig) -> None:
 
         show_plan(config)
         return
+    from dfwe.files import output_errors
+    from dfwe.stages.run_folder import alone_in, check_same_study
     from dfwe.stages.study import run_study  # torch and friends: seconds
     from dfwe.store.disk import full_disk_said
 
@@ -71,22 +151,14 @@ def _study(config: DictConfig) -> None:
         run_study(config, folder=folder)
 
 
-def _report(error: DfweError) -> str:
-    """Prints the error as one line on stderr, with the job it belongs to in a sweep."""
-    job = ""
-    if HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
-        job = f"job {HydraConfig.get().job.num} ({HydraConfig.get().job.override_dirname}): "
-    line = " ".join(f"error: {job}{error}".split())
-    print(line, file=sys.stderr)
-    return line
+def _job() -> str:
+    """Return how a line of a sweep's job begins."""
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
 
-
-def _user_folders() -> tuple[Path, ...]:
-    """The folders of --config-dir: their tasks are options, too."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--config-dir", "-cd", action="append", default=[])
-    known, _ = parser.parse_known_args()
-    return tuple(Path(folder) for folder in known.config_dir)
+    if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
+        return ""
+    return f"job {HydraConfig.get().job.num} ({HydraConfig.get().job.override_dirname}): "
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from dfwe.errors import DataError, exit_code
+from dfwe.errors import DataError
+from dfwe.process import as_process, exit_code
 from dfwe.stages.tasks import load_task
 from dfwe.strict_json import read_json_lines
 
@@ -70,4 +71,4 @@ def _case(case: Any, *, where: str) -> tuple[str, list[str]]:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    as_process(main)

@@ -32,7 +32,7 @@ def loads(text: str, *, where: str, error: type[DfweError] = ConfigurationError)
     try:
         return load(text, Loader=_StrictLoader)
     except (YAMLError, RecursionError) as cause:
-        raise error(f"{where}{_reason(cause)}") from None
+        raise error(f"{where}{reason_of(cause)}") from None
 
 
 def read_yaml(path: Path, *, error: type[DfweError] = ConfigurationError, missing: str | None = None) -> Any:
@@ -142,10 +142,11 @@ def _short(tag: str) -> str:
     return tag.replace("tag:yaml.org,2002:", "!!")
 
 
-def _reason(cause: Exception) -> str:
-    """Return the parser's words in one line: the place, then what is wrong."""
+def reason_of(cause: Exception) -> str:
+    """Return a parser's words in one line: the place, ", line 3, column 1: ", then what is wrong."""
     mark = getattr(cause, "problem_mark", None) or getattr(cause, "context_mark", None)
     problem = getattr(cause, "problem", None) or " ".join(str(cause).split()) or "it is nested too deep"
     context = getattr(cause, "context", None)
     place = "" if mark is None else f", line {mark.line + 1}, column {mark.column + 1}"
-    return f"{place}: {f'{context}, ' if context else ''}{problem}"
+    tabs = ": indent with spaces, YAML does not allow tabs" if "'\\t'" in problem else ""
+    return f"{place}: {f'{context}, ' if context else ''}{problem}{tabs}"

@@ -1,4 +1,4 @@
-"""Ctrl-C ends within two seconds, with exit code 130 and one line, whatever the process is doing."""
+"""Ctrl-C and SIGTERM end within two seconds, with one line and 130 or 143, whatever the process is doing."""
 
 import functools
 import signal
@@ -8,27 +8,30 @@ import time
 
 import pytest
 
-from dfwe.interrupt import EXIT_CODE, LINE, kept_interrupt
+from dfwe.interrupt import EXIT_CODE, GOES_ON, TERMINATED, is_because_of, kept_interrupt
 
 BEGIN = """
 import hashlib, sys, time
-from dfwe.interrupt import ctrl_c_ends
+from dfwe.interrupt import signals_end
 def work():
     try:
         print("ready", flush=True)
         {0}
     except KeyboardInterrupt:
         {1}
-with ctrl_c_ends():
+with signals_end():
     work()
 """
 CALL = 'hashlib.pbkdf2_hmac("sha256", b"", b"", 2**30)'  # minutes in C, which Python's handler of signals waits for
 DEEDS = {
     "waits": ("time.sleep(30)", "raise"),
     "makes SystemExit of it, as Lightning does": ("time.sleep(30)", "sys.exit(1)"),
+    "makes another error of it, as imports do": ("time.sleep(30)", "raise ImportError"),
+    "swallows it": ("time.sleep(30)", "pass"),
     "does not hear, in a long call": (CALL, "raise"),
     "tidies up for long": ("time.sleep(30)", "time.sleep(30)"),
 }
+ENDS = {signal.SIGINT: (EXIT_CODE, f"interrupted: {GOES_ON}"), signal.SIGTERM: (TERMINATED, f"terminated: {GOES_ON}")}
 
 
 def started(command):
@@ -38,10 +41,10 @@ def started(command):
     return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, preexec_fn=hears)
 
 
-def interrupted(process):
-    """Its exit code, what it said on stderr, and how many seconds it took to end."""
+def ended(process, number):
+    """Its exit code, what it said on stderr, and how many seconds it took to end after the signal."""
     begun = time.monotonic()
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     try:
         _, said = process.communicate(timeout=20)
     finally:
@@ -49,13 +52,14 @@ def interrupted(process):
     return process.returncode, said, time.monotonic() - begun
 
 
+@pytest.mark.parametrize("number", ENDS)
 @pytest.mark.parametrize("deed", DEEDS)
-def test_a_process_ends_whatever_it_does(deed):
+def test_a_process_ends_whatever_it_does(deed, number):
     command = [sys.executable, "-c", BEGIN.format(*DEEDS[deed])]
     with started(command) as process:
         assert process.stdout.readline() == "ready\n"
-        code, said, seconds = interrupted(process)
-    assert (code, said.splitlines()) == (EXIT_CODE, [LINE])
+        code, said, seconds = ended(process, number)
+    assert (code, said.splitlines()) == (ENDS[number][0], [ENDS[number][1]])
     assert seconds < 2.0
 
 
@@ -76,13 +80,21 @@ def test_any_other_error_stays_what_it_is():
         raise RuntimeError("the archive has no end") from ValueError()
 
 
+def test_causes_in_a_ring_are_walked_once():
+    first, second = ValueError("first"), ValueError("second")
+    first.__cause__, second.__cause__ = second, first
+    assert not is_because_of(first, KeyboardInterrupt)
+    assert is_because_of(first, ValueError)
+
+
 def test_another_exit_keeps_its_code_and_says_nothing():
     command = [sys.executable, "-c", BEGIN.format("sys.exit(2)", "raise")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (2, "")
 
 
-def test_a_study_in_training_ends_and_the_same_command_goes_on(tmp_path):
+@pytest.mark.parametrize("number", ENDS)
+def test_a_study_in_training_ends_and_the_same_command_goes_on(number, tmp_path):
     overrides = [
         "+target=meld",
         "sources=[emory_emotion]",
@@ -102,7 +114,7 @@ def test_a_study_in_training_ends_and_the_same_command_goes_on(tmp_path):
         while not list(partial.glob("train-*.partial/last.ckpt")):
             assert time.monotonic() < end, "training never began"
             time.sleep(0.05)
-        code, said, seconds = interrupted(process)
-    assert (code, said.splitlines()[-1]) == (EXIT_CODE, LINE)
+        code, said, seconds = ended(process, number)
+    assert (code, said.splitlines()[-1]) == ENDS[number]
     assert "Traceback" not in said
     assert seconds < 2.0

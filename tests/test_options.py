@@ -3,7 +3,7 @@
 import sys
 
 from dfwe.options import help_text
-from dfwe.run import main
+from dfwe.run import command
 
 
 def test_help_names_every_group_with_its_options():
@@ -25,5 +25,5 @@ def test_help_has_the_tasks_as_targets_and_sources_and_a_users_own(tmp_path):
 
 def test_the_command_prints_it_and_runs_nothing(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["dfwe", "+target=meld", "--help"])
-    main()
+    assert command() == 0
     assert capsys.readouterr().out == help_text() + "\n"

@@ -74,13 +74,6 @@ def test_a_named_folder_keeps_another_studys_results_and_takes_the_same_command_
     assert (tmp_path / "run" / "merged").is_dir()
 
 
-def test_an_unknown_task_is_hydras_own_message_with_the_options(tmp_path):
-    done = dfwe("+target=mels", folder=tmp_path)
-    assert done.returncode != 0
-    assert "Could not find 'target/mels'" in done.stderr
-    assert "relation_extraction" in done.stderr
-
-
 def test_in_a_sweep_a_failed_job_is_reported_and_the_others_run(tmp_path):
     done = dfwe("-m", "+target=emory_emotion,meld", *SMALL, folder=tmp_path)
     assert done.returncode == 2

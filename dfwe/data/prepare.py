@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from dfwe.data.friends import report
 from dfwe.data.friends.prepare import prepare, write
 from dfwe.data.friends.releases import RELEASES, TLIDB
 from dfwe.data.friends.split import KnownSplit, read_known
-from dfwe.errors import exit_code
+from dfwe.process import as_process, exit_code
 
 MAX_BAD_SHARE = 0.01  # as data.max_bad_share
 
@@ -56,4 +55,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    as_process(main)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from dfwe.data.readers.base import Corpus
 from dfwe.data.readers.tlidb import Tlidb
 from dfwe.data.shots import Shots
 from dfwe.data.splits import REFERENCE_SEED
-from dfwe.errors import exit_code
+from dfwe.process import as_process, exit_code
 from dfwe.records import Instance
 from dfwe.stages.tasks import Task, load_task, own_corpus
 
@@ -28,12 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _print_entries(arguments: argparse.Namespace) -> None:
-    try:
-        for entry in entries(arguments):
-            print(json.dumps(entry) if arguments.json else _readable(entry))
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader, `head` for one, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for entry in entries(arguments):
+        print(json.dumps(entry) if arguments.json else _readable(entry))
 
 
 def entries(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
@@ -114,4 +109,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    as_process(main)

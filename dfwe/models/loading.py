@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import Any, TypeVar
 import torch
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedConfig
 from transformers.models.auto.tokenization_auto import get_tokenizer_config
-from transformers.utils import logging as transformers_logging
 
 from dfwe.errors import DfweError, ModelError, NetworkError
 from dfwe.models.checkpoint import Checkpoint
@@ -166,13 +166,16 @@ def _untrusting(load: Callable[..., Any]) -> dict[str, bool]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Leave out Transformers' own report of what does not fit: we raise, or say it."""
-    level = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity(transformers_logging.CRITICAL)
+    """Leave out the libraries' own reports of what does not fit and of each try to connect: we raise, or say it."""
+    loggers = [logging.getLogger(name) for name in ("transformers", "huggingface_hub")]
+    levels = [logger.level for logger in loggers]
     try:
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL)
         yield
     finally:
-        transformers_logging.set_verbosity(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def _bring_by_hand(name: str | Path, *, error: OSError) -> str:

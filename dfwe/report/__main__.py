@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dfwe.errors import exit_code
+from dfwe.process import as_process, exit_code
 from dfwe.report.dashboard.command import add_wandb
 from dfwe.report.plain import show_plain
 from dfwe.report.run_list import DEFAULT, list_runs
@@ -70,4 +70,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    as_process(main)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from dfwe.data.prompts.emotion import Emotion
+from dfwe.data.prompts.template import Template
 from dfwe.errors import StoreError
 from dfwe.files import write_json
 from dfwe.metrics.multilabel import MultilabelF1
@@ -29,6 +31,13 @@ def write_answers(study: Study, *, folder: Path) -> None:
         "models": {name: [answer["prediction"] for answer in answers] for name, answers in stored.items()},
     }
     write_json(folder / TEST_PREDICTIONS, content)
+
+
+def questions(task: Task) -> dict[str, Any]:
+    """What the task's model is asked: `texts` (of turns), `rows` with their `columns`, or whole `dialogues`."""
+    if isinstance(task.prompt, Template):
+        return {"form": "rows", "columns": list(task.prompt.columns)}
+    return {"form": "texts" if isinstance(task.prompt, Emotion) else "dialogues"}
 
 
 def understanding(task: Task) -> dict[str, Any]:

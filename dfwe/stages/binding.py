@@ -23,10 +23,18 @@ def bind(config: Mapping[str, Any], **arguments: Any) -> Any:
     try:
         return instantiate(config, _convert_="all", **arguments)
     except InstantiationException as error:
-        if isinstance(error.__cause__, DfweError):
-            raise error.__cause__ from error
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        raise ConfigurationError(": ".join(lines[:2])) from error
+        mistake = _mistake(error)
+    raise mistake  # out here: raised while Hydra's error is handled, it would be its own cause's cause
+
+
+def _mistake(error: InstantiationException) -> DfweError:
+    """Return what the object's class raised, or else Hydra's error as one of ours."""
+    if isinstance(error.__cause__, DfweError):
+        return error.__cause__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    mistake = ConfigurationError(": ".join(lines[:2]))
+    mistake.__cause__ = error
+    return mistake
 
 
 def call(make: Callable[..., Any], *values: Any, key: str, **arguments: Any) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from dfwe.records import Evaluation, Instance, Split
-from dfwe.report.names import expert_name, name_of
+from dfwe.report.names import display_name, expert_name
 from dfwe.report.numbers import times_100
 from dfwe.stages.plan import Study
 from dfwe.stages.train import TrainStage
@@ -85,8 +85,9 @@ def of_training(caps: Mapping[str, int | None], *, key: str) -> Iterator[Caution
     """Trainings that ended too early, with their caps (None: not so; `ended_early`), all of one key in one warning."""
     late = {name: cap for name, cap in caps.items() if cap is not None}
     if late:
-        names, epochs = ", ".join(map(expert_name, late)), max(late.values())
-        text = f"the last epoch was the best one of {names}: they may learn more, raise {key} above {epochs}"
+        names, epochs = ", ".join(late), max(late.values())
+        shown = ", ".join(map(expert_name, late))
+        text = f"the last epoch was the best one of {shown}: they may learn more, raise {key} above {epochs}"
         yield Caution(NOT_CONVERGED, names, text)
 
 
@@ -128,7 +129,8 @@ def of_answers(answers: Mapping[str, tuple[str, ...]]) -> Iterator[Caution]:
 def of_merge(row: Mapping[str, Any]) -> Iterator[Caution]:
     """A merge that is one expert."""
     if row.get("is_expert") is not None:
-        text = f"{name_of(row)} is {_expert(row['is_expert'])} as it is: the search found no better mixture on dev"
+        merge, expert = display_name(row["name"], kind="merge"), _expert(row["is_expert"])
+        text = f"{merge} is {expert} as it is: the search found no better mixture on dev"
         yield Caution(SAME_AS_EXPERT, row["name"], text)
 
 

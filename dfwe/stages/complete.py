@@ -6,6 +6,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dfwe.errors import ConfigurationError
+from dfwe.hydra_errors import unresolved, words
 
 
 def complete(config: DictConfig) -> DictConfig:
@@ -18,7 +19,7 @@ def complete(config: DictConfig) -> DictConfig:
         OmegaConf.resolve(config)
         missing = OmegaConf.missing_keys(config)
     except OmegaConfBaseException as error:
-        raise ConfigurationError(str(error).splitlines()[0]) from error
+        raise ConfigurationError(unresolved(config) or words(error)) from error
     if missing:
         raise ConfigurationError(f"a value is missing: say {' '.join(f'{key}=...' for key in sorted(missing))}")
     return config

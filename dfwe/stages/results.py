@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dfwe.stages.agreement import agreement_results
+from dfwe.stages.answers import questions
 from dfwe.stages.cautions import study_cautions
 from dfwe.stages.choice.stage import choice_results
 from dfwe.stages.classes import class_results
@@ -52,6 +53,7 @@ def study_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, An
         "precision": study.bench.precision,
         "n": rows.sizes(),
         "rare_classes": rows.rare_classes(),
+        "questions": questions(study.target),
         "classes": rows.classes(),
         "curves": curve_results(study.stages(), store=study.bench.store),
         "models": models,

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dfwe.controls import in_one_line
-from dfwe.errors import StoreError, exit_code
+from dfwe.errors import StoreError
+from dfwe.process import as_process, exit_code
 from dfwe.store.card import NewerFormatError
 from dfwe.store.inventory import DAMAGED, FINISHED, LINK, NEWER, inventory
 from dfwe.store.lines import line_of, num, total
@@ -72,4 +73,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    as_process(main)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
+import json
+from collections.abc import Mapping
+from typing import Any
 
 from dfwe.report.names import name_of
 from dfwe.report.page.section import Code, Section
@@ -22,16 +24,37 @@ def use(run: Run) -> Section | None:
         return None
     lines = [f"{folder}/ holds {name}." for folder, name in models]
     lines.append("Run the code in the folder of this page, or put that folder before the name.")
-    return Section("use", "Which model, and how to load it", lines, code=codes(models[0][0]), note=NOTE)
+    return Section(
+        "use",
+        "Which model, and how to load it",
+        lines,
+        code=codes(models[0][0], questions=run.results.get("questions") or {}),
+        note=NOTE,
+    )
 
 
-def codes(folder: str) -> list[Code]:
-    """Return how to load a model of that folder: with dfwe, at the command line, with Transformers alone."""
+def codes(folder: str, *, questions: Mapping[str, Any]) -> list[Code]:
+    """Return how to load a model of that folder: with dfwe, at the command line, with Transformers alone.
+
+    `questions` are results' own: the code asks what the task asks.
+    """
+    form = questions.get("form", "texts")
+    lines = [f"python -m dfwe.predict --model {folder} {_FILES[form]}"]
+    if form == "rows":
+        lines.insert(0, f"# a table with the columns {', '.join(questions['columns'])}")
     return [
-        Code("In Python", _PYTHON.format(folder=folder)),
-        Code("At the command line", f"python -m dfwe.predict --model {shlex.quote(folder)} texts.csv"),
+        Code("In Python", _python(folder, questions=questions)),
+        Code("At the command line", "\n".join(lines)),
         Code("With Transformers alone", _TRANSFORMERS.format(folder=folder)),
     ]
+
+
+def _python(folder: str, *, questions: Mapping[str, Any]) -> str:
+    form, columns = questions.get("form", "texts"), questions.get("columns", ())
+    if form == "dialogues":
+        return _DIALOGUES.format(folder=folder)
+    asked: Any = [_TEXT] if form == "texts" or len(columns) == 1 else [dict.fromkeys(columns, _TEXT)]
+    return _PYTHON.format(folder=folder, asked=json.dumps(asked, ensure_ascii=False))
 
 
 def _exported(run: Run) -> list[tuple[str, str]]:
@@ -47,11 +70,23 @@ def _exported(run: Run) -> list[tuple[str, str]]:
     ]
 
 
+_TEXT = "a text to ask the model about"
+_FILES = {"texts": "texts.csv", "rows": "rows.csv", "dialogues": "dialogues.jsonl"}
 _PYTHON = """\
 from dfwe.predict import load
 
 model = load("{folder}")
-print(model.predict(["a text to ask the model about"]))"""
+print(model.predict({asked}))"""
+
+_DIALOGUES = """\
+import json
+from pathlib import Path
+
+from dfwe.predict import load
+
+lines = Path("dialogues.jsonl").read_text(encoding="utf8").strip().split("\\n")
+model = load("{folder}")
+print(model.predict([json.loads(line) for line in lines]))"""
 
 _TRANSFORMERS = """\
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer

@@ -14,6 +14,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from dfwe.errors import DfweError
+from dfwe.hydra_errors import in_our_words
 from dfwe.stages.run_folder import ERROR
 
 _IN_PROCESS = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
@@ -25,7 +26,8 @@ class SweepCallback(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Plans; with `plan_only` the command ends here, with 0, or 2 where some job cannot run."""
         try:
-            sound = _plan(config, name=kwargs["config_name"])
+            with in_our_words(_folders(config)):
+                sound = _plan(config, name=kwargs["config_name"])
         except DfweError as error:
             print(f"no plan: {error}", file=sys.stderr)
             sound = False

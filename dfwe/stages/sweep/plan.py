@@ -12,6 +12,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from dfwe.errors import DfweError
+from dfwe.hydra_errors import words
 from dfwe.stages.base import Stage
 from dfwe.stages.multitask.planned import PlannedMultitask
 from dfwe.stages.plan import Draft, Study
@@ -52,8 +53,10 @@ def plan_sweep(jobs: Iterable[Job], *, planner: Planner) -> dict[str, Any]:
         for job in jobs:
             try:
                 yield planner.study(job)
-            except (DfweError, HydraException, OmegaConfBaseException) as error:
+            except DfweError as error:
                 failed.append({"job": job.number, "message": " ".join(str(error).split())})
+            except (HydraException, OmegaConfBaseException) as error:
+                failed.append({"job": job.number, "message": words(error)})
 
     return {**summary(studies()), "failed": failed}
 

@@ -1,5 +1,7 @@
 """Which model to load, and how."""
 
+import pytest
+
 from dfwe.report.page.use import codes, use
 from dfwe.report.run_folder import read_run
 
@@ -32,7 +34,18 @@ def test_one_model_in_both_folders_is_named_in_both(plain):
     ]
 
 
-def test_every_piece_of_python_can_be_compiled():
-    python = [piece.text for piece in codes("best") if not piece.text.startswith("python ")]
-    assert len(python) == 2
-    assert all(compile(text, "snippet", "exec") for text in python)
+@pytest.mark.parametrize(
+    ("questions", "asked"),
+    [
+        ({}, '.predict(["a text'),
+        ({"form": "texts"}, '.predict(["a text'),
+        ({"form": "rows", "columns": ["sentence"]}, '.predict(["a text'),
+        ({"form": "rows", "columns": ["premise", 'the "other"']}, '.predict([{"premise": "a text'),
+        ({"form": "dialogues"}, '.split("\\n")'),
+    ],
+)
+def test_the_code_asks_what_the_task_asks(questions, asked):
+    python, command, transformers = (piece.text for piece in codes("best", questions=questions))
+    assert asked in python
+    assert all(compile(text, "snippet", "exec") for text in (python, transformers))
+    assert ("# a table with the columns premise" in command) == (len(questions.get("columns", ())) == 2)

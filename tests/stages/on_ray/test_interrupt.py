@@ -8,7 +8,7 @@ import sys
 import pytest
 
 WORK = """
-from dfwe.interrupt import ctrl_c_ends
+from dfwe.interrupt import signals_end
 from dfwe.stages.on_ray.executor import _connect, _end_at_once
 _connect(None, cpus=1)
 import ray
@@ -26,7 +26,7 @@ def hire():
     return worker, worker.plan.remote()
 
 team = RayTeam(1, hire=hire, keep=print, retries=0)
-with ctrl_c_ends():
+with signals_end():
     try:
         team.wait()
         team.begin("sleep", num_helpers=0)

@@ -1,0 +1,58 @@
+"""The command's arguments as Hydra takes them; what cannot be one is refused in one line."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Never
+
+from hydra._internal.utils import get_args_parser
+
+from dfwe.errors import ConfigurationError
+from dfwe.hydra_errors import did_you_mean
+
+_CHOSEN = ("target", "sweep")  # groups that a study chooses from though config.yaml has no default for them
+
+
+def hydra_arguments(arguments: Sequence[str]) -> list[str]:
+    """Return the same arguments, `target=meld` as `+target=meld` and the flags after what they stood between.
+
+    Raises:
+        ConfigurationError: an unknown flag, or a flag without what it needs.
+    """
+    parser = get_args_parser()
+    parser.error = _refuse  # type: ignore[method-assign]
+    known, others = parser.parse_known_args(arguments)
+    if flags := [word for word in others if word.startswith("-")]:
+        raise ConfigurationError(_unknown_flag(flags[0], parser=parser))
+    overrides = [*known.overrides, *others]  # argparse takes the first of several rows of these for all
+    rest = list(arguments)
+    for word in overrides:
+        rest.remove(word)
+    return [*map(_chosen, overrides), *rest]
+
+
+def user_folders(arguments: Sequence[str]) -> tuple[Path, ...]:
+    """Return the folders of --config-dir: their tasks are options, too."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--config-dir", "-cd", nargs="?", action="append", default=[])
+    known, _ = parser.parse_known_args(arguments)
+    return tuple(Path(folder) for folder in known.config_dir if folder is not None)
+
+
+def _chosen(override: str) -> str:
+    group, equals, _ = override.partition("=")
+    return f"+{override}" if equals and group in _CHOSEN else override
+
+
+def _refuse(message: str) -> Never:
+    raise ConfigurationError(f"{message}: see dfwe --hydra-help")
+
+
+def _unknown_flag(word: str, *, parser: argparse.ArgumentParser) -> str:
+    name, _, value = word.lstrip("-").partition("=")
+    flags = [flag.lstrip("-") for flag in parser._option_string_actions if flag.startswith("--")]
+    if hint := did_you_mean(name, flags):
+        return f"unknown flag {word.partition('=')[0]}{hint.replace('mean ', 'mean --')}"
+    return f"unknown flag {word}: settings are written without dashes, as {name}={value or '...'}"

@@ -1,0 +1,114 @@
+"""What a YAML class refuses in its constructor is one line of the command's, in time."""
+
+import ast
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dfwe.conf import conf_dir
+
+# Runs the command for each list of arguments on stdin; a case that computes for a minute is killed.
+DRIVER = """
+import contextlib, io, json, signal, sys
+from dfwe.run import command
+for line in sys.stdin:
+    sys.argv[1:], said = json.loads(line), io.StringIO()
+    signal.setitimer(signal.ITIMER_PROF, 60)
+    with contextlib.redirect_stderr(said):
+        code = command()
+    print("case:", json.dumps([code, said.getvalue()]), flush=True)
+"""
+ROWS = ["+target=snli", "sources=[sst]", "data=files", "data.files=nowhere"]
+SENTENCES = ["+target=toy_similarity", "sources=[toy_sentiment]", "data=toy_multitask"]
+PAIR_COSINE = "{_target_: dfwe.models.heads.pair_classification.PairCosine, columns: [a]}"
+HEADS = ["experiment=cuts_and_stitches"]
+MELD = ["+target=meld"]
+AUTO = [*MELD, "sources=auto"]
+SURROGATE = [*MELD, "merge.search.surrogate=logits"]
+CASES = {
+    "Number": ([*SENTENCES, "target.toy_similarity.prompt.answer.step=0"], "step"),
+    "OneOf": ([*ROWS, "++target.snli.prompt.answer.texts.9=perhaps"], "perhaps"),
+    "Template": ([*ROWS, "target.snli.prompt.context='{label}'"], "label"),
+    "Delimited": ([*ROWS, "target.snli.data.reader.files.train.delimiter='||'"], "one character"),
+    "Table": ([*ROWS, "target.snli.data.reader.cut={dev: 0.6, test: 0.6}"], "cut"),
+    "ToyFriends": ([*MELD, "++data.generator.annotated.nothing=0.5"], "nothing"),
+    "ToyMultitask": ([*SENTENCES, "data.generator.rows.topic.train=0"], "rows.topic"),
+    "DiagonalFisher": ([*MELD, "merge=fisher", "merge.statistics.samples=0"], "samples"),
+    "Gram": ([*MELD, "merge=regmean", "merge.statistics.examples=0"], "examples"),
+    "MergedGram": ([*MELD, "merge=regmean_pp", "merge.statistics.examples=0"], "examples"),
+    "HeadFisher": ([*HEADS, "multitask.fisher.sigma=-1"], "sigma"),
+    "MeanGradient": ([*AUTO, "choice=gradients", "choice.by.gradients.measure.examples=0"], "examples"),
+    "stages.choice.similarity.Similarity": ([*AUTO, "choice=fisher", "choice.by.fisher.compare=taste"], "compare"),
+    "ByDepth": ([*MELD, "merge/by=depth", "merge.by.points=1"], "points"),
+    "Classification": ([*HEADS, "sources.toy_sentiment.head.pooling=most"], "pooling"),
+    "PairClassification": ([*HEADS, "sources.toy_inference.head.features=[u, w]"], "features"),
+    "PairCosine": (
+        [
+            *HEADS,
+            f"+multitask.training.heads.QDPD={PAIR_COSINE}",
+        ],
+        "columns",
+    ),
+    "models.heads.similarity.Similarity": ([*HEADS, "sources.toy_similarity.head.k=2"], "head.k"),
+    "Folds": ([*MELD, "merge.search.confirm=folds", "merge.search.confirms.folds.number=1"], "folds"),
+    "HeldBack": ([*MELD, "merge.search.confirm=held_back", "merge.search.confirms.held_back.share=2"], "held back"),
+    "GaussianProcess": ([*MELD, "merge/search=gaussian_process", "merge.search.first=-1"], "first"),
+    "Greedy": ([*MELD, "merge/search=greedy", "merge.coefficients={low: 0.2, high: 0.5}"], "greedy"),
+    "Grid": ([*MELD, "merge/search=grid", "merge.search.steps=0"], "steps"),
+    "NevergradSearch": ([*MELD, "merge/search=nevergrad", "merge.search.optimizer=Nothing"], "Nothing"),
+    "Surrogate": ([*SURROGATE, "merge.search.surrogates.logits.control=1"], "control"),
+    "RayExecutor": ([*MELD, "executor=ray", "executor.workers=0"], "executor"),
+    "Surgery": ([*HEADS, "multitask.surgery.scope=some", "multitask.training.surgery=surgery"], "scope"),
+}
+NOT_OF_THE_COMMAND = {"Interpolation"}  # whose numbers stand in conf/probe alone
+
+
+def refusing_classes():
+    """The classes that YAML names whose constructors raise or call a check."""
+    names = set()
+    for file in conf_dir().rglob("*.yaml"):
+        names |= set(re.findall(r"_target_:\s*(dfwe[\w.]+)", file.read_text()))
+    return sorted(name for name in names if refuses(name))
+
+
+def refuses(name):
+    module, _, of = name.rpartition(".")
+    tree = ast.parse(Path(importlib.util.find_spec(module).origin).read_text())
+    for each in ast.walk(tree):
+        if isinstance(each, ast.ClassDef) and each.name == of:
+            made = [f for f in each.body if isinstance(f, ast.FunctionDef) and f.name in ("__init__", "__post_init__")]
+            return any(re.search(r"\braise\b|check_\w+\(|\berrors_of\(", ast.unparse(f)) for f in made)
+    return False
+
+
+def test_every_class_that_refuses_has_a_case():
+    cases = {*CASES, *NOT_OF_THE_COMMAND}
+    assert [name for name in refusing_classes() if not any(name.endswith(f".{case}") for case in cases)] == []
+
+
+@pytest.fixture(scope="module")
+def ends(tmp_path_factory):
+    """Exit code and stderr of each case; all in one process, for imports take longer than cases."""
+    folder = tmp_path_factory.mktemp("constructors")
+    where = [f"paths.store={folder}/store", f"hydra.run.dir={folder}/run"]
+    lines = [json.dumps([*arguments, *where]) for arguments, _ in CASES.values()]
+    done = subprocess.run(
+        [sys.executable, "-c", DRIVER], input="\n".join(lines), capture_output=True, text=True, timeout=1200
+    )
+    said = [json.loads(line.removeprefix("case: ")) for line in done.stdout.splitlines() if line.startswith("case: ")]
+    return dict(zip(CASES, said, strict=False))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_a_constructor_refuses_is_one_line(ends, case):
+    assert case in ends, "it never ended, or a case before it did not"
+    code, said = ends[case]
+    assert code == 2, said
+    (line,) = said.splitlines()
+    assert line.startswith("error: ")
+    assert CASES[case][1] in line
