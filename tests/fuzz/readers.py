@@ -1,0 +1,443 @@
+"""Every reader of what others wrote, with good files for it, through what the commands call."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+
+from dfwe.conf import conf_dir
+from dfwe.errors import DfweError
+from dfwe.records import Coefficients, Evaluation, Trial
+
+Files = Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Good files by their names, those that are damaged (all, where none is named), and what reads the folder."""
+
+    name: str
+    files: Callable[[], Files]
+    read: Callable[[Path], Any]
+    damaged: Sequence[str] = ()
+    complete: bool = True  # the good files are read to the end; else they lack something on purpose
+    weight: float = 1.0  # of the inputs; slow readers get fewer
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, indent=1).encode()
+
+
+def _lines(*values: Any) -> bytes:
+    return "".join(json.dumps(value) + "\n" for value in values).encode()
+
+
+def _score(task: str) -> Callable[[Path], Any]:
+    def read(folder: Path) -> Any:
+        from dfwe.score import score_file
+
+        with patch("dfwe.score.load_task", _task):  # reads all tasks' files, each time
+            return score_file(folder / "cases.jsonl", task=task)
+
+    return read
+
+
+def _task(name: str, **_: Any) -> Any:
+    """Return one of dfwe's own tasks; reading all their files for each input would take the most time."""
+    return _tasks(name)
+
+
+@cache
+def _tasks(name: str) -> Any:
+    from dfwe.stages.tasks import load_task
+
+    return load_task(name)
+
+
+def _cases(*pairs: tuple[str, list[str]]) -> Callable[[], Files]:
+    return lambda: {"cases.jsonl": _lines(*({"prediction": one, "references": gold} for one, gold in pairs))}
+
+
+TURNS = [
+    {"turn_id": 0, "speakers": ["Ada Pike"], "utterance": "I feel glad.", "MELD_emotion_recognition": {"label": "joy"}},
+    {"turn_id": 1, "speakers": ["Ben Lowe"], "utterance": "No!", "emory_emotion_recognition": {"label": "mad"}},
+]
+
+
+@cache
+def _tlidb() -> Files:
+    """Four dialogues of the toy corpus, with annotations of all seven tasks."""
+    import tempfile
+
+    from hydra.utils import instantiate
+    from omegaconf import OmegaConf
+
+    generator = OmegaConf.load(conf_dir() / "data" / "toy.yaml").generator
+    tasks = dict.fromkeys(generator.annotated, 1.0)
+    with tempfile.TemporaryDirectory() as name:
+        sizes = {"num_train": 2, "num_dev": 1, "num_test": 1}
+        instantiate(generator, _convert_="all", annotated=tasks, **sizes).write(Path(name))
+        return {str(path.relative_to(name)): path.read_bytes() for path in Path(name).rglob("*") if path.is_file()}
+
+
+def _read_tlidb(folder: Path) -> None:
+    from dfwe.data.readers.tlidb import Tlidb
+
+    corpus = Tlidb(folder).read()
+    _all_tried(
+        partial(_instances, task.prompt, dialogue) for task in _friends() for dialogue in corpus.dialogues.values()
+    )
+
+
+def _instances(prompt: Any, dialogue: Any) -> None:
+    list(prompt.instances(dialogue, max_words=10, seed=0))
+
+
+def _all_tried(parts: Iterable[Callable[[], Any]]) -> None:
+    """Call all, although one refuses; then raise the last refusal."""
+    refused = None
+    for part in parts:
+        try:
+            part()
+        except DfweError as error:
+            refused = error
+    if refused:
+        raise refused
+
+
+def _friends() -> tuple[Any, ...]:
+    names = ("meld", "emory_emotion", "personality", "relation_extraction", "question_answering")
+    return tuple(_task(name) for name in (*names, "reading_comprehension", "character_identification"))
+
+
+def _table(name: str, content: bytes, **settings: Any) -> Reader:
+    def read(folder: Path) -> None:
+        from dfwe.data.prompts.answers import Number, OneOf
+        from dfwe.data.prompts.template import Template
+        from dfwe.data.readers.delimited import Delimited
+        from dfwe.data.readers.json_lines import JsonLines
+        from dfwe.data.readers.table import Table
+        from dfwe.data.usable import usable
+
+        file: Any = JsonLines(path=name, encoding="utf-8", rename={})
+        if settings:
+            file = Delimited(path=name, columns=None, encoding="utf-8", rename={}, quoting=True, **settings)
+        corpus = Table(folder, {"train": file}, {"dev": 0.3, "test": 0.3}, 0, "id", None, {"mood": ["?"]}).read()
+        good = OneOf(column="mood", labels=("good", "bad"), texts={"1": "good"})
+        for answer in (good, Number(column="mood", low=0, high=5, step=1, decimals=1)):
+            found = usable(corpus, prompt=Template(task="t", context="{text}", prompt=" mood:", answer=answer))
+            for rows in found.rows.values():
+                assert isinstance(rows.summary(), str)
+
+    return Reader(f"table of {name}", lambda: {name: content}, read)
+
+
+ROWS = [{"id": f"r{number}", "text": f"A cup {number}.", "mood": "good" if number % 2 else "3"} for number in range(8)]
+
+
+def _delimited(delimiter: str) -> bytes:
+    lines = [delimiter.join(["id", "text", "mood"]), *(delimiter.join(row.values()) for row in ROWS)]
+    return ("\n".join(lines) + "\nr9" + delimiter + '"Said ""he"" to\nher"' + delimiter + "bad\n").encode()
+
+
+@cache
+def _releases() -> Files:
+    path = Path(__file__).parents[1] / "data" / "friends" / "conftest.py"
+    spec = importlib.util.spec_from_file_location("releases_of_tests", path)
+    assert spec is not None
+    assert spec.loader is not None
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return {
+        "question_answering/friendsqa_trn.json": made.dumped(made.friendsqa()),
+        "emory_emotion/emotion-detection-trn.json": made.dumped(made.emory()),
+        "emory_emotion/emorynlp_dev_final.csv": made.emory_table(),
+        "character_identification/character-identification-trn.json": made.dumped(made.characters()),
+        "character_mining/friends_season_10.json": made.dumped(made.one_line()),
+        "reading_comprehension/json-25.zip": made.archive(),
+        "reading_comprehension/reading-comprehension-dev.json": made.dumped(
+            made.queries(made.hidden_kitchen(), "s01_e01_c01", ("@placeholder washes plums .", "@ent00"))
+        ),
+        "personality/friends-personality.csv": made.personality(),
+        "meld/train_sent_emo.csv": made.meld(),
+        "dialogre/train.json": made.dumped(made.dialogre()),
+    }
+
+
+def _read_releases(folder: Path) -> None:
+    from dfwe.data.friends import report
+    from dfwe.data.friends.prepare import prepare
+    from dfwe.data.friends.split import KnownSplit, read_known
+
+    split = folder / "split.json"
+    known = read_known(split) if split.exists() else KnownSplit()
+    report.text(report.summary(prepare(folder, known=known, max_bad_share=1.0), known=known))
+
+
+def _card_files() -> Files:
+    return {"train-0123456789abcdef/card.json": _card(), "train-0123456789abcdef/weights.bin": b"abc"}
+
+
+@cache
+def _card() -> bytes:
+    import tempfile
+
+    from dfwe.store.card import CARD, Card, file_digest, library_versions
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "weights.bin").write_bytes(b"abc")
+        files = {"weights.bin": file_digest(folder / "weights.bin")}
+        spec = {"task": "meld", "numbers": [1, 2.5, None]}
+        result = {"epochs": [{"dev": 0.5}], "best_epoch": 1, "seconds": 2.5}
+        Card("train", "0123456789abcdef", spec, result, files, library_versions(), title="expert meld").write(folder)
+        card = json.loads((folder / CARD).read_bytes())
+        return _json(card | {"sha256": ""})  # an early card, else its own digest refuses all damage
+
+
+def _read_store(folder: Path) -> None:
+    from dfwe.store.__main__ import main
+    from dfwe.store.card import Card
+    from dfwe.store.store import verify
+
+    for arguments in (["list"], ["verify"], ["prune", "--older-than", "0", "--dry-run"]):
+        assert main([*arguments, "--store", str(folder)]) in (0, 1, 2)
+    entry = folder / "train-0123456789abcdef"
+    Card.read(entry)
+    verify(entry)
+
+
+def _scored(predictions: Sequence[str]) -> Evaluation:
+    counts = np.array([[float(answer == "yes"), 1.0] for answer in predictions]).reshape(len(predictions), 2)
+    score = float(counts[:, 0].mean()) if len(counts) else 0.0
+    return Evaluation(score, {"share": score}, tuple(predictions), counts)
+
+
+@cache
+def _journal() -> Files:
+    import tempfile
+
+    from dfwe.search.journal import Journal
+
+    with tempfile.TemporaryDirectory() as name:
+        journal = Journal(Path(name), evaluate_predictions=_scored)
+        for number in (1, 2, 3):
+            shares = Coefficients(("a", "b"), (0.1 * number, 1 - 0.1 * number))
+            journal.append(Trial(number, "search", shares, _scored(("yes", "no")), seconds=0.25))
+        return {path.name: path.read_bytes() for path in Path(name).iterdir()}
+
+
+def _read_journal(folder: Path) -> None:
+    from dfwe.report.trials import on_simplex, read_trials
+    from dfwe.search.journal import Journal
+
+    on_simplex(read_trials(folder / "trials.jsonl"))
+    Journal(folder, evaluate_predictions=_scored)
+
+
+MERGE = {
+    "name": "ties", "kind": "merge", "stage": "merge-1", "picked": "search", "coefficients": {"a": 0.25, "b": 0.75},
+    "dev": {"score": 0.55}, "test": {"score": 0.5, "interval": [0.25, 0.75]}, "delta": 0.1,
+    "delta_interval": [-0.1, 0.3], "delta_standard_error": 0.02, "trial": 1, "evaluations": 4, "seconds": 2.0, "p": 0.5,
+}  # fmt: skip
+RESULTS = {
+    "format": 2,
+    "target": "t",
+    "sources": ["a"],
+    "seed": 0,
+    "n": {"train": 8, "dev": 4, "test": 2},
+    "models": [
+        {"name": "baseline", "kind": "baseline", "dev": {"score": 0.5}, "test": {"score": 0.4, "interval": [0.2, 0.6]}},
+        {"name": "a", "kind": "expert", "dev": {"score": 0.52}, "test": {"score": 0.42}},
+        MERGE,
+    ],
+    "headline": {"name": "ties", "delta": 0.1, "delta_standard_error": 0.02, "test": 0.5},
+    "data": {"root": None, "tasks": {"t": {"corpus": "abc", "shots": "all", "rows_read": {"x": 3}, "bad_rows": []}}},
+}
+ANSWERS = {
+    "format": 1,
+    "task": {"name": "t", "kind": "label", "labels": ["joy", "anger"]},
+    "instance_ids": ["i", "j"],
+    "gold": [["joy"], ["joy"]],
+    "models": {"baseline": ["joy", "anger"], "a": ["joy", "joy"], "ties": ["joy", "joy"]},
+}
+
+
+def _run_files() -> Files:
+    return {
+        "2026-01-01/00-00-00/results.json": _json(RESULTS),
+        "2026-01-01/00-00-00/test_predictions.json": _json(ANSWERS),
+        "2026-01-01/00-00-00/trials.jsonl": _journal()["trials.jsonl"],
+    }
+
+
+def _read_runs(folder: Path) -> None:
+    from rich.console import Console
+
+    from dfwe.report.run_list import list_runs
+    from dfwe.report.study_folder import StudyFolder
+    from dfwe.report.sweep import report_sweep
+
+    console = Console(file=open(os.devnull, "w"), markup=False)  # noqa: SIM115, PTH123
+    console.print(list_runs([folder]))
+    failed = None
+    for read in (
+        lambda: report_sweep(folder, console=console),
+        lambda: StudyFolder.read(folder / "2026-01-01/00-00-00"),
+    ):
+        try:
+            read()
+        except DfweError as error:
+            failed = error
+    if failed:
+        raise failed
+
+
+def _read_page(folder: Path) -> None:
+    from dfwe.report.page.run_page import write_run_page
+
+    write_run_page(folder / "2026-01-01/00-00-00")
+
+
+RECIPE = b"""merge_method: linear
+models:
+  - model: a
+    parameters:
+      weight: 1.0
+  - model: b
+    parameters:
+      weight: [{filter: x, value: [0, 1]}, {value: 1e-1}]
+dtype: float32
+parameters: {normalize: true}
+"""
+
+
+@cache
+def _checkpoints() -> Files:
+    import torch
+    from safetensors.torch import save
+
+    found: dict[str, bytes] = {"recipe.yaml": RECIPE}
+    for number, name in enumerate("ab"):
+        tensors = {"x.w": torch.full((2, 3), float(number)), "y.w": torch.ones(4), "steps": torch.tensor([5])}
+        found[f"{name}/model-00001-of-00001.safetensors"] = save(tensors, metadata={"format": "pt"})
+        weight_map = dict.fromkeys(tensors, "model-00001-of-00001.safetensors")
+        index = {"metadata": {"total_size": 48}, "weight_map": weight_map}
+        found[f"{name}/model.safetensors.index.json"] = _json(index)
+        found[f"{name}/config.json"] = _json(
+            {"model_type": "t5", "dtype": "float32", "architectures": ["X"], "d_model": 3}
+        )
+    return found
+
+
+def _read_recipe(folder: Path) -> None:
+    from dfwe.stages.recipe import read_recipe
+
+    read_recipe(folder / "recipe.yaml").at(("x.w", "layers.0.w", "layers.1.w"))
+
+
+def _combine(folder: Path) -> None:
+    from dfwe.stages.combine import combine
+
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        combine(Path("recipe.yaml"), out=Path("out"))
+    finally:
+        os.chdir(before)
+
+
+def _task_files() -> Files:
+    return {f"conf/task/{name}.yaml": (conf_dir() / "task" / f"{name}.yaml").read_bytes() for name in ("meld", "sts")}
+
+
+def _read_task(folder: Path) -> None:
+    from dfwe.stages.tasks import load_task
+
+    with patch("dfwe.options.conf_dir", lambda: folder / "none"):  # dfwe's own tasks are not what is tried
+        for name in ("meld", "sts"):
+            load_task(name, folders=(folder / "conf",))
+
+
+def _asking() -> bytes:
+    task = _friends()[0]
+    config = json.loads(json.dumps(dict(task.config)))
+    return _json(
+        {
+            "tasks": {"meld": {**config, "data": None}}, "target": "meld", "max_words": 512, "max_source_tokens": 64,
+            "max_target_tokens": 8, "truncation": "context", "decode": "task", "reference": None,
+        }
+    )  # fmt: skip
+
+
+def _predict_files() -> Files:
+    turns = [{key: turn[key] for key in ("speakers", "utterance")} for turn in TURNS]
+    one = {"dialogue_id": "d1", "dialogue": turns}
+    return {"dfwe.json": _asking(), "new.jsonl": _lines(one, {**one, "dialogue_id": "d2"})}
+
+
+def _predict(folder: Path) -> None:
+    """Read as the command does, up to the weights, which the folder has not."""
+    if not _is_package():
+        from dfwe.predict import answers
+
+        with patch("dfwe.stages.tasks.load_task", _task):
+            list(answers(folder, task="meld", file=folder / "new.jsonl"))
+    else:
+        _ask(folder)
+
+
+def _ask(folder: Path) -> None:
+    from dfwe.predict.files import read_items
+    from dfwe.predict.folder import read_asking, task_of
+    from dfwe.predict.inputs import instances_of
+
+    from dfwe.data.prompts.template import Template
+
+    asking = read_asking(folder)
+    prompt = task_of(asking, name="meld", folder=folder, trusted=False).prompt
+    items, _ = read_items(str(folder / "new.jsonl"), form=None, rows=isinstance(prompt, Template))
+    instances_of(items, prompt=prompt, max_words=asking.max_words)
+
+
+def _is_package() -> bool:
+    spec = importlib.util.find_spec("dfwe.predict")
+    return spec is not None and spec.submodule_search_locations is not None
+
+
+READERS = (
+    Reader("score labels", _cases(("joy", ["joy"]), ("anger", ["joy"])), _score("meld"), weight=2),
+    Reader("score spans", _cases(("a b", ["a", "a b"]), ("c", ["d"])), _score("question_answering")),
+    Reader(
+        "score relations", _cases(("per:friends", ["per:friends"]), ("x", ["per:boss"])), _score("relation_extraction")
+    ),
+    Reader("score numbers", _cases(("2.5", ["2.0"]), ("1", ["4"])), _score("sts")),
+    Reader("tlidb", _tlidb, _read_tlidb, weight=3),
+    _table("rows.csv", _delimited(","), delimiter=","),
+    _table("rows.tsv", _delimited("\t"), delimiter="\t"),
+    _table("rows.jsonl", _lines(*ROWS)),
+    Reader("releases", _releases, _read_releases, weight=3),
+    Reader(
+        "known split",
+        lambda: {"split.json": _json({"train": ["s01_e01_c01"], "dev": ["b"], "test": []}), **_releases()},
+        _read_releases,
+        damaged=["split.json"],
+    ),
+    Reader("store", _card_files, _read_store, damaged=["train-0123456789abcdef/card.json"], weight=2),
+    Reader("journal", _journal, _read_journal, weight=2),
+    Reader("runs", _run_files, _read_runs, weight=3),
+    Reader("page", _run_files, _read_page, weight=0.1),
+    Reader("recipe", lambda: {"recipe.yaml": RECIPE}, _read_recipe, weight=3),
+    Reader("combine", _checkpoints, _combine, weight=1),
+    Reader("task", _task_files, _read_task, weight=1),
+    Reader("predict", _predict_files, _predict, complete=False, weight=3),
+)
