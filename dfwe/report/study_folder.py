@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from dfwe import strict_json
-from dfwe.errors import DataError
+from dfwe.errors import DataError, DfweError
 
 RESULTS = "results.json"
 TEST_PREDICTIONS = "test_predictions.json"
@@ -76,6 +77,20 @@ def _json(path: Path) -> Any:
 def read_json(path: Path, *, missing: str) -> Any:
     """What the file holds; DataError where it cannot be read, and with the words `missing` where there is none."""
     return strict_json.read_json(path, missing=missing)
+
+
+@contextmanager
+def results_read(where: Path) -> Iterator[None]:
+    """Make a DataError of what goes wrong in the block because results, or files beside them, are of another form."""
+    try:
+        yield
+    except DfweError:
+        raise
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
+        raise DataError(
+            f"{where}: {RESULTS}, or a file beside it, is not what a study writes ({type(error).__name__}: {error}); "
+            "run the study's command again, it trains nothing twice"
+        ) from error
 
 
 def _check(path: Path, *, results: Mapping[str, Any], found: Mapping[str, Any]) -> None:

@@ -439,5 +439,5 @@ READERS = (
     Reader("recipe", lambda: {"recipe.yaml": RECIPE}, _read_recipe, weight=3),
     Reader("combine", _checkpoints, _combine, weight=1),
     Reader("task", _task_files, _read_task, weight=1),
-    Reader("predict", _predict_files, _predict, complete=False, weight=3),
+    *([Reader("predict", _predict_files, _predict, complete=False, weight=3)] if _is_package() else []),
 )

@@ -18,6 +18,7 @@ from dfwe.report.page.section import PagePicture, Section
 from dfwe.report.page.use import use
 from dfwe.report.pictures import study_pictures
 from dfwe.report.run_folder import Run, read_run
+from dfwe.report.study_folder import results_read
 
 PAGE, PICTURES = "report.html", "pictures"
 
@@ -29,8 +30,10 @@ def write_run_page(folder: Path) -> Path:
         DataError: no results there, results of another format, or a broken file beside them.
     """
     run = read_run(folder)
-    pictures = _drawn(run)
-    write_page(folder / PAGE, content=run_page(run, pictures=pictures))
+    with results_read(folder):
+        pictures = _drawn(run)
+        content = run_page(run, pictures=pictures)
+    write_page(folder / PAGE, content=content)
     return folder / PAGE
 
 

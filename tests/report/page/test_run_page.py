@@ -243,6 +243,12 @@ def test_broken_files_are_named(plain):
         write_run_page(folder)
 
 
+@pytest.mark.parametrize("changes", [{"models": [3]}, {"sources": 5}, {"headline": []}])
+def test_results_of_another_form_are_named(plain, changes):
+    with pytest.raises(DataError, match=r"results\.json, or a file beside it, is not what a study writes"):
+        write_run_page(plain(**changes))
+
+
 def test_a_study_of_models_with_heads_has_a_page(plain):
     scores = {"tasks": {"SST": 0.5, "STS": None}, "mean": None}
     rows = [
