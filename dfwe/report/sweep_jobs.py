@@ -40,6 +40,13 @@ class JobResult:
     p: float | None = None  # of the difference to the baseline; none in results of an earlier dfwe
     settings: tuple[str, ...] = ()  # what the command said beside target, sources and seed, if it can change a score
 
+    def __post_init__(self) -> None:
+        texts, numbers = (self.target, *self.sources, self.merge, self.stage), (self.dev, self.test, self.baseline)
+        if not all(isinstance(text, str) for text in texts):
+            raise DataError(f"target, sources, merge and stage of a result must be texts, not {texts}")
+        if not all(isinstance(number, int | float) for number in (self.seed, *numbers, self.p or 0.0)):
+            raise DataError(f"seed and scores of a result must be numbers, not {(self.seed, *numbers)}")
+
     @property
     def delta(self) -> float:
         """To the baseline, on test."""
