@@ -54,3 +54,39 @@ def _cells(path: Path) -> tuple[str, str, str]:
     try:
         run = read_run(path)
         return _multitask(run) if run.is_multitask else _study(run)
+    except (DataError, *UNREADABLE) as error:
+        return _why(error), "", ""
+
+
+def _study(run: Run) -> tuple[str, str, str]:
+    results, row = run.results, run.row(run.asked)
+    merge = "no merge" if row is None else name_of(row)
+    what = f"{results['target']}, {merge}, seed {results['seed']}\nfrom {', '.join(results['sources'])}"
+    if row is None or "test" not in row:
+        return what, "–", ""
+    delta = row.get("delta")
+    ends = interval(row.get("delta_interval"), sign=True)
+    return what, times_100(row["test"]["score"]), "" if delta is None else f"{signed(delta)}\n{ends}".strip()
+
+
+def _multitask(run: Run) -> tuple[str, str, str]:
+    """The best merge on dev, or the best model where nothing was merged; delta is to the single-task models."""
+    results = run.results
+    scored = [row for row in results["rows"] if row.get("test", {}).get("mean") is not None]
+    merges = [row for row in scored if row["kind"] == "merge"]
+    best = max(merges or scored, key=lambda row: row["dev"]["mean"] or 0.0, default=None)
+    name, test = ("no score", "–") if best is None else (name_of(best), times_100(best["test"]["mean"]))
+    what = f"models with heads, {name}, seed {results['seed']}\nof {', '.join(results['columns'])}"
+    found = {} if best is None else of_mean(best)
+    delta = f"{signed(found['delta'])}\n{interval(found['delta_interval'], sign=True)}" if found else ""
+    return what, test, delta
+
+
+def _title(num: int, *, num_empty: int) -> str:
+    runs = f"{num} {'run' if num == 1 else 'runs'}"
+    return f"{runs}; passed over: {without_results(num_empty)}" if num_empty else runs
+
+
+def _why(error: Exception) -> str:
+    """Why a run has no numbers, in a few words."""
+    return "(another format: run its command again)" if "has format" in str(error) else "(results cannot be read)"

@@ -14,7 +14,6 @@ from dfwe.report.page.conclusion import conclusion, overviews
 from dfwe.report.page.render import render, write_page
 from dfwe.report.page.section import PagePicture
 from dfwe.report.runs import Scored, check_same_tests, read_runs, scored_of_whole
-from dfwe.report.runs import Scored, check_same_tests, read_runs, scored
 from dfwe.report.study_folder import results_read
 from dfwe.report.sweep_jobs import JobResult, groups
 from dfwe.report.sweep_pictures import sweep_pictures
@@ -31,11 +30,9 @@ def write_comparison(folders: Sequence[Path], *, out: Path | None) -> Path:
             were tested on different instances, or no run with a merge that was scored beside a baseline.
     """
     runs, left_out = read_runs(folders)
-    check_same_tests(runs)
-    found, unscored = scored_of_whole(runs)
     with results_read(folders[0]):
         check_same_tests(runs)
-        found = scored(runs)
+        found, unscored = scored_of_whole(runs)
     if not found:
         raise DataError(f"none of {len(runs)} runs has a merge that was scored beside a baseline on test")
     path = folders[0] / COMPARISON if out is None else out
