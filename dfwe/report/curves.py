@@ -12,11 +12,11 @@ _STAGES = {"train": "trained on its tasks", "finetune": "fine-tuned on the targe
 
 
 def curves_of(results: Mapping[str, Any]) -> Iterator[Curve]:
-    """Yield the curve of every training of which results know the epochs, in the order in which they were made."""
+    """Yield the curve of every training that was scored on dev, in the order in which they were made."""
     for found in results.get("curves") or ():
         epochs = found["epochs"]
-        if epochs:
-            target, own = (tuple(epoch.get(key) for epoch in epochs) for key in ("target", "own"))
+        target, own = (tuple(epoch.get(key) for epoch in epochs) for key in ("target", "own"))
+        if {*target, *own} - {None}:  # pre-training has no dev split
             title, stage = _words(found)
             yield Curve(title, stage, target, () if set(own) == {None} else own, int(found["best_epoch"]))
 

@@ -89,6 +89,8 @@ def _search(run: Run, row: Mapping[str, Any]) -> Iterator[Picture]:
     if len(trials) < 2:
         return
     caption = f"Every candidate's dev score, in the order in which {shown} asked for them."
+    if best := _best_expert(run):
+        caption += f" The best expert by dev is {name_of(best)}."
     if any(trial.score is None for trial in trials):
         caption += " A cross is a candidate that was stopped, at the most that it could still have scored."
     figure = draw_trace(trials, kept=kept, levels=_levels(run))
@@ -119,11 +121,15 @@ def _simplex_words(hidden: float, *, num_experts: int, left_out: int) -> str:
     return f"{words} The kept one is ringed, where it was a candidate of the search."
 
 
+def _best_expert(run: Run) -> Mapping[str, Any] | None:
+    return max(run.rows("expert"), key=rank_by_dev, default=None)
+
+
 def _levels(run: Run) -> dict[str, float]:
     """The dev scores to beat, where they are defined: the baseline's and the best expert's."""
-    best = max(run.rows("expert"), key=rank_by_dev, default=None)
+    best = _best_expert(run)
     levels = [("baseline", row) for row in run.rows("baseline")]
-    levels += [] if best is None else [(f"best expert ({name_of(best)})", best)]
+    levels += [] if best is None else [("best expert", best)]
     return {name: row["dev"]["score"] for name, row in levels if row["dev"]["score"] is not None}
 
 

@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from dfwe.report.figures.style import BLUE, ORANGE, VERMILION, WIDTH, short, styled
 from dfwe.report.figures.tips import tip
 
+TARGET, OWN, KEPT = LABELS = ("target", "own task", "kept")
 LETTERS = 9.0  # points: two small pictures stand side by side
 
 
@@ -43,20 +44,21 @@ def draw_curves(curves: Sequence[Curve]) -> Figure:
         _draw(axes, curve)
     for axes in grid[len(curves) :]:
         axes.set_visible(False)
-    handles = {label: handle for axes in grid for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
-    figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=3)
+    found = {label: handle for axes in grid for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    labels = [label for label in LABELS if label in found]
+    figure.legend([found[label] for label in labels], labels, loc="outside upper center", ncols=3)
     figure.supxlabel("epoch", fontsize=10)
     figure.supylabel("dev score × 100", fontsize=10)
     return figure
 
 
 def _draw(axes: Axes, curve: Curve) -> None:
-    _line(axes, curve.target, color=BLUE, line="-", marker="o", label="target")
-    _line(axes, curve.own, color=ORANGE, line="--", marker="s", label="own task")
+    _line(axes, curve.target, color=BLUE, line="-", marker="o", label=TARGET)
+    _line(axes, curve.own, color=ORANGE, line="--", marker="s", label=OWN)
     kept = next((s[curve.best - 1] for s in (curve.target, curve.own) if _has(s, curve.best)), None)
     if kept is not None:
         axes.plot(
-            [curve.best], [100 * kept], color=VERMILION, marker="*", markersize=11, linestyle="", label="kept", zorder=4
+            [curve.best], [100 * kept], color=VERMILION, marker="*", markersize=11, linestyle="", label=KEPT, zorder=4
         )
     axes.set_title(f"{short(curve.title)}\n{short(curve.stage, most=30)}", loc="left", fontsize=LETTERS)
     axes.tick_params(labelsize=LETTERS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from dfwe.report.curves import curves_of
 from dfwe.report.names import names_of
 from dfwe.report.page.cells import NOTHING, Cell, Column, PageTable, Row, number, score, text
 from dfwe.report.page.section import PagePicture, Section
@@ -17,9 +18,7 @@ def learning(results: Found, *, pictures: Sequence[PagePicture]) -> Section | No
     """Return the part with the learning curves of every training; None where results do not have them."""
     if not pictures:
         return None
-    late = [each for each in results["curves"] if _is_late(each)]
-    num = len(results["curves"])
-    lines = [f"{num} trainings; in {len(late)} of them the last epoch was the best one, so that more may bring more."]
+    lines = [f"{len(list(curves_of(results)))} trainings, each with its dev scores and the epoch that was kept."]
     note = "The dev scores after each epoch of every training."
     return Section("learning", "Learning curves", lines, pictures=pictures, note=note)
 
@@ -48,10 +47,3 @@ def _tables(run: Run) -> Iterator[PageTable]:
 
 def _f1(value: float | None) -> Cell:
     return Cell(NOTHING) if value is None else score(value)
-
-
-def _is_late(curve: Found) -> bool:
-    """Whether the best epoch is the last of several."""
-    return bool(
-        len(curve["epochs"]) > 1 and curve["best_epoch"] == len(curve["epochs"]) and curve["criterion"] != "last"
-    )

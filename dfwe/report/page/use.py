@@ -39,14 +39,21 @@ def codes(folder: str, *, questions: Mapping[str, Any]) -> list[Code]:
     `questions` are results' own: the code asks what the task asks.
     """
     form = questions.get("form", "texts")
-    lines = [f"python -m dfwe.predict --model {folder} {_FILES[form]}"]
-    if form == "rows":
-        lines.insert(0, f"# a table with the columns {', '.join(questions['columns'])}")
+    lines = [f"# {_file_words(questions)}", f"python -m dfwe.predict --model {folder} {_FILES[form]}"]
     return [
         Code("In Python", _python(folder, questions=questions)),
         Code("At the command line", "\n".join(lines)),
         Code("With Transformers alone", _TRANSFORMERS.format(folder=folder)),
     ]
+
+
+def _file_words(questions: Mapping[str, Any]) -> str:
+    """What the file holds that the command reads."""
+    form = questions.get("form", "texts")
+    if form == "dialogues":
+        return "a dialogue in the TLiDB format on each line"
+    columns = ["utterance", "speaker", "dialogue_id"] if form == "texts" else questions["columns"]
+    return f"a table with the columns {', '.join(columns)}"
 
 
 def _python(folder: str, *, questions: Mapping[str, Any]) -> str:
