@@ -5,6 +5,7 @@ import re
 from html import unescape
 
 from dfwe.predict.__main__ import main
+
 from dfwe.report.names import name_of
 
 

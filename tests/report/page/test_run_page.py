@@ -80,6 +80,33 @@ def test_every_picture_of_the_study_is_in_the_page_and_in_files(told):
     assert html.count("<figure id=") == html.count('<svg role="img"') == len(names)
 
 
+def test_each_labels_f1_is_told_for_each_model(told):
+    folder, html = told
+    (classes,) = json.loads((folder / "results.json").read_text())["classes"].values()
+    table = re.search(r'(?s)<table[^>]*id="classes-0".*?</table>', html)[0]
+    headings = [words(each) for each in re.findall(r"(?s)<th .*?</th>", table)]
+    assert headings[:3] == ["label", "n", "baseline (target alone)"]
+    assert len(headings) == 2 + len(classes["f1"])
+    assert f'data-value="{classes["f1"]["baseline"]["anger"]}"' in table
+
+
+def test_labels_without_answers_have_no_number(whole):
+    def change(results):
+        (classes,) = results["classes"].values()
+        classes["f1"]["baseline"]["fear"] = None
+
+    html = page(edited(whole, change))
+    assert re.search(r'(?s)<tr>\s*<td class="words">fear</td>\s*<td[^>]*>36</td>\s*<td class="number">–</td>', html)
+
+
+@pytest.mark.parametrize("given", [{"deep": {"a": [1, {"b": None}]}}, {"a": 0.5}])
+def test_settings_are_never_drawn_as_code(plain, given):
+    folder = plain(data={"tasks": {"t": {"corpus": "abc", "shots": given}}}, n=given)
+    edited(folder, lambda results: results["models"][-1].update(notes={"without_fisher": given}))
+    said = words(page(folder))
+    assert not set("{}[]") & set(said)
+
+
 def test_what_probes_asked_is_said_beside_the_cost(told):
     assert "probes asked for answers on dev: 6 000 by interpolation." in words(told[1])
 
