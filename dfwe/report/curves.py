@@ -13,11 +13,13 @@ _STAGES = {"train": "trained on its tasks", "finetune": "fine-tuned on the targe
 
 def curves_of(results: Mapping[str, Any]) -> Iterator[Curve]:
     """Yield the curve of every training that was scored on dev, in the order in which they were made."""
+    titles = {row["name"]: str(row["title"]) for row in results.get("rows", ()) if row.get("title")}
     for found in results.get("curves") or ():
         epochs = found["epochs"]
         target, own = (tuple(epoch.get(key) for epoch in epochs) for key in ("target", "own"))
         if {*target, *own} - {None}:  # pre-training has no dev split
             title, stage = _words(found)
+            title = titles.get(found["name"], title)  # of models with heads
             yield Curve(title, stage, target, () if set(own) == {None} else own, int(found["best_epoch"]))
 
 

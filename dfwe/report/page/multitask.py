@@ -8,7 +8,7 @@ from typing import Any
 
 from dfwe.report.heads import as_study
 from dfwe.report.multitask_differences import best_on_dev, claim, of_mean
-from dfwe.report.names import name_of
+from dfwe.report.names import name_of, names_of
 from dfwe.report.numbers import P_BY, confirm_note
 from dfwe.report.page.answer import answer, forest
 from dfwe.report.page.cells import (
@@ -67,13 +67,13 @@ def _answer(run: Run) -> Section | None:
 
 
 def _asked(results: Found) -> Section:
-    columns = dict(results["columns"])
+    columns, names = dict(results["columns"]), names_of(results["rows"])
     line = "One encoder with a head for each task, and merges of the models that are worth it."
     facts = [
         ("tasks", written(columns)),
         ("model", str(results.get("model", "not said"))),
         ("instances", written(results.get("n", {}))),
-        ("merged models", written(results["candidates"])),
+        ("merged models", written({f"Model {n}": names.get(c, c) for n, c in enumerate(results["candidates"], 1)})),
         ("seed", str(results["seed"])),
     ]
     return Section("asked", "What was asked", [line], facts=facts)
