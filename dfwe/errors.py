@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from dfwe.controls import without_controls
 
 
@@ -45,6 +47,10 @@ class StoreError(DfweError, OSError):
 
 class OutputError(DfweError, OSError):
     """A file or folder that cannot be written: no room, no permission, gone, or something else in its place."""
+
+    def __init__(self, message: str, *, path: Path | None = None) -> None:
+        super().__init__(message)
+        self.path = path
 
 
 class ExecutorError(DfweError, RuntimeError):

@@ -145,7 +145,7 @@ def output_errors(path: Path, *, below: Path | None = None, named: bool = False)
     except Exception as error:
         if (named and file_of(error) is None) or not _is_about(error, path=path, below=below):
             raise
-        raise OutputError(_words(error, path=path)) from error
+        raise OutputError(_words(error, path=path), path=path) from error
 
 
 def is_full(error: BaseException) -> bool:

@@ -3,6 +3,8 @@
 import errno
 import os
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -169,3 +171,50 @@ def test_new_folders_of_many_threads_are_all_different(tmp_path):
     for thread in threads:
         thread.join()
     assert {path.name for path in found} == {"run", *(f"run_{number}" for number in range(2, 17))}
+
+
+MOUNTED = """
+import subprocess, sys
+from pathlib import Path
+from dfwe.errors import OutputError
+from dfwe.files import replacing_folder, write_text
+from dfwe.stages.run_folder import take
+
+place = Path(sys.argv[1])
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", place], check=True)
+run = take(place / "run", is_new=True)  # there is room for what a run needs at least
+for write in (lambda: write_text(run / "results.json", "x" * 500_000), lambda: weights(run / "merged")):
+    try:
+        write()
+    except OutputError as error:
+        print(error)
+print(sorted(path.name for path in run.iterdir()))
+subprocess.run(["mount", "-o", "remount,ro", place], check=True)
+for act in (lambda: take(place / "run", is_new=False), lambda: take(place / "run", is_new=True)):
+    try:
+        act()
+    except OutputError as error:
+        print(error)
+"""
+WEIGHTS = """
+def weights(path):
+    with replacing_folder(path) as folder:
+        for number in range(100):
+            (folder / str(number)).write_bytes(bytes(10_000))
+"""
+
+
+def test_a_small_and_a_read_only_disk_are_one_line_each(tmp_path):
+    if subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode:
+        pytest.skip("a small file system needs a mount, and none is allowed here")
+    command = ["unshare", "-rm", sys.executable, "-c", WEIGHTS + MOUNTED, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    advice = "make room there, or name another place, and repeat the command"
+    assert done.stdout.splitlines() == [
+        f"the disk is full at {tmp_path}/run/results.json: {advice}",
+        f"the disk is full at {tmp_path}/run/merged: {advice}",
+        "[]",
+        f"{tmp_path}/run cannot be written: the file system is read-only: name another place",
+        f"{tmp_path}/run cannot be written: the file system is read-only: name another place",
+    ]

@@ -8,8 +8,10 @@ import os
 
 import pytest
 
-from dfwe.errors import OutputError, StoreError
+from dfwe.errors import DfweError, OutputError, StoreError
+from dfwe.files import replacing
 from dfwe.store.card import CARD, FORMAT, Card, NewerFormatError, spec_digest
+from dfwe.store.disk import full_disk_said
 from dfwe.store.store import Store, verify
 
 SPEC = {"seed": 0, "tasks": ["a"]}
@@ -173,3 +175,12 @@ def test_a_store_that_may_not_be_written_is_one_line(tmp_path, number):
 
     with pytest.raises(OutputError, match="cannot be written: .*name another place"):
         Store(tmp_path).made("train", spec=SPEC, make=refuse)
+
+
+def test_a_full_disk_elsewhere_is_not_taken_for_the_stores(tmp_path):
+    (tmp_path / "store").mkdir()
+    for place, words in (("run", "make room there, or name"), ("store", "python -m dfwe.store prune --store")):
+        (tmp_path / place).mkdir(exist_ok=True)
+        with pytest.raises(DfweError, match=f"^the disk is full at .*{place}/a: .*{words}"):  # noqa: SIM117
+            with full_disk_said(tmp_path / "store"), replacing(tmp_path / place / "a"):
+                raise OSError(errno.ENOSPC, "No space left on device")
