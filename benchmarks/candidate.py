@@ -24,7 +24,7 @@ import torch
 from shapes import SHAPES, Prompts, model_of, prompts_of
 
 from dfwe.data.batching import token_batches
-from dfwe.data.datamodule import pad
+from dfwe.data.padding import pad
 from dfwe.evaluation.compiled import CompiledEncode, Compiling
 from dfwe.evaluation.encoder import Encode, encode
 from dfwe.evaluation.generate import greedy

@@ -32,7 +32,8 @@ from shapes import SHAPES, model_of
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
-from dfwe.data.datamodule import IGNORE, TrainingData, pad
+from dfwe.data.datamodule import IGNORE, TrainingData
+from dfwe.data.padding import pad
 from dfwe.data.tokenise import TokenisedSplit
 from dfwe.merging.experts import save_weights
 from dfwe.models.text_to_text import TextToText

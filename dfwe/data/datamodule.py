@@ -11,15 +11,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from dfwe.data.batching import loss_weights, mixture_order, shuffled_batches
+from dfwe.data.padding import pad
 from dfwe.data.tokenise import TokenisedSplit
 
 IGNORE = -100  # what the models' cross-entropy skips
-
-
-def pad(rows: Sequence[Sequence[int]], *, value: int) -> Tensor:
-    """The rows as one int64 tensor [rows, longest], filled up on the right."""
-    longest = max(len(row) for row in rows)
-    return torch.tensor([[*row, *[value] * (longest - len(row))] for row in rows], dtype=torch.int64)
 
 
 class EpochBatches(Dataset[dict[str, Tensor]]):

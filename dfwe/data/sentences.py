@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from transformers import PreTrainedTokenizerBase
 
-from dfwe.data.datamodule import pad
+from dfwe.data.padding import pad
 from dfwe.errors import DataError
 from dfwe.records import Instance
 

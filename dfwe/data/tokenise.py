@@ -1,4 +1,4 @@
-"""Instances as token ids, cached on disk and memory-mapped by `datasets`."""
+"""Instances as token ids: cached on disk and memory-mapped by `datasets`, or in memory, which needs no import of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import datasets
 from transformers import PreTrainedTokenizerBase
 
 from dfwe.errors import DataError
@@ -81,6 +80,8 @@ def save_tokens(
 ) -> None:
     """Writes the instances' tokens into the folder, whole or not at all; DataError as in `tokenise`."""
     columns = _columns(instances, tokenizer=tokenizer, limits=limits)
+    import datasets
+
     datasets.disable_progress_bars()
     with replacing_folder(folder, mark="dataset_info.json") as temporary:
         datasets.Dataset.from_dict(columns).save_to_disk(temporary)
@@ -88,9 +89,33 @@ def save_tokens(
 
 def read_tokens(instances: Sequence[Instance], *, limits: TokenLimits, folder: Path) -> TokenisedSplit:
     """The instances with the tokens that `save_tokens` wrote; DataError where too many prompts are too long."""
+    import datasets
+
     split = TokenisedSplit(tuple(instances), datasets.load_from_disk(str(folder)))
     _check_cut(split, limits=limits)
     return split
+
+
+def tokens_in_memory(
+    instances: Sequence[Instance], *, tokenizer: PreTrainedTokenizerBase, limits: TokenLimits
+) -> TokenisedSplit:
+    """The instances with their tokens, which are written nowhere; DataError as in `tokenise`."""
+    columns = _Columns(_columns(instances, tokenizer=tokenizer, limits=limits))
+    split = TokenisedSplit(tuple(instances), columns)
+    _check_cut(split, limits=limits)
+    return split
+
+
+class _Columns:
+    """Columns by name, or some rows of all columns, as a `datasets.Dataset` gives them."""
+
+    def __init__(self, columns: dict[str, list[Any]]) -> None:
+        self._columns = columns
+
+    def __getitem__(self, key: str | list[int]) -> Any:
+        if isinstance(key, str):
+            return self._columns[key]
+        return {name: [column[row] for row in key] for name, column in self._columns.items()}
 
 
 def source_ids(instance: Instance, *, tokenizer: PreTrainedTokenizerBase, limits: TokenLimits) -> tuple[list[int], int]:

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from dfwe.data.batching import token_batches
-from dfwe.data.datamodule import pad
+from dfwe.data.padding import pad
 from dfwe.data.tokenise import TokenisedSplit
 from dfwe.errors import ConfigurationError
 from dfwe.evaluation.encoder import Encode

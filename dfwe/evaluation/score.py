@@ -71,8 +71,11 @@ class SplitScorer:
 
     def predict(self, model: nn.Module, *, exact: bool = False, encode: Encode = encode) -> tuple[str, ...]:
         """The model's answers in the order of the instances, its source read by `encode`."""
-        answers = self._in_order(self._answered(model, self._batches, exact=exact, encode=encode))
-        return tuple(answer.text for answer in answers)
+        return tuple(answer.text for answer in self.answers(model, exact=exact, encode=encode))
+
+    def answers(self, model: nn.Module, *, exact: bool = False, encode: Encode = encode) -> list[Answer]:
+        """As `predict`, with the likelihoods of closed sets of answers."""
+        return self._in_order(self._answered(model, self._batches, exact=exact, encode=encode))
 
     def label_counts(self) -> Float[np.ndarray, "examples labels counts"] | None:
         """What each answer of an instance's closed set would count, as in `Evaluation.counts`; None for free text.

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from dfwe.data.datamodule import pad
+from dfwe.data.padding import pad
 from dfwe.errors import ConfigurationError
 from dfwe.evaluation.generate import ReferenceDecoding, greedy, reference
 

@@ -5,7 +5,7 @@ import torch
 from transformers import BartConfig, BartForConditionalGeneration
 from transformers.modeling_outputs import BaseModelOutput
 
-from dfwe.data.datamodule import pad
+from dfwe.data.padding import pad
 from dfwe.errors import ModelError
 from dfwe.evaluation.labels import best_candidates, candidate_log_likelihoods
 from dfwe.evaluation.trie import PackedTries

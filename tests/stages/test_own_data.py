@@ -9,7 +9,7 @@ import pytest
 from dfwe.data.shots import Shots
 from dfwe.errors import ConfigurationError, DataError
 from dfwe.options import register
-from dfwe.predict import answers
+from dfwe.predict.__main__ import main as predict
 from dfwe.stages.plan import plan_study
 from dfwe.stages.study import run_study
 from dfwe.stages.study_data import shots_by_task
@@ -44,7 +44,7 @@ def own(composed, my_conf, my_files, tmp_path):
 ALONE = ("+target=mood", "sources=[taste]", "data=files")
 
 
-def test_a_users_task_runs_from_the_command_line_alone(my_conf, my_files, tmp_path):
+def test_a_users_task_runs_from_the_command_line_alone(my_conf, my_files, tmp_path, capsys):
     where = [f"data.files={my_files}", f"paths.store={tmp_path}/store", f"hydra.run.dir={tmp_path}/run"]
     command = [sys.executable, "-m", "dfwe.run", "--config-dir", str(my_conf), *ALONE, *SMALL, *where]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
@@ -56,7 +56,8 @@ def test_a_users_task_runs_from_the_command_line_alone(my_conf, my_files, tmp_pa
     assert mood["left_out_on_purpose"] == {"mood is '?'": 2}
     file = tmp_path / "new.jsonl"
     file.write_text('{"id": "n1", "text": "A warm kettle."}\n{"text": "A cold kettle."}\n')
-    lines = list(answers(tmp_path / "run" / "merged", task="mood", file=file))
+    assert predict(["--model", str(tmp_path / "run" / "merged"), str(file)]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["instance_id"] for line in lines] == ["n1", "new-2"]
     assert {line["prediction"] for line in lines} <= {"good", "bad"}
 

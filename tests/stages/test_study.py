@@ -2,13 +2,15 @@
 
 import gc
 import json
+import os
+import stat
 
 import pytest
 import torch
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 from dfwe.errors import ConfigurationError, DataError, DfweError
-from dfwe.predict import answers
+from dfwe.predict import load
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.export import export_models
 from dfwe.stages.plan import plan_study
@@ -135,7 +137,14 @@ def test_the_same_seed_gives_the_same_numbers_in_another_store(ran, small, tmp_p
     assert first["headline"] == again["headline"]
 
 
-def test_the_merged_folder_loads_and_gives_the_same_answers(ran, tmp_path):
+def test_exported_files_are_readable_as_the_umask_says(ran):
+    mask = os.umask(0)
+    os.umask(mask)
+    for folder in (ran[0] / "merged", ran[0] / "best"):
+        assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o666 & ~mask}
+
+
+def test_the_merged_folder_loads_and_gives_the_same_answers(ran):
     folder, _, config = ran
     study = plan_study(config)
     stage = study.evaluations["nelder_mead"]
@@ -145,9 +154,7 @@ def test_the_merged_folder_loads_and_gives_the_same_answers(ran, tmp_path):
     assert study.bench.scorer(study.target, split="test").predict(model) == stored
     corpus = study.bench.data.corpus(study.target)
     dialogues = [corpus.dialogues[i] for i in corpus.splits["test"]]
-    file = tmp_path / "new.jsonl"
-    file.write_text("".join(json.dumps(dialogue) + "\n" for dialogue in dialogues))
-    by_id = {line["instance_id"]: line["prediction"] for line in answers(folder / "merged", task="meld", file=file)}
+    by_id = {each.instance_id: each.answer for each in load(folder / "merged").answers(dialogues)}
     instances = study.bench.data.instances(study.target, split="test")
     assert [by_id[instance.instance_id] for instance in instances] == list(stored)
 

@@ -1,0 +1,62 @@
+"""Answers for files: `python -m dfwe.predict --model outputs/.../merged questions.csv`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from dfwe.errors import DataError, exit_code
+from dfwe.predict.files import FORMS, STDIN, form_of, read_items, write_predictions
+from dfwe.predict.predictor import load
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Writes an answer for each question; the exit code, 2 for an error of the user's."""
+    arguments = _parser().parse_args(argv)
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    return exit_code(lambda: _predict(arguments))
+
+
+def _predict(arguments: argparse.Namespace) -> None:
+    from dfwe.files import write_text
+
+    predictor = load(arguments.model, task=arguments.task, trust=arguments.trust)
+    if arguments.probabilities:
+        predictor.check_probabilities()
+    asked = form_of(arguments.questions, given=arguments.format)
+    inputs, form = read_items(arguments.questions, form=asked, rows=predictor.columns is not None)
+    if not inputs:
+        raise DataError(f"{arguments.questions} holds no questions")
+    answers = predictor.answers_to(inputs)
+    wanted = form_of(arguments.out or "", given=None) or form
+    text = write_predictions(answers, form=wanted, probabilities=arguments.probabilities)
+    if arguments.out:
+        write_text(Path(arguments.out), text, through=True)
+    else:
+        sys.stdout.write(text)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m dfwe.predict", description="Answer questions with a merged model.")
+    parser.add_argument("--model", type=Path, required=True, help="the folder merged/ or best/ of a run")
+    parser.add_argument(
+        "questions",
+        nargs="?",
+        default=STDIN,
+        help="CSV or TSV with a header, JSON lines (rows, or dialogues in the TLiDB format), or lines of text; - or "
+        "nothing: the standard input",
+    )
+    parser.add_argument("--task", help="short or long name of a task; else the one that the folder is for")
+    parser.add_argument("--probabilities", action="store_true", help="of each of the closed set of answers, too")
+    parser.add_argument("--format", choices=FORMS, help="of the questions; else by the file's name, or its beginning")
+    parser.add_argument("--out", metavar="FILE", help="where answers go, in the form its name says; else printed")
+    parser.add_argument("--trust", action="store_true", help="run the classes that the folder names, whosever they are")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""Files of questions and answers: CSV, TSV, JSON lines, plain lines; `-` is the standard input."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from dfwe.data.readers.delimited import Delimited
+from dfwe.data.readers.json_lines import JsonLines
+from dfwe.data.readers.sheet import SheetSource
+from dfwe.errors import DataError, DfweError
+from dfwe.predict.inputs import Item
+from dfwe.predict.predictor import Prediction
+from dfwe.strict_json import read_json_lines
+from dfwe.text_files import decoded, read_text
+
+Form = Literal["csv", "tsv", "jsonl", "txt"]
+FORMS: tuple[Form, ...] = get_args(Form)
+STDIN = "-"
+_DELIMITERS = {"csv": ",", "tsv": "\t"}
+
+
+def form_of(path: str, *, given: Form | None) -> Form | None:
+    """Return a file's form: the one that was named, else its suffix's, else None."""
+    suffix = Path(path).suffix.lower().removeprefix(".")
+    return given or next((form for form in FORMS if form == suffix), "jsonl" if suffix == "json" else None)
+
+
+def read_items(path: str, *, form: Form | None, rows: bool) -> tuple[list[Item], Form]:
+    """Return a file's inputs and its form; `rows` says that the task reads rows, so that JSON's keys are columns.
+
+    Raises:
+        DataError: the file cannot be read, or a line of it is broken.
+    """
+    if path != STDIN:
+        return _read(Path(path), form=form, rows=rows)
+    if sys.stdin.isatty():
+        raise DataError("name a file of questions, or pipe one in")
+    with tempfile.TemporaryDirectory() as folder:  # readers read files
+        copy = Path(folder) / "stdin"
+        copy.write_bytes(sys.stdin.buffer.read())
+        try:
+            return _read(copy, form=form, rows=rows)
+        except DfweError as error:
+            raise type(error)(str(error).replace(str(copy), "stdin")) from error
+
+
+def write_predictions(predictions: Sequence[Prediction], *, form: Form, probabilities: bool) -> str:
+    """Return the answers as text in that form."""
+    if form == "txt":
+        return "".join(f"{' '.join(each.answer.split())}\n" for each in predictions)
+    if form == "jsonl":
+        return "".join(json.dumps(_entry(each, probabilities), ensure_ascii=False) + "\n" for each in predictions)
+    labels = dict.fromkeys(label for each in predictions for label in each.probabilities or {}) if probabilities else {}
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=_DELIMITERS[form], lineterminator="\n")
+    writer.writerow(["instance_id", "prediction", *(f"p_{label}" for label in labels)])
+    for each in predictions:
+        shares = each.probabilities or {}
+        writer.writerow([each.instance_id, each.answer, *(shares.get(label, "") for label in labels)])
+    return out.getvalue()
+
+
+def _entry(prediction: Prediction, probabilities: bool) -> dict[str, Any]:
+    entry: dict[str, Any] = {"instance_id": prediction.instance_id, "prediction": prediction.answer}
+    return entry | {"probabilities": prediction.probabilities} if probabilities else entry
+
+
+def _read(path: Path, *, form: Form | None, rows: bool) -> tuple[list[Item], Form]:
+    known = form or _guessed(path)
+    if known == "txt":
+        return list(_lines(path)), known
+    if known == "jsonl" and not rows:
+        return [_item(path, number, content) for number, content in read_json_lines(path)], known
+    source: SheetSource = (
+        JsonLines(path=str(path.absolute()), encoding="utf-8", rename={})
+        if known == "jsonl"
+        else Delimited(
+            path=str(path.absolute()),
+            delimiter=_DELIMITERS[known],
+            quoting=True,
+            columns=None,
+            encoding="utf-8",
+            rename={},
+        )
+    )
+    return list(_rows(source, path=path)), known
+
+
+def _guessed(path: Path) -> Form:
+    """Return the form of a file that nothing names: a JSON object begins with a brace, a header rarely does."""
+    return "jsonl" if read_text(path).lstrip()[:1] in ("{", "[", "") else "csv"
+
+
+def _lines(path: Path) -> Iterator[Item]:
+    text = decoded(path.read_bytes(), where=str(path)) if path.is_file() else read_text(path)
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            yield _item(path, number, line)
+
+
+def _rows(source: SheetSource, *, path: Path) -> Iterator[Item]:
+    sheet = source.sheet(Path())
+    if sheet.read.bad:
+        more = f" (and {len(sheet.read.bad) - 1} more rows)" if len(sheet.read.bad) > 1 else ""
+        first = sheet.read.bad[0]
+        raise DataError(f"{path}, line {first.line}: {first.reason}{more}")
+    for row in sheet.rows:
+        yield _item(path, row.line, row.cells)
+
+
+def _item(path: Path, line: int, content: str | Mapping[str, Any]) -> Item:
+    return Item(content, f"{path.stem}-{line}", f"{path}, line {line}", line)
