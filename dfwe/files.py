@@ -96,7 +96,7 @@ def replacing_folder(path: Path, *, mark: str | None = None) -> Iterator[Path]:
         try:
             with output_errors(path, below=temporary):
                 yield temporary
-            _follow_umask(temporary)
+            follow_umask(temporary)
             if path.exists():
                 _check_ours(path, mark=mark)
                 path.rename(old := _temporary(path))
@@ -225,7 +225,7 @@ def _check_ours(path: Path, *, mark: str | None) -> None:
         raise OutputError(f"{path} exists and was not made by dfwe: move it away, or name another place")
 
 
-def _follow_umask(folder: Path) -> None:
+def follow_umask(folder: Path) -> None:
     """Give files and folders below the modes that the umask gives new ones: some libraries write private files."""
     mode = stat.S_IMODE(folder.stat().st_mode)
     for path in folder.rglob("*"):

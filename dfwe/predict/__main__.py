@@ -8,9 +8,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dfwe.errors import DataError, exit_code
+from dfwe.errors import DataError
 from dfwe.predict.files import FORMS, STDIN, form_of, read_items, write_predictions
 from dfwe.predict.predictor import load
+from dfwe.process import as_process, exit_code
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,4 +60,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    as_process(main)

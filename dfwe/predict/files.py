@@ -108,7 +108,7 @@ def _lines(path: Path) -> Iterator[Item]:
 def _rows(source: SheetSource, *, path: Path) -> Iterator[Item]:
     sheet = source.sheet(Path())
     if sheet.read.bad:
-        more = f" (and {len(sheet.read.bad) - 1} more rows)" if len(sheet.read.bad) > 1 else ""
+        more = f" (and {len(sheet.read.bad) - 1} more broken rows)" if len(sheet.read.bad) > 1 else ""
         first = sheet.read.bad[0]
         raise DataError(f"{path}, line {first.line}: {first.reason}{more}")
     for row in sheet.rows:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dfwe.errors import StoreError
+from dfwe.files import follow_umask
 from dfwe.store.card import CARD, Card, NewerFormatError, file_digest, library_versions, spec_digest
 from dfwe.store.disk import full_disk_said
 from dfwe.store.locks import FOLDER, locked
@@ -109,6 +110,7 @@ class Store:
         partial, folder = self.partial(kind, spec=spec), self.folder(kind, spec=spec)
         files = {name: file_digest(path) for name, path in _files(partial) if name.split("/")[0] in keep}
         Card(kind, spec_digest(kind, spec), spec, result, files, library_versions(), title=title).write(partial)
+        follow_umask(partial)  # the store may be others', too
         return self._rename(partial, folder)
 
     @cached_property

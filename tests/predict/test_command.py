@@ -36,11 +36,7 @@ JSONL = '{"id": "r1", "text": "A warm, \\"good\\" kettle."}\n{"id": "r2", "text"
 
 
 def test_each_form_of_file_has_the_same_answers_in_its_own_form(predict, tmp_path):
-    for name, text in (
-        ("x.csv", CSV),
-        ("x.tsv", 'id\ttext\nr1\t"A warm, ""good"" kettle."\nr2\tA cold kettle.\n'),
-        ("x.jsonl", JSONL),
-    ):
+    for name, text in (("x.csv", CSV), ("x.tsv", TSV), ("x.jsonl", JSONL)):
         (tmp_path / name).write_text(text)
     rows = list(csv.DictReader(io.StringIO(predict(tmp_path / "x.csv"))))
     assert [list(row) for row in rows] == [["instance_id", "prediction"]] * 2
@@ -74,9 +70,7 @@ def test_the_standard_input_is_csv_or_json_lines_as_it_begins(predict, monkeypat
     rows = list(csv.DictReader(io.StringIO(predict())))
     piped(monkeypatch, JSONL)
     lines = [json.loads(line) for line in predict("-").splitlines()]
-    assert [row["prediction"] for row in csv.DictReader(io.StringIO(from_csv))] == [
-        each["prediction"] for each in lines
-    ]
+    assert [row["prediction"] for row in rows] == [each["prediction"] for each in lines]
     piped(monkeypatch, "A cup.\nA lid.\n")
     assert len(predict("--format", "txt").splitlines()) == 2
 
@@ -98,12 +92,12 @@ def test_turns_of_a_dialogue_may_stand_in_a_table(predict, tmp_path):
     ("name", "text", "message"),
     [
         ("x.csv", "note\nA cup.\n", "x.csv, line 2 has no column 'text', which moods needs: it has 'note'"),
-        ("x.csv", "id,text\nr1\n", "x.csv, line 2: 1 fields, expected 2"),
+        ("x.csv", "id,text\nr1\n", "x.csv, line 2: 1 field, expected 2"),
         ("x.csv", "id,text\nr1, \n", "x.csv, line 2: column 'text' is empty"),
-        ("x.csv", "text\n", "x.csv holds no questions"),
+        ("x.csv", "text\n", "x.csv has no rows below its header"),
         ("x.csv", "", "x.csv is empty"),
-        ("x.jsonl", "", "x.jsonl holds no questions"),
-        ("x.jsonl", "{\n[]\n", "x.jsonl, line 1: broken JSON.*and 1 more rows"),
+        ("x.jsonl", "", "x.jsonl is empty"),
+        ("x.jsonl", "{\n[]\n", "x.jsonl, line 1: .*broken JSON.*and 1 more broken rows"),
         ("x.jsonl", '{"note": 1}\n', "has no column 'text', which moods needs: it has 'note'"),
         ("x.txt", "\n", "x.txt holds no questions"),
         ("x.txt", b"\xff\xfe\n", "line 1: the file must be UTF-8 text"),
@@ -120,7 +114,7 @@ def test_a_file_that_cannot_be_asked_about_is_one_line(predict, tmp_path, name, 
 def test_a_file_that_is_missing_and_a_broken_pipe_are_named(predict, tmp_path, monkeypatch):
     assert "nothing.csv is missing" in predict(tmp_path / "nothing.csv")
     piped(monkeypatch, "id,text\nr1\n")
-    assert predict().startswith("error: stdin, line 2: 1 fields, expected 2")
+    assert predict().startswith("error: stdin, line 2: 1 field, expected 2")
 
 
 def test_dialogues_that_are_broken_are_named(predict, tmp_path):

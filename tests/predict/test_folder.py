@@ -1,8 +1,11 @@
 """Folders that are not a merged model's, are damaged, or would run something."""
 
 import json
+import pickle
+import shutil
 
 import pytest
+import torch
 
 from dfwe.errors import ConfigurationError, DfweError, ModelError
 from dfwe.predict import load
@@ -144,6 +147,31 @@ def test_damaged_weights_are_one_line(folder, tmp_path, capsys, damage):
     err = capsys.readouterr().err
     assert str(path) in err
     assert err.count("\n") == 1
+
+
+class Payload:
+    """Unpickled, it writes a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (open, (str(self.path), "w"))
+
+
+def test_a_pickle_in_place_of_weights_never_runs(folder, tmp_path, capsys):
+    path = folder()
+    (path / "model.safetensors").unlink()
+    with (path / "pytorch_model.bin").open("wb") as file:
+        pickle.dump(Payload(tmp_path / "ran"), file)
+    torch.save({"shared.weight": Payload(tmp_path / "ran")}, tmp_path / "zipped.bin")
+    (tmp_path / "new.txt").write_text("A cup.\n")
+    for source in (None, tmp_path / "zipped.bin"):
+        if source:
+            shutil.copy(source, path / "pytorch_model.bin")
+        assert main(["--model", str(path), str(tmp_path / "new.txt")]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    assert not (tmp_path / "ran").exists()
 
 
 def test_an_unknown_task_is_told_those_of_the_folder(folder):

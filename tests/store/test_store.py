@@ -34,6 +34,20 @@ def test_a_result_is_found_by_its_spec_and_holds_only_what_was_kept(tmp_path):
     assert sorted(path.name for path in entry.folder.iterdir()) == [CARD, "weights.txt"]
 
 
+@pytest.mark.parametrize("mask", [0o022, 0o027, 0o002], ids=oct)
+def test_others_may_read_a_result_as_the_umask_says(tmp_path, mask):
+    before = os.umask(mask)
+    try:
+        folder = Store(tmp_path).partial("train", spec={"a": 1})
+        (folder / "weights").write_text("some libraries write private files")
+        (folder / "weights").chmod(0o600)
+        entry = Store(tmp_path).commit("train", spec={"a": 1}, result={}, keep=("weights",))
+    finally:
+        os.umask(before)
+    assert entry.file("weights").stat().st_mode & 0o777 == 0o666 & ~mask
+    assert entry.folder.stat().st_mode & 0o777 == 0o777 & ~mask
+
+
 def test_the_name_does_not_depend_on_the_order_of_keys():
     assert spec_digest("train", {"a": 1, "b": 2}) == spec_digest("train", {"b": 2, "a": 1})
 
