@@ -397,11 +397,10 @@ def _predict(folder: Path) -> None:
 
 
 def _ask(folder: Path) -> None:
+    from dfwe.data.prompts.template import Template
     from dfwe.predict.files import read_items
     from dfwe.predict.folder import read_asking, task_of
     from dfwe.predict.inputs import instances_of
-
-    from dfwe.data.prompts.template import Template
 
     asking = read_asking(folder)
     prompt = task_of(asking, name="meld", folder=folder, trusted=False).prompt
