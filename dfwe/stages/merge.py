@@ -201,11 +201,19 @@ class MergeStage(Stage):
 
     def weights(self, entry: Entry) -> Float[Tensor, " parameters"]:
         """The merged weights, made again from the coefficients on the card."""
-        array, picked = self.expert_array(), entry.card.result
+        picked = entry.card.result
+        if picked["picked"] != "expert":
+            return self._weights_at(picked["coefficients"])
+        array = self.expert_array()
         space = self.space(array)
         found = Coefficients(space.names, tuple(picked["coefficients"][name] for name in space.names))
-        if picked["picked"] == "expert":
-            return array.weights[int(space.matrix(found)[0].argmax())].clone()
+        return array.weights[int(space.matrix(found)[0].argmax())].clone()
+
+    def _weights_at(self, coefficients: Mapping[str, float]) -> Float[Tensor, " parameters"]:
+        """The weights that its rule makes with these."""
+        array = self.expert_array()
+        space = self.space(array)
+        found = Coefficients(space.names, tuple(coefficients[name] for name in space.names))
         merged = torch.empty(array.layout.size)
         prepare(self.rule, array, by=self.by)(space.matrix(found), space.values_of_settings(found), merged)
         return merged
@@ -229,8 +237,15 @@ class MergeStage(Stage):
 
     def model(self, entry: Entry) -> Any:
         """The merged model, in storage of its own (ready to be saved)."""
+        return self._model_of(self.weights(entry))
+
+    def model_at(self, coefficients: Mapping[str, float]) -> Any:
+        """The model that its rule makes with these coefficients, in storage of its own."""
+        return self._model_of(self._weights_at(coefficients))
+
+    def _model_of(self, weights: Float[Tensor, " parameters"]) -> Any:
         model = self.bench.model()
-        copy_weights(model, Layout.of(model).views(self.weights(entry)))
+        copy_weights(model, Layout.of(model).views(weights))
         return model
 
     def _run(self, callback: WeightSearch) -> float:

@@ -16,6 +16,7 @@ from dfwe.stages.controls.ensemble_stage import EnsembleStage
 from dfwe.stages.design import UNIFORM, Design
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.merge import MergeStage
+from dfwe.stages.mixture import MixtureStage
 from dfwe.stages.probes.base import Probed, probed
 from dfwe.stages.subset import study_tasks
 from dfwe.stages.tasks import Task
@@ -31,7 +32,7 @@ class Study:
     """The stages of one study, by their part in it.
 
     `trained` are the experts on S*, `experts` what is merged: each of them fine-tuned on the target (or not, if that is
-    skipped). `choice` found the sources, where they were chosen.
+    skipped). `mixtures` are merges' best ones, experts apart. `choice` found the sources, where they were chosen.
     """
 
     bench: TextBench
@@ -45,6 +46,7 @@ class Study:
     merges: Mapping[str, MergeStage]
     controls: Mapping[str, Subject]
     evaluations: Mapping[str, Tested]
+    mixtures: Mapping[str, MixtureStage]
     agreement: Agreement
     probes: tuple[Probed, ...]
     choice: ChoiceStage | None
@@ -90,6 +92,7 @@ class Study:
             if not isinstance(subject, EnsembleStage):  # which is its own evaluation, of the experts' ones
                 yield ("merge" if isinstance(subject, MergeStage) else "baseline"), subject
         yield from (("evaluate", stage) for stage in self.evaluations.values())
+        yield from (("evaluate", stage) for stage in self.mixtures.values())
         yield from (("evaluate", stage) for stage in self.agreement.all_stages())
         yield from (("probe", stage) for each in self.probes for stage in each.stages)
 
@@ -217,6 +220,8 @@ def wire(draft: Draft, *, sources: Sequence[Task]) -> Study:
         name: model if isinstance(model, EnsembleStage) else workshop.evaluation(model, target=target)
         for name, model in models.items()
     }
+    searched = {name: merge for name, merge in merges.items() if name in models and name != UNIFORM}
+    mixtures = {name: workshop.mixture(merge) for name, merge in searched.items()}
     agreement = plan_agreement(
         design.agreement, target=target, bench=bench, tested=single(evaluations), asked=_asked(merges)
     )
@@ -232,6 +237,7 @@ def wire(draft: Draft, *, sources: Sequence[Task]) -> Study:
         merges,
         held_against,
         evaluations,
+        mixtures,
         agreement,
         probes,
         draft.choice,

@@ -143,7 +143,8 @@ class _Rows:
             if row["kind"] == "merge":
                 row |= {"against": self._against(name)} | optimism(row["dev"]["score"], row["test"]["score"])
         if isinstance(stage, MergeStage):
-            row |= {"health": health_of(entry), "is_expert": expert_of(entry)}
+            row |= {"health": health_of(entry), "budget": stage.config["search"].get("budget")}
+            row |= {"is_expert": expert_of(entry), "mixture": self.standing.mixture(name, row=row)}
         return row | {"cost": self._costs.of(stage)}
 
     def examples(self, asked: str | None) -> dict[str, Any]:

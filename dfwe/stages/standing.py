@@ -9,7 +9,7 @@ from typing import Any
 from dfwe.records import Evaluation
 from dfwe.stages.controls.base import Subject
 from dfwe.stages.controls.ensemble_stage import EnsembleStage
-from dfwe.stages.delta import delta, optimism
+from dfwe.stages.delta import delta, optimism, with_interval
 from dfwe.stages.design import UNIFORM
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.plan import Study, Tested
@@ -27,6 +27,24 @@ class Standing:
     def __init__(self, study: Study) -> None:
         self._study, self._store = study, study.bench.store
         self.evaluations = {name: _evaluation(stage) for name, stage in study.evaluations.items()}
+
+    def mixture(self, name: str, *, row: Row) -> dict[str, Any]:
+        """A merge's best mixture, experts apart: dev, test, what it differs by; the merge itself where that is one.
+
+        Empty where no mixture was tested.
+        """
+        stage = self._study.mixtures.get(name)
+        if stage is None:
+            return {}
+        found = stage.result(self._store)
+        evaluation, card = stage.evaluation(found), found.card.result
+        kept = row if evaluation is None else card
+        told = {"kept": evaluation is None, **{key: kept[key] for key in ("picked", "trial", "coefficients")}}
+        mine = self.evaluations[name] if evaluation is None else evaluation
+        scores = with_interval(mine, scorer=self._study.target.scorer, seed=self._study.seed)
+        told |= {"dev": kept["dev"]["score"], "test": scores["score"], "interval": scores.get("interval")}
+        told |= {"cost": {"seconds": card["seconds"], "test_answers": card.get("test_answers", 0)}}
+        return told | self._less(mine, BASELINE)
 
     @cached_property
     def roles(self) -> dict[str, str]:
@@ -58,8 +76,12 @@ class Standing:
 
     def difference(self, name: str, other: str) -> dict[str, Any]:
         """The score less the other's, as `delta` says it; empty where one of them was not tested."""
-        ours, theirs = self.evaluations.get(name), self.evaluations.get(other)
-        if ours is None or theirs is None:
+        ours = self.evaluations.get(name)
+        return {} if ours is None else self._less(ours, other)
+
+    def _less(self, ours: Evaluation, other: str) -> dict[str, Any]:
+        theirs = self.evaluations.get(other)
+        if theirs is None:
             return {}
         return delta(ours, baseline=theirs, scorer=self._study.target.scorer, seed=self._study.seed)
 

@@ -27,6 +27,7 @@ from dfwe.stages.tasks import Target, Task
 from dfwe.store.store import Entry
 from dfwe.strict_json import read_json
 from dfwe.training.fit import Fit, FitSettings, fit_expert
+from dfwe.training.stopping import RULE
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +83,7 @@ class TrainStage(Stage):
             "gradient_clip": trainer["gradient_clip"],
             "light_dropout": trainer["light_dropout"],
             "seed": self.seed,
+            **({} if self.fit["stop_on"] == "last" else {"stopping": RULE}),
         }
 
     @property

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from dfwe.stages.bench import TextBench
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.merge import MergeStage
+from dfwe.stages.mixture import MixtureStage
 from dfwe.stages.statistics import statistics_stages
 from dfwe.stages.tasks import Task
 from dfwe.stages.train import TrainStage
@@ -79,6 +80,10 @@ class Workshop:
         return self.once(
             ("evaluate", id(model), id(target)), lambda: EvaluateStage(self.bench, model, target), holds=(model, target)
         )
+
+    def mixture(self, merge: MergeStage) -> MixtureStage:
+        """The merge's best mixture, its experts apart."""
+        return self.once(("mixture", id(merge)), lambda: MixtureStage(merge), holds=merge)
 
     def once(self, key: Hashable, make: Callable[[], S], *, holds: Any) -> S:
         """What `make` gives the first time; `holds` are the objects in the key, kept so that no id comes again."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Criterion = Literal["target", "own", "last"]
+RULE = 2  # raised when `choose_epoch` keeps or stops otherwise: what was trained before has another name in the store
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,10 @@ class Choice:
 
 
 def choose_epoch(history: Sequence[EpochScores], *, stop_on: Criterion, patience: int) -> Choice:
-    """The best epoch so far; ties go to the later one; stops when the last `patience` epochs brought no best.
+    """The best epoch so far; ties go to the later one; stops when the last `patience` epochs brought no gain.
+
+    A tie is no gain, or a plateau would last until the cap; only before the first gain it is one, for a model that
+    answers one label to everything for some epochs may still begin to learn.
 
     `stop_on` `target` is the paper's ("until convergence on the metric of t"). A target score that has been the same in
     every epoch (two at least) says nothing: the expert's own score decides instead. `last` keeps the last epoch.
@@ -38,7 +42,8 @@ def choose_epoch(history: Sequence[EpochScores], *, stop_on: Criterion, patience
         return Choice(epoch=last, criterion="last", fell_back=False, stop=False)
     criterion, fell_back = _criterion(history, stop_on=stop_on)
     best = best_epoch(history, criterion=criterion)
-    return Choice(epoch=best, criterion=criterion, fell_back=fell_back, stop=last - best >= patience)
+    stop = last - _last_gain(history, criterion=criterion) >= patience
+    return Choice(epoch=best, criterion=criterion, fell_back=fell_back, stop=stop)
 
 
 def best_epoch(history: Sequence[EpochScores], *, criterion: Criterion) -> int:
@@ -47,6 +52,13 @@ def best_epoch(history: Sequence[EpochScores], *, criterion: Criterion) -> int:
         return len(history) - 1
     scores = [_score(epoch, criterion) for epoch in history]
     return max(range(len(scores)), key=lambda i: (scores[i], i))
+
+
+def _last_gain(history: Sequence[EpochScores], *, criterion: Criterion) -> int:
+    """The first epoch with the highest score; the latest where the first epoch of all has it, too."""
+    scores = [_score(epoch, criterion) for epoch in history]
+    first = scores.index(max(scores))
+    return first if first > 0 else best_epoch(history, criterion=criterion)
 
 
 def _criterion(history: Sequence[EpochScores], *, stop_on: Criterion) -> tuple[Criterion, bool]:

@@ -14,6 +14,7 @@ from dfwe.errors import StoreError
 from dfwe.stages.base import Stage
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.merge import MergeStage
+from dfwe.stages.mixture import MixtureStage
 from dfwe.stages.probes.base import ProbeStage
 from dfwe.stages.train import TrainStage
 from dfwe.store.card import CARD, Card
@@ -94,6 +95,8 @@ def _likeness(stage: Stage) -> Hashable:
         return stage.kind, id(stage.bench), id(stage.target), stage.config["search"].get("budget")
     if isinstance(stage, EvaluateStage):
         return stage.kind, id(stage.bench), id(stage.target)
+    if isinstance(stage, MixtureStage):
+        return stage.kind, id(stage.merge.bench), id(stage.merge.target)
     if isinstance(stage, ProbeStage):
         return stage.kind, id(stage.bench), id(stage.target), stage.probe
     return stage.kind, stage.digest
@@ -110,6 +113,9 @@ def _keys_of_stage(stage: Stage) -> tuple[Hashable, Hashable]:
         return _keys(bench.spec()["parent"], [bench.task_spec(stage.target)], stage.config["search"].get("budget"))
     if isinstance(stage, EvaluateStage):
         return _keys(stage.bench.spec()["parent"], [stage.bench.task_spec(stage.target)], None)
+    if isinstance(stage, MixtureStage):
+        bench = stage.merge.bench
+        return _keys(bench.spec()["parent"], [bench.task_spec(stage.merge.target)], None)
     if isinstance(stage, ProbeStage):
         return _keys(stage.bench.spec()["parent"], [stage.bench.task_spec(stage.target)], stage.probe)
     return (stage.digest,), (stage.kind,)
@@ -121,7 +127,7 @@ def _keys_of_card(card: Card) -> tuple[Hashable, Hashable]:
         return _keys(spec["bench"]["parent"], spec["tasks"], spec["fit"]["epochs"])
     if card.kind == "merge":
         return _keys(spec["bench"]["parent"], [spec["target"]], spec["search"].get("budget"))
-    if card.kind == "evaluate":
+    if card.kind in ("evaluate", "mixture"):
         return _keys(spec["bench"]["parent"], [spec["target"]], None)
     if card.kind == "probe":
         return _keys(spec["bench"]["parent"], [spec["target"]], spec["probe"])

@@ -1,0 +1,123 @@
+"""A merge's best mixture, where it kept an expert as it is: what the method itself is worth."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from dfwe.errors import SearchError
+from dfwe.records import Coefficients, Evaluation, Trial, TrialKind
+from dfwe.search.best import argmax
+from dfwe.search.journal import Journal
+from dfwe.search.pick import Choosing
+from dfwe.seeding import derive
+from dfwe.stages.base import Stage, Tell
+from dfwe.stages.confirms import confirm_of
+from dfwe.stages.evaluate import ANSWERS, read_predictions, write_predictions
+from dfwe.stages.merge import PREDICTIONS, TRIALS, MergeStage, expert_of
+from dfwe.stages.search_result import AFTER
+from dfwe.store.store import Entry
+
+
+@dataclass(frozen=True)
+class MixtureStage(Stage):
+    """What a merge would have kept, had no expert been a candidate, and its answers on test.
+
+    The merge's own pick chooses among what its search evaluated; nothing is searched again. Where the merge kept a
+    mixture this is it, and nothing is done.
+    """
+
+    kind: ClassVar[str] = "mixture"
+    merge: MergeStage
+
+    @property
+    def title(self) -> str:
+        """What the user reads."""
+        return f"test the best mixture of {self.merge.name}"
+
+    def spec(self) -> dict[str, Any]:
+        """The merge."""
+        bench, target = self.merge.bench, self.merge.target
+        return {"bench": bench.spec(), "merge": self.merge.digest, "target": bench.task_spec(target), "split": "test"}
+
+    @property
+    def needs(self) -> tuple[Stage, ...]:
+        """The merge and what it is made from."""
+        return (self.merge.bench.parent, self.merge, *self.merge.needs)
+
+    def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+        """Chooses, and answers every test instance once."""
+        bench, target, begun = self.merge.bench, self.merge.target, time.perf_counter()
+        entry = self.merge.result(bench.store)
+        best = None if expert_of(entry) is None else self._best(entry, folder=folder)
+        if best is None:
+            return {"kept": True, "seconds": 0.0}, ()
+        model = self.merge.model_at(best.coefficients.as_dict()).to(bench.device)
+        dev_scorer = bench.scorer(target, split="dev")
+        dev = dev_scorer(model, exact=True) if dev_scorer.approximates else best.evaluation
+        evaluation = bench.scorer(target, split="test")(model, exact=True)
+        instances = bench.instances(target, split="test")
+        write_predictions(folder / ANSWERS, evaluation.predictions, instances=instances)
+        found = {
+            "kept": False,
+            "picked": best.kind,
+            "trial": best.number,
+            "coefficients": best.coefficients.as_dict(),
+            "dev": dev.scores,
+            "test_answers": len(instances),
+        }
+        return found | {"seconds": round(time.perf_counter() - begun, 2)}, (ANSWERS,)
+
+    def evaluation(self, entry: Entry) -> Evaluation | None:
+        """On test, from the stored answers; None where the merge kept a mixture."""
+        if entry.card.result["kept"]:
+            return None
+        scorer = self.merge.bench.scorer(self.merge.target, split="test")
+        return scorer.evaluate(read_predictions(entry.file(ANSWERS)))
+
+    def _best(self, entry: Entry, *, folder: Path) -> Trial | None:
+        """The mixture by the merge's own pick; by dev alone where that would need another candidate."""
+        trials = self._trials(entry, folder=folder)
+        searched = [trial for trial in trials if trial.kind not in AFTER]
+        if not trials:
+            return None
+        if confirm_of(self.merge.config["search"]) is not None or not searched:
+            return argmax(trials)
+        try:
+            return self.merge.pick.choose(searched, by=self._by(trials))
+        except SearchError:
+            return argmax(trials)
+
+    def _trials(self, entry: Entry, *, folder: Path) -> list[Trial]:
+        """What the search evaluated in full, from a copy of its journal."""
+        for name in (TRIALS, PREDICTIONS):
+            shutil.copyfile(entry.file(name), folder / name)
+        scorer = self.merge.bench.scorer(self.merge.target, split="dev")
+        journal = Journal(folder, evaluate_predictions=scorer.evaluate, bound_predictions=scorer.bound)
+        return [trial for trial in journal.trials if isinstance(trial, Trial) and not self._is_vertex(trial)]
+
+    def _is_vertex(self, trial: Trial) -> bool:
+        """Whether all weight lies on one expert, which makes it that expert (of rules that say so)."""
+        values = np.asarray(trial.coefficients.values)
+        return self.merge.rule.traits.vertices and bool(np.count_nonzero(values) == 1 and values.sum() == 1.0)
+
+    def _by(self, trials: Sequence[Trial]) -> Choosing:
+        def made(coefficients: Coefficients, kind: TrialKind) -> Trial:
+            found = next((trial for trial in trials if trial.coefficients == coefficients), None)
+            if found is None:
+                raise SearchError(f"the search did not evaluate the {kind} mixture")
+            return found
+
+        merge = self.merge
+        return Choosing(
+            made,
+            score=merge.bench.scorer(merge.target, split="dev").scorer.score,
+            seed=derive(merge.seed, "pick", merge.name),
+            averages=merge.rule.traits.linear and not merge.config["searched"],
+        )
