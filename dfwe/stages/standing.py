@@ -44,7 +44,12 @@ class Standing:
         scores = with_interval(mine, scorer=self._study.target.scorer, seed=self._study.seed)
         told |= {"dev": kept["dev"]["score"], "test": scores["score"], "interval": scores.get("interval")}
         told |= {"cost": {"seconds": card["seconds"], "test_answers": card.get("test_answers", 0)}}
-        return told | self._less(mine, BASELINE)
+        against = [
+            {"role": role, "name": other, **difference}
+            for role, other in self.roles.items()
+            if (difference := self._less(mine, other))
+        ]
+        return told | {"against": against} | self._less(mine, BASELINE)
 
     @cached_property
     def roles(self) -> dict[str, str]:

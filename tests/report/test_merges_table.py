@@ -23,12 +23,30 @@ def printed(models):
     return console.export_text()
 
 
-def test_the_best_on_dev_comes_first_with_its_differences_on_test():
-    against = {key: {"delta": 0.01, "delta_standard_error": 0.002} for key in ("uniform", "best_expert")}
-    text = printed([row("uniform", 0.4, against={}), row("ties", 0.6, against=against)])
-    names = [line.split()[0] for line in text.splitlines() if line.split()]
-    assert names.index("ties") < names.index("uniform")
-    assert text.count("+1.0 ±0.2") == 2
+def mixture(dev, test, delta):
+    against = [{"role": "best_expert", "name": "meld", "delta": delta, "delta_standard_error": 0.002}]
+    return {"mixture": {"dev": dev, "test": test, "against": against}}
+
+
+def test_a_merge_shows_what_it_kept_and_its_best_mixture_beside_it():
+    kept = row("ties", 0.7, against={}) | mixture(0.6, 0.45, -0.05) | {"is_expert": "meld"}
+    words = printed([kept]).split()
+    at = words.index("ties")
+    assert words[at : at + 9] == ["ties", "=", "meld", "70.0", "50.0", "60.0", "45.0", "-5.0", "±0.2"]
+
+
+def test_the_best_mixture_on_dev_comes_first_whatever_was_kept():
+    same = {"is_expert": "meld"}
+    rows = [row("a", 0.7) | mixture(0.4, 0.4, 0.0) | same, row("b", 0.7) | mixture(0.6, 0.4, 0.0) | same]
+    text = printed([*rows, row("c", 0.5)])
+    assert text.index(" b ") < text.index(" c ") < text.index(" a ")
+
+
+def test_searches_of_equal_budgets_stand_together():
+    rows = [row("a", 0.4) | {"budget": 40}, row("b", 0.9) | {"budget": 1}, row("c", 0.5) | {"budget": 40}]
+    text = printed(rows)
+    places = [text.index(each) for each in ("budget 40", " c ", " a ", "budget 1", " b ")]
+    assert places == sorted(places)
 
 
 def test_merges_that_were_not_tested_have_no_test_score():
@@ -46,4 +64,4 @@ def test_an_undefined_score_is_called_so_and_comes_last():
     text = printed([row("constant", None, against=against), row("uniform", 0.0, against={})])
     names = [line.split()[0] for line in text.splitlines() if line.split()]
     assert names.index("uniform") < names.index("constant")
-    assert text.count("undefined") == 1
+    assert text.count("undefined") == 2  # what was kept is the mixture

@@ -48,17 +48,53 @@ def test_scores_are_shown_times_100_with_delta_and_coefficients():
     assert "baseline (target alone) │ 50.0 │ 40.0" in shown
 
 
-def test_a_clear_gain_is_called_one():
-    shown = text(results(0.123, 0.02))
-    assert "+12.3 (+8.3 to +16.3) against the baseline, p = 0.004 by the paired bootstrap: better than the" in shown
+def judged(claim, *, name="nelder_mead", asked="nelder_mead", warnings=()):
+    """Results in which the model of that name is recommended, and another may have been asked for."""
+    against = [
+        {"role": role, "name": other, "delta": 0.123, "delta_interval": [0.083, 0.163], "p": 0.004, "p_by": "bootstrap"}
+        for role, other in (("baseline", "baseline"), ("equally_trained", "meld"), ("best_expert", "meld"))
+    ]
+    told = {"against": against, "claim": claim, "why": "because of this"}
+    found = results(0.123, 0.02)
+    best = {"name": name, "kind": "merge", "folder": "best", "dev": 0.6, "test": 0.523, "optimism": 0.077}
+    found["recommended"] = {**best, "chosen_among": 3, **told}
+    found["headline"] |= {"name": asked, **told}
+    found["warnings"] = [{"code": "small_dev", "subject": "meld dev", "text": each} for each in warnings]
+    return found
 
 
-def test_a_loss_is_called_worse():
-    assert "worse than the baseline" in text(results(-0.123, 0.02))
+def test_the_model_to_ship_comes_first_with_what_it_is_held_against():
+    shown = text(judged("better"))
+    assert "Ship nelder_mead (folder best/), the merge that was asked for: the best on dev of 3 models (60.0)" in shown
+    assert "52.3 on test (+7.7 on dev over test)" in shown
+    assert "+12.3 (+8.3 to +16.3; p 0.004) against the baseline" in shown
+    assert "against meld (the baseline trained as long and the best expert by dev): better than these." in shown
+    assert "p by the paired bootstrap" in shown
+    assert "Asked for was" not in shown
 
 
-def test_a_small_difference_is_not_claimed():
-    assert "no difference can be claimed" in text(results(0.03, 0.02))
+def test_another_merge_that_was_asked_for_is_judged_beside_it():
+    shown = text(judged("worse", name="meld"))
+    assert "Ship meld" in shown
+    assert "Asked for was nelder_mead: 52.3 on test" in shown
+    assert shown.count("worse") == 2
+
+
+def test_where_no_difference_is_shown_the_reason_is_said():
+    assert "no difference shown: because of this." in text(judged("not_shown"))
+
+
+def test_warnings_are_said():
+    assert "Warning: dev is small." in text(judged("better", warnings=["dev is small"]))
+
+
+def test_a_merge_that_is_one_expert_says_so_and_shows_its_best_mixture():
+    found = judged("better")
+    mixture = {"dev": 0.55, "test": 0.45, "interval": [0.4, 0.5], "delta": 0.05, "delta_standard_error": 0.01}
+    found["models"][2] |= {"is_expert": "meld", "mixture": mixture}
+    shown = text(found)
+    assert "nelder_mead (= meld) │ 60.0 │ 52.3" in shown
+    assert "its best mixture │ 55.0 │ 45.0 │ 40–50 │ +5.0 ± 1.0" in shown
 
 
 def test_without_a_merge_it_says_so():
@@ -72,12 +108,6 @@ def test_an_undefined_score_is_called_so_and_nothing_is_compared_with_it():
     shown = text(found)
     assert "nelder_mead │ undefined │ undefined │ │ │" in shown
     assert "The score on test is undefined for nelder_mead: a model that answers the same to every instance" in shown
-
-
-def test_an_expert_with_an_undefined_score_is_not_the_best():
-    found = results(0.123, 0.02)
-    found["models"].insert(1, row("constant", "expert", None, None))
-    assert "The best expert by dev, meld, scores 41.0." in text(found)
 
 
 def test_costs_stand_beside_those_of_plain_fine_tuning():
