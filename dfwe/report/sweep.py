@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
+from dfwe.report.matrix import matrix_table
 from dfwe.report.over_seeds import seeds_table
 from dfwe.report.plain import show_plain
 from dfwe.report.sweep_jobs import JobResult, Sweep, by_sources, groups, read_sweep
@@ -66,6 +67,9 @@ def _tables(sweep: Sweep) -> Iterator[RenderableType]:
                 yield sources_table(target, jobs=jobs, merge=merge)
         if len(by_target) > 1:
             yield table_2(by_target, merge=merge)
+    matrix = matrix_table(sweep.merges)
+    if matrix is not None:
+        yield matrix
     over_seeds = seeds_table(sweep.jobs)
     if over_seeds is not None:
         yield over_seeds

@@ -38,6 +38,9 @@ class JobResult:
     baseline: float
     departures: tuple[str, ...]  # from what the published numbers are of
     p: float | None = None  # of the difference to the baseline; none in results of an earlier dfwe
+    expert: str | None = None  # that the merge kept as it is
+    mixture: tuple[float, float] | None = None  # dev and test of its best mixture, where that is not what it kept
+    budget: int | None = None  # of its search
     settings: tuple[str, ...] = ()  # what the command said beside target, sources and seed, if it can change a score
 
     def __post_init__(self) -> None:
@@ -52,13 +55,27 @@ class JobResult:
         """To the baseline, on test."""
         return self.test - self.baseline
 
+    @property
+    def mixture_dev(self) -> float:
+        """Its best mixture's, experts apart."""
+        return self.dev if self.mixture is None else self.mixture[0]
+
+    @property
+    def mixture_test(self) -> float:
+        """Its best mixture's, experts apart."""
+        return self.test if self.mixture is None else self.mixture[1]
+
 
 @dataclass(frozen=True)
 class Sweep:
-    """Jobs that differ: two that gave the very same merge count once. `left_out` says why others do not count."""
+    """Jobs that differ: two that gave the very same merge count once. `left_out` says why others do not count.
+
+    `jobs` are of the merges that were asked for, `merges` of all that were made (of text-to-text models).
+    """
 
     jobs: tuple[JobResult, ...]
     left_out: tuple[str, ...]
+    merges: tuple[JobResult, ...] = ()
 
 
 def read_sweep(folder: Path) -> Sweep:
@@ -71,10 +88,12 @@ def read_sweep(folder: Path) -> Sweep:
     if not files:
         raise DataError(f"{folder} holds no {RESULTS}: expected the folder of a sweep, multirun/<date>/<time>")
     jobs: dict[tuple[str, str], JobResult] = {}
+    merges: dict[tuple[str, str], JobResult] = {}
     left_out, broken = [], []
     for path in files:
         try:
-            found = _jobs(read_json(path, missing=f"{path} is gone"))
+            results = read_json(path, missing=f"{path} is gone")
+            found, made = _jobs(results), list(merges_of(results))
         except (DataError, KeyError, TypeError, AttributeError, ValueError) as error:
             broken.append(f"{path} cannot be read ({error!r}): run the job again")
             continue
@@ -82,9 +101,19 @@ def read_sweep(folder: Path) -> Sweep:
             left_out.append(f"{path.parent.relative_to(folder)}: no merge was scored against a baseline on test")
         for job in found:
             jobs.setdefault((job.target, job.stage), job)
+        for job in made:
+            merges.setdefault((job.target, job.stage), job)
     if len(broken) == len(files):
         raise DataError(broken[0])
-    return Sweep(tuple(jobs.values()), (*left_out, *broken))
+    return Sweep(tuple(jobs.values()), (*left_out, *broken), tuple(merges.values()))
+
+
+def merges_of(results: Mapping[str, Any]) -> Iterator[JobResult]:
+    """Every merge of a study of text-to-text models that was scored on test beside a baseline."""
+    for row in results.get("models", ()):
+        job = job_of(results, name=row["name"]) if row.get("kind") == "merge" else None
+        if job is not None:
+            yield job
 
 
 def by_sources(jobs: Iterable[JobResult]) -> dict[tuple[str, ...], list[JobResult]]:
@@ -129,8 +158,19 @@ def job_of(results: Mapping[str, Any], *, name: str | None) -> JobResult | None:
         baseline,
         tuple(_departures(results)),
         head.get("p"),
+        head.get("is_expert"),
+        _mixture(head),
+        head.get("budget"),
         settings_of(results.get("command", "")),
     )
+
+
+def _mixture(row: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Dev and test of a merge's best mixture, where it kept an expert instead."""
+    found = row.get("mixture") or {}
+    if not row.get("is_expert") or found.get("dev") is None or found.get("test") is None:
+        return None
+    return float(found["dev"]), float(found["test"])
 
 
 def settings_of(command: str) -> tuple[str, ...]:
@@ -172,7 +212,8 @@ def _of_heads(results: Mapping[str, Any], row: Mapping[str, Any]) -> JobResult:
         test - of_mean(row)["delta"],
         (),
         of_mean(row)["p"],
-        settings_of(results.get("command", "")),
+        row.get("is_expert"),
+        settings=settings_of(results.get("command", "")),
     )
 
 

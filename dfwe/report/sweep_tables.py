@@ -34,6 +34,7 @@ def table_2(by_target: Mapping[str, Sequence[JobResult]], *, merge: str) -> Rend
     table.add_row(*_mean_row(chosen), style="bold")
     several = any(len(by_sources(jobs)) > 1 for jobs in by_target.values())
     notes = ["Of several sets of sources the one with the best dev score."] if several else []
+    notes += same_as_experts(chosen)
     return Group(table, Text(" ".join([*notes, *corrected(chosen), comparison(chosen)])))
 
 
@@ -103,9 +104,23 @@ def by_number(jobs: Sequence[JobResult]) -> dict[int, list[JobResult]]:
     return {number: [job for job in jobs if len(job.sources) == number] for number in numbers}
 
 
+def same_as_experts(chosen: Mapping[str, Sequence[JobResult]]) -> list[str]:
+    """Where what stands for the merge is one expert as it is, and what its best mixture scores there."""
+    told = []
+    for name, jobs in chosen.items():
+        same = [job for job in jobs if job.expert is not None]
+        if same:
+            experts = ", ".join(dict.fromkeys(str(job.expert) for job in same))
+            of = "" if len(same) == len(jobs) else f" in {len(same)} of {len(jobs)} jobs"
+            mixture = fmean(job.mixture_test for job in jobs)
+            told.append(f"{name}{of} ({experts}; best mixture {100 * mixture:.2f})")
+    return [f"= the merge is one expert as it is: {'; '.join(told)}."] if told else []
+
+
 def _three(jobs: Sequence[JobResult]) -> tuple[str, str, str]:
     baseline, test = mean_of(jobs, "baseline"), mean_of(jobs, "test")
-    return f"{100 * baseline:.2f}", f"{100 * test:.2f}", f"{100 * (test - baseline):+.2f}"
+    mark = "= " if any(job.expert is not None for job in jobs) else ""
+    return f"{100 * baseline:.2f}", f"{mark}{100 * test:.2f}", f"{100 * (test - baseline):+.2f}"
 
 
 def _published(row: Published | None, *, comparable: bool) -> tuple[str, str, str]:

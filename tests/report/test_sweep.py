@@ -59,6 +59,32 @@ def test_two_targets_give_the_papers_table_with_its_mean(sweep):
     assert "another model instead of Flan-T5-base" in " ".join(text.split())
 
 
+def kept_an_expert(found, *, expert="meld", dev=0.3, test=0.35):
+    """The results, their merge one expert as it is."""
+    found["models"][-1] |= {"is_expert": expert, "mixture": {"dev": dev, "test": test}}
+    return found
+
+
+def test_table_2_marks_a_merge_that_is_one_expert_and_says_what_its_best_mixture_scores(sweep):
+    jobs = [results(PERSONALITY, "ab", dev=0.5, test=0.5), results(MELD, "ab", dev=0.5, test=0.43)]
+    text = drawn(sweep(jobs[0], kept_an_expert(jobs[1])))
+    assert cells(text, MELD)[2:6] == ["40.00", "=", "43.00", "+3.00"]
+    assert "=" not in cells(text, PERSONALITY)
+    assert f"= the merge is one expert as it is: {MELD} (meld; best mixture 35.00)." in " ".join(text.split())
+
+
+def test_several_merges_on_several_targets_are_a_matrix(sweep):
+    jobs = [results(target, "ab", dev=0.5, test=0.5) for target in (PERSONALITY, MELD)]
+    for job in jobs:
+        other = {"name": "ties", "kind": "merge", "dev": {"score": 0.45}, "test": {"score": 0.45}}
+        job["models"].insert(1, other | {"stage": f"merge-ties-{job['target']}"})
+    text = drawn(sweep(jobs[0], kept_an_expert(jobs[1])))
+    assert "Merges by targets" in text
+    line = next(line.split() for line in text.splitlines() if line.split()[:1] == ["nelder_mead"])
+    assert line == ["nelder_mead", "+10.0", "=", "-5.0", "+2.5"]
+    assert next(line.split() for line in text.splitlines() if line.split()[:1] == ["ties"])[1:] == ["+5.0"] * 3
+
+
 def test_published_numbers_are_comparable_where_model_and_data_are_the_papers(sweep):
     paper = {"model": "parent flan_t5_base", "data": {"tasks": {"t": {"shots": 0.1}}}}
     jobs = [results(MELD, "a", dev=0.5, test=0.5, **paper), results(PERSONALITY, "a", dev=0.5, test=0.5, **paper)]

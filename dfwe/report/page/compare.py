@@ -9,7 +9,7 @@ from dfwe.errors import DataError
 from dfwe.files import make_folder
 from dfwe.report.figures.style import svg_of
 from dfwe.report.over_seeds import by_setting
-from dfwe.report.page.compare_tables import kind, means_table, merge_title, paper_table, runs_table
+from dfwe.report.page.compare_tables import kind, matrix_table, means_table, merge_title, paper_table, runs_table
 from dfwe.report.page.conclusion import conclusion, overviews
 from dfwe.report.page.render import render, write_page
 from dfwe.report.page.section import PagePicture
@@ -65,6 +65,7 @@ def comparison_page(found: Sequence[Scored], *, left_out: Sequence[str], beside:
         choices=choices,
         means=means_table(found),
         runs=runs_table(found, beside=beside),
+        matrix=matrix_table(found),
         paper=[paper_table(by_target, merge=merge, place=place) for place, (merge, by_target) in enumerate(several)],
         comparisons=[_about_table_2(by_target) for _, by_target in several],
         pictures=[PagePicture.of(picture, svg=svg_of(picture.figure)) for picture in sweep_pictures(found)],

@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
-from dfwe.report.names import name_of
+from dfwe.report.matrix import EXPLAINED, Matrix, Place
+from dfwe.report.matrix import mean_of as places_mean
+from dfwe.report.names import display_name, name_of
 from dfwe.report.over_seeds import Spread, by_setting, differing, spreads
 from dfwe.report.page.cells import NOTHING, Cell, Column, PageTable, Row, difference, number, p_value, score, text
 from dfwe.report.page.run_page import PAGE
@@ -86,12 +88,46 @@ def paper_table(by_target: Mapping[str, Sequence[JobResult]], *, merge: str, pla
     rows, parts = [], ("baseline", "test", "delta")
     for name, jobs in chosen.items():
         means = [mean_of(jobs, part) for part in parts]
-        ours = [score(means[0]), score(means[1]), difference(means[2])]
+        ours = [score(means[0]), _marked(score(means[1]), jobs), difference(means[2])]
         rows.append(Row([text(name), number(len(jobs)), *ours, *_published(name, comparable=is_comparable(jobs))]))
     totals = [fmean(mean_of(jobs, part) for jobs in chosen.values()) for part in parts]
     footer = [text(f"mean of {len(chosen)} tasks"), Cell(""), score(totals[0]), score(totals[1]), difference(totals[2])]
     footer += [Cell("")] * 3
     return PageTable(f"table2-{place}", columns, rows, f"Table 2 of the paper with {merge}, test scores.", footer)
+
+
+def _marked(shown: Cell, jobs: Sequence[JobResult]) -> Cell:
+    """The score; small, of a merge that is one expert, which, and what its best mixture scores."""
+    experts = dict.fromkeys(str(job.expert) for job in jobs if job.expert is not None)
+    if not experts:
+        return shown
+    mixture = fmean(job.mixture_test for job in jobs)
+    return Cell(shown.text, shown.value, small=f"= {', '.join(display_name(each, kind='expert') for each in experts)}; best mixture {100 * mixture:.1f}")
+
+
+def matrix_table(found: Sequence[Scored]) -> PageTable | None:
+    """Merges by targets: each best mixture's difference to the baseline; None unless there are several of both."""
+    matrix = Matrix.of([each.job for each in found if each.row["kind"] == "merge"])
+    if matrix is None:
+        return None
+    columns = [Column("merge", numeric=False), Column("budget", note="evaluations that its search may spend")]
+    columns += [*(Column(target) for target in matrix.targets), Column("mean")]
+    rows = []
+    for budget, merge, places in matrix.rows:
+        cells = [_place(places.get(target)) for target in matrix.targets]
+        whole = len(places) == len(matrix.targets)
+        mean = difference(places_mean(places, "mixture")) if whole else Cell(NOTHING)
+        rows.append(Row([text(display_name(merge, kind="merge")), number(budget), *cells, mean]))
+    return PageTable("matrix", columns, rows, f"Merges by targets. {EXPLAINED} Small: what was kept.")
+
+
+def _place(place: Place | None) -> Cell:
+    """The best mixture's difference; small what the merge kept, if that is another model."""
+    if place is None:
+        return Cell(NOTHING)
+    shown = difference(place.mixture)
+    small = f"{place.mark} {100 * place.kept:+.1f}" if place.mark else ""
+    return Cell(shown.text, shown.value, small=small)
 
 
 def _mean(spread: Spread, *, shown: Callable[[float], Cell]) -> Cell:

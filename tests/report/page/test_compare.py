@@ -39,6 +39,24 @@ def test_seeds_are_averaged_with_their_standard_deviation(plain):
     assert "One seed of each" not in html
 
 
+def test_merges_by_targets_are_a_matrix_that_marks_experts_and_table_2_does_too(plain):
+    for target in ("t", "u"):
+        folder = plain(f"s/{target}", target=target, data={"tasks": {target: {"corpus": "abc", "shots": "all"}}})
+        results = json.loads((folder / "results.json").read_text())
+        other = {**results["models"][-1], "name": "linear", "stage": f"merge-linear-{target}", "budget": 40}
+        results["models"][-1] |= {"stage": f"merge-{target}", "budget": 40}
+        if target == "u":
+            results["models"][-1] |= {"is_expert": "a", "mixture": {"dev": 0.45, "test": 0.3}}
+        results["models"].insert(-1, other)
+        (folder / "results.json").write_text(json.dumps(results))
+    html = page(folder.parent)
+    assert rows(html, "matrix") == [
+        ["linear", "40", "+10.0", "+10.0", "+10.0"],
+        ["ties", "40", "+10.0", "-10.0 = +10.0", "+0.0"],
+    ]
+    assert "50.0 = a; best mixture 30.0" in rows(html, "table2-0")[1]
+
+
 def test_runs_of_other_settings_are_no_seeds_of_each_other_and_say_what_they_have(plain):
     folders = [
         scored(plain, f"s/{n}", test=0.5, seed=0, command=f"python -m dfwe.run +target=t merge.search.budget={n}")
