@@ -11,7 +11,6 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from dfwe.report.plain import plain
 from dfwe.report.published import TABLE_2
 from dfwe.report.sweep_jobs import JobResult
 
@@ -88,7 +87,7 @@ def matrix_table(jobs: Sequence[JobResult]) -> RenderableType | None:
     table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 0, 0, 1), pad_edge=False)
     table.add_column("merge", overflow="fold")
     for target in matrix.targets:
-        table.add_column(plain(target), justify="right", overflow="fold")
+        table.add_column(target, justify="right", overflow="fold")
     table.add_column("mean", justify="right")
     budget: int | None = None
     for place, (of, merge, places) in enumerate(matrix.rows):
@@ -98,7 +97,7 @@ def matrix_table(jobs: Sequence[JobResult]) -> RenderableType | None:
             budget = of
         cells = [_cell(places.get(target)) for target in matrix.targets]
         whole = len(places) == len(matrix.targets)
-        table.add_row(plain(merge), *cells, f"{100 * mean_of(places, 'mixture'):+.1f}" if whole else "")
+        table.add_row(merge, *cells, f"{100 * mean_of(places, 'mixture'):+.1f}" if whole else "")
     return Group(table, Text(EXPLAINED))
 
 
