@@ -50,7 +50,10 @@ class Workshop:
         }
 
     def baseline(self, target: Task, *, seed: int, epochs: int | None = None) -> TrainStage:
-        """The parent fine-tuned on the target alone; for exactly so many `epochs` if they are given."""
+        """The parent fine-tuned on the target alone; for up to so many `epochs` if they are given.
+
+        Then its patience is the cap of a plain fine-tuning: it ends where as much training again gained nothing.
+        """
         name = "baseline" if epochs is None else f"baseline for {epochs} epochs"
         return self._fit_on_target(name, target=target, seed=seed, start=None, epochs=epochs)
 
@@ -102,7 +105,7 @@ class Workshop:
         self, name: str, *, target: Task, seed: int, start: TrainStage | None, epochs: int | None = None
     ) -> TrainStage:
         fit = self.bench.trainer["finetune"]
-        fit = fit if epochs is None else {**fit, "epochs": epochs, "patience": epochs}
+        fit = fit if epochs is None else {**fit, "epochs": epochs, "patience": fit["epochs"]}
         return self._stage(name, (target,), target=target, seed=seed, start=start, fit=fit, of="finetune")
 
     def _stage(
@@ -117,7 +120,7 @@ class Workshop:
         of: str,
     ) -> TrainStage:
         size = self.bench.trainer["batch_size"]
-        key = (of, name, *map(id, tasks), id(target), seed, id(start), fit["epochs"])
+        key = (of, name, *map(id, tasks), id(target), seed, id(start), fit["epochs"], fit["patience"])
         return self.once(
             key,
             lambda: TextTrainStage(self.bench, name, tasks, target, start, fit, size, seed),

@@ -22,6 +22,17 @@ def test_training_stops_after_as_many_epochs_without_a_new_best_as_patience_says
     assert choose_epoch(history(0.5, 0.1, 0.2), stop_on="target", patience=2).stop
 
 
+def test_a_plateau_ends_training_and_its_latest_epoch_is_kept():
+    choice = choose_epoch(history(0.1, 0.5, 0.5, 0.5), stop_on="target", patience=2)
+    assert (choice.epoch, choice.stop) == (3, True)
+    assert not choose_epoch(history(0.1, 0.5, 0.5), stop_on="target", patience=2).stop
+
+
+def test_a_model_that_has_not_begun_to_learn_is_waited_for():
+    assert not choose_epoch(history(0.2, 0.2, 0.2, 0.2), stop_on="target", patience=2).stop
+    assert not choose_epoch(history(0.2, 0.2, 0.1, 0.2, 0.1), stop_on="target", patience=2).stop
+
+
 def test_a_constant_target_score_falls_back_to_the_experts_own():
     choice = choose_epoch(history(0.2, 0.2, 0.2, own=[0.1, 0.6, 0.4]), stop_on="target", patience=5)
     assert (choice.epoch, choice.criterion, choice.fell_back) == (1, "own", True)

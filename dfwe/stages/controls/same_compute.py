@@ -13,11 +13,13 @@ from dfwe.stages.train import TrainStage
 class SameCompute(Control):
     """The parent on the target alone, for as many steps as all experts are allowed together; its best epoch is kept.
 
-    Steps are counted as planned: early stopping may let the study itself do with fewer.
+    Steps are counted as planned: early stopping may let the study itself do with fewer. It ends before them where as
+    many epochs as a plain fine-tuning is allowed bring no gain on dev. Without this control the equally trained
+    baseline is the expert of the target itself (`Standing.roles`).
     """
 
     def subject(self, study: Surroundings) -> TrainStage:
-        """The longer training; no patience ends it."""
+        """The longer training."""
         stages = {stage.digest: stage for stage in (*study.trained.values(), *study.experts.values())}
         plain = study.workshop.baseline(study.target, seed=study.seed)
         of_one = planned_steps(plain) / plain.fit["epochs"]

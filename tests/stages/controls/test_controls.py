@@ -14,13 +14,18 @@ ALL = "controls=[random,multitask,ensemble,same_compute]"
 
 
 @pytest.fixture(scope="module")
-def rows(ran, small, tmp_path_factory):
-    """The rows of a study with every control, by name; its trainings are those of the study that ran."""
+def found(ran, small, tmp_path_factory):
+    """The results of a study with every control; its trainings are those of the study that ran."""
     _, store, _ = ran
     folder = tmp_path_factory.mktemp("controls")
     run_study(small(store, ALL), folder=folder)
-    results = json.loads((folder / "results.json").read_text())
-    return {row["name"]: row for row in results["models"]}
+    return json.loads((folder / "results.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def rows(found):
+    """Its rows by name."""
+    return {row["name"]: row for row in found["models"]}
 
 
 def test_controls_are_rows_like_any_other(rows):
@@ -41,9 +46,30 @@ def test_multitask_training_is_the_mixture_before_it_was_fine_tuned(rows):
     assert rows["multitask"]["cost"]["train_steps"] < rows["mixture"]["cost"]["train_steps"]
 
 
-def test_the_long_baseline_takes_as_many_steps_as_all_experts_together(rows):
+def test_the_long_baseline_may_take_as_many_steps_as_all_experts_together(rows):
     steps = {name: row["cost"]["train_steps"] for name, row in rows.items()}
-    assert steps["same_compute"] == pytest.approx(steps["uniform"], abs=steps["baseline"] / 2)
+    an_epoch = steps["baseline"] / rows["baseline"]["epochs"]
+    allowed = rows["same_compute"]["most_epochs"] * an_epoch
+    assert allowed == pytest.approx(steps["uniform"], abs=steps["baseline"] / 2)
+    assert steps["baseline"] <= steps["same_compute"] <= allowed
+
+
+def test_the_long_baseline_ends_where_a_plain_trainings_epochs_gain_nothing(small, tmp_path):
+    study = plan_study(small(tmp_path, ALL, "trainer.finetune.epochs=6", "trainer.finetune.patience=1"))
+    assert study.baseline.fit["patience"] == 1
+    assert study.controls["same_compute"].fit["patience"] == 6
+
+
+def test_the_long_baseline_is_the_equally_trained_one_where_it_is_asked_for(found):
+    assert found["roles"]["equally_trained"] == "same_compute"
+    assert {each["role"]: each["name"] for each in found["headline"]["against"]}["equally_trained"] == "same_compute"
+
+
+def test_an_ensemble_is_never_recommended_and_everything_else_may_be(found):
+    names = [row["name"] for row in found["models"]]
+    assert found["recommended"]["chosen_among"] == len(names) - 1
+    single = [row for row in found["models"] if row["name"] != "ensemble"]
+    assert found["recommended"]["dev"] == max(row["dev"]["score"] for row in single)
 
 
 def test_a_merge_and_an_ensemble_cost_what_their_experts_cost_and_their_own_answers(rows):

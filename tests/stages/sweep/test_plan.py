@@ -22,14 +22,14 @@ def counts(plan):
 
 def test_a_finished_study_needs_nothing(studies):
     plan = summary([studies()])
-    assert counts(plan) == {"parents": (1, 1, 0), "experts": (9, 9, 0), "merges": (2, 2, 0), "evaluations": (7, 7, 0)}
+    assert counts(plan) == {"parents": (1, 1, 0), "experts": (9, 9, 0), "merges": (2, 2, 0), "evaluations": (8, 8, 0)}
     assert all(row["seconds"] == 0 for row in plan["rows"].values())
 
 
-def test_another_merge_needs_itself_and_its_evaluation_alone(studies):
+def test_another_merge_needs_itself_its_evaluation_and_its_best_mixture_alone(studies):
     plan = summary([studies(), studies("merge=linear", "merge.search.budget=7")])
     assert plan["jobs"] == 2
-    assert counts(plan) == {"parents": (1, 1, 0), "experts": (9, 9, 0), "merges": (3, 2, 1), "evaluations": (8, 7, 1)}
+    assert counts(plan) == {"parents": (1, 1, 0), "experts": (9, 9, 0), "merges": (3, 2, 1), "evaluations": (10, 8, 2)}
     assert plan["rows"]["experts"]["separately"] == 18
 
 
