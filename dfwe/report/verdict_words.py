@@ -14,7 +14,6 @@ ROLES = {
     "baseline": "the baseline",
     "equally_trained": "the baseline trained as long",
     "best_expert": "the best expert by dev",
-    "uniform": "the uniform merge",
 }
 CLAIMS = {"better": "better than these", "worse": "worse", "not_shown": "no difference shown"}
 
@@ -48,7 +47,8 @@ def _against(model: Found, *, names: Names) -> str:
     """Its differences, each model once with all parts that it plays, and the claim."""
     parts: dict[str, list[Found]] = {}
     for each in model.get("against", ()):
-        parts.setdefault(each["name"], []).append(each)
+        if each["role"] != "uniform":  # which decides nothing
+            parts.setdefault(each["name"], []).append(each)
     if not parts:
         return f"{model.get('why', 'compared with nothing')}."
     told = ", ".join(_difference(names.get(name, name), each) for name, each in parts.items())
@@ -57,9 +57,9 @@ def _against(model: Found, *, names: Names) -> str:
 
 
 def _difference(name: str, parts: Sequence[Found]) -> str:
-    roles = " and ".join(ROLES.get(each["role"], each["role"]) for each in parts)
+    roles = " and ".join(str(ROLES.get(part["role"], part["role"])) for part in parts)
     each = parts[0]
-    named = roles if each["role"] in ("baseline", "uniform") else f"{name} ({roles})"
+    named = roles if each["role"] == "baseline" else f"{name} ({roles})"
     p = f"{each['p']:.2g}" if each["p"] >= 0.001 else "0.001 or less"
     ends = interval(each["delta_interval"], sign=True)
     return f"{100 * each['delta']:+.1f} ({ends}; p {p}) against {named}"

@@ -102,7 +102,11 @@ def _marked(shown: Cell, jobs: Sequence[JobResult]) -> Cell:
     if not experts:
         return shown
     mixture = fmean(job.mixture_test for job in jobs)
-    return Cell(shown.text, shown.value, small=f"= {', '.join(display_name(each, kind='expert') for each in experts)}; best mixture {100 * mixture:.1f}")
+    return Cell(
+        shown.text,
+        shown.value,
+        small=f"= {', '.join(display_name(each, kind='expert') for each in experts)}; best mixture {100 * mixture:.1f}",
+    )
 
 
 def matrix_table(found: Sequence[Scored]) -> PageTable | None:
