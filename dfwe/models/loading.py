@@ -10,6 +10,9 @@ from typing import Any, TypeVar
 
 import torch
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedConfig
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as CAUSAL_LM
+from transformers.models.auto.modeling_auto import MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES as SEQ_TO_SEQ
+from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES as MODELS
 from transformers.models.auto.tokenization_auto import get_tokenizer_config
 
 from dfwe.errors import DfweError, ModelError, NetworkError
@@ -23,6 +26,11 @@ from dfwe.strict_json import read_json_object
 T = TypeVar("T")
 
 TOKENIZER_CONFIG, GENERATION_CONFIG = "tokenizer_config.json", "generation_config.json"
+_EXPECTED = {  # by name: what it is, and its types
+    "AutoModelForSeq2SeqLM": ("an encoder-decoder that writes text, such as T5 or BART", SEQ_TO_SEQ),
+    "AutoModelForCausalLM": ("a model that can be a decoder, such as BERT", CAUSAL_LM),
+    "AutoModel": ("an encoder, such as BERT", MODELS),
+}
 _VOCABULARIES = ("tokenizer.json", "*.model", "*.spm", "vocab.*", "*vocab*", "tekken.json", "*.codes", "*.bpe")
 _WITHOUT_VOCABULARY = ("ByT5Tokenizer", "CanineTokenizer", "PerceiverTokenizer")  # theirs are the bytes
 
@@ -119,18 +127,11 @@ def _check_files(folder: Path) -> None:
 
 def _check_kind(auto: Any, config: dict[str, Any], *, name: str | Path) -> None:
     """Raise ModelError for a model that the Auto class does not build, such as a GPT-2 for an encoder-decoder."""
-    kinds = {each.model_type for each in auto._model_mapping}
+    expected, kinds = _EXPECTED[auto.__name__]
     kind = config.get("model_type")
     if kind not in kinds:
         architecture = ", ".join(map(str, config.get("architectures") or ())) or "unnamed architecture"
-        expected = _EXPECTED.get(auto.__name__, "another")
         raise ModelError(f"{name} holds a model of type '{kind}' ({architecture}), expected {expected}")
-
-
-_EXPECTED = {
-    "AutoModelForSeq2SeqLM": "an encoder-decoder that writes text, such as T5 or BART",
-    "AutoModel": "an encoder, such as BERT",
-}
 
 
 def _check_has_tokenizer(folder: Path, *, asked: dict[str, Any]) -> None:

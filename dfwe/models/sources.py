@@ -17,6 +17,7 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
+from dfwe.errors import ModelError
 from dfwe.models.digests import packaged_folder, weights_identity
 from dfwe.models.fit import NEW_DECODER
 from dfwe.models.loading import check_tokenizer, load_config, load_encoder, load_tokenizer, load_weights_of
@@ -113,5 +114,8 @@ class Pretrained(WeightSource):
 def save_parent(model: Any, *, tokenizer: Any, folder: Path, source: str) -> None:
     """Write the model, in float32, and its tokenizer into the folder; ModelError where those of `source` do not fit."""
     check_tokenizer(tokenizer, model=model, where=source)
-    model.to(torch.float32).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    try:
+        model.to(torch.float32).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:  # what no file of theirs can hold
+        raise ModelError(f"{source} cannot be written as a model of one's own: {error}") from error

@@ -1,6 +1,7 @@
 """Where weights come from, and what is said when they do not come."""
 
 import importlib.util
+import json
 from pathlib import Path
 
 import pytest
@@ -116,3 +117,11 @@ def test_both_sides_start_from_the_bert_and_the_rest_repeats_with_the_seed(tmp_p
     layer = "bert.encoder.layer.0.attention.self.query.weight"
     assert torch.equal(a[f"encoder.{layer.removeprefix('bert.')}"], a[f"decoder.{layer}"])
     assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_what_cannot_be_written_again_is_one_line(tmp_path):
+    FreshT5(300, CONFIG).build(tmp_path / "model", seed=0, texts=TEXTS)
+    path = tmp_path / "model" / "tokenizer_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"of_my_own": "\ud800"}))  # half a character
+    with pytest.raises(ModelError, match="cannot be written as a model of one's own: "):
+        Pretrained(name=str(tmp_path / "model")).build(tmp_path / "copy", seed=0, texts=())
