@@ -27,7 +27,7 @@ from readers import READERS, Files, Reader
 
 from dfwe.errors import DfweError
 
-PATIENCE = 20  # seconds; a reader that takes longer hangs
+PATIENCE = 60  # seconds; a reader that takes longer hangs
 
 
 @dataclass
@@ -73,7 +73,8 @@ def _try(reader: Reader, *, number: int, seed: int, folder: Path, found: Found) 
     files[name] = changed(files[name], draw=draw)
     found.num += 1
     try:
-        _read(reader, files=files, folder=folder)
+        with _patience():
+            _read(reader, files=files, folder=folder)
     except DfweError as error:
         found.num_refused += 1
         if not str(error).strip():
@@ -86,7 +87,7 @@ def _read(reader: Reader, *, files: Files, folder: Path) -> None:
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
-    with _patience(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         reader.read(folder)
 
 
