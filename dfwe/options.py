@@ -32,6 +32,7 @@ def register(folders: Sequence[Path] = ()) -> None:
     One YAML a task is enough that way. An option puts the task under a key of its own, so that Hydra's list selection
     merges several instead of keeping the last. Options only name the files: Hydra copies its store many times.
     """
+    check_configs(folders)
     store, tasks = ConfigStore.instance(), read_tasks(folders)
     store.store(name="schema", node=StudyConfig)
     for short, config in tasks.items():
@@ -45,6 +46,19 @@ def register(folders: Sequence[Path] = ()) -> None:
     everything: list[Any] = [{f"/task@_global_.sources.{short}": short} for short in of_corpus]
     node = {"defaults": [*everything, "_self_"], "sources_without_target": True}
     store.store(group="sources", name="all", node=node, package="_global_")
+
+
+def check_configs(folders: Sequence[Path]) -> None:
+    """Read the options in the user's folders strictly, before Hydra reads those that it needs with nothing to bound it.
+
+    Groups are those of dfwe: other YAML in such a folder is none of its business.
+
+    Raises:
+        ConfigurationError: an option's YAML is broken or beyond the bounds of `dfwe.strict_yaml`.
+    """
+    groups = [path.name for path in conf_dir().iterdir() if path.is_dir()]
+    for path in sorted(path for folder in folders for group in groups for path in (folder / group).rglob("*.yaml")):
+        read_yaml(path)
 
 
 def help_text(folders: Sequence[Path] = ()) -> str:

@@ -2,7 +2,10 @@
 
 import sys
 
-from dfwe.options import help_text
+import pytest
+
+from dfwe.errors import ConfigurationError
+from dfwe.options import check_configs, help_text
 from dfwe.run import command
 
 
@@ -27,3 +30,23 @@ def test_the_command_prints_it_and_runs_nothing(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["dfwe", "+target=meld", "--help"])
     assert command() == 0
     assert capsys.readouterr().out == help_text() + "\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a: &a [x]\n" + "".join(f"a{n}: &a{n} [{', '.join(['*a'] * 9)}]\n" for n in range(2)), None),
+        ("rule: " + "[" * 40 + "]" * 40, r"merge/mine\.yaml, line 1, column 36: it is nested deeper than 30 levels"),
+        ("rule: !!int x", r"merge/mine\.yaml, line 1, column 7: 'x' is not a value of its tag !!int"),
+        ("rule:\n\tx: 1", r"merge/mine\.yaml, line 2, column 1"),
+    ],
+)
+def test_options_of_a_users_folder_are_read_strictly(tmp_path, content, message):
+    (tmp_path / "merge").mkdir()
+    (tmp_path / "merge" / "mine.yaml").write_text(content)
+    (tmp_path / "compose.yaml").write_text("services: !reset []")  # none of dfwe's business
+    if message is None:
+        check_configs([tmp_path])
+    else:
+        with pytest.raises(ConfigurationError, match=message):
+            check_configs([tmp_path])

@@ -118,6 +118,19 @@ class _Columns:
         return {name: [column[row] for row in key] for name, column in self._columns.items()}
 
 
+def warn_of_full(split: TokenisedSplit, *, limits: TokenLimits, of: str) -> None:
+    """Warn of texts of a task's own that are cut, or just not; a corpus of dialogues is cut by design."""
+    num_full = sum(length >= limits.max_source_tokens for length in split.tokens["length"])
+    if num_full:
+        log.warning(
+            "%s: %d of %d texts fill model.max_source_tokens=%d tokens: of a longer one the beginning is cut",
+            of,
+            num_full,
+            len(split),
+            limits.max_source_tokens,
+        )
+
+
 def source_ids(instance: Instance, *, tokenizer: PreTrainedTokenizerBase, limits: TokenLimits) -> tuple[list[int], int]:
     """The source text's ids within the limit, and how many tokens the prompt lost; see `TokenLimits`."""
     if limits.truncation == "reference":

@@ -14,7 +14,15 @@ from dfwe.data.collector import paused_collector
 from dfwe.data.instances import collect
 from dfwe.data.readers.base import Corpus
 from dfwe.data.shots import ALL, Shots
-from dfwe.data.tokenise import TokenisedSplit, TokenLimits, Truncation, read_tokens, save_tokens, tokens_key
+from dfwe.data.tokenise import (
+    TokenisedSplit,
+    TokenLimits,
+    Truncation,
+    read_tokens,
+    save_tokens,
+    tokens_key,
+    warn_of_full,
+)
 from dfwe.errors import ConfigurationError
 from dfwe.records import Instance, Split
 from dfwe.stages.binding import bind
@@ -101,7 +109,10 @@ class StudyData:
             return {"task": task.name, "split": split}, (TOKENS,)
 
         entry = self.store.made("tokens", spec=spec, make=make, title=f"tokens of {task.short}, {split}")
-        return read_tokens(instances, limits=limits, folder=entry.folder / TOKENS)
+        tokens = read_tokens(instances, limits=limits, folder=entry.folder / TOKENS)
+        if task.data is not None:
+            warn_of_full(tokens, limits=limits, of=f"{task.short}, {split}")
+        return tokens
 
     @property
     def _of_study(self) -> Corpus:

@@ -4,7 +4,7 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from dfwe.data.tokenise import TokenLimits, source_ids, tokenise
+from dfwe.data.tokenise import TokenisedSplit, TokenLimits, source_ids, tokenise, warn_of_full
 from dfwe.errors import DataError
 from dfwe.records import Instance
 
@@ -84,3 +84,12 @@ def test_answers_that_are_the_same_tokens_are_an_error_that_names_both(tmp_path)
     alike = instance(candidates=("joy", "anger", "rage"))
     with pytest.raises(DataError, match="i0: the answers 'anger' and 'rage' are the same tokens to the model"):
         tokenise([alike], tokenizer=words, limits=limits(), cache=tmp_path)
+
+
+def test_texts_that_fill_the_model_are_counted(caplog):
+    split = TokenisedSplit((instance(),) * 4, {"length": [4, 8, 3, 8]})
+    warn_of_full(split, limits=TokenLimits(9, 4), of="mood, train")
+    assert caplog.messages == []
+    warn_of_full(split, limits=TokenLimits(8, 4), of="mood, train")
+    (line,) = caplog.messages
+    assert line.startswith("mood, train: 2 of 4 texts fill model.max_source_tokens=8 tokens")

@@ -53,7 +53,7 @@ def subjects(controls: Mapping[str, Control], *, study: Surroundings) -> dict[st
     for name, control in controls.items():
         subject = control.subject(study)
         if isinstance(subject, str):
-            log.info("no control %s: %s", name, subject)
+            log.info("no control %s for %s: %s", name, study.target.name, subject)
         else:
             found[name] = subject
     return found
