@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from dfwe.report.names import display_name, name_of
@@ -46,14 +47,17 @@ def answer(run: Run, *, asked: str | None, others: str = "the baseline") -> Sect
 def forest(run: Run, *, asked: str | None, others: str) -> Forest | None:
     """Return the plot of every model's difference to the others on test; None where nothing was compared."""
     bold = {run.results.get("recommended", {}).get("name"), asked}
-    rows = sorted(run.rows(), key=lambda row: -(row.get("delta") or 0.0))
+    found = [_difference(row, asked=asked, strong=row["name"] in bold) for row in run.rows()]
+    rows = sorted((each for each in found if each is not None), key=lambda each: -each.delta)
     caption = (
         f"Every model's test score less that of {others}, times 100, the largest first, with 95% intervals over test "
         "instances. Filled: the interval leaves out 0."
     )
     if asked is not None:
         caption += " Bold: the model to ship, and the merge that was asked for."
-    return forest_of([Difference.of(row, row, strong=row["name"] in bold) for row in rows], caption=caption)
+    if any(row.get("is_expert") for row in run.rows("merge")):
+        caption += " A merge that kept one expert stands here with its best mixture, where that was tested."
+    return forest_of(rows, caption=caption)
 
 
 def against_figures(against: Sequence[Found]) -> Iterator[tuple[str, Cell]]:
@@ -76,6 +80,17 @@ def claim_words(found: Found) -> str:
     claim, why = found.get("claim"), found.get("why")
     words = NOTHING if claim is None else CLAIMS.get(claim, str(claim))
     return _sentence(f"{words}: {why}" if why else words)
+
+
+def _difference(row: Found, *, asked: str | None, strong: bool) -> Difference | None:
+    """A row's difference; of a merge that kept one expert that of its best mixture, none where it was not tested.
+
+    The merge that was asked for stands as it is.
+    """
+    if row.get("is_expert") is None or row["name"] == asked:
+        return Difference.of(row, row, strong=strong)
+    found = Difference.of(row, row.get("mixture") or {}, strong=strong)
+    return None if found is None else replace(found, kind="merge, its best mixture")
 
 
 def _warnings(found: Sequence[Found], *, asked: str | None) -> Iterator[str]:

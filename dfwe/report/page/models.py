@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dfwe.report.names import name_of, names_of
+from dfwe.report.names import expert_name, name_of, names_of
 from dfwe.report.numbers import seconds_in_words, size_in_words
 from dfwe.report.page.cells import (
     NOTHING,
@@ -29,6 +29,11 @@ _HEALTH = {
     "plateau": Column("plateau", note="most evaluations in a row without a new best"),
     "diameters": Column("simplex diameter", numeric=False, note="in logits, at the first and at the last iteration"),
 }
+_MIXTURE = (
+    Column("mixture on dev", note="the best mixture, experts apart"),
+    Column("mixture on test", note="the same mixture's test score"),
+    Column("Δ of the mixture", note="the mixture's test score less the baseline's"),
+)
 _COSTS = {"train_steps": "training steps", "train_tokens": "tokens read", "dev_answers": "answers on dev"}
 
 
@@ -52,22 +57,25 @@ def merges_table(run: Run) -> PageTable | None:
     merges = run.rows("merge")
     if not merges:
         return None
+    mixed = any(found.get("mixture") for found in merges)
     columns = [
         Column("merge", numeric=False),
-        Column("kept", numeric=False, note="how the coefficients were chosen"),
+        Column("kept", numeric=False, note="how the coefficients were chosen; = is one expert as it is"),
         Column("dev"),
+        *(_MIXTURE if mixed else ()),
         Column("Δ uniform", note="test score less the uniform merge's"),
         Column("Δ best expert", note="test score less that of the best expert by dev"),
         Column("optimism", note="dev score at the search less the test score"),
         Column("evaluations"),
-        Column("seconds"),
+        Column("seconds", note="of the search"),
     ]
     rows = [
         Row(
             [
                 text(name_of(found)),
-                text(found["picked"]),
+                text(_kept(found)),
                 score(found["dev"]["score"]),
+                *(_mixture(found) if mixed else ()),
                 *(_against(found, other) for other in ("uniform", "best_expert")),
                 difference(found.get("optimism")),
                 number(found["evaluations"]),
@@ -147,6 +155,21 @@ def _test(found: Found) -> Cell:
 def _delta(found: Found) -> list[Cell]:
     delta = difference(found.get("delta"), ends=found.get("delta_interval"), error=found.get("delta_standard_error"))
     return [delta, p_value(found.get("p"))]
+
+
+def _kept(found: Found) -> str:
+    expert = found.get("is_expert")
+    return str(found["picked"]) if expert is None else f"= {expert_name(str(expert))}"
+
+
+def _mixture(found: Found) -> list[Cell]:
+    mixture = found.get("mixture") or {}
+    delta = difference(mixture.get("delta"), ends=mixture.get("delta_interval"))
+    scores = [
+        score(mixture[key], ends=ends) if key in mixture else Cell(NOTHING)
+        for key, ends in (("dev", None), ("test", mixture.get("interval")))
+    ]
+    return [*scores, delta]
 
 
 def _against(found: Found, other: str) -> Cell:

@@ -185,6 +185,40 @@ def test_warnings_stand_below_the_answer(plain):
     assert '<p class="warning">t has 12 dev instances.</p>' in html
 
 
+MIXTURE = {
+    "kept": False,
+    "dev": 0.51,
+    "test": 0.45,
+    "interval": [0.4, 0.5],
+    "delta": 0.05,
+    "delta_interval": [0.01, 0.09],
+}
+
+
+def test_a_merge_that_is_one_expert_stands_with_its_best_mixture(plain):
+    def change(results):
+        kept = {**results["models"][-1], "name": "found", "is_expert": "mixture", "mixture": MIXTURE}
+        results["models"].insert(2, kept)
+
+    html = page(edited(plain(format=3, recommended={**RECOMMENDED, "against": [], "claim": None}), change))
+    assert "<title>found: +5.0 (+1.0 to +9.0), above 0</title>" in html
+    said = words(html)
+    assert "merge, its best mixture" in said
+    assert "found = expert on all tasks 55.0 51.0 45.0 40.0 to 50.0 +5.0 +1.0 to +9.0" in said
+
+
+def test_merges_that_are_one_expert_are_one_warning(plain):
+    def warning(name):
+        return {"code": "same_as_expert", "subject": name, "text": f"{name} is the expert a as it is"}
+
+    warnings = [warning(name) for name in ("ties", "found", "other")]
+    html = page(plain(format=3, recommended={**RECOMMENDED, "against": [], "claim": None}, warnings=warnings))
+    said = re.findall(r'<p class="warning">(.*?)</p>', html)
+    assert said[0] == "ties is the expert a as it is."  # the one that was asked for
+    assert said[1].startswith("2 other merges are one expert as it is")
+    assert len(said) == 2
+
+
 def test_an_earlier_format_has_the_merge_that_was_asked_for(plain):
     said = words(page(plain()))
     assert "The merge that was asked for is ties." in said
