@@ -120,7 +120,7 @@ def new_folder(path: Path) -> Path:
     Raises:
         OutputError: it cannot be made.
     """
-    with output_errors(path):
+    with output_errors(path, below=path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         number, folder = 1, path
         while True:

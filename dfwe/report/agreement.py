@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
+from dfwe.report.fitting import FittedTable
 from dfwe.report.numbers import times_100
 
 NONE = "–"
@@ -26,9 +26,9 @@ def agreement_parts(found: Mapping[str, Any], *, names: Mapping[str, str]) -> tu
     return tuple(parts)
 
 
-def _table(found: Mapping[str, Any], *, names: Mapping[str, str]) -> Table:
+def _table(found: Mapping[str, Any], *, names: Mapping[str, str]) -> FittedTable:
     title = f"\nAgreement on test with the study's own way, {found['own']} (times 100)"
-    table = Table(title=title, title_justify="left")
+    table = FittedTable(title=title, title_justify="left")
     table.add_column("model", no_wrap=True)
     table.add_column("way", no_wrap=True)
     for heading in ("test", "delta", "same\nanswers", "no\nlabel"):

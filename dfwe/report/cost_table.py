@@ -6,25 +6,25 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.box import SIMPLE
-from rich.table import Table
 
+from dfwe.report.fitting import FittedTable
 from dfwe.report.numbers import seconds_in_words, size_in_words
 
 _MOST_MERGES = 6  # of more the merges' own table tells evaluations and seconds
 
 
-def cost_table(results: Mapping[str, Any], *, names: Mapping[str, str]) -> Table | None:
+def cost_table(results: Mapping[str, Any], *, names: Mapping[str, str]) -> FittedTable | None:
     """A row for the baseline, each control and each merge; None for results that tell no costs."""
     rows = [row for row in results["models"] if "cost" in row and row["kind"] != "expert"]
     return draw_costs([r for r in rows if r["kind"] != "merge"] if len(rows) > _MOST_MERGES + 4 else rows, names=names)
 
 
-def draw_costs(rows: Sequence[Mapping[str, Any]], *, names: Mapping[str, str]) -> Table | None:
+def draw_costs(rows: Sequence[Mapping[str, Any]], *, names: Mapping[str, str]) -> FittedTable | None:
     """A row for each of the models, which all have a `cost`; None for none."""
     if not rows:
         return None
     title = "Cost of each model and its experts, without pre-training"
-    table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 0, 0, 1), pad_edge=False)
+    table = FittedTable(title=title, title_justify="left", box=SIMPLE, padding=(0, 0, 0, 1), pad_edge=False)
     table.add_column("model")
     for heading in ("training\nsteps", "tokens\nread", "answers\non dev", "time", "disk"):
         table.add_column(heading, justify="right", no_wrap=True)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rich.box import SIMPLE
-from rich.table import Table
 
+from dfwe.report.fitting import FittedTable
 from dfwe.report.names import display_name, name_of
 from dfwe.report.numbers import times_100
 
@@ -57,13 +57,13 @@ def kept_words(row: Row) -> str:
     return f"= {display_name(row['is_expert'], kind='expert')}" if row.get("is_expert") else str(row["picked"])
 
 
-def merges_table(results: Row) -> Table:
+def merges_table(results: Row) -> FittedTable:
     """Each merge with what it kept and with its best mixture; scores times 100.
 
     Searches of equal budgets stand together, in each group the best mixture on dev first.
     """
     title = "Merges: what each kept, and its best mixture, experts apart"
-    table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 0, 0, 1), pad_edge=False)
+    table = FittedTable(title=title, title_justify="left", box=SIMPLE, padding=(0, 0, 0, 1), pad_edge=False)
     table.add_column("merge", overflow="fold")
     table.add_column("kept", overflow="fold")
     for heading in ("dev", "test", "mixture\ndev", "\ntest", "Δ best\nexpert", "evals", "s"):

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.box import SIMPLE
-from rich.table import Table
 
+from dfwe.report.fitting import FittedTable
 from dfwe.report.numbers import ALPHA, P_BY
 
 Row = Mapping[str, Any]
@@ -34,13 +34,13 @@ def only_ablation(results: Mapping[str, Any]) -> set[str]:
     }
 
 
-def differences_table(results: Mapping[str, Any], *, rows: Sequence[Row]) -> Table | None:
+def differences_table(results: Mapping[str, Any], *, rows: Sequence[Row]) -> FittedTable | None:
     """Each model's and merge's test score less that of the single-task models, by task and of the mean."""
     known = [row for row in rows if row.get("against_single", {}).get("tasks")]
     if not known:
         return None
     title = "Test less the single-task models, each on its own task"
-    table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 0, 0, 1), pad_edge=False)
+    table = FittedTable(title=title, title_justify="left", box=SIMPLE, padding=(0, 0, 0, 1), pad_edge=False)
     table.add_column("Experiment", overflow="fold")
     columns = list(results["columns"])
     for heading in (*columns, "Avg", "p", "dev\nless\ntest"):

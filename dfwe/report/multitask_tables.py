@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from dfwe.report.cost_table import draw_costs
+from dfwe.report.fitting import FittedTable
 from dfwe.report.multitask_differences import best_on_dev, differences_table, explanation, only_ablation, verdict
 from dfwe.report.numbers import confirm_note
 from dfwe.report.plain import show_plain
@@ -67,11 +67,11 @@ def _ablation_rows(results: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [*(by_name[name] for name in results["candidates"]), *merges]
 
 
-def _table(title: str, rows: Sequence[Row], *, results: Mapping[str, Any], numbered: bool = False) -> Table:
+def _table(title: str, rows: Sequence[Row], *, results: Mapping[str, Any], numbered: bool = False) -> FittedTable:
     """A row a model: each task on test, the mean on test, on dev; published numbers where there are some."""
     columns, published = list(results["columns"]), results["published"] or {}
     sizes = ", ".join(f"{column} {results['n'][column]['test']}" for column in columns)
-    table = Table(title=f"{title} · test ({sizes} instances) · seed {results['seed']}", title_justify="left")
+    table = FittedTable(title=f"{title} · test ({sizes} instances) · seed {results['seed']}", title_justify="left")
     table.add_column("Experiment")
     for heading in (*columns, "Avg", "Avg\non dev", "share of\nsingle-\ntask"):
         table.add_column(heading, justify="right")
@@ -127,9 +127,9 @@ def _published(values: Sequence[float | None] | None) -> str:
     return "" if values is None else "  ".join("–" if value is None else f"{value:.3f}" for value in values)
 
 
-def _errors(rows: Sequence[Row]) -> Table:
+def _errors(rows: Sequence[Row]) -> FittedTable:
     """Figure 4: the squared error by bins of the gold similarity."""
-    table = Table(title="Squared error by gold number · test", title_justify="left")
+    table = FittedTable(title="Squared error by gold number · test", title_justify="left")
     table.add_column("Experiment")
     shown = [row for row in rows if "errors_by_gold" in row]
     bins = shown[0]["errors_by_gold"]

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 from rich.box import SIMPLE
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
+from dfwe.report.fitting import FittedTable
 from dfwe.report.sweep_jobs import JobResult
 
 T = TypeVar("T")
@@ -64,7 +64,7 @@ def seeds_table(jobs: Sequence[JobResult]) -> RenderableType | None:
         return None
     targets = {group[0].target for group in groups}
     title = "Mean ± standard deviation over seeds" + (f" · {groups[0][0].target}" if len(targets) == 1 else "")
-    table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 0, 0, 1), show_edge=False)
+    table = FittedTable(title=title, title_justify="left", box=SIMPLE, padding=(0, 0, 0, 1), show_edge=False)
     table.add_column("merge" if len(targets) == 1 else "target, merge", overflow="fold")
     for heading in ("seeds", *_WHAT):
         table.add_column(heading, justify="right", no_wrap=True)

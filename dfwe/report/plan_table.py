@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
+from dfwe.report.fitting import FittedTable
 from dfwe.report.numbers import seconds_in_words, size_in_words
+
+_TELLING = 1.0  # seconds: less is no estimate where other stages are unknown
 
 
 def draw_plan(plan: Mapping[str, Any]) -> RenderableType:
     """A row a kind of stage: needed, there already, to do, and what that will take; then jobs that cannot run."""
     jobs = plan["jobs"]
-    table = Table(title=f"Plan of {jobs} {'study' if jobs == 1 else 'studies'}", title_justify="left")
+    table = FittedTable(title=f"Plan of {jobs} {'study' if jobs == 1 else 'studies'}", title_justify="left")
     table.add_column("", no_wrap=True)
     for heading in ("needed", "there", "to do", "time", "disk", "without\nsharing"):
         table.add_column(heading, justify="right")
@@ -40,12 +42,12 @@ def _words(plan: Mapping[str, Any]) -> str:
     if not total["to_do"]:
         known = " that is known yet" if plan["undecided"] else ""
         return f"Everything{known} is in the store: nothing will be trained, merged or evaluated."
-    if total["unknown"] == total["to_do"]:
+    if total["unknown"] == total["to_do"] or (total["unknown"] and total["seconds"] < _TELLING):
         return "How long it takes is unknown: no card in the store tells of a like stage."
-    left = f", and {total['unknown']} stages of unknown length" if total["unknown"] else ""
+    left = f", and {total['unknown']} stages of unknown length and size" if total["unknown"] else ""
     time, disk = seconds_in_words(total["seconds"]), size_in_words(total["bytes"])
     return (
-        f"About {time} of stages, one after the other{left}; {disk} on disk. From the cards of earlier stages "
+        f"About {time} of stages, one after the other, and {disk} on disk{left}. From the cards of earlier stages "
         f"of the same parent, for {total['alike']} of {total['to_do']} on the same tasks and data."
     )
 
@@ -61,4 +63,6 @@ def _time(row: Mapping[str, Any]) -> str:
 def _disk(row: Mapping[str, Any]) -> str:
     if row["to_do"] == 0:
         return "–"
-    return size_in_words(row["bytes"]) if row["bytes"] else "unknown"
+    if row["unknown"] == row["to_do"] or not row["bytes"]:
+        return "unknown"
+    return size_in_words(row["bytes"]) + (" + unknown" if row["unknown"] else "")

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.box import SIMPLE
-from rich.table import Table
 
 from dfwe.errors import DataError
+from dfwe.report.fitting import FittedTable
 from dfwe.report.multitask_differences import of_mean
 from dfwe.report.names import name_of
 from dfwe.report.numbers import interval, times_100
@@ -19,7 +19,7 @@ from dfwe.report.runs import has_results, run_folders, without_results
 DEFAULT = (Path("outputs"), Path("multirun"))  # where Hydra puts runs and sweeps
 
 
-def list_runs(folders: Sequence[Path]) -> Table:
+def list_runs(folders: Sequence[Path]) -> FittedTable:
     """A row a run folder at or below the folders, the newest first; one that cannot be read says so in its row.
 
     Raises:
@@ -32,7 +32,7 @@ def list_runs(folders: Sequence[Path]) -> Table:
     finished = [path for path in found.values() if has_results(path)]
     title = _title(len(finished), num_empty=len(found) - len(finished))
     newest = sorted(finished, key=when, reverse=True)
-    table = Table(
+    table = FittedTable(
         box=SIMPLE,
         padding=(0, 0, 0, 1),
         show_edge=False,

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
+from dfwe.report.fitting import FittedTable
 from dfwe.report.submission import FETA, TaskPredictions
 
 
 def draw_submission(tasks: Sequence[TaskPredictions]) -> RenderableType:
     """A row a task and their mean, scores times 100; then the submission score, delta + 0.1 x baseline."""
-    table = Table()
+    table = FittedTable()
     table.add_column("task", no_wrap=True)
     for heading in ("rows", "model", "baseline", "transfer", "delta"):
         table.add_column(heading, justify="right")

@@ -7,9 +7,9 @@ from statistics import fmean, stdev
 
 from rich.box import SIMPLE
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
+from dfwe.report.fitting import FittedTable
 from dfwe.report.numbers import ALPHA, times_100
 from dfwe.report.published import TABLE_2, Published
 from dfwe.report.sweep_jobs import JobResult, best_sources, by_sources, mean_of
@@ -23,7 +23,7 @@ def table_2(by_target: Mapping[str, Sequence[JobResult]], *, merge: str) -> Rend
     """
     chosen = chosen_jobs(by_target)
     title = f"Table 2 of the paper with {merge}"
-    table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 0, 0, 1), show_edge=False)
+    table = FittedTable(title=title, title_justify="left", box=SIMPLE, padding=(0, 0, 0, 1), show_edge=False)
     table.add_column("task", no_wrap=True)
     for heading in ("jobs", "base-\nline", "\nDFWE", "\ndelta", "paper's\nbaseline", "\nDFWE", "\ndelta"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -40,7 +40,7 @@ def table_2(by_target: Mapping[str, Sequence[JobResult]], *, merge: str) -> Rend
 
 def sources_table(target: str, *, jobs: Sequence[JobResult], merge: str) -> RenderableType:
     """Every set of sources with its dev and test score and delta, the best on dev first."""
-    table = Table(title=f"{target}: sets of sources with {merge}, the best on dev first", title_justify="left")
+    table = FittedTable(title=f"{target}: sets of sources with {merge}, the best on dev first", title_justify="left")
     table.add_column("sources", overflow="fold")
     for heading in ("jobs", "dev", "test", "delta"):
         table.add_column(heading, justify="right")
@@ -55,7 +55,7 @@ def sources_table(target: str, *, jobs: Sequence[JobResult], merge: str) -> Rend
 
 def number_table(target: str, *, jobs: Sequence[JobResult], merge: str) -> RenderableType:
     """The score by the number of sources, its mean and spread over sets and seeds."""
-    table = Table(title=f"{target}: score by number of sources with {merge}", title_justify="left")
+    table = FittedTable(title=f"{target}: score by number of sources with {merge}", title_justify="left")
     for heading in ("sources", "jobs", "dev", "test", "± sd", "least", "most", "delta"):
         table.add_column(heading, justify="right")
     for number, each in by_number(jobs).items():

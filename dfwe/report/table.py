@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from dfwe.report.agreement import agreement_parts
 from dfwe.report.choice import choice_parts
 from dfwe.report.cost_table import cost_table
+from dfwe.report.fitting import FittedTable
 from dfwe.report.merges_table import has_many, merges_of, merges_table
 from dfwe.report.names import display_name, name_of, names_of
 from dfwe.report.numbers import confirm_note, rare_note, short_interval, times_100
@@ -27,7 +27,7 @@ def draw(results: Mapping[str, Any]) -> RenderableType:
     """
     many = has_many(results)
     merges = [] if many else merges_of(results)
-    table = Table(title=_title(results), title_justify="left")
+    table = FittedTable(title=_title(results), title_justify="left")
     table.add_column("model", no_wrap=True)
     for heading in ("dev", "test", "95 %", "delta", *(f"coefficient\nin {name_of(row)}" for row in merges)):
         table.add_column(heading, justify="right", no_wrap=True)

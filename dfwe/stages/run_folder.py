@@ -17,7 +17,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from dfwe.errors import ConfigurationError, OutputError
-from dfwe.files import new_folder, output_errors, write_bytes, write_text
+from dfwe.files import new_folder, output_errors, write_text
 from dfwe.strict_json import read_json_object
 
 ERROR = "error.txt"  # in the folder of a run that has failed, the line that it ended with
@@ -39,8 +39,10 @@ def take(folder: Path, *, is_new: bool) -> Path:
     probe = taken / ".probe"
     with output_errors(taken, below=taken):
         taken.mkdir(parents=True, exist_ok=True)
-        write_bytes(probe, bytes(_ROOM))
-        probe.unlink()
+        try:
+            probe.write_bytes(bytes(_ROOM))
+        finally:
+            probe.unlink(missing_ok=True)
     return taken
 
 

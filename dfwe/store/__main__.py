@@ -12,7 +12,7 @@ from dfwe.errors import StoreError
 from dfwe.process import as_process, exit_code
 from dfwe.store.card import NewerFormatError
 from dfwe.store.inventory import DAMAGED, FINISHED, LINK, NEWER, inventory
-from dfwe.store.lines import line_of, num, total
+from dfwe.store.lines import lines_of, num, total
 from dfwe.store.prune_command import run_prune
 from dfwe.store.store import verify
 
@@ -26,8 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _list(arguments: argparse.Namespace) -> None:
     items = inventory(arguments.store)
-    for item in items:
-        print(line_of(item))
+    print(*lines_of(items), sep="\n")
     print(total(items))
 
 

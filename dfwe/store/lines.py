@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Sequence
 
-from dfwe.controls import without_controls
+from dfwe.controls import in_one_line
 from dfwe.store.inventory import Item
 from dfwe.store.prune import DAY
 
 
-def line_of(item: Item) -> str:
-    """Return name, state, size, age and title."""
-    size, age = f"{item.num_bytes / 1e6:.1f} MB", f"{item.age / DAY:.1f} days"
-    return without_controls(f"{item.folder.name:40} {item.state:12} {size:>12} {age:>12}  {item.title}").rstrip()
+def lines_of(items: Sequence[Item]) -> list[str]:
+    """Return name, state, size, age and title of each; at a narrow terminal the title has a line of its own."""
+    cells = [
+        (item.folder.name, item.state, f"{item.num_bytes / 1e6:.1f} MB", f"{item.age / DAY:.1f} days") for item in items
+    ]
+    widths = [max((len(row[column]) for row in cells), default=0) for column in range(4)]
+    lines = []
+    for item, (name, state, size, age) in zip(items, cells, strict=True):
+        start = f"{name:{widths[0]}}  {state:{widths[1]}}  {size:>{widths[2]}}  {age:>{widths[3]}}"
+        title = in_one_line(item.title)
+        wide = f"{start}  {title}".rstrip()
+        lines += [start, f"  {title}"] if title and len(wide) > _line_width() else [wide]
+    return lines
+
+
+def _line_width() -> int:
+    """Return the letters of a terminal's line; a pipe has lines of any length."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
 
 
 def total(items: Sequence[Item], what: str = "") -> str:

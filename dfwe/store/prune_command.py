@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from dfwe.errors import StoreError
 from dfwe.store.inventory import Item, inventory
-from dfwe.store.lines import line_of, total
+from dfwe.store.lines import lines_of, total
 from dfwe.store.prune import Limits, prune
 
 WORD = "delete"  # to type where more than half goes
@@ -24,8 +24,7 @@ def run_prune(arguments: argparse.Namespace) -> None:
     if limits == Limits():
         raise StoreError("nothing says what to delete: --older-than DAYS, --larger-than GB or --keep-size GB")
     plan = prune(arguments.store, limits=limits, dry_run=True)
-    for item in plan.gone:
-        print(line_of(item))
+    print(*lines_of(plan.gone), sep="\n")
     print(total(plan.gone, "would be deleted"))
     if plan.gone and not arguments.dry_run:
         _check_wanted(arguments, share=_share(plan.gone, of=inventory(arguments.store)))

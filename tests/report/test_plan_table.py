@@ -24,8 +24,11 @@ def drawn(failed=(), jobs=2, undecided=0, **rows):
 def test_what_is_known_is_a_time_and_a_size():
     text = drawn(experts=row(seconds=240.0, num_bytes=3e9, alike=3), merges=row(unknown=1, seconds=60.0, num_bytes=1e6))
     assert "experts 4 1 3 4.0 min 3.0 GB 8" in text
-    assert "merges 4 1 3 60 s + unknown 1.0 MB 8" in text
-    assert "About 5.0 min of stages, one after the other, and 1 stages of unknown length; 3.0 GB on disk" in text
+    assert "merges 4 1 3 60 s + unknown 1.0 MB + unknown 8" in text
+    assert (
+        "About 5.0 min of stages, one after the other, and 3.0 GB on disk, and 1 stages of unknown length and size"
+        in text
+    )
     assert "for 3 of 6 on the same tasks and data" in text
 
 
@@ -61,3 +64,9 @@ def test_times_have_fitting_units(seconds, words):
 @pytest.mark.parametrize(("size", "words"), [(12.0, "12 bytes"), (1.5e3, "1.5 kB"), (2.5e9, "2.5 GB")])
 def test_sizes_have_fitting_units(size, words):
     assert size_in_words(size) == words
+
+
+def test_a_known_moment_beside_unknown_stages_is_no_estimate():
+    text = drawn(parents=row(needed=2, there=0, unknown=1, num_bytes=1e6, seconds=0.2), experts=row(unknown=3))
+    assert "How long it takes is unknown" in text
+    assert "About 0 s" not in text

@@ -5,13 +5,13 @@ import json
 import logging
 import multiprocessing
 import os
+from pathlib import Path
 
 import pytest
 from hydra.core.utils import setup_globals
 from omegaconf import OmegaConf
 
 from dfwe.errors import ConfigurationError, OutputError
-from dfwe.stages import run_folder
 from dfwe.stages.folder_callback import FolderCallback
 from dfwe.stages.run_folder import alone_in, check_same_study, forget_failure, note_failure, remove_if_empty, take
 from dfwe.stages.run_log import RunLog
@@ -154,10 +154,10 @@ def test_a_folder_has_one_writer_at_a_time(tmp_path):
 
 def test_a_folder_without_room_is_one_line_before_anything_runs(tmp_path, monkeypatch):
     def full(path, content):
-        raise OutputError("the disk is full at x")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(run_folder, "write_bytes", full)
-    with pytest.raises(OutputError, match="the disk is full"):
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OutputError, match="^the disk is full at .*/run: make room"):
         take(tmp_path / "run", is_new=True)
 
 

@@ -246,3 +246,17 @@ def test_escape_sequences_of_a_title_never_reach_the_terminal(tmp_path, capsys):
     Store(tmp_path).made("train", spec={}, make=lambda folder: ({}, ()), title="\x1b[2Jx")
     main(["list", "--store", str(tmp_path)])
     assert "\x1b" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_a_list_fits_a_terminal_and_is_a_line_each_in_a_pipe(tmp_path, capsys, monkeypatch, columns):
+    title = "expert " + "x" * 40
+    Store(tmp_path).made("statistics", spec={}, make=lambda folder: ({}, ()), title=title)
+    main(["list", "--store", str(tmp_path)])
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    main(["list", "--store", str(tmp_path)])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= columns
+    assert lines[1] == f"  {title}"

@@ -118,7 +118,7 @@ def _keys_of_stage(stage: Stage) -> tuple[Hashable, Hashable]:
         return _keys(bench.spec()["parent"], [bench.task_spec(stage.merge.target)], None)
     if isinstance(stage, ProbeStage):
         return _keys(stage.bench.spec()["parent"], [stage.bench.task_spec(stage.target)], stage.probe)
-    return (stage.digest,), (stage.kind,)
+    return (stage.digest,), _of_parent(stage.kind, stage.spec())
 
 
 def _keys_of_card(card: Card) -> tuple[Hashable, Hashable]:
@@ -131,7 +131,14 @@ def _keys_of_card(card: Card) -> tuple[Hashable, Hashable]:
         return _keys(spec["bench"]["parent"], [spec["target"]], None)
     if card.kind == "probe":
         return _keys(spec["bench"]["parent"], [spec["target"]], spec["probe"])
-    return (card.digest,), (card.kind,)
+    return (card.digest,), _of_parent(card.kind, spec)
+
+
+def _of_parent(kind: str, spec: Mapping[str, Any]) -> tuple[Hashable, ...]:
+    """Return what stages of other kinds must share to be a little alike: the parent; what has none is like nothing."""
+    bench = spec.get("bench")
+    parent = bench.get("parent") if isinstance(bench, Mapping) else None
+    return (kind, json.dumps(spec, sort_keys=True, default=str) if parent is None else parent)
 
 
 def _keys(parent: str, tasks: Sequence[Any], length: Any) -> tuple[Hashable, Hashable]:

@@ -1,0 +1,107 @@
+"""Tables that fit the terminal: what is too wide goes on below, under the same rows; nothing is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
+from rich.table import Column, Table
+
+_WIDE = 10_000
+_NARROWEST = 10  # letters that the first column keeps where names are longer than there is room
+
+
+class FittedTable(Table):
+    """A table of rich's that is drawn in several parts where it is too wide, each with the first column.
+
+    rich alone would shorten words (`baseli…`). It draws a table by this one method, hence the override.
+    """
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw the table, or its parts one below the other."""
+        room = _Room(console, options.update(width=_WIDE), options.max_width)
+        for number, columns in enumerate(_parts(self, room=room)):
+            part = _part(self, columns, room=room, is_first=number == 0)
+            yield from Table.__rich_console__(part, console, options)
+
+
+@dataclass(frozen=True)
+class _Room:
+    """Where a table is drawn: how wide it may be, and how wide things are."""
+
+    console: Console
+    wide: ConsoleOptions
+    width: int
+
+    def natural(self, column: Column) -> int:
+        """The width of the column's widest line."""
+        return max((each.maximum for each in self._measured(column)), default=0)
+
+    def needed(self, column: Column) -> int:
+        """The width without which something would be cut: of its widest line, or of its longest word if it may wrap."""
+        if column.no_wrap:
+            return self.natural(column)
+        return max((each.minimum for each in self._measured(column)), default=0)
+
+    def around(self, table: Table) -> int:
+        """The width of the table's lines and margins."""
+        measured = Measurement.get(self.console, self.wide, table).maximum
+        return measured - sum(self.natural(column) for column in table.columns)
+
+    def _measured(self, column: Column) -> Iterator[Measurement]:
+        for cell in (column.header, *column.cells):
+            yield Measurement.get(self.console, self.wide, cell)
+
+
+def _parts(table: Table, *, room: _Room) -> Iterator[list[Column]]:
+    """Yield the columns of each part: the first column, and as many others as there is room for, at least one."""
+    if not table.columns:
+        yield []
+        return
+    first, *others = table.columns
+    part = [first]
+    for column in others:
+        if len(part) > 1 and _needed([*part, column], table=table, room=room) > room.width:
+            yield part
+            part = [first]
+        part.append(column)
+    yield part
+
+
+def _needed(columns: Sequence[Column], *, table: Table, room: _Room) -> int:
+    return room.around(_of(table, columns)) + sum(room.needed(column) for column in columns)
+
+
+def _part(table: Table, columns: Sequence[Column], *, room: _Room, is_first: bool) -> Table:
+    """Return the table of these columns; its first column is folded where even that is too wide."""
+    part = _of(table, columns, only_told=not is_first)
+    if not is_first:
+        part.title = None
+    lacking = _needed(columns, table=table, room=room) - room.width
+    if lacking > 0 and columns:
+        first = part.columns[0]
+        first.no_wrap, first.overflow = False, "fold"
+        first.width = max(_NARROWEST, room.needed(columns[0]) - lacking)
+    return part
+
+
+def _of(table: Table, columns: Sequence[Column], *, only_told: bool = False) -> Table:
+    """Return the table of some of its columns; if `only_told`, of the rows that have something beside the first."""
+    part = Table(
+        title=table.title,
+        title_justify=table.title_justify,
+        box=table.box,
+        padding=table.padding,
+        pad_edge=table.pad_edge,
+        show_edge=table.show_edge,
+    )
+    part.columns = [replace(column, _index=index, _cells=[]) for index, column in enumerate(columns)]
+    rows = zip(*(column.cells for column in columns), strict=True)
+    for row, cells in zip(table.rows, rows, strict=True):
+        if not only_told or any(cell != "" for cell in cells[1:]):
+            part.add_row(*cells, style=row.style, end_section=row.end_section)
+        elif part.rows and row.end_section:
+            part.add_section()
+    return part
