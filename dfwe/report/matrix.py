@@ -8,9 +8,9 @@ from statistics import fmean
 
 from rich.box import SIMPLE
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
+from dfwe.report.fitting import FittedTable
 from dfwe.report.published import TABLE_2
 from dfwe.report.sweep_jobs import JobResult
 
@@ -84,7 +84,7 @@ def matrix_table(jobs: Sequence[JobResult]) -> RenderableType | None:
     if matrix is None:
         return None
     title = "Merges by targets: the best mixture less the baseline on test"
-    table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 0, 0, 1), pad_edge=False)
+    table = FittedTable(title=title, title_justify="left", box=SIMPLE, padding=(0, 0, 0, 1), pad_edge=False)
     table.add_column("merge", overflow="fold")
     for target in matrix.targets:
         table.add_column(target, justify="right", overflow="fold")
