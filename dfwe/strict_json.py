@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dfwe.controls import CONTROLS
 from dfwe.errors import DataError, DfweError
 from dfwe.text_files import read_text
 
@@ -69,6 +70,11 @@ def loads_counted(
     if _is_deep(value):
         raise error(_refusal(text, RecursionError(), place=_Place(text, where, line)))
     return _without_surrogates(value) if "\\u" in text or _SURROGATE.search(text) else (value, 0)
+
+
+def json_text(value: Any) -> str:
+    """Return one line of JSON whose texts steer no terminal: what would is written as `\\u001b`, which is the same."""
+    return CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
 
 
 def read_json(path: Path, *, error: type[DfweError] = DataError, missing: str | None = None) -> Any:

@@ -3,7 +3,16 @@ import json
 import pytest
 
 from dfwe.errors import DataError, StoreError
-from dfwe.strict_json import MAX_DEPTH, json_lines, loads, loads_counted, read_json, read_json_lines, read_json_object
+from dfwe.strict_json import (
+    MAX_DEPTH,
+    json_lines,
+    json_text,
+    loads,
+    loads_counted,
+    read_json,
+    read_json_lines,
+    read_json_object,
+)
 
 
 def _nested(depth):
@@ -85,3 +94,10 @@ def test_read_json_object_of_a_list_says_so(tmp_path):
     path.write_text("[]", encoding="utf8")
     with pytest.raises(DataError, match="must hold a JSON object, not a list"):
         read_json_object(path)
+
+
+def test_json_text_steers_no_terminal_and_says_the_same():
+    value = {"a": "é\x1b[2J\x9b\u202e\n\ud800", "b": [1.5, None]}
+    text = json_text(value)
+    assert text == r'{"a": "é\u001b[2J\u009b\u202e\n\ud800", "b": [1.5, null]}'
+    assert json.loads(text) == value

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +16,7 @@ from dfwe.data.readers.sheet import SheetSource
 from dfwe.errors import DataError, DfweError
 from dfwe.predict.inputs import Item
 from dfwe.predict.predictor import Prediction
-from dfwe.strict_json import read_json_lines
+from dfwe.strict_json import json_text, read_json_lines
 from dfwe.text_files import decoded, read_text
 
 Form = Literal["csv", "tsv", "jsonl", "txt"]
@@ -56,7 +55,7 @@ def write_predictions(predictions: Sequence[Prediction], *, form: Form, probabil
     if form == "txt":
         return "".join(f"{' '.join(each.answer.split())}\n" for each in predictions)
     if form == "jsonl":
-        return "".join(json.dumps(_entry(each, probabilities), ensure_ascii=False) + "\n" for each in predictions)
+        return "".join(json_text(_entry(each, probabilities)) + "\n" for each in predictions)
     labels = dict.fromkeys(label for each in predictions for label in each.probabilities or {}) if probabilities else {}
     out = io.StringIO()
     writer = csv.writer(out, delimiter=_DELIMITERS[form], lineterminator="\n")

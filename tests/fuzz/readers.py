@@ -6,7 +6,7 @@ import importlib.util
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -368,12 +368,11 @@ def _read_task(folder: Path) -> None:
             load_task(name, folders=(folder / "conf",))
 
 
-def _asking() -> bytes:
-    task = _friends()[0]
-    config = json.loads(json.dumps(dict(task.config)))
+def _asking(name: str) -> bytes:
+    config = json.loads(json.dumps(dict(_task(name).config)))
     return _json(
         {
-            "tasks": {"meld": {**config, "data": None}}, "target": "meld", "max_words": 512, "max_source_tokens": 64,
+            "tasks": {name: config}, "target": name, "max_words": 512, "max_source_tokens": 64,
             "max_target_tokens": 8, "truncation": "context", "decode": "task", "reference": None,
         }
     )  # fmt: skip
@@ -382,35 +381,38 @@ def _asking() -> bytes:
 def _predict_files() -> Files:
     turns = [{key: turn[key] for key in ("speakers", "utterance")} for turn in TURNS]
     one = {"dialogue_id": "d1", "dialogue": turns}
-    return {"dfwe.json": _asking(), "new.jsonl": _lines(one, {**one, "dialogue_id": "d2"})}
+    return {
+        "merged/dfwe.json": _asking("meld"),
+        "merged/config.json": b"{}",
+        "new.jsonl": _lines(one, {**one, "dialogue_id": "d2"}),
+        "turns.csv": b"dialogue_id,speaker,utterance\nd1,Ada,I feel glad.\nd1,Ben,No!\n",
+    }
+
+
+def _predict_rows_files() -> Files:
+    return {
+        "merged/dfwe.json": _asking("sst"),
+        "merged/config.json": b"{}",
+        "new.tsv": b"id\tsentence\nr1\tA cup.\nr2\tA lid.\n",
+        "new.jsonl": _lines({"id": "r1", "sentence": "A cup."}, {"sentence": "A lid."}),
+    }
 
 
 def _predict(folder: Path) -> None:
-    """Read as the command does, up to the weights, which the folder has not."""
-    if not _is_package():
-        from dfwe.predict import answers
-
-        with patch("dfwe.stages.tasks.load_task", _task):
-            list(answers(folder, task="meld", file=folder / "new.jsonl"))
-    else:
-        _ask(folder)
-
-
-def _ask(folder: Path) -> None:
+    """Read as the command does, up to the weights."""
     from dfwe.data.prompts.template import Template
-    from dfwe.predict.files import read_items
+    from dfwe.predict.files import form_of, read_items
     from dfwe.predict.folder import read_asking, task_of
     from dfwe.predict.inputs import instances_of
 
-    asking = read_asking(folder)
-    prompt = task_of(asking, name="meld", folder=folder, trusted=False).prompt
-    items, _ = read_items(str(folder / "new.jsonl"), form=None, rows=isinstance(prompt, Template))
-    instances_of(items, prompt=prompt, max_words=asking.max_words)
+    asking = read_asking(folder / "merged")
+    prompt = replace(task_of(asking, name=None, folder=folder / "merged", trusted=False).prompt, unlabelled=True)
 
+    def ask(path: Path) -> None:
+        items, _ = read_items(str(path), form=form_of(str(path), given=None), rows=isinstance(prompt, Template))
+        instances_of(items, prompt=prompt, max_words=asking.max_words)
 
-def _is_package() -> bool:
-    spec = importlib.util.find_spec("dfwe.predict")
-    return spec is not None and spec.submodule_search_locations is not None
+    _all_tried(partial(ask, path) for path in sorted(folder.glob("*.*")))
 
 
 READERS = (
@@ -438,5 +440,6 @@ READERS = (
     Reader("recipe", lambda: {"recipe.yaml": RECIPE}, _read_recipe, weight=3),
     Reader("combine", _checkpoints, _combine, weight=1),
     Reader("task", _task_files, _read_task, weight=1),
-    *([Reader("predict", _predict_files, _predict, complete=False, weight=3)] if _is_package() else []),
+    Reader("predict", _predict_files, _predict, weight=3),
+    Reader("predict rows", _predict_rows_files, _predict, weight=2),
 )
