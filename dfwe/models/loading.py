@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -49,7 +49,7 @@ def load_weights_of(auto: Any, name: str | Path, *, leeway: Leeway = EXACT, **wh
     config = _check_config(name, **_only(where, "revision"))
     folder = local_folder(name)
     if folder is not None:
-        _check_files(folder)
+        _check_files(folder, config=config)
     _check_kind(auto, config, name=name)
     arguments = {"dtype": torch.float32, "weights_only": True, "ignore_mismatched_sizes": True, **where}
     model, info = _safely(auto.from_pretrained, name, output_loading_info=True, **arguments)
@@ -111,18 +111,28 @@ def _check_config(name: str | Path, **where: Any) -> dict[str, Any]:
     return dict(config)
 
 
-def _check_files(folder: Path) -> None:
+def _check_files(folder: Path, *, config: Mapping[str, Any]) -> None:
     """Say in our own words what is wrong with the files, before Transformers meets them; headers alone are read."""
     if (settings := folder / GENERATION_CONFIG).exists():  # Transformers passes over a broken one without a word
         read_json_object(settings, error=ModelError)
     pickles = sorted(folder.glob("pytorch_model*.bin"))
     if pickles and not any(folder.glob("*.safetensors*")):
         return
-    files = Checkpoint(folder).files
-    if [file.name for file in files] == [LONE_SHARD] and not (folder / INDEX).exists():
+    checkpoint = Checkpoint(folder)
+    _check_layers(config, num_tensors=len(checkpoint.names), where=folder)
+    if [file.name for file in checkpoint.files] == [LONE_SHARD] and not (folder / INDEX).exists():
         raise ModelError(
             f"{folder}: rename {LONE_SHARD} to {SINGLE}: Transformers does not look for it without an index"
         )
+
+
+def _check_layers(config: Mapping[str, Any], *, num_tensors: int, where: Path) -> None:
+    """Raise ModelError for more layers than there are tensors: Transformers would build them all, without end."""
+    for field, value in config.items():
+        if isinstance(value, Mapping):
+            _check_layers(value, num_tensors=num_tensors, where=where)
+        elif isinstance(value, int) and "layer" in str(field) and value > num_tensors:
+            raise ModelError(f"{where}: {CONFIG} has `{field}`: {value}, more layers than the files have tensors")
 
 
 def _check_kind(auto: Any, config: dict[str, Any], *, name: str | Path) -> None:

@@ -339,6 +339,26 @@ def _checkpoints() -> Files:
     return found
 
 
+@cache
+def _base_model() -> Files:
+    import tempfile
+
+    from dfwe.models.sources import FreshT5
+
+    config = {"d_model": 8, "d_kv": 4, "d_ff": 8, "num_layers": 1, "num_heads": 2}
+    with tempfile.TemporaryDirectory() as name:
+        FreshT5(vocab_size=260, config=config).build(Path(name), seed=0, texts=["a merry tale"])
+        return {path.name: path.read_bytes() for path in Path(name).iterdir()}
+
+
+def _read_base_model(folder: Path) -> None:
+    from dfwe.models.sources import Pretrained
+
+    source = Pretrained(name=str(folder))
+    source.identity()
+    source.build(folder / "copy", seed=0, texts=())
+
+
 def _read_recipe(folder: Path) -> None:
     from dfwe.stages.recipe import read_recipe
 
@@ -439,6 +459,7 @@ READERS = (
     Reader("page", _run_files, _read_page, weight=0.1),
     Reader("recipe", lambda: {"recipe.yaml": RECIPE}, _read_recipe, weight=3),
     Reader("combine", _checkpoints, _combine, weight=1),
+    Reader("base model", _base_model, _read_base_model, weight=0.7),
     Reader("task", _task_files, _read_task, weight=1),
     Reader("predict", _predict_files, _predict, weight=3),
     Reader("predict rows", _predict_rows_files, _predict, weight=2),

@@ -232,6 +232,7 @@ def replace_by_folder(path):
         ("config.json", lambda path: path.write_text('{"a":' + "[" * 99999), "broken JSON|nested deeper"),
         ("config.json", lambda path: path.write_text('{"model_type": "t5", "num_heads": 0}'), "cannot be loaded: "),
         ("config.json", lambda path: path.write_text('{"model_type": "t5", "d_model": "x"}'), "cannot be loaded: "),
+        ("config.json", lambda path: path.write_text('{"model_type": "t5", "num_layers": 999999999}'), "more layers"),
         ("generation_config.json", lambda path: path.write_text("{"), "broken JSON"),
         ("tokenizer.json", lambda path: path.write_text("{"), "cannot be loaded: "),
         ("tokenizer_config.json", lambda path: path.write_text("{"), "broken JSON"),
