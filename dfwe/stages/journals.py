@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from dfwe.files import replacing
 from dfwe.stages.merge import MergeStage
 
 
@@ -19,4 +20,5 @@ def copy_journals(merges: Mapping[str, MergeStage], *, asked: str | None, files:
         suffix = "" if name == asked else f"_{name}"
         for file in files:
             path = Path(file)
-            shutil.copyfile(entry.file(file), folder / f"{path.stem}{suffix}{path.suffix}")
+            with replacing(folder / f"{path.stem}{suffix}{path.suffix}") as copy:
+                shutil.copyfile(entry.file(file), copy)

@@ -1,12 +1,15 @@
 """Tables fit: at 80 and 60 letters and in pipes nothing is cut, and wide terminals have all side by side."""
 
 import io
+from pathlib import Path
 
 import pytest
 from rich.box import SIMPLE
 from rich.console import Console
 
+from dfwe.report import fitting
 from dfwe.report.fitting import FittedTable
+from dfwe.report.table import draw
 
 NAME = "character_identification"
 
@@ -19,6 +22,25 @@ def table(num_columns, *, name=NAME, **more):
     for row in range(3):
         made.add_row(f"{name}{row}", *(f"+{row}.{number} ± 0.2" for number in range(num_columns)))
     return made
+
+
+@pytest.fixture
+def results():
+    """Results of experts with long names and three merges of them."""
+    experts = [f"a_task_with_quite_a_long_name_{number}" for number in range(6)]
+    scores = iter(range(1, 100))
+
+    def row(name, kind, **more):
+        dev, test = ({"score": next(scores) / 128} for _ in range(2))
+        return {"name": name, "kind": kind, "dev": dev, "test": test | {"interval": [0.1, 0.2]}, **more}
+
+    told = {"delta": 0.01, "delta_standard_error": 0.02, "delta_interval": [-0.1, 0.1], "p": 0.5, "p_by": "bootstrap"}
+    merge = told | {"coefficients": dict.fromkeys(experts, 0.125), "picked": "argmax", "evaluations": 9, "seconds": 1.0}
+    models = [row("baseline", "baseline"), *(row(name, "expert") for name in experts)]
+    models += [row(name, "merge", **merge) for name in ("uniform", "breadcrumbs_ties", "dare_linear", "nelder_mead")]
+    head = {"name": "nelder_mead", "test": 0.5, "dev": 0.5} | told
+    n = {"train": 1, "dev": 2, "test": 3}
+    return {"target": "t", "sources": experts, "seed": 0, "n": n, "models": models, "headline": head}
 
 
 def lines(table, *, width):
@@ -87,3 +109,17 @@ def test_parts_below_leave_out_rows_with_nothing_in_them():
     made.add_row("second", "2", "3")
     shown = lines(made, width=80)
     assert [sum(name in line for line in shown) for name in ("first", "second")] == [1, 2]
+
+
+def test_every_table_of_the_package_fits():
+    package = Path(fitting.__file__).parents[1]
+    plain = [path.name for path in package.rglob("*.py") if "from rich.table import Table" in path.read_text("utf8")]
+    assert plain == []
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_study_of_many_merges_and_long_names_fits(width, results):
+    text = lines(draw(results), width=width)
+    assert max(map(len, text)) <= width
+    assert "…" not in "".join(text)
+    assert all(f"{100 * number / 128:.1f}" in "".join(text) for number in range(1, 23))
