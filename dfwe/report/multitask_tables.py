@@ -13,6 +13,7 @@ from dfwe.report.fitting import FittedTable
 from dfwe.report.multitask_differences import best_on_dev, differences_table, explanation, only_ablation, verdict
 from dfwe.report.numbers import confirm_note
 from dfwe.report.plain import show_plain
+from dfwe.report.verdict_words import verdict_lines
 
 _UNDEFINED = "undefined"
 Row = Mapping[str, Any]
@@ -151,6 +152,8 @@ def _words(results: Mapping[str, Any]) -> Iterator[str]:
         difference = verdict(best)
         than = f", {difference}" if difference else ""
         yield f"best on dev: {best['title']} with {best['dev']['mean']:.3f}{test}{than}{words}"
+    for line in verdict_lines(results):
+        yield line if line.startswith("Warning") else f"{line} (Times 100.)"
     if len(results["candidates"]) > 1:
         titles = {row["name"]: row["title"] for row in results["rows"]}
         yield "merged: " + ", ".join(titles[name] for name in results["candidates"])

@@ -15,13 +15,14 @@ ROLES = {
     "equally_trained": "the baseline trained as long",
     "best_expert": "the best expert by dev",
 }
+_KINDS = {"baseline": "the baseline", "expert": "an expert", "model": "trained on all tasks"}
 CLAIMS = {"better": "better than these", "worse": "worse", "not_shown": "no difference shown"}
 
 
 def verdict_lines(results: Found) -> Iterator[str]:
     """The model to ship first, then the merge that was asked for, then warnings: one paragraph each."""
     best, head = results.get("recommended") or {}, results.get("headline") or {}
-    names = names_of(results["models"])
+    names = names_of(results["models"] if "models" in results else results["rows"])
     if best:
         yield _recommended(best, asked=head.get("name"), names=names)
     if head and head.get("name") != best.get("name"):
@@ -33,8 +34,7 @@ def verdict_lines(results: Found) -> Iterator[str]:
 
 def _recommended(best: Found, *, asked: str | None, names: Names) -> str:
     """Its name and folder, why it, its score, and what it is held against."""
-    what = "the merge that was asked for" if best["name"] == asked else f"a {best['kind']}"
-    what = what.replace("a expert", "an expert").replace("a baseline", "the baseline")
+    what = _KINDS.get(best["kind"], f"a {best['kind']}") if best["name"] != asked else "the merge that was asked for"
     chosen = f"the best on dev of {best['chosen_among']} models ({times_100(best['dev'])})"
     test = f"; {times_100(best['test'])} on test" if best.get("test") is not None else ""
     luck = f" ({100 * best['optimism']:+.1f} on dev over test)" if "optimism" in best else ""
@@ -59,7 +59,7 @@ def _against(model: Found, *, names: Names) -> str:
 def _difference(name: str, parts: Sequence[Found]) -> str:
     roles = " and ".join(str(ROLES.get(part["role"], part["role"])) for part in parts)
     each = parts[0]
-    named = roles if each["role"] == "baseline" else f"{name} ({roles})"
+    named = f"the {each['name']}" if each["role"] == "baseline" else f"{name} ({roles})"
     p = f"{each['p']:.2g}" if each["p"] >= 0.001 else "0.001 or less"
     ends = interval(each["delta_interval"], sign=True)
     return f"{100 * each['delta']:+.1f} ({ends}; p {p}) against {named}"

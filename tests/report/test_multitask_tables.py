@@ -137,3 +137,14 @@ def test_squared_errors_stand_by_the_gold_number():
     shown = text(results(row("clamp", "model", 0.4, 0.6, errors_by_gold=bins)))
     assert "0 to 1" in shown
     assert "CLAMP │ 0.25 │ – │" in shown
+
+
+def test_the_model_to_ship_and_warnings_are_said():
+    against = {"role": "baseline", "name": "single-task models", "delta": 0.05, "delta_interval": [0.01, 0.09]}
+    best = {"name": "soup", "kind": "merge", "folder": None, "dev": 0.5, "test": 0.45, "chosen_among": 3}
+    best |= {"against": [{**against, "p": 0.02, "p_by": "bootstrap"}], "claim": "better", "why": "it is"}
+    warning = {"code": "not_converged", "subject": "soup", "text": "raise trainer.train.epochs"}
+    shown = text(results(*SINGLE, row("soup", "merge", 0.45, 0.72), recommended=best, warnings=[warning]))
+    assert "Ship SOUP, a merge: the best on dev of 3 models (50.0); 45.0 on test" in shown
+    assert "+5.0 (+1.0 to +9.0; p 0.02) against the single-task models: better than these." in shown
+    assert "Warning: raise trainer.train.epochs." in shown
