@@ -8,7 +8,7 @@ from typing import Any
 
 from dfwe.data.prompts.base import Prompt
 from dfwe.data.prompts.context import cut_start, render, turn_texts
-from dfwe.data.prompts.fields import field, gold, is_annotated, location, records
+from dfwe.data.prompts.fields import gold, is_annotated, location, number_of, own_id, records, text_of
 from dfwe.data.readers.base import Dialogue
 from dfwe.records import Instance
 
@@ -30,8 +30,8 @@ class CharacterIdentification(Prompt):
             turn_id = f"{dialogue['dialogue_id']}_t{turn.get('turn_id', position)}"
             mentions = records(turn, key=self.task, where=turn_id) if self.task in turn else []
             context = render(cut_start(texts[: position + 1], max_words=max_words))
-            for number, mention in enumerate(mentions):
-                instance_id = mention.get("instance_id", f"{turn_id}_mention{number}")
+            for place, mention in enumerate(mentions):
+                instance_id = own_id(mention, derived=f"{turn_id}_mention{place}", where=turn_id)
                 where = location(dialogue, instance_id=instance_id)
                 answer = gold(
                     mention,
@@ -51,9 +51,9 @@ class CharacterIdentification(Prompt):
                 )
 
     def _question(self, mention: Mapping[str, Any], *, utterance: str, where: str) -> str:
-        text = field(mention, key="entity_reference", where=where)
-        words = phrase(utterance, start=field(mention, key="start", where=where), length=len(text))
-        return f" Out of {' or '.join(self.labels)}, '{text}' in the phrase '{words}' refers to"
+        named = text_of(mention, key="entity_reference", where=where)
+        words = phrase(utterance, start=number_of(mention, key="start", where=where), length=len(named))
+        return f" Out of {' or '.join(self.labels)}, '{named}' in the phrase '{words}' refers to"
 
 
 def phrase(utterance: str, *, start: int, length: int) -> str:

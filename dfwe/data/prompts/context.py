@@ -20,7 +20,7 @@ def select(texts: Sequence[str], *, sample: Mapping[str, Any], unlabelled: bool,
     if unlabelled and "turns" not in sample:
         return tuple(texts)
     indices = field(sample, key="turns", where=where)
-    if not isinstance(indices, Sequence):
+    if not isinstance(indices, list):
         raise DataError(f"{where}: 'turns' must be a list of turn numbers")
     for index in indices:
         if not isinstance(index, int) or not 0 <= index < len(texts):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dfwe.data.prompts.base import Prompt
 from dfwe.data.prompts.context import cut_start, render, turn_texts
-from dfwe.data.prompts.fields import gold, is_annotated, location, record
+from dfwe.data.prompts.fields import gold, is_annotated, location, own_id, record
 from dfwe.data.readers.base import Dialogue
 from dfwe.records import Instance
 
@@ -33,7 +33,7 @@ class Emotion(Prompt):
                 continue
             derived_id = f"{dialogue['dialogue_id']}_t{turn.get('turn_id', position)}"
             annotation = record(turn, key=self.task, where=derived_id) if self.task in turn else {}
-            instance_id = annotation.get("instance_id", derived_id)
+            instance_id = own_id(annotation, derived=derived_id, where=derived_id)
             where = location(dialogue, instance_id=instance_id)
             answer = gold(annotation, key="label", labels=self.labels, unlabelled=self.unlabelled, where=where)
             yield Instance(

@@ -47,6 +47,35 @@ def field(holder: Any, *, key: str, where: str) -> Any:
     return holder[key]
 
 
+def text_of(holder: Any, *, key: str, where: str) -> str:
+    """A field that is a text."""
+    value = field(holder, key=key, where=where)
+    if not isinstance(value, str):
+        raise DataError(f"{where}: '{key}' must be a text")
+    return value
+
+
+def texts_of(holder: Any, *, key: str, where: str) -> tuple[str, ...]:
+    """A field that is a list of texts; one text is not one, though its letters are."""
+    value = field(holder, key=key, where=where)
+    if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
+        raise DataError(f"{where}: '{key}' must be a list of texts")
+    return tuple(value)
+
+
+def number_of(holder: Any, *, key: str, where: str) -> int:
+    """A field that is a whole number, not below 0: a place in a text or in a list."""
+    value = field(holder, key=key, where=where)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise DataError(f"{where}: '{key}' must be a whole number from 0 on")
+    return value
+
+
+def own_id(annotation: Mapping[str, Any], *, derived: str, where: str) -> str:
+    """The annotation's `instance_id`, the derived one where it has none."""
+    return text_of(annotation, key="instance_id", where=where) if "instance_id" in annotation else derived
+
+
 def gold(
     annotation: Mapping[str, Any], *, key: str, labels: Sequence[str], unlabelled: bool, where: str
 ) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from dfwe.data.prompts.base import Prompt
 from dfwe.data.prompts.context import cut_start, render, select, turn_texts
-from dfwe.data.prompts.fields import annotations_of, dialogue_name, field, gold, hyphenated, location, record
+from dfwe.data.prompts.fields import annotations_of, dialogue_name, gold, hyphenated, location, own_id, record, text_of
 from dfwe.data.readers.base import Dialogue
 from dfwe.records import Instance
 
@@ -27,8 +27,10 @@ class Personality(Prompt):
         """The instances in the order of the file, trait by trait; see Prompt."""
         texts = turn_texts(dialogue)
         for sample in annotations_of(dialogue, task=self.task, unlabelled=self.unlabelled):
-            speaker = field(sample, key="focus_speaker", where=dialogue_name(dialogue))
-            sample_id = sample.get("instance_id", f"{dialogue['dialogue_id']}_{hyphenated(speaker)}")
+            name = dialogue_name(dialogue)
+            speaker = text_of(sample, key="focus_speaker", where=name)
+            derived = f"{dialogue['dialogue_id']}_{hyphenated(speaker)}"
+            sample_id = own_id(sample, derived=derived, where=name)
             where = location(dialogue, instance_id=sample_id)
             turns = select(texts, sample=sample, unlabelled=self.unlabelled, where=where)
             context = render(cut_start(turns, max_words=max_words))

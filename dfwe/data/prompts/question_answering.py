@@ -8,7 +8,7 @@ from typing import Any
 
 from dfwe.data.prompts.base import Prompt
 from dfwe.data.prompts.context import cut_around, cut_start, render, turn_texts
-from dfwe.data.prompts.fields import annotations_of, dialogue_name, field, location, records
+from dfwe.data.prompts.fields import annotations_of, dialogue_name, location, number_of, own_id, records, text_of
 from dfwe.data.readers.base import Dialogue
 from dfwe.errors import DataError
 from dfwe.records import Instance
@@ -29,16 +29,16 @@ class QuestionAnswering(Prompt):
         groups = annotations_of(dialogue, task=self.task, unlabelled=self.unlabelled)
         name = dialogue_name(dialogue)
         questions = [question for group in groups for question in records(group, key="qas", where=name)]
-        for number, question in enumerate(questions):
-            instance_id = question.get("instance_id", f"{dialogue['dialogue_id']}_qa{number}")
+        for place, question in enumerate(questions):
+            instance_id = own_id(question, derived=f"{dialogue['dialogue_id']}_qa{place}", where=name)
             where = location(dialogue, instance_id=instance_id)
             answers = self._answers(question, where=where)
-            alternatives = tuple(field(answer, key="text", where=where) for answer in answers)
+            alternatives = tuple(text_of(answer, key="text", where=where) for answer in answers)
             yield Instance(
                 instance_id=instance_id,
                 dialogue_id=dialogue["dialogue_id"],
                 context=render(_cut(texts, answers=answers, max_words=max_words, where=where)),
-                prompt=f" question: {field(question, key='question', where=where)} answer:",
+                prompt=f" question: {text_of(question, key='question', where=where)} answer:",
                 targets=alternatives,
                 references=alternatives,
             )
@@ -55,5 +55,5 @@ class QuestionAnswering(Prompt):
 def _cut(texts: Sequence[str], *, answers: Sequence[Mapping[str, Any]], max_words: int, where: str) -> Sequence[str]:
     if not answers:
         return cut_start(texts, max_words=max_words)
-    turn = field(answers[-1], key="answer_utterance_id", where=where)
+    turn = number_of(answers[-1], key="answer_utterance_id", where=where)
     return cut_around(texts, turn=turn, max_words=max_words)

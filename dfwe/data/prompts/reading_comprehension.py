@@ -8,7 +8,7 @@ from typing import Any
 
 from dfwe.data.prompts.base import Prompt
 from dfwe.data.prompts.context import cut_start, render, turn_texts
-from dfwe.data.prompts.fields import annotations_of, field, location
+from dfwe.data.prompts.fields import annotations_of, dialogue_name, field, location, own_id, text_of, texts_of
 from dfwe.data.readers.base import Dialogue
 from dfwe.errors import DataError
 from dfwe.records import Instance
@@ -26,16 +26,17 @@ class ReadingComprehension(Prompt):
         queries = annotations_of(dialogue, task=self.task, unlabelled=self.unlabelled)
         context = render(cut_start(turn_texts(dialogue), max_words=max_words))
         for number, query in enumerate(queries):
-            instance_id = query.get("instance_id", f"{dialogue['dialogue_id']}_qa{number}")
+            derived = f"{dialogue['dialogue_id']}_qa{number}"
+            instance_id = own_id(query, derived=derived, where=dialogue_name(dialogue))
             where = location(dialogue, instance_id=instance_id)
             entities = self._entities(dialogue, where=where)
             answer = _answer(query, entities=entities, unlabelled=self.unlabelled, where=where)
-            text = field(query, key="query", where=where)
+            asked = text_of(query, key="query", where=where)
             yield Instance(
                 instance_id=instance_id,
                 dialogue_id=dialogue["dialogue_id"],
                 context=context,
-                prompt=f" question: {text} Out of {' or '.join(entities)}, [PLACEHOLDER] is ",
+                prompt=f" question: {asked} Out of {' or '.join(entities)}, [PLACEHOLDER] is ",
                 targets=answer,
                 references=answer,
                 candidates=entities,
@@ -44,10 +45,10 @@ class ReadingComprehension(Prompt):
     def _entities(self, dialogue: Dialogue, *, where: str) -> tuple[str, ...]:
         metadata = field(dialogue, key="dialogue_metadata", where=where)
         of_task = field(metadata, key=self.task, where=f"{where}: dialogue_metadata")
-        entities = field(of_task, key="scene_entities", where=f"{where}: dialogue_metadata.{self.task}")
+        entities = texts_of(of_task, key="scene_entities", where=f"{where}: dialogue_metadata.{self.task}")
         if not entities:
             raise DataError(f"{where}: dialogue_metadata.{self.task}.scene_entities names nobody to choose from")
-        return tuple(entities)
+        return entities
 
 
 def _answer(query: Mapping[str, Any], *, entities: Sequence[str], unlabelled: bool, where: str) -> tuple[str, ...]:

@@ -12,10 +12,12 @@ from dfwe.data.prompts.fields import (
     annotations_of,
     check_label,
     dialogue_name,
-    field,
     hyphenated,
     location,
+    own_id,
     records,
+    text_of,
+    texts_of,
 )
 from dfwe.data.readers.base import Dialogue
 from dfwe.errors import DataError
@@ -39,9 +41,9 @@ class RelationExtraction(Prompt):
             turns = select(texts, sample=sample, unlabelled=self.unlabelled, where=name)
             context = render(cut_start(turns, max_words=max_words))
             for pair in records(sample, key="relation_triples", where=name):
-                head, tail = (field(pair, key=key, where=name) for key in ("head", "tail"))
+                head, tail = (text_of(pair, key=key, where=name) for key in ("head", "tail"))
                 derived_id = f"{dialogue['dialogue_id']}_{hyphenated(head)}_{hyphenated(tail)}"
-                instance_id = pair.get("instance_id", derived_id)
+                instance_id = own_id(pair, derived=derived_id, where=name)
                 where = location(dialogue, instance_id=instance_id)
                 codes = self._codes(pair, where=where)
                 yield Instance(
@@ -56,7 +58,7 @@ class RelationExtraction(Prompt):
     def _codes(self, pair: Mapping[str, Any], *, where: str) -> tuple[str, ...]:
         if self.unlabelled and not pair.get("relations"):
             return ()
-        codes = tuple(field(pair, key="relations", where=where))
+        codes = texts_of(pair, key="relations", where=where)
         if not codes:
             raise DataError(f"{where}: 'relations' is empty")
         for code in codes:

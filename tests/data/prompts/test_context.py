@@ -1,6 +1,13 @@
+import contextlib
+
 import pytest
 
+from dfwe.data.prompts.character_identification import CharacterIdentification
 from dfwe.data.prompts.context import cut_around, cut_start, render, select, turn_texts
+from dfwe.data.prompts.personality import Personality
+from dfwe.data.prompts.question_answering import QuestionAnswering
+from dfwe.data.prompts.reading_comprehension import ReadingComprehension
+from dfwe.data.prompts.relation_extraction import RelationExtraction
 from dfwe.errors import DataError
 
 TURNS = ("a b", "c d e", "f", "g h")  # 2, 3, 1, 2 words
@@ -56,3 +63,47 @@ def test_a_sample_names_its_turns():
 def test_turns_that_are_not_there_are_an_error(sample, message):
     with pytest.raises(DataError, match=f"sample 7: {message}"):
         select(TURNS, sample=sample, unlabelled=False, where="sample 7")
+
+
+DIALOGUE = {
+    "dialogue_id": "d",
+    "dialogue_metadata": {"t": {"scene_entities": ["@ent00", "@ent01"]}},
+    "dialogue": [{"speakers": ["Ann"], "utterance": "I am glad."}],
+}
+ANSWER = {"text": "glad", "answer_utterance_id": 0}
+MENTION = {"entity_reference": "I", "start": 0, "normalized_entity": "Ann"}
+SAMPLE = {"focus_speaker": "Ann", "turns": [0], "personality_characteristics": {"aggressive": "1"}}
+PAIR = {"head": "Ann", "tail": "Ben", "relations": ["per:friends"]}
+QUERY = {"query": "Who?", "answer": "@ent00"}
+PROMPTS = {
+    "mention": (CharacterIdentification(task="t", labels=["Ann"]), MENTION),
+    "sample": (Personality(task="t", labels=["0", "1"], traits=["aggressive"]), SAMPLE),
+    "pair": (RelationExtraction(task="t", names={"per:friends": "friends"}), PAIR),
+    "query": (ReadingComprehension(task="t"), QUERY),
+    "question": (QuestionAnswering(task="t"), {"question": "What?", "answers": [ANSWER]}),
+}
+
+
+def annotated(kind, annotation):
+    if kind == "mention":
+        return {**DIALOGUE, "dialogue": [{**DIALOGUE["dialogue"][0], "t": [annotation]}]}
+    holder = {"pair": {"turns": [0], "relation_triples": [annotation]}, "question": {"qas": [annotation]}}
+    return {**DIALOGUE, "t": [holder.get(kind, annotation)]}
+
+
+@pytest.mark.parametrize("kind", PROMPTS)
+@pytest.mark.parametrize("odd", [3, None, True, -1, ["a", 1], {"a": 1}, "", "per:friends", [[]]])
+def test_annotations_of_another_type_are_errors(kind, odd):
+    prompt, good = PROMPTS[kind]
+    assert len(list(prompt.instances(annotated(kind, good), max_words=9, seed=0))) == 1
+    for key in (*good, "instance_id"):
+        with contextlib.suppress(DataError):
+            for one in prompt.instances(annotated(kind, {**good, key: odd}), max_words=9, seed=0):
+                assert isinstance(one.instance_id, str)
+                assert all(isinstance(text, str) for text in (*one.targets, *one.references, *one.candidates))
+
+
+def test_one_text_is_not_a_list_of_its_letters():
+    dialogue = {**annotated("query", QUERY), "dialogue_metadata": {"t": {"scene_entities": "@ent00"}}}
+    with pytest.raises(DataError, match="'scene_entities' must be a list of texts"):
+        list(PROMPTS["query"][0].instances(dialogue, max_words=9, seed=0))
