@@ -9,11 +9,13 @@
 | Ctrl-C | one line | 130 (128 + SIGINT) |
 | SIGTERM | one line | 143 (128 + SIGTERM) |
 
-Light: a command imports this first, and all that takes time later, inside of its functions.
+Light: what else a command imports, and that takes time, comes after this, so that Ctrl-C is heard meanwhile.
 """
 
 from __future__ import annotations
 
+import errno
+import importlib
 import logging
 import os
 import signal
@@ -28,6 +30,7 @@ from dfwe.errors import DfweError
 from dfwe.interrupt import is_because_of, signals_end
 
 FAILED = 2
+_NO_ROOM = "the output cannot be written: no space left on the device"
 PIPE_CLOSED = 128 + signal.SIGPIPE
 
 
@@ -49,6 +52,8 @@ def words_of(error: BaseException) -> str | None:
         return str(error)
     if isinstance(error, OSError) and error.filename is not None:  # a file that cannot be read or written
         return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # of a stream, which has no name
+        return _NO_ROOM
     return None
 
 
@@ -58,6 +63,11 @@ def complain(words: str) -> str:
     with suppress(OSError):  # nobody reads it
         print(line, file=sys.stderr, flush=True)
     return line
+
+
+def run_module(name: str) -> NoReturn:
+    """Run `main` of a command's module as the whole process, which hears signals while the module is imported, too."""
+    as_process(lambda: int(importlib.import_module(name).main()))
 
 
 def as_process(main: Callable[[], int], *, advice: str = "") -> NoReturn:
@@ -80,9 +90,12 @@ def _code_of(main: Callable[[], int]) -> int:
         return PIPE_CLOSED if is_because_of(end, BrokenPipeError) else _number(end.code)
     except BrokenPipeError:
         return PIPE_CLOSED
-    except Exception:
-        traceback.print_exc()
-        return 1
+    except Exception as error:
+        if (words := words_of(error)) is None:
+            traceback.print_exc()
+            return 1
+        complain(words)
+        return FAILED
 
 
 def _number(code: object) -> int:
@@ -108,6 +121,6 @@ def _flushed(code: int) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
             return code or PIPE_CLOSED
-        complain(f"the output cannot be written: {error.strerror}")
+        complain(words_of(error) or f"the output cannot be written: {error.strerror}")
         return code or FAILED
     return code

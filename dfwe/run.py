@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from dfwe.errors import ConfigurationError
+from dfwe.errors import ConfigurationError, DfweError, OutputError
 from dfwe.interrupt import GOES_ON, kept_interrupt
 from dfwe.process import FAILED, PIPE_CLOSED, as_process, complain, exit_code, words_of
 
@@ -120,7 +120,10 @@ class Jobs:
             with in_our_words(folders):
                 yield
         except Exception as error:
-            if error in self.faults or words_of(error) is not None or type(error).__name__ == "FailedJobError":
+            if isinstance(error, OSError) and error.filename is not None:  # Hydra makes the folders
+                folder = "hydra.run.dir (of a sweep hydra.sweep.dir)"
+                raise OutputError(f"{words_of(error)}: set {folder} to a folder that can be written") from error
+            if error in self.faults or isinstance(error, DfweError) or type(error).__name__ == "FailedJobError":
                 raise
             raise ConfigurationError(no_option(arguments) or str(error) or repr(error)) from error
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # here, so that Ctrl-C is heard while the rest is imported
+    from dfwe.process import run_module
+
+    run_module("dfwe.score")
+
 import argparse
 import json
 from collections.abc import Iterator, Sequence
@@ -9,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dfwe.errors import DataError
-from dfwe.process import as_process, exit_code
+from dfwe.process import exit_code
 from dfwe.stages.tasks import load_task
 from dfwe.strict_json import read_json_lines
 
@@ -68,7 +73,3 @@ def _case(case: Any, *, where: str) -> tuple[str, list[str]]:
     if not isinstance(references, list) or not all(isinstance(text, str) for text in references):
         raise DataError(f"{where}: 'references' must be a list of texts")
     return prediction, references
-
-
-if __name__ == "__main__":
-    as_process(main)

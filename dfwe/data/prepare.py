@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # here, so that Ctrl-C is heard while the rest is imported
+    from dfwe.process import run_module
+
+    run_module("dfwe.data.prepare")
+
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +17,7 @@ from dfwe.data.friends import report
 from dfwe.data.friends.prepare import prepare, write
 from dfwe.data.friends.releases import RELEASES, TLIDB
 from dfwe.data.friends.split import KnownSplit, read_known
-from dfwe.process import as_process, exit_code
+from dfwe.process import exit_code
 
 MAX_BAD_SHARE = 0.01  # as data.max_bad_share
 
@@ -52,7 +57,3 @@ def _parser() -> argparse.ArgumentParser:
     friends.add_argument("--split", type=Path, help="JSON with the official ids as far as known: train, dev, test")
     friends.add_argument("--max-bad-share", type=float, default=MAX_BAD_SHARE, help="of a release's rows")
     return parser
-
-
-if __name__ == "__main__":
-    as_process(main)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # here, so that Ctrl-C is heard while the rest is imported
+    from dfwe.process import run_module
+
+    run_module("dfwe.data.show")
+
 import argparse
 import json
 import sys
@@ -15,7 +20,7 @@ from dfwe.data.readers.base import Corpus
 from dfwe.data.readers.tlidb import Tlidb
 from dfwe.data.shots import Shots
 from dfwe.data.splits import REFERENCE_SEED
-from dfwe.process import as_process, exit_code
+from dfwe.process import exit_code
 from dfwe.records import Instance
 from dfwe.stages.tasks import Task, load_task, own_corpus
 
@@ -106,7 +111,3 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--trust", action="store_true", help="run the classes that its YAML names, whosever they are")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     return parser
-
-
-if __name__ == "__main__":
-    as_process(main)

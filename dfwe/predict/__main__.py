@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # here, so that Ctrl-C is heard while the rest is imported
+    from dfwe.process import run_module
+
+    run_module("dfwe.predict.__main__")
+
 import argparse
 import os
 import sys
@@ -11,7 +16,7 @@ from pathlib import Path
 from dfwe.errors import DataError
 from dfwe.predict.files import FORMS, STDIN, form_of, read_items, write_predictions
 from dfwe.predict.predictor import load
-from dfwe.process import as_process, exit_code
+from dfwe.process import exit_code
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,7 +43,20 @@ def _predict(arguments: argparse.Namespace) -> None:
     if arguments.out:
         write_text(Path(arguments.out), text, through=True)
     else:
+        _check_encoding(text)
         sys.stdout.write(text)
+
+
+def _check_encoding(text: str) -> None:
+    """Refuse an output that cannot hold the answers, for a command prints question marks there."""
+    encoding = sys.stdout.encoding or "utf8"  # of a test's output there is none
+    try:
+        text.encode(encoding, errors="strict")
+    except UnicodeEncodeError as error:
+        letter = text[error.start]
+        raise DataError(
+            f"the output's encoding {encoding} has no '{letter}': set PYTHONIOENCODING=utf8, or name a file with --out"
+        ) from None
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -57,7 +75,3 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", metavar="FILE", help="where answers go, in the form its name says; else printed")
     parser.add_argument("--trust", action="store_true", help="run the classes that the folder names, whosever they are")
     return parser
-
-
-if __name__ == "__main__":
-    as_process(main)

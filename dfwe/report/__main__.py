@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # here, so that Ctrl-C is heard while the rest is imported
+    from dfwe.process import run_module
+
+    run_module("dfwe.report.__main__")
+
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dfwe.process import as_process, exit_code
+from dfwe.process import exit_code
 from dfwe.report.dashboard.command import add_wandb
 from dfwe.report.plain import show_plain
 from dfwe.report.run_list import DEFAULT, list_runs
@@ -67,7 +72,3 @@ def _parser() -> argparse.ArgumentParser:
     past.set_defaults(command=_list)
     add_wandb(commands)
     return parser
-
-
-if __name__ == "__main__":
-    as_process(main)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # here, so that Ctrl-C is heard while the rest is imported
+    from dfwe.process import run_module
+
+    run_module("dfwe.store.__main__")
+
 import argparse
 import os
 from collections.abc import Sequence
@@ -9,7 +14,7 @@ from pathlib import Path
 
 from dfwe.controls import in_one_line
 from dfwe.errors import StoreError
-from dfwe.process import as_process, exit_code
+from dfwe.process import exit_code
 from dfwe.store.card import NewerFormatError
 from dfwe.store.inventory import DAMAGED, FINISHED, LINK, NEWER, inventory
 from dfwe.store.lines import lines_of, num, total
@@ -69,7 +74,3 @@ def _parser() -> argparse.ArgumentParser:
     for command in (listing, checking, pruning):
         command.add_argument("--store", type=Path, default=default, help=f"its folder, else {default}")
     return parser
-
-
-if __name__ == "__main__":
-    as_process(main)

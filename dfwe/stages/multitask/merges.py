@@ -66,6 +66,16 @@ def plan_merges(study: MultitaskStudy, *, of: Sequence[str]) -> tuple[dict[str, 
     return merges, dict(_ablation(study, of=tuple(of)))
 
 
+def check_merges(study: MultitaskStudy) -> None:
+    """Bind what each merge is made of before anything is trained; raises what its classes raise."""
+    pair = tuple(study.multitask_models)[:2]  # whose candidates are not known yet
+    for name, entry in study.merges.items():
+        members = pair if entry["of"] == "candidates" else study.config["sets"][entry["of"]]
+        if len(members) > 1:
+            experts = {each: study.models[each] for each in members}
+            _stage(study, entry, name=name, experts=experts)
+
+
 def _ablation(study: MultitaskStudy, *, of: tuple[str, ...]) -> Iterator[tuple[str, Merged]]:
     asked = study.config["ablation"]
     if asked is None or len(of) < 3:  # of two the pair is all
@@ -83,10 +93,15 @@ def _merged(
 ) -> Merged:
     experts = {each: study.models[each] for each in members}
     _check_heads(study, experts, name=name, untrained=entry["untrained_heads"])
+    return Merged(_stage(study, entry, name=name, experts=experts), title, members)
+
+
+def _stage(
+    study: MultitaskStudy, entry: Mapping[str, Any], *, name: str, experts: Mapping[str, HeadTrainStage]
+) -> MergeStage:
     bench = next(iter(experts.values())).bench
     config = _config(entry) | {"name": name}
-    stage = MergeStage.of(with_pick(config), bench=bench, experts=experts, target=study.target, seed=study.seed)
-    return Merged(stage, title, members)
+    return MergeStage.of(with_pick(config), bench=bench, experts=experts, target=study.target, seed=study.seed)
 
 
 def _config(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 
 from dfwe.stages.base import Stage
 from dfwe.stages.multitask.bench import HeadBench
+from dfwe.stages.multitask.merges import check_merges
 from dfwe.stages.multitask.plan import MultitaskStudy, plan_multitask
 from dfwe.stages.multitask.study import Merging, plan_merging
 
@@ -24,6 +25,7 @@ class PlannedMultitask:
     def of(cls, config: DictConfig) -> PlannedMultitask:
         """That of a composed configuration; raises what planning the study raises."""
         study = plan_multitask(config)
+        check_merges(study)
         trained = all(stage.find(study.bench.store) for _, stage in study.trainings())
         return cls(study, plan_merging(study) if trained else None)
 

@@ -19,7 +19,7 @@ from dfwe.stages.execute import Executor
 from dfwe.stages.journals import copy_journals
 from dfwe.stages.loggers import begin, finish, following
 from dfwe.stages.merge import TRIALS, MergeStage
-from dfwe.stages.multitask.merges import Merged, candidates, plan_merges
+from dfwe.stages.multitask.merges import Merged, candidates, check_merges, plan_merges
 from dfwe.stages.multitask.plan import MultitaskStudy, plan_multitask
 from dfwe.stages.multitask.results import multitask_results, summary
 from dfwe.stages.multitask.train import HeadTrainStage
@@ -61,6 +61,7 @@ def plan_merging(study: MultitaskStudy) -> Merging:
 def run_multitask(config: DictConfig, *, folder: Path, executor: Executor) -> None:
     """Trains, then merges what is worth merging, and reports; `folder` is the run's own."""
     study = plan_multitask(config)
+    check_merges(study)
     logger, model = study.bench.logger, study.bench.parent.title
     begin(logger, target=", ".join(study.target.tasks), sources=tuple(study.columns), model=model, seed=study.seed)
     with bars() as start, executor.opened(config, bench=study.bench) as execute:
