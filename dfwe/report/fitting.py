@@ -10,6 +10,7 @@ from rich.measure import Measurement
 from rich.table import Column, Table
 
 _WIDE = 10_000
+_FOLDED = 24  # letters of a column whose words may go on in the next line
 _NARROWEST = 10  # letters that the first column keeps where names are longer than there is room
 
 
@@ -40,10 +41,14 @@ class _Room:
         return max((each.maximum for each in self._measured(column)), default=0)
 
     def needed(self, column: Column) -> int:
-        """The width without which something would be cut: of its widest line, or of its longest word if it may wrap."""
+        """The width without which something would be cut: of its widest line, or of its longest word if it may wrap.
+
+        A column that folds long words, such as paths, needs no more than `_FOLDED`.
+        """
         if column.no_wrap:
             return self.natural(column)
-        return max((each.minimum for each in self._measured(column)), default=0)
+        longest = max((each.minimum for each in self._measured(column)), default=0)
+        return min(longest, _FOLDED) if column.overflow == "fold" else longest
 
     def around(self, table: Table) -> int:
         """The width of the table's lines and margins."""
@@ -75,15 +80,15 @@ def _needed(columns: Sequence[Column], *, table: Table, room: _Room) -> int:
 
 
 def _part(table: Table, columns: Sequence[Column], *, room: _Room, is_first: bool) -> Table:
-    """Return the table of these columns; its first column is folded where even that is too wide."""
+    """Return the table of these columns; words go on in the next line where even these are too wide."""
     part = _of(table, columns, only_told=not is_first)
     if not is_first:
         part.title = None
     lacking = _needed(columns, table=table, room=room) - room.width
     if lacking > 0 and columns:
-        first = part.columns[0]
-        first.no_wrap, first.overflow = False, "fold"
-        first.width = max(_NARROWEST, room.needed(columns[0]) - lacking)
+        for column in part.columns:
+            column.no_wrap, column.overflow = False, "fold"
+        part.columns[0].width = max(_NARROWEST, room.needed(columns[0]) - lacking)
     return part
 
 

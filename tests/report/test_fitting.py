@@ -123,3 +123,23 @@ def test_a_study_of_many_merges_and_long_names_fits(width, results):
     assert max(map(len, text)) <= width
     assert "…" not in "".join(text)
     assert all(f"{100 * number / 128:.1f}" in "".join(text) for number in range(1, 23))
+
+
+def test_a_heading_without_end_is_folded_not_cut():
+    made = FittedTable()
+    for heading in ("model", "y" * 90):
+        made.add_column(heading, no_wrap=True)
+    made.add_row("x" * 90, "1.0")
+    text = "".join(lines(made, width=60))
+    assert (text.count("x"), text.count("y"), "…" in text) == (90, 90, False)
+
+
+def test_a_path_is_folded_before_the_table_is_split():
+    made = FittedTable(box=SIMPLE, show_edge=False)
+    made.add_column("when", no_wrap=True)
+    made.add_column("run", overflow="fold")
+    made.add_column("test", no_wrap=True)
+    made.add_row("2026-01-01 00:00", "multirun/2026-11-28/20-43-39/seed-1_merge-nelder_mead", "50.0")
+    shown = lines(made, width=60)
+    assert "50.0" in next(line for line in shown if "2026-01-01 00:00" in line)
+    assert sum("when" in line for line in shown) == 1
