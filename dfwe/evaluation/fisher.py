@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from dfwe.errors import ConfigurationError
 from dfwe.evaluation.collector import Collector, Question, Tell, check_examples, in_evaluation
 from dfwe.evaluation.labels import candidate_log_likelihoods
 from dfwe.evaluation.trie import PackedTries
+from dfwe.values.allowed import Count, OneOf
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,9 @@ class DiagonalFisher(Collector):
     training answer alone, its tokens' likelihood: the empirical Fisher.
     """
 
-    examples: int
-    answers: str
-    samples: int
+    examples: Count
+    answers: Annotated[str, OneOf("expected", "sampled", "gold")]
+    samples: Count
 
     def __post_init__(self) -> None:
         check_examples(self.examples)

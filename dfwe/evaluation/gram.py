@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from dfwe.evaluation.collector import Collector, Question, Tell, check_examples, in_evaluation
+from dfwe.values.allowed import Count
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Gram(Collector):
     A layer whose weight is tied has none: it is an embedding, too. Nor has a layer that answers do not pass.
     """
 
-    examples: int
+    examples: Count
 
     def __post_init__(self) -> None:
         check_examples(self.examples)

@@ -16,6 +16,7 @@ from dfwe.data.sentences import SentenceSplit, sentence_batch
 from dfwe.errors import ConfigurationError, DataError
 from dfwe.evaluation.collector import Tell, check_examples, in_evaluation
 from dfwe.evaluation.squared_gradients import add_squares, add_squares_one_by_one, is_known
+from dfwe.values.allowed import Count, NonNegative, Positive
 
 log = logging.getLogger(__name__)
 
@@ -32,11 +33,11 @@ class HeadFisher:
     which draw.
     """
 
-    examples: int
-    weights: Mapping[str, float]
-    sigma: float
-    samples: int
-    batch_size: int
+    examples: Count
+    weights: Mapping[str, NonNegative]
+    sigma: Positive
+    samples: Count
+    batch_size: Count
 
     def __post_init__(self) -> None:
         check_examples(self.examples)

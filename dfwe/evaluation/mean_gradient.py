@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from jaxtyping import Float
@@ -14,6 +14,7 @@ from dfwe.errors import ConfigurationError
 from dfwe.evaluation.collector import Collector, Question, Tell, in_evaluation
 from dfwe.evaluation.labels import candidate_log_likelihoods
 from dfwe.evaluation.trie import PackedTries
+from dfwe.values.allowed import Count, OneOf
 
 ANSWERS = ("text", "set")
 
@@ -27,8 +28,8 @@ class MeanGradient(Collector):
     learn to say any answer of the set at all; that of the text where there is no set, or the gold answer is none of it.
     """
 
-    examples: int
-    answers: str
+    examples: Count
+    answers: Annotated[str, OneOf(*ANSWERS)]
 
     def __post_init__(self) -> None:
         if self.examples < 1:

@@ -16,6 +16,7 @@ from dfwe.evaluation.gram import linear_layers, read, summing_inputs
 from dfwe.merging.base import Piece
 from dfwe.merging.place import Place, layer_of
 from dfwe.merging.regmean import Regmean
+from dfwe.values.allowed import Count
 
 Weights = Mapping[str, Tensor]
 
@@ -32,7 +33,7 @@ class MergedGram(Collector):
     that the matrices are collected once; equal coefficients give the paper's merge.
     """
 
-    examples: int
+    examples: Count
     rule: Regmean
 
     def __post_init__(self) -> None:

@@ -11,6 +11,7 @@ from dfwe.merging.base import Piece
 from dfwe.merging.recipe_rule import given
 from dfwe.merging.sparse_rule import SparseSum
 from dfwe.merging.sparsify import mergekit_settings, task_vectors
+from dfwe.values.allowed import PartialShare, PositiveShare
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,8 @@ class Breadcrumbs(SparseSum):
     kept, outliers only as far as that leaves enough, none of them at a density of 1.
     """
 
-    density: float  # share of entries kept, in (0, 1]
-    gamma: float  # share of entries dropped as outliers, in [0, 1)
+    density: PositiveShare  # share of entries kept, in (0, 1]
+    gamma: PartialShare  # share of entries dropped as outliers, in [0, 1)
     scale: float
 
     def check(self, num_experts: int) -> None:

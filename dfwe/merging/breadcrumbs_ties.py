@@ -12,6 +12,7 @@ from dfwe.merging.election import Aggregate, summed
 from dfwe.merging.recipe_rule import given
 from dfwe.merging.sparse_rule import SparseElection
 from dfwe.merging.sparsify import mergekit_settings, task_vectors
+from dfwe.values.allowed import PartialShare, PositiveShare
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,8 @@ class BreadcrumbsTies(SparseElection):
     sums what agrees unless `normalize` is true. In place of TIES' trim stands the mask.
     """
 
-    density: float  # share of entries kept, in (0, 1]
-    gamma: float  # share of entries dropped as outliers, in [0, 1)
+    density: PositiveShare  # share of entries kept, in (0, 1]
+    gamma: PartialShare  # share of entries dropped as outliers, in [0, 1)
     scale: float
     aggregate: Aggregate
 

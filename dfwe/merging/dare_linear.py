@@ -18,6 +18,7 @@ from dfwe.merging.sparsify import (
     one_of,
     share_of_entries,
 )
+from dfwe.values.allowed import Natural, PositiveShare
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,10 @@ class DareLinear(SparseSum):
     The masks follow from seed, expert's place and tensor's name: other experts' order, other masks.
     """
 
-    density: float  # share of entries kept, in (0, 1]
+    density: PositiveShare  # share of entries kept, in (0, 1]
     rescale: Rescale
     scale: float
-    seed: int
+    seed: Natural
 
     def check(self, num_experts: int) -> None:
         """MergeError for a density outside (0, 1], or a way to rescale that is not known."""

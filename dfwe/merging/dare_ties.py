@@ -19,6 +19,7 @@ from dfwe.merging.sparsify import (
     one_of,
     share_of_entries,
 )
+from dfwe.values.allowed import Natural, PositiveShare
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,11 @@ class DareTies(SparseElection):
     unless `normalize` is true.
     """
 
-    density: float  # share of entries kept, in (0, 1]
+    density: PositiveShare  # share of entries kept, in (0, 1]
     rescale: Rescale
     scale: float
     aggregate: Aggregate
-    seed: int
+    seed: Natural
 
     def check(self, num_experts: int) -> None:
         """MergeError for a density outside (0, 1], or a variant that is not known."""

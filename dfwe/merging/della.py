@@ -12,6 +12,7 @@ from dfwe.merging.magprune import check_probabilities, magprune
 from dfwe.merging.recipe_rule import given
 from dfwe.merging.sparse_rule import SparseElection
 from dfwe.merging.sparsify import RESCALES, Kept, Rescale, mergekit_settings, one_of
+from dfwe.values.allowed import Natural, NonNegative, PositiveShare
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,12 @@ class Della(SparseElection):
     Departure: the paper has no coefficients; here they weigh election and fusion, and equal ones give the paper's.
     """
 
-    density: float  # share of entries kept, in (0, 1]
-    epsilon: float  # how far their probabilities differ from it
+    density: PositiveShare  # share of entries kept, in (0, 1]
+    epsilon: NonNegative  # how far their probabilities differ from it
     rescale: Rescale
     scale: float
     aggregate: Aggregate
-    seed: int
+    seed: Natural
 
     def check(self, num_experts: int) -> None:
         """MergeError for probabilities outside (0, 1), or a variant that is not known."""

@@ -11,6 +11,7 @@ from dfwe.merging.magprune import check_probabilities, magprune
 from dfwe.merging.recipe_rule import given
 from dfwe.merging.sparse_rule import SparseSum
 from dfwe.merging.sparsify import RESCALES, Kept, Rescale, mergekit_settings, one_of
+from dfwe.values.allowed import Natural, NonNegative, PositiveShare
 
 
 @dataclass(frozen=True)
@@ -21,11 +22,11 @@ class DellaLinear(SparseSum):
     experts is scale / n. With an epsilon of 0 it is DareLinear.
     """
 
-    density: float  # share of entries kept, in (0, 1]
-    epsilon: float
+    density: PositiveShare  # share of entries kept, in (0, 1]
+    epsilon: NonNegative
     rescale: Rescale
     scale: float
-    seed: int
+    seed: Natural
 
     def check(self, num_experts: int) -> None:
         """MergeError for probabilities outside (0, 1), or a way to rescale that is not known."""

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from dfwe.merging.base import Piece, Rule, Traits
 from dfwe.merging.fisher import check_floor, check_shapes, fisher_of, root_mean_squares, without_fisher
+from dfwe.values.allowed import NonNegative
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class DfMerge(Rule):
     """
 
     scale: float
-    floor: float
+    floor: NonNegative
     normalise: bool
 
     @property

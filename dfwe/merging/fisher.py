@@ -12,6 +12,7 @@ from torch import Tensor
 
 from dfwe.errors import MergeError
 from dfwe.merging.base import Piece, Rule, Traits, on_simplex, weighted_sum
+from dfwe.values.allowed import NonNegative
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Fisher(Rule):
     authors' code and other tools have one of 1e-6 (FusionBench adds it, here it is a maximum).
     """
 
-    floor: float
+    floor: NonNegative
     normalise: bool
 
     @property

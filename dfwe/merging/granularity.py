@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from dfwe.errors import MergeError
 from dfwe.merging.place import depths, layer_of
+from dfwe.values.allowed import Pair, Pattern
 
 REST = "rest"  # the group of what is in no other
 
@@ -61,7 +62,7 @@ class ByPattern(Granularity):
     What no pattern matches is the group `rest`; a pattern that matches nothing is a MergeError.
     """
 
-    patterns: Mapping[str, str]  # by the group's name, the first that matches counts
+    patterns: Mapping[str, Pattern]  # by the group's name, the first that matches counts
 
     def groups(self, tensors: Sequence[str]) -> tuple[str, ...]:
         """The patterns' names in their order, then `rest` where something is left."""
@@ -86,7 +87,7 @@ class ByPattern(Granularity):
 class ByDepth(Granularity):
     """Coefficients at `points` depths from the first layer to the last, interpolated linearly between them."""
 
-    points: int
+    points: Pair
 
     def __post_init__(self) -> None:
         if self.points < 2:

@@ -12,6 +12,7 @@ from torch import Tensor
 from dfwe.merging.base import Piece, Rule, Traits
 from dfwe.merging.recipe_rule import TaskVectorRule, equal_unless_given, take
 from dfwe.merging.spectral import average, check_averaged, is_matrix, isotropic
+from dfwe.values.allowed import Pattern
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class IsoC(Rule, TaskVectorRule):
     """
 
     scale: float  # the paper's alpha
-    averaged: str | None
+    averaged: Pattern | None
 
     @property
     def traits(self) -> Traits:

@@ -14,6 +14,7 @@ from dfwe.errors import MergeError
 from dfwe.merging.base import Piece, Rule, Traits, on_simplex, weighted_sum
 from dfwe.merging.recipe_rule import TaskVectorRule, equal_unless_given, take
 from dfwe.merging.spectral import Factors, average, check_averaged, decompose, is_matrix, orthogonal
+from dfwe.values.allowed import Pattern, Share
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ class IsoCts(Rule, TaskVectorRule):
     """
 
     scale: float  # the paper's alpha
-    common: float  # share of directions that are common, in [0, 1]; 1 is Iso-C
-    averaged: str | None
+    common: Share  # share of directions that are common, in [0, 1]; 1 is Iso-C
+    averaged: Pattern | None
 
     @property
     def traits(self) -> Traits:

@@ -14,6 +14,7 @@ from dfwe.merging.base import Factors, Mixing, Piece, Traits, on_simplex
 from dfwe.merging.inner_products import cosines, inner_products
 from dfwe.merging.place import Place
 from dfwe.merging.recipe_rule import RecipeRule, equal_unless_given, take, with_base
+from dfwe.values.allowed import Natural, Positive
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ class Karcher(Mixing, RecipeRule):
     parallel). Where no expert that counts is longer than `tol`, the tensor is mixed linearly (there: 0).
     """
 
-    max_iter: int  # steps at most
-    tol: float  # lengths and angles (radians) below it count as 0
+    max_iter: Natural  # steps at most
+    tol: Positive  # lengths and angles (radians) below it count as 0
 
     @property
     def traits(self) -> Traits:

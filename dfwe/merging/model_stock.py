@@ -16,6 +16,7 @@ from dfwe.merging.base import Factors, Mixing, Piece, Rule, Traits
 from dfwe.merging.inner_products import cosines, inner_products
 from dfwe.merging.place import Place
 from dfwe.merging.recipe_rule import TaskVectorRule, equal_unless_given, take
+from dfwe.values.allowed import NonNegative
 
 _SINGULAR = 1e-6
 
@@ -32,7 +33,7 @@ class ModelStock(Mixing, TaskVectorRule):
     hardly moved. mergekit's `filter_wise` is ModelStockByFilter.
     """
 
-    floor: float
+    floor: NonNegative
 
     @property
     def traits(self) -> Traits:
@@ -71,7 +72,7 @@ class ModelStock(Mixing, TaskVectorRule):
 class ModelStockByFilter(Rule):
     """Model Stock with a t of its own for each row (the last axis) of a tensor: mergekit's `filter_wise`."""
 
-    floor: float  # as ModelStock's
+    floor: NonNegative  # as ModelStock's
 
     @property
     def traits(self) -> Traits:

@@ -15,6 +15,7 @@ from dfwe.errors import MergeError
 from dfwe.merging.base import Piece, Rule, Traits, weighted_sum
 from dfwe.merging.inner_products import inner_products
 from dfwe.merging.recipe_rule import RecipeRule, given, take
+from dfwe.values.allowed import Positive
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Multislerp(Rule, RecipeRule):
     the tangent vectors x_i / |x_i| - <x_i / |x_i|, m> m / |m|^2 with these weights add up to 0.
     """
 
-    eps: float
+    eps: Positive
     about_parent: bool | None  # whether the origin is the parent; None: where there is one, as in recipes
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from jaxtyping import Float
@@ -15,6 +15,7 @@ from dfwe.merging.base import Piece, Rule, Traits
 from dfwe.merging.ranks import nth_smallest
 from dfwe.merging.recipe_rule import TaskVectorRule, equal_unless_given, take
 from dfwe.merging.sparsify import share_of_entries, task_vectors
+from dfwe.values.allowed import PositiveShare, Within
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ class Pcb(Rule, TaskVectorRule):
     sum_j softmax(norm(tau_i tau_j)) between tasks. n alpha_i are the lambda_i that the paper searches.
     """
 
-    density: float  # share of entries kept, in (0, 1]: the paper's mask ratio r
-    outliers: float  # share of entries clamped at either end, in [0, 0.5)
+    density: PositiveShare  # share of entries kept, in (0, 1]: the paper's mask ratio r
+    outliers: Annotated[float, Within(at_least=0, below=0.5)]  # share of entries clamped at either end, in [0, 0.5)
     scale: float  # the paper's lambda
 
     @property

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from dfwe.errors import MergeError
 from dfwe.merging.base import Piece, Rule, Traits, on_simplex, weighted_sum
+from dfwe.values.allowed import Positive, Share
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class Regmean(Rule):
     paper's inverse does not exist. RegMean++ is this rule with `dfwe.evaluation.merged_gram.MergedGram`'s matrices.
     """
 
-    alpha: float  # the paper's factor of what is off the diagonal
-    ridge: float  # of the mean of the diagonal
+    alpha: Share  # the paper's factor of what is off the diagonal
+    ridge: Positive  # of the mean of the diagonal
 
     @property
     def traits(self) -> Traits:

@@ -15,6 +15,7 @@ from dfwe.errors import MergeError
 from dfwe.merging.base import Piece, Rule, Traits, on_simplex, weighted_sum
 from dfwe.merging.driver import blocks
 from dfwe.merging.recipe_rule import TaskVectorRule, equal_unless_given, take
+from dfwe.values.allowed import NonNegative, PositiveShare
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ class Sce(Rule, TaskVectorRule):
     is more than most fine-tuned models' task vectors have. `select_topk` of 1 selects all values.
     """
 
-    select_topk: float  # in (0, 1]
-    least_energy: float
+    select_topk: PositiveShare  # in (0, 1]
+    least_energy: NonNegative
 
     @property
     def traits(self) -> Traits:

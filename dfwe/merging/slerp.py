@@ -13,6 +13,7 @@ from torch import Tensor
 from dfwe.errors import MergeError
 from dfwe.merging.base import Piece, Rule, Traits, weighted_sum
 from dfwe.merging.recipe_rule import RecipeRule, take
+from dfwe.values.allowed import Share
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Slerp(Rule, RecipeRule):
     coefficients must add up to 1: of others, t is the second one's share.
     """
 
-    parallel: float
+    parallel: Share
 
     @property
     def traits(self) -> Traits:

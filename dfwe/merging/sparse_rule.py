@@ -11,12 +11,13 @@ from dfwe.merging.base import Piece, Rule, Traits, weighted_sum
 from dfwe.merging.election import AGGREGATES, Aggregate, elect
 from dfwe.merging.recipe_rule import TaskVectorRule
 from dfwe.merging.sparsify import Selection, one_of, sparse_vectors
+from dfwe.values.allowed import PositiveShare
 
 
 class SparseSum(Rule, TaskVectorRule):
     """theta = theta_0 + scale * sum_i alpha_i t_i for thinned task vectors t_i; `examine` says what is left of them."""
 
-    density: float
+    density: PositiveShare
     scale: float
 
     @property
@@ -36,7 +37,7 @@ class SparseSum(Rule, TaskVectorRule):
 class SparseElection(Rule, TaskVectorRule):
     """theta = theta_0 + scale * tau; tau merges thinned task vectors by election (see `elect`)."""
 
-    density: float
+    density: PositiveShare
     scale: float
     aggregate: Aggregate
 

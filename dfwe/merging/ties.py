@@ -12,6 +12,7 @@ from dfwe.merging.ranks import nth_smallest
 from dfwe.merging.recipe_rule import given
 from dfwe.merging.sparse_rule import SparseElection
 from dfwe.merging.sparsify import Cut, cut, mergekit_settings, one_of, share_of_entries, task_vectors
+from dfwe.values.allowed import PositiveShare
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Ties(SparseElection):
     Where the votes add up to 0 exactly + is elected, as in mergekit; FusionBench takes the whole vector's majority.
     """
 
-    density: float  # share of entries kept, in (0, 1]
+    density: PositiveShare  # share of entries kept, in (0, 1]
     scale: float  # the paper's lambda
     trim: Literal["model", "tensor"]
     aggregate: Aggregate

@@ -13,6 +13,7 @@ from torch import Tensor
 from dfwe.merging.base import Piece, Rule, Traits
 from dfwe.merging.recipe_rule import TaskVectorRule, equal_unless_given, take
 from dfwe.merging.spectral import Factors, average, check_averaged, decompose, is_matrix, orthogonal
+from dfwe.values.allowed import Pattern
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class TsvM(Rule, TaskVectorRule):
     """
 
     scale: float  # the paper's alpha
-    averaged: str | None
+    averaged: Pattern | None
 
     @property
     def traits(self) -> Traits:

@@ -10,6 +10,7 @@ from dfwe.errors import MergeError
 from dfwe.merging.base import Factors, Mixing, Traits, on_simplex
 from dfwe.merging.place import Place
 from dfwe.merging.recipe_rule import TaskVectorRule, equal_unless_given, take
+from dfwe.values.allowed import Share
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class WiseFt(Mixing, TaskVectorRule):
     Departure: the paper has one fine-tuned model; here it is the convex mixture of experts, one expert at a vertex.
     """
 
-    share: float  # the paper's alpha, of the mixture: 0 is the parent, 1 the mixture
+    share: Share  # the paper's alpha, of the mixture: 0 is the parent, 1 the mixture
 
     @property
     def traits(self) -> Traits:

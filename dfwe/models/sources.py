@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from transformers import (
@@ -22,6 +22,7 @@ from dfwe.models.digests import packaged_folder, weights_identity
 from dfwe.models.fit import NEW_DECODER
 from dfwe.models.loading import check_tokenizer, load_config, load_encoder, load_tokenizer, load_weights_of
 from dfwe.models.toy_tokenizer import train_tokenizer
+from dfwe.values.allowed import Count, Known, Name, Pair, PartialShare, Positive
 
 
 class WeightSource(ABC):
@@ -36,12 +37,25 @@ class WeightSource(ABC):
         """Writes model, configuration and tokenizer; `texts` trains a tokenizer where the source needs one."""
 
 
+T5Settings = Annotated[
+    Mapping[str, Any],
+    Known(
+        {
+            **dict.fromkeys(("d_model", "d_kv", "d_ff", "num_layers", "num_heads"), Count),
+            "relative_attention_max_distance": Pair,
+            "dropout_rate": PartialShare,
+            "initializer_factor": Positive,
+        }
+    ),
+]
+
+
 @dataclass(frozen=True)
 class FreshT5(WeightSource):
     """A T5 with random weights and a tokenizer trained on the corpus; `config` goes to T5Config."""
 
-    vocab_size: int
-    config: Mapping[str, Any] = field(default_factory=dict)
+    vocab_size: Count
+    config: T5Settings = field(default_factory=dict)
 
     def identity(self) -> Mapping[str, Any]:
         """Shape and vocabulary."""
@@ -68,7 +82,7 @@ class WarmStartedEncoderDecoder(WeightSource):
     Cross-attention and the decoder's output transform have no counterpart in the BERT and are drawn at random.
     """
 
-    package: str
+    package: Name
     folder: str  # inside the package
     sha256: str  # of model.safetensors there
     install: str  # the command that installs the package
@@ -97,7 +111,7 @@ class WarmStartedEncoderDecoder(WeightSource):
 class Pretrained(WeightSource):
     """An encoder-decoder from the Hub, or from a local folder with the same files."""
 
-    name: str  # repository on the Hub, or a folder
+    name: Name  # repository on the Hub, or a folder
     revision: str = "main"
 
     def identity(self) -> Mapping[str, Any]:

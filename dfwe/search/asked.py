@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float
 
 from dfwe.errors import SearchError
+from dfwe.values.allowed import As
+
+Race = Annotated[bool | str, As(bool)]  # a YAML's bare `off` may be a text, which is refused
 
 
 class Asked:

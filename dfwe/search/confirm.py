@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from dfwe.errors import SearchError
+from dfwe.values.allowed import OpenShare, Pair
 
 Rows = Bool[np.ndarray, " examples"]
 
@@ -39,7 +40,7 @@ class HeldBack(Confirm):
         SearchError: `share` is not between 0 and 1.
     """
 
-    share: float
+    share: OpenShare
 
     def __post_init__(self) -> None:
         if not 0.0 < self.share < 1.0:
@@ -67,7 +68,7 @@ class Folds(Confirm):
         SearchError: fewer than two folds.
     """
 
-    number: int
+    number: Pair
 
     def __post_init__(self) -> None:
         if self.number < 2:

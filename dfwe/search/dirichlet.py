@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from dfwe.search.asked import Race
 from dfwe.search.sampled import Sampled
 from dfwe.search.space import Space
+from dfwe.values.allowed import Count
 
 
 class Dirichlet(Sampled):
@@ -18,6 +20,6 @@ class Dirichlet(Sampled):
         SearchError: `race` is neither true nor false, or `asks` is below 1.
     """
 
-    def __init__(self, space: Space, *, seed: int, budget: int, race: bool | str = True, asks: int = 1) -> None:
+    def __init__(self, space: Space, *, seed: int, budget: Count, race: Race = True, asks: Count = 1) -> None:
         generator = np.random.default_rng(seed)
         super().__init__(lambda: space.point(space.draw(generator)), budget=budget, race=race, asks=asks)

@@ -17,6 +17,7 @@ from dfwe.errors import SearchError
 from dfwe.records import Coefficients, Trial
 from dfwe.search.base import Search
 from dfwe.search.space import Space
+from dfwe.values.allowed import Count, Natural
 
 _LEAST_SPREAD = 1e-12  # of losses that differ
 
@@ -35,7 +36,7 @@ class GaussianProcess(Search):
         SearchError: `first` is negative, or `candidates` is below 1.
     """
 
-    def __init__(self, space: Space, *, first: int, candidates: int, seed: int, budget: int) -> None:
+    def __init__(self, space: Space, *, first: Natural, candidates: Count, seed: int, budget: Count) -> None:
         if first < 0 or candidates < 1:
             raise SearchError(
                 "merge.search.first must be at least 0 and merge.search.candidates at least 1, "

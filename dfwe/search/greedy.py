@@ -11,6 +11,7 @@ from dfwe.errors import SearchError
 from dfwe.records import Coefficients, Trial
 from dfwe.search.base import Search
 from dfwe.search.space import Space
+from dfwe.values.allowed import Count
 
 
 class Greedy(Search):
@@ -26,7 +27,7 @@ class Greedy(Search):
         SearchError: coefficients lie in a box without 0 or 1, or, in `begin`, an expert has no trial.
     """
 
-    def __init__(self, space: Space, *, seed: int, budget: int, strict: bool = False) -> None:
+    def __init__(self, space: Space, *, seed: int, budget: Count, strict: bool = False) -> None:
         box = space.box
         if box is not None and not (box.low <= 0.0 and box.high >= 1.0):
             raise SearchError(

@@ -10,8 +10,10 @@ import numpy as np
 
 from dfwe.errors import SearchError
 from dfwe.records import Coefficients
+from dfwe.search.asked import Race
 from dfwe.search.sampled import Sampled
 from dfwe.search.space import Range, Space
+from dfwe.values.allowed import Count
 
 
 class Grid(Sampled):
@@ -29,7 +31,14 @@ class Grid(Sampled):
     """
 
     def __init__(
-        self, space: Space, *, steps: int | None, seed: int, budget: int, race: bool | str = True, asks: int = 1
+        self,
+        space: Space,
+        *,
+        steps: Count | None,
+        seed: int,
+        budget: Count,
+        race: Race = True,
+        asks: Count = 1,
     ) -> None:
         if steps is not None and steps < 1:
             raise SearchError(f"merge.search.steps must be at least 1, not {steps}")

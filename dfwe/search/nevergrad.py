@@ -22,6 +22,7 @@ from dfwe.search import nelder_mead
 from dfwe.search.asked import check_asks
 from dfwe.search.base import Search
 from dfwe.search.space import Space
+from dfwe.values.allowed import Count
 
 
 class NevergradSearch(Search):
@@ -37,7 +38,9 @@ class NevergradSearch(Search):
             install.
     """
 
-    def __init__(self, space: Space, *, optimizer: str, seed: int, budget: int, asks: int = 1, **options: Any) -> None:
+    def __init__(
+        self, space: Space, *, optimizer: str, seed: int, budget: Count, asks: Count = 1, **options: Any
+    ) -> None:
         nelder_mead.register()
         parametrization = nevergrad.p.Array(shape=(space.dimensions,))
         # Through a SeedSequence, so that seeds of any length will do.

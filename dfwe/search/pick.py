@@ -15,6 +15,7 @@ from dfwe.records import Coefficients, Trial, TrialKind
 from dfwe.search.best import SAME, argmax, chosen_shares, out_of_bag_loss, start_of
 from dfwe.search.space import distance
 from dfwe.uncertainty import Score, resampling_weights
+from dfwe.values.allowed import Count, NonNegative
 
 log = logging.getLogger(__name__)
 
@@ -123,8 +124,8 @@ class Bagged(Pick):
     Breiman 1996), experts included.
     """
 
-    resamples: int
-    margin: float  # of score, by which the point may fall short of that
+    resamples: Count
+    margin: NonNegative  # of score, by which the point may fall short of that
 
     @property
     def compares_only(self) -> bool:
@@ -170,7 +171,7 @@ class OneStandardError(Pick):
     paper.
     """
 
-    resamples: int
+    resamples: Count
 
     @property
     def compares_only(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float
@@ -16,6 +17,7 @@ from dfwe.search.guess import Guess
 from dfwe.search.label_mixture import LabelMixture
 from dfwe.search.residuals import Residuals
 from dfwe.search.space import Space
+from dfwe.values.allowed import Count, Natural, NonNegative, Pair, Positive, Within
 
 log = logging.getLogger(__name__)
 
@@ -60,17 +62,17 @@ class Surrogate(Search, Hearing):
         space: Space,
         mixture: LabelMixture,
         seed: int,
-        pool: int,
-        rounds: int,
-        spread: float,
-        temperature: float,
-        doubt: float,
-        length: float,
-        noise: float,
-        exploration: float,
-        control: int,
-        window: int,
-        least_correlation: float,
+        pool: Count,
+        rounds: Natural,
+        spread: Positive,
+        temperature: Positive,
+        doubt: Positive,
+        length: Positive,
+        noise: Positive,
+        exploration: NonNegative,
+        control: Pair,
+        window: Annotated[int, Within(at_least=_LEAST_WINDOW)],
+        least_correlation: Annotated[float, Within(at_least=-1, at_most=1)],
     ) -> None:
         _check_above_zero(pool=pool, spread=spread, temperature=temperature, doubt=doubt, length=length, noise=noise)
         if control < 2 or window < _LEAST_WINDOW:

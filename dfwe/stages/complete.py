@@ -1,4 +1,4 @@
-"""Whether a composed configuration has all its values; light, as the command asks before heavy imports."""
+"""Whether a composed configuration has all its values, each as it may be; light: asked before heavy imports."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from omegaconf.errors import OmegaConfBaseException
 
 from dfwe.errors import ConfigurationError
 from dfwe.hydra_errors import unresolved, words
+from dfwe.schema import StudyConfig
+from dfwe.values.check import check
 
 
 def complete(config: DictConfig) -> DictConfig:
     """The configuration, its interpolations resolved in place.
 
     Raises:
-        ConfigurationError: an interpolation that leads nowhere, or a value that is missing.
+        ConfigurationError: an interpolation that leads nowhere, a value that is missing or not allowed, a key
+            that there is not.
     """
     try:
         OmegaConf.resolve(config)
@@ -22,4 +25,5 @@ def complete(config: DictConfig) -> DictConfig:
         raise ConfigurationError(unresolved(config) or words(error)) from error
     if missing:
         raise ConfigurationError(f"a value is missing: say {' '.join(f'{key}=...' for key in sorted(missing))}")
+    check(OmegaConf.to_container(config), StudyConfig, key="")
     return config

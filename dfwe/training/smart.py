@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from dfwe.values.allowed import Natural, NonNegative, Positive, Share
+
 Forward = Callable[[Tensor], Tensor]  # word embeddings [rows, length, width] -> outputs [batch, outputs]
 Divergences = Callable[[Tensor, Tensor], Tensor]  # two outputs -> [batch]
 
@@ -22,10 +24,10 @@ class Proximal:
     `factor`.
     """
 
-    weight: float
-    factor: float
-    early_factor: float
-    early_share: float
+    weight: NonNegative
+    factor: Share
+    early_factor: Share
+    early_share: Share
 
     def factor_at(self, share: float) -> float:
         """beta when that share of the training, in [0, 1], is done."""
@@ -47,11 +49,11 @@ class Smart:
     too, which is then most of the penalty.
     """
 
-    weight: float
-    epsilon: float
-    step: float
-    noise: float
-    ascents: int
+    weight: NonNegative
+    epsilon: Positive
+    step: NonNegative
+    noise: Positive
+    ascents: Natural
     same_dropout: bool
     proximal: Proximal | None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dfwe.errors import ConfigurationError
+from dfwe.values.allowed import Natural, OneOf
 
 Gradients = Sequence[Tensor | None]  # one task's by tensor, or all tasks' of one; None where a task does not reach it
 Orders = Sequence[Sequence[int]]  # for each task the others, in the order in which they are looked at
@@ -24,8 +26,8 @@ class Surgery:
     `seed`, the epoch and the batch, so that a resumed training draws what it would have drawn.
     """
 
-    scope: str  # parameter or whole
-    seed: int
+    scope: Annotated[str, OneOf("parameter", "whole")]  # parameter or whole
+    seed: Natural
 
     def __post_init__(self) -> None:
         if self.scope not in ("parameter", "whole"):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from dfwe.data.bad_rows import RowError
 from dfwe.errors import ConfigurationError
+from dfwe.values.allowed import Natural, Positive
 
 _MOST_STEPS, _MOST_DECIMALS = 10_000, 15  # each step is an answer that is scored
 _FILL = "Fill such cells, or list them in the reader's `leave_out: {{{column}: ['']}}`"
@@ -124,8 +125,8 @@ class Number(Answer):
     column: str
     low: float
     high: float
-    step: float
-    decimals: int  # of the text
+    step: Positive
+    decimals: Natural  # of the text
 
     def __post_init__(self) -> None:
         if self.step <= 0 or self.high <= self.low:

@@ -17,6 +17,7 @@ from dfwe.data.prompts.base import Prompt
 from dfwe.data.prompts.context import cut_start, render, turn_texts
 from dfwe.data.readers.base import Dialogue
 from dfwe.records import Instance
+from dfwe.values.allowed import Count
 
 Words = list[list[str]]  # of each turn's utterance
 Place = tuple[int, int]  # number of a turn, number of a word in it
@@ -31,7 +32,7 @@ class Continue(Prompt):
     The cut is before a word of `at`, which the prompt gives: "I feel merry and glad." becomes "I feel merry. and:".
     """
 
-    num_asked: int  # of a dialogue, at most
+    num_asked: Count  # of a dialogue, at most
     at: Sequence[str]
 
     def instances(self, dialogue: Dialogue, *, max_words: int, seed: int) -> Iterator[Instance]:
@@ -50,9 +51,9 @@ class GoesOn(Prompt):
     Asked about phrases of `num_words` words that the dialogue has once.
     """
 
-    num_asked: int  # of a dialogue, at most
-    num_words: int
-    num_next: int
+    num_asked: Count  # of a dialogue, at most
+    num_words: Count
+    num_next: Count
 
     def instances(self, dialogue: Dialogue, *, max_words: int, seed: int) -> Iterator[Instance]:
         """The dialogue's phrases; see Prompt."""
@@ -72,8 +73,8 @@ class LastWords(Prompt):
     At most `num_words` of their last turn; asked with their first name.
     """
 
-    num_asked: int  # of a dialogue, at most
-    num_words: int
+    num_asked: Count  # of a dialogue, at most
+    num_words: Count
 
     def instances(self, dialogue: Dialogue, *, max_words: int, seed: int) -> Iterator[Instance]:
         """The dialogue's speakers; see Prompt."""

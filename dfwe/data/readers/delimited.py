@@ -7,10 +7,12 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from dfwe.data.bad_rows import BadRow, Rows, bad_row
 from dfwe.data.readers.sheet import Row, Sheet, SheetSource, read_text, renamed
 from dfwe.errors import ConfigurationError, DataError
+from dfwe.values.allowed import Encoding, Where, is_one_character
 
 _DELIMITERS = ("\t", ";", ",", "|")
 _QUOTING = "Set the file's `quoting: false` where a quotation mark is a character as any other"
@@ -30,10 +32,10 @@ class Delimited(SheetSource):
     """
 
     path: str
-    delimiter: str  # one character
+    delimiter: Annotated[str, Where(is_one_character, "of one character")]  # one character
     quoting: bool  # whether " quotes a cell; without it, " is a character as any other
     columns: Sequence[str] | None  # null: the first line names them
-    encoding: str
+    encoding: Encoding
     rename: Mapping[str, str]  # from the file's names to those that the task uses
 
     def __post_init__(self) -> None:

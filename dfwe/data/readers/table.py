@@ -16,6 +16,7 @@ from dfwe.data.readers.base import Corpus, Reader
 from dfwe.data.readers.sheet import Cell, Row, Sheet, SheetSource, check_columns
 from dfwe.errors import ConfigurationError, DataError
 from dfwe.records import Split
+from dfwe.values.allowed import Count, Natural, OpenShare
 
 _SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 
@@ -32,12 +33,12 @@ class Table(Reader):
 
     root: Path | str
     files: Mapping[str, SheetSource]  # by split; train must be there
-    cut: Mapping[str, float]  # shares of the train file for splits without a file
-    seed: int
+    cut: Mapping[str, OpenShare]  # shares of the train file for splits without a file
+    seed: Natural
     id: str | None  # the column; null for the file's name and the row's line
     group: str | None  # the column of what must not stand in two splits; null where every row stands alone
     leave_out: Mapping[str, Sequence[str]]  # by column the cells
-    most: Mapping[str, int] = field(default_factory=dict)  # groups of a split; all where it is not named
+    most: Mapping[str, Count] = field(default_factory=dict)  # groups of a split; all where it is not named
 
     def __post_init__(self) -> None:
         for split in (*self.files, *self.cut):

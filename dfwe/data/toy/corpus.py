@@ -19,6 +19,7 @@ from dfwe.data.toy.scenes import write_scene
 from dfwe.errors import ConfigurationError
 from dfwe.files import make_folder, write_text
 from dfwe.records import Split
+from dfwe.values.allowed import Count, Natural, Share
 
 _FEW_SHOT_SHARE = 0.1  # of the train and dev dialogues, as the benchmark's lists
 _FEW_SHOT_SEED = 2530  # the benchmark's
@@ -35,11 +36,11 @@ class ToyFriends:
     comes bare, for pre-training.
     """
 
-    seed: int
-    num_train: int
-    num_dev: int
-    num_test: int
-    annotated: Mapping[str, float]
+    seed: Natural
+    num_train: Count
+    num_dev: Count
+    num_test: Count
+    annotated: Mapping[str, Share]
     manner: Manner
 
     def __post_init__(self) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dfwe.data.toy.lexicon import FEELING_OF, FEELINGS, PLAIN, Feeling, Person
+from dfwe.values.allowed import Count, NonNegative, Share
 
 Piece = tuple[str, Person | None]  # a stretch of text, and whom it means if anybody
 
@@ -132,19 +133,19 @@ class Turn:
 class Manner:
     """How people talk: shares in [0, 1] and the range of the number of turns."""
 
-    min_turns: int
-    max_turns: int
-    third_speaker: float  # share of scenes with three speakers
-    named: float  # of turns that open with a name
-    kinship: float  # of turns without a name that open with a kinship word
-    deed: float  # of turns that tell a deed; a first turn always does
-    home: float  # of turns without a deed that tell where the speaker lives
-    about_you: float  # of moods that are due to the person addressed
-    denied: float  # of moods that are denied
-    shifted: float  # of moods that follow another
-    paired: float  # of moods shown by two words, the second of them the feeling's commonest
-    num_cues: int  # words that the text uses for each feeling, the first of the lexicon's
-    feelings: Mapping[str, float]  # share of each feeling, before denial
+    min_turns: Count
+    max_turns: Count
+    third_speaker: Share  # share of scenes with three speakers
+    named: Share  # of turns that open with a name
+    kinship: Share  # of turns without a name that open with a kinship word
+    deed: Share  # of turns that tell a deed; a first turn always does
+    home: Share  # of turns without a deed that tell where the speaker lives
+    about_you: Share  # of moods that are due to the person addressed
+    denied: Share  # of moods that are denied
+    shifted: Share  # of moods that follow another
+    paired: Share  # of moods shown by two words, the second of them the feeling's commonest
+    num_cues: Count  # words that the text uses for each feeling, the first of the lexicon's
+    feelings: Mapping[str, NonNegative]  # share of each feeling, before denial
 
 
 def _lowered(pieces: list[Piece]) -> list[Piece]:

@@ -13,6 +13,7 @@ from dfwe.data.toy_multitask.frames import Manner
 from dfwe.data.toy_multitask.tasks import TASKS, Drawing, Noise, Row
 from dfwe.errors import ConfigurationError
 from dfwe.files import make_folder, write_text
+from dfwe.values.allowed import Count, Natural
 
 _SPLITS = ("test", "dev", "train")  # in the order of drawing, so that more to train on leaves the others as they are
 
@@ -21,8 +22,8 @@ _SPLITS = ("test", "dev", "train")  # in the order of drawing, so that more to t
 class ToyMultitask:
     """Seeded files `TASK/SPLIT.tsv`; a task has no two rows with the same sentences, and a stream of its own."""
 
-    seed: int
-    rows: Mapping[str, Mapping[str, int]]  # how many by task and split
+    seed: Natural
+    rows: Mapping[str, Mapping[str, Count]]  # how many by task and split
     manner: Manner
     noise: Noise
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from dfwe.data.toy_multitask.world import OPINIONS, SLOTS, WORLD, Concept, third_person
+from dfwe.values.allowed import Share
 
 T = TypeVar("T")
 Frame = Mapping[str, Concept]  # who does which deed to which thing at which place
@@ -18,11 +19,11 @@ Frame = Mapping[str, Concept]  # who does which deed to which thing at which pla
 class Manner:
     """How sentences are told: shares of them."""
 
-    astray: float  # each of who and place, that come from another topic
-    decorated: float  # of sentences in pairs, whose thing bears an opinion that counts for nothing
-    inverted: float  # that begin with the place
-    negated: float  # of premises
-    widened: float  # of hypotheses, that tell less than the premise
+    astray: Share  # each of who and place, that come from another topic
+    decorated: Share  # of sentences in pairs, whose thing bears an opinion that counts for nothing
+    inverted: Share  # that begin with the place
+    negated: Share  # of premises
+    widened: Share  # of hypotheses, that tell less than the premise
 
 
 def pick(options: Sequence[T], *, rng: np.random.Generator) -> T:

@@ -22,6 +22,7 @@ from dfwe.data.toy_multitask.frames import (
     words_of,
 )
 from dfwe.data.toy_multitask.world import ADDITIONS, DEGREES, OPINIONS, SLOTS, WORLD, opposite
+from dfwe.values.allowed import NonNegative, Share
 
 Row = dict[str, str]
 TOPICS = tuple(WORLD)
@@ -35,9 +36,9 @@ _NUM_SENTIMENTS = 5
 class Noise:
     """How far labels stray from the rules."""
 
-    sentiment: float  # standard deviation, in steps of the five
-    similarity: float  # standard deviation, on the scale from 0 to 5
-    replaced: float  # share of the other tasks' labels that are drawn at random
+    sentiment: NonNegative  # standard deviation, in steps of the five
+    similarity: NonNegative  # standard deviation, on the scale from 0 to 5
+    replaced: Share  # share of the other tasks' labels that are drawn at random
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dfwe.models.heads.base import HeadSpec, check_spec
+from dfwe.models.heads.base import POOLINGS, HeadSpec, check_spec
 from dfwe.models.heads.label_head import LabelHead
+from dfwe.values.allowed import OneOf, PartialShare
 
 
 @dataclass(frozen=True)
@@ -17,8 +19,8 @@ class Classification(HeadSpec):
     """Sentence embedding, dropout, linear layer, softmax (Cuts and Stitches, section 4)."""
 
     columns: Sequence[str]  # one
-    pooling: str
-    dropout: float
+    pooling: Annotated[str, OneOf(*POOLINGS)]
+    dropout: PartialShare
 
     def __post_init__(self) -> None:
         check_spec(self.columns, most=1, pooling=self.pooling, dropout=self.dropout)

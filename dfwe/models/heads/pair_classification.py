@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from jaxtyping import Float
@@ -11,9 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dfwe.errors import ConfigurationError
-from dfwe.models.heads.base import HeadSpec, check_spec
+from dfwe.models.heads.base import POOLINGS, HeadSpec, check_spec
 from dfwe.models.heads.label_head import LabelHead
-from dfwe.models.heads.perceptron import Perceptron, check_perceptron
+from dfwe.models.heads.perceptron import PAIR_FEATURES, Perceptron, check_perceptron
+from dfwe.values.allowed import Count, OneOf, PartialShare
 
 
 @dataclass(frozen=True)
@@ -21,10 +23,10 @@ class PairClassification(HeadSpec):
     """A perceptron over features of two embeddings, softmax (Cuts and Stitches, section 4; hidden size 256)."""
 
     columns: Sequence[str]  # two
-    pooling: str
-    dropout: float
-    hidden: int
-    features: Sequence[str]  # some of u, v, abs_difference, product
+    pooling: Annotated[str, OneOf(*POOLINGS)]
+    dropout: PartialShare
+    hidden: Count
+    features: Sequence[Annotated[str, OneOf(*PAIR_FEATURES)]]  # some of u, v, abs_difference, product
 
     def __post_init__(self) -> None:
         check_spec(self.columns, least=2, most=2, pooling=self.pooling, dropout=self.dropout)
@@ -47,8 +49,8 @@ class PairCosine(HeadSpec):
     """
 
     columns: Sequence[str]  # two
-    pooling: str
-    dropout: float
+    pooling: Annotated[str, OneOf(*POOLINGS)]
+    dropout: PartialShare
     scale: float
     offset: float
 

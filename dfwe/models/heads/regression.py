@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
-from dfwe.models.heads.base import HeadSpec, check_spec
+from dfwe.models.heads.base import POOLINGS, HeadSpec, check_spec
 from dfwe.models.heads.number_head import NumberHead
 from dfwe.models.heads.perceptron import PAIR_FEATURES, Perceptron, check_hidden
+from dfwe.values.allowed import Count, OneOf, PartialShare
 
 
 @dataclass(frozen=True)
@@ -15,9 +17,9 @@ class Regression(HeadSpec):
     """A perceptron to one number, over one embedding, or over u, v, |u - v| and u * v of two; squared error."""
 
     columns: Sequence[str]  # one or two
-    pooling: str
-    dropout: float
-    hidden: int
+    pooling: Annotated[str, OneOf(*POOLINGS)]
+    dropout: PartialShare
+    hidden: Count
 
     def __post_init__(self) -> None:
         check_spec(self.columns, most=2, pooling=self.pooling, dropout=self.dropout)

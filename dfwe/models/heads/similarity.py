@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
 from dfwe.errors import ConfigurationError
-from dfwe.models.heads.base import HeadSpec, check_spec
+from dfwe.models.heads.base import POOLINGS, HeadSpec, check_spec
 from dfwe.models.heads.number_head import NumberHead
 from dfwe.models.heads.perceptron import check_hidden
+from dfwe.values.allowed import Count, OneOf, PartialShare, Positive
 
 SQUASHES = ("identity", "relu", "clamp")
 
@@ -26,11 +28,11 @@ class Similarity(HeadSpec):
     """
 
     columns: Sequence[str]  # two
-    pooling: str
-    dropout: float  # of the embeddings, each its own
-    hidden: int  # what the linear layer gives; 128 in the paper
-    squash: str
-    k: float
+    pooling: Annotated[str, OneOf(*POOLINGS)]
+    dropout: PartialShare  # of the embeddings, each its own
+    hidden: Count  # what the linear layer gives; 128 in the paper
+    squash: Annotated[str, OneOf(*SQUASHES)]
+    k: Positive
     low: float  # of the scale
     high: float
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import torch
 from jaxtyping import Float
@@ -18,6 +19,7 @@ from dfwe.stages.choice.base import Criterion, Evidence, Part
 from dfwe.stages.tasks import Task
 from dfwe.stages.workshop import Workshop
 from dfwe.store.store import Store
+from dfwe.values.allowed import OneOf
 
 COMPARISONS = ("cosine", "centred", "shares")
 
@@ -39,7 +41,7 @@ class Similarity(Criterion):
     """
 
     measure: Collector
-    compare: str
+    compare: Annotated[str, OneOf(*COMPARISONS)]
 
     def __post_init__(self) -> None:
         if self.compare not in COMPARISONS:

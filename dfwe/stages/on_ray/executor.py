@@ -22,6 +22,7 @@ from dfwe.stages.bench import Bench
 from dfwe.stages.configs import plain
 from dfwe.stages.execute import Execute, Executor, Start
 from dfwe.stages.on_ray.schedule import Schedule, Team
+from dfwe.values.allowed import Count, Natural, NonNegative
 
 if TYPE_CHECKING:
     from dfwe.stages.on_ray.worker import Terms
@@ -38,10 +39,10 @@ class RayExecutor(Executor):
     """
 
     address: str | None
-    workers: int | None
-    cpus: int | None
-    gpus: float | int | None
-    retries: int
+    workers: Count | None
+    cpus: Count | None
+    gpus: NonNegative | None
+    retries: Natural
 
     def __post_init__(self) -> None:
         if importlib.util.find_spec("ray") is None:

@@ -23,6 +23,7 @@ from dfwe.stages.probes.base import Probe, ProbeStage, Told
 from dfwe.stages.tasks import Target
 from dfwe.stages.train import WEIGHTS, TrainStage
 from dfwe.training.weight_search import Candidate
+from dfwe.values.allowed import Count
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Interpolation(Probe):
         ConfigurationError: less than one point.
     """
 
-    points: int
+    points: Count
 
     def __post_init__(self) -> None:
         if self.points < 1:
@@ -60,7 +61,7 @@ class PairStage(ProbeStage):
     target: Target
     first: TrainStage
     second: TrainStage
-    points: int
+    points: Count
 
     @property
     def title(self) -> str:

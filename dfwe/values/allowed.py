@@ -1,0 +1,152 @@
+"""What a setting may be, as annotations of configurations' and constructors' fields: `Annotated[int, AtLeast(1)]`.
+
+A type checker sees the type, `dfwe.values.check` the rest. `number(...)` fits most fields by one of the names below.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Protocol
+
+
+class Allowed(Protocol):
+    """What beside its type is asked of a value."""
+
+    def holds(self, value: Any) -> bool:
+        """Return whether the value, whose type is right, is allowed."""
+
+    def text(self, kind: str) -> str:
+        """Return what is allowed, in words; `kind` is the type in words."""
+
+
+@dataclass(frozen=True)
+class Within:
+    """A number within bounds; None for an open end."""
+
+    at_least: float | None = None
+    above: float | None = None
+    at_most: float | None = None
+    below: float | None = None
+
+    def holds(self, value: Any) -> bool:
+        """Return whether the number lies within."""
+        return (
+            (self.at_least is None or value >= self.at_least)
+            and (self.above is None or value > self.above)
+            and (self.at_most is None or value <= self.at_most)
+            and (self.below is None or value < self.below)
+        )
+
+    def text(self, kind: str) -> str:
+        """Return for instance "a whole number of at least 1"."""
+        if self.at_least is not None and self.at_most is not None:
+            return f"{kind} from {self.at_least:g} to {self.at_most:g}"
+        words = {"of at least": self.at_least, "above": self.above, "of at most": self.at_most, "below": self.below}
+        return f"{kind} " + " and ".join(f"{word} {bound:g}" for word, bound in words.items() if bound is not None)
+
+
+class OneOf:
+    """One of a list of choices."""
+
+    def __init__(self, *choices: str) -> None:
+        self.choices = choices
+
+    def holds(self, value: Any) -> bool:
+        """Return whether the value is a choice."""
+        return value in self.choices
+
+    def text(self, kind: str) -> str:
+        """Return the choices."""
+        return " or ".join([", ".join(self.choices[:-1]), self.choices[-1]]) if self.choices[1:] else self.choices[0]
+
+
+@dataclass(frozen=True)
+class OneOfFound:
+    """One of choices that are looked up when a value is checked, as files are."""
+
+    find: Callable[[], tuple[str, ...]]
+
+    def holds(self, value: Any) -> bool:
+        """Return whether the value is a choice."""
+        return value in self.find()
+
+    def text(self, kind: str) -> str:
+        """Return the choices."""
+        return OneOf(*self.find()).text(kind)
+
+
+@dataclass(frozen=True)
+class Where:
+    """Whatever a condition holds for; `words` follow the type."""
+
+    condition: Callable[[Any], bool]
+    words: str
+
+    def holds(self, value: Any) -> bool:
+        """Return whether the condition does."""
+        return self.condition(value)
+
+    def text(self, kind: str) -> str:
+        """Return the words."""
+        return f"{kind} {self.words}"
+
+
+@dataclass(frozen=True)
+class As:
+    """Another annotation to check by, where OmegaConf can hold `Any` alone, or would convert what should be refused."""
+
+    annotation: Any
+
+
+@dataclass(frozen=True)
+class Around:
+    """A mapping with keys of its own beside those of the part (`_target_`) that it describes; `fields` has them."""
+
+    fields: type
+
+
+@dataclass(frozen=True)
+class Known:
+    """A mapping of whatever keys, of which `annotations` has those whose values are known."""
+
+    annotations: Mapping[str, Any]
+
+
+def is_one_character(text: str) -> bool:
+    """Return whether it is."""
+    return len(text) == 1
+
+
+def is_encoding(text: str) -> bool:
+    """Return whether Python knows it."""
+    try:
+        codecs.lookup(text)
+    except LookupError:
+        return False
+    return True
+
+
+def is_regular_expression(text: str) -> bool:
+    """Return whether it can be compiled."""
+    try:
+        re.compile(text)
+    except re.error:
+        return False
+    return True
+
+
+Count = Annotated[int, Within(at_least=1)]
+Natural = Annotated[int, Within(at_least=0)]
+Pair = Annotated[int, Within(at_least=2)]
+Positive = Annotated[float, Within(above=0)]
+NonNegative = Annotated[float, Within(at_least=0)]
+Share = Annotated[float, Within(at_least=0, at_most=1)]
+PositiveShare = Annotated[float, Within(above=0, at_most=1)]  # a density, say
+OpenShare = Annotated[float, Within(above=0, below=1)]
+PartialShare = Annotated[float, Within(at_least=0, below=1)]  # a dropout's
+Name = Annotated[str, Where(bool, "that is not empty")]
+Pattern = Annotated[str, Where(is_regular_expression, "that is a regular expression")]
+Encoding = Annotated[str, Where(is_encoding, "that names an encoding, as utf-8 does")]

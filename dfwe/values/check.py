@@ -1,0 +1,267 @@
+"""Checks a configuration's values against annotations; one line names the key, the value, and what is allowed."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import types
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from functools import cache
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from dfwe.errors import ConfigurationError
+from dfwe.values.allowed import Around, As, Known, OneOf
+from dfwe.values.signature import NotThereError, Part, signature
+
+_MISSING = "???"  # OmegaConf's: asked for elsewhere
+_KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", Part: "a part (a _target_)"}
+_OF_HYDRA = frozenset(("_target_", "_partial_", "_recursive_", "_convert_", "_args_"))
+_TARGET = "_target_"
+_UNIONS = (Union, types.UnionType)
+_ALIKE = 0.7  # of difflib's ratio, from which a word may be another misspelt
+_LONGEST = 60  # characters of a value that a message shows
+
+
+def check(value: Any, annotation: Any, *, key: str) -> None:
+    """Check the value, and all in it, against an annotation: a type, a dataclass with annotated fields, ...
+
+    A mapping with `_target_` is checked against what that class takes. Numbers are finite everywhere.
+
+    Raises:
+        ConfigurationError: a value that is not allowed, or a key that there is not; `key` begins the message.
+    """
+    if value == _MISSING:
+        return
+    alternatives = tuple(_alternatives(annotation))
+    if Any in alternatives or not alternatives:
+        _check_inside(value, key=key)
+        return
+    fitting = [each for each in alternatives if _fits(value, each)]
+    if not fitting:
+        raise _refused(key, value, annotation)
+    _check_as(value, fitting[0], key=key)
+    failing = [[rule for rule in _rules(each) if not rule.holds(value)] for each in fitting]
+    if all(failing):
+        raise _refused(key, value, annotation, rules=failing[0] if len(alternatives) == 1 else ())
+
+
+def check_part(config: Mapping[str, Any], *, key: str, given: Iterable[str] = ()) -> None:
+    """Check what a `_target_` is made of against what its class takes; `given` are keys that stand beside its own.
+
+    Raises:
+        ConfigurationError: a class that is not there, a key that it does not take, a value that it does not allow.
+    """
+    target = config[_TARGET]
+    if not isinstance(target, str):
+        raise ConfigurationError(f"{said(_below(key, _TARGET), target)}: expected the full name of a class")
+    try:
+        takes = signature(target)
+    except NotThereError:
+        raise ConfigurationError(f"{said(_below(key, _TARGET), target)}: there is no such class or function") from None
+    own = {name: value for name, value in config.items() if name not in _OF_HYDRA and name not in given}
+    if takes is None:
+        _check_inside(own, key=key)
+        return
+    for name, value in own.items():
+        if name not in takes.parameters and not takes.open:
+            raise unknown_key(name, known=(*takes.parameters, *given), key=key)
+        check(value, takes.parameters.get(name, Any), key=_below(key, name))
+
+
+def unknown_key(name: Any, *, known: Iterable[str], key: str, deeper: Iterable[str] = ()) -> ConfigurationError:
+    """Return the error of a key that there is not; `deeper` are keys of that name further below."""
+    choices, meant = sorted(known), list(deeper)
+    meant = meant or difflib.get_close_matches(str(name), choices, n=1, cutoff=_ALIKE)
+    hint = f" (did you mean {' or '.join(meant)}?)" if meant else ""
+    there = ", ".join(choices) or "no settings"
+    return ConfigurationError(f"{_below(key, name)}: there is no such key{hint}; {key or 'a study'} has {there}")
+
+
+def said(key: str, value: Any) -> str:
+    """Return `key=value` as a user would write it, cut where it is long."""
+    text = (
+        {None: "null", True: "true", False: "false"}.get(value)
+        if value is None or value is True or value is False
+        else None
+    )
+    text = "".join(c if c.isprintable() else " " for c in str(value)) if text is None else text
+    return f"{key}={text if len(text) <= _LONGEST else text[: _LONGEST - 3] + '...'}"
+
+
+def words(annotation: Any) -> str:
+    """Return what an annotation allows, in words."""
+    alternatives = list(_alternatives(annotation))
+    kinds = [_words(each) for each in alternatives if each is not type(None)]
+    return " or ".join(dict.fromkeys([*kinds, *(["null"] if type(None) in alternatives else [])]))
+
+
+def _words(annotation: Any) -> str:
+    text = _kind_words(_kind(annotation))
+    for rule in _rules(annotation):
+        text = rule.text(text)
+    return text
+
+
+def _kind_words(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return OneOf(*map(str, get_args(kind))).text("")
+    if _is_list(kind):
+        return f"a list, each {words(get_args(kind)[0])}" if get_args(kind) else "a list"
+    if is_dataclass(kind):
+        return f"{{{', '.join(field.name for field in fields(kind))}}}"
+    return "a mapping" if _is_mapping(kind) else _KINDS.get(kind, "a value")
+
+
+def _refused(key: str, value: Any, annotation: Any, *, rules: Sequence[Any] = ()) -> ConfigurationError:
+    """Return the error of a value; `rules` are those that fail, where its kind is right."""
+    alternatives = tuple(_alternatives(annotation))
+    expected = words(annotation)
+    if rules:
+        expected = rules[0].text(_kind_words(_kind(alternatives[0])))
+    if isinstance(value, float) and not math.isfinite(value):
+        expected = expected.replace("a number", "a finite number")
+    return ConfigurationError(f"{said(key, value)}: expected {expected}{_hint(value, alternatives)}")
+
+
+def _alternatives(annotation: Any) -> Iterable[Any]:
+    """Yield the members of a union, as they are annotated."""
+    metadata = getattr(annotation, "__metadata__", ())
+    instead = next((each for each in metadata if isinstance(each, As)), None)
+    if instead is not None:
+        yield from _alternatives(instead.annotation)
+    elif metadata and get_origin(_kind(annotation)) in _UNIONS:
+        for each in get_args(_kind(annotation)):
+            yield from _alternatives(Annotated[(each, *metadata)])
+    elif get_origin(annotation) in _UNIONS:
+        for each in get_args(annotation):
+            yield from _alternatives(each)
+    else:
+        yield annotation
+
+
+def _kind(annotation: Any) -> Any:
+    """Return the annotation without what Annotated adds."""
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+
+
+def _rules(annotation: Any) -> list[Any]:
+    return [each for each in getattr(annotation, "__metadata__", ()) if hasattr(each, "holds")]
+
+
+def _fits(value: Any, annotation: Any) -> bool:
+    """Return whether the value is of the kind; what is in it is looked at later."""
+    kind = _kind(annotation)
+    if kind is Any:
+        return True
+    if get_origin(kind) is Literal:
+        return any(value == each and type(value) is type(each) for each in get_args(kind))
+    if kind is Part:
+        return isinstance(value, Mapping) and _TARGET in value
+    if _is_mapping(kind) or is_dataclass(kind):
+        return isinstance(value, Mapping)
+    if _is_list(kind):
+        return isinstance(value, Sequence) and not isinstance(value, str)
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if kind in (bool, str, type(None)):
+        return isinstance(value, kind)
+    return isinstance(value, str) if getattr(kind, "__module__", "") == "pathlib" else True
+
+
+def _check_as(value: Any, annotation: Any, *, key: str) -> None:
+    """Check what is in a list or mapping of the kind."""
+    kind, around = _kind(annotation), _metadata(annotation, Around)
+    if around is not None:
+        own = {field.name for field in fields(around.fields)}
+        _check_fields({name: each for name, each in value.items() if name in own}, around.fields, key=key)
+        check_part(value, key=key, given=own) if _TARGET in value else _check_inside(value, key=key)
+    elif (known := _metadata(annotation, Known)) is not None:
+        for name, each in value.items():
+            check(each, known.annotations.get(name, Any), key=_below(key, name))
+    elif is_dataclass(kind):
+        _check_fields(value, kind, key=key)
+    elif _is_list(kind):
+        for place, each in enumerate(value):
+            check(each, get_args(kind)[0] if get_args(kind) else Any, key=f"{key}[{place}]")
+    elif _is_mapping(kind):
+        names, values = get_args(kind) or (Any, Any)
+        for name, each in value.items():
+            _check_key(name, names, key=key)
+            check(each, values, key=_below(key, name))
+    else:
+        _check_inside(value, key=key)
+
+
+def _check_key(name: Any, annotation: Any, *, key: str) -> None:
+    alternatives = tuple(_alternatives(annotation))
+    if not any(_fits(name, each) and all(rule.holds(name) for rule in _rules(each)) for each in alternatives):
+        raise ConfigurationError(f"{_below(key, name)}: expected as key {words(annotation)}{_hint(name, alternatives)}")
+
+
+def _check_fields(value: Mapping[str, Any], kind: Any, *, key: str) -> None:
+    hints = _hints(kind)
+    for name, each in value.items():
+        if name not in hints:
+            raise unknown_key(name, known=hints, key=key, deeper=_deeper(name, hints, key=key))
+        check(each, hints[name], key=_below(key, name))
+
+
+def _deeper(name: Any, hints: Mapping[str, Any], *, key: str) -> Iterable[str]:
+    """Yield the keys one level below that have the name."""
+    for own, hint in hints.items():
+        for each in _alternatives(hint):
+            if is_dataclass(_kind(each)) and name in _hints(_kind(each)):
+                yield f"{_below(key, own)}.{name}"
+
+
+def _check_inside(value: Any, *, key: str) -> None:
+    """Check a value of which nothing is known but that numbers are finite and parts what their classes take."""
+    if isinstance(value, Mapping):
+        if _TARGET in value:
+            check_part(value, key=key)
+            return
+        for name, each in value.items():
+            check(each, Any, key=_below(key, name))
+    elif isinstance(value, list | tuple):
+        for place, each in enumerate(value):
+            check(each, Any, key=f"{key}[{place}]")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ConfigurationError(f"{said(key, value)}: expected a finite number")
+
+
+def _metadata(annotation: Any, kind: type) -> Any:
+    return next((each for each in getattr(annotation, "__metadata__", ()) if isinstance(each, kind)), None)
+
+
+def _is_mapping(kind: Any) -> bool:
+    return isinstance(origin := get_origin(kind) or kind, type) and issubclass(origin, Mapping)
+
+
+def _is_list(kind: Any) -> bool:
+    origin = get_origin(kind) or kind
+    return isinstance(origin, type) and issubclass(origin, Sequence) and origin is not str
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind, include_extras=True)
+
+
+def _below(key: str, name: Any) -> str:
+    return f"{key}.{name}" if key else str(name)
+
+
+def _hint(value: Any, alternatives: Sequence[Any]) -> str:
+    """Return what may have been meant."""
+    kinds = [_kind(each) for each in alternatives]
+    if isinstance(value, bool | int | float) and any(each is str for each in alternatives):
+        return "; YAML reads bare yes, no, on, off and numbers as other than texts: put it in quotes"
+    choices = [str(each) for kind in kinds if get_origin(kind) is Literal for each in get_args(kind)]
+    for each in alternatives:
+        for rule in _rules(each):
+            choices += list(getattr(rule, "choices", ()))
+    close = difflib.get_close_matches(str(value), choices, n=1)
+    return f" (did you mean {close[0]}?)" if close else ""

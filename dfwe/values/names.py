@@ -1,0 +1,66 @@
+"""Names of rows: those that every study has, and what a user may call others.
+
+A row is found by its name, in tables, files and settings: no two rows of a study may share one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Annotated
+
+from dfwe.conf import conf_dir
+from dfwe.values.allowed import Where
+
+BASELINE = "baseline"  # the parent fine-tuned on the target alone
+MIXTURE = "mixture"  # the expert trained on {t} and S together
+UNIFORM = "uniform"  # the merge that every study has
+
+
+class NotReserved:
+    """A name that no row of every study has, `but` some aside, and that can be part of a file's name."""
+
+    def __init__(self, *but: str) -> None:
+        self._but = but
+
+    def holds(self, name: str) -> bool:
+        """Return whether a user may give it."""
+        return name not in self._reserved()
+
+    def text(self, kind: str) -> str:
+        """Return which names are taken."""
+        return f"{kind} other than the names of rows that studies have: {', '.join(self._reserved())}"
+
+    def _reserved(self) -> list[str]:
+        return [name for name in reserved_names() if name not in self._but]
+
+
+def reserved_names() -> tuple[str, ...]:
+    """Return the names of rows that studies have whatever a user calls others; the controls are the files in conf/."""
+    controls = sorted(path.stem for path in (conf_dir() / "control").glob("*.yaml"))
+    return (BASELINE, MIXTURE, UNIFORM, *controls)
+
+
+def compositions() -> tuple[str, ...]:
+    """Return what `sources=` knows beside tasks."""
+    return ("all", *sorted(path.stem for path in (conf_dir() / "sources").glob("*.yaml")))
+
+
+def shared_name(*groups: Iterable[str]) -> str | None:
+    """Return the first name that comes twice, None where there is none."""
+    seen: set[str] = set()
+    for group in groups:
+        for name in group:
+            if name in seen:
+                return name
+            seen.add(name)
+    return None
+
+
+_IN_FILES = Where(
+    lambda name: bool(re.fullmatch(r"\w[\w.+-]*", name)),
+    "of letters, digits, '_', '.', '+' and '-', as it becomes part of files' names",
+)
+
+MergeName = Annotated[str, NotReserved(UNIFORM), _IN_FILES]  # `merge=uniform` is the row itself
+ModelName = Annotated[str, NotReserved(UNIFORM), _IN_FILES]  # of models and merges of a multitask study
