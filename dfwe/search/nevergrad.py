@@ -7,7 +7,7 @@ import difflib
 import inspect
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import nevergrad
 import numpy as np
@@ -22,7 +22,9 @@ from dfwe.search import nelder_mead
 from dfwe.search.asked import check_asks
 from dfwe.search.base import Search
 from dfwe.search.space import Space
-from dfwe.values.allowed import Count
+from dfwe.values.allowed import Count, Known, Name, Positive
+
+Options = Annotated[Any, Known({"step": Positive, "adaptive": bool})]  # of an optimizer; those of ours are known
 
 
 class NevergradSearch(Search):
@@ -39,7 +41,7 @@ class NevergradSearch(Search):
     """
 
     def __init__(
-        self, space: Space, *, optimizer: str, seed: int, budget: Count, asks: Count = 1, **options: Any
+        self, space: Space, *, optimizer: Name, seed: int, budget: Count, asks: Count = 1, **options: Options
     ) -> None:
         nelder_mead.register()
         parametrization = nevergrad.p.Array(shape=(space.dimensions,))

@@ -26,10 +26,10 @@ class Allowed(Protocol):
 class Within:
     """A number within bounds; None for an open end."""
 
-    at_least: float | None = None
-    above: float | None = None
-    at_most: float | None = None
-    below: float | None = None
+    at_least: int | float | None = None
+    above: int | float | None = None
+    at_most: int | float | None = None
+    below: int | float | None = None
 
     def holds(self, value: Any) -> bool:
         """Return whether the number lies within."""
@@ -115,6 +115,11 @@ class Known:
     annotations: Mapping[str, Any]
 
 
+def is_sha256(text: str) -> bool:
+    """Return whether it is a digest as `sha256sum` writes it."""
+    return re.fullmatch("[0-9a-f]{64}", text) is not None
+
+
 def is_one_character(text: str) -> bool:
     """Return whether it is."""
     return len(text) == 1
@@ -130,12 +135,12 @@ def is_encoding(text: str) -> bool:
 
 
 def is_regular_expression(text: str) -> bool:
-    """Return whether it can be compiled."""
+    """Return whether it can be compiled, and matches not everything as an empty one does."""
     try:
         re.compile(text)
     except re.error:
         return False
-    return True
+    return bool(text)
 
 
 Count = Annotated[int, Within(at_least=1)]
@@ -148,5 +153,6 @@ PositiveShare = Annotated[float, Within(above=0, at_most=1)]  # a density, say
 OpenShare = Annotated[float, Within(above=0, below=1)]
 PartialShare = Annotated[float, Within(at_least=0, below=1)]  # a dropout's
 Name = Annotated[str, Where(bool, "that is not empty")]
-Pattern = Annotated[str, Where(is_regular_expression, "that is a regular expression")]
+Pattern = Annotated[str, Where(is_regular_expression, "that is a regular expression, not empty")]
 Encoding = Annotated[str, Where(is_encoding, "that names an encoding, as utf-8 does")]
+Sha256 = Annotated[str, Where(is_sha256, "of 64 hexadecimal digits")]

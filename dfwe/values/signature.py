@@ -39,6 +39,7 @@ class NotThereError(LookupError):
     """A module was read, and has no class or function of the name."""
 
 
+@cache
 def signature(target: str) -> Signature | None:
     """Return what the class or function takes, None where there is no source to tell.
 
@@ -48,7 +49,7 @@ def signature(target: str) -> Signature | None:
     module, _, name = target.rpartition(".")
     source = _source(module)
     if source is None:
-        if target.startswith("dfwe."):
+        if target.startswith("dfwe.") or not _is_package(module):
             raise NotThereError(target)
         return None
     found = source.find(name)
@@ -148,6 +149,15 @@ def _file(module: str) -> Path | None:
     return None
 
 
+def _is_package(module: str) -> bool:
+    """Return whether what the module is in can be found."""
+    first = module.partition(".")[0]
+    try:
+        return bool(first) and importlib.util.find_spec(first) is not None
+    except (ImportError, ValueError):
+        return False
+
+
 def _python(path: Path) -> Path | None:
     return path if path.suffix == ".py" and path.is_file() else None
 
@@ -227,4 +237,8 @@ def _is_parameter(node: ast.AnnAssign) -> bool:
 
 def _of_arguments(arguments: ast.arguments, *, module: _Module, skip: int) -> Signature:
     named = [*arguments.posonlyargs, *arguments.args][skip:] + arguments.kwonlyargs
-    return Signature({each.arg: module.annotation(each.annotation) for each in named}, open=arguments.kwarg is not None)
+    parameters = {each.arg: module.annotation(each.annotation) for each in named}
+    if arguments.kwarg is not None:  # what is known of others
+        known = getattr(module.annotation(arguments.kwarg.annotation), "__metadata__", ())
+        parameters |= {name: each for one in known for name, each in one.annotations.items()}
+    return Signature(parameters, open=arguments.kwarg is not None)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from dfwe.data.bad_rows import RowError
 from dfwe.errors import ConfigurationError
-from dfwe.values.allowed import Natural, Positive
+from dfwe.values.allowed import Name, Natural, Positive
 
 _MOST_STEPS, _MOST_DECIMALS = 10_000, 15  # each step is an answer that is scored
 _FILL = "Fill such cells, or list them in the reader's `leave_out: {{{column}: ['']}}`"
@@ -47,7 +47,7 @@ class Answer(ABC):
 class OneOf(Answer):
     """One of `labels`; `texts` says which label a cell means where the cells are not the labels themselves."""
 
-    column: str
+    column: Name
     labels: Sequence[str]
     texts: Mapping[str, str]
 
@@ -122,7 +122,7 @@ class Number(Answer):
     with the number as it stands in the file.
     """
 
-    column: str
+    column: Name
     low: float
     high: float
     step: Positive

@@ -12,7 +12,7 @@ from typing import Annotated
 from dfwe.data.bad_rows import BadRow, Rows, bad_row
 from dfwe.data.readers.sheet import Row, Sheet, SheetSource, read_text, renamed
 from dfwe.errors import ConfigurationError, DataError
-from dfwe.values.allowed import Encoding, Where, is_one_character
+from dfwe.values.allowed import Encoding, Name, Where, is_one_character
 
 _DELIMITERS = ("\t", ";", ",", "|")
 _QUOTING = "Set the file's `quoting: false` where a quotation mark is a character as any other"
@@ -31,7 +31,7 @@ class Delimited(SheetSource):
     lines are no records. No cell is taken for a missing value: "NaN", "null" and "NA" are texts.
     """
 
-    path: str
+    path: Name
     delimiter: Annotated[str, Where(is_one_character, "of one character")]  # one character
     quoting: bool  # whether " quotes a cell; without it, " is a character as any other
     columns: Sequence[str] | None  # null: the first line names them

@@ -11,7 +11,7 @@ from dfwe.data.bad_rows import BadRow, Rows, bad_row
 from dfwe.data.readers.sheet import Row, Sheet, SheetSource, cell_of, read_text, renamed
 from dfwe.errors import DataError
 from dfwe.strict_json import json_lines, loads_counted
-from dfwe.values.allowed import Encoding
+from dfwe.values.allowed import Encoding, Name
 
 _SURROGATE = "lone surrogates (halves of characters, such as \\ud800) were replaced by U+FFFD"
 
@@ -20,7 +20,7 @@ _SURROGATE = "lone surrogates (halves of characters, such as \\ud800) were repla
 class JsonLines(SheetSource):
     """A text file with one JSON object a line; empty lines are skipped, a key that an object lacks is an empty cell."""
 
-    path: str
+    path: Name
     encoding: Encoding
     rename: Mapping[str, str]  # from the file's keys to the names that the task uses
 

@@ -16,7 +16,7 @@ from dfwe.data.readers.base import Corpus, Reader
 from dfwe.data.readers.sheet import Cell, Row, Sheet, SheetSource, check_columns
 from dfwe.errors import ConfigurationError, DataError
 from dfwe.records import Split
-from dfwe.values.allowed import Count, Natural, OpenShare
+from dfwe.values.allowed import Count, Name, Natural, OpenShare
 
 _SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 
@@ -35,8 +35,8 @@ class Table(Reader):
     files: Mapping[str, SheetSource]  # by split; train must be there
     cut: Mapping[str, OpenShare]  # shares of the train file for splits without a file
     seed: Natural
-    id: str | None  # the column; null for the file's name and the row's line
-    group: str | None  # the column of what must not stand in two splits; null where every row stands alone
+    id: Name | None  # the column; null for the file's name and the row's line
+    group: Name | None  # the column of what must not stand in two splits; null where every row stands alone
     leave_out: Mapping[str, Sequence[str]]  # by column the cells
     most: Mapping[str, Count] = field(default_factory=dict)  # groups of a split; all where it is not named
 

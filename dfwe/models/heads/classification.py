@@ -11,14 +11,14 @@ from torch import Tensor, nn
 
 from dfwe.models.heads.base import POOLINGS, HeadSpec, check_spec
 from dfwe.models.heads.label_head import LabelHead
-from dfwe.values.allowed import OneOf, PartialShare
+from dfwe.values.allowed import Name, OneOf, PartialShare
 
 
 @dataclass(frozen=True)
 class Classification(HeadSpec):
     """Sentence embedding, dropout, linear layer, softmax (Cuts and Stitches, section 4)."""
 
-    columns: Sequence[str]  # one
+    columns: Sequence[Name]  # one
     pooling: Annotated[str, OneOf(*POOLINGS)]
     dropout: PartialShare
 

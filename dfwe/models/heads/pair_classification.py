@@ -15,14 +15,14 @@ from dfwe.errors import ConfigurationError
 from dfwe.models.heads.base import POOLINGS, HeadSpec, check_spec
 from dfwe.models.heads.label_head import LabelHead
 from dfwe.models.heads.perceptron import PAIR_FEATURES, Perceptron, check_perceptron
-from dfwe.values.allowed import Count, OneOf, PartialShare
+from dfwe.values.allowed import Count, Name, OneOf, PartialShare
 
 
 @dataclass(frozen=True)
 class PairClassification(HeadSpec):
     """A perceptron over features of two embeddings, softmax (Cuts and Stitches, section 4; hidden size 256)."""
 
-    columns: Sequence[str]  # two
+    columns: Sequence[Name]  # two
     pooling: Annotated[str, OneOf(*POOLINGS)]
     dropout: PartialShare
     hidden: Count
@@ -48,7 +48,7 @@ class PairCosine(HeadSpec):
     hardly change.
     """
 
-    columns: Sequence[str]  # two
+    columns: Sequence[Name]  # two
     pooling: Annotated[str, OneOf(*POOLINGS)]
     dropout: PartialShare
     scale: float

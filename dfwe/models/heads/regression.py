@@ -9,14 +9,14 @@ from typing import Annotated
 from dfwe.models.heads.base import POOLINGS, HeadSpec, check_spec
 from dfwe.models.heads.number_head import NumberHead
 from dfwe.models.heads.perceptron import PAIR_FEATURES, Perceptron, check_hidden
-from dfwe.values.allowed import Count, OneOf, PartialShare
+from dfwe.values.allowed import Count, Name, OneOf, PartialShare
 
 
 @dataclass(frozen=True)
 class Regression(HeadSpec):
     """A perceptron to one number, over one embedding, or over u, v, |u - v| and u * v of two; squared error."""
 
-    columns: Sequence[str]  # one or two
+    columns: Sequence[Name]  # one or two
     pooling: Annotated[str, OneOf(*POOLINGS)]
     dropout: PartialShare
     hidden: Count

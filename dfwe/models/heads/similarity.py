@@ -14,7 +14,7 @@ from dfwe.errors import ConfigurationError
 from dfwe.models.heads.base import POOLINGS, HeadSpec, check_spec
 from dfwe.models.heads.number_head import NumberHead
 from dfwe.models.heads.perceptron import check_hidden
-from dfwe.values.allowed import Count, OneOf, PartialShare, Positive
+from dfwe.values.allowed import Count, Name, OneOf, PartialShare, Positive
 
 SQUASHES = ("identity", "relu", "clamp")
 
@@ -27,7 +27,7 @@ class Similarity(HeadSpec):
     for the same (section 6.2). Where f is flat an example has no gradient. Only clamp reads `k`.
     """
 
-    columns: Sequence[str]  # two
+    columns: Sequence[Name]  # two
     pooling: Annotated[str, OneOf(*POOLINGS)]
     dropout: PartialShare  # of the embeddings, each its own
     hidden: Count  # what the linear layer gives; 128 in the paper

@@ -1,0 +1,252 @@
+"""Every leaf of every composed configuration refuses what it cannot be, or is accepted here for a reason."""
+
+from fnmatch import fnmatchcase
+
+import pytest
+from omegaconf import OmegaConf
+
+from dfwe.conf import conf_dir
+from dfwe.errors import ConfigurationError
+from dfwe.options import read_tasks
+from dfwe.schema import StudyConfig
+from dfwe.stages.complete import complete
+from dfwe.values.check import check
+
+NAN, INF = float("nan"), float("inf")
+
+
+def _files(group, *but):
+    return [path for path in sorted((conf_dir() / group).glob("*.yaml")) if path.stem not in ("base", "none", *but)]
+
+
+def _composed(group, composed):
+    """Plain configurations, which together have every option of the group."""
+    if group in ("model", "experiment"):
+        for path in _files(group, "all_targets_smoke"):
+            target = [] if group == "experiment" and path.stem not in ("dfwe_paper", "merge_zoo") else ["+target=meld"]
+            yield OmegaConf.to_container(complete(composed(f"{group}={path.stem}", "data.root=/x", *target)))
+        return
+    default = OmegaConf.to_container(composed("+target=meld"), resolve=True)
+    if group == "task":
+        tasks = {name: OmegaConf.to_container(config, resolve=True) for name, config in read_tasks().items()}
+        yield default | {"sources": tasks}
+    for path in _files(group) if group not in ("default", "task") else ():
+        yield _with_option(default, group, OmegaConf.load(path))
+    if group == "default":
+        yield default
+
+
+def _with_option(default, group, option):
+    """As Hydra composes it."""
+    option = OmegaConf.merge({"name": "x", "model": default["model"]}, option)
+    for key in ("save_dir", "folder") if group == "logger" else ():
+        if key in option:
+            option[key] = "x"
+    root = OmegaConf.to_container(option, resolve=True)
+    own = {key: value for key, value in root.items() if key not in ("defaults", "model", "name")}
+    first, _, second = group.partition("/")
+    if second:
+        return default | {first: default[first] | {second: own}}
+    if group in ("merge", "data", "trainer"):  # which begin with the group's base
+        return OmegaConf.to_container(OmegaConf.merge(default, {first: own}))
+    return default | {first: own}
+
+
+GROUPS = (
+    *("default", "model", "merge", "merge/search", "merge/pick", "merge/by", "choice", "data", "trainer", "executor"),
+    *("logger", "task", "experiment"),
+)
+
+# what is accepted, and why, by key: * stands for any part of one
+TEXTS = {
+    "*.name": "a name",
+    "*.title": "a row's title",
+    "*.prompt.*": "a task's own words and columns",
+    "*.labels*": "a task's own labels",
+    "*.default_sources*": "tasks are looked up when Hydra composes",
+    "*.path": "a file, looked for when data are read",
+    "*.id": "a column",
+    "*.group": "a column",
+    "*.columns*": "columns, or tasks, looked up when the study is planned",
+    "*.rename.*": "a column",
+    "*.leave_out.*": "a cell",
+    "*.metrics.*": "labels and names of relations",
+    "data.files": "a folder, looked for when data are read",
+    "*.root": "a folder",
+    "model.pretrain.data.files": "a folder",
+    "paths.store": "a folder, made where it is missing",
+    "executor.address": "of a cluster, called when the study begins",
+    "logger.*": "names and folders",
+    "merge.by.patterns.*": "a regular expression, held against the model's tensors",
+    "merge.rule.averaged": "a regular expression",
+    "merge.search.optimizer": "nevergrad's names are looked up when the study is planned",
+    "merge.search.crossover": "nevergrad's own options are looked up when the study is planned",
+    "model.source.*": "a package, folder or repository, looked for before any training",
+    "multitask.*": "models and columns by name, looked up when the study is planned",
+}
+ZERO = {
+    "*seed": "every number from 0 on seeds",
+    "data.max_words": "0 is for no limit",
+    "data.max_*_share": "none may be bad, or cut",
+    "model.max_target_tokens": "0 where heads answer; studies of texts refuse it (dfwe.stages.coherent)",
+    "model.pretrain.data.max_bad_share": "none may be bad",
+    "*.manner.*": "a share of 0",
+    "*.noise.*": "no noise",
+    "*.annotated.*": "a share of 0",
+    "*dropout*": "no dropout",
+    "merge.rule.*": "see each rule: what has no effect at 0 is the rule without it",
+    "merge.statistics.rule.*": "likewise",
+    "multitask.merges.*.set.rule.floor": "no floor",
+    "merge.pick.margin": "none",
+    "merge.search.first": "no draws before the model is asked",
+    "merge.search.surrogates.logits.*": "no rounds, no exploration, any correlation",
+    "*.weights.*": "a task that does not count",
+    "*smart.*": "a penalty of 0, no ascents, steps of 0",
+    "*.bins.edges*": "a scale from 0",
+    "*.published.*": "scores",
+    "*.prompt.answer.*": "numbers of a scale",
+    "*.head.low": "numbers of a scale",
+    "*.head.high": "numbers of a scale",
+    "*.heads.*.offset": "a logit",
+    "*.unparsable": "a correlation",
+    "*.scored*": "places from 0 on",
+    "executor.retries": "none",
+    "executor.gpus": "none",
+    "trainer.compile.seconds": "compiling that costs nothing",
+}
+NEGATIVE = {
+    "merge.rule.scale": "task vectors taken off, as forgetting does",
+    "merge.rule.alpha": "of LiNeS: likewise",
+    "merge.rule.beta": "of LiNeS: shallow layers count for more",
+    "merge.search.surrogates.logits.least_correlation": "a correlation",
+    "*.unparsable": "a correlation",
+    "*.bins.edges*": "a scale from below 0",
+    "*.published.*": "a correlation",
+    "*.prompt.answer.low": "numbers of a scale",
+    "*.prompt.answer.high": "numbers of a scale",
+    "*.head.low": "numbers of a scale",
+    "*.head.high": "numbers of a scale",
+    "*.heads.*.offset": "a logit",
+    "*.heads.*.scale": "of a logit",
+}
+EMPTY = {
+    "*.prompt.*": "templates, and what is interpolated from the task's own name and labels, which are refused",
+    "*.metrics.*": "likewise",
+    "logger.*": "names and folders",
+    "*.title": "a row's title",
+    "multitask.*": "models and columns by name, looked up when the study is planned",
+}
+ANYTHING = {
+    "data.shots": "amounts of any kind, and amounts by task",
+    "logger.save_dir": "an argument of Lightning's",
+    "trainer.optimizer.*": "arguments of torch's, tried when the study is planned",
+}
+HALF = {"*.bins.edges*": "numbers of a scale"}
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_leaf_refuses_bad_values_or_has_a_reason(composed, group):
+    seen, silent, unclear = set(), [], []
+    for config in _composed(group, composed):
+        check(config, StudyConfig, key="")
+        for path, value in leaves({key: config[key] for key in _keys(group, config)}):
+            place = _place(config, path)
+            if place in seen:
+                continue
+            seen.add(place)
+            for name, bad in bad_values(value).items():
+                said = _refusal(config, path, bad)
+                if said is None and not _is_accepted(key_of(path), name, value):
+                    silent.append(f"{key_of(path)}: {name}")
+                elif said is not None and not _names(said, key_of(path)):
+                    unclear.append(said)
+    assert "\n".join(silent) == ""
+    assert "\n".join(unclear) == ""
+
+
+def test_acceptances_are_of_keys_that_there_are(composed):
+    """A reason for nothing would hide the next fault."""
+    keys = {key_of(path) for group in GROUPS for config in _composed(group, composed) for path, _ in leaves(config)}
+    unused = [
+        pattern
+        for pattern in (*TEXTS, *ZERO, *NEGATIVE, *EMPTY, *HALF, *ANYTHING)
+        if not any(fnmatchcase(key, pattern) for key in keys)
+    ]
+    assert not unused
+
+
+def _keys(group, config):
+    """What of a configuration the group's options are."""
+    first = group.partition("/")[0]
+    return {"default": config, "experiment": config, "task": ["sources"]}.get(group, [first])
+
+
+def leaves(node, path=()):
+    """Each value that holds no others, with its path; an empty list or mapping is one."""
+    first = list(enumerate(node))[:2] if isinstance(node, list) else []  # a list's elements are alike
+    inside = list(node.items()) if isinstance(node, dict) else first
+    if not inside:
+        yield path, node
+    for name, each in inside:
+        yield from leaves(each, (*path, name))
+
+
+def bad_values(value):
+    """What to try instead of the value, by what is wrong with it."""
+    if isinstance(value, bool):
+        return {"word": "nope", "number": 3, "mapping": {"nope": 1}}
+    if isinstance(value, int | float):
+        half = {"half": 2.5} if isinstance(value, int) else {}
+        return {"word": "nope", "zero": 0, "negative": -1, "nan": NAN, "inf": INF, "truth": True, **half}
+    if isinstance(value, str):
+        return {"word": "nope", "number": 3, "mapping": {"nope": 1}, "empty": ""}
+    return {"word": "nope", "negative": -1, "nan": NAN}
+
+
+def key_of(path):
+    """The key as messages write it."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
+
+
+def replaced(node, path, value):
+    """A copy with another value at the path; what beside it holds others is left out, which the check allows."""
+    if not path:
+        return value
+    first, *rest = path
+    if isinstance(node, list):
+        return [replaced(each, tuple(rest), value) if place == first else each for place, each in enumerate(node)]
+    beside = {name: each for name, each in node.items() if not isinstance(each, dict | list)}
+    return beside | {first: replaced(node[first], tuple(rest), value)}
+
+
+def _refusal(config, path, bad):
+    """What the command would say, None where it says nothing."""
+    try:
+        check(replaced({path[0]: config[path[0]]}, path, bad), StudyConfig, key="")
+    except ConfigurationError as error:
+        return str(error)
+    return None
+
+
+def _names(said, key):
+    """The key (or the part that it belongs to), the value, what is allowed; all in one line."""
+    return "\n" not in said and any(word in said for word in ("expected", "there is no such")) and said.startswith(key)
+
+
+def _is_accepted(key, name, value):
+    reasons = {"word": TEXTS, "empty": EMPTY, "zero": ZERO, "negative": NEGATIVE, "half": HALF}.get(name, {})
+    if any(fnmatchcase(key, pattern) for pattern in ANYTHING):
+        return True
+    if name == "word" and not (value is None or isinstance(value, str)):
+        return False
+    return any(fnmatchcase(key, pattern) for pattern in reasons)
+
+
+def _place(config, path):
+    """The leaf's key and the class that it is an argument of; tasks are alike."""
+    node, target = config, None
+    for part in path:
+        target = node.get("_target_", target) if isinstance(node, dict) else target
+        node = node[part]
+    key = key_of(path)
+    return (".".join(["*", *key.split(".")[2:]]) if path[0] in ("sources", "target") else key), target
