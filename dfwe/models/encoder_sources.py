@@ -17,7 +17,6 @@ from dfwe.models.sources import WeightSource, save_parent
 from dfwe.models.toy_tokenizer import train_bert_tokenizer
 from dfwe.values.allowed import Count, Known, Name, Pair, PartialShare, Positive, Sha256
 
-
 BertSettings = Annotated[
     Mapping[str, Any],
     Known(
