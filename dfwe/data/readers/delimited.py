@@ -34,9 +34,9 @@ class Delimited(SheetSource):
     path: Name
     delimiter: Annotated[str, Where(is_one_character, "of one character")]  # one character
     quoting: bool  # whether " quotes a cell; without it, " is a character as any other
-    columns: Sequence[str] | None  # null: the first line names them
+    columns: Sequence[Name] | None  # null: the first line names them
     encoding: Encoding
-    rename: Mapping[str, str]  # from the file's names to those that the task uses
+    rename: Mapping[str, Name]  # from the file's names to those that the task uses
 
     def __post_init__(self) -> None:
         if len(self.delimiter) != 1:

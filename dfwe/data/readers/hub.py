@@ -10,6 +10,7 @@ from typing import Any
 from dfwe.data.bad_rows import Rows
 from dfwe.data.readers.sheet import Row, Sheet, SheetSource, cell_of, renamed
 from dfwe.errors import DataError
+from dfwe.values.allowed import Name
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,11 @@ class HubSplit(SheetSource):
     A folder is what `datasets` writes with `save_to_disk`. A label that is kept as a number stays that number.
     """
 
-    name: str
+    name: Name
     configuration: str | None
-    split: str
+    split: Name
     revision: str | None  # a commit of the data set's repository; null for the newest
-    rename: Mapping[str, str]
+    rename: Mapping[str, Name]
 
     def sheet(self, root: Path) -> Sheet:
         """The split's rows; see SheetSource."""

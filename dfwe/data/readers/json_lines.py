@@ -22,7 +22,7 @@ class JsonLines(SheetSource):
 
     path: Name
     encoding: Encoding
-    rename: Mapping[str, str]  # from the file's keys to the names that the task uses
+    rename: Mapping[str, Name]  # from the file's keys to the names that the task uses
 
     def sheet(self, root: Path) -> Sheet:
         """The file's rows; see SheetSource."""

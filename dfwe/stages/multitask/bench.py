@@ -25,6 +25,7 @@ from dfwe.records import Split
 from dfwe.seeding import derive
 from dfwe.stages.bench import Bench
 from dfwe.stages.binding import bind
+from dfwe.stages.complete import changed_head
 from dfwe.stages.parent import Parent
 from dfwe.stages.study_data import StudyData
 from dfwe.stages.tasks import Target, Task, TaskMean
@@ -32,8 +33,6 @@ from dfwe.store.store import Store
 from dfwe.training.multi_task import MultiTask
 
 Scorer = HeadScorer | MeanScorer
-
-_OF_EVERY_HEAD = ("columns", "pooling", "dropout")
 
 
 @dataclass(frozen=True)
@@ -142,11 +141,9 @@ class HeadBench(Bench):
         return self._scorers[task.short, split]
 
     def _head_config(self, task: Task) -> dict[str, Any]:
-        """The task's, with its changes; another class has of it what every head has."""
+        """The task's, with its changes."""
         assert task.head is not None
-        changes = self.heads.get(task.short, {})
-        kept = {key: task.head[key] for key in _OF_EVERY_HEAD} if "_target_" in changes else task.head
-        return {**kept, **changes}
+        return changed_head(task.head, self.heads.get(task.short, {}))
 
 
 def with_sentences(task: Task) -> Task:
