@@ -289,7 +289,7 @@ class BinsConfig:
     """Errors of a column by its gold number."""
 
     column: str = MISSING
-    edges: Annotated[list[float], Where(_is_rising, "that rises, two numbers at least")] = MISSING
+    edges: Annotated[list[float], Where(_is_rising, "(in rising order, two at least)")] = MISSING
 
 
 Score = Annotated[float, Within(at_least=-1, at_most=1)]

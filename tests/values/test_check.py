@@ -57,7 +57,7 @@ REFUSED = [
     (
         TIES | {"dense": 1},
         Part,
-        "k.dense: there is no such key (did you mean density?); k has aggregate, density, scale,",
+        "k.densty: there is no such key (did you mean density?); k has aggregate, density, scale,",
     ),
     (TIES | {"trim": "tree"}, Part, "k.trim=tree: expected model or tensor"),
     ({"_target_": "dfwe.merging.ties.Tise"}, Part, "k._target_=dfwe.merging.ties.Tise: there is no such class"),

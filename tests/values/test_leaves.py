@@ -238,7 +238,11 @@ def _refusal(config, path, bad):
 
 def _names(said, key):
     """The key (or the part that it belongs to), the value, what is allowed; all in one line."""
-    return "\n" not in said and any(word in said for word in ("expected", "there is no such")) and said.startswith(key)
+    return (
+        "\n" not in said
+        and any(word in said for word in ("expected", "there is no such"))
+        and said.startswith(key.split("[")[0])
+    )
 
 
 def _is_accepted(key, name, value):
