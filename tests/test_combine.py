@@ -400,6 +400,13 @@ def test_a_tensor_of_one_model_alone_says_what_to_do(here, capsys, tensors, mess
     assert message in error
 
 
+def test_a_model_without_its_classes_prefix_is_named(here, capsys):
+    store("b", **{f"bert.{name}": tensor for name, tensor in load_file("b/model.safetensors").items()})
+    assert recipe() == 2
+    message = "a has without the 'bert.' before the name, as a model without a head: load it by the class"
+    assert message in capsys.readouterr().err
+
+
 def test_a_wrappers_prefix_is_named(here, capsys):
     store("b", **{f"_orig_mod.{name}": tensor for name, tensor in load_file("b/model.safetensors").items()})
     assert recipe() == 2

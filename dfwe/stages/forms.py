@@ -71,16 +71,21 @@ def _form(name: str, *, models: Sequence[Checkpoint], dtype: str | None) -> Form
 def _lacking(model: Checkpoint, lacking: Sequence[str], *, models: Sequence[Checkpoint]) -> str:
     holder = next(other for other in models if lacking[0] in other.names)
     more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
-    return (
-        f"{model.path} lacks the tensor '{lacking[0]}'{more}, which {holder.path} has{_advice(lacking, holder=holder)}"
-    )
+    return f"{model.path} lacks the tensor '{lacking[0]}'{more}, which {holder.path} has{_advice(lacking, model=model, holder=holder)}"
 
 
-def _advice(lacking: Sequence[str], *, holder: Checkpoint) -> str:
+def _advice(lacking: Sequence[str], *, model: Checkpoint, holder: Checkpoint) -> str:
     """Return what to do about tensors that one model stores and another leaves out; empty where nothing helps."""
     for prefix in _WRAPPERS:
         if all(name.startswith(prefix) for name in holder.names):
             return f": a wrapper's '{prefix}' stands before the names; save the model that is within the wrapper"
+    prefix = lacking[0].split(".", 1)[0] + "."
+    prefixed = [name for name in lacking if name.startswith(prefix)]
+    if prefixed and all(name.removeprefix(prefix) in model.names for name in prefixed):
+        return (
+            f" and {model.path} has without the '{prefix}' before the name, as a model without a head: load it by the "
+            f"class that {holder.path} is of, and save it"
+        )
     if all(name.endswith((*_TIED, *_RECOMPUTED)) for name in lacking):
         return (
             ": such tensors are tied to others or computed anew, and some versions store them; load and save "

@@ -72,7 +72,7 @@ def test_the_one_shard_of_one_needs_no_index(tmp_path):
     [
         ("pytorch_model.bin", r"holds its weights as pickles alone .*convert them, .*save_pretrained"),
         ("model.fp16.safetensors", r"but model\.fp16\.safetensors: name that file, or rename it"),
-        ("adapter_config.json", r"is a LoRA adapter, not a model: .*add it to somebody/base first"),
+        ("adapter_config.json", r"is a LoRA adapter, not a model, .*add it to somebody/base first"),
         ("README.md", r"holds no model\.safetensors"),
     ],
 )
