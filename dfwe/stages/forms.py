@@ -71,7 +71,8 @@ def _form(name: str, *, models: Sequence[Checkpoint], dtype: str | None) -> Form
 def _lacking(model: Checkpoint, lacking: Sequence[str], *, models: Sequence[Checkpoint]) -> str:
     holder = next(other for other in models if lacking[0] in other.names)
     more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
-    return f"{model.path} lacks the tensor '{lacking[0]}'{more}, which {holder.path} has{_advice(lacking, model=model, holder=holder)}"
+    advice = _advice(lacking, model=model, holder=holder)
+    return f"{model.path} lacks the tensor '{lacking[0]}'{more}, which {holder.path} has{advice}"
 
 
 def _advice(lacking: Sequence[str], *, model: Checkpoint, holder: Checkpoint) -> str:
