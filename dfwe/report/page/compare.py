@@ -10,7 +10,7 @@ from dfwe.files import make_folder
 from dfwe.report.figures.style import svg_of
 from dfwe.report.over_seeds import by_setting
 from dfwe.report.page.compare_tables import kind, matrix_table, means_table, merge_title, paper_table, runs_table
-from dfwe.report.page.conclusion import conclusion, overviews
+from dfwe.report.page.conclusion import LEGEND, conclusion, overviews
 from dfwe.report.page.render import render, write_page
 from dfwe.report.page.section import PagePicture
 from dfwe.report.runs import Scored, check_same_tests, read_runs, scored_of_whole
@@ -62,6 +62,7 @@ def comparison_page(found: Sequence[Scored], *, left_out: Sequence[str], beside:
         lines=_words(found, choices),
         conclusion=conclusion(found),
         overviews=overviews(found),
+        legend=LEGEND,
         choices=choices,
         means=means_table(found),
         runs=runs_table(found, beside=beside),

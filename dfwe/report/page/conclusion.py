@@ -13,6 +13,11 @@ from dfwe.report.page.forest import Difference, Forest, forest_of
 from dfwe.report.runs import Scored
 
 MOST = 8  # rows of a plot
+LEGEND = (
+    "Mean test score less the baseline's, times 100, the best on dev first. Lines are 95% intervals over test "
+    "instances, filled where they leave out 0; of several seeds one standard deviation over them. Bold: merges that "
+    "were asked for."
+)
 
 
 def conclusion(found: Sequence[Scored]) -> list[str]:
@@ -36,12 +41,7 @@ def overviews(found: Sequence[Scored]) -> list[Forest]:
 
 
 def _caption(target: str, *, num: int) -> str:
-    most = f", the first {MOST} of {num}" if num > MOST else ""
-    return (
-        f"{target}: mean test score less the baseline's, times 100, the best on dev first{most}. Lines are 95% "
-        "intervals over test instances, filled where they leave out 0; of several seeds one standard deviation over "
-        "them. Bold: merges that were asked for."
-    )
+    return f"{target}, the first {MOST} of {num}" if num > MOST else target
 
 
 def _best(found: Sequence[Scored], *, target: str) -> str:
@@ -64,11 +64,16 @@ def _claims(found: Sequence[Scored]) -> Iterator[str]:
     heads = [each.run.results["headline"] for each in found if each.is_headline and not each.run.is_multitask]
     claims = Counter(head["claim"] for head in heads if head.get("claim"))
     if claims:
+        better, worse, neither = (claims[claim] for claim in ("better", "worse", "not_shown"))
         yield (
-            f"Of {sum(claims.values())} merges that were asked for, {claims['better']} are better than the baseline, "
-            f"the baseline trained as long and the best expert by dev, {claims['worse']} are worse than one of them; "
-            f"for {claims['not_shown']} neither can be claimed."
+            f"Of {sum(claims.values())} merges that were asked for, {_are(better)} better than the baseline, the "
+            f"baseline trained as long and the best expert by dev, {_are(worse)} worse than one of them, and for "
+            f"{neither or 'none'} neither can be claimed."
         )
+
+
+def _are(num: int) -> str:
+    return f"{num} are" if num > 1 else f"{num or 'none'} is"
 
 
 def _ranked(found: Sequence[Scored]) -> list[list[Scored]]:

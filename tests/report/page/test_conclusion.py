@@ -37,8 +37,14 @@ def test_claims_are_counted_as_results_have_them(runs):
     claims = ["better", "worse", "not_shown", "not_shown"]
     found = runs(**{f"{name}0": (0.5, 0.5, 0, claim) for name, claim in zip("abcd", claims, strict=True)})
     counted = conclusion(found)[-1]
-    assert counted.startswith("Of 4 merges that were asked for, 1 are better than the baseline,")
-    assert counted.endswith("1 are worse than one of them; for 2 neither can be claimed.")
+    assert counted.startswith("Of 4 merges that were asked for, 1 is better than the baseline, the baseline")
+    assert counted.endswith("1 is worse than one of them, and for 2 neither can be claimed.")
+
+
+def test_what_nothing_is_claimed_for_is_said_without_a_nought(runs):
+    counted = conclusion(runs(a0=(0.5, 0.5, 0, "not_shown")))[-1]
+    assert "none is better than the baseline" in counted
+    assert "none is worse than one of them, and for 1 neither" in counted
 
 
 def test_one_seed_has_its_interval_and_several_their_deviation(runs):
