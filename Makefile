@@ -4,7 +4,7 @@ PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
 INTEROP := .venv-interop
 
-.PHONY: demo test page-test faults lint minilm interop clean
+.PHONY: demo test page-test faults fuzz lint minilm interop clean
 
 demo: $(READY)  ## the paper's method, end to end, on the toy corpus
 	$(PYTHON) -m dfwe.run +target=meld merge=nelder_mead
@@ -23,6 +23,9 @@ faults: $(READY)  ## toy studies killed 36 times, 30 times damaged, without room
 	$(PYTHON) tests/faults/harness.py damage --num 30 --minutes 6
 	if unshare -rm true; then $(PYTHON) tests/faults/harness.py disk --num 6; fi  # a small file system needs a mount
 	$(PYTHON) tests/faults/harness.py processes
+
+fuzz: $(READY)  ## 20,000 damaged files for every reader of what others wrote; `make test` tries 900
+	$(PYTHON) tests/fuzz/fuzz.py --num 20000
 
 lint: $(READY)
 	$(VENV)/bin/ruff check dfwe tests benchmarks

@@ -1,7 +1,10 @@
 import json
+import re
+from pathlib import Path
 
 import pytest
 
+import dfwe
 from dfwe.errors import DataError, StoreError
 from dfwe.strict_json import (
     MAX_DEPTH,
@@ -101,3 +104,20 @@ def test_json_text_steers_no_terminal_and_says_the_same():
     text = json_text(value)
     assert text == r'{"a": "é\u001b[2J\u009b\u202e\n\ud800", "b": [1.5, null]}'
     assert json.loads(text) == value
+
+
+READS = re.compile(r"json\.loads?\(|OmegaConf\.load\(|yaml\.(safe_)?load\(|from (json|yaml) import .*load|JSONDecoder")
+OWN = {
+    "strict_json.py",
+    "strict_yaml.py",
+    "store/card.py",  # what it has just written
+    "options.py",  # dfwe's own configuration
+    "report/figures/tips.py",  # what it has just drawn
+    "report/page/use.py",  # a snippet for others
+}
+
+
+def test_nobody_else_reads_json_or_yaml():
+    root = Path(dfwe.__file__).parent
+    found = {path.relative_to(root).as_posix() for path in root.rglob("*.py") if READS.search(path.read_text("utf8"))}
+    assert found <= OWN
