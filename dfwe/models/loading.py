@@ -19,7 +19,7 @@ from dfwe.errors import DfweError, ModelError, NetworkError
 from dfwe.models.checkpoint import Checkpoint
 from dfwe.models.fit import EXACT, Leeway, check_finite, check_fit
 from dfwe.models.folders import CONFIG, local_folder, read_config
-from dfwe.models.safe_config import check_configuration, check_tokenizer_configuration
+from dfwe.models.safe_config import check_configuration
 from dfwe.models.weight_files import INDEX, LONE_SHARD, SINGLE
 from dfwe.strict_json import read_json_object
 
@@ -75,7 +75,7 @@ def load_tokenizer(name: str | Path, **where: Any) -> Any:
         path = folder / TOKENIZER_CONFIG
         asked = read_json_object(path, error=ModelError) if path.exists() else {}
         _check_has_tokenizer(folder, asked=asked)
-    check_tokenizer_configuration(asked, where=f"{name}: {TOKENIZER_CONFIG}")
+    check_configuration(asked, where=f"{name}: {TOKENIZER_CONFIG}")
     return _safely(AutoTokenizer.from_pretrained, name, **where)
 
 

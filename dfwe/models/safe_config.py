@@ -41,7 +41,10 @@ _TOKENIZER_CLASS = re.compile(r"(?!Auto)\w*(Tokenizer|TokenizerFast|Backend)")
 
 
 def check_configuration(config: Mapping[str, Any], *, where: str) -> None:
-    """Raise ModelError for a field, at any depth, with which Transformers would run, import or fetch something."""
+    """Raise ModelError for a field, at any depth, with which Transformers would run, import or fetch something.
+
+    The configuration is a model's or a tokenizer's.
+    """
     for field, value in config.items():
         if _is_set(value):
             _check_field(str(field), value, where=where)
@@ -49,19 +52,13 @@ def check_configuration(config: Mapping[str, Any], *, where: str) -> None:
             check_configuration(value, where=where)
 
 
-def check_tokenizer_configuration(config: Mapping[str, Any], *, where: str) -> None:
-    """Raise ModelError for code that a tokenizer would bring, or a class that is not a tokenizer's."""
-    check_configuration(config, where=where)
-    name = config.get("tokenizer_class")
-    if name is not None and not (isinstance(name, str) and _TOKENIZER_CLASS.fullmatch(name)):
-        raise ModelError(f"{where}: tokenizer_class must name a tokenizer of Transformers, not {name!r}")
-
-
 def _is_set(value: Any) -> bool:
     return value is not None and value is not False and value != {} and value != []
 
 
 def _check_field(field: str, value: Any, *, where: str) -> None:
+    if field == "tokenizer_class" and not (isinstance(value, str) and _TOKENIZER_CLASS.fullmatch(value)):
+        raise ModelError(f"{where}: tokenizer_class must name a tokenizer of Transformers, not {value!r}")
     if field in _REFUSED:
         raise ModelError(f"{where} has the field `{field}`: {_REFUSED[field]}")
     if _IMPLEMENTATION.fullmatch(field) and not _is_built_in(value):

@@ -3,7 +3,7 @@
 import pytest
 
 from dfwe.errors import ModelError
-from dfwe.models.safe_config import check_configuration, check_tokenizer_configuration
+from dfwe.models.safe_config import check_configuration
 
 DANGEROUS = {
     "auto_map": {"AutoModel": "code.Mine"},
@@ -43,9 +43,9 @@ def test_ordinary_fields_pass(config):
 @pytest.mark.parametrize("name", ["AutoTokenizer", "AutoProcessor", "pipeline", "os.system", 3, ["T5Tokenizer"]])
 def test_a_tokenizers_class_must_be_a_tokenizers(name):
     with pytest.raises(ModelError, match="must name a tokenizer"):
-        check_tokenizer_configuration({"tokenizer_class": name}, where="here")
+        check_configuration({"tokenizer_class": name}, where="here")
 
 
 @pytest.mark.parametrize("name", [None, "T5Tokenizer", "PreTrainedTokenizerFast", "TokenizersBackend"])
 def test_the_classes_that_tokenizers_have_pass(name):
-    check_tokenizer_configuration({"tokenizer_class": name}, where="here")
+    check_configuration({"tokenizer_class": name}, where="here")
