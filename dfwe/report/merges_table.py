@@ -48,8 +48,9 @@ def mixture_of(row: Row) -> Row:
     found: Row = row.get("mixture") or {}
     if found:
         return found
-    test = row.get("test", {})
-    return {"dev": row["dev"]["score"], **({"test": test["score"]} if "score" in test else {})}
+    test, against = row.get("test", {}), row.get("against", {})
+    told = {"dev": row["dev"]["score"], "against": [{"role": role, **each} for role, each in against.items()]}
+    return told | ({"test": test["score"]} if "score" in test else {})
 
 
 def kept_words(row: Row) -> str:
@@ -91,5 +92,5 @@ def _cells(row: Row) -> Iterator[str]:
 
 
 def _difference(model: Row, *, to: str) -> str:
-    found = next((each for each in model.get("against", ()) if each["role"] == to), None)
+    found = next((each for each in model.get("against", ()) if each["role"] == to and "delta" in each), None)
     return "" if found is None else f"{100 * found['delta']:+.1f} ±{100 * found['delta_standard_error']:.1f}"

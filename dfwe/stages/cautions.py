@@ -55,8 +55,7 @@ def _of_study(
     yield from of_scores([(row["name"], row["dev"]["score"]) for row in rows], split="dev")
     yield from of_answers({name: each.predictions for name, each in evaluations.items()})
     yield from of_scores([(name, each.score) for name, each in evaluations.items()], split="test")
-    for row in rows:
-        yield from of_merge(row)
+    yield from of_merges(rows)
 
 
 def _trainings(study: Study) -> tuple[dict[str, TrainStage], dict[str, TrainStage]]:
@@ -126,12 +125,17 @@ def of_answers(answers: Mapping[str, tuple[str, ...]]) -> Iterator[Caution]:
         yield Caution(CANNOT_MOVE, "test", text, withholds=True)
 
 
-def of_merge(row: Mapping[str, Any]) -> Iterator[Caution]:
-    """A merge that is one expert."""
-    if row.get("is_expert") is not None:
-        merge, expert = display_name(row["name"], kind="merge"), _expert(row["is_expert"])
-        text = f"{merge} is {expert} as it is: the search found no better mixture on dev"
-        yield Caution(SAME_AS_EXPERT, row["name"], text)
+def of_merges(rows: Sequence[Mapping[str, Any]]) -> Iterator[Caution]:
+    """Merges that are one expert: a comparison has dozens of them, so one warning for each expert."""
+    by_expert: dict[str, list[str]] = {}
+    for row in rows:
+        if row.get("is_expert") is not None:
+            by_expert.setdefault(row["is_expert"], []).append(row["name"])
+    for expert, names in by_expert.items():
+        merges = ", ".join(display_name(name, kind="merge") for name in names)
+        are = "is" if len(names) == 1 else "are each"
+        text = f"{merges} {are} {_expert(expert)} as it is: no mixture that was found scores more on dev"
+        yield Caution(SAME_AS_EXPERT, ", ".join(names), text)
 
 
 def _expert(name: str) -> str:

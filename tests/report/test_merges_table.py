@@ -65,3 +65,8 @@ def test_an_undefined_score_is_called_so_and_comes_last():
     names = [line.split()[0] for line in text.splitlines() if line.split()]
     assert names.index("uniform") < names.index("constant")
     assert text.count("undefined") == 2  # what was kept is the mixture
+
+
+def test_a_merge_without_a_search_has_its_own_difference_to_the_best_expert():
+    against = {"best_expert": {"name": "meld", "delta": -0.25, "delta_standard_error": 0.01}}
+    assert "-25.0 ±1.0" in printed([row("uniform", 0.4, against=against)])

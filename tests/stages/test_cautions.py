@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from dfwe.records import Instance
-from dfwe.stages.cautions import Caution, ended_early, of_answers, of_merge, of_scores, of_split, of_training, once
+from dfwe.stages.cautions import Caution, ended_early, of_answers, of_merges, of_scores, of_split, of_training, once
 
 INSTANCE = Instance("i", "d", "context", "prompt", ("joy",), ("joy",), ("joy", "fear"))
 
@@ -53,10 +53,14 @@ def test_answers_that_do_not_differ_compare_nothing(answers, words):
     assert [words in text for text in found] == ([] if words is None else [True])
 
 
-def test_a_merge_that_is_one_expert_is_named():
-    (found,) = of_merge({"name": "ties", "is_expert": "meld"})
-    assert (found.code, found.subject) == ("same_as_expert", "ties")
-    assert not list(of_merge({"name": "ties", "is_expert": None}))
+def test_merges_that_are_one_expert_are_named_in_one_warning_for_each_expert():
+    rows = [{"name": name, "is_expert": expert} for name, expert in (("ties", "meld"), ("slerp", "taste"))]
+    found = list(of_merges([*rows, {"name": "linear", "is_expert": "meld"}, {"name": "uniform", "is_expert": None}]))
+    assert [(each.code, each.subject) for each in found] == [
+        ("same_as_expert", "ties, linear"),
+        ("same_as_expert", "slerp"),
+    ]
+    assert not list(of_merges([{"name": "ties", "is_expert": None}]))
 
 
 def test_each_warning_is_said_once():

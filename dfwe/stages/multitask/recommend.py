@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dfwe.records import Split
-from dfwe.stages.cautions import Caution, caps_of, of_answers, of_merge, of_scores, of_split, of_training, once
+from dfwe.stages.cautions import Caution, caps_of, of_answers, of_merges, of_scores, of_split, of_training, once
 from dfwe.stages.delta import optimism
 from dfwe.stages.multitask.certainty import Certainty
 from dfwe.stages.multitask.plan import MultitaskStudy
@@ -64,8 +64,7 @@ def _of_study(study: MultitaskStudy, rows: Sequence[Row], *, answers: Mapping[st
     whole = [row for row in rows if row["kind"] != "single"]
     yield from of_scores([(row["name"], row["dev"]["mean"]) for row in whole], split="dev")
     yield from of_answers(answers)
-    for row in rows:
-        yield from of_merge(row)
+    yield from of_merges(rows)
 
 
 def _key(study: MultitaskStudy, name: str) -> str:
