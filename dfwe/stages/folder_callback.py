@@ -56,7 +56,9 @@ class FolderCallback(Callback):
             remove_if_empty(self._taken)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Take the sweep's folder, and name its jobs by what differs between them."""
+        """Take the sweep's folder, and name its jobs by what differs between them; a plan needs none."""
+        if config.plan_only:
+            return
         try:
             folder = take(Path(config.hydra.sweep.dir), is_new=_is_new(config.hydra.sweep))
         except DfweError as error:

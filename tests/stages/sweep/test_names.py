@@ -72,3 +72,9 @@ def test_twins_have_their_numbers_in_their_names(composed_multirun, tmp_path):
 
 def test_other_sweepers_have_no_twins_that_are_known(composed_multirun):
     assert not has_twins(composed_multirun("+target=meld", "seed=0,0", "hydra.sweeper._target_=other.Sweeper"))
+
+
+def test_a_plan_of_a_sweep_makes_no_folder(composed_multirun, tmp_path):
+    config = composed_multirun("+target=meld", "seed=0,1", "plan_only=true", f"hydra.sweep.dir={tmp_path}/sweep")
+    FolderCallback().on_multirun_start(config)
+    assert not (tmp_path / "sweep").exists()
