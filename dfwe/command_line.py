@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Never
 
 from hydra._internal.utils import get_args_parser
@@ -31,14 +30,6 @@ def hydra_arguments(arguments: Sequence[str]) -> list[str]:
     for word in overrides:
         rest.remove(word)
     return [*map(_chosen, overrides), *rest]
-
-
-def user_folders(arguments: Sequence[str]) -> tuple[Path, ...]:
-    """Return the folders of --config-dir: their tasks are options, too."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--config-dir", "-cd", nargs="?", action="append", default=[])
-    known, _ = parser.parse_known_args(arguments)
-    return tuple(Path(folder) for folder in known.config_dir if folder is not None)
 
 
 def _chosen(override: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -32,17 +33,26 @@ def command() -> int:
 
 
 def _command(jobs: Jobs, arguments: Sequence[str]) -> None:
-    from dfwe.command_line import hydra_arguments, user_folders
     from dfwe.options import help_text, register
-    from dfwe.stages.run_name import register_run_name
 
     folders = user_folders(arguments)
     if {"--help", "-h"} & set(arguments):
         print(help_text(folders))
         return
+    from dfwe.command_line import hydra_arguments
+    from dfwe.stages.run_name import register_run_name
+
     register(folders)
     register_run_name()
     _compose(jobs, hydra_arguments(arguments), folders=folders)
+
+
+def user_folders(arguments: Sequence[str]) -> tuple[Path, ...]:
+    """Return the folders of --config-dir: their tasks are options, too."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--config-dir", "-cd", nargs="?", action="append", default=[])
+    known, _ = parser.parse_known_args(arguments)
+    return tuple(Path(folder) for folder in known.config_dir if folder is not None)
 
 
 def _compose(jobs: Jobs, arguments: Sequence[str], *, folders: Sequence[Path]) -> None:

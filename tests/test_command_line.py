@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from dfwe.command_line import hydra_arguments, user_folders
+from dfwe.command_line import hydra_arguments
 from dfwe.errors import ConfigurationError
+from dfwe.run import user_folders
 
 
 @pytest.mark.parametrize(
