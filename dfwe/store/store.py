@@ -181,7 +181,9 @@ def _check_file(path: Path, *, expected: Mapping[str, Any]) -> None:
         if not path.is_file():
             raise StoreError(f"{path} is missing")
         found = file_digest(path)
-    except PermissionError as error:
+    except StoreError:
+        raise
+    except OSError as error:  # not allowed, or a name that no file can have
         raise StoreError(f"{path} cannot be read: {error.strerror}") from error
     if any(found[key] != expected[key] for key in found):
         raise StoreError(f"{path} is not what was stored (its sha256 or size changed)")

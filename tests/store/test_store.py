@@ -198,3 +198,12 @@ def test_a_full_disk_elsewhere_is_not_taken_for_the_stores(tmp_path):
         with pytest.raises(DfweError, match=f"^the disk is full at .*{place}/a: .*{words}"):  # noqa: SIM117
             with full_disk_said(tmp_path / "store"), replacing(tmp_path / place / "a"):
                 raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_card_that_names_a_file_that_cannot_be_is_an_error(tmp_path):
+    folder = tmp_path / "train-0123456789abcdef"
+    folder.mkdir()
+    files = {"a" * 3000: {"sha256": "0", "bytes": 1}}
+    Card("train", "0123456789abcdef", {}, {}, files, {}).write(folder)
+    with pytest.raises(StoreError, match="cannot be read: File name too long"):
+        verify(folder)

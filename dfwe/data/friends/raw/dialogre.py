@@ -10,7 +10,7 @@ from typing import Any
 from dfwe.data.bad_rows import Rows
 from dfwe.data.friends.excerpt import Excerpt, Reading, Turn
 from dfwe.data.friends.marks import Pair, Relations
-from dfwe.data.friends.raw.files import convert, json_records, label_of, names_of, read_release
+from dfwe.data.friends.raw.files import convert, json_records, label_of, names_of, read_release, text_of
 from dfwe.text_files import read_text
 
 # the relations that version 1 names
@@ -57,7 +57,7 @@ def _pair(pair: Mapping[str, Any]) -> Pair:
         raise ValueError(f"a pair lacks a name or a relation: '{pair['x']}', '{pair['y']}', {list(codes)}")
     for code in codes:
         label_of(code, labels=CODES)
-    return Pair(pair["x"], pair["y"], codes)
+    return Pair(text_of(pair["x"]), text_of(pair["y"]), codes)
 
 
 def _turn(line: str) -> Turn:

@@ -99,6 +99,13 @@ def label_of(text: str, *, labels: Sequence[str]) -> str:
     return label
 
 
+def text_of(value: Any) -> str:
+    """A text; ValueError where it is something else."""
+    if not isinstance(value, str):
+        raise ValueError(f"expected a text, found {value!r}")
+    return value
+
+
 def names_of(value: Any) -> tuple[str, ...]:
     """A list of names; ValueError where it is something else (a text is a sequence of texts, too)."""
     if not isinstance(value, (list, tuple)) or not all(isinstance(name, str) for name in value):

@@ -9,7 +9,7 @@ from typing import Any
 from dfwe.data.bad_rows import Rows
 from dfwe.data.friends.excerpt import Excerpt, Reading, Turn
 from dfwe.data.friends.marks import Answer, Question
-from dfwe.data.friends.raw.files import convert, json_records, names_of, read_release, scene_id
+from dfwe.data.friends.raw.files import convert, json_records, names_of, read_release, scene_id, text_of
 from dfwe.data.friends.words import detokenise
 from dfwe.text_files import read_text
 
@@ -41,7 +41,7 @@ def _question(qa: Mapping[str, Any], *, numbers: Mapping[int, int]) -> Question:
     answers = tuple(
         Answer(numbers[a["utterance_id"]], detokenise(a["answer_text"]), bool(a["is_speaker"])) for a in qa["answers"]
     )
-    return Question(question_id=qa["id"], text=detokenise(qa["question"]), answers=answers)
+    return Question(question_id=text_of(qa["id"]), text=detokenise(qa["question"]), answers=answers)
 
 
 def _speakers(utterance: Mapping[str, Any]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from dfwe.data.friends.raw.files import (
     records,
     scene_id,
     table,
+    text_of,
 )
 from dfwe.errors import DataError
 from dfwe.text_files import read_text
@@ -146,3 +147,10 @@ def test_a_release_is_what_its_files_give_in_order(tmp_path):
     reading = read_release("r", folder=tmp_path, files=("b", "c", "a"), read=read)
     assert [excerpt.key for excerpt in reading.excerpts] == ["b", "a"]
     assert (reading.name, reading.rows.num_read, reading.missing) == ("r", 4, ("c",))
+
+
+@pytest.mark.parametrize("value", [None, 3, ["a"], {"a": "b"}])
+def test_what_is_not_a_text_is_refused(value):
+    assert text_of("a") == "a"
+    with pytest.raises(ValueError, match="expected a text, found"):
+        text_of(value)
