@@ -45,7 +45,7 @@ def sync(folder, env):
 def check(server, *, run):
     """What the server was told of a merge is what the merge is."""
     told = server.runs[run.run_id]
-    assert (told["displayName"], told["groupName"], told["jobType"]) == (run.name, run.group, "merge")
+    assert (told["displayName"], told["groupName"], told["jobType"]) == (run.title, run.group, "merge")
     config = {key: each["value"] for key, each in json.loads(told["config"]).items() if key != "_wandb"}
     assert config == run.config
     trials = [row for row in server.history[run.run_id] if "seconds" in row]
