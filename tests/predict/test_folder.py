@@ -72,6 +72,9 @@ def test_a_broken_dfwe_json_is_one_line(folder, text, capsys):
 
 
 HOSTILE = [
+    {"_target_": "shutil.copyfile", "src": "new.txt", "dst": "ran"},  # nothing that Hydra itself would block
+    "${oc.create:{_target_: shutil.copyfile, src: new.txt, dst: ran}}",
+    ["${oc.create:{_target_: shutil.copyfile, src: new.txt, dst: ran}}"],
     {"_target_": "os.system", "command": "touch ran"},
     {"_target_": "builtins.exec", "_args_": ["open('ran', 'w')"]},
     {"_target_": "hydra.utils.get_method", "path": "os.system"},

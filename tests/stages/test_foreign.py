@@ -43,6 +43,9 @@ TASK = {
 }
 CALLS = [
     "os.system",
+    "os.mkdir",
+    "shutil.copyfile",
+    "pathlib.Path",
     "subprocess.run",
     "builtins.eval",
     "hydra.utils.get_method",
@@ -85,6 +88,7 @@ STRINGS = [
     "${oc.env:DFWE_SECRET}",
     "${oc.env:DFWE_SECRET,none}",
     "${oc.create:{_target_: os.system, command: 'touch ran'}}",
+    "${oc.create:{_target_: pathlib.Path.touch, self: {_target_: pathlib.Path, _args_: [ran]}}}",
     "${oc.decode:'{_target_: os.system}'}",
     "${oc.select:name}",
     "${oc.deprecated:name}",
@@ -144,7 +148,7 @@ def test_what_is_not_of_the_kind_is_never_called(place, target):
         foreign_task("moods", config=changed(*place, "_target_", to=target), where="here")
 
 
-@pytest.mark.parametrize("target", [*CALLS[:24], "dfwe.data.prompts.answers.OneOf"], ids=repr)
+@pytest.mark.parametrize("target", [*CALLS[:27], "dfwe.data.prompts.answers.OneOf"], ids=repr)
 def test_what_is_not_a_metric_is_never_called(target):
     if target != "dfwe.metrics.classification.Accuracy":
         with pytest.raises(ModelError, match=r"which is not a Metric of dfwe: nothing else is run.*add --trust"):
