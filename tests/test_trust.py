@@ -13,11 +13,11 @@ SOURCES = {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text("utf-8"))
 BY_NAME = {
     "instantiate": {"stages/binding.py"},  # the user's own configuration
     "resolve_name": {"stages/foreign.py", "stages/recipe.py"},  # behind --trust; of conf/merge alone
-    "import_module": {"stages/foreign.py"},  # of dfwe's own packages alone
+    "import_module": {"stages/foreign.py", "process.py"},  # of dfwe's own packages alone; dfwe's own commands
     "get_class": set(),
     "get_method": set(),
     "get_object": set(),
-    "eval": set(),
+    "eval": {"values/signature.py"},  # annotations of classes that the user's own configuration names
     "exec": set(),
     "compile_command": set(),
     "execfile": set(),
