@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from dfwe.conf import conf_dir
 from dfwe.errors import ConfigurationError
-from dfwe.schema import StudyConfig, TaskConfig
+from dfwe.schema import Labels, StudyConfig, TaskConfig
 from dfwe.strict_yaml import read_yaml
+from dfwe.values.check import check
+from dfwe.values.names import compositions, reserved_names
 
 
 def read_tasks(folders: Sequence[Path] = ()) -> dict[str, DictConfig]:
@@ -23,7 +25,12 @@ def read_tasks(folders: Sequence[Path] = ()) -> dict[str, DictConfig]:
         ConfigurationError: a task's YAML is broken or has a key that no task has.
     """
     files = [path for folder in (conf_dir(), *folders) for path in sorted((folder / "task").glob("*.yaml"))]
-    return {path.stem: _read_task(path) for path in files}
+    tasks = {path.stem: _read_task(path) for path in files}
+    for path in files:
+        _check_not_taken(path)
+    for path in files:
+        _check_own_name(path, tasks=tasks)
+    return tasks
 
 
 def register(folders: Sequence[Path] = ()) -> None:
@@ -33,6 +40,7 @@ def register(folders: Sequence[Path] = ()) -> None:
     merges several instead of keeping the last. Options only name the files: Hydra copies its store many times.
     """
     check_configs(folders)
+    OmegaConf.register_new_resolver("chosen_model", lambda *, _root_: chosen_model(_root_), replace=True)
     store, tasks = ConfigStore.instance(), read_tasks(folders)
     store.store(name="schema", node=StudyConfig)
     for short, config in tasks.items():
@@ -46,6 +54,11 @@ def register(folders: Sequence[Path] = ()) -> None:
     everything: list[Any] = [{f"/task@_global_.sources.{short}": short} for short in of_corpus]
     node = {"defaults": [*everything, "_self_"], "sources_without_target": True}
     store.store(group="sources", name="all", node=node, package="_global_")
+
+
+def chosen_model(choices: Mapping[str, Any]) -> str:
+    """Return the option of `model` that is chosen, or else that suits the data: a toy learns toy corpora alone."""
+    return str(choices.get("model") or ("t5_toy" if str(choices["data"]).startswith("toy") else "minilm"))
 
 
 def check_configs(folders: Sequence[Path]) -> None:
@@ -81,9 +94,37 @@ def _groups(folders: Sequence[Path]) -> str:
     return "\n".join(f"{group}: {', '.join(sorted(found[group]))}" for group in sorted(found))
 
 
+def _check_not_taken(path: Path) -> None:
+    """Check that no row or source of every study has the task's name.
+
+    Raises:
+        ConfigurationError: one does.
+    """
+    taken = dict.fromkeys((*reserved_names(), *compositions()))
+    if path.stem in taken:
+        raise ConfigurationError(
+            f"{path}: a task cannot be called {path.stem}, as rows or sources of studies are called; rename the file "
+            f"(taken are {', '.join(taken)})"
+        )
+
+
+def _check_own_name(path: Path, *, tasks: Mapping[str, DictConfig]) -> None:
+    """Check that the task's long name, which its data are found by, is no other task's.
+
+    Raises:
+        ConfigurationError: it is.
+    """
+    name = tasks[path.stem].name
+    for short, other in tasks.items():
+        if short != path.stem and name in (short, other.name):
+            raise ConfigurationError(f"{path}: the task {short} is called {name}, too: set another `name`")
+
+
 def _read_task(path: Path) -> DictConfig:
     try:
-        config = OmegaConf.merge(OmegaConf.structured(TaskConfig), _content(path))
+        content = _content(path)
+        check(content.get("labels", []), Labels, key=f"{path}: labels")  # before OmegaConf makes texts of them
+        config = OmegaConf.merge(OmegaConf.structured(TaskConfig), content)
     except OmegaConfBaseException as error:
         raise ConfigurationError(f"{path}: {str(error).splitlines()[0]}") from error
     assert isinstance(config, DictConfig)

@@ -142,9 +142,10 @@ def _study(config: DictConfig) -> None:
     """One study, from its configuration to its table."""
     from hydra.core.hydra_config import HydraConfig
 
+    from dfwe.stages.coherent import check_study
     from dfwe.stages.complete import complete
 
-    complete(config)
+    check_study(complete(config))
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

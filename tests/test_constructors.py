@@ -31,7 +31,7 @@ for line in sys.stdin:
     print("case:", json.dumps([code, said.getvalue()]), flush=True)
     os._exit(0)
 """
-ROWS = ["+target=snli", "sources=[sst]", "data=files", "data.files=nowhere"]
+ROWS = ["+target=snli", "sources=[sst]", "data=files", "data.files=nowhere", "model=t5_toy"]
 SENTENCES = ["+target=toy_similarity", "sources=[toy_sentiment]", "data=toy_multitask"]
 PAIR_COSINE = "{_target_: dfwe.models.heads.pair_classification.PairCosine, columns: [a]}"
 HEADS = ["experiment=cuts_and_stitches"]

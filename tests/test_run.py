@@ -36,7 +36,10 @@ def dfwe(*arguments, folder):
         (["+target=meld", "sources=[meld,personality]"], "the target 'meld' is among its sources"),
         (["+target=meld", "merge.name=../elsewhere"], "a merge's name becomes part of files' names"),
         (["+target=meld", "data=friends"], "a value is missing: say data.root=..."),
-        (["+target=meld", "data=friends", "data.root=nowhere"], "is missing: data.root must be the folder"),
+        (
+            ["+target=meld", "data=friends", "data.root=nowhere", "model=t5_toy"],
+            "is missing: data.root must be the folder",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_on_stderr_and_exit_code_2(arguments, message, tmp_path):

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from dfwe.errors import ConfigurationError
 from dfwe.seeding import derive
+from dfwe.stages.coherent import candidates, only_target
 from dfwe.stages.configs import plain
 from dfwe.stages.tasks import Task, build_task
 
@@ -59,24 +60,6 @@ def study_tasks(config: DictConfig) -> tuple[Task, tuple[Task, ...]]:
     taken = subset_of(sources, subset=plain(config.subset), chosen=bool(config.choice.by))
     tasks = tuple(build_task(name, config=plain(each)) for name, each in taken.items())
     return build_task(short, config=plain(target)), tasks
-
-
-def only_target(config: DictConfig) -> tuple[str, Any]:
-    """The target's short name and configuration; ConfigurationError where there is not exactly one."""
-    if len(config.target) != 1:
-        raise ConfigurationError("a study needs one target: say +target=<task>, for instance +target=meld")
-    ((short, target),) = config.target.items()
-    return short, target
-
-
-def candidates(target: str, *, sources: Mapping[str, T], without_target: bool) -> dict[str, T]:
-    """The sources that a study may take; ConfigurationError where there is none, or the target is among them."""
-    found = {name: each for name, each in sources.items() if not (without_target and name == target)}
-    if target in found:
-        raise ConfigurationError(f"the target '{target}' is among its sources {list(found)}: leave it out of sources=")
-    if not found:
-        raise ConfigurationError("a study needs at least one source: say sources=[<task>,...] or sources=all")
-    return found
 
 
 def subset_of(sources: Mapping[str, T], *, subset: Mapping[str, Any], chosen: bool) -> dict[str, T]:

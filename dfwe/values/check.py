@@ -11,7 +11,7 @@ from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from dfwe.errors import ConfigurationError
-from dfwe.values.allowed import Around, As, Known, OneOf
+from dfwe.values.allowed import Around, As, Known, Name, OneOf
 from dfwe.values.signature import NotThereError, Part, signature
 
 _MISSING = "???"  # OmegaConf's: asked for elsewhere
@@ -257,7 +257,7 @@ def _below(key: str, name: Any) -> str:
 def _hint(value: Any, alternatives: Sequence[Any]) -> str:
     """Return what may have been meant."""
     kinds = [_kind(each) for each in alternatives]
-    if isinstance(value, bool | int | float) and any(each is str for each in alternatives):
+    if isinstance(value, bool | int | float) and any(each in (str, Name) for each in alternatives):
         return "; YAML reads bare yes, no, on, off and numbers as other than texts: put it in quotes"
     choices = [str(each) for kind in kinds if get_origin(kind) is Literal for each in get_args(kind)]
     for each in alternatives:

@@ -41,7 +41,7 @@ def own(composed, my_conf, my_files, tmp_path):
     return configuration
 
 
-ALONE = ("+target=mood", "sources=[taste]", "data=files")
+ALONE = ("+target=mood", "sources=[taste]", "data=files", "model=t5_toy")
 
 
 def test_a_users_task_runs_from_the_command_line_alone(my_conf, my_files, tmp_path, capsys):
@@ -136,7 +136,11 @@ def test_bad_rows_are_warned_of_once_and_stand_in_the_data(own, my_files, caplog
 @pytest.mark.parametrize(
     ("overrides", "error", "message"),
     [
-        (["+target=mood", "sources=[meld]", "data=files"], ConfigurationError, "data=files has no corpus for tasks"),
+        (
+            ["+target=mood", "sources=[meld]", "data=files", "model=t5_toy"],
+            ConfigurationError,
+            "data=files has no corpus for tasks",
+        ),
         ([*ALONE, "data.files=null"], ConfigurationError, "where are the files of mood. Say data.files=FOLDER"),
         ([*ALONE, "data.files=nowhere"], DataError, "nowhere/mood.csv is missing: data.files"),
         ([*ALONE, "data.shots={mod: 3}"], ConfigurationError, "data.shots names 'mod', .* it has mood, taste"),

@@ -176,7 +176,11 @@ def test_a_damaged_expert_is_trained_again_and_gives_the_same_weights(ran, caplo
         (["sources=none"], ConfigurationError, "at least one source"),
         (["stages.until=training"], ConfigurationError, "unknown stage 'training'"),
         (["merge.pick=best"], ConfigurationError, "unknown merge.pick 'best': choose among argmax, bagged"),
-        (["data=friends", "data.root=nowhere"], DataError, "nowhere.*is missing: data.root must be the folder"),
+        (
+            ["data=friends", "data.root=nowhere", "model=t5_toy"],
+            DataError,
+            "nowhere.*is missing: data.root must be the folder",
+        ),
         (["decode=guess"], ConfigurationError, "decode must be task, greedy or reference, not 'guess'"),
         (["target.meld.decode=guess"], ConfigurationError, "meld: decode must be one of labels, candidates, greedy"),
         (["decoding.reference.num_beams=0"], ConfigurationError, "num_beams must be at least 1"),

@@ -13,13 +13,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from dfwe.stages.base import Stage
 from dfwe.stages.bench import TextBench
+from dfwe.stages.coherent import candidates, only_target
 from dfwe.stages.complete import complete
 from dfwe.stages.configs import plain
 from dfwe.stages.design import Design
 from dfwe.stages.multitask.planned import PlannedMultitask
 from dfwe.stages.plan import Draft, Study
 from dfwe.stages.study_data import shots_by_task
-from dfwe.stages.subset import candidates, only_target, subset_of
+from dfwe.stages.subset import subset_of
 from dfwe.stages.sweep.jobs import Job
 from dfwe.stages.tasks import Task, build_task
 from dfwe.stages.text_bench import study_bench

@@ -1,0 +1,116 @@
+"""Whether the parts of a configuration fit each other, as far as that shows before heavy imports."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
+
+from omegaconf import DictConfig, OmegaConf
+
+from dfwe.conf import conf_dir
+from dfwe.errors import ConfigurationError
+from dfwe.values.names import MIXTURE, UNIFORM, shared_name
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+def check_study(config: DictConfig) -> None:
+    """Check that target, sources, names, model and data of a complete configuration go together; warn of a toy.
+
+    Raises:
+        ConfigurationError: what cannot work, or rows that would share a name.
+    """
+    if config.multitask is None:
+        short, _ = only_target(config)
+        sources = candidates(short, sources=dict(config.sources), without_target=config.sources_without_target)
+        check_names(config, experts=(short, *sources))
+        if config.model.max_target_tokens < 1:
+            raise ConfigurationError("model.max_target_tokens=0: a model that writes its answers needs 1 at least")
+    else:
+        check_multitask_names(config.multitask)
+    check_model(config)
+
+
+def only_target(config: DictConfig) -> tuple[str, Any]:
+    """Return the target's short name and configuration.
+
+    Raises:
+        ConfigurationError: there is not exactly one.
+    """
+    if len(config.target) != 1:
+        raise ConfigurationError("a study needs one target: set +target=<task>, for instance +target=meld")
+    ((short, target),) = config.target.items()
+    return short, target
+
+
+def candidates(target: str, *, sources: Mapping[str, T], without_target: bool) -> dict[str, T]:
+    """Return the sources that a study may take.
+
+    Raises:
+        ConfigurationError: there is none, or the target is among them.
+    """
+    found = {name: each for name, each in sources.items() if not (without_target and name == target)}
+    if target in found:
+        raise ConfigurationError(f"the target '{target}' is among its sources {list(found)}: leave it out of sources=")
+    if not found:
+        raise ConfigurationError("a study needs at least one source: set sources=[<task>,...] or sources=all")
+    return found
+
+
+def check_names(config: DictConfig, *, experts: tuple[str, ...]) -> None:
+    """Check that no merge is called as an expert, as another merge, or as the uniform mixture without being it.
+
+    Raises:
+        ConfigurationError: rows would share a name.
+    """
+    own = OmegaConf.load(conf_dir() / "merge" / f"{UNIFORM}.yaml")
+    names = []
+    for key, merge in _merges(config):
+        if merge.name == UNIFORM and OmegaConf.to_container(merge) != OmegaConf.to_container(own):
+            raise ConfigurationError(f"{key}.name={UNIFORM}: every study has a row of this name; choose another")
+        if merge.name in (*experts, MIXTURE):
+            raise ConfigurationError(f"{key}.name={merge.name}: an expert is called so; choose another name")
+        names.append(merge.name)
+    if (name := shared_name(names)) is not None:
+        raise ConfigurationError(f"two merges share the name '{name}': set merges.<key>.name")
+
+
+def check_multitask_names(multitask: DictConfig) -> None:
+    """Check that models and merges do not share a name.
+
+    Raises:
+        ConfigurationError: two do.
+    """
+    if (name := shared_name(multitask.models, multitask.merges)) is not None:
+        raise ConfigurationError(f"multitask.models and multitask.merges both have '{name}': rename one")
+
+
+def check_model(config: DictConfig) -> None:
+    """Check that the package with the model's weights is there; warn of a toy model on data that are not.
+
+    Raises:
+        ConfigurationError: it is not, with how to install it or choose another.
+    """
+    source = config.model.source
+    package = source.get("package")
+    if package is not None and importlib.util.find_spec(package) is None:
+        raise ConfigurationError(
+            f"model={config.model.name} needs the package {package}: install it ({source.install}), or choose "
+            "another model, for instance model=flan_t5_small (model=t5_toy is for toy corpora)"
+        )
+    if config.data.generator is None and str(source.get("_target_")).rpartition(".")[2].startswith("Fresh"):
+        log.warning(
+            "model.source of %s has random weights that toy text trained, and the data are no toy corpus: expect poor "
+            "scores; model=minilm has real weights",
+            config.model.name,
+        )
+
+
+def _merges(config: DictConfig) -> Iterator[tuple[str, DictConfig]]:
+    yield from ((f"merges.{key}", merge) for key, merge in config.merges.items())
+    if config.merge is not None:
+        yield "merge", config.merge
