@@ -32,9 +32,9 @@ def dfwe(*arguments, folder):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "a study needs one target: say +target=<task>"),
+        ([], "a study needs one target: set +target=<task>"),
         (["+target=meld", "sources=[meld,personality]"], "the target 'meld' is among its sources"),
-        (["+target=meld", "merge.name=../elsewhere"], "a merge's name becomes part of files' names"),
+        (["+target=meld", "merge.name=../elsewhere"], "merge.name=../elsewhere: expected a text of letters, digits"),
         (["+target=meld", "data=friends"], "a value is missing: say data.root=..."),
         (
             ["+target=meld", "data=friends", "data.root=nowhere", "model=t5_toy"],
