@@ -25,6 +25,7 @@ def weight_files(path: Path) -> tuple[list[Path], Mapping[str, str]]:
     Raises:
         ModelError: there are none, and what there is instead.
     """
+    _check_name(path)
     if path.is_file():
         _check_is_safetensors(path)
         return [path], {}
@@ -43,6 +44,7 @@ def weight_files(path: Path) -> tuple[list[Path], Mapping[str, str]]:
 
 def open_weights(path: Path) -> Any:
     """Return the open file, of which the header alone has been read; ModelError says what is wrong with it."""
+    _check_name(path)
     if not path.exists():
         raise ModelError(f"{path} is missing: copy or download the model again")
     if not path.is_file():
@@ -51,6 +53,13 @@ def open_weights(path: Path) -> Any:
         return safe_open(path, framework="pt")
     except (OSError, SafetensorError) as error:
         raise ModelError(f"{path} cannot be read: {_damage(path, error=error)}") from error
+
+
+def _check_name(path: Path) -> None:
+    try:
+        path.exists()
+    except OSError as error:  # a name longer than a file's can be, or a folder that one may not look into
+        raise ModelError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _index(path: Path) -> dict[str, str]:

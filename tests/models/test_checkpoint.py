@@ -95,3 +95,11 @@ def test_an_index_whose_shards_lie_elsewhere_is_refused(tmp_path):
     (tmp_path / "model.safetensors.index.json").write_text('{"weight_map": {"a": "../other/model.safetensors"}}')
     with pytest.raises(ModelError, match="not a file of its folder"):
         Checkpoint(tmp_path)
+
+
+def test_a_name_that_no_file_can_have_is_an_error(tmp_path):
+    with pytest.raises(ModelError, match="cannot be read: File name too long"):
+        Checkpoint(tmp_path / ("a" * 3000))
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"x": "b" * 3000}}))
+    with pytest.raises(ModelError, match="cannot be read: File name too long"):
+        Checkpoint(tmp_path)
