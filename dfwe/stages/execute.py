@@ -81,4 +81,4 @@ def _spare_libraries() -> None:
 def describe(part: str, stage: Stage) -> str:
     """A stage in the user's words."""
     words = {"train": "train expert {}", "finetune": "fine-tune {}", "baseline": "train the {}"}
-    return words.get(part, "{}").format(stage.title)
+    return words.get(part, "{}").format(stage.title).replace("expert expert ", "expert ")  # on all tasks

@@ -20,6 +20,7 @@ from torch import nn
 from dfwe.errors import ConfigurationError, StoreError
 from dfwe.merging.experts import load_weights, save_weights
 from dfwe.records import Evaluation
+from dfwe.report.names import expert_name
 from dfwe.seeding import derive
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.bench import Bench
@@ -59,7 +60,7 @@ class TrainStage(Stage):
     @property
     def title(self) -> str:
         """What the user reads."""
-        return self.label
+        return expert_name(self.label)
 
     @property
     def own(self) -> Task | None:

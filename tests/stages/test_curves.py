@@ -3,6 +3,7 @@
 import json
 
 from dfwe.stages.curves import curve_results
+from dfwe.stages.execute import describe
 from dfwe.stages.plan import plan_study
 from dfwe.stages.train import TrainStage
 
@@ -24,3 +25,11 @@ def test_what_is_no_training_has_no_curve(ran):
     merges = [(part, stage) for part, stage in study.stages() if part == "merge"]
     assert merges
     assert curve_results(merges, store=study.bench.store) == []
+
+
+def test_the_expert_on_all_tasks_is_called_so_while_it_is_made(ran):
+    titles = [describe(part, stage) for part, stage in plan_study(ran[2]).stages()]
+    assert "train expert on all tasks" in titles
+    assert "fine-tune expert on all tasks" in titles
+    assert "train expert meld" in titles
+    assert not any(title.endswith("mixture") for title in titles)
