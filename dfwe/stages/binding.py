@@ -41,5 +41,7 @@ def call(make: Callable[..., Any], *values: Any, key: str, **arguments: Any) -> 
     """What a bound `_partial_` gives; a wrong argument is a ConfigurationError that names the configuration's key."""
     try:
         return make(*values, **arguments)
-    except TypeError as error:
+    except DfweError:
+        raise
+    except (TypeError, ValueError) as error:
         raise ConfigurationError(f"{key}: {error}") from error

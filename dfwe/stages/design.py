@@ -10,14 +10,15 @@ from typing import Any
 from omegaconf import DictConfig
 
 from dfwe.errors import ConfigurationError
+from dfwe.schema import STAGES
 from dfwe.stages.choice.stage import ChoiceRule
 from dfwe.stages.configs import plain
 from dfwe.stages.controls.base import Control, bound_controls
 from dfwe.stages.merge_options import uniform, with_pick, zoo
 from dfwe.stages.probes.base import Probe, bound_probes
+from dfwe.values.names import UNIFORM
 
-ORDER = ("train", "finetune", "baseline", "merge", "evaluate")
-UNIFORM = "uniform"  # the merge that every study has
+ORDER = STAGES
 
 
 @dataclass(frozen=True)

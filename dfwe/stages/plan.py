@@ -13,7 +13,7 @@ from dfwe.stages.bench import TextBench
 from dfwe.stages.choice.stage import ChoiceStage
 from dfwe.stages.controls.base import Subject, Surroundings, subjects
 from dfwe.stages.controls.ensemble_stage import EnsembleStage
-from dfwe.stages.design import UNIFORM, Design
+from dfwe.stages.design import Design
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.mixture import MixtureStage
@@ -23,6 +23,7 @@ from dfwe.stages.tasks import Task
 from dfwe.stages.text_bench import study_bench
 from dfwe.stages.train import TrainStage
 from dfwe.stages.workshop import Workshop
+from dfwe.values.names import UNIFORM
 
 Tested = EvaluateStage | EnsembleStage
 

@@ -21,11 +21,10 @@ from dfwe.errors import ConfigurationError, DfweError, ModelError
 from dfwe.metrics.mean import MeanOfScorers
 from dfwe.metrics.scorer import Scorer
 from dfwe.options import read_tasks
+from dfwe.schema import OWN_WAYS
 from dfwe.stages.binding import bind
 from dfwe.stages.foreign import bind_foreign, record
 from dfwe.stages.foreign_task import TaskContent, read_foreign_yaml
-
-OWN_WAYS = ("labels", "candidates", "greedy")  # of answering, that a task can have
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from dfwe.stages.statistics import statistics_stages
 from dfwe.stages.tasks import Task
 from dfwe.stages.train import TrainStage
 from dfwe.stages.train_text import TextTrainStage
+from dfwe.values.names import MIXTURE
 
-MIXTURE = "mixture"  # the expert trained on {t} and S together
 S = TypeVar("S")
 
 

@@ -6,6 +6,8 @@ from typing import Literal, cast
 
 import torch
 
+from dfwe.errors import ConfigurationError
+
 Precision = Literal["32-true", "bf16-mixed"]
 
 
@@ -22,5 +24,7 @@ def resolve_precision(precision: str, *, accelerator: str) -> Precision:
 
 def resolve_device(accelerator: str) -> torch.device:
     """The device that Lightning would take."""
+    if accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
+        raise ConfigurationError(f"trainer.accelerator={accelerator}: torch finds no CUDA device here; set auto or cpu")
     wants_gpu = accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
     return torch.device("cuda" if wants_gpu else "cpu")

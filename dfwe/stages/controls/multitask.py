@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dfwe.stages.controls.base import Control, Surroundings
 from dfwe.stages.train import TrainStage
-from dfwe.stages.workshop import MIXTURE
+from dfwe.values.names import MIXTURE
 
 
 @dataclass(frozen=True)
