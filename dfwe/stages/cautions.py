@@ -95,7 +95,7 @@ def ended_early(trained: Mapping[str, Any], *, cap: int) -> int | None:
     if trained["criterion"] == "last" or len(trained["epochs"]) < cap:
         return None
     *before, last = [epoch[trained["criterion"]] for epoch in trained["epochs"]]
-    return cap if before and last > max(before) else None
+    return cap if not before or last > max(before) else None
 
 
 def caps_of(stages: Mapping[str, TrainStage], *, store: Store) -> dict[str, int | None]:

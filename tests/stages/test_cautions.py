@@ -82,9 +82,13 @@ def test_a_best_epoch_that_is_the_cap_was_not_done():
     assert not list(of_training({"meld": done}, key="trainer.finetune.epochs"))
 
 
-@pytest.mark.parametrize(("scores", "cap"), [((0.1, 0.3, 0.2, 0.1), 9), ((0.1, 0.3), 9), ((0.3, 0.3), 2), ((0.1,), 1)])
+@pytest.mark.parametrize(("scores", "cap"), [((0.1, 0.3, 0.2, 0.1), 9), ((0.1, 0.3), 9), ((0.3, 0.3), 2)])
 def test_a_training_that_ended_by_itself_or_was_flat_is_done(scores, cap):
     assert ended_early(trained(*scores), cap=cap) is None
+
+
+def test_one_epoch_alone_was_not_done():
+    assert ended_early(trained(0.1), cap=1) == 1
 
 
 def test_where_dev_does_not_decide_nothing_is_known():
