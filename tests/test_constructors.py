@@ -33,7 +33,10 @@ for line in sys.stdin:
 """
 ROWS = ["+target=snli", "sources=[sst]", "data=files", "data.files=nowhere", "model=t5_toy"]
 SENTENCES = ["+target=toy_similarity", "sources=[toy_sentiment]", "data=toy_multitask"]
-PAIR_COSINE = "{_target_: dfwe.models.heads.pair_classification.PairCosine, columns: [a]}"
+PAIR_COSINE = (
+    "{_target_: dfwe.models.heads.pair_classification.PairCosine, columns: [a], pooling: mean, dropout: 0.1, "
+    "scale: 1.0, offset: 0.0}"
+)
 HEADS = ["experiment=cuts_and_stitches"]
 MELD = ["+target=meld"]
 AUTO = [*MELD, "sources=auto"]
@@ -64,14 +67,17 @@ CASES = {
     ),
     "models.heads.similarity.Similarity": ([*HEADS, "sources.toy_similarity.head.k=2"], "head.k"),
     "Folds": ([*MELD, "merge.search.confirm=folds", "merge.search.confirms.folds.number=1"], "folds"),
-    "HeldBack": ([*MELD, "merge.search.confirm=held_back", "merge.search.confirms.held_back.share=2"], "held back"),
+    "HeldBack": (
+        [*MELD, "merge.search.confirm=held_back", "merge.search.confirms.held_back.share=2"],
+        "held_back.share",
+    ),
     "GaussianProcess": ([*MELD, "merge/search=gaussian_process", "merge.search.first=-1"], "first"),
-    "Greedy": ([*MELD, "merge/search=greedy", "merge.coefficients={low: 0.2, high: 0.5}"], "greedy"),
+    "Greedy": ([*MELD, "merge/search=greedy", "merge.coefficients={low: 0.0, high: 0.9}"], "greedy"),
     "Grid": ([*MELD, "merge/search=grid", "merge.search.steps=0"], "steps"),
     "NevergradSearch": ([*MELD, "merge/search=nevergrad", "merge.search.optimizer=Nothing"], "Nothing"),
     "Surrogate": ([*SURROGATE, "merge.search.surrogates.logits.control=1"], "control"),
     "RayExecutor": ([*MELD, "executor=ray", "executor.workers=0"], "executor"),
-    "Surgery": ([*HEADS, "multitask.surgery.scope=some", "multitask.training.surgery=surgery"], "scope"),
+    "Surgery": ([*HEADS, "multitask.surgery.scope=some"], "scope"),
 }
 NOT_OF_THE_COMMAND = {"Interpolation"}  # whose numbers stand in conf/probe alone
 
