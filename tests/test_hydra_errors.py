@@ -96,18 +96,24 @@ FILES = {
 def ends(tmp_path_factory):
     """Exit code, stderr, and whether torch was imported, of each case; all in one process."""
     folder = tmp_path_factory.mktemp("hydra_errors")
-    (folder / "mine" / "experiment").mkdir(parents=True)
-    for name, text in FILES.items():
-        (folder / "mine" / "experiment" / f"{name}.yaml").write_text(text)
-    (folder / "mine" / "experiment" / "binary.yaml").write_bytes(b"\xff\xfe\x00")
+    for name, content in {**FILES, "binary": b"\xff\xfe\x00"}.items():  # each apart: all files of a folder are read
+        (folder / name / "experiment").mkdir(parents=True)
+        content = content if isinstance(content, bytes) else content.encode()
+        (folder / name / "experiment" / f"{name}.yaml").write_bytes(content)
     (folder / "tasks" / "task").mkdir(parents=True)
     (folder / "tasks" / "task" / "mine.yaml").write_text("name: mine\n\tlabels: []\n")
-    places = {"MINE": f"{folder}/mine", "TASKS": f"{folder}/tasks"}
-    lines = [json.dumps([places.get(word, word) for word in arguments]) for arguments, _ in CASES.values()]
+    lines = [json.dumps(placed(arguments, folder=folder)) for arguments, _ in CASES.values()]
     command = [sys.executable, "-c", DRIVER]
     done = subprocess.run(command, input="\n".join(lines), capture_output=True, text=True, timeout=600, cwd=folder)
     said = [json.loads(line.removeprefix("case: ")) for line in done.stdout.splitlines() if line.startswith("case: ")]
     return dict(zip(CASES, said, strict=False))
+
+
+def placed(arguments, *, folder):
+    """The arguments with the folder of the experiment or task that they name."""
+    own = [word.removeprefix("experiment=") for word in arguments if word.startswith("experiment=")]
+    places = {"MINE": f"{folder}/{own[0] if own else ''}", "TASKS": f"{folder}/tasks"}
+    return [places.get(word, word) for word in arguments]
 
 
 @pytest.mark.parametrize("case", CASES)
