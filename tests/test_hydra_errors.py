@@ -53,6 +53,10 @@ CASES = {
         ["+target=meld", "seed=${oc.env:NO_SUCH}"],
         "seed is ${oc.env:NO_SUCH}: .*NO_SUCH' not found",
     ),
+    "a toy where the task brings data of its own": (
+        ["+target=sst", "sources=[snli]", "data.files=here"],
+        "sst brings data of its own, and no model was chosen: set data=files",
+    ),
     "a tab": (
         [*MINE, "experiment=tab"],
         "experiment/tab.yaml, line 3, column 1: .*YAML does not allow tabs",

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from dfwe.conf import conf_dir
@@ -102,12 +103,28 @@ def check_model(config: DictConfig) -> None:
             f"model={config.model.name} needs the package {package}: install it ({source.install}), or choose "
             "another model, for instance model=flan_t5_small (model=t5_toy is for toy corpora)"
         )
-    if config.data.generator is None and str(source.get("_target_")).rpartition(".")[2].startswith("Fresh"):
+    if not str(source.get("_target_")).rpartition(".")[2].startswith("Fresh"):
+        return
+    own = [short for short, task in config.target.items() if task.data is not None]
+    if own and not _is_model_chosen():
+        raise ConfigurationError(
+            f"{own[0]} brings data of its own, and no model was chosen: set data=files (for model=minilm, whose weights "
+            f"are real), or model=... (model={config.model.name} is for toy corpora)"
+        )
+    if own or config.data.generator is None:
         log.warning(
             "model.source of %s has random weights that toy text trained, and the data are no toy corpus: expect poor "
             "scores; model=minilm has real weights",
             config.model.name,
         )
+
+
+def _is_model_chosen() -> bool:
+    """Report whether the command line chose the model, by itself or with an experiment; true without a command line."""
+    if not HydraConfig.initialized():
+        return True
+    overrides = HydraConfig.get().overrides.task
+    return any(override.lstrip("+").startswith(("model=", "experiment=")) for override in overrides)
 
 
 def _merges(config: DictConfig) -> Iterator[tuple[str, DictConfig]]:
