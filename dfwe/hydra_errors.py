@@ -158,7 +158,7 @@ def _close_keys(key: str, *, root: DictConfig, groups: Sequence[str] = ()) -> st
     last = re.split(r"[./]", key)[-1]
     known = [*_keys(root, of_hydra=key.startswith("hydra")), *groups]
     close = difflib.get_close_matches(last, {re.split(r"[./]", name)[-1] for name in known}, n=2, cutoff=0.75)
-    near = [name for name in known if re.split(r"[./]", name)[-1] in close]
+    near = [name for name in dict.fromkeys(known) if re.split(r"[./]", name)[-1] in close]
     near.sort(key=lambda name: -difflib.SequenceMatcher(None, key, name).ratio())
     return f" (did you mean {' or '.join(near[:2])}?)" if near else ""
 
