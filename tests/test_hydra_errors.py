@@ -30,7 +30,7 @@ CASES = {
     ),
     "a key's last name": (["budget=3"], "unknown key 'budget' (did you mean merge.search.budget?)"),
     "a group's name": (["targets=meld"], "unknown key 'targets' (did you mean target"),
-    "a group and a key of one name": (["merg=ties"], "unknown key 'merg' (did you mean merge?)"),
+    "a group and a key of one name": (["merg=ties"], "unknown key 'merg' (did you mean merge or merges?)"),
     "a wrong type": (["trainer.train.epochs=ten"], "trainer.train.epochs must be a whole number, not 'ten'"),
     "no boolean": (["export=maybe"], "export must be true or false, not 'maybe'"),
     "no list": (["controls=random"], "controls must be a list, such as [random]"),

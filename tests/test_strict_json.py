@@ -112,6 +112,7 @@ OWN = {
     "strict_yaml.py",
     "store/card.py",  # what it has just written
     "options.py",  # dfwe's own configuration
+    "stages/coherent.py",  # dfwe's own configuration
     "report/figures/tips.py",  # what it has just drawn
     "report/page/use.py",  # a snippet for others
 }

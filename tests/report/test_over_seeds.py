@@ -11,7 +11,7 @@ from dfwe.report.sweep_jobs import JobResult, settings_of
 
 def job(seed, test, *, baseline=0.4, sources=("a", "b"), merge="ties", settings=(), stage=None):
     stage = stage or f"{merge}-{sources}-{seed}-{settings}"
-    return JobResult("mood", sources, merge, seed, stage, test, test, baseline, (), None, settings)
+    return JobResult("mood", sources, merge, seed, stage, test, test, baseline, (), settings=settings)
 
 
 def groups(*jobs):

@@ -55,7 +55,7 @@ REFUSED = [
     ({"rule": 3}, Root, "k.rule=3: expected a part (a _target_)"),
     (TIES | {"density": 2}, Part, "k.density=2: expected a number above 0 and of at most 1"),
     (
-        TIES | {"dense": 1},
+        TIES | {"densty": 1},
         Part,
         "k.densty: there is no such key (did you mean density?); k has aggregate, density, scale,",
     ),

@@ -41,7 +41,7 @@ class RayExecutor(Executor):
     address: str | None
     workers: Count | None
     cpus: Count | None
-    gpus: NonNegative | None
+    gpus: Natural | NonNegative | None
     retries: Natural
 
     def __post_init__(self) -> None:
