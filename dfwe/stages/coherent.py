@@ -108,8 +108,8 @@ def check_model(config: DictConfig) -> None:
     own = [short for short, task in config.target.items() if task.data is not None]
     if own and not _is_model_chosen():
         raise ConfigurationError(
-            f"{own[0]} brings data of its own, and no model was chosen: set data=files (for model=minilm, whose weights "
-            f"are real), or model=... (model={config.model.name} is for toy corpora)"
+            f"{own[0]} brings data of its own, and no model was chosen: set data=files (for model=minilm, whose "
+            f"weights are real), or model=... (model={config.model.name} is for toy corpora)"
         )
     if own or config.data.generator is None:
         log.warning(
