@@ -8,8 +8,7 @@ from typing import Never
 
 from hydra._internal.utils import get_args_parser
 
-from dfwe.errors import ConfigurationError
-from dfwe.hydra_errors import did_you_mean
+from dfwe.errors import ConfigurationError, did_you_mean
 
 _CHOSEN = ("target", "sweep")  # groups that a study chooses from though config.yaml has no default for them
 

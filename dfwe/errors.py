@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
 from pathlib import Path
 
 from dfwe.controls import without_controls
@@ -59,3 +61,9 @@ class ExecutorError(DfweError, RuntimeError):
 
 class NetworkError(DfweError, OSError):
     """Something must be downloaded and cannot be."""
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """Return " (did you mean ...?)" with the known word that is closest, or nothing."""
+    close = difflib.get_close_matches(word, known, n=1)
+    return f" (did you mean {close[0]}?)" if close else ""

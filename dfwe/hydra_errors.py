@@ -17,7 +17,7 @@ from omegaconf.errors import GrammarParseError, OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
 from dfwe.conf import conf_dir
-from dfwe.errors import ConfigurationError, DfweError
+from dfwe.errors import ConfigurationError, DfweError, did_you_mean
 from dfwe.strict_yaml import read_yaml, reason_of
 
 _KINDS = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false", "bool": "true or false"}
@@ -73,12 +73,6 @@ def no_option(overrides: Sequence[str]) -> str:
         if group in groups and re.fullmatch(r"null|true|false|[-+.\d]*", value, re.IGNORECASE):
             return f"{group} must be the name of an option, or a list of names, not {value or 'nothing'}"
     return ""
-
-
-def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """Return " (did you mean ...?)" with the known word that is closest, or nothing."""
-    close = difflib.get_close_matches(word, known, n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def _missing_option(error: MissingConfigException, *, files: _Files) -> str:

@@ -10,9 +10,9 @@ from rich.box import SIMPLE
 from dfwe.report.fitting import FittedTable
 from dfwe.report.names import display_name, name_of
 from dfwe.report.numbers import times_100
+from dfwe.values.names import UNIFORM
 
 MANY = 3  # merges, beside the uniform merge: more do not fit the study's own table
-UNIFORM = "uniform"
 Row = Mapping[str, Any]
 
 

@@ -19,12 +19,12 @@ from dfwe.report.figures.leave_one_out import draw_leave_one_out
 from dfwe.report.figures.simplex import draw_simplex, project
 from dfwe.report.figures.style import save
 from dfwe.report.figures.trace import draw_trace
-from dfwe.report.merges_table import UNIFORM
 from dfwe.report.names import expert_name, name_of, names_of
 from dfwe.report.numbers import rank_by_dev
 from dfwe.report.pair_line import PairLine
 from dfwe.report.run_folder import Run
 from dfwe.report.trials import on_simplex
+from dfwe.values.names import UNIFORM
 
 MOST_MERGES = 4  # that are drawn, the one that was asked for first
 MOST_PAIRS = 10

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from dfwe.errors import DataError
-from dfwe.report.merges_table import UNIFORM
 from dfwe.report.study_folder import RESULTS, TEST_PREDICTIONS, read_json
 from dfwe.report.trials import SearchTrial, read_trials
+from dfwe.values.names import UNIFORM
 
 FORMATS, MULTITASK_FORMATS = (2, 3), (1, 2, 3)  # that are read
 UNREADABLE = (KeyError, IndexError, TypeError, AttributeError, ValueError)  # what a part that is missing or odd gives

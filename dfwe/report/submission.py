@@ -29,8 +29,7 @@ from dfwe.errors import DataError
 from dfwe.files import make_folder, replacing
 from dfwe.metrics.multilabel import MultilabelF1
 from dfwe.report.study_folder import Kind, StudyFolder
-
-BASELINE = "baseline"
+from dfwe.values.names import BASELINE
 
 
 @dataclass(frozen=True)

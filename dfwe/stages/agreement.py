@@ -13,10 +13,10 @@ from dfwe.stages.bench import TextBench
 from dfwe.stages.delta import delta
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.tasks import Task
+from dfwe.values.names import BASELINE
 
 log = logging.getLogger(__name__)
 
-BASELINE = "baseline"
 WAYS = ("labels", "greedy", "reference")
 Tested = Mapping[str, EvaluateStage]  # by the model's name
 

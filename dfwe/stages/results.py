@@ -21,8 +21,8 @@ from dfwe.stages.plan import Study
 from dfwe.stages.probes.base import probe_results
 from dfwe.stages.standing import Standing
 from dfwe.stages.train import TrainStage
-from dfwe.stages.verdict import BASELINE
 from dfwe.store.card import library_versions
+from dfwe.values.names import BASELINE
 
 FORMAT = 3
 

@@ -13,8 +13,8 @@ from dfwe.stages.delta import delta, optimism, with_interval
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.plan import Study, Tested
 from dfwe.stages.train import TrainStage
-from dfwe.stages.verdict import BASELINE, BEST_EXPERT, EQUALLY_TRAINED, best_by_dev, claimed
-from dfwe.values.names import UNIFORM
+from dfwe.stages.verdict import BEST_EXPERT, EQUALLY_TRAINED, best_by_dev, claimed
+from dfwe.values.names import BASELINE, UNIFORM
 
 LONG_BASELINE = "same_compute"  # the control that takes the part of the equally trained baseline, where it is asked for
 BEST = "best"  # the folder of the recommended model

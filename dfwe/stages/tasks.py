@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -17,7 +16,7 @@ from dfwe.data.bad_rows import check
 from dfwe.data.prompts.base import Prompt
 from dfwe.data.readers.base import Corpus, Reader
 from dfwe.data.usable import usable
-from dfwe.errors import ConfigurationError, DfweError, ModelError
+from dfwe.errors import ConfigurationError, DfweError, ModelError, did_you_mean
 from dfwe.metrics.mean import MeanOfScorers
 from dfwe.metrics.scorer import Scorer
 from dfwe.options import read_tasks
@@ -91,8 +90,7 @@ def load_task(name: str, *, folders: Sequence[Path] = (), trusted: bool = False)
     for short, config in configs.items():
         if name in (short, config.get("name")):
             return _foreign(short, config, file=files[short]) if short in files else build_task(short, config=config)
-    close = difflib.get_close_matches(name, [*configs, *(str(c.get("name")) for c in configs.values())], n=1)
-    hint = f" (did you mean {close[0]}?)" if close else ""
+    hint = did_you_mean(name, [*configs, *(str(c.get("name")) for c in configs.values())])
     raise ConfigurationError(f"unknown task '{name}'{hint}: choose one of {', '.join(configs)}")
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from dfwe.report.names import display_name, expert_name
 from dfwe.report.numbers import ALPHA, interval
+from dfwe.values.names import BASELINE, UNIFORM
 
-BASELINE, EQUALLY_TRAINED, BEST_EXPERT, UNIFORM = "baseline", "equally_trained", "best_expert", "uniform"
+EQUALLY_TRAINED, BEST_EXPERT = "equally_trained", "best_expert"  # parts beside those of BASELINE and UNIFORM
 DECIDING = (BASELINE, EQUALLY_TRAINED, BEST_EXPERT)  # a model is better where it is better than all of these
 BETTER, NOT_SHOWN, WORSE = "better", "not_shown", "worse"
 _SAME = 1e-12  # scores this close are one score, summed in another order

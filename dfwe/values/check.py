@@ -10,7 +10,7 @@ from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from dfwe.errors import ConfigurationError
+from dfwe.errors import ConfigurationError, did_you_mean
 from dfwe.values.allowed import Around, As, Known, Name, OneOf
 from dfwe.values.signature import NotThereError, Part, signature
 
@@ -263,5 +263,4 @@ def _hint(value: Any, alternatives: Sequence[Any]) -> str:
     for each in alternatives:
         for rule in _rules(each):
             choices += list(getattr(rule, "choices", ()))
-    close = difflib.get_close_matches(str(value), choices, n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
+    return did_you_mean(str(value), choices)

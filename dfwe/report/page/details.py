@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dfwe.report.merges_table import UNIFORM
 from dfwe.report.names import expert_name, name_of
 from dfwe.report.page.cells import NOTHING, Cell, Column, PageTable, Row, number, text
 from dfwe.report.page.models import cost_table, health_table, seconds_table
@@ -13,6 +12,7 @@ from dfwe.report.page.section import Case, Cases, Code, PagePicture, Section
 from dfwe.report.pictures import MOST_MERGES, shown_merges
 from dfwe.report.run_folder import Run
 from dfwe.report.written import written
+from dfwe.values.names import UNIFORM
 
 LONGEST = 4000  # letters of an instance's text: the page stays readable, and below 5 MB
 

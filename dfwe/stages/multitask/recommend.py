@@ -10,7 +10,8 @@ from dfwe.stages.cautions import Caution, caps_of, of_answers, of_merges, of_sco
 from dfwe.stages.delta import optimism
 from dfwe.stages.multitask.certainty import Certainty
 from dfwe.stages.multitask.plan import MultitaskStudy
-from dfwe.stages.verdict import BASELINE, BEST_EXPERT, best_by_dev, claimed
+from dfwe.stages.verdict import BEST_EXPERT, best_by_dev, claimed
+from dfwe.values.names import BASELINE
 
 SINGLE = "single-task models"  # several models, each on its own task: what rows are held against, never recommended
 Row = Mapping[str, Any]
