@@ -17,7 +17,7 @@ from dfwe.errors import DataError, DfweError
 from dfwe.predict.inputs import Item
 from dfwe.predict.predictor import Prediction
 from dfwe.strict_json import json_text, read_json_lines
-from dfwe.text_files import decoded, read_text
+from dfwe.text_files import read_text
 
 Form = Literal["csv", "tsv", "jsonl", "txt"]
 FORMS: tuple[Form, ...] = get_args(Form)
@@ -98,8 +98,7 @@ def _guessed(path: Path) -> Form:
 
 
 def _lines(path: Path) -> Iterator[Item]:
-    text = decoded(path.read_bytes(), where=str(path)) if path.is_file() else read_text(path)
-    for number, line in enumerate(text.split("\n"), start=1):
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
         if line.strip():
             yield _item(path, number, line)
 
