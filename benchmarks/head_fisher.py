@@ -24,7 +24,7 @@ from dfwe.evaluation.head_fisher import HeadFisher
 from dfwe.models.heads.base import HeadSpec
 from dfwe.models.heads.classification import Classification
 from dfwe.models.heads.pair_classification import PairClassification
-from dfwe.models.heads.similarity import Similarity
+from dfwe.models.heads.similarity import SimilarityHead
 from dfwe.models.multi_head import MultiHead
 from dfwe.records import Instance
 
@@ -34,7 +34,7 @@ PAIR = {"columns": ["a", "b"], "pooling": "mean", "dropout": 0.3}
 HEADS: dict[str, tuple[HeadSpec, Sequence[str]]] = {
     "sst": (Classification(["a"], pooling="pooler", dropout=0.3), "abcde"),
     "quora": (PairClassification(**PAIR, hidden=256, features=["u", "v", "abs_difference"]), "ny"),  # type: ignore[arg-type]
-    "sts": (Similarity(**PAIR, hidden=128, squash="clamp", k=0.9, low=0.0, high=5.0), ()),  # type: ignore[arg-type]
+    "sts": (SimilarityHead(**PAIR, hidden=128, squash="clamp", k=0.9, low=0.0, high=5.0), ()),  # type: ignore[arg-type]
 }
 
 

@@ -27,7 +27,7 @@ from transformers import BertConfig, BertModel
 from dfwe.models.heads.base import HeadSpec
 from dfwe.models.heads.classification import Classification
 from dfwe.models.heads.pair_classification import PairClassification
-from dfwe.models.heads.similarity import Similarity
+from dfwe.models.heads.similarity import SimilarityHead
 from dfwe.models.multi_head import MultiHead
 from dfwe.training.surgery import Surgery
 
@@ -43,7 +43,7 @@ def model() -> MultiHead:
     specs: dict[str, tuple[HeadSpec, list[str]]] = {
         "sentiment": (Classification(["a"], "pooler", 0.3), list("12345")),
         "paraphrase": (PairClassification(["a", "b"], "mean", 0.3, hidden=256, features=features), ["no", "yes"]),
-        "similarity": (Similarity(["a", "b"], "mean", 0.3, hidden=128, squash="clamp", k=0.9, low=0, high=5), []),
+        "similarity": (SimilarityHead(["a", "b"], "mean", 0.3, hidden=128, squash="clamp", k=0.9, low=0, high=5), []),
     }
     heads = {task: spec.build(width=384, labels=labels) for task, (spec, labels) in specs.items()}
     return MultiHead(BertModel(BertConfig(**shape)), heads=heads).train()

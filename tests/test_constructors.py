@@ -54,7 +54,7 @@ CASES = {
     "MergedGram": ([*MELD, "merge=regmean_pp", "merge.statistics.examples=0"], "examples"),
     "HeadFisher": ([*HEADS, "multitask.fisher.sigma=-1"], "sigma"),
     "MeanGradient": ([*AUTO, "choice=gradients", "choice.by.gradients.measure.examples=0"], "examples"),
-    "stages.choice.similarity.Similarity": ([*AUTO, "choice=fisher", "choice.by.fisher.compare=taste"], "compare"),
+    "stages.choice.similarity.TaskSimilarity": ([*AUTO, "choice=fisher", "choice.by.fisher.compare=taste"], "compare"),
     "ByDepth": ([*MELD, "merge/by=depth", "merge.by.points=1"], "points"),
     "Classification": ([*HEADS, "sources.toy_sentiment.head.pooling=most"], "pooling"),
     "PairClassification": ([*HEADS, "sources.toy_inference.head.features=[u, w]"], "features"),
@@ -65,7 +65,7 @@ CASES = {
         ],
         "columns",
     ),
-    "models.heads.similarity.Similarity": ([*HEADS, "sources.toy_similarity.head.k=2"], "head.k"),
+    "models.heads.similarity.SimilarityHead": ([*HEADS, "sources.toy_similarity.head.k=2"], "head.k"),
     "Folds": ([*MELD, "merge.search.confirm=folds", "merge.search.confirms.folds.number=1"], "folds"),
     "HeldBack": (
         [*MELD, "merge.search.confirm=held_back", "merge.search.confirms.held_back.share=2"],

@@ -14,6 +14,7 @@ from dfwe.errors import ConfigurationError
 from dfwe.stages.binding import bind, call
 from dfwe.stages.study_data import StudyData, shots_by_task
 from dfwe.stages.tasks import Task
+from dfwe.store.older import warn_of_older
 from dfwe.store.store import Store
 from dfwe.strict_yaml import read_yaml
 from dfwe.training.precision import resolve_precision
@@ -42,6 +43,7 @@ def basis(config: DictConfig, *, tasks: Sequence[Task]) -> Basis:
         torch.set_num_threads(trainer["threads"])
     check_optimizer(trainer["optimizer"], lr=0.1)
     store = Store(Path(config.paths.store).expanduser().resolve())
+    warn_of_older(store.root)
     shots = shots_by_task(data["shots"], seed=config.data.shots_seed, tasks=tasks)
     return Basis(
         store,

@@ -24,6 +24,7 @@ from dfwe.schema import OWN_WAYS
 from dfwe.stages.binding import bind
 from dfwe.stages.foreign import bind_foreign, record
 from dfwe.stages.foreign_task import TaskContent, read_foreign_yaml
+from dfwe.store.identity import identity
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Task:
 
     @cached_property
     def _digest(self) -> str:
-        return hashlib.sha256(json.dumps(self.config).encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps(identity(self.config)).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from dfwe.controls import in_one_line
 from dfwe.errors import StoreError
 from dfwe.process import exit_code
 from dfwe.store.card import NewerFormatError
-from dfwe.store.inventory import DAMAGED, FINISHED, LINK, NEWER, inventory
+from dfwe.store.inventory import DAMAGED, FINISHED, LINK, NEWER, OLDER, inventory
 from dfwe.store.lines import lines_of, num, total
 from dfwe.store.prune_command import run_prune
 from dfwe.store.store import verify
@@ -39,7 +39,7 @@ def _verify(arguments: argparse.Namespace) -> None:
     damaged = []
     unverified = 0
     for item in inventory(arguments.store):
-        if item.state not in (FINISHED, DAMAGED, LINK, NEWER):
+        if item.state not in (FINISHED, DAMAGED, LINK, NEWER, OLDER):
             continue
         try:
             unverified += not verify(item.folder).card.sha256
@@ -67,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     pruning.add_argument("--older-than", type=float, metavar="DAYS", help="since it was made")
     pruning.add_argument("--larger-than", type=float, metavar="GB", help="single results larger than this")
     pruning.add_argument("--keep-size", type=float, metavar="GB", help="the oldest, until no more than this is left")
+    pruning.add_argument("--older-format", action="store_true", help="what an older version made, which is not used")
     pruning.add_argument("--dry-run", action="store_true", help="list what would be deleted, and delete nothing")
     pruning.add_argument("--yes", action="store_true", help="delete without a question, up to half of the store")
     pruning.add_argument("--above-half", action="store_true", help="with --yes: above half of the store, too")

@@ -13,9 +13,10 @@ from typing import Any
 
 from dfwe.errors import StoreError
 from dfwe.files import write_json
+from dfwe.store.identity import identity
 from dfwe.strict_json import read_json_object
 
-FORMAT = 1  # raised when the meaning of a stored result changes; part of every digest
+FORMAT = 2  # raised when the meaning of a stored result changes; part of every digest
 CARD = "card.json"
 _TEXTS = ("kind", "digest", "title", "sha256")
 VERSIONS_OF = ("dfwe", "torch", "transformers", "pytorch-lightning", "nevergrad", "numpy")
@@ -25,8 +26,8 @@ VERSIONS_OF = ("dfwe", "torch", "transformers", "pytorch-lightning", "nevergrad"
 class Card:
     """A result's card.
 
-    `spec` is everything that made the result (its digest is the name), `result` what it says (scores, choices),
-    `files` each file's sha256 and size, `versions` the libraries, which are recorded but not part of the name, `title`
+    `spec` is everything that made the result (the digest of its `identity` is the name), `result` what it says (scores,
+    choices), `files` each file's sha256 and size, `versions` the libraries, which are recorded but not part of the name, `title`
     what the user read while it was made, `sha256` the card's own digest (both empty on cards from before they had any).
     """
 
@@ -99,7 +100,7 @@ def _known(content: Mapping[str, Any], *, path: Path) -> dict[str, Any]:
 
 def spec_digest(kind: str, spec: Mapping[str, Any]) -> str:
     """16 hexadecimal digits that name the result of that kind made by that spec."""
-    text = json.dumps({"format": FORMAT, "kind": kind, "spec": spec}, sort_keys=True, allow_nan=False)
+    text = json.dumps({"format": FORMAT, "kind": kind, "spec": identity(spec)}, sort_keys=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

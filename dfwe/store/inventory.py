@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dfwe.errors import StoreError
-from dfwe.store.card import CARD, Card, NewerFormatError
+from dfwe.store.card import CARD, FORMAT, Card, NewerFormatError
 from dfwe.store.store import CORRUPT, PARTIAL
 
 GONE = ".gone"  # taken away, not yet deleted
-FINISHED, DAMAGED, NEWER, LINK = "finished", "damaged", "newer", "link"
+FINISHED, DAMAGED, NEWER, OLDER, LINK = "finished", "damaged", "newer", "older", "link"
 _STATES = {PARTIAL: "unfinished", CORRUPT: "set aside", GONE: "being deleted"}
 _RESULT = re.compile(r"[a-z]\w*-[0-9a-f]{16}(\.partial|\.corrupt)?(\.gone)?")
 
@@ -28,7 +28,7 @@ class Item:
     folder: Path
     kind: str
     title: str
-    state: str  # finished, unfinished, set aside, being deleted, newer, damaged, link
+    state: str  # finished, unfinished, set aside, being deleted, newer, older, damaged, link
     num_bytes: int
     age: float
 
@@ -74,7 +74,8 @@ def _state_and_title(folder: Path) -> tuple[str, str]:
     if folder.suffix in _STATES:
         return _STATES[folder.suffix], ""
     try:
-        return FINISHED, Card.read(folder).title
+        card = Card.read(folder)
+        return OLDER if card.format < FORMAT else FINISHED, card.title
     except NewerFormatError:
         return NEWER, "made by a newer version of dfwe, which is left alone"
     except StoreError as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dfwe.errors import StoreError
 from dfwe.files import output_errors
-from dfwe.store.inventory import GONE, LINK, NEWER, Item, inventory
+from dfwe.store.inventory import GONE, LINK, NEWER, OLDER, Item, inventory
 from dfwe.store.locks import FOLDER, locked_if_free
 from dfwe.store.uses import gate, used
 
@@ -20,11 +20,15 @@ _LEFT_ALONE = (LINK, NEWER)
 
 @dataclass(frozen=True)
 class Limits:
-    """What is too old (days) or too large (GB), and how much may stay in all (GB, the oldest go first); None: any."""
+    """What is too old (days) or too large (GB), and how much may stay in all (GB, the oldest go first); None: any.
+
+    With `older_format` what an older version made goes, too.
+    """
 
     older_than: float | None = None
     larger_than: float | None = None
     keep_size: float | None = None
+    older_format: bool = False
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -40,7 +44,8 @@ class Limits:
         for item in items:
             old = self.older_than is not None and item.age > self.older_than * DAY
             large = self.larger_than is not None and item.num_bytes > self.larger_than * GB
-            if old or large or (self.keep_size is not None and left > self.keep_size * GB):
+            unused = self.older_format and item.state == OLDER
+            if old or large or unused or (self.keep_size is not None and left > self.keep_size * GB):
                 found.append(item)
                 left -= item.num_bytes
         return found

@@ -20,9 +20,11 @@ def run_prune(arguments: argparse.Namespace) -> None:
     Raises:
         StoreError: no limits or impossible ones, nobody there to ask, or something that could not be deleted.
     """
-    limits = Limits(arguments.older_than, arguments.larger_than, arguments.keep_size)
+    limits = Limits(arguments.older_than, arguments.larger_than, arguments.keep_size, arguments.older_format)
     if limits == Limits():
-        raise StoreError("nothing says what to delete: --older-than DAYS, --larger-than GB or --keep-size GB")
+        raise StoreError(
+            "nothing says what to delete: --older-than DAYS, --larger-than GB, --keep-size GB or --older-format"
+        )
     plan = prune(arguments.store, limits=limits, dry_run=True)
     print(*lines_of(plan.gone), sep="\n")
     print(total(plan.gone, "would be deleted"))

@@ -15,6 +15,7 @@ from dfwe.errors import StoreError
 from dfwe.files import follow_umask
 from dfwe.store.card import CARD, Card, NewerFormatError, file_digest, library_versions, spec_digest
 from dfwe.store.disk import full_disk_said
+from dfwe.store.identity import identity
 from dfwe.store.locks import FOLDER, locked
 from dfwe.store.uses import Uses
 
@@ -109,7 +110,8 @@ class Store:
         """Finishes a result: writes the card, keeps these files of its working folder alone, renames the folder."""
         partial, folder = self.partial(kind, spec=spec), self.folder(kind, spec=spec)
         files = {name: file_digest(path) for name, path in _files(partial) if name.split("/")[0] in keep}
-        Card(kind, spec_digest(kind, spec), spec, result, files, library_versions(), title=title).write(partial)
+        digest = spec_digest(kind, spec)
+        Card(kind, digest, identity(spec), result, files, library_versions(), title=title).write(partial)
         follow_umask(partial)  # the store may be others', too
         return self._rename(partial, folder)
 

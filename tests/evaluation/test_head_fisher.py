@@ -13,7 +13,7 @@ from dfwe.models.heads.classification import Classification
 from dfwe.models.heads.label_head import LabelHead
 from dfwe.models.heads.number_head import NumberHead
 from dfwe.models.heads.pair_classification import PairClassification
-from dfwe.models.heads.similarity import Similarity
+from dfwe.models.heads.similarity import SimilarityHead
 from dfwe.models.multi_head import MultiHead
 from dfwe.records import Instance
 
@@ -44,7 +44,7 @@ def model():
     pair = {"columns": ["a", "b"], "pooling": "mean", "dropout": 0.3, "hidden": 6}
     mood = Classification(["a"], pooling="pooler", dropout=0.3).build(width=WIDTH, labels=["bad", "okay", "good"])
     same = PairClassification(**pair, features=["u", "v", "abs_difference"]).build(width=WIDTH, labels=["no", "yes"])
-    alike = Similarity(**pair, squash="identity", k=1.0, low=0.0, high=5.0).build(width=WIDTH, labels=[])
+    alike = SimilarityHead(**pair, squash="identity", k=1.0, low=0.0, high=5.0).build(width=WIDTH, labels=[])
     return MultiHead(encoder, heads={"mood": mood, "same": same, "alike": alike}).train()
 
 

@@ -8,14 +8,14 @@ from dfwe.errors import ConfigurationError, ModelError
 from dfwe.merging.experts import copy_weights, flatten, load_weights, save_weights
 from dfwe.models.heads.classification import Classification
 from dfwe.models.heads.pair_classification import PairClassification
-from dfwe.models.heads.similarity import Similarity
+from dfwe.models.heads.similarity import SimilarityHead
 from dfwe.models.light_dropout import LightDropout
 from dfwe.models.multi_head import MultiHead, load_multi_head
 
 PAIR = {"columns": ["a", "b"], "pooling": "mean", "dropout": 0.3, "hidden": 8}
 MOOD = (Classification(["text"], pooling="pooler", dropout=0.3), ["bad", "good"])
 SAME = (PairClassification(**PAIR, features=["u", "v", "abs_difference"]), ["no", "yes"])
-ALIKE = (Similarity(**PAIR, squash="clamp", k=0.9, low=0.0, high=5.0), [])
+ALIKE = (SimilarityHead(**PAIR, squash="clamp", k=0.9, low=0.0, high=5.0), [])
 SPECS = {"mood": MOOD, "same": SAME, "alike": ALIKE}
 
 

@@ -9,6 +9,8 @@ import time
 import pytest
 
 from dfwe.store.__main__ import main
+from dfwe.store.card import FORMAT
+from dfwe.store.older import warn_of_older
 from dfwe.store.prune import Limits, prune
 from dfwe.store.store import Store
 
@@ -232,6 +234,40 @@ def test_a_result_of_a_newer_version_is_named_and_left_alone(tmp_path, capsys):
     assert "was made by a newer version of dfwe" in capsys.readouterr().out
     assert main(["prune", "--store", str(tmp_path), "--older-than", "7", *YES]) == 0
     assert newer.exists()
+
+
+def of_older_format(root, name):
+    folder = make(root, name)
+    path = folder / "card.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": FORMAT - 1, "sha256": ""}))
+    return folder
+
+
+def test_older_format_is_listed_and_pruned_by_its_option(tmp_path, capsys):
+    old, new = of_older_format(tmp_path, "old"), make(tmp_path, "new")
+    assert main(["list", "--store", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.count(" older ") == 1
+    assert main(["verify", "--store", str(tmp_path)]) == 0
+    assert main(["prune", "--store", str(tmp_path), "--older-format", "--yes"]) == 0
+    assert not old.exists()
+    assert new.exists()
+
+
+def test_older_format_is_warned_of_once(tmp_path, caplog):
+    of_older_format(tmp_path, "old")
+    make(tmp_path, "new")
+    warn_of_older(tmp_path)
+    warn_of_older(tmp_path)
+    (warning,) = caplog.messages
+    assert "holds 1 result of an older version" in warning
+    assert f"prune --older-format --store {tmp_path}" in warning
+
+
+@pytest.mark.parametrize("root", ["missing", "new"])
+def test_no_older_format_no_warning(root, tmp_path, caplog):
+    make(tmp_path / "new", "new")
+    warn_of_older(tmp_path / root)
+    assert not caplog.messages
 
 
 def test_a_store_that_is_a_file_is_one_line(tmp_path, capsys):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from dfwe.data.toy.annotations import TASKS, annotate
-from dfwe.data.toy.dialogue import Manner, Turn
+from dfwe.data.toy.dialogue import DialogueStyle, Turn
 from dfwe.data.toy.lexicon import FEELINGS
 from dfwe.data.toy.metadata import task_metadata
 from dfwe.data.toy.scenes import write_scene
@@ -41,7 +41,7 @@ class ToyFriends:
     num_dev: Count
     num_test: Count
     annotated: Mapping[str, Share]
-    manner: Manner
+    manner: DialogueStyle
 
     def __post_init__(self) -> None:
         if unknown := set(self.annotated) - set(TASKS):

@@ -130,7 +130,7 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class Manner:
+class DialogueStyle:
     """How people talk: shares in [0, 1] and the range of the number of turns."""
 
     min_turns: Count

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from dfwe.data.toy.dialogue import Deed, Manner, Mood, Turn
+from dfwe.data.toy.dialogue import Deed, DialogueStyle, Mood, Turn
 from dfwe.data.toy.lexicon import (
     AWAY_PLACES,
     CARELESS_VERBS,
@@ -27,7 +27,7 @@ from dfwe.data.toy.lexicon import (
 _T = TypeVar("_T")
 
 
-def write_scene(manner: Manner, *, rng: np.random.Generator) -> tuple[Turn, ...]:
+def write_scene(manner: DialogueStyle, *, rng: np.random.Generator) -> tuple[Turn, ...]:
     """One scene of two or three speakers who take turns, nobody twice in a row."""
     return _Writer(manner, rng=rng).scene()
 
@@ -35,7 +35,7 @@ def write_scene(manner: Manner, *, rng: np.random.Generator) -> tuple[Turn, ...]
 class _Writer:
     """What a scene must keep in mind while it is written: kinships, and the words not used yet."""
 
-    def __init__(self, manner: Manner, *, rng: np.random.Generator) -> None:
+    def __init__(self, manner: DialogueStyle, *, rng: np.random.Generator) -> None:
         self._manner = manner
         self._rng = rng
         num_speakers = 3 if self._happens(manner.third_speaker) else 2

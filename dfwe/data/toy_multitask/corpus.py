@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dfwe.data.toy_multitask.frames import Manner
+from dfwe.data.toy_multitask.frames import SentenceStyle
 from dfwe.data.toy_multitask.tasks import TASKS, Drawing, Noise, Row
 from dfwe.errors import ConfigurationError
 from dfwe.files import make_folder, write_text
@@ -24,7 +24,7 @@ class ToyMultitask:
 
     seed: Natural
     rows: Mapping[str, Mapping[str, Count]]  # how many by task and split
-    manner: Manner
+    manner: SentenceStyle
     noise: Noise
 
     def __post_init__(self) -> None:

@@ -16,7 +16,7 @@ Frame = Mapping[str, Concept]  # who does which deed to which thing at which pla
 
 
 @dataclass(frozen=True)
-class Manner:
+class SentenceStyle:
     """How sentences are told: shares of them."""
 
     astray: Share  # each of who and place, that come from another topic
@@ -31,7 +31,7 @@ def pick(options: Sequence[T], *, rng: np.random.Generator) -> T:
     return options[int(rng.integers(len(options)))]
 
 
-def draw_frame(manner: Manner, *, rng: np.random.Generator) -> Frame:
+def draw_frame(manner: SentenceStyle, *, rng: np.random.Generator) -> Frame:
     """A deed and a thing of one topic; who and where mostly of the same."""
     topic = pick(tuple(WORLD), rng=rng)
     return {slot: _draw_slot(slot, topic=topic, astray=manner.astray, rng=rng) for slot in SLOTS}
@@ -61,7 +61,12 @@ def words_of(frame: Frame, *, rng: np.random.Generator) -> dict[str, str]:
 
 
 def statement(
-    words: Mapping[str, str], *, manner: Manner, rng: np.random.Generator, negated: bool = False, addition: str = ""
+    words: Mapping[str, str],
+    *,
+    manner: SentenceStyle,
+    rng: np.random.Generator,
+    negated: bool = False,
+    addition: str = "",
 ) -> str:
     """A sentence that tells it; `words` may lack the place, and hold whole phrases for who and thing."""
     deed = _negation(words["deed"], rng=rng) if negated else third_person(words["deed"])
@@ -75,7 +80,7 @@ def statement(
     return _sentence(f"{text} {addition}".strip(), end=".")
 
 
-def question(words: Mapping[str, str], *, manner: Manner, rng: np.random.Generator) -> str:
+def question(words: Mapping[str, str], *, manner: SentenceStyle, rng: np.random.Generator) -> str:
     """A sentence that asks whether it is so."""
     who, thing, place = _the(words["who"]), _the(words["thing"]), words["place"]
     if rng.random() < manner.inverted:
@@ -83,7 +88,7 @@ def question(words: Mapping[str, str], *, manner: Manner, rng: np.random.Generat
     return _sentence(f"does {who} {words['deed']} {thing} at the {place}", end="?")
 
 
-def decorated(words: Mapping[str, str], *, manner: Manner, rng: np.random.Generator) -> dict[str, str]:
+def decorated(words: Mapping[str, str], *, manner: SentenceStyle, rng: np.random.Generator) -> dict[str, str]:
     """The words, now and then with an opinion of the thing that tells nothing of what is done."""
     if rng.random() >= manner.decorated:
         return dict(words)

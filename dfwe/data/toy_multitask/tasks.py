@@ -11,7 +11,7 @@ import numpy as np
 
 from dfwe.data.toy_multitask.frames import (
     Frame,
-    Manner,
+    SentenceStyle,
     change,
     decorated,
     draw_frame,
@@ -45,7 +45,7 @@ class Noise:
 class Drawing:
     """What every row is drawn with."""
 
-    manner: Manner
+    manner: SentenceStyle
     noise: Noise
     rng: np.random.Generator
 

@@ -20,7 +20,7 @@ SQUASHES = ("identity", "relu", "clamp")
 
 
 @dataclass(frozen=True)
-class Similarity(HeadSpec):
+class SimilarityHead(HeadSpec):
     """low + (high - low) f(c) of the cosine c of two embeddings after one linear layer (Cuts and Stitches, section 4).
 
     The squash f is c itself, max(c, 0), or clamp(c, 0, k) / k, with which sentences need no cosine of 1 to be taken
@@ -54,7 +54,7 @@ class Similarity(HeadSpec):
 
 
 def squashed(cosines: Float[Tensor, " batch"], *, squash: str, k: float) -> Float[Tensor, " batch"]:
-    """What f of `Similarity` makes of the cosines."""
+    """What f of `SimilarityHead` makes of the cosines."""
     match squash:
         case "identity":
             return cosines
@@ -65,7 +65,7 @@ def squashed(cosines: Float[Tensor, " batch"], *, squash: str, k: float) -> Floa
 
 
 class _SquashedCosine(nn.Module):
-    def __init__(self, width: int, spec: Similarity) -> None:
+    def __init__(self, width: int, spec: SimilarityHead) -> None:
         super().__init__()
         self.dropout, self.hidden = nn.Dropout(spec.dropout), nn.Linear(width, spec.hidden)
         self._spec = spec

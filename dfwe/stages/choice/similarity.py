@@ -25,7 +25,7 @@ COMPARISONS = ("cosine", "centred", "shares")
 
 
 @dataclass(frozen=True)
-class Similarity(Criterion):
+class TaskSimilarity(Criterion):
     """The cosine between what is measured on the target's and on a candidate's training examples.
 
     `measure` is a Collector: a mean gradient (Yu et al., Gradient Surgery for Multi-Task Learning, 2020: of tasks whose
@@ -72,7 +72,7 @@ class Similarity(Criterion):
 def cosines_to_first(
     tensors: Iterator[Float[Tensor, "tasks values"]], *, compare: str, names: Sequence[str]
 ) -> list[float]:
-    """Each further task's cosine to the first, see Similarity; the tasks' vectors come in pieces.
+    """Each further task's cosine to the first, see `TaskSimilarity`; the tasks' vectors come in pieces.
 
     Raises:
         ConfigurationError: a vector, as it is compared, of length 0, or with a value that is not finite; a negative

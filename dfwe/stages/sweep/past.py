@@ -18,6 +18,7 @@ from dfwe.stages.mixture import MixtureStage
 from dfwe.stages.probes.base import ProbeStage
 from dfwe.stages.train import TrainStage
 from dfwe.store.card import CARD, Card
+from dfwe.store.identity import identity
 
 NEWEST = 200  # cards of a kind: enough for a mean, and read in no time
 _UNFINISHED = (".partial", ".corrupt")
@@ -138,7 +139,7 @@ def _of_parent(kind: str, spec: Mapping[str, Any]) -> tuple[Hashable, ...]:
     """Return what stages of other kinds must share to be a little alike: the parent; what has none is like nothing."""
     bench = spec.get("bench")
     parent = bench.get("parent") if isinstance(bench, Mapping) else None
-    return (kind, json.dumps(spec, sort_keys=True, default=str) if parent is None else parent)
+    return (kind, json.dumps(identity(spec), sort_keys=True, default=str) if parent is None else parent)
 
 
 def _keys(parent: str, tasks: Sequence[Any], length: Any) -> tuple[Hashable, Hashable]:

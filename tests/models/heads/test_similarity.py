@@ -4,14 +4,14 @@ import pytest
 import torch
 
 from dfwe.errors import ConfigurationError
-from dfwe.models.heads.similarity import Similarity
+from dfwe.models.heads.similarity import SimilarityHead
 
 SETTINGS = {"columns": ["a", "b"], "pooling": "mean", "dropout": 0.0, "hidden": 2, "low": 0.0, "high": 5.0}
 
 
 def built(squash, *, k=0.8, **changes):
     """A head whose linear layer changes nothing, for embeddings of width 2."""
-    head = Similarity(**(SETTINGS | {"squash": squash, "k": k} | changes)).build(width=2, labels=())
+    head = SimilarityHead(**(SETTINGS | {"squash": squash, "k": k} | changes)).build(width=2, labels=())
     with torch.no_grad():
         head.network.hidden.weight.copy_(torch.eye(2))
         head.network.hidden.bias.zero_()
@@ -49,7 +49,7 @@ def test_an_example_beyond_the_clamp_has_no_gradient():
 
 
 def test_the_embeddings_go_through_one_layer_that_both_share():
-    head = Similarity(**(SETTINGS | {"squash": "identity", "k": 1.0, "hidden": 3})).build(width=4, labels=())
+    head = SimilarityHead(**(SETTINGS | {"squash": "identity", "k": 1.0, "hidden": 3})).build(width=4, labels=())
     assert [parameter.shape for parameter in head.parameters()] == [(3, 4), (3,)]
     same = torch.randn(1, 5, 4, generator=torch.Generator().manual_seed(0)).expand(2, 5, 4)
     assert torch.allclose(head(same), torch.tensor(5.0))
@@ -67,4 +67,4 @@ def test_the_embeddings_go_through_one_layer_that_both_share():
 )
 def test_settings_that_cannot_be_are_refused(changes, message):
     with pytest.raises(ConfigurationError, match=message):
-        Similarity(**(SETTINGS | {"squash": "clamp", "k": 0.9} | changes))
+        SimilarityHead(**(SETTINGS | {"squash": "clamp", "k": 0.9} | changes))

@@ -9,11 +9,11 @@ from safetensors.torch import load_file
 from dfwe.errors import ConfigurationError
 from dfwe.evaluation.mean_gradient import MeanGradient
 from dfwe.stages.choice.affinity import MEASURED
-from dfwe.stages.choice.similarity import Similarity, cosines_to_first
+from dfwe.stages.choice.similarity import TaskSimilarity, cosines_to_first
 from dfwe.stages.plan import draft_study
 
 NAMES = ["target", "a", "b"]
-GRADIENTS = Similarity(measure=MeanGradient(examples=5, answers="text"), compare="cosine")
+GRADIENTS = TaskSimilarity(measure=MeanGradient(examples=5, answers="text"), compare="cosine")
 
 
 def cosines(*vectors, compare="cosine"):
@@ -65,7 +65,7 @@ def test_negative_values_have_no_shares():
 
 def test_another_comparison_is_refused():
     with pytest.raises(ConfigurationError, match="compare must be one of cosine, centred, shares, not 'angle'"):
-        Similarity(measure=GRADIENTS.measure, compare="angle")
+        TaskSimilarity(measure=GRADIENTS.measure, compare="angle")
 
 
 def test_the_scores_are_the_cosines_of_the_stored_gradients(small, tmp_path):
@@ -85,7 +85,7 @@ def test_a_task_is_measured_once_for_all_targets_and_comparisons(small, tmp_path
     digests = []
     for target, source in (("meld", "personality"), ("personality", "meld")):
         draft = draft_study(small(tmp_path, f"+target={target}", f"sources=[{source}]"))
-        for way in (GRADIENTS, Similarity(measure=GRADIENTS.measure, compare="centred")):
+        for way in (GRADIENTS, TaskSimilarity(measure=GRADIENTS.measure, compare="centred")):
             found = way.evidence(draft.workshop, target=draft.target, candidates=draft.candidates, seed=0)
             digests.append({stage.digest for _, stage in found.parts()})
         other = GRADIENTS.evidence(draft.workshop, target=draft.target, candidates=draft.candidates, seed=1)
