@@ -19,9 +19,9 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 
 from dfwe.conf import conf_dir
+from dfwe.config.task_options import register
 from dfwe.merging.experts import load_weights
-from dfwe.options import register
-from dfwe.stages.plan import plan_study
+from dfwe.studies.plan import plan_study
 
 
 def study(overrides: list[str]) -> Any:

@@ -27,10 +27,10 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
 from dfwe.conf import conf_dir
-from dfwe.options import read_tasks, register
-from dfwe.stages.choice.ranking import relative_ranks
-from dfwe.stages.choice.stage import ChoiceRule
-from dfwe.stages.plan import Draft, Study, draft_study, wire
+from dfwe.config.task_options import read_tasks, register
+from dfwe.studies.plan import Draft, Study, draft_study, wire
+from dfwe.studies.source_selection.ranking import relative_ranks
+from dfwe.studies.source_selection.stage import ChoiceRule
 
 GRADIENTS, FISHER = "choice.by.gradients", "choice.by.fisher"
 WAYS = {

@@ -21,9 +21,9 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 
 from dfwe.conf import conf_dir
-from dfwe.options import register
+from dfwe.config.task_options import register
 from dfwe.stages.merge import MergeStage
-from dfwe.stages.plan import Study, plan_study
+from dfwe.studies.plan import Study, plan_study
 
 HELD, FOLDS = "merge.search.confirm=held_back", "merge.search.confirm=folds"
 SHRINK = "merge.search.shrink=[0.25,0.5,0.75,1.0]"

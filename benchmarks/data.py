@@ -20,10 +20,10 @@ import numpy as np
 from hydra import compose, initialize_config_dir
 
 from dfwe.conf import conf_dir
-from dfwe.data.batching import shuffled_batches, token_batches
-from dfwe.options import read_tasks, register
-from dfwe.stages.plan import plan_study
-from dfwe.stages.study_data import StudyData
+from dfwe.config.task_data import StudyData
+from dfwe.config.task_options import read_tasks, register
+from dfwe.families.batching import shuffled_batches, token_batches
+from dfwe.studies.plan import plan_study
 
 TRAIN, EVALUATION = "padding of training batches", "padding of evaluation batches"
 

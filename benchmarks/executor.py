@@ -29,14 +29,14 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from dfwe.conf import conf_dir
+from dfwe.config.task_options import register
+from dfwe.execution.local import made_in
+from dfwe.execution.quiet import quiet
+from dfwe.execution.ray.crew import Shared
+from dfwe.execution.ray.executor import RayExecutor
+from dfwe.execution.stage_index import Catalogue
 from dfwe.merging.experts import ExpertArray, Layout
-from dfwe.options import register
-from dfwe.stages.catalogue import Catalogue
-from dfwe.stages.execute import made_in
-from dfwe.stages.on_ray.crew import Shared
-from dfwe.stages.on_ray.executor import RayExecutor
-from dfwe.stages.plan import plan_study
-from dfwe.stages.quiet import quiet
+from dfwe.studies.plan import plan_study
 
 WORKERS = 2
 SOURCES = "sources=[emory_emotion,personality,question_answering,relation_extraction]"

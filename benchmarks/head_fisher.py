@@ -19,13 +19,13 @@ import numpy as np
 import torch
 from transformers import BertConfig, BertModel
 
-from dfwe.data.sentences import SentenceSplit, sentence_batch
-from dfwe.evaluation.head_fisher import HeadFisher
-from dfwe.models.heads.base import HeadSpec
-from dfwe.models.heads.classification import Classification
-from dfwe.models.heads.pair_classification import PairClassification
-from dfwe.models.heads.similarity import SimilarityHead
-from dfwe.models.multi_head import MultiHead
+from dfwe.families.multi_head.fisher import HeadFisher
+from dfwe.families.multi_head.heads.base import HeadSpec
+from dfwe.families.multi_head.heads.classification import Classification
+from dfwe.families.multi_head.heads.pair_classification import PairClassification
+from dfwe.families.multi_head.heads.similarity import SimilarityHead
+from dfwe.families.multi_head.model import MultiHead
+from dfwe.families.multi_head.tokenization import SentenceSplit, sentence_batch
 from dfwe.records import Instance
 
 WIDTH, WORDS = 384, 30522

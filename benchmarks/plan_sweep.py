@@ -18,10 +18,10 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
 from dfwe.conf import conf_dir
-from dfwe.options import read_tasks, register
-from dfwe.stages.sweep.jobs import jobs_of
-from dfwe.stages.sweep.plan import plan_sweep
-from dfwe.stages.sweep.planner import Planner
+from dfwe.config.task_options import read_tasks, register
+from dfwe.sweeps.jobs import jobs_of
+from dfwe.sweeps.plan import plan_sweep
+from dfwe.sweeps.planner import Planner
 
 SWEEPS = {
     "1 job": ("+target=meld", "seed=0"),

@@ -19,12 +19,12 @@ import numpy as np
 import torch
 from shapes import SHAPES, model_of
 
+from dfwe.config.instantiate import bind
+from dfwe.config.merges import option
 from dfwe.merging.base import Rule
 from dfwe.merging.driver import prepare
 from dfwe.merging.experts import ExpertArray, Layout, large_buffer
 from dfwe.merging.linear import Linear
-from dfwe.stages.binding import bind
-from dfwe.stages.merge_options import option
 
 
 def main() -> None:

@@ -29,16 +29,16 @@ from tokenizers import Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import Unigram
 from transformers import PreTrainedTokenizerFast
 
-from dfwe.data.tokenise import TokenisedSplit
-from dfwe.evaluation import answers
-from dfwe.evaluation.half import HalfCopy
-from dfwe.evaluation.score import SplitScorer
+from dfwe.families.seq2seq.fast.bf16 import HalfCopy
+from dfwe.families.seq2seq.inference import answers
+from dfwe.families.seq2seq.model import TextToText
+from dfwe.families.seq2seq.scorer import SplitScorer
+from dfwe.families.seq2seq.tokenization import TokenisedSplit
 from dfwe.merging.experts import ExpertArray, Layout, large_buffer
 from dfwe.metrics.base import Metric
 from dfwe.metrics.classification import F1
 from dfwe.metrics.scorer import Scorer
 from dfwe.metrics.span import ExactMatch, TokenF1Macro
-from dfwe.models.text_to_text import TextToText
 from dfwe.records import Instance
 from dfwe.search.journal import Journal
 from dfwe.search.nevergrad import NevergradSearch

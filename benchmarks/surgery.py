@@ -24,12 +24,12 @@ import torch
 from torch import Tensor
 from transformers import BertConfig, BertModel
 
-from dfwe.models.heads.base import HeadSpec
-from dfwe.models.heads.classification import Classification
-from dfwe.models.heads.pair_classification import PairClassification
-from dfwe.models.heads.similarity import SimilarityHead
-from dfwe.models.multi_head import MultiHead
-from dfwe.training.surgery import Surgery
+from dfwe.families.multi_head.gradient_surgery import Surgery
+from dfwe.families.multi_head.heads.base import HeadSpec
+from dfwe.families.multi_head.heads.classification import Classification
+from dfwe.families.multi_head.heads.pair_classification import PairClassification
+from dfwe.families.multi_head.heads.similarity import SimilarityHead
+from dfwe.families.multi_head.model import MultiHead
 
 WEIGHTS = {"sentiment": 0.5, "paraphrase": 1.0, "similarity": 1.0}
 Losses = list[Tensor]

@@ -21,9 +21,9 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 
 from dfwe.conf import conf_dir
-from dfwe.options import register
+from dfwe.config.task_options import register
 from dfwe.stages.merge import TRIALS, MergeStage
-from dfwe.stages.plan import Study, plan_study
+from dfwe.studies.plan import Study, plan_study
 
 _SAME = 1e-12
 _LONG, _FEW, _SURROGATE = "long", "few", "surrogate"

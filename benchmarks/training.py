@@ -32,11 +32,11 @@ from shapes import SHAPES, model_of
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
-from dfwe.data.datamodule import IGNORE, TrainingData
-from dfwe.data.padding import pad
-from dfwe.data.tokenise import TokenisedSplit
+from dfwe.families.padding import pad
+from dfwe.families.seq2seq.datamodule import IGNORE, TrainingData
+from dfwe.families.seq2seq.model import TextToText
+from dfwe.families.seq2seq.tokenization import TokenisedSplit
 from dfwe.merging.experts import save_weights
-from dfwe.models.text_to_text import TextToText
 from dfwe.training.fit import FitSettings, fit_expert
 from dfwe.training.precision import resolve_precision
 

@@ -16,7 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _combine(recipe: Path, *, out: Path) -> None:
-    from dfwe.stages.combine import combine  # torch: seconds, after the arguments are known to be right
+    from dfwe.merging.files.merge_files import combine  # torch: seconds, after the arguments are known to be right
 
     print(f"{out}: {combine(recipe, out=out)} tensors")
 

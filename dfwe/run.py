@@ -33,14 +33,14 @@ def command() -> int:
 
 
 def _command(jobs: Jobs, arguments: Sequence[str]) -> None:
-    from dfwe.options import help_text, register
+    from dfwe.config.task_options import help_text, register
 
     folders = user_folders(arguments)
     if {"--help", "-h"} & set(arguments):
         print(help_text(folders))
         return
     from dfwe.command_line import hydra_arguments
-    from dfwe.stages.run_name import register_run_name
+    from dfwe.config.run_name import register_run_name
 
     register(folders)
     register_run_name()
@@ -95,7 +95,7 @@ class Jobs:
         """Run one job; an error that its user can mend ends this job alone, and is in its folder, too."""
         from hydra.core.hydra_config import HydraConfig
 
-        from dfwe.stages.run_folder import forget_failure, note_failure
+        from dfwe.results.run_folder import forget_failure, note_failure
 
         folder = Path(HydraConfig.get().runtime.output_dir)
         try:
@@ -113,7 +113,7 @@ class Jobs:
 
     def _fail(self, error: Exception, *, folder: Path) -> None:
         """Tell the user of the error; one of dfwe's own is raised again."""
-        from dfwe.stages.run_folder import note_failure
+        from dfwe.results.run_folder import note_failure
 
         if (words := words_of(error)) is None:
             self.faults.append(error)
@@ -142,21 +142,21 @@ def _study(config: DictConfig) -> None:
     """One study, from its configuration to its table."""
     from hydra.core.hydra_config import HydraConfig
 
-    from dfwe.stages.coherent import check_study
-    from dfwe.stages.complete import complete
+    from dfwe.config.consistency import check_study
+    from dfwe.config.resolve import complete
 
     check_study(complete(config))
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if config.plan_only:
-        from dfwe.stages.sweep.single import show_plan
+        from dfwe.sweeps.single import show_plan
 
         show_plan(config)
         return
     from dfwe.files import output_errors
-    from dfwe.stages.run_folder import alone_in, check_same_study
-    from dfwe.stages.study import run_study  # torch and friends: seconds
+    from dfwe.results.run_folder import alone_in, check_same_study
+    from dfwe.run_study import run_study  # torch and friends: seconds
     from dfwe.store.disk import full_disk_said
 
     folder = Path(HydraConfig.get().runtime.output_dir)

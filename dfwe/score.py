@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from dfwe.config.tasks import load_task
 from dfwe.errors import DataError
 from dfwe.process import exit_code
-from dfwe.stages.tasks import load_task
 from dfwe.strict_json import read_json_lines
 
 

@@ -28,7 +28,7 @@ TEXTS = [
 @pytest.fixture(scope="session")
 def tiny_t5(tmp_path_factory) -> Path:
     """A Hugging Face folder with a tiny random T5 and a tokenizer."""
-    from dfwe.models.sources import FreshT5
+    from dfwe.families.seq2seq.weights import FreshT5
 
     folder = tmp_path_factory.mktemp("tiny_t5")
     config = {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 2, "num_heads": 2, "dropout_rate": 0.1}
@@ -39,7 +39,7 @@ def tiny_t5(tmp_path_factory) -> Path:
 @pytest.fixture
 def model(tiny_t5):
     """A fresh copy of the tiny T5."""
-    from dfwe.models.text_to_text import load_model
+    from dfwe.families.seq2seq.model import load_model
 
     return load_model(tiny_t5)
 
@@ -58,7 +58,7 @@ def composed():
     from hydra import compose, initialize_config_dir
 
     from dfwe.conf import conf_dir
-    from dfwe.options import register
+    from dfwe.config.task_options import register
 
     def configuration(*overrides):
         register()
@@ -152,3 +152,141 @@ def my_files(tmp_path) -> Path:
     tastes = [f'{{"dish": "pie number {n}", "taste": "{"sweet" if n % 2 else "sour"}"}}\n' for n in range(12)]
     (tmp_path / "taste.jsonl").write_text("".join(tastes))
     return tmp_path
+
+
+SMALL = (
+    "sources=[emory_emotion,personality]",
+    "model.pretrain=null",
+    "model.source.vocab_size=400",
+    "model.source.config={d_model: 16, d_kv: 8, d_ff: 32, num_layers: 1, num_heads: 2}",
+    "trainer.train.epochs=2",
+    "trainer.finetune.epochs=2",
+    "trainer.precision=32-true",
+    "trainer.checkpoint=false",
+    "trainer.threads=1",
+    "merge.search.budget=4",
+    "controls=[]",
+    "probes=[]",
+)
+
+FEW_DIALOGUES = ("data.generator.num_train=12", "data.generator.num_dev=8", "data.generator.num_test=8")
+
+
+@pytest.fixture(scope="session")
+def small_overrides():
+    """What makes a study small, its target and store aside."""
+    return (*SMALL, *FEW_DIALOGUES)
+
+
+@pytest.fixture(scope="session")
+def small(composed):
+    """A function from a store's folder and further overrides to the configuration."""
+
+    def configuration(store, *overrides):
+        data = () if "data=friends" in overrides else FEW_DIALOGUES
+        target = () if any(each.startswith("+target=") for each in overrides) else ("+target=meld",)
+        return composed(*target, *SMALL, *data, f"paths.store={store}", *overrides)
+
+    return configuration
+
+
+@pytest.fixture(scope="session")
+def ran(small, tmp_path_factory):
+    """The run's folder, the store, and the configuration of a small study that has run."""
+    from dfwe.run_study import run_study
+
+    folder, store = tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("store")
+    config = small(store)
+    run_study(config, folder=folder)
+    return folder, store, config
+
+
+ROWS = "{train: 24, dev: 12, test: 12}"
+SMALL_HEADS = (
+    "model.pretrain=null",
+    "model.source.vocab_size=300",
+    "model.source.config={hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 32, "
+    "max_position_embeddings: 128}",
+    "model.max_source_tokens=128",
+    *(f"data.generator.rows.{task}={ROWS}" for task in ("sentiment", "paraphrase", "similarity", "inference")),
+    "data.generator.rows.topic={train: 4, dev: 2, test: 2}",
+    "data.generator.rows.overlap={train: 4, dev: 2, test: 2}",
+    "trainer.train.epochs=1",
+    "trainer.checkpoint=false",
+)
+
+
+@pytest.fixture(scope="session")
+def small_heads(composed):
+    """A function from a store's folder, an experiment and further overrides to the configuration."""
+
+    def configuration(store, *overrides, experiment="cuts_and_stitches"):
+        return composed(f"experiment={experiment}", *SMALL_HEADS, f"paths.store={store}", *overrides)
+
+    return configuration
+
+
+@pytest.fixture(scope="session")
+def heads_tables(small_heads):
+    """The same for the tables of "Cuts and Stitches"; few evaluations and examples."""
+
+    def configuration(store, *overrides):
+        few = (
+            "multitask.models.snli.fit.epochs=1",
+            "multitask.merges.nelder_mead.budget=3",
+            "multitask.fisher.examples=4",
+            "multitask.candidates=[surgery,surgery_smart,surgery_snli]",
+        )
+        return small_heads(store, *few, *overrides)
+
+    return configuration
+
+
+@pytest.fixture(scope="session")
+def ran_heads(heads_tables, tmp_path_factory):
+    """The run's folder and the configuration of a study that has run."""
+    from dfwe.run_study import run_study
+
+    folder, config = tmp_path_factory.mktemp("run"), heads_tables(tmp_path_factory.mktemp("store"))
+    run_study(config, folder=folder)
+    return folder, config
+
+
+@pytest.fixture
+def bert_pair():
+    """A function that makes a tiny random encoder-decoder of two BERTs with that many words."""
+
+    import torch
+    from transformers import BertConfig, EncoderDecoderConfig, EncoderDecoderModel
+
+    def make(vocab_size):
+        torch.manual_seed(0)
+        half = {"vocab_size": vocab_size, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+        half |= {"intermediate_size": 32, "max_position_embeddings": 40}
+        config = EncoderDecoderConfig.from_encoder_decoder_configs(BertConfig(**half), BertConfig(**half))
+        pair = EncoderDecoderModel(config).eval()
+        pair.generation_config.decoder_start_token_id = 2
+        pair.generation_config.pad_token_id = 0
+        return pair
+
+    return make
+
+
+SENTENCES = [
+    "the broth is mild and dull",
+    "a merry tale",
+    "is the kettle warm?",
+    "the kettle is warm",
+    "merry and mild",
+]
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory) -> Path:
+    """A Hugging Face folder with a tiny random BERT and a tokenizer."""
+    from dfwe.families.multi_head.weights import FreshBert
+
+    folder = tmp_path_factory.mktemp("tiny_bert")
+    config = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    FreshBert(vocab_size=300, config=config).build(folder, seed=1, texts=SENTENCES)
+    return folder

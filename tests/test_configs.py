@@ -5,14 +5,14 @@ import pytest
 from hydra.utils import instantiate
 
 from dfwe.conf import conf_dir
-from dfwe.options import read_tasks
+from dfwe.config.load import plain
+from dfwe.config.search_options import plain_search
+from dfwe.config.search_space import search_space
+from dfwe.config.task_options import read_tasks
+from dfwe.config.tasks import build_task
 from dfwe.records import Evaluation, Trial
 from dfwe.search.space import Space
-from dfwe.stages.choice.stage import ChoiceRule
-from dfwe.stages.configs import plain
-from dfwe.stages.search_options import plain_search
-from dfwe.stages.searched import search_space
-from dfwe.stages.tasks import build_task
+from dfwe.studies.source_selection.stage import ChoiceRule
 
 SPACE = Space(("a", "b", "c"))
 

@@ -15,7 +15,7 @@ from dfwe.conf import conf_dir
 # Runs the command for each list of arguments on stdin, in a fork that has imported all; a minute of computing kills it.
 DRIVER = """
 import contextlib, io, json, os, resource, sys
-import dfwe.stages.study
+import dfwe.run_study
 from dfwe.run import command
 for line in sys.stdin:
     if child := os.fork():
@@ -34,8 +34,8 @@ for line in sys.stdin:
 ROWS = ["+target=snli", "sources=[sst]", "data=files", "data.files=nowhere", "model=t5_toy"]
 SENTENCES = ["+target=toy_similarity", "sources=[toy_sentiment]", "data=toy_multitask"]
 PAIR_COSINE = (
-    "{_target_: dfwe.models.heads.pair_classification.PairCosine, columns: [a], pooling: mean, dropout: 0.1, "
-    "scale: 1.0, offset: 0.0}"
+    "{_target_: dfwe.families.multi_head.heads.pair_classification.PairCosine, columns: [a], pooling: mean, "
+    "dropout: 0.1, scale: 1.0, offset: 0.0}"
 )
 HEADS = ["experiment=cuts_and_stitches"]
 MELD = ["+target=meld"]
@@ -54,7 +54,7 @@ CASES = {
     "MergedGram": ([*MELD, "merge=regmean_pp", "merge.statistics.examples=0"], "examples"),
     "HeadFisher": ([*HEADS, "multitask.fisher.sigma=-1"], "sigma"),
     "MeanGradient": ([*AUTO, "choice=gradients", "choice.by.gradients.measure.examples=0"], "examples"),
-    "stages.choice.similarity.TaskSimilarity": ([*AUTO, "choice=fisher", "choice.by.fisher.compare=taste"], "compare"),
+    "TaskSimilarity": ([*AUTO, "choice=fisher", "choice.by.fisher.compare=taste"], "compare"),
     "ByDepth": ([*MELD, "merge/by=depth", "merge.by.points=1"], "points"),
     "Classification": ([*HEADS, "sources.toy_sentiment.head.pooling=most"], "pooling"),
     "PairClassification": ([*HEADS, "sources.toy_inference.head.features=[u, w]"], "features"),
@@ -65,7 +65,7 @@ CASES = {
         ],
         "columns",
     ),
-    "models.heads.similarity.SimilarityHead": ([*HEADS, "sources.toy_similarity.head.k=2"], "head.k"),
+    "SimilarityHead": ([*HEADS, "sources.toy_similarity.head.k=2"], "head.k"),
     "Folds": ([*MELD, "merge.search.confirm=folds", "merge.search.confirms.folds.number=1"], "folds"),
     "HeldBack": (
         [*MELD, "merge.search.confirm=held_back", "merge.search.confirms.held_back.share=2"],

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from dfwe.metrics.classification import F1, Accuracy
-from dfwe.uncertainty import interval, mcnemar, two_sided_p
+from dfwe.metrics.statistics import interval, mcnemar, two_sided_p
 
 LABELS = tuple("abcdefg")
 PRIOR = np.array([0.47, 0.17, 0.12, 0.11, 0.08, 0.03, 0.02])

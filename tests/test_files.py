@@ -178,7 +178,7 @@ import subprocess, sys
 from pathlib import Path
 from dfwe.errors import OutputError
 from dfwe.files import replacing_folder, write_text
-from dfwe.stages.run_folder import take
+from dfwe.results.run_folder import take
 
 place = Path(sys.argv[1])
 subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", place], check=True)

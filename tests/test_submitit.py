@@ -7,8 +7,8 @@ import sys
 import pytest
 from omegaconf import OmegaConf
 
-from dfwe.stages.study import run_study
-from dfwe.stages.sweep.callback import ERROR, SweepCallback
+from dfwe.run_study import run_study
+from dfwe.sweeps.callback import ERROR, SweepCallback
 
 LITTLE = (
     "+target=meld",

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from dfwe.config.tasks import Task, load_task, own_corpus
 from dfwe.controls import in_one_line, without_controls
 from dfwe.data.instances import collect
 from dfwe.data.readers.base import Corpus
@@ -22,7 +23,6 @@ from dfwe.data.shots import Shots
 from dfwe.data.splits import REFERENCE_SEED
 from dfwe.process import exit_code
 from dfwe.records import Instance
-from dfwe.stages.tasks import Task, load_task, own_corpus
 
 
 def main(argv: Sequence[str] | None = None) -> int:

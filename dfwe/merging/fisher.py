@@ -114,5 +114,5 @@ def check_shapes(piece: Piece, *, rule: str) -> None:
         if each is not None and each.shape != piece.experts[0].shape:
             raise MergeError(
                 f"{rule}: the statistic of '{piece.place.tensor}' has shape {list(each.shape)}, expected the tensor's "
-                f"{list(piece.experts[0].shape)}: collect it by dfwe.evaluation.fisher.DiagonalFisher"
+                f"{list(piece.experts[0].shape)}: collect it by dfwe.families.seq2seq.statistics.fisher.DiagonalFisher"
             )

@@ -25,7 +25,8 @@ class Regmean(Rule):
 
     Departures: `ridge` times the mean of the diagonal is added to the diagonal of sum_i c_i G_i, and the system is
     solved for the distance to sum_i c_i W_i. What no input shows (zero rows of all G_i) is then that mixture, where the
-    paper's inverse does not exist. RegMean++ is this rule with `dfwe.evaluation.merged_gram.MergedGram`'s matrices.
+    paper's inverse does not exist. RegMean++ is this rule with the
+    matrices of `MergedGram`.
     """
 
     alpha: Share  # the paper's factor of what is off the diagonal
@@ -50,7 +51,7 @@ class Regmean(Rule):
             if each is not None and (piece.experts[0].dim() != 2 or each.shape != width * 2):
                 raise MergeError(
                     f"regmean: the statistic of '{piece.place.tensor}' has shape {list(each.shape)}, expected "
-                    f"{list(width * 2)}: collect it by dfwe.evaluation.gram.Gram"
+                    f"{list(width * 2)}: collect it by dfwe.families.seq2seq.statistics.gram.Gram"
                 )
 
     def tensor(self, piece: Piece, *, coefficients: Sequence[float], found: Any) -> Float[Tensor, "*shape"]:

@@ -11,7 +11,7 @@ from dfwe.errors import ConfigurationError, ModelError
 from dfwe.strict_json import read_json_object
 
 if TYPE_CHECKING:
-    from dfwe.stages.tasks import Task
+    from dfwe.config.tasks import Task
 
 ASKING, CONFIG = "dfwe.json", "config.json"
 
@@ -40,7 +40,7 @@ def read_asking(folder: Path) -> Asking:
     Raises:
         ModelError: the folder is missing or not a merged model's, or the file is broken.
     """
-    from dfwe.stages.foreign import record
+    from dfwe.config.foreign import record
 
     if not folder.is_dir():
         raise ModelError(f"{folder} is not a folder: name the folder merged/ or best/ of a run")
@@ -67,7 +67,7 @@ def task_of(asking: Asking, *, name: str | None, folder: Path, trusted: bool) ->
     Raises:
         DfweError: the folder describes a task by something that is not dfwe's own, or there is no such task.
     """
-    from dfwe.stages.tasks import foreign_task, load_task
+    from dfwe.config.tasks import foreign_task, load_task
 
     tasks = {
         short: foreign_task(short, config=config, where=f"{folder / ASKING}, task `{short}`", trusted=trusted)

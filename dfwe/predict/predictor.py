@@ -15,9 +15,9 @@ from dfwe.predict.folder import Asking, read_asking, task_of
 from dfwe.predict.inputs import Item, instances_of, items
 
 if TYPE_CHECKING:
-    from dfwe.evaluation.answers import Answer, Decoding
+    from dfwe.config.tasks import Task
+    from dfwe.families.seq2seq.inference.answers import Answer, Decoding
     from dfwe.records import Instance
-    from dfwe.stages.tasks import Task
 
 Input = str | Mapping[str, Any]  # a text; a row; a dialogue, or a turn of one
 
@@ -123,8 +123,8 @@ class Predictor:
         return self._task.decode if self._asking.decode == "task" else self._asking.decode
 
     def _answered(self, instances: Sequence[Instance]) -> list[Answer]:
-        from dfwe.data.tokenise import TokenLimits, tokens_in_memory
-        from dfwe.evaluation.score import SplitScorer
+        from dfwe.families.seq2seq.scorer import SplitScorer
+        from dfwe.families.seq2seq.tokenization import TokenLimits, tokens_in_memory
 
         asking = self._asking
         limits = TokenLimits(asking.max_source_tokens, asking.max_target_tokens, asking.truncation)
@@ -133,9 +133,9 @@ class Predictor:
         return scorer.answers(self._model)
 
     def _decoding(self) -> Decoding:
-        from dfwe.evaluation.answers import Decoding
-        from dfwe.evaluation.generate import ReferenceDecoding
-        from dfwe.stages.foreign import record
+        from dfwe.config.foreign import record
+        from dfwe.families.seq2seq.inference.answers import Decoding
+        from dfwe.families.seq2seq.inference.generate import ReferenceDecoding
 
         numbers = self._asking.reference if self._decode == "reference" else None
         reference = None if numbers is None else record(ReferenceDecoding, numbers, where="dfwe.json, `reference`")

@@ -9,11 +9,11 @@ from rich.box import SIMPLE
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from dfwe.metrics.statistics import holm
 from dfwe.report.fitting import FittedTable
 from dfwe.report.numbers import ALPHA, times_100
 from dfwe.report.published import TABLE_2, Published
 from dfwe.report.sweep_jobs import JobResult, best_sources, by_sources, mean_of
-from dfwe.uncertainty import holm
 
 
 def table_2(by_target: Mapping[str, Sequence[JobResult]], *, merge: str) -> RenderableType:

@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from dfwe.errors import SearchError
+from dfwe.metrics.statistics import Score
 from dfwe.records import Coefficients, Trial
 from dfwe.search.space import distance
-from dfwe.uncertainty import Score
 
 SAME = 1e-12  # scores this close are one score, summed in another order
 

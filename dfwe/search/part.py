@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
+from dfwe.metrics.statistics import Score
 from dfwe.records import Evaluation, Trial
-from dfwe.uncertainty import Score
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,10 +11,10 @@ import numpy as np
 from jaxtyping import Float
 
 from dfwe.errors import SearchError
+from dfwe.metrics.statistics import Score, resampling_weights
 from dfwe.records import Coefficients, Trial, TrialKind
 from dfwe.search.best import SAME, argmax, chosen_shares, out_of_bag_loss, start_of
 from dfwe.search.space import distance
-from dfwe.uncertainty import Score, resampling_weights
 from dfwe.values.allowed import Count, NonNegative
 
 log = logging.getLogger(__name__)

@@ -12,12 +12,12 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float
 
+from dfwe.config.tasks import Target
 from dfwe.errors import StoreError
+from dfwe.families.base import Bench
 from dfwe.records import Evaluation, Instance
 from dfwe.stages.base import Stage, Tell
-from dfwe.stages.bench import Bench
 from dfwe.stages.merge import MergeStage
-from dfwe.stages.tasks import Target
 from dfwe.stages.train import TrainStage
 from dfwe.store.store import Entry
 from dfwe.strict_json import read_json

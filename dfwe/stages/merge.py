@@ -12,7 +12,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dfwe.evaluation.compiled import CompiledEncode, Compiling
+from dfwe.config.instantiate import bind, call
+from dfwe.config.search_options import chosen, plain_search, search_spec
+from dfwe.config.search_space import search_space
+from dfwe.config.tasks import Target
+from dfwe.families.base import Bench
+from dfwe.families.seq2seq.fast.compiled import CompiledEncode, Compiling
 from dfwe.merging.base import Rule
 from dfwe.merging.driver import pieces, prepare
 from dfwe.merging.experts import ExpertArray, Layout, copy_weights, load_experts
@@ -29,16 +34,11 @@ from dfwe.search.space import Space
 from dfwe.search.surrogate import Surrogate
 from dfwe.seeding import derive
 from dfwe.stages.base import Stage, Tell
-from dfwe.stages.bench import Bench
-from dfwe.stages.binding import bind, call
-from dfwe.stages.confirms import confirm_of, confirmed
-from dfwe.stages.crew import Crew
-from dfwe.stages.search_options import chosen, plain_search, search_spec
+from dfwe.stages.candidate_pool import Crew
+from dfwe.stages.merge_holdout import confirm_of, confirmed
+from dfwe.stages.merge_surrogate import with_surrogate
 from dfwe.stages.search_result import search_result
-from dfwe.stages.searched import search_space
 from dfwe.stages.statistics import StatisticsStage, statistics_of, statistics_stages
-from dfwe.stages.surrogates import with_surrogate
-from dfwe.stages.tasks import Target
 from dfwe.stages.train import WEIGHTS, TrainStage
 from dfwe.store.store import Entry
 from dfwe.training.fit import make_trainer

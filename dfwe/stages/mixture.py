@@ -18,9 +18,9 @@ from dfwe.search.journal import Journal
 from dfwe.search.pick import Choosing
 from dfwe.seeding import derive
 from dfwe.stages.base import Stage, Tell
-from dfwe.stages.confirms import confirm_of
 from dfwe.stages.evaluate import ANSWERS, read_predictions, write_predictions
 from dfwe.stages.merge import PREDICTIONS, TRIALS, MergeStage, expert_of
+from dfwe.stages.merge_holdout import confirm_of
 from dfwe.stages.search_result import AFTER
 from dfwe.store.store import Entry
 

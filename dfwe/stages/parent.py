@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from dfwe.models.sources import WeightSource
+from dfwe.families.seq2seq.weights import WeightSource
 from dfwe.seeding import derive
 from dfwe.stages.base import Stage, Tell
 from dfwe.store.store import Store

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dfwe.config.instantiate import bind
+from dfwe.config.task_data import StudyData, token_limits
+from dfwe.config.task_options import read_tasks
+from dfwe.config.tasks import Task, build_task
+from dfwe.families.base import TextBench
 from dfwe.merging.experts import load_weights
-from dfwe.options import read_tasks
 from dfwe.stages.base import Stage, Tell
-from dfwe.stages.bench import TextBench
-from dfwe.stages.binding import bind
 from dfwe.stages.parent import MODEL, Parent, SourceStage
-from dfwe.stages.study_data import StudyData, token_limits
-from dfwe.stages.tasks import Task, build_task
 from dfwe.stages.train import WEIGHTS, TrainStage
 from dfwe.stages.train_text import TextTrainStage
 from dfwe.store.store import Store

@@ -11,11 +11,11 @@ from typing import Any, ClassVar
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from dfwe.config.instantiate import bind
 from dfwe.errors import ConfigurationError
+from dfwe.families.base import Bench
 from dfwe.merging.base import Rule, name_of
 from dfwe.stages.base import Stage, Tell
-from dfwe.stages.bench import Bench
-from dfwe.stages.binding import bind
 from dfwe.stages.train import TrainStage
 from dfwe.store.store import Entry, Store
 

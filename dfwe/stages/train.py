@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import shutil
 import time
 from abc import abstractmethod
@@ -17,14 +18,14 @@ import pytorch_lightning as pl
 from jaxtyping import Float
 from torch import nn
 
+from dfwe.config.tasks import Target, Task
 from dfwe.errors import ConfigurationError, StoreError
+from dfwe.families.base import Bench
 from dfwe.merging.experts import load_weights, save_weights
 from dfwe.records import Evaluation
 from dfwe.report.names import expert_name
 from dfwe.seeding import derive
 from dfwe.stages.base import Stage, Tell
-from dfwe.stages.bench import Bench
-from dfwe.stages.tasks import Target, Task
 from dfwe.store.store import Entry
 from dfwe.strict_json import read_json
 from dfwe.training.fit import Fit, FitSettings, fit_expert
@@ -210,3 +211,17 @@ def _give_name(path: Path, name: Path) -> None:
         name.hardlink_to(path)
     except OSError:  # a file system without links
         shutil.copyfile(path, name)
+
+
+def planned_steps(stage: TrainStage) -> int:
+    """Return the optimizer's steps in all epochs of a training."""
+    epochs: int = stage.fit["epochs"]
+    return epochs * epoch_steps(stage)
+
+
+def epoch_steps(stage: TrainStage) -> int:
+    """Return the optimizer's steps in one epoch of a training."""
+    sizes = (len(stage.bench.data.instances(task, split="train")) for task in stage.tasks)
+    batches = sum(math.ceil(size / stage.batch_size) for size in sizes)
+    accumulate: int = stage.bench.trainer["accumulate"]
+    return math.ceil(batches / accumulate)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from dfwe.data.datamodule import TrainingData
-from dfwe.models.text_to_text import TextToText
-from dfwe.stages.bench import TextBench
-from dfwe.stages.binding import bind
+from dfwe.config.instantiate import bind
+from dfwe.families.base import TextBench
+from dfwe.families.seq2seq.datamodule import TrainingData
+from dfwe.families.seq2seq.model import TextToText
 from dfwe.stages.train import TrainStage
 
 

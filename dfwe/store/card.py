@@ -27,8 +27,8 @@ class Card:
     """A result's card.
 
     `spec` is everything that made the result (the digest of its `identity` is the name), `result` what it says (scores,
-    choices), `files` each file's sha256 and size, `versions` the libraries, which are recorded but not part of the name, `title`
-    what the user read while it was made, `sha256` the card's own digest (both empty on cards from before they had any).
+    choices), `files` each file's sha256 and size, `versions` the libraries, which are recorded but not part of the
+    name, `title` what the user read while it was made, `sha256` the card's own digest.
     """
 
     kind: str

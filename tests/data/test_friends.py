@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from dfwe.config.task_options import read_tasks
+from dfwe.config.tasks import load_task
 from dfwe.data.instances import collect
 from dfwe.data.readers.tlidb import Tlidb
 from dfwe.data.shots import ALL
-from dfwe.options import read_tasks
-from dfwe.stages.tasks import load_task
 
 FRIENDS = Path(__file__).resolve().parents[3] / "shared" / "data" / "friends" / "tlidb_small"
 SEVEN = {

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from dfwe.config.tasks import load_task, own_corpus
 from dfwe.data.instances import collect
 from dfwe.data.prompts.sentences import Sentences
 from dfwe.data.shots import ALL
-from dfwe.stages.tasks import load_task, own_corpus
 
 FILES = Path(__file__).resolve().parents[3] / "shared" / "data" / "multitask"
 SIZES = {

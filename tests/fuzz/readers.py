@@ -58,7 +58,7 @@ def _task(name: str, **_: Any) -> Any:
 
 @cache
 def _tasks(name: str) -> Any:
-    from dfwe.stages.tasks import load_task
+    from dfwe.config.tasks import load_task
 
     return load_task(name)
 
@@ -343,7 +343,7 @@ def _checkpoints() -> Files:
 def _base_model() -> Files:
     import tempfile
 
-    from dfwe.models.sources import FreshT5
+    from dfwe.families.seq2seq.weights import FreshT5
 
     config = {"d_model": 8, "d_kv": 4, "d_ff": 8, "num_layers": 1, "num_heads": 2}
     with tempfile.TemporaryDirectory() as name:
@@ -352,7 +352,7 @@ def _base_model() -> Files:
 
 
 def _read_base_model(folder: Path) -> None:
-    from dfwe.models.sources import Pretrained
+    from dfwe.families.seq2seq.weights import Pretrained
 
     source = Pretrained(name=str(folder))
     source.identity()
@@ -360,13 +360,13 @@ def _read_base_model(folder: Path) -> None:
 
 
 def _read_recipe(folder: Path) -> None:
-    from dfwe.stages.recipe import read_recipe
+    from dfwe.merging.files.recipe import read_recipe
 
     read_recipe(folder / "recipe.yaml").at(("x.w", "layers.0.w", "layers.1.w"))
 
 
 def _combine(folder: Path) -> None:
-    from dfwe.stages.combine import combine
+    from dfwe.merging.files.merge_files import combine
 
     before = Path.cwd()
     os.chdir(folder)
@@ -381,9 +381,9 @@ def _task_files() -> Files:
 
 
 def _read_task(folder: Path) -> None:
-    from dfwe.stages.tasks import load_task
+    from dfwe.config.tasks import load_task
 
-    with patch("dfwe.options.conf_dir", lambda: folder / "none"):  # dfwe's own tasks are not what is tried
+    with patch("dfwe.config.task_options.conf_dir", lambda: folder / "none"):  # dfwe's own tasks are not what is tried
         for name in ("meld", "sts"):
             load_task(name, folders=(folder / "conf",))
 

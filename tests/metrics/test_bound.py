@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dfwe.config.tasks import load_task
 from dfwe.errors import MetricError
 from dfwe.metrics.bound import Bound
 from dfwe.metrics.classification import F1, Accuracy
@@ -15,7 +16,6 @@ from dfwe.metrics.correlation import Pearson
 from dfwe.metrics.multilabel import MultilabelF1
 from dfwe.metrics.scorer import Scorer
 from dfwe.metrics.span import CorrectedTokenF1Micro, ExactMatch, TokenF1Macro, TokenF1Micro
-from dfwe.stages.tasks import load_task
 
 TASKS = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "task").glob("*.yaml"))
 LABELS = ("red", "green", "blue")

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from dfwe.config.tasks import load_task
 from dfwe.errors import MetricError
 from dfwe.metrics.scorer import Scorer
 from dfwe.metrics.span import ExactMatch, TokenF1Macro
-from dfwe.stages.tasks import load_task
 
 ORACLE = Path(__file__).resolve().parents[3] / "shared" / "oracle" / "metrics"
 TASKS = (

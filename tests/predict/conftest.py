@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from dfwe.options import read_tasks
-from dfwe.stages.configs import plain
+from dfwe.config.load import plain
+from dfwe.config.task_options import read_tasks
 
 MOOD = {
     "name": "moods",

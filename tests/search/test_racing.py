@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dfwe.errors import SearchError
-from dfwe.evaluation.race import Race
+from dfwe.families.pruning import Race
 from dfwe.metrics.bound import Bound
 from dfwe.metrics.classification import F1
 from dfwe.metrics.scorer import Scorer

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from dfwe.config.load import check_optimizer
 from dfwe.errors import ConfigurationError
-from dfwe.stages.configs import check_optimizer
 from dfwe.training.precision import resolve_device
 
 

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from dfwe.results.rows import study_results
 from dfwe.stages.mixture import MixtureStage
-from dfwe.stages.plan import plan_study
-from dfwe.stages.results import study_results
 from dfwe.stages.train import TrainStage
+from dfwe.studies.plan import plan_study
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Every stage says which stages it needs, and a study lists them before it."""
 
-from dfwe.stages.catalogue import Catalogue
-from dfwe.stages.plan import plan_study
+from dfwe.execution.stage_index import Catalogue
+from dfwe.studies.plan import plan_study
 
 
 def test_a_study_lists_every_stage_after_those_it_needs(small, tmp_path):

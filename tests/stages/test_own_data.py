@@ -6,14 +6,14 @@ import sys
 
 import pytest
 
+from dfwe.config.task_data import shots_by_task
+from dfwe.config.task_options import register
+from dfwe.config.tasks import load_task
 from dfwe.data.shots import Shots
 from dfwe.errors import ConfigurationError, DataError
-from dfwe.options import register
 from dfwe.predict.__main__ import main as predict
-from dfwe.stages.plan import plan_study
-from dfwe.stages.study import run_study
-from dfwe.stages.study_data import shots_by_task
-from dfwe.stages.tasks import load_task
+from dfwe.run_study import run_study
+from dfwe.studies.plan import plan_study
 
 SMALL = (
     "model=t5_toy",

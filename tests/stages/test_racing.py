@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dfwe.stages.study import run_study
+from dfwe.run_study import run_study
 
 # Far beyond the experts, so that many a candidate is bad enough to be stopped, in batches of a few instances.
 RANDOM = (

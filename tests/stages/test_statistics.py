@@ -5,6 +5,8 @@ import torch
 from omegaconf import OmegaConf
 
 from dfwe.conf import conf_dir
+from dfwe.config.instantiate import bind
+from dfwe.config.load import plain
 from dfwe.errors import ConfigurationError
 from dfwe.merging.df_merge import DfMerge
 from dfwe.merging.driver import prepare
@@ -12,17 +14,20 @@ from dfwe.merging.experts import Layout, load_experts
 from dfwe.merging.fisher import Fisher
 from dfwe.merging.linear import Linear
 from dfwe.merging.regmean import Regmean
-from dfwe.stages.binding import bind
-from dfwe.stages.configs import plain
-from dfwe.stages.plan import plan_study
 from dfwe.stages.statistics import statistics_of, statistics_stages
 from dfwe.stages.train import WEIGHTS
+from dfwe.studies.plan import plan_study
 
 REGMEAN = Regmean(alpha=0.5, ridge=1e-7)
-FISHER = {"_target_": "dfwe.evaluation.fisher.DiagonalFisher", "examples": 6, "answers": "expected", "samples": 2}
-GRAM = {"_target_": "dfwe.evaluation.gram.Gram", "examples": 6}
+FISHER = {
+    "_target_": "dfwe.families.seq2seq.statistics.fisher.DiagonalFisher",
+    "examples": 6,
+    "answers": "expected",
+    "samples": 2,
+}
+GRAM = {"_target_": "dfwe.families.seq2seq.statistics.gram.Gram", "examples": 6}
 MERGED = {
-    "_target_": "dfwe.evaluation.merged_gram.MergedGram",
+    "_target_": "dfwe.families.seq2seq.statistics.merged_gram.MergedGram",
     "examples": 3,
     "rule": {"_target_": "dfwe.merging.regmean.Regmean", "alpha": 0.5, "ridge": 1e-7},
 }

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from dfwe.errors import ConfigurationError
-from dfwe.stages.plan import plan_study
-from dfwe.stages.study import run_study
+from dfwe.run_study import run_study
 from dfwe.stages.train import LABEL_SCORES
+from dfwe.studies.plan import plan_study
 
 LOGITS = ("merge.search.surrogate=logits", "merge.search.budget=9")
 

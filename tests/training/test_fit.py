@@ -7,11 +7,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from dfwe.data.datamodule import TrainingData
-from dfwe.data.tokenise import TokenLimits, tokenise
 from dfwe.errors import MetricError
+from dfwe.families.seq2seq.datamodule import TrainingData
+from dfwe.families.seq2seq.model import TextToText, load_model
+from dfwe.families.seq2seq.tokenization import TokenLimits, tokenise
 from dfwe.merging.experts import save_weights
-from dfwe.models.text_to_text import TextToText, load_model
 from dfwe.records import Evaluation, Instance
 from dfwe.training.fit import FitSettings, fit_expert
 

@@ -6,9 +6,9 @@ import pytest
 from omegaconf import OmegaConf
 
 from dfwe.conf import conf_dir
+from dfwe.config.resolve import check_all, complete
+from dfwe.config.task_options import read_tasks
 from dfwe.errors import ConfigurationError
-from dfwe.options import read_tasks
-from dfwe.stages.complete import check_all, complete
 
 NAN, INF = float("nan"), float("inf")
 
@@ -93,7 +93,7 @@ ZERO = {
     "*seed": "every number from 0 on seeds",
     "data.max_words": "0 is for no limit",
     "data.max_*_share": "none may be bad, or cut",
-    "model.max_target_tokens": "0 where heads answer; studies of texts refuse it (dfwe.stages.coherent)",
+    "model.max_target_tokens": "0 where heads answer; studies of texts refuse it (dfwe.config.consistency)",
     "model.pretrain.data.max_bad_share": "none may be bad",
     "*.manner.*": "a share of 0",
     "*.noise.*": "no noise",

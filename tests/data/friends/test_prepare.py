@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
+from dfwe.config.tasks import load_task
 from dfwe.data.friends.prepare import prepare, write
 from dfwe.data.friends.split import SPLITS, KnownSplit
 from dfwe.data.readers.tlidb import Tlidb
 from dfwe.errors import DataError, OutputError
-from dfwe.stages.tasks import load_task
 
 # by hand from the releases in conftest.py
 INSTANCES = {

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from dfwe.config.tasks import load_task
 from dfwe.data.friends.split import SPLITS, read_known
 from dfwe.data.readers.tlidb import Tlidb
-from dfwe.stages.tasks import load_task
 
 FRIENDS = Path(__file__).resolve().parents[4] / "shared" / "data" / "friends"
 RAW, SPLIT, SMALL = FRIENDS / "raw", FRIENDS / "official_split.json", FRIENDS / "tlidb_small"

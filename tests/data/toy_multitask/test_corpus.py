@@ -2,12 +2,12 @@ from dataclasses import replace
 
 import pytest
 
+from dfwe.config.tasks import load_task, own_corpus
 from dfwe.data.instances import collect
 from dfwe.data.prompts.sentences import Sentences
 from dfwe.data.shots import ALL
 from dfwe.data.toy_multitask.tasks import TASKS
 from dfwe.errors import ConfigurationError
-from dfwe.stages.tasks import load_task, own_corpus
 
 
 def files(generator, folder):

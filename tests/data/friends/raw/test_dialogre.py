@@ -2,11 +2,11 @@ import json
 
 import pytest
 
+from dfwe.config.tasks import load_task
 from dfwe.data.friends.excerpt import Turn
 from dfwe.data.friends.marks import Pair
 from dfwe.data.friends.raw import dialogre
 from dfwe.errors import DataError
-from dfwe.stages.tasks import load_task
 
 
 def read(lay, *records):

@@ -2,11 +2,11 @@ import json
 
 import pytest
 
+from dfwe.config.tasks import load_task
 from dfwe.data.friends.excerpt import Turn
 from dfwe.data.friends.marks import Emotion
 from dfwe.data.friends.official import EMORY
 from dfwe.data.friends.raw import emory_emotion
-from dfwe.stages.tasks import load_task
 
 COLUMNS = "Utterance,Speaker,Emotion,Scene_ID,Season,Episode\n"
 

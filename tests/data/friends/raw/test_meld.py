@@ -1,8 +1,8 @@
+from dfwe.config.tasks import load_task
 from dfwe.data.friends.excerpt import Turn
 from dfwe.data.friends.marks import Emotion
 from dfwe.data.friends.official import MELD
 from dfwe.data.friends.raw import meld
-from dfwe.stages.tasks import load_task
 
 COLUMNS = "Utterance,Speaker,Emotion,Dialogue_ID\n"
 

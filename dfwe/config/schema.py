@@ -1,0 +1,399 @@
+"""The typed root of the configuration: every key, its type, its range or its choices.
+
+Misspelt keys and wrong types fail when Hydra composes, ranges and choices when `dfwe.config.resolve` checks them; what
+a `_target_` takes stands at its class, in the same words (`dfwe.values.allowed`). Fields carry no values here: `conf/`
+holds every one. (A task without `data` is asked of the study's corpus.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Annotated, Any
+
+from omegaconf import MISSING
+
+from dfwe.conf import conf_dir
+from dfwe.values.allowed import (
+    Around,
+    As,
+    Count,
+    Name,
+    Natural,
+    NonNegative,
+    OneOf,
+    OneOfFound,
+    Pair,
+    Positive,
+    PositiveShare,
+    Share,
+    Where,
+    Within,
+)
+from dfwe.values.names import MergeName, ModelName
+from dfwe.values.signature import Part
+
+STAGES = ("train", "finetune", "baseline", "merge", "evaluate")
+OWN_WAYS = ("labels", "candidates", "greedy")  # of answering, that a task can have
+OTHER_WAYS = ("labels", "greedy", "reference")
+
+
+def option_of(group: str) -> OneOfFound:
+    """Return the choices of a group in conf/, that Hydra does not compose itself."""
+    return OneOfFound(lambda: tuple(sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))))
+
+
+def _is_each_once(values: Sequence[Any]) -> bool:
+    return len(set(values)) == len(values)
+
+
+def _is_rising(values: Sequence[int | float]) -> bool:
+    return len(values) > 1 and all(low < high for low, high in pairwise(values))
+
+
+# OmegaConf would make texts of what YAML reads as others: a bare no is false
+Labels = Annotated[list[Any], As(Annotated[list[Name], Where(_is_each_once, "(no two may be the same)")])]
+APart = Annotated[Any, As(Part)]
+Nothing = Annotated[dict[str, Any], Where(lambda keys: not keys, "without keys")] | None  # options named none are {}
+MayBePart = Annotated[Any, As(Part | Nothing)]
+Parts = Annotated[dict[str, Any], As(dict[str, Part])]
+
+
+@dataclass
+class TaskDataConfig:
+    """Data that a task brings, whatever corpus the study has."""
+
+    root: Name | None = MISSING  # the folder; null for data.files
+    reader: APart = MISSING
+
+
+@dataclass
+class TaskConfig:
+    """One task: how it is asked, answered and scored (conf/task)."""
+
+    name: Name = MISSING
+    default_sources: list[Name] = MISSING  # short names; used when this task is the target
+    labels: Labels = MISSING  # in order; empty for free text
+    decode: Annotated[str, OneOf(*OWN_WAYS)] = MISSING
+    max_new_tokens: Count = MISSING
+    prompt: APart = MISSING
+    metrics: Parts = MISSING
+    data: TaskDataConfig | None = None  # none: asked of the study's corpus
+    head: MayBePart = None  # of a model with heads: its class and the columns that it reads; none: text to text alone
+
+
+@dataclass
+class FitConfig:
+    """One kind of training: how long, how fast, what stops it."""
+
+    epochs: Count = MISSING  # the cap
+    patience: Count = MISSING  # epochs without a new best on dev
+    learning_rate: Positive = MISSING
+    stop_on: Annotated[str, OneOf("target", "own", "last")] = MISSING
+
+
+@dataclass
+class CompileConfig:
+    """Whether a search compiles the encoder, and what that costs and brings (conf/trainer)."""
+
+    when: Annotated[str, OneOf("auto", "always", "never")] = MISSING
+    seconds: NonNegative = MISSING  # that compiling takes
+    gain: Positive = MISSING  # how many times faster an evaluation is expected to be
+
+
+@dataclass
+class TrainerConfig:
+    """What all trainings share, and the two kinds (conf/trainer)."""
+
+    optimizer: APart = MISSING
+    batch_size: Count = MISSING
+    group_batches: Count = MISSING  # batches in a group that is sorted by length: more pad less, fewer shuffle more
+    accumulate: Count = MISSING
+    gradient_clip: Positive | None = MISSING  # null for none
+    light_dropout: bool = MISSING  # on a CPU, dropout draws other random numbers than torch's, five times as fast
+    precision: Annotated[str, OneOf("auto", "32-true", "bf16-mixed")] = MISSING
+    accelerator: Annotated[str, OneOf("auto", "cpu", "gpu", "cuda")] = MISSING
+    threads: Count | None = MISSING  # CPU threads; null for all
+    checkpoint: bool = MISSING
+    eval_tokens: dict[str, Count] = MISSING  # read at once in an evaluation, padding included, by kind of device
+    text_tokens: dict[str, Count] = MISSING  # in a batch that free text is written for, likewise
+    compile: CompileConfig = MISSING
+    train: FitConfig = MISSING
+    finetune: FitConfig = MISSING
+
+
+@dataclass
+class PretrainDataConfig:
+    """The corpus of a training before the study."""
+
+    generator: MayBePart = MISSING
+    root: Name | None = MISSING
+    reader: MayBePart = MISSING
+    files: Name | None = MISSING
+    max_bad_share: Share = MISSING
+
+
+@dataclass
+class PretrainConfig:
+    """An ordinary training stage before the study: its own corpus and tasks."""
+
+    data: Annotated[Any, As(PretrainDataConfig)] = MISSING
+    tasks: dict[str, TaskConfig] = MISSING
+    batch_size: Count = MISSING
+    fit: FitConfig = MISSING
+
+
+@dataclass
+class ModelConfig:
+    """Where the parent comes from (conf/model)."""
+
+    name: Name = MISSING
+    source: APart = MISSING
+    seed: Natural = MISSING  # of fresh weights and pre-training; apart from the study's, so that seeds share a parent
+    max_source_tokens: Count = MISSING
+    max_target_tokens: Natural = MISSING  # 0 where heads answer
+    pretrain: PretrainConfig | None = MISSING
+
+
+Shots = Annotated[str, OneOf("all")] | Annotated[float, Within(above=0, below=1)] | Count
+
+
+@dataclass
+class DataConfig:
+    """Where instances come from (conf/data)."""
+
+    generator: MayBePart = MISSING  # writes the corpus; null where `root` holds one, or where there is none
+    root: Name | None = MISSING
+    reader: MayBePart = MISSING
+    files: Name | None = MISSING  # the folder of tasks with data of their own
+    # all, a share of the dialogues, a number of instances, or a mapping from tasks to these
+    shots: Annotated[Any, As(Shots | dict[str, Shots])] = MISSING
+    shots_seed: Natural = MISSING
+    max_cut_share: Share = MISSING  # of a split's prompts, that may lose their beginning
+    max_bad_share: Share = MISSING  # of the rows of a file of a task's own data
+    max_words: Natural = MISSING  # of a context; 0 for no limit
+    truncation: Annotated[str, OneOf("context", "reference")] = MISSING
+
+
+@dataclass
+class LimitsConfig:
+    """What ends a search beside its number of evaluations; null for no limit."""
+
+    seconds: Positive | None = MISSING  # spent on evaluations
+    dev_passes: Positive | None = MISSING  # a candidate that is stopped counts for its share
+
+
+@dataclass
+class BoxConfig:
+    """Where a number may lie."""
+
+    low: float = MISSING
+    high: float = MISSING
+
+
+@dataclass
+class SearchConfig:
+    """What stands around a search, beside what its own class takes."""
+
+    confirm: Annotated[str, OneOf("held_back", "folds")] | None = None
+    shrink: list[PositiveShare] = MISSING
+    confirms: Parts = MISSING
+    surrogate: Annotated[str, OneOf("logits")] | None = None
+    surrogates: Parts = MISSING
+
+
+def _is_box(box: Mapping[str, float]) -> bool:
+    return {"low", "high"} <= box.keys() and box["low"] < box["high"]
+
+
+Box = Annotated[BoxConfig, Where(_is_box, "with low below high")]
+
+
+@dataclass
+class MergeConfig:
+    """A rule, and how its coefficients are found and picked (conf/merge)."""
+
+    name: MergeName = MISSING
+    rule: APart = MISSING
+    coefficients: Annotated[Any, As(Annotated[str, OneOf("simplex")] | Box)] = MISSING  # simplex, or a box {low, high}
+    by: APart = MISSING  # what has coefficients of its own: the model, each layer, ...
+    # settings of the rule that are searched, too: {scale: {low: 0.3, high: 1.5}}
+    searched: Annotated[dict[str, Any], As(dict[str, Box])] = MISSING
+    statistics: MayBePart = (
+        MISSING  # what the rule must know of the experts beside their weights, and how it is measured
+    )
+    search: Annotated[Any, As(Annotated[dict[str, Any], Around(SearchConfig)])] = MISSING
+    limits: LimitsConfig = MISSING
+    pick: Annotated[Any, As(Annotated[str, option_of("merge/pick")] | Part)] = MISSING
+
+
+MergeOption = Annotated[str, option_of("merge")]
+SearchOption = Annotated[str, option_of("merge/search")]
+ZooRules = Annotated[str, OneOf("all")] | MergeOption | list[MergeOption]
+ZooSearches = Annotated[str, OneOf("all")] | SearchOption | list[SearchOption]
+
+
+@dataclass
+class ZooConfig:
+    """Many merges of the same experts (experiment=merge_zoo)."""
+
+    rules: Annotated[Any, As(ZooRules)] = MISSING  # all, or a list of conf/merge's options; each with `search`
+    search: SearchOption = MISSING
+    # all, or a list of conf/merge/search's options; each with the linear mixture
+    searches: Annotated[Any, As(ZooSearches)] = MISSING
+    budget: Count = MISSING  # evaluations of each
+
+
+@dataclass
+class ChangedFitConfig:
+    """Changes to one kind of training."""
+
+    epochs: Count = MISSING
+    patience: Count = MISSING
+    learning_rate: Positive = MISSING
+    stop_on: Annotated[str, OneOf("target", "own", "last")] = MISSING
+
+
+@dataclass
+class MultitaskTrainingConfig:
+    """A model of a multitask study: what it is trained on, and how (conf/multitask/base.yaml says what each key is)."""
+
+    title: str | None = None
+    tasks: Annotated[list[str], Where(bool, "that is not empty")] = MISSING
+    start: str | None = None
+    schedule: Annotated[str, OneOf("joint", "round_robin", "alternating")] = MISSING
+    joint_epoch: Annotated[str, OneOf("shortest", "longest")] = MISSING
+    surgery: Part | None = None
+    weights: dict[str, NonNegative] = MISSING
+    smart: Part | None = None
+    heads: dict[str, dict[str, Any]] = MISSING
+    fit: ChangedFitConfig = MISSING
+
+
+@dataclass
+class MultitaskMergeConfig:
+    """A merge of a multitask study."""
+
+    title: str | None = None
+    merge: MergeOption = MISSING
+    of: str = MISSING
+    search: SearchOption = MISSING
+    budget: Count = MISSING
+    untrained_heads: bool = MISSING
+    set: MergeConfig = MISSING
+
+
+@dataclass
+class BinsConfig:
+    """Errors of a column by its gold number."""
+
+    column: str = MISSING
+    edges: Annotated[list[float], Where(_is_rising, "(in rising order, two at least)")] = MISSING
+
+
+Score = Annotated[float, Within(at_least=-1, at_most=1)]
+
+
+@dataclass
+class MultitaskConfig:
+    """A study of models with one encoder and a head a task (conf/multitask says what each key is)."""
+
+    columns: dict[str, str] = MISSING  # tasks' short names by the names that tables have for them
+    score: Annotated[list[str], Where(bool, "that is not empty")] = MISSING  # the columns that count
+    training: Annotated[dict[str, Any], As(MultitaskTrainingConfig)] = MISSING  # of a model that says nothing else
+    models: Annotated[dict[str, Any], As(dict[ModelName, MultitaskTrainingConfig])] = MISSING
+    candidates: Annotated[Any, As(Annotated[str, OneOf("pareto")] | list[str])] = MISSING  # or models' names
+    sets: dict[str, list[str]] = MISSING
+    merge: Annotated[dict[str, Any], As(MultitaskMergeConfig)] = MISSING  # what a merge has where it says nothing else
+    merges: Annotated[dict[str, Any], As(dict[ModelName, MultitaskMergeConfig])] = MISSING
+    ablation: str | None = MISSING
+    bins: Annotated[Any, As(BinsConfig | None)] = MISSING
+    published: Annotated[Any, As(dict[str, list[Annotated[float, Within(at_least=-1, at_most=1)] | None]] | None)] = (
+        MISSING
+    )
+    surgery: MayBePart = MISSING  # referred to by models
+    smart: MayBePart = MISSING
+    fisher: MayBePart = MISSING  # referred to by merges
+
+
+@dataclass
+class StagesConfig:
+    """Which stages of the study run (conf/stages)."""
+
+    skip: list[Annotated[str, OneOf(*STAGES[1:])]] = MISSING  # without training there is nothing to merge
+    until: Annotated[str, OneOf(*STAGES)] = MISSING
+
+
+@dataclass
+class PathsConfig:
+    """Where things lie."""
+
+    store: Name = MISSING
+
+
+@dataclass
+class ReferenceConfig:
+    """How the benchmark's code answers (decode=reference)."""
+
+    do_sample: bool = MISSING
+    num_beams: Count = MISSING
+    repetition_penalty: Positive = MISSING
+    max_length: Pair = MISSING  # tokens, the start among them
+    seed: Natural = MISSING
+
+
+@dataclass
+class DecodingConfig:
+    """The numbers of ways of answering; each task says its own number of tokens."""
+
+    reference: ReferenceConfig = MISSING
+
+
+@dataclass
+class SubsetConfig:
+    """Which of the sources a study takes (dfwe/studies/sources.py)."""
+
+    size: Count = MISSING
+    number: Natural | None = MISSING  # null for all
+    order: Annotated[str, OneOf("names", "drawn")] = MISSING
+    seed: Natural = MISSING  # of a drawn order
+
+
+@dataclass
+class ChoiceConfig:
+    """Which of the sources a study takes, where it is to find that out (conf/choice, sources=auto)."""
+
+    by: Parts = MISSING  # criteria by name; none: all sources are taken
+    number: Count = MISSING  # of sources to take
+
+
+@dataclass
+class StudyConfig:
+    """The root."""
+
+    seed: Natural = MISSING
+    decode: Annotated[str, OneOf("task", "greedy", "reference")] = MISSING
+    decoding: DecodingConfig = MISSING
+    agreement: list[Annotated[str, OneOf(*OTHER_WAYS)]] = MISSING
+    export: bool = MISSING
+    report: bool = MISSING
+    plan_only: bool = MISSING
+    target: dict[str, TaskConfig] = MISSING
+    sources: dict[str, TaskConfig] = MISSING
+    sources_without_target: bool = MISSING
+    subset: SubsetConfig = MISSING
+    choice: ChoiceConfig = MISSING
+    model: ModelConfig = MISSING
+    data: DataConfig = MISSING
+    trainer: TrainerConfig = MISSING
+    stages: StagesConfig = MISSING
+    merge: MergeConfig | None = MISSING
+    merges: dict[str, MergeConfig] = MISSING
+    zoo: ZooConfig | None = MISSING
+    controls: list[Annotated[str, option_of("control")]] = MISSING
+    probes: list[Annotated[str, option_of("probe")]] = MISSING
+    multitask: MultitaskConfig | None = MISSING
+    logger: MayBePart = MISSING
+    executor: APart = MISSING  # where stages are made (conf/executor)
+    paths: PathsConfig = MISSING

@@ -1,0 +1,177 @@
+"""A study's data: the study's own corpus and those that tasks bring, asked as instances and tokens."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from dfwe.config.instantiate import bind
+from dfwe.config.tasks import Task, own_corpus
+from dfwe.controls import in_one_line
+from dfwe.data.collector import paused_collector
+from dfwe.data.instances import collect
+from dfwe.data.readers.base import Corpus
+from dfwe.data.shots import ALL, Shots
+from dfwe.errors import ConfigurationError
+from dfwe.families.seq2seq.tokenization import (
+    TokenisedSplit,
+    TokenLimits,
+    Truncation,
+    read_tokens,
+    save_tokens,
+    tokens_key,
+    warn_of_full,
+)
+from dfwe.records import Instance, Split
+from dfwe.store.store import Store
+
+log = logging.getLogger(__name__)
+
+_OF_STUDY = ""  # where the study's corpus stands among those of tasks
+TOKENS = "tokens"
+
+
+@dataclass(frozen=True)
+class StudyData:
+    """Instances of any task and split.
+
+    A task is asked of the data that it brings, or else of the study's corpus; either is generated into the store, or
+    read from the user's folder. `max_words` bounds a context, 0 for no limit; `shots` tells by a task's name how much
+    of train and dev is used (all, where it does not).
+    """
+
+    store: Store
+    config: Mapping[str, Any]
+    max_words: int
+    seed: int
+    shots: Mapping[str, Shots] = field(default_factory=dict)
+    _own: dict[str, Corpus] = field(default_factory=dict, compare=False, repr=False)
+    _instances: dict[tuple[str, Split], tuple[Instance, ...]] = field(default_factory=dict, compare=False, repr=False)
+
+    def corpus(self, task: Task) -> Corpus:
+        """The corpus that the task is asked of, read once.
+
+        Raises:
+            ConfigurationError: there is none, or its root is not said.
+            DataError: the folder is no such corpus, or too many of its rows are broken.
+        """
+        if task.data is None:
+            return self._of_study
+        if task.name not in self._own:
+            self._own[task.name] = self._own_corpus(task)
+        return self._own[task.name]
+
+    def digest(self, task: Task) -> dict[str, Any]:
+        """What names the task's data in a stage's spec: the corpus, and what is drawn of it."""
+        return {"corpus": self.corpus(task).digest, **self._shots(task).spec()}
+
+    @cached_property
+    def root(self) -> Path | None:
+        """The folder that holds the study's corpus, None without one; what is generated lies in the store."""
+        if self.config["generator"] is None:
+            return None if self.config["root"] is None else Path(self.config["root"]).expanduser()
+        generator, spec = bind(self.config["generator"]), dict(self.config["generator"])
+
+        def make(folder: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
+            generator.write(folder)
+            return {}, tuple(path.name for path in folder.iterdir())
+
+        return self.store.made("data", spec=spec, make=make, title="the generated data").folder
+
+    def instances(self, task: Task, *, split: Split) -> tuple[Instance, ...]:
+        """The task's instances, collected once; DataError for an empty split or an unknown label."""
+        if (task.name, split) not in self._instances:
+            with paused_collector():
+                self._instances[task.name, split] = self._collect(task, split=split)
+        return self._instances[task.name, split]
+
+    def _collect(self, task: Task, *, split: Split) -> tuple[Instance, ...]:
+        return collect(
+            self.corpus(task),
+            prompt=task.prompt,
+            split=split,
+            max_words=self.max_words,
+            seed=self.seed,
+            shots=self._shots(task),
+        )
+
+    def tokens(self, task: Task, *, split: Split, tokenizer: Any, limits: TokenLimits) -> TokenisedSplit:
+        """The instances with their token ids, which lie in the store."""
+        instances = self.instances(task, split=split)
+        spec = {"key": tokens_key(instances, tokenizer=tokenizer, limits=limits)}
+
+        def make(folder: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
+            save_tokens(instances, tokenizer=tokenizer, limits=limits, folder=folder / TOKENS)
+            return {"task": task.name, "split": split}, (TOKENS,)
+
+        entry = self.store.made("tokens", spec=spec, make=make, title=f"tokens of {task.short}, {split}")
+        tokens = read_tokens(instances, limits=limits, folder=entry.folder / TOKENS)
+        if task.data is not None:
+            warn_of_full(tokens, limits=limits, of=f"{task.short}, {split}")
+        return tokens
+
+    @property
+    def _of_study(self) -> Corpus:
+        if _OF_STUDY not in self._own:
+            self._own[_OF_STUDY] = self._read()
+        return self._own[_OF_STUDY]
+
+    def with_shots(self, shots: Mapping[str, Shots]) -> StudyData:
+        """The same corpora with other shots; what is read once is read for both."""
+        return replace(self, shots=shots, _instances={})
+
+    def _read(self) -> Corpus:
+        if self.config["reader"] is None:
+            raise ConfigurationError(
+                "data=files has no corpus for tasks that bring no data of their own: choose data=friends or data=toy, "
+                "or only tasks whose YAML has a `data:` section"
+            )
+        with paused_collector():
+            corpus: Corpus = bind(self.config["reader"], root=self.root).read()
+        return corpus
+
+    def _own_corpus(self, task: Task) -> Corpus:
+        max_bad_share = self.config["max_bad_share"]
+        corpus = own_corpus(task, files=self._files, max_bad_share=max_bad_share, max_words=self.max_words)
+        for rows in corpus.rows.values():
+            for words in (rows.summary(), rows.remarks()):
+                if words:
+                    log.warning("%s: %s", task.short, in_one_line(words))
+        for reason, number in corpus.left_out.items():
+            log.info("%s: %d rows left out on purpose: %s", task.short, number, reason)
+        return corpus
+
+    @property
+    def _files(self) -> str | None:
+        """Where tasks with data of their own find these; generated, where the study has no corpus beside them."""
+        generated = self.config["reader"] is None and self.config["generator"] is not None
+        files = self.root if generated and self.config["files"] is None else self.config["files"]
+        return None if files is None else str(files)
+
+    def _shots(self, task: Task) -> Shots:
+        return self.shots.get(task.name, ALL)
+
+
+def shots_by_task(setting: Any, *, seed: int, tasks: Sequence[Task]) -> dict[str, Shots]:
+    """Shots by the tasks' long names, from `data.shots`: one amount for all tasks, or amounts by their names.
+
+    Raises:
+        ConfigurationError: an amount that is none, or the name of a task that the study does not have.
+    """
+    if not isinstance(setting, Mapping):
+        return {task.name: Shots(setting, seed=seed) for task in tasks}
+    names = {name: task.name for task in tasks for name in (task.short, task.name)}
+    for name in setting:
+        if name not in names:
+            known = ", ".join(task.short for task in tasks)
+            raise ConfigurationError(f"data.shots names '{name}', which is no task of this study: it has {known}")
+    return {names[name]: Shots(amount, seed=seed) for name, amount in setting.items()}
+
+
+def token_limits(model: Mapping[str, Any], *, truncation: Truncation, max_cut_share: float) -> TokenLimits:
+    """The model's limits."""
+    return TokenLimits(model["max_source_tokens"], model["max_target_tokens"], truncation, max_cut_share)

@@ -1,0 +1,175 @@
+"""Tasks read from conf/task: one YAML a task, found by its short or its long name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from dfwe.config.foreign import bind_foreign, record
+from dfwe.config.foreign_task import TaskContent, read_foreign_yaml
+from dfwe.config.instantiate import bind
+from dfwe.config.schema import OWN_WAYS
+from dfwe.config.task_options import read_tasks
+from dfwe.data.bad_rows import check
+from dfwe.data.prompts.base import Prompt
+from dfwe.data.readers.base import Corpus, Reader
+from dfwe.data.usable import usable
+from dfwe.errors import ConfigurationError, DfweError, ModelError, did_you_mean
+from dfwe.metrics.mean import MeanOfScorers
+from dfwe.metrics.scorer import Scorer
+from dfwe.store.identity import identity
+
+
+@dataclass(frozen=True)
+class Task:
+    """All that is known of a task: how it is asked, how it is answered, how answers are scored."""
+
+    short: str
+    name: str
+    labels: tuple[str, ...]
+    decode: str
+    max_new_tokens: int
+    prompt: Prompt
+    scorer: Scorer
+    config: Mapping[str, Any]  # what all of it was made of, the data aside
+    data: Mapping[str, Any] | None  # the data it brings: `root` and `reader`
+    head: Mapping[str, Any] | None  # what answers it in a model with heads, not yet bound
+    foreign: str | None = None  # the file that describes it, where nobody vouched for that
+
+    def spec(self) -> dict[str, Any]:
+        """What names the task in a stage's spec: an edited YAML makes other results. Its data have their own digest."""
+        return {"name": self.name, "config": self._digest}
+
+    @cached_property
+    def _digest(self) -> str:
+        return hashlib.sha256(json.dumps(identity(self.config)).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class TaskMean:
+    """Several tasks whose mean score is one: what a multitask study is after. Keys are what tables call them."""
+
+    tasks: Mapping[str, Task]
+
+    @property
+    def name(self) -> str:
+        """The tasks' names."""
+        return f"mean of {', '.join(task.name for task in self.tasks.values())}"
+
+    @property
+    def scorer(self) -> MeanOfScorers:
+        """Their metrics, and the mean of their scores."""
+        return MeanOfScorers({name: task.scorer for name, task in self.tasks.items()})
+
+
+Target = Task | TaskMean
+
+
+def tasks_of(target: Target) -> tuple[Task, ...]:
+    """The tasks that a target has, in the order of a scorer's answers."""
+    return tuple(target.tasks.values()) if isinstance(target, TaskMean) else (target,)
+
+
+def load_task(name: str, *, folders: Sequence[Path] = (), trusted: bool = False) -> Task:
+    """The task of that short or long name, dfwe's own or one in these folders (which replaces one of its short name).
+
+    Unless `trusted` the folders' YAML may name dfwe's own classes alone, and no resolver.
+
+    Raises:
+        ConfigurationError: there is none of that name, or its YAML is broken or names something else.
+    """
+    configs: dict[str, Any] = dict(read_tasks(folders if trusted else ()))
+    files = {} if trusted else {path.stem: path for each in folders for path in sorted((each / "task").glob("*.yaml"))}
+    configs |= {short: read_foreign_yaml(path) for short, path in files.items()}
+    for short, config in configs.items():
+        if name in (short, config.get("name")):
+            return _foreign(short, config, file=files[short]) if short in files else build_task(short, config=config)
+    hint = did_you_mean(name, [*configs, *(str(c.get("name")) for c in configs.values())])
+    raise ConfigurationError(f"unknown task '{name}'{hint}: choose one of {', '.join(configs)}")
+
+
+def _foreign(short: str, config: Mapping[str, Any], *, file: Path) -> Task:
+    return foreign_task(short, config=config, where=str(file), error=ConfigurationError)
+
+
+def foreign_task(
+    short: str, *, config: Any, where: str, trusted: bool = False, error: type[DfweError] = ModelError
+) -> Task:
+    """The task that a stranger's file describes, of dfwe's own classes unless `trusted`; nothing is interpolated.
+
+    Raises:
+        DfweError: of type `error` where something else is named, or a value has another type.
+    """
+    content = record(TaskContent, config, where=where, trusted=trusted, error=error)
+    return Task(
+        short=short,
+        name=content.name,
+        labels=tuple(content.labels),
+        decode=content.decode,
+        max_new_tokens=content.max_new_tokens,
+        prompt=content.prompt,
+        scorer=Scorer(metrics=content.metrics),
+        config={key: value for key, value in config.items() if key not in ("data", "head")},
+        data=content.data if isinstance(content.data, Mapping) else None,
+        head=None,
+        foreign=where,
+    )
+
+
+def build_task(short: str, *, config: Mapping[str, Any]) -> Task:
+    """The task that a configuration describes; raises what its classes raise for wrong arguments."""
+    plain = OmegaConf.to_container(config, resolve=True) if isinstance(config, DictConfig) else dict(config)
+    assert isinstance(plain, dict)
+    if config["decode"] not in OWN_WAYS:
+        raise ConfigurationError(f"{short}: decode must be one of {', '.join(OWN_WAYS)}, not '{config['decode']}'")
+    return Task(
+        short=short,
+        name=config["name"],
+        labels=tuple(config["labels"]),
+        decode=config["decode"],
+        max_new_tokens=config["max_new_tokens"],
+        prompt=bind(config["prompt"]),
+        scorer=Scorer(metrics={name: bind(metric) for name, metric in config["metrics"].items()}),
+        config={str(key): value for key, value in plain.items() if key != "data" and (key, value) != ("head", None)},
+        data=plain.get("data"),
+        head=plain.get("head"),
+    )
+
+
+def own_corpus(task: Task, *, files: str | None, max_bad_share: float, max_words: int = 0) -> Corpus:
+    """The data that the task brings; `files` is where they lie unless its YAML says so.
+
+    Texts of more than `max_words` words are counted as odd rows; 0 is no limit.
+
+    Raises:
+        ConfigurationError: neither says where.
+        DataError: files that are missing or broken, or more than `max_bad_share` of a file's rows that cannot be used.
+    """
+    assert task.data is not None
+    root = task.data.get("root") or files
+    if root is None:
+        raise ConfigurationError(
+            f"where are the files of {task.short}? Say data.files=FOLDER, or target.{task.short}.data.root=FOLDER "
+            f"(sources.{task.short}.data.root=FOLDER where it is a source)"
+        )
+    read = _reader(task, root=Path(root).expanduser()).read()
+    corpus = usable(read, prompt=task.prompt, max_words=max_words)
+    for rows in corpus.rows.values():
+        check(rows, max_share=max_bad_share, what=task.short, setting="data.max_bad_share")
+    return corpus
+
+
+def _reader(task: Task, *, root: Path) -> Reader:
+    assert task.data is not None
+    if task.foreign is None:
+        reader: Reader = bind(task.data["reader"], root=root)
+        return reader
+    where = f"{task.foreign}, `data`, `reader`"
+    return bind_foreign(task.data.get("reader"), kind=Reader, where=where, error=ConfigurationError, root=root)  # type: ignore[type-abstract]

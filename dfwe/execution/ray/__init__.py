@@ -1,0 +1,1 @@
+"""Stages and candidates in Ray's workers."""

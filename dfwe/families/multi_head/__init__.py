@@ -1,0 +1,1 @@
+"""One encoder with a head per task ("Cuts and Stitches")."""

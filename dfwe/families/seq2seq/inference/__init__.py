@@ -1,0 +1,1 @@
+"""Answering: closed sets of labels, and free text."""

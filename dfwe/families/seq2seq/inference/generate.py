@@ -1,0 +1,116 @@
+"""Answering in free text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+from transformers.cache_utils import DynamicCache, EncoderDecoderCache
+from transformers.modeling_outputs import BaseModelOutput
+
+from dfwe.errors import ConfigurationError
+from dfwe.families.seq2seq.fast.cross_attention import unprojected_source
+from dfwe.families.seq2seq.inference.encoder import Encode, encode, encode_in_parts
+
+_COMPACT = 0.75  # of the rows at most still going: then the finished ones leave the batch and its cache
+
+
+@dataclass(frozen=True)
+class ReferenceDecoding:
+    """How the benchmark's code answers; its numbers, which published scores used, stand in conf/config.yaml.
+
+    `max_length` counts the start token. Sampling makes a score random: `seed` is the stream's.
+
+    Raises:
+        ConfigurationError: a number that `generate` cannot take.
+    """
+
+    do_sample: bool
+    num_beams: int
+    repetition_penalty: float
+    max_length: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        for name, least in (("num_beams", 1), ("max_length", 2)):
+            if getattr(self, name) < least:
+                raise ConfigurationError(
+                    f"decoding.reference.{name} must be at least {least}, not {getattr(self, name)}"
+                )
+        if not self.repetition_penalty > 0:
+            raise ConfigurationError(
+                f"decoding.reference.repetition_penalty must be above 0, not {self.repetition_penalty}"
+            )
+
+
+def greedy(
+    model: Any,
+    *,
+    input_ids: Int[Tensor, "batch source"],
+    attention_mask: Int[Tensor, "batch source"],
+    max_new_tokens: int,
+    max_tokens: int,
+    encode: Encode = encode,
+) -> Int[Tensor, "batch target"]:
+    """Ids of the most likely continuation, token by token, without the start token; filled up with padding.
+
+    The same as `generate` without sampling or beams. The source is read in parts of `max_tokens`; rows that have ended
+    leave the batch, so that one long answer does not keep all others busy.
+    """
+    settings = model.generation_config
+    known = [] if settings.eos_token_id is None else settings.eos_token_id
+    ends = torch.tensor(known, dtype=torch.int64, device=input_ids.device).reshape(-1)
+    encoded = encode_in_parts(
+        model, input_ids=input_ids, attention_mask=attention_mask, max_tokens=max_tokens, encode=encode
+    )
+    found = torch.full((len(input_ids), max_new_tokens), settings.pad_token_id, device=input_ids.device)
+    tokens = torch.full((len(input_ids), 1), settings.decoder_start_token_id, device=input_ids.device)
+    rows = torch.arange(len(input_ids), device=input_ids.device)  # of `found`, for each row of the batch
+    going = torch.ones_like(rows, dtype=torch.bool)
+    cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
+    with unprojected_source(model, num_queries=max_new_tokens):
+        for step in range(max_new_tokens):
+            logits = model(
+                encoder_outputs=BaseModelOutput(last_hidden_state=encoded),
+                attention_mask=attention_mask,
+                decoder_input_ids=tokens,
+                past_key_values=cache,
+                use_cache=True,
+            ).logits
+            tokens = logits[:, -1].argmax(-1, keepdim=True)
+            found[rows[going], step] = tokens[going, 0]
+            going = going & ~torch.isin(tokens[:, 0], ends)
+            if not bool(going.any()):
+                break
+            if int(going.sum()) <= _COMPACT * len(going):
+                kept = going.nonzero()[:, 0]
+                cache.batch_select_indices(kept)
+                encoded, attention_mask, tokens, rows, going = (
+                    each[kept] for each in (encoded, attention_mask, tokens, rows, going)
+                )
+    return found
+
+
+def reference(
+    model: Any,
+    *,
+    input_ids: Int[Tensor, "batch source"],
+    attention_mask: Int[Tensor, "batch source"],
+    decoding: ReferenceDecoding,
+    seed: int,
+) -> Int[Tensor, "batch target"]:
+    """Ids by the reference's decoding, drawn from a stream of that seed; torch's global state is left as it was."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        ids: Tensor = model.generate(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            do_sample=decoding.do_sample,
+            num_beams=decoding.num_beams,
+            repetition_penalty=decoding.repetition_penalty,
+            max_length=decoding.max_length,
+        )
+    return ids

@@ -1,0 +1,1 @@
+"""Statistics of experts that merge methods need."""

@@ -1,0 +1,123 @@
+"""The diagonal of a model's Fisher information, example by example."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from dfwe.errors import ConfigurationError
+from dfwe.families.seq2seq.inference.labels import candidate_log_likelihoods
+from dfwe.families.seq2seq.inference.trie import PackedTries
+from dfwe.families.seq2seq.statistics.base import Collector, Question, Tell, check_examples, in_evaluation
+from dfwe.values.allowed import Count, OneOf
+
+
+@dataclass(frozen=True)
+class DiagonalFisher(Collector):
+    """F_p = 1/N sum_x E_{y ~ p(y|x)} (d log p(y|x) / d theta_p)^2, one gradient an example and answer.
+
+    With `answers=expected` the expectation is exact over a closed set of answers, p normalised over the set; with
+    `answers=sampled` it is the mean of `samples` answers drawn from p, which takes fewer gradients where the set is
+    large. Free text is always drawn; it ends after the task's `max_new_tokens` at the latest. `answers=gold` takes the
+    training answer alone, its tokens' likelihood: the empirical Fisher.
+    """
+
+    examples: Count
+    answers: Annotated[str, OneOf("expected", "sampled", "gold")]
+    samples: Count
+
+    def __post_init__(self) -> None:
+        check_examples(self.examples)
+        if self.answers not in ("expected", "sampled", "gold"):
+            raise ConfigurationError(f"DiagonalFisher: answers must be expected, sampled or gold, not '{self.answers}'")
+        if self.samples < 1:
+            raise ConfigurationError(f"DiagonalFisher: samples must be at least 1, not {self.samples}")
+
+    @property
+    def together(self) -> bool:
+        """An expert's Fisher values are its own."""
+        return False
+
+    def collect(
+        self, models: Sequence[Any], *, questions: Sequence[Sequence[Question]], seed: int, tell: Tell
+    ) -> list[dict[str, Tensor]]:
+        """See Collector; values are at least 0."""
+        return [
+            diagonal_fisher(model, own, answers=self.answers, samples=self.samples, seed=seed, tell=tell)
+            for model, own in zip(models, questions, strict=True)
+        ]
+
+
+def diagonal_fisher(
+    model: Any, questions: Sequence[Question], *, answers: str, samples: int, seed: int, tell: Tell = lambda share: None
+) -> dict[str, Tensor]:
+    """The diagonal Fisher by the names of the model's unique parameters; see DiagonalFisher."""
+    parameters = dict(model.named_parameters())
+    total = {name: torch.zeros_like(parameter) for name, parameter in parameters.items()}
+    seeds = np.random.default_rng(seed).integers(2**31, size=len(questions)).tolist()
+    with in_evaluation(model) as device, torch.enable_grad():
+        for number, (question, own) in enumerate(zip(questions, seeds, strict=True), start=1):
+            here = question.to(device)
+            for weight, likelihood, last in _weighted(model, here, answers=answers, samples=samples, seed=own):
+                found = torch.autograd.grad(
+                    likelihood, list(parameters.values()), retain_graph=not last, allow_unused=True
+                )
+                for squares, gradient in zip(total.values(), found, strict=True):
+                    if gradient is not None:
+                        squares.addcmul_(gradient, gradient, value=weight / len(questions))
+            tell(number / len(questions))
+    return {name: squares.detach() for name, squares in total.items()}
+
+
+def _weighted(
+    model: Any, question: Question, *, answers: str, samples: int, seed: int
+) -> Iterator[tuple[float, Tensor, bool]]:
+    """Weights and log-likelihoods of the answers, and whether nothing of its graph is needed after."""
+    if answers == "gold":
+        yield 1.0, log_likelihood(model, question, target=question.target), True
+    elif question.candidates:
+        tries = PackedTries.of([question.candidates]).to(question.source.device)
+        source: dict[str, Any] = question.inputs
+        scores = candidate_log_likelihoods(model, tries=tries, **source).log_softmax(0)
+        shares = scores.detach().double().softmax(0).cpu().numpy()
+        if answers == "sampled":
+            shares = np.random.default_rng(seed).multinomial(samples, shares) / samples
+        places = shares.nonzero()[0].tolist()
+        for place in places:
+            yield float(shares[place]), scores[place], place == places[-1]
+    else:
+        for text in drawn_texts(model, question, samples=samples, seed=seed):
+            yield 1.0 / samples, log_likelihood(model, question, target=text), True
+
+
+def log_likelihood(model: Any, question: Question, *, target: Int[Tensor, "1 target"]) -> Float[Tensor, ""]:
+    """log p(target | source), summed over the target's tokens."""
+    mean: Tensor = model(**question.inputs, labels=target).loss
+    return -mean * target.shape[1]
+
+
+def drawn_texts(model: Any, question: Question, *, samples: int, seed: int) -> list[Int[Tensor, "1 target"]]:
+    """Texts drawn from the model, each up to its end token; torch's global state is left as it was."""
+    with torch.no_grad(), torch.random.fork_rng():
+        torch.manual_seed(seed)
+        ids: Tensor = model.generate(
+            input_ids=question.source.expand(samples, -1),
+            attention_mask=torch.ones_like(question.source).expand(samples, -1),
+            do_sample=True,
+            num_beams=1,
+            top_k=0,
+            max_new_tokens=question.max_new_tokens,
+        )
+    end = torch.tensor(model.generation_config.eos_token_id, device=ids.device).reshape(-1)
+    return [_until_end(row, end) for row in ids[:, 1:]]  # without the start token
+
+
+def _until_end(row: Int[Tensor, " tokens"], end: Int[Tensor, " ends"]) -> Int[Tensor, "1 target"]:
+    ends = torch.isin(row, end).nonzero()
+    return row[None, : int(ends[0]) + 1] if len(ends) else row[None]

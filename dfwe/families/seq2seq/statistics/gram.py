@@ -1,0 +1,98 @@
+"""Gram matrices of the inputs of a model's linear layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dfwe.families.seq2seq.statistics.base import Collector, Question, Tell, check_examples, in_evaluation
+from dfwe.values.allowed import Count
+
+
+@dataclass(frozen=True)
+class Gram(Collector):
+    """G = X^T X / tokens for the inputs X [tokens, in] of each linear layer, the gold answer before the decoder.
+
+    A layer whose weight is tied has none: it is an embedding, too. Nor has a layer that answers do not pass.
+    """
+
+    examples: Count
+
+    def __post_init__(self) -> None:
+        check_examples(self.examples)
+
+    @property
+    def together(self) -> bool:
+        """An expert's inputs are its own."""
+        return False
+
+    def collect(
+        self, models: Sequence[Any], *, questions: Sequence[Sequence[Question]], seed: int, tell: Tell
+    ) -> list[dict[str, Tensor]]:
+        """See Collector; nothing is random."""
+        return [gram_matrices(model, own, tell=tell) for model, own in zip(models, questions, strict=True)]
+
+
+@dataclass
+class Sums:
+    """Sums of outer products by the names of weights, and of how many tokens."""
+
+    products: dict[str, Tensor] = field(default_factory=dict)
+    tokens: dict[str, int] = field(default_factory=dict)
+
+    def take(self, name: str, inputs: Tensor) -> None:
+        """Adds the inputs [..., in] of one forward pass."""
+        rows = inputs.detach().reshape(-1, inputs.shape[-1]).float()
+        product = rows.T @ rows
+        self.products[name] = self.products[name].add_(product) if name in self.products else product
+        self.tokens[name] = self.tokens.get(name, 0) + len(rows)
+
+    def means(self) -> dict[str, Tensor]:
+        """The Gram matrices, divided by the number of tokens."""
+        return {name: product / self.tokens[name] for name, product in self.products.items()}
+
+
+def gram_matrices(model: Any, questions: Sequence[Question], *, tell: Tell = lambda share: None) -> dict[str, Tensor]:
+    """The Gram matrices by the names of the layers' weights; see Gram."""
+    with in_evaluation(model), summing_inputs(linear_layers(model).items()) as sums:
+        for number, question in enumerate(questions, start=1):
+            read(model, question)
+            tell(number / len(questions))
+    return sums.means()
+
+
+def read(model: Any, question: Question) -> None:
+    """One forward pass over the question and its gold answer."""
+    here = question.to(next(model.parameters()).device)
+    with torch.no_grad():
+        model(**here.inputs, labels=here.target)
+
+
+def linear_layers(model: nn.Module) -> dict[str, nn.Linear]:
+    """The model's linear layers by the names of their weights, without those that share their weight."""
+    owners: dict[int, int] = {}
+    for _, parameter in model.named_parameters(remove_duplicate=False):
+        owners[id(parameter)] = owners.get(id(parameter), 0) + 1
+    modules = [(f"{name}.weight", module) for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    return {name: module for name, module in modules if owners[id(module.weight)] == 1}
+
+
+@contextmanager
+def summing_inputs(layers: Iterable[tuple[str, nn.Module]]) -> Iterator[Sums]:
+    """Within it, every pass through these layers is added to the sums."""
+    sums = Sums()
+    with ExitStack() as stack:
+        for name, layer in layers:
+            hook: Callable[..., None] = partial(_take, sums, name)
+            stack.callback(layer.register_forward_pre_hook(hook).remove)
+        yield sums
+
+
+def _take(sums: Sums, name: str, _: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    sums.take(name, inputs[0])

@@ -1,0 +1,1 @@
+"""Merging checkpoints on disk by mergekit's recipes: no data, no search."""

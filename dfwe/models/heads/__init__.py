@@ -1,1 +1,0 @@
-"""Heads on a shared encoder: one file a form of task."""

@@ -1,0 +1,74 @@
+"""What a model cost: its own stage and all that it needs, each counted once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from dfwe.families.base import TextBench
+from dfwe.stages.base import Stage
+from dfwe.stages.merge import MergeStage
+from dfwe.stages.statistics import StatisticsStage
+from dfwe.stages.train import TrainStage, epoch_steps
+from dfwe.stages.train_heads import HeadTrainStage
+from dfwe.store.store import Store
+
+
+@dataclass
+class Costs:
+    """What models cost, with the sizes of tasks counted once: a study asks for each model."""
+
+    store: Store
+    _tokens: dict[str, int] = field(default_factory=dict)
+    _of_heads: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def of(self, stage: Stage) -> dict[str, Any]:
+        """Of the model and of every expert and statistic it is made from; the parent's pre-training is everybody's.
+
+        `train_steps` of the optimizer and `train_tokens` that the encoder read (no padding), of epochs that were run;
+        `dev_answers`, one an instance that was asked on dev; `seconds` of training and searching (null where one was
+        not recorded); `bytes` of weights and statistics in the store (a merge itself is a few coefficients).
+        """
+        parts = list({each.digest: each for each in _needed(stage)}.values())
+        cards = [(each, each.result(self.store).card) for each in parts]
+        seconds = [card.result.get("seconds") for each, card in cards]
+        kept = [card for each, card in cards if not isinstance(each, MergeStage)]
+        trainings = [(each, len(card.result["epochs"])) for each, card in cards if isinstance(each, TrainStage)]
+        work = [self._work(each, epochs=epochs) for each, epochs in trainings]
+        return {
+            "train_steps": sum(steps for steps, _ in work),
+            "train_tokens": sum(tokens for _, tokens in work),
+            "dev_answers": sum(epochs * _dev_size(each) for each, epochs in trainings)
+            + sum(card.result["dev_answers"] for each, card in cards if isinstance(each, MergeStage)),
+            "seconds": None if None in seconds else round(sum(each for each in seconds if each is not None), 2),
+            "bytes": sum(file["bytes"] for card in kept for file in card.files.values()),
+        }
+
+    def _work(self, stage: TrainStage, *, epochs: int) -> tuple[int, int]:
+        """Steps, and tokens."""
+        if not isinstance(stage, HeadTrainStage):
+            return epochs * epoch_steps(stage), epochs * self._tokens_of(stage)
+        if stage.digest not in self._of_heads:
+            self._of_heads[stage.digest] = stage.work(epochs)
+        return self._of_heads[stage.digest]
+
+    def _tokens_of(self, stage: TrainStage) -> int:
+        """An epoch's."""
+        assert isinstance(stage.bench, TextBench)
+        for task in stage.tasks:
+            if task.name not in self._tokens:
+                lengths = stage.bench.split(task, split="train").tokens["length"]
+                self._tokens[task.name] = sum(int(length) for length in lengths)
+        return sum(self._tokens[task.name] for task in stage.tasks)
+
+
+def _needed(stage: Stage) -> Iterator[Stage]:
+    yield stage
+    for each in stage.needs:
+        if isinstance(each, TrainStage | StatisticsStage):
+            yield from _needed(each)
+
+
+def _dev_size(stage: TrainStage) -> int:
+    return 0 if stage.target is None else len(stage.bench.instances(stage.target, split="dev"))

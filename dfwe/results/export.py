@@ -1,0 +1,54 @@
+"""A study's models as folders that Transformers loads, with what is needed to ask them."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+from dfwe.files import replacing_folder, write_json
+from dfwe.results.recommendation import BEST
+from dfwe.stages.merge import MergeStage
+from dfwe.stages.train import TrainStage
+from dfwe.studies.plan import Study
+
+ASKING, MERGED = "dfwe.json", "merged"
+
+
+def export_models(study: Study, *, recommended: str | None, folder: Path) -> None:
+    """Writes the merge that was asked for into `merged/`, and the recommended model into `best/`.
+
+    Where they are one model `best/` is a copy: a folder of its own, which may be changed without the other.
+    """
+    if study.asked is not None:
+        export(study, name=study.asked, folder=folder / MERGED)
+    if recommended is not None and recommended == study.asked:
+        with replacing_folder(folder / BEST, mark=ASKING) as new:
+            shutil.copytree(folder / MERGED, new, dirs_exist_ok=True)
+    elif recommended is not None:
+        export(study, name=recommended, folder=folder / BEST)
+
+
+def export(study: Study, *, name: str, folder: Path) -> None:
+    """Writes the model of that name; `dfwe.json` there says how it was made and how it is asked."""
+    stage = study.models[name]
+    assert isinstance(stage, TrainStage | MergeStage), "an ensemble is not a single model"
+    entry = stage.result(study.bench.store)
+    reference, merged = study.bench.reference, isinstance(stage, MergeStage)
+    asking = {
+        "model": name,
+        "merge": name if merged else None,
+        "coefficients": entry.card.result["coefficients"] if merged else None,
+        "target": study.target.short,
+        "tasks": {task.short: dict(task.config) for task in (*study.sources, study.target)},
+        "max_words": study.bench.data.max_words,
+        "max_source_tokens": study.bench.limits.max_source_tokens,
+        "max_target_tokens": study.bench.limits.max_target_tokens,
+        "truncation": study.bench.limits.truncation,
+        "decode": study.bench.decode,
+        "reference": None if reference is None else asdict(reference),
+    }
+    with replacing_folder(folder, mark=ASKING) as new:
+        stage.model(entry).save_pretrained(new)
+        study.bench.tokenizer.save_pretrained(new)
+        write_json(new / ASKING, asking)

@@ -1,0 +1,1 @@
+"""Results of studies of models with a head per task."""

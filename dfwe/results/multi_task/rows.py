@@ -1,0 +1,202 @@
+"""A finished multitask study as one JSON document: what its tables are drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from dfwe.families.multi_head.scorer import MeanScorer
+from dfwe.metrics.comparison import optimism
+from dfwe.results.costs import Costs
+from dfwe.results.f1_by_label import class_results
+from dfwe.results.learning_curves import curve_results
+from dfwe.results.multi_task.comparison import Certainty
+from dfwe.results.multi_task.recommendation import recommended, study_cautions
+from dfwe.results.search_diagnostics import health_of
+from dfwe.stages.base import each_once
+from dfwe.stages.evaluate import EvaluateStage
+from dfwe.stages.merge import expert_of
+from dfwe.store.card import library_versions
+from dfwe.studies.multi_task.merges import Merged
+from dfwe.studies.multi_task.plan import MultitaskStudy
+from dfwe.studies.multi_task.scores import binned_errors, by_column, mean_of
+
+FORMAT = 3
+
+
+def multitask_results(
+    study: MultitaskStudy,
+    *,
+    candidates: Sequence[str],
+    merges: Mapping[str, Merged],
+    ablation: Mapping[str, Merged],
+    evaluations: Mapping[str, EvaluateStage],
+    seconds: Mapping[str, float],
+) -> dict[str, Any]:
+    """Every model's and merge's scores on dev and test by task, and their mean; fractions in [0, 1].
+
+    A score that is undefined (Pearson's correlation of constant predictions) is null, and so is its mean. Test scores
+    have `intervals`, and `against_single` is their difference to the single-task models, each on its own task.
+    `recommended` is the model to ship, the best by dev; `warnings` say what the numbers cannot carry.
+    """
+    rows = _Rows(study, evaluations)
+    trained = [rows.trained(name) for name in evaluations if name in study.models]
+    every = {**merges, **{name: each for name, each in ablation.items() if name not in merges}}
+    table = [*trained, *(rows.merged(name, merged) for name, merged in every.items())]
+    cautions = study_cautions(study, table, answers=rows.answers)
+    withheld = [each.text for each in cautions if each.withholds]
+    whole = tuple(study.multitask_models)
+    return {
+        "format": FORMAT,
+        "kind": "multitask",
+        "unit": "scores are fractions; tables show them as the paper does",
+        "columns": {column: study.columns[column].short for column in study.target.tasks},
+        "seed": study.seed,
+        "precision": study.bench.precision,
+        "n": _sizes(study),
+        "candidates": list(candidates),
+        "single": rows.single,
+        "ablation": {name: merged.title for name, merged in ablation.items()},
+        "rows": table,
+        "recommended": recommended(table, certainty=rows.certainty, models=whole, withheld=withheld),
+        "warnings": [each.as_dict() for each in cautions],
+        "classes": rows.classes(),
+        "curves": curve_results(each_once(study.trainings()), store=study.bench.store),
+        "published": study.config["published"],
+        "data": {task.short: study.bench.data.digest(task) for task in study.columns.values()},
+        "model": study.bench.parent.title,
+        "parent": study.bench.parent.digest,
+        "seconds": dict(seconds),
+        "versions": library_versions(),
+    }
+
+
+def summary(results: Mapping[str, Any]) -> dict[str, float]:
+    """What a logger keeps of results: the means that are defined."""
+    means = {
+        f"{split}/{row['name']}": row[split]["mean"]
+        for row in results["rows"]
+        for split in ("dev", "test")
+        if split in row
+    }
+    return {name: value for name, value in means.items() if value is not None}
+
+
+class _Rows:
+    """Rows of the tables, one a model; each model's answers are judged once."""
+
+    def __init__(self, study: MultitaskStudy, stages: Mapping[str, EvaluateStage]) -> None:
+        self._study, self._stages, self._store = study, stages, study.bench.store
+        self._costs = Costs(self._store)
+        self._evaluations = {name: stage.evaluation(stage.result(self._store)) for name, stage in stages.items()}
+        scorer = study.bench.scorer(study.target, split="test")
+        assert isinstance(scorer, MeanScorer)
+        self.certainty = Certainty.of(self._evaluations, scorer=scorer, seed=study.seed)
+
+    @property
+    def answers(self) -> dict[str, tuple[str, ...]]:
+        """What each model answered to the tests of the tasks that count."""
+        return {name: each.predictions for name, each in self._evaluations.items()}
+
+    @cached_property
+    def single(self) -> dict[str, str]:
+        """What each task is compared with: its single-task model, of several the first of the best on dev."""
+        best: dict[str, tuple[float, str]] = {}
+        for name, stage in self._study.models.items():
+            columns = self._columns(name)
+            if len(columns) == 1 and columns[0] in self._study.target.tasks and name in self._evaluations:
+                dev = stage.dev(stage.result(self._store)).scores
+                score = by_column(dev["metrics"])[columns[0]]
+                found = (-1.0 if score is None else score, name)
+                best[columns[0]] = max(best.get(columns[0], found), found, key=lambda each: each[0])
+        return {column: best[column][1] for column in self._study.target.tasks if column in best}
+
+    def classes(self) -> dict[str, Any]:
+        """By column: each label's F1 for each model; tasks without labels are left out."""
+        parts, data = self.certainty.parts, self._study.bench.data
+        found = {}
+        for column in self._study.target.tasks:
+            task = self._study.columns[column]
+            gold = [instance.references for instance in data.instances(task, split="test")]
+            answers = {name: each[column].predictions for name, each in parts.items()}
+            found[column] = class_results(task, answers=answers, references=gold)
+        return {column: each for column, each in found.items() if each}
+
+    def trained(self, name: str) -> dict[str, Any]:
+        """A trained model's."""
+        stage, columns = self._study.models[name], self._columns(name)
+        entry = stage.result(self._store)
+        kind = "single" if len(columns) == 1 else "model"
+        row: dict[str, Any] = {
+            "name": name,
+            "title": self._study.config["models"][name].get("title") or name,
+            "kind": kind,
+            "stage": f"{stage.kind}-{stage.digest}",
+            "tasks": columns,
+            "epochs": len(entry.card.result["epochs"]),
+            "best_epoch": entry.card.result["best_epoch"],
+            "most_epochs": stage.fit["epochs"],
+            "dev": _scores(stage.dev(entry).scores),
+            **self._test(name, kind=kind),
+            "cost": self._costs.of(stage),
+        }
+        if self._study.config["bins"] is not None:
+            row["errors_by_gold"] = _bins(self._study, self._evaluations[name].predictions)
+        return row
+
+    def merged(self, name: str, merged: Merged) -> dict[str, Any]:
+        """A merge's."""
+        entry = merged.stage.result(self._store)
+        card = entry.card.result
+        row = {
+            "name": name,
+            "title": merged.title,
+            "kind": "merge",
+            "stage": f"{merged.stage.kind}-{merged.stage.digest}",
+            "of": list(merged.members),
+            "is_expert": expert_of(entry),
+            **{key: card[key] for key in ("coefficients", "picked", "evaluations", "seconds", "notes")},
+            **({"confirm": card["confirm"]} if "confirm" in card else {}),
+            "dev": _scores(card["dev"]),
+            **self._test(name, kind="merge"),
+        }
+        known = optimism(row["dev"]["mean"], row.get("test", {}).get("mean"))  # both are means of the tasks
+        return row | known | {"health": health_of(entry), "cost": self._costs.of(merged.stage)}
+
+    def _columns(self, name: str) -> list[str]:
+        return [column for column, task in self._study.columns.items() if task in self._study.models[name].tasks]
+
+    def _test(self, name: str, *, kind: str) -> dict[str, Any]:
+        """Scores on test with their intervals; of what is no single-task model itself the difference to these."""
+        if name not in self._evaluations:
+            return {}
+        scores = _scores(self._evaluations[name].scores)
+        test: dict[str, Any] = {"test": {**scores, "intervals": self.certainty.intervals(name)}}
+        if kind != "single" and self.single:
+            test["against_single"] = self.certainty.against(name, others=self.single)
+        return test
+
+
+def _scores(scores: Mapping[str, Any]) -> dict[str, Any]:
+    columns = by_column(scores["metrics"])
+    return {"tasks": columns, "mean": mean_of(columns)}
+
+
+def _bins(study: MultitaskStudy, predictions: tuple[str, ...]) -> list[dict[str, float | int | None]]:
+    """Squared error on test by the gold number, of the task that `multitask.bins` names."""
+    asked = study.config["bins"]
+    scorer = study.bench.scorer(study.target, split="test")
+    assert isinstance(scorer, MeanScorer)
+    answers = scorer.split(predictions)[asked["column"]]
+    instances = study.bench.data.instances(study.columns[asked["column"]], split="test")
+    gold = [float(instance.references[0]) for instance in instances]
+    return binned_errors([float(text) for text in answers], gold=gold, edges=[float(edge) for edge in asked["edges"]])
+
+
+def _sizes(study: MultitaskStudy) -> dict[str, dict[str, int]]:
+    data = study.bench.data
+    return {
+        column: {split: len(data.instances(task, split=split)) for split in ("train", "dev", "test")}
+        for column, task in study.columns.items()
+    }

@@ -1,0 +1,141 @@
+"""How the models of a study stand to each other on test, and which of them to ship."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from dfwe.metrics.comparison import delta, optimism, with_interval
+from dfwe.records import Evaluation
+from dfwe.results.verdict import BEST_EXPERT, EQUALLY_TRAINED, best_by_dev, claimed
+from dfwe.stages.ensemble import EnsembleStage
+from dfwe.stages.merge import MergeStage
+from dfwe.stages.train import TrainStage
+from dfwe.studies.baselines.base import Subject
+from dfwe.studies.plan import Study, Tested
+from dfwe.values.names import BASELINE, UNIFORM
+
+LONG_BASELINE = "same_compute"  # the control that takes the part of the equally trained baseline, where it is asked for
+BEST = "best"  # the folder of the recommended model
+Row = Mapping[str, Any]
+
+
+class Standing:
+    """The models' answers on test, judged once each, and the differences between them."""
+
+    def __init__(self, study: Study) -> None:
+        self._study, self._store = study, study.bench.store
+        self.evaluations = {name: _evaluation(stage) for name, stage in study.evaluations.items()}
+
+    def mixture(self, name: str, *, row: Row) -> dict[str, Any]:
+        """A merge's best mixture, experts apart: dev, test, what it differs by; the merge itself where that is one.
+
+        Empty where no mixture was tested.
+        """
+        stage = self._study.mixtures.get(name)
+        if stage is None:
+            return {}
+        found = stage.result(self._store)
+        evaluation, card = stage.evaluation(found), found.card.result
+        kept = row if evaluation is None else card
+        told = {"kept": evaluation is None, **{key: kept[key] for key in ("picked", "trial", "coefficients")}}
+        mine = self.evaluations[name] if evaluation is None else evaluation
+        scores = with_interval(mine, scorer=self._study.target.scorer, seed=self._study.seed)
+        told |= {"dev": kept["dev"]["score"], "test": scores["score"], "interval": scores.get("interval")}
+        told |= {"cost": {"seconds": card["seconds"], "test_answers": card.get("test_answers", 0)}}
+        against = [
+            {"role": role, "name": other, **difference}
+            for role, other in self.roles.items()
+            if (difference := self._less(mine, other))
+        ]
+        return told | {"against": against} | self._less(mine, BASELINE)
+
+    @cached_property
+    def roles(self) -> dict[str, str]:
+        """Who plays which part: what a merge is held against, by the part's name.
+
+        The equally trained baseline saw the target alone and was trained as every expert was: the expert of the target
+        itself, both trainings of it. Where `same_compute` is a control, it takes the part.
+        """
+        study, experts = self._study, self._study.experts or self._study.trained
+        found = {BASELINE: BASELINE} if study.baseline is not None else {}
+        if LONG_BASELINE in study.controls:
+            found[EQUALLY_TRAINED] = LONG_BASELINE
+        elif study.target.short in experts:
+            found[EQUALLY_TRAINED] = study.target.short
+        best = best_by_dev(
+            {name: stage.dev(stage.result(self._store)).score for name, stage in experts.items()},
+            simplest_first=tuple(experts),
+        )
+        found |= {} if best is None else {BEST_EXPERT: best}
+        return found | ({UNIFORM: UNIFORM} if UNIFORM in study.merges else {})
+
+    def against(self, name: str) -> list[dict[str, Any]]:
+        """A model's test score less that of each other that plays a part; what is undefined is left out."""
+        return [
+            {"role": role, "name": other, **difference}
+            for role, other in self.roles.items()
+            if other != name and (difference := self.difference(name, other))
+        ]
+
+    def difference(self, name: str, other: str) -> dict[str, Any]:
+        """The score less the other's, as `delta` says it; empty where one of them was not tested."""
+        ours = self.evaluations.get(name)
+        return {} if ours is None else self._less(ours, other)
+
+    def _less(self, ours: Evaluation, other: str) -> dict[str, Any]:
+        theirs = self.evaluations.get(other)
+        if theirs is None:
+            return {}
+        return delta(ours, baseline=theirs, scorer=self._study.target.scorer, seed=self._study.seed)
+
+    def headline(self, rows: Sequence[Row], *, withheld: Sequence[str]) -> dict[str, Any]:
+        """The merge that was asked for beside the baseline on test; empty where one of them was not tested."""
+        row = next((row for row in rows if row["name"] == self._study.asked and "delta" in row), None)
+        if row is None:
+            return {}
+        keys = ("name", "delta", "delta_standard_error", "delta_interval", "p", "p_by", "coefficients", "evaluations")
+        against = self.against(row["name"])
+        told = {"against": against, **claimed(against, withheld=withheld)}
+        return {key: row[key] for key in keys} | {"test": row["test"]["score"]} | told
+
+    def recommended(self, rows: Sequence[Row], *, withheld: Sequence[str]) -> dict[str, Any]:
+        """The single model to ship: the best of all rows by dev, of equal ones the simplest; empty without a score."""
+        by_name = {row["name"]: row for row in rows}
+        candidates = tuple(simplest_first(self._study.models))
+        name = best_by_dev(
+            {each: by_name[each]["dev"]["score"] for each in candidates},
+            simplest_first=candidates,
+        )
+        if name is None:
+            return {}
+        row = by_name[name]
+        dev, test, against = row["dev"]["score"], row.get("test", {}).get("score"), self.against(name)
+        return {
+            "name": name,
+            "kind": row["kind"],
+            "folder": BEST,
+            "dev": dev,
+            "test": test,
+            **optimism(dev, test),
+            "chosen_among": len(candidates),
+            "against": against,
+            **claimed(against, withheld=withheld),
+        }
+
+
+def simplest_first(models: Mapping[str, Subject]) -> Iterator[str]:
+    """The single models from the simplest on: the baseline, one trained longer, experts, merges; no ensemble."""
+    single = {name: stage for name, stage in models.items() if not isinstance(stage, EnsembleStage)}
+    yield from sorted(single, key=lambda name: _complexity(name, single[name]))
+
+
+def _complexity(name: str, stage: Subject) -> int:
+    if isinstance(stage, TrainStage):
+        return {BASELINE: 0, LONG_BASELINE: 1}.get(name, 2)
+    return 3 if isinstance(stage, MergeStage) else 4
+
+
+def _evaluation(stage: Tested) -> Evaluation:
+    return stage.evaluation(stage.result(stage.bench.store))

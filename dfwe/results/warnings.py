@@ -1,0 +1,152 @@
+"""What makes a study's numbers say less than they seem to: warnings that results carry, one place for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from dfwe.records import Evaluation, Instance, Split
+from dfwe.report.names import display_name, expert_name
+from dfwe.report.numbers import times_100
+from dfwe.stages.train import TrainStage
+from dfwe.store.store import Store
+from dfwe.studies.plan import Study
+
+FEW = 30  # instances of dev or test: fewer choose and compare by luck
+NOT_CONVERGED, SAME_AS_EXPERT = "not_converged", "same_as_expert"
+ONE_CLASS, SMALL_DEV, SMALL_TEST, CANNOT_MOVE = "one_class", "small_dev", "small_test", "cannot_move"
+_SAME = 9  # decimals: scores that agree in so many are one
+
+
+@dataclass(frozen=True)
+class Caution:
+    """A warning: what it is (`code`), whose it is (`subject`), and in words; `withholds` a claim where it stands."""
+
+    code: str
+    subject: str
+    text: str
+    withholds: bool = False
+
+    def as_dict(self) -> dict[str, str]:
+        """As results have it."""
+        return {key: value for key, value in asdict(self).items() if key != "withholds"}
+
+
+def study_cautions(
+    study: Study, *, rows: Sequence[Mapping[str, Any]], evaluations: Mapping[str, Evaluation]
+) -> tuple[Caution, ...]:
+    """Those of a study of text-to-text models."""
+    return once(_of_study(study, rows=rows, evaluations=evaluations))
+
+
+def _of_study(
+    study: Study, *, rows: Sequence[Mapping[str, Any]], evaluations: Mapping[str, Evaluation]
+) -> Iterator[Caution]:
+    data, store = study.bench.data, study.bench.store
+    splits: tuple[Split, ...] = ("train", "dev", "test") if evaluations else ("train", "dev")
+    for task in (study.target, *study.sources):
+        for split in splits if task is study.target else ("train",):
+            is_target = task is study.target
+            yield from of_split(task.short, split, instances=data.instances(task, split=split), is_target=is_target)
+    last, first = _trainings(study)
+    yield from of_training(caps_of(last, store=store), key="trainer.finetune.epochs")
+    yield from of_training(caps_of(first, store=store), key="trainer.train.epochs")
+    yield from of_scores([(row["name"], row["dev"]["score"]) for row in rows], split="dev")
+    yield from of_answers({name: each.predictions for name, each in evaluations.items()})
+    yield from of_scores([(name, each.score) for name, each in evaluations.items()], split="test")
+    yield from of_merges(rows)
+
+
+def _trainings(study: Study) -> tuple[dict[str, TrainStage], dict[str, TrainStage]]:
+    """Those under trainer.finetune, and those under trainer.train."""
+    baseline = {} if study.baseline is None else {"baseline": study.baseline}
+    controls = {name: stage for name, stage in study.controls.items() if isinstance(stage, TrainStage)}
+    first = {stage.digest for stage in study.trained.values()}
+    every = {**baseline, **controls, **study.experts}
+    return {name: stage for name, stage in every.items() if stage.digest not in first}, dict(study.trained)
+
+
+def of_split(task: str, split: str, *, instances: Sequence[Instance], is_target: bool) -> Iterator[Caution]:
+    """One gold answer alone, and too few instances; of a source only the first, and it withholds nothing."""
+    golds = {instance.references for instance in instances}
+    if len(golds) == 1 and len(instances) > 1:
+        answer = next(iter(golds))[0] if next(iter(golds)) else ""
+        text = f"all {len(instances)} {split} instances of {task} have the same gold answer, '{answer}'"
+        yield Caution(ONE_CLASS, f"{task} {split}", f"{text}: nothing can be told apart by them", withholds=is_target)
+    if is_target and split != "train" and 0 < len(instances) < FEW:
+        code, use = (SMALL_DEV, "chooses") if split == "dev" else (SMALL_TEST, "compares")
+        text = f"{task} has {len(instances)} {split} instances, fewer than {FEW}: what it {use} is luck"
+        yield Caution(code, f"{task} {split}", text, withholds=True)
+
+
+def of_training(caps: Mapping[str, int | None], *, key: str) -> Iterator[Caution]:
+    """Trainings that ended too early, with their caps (None: not so; `ended_early`), all of one key in one warning."""
+    late = {name: cap for name, cap in caps.items() if cap is not None}
+    if late:
+        names, epochs = ", ".join(late), max(late.values())
+        shown = ", ".join(map(expert_name, late))
+        text = f"the last epoch was the best one of {shown}: they may learn more, raise {key} above {epochs}"
+        yield Caution(NOT_CONVERGED, names, text)
+
+
+def ended_early(trained: Mapping[str, Any], *, cap: int) -> int | None:
+    """The cap, where the last epoch that it allows beats all before; None where dev did not decide, or was flat."""
+    if trained["criterion"] == "last" or len(trained["epochs"]) < cap:
+        return None
+    *before, last = [epoch[trained["criterion"]] for epoch in trained["epochs"]]
+    return cap if not before or last > max(before) else None
+
+
+def caps_of(stages: Mapping[str, TrainStage], *, store: Store) -> dict[str, int | None]:
+    """What `ended_early` says of each."""
+    return {
+        name: ended_early(stage.result(store).card.result, cap=int(stage.fit["epochs"]))
+        for name, stage in stages.items()
+    }
+
+
+def of_scores(scores: Iterable[tuple[str, float | None]], *, split: str) -> Iterator[Caution]:
+    """A split on which every model scores the same."""
+    known = [score for _, score in scores if score is not None]
+    if len(known) > 1 and len({round(score, _SAME) for score in known}) == 1:
+        text = f"all {len(known)} models score {times_100(known[0])} on {split}: it cannot tell them apart"
+        yield Caution(CANNOT_MOVE, split, text, withholds=True)
+
+
+def of_answers(answers: Mapping[str, tuple[str, ...]]) -> Iterator[Caution]:
+    """A test split that every model answers alike, or where each gives one answer to everything."""
+    if len(answers) > 1 and len(set(answers.values())) == 1:
+        yield Caution(
+            CANNOT_MOVE, "test", f"all {len(answers)} models give the same answers on test: nothing differs", True
+        )
+    elif len(answers) > 1 and all(len(set(each)) == 1 and len(each) > 1 for each in answers.values()):
+        text = f"each of the {len(answers)} models gives one answer to all test instances: none has learnt the task"
+        yield Caution(CANNOT_MOVE, "test", text, withholds=True)
+
+
+def of_merges(rows: Sequence[Mapping[str, Any]]) -> Iterator[Caution]:
+    """Merges that are one expert: a comparison has dozens of them, so one warning for each expert."""
+    by_expert: dict[str, list[str]] = {}
+    for row in rows:
+        if row.get("is_expert") is not None:
+            by_expert.setdefault(row["is_expert"], []).append(row["name"])
+    for expert, names in by_expert.items():
+        merges = ", ".join(display_name(name, kind="merge") for name in names)
+        are = "is" if len(names) == 1 else "are each"
+        text = f"{merges} {are} {_expert(expert)} as it is: no mixture that was found scores more on dev"
+        yield Caution(SAME_AS_EXPERT, ", ".join(names), text)
+
+
+def _expert(name: str) -> str:
+    """The expert in a sentence: `the expert personality`, `the expert on all tasks`."""
+    shown = expert_name(name)
+    return f"the {shown}" if shown.startswith("expert ") else f"the expert {shown}"
+
+
+def once(cautions: Iterable[Caution]) -> tuple[Caution, ...]:
+    """Each once, in their order; of one code and subject the first."""
+    found: dict[tuple[str, str], Caution] = {}
+    for each in cautions:
+        found.setdefault((each.code, each.subject), each)
+    return tuple(found.values())

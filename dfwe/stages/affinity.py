@@ -1,0 +1,60 @@
+"""The affinity stage: what a collector measures of the parent on one task's training examples."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from safetensors.torch import save_file
+
+from dfwe.config.tasks import Task
+from dfwe.families.base import Bench
+from dfwe.families.seq2seq.statistics.base import Collector
+from dfwe.seeding import derive
+from dfwe.stages.base import Stage, Tell
+
+MEASURED = "measured.safetensors"
+
+
+@dataclass(frozen=True)
+class AffinityStage(Stage):
+    """Measures the parent on a draw of the task's train split; the same for every target."""
+
+    kind: ClassVar[str] = "affinity"
+    bench: Bench
+    task: Task
+    collector: Collector
+    seed: int
+
+    @property
+    def title(self) -> str:
+        """What the user reads."""
+        return f"{type(self.collector).__name__} of {self.task.short}"
+
+    def spec(self) -> dict[str, Any]:
+        """The parent, the task and its data, the collector, the seed."""
+        kind = type(self.collector)
+        return {
+            "bench": self.bench.spec(),
+            "task": self.bench.task_spec(self.task),
+            "collector": {"_target_": f"{kind.__module__}.{kind.__qualname__}", **asdict(self.collector)},  # type: ignore[call-overload]
+            "seed": self.seed,
+        }
+
+    @property
+    def needs(self) -> tuple[Stage, ...]:
+        """The parent."""
+        return (self.bench.parent,)
+
+    def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+        """Writes what was found by the names of the parent's tensors."""
+        begun = time.perf_counter()
+        model = self.bench.model().to(self.bench.device)
+        seed = derive(self.seed, "affinity")
+        (found,) = self.bench.measured(self.collector, [model], tasks=[(self.task,)], seed=seed, tell=tell)
+        save_file({name: tensor.float().cpu().contiguous() for name, tensor in found.items()}, folder / MEASURED)
+        seconds = round(time.perf_counter() - begun, 2)
+        return {"task": self.task.name, "examples": self.collector.examples, "seconds": seconds}, (MEASURED,)

@@ -1,0 +1,52 @@
+"""Other processes that evaluate a merge's candidates, as the merge sees them."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from dfwe.families.seq2seq.fast.compiled import CompiledEncode
+from dfwe.merging.experts import ExpertArray
+from dfwe.records import Coefficients, Evaluation
+from dfwe.search.measure import Alone, Found
+from dfwe.training.weight_search import Candidate
+
+if TYPE_CHECKING:
+    from dfwe.stages.merge import MergeStage
+
+
+class Crew(ABC):
+    """What evaluates candidates side by side."""
+
+    @abstractmethod
+    def share(self, array: ExpertArray) -> ExpertArray:
+        """The same array, in memory that all of the crew on this machine read."""
+
+    @abstractmethod
+    def together(self, asked: Sequence[Coefficients], best: Evaluation | None, alone: Alone, /) -> Iterator[Found]:
+        """As `dfwe.search.measure.Together`."""
+
+
+class Examiner:
+    """Evaluates candidates of a merge in another process than its search's, to the bit as that would."""
+
+    def __init__(self, stage: MergeStage, *, array: ExpertArray) -> None:
+        module = stage.bench.module().to(stage.bench.device)
+        space = stage.space(array)
+        self._candidate = Candidate(module, experts=array, rule=stage.rule, by=stage.by, space=space)
+        self._scorer = stage.bench.scorer(stage.target, split="dev")
+        self._encode = CompiledEncode(stage.compiling)
+
+    def __call__(self, coefficients: Coefficients, best: Evaluation | None) -> Found:
+        """The candidate's evaluation on dev, raced against `best` if there is one."""
+        begun = time.perf_counter()
+        model: Any = self._candidate.at(coefficients).model
+        if best is None:
+            found = Found(self._scorer(model, encode=self._encode), time.perf_counter() - begun)
+        else:
+            race = self._scorer.race(model, best=best, encode=self._encode)
+            found = Found(race, time.perf_counter() - begun)
+        self._encode.tell(found.seconds, left=1)
+        return found

@@ -1,0 +1,1 @@
+"""Optional diagnostics around a merge, on dev."""

@@ -1,0 +1,91 @@
+"""What a probe is, and which a study has."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from dfwe.conf import conf_dir
+from dfwe.config.instantiate import bind
+from dfwe.config.load import option_file
+from dfwe.config.tasks import Target
+from dfwe.families.base import Bench
+from dfwe.stages.base import Stage
+from dfwe.stages.merge import MergeStage
+from dfwe.store.store import Store
+
+GROUP = "probe"
+
+
+class ProbeStage(Stage):
+    """Evaluates models that no search asked for, on dev alone: what it finds decides nothing.
+
+    Its card has `dev_answers` and `seconds`. `spec()` has the `bench`, the `target` and the `probe`: a plan tells from
+    these what a stage like it will take.
+    """
+
+    kind: ClassVar[str] = "probe"
+    probe: ClassVar[str]
+    bench: Bench
+    target: Target
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a probe adds to results, as JSON: to the merge's row, and to the study."""
+
+    of_merge: dict[str, Any] = field(default_factory=dict)
+    of_study: dict[str, Any] = field(default_factory=dict)
+
+
+class Probe(ABC):
+    """A question to the landscape of scores around a merge and its experts."""
+
+    @abstractmethod
+    def stages(self, merge: MergeStage) -> tuple[ProbeStage, ...]:
+        """The stages that find it out."""
+
+    @abstractmethod
+    def told(self, merge: MergeStage, *, found: Sequence[Mapping[str, Any]]) -> Told:
+        """What their cards tell, in the order of the stages; what could not be found out is logged."""
+
+
+@dataclass(frozen=True)
+class Probed:
+    """A probe of a study: its name, the merge that it looks at, its stages."""
+
+    name: str
+    probe: Probe
+    merge: MergeStage
+    stages: tuple[ProbeStage, ...]
+
+
+def bound_probes(names: Sequence[str]) -> dict[str, Probe]:
+    """Probes by their names, once for all studies of a sweep; ConfigurationError where there is none of a name."""
+    return {name: bind(option_file(conf_dir() / GROUP, name, key="probes")) for name in names}
+
+
+def probed(probes: Mapping[str, Probe], *, merge: MergeStage | None) -> tuple[Probed, ...]:
+    """The probes with their stages; none of a study without a merge."""
+    if merge is None:
+        return ()
+    return tuple(Probed(name, probe, merge, probe.stages(merge)) for name, probe in probes.items())
+
+
+def probe_results(probes: Sequence[Probed], *, store: Store) -> Told:
+    """What the probes of a study tell together; beside it, as `probes`, what each asked for, its stages made."""
+    of_merge: dict[str, Any] = {}
+    of_study: dict[str, Any] = {}
+    costs: dict[str, Any] = {}
+    for each in probes:
+        found = [stage.result(store).card.result for stage in each.stages]
+        told = each.probe.told(each.merge, found=found)
+        of_merge |= told.of_merge
+        of_study |= told.of_study
+        costs[each.name] = {
+            "dev_answers": sum(card["dev_answers"] for card in found),
+            "seconds": round(sum(card["seconds"] for card in found), 2),
+        }
+    return Told(of_merge, of_study | ({"probes": costs} if costs else {}))

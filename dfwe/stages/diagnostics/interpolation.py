@@ -1,0 +1,111 @@
+"""The straight lines between experts: the dev scores of their mixtures, two by two, and the barriers there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from dfwe.config.tasks import Target
+from dfwe.errors import ConfigurationError
+from dfwe.families.base import Bench
+from dfwe.merging.experts import Layout, load_experts
+from dfwe.merging.linear import Linear
+from dfwe.report.pair_line import PairLine
+from dfwe.search.space import Space
+from dfwe.stages.base import Stage, Tell
+from dfwe.stages.diagnostics.base import Probe, ProbeStage, Told
+from dfwe.stages.merge import MergeStage
+from dfwe.stages.train import WEIGHTS, TrainStage
+from dfwe.training.weight_search import Candidate
+from dfwe.values.allowed import Count
+
+
+@dataclass(frozen=True)
+class Interpolation(Probe):
+    """The linear mixtures at `points` shares between every two of a merge's experts.
+
+    Raises:
+        ConfigurationError: less than one point.
+    """
+
+    points: Count
+
+    def __post_init__(self) -> None:
+        if self.points < 1:
+            raise ConfigurationError(f"conf/probe/interpolation.yaml: points must be at least 1, not {self.points}")
+
+    def stages(self, merge: MergeStage) -> tuple[ProbeStage, ...]:
+        """One a pair: other merges of the same experts, in a sweep too, have those pairs in common."""
+        pairs = combinations(merge.experts.values(), 2)
+        return tuple(PairStage(merge.bench, merge.target, *pair, self.points) for pair in pairs)
+
+    def told(self, merge: MergeStage, *, found: Sequence[Mapping[str, Any]]) -> Told:
+        """Each pair's points and its barrier; shares are the second expert's."""
+        pairs = combinations(merge.experts, 2)
+        lines = [{"a": a, "b": b, "points": each["points"]} for (a, b), each in zip(pairs, found, strict=True)]
+        return Told(of_study={"interpolations": [{**line, "barrier": PairLine.of(line).barrier} for line in lines]})
+
+
+@dataclass(frozen=True)
+class PairStage(ProbeStage):
+    """Evaluates mixtures of two experts, evenly spaced between them."""
+
+    probe: ClassVar[str] = "interpolation"
+    bench: Bench
+    target: Target
+    first: TrainStage
+    second: TrainStage
+    points: Count
+
+    @property
+    def title(self) -> str:
+        """What the user reads."""
+        return f"mixtures of {self.first.title} and {self.second.title}"
+
+    def spec(self) -> dict[str, Any]:
+        """The two experts, the points, the task."""
+        return {
+            "probe": self.probe,
+            "bench": self.bench.spec(),
+            "experts": [self.first.digest, self.second.digest],
+            "points": self.points,
+            "target": self.bench.task_spec(self.target),
+        }
+
+    @property
+    def needs(self) -> tuple[Stage, ...]:
+        """The parent and the two experts."""
+        return (self.bench.parent, self.first, self.second)
+
+    def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+        """An evaluation a point; the ends are what training found of the experts."""
+        begun = time.perf_counter()
+        between = []
+        for number, point in enumerate(self._between(), start=1):
+            between.append(point)
+            tell(number / self.points)
+        ends = [
+            {"share": share, "dev": expert.dev(expert.result(self.bench.store)).scores["score"]}
+            for share, expert in ((0.0, self.first), (1.0, self.second))
+        ]
+        answers = len(between) * len(self.bench.instances(self.target, split="dev"))
+        seconds = round(time.perf_counter() - begun, 2)
+        return {"points": [ends[0], *between, ends[1]], "dev_answers": answers, "seconds": seconds}, ()
+
+    def _between(self) -> Iterator[dict[str, float | None]]:
+        """The points but for the ends; approximated (bfloat16) where training, which scored the ends, did so."""
+        scorer, model = self.bench.scorer(self.target, split="dev"), self.bench.model().to(self.bench.device)
+        experts = {"first": self.first, "second": self.second}
+        files = {name: stage.result(self.bench.store).file(WEIGHTS) for name, stage in experts.items()}
+        array, space = load_experts(files, layout=Layout.of(model)), Space(tuple(experts))
+        candidate = Candidate(model, experts=array, rule=Linear(), by=None, space=space)
+        for number in range(1, self.points + 1):
+            share = number / (self.points + 1)
+            mixture = candidate.at(space.candidate(np.array([[1.0 - share, share]])))
+            yield {"share": share, "dev": scorer(mixture).scores["score"]}

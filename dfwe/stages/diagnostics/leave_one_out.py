@@ -1,0 +1,125 @@
+"""What each expert brings to a merge: the dev score of the same coefficients without it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from jaxtyping import Float
+
+from dfwe.config.tasks import Target
+from dfwe.errors import MergeError
+from dfwe.families.base import Bench
+from dfwe.records import Coefficients
+from dfwe.search.space import Space
+from dfwe.stages.base import Stage, Tell
+from dfwe.stages.diagnostics.base import Probe, ProbeStage, Told
+from dfwe.stages.merge import MergeStage
+from dfwe.training.weight_search import Candidate
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LeaveOneOut(Probe):
+    """Each expert that counts in the merge is left out, the others' coefficients scaled to the same sum."""
+
+    def stages(self, merge: MergeStage) -> tuple[ProbeStage, ...]:
+        """One."""
+        return (LeaveOneOutStage(merge.bench, merge.target, merge),)
+
+    def told(self, merge: MergeStage, *, found: Sequence[Mapping[str, Any]]) -> Told:
+        """Dev scores by the expert that is left out; nothing where none can be."""
+        (card,) = found
+        for reason in card["impossible"]:
+            log.info("no leave_one_out of %s: %s", merge.name, reason)
+        return Told(of_merge={"leave_one_out": card["dev"]} if card["dev"] else {})
+
+
+@dataclass(frozen=True)
+class LeaveOneOutStage(ProbeStage):
+    """Evaluates the merge without each of its experts; rule, groups and settings stay as they are."""
+
+    probe: ClassVar[str] = "leave_one_out"
+    bench: Bench
+    target: Target
+    merge: MergeStage
+
+    @property
+    def title(self) -> str:
+        """What the user reads."""
+        return f"{self.merge.title} without each expert"
+
+    def spec(self) -> dict[str, Any]:
+        """The merge."""
+        return {
+            "probe": self.probe,
+            "bench": self.bench.spec(),
+            "merge": self.merge.digest,
+            "target": self.bench.task_spec(self.target),
+        }
+
+    @property
+    def needs(self) -> tuple[Stage, ...]:
+        """The merge and what it is made from."""
+        return (self.bench.parent, self.merge, *self.merge.needs)
+
+    def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+        """An evaluation an expert, without approximations, as what a merge keeps is scored."""
+        begun, kept = time.perf_counter(), self.merge.result(self.bench.store).card.result
+        dev: dict[str, float | None] = {}
+        impossible = ["it kept one expert alone"]
+        if kept["picked"] != "expert":
+            dev, impossible = self._scores(kept["coefficients"], tell=tell)
+        answers = len(dev) * len(self.bench.instances(self.target, split="dev"))
+        seconds = round(time.perf_counter() - begun, 2)
+        return {"dev": dev, "impossible": impossible, "dev_answers": answers, "seconds": seconds}, ()
+
+    def _scores(self, kept: Mapping[str, float], *, tell: Tell) -> tuple[dict[str, float | None], list[str]]:
+        """Dev scores (None: undefined) by the expert that is left out, and why others cannot be."""
+        merge, scorer = self.merge, self.bench.scorer(self.target, split="dev")
+        array = merge.expert_array()
+        space = merge.space(array)
+        model = self.bench.model().to(self.bench.device)
+        candidate = Candidate(model, experts=array, rule=merge.rule, by=merge.by, space=space)
+        found = Coefficients(space.names, tuple(kept[name] for name in space.names))
+        dev: dict[str, float | None] = {}
+        impossible = []
+        for number, expert in enumerate(space.experts):
+            tell(number / len(space.experts))
+            if not space.matrix(found)[:, number].any():
+                continue
+            try:
+                dev[expert] = scorer(candidate.at(without(found, expert, space=space)), exact=True).scores["score"]
+            except MergeError as error:
+                impossible.append(f"without {expert}, {error}")
+        return dev, impossible
+
+
+def without(coefficients: Coefficients, expert: str, *, space: Space) -> Coefficients:
+    """The candidate with that expert's coefficients at 0; settings stay.
+
+    On the simplex each group's others are scaled to the sum that the group had; in a box they stay as they are.
+
+    Raises:
+        MergeError: on the simplex a group has all its weight on that expert.
+    """
+    rows, left = space.matrix(coefficients), _with_zeros(space.matrix(coefficients), column=space.experts.index(expert))
+    if space.box is None:
+        sums = left.sum(axis=1)
+        if not sums.all():
+            group = space.groups[int(np.argmin(sums))]
+            raise MergeError(f"nothing is left{f' in the group {group}' if group else ''} to be scaled")
+        left *= (rows.sum(axis=1) / sums)[:, np.newaxis]
+    return space.candidate(left, space.values_of_settings(coefficients))
+
+
+def _with_zeros(rows: Float[np.ndarray, "groups experts"], *, column: int) -> Float[np.ndarray, "groups experts"]:
+    left = rows.copy()
+    left[:, column] = 0.0
+    return left

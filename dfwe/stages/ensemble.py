@@ -1,0 +1,95 @@
+"""The stage of an ensemble: label scores that experts' own stages kept, averaged."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from jaxtyping import Float
+
+from dfwe.config.tasks import Task
+from dfwe.families.base import TextBench
+from dfwe.records import Evaluation
+from dfwe.stages.base import Stage, Tell
+from dfwe.stages.evaluate import ANSWERS, EvaluateStage, read_predictions, write_predictions
+from dfwe.stages.train import TrainStage
+from dfwe.store.store import Entry
+
+
+@dataclass(frozen=True)
+class EnsembleStage(Stage):
+    """Answers each instance with the label whose log-likelihood, normalised over the labels, is highest in the mean.
+
+    That is the normalised geometric mean of the experts' distributions, the logit ensemble. Where an expert's label
+    scores were not kept (an older store) it answers again.
+    """
+
+    kind: ClassVar[str] = "ensemble"
+    bench: TextBench
+    experts: Mapping[str, TrainStage]
+    tested: Mapping[str, EvaluateStage]
+    target: Task
+
+    @property
+    def title(self) -> str:
+        """What the user reads."""
+        return "ensemble of the experts' answers"
+
+    def spec(self) -> dict[str, Any]:
+        """The experts and the task."""
+        return {
+            "bench": self.bench.spec(),
+            "experts": {name: stage.digest for name, stage in self.experts.items()},
+            "target": self.bench.task_spec(self.target),
+        }
+
+    @property
+    def needs(self) -> tuple[Stage, ...]:
+        """The experts and their answers."""
+        return (self.bench.parent, *self.experts.values(), *self.tested.values())
+
+    def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+        """Its answers on dev and test."""
+        begun, store = time.perf_counter(), self.bench.store
+        on_dev, on_test = [], []
+        for number, (name, stage) in enumerate(self.experts.items()):
+            tell(number / len(self.experts))
+            kept = stage.label_scores(stage.result(store))
+            on_dev.append(self._scores(stage, split="dev") if kept is None else kept)
+            tested = self.tested[name]
+            kept = tested.label_scores(tested.result(store))
+            on_test.append(self._scores(stage, split="test") if kept is None else kept)
+        dev = self.bench.scorer(self.target, split="dev").evaluate(self._answers(on_dev, split="dev"))
+        instances = self.bench.instances(self.target, split="test")
+        write_predictions(folder / ANSWERS, self._answers(on_test, split="test"), instances=instances)
+        return {"dev": dev.scores, "seconds": round(time.perf_counter() - begun, 2)}, (ANSWERS,)
+
+    def evaluation(self, entry: Entry) -> Evaluation:
+        """On test, from the stored answers."""
+        return self.bench.scorer(self.target, split="test").evaluate(read_predictions(entry.file(ANSWERS)))
+
+    def _scores(self, stage: TrainStage, *, split: Any) -> Float[np.ndarray, "examples labels"]:
+        model = stage.model(stage.result(self.bench.store)).to(self.bench.device)
+        scores = self.bench.scorer(self.target, split=split)(model, exact=True).label_scores
+        assert scores is not None
+        return scores
+
+    def _answers(self, scores: Sequence[Float[np.ndarray, "examples labels"]], *, split: Any) -> tuple[str, ...]:
+        best = mean_log_probabilities(scores).argmax(axis=1)
+        instances = self.bench.instances(self.target, split=split)
+        return tuple(instance.candidates[place] for instance, place in zip(instances, best, strict=True))
+
+
+def mean_log_probabilities(
+    scores: Sequence[Float[np.ndarray, "examples labels"]],
+) -> Float[np.ndarray, "examples labels"]:
+    """The mean over models of log-likelihoods that are normalised over each example's labels (-inf: no label)."""
+    total = np.zeros(scores[0].shape)
+    for each in scores:
+        shifted = each.astype(np.float64) - each.max(axis=1, keepdims=True)
+        total += shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return np.asarray(total / len(scores))

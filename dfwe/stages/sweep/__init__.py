@@ -1,1 +1,0 @@
-"""Many studies at once: which jobs, what they share, what they need."""

@@ -1,0 +1,1 @@
+"""Which stages a study has, for which question."""

@@ -1,0 +1,1 @@
+"""Baselines that every merge is compared with."""

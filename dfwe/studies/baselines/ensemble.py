@@ -1,0 +1,21 @@
+"""The ensemble of the experts' answers: what merging weights is an approximation of, at n times the cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dfwe.stages.ensemble import EnsembleStage
+from dfwe.studies.baselines.base import Control, Surroundings
+
+
+@dataclass(frozen=True)
+class Ensemble(Control):
+    """The label that the experts together find likeliest, each of them as likely right."""
+
+    def subject(self, study: Surroundings) -> EnsembleStage | str:
+        """The stage over the experts' own evaluations."""
+        bench, target = study.workshop.bench, study.target
+        if bench.way(target) not in ("labels", "candidates"):
+            return "answers in free text cannot be averaged"
+        tested = {name: study.workshop.evaluation(stage, target=target) for name, stage in study.experts.items()}
+        return EnsembleStage(bench, dict(study.experts), tested, target)

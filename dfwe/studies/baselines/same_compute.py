@@ -1,0 +1,26 @@
+"""The baseline trained for as long as the whole study: whether it is the merging, or only the training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dfwe.stages.train import TrainStage, planned_steps
+from dfwe.studies.baselines.base import Control, Surroundings
+
+
+@dataclass(frozen=True)
+class SameCompute(Control):
+    """The parent on the target alone, for as many steps as all experts are allowed together; its best epoch is kept.
+
+    Steps are counted as planned: early stopping may let the study itself do with fewer. It ends before them where as
+    many epochs as a plain fine-tuning is allowed bring no gain on dev. Without this control the equally trained
+    baseline is the expert of the target itself (`Standing.roles`).
+    """
+
+    def subject(self, study: Surroundings) -> TrainStage:
+        """The longer training."""
+        stages = {stage.digest: stage for stage in (*study.trained.values(), *study.experts.values())}
+        plain = study.workshop.baseline(study.target, seed=study.seed)
+        of_one = planned_steps(plain) / plain.fit["epochs"]
+        epochs = max(plain.fit["epochs"], round(sum(map(planned_steps, stages.values())) / of_one))
+        return study.workshop.baseline(study.target, seed=study.seed, epochs=epochs)

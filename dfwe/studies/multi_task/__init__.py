@@ -1,0 +1,1 @@
+"""Studies of models with a head per task."""

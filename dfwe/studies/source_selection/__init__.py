@@ -1,0 +1,1 @@
+"""Which source tasks to take for a target."""

@@ -1,0 +1,134 @@
+"""Similarity of tasks at the parent: of their gradients, or of their Fisher diagonals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import torch
+from jaxtyping import Float
+from safetensors import safe_open
+from torch import Tensor
+
+from dfwe.config.tasks import Task
+from dfwe.errors import ConfigurationError
+from dfwe.families.seq2seq.statistics.base import Collector
+from dfwe.stages.affinity import MEASURED, AffinityStage
+from dfwe.store.store import Store
+from dfwe.studies.source_selection.base import Criterion, Evidence, Part
+from dfwe.studies.stage_factory import Workshop
+from dfwe.values.allowed import OneOf
+
+COMPARISONS = ("cosine", "centred", "shares")
+
+
+@dataclass(frozen=True)
+class TaskSimilarity(Criterion):
+    """The cosine between what is measured on the target's and on a candidate's training examples.
+
+    `measure` is a Collector: a mean gradient (Yu et al., Gradient Surgery for Multi-Task Learning, 2020: of tasks whose
+    gradients have a negative cosine each one's steps undo the other's), or a diagonal Fisher (Achille et al., Task2Vec,
+    2019; there of a probe network with a head fitted to the task, here of the parent as it is). With v_t the vector of
+    the target, v_s that of a candidate, over all of the parent's values:
+
+    `cosine`   v_t . v_s / (|v_t| |v_s|)
+    `centred`  the same after the mean over target and candidates is taken off: what all tasks have in common, such as
+               that answers are short, tells nothing about any
+    `shares`   1 less Task2Vec's symmetric distance: the cosine of v_t / (v_t + v_s) and v_s / (v_t + v_s), element by
+               element, for values that are at least 0; elements where both are 0 are left out
+    """
+
+    measure: Collector
+    compare: Annotated[str, OneOf(*COMPARISONS)]
+
+    def __post_init__(self) -> None:
+        if self.compare not in COMPARISONS:
+            raise ConfigurationError(f"compare must be one of {', '.join(COMPARISONS)}, not '{self.compare}'")
+
+    def evidence(self, workshop: Workshop, *, target: Task, candidates: Sequence[Task], seed: int) -> Evidence:
+        """The parent, measured on the target and on each candidate."""
+
+        def measured(task: Task) -> tuple[Part, ...]:
+            key = ("affinity", self.measure, id(task), seed)
+            made = workshop.once(key, lambda: AffinityStage(workshop.bench, task, self.measure, seed), holds=task)
+            return (("choose", made),)
+
+        return Evidence(measured(target), {task.short: measured(task) for task in candidates})
+
+    def scores(self, evidence: Evidence, *, store: Store) -> dict[str, float]:
+        """Cosines, in [-1, 1].
+
+        Raises:
+            ConfigurationError: all that was measured of a task is 0, or not finite; shares of negative values.
+        """
+        stages = [stage for _, stage in evidence.parts()]
+        tensors = _tensors([stage.result(store).file(MEASURED) for stage in stages])
+        cosines = cosines_to_first(tensors, compare=self.compare, names=[stage.title for stage in stages])
+        return dict(zip(evidence.own, cosines, strict=True))
+
+
+def cosines_to_first(
+    tensors: Iterator[Float[Tensor, "tasks values"]], *, compare: str, names: Sequence[str]
+) -> list[float]:
+    """Each further task's cosine to the first, see `TaskSimilarity`; the tasks' vectors come in pieces.
+
+    Raises:
+        ConfigurationError: a vector, as it is compared, of length 0, or with a value that is not finite; a negative
+            value, where shares are compared.
+    """
+    if compare == "shares":
+        return _cosines_of_shares(tensors, names=names)
+    squares = torch.zeros(len(names), dtype=torch.float64)
+    products = torch.zeros(len(names), len(names), dtype=torch.float64)
+    for tensor in tensors:
+        wide = tensor.double()
+        squares += wide.square().sum(1)
+        wide = wide - wide.mean(0) if compare == "centred" else wide
+        products += wide @ wide.t()
+    _check(squares, names=names)
+    _check(products.diagonal(), names=names, after=" once their mean is taken off")
+    lengths = products.diagonal().sqrt()
+    cosines: list[float] = (products[0] / (lengths[0] * lengths))[1:].clamp(-1.0, 1.0).tolist()
+    return cosines
+
+
+def _cosines_of_shares(tensors: Iterator[Float[Tensor, "tasks values"]], *, names: Sequence[str]) -> list[float]:
+    sums = torch.zeros(3, len(names) - 1, dtype=torch.float64)  # products, and both squared lengths
+    squares = torch.zeros(len(names), dtype=torch.float64)
+    for tensor in tensors:
+        wide = tensor.double()
+        squares += wide.square().sum(1)
+        if bool((wide < 0).any()):
+            raise ConfigurationError("compare=shares is for values that are at least 0, as a diagonal Fisher's are")
+        total = (wide[:1] + wide[1:]).clamp(min=torch.finfo(torch.float64).tiny)
+        first, others = wide[:1] / total, wide[1:] / total
+        sums += torch.stack([(first * others).sum(1), first.square().sum(1), others.square().sum(1)])
+    _check(squares, names=names)
+    cosines: list[float] = (sums[0] / (sums[1] * sums[2]).sqrt()).tolist()
+    return cosines
+
+
+def _check(squares: Float[Tensor, " tasks"], *, names: Sequence[str], after: str = "") -> None:
+    for square, name in zip(squares.tolist(), names, strict=True):
+        if not 0.0 < square < float("inf"):
+            found = "zero" if square <= 0.0 else "not finite"
+            raise ConfigurationError(
+                f"{name} at the parent is {found}{after}, so that nothing can be compared with it: leave the task out "
+                "of sources=, or choose by something else (choice=transfer)"
+            )
+
+
+def _tensors(files: Sequence[Path]) -> Iterator[Float[Tensor, "tasks values"]]:
+    """All tasks' values of one of the parent's tensors after the other: a model for each would fill the memory."""
+    with safe_open(files[0], framework="pt") as first:
+        names = sorted(first.keys())
+    for name in names:
+        yield torch.stack([_tensor(file, name).flatten() for file in files])
+
+
+def _tensor(file: Path, name: str) -> Tensor:
+    with safe_open(file, framework="pt") as opened:
+        tensor: Tensor = opened.get_tensor(name)
+        return tensor

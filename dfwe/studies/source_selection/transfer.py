@@ -1,0 +1,58 @@
+"""What one source alone brings: its expert, fine-tuned on the target, against the baseline on dev."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from dfwe.config.tasks import Task
+from dfwe.stages.base import Stage
+from dfwe.stages.train import TrainStage
+from dfwe.store.store import Store
+from dfwe.studies.source_selection.base import Criterion, Evidence, Part
+from dfwe.studies.stage_factory import Workshop
+
+
+@dataclass(frozen=True)
+class Transfer(Criterion):
+    """The dev score of the expert on one source, fine-tuned on the target, minus that of the baseline.
+
+    These are stages that a study with that source has, too: a sweep and the study itself train them once. With
+    `train=false` nothing is trained for the choice: candidates whose expert, or the baseline, the store does not hold
+    have no score. Then the choice depends on what was trained before; its results say what was there.
+    """
+
+    train: bool
+
+    def evidence(self, workshop: Workshop, *, target: Task, candidates: Sequence[Task], seed: int) -> Evidence:
+        """The baseline, and each candidate's expert before and after its fine-tuning."""
+        baseline = workshop.baseline(target, seed=seed)
+        own = {task.short: _expert(workshop, task, target=target, seed=seed) for task in candidates}
+        if not self.train:
+            own = {name: parts[-1:] for name, parts in own.items() if _there(parts[-1][1], workshop=workshop)}
+            if not _there(baseline, workshop=workshop):
+                return Evidence((), {})
+        return Evidence((("baseline", baseline),), own)
+
+    def scores(self, evidence: Evidence, *, store: Store) -> dict[str, float]:
+        """Differences of dev scores, in [-1, 1]."""
+        if not evidence.common:
+            return {}
+        baseline = _dev(evidence.common[0][1], store=store)
+        return {name: _dev(parts[-1][1], store=store) - baseline for name, parts in evidence.own.items()}
+
+
+def _expert(workshop: Workshop, task: Task, *, target: Task, seed: int) -> tuple[Part, ...]:
+    trained = workshop.on_s_star(target, sources=(task,), seed=seed, finetuned=True)[task.short]
+    finetuned = workshop.finetuned({task.short: trained}, target=target, seed=seed)[task.short]
+    return ("train", trained), ("finetune", finetuned)
+
+
+def _there(stage: Stage, *, workshop: Workshop) -> bool:
+    return stage.find(workshop.bench.store) is not None
+
+
+def _dev(stage: Stage, *, store: Store) -> float:
+    expert = cast(TrainStage, stage)
+    return expert.dev(expert.result(store)).score

@@ -1,0 +1,72 @@
+"""The target of a study, and its sources: all, or the k-th subset of a size, so that a sweep can count them through."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+from omegaconf import DictConfig
+
+from dfwe.config.consistency import candidates, only_target
+from dfwe.config.load import plain
+from dfwe.config.tasks import Task, build_task
+from dfwe.errors import ConfigurationError
+from dfwe.seeding import derive
+
+ORDERS = ("names", "drawn")
+T = TypeVar("T")
+
+
+def chosen_sources(sources: Mapping[str, T], *, subset: Mapping[str, Any]) -> dict[str, T]:
+    """The sources that the configuration's `subset` says, the target not among `sources` any more; names in order.
+
+    All of them, as they come, where `subset.number` is null. An interpolation of the target fails in a sweep over
+    targets: this is asked when the study is planned, so that one number means the right subset for every target.
+
+    Raises:
+        ConfigurationError: a size, number or order that there is not.
+    """
+    size, number, order = subset["size"], subset["number"], subset["order"]
+    if number is None:
+        return dict(sources)
+    if order not in ORDERS:
+        raise ConfigurationError(f"subset.order must be {' or '.join(ORDERS)}, not '{order}'")
+    if not 1 <= size <= len(sources):
+        raise ConfigurationError(f"subset.size must be 1 to {len(sources)}, the number of sources, not {size}")
+    count = math.comb(len(sources), size)
+    if number < 0 or (order == "names" and number >= count):
+        raise ConfigurationError(
+            f"subset.number must be 0 to {count - 1}, as {len(sources)} sources have {count} "
+            f"subsets of {size}, not {number}"
+        )
+    place = number if order == "names" else _drawn(number, count=count, size=size, seed=subset["seed"])
+    names = next(itertools.islice(itertools.combinations(sorted(sources), size), place, None))
+    return {name: sources[name] for name in names}
+
+
+def _drawn(number: int, *, count: int, size: int, seed: int) -> int:
+    """The place of the number-th subset of a seeded order; after the last one it starts again."""
+    order = np.random.default_rng(derive(seed, "subset", str(size))).permutation(count)
+    return int(order[number % count])
+
+
+def study_tasks(config: DictConfig) -> tuple[Task, tuple[Task, ...]]:
+    """The target and the sources that are taken; ConfigurationError where they are none, or not to be had together."""
+    short, target = only_target(config)
+    sources = candidates(short, sources=dict(config.sources), without_target=config.sources_without_target)
+    taken = subset_of(sources, subset=plain(config.subset), chosen=bool(config.choice.by))
+    tasks = tuple(build_task(name, config=plain(each)) for name, each in taken.items())
+    return build_task(short, config=plain(target)), tasks
+
+
+def subset_of(sources: Mapping[str, T], *, subset: Mapping[str, Any], chosen: bool) -> dict[str, T]:
+    """The sources that `subset` says; ConfigurationError where they are `chosen`, too."""
+    if chosen and subset["number"] is not None:
+        raise ConfigurationError(
+            f"subset.number={subset['number']} takes a subset of the sources and choice.by chooses among them: say one "
+            "of the two (sources=all is sources=auto without a choice; choice.number is how many are chosen)"
+        )
+    return chosen_sources(sources, subset=subset)

@@ -1,0 +1,1 @@
+"""Hydra sweeps: plans, folders, comparison."""

@@ -1,0 +1,41 @@
+"""What a merge's search moves in, from its configuration."""
+
+import pytest
+
+from dfwe.config.search_space import search_space
+from dfwe.errors import ConfigurationError, SearchError
+from dfwe.merging.slerp import Slerp
+
+RULE = Slerp(parallel=0.9995)
+
+
+def space(rule=RULE, coefficients="simplex", searched=None):
+    config = {"coefficients": coefficients, "searched": searched or {}}
+    return search_space(config, rule=rule, experts=("a", "b"), groups=("",))
+
+
+def test_a_rules_number_is_searched_from_its_own_value():
+    found = space(searched={"parallel": {"low": 0.5, "high": 1.0}})
+    assert found.names == ("a", "b", "rule.parallel")
+    assert found.start.values == (0.5, 0.5, 0.9995)
+
+
+def test_coefficients_may_have_a_box():
+    found = space(coefficients={"low": -1, "high": 2})
+    assert (found.box.low, found.box.high) == (-1.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("more", "kind", "message"),
+    [
+        ({"searched": {"density": {"low": 0, "high": 1}}}, ConfigurationError, "slerp has no number named 'density'"),
+        ({"searched": {"parallel": {"low": 1, "high": 1}}}, SearchError, "merge.searched.parallel: an empty box"),
+        ({"searched": {"parallel": {"low": 0.1, "high": 0.2}}}, SearchError, "the rule's own value 0.9995"),
+        ({"searched": {"parallel": 0.3}}, ConfigurationError, "must have `low` and `high`"),
+        ({"coefficients": "simplx"}, ConfigurationError, "merge.coefficients must have `low` and `high`"),
+        ({"coefficients": {"low": 2, "high": 3}}, SearchError, "equal coefficients"),
+    ],
+)
+def test_what_cannot_be_searched_is_an_error(more, kind, message):
+    with pytest.raises(kind, match=message):
+        space(**more)

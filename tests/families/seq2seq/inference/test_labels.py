@@ -1,0 +1,77 @@
+"""Scoring candidates: the fast way agrees with one teacher-forced pass each."""
+
+import pytest
+import torch
+from transformers import BartConfig, BartForConditionalGeneration
+from transformers.modeling_outputs import BaseModelOutput
+
+from dfwe.errors import ModelError
+from dfwe.families.padding import pad
+from dfwe.families.seq2seq.inference.labels import best_candidates, candidate_log_likelihoods
+from dfwe.families.seq2seq.inference.trie import PackedTries
+
+
+def teacher_forced(model, *, input_ids, attention_mask, candidate):
+    encoded = model.get_encoder()(input_ids=input_ids[None], attention_mask=attention_mask[None]).last_hidden_state
+    start = torch.tensor([model.generation_config.decoder_start_token_id])
+    output = model(
+        encoder_outputs=BaseModelOutput(last_hidden_state=encoded),
+        attention_mask=attention_mask[None],
+        decoder_input_ids=torch.cat([start, candidate[:-1]])[None],
+    )
+    return output.logits[0].log_softmax(-1).gather(-1, candidate[:, None]).sum()
+
+
+SETS = [[[5, 6, 1], [7, 1]], [[8, 9, 10, 11, 1], [8, 9, 1], [8, 1]], [[5, 1], [6, 1], [7, 8, 1]]]
+
+
+def both_ways(model, sets):
+    generator = torch.Generator().manual_seed(0)
+    sources = [torch.randint(3, 250, (length,), generator=generator).tolist() for length in (9, 4, 12)]
+    input_ids, mask = pad(sources, value=0), pad([[1] * len(row) for row in sources], value=0)
+    with torch.inference_mode():
+        found = candidate_log_likelihoods(model, input_ids=input_ids, attention_mask=mask, tries=PackedTries.of(sets))
+        expected = [
+            teacher_forced(model, input_ids=input_ids[row], attention_mask=mask[row], candidate=torch.tensor(ids))
+            for row, each in enumerate(sets)
+            for ids in each
+        ]
+    return found, torch.stack(expected)
+
+
+@pytest.mark.parametrize("sets", [SETS, [SETS[1]] * 3], ids=["a set each", "one set"])
+@pytest.mark.parametrize("kind", ["t5", "bert"])
+def test_it_agrees_with_one_teacher_forced_pass_per_candidate(model, bert_pair, kind, sets):
+    found, expected = both_ways(model if kind == "t5" else bert_pair(250), sets)
+    assert torch.allclose(found, expected, atol=2e-5)
+
+
+def test_the_models_own_positions_are_there_again_afterwards(model):
+    ids = torch.tensor([[5, 6, 7]])
+    with torch.inference_mode():
+        before = model(input_ids=ids, decoder_input_ids=ids).logits
+        both_ways(model, SETS)
+        assert torch.equal(model(input_ids=ids, decoder_input_ids=ids).logits, before)
+
+
+def test_a_decoder_of_another_kind_is_an_error_that_says_what_to_do():
+    config = BartConfig(
+        vocab_size=50,
+        d_model=8,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_attention_heads=1,
+        decoder_attention_heads=1,
+    )
+    other = BartForConditionalGeneration(config).eval()
+    with pytest.raises(ModelError, match="not with 'bart': use decode=reference"):
+        candidate_log_likelihoods(
+            other,
+            input_ids=torch.tensor([[5, 6]]),
+            attention_mask=torch.ones(1, 2, dtype=torch.int64),
+            tries=PackedTries.of([[[1], [2]]]),
+        )
+
+
+def test_each_row_has_its_own_best_and_the_first_of_equals_wins():
+    assert best_candidates(torch.tensor([-3.0, -1.0, -2.0, -2.0, -5.0]), sizes=[2, 3]) == [1, 0]

@@ -1,0 +1,95 @@
+"""Token ids within the limits, cached by everything that changes them."""
+
+import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
+
+from dfwe.errors import DataError
+from dfwe.families.seq2seq.tokenization import TokenisedSplit, TokenLimits, source_ids, tokenise, warn_of_full
+from dfwe.records import Instance
+
+
+def instance(context="context: Monica Vale: I feel glad.", prompt=" emotion:", **more):
+    values = {"targets": ("joy",), "references": ("joy",), "candidates": ("joy", "anger")} | more
+    return Instance("i0", "d0", context, prompt, **values)
+
+
+def limits(tokens=64, truncation="context", max_cut_share=0.0):
+    return TokenLimits(tokens, 8, truncation, max_cut_share)
+
+
+def test_a_short_input_is_tokenised_whole(tokenizer):
+    ids, _ = source_ids(instance(), tokenizer=tokenizer, limits=limits())
+    assert tokenizer.decode(ids, skip_special_tokens=True) == instance().source
+
+
+def test_a_long_context_loses_its_oldest_words_and_the_prompt_survives(tokenizer):
+    long = instance(context="context: " + "glad " * 100 + "furious.")
+    ids, _ = source_ids(long, tokenizer=tokenizer, limits=limits(20))
+    text = tokenizer.decode(ids, skip_special_tokens=True)
+    assert len(ids) == 20
+    assert text.endswith("furious. emotion:")
+    assert ids[-1] == tokenizer.eos_token_id
+
+
+def test_the_references_way_cuts_on_the_right(tokenizer):
+    long = instance(context="context: " + "glad " * 100)
+    ids, _ = source_ids(long, tokenizer=tokenizer, limits=limits(20, "reference"))
+    assert len(ids) == 20
+    assert "emotion" not in tokenizer.decode(ids)
+
+
+def test_prompts_longer_than_the_limit_are_an_error_that_counts_them_and_names_the_first(tokenizer, tmp_path):
+    instances = [instance(), instance(prompt=" what" * 40)]
+    with pytest.raises(
+        DataError, match=r"1 of 2 prompts alone .*model.max_source_tokens=20, the first is i0's, by \d+"
+    ):
+        tokenise(instances, tokenizer=tokenizer, limits=limits(20), cache=tmp_path)
+
+
+def test_a_few_prompts_may_lose_their_beginning_with_a_warning_each_time(tokenizer, tmp_path, caplog):
+    long = instance(prompt=" what" * 40 + " now:")
+    for _ in range(2):
+        split = tokenise([instance(), long], tokenizer=tokenizer, limits=limits(20, max_cut_share=0.5), cache=tmp_path)
+    assert split.tokens["cut"][0] == 0 < split.tokens["cut"][1]
+    assert tokenizer.decode(split.tokens["source"][1], skip_special_tokens=True).endswith("what now:")
+    assert [len(ids) <= 20 for ids in split.tokens["source"]] == [True, True]
+    assert caplog.text.count("they lose their beginning") == 2
+
+
+def test_targets_and_candidates_end_with_the_end_token(tokenizer, tmp_path):
+    split = tokenise([instance()], tokenizer=tokenizer, limits=limits(), cache=tmp_path)
+    row = split.tokens[0]
+    assert [ids[-1] for ids in (*row["targets"], *row["candidates"])] == [tokenizer.eos_token_id] * 3
+    assert [tokenizer.decode(ids, skip_special_tokens=True) for ids in row["candidates"]] == ["joy", "anger"]
+
+
+def test_the_cache_serves_the_same_texts_and_no_others(tokenizer, tmp_path):
+    for each in (instance(), instance(), instance(prompt=" other:")):
+        tokenise([each], tokenizer=tokenizer, limits=limits(), cache=tmp_path)
+    tokenise([instance()], tokenizer=tokenizer, limits=limits(32), cache=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_an_answer_that_is_too_long_is_an_error_that_names_it(tokenizer, tmp_path):
+    long = instance(candidates=("joy", "glad " * 20))
+    with pytest.raises(DataError, match=r"i0: the answer 'glad .* has \d+ tokens, more than model.max_target_tokens=8"):
+        tokenise([long], tokenizer=tokenizer, limits=limits(), cache=tmp_path)
+
+
+def test_answers_that_are_the_same_tokens_are_an_error_that_names_both(tmp_path):
+    backend = Tokenizer(models.WordLevel({"[UNK]": 0, "joy": 1, "[SEP]": 2}, unk_token="[UNK]"))
+    backend.pre_tokenizer = pre_tokenizers.Whitespace()
+    words = PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="[UNK]", sep_token="[SEP]")
+    alike = instance(candidates=("joy", "anger", "rage"))
+    with pytest.raises(DataError, match="i0: the answers 'anger' and 'rage' are the same tokens to the model"):
+        tokenise([alike], tokenizer=words, limits=limits(), cache=tmp_path)
+
+
+def test_texts_that_fill_the_model_are_counted(caplog):
+    split = TokenisedSplit((instance(),) * 4, {"length": [4, 8, 3, 8]})
+    warn_of_full(split, limits=TokenLimits(9, 4), of="mood, train")
+    assert caplog.messages == []
+    warn_of_full(split, limits=TokenLimits(8, 4), of="mood, train")
+    (line,) = caplog.messages
+    assert line.startswith("mood, train: 2 of 4 texts fill model.max_source_tokens=8 tokens")

@@ -1,0 +1,94 @@
+"""What the results of a study of models with heads say beside scores."""
+
+import json
+
+import pytest
+
+from dfwe.results.costs import Costs
+from dfwe.studies.multi_task.plan import plan_multitask
+
+SINGLE = {"SST": "single_sst", "QDPD": "single_quora", "STS": "single_sts"}
+
+
+@pytest.fixture(scope="module")
+def rows(ran_heads):
+    return {row["name"]: row for row in json.loads((ran_heads[0] / "results.json").read_text())["rows"]}
+
+
+@pytest.fixture(scope="module")
+def study(ran_heads):
+    return plan_multitask(ran_heads[1])
+
+
+def cost(study, name):
+    return Costs(study.bench.store).of(study.models[name])
+
+
+def test_every_defined_score_has_an_interval_around_it(rows):
+    for row in rows.values():
+        scores, ends = row["test"]["tasks"], row["test"]["intervals"]["tasks"]
+        assert set(ends) == {column for column, score in scores.items() if score is not None}
+        assert all(ends[column][0] <= scores[column] <= ends[column][1] for column in ends)
+        assert ("mean" in row["test"]["intervals"]) == (row["test"]["mean"] is not None)
+
+
+def test_models_and_merges_are_compared_with_the_single_task_models_and_these_with_nothing(rows):
+    for name, row in rows.items():
+        if row["kind"] == "single":
+            assert "against_single" not in row
+            continue
+        against = row["against_single"]
+        assert against["others"] == SINGLE
+        for column, found in against["tasks"].items():
+            single = rows[SINGLE[column]]["test"]["tasks"][column]
+            assert found["delta"] == pytest.approx(row["test"]["tasks"][column] - single), name
+            assert found["p"] <= found["p_holm"] <= 1
+
+
+def test_merges_have_optimism_and_health(rows):
+    merge = rows["nelder_mead"]
+    assert merge["health"]["evaluated"] == 3
+    if merge["test"]["mean"] is not None:
+        assert merge["optimism"] == pytest.approx(merge["dev"]["mean"] - merge["test"]["mean"])
+    assert not {"optimism", "health"} & set(rows["surgery"])
+
+
+def test_a_cost_is_of_the_model_and_what_it_starts_from(study, rows):
+    # 24 examples a task in batches, an epoch; one batch of each task is a step where they are joint
+    batches = -(-24 // study.models["surgery"].batch_size)
+    assert rows["single_sst"]["cost"]["train_steps"] == batches
+    assert rows["round_robin"]["cost"]["train_steps"] == 3 * batches
+    assert rows["surgery"]["cost"]["train_steps"] == batches
+    assert rows["surgery_snli"]["cost"]["train_steps"] == batches + cost(study, "snli")["train_steps"]
+    assert rows["surgery"]["cost"]["dev_answers"] == 3 * 12
+    assert rows["surgery_snli"]["cost"]["dev_answers"] == 3 * 12 + 12
+
+
+def test_tokens_are_those_of_the_examples_and_smart_reads_them_three_times(study, rows):
+    tasks = study.target.tasks.values()
+    tokens = [study.bench.split(task, split="train").tokens for task in tasks]
+    whole = [sum(len(ids) for example in each for ids in example) for each in tokens]
+    assert rows["single_sst"]["cost"]["train_tokens"] == whole[0]
+    assert rows["surgery"]["cost"]["train_tokens"] == rows["round_robin"]["cost"]["train_tokens"] == sum(whole)
+    assert rows["surgery_smart"]["cost"]["train_tokens"] == 3 * sum(whole)
+
+
+def test_a_merge_costs_its_models_each_once_and_its_search(rows):
+    members = [rows[name]["cost"] for name in rows["nelder_mead"]["of"]]
+    merge = rows["nelder_mead"]["cost"]
+    snli = rows["surgery_snli"]["cost"]
+    for key in ("train_steps", "train_tokens"):
+        assert merge[key] == sum(each[key] for each in members)
+    assert merge["dev_answers"] == sum(each["dev_answers"] for each in members) + 3 * 36
+    assert merge["bytes"] == sum(each["bytes"] for each in members)
+    assert snli["bytes"] > rows["surgery"]["cost"]["bytes"]
+
+
+def test_a_joint_epoch_reads_of_a_longer_task_what_it_has_steps_for(heads_tables, tmp_path):
+    longer = "data.generator.rows.sentiment={train: 60, dev: 12, test: 12}"
+    study = plan_multitask(heads_tables(tmp_path, longer, "trainer.batch_size=12"))
+    steps, tokens = study.models["surgery"].work(1)
+    all_steps, all_tokens = study.models["round_robin"].work(1)
+    assert (steps, all_steps) == (2, 5 + 2 + 2)
+    assert tokens < all_tokens
+    assert study.models["surgery"].work(2)[0] == 4

@@ -1,0 +1,95 @@
+"""What results warn of."""
+
+from dataclasses import replace
+
+import pytest
+
+from dfwe.records import Instance
+from dfwe.results.warnings import Caution, ended_early, of_answers, of_merges, of_scores, of_split, of_training, once
+
+INSTANCE = Instance("i", "d", "context", "prompt", ("joy",), ("joy",), ("joy", "fear"))
+
+
+def instances(*golds):
+    return [replace(INSTANCE, references=(gold,)) for gold in golds]
+
+
+def of(golds, split="dev", *, is_target=True):
+    return [(each.code, each.withholds) for each in of_split("moods", split, instances=golds, is_target=is_target)]
+
+
+def test_a_split_with_one_class_tells_nothing_apart():
+    assert of(instances(*["joy"] * 40)) == [("one_class", True)]
+    assert of(instances(*["joy"] * 40), "train", is_target=False) == [("one_class", False)]
+    assert of(instances(*["joy"] * 39, "fear")) == []
+
+
+def test_fewer_than_30_of_dev_or_test_are_few_and_train_may_be_small():
+    few, enough = instances(*["joy", "fear"] * 14, "joy"), instances(*["joy", "fear"] * 15)
+    assert of(few) == [("small_dev", True)]
+    assert of(few, "test") == [("small_test", True)]
+    assert of(few, "train") == []
+    assert of(enough) == of(enough, "test") == []
+
+
+def test_scores_that_do_not_differ_cannot_choose():
+    (found,) = of_scores([("a", 0.5), ("b", 0.5), ("c", None)], split="dev")
+    assert (found.code, found.withholds) == ("cannot_move", True)
+    assert "all 2 models score 50.0 on dev" in found.text
+    assert not list(of_scores([("a", 0.5), ("b", 0.25)], split="dev"))
+    assert not list(of_scores([("a", 0.5)], split="dev"))
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        ({"a": ("x", "y"), "b": ("x", "y")}, "the same answers"),
+        ({"a": ("x", "x"), "b": ("y", "y")}, "one answer to all"),
+        ({"a": ("x", "y"), "b": ("y", "y")}, None),
+    ],
+)
+def test_answers_that_do_not_differ_compare_nothing(answers, words):
+    found = [each.text for each in of_answers(answers)]
+    assert [words in text for text in found] == ([] if words is None else [True])
+
+
+def test_merges_that_are_one_expert_are_named_in_one_warning_for_each_expert():
+    rows = [{"name": name, "is_expert": expert} for name, expert in (("ties", "meld"), ("slerp", "taste"))]
+    found = list(of_merges([*rows, {"name": "linear", "is_expert": "meld"}, {"name": "uniform", "is_expert": None}]))
+    assert [(each.code, each.subject) for each in found] == [
+        ("same_as_expert", "ties, linear"),
+        ("same_as_expert", "slerp"),
+    ]
+    assert not list(of_merges([{"name": "ties", "is_expert": None}]))
+
+
+def test_each_warning_is_said_once():
+    same = Caution("cannot_move", "test", "first")
+    assert once([same, Caution("cannot_move", "test", "second"), Caution("one_class", "test", "other")])[0] == same
+    assert len(once([same, same])) == 1
+
+
+def trained(*scores, criterion="target"):
+    return {"epochs": [{"target": score, "own": None} for score in scores], "criterion": criterion}
+
+
+def test_a_best_epoch_that_is_the_cap_was_not_done():
+    late, done = ended_early(trained(0.1, 0.2, 0.3), cap=3), ended_early(trained(0.1, 0.3, 0.2), cap=3)
+    assert (late, done) == (3, None)
+    (found,) = of_training({"baseline": late, "meld": done, "mixture": late}, key="trainer.finetune.epochs")
+    assert (found.subject, found.withholds) == ("baseline, mixture", False)
+    assert "raise trainer.finetune.epochs above 3" in found.text
+    assert not list(of_training({"meld": done}, key="trainer.finetune.epochs"))
+
+
+@pytest.mark.parametrize(("scores", "cap"), [((0.1, 0.3, 0.2, 0.1), 9), ((0.1, 0.3), 9), ((0.3, 0.3), 2)])
+def test_a_training_that_ended_by_itself_or_was_flat_is_done(scores, cap):
+    assert ended_early(trained(*scores), cap=cap) is None
+
+
+def test_one_epoch_alone_was_not_done():
+    assert ended_early(trained(0.1), cap=1) == 1
+
+
+def test_where_dev_does_not_decide_nothing_is_known():
+    assert ended_early(trained(0.1, 0.2, criterion="last"), cap=2) is None

@@ -1,0 +1,105 @@
+"""What a merge is held against beside the baseline."""
+
+import json
+import logging
+
+import pytest
+
+from dfwe.errors import ConfigurationError
+from dfwe.run_study import run_study
+from dfwe.stages.ensemble import EnsembleStage
+from dfwe.studies.plan import plan_study
+
+ALL = "controls=[random,multitask,ensemble,same_compute]"
+
+
+@pytest.fixture(scope="module")
+def found(ran, small, tmp_path_factory):
+    """The results of a study with every control; its trainings are those of the study that ran."""
+    _, store, _ = ran
+    folder = tmp_path_factory.mktemp("controls")
+    run_study(small(store, ALL), folder=folder)
+    return json.loads((folder / "results.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def rows(found):
+    """Its rows by name."""
+    return {row["name"]: row for row in found["models"]}
+
+
+def test_controls_are_rows_like_any_other(rows):
+    controls = [row for row in rows.values() if row["kind"] == "control"]
+    assert [row["name"] for row in controls] == ["random", "multitask", "ensemble", "same_compute"]
+    assert all({"dev", "test", "delta", "p", "cost"} <= set(row) for row in controls)
+
+
+def test_the_random_point_lies_inside_the_simplex_and_is_not_its_centre(rows):
+    values = list(rows["random"]["coefficients"].values())
+    assert sum(values) == pytest.approx(1.0)
+    assert all(0 < value < 1 for value in values)
+    assert max(values) - min(values) > 0.01
+
+
+def test_multitask_training_is_the_mixture_before_it_was_fine_tuned(rows):
+    assert rows["multitask"]["stage"] != rows["mixture"]["stage"]
+    assert rows["multitask"]["cost"]["train_steps"] < rows["mixture"]["cost"]["train_steps"]
+
+
+def test_the_long_baseline_may_take_as_many_steps_as_all_experts_together(rows):
+    steps = {name: row["cost"]["train_steps"] for name, row in rows.items()}
+    an_epoch = steps["baseline"] / rows["baseline"]["epochs"]
+    allowed = rows["same_compute"]["most_epochs"] * an_epoch
+    assert allowed == pytest.approx(steps["uniform"], abs=steps["baseline"] / 2)
+    assert steps["baseline"] <= steps["same_compute"] <= allowed
+
+
+def test_the_long_baseline_ends_where_a_plain_trainings_epochs_gain_nothing(small, tmp_path):
+    study = plan_study(small(tmp_path, ALL, "trainer.finetune.epochs=6", "trainer.finetune.patience=1"))
+    assert study.baseline.fit["patience"] == 1
+    assert study.controls["same_compute"].fit["patience"] == 6
+
+
+def test_the_long_baseline_is_the_equally_trained_one_where_it_is_asked_for(found):
+    assert found["roles"]["equally_trained"] == "same_compute"
+    assert {each["role"]: each["name"] for each in found["headline"]["against"]}["equally_trained"] == "same_compute"
+
+
+def test_an_ensemble_is_never_recommended_and_everything_else_may_be(found):
+    names = [row["name"] for row in found["models"]]
+    assert found["recommended"]["chosen_among"] == len(names) - 1
+    single = [row for row in found["models"] if row["name"] != "ensemble"]
+    assert found["recommended"]["dev"] == max(row["dev"]["score"] for row in single)
+
+
+def test_a_merge_and_an_ensemble_cost_what_their_experts_cost_and_their_own_answers(rows):
+    merge, ensemble, experts = (
+        rows["nelder_mead"],
+        rows["ensemble"],
+        [r for r in rows.values() if r["kind"] == "expert"],
+    )
+    assert (
+        ensemble["cost"]["train_steps"]
+        == merge["cost"]["train_steps"]
+        == sum(row["cost"]["train_steps"] for row in experts)
+    )
+    answers = sum(row["cost"]["dev_answers"] for row in experts)
+    assert ensemble["cost"]["dev_answers"] == answers
+    assert merge["cost"]["dev_answers"] == answers + merge["dev_answers"]
+
+
+def test_free_text_has_no_ensemble_and_that_is_said(small, tmp_path, caplog):
+    with caplog.at_level(logging.INFO):
+        study = plan_study(small(tmp_path, "+target=question_answering", "controls=[ensemble]"))
+    assert not study.controls
+    assert "no control ensemble for question_answering: answers in free text cannot be averaged" in caplog.text
+
+
+def test_experts_that_are_not_fine_tuned_have_multitask_training_among_them(small, tmp_path):
+    study = plan_study(small(tmp_path, "controls=[multitask,ensemble]", "stages.skip=[finetune]"))
+    assert [type(stage) for stage in study.controls.values()] == [EnsembleStage]
+
+
+def test_an_unknown_control_is_an_error_with_the_choice(small, tmp_path):
+    with pytest.raises(ConfigurationError, match="unknown controls 'chance': choose among .*random"):
+        plan_study(small(tmp_path, "controls=[chance]"))

@@ -1,0 +1,125 @@
+"""Agreement between ways of answering."""
+
+import json
+
+import pytest
+
+from dfwe.errors import ConfigurationError
+from dfwe.run_study import run_study
+from dfwe.studies.decoding_comparison import agreement_results
+from dfwe.studies.plan import plan_study
+
+QUESTIONS = ("+target=question_answering", "sources=[meld]")
+
+
+def results(folder):
+    return json.loads((folder / "results.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def compared(ran, small, tmp_path_factory):
+    """The run's folder and the configuration of the small study, its answers in three ways."""
+    folder, config = tmp_path_factory.mktemp("compared"), small(ran[1], "agreement=[greedy,labels,reference]")
+    run_study(config, folder=folder)
+    return folder, config
+
+
+def test_the_headlines_two_models_answer_in_every_way_the_studys_own_first(compared):
+    found = results(compared[0])["agreement"]
+    assert found["own"] == "labels"
+    assert [model["name"] for model in found["models"]] == ["baseline", "nelder_mead"]
+    assert all([row["way"] for row in each["ways"]] == ["labels", "greedy", "reference"] for each in found["models"])
+
+
+def test_shares_and_scores_are_those_of_the_answers(compared):
+    study = plan_study(compared[1])
+    instances, store = study.bench.data.instances(study.target, split="test"), study.bench.store
+    rows = {row["way"]: row for row in results(compared[0])["agreement"]["models"][1]["ways"]}
+    stages = {"labels": study.evaluations["nelder_mead"]}
+    stages |= {way: stages["nelder_mead"] for way, stages in study.agreement.stages.items()}
+    found = {way: stage.evaluation(stage.result(store)) for way, stage in stages.items()}
+    for way, row in rows.items():
+        pairs = list(zip(found[way].predictions, found["labels"].predictions, strict=True))
+        assert row["same"] == sum(one == other for one, other in pairs) / len(instances)
+        assert row["no_label"] == sum(one not in study.target.labels for one, _ in pairs) / len(instances)
+        assert row["score"] == found[way].score
+        assert row["stage"] == f"evaluate-{stages[way].digest}"
+    assert (rows["labels"]["same"], rows["labels"]["no_label"]) == (1.0, 0.0)
+    assert found["greedy"].predictions != found["labels"].predictions
+
+
+def test_the_delta_is_to_the_baseline_that_answers_in_the_same_way(compared):
+    baseline, merge = results(compared[0])["agreement"]["models"]
+    for ours, other in zip(merge["ways"], baseline["ways"], strict=True):
+        assert ours["delta"] == pytest.approx(ours["score"] - other["score"])
+        assert "delta" not in other
+
+
+def test_all_else_stays_as_it_was_without(compared, ran):
+    ours, other = results(compared[0]), results(ran[0])
+    assert other["agreement"] == {}
+    assert {**ours, "agreement": 0, "seconds": 0} == {**other, "agreement": 0, "seconds": 0}
+
+
+def test_a_second_run_answers_nothing_again(compared, tmp_path, monkeypatch):
+    def refuse(*arguments, **names):
+        raise AssertionError("a stage was made again")
+
+    monkeypatch.setattr("dfwe.stages.evaluate.EvaluateStage.make", refuse)
+    run_study(compared[1], folder=tmp_path)
+    assert results(tmp_path)["agreement"] == results(compared[0])["agreement"]
+
+
+def test_a_study_of_sampled_answers_compares_with_labels(small, tmp_path):
+    overrides = ("decode=reference", "agreement=[labels]", "trainer.train.epochs=1", "trainer.finetune.epochs=1")
+    run_study(small(tmp_path / "store", *overrides, "sources=[personality]"), folder=tmp_path)
+    found = results(tmp_path)
+    assert (found["decode"], found["agreement"]["own"]) == ("reference", "reference")
+    sampled, labels = found["agreement"]["models"][1]["ways"]
+    assert (labels["way"], labels["no_label"]) == ("labels", 0.0)
+    assert sampled["score"] == found["headline"]["test"]
+    asking = json.loads((tmp_path / "merged" / "dfwe.json").read_text())
+    assert (asking["decode"], asking["reference"]["num_beams"]) == ("reference", 2)
+
+
+def digests(config):
+    study = plan_study(config)
+    return study.evaluations["baseline"].digest, study.agreement.stages["reference"]["baseline"].digest
+
+
+def test_the_references_numbers_name_what_they_made_and_nothing_else(ran, small):
+    own, sampled = digests(small(ran[1], "agreement=[reference]"))
+    again, other = digests(small(ran[1], "agreement=[reference]", "decoding.reference.num_beams=3"))
+    assert own == again
+    assert sampled != other
+    beams = [f"decoding.reference.num_beams={number}" for number in (2, 3)]
+    two, three = (plan_study(small(ran[1], "decode=reference", each)).baseline.digest for each in beams)
+    assert two != three
+
+
+def test_free_text_can_be_forced_on_every_task_and_is_another_study(ran, small):
+    study = plan_study(small(ran[1], "decode=greedy", "agreement=[labels,greedy]"))
+    assert study.bench.way(study.target) == study.agreement.own == "greedy"
+    assert list(study.agreement.stages) == ["labels"]
+    assert study.baseline.digest != plan_study(small(ran[1])).baseline.digest
+
+
+def test_a_task_of_free_text_has_no_labels_to_compare_with(small, ran, caplog):
+    with pytest.raises(ConfigurationError, match=r"agreement=\[labels\]: .* is answered in free text.*reference"):
+        plan_study(small(ran[1], *QUESTIONS, "agreement=[labels]"))
+    study = plan_study(small(ran[1], *QUESTIONS, "agreement=[labels,greedy,reference]"))
+    assert (study.agreement.own, list(study.agreement.stages)) == ("greedy", ["reference"])
+    assert "agreement leaves out labels: question_answering is answered in free text" in caplog.text
+
+
+def test_of_free_text_there_is_no_share_of_labels_and_what_is_left_out_is_said(small, ran):
+    study = plan_study(small(ran[1], *QUESTIONS, "agreement=[labels,greedy]"))
+    found = agreement_results(study.agreement, tested=study.evaluations, seed=0)
+    assert list(found) == ["left_out"]
+
+
+def test_without_the_headlines_models_all_are_compared_and_without_tests_none(ran, small):
+    without = plan_study(small(ran[1], "agreement=[greedy]", "stages.skip=[merge,baseline]"))
+    assert list(without.agreement.stages["greedy"]) == list(without.evaluations) != []
+    early = plan_study(small(ran[1], "agreement=[greedy]", "stages.until=merge"))
+    assert agreement_results(early.agreement, tested=early.evaluations, seed=0) == {}

@@ -1,0 +1,56 @@
+"""What a sweep needs, what is there, what the rest will take."""
+
+import pytest
+import torch
+
+from dfwe.store.card import Card
+from dfwe.studies.plan import plan_study
+from dfwe.sweeps.plan import plan_sweep, summary
+
+
+@pytest.fixture
+def studies(ran, small):
+    """A function from overrides to the plan of the study that has run, changed by these."""
+    before = torch.get_num_threads()
+    yield lambda *overrides: plan_study(small(ran[1], *overrides))
+    torch.set_num_threads(before)
+
+
+def counts(plan):
+    return {name: (row["needed"], row["there"], row["to_do"]) for name, row in plan["rows"].items()}
+
+
+def test_a_finished_study_needs_nothing(studies):
+    plan = summary([studies()])
+    assert counts(plan) == {"parents": (1, 1, 0), "experts": (9, 9, 0), "merges": (2, 2, 0), "evaluations": (8, 8, 0)}
+    assert all(row["seconds"] == 0 for row in plan["rows"].values())
+
+
+def test_another_merge_needs_itself_its_evaluation_and_its_best_mixture_alone(studies):
+    plan = summary([studies(), studies("merge=linear", "merge.search.budget=7")])
+    assert plan["jobs"] == 2
+    assert counts(plan) == {"parents": (1, 1, 0), "experts": (9, 9, 0), "merges": (3, 2, 1), "evaluations": (10, 8, 2)}
+    assert plan["rows"]["experts"]["separately"] == 18
+
+
+def test_another_seed_takes_as_long_as_the_first(studies, ran):
+    cards = [Card.read(folder) for folder in ran[1].glob("train-*")]
+    row = summary([studies("seed=5")])["rows"]["experts"]
+    assert (row["to_do"], row["unknown"], row["alike"]) == (9, 0, 9)
+    assert row["bytes"] == pytest.approx(9 * sum(f["bytes"] for f in cards[0].files.values()), rel=0.05)
+    seconds = [card.result["seconds"] for card in cards]
+    assert 9 * min(seconds) <= row["seconds"] <= 9 * max(seconds)
+
+
+def test_another_parent_is_unknown(studies):
+    row = summary([studies("model.seed=1")])["rows"]["experts"]
+    assert (row["to_do"], row["unknown"], row["bytes"]) == (9, 9, 0)
+
+
+def test_a_job_that_cannot_run_is_listed_and_the_others_are_planned(multirun, small_overrides, tmp_path):
+    jobs, planner = multirun(*small_overrides, f"paths.store={tmp_path}", "+target=emory_emotion,meld")
+    plan = plan_sweep(jobs, planner=planner)
+    assert plan["jobs"] == 1
+    assert [each["job"] for each in plan["failed"]] == [0]
+    assert "the target 'emory_emotion' is among its sources" in plan["failed"][0]["message"]
+    assert not list(tmp_path.glob("train-*"))

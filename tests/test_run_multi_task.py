@@ -1,0 +1,119 @@
+"""A multitask study from its configuration to its folder."""
+
+import json
+
+import pytest
+
+from dfwe.errors import ConfigurationError, MergeError
+from dfwe.report.dashboard.merges import merge_runs
+from dfwe.run_study import run_study
+from dfwe.studies.multi_task.merges import candidates, plan_merges
+from dfwe.studies.multi_task.plan import plan_multitask
+
+SINGLES = ["single_sst", "single_quora", "single_sts"]
+MODELS = ["round_robin", "surgery", "surgery_smart", "surgery_snli"]
+MERGES = ["uniform", "greedy", "fisher", "nelder_mead", "single_uniform", "single_fisher"]
+
+
+def results(folder):
+    found = json.loads((folder / "results.json").read_text())
+    return {key: value for key, value in found.items() if key != "seconds"}
+
+
+def test_the_results_hold_every_row_of_both_tables_with_each_task_s_score(ran_heads):
+    found = results(ran_heads[0])
+    pairs = ["fisher_1_2", "fisher_1_3", "fisher_2_3"]
+    assert [row["name"] for row in found["rows"]] == [*SINGLES, *MODELS, *MERGES, *pairs]
+    assert list(found["ablation"]) == [*pairs, "fisher"]
+    for row in found["rows"]:
+        assert list(row["test"]["tasks"]) == ["SST", "QDPD", "STS"]
+    assert [row["kind"] for row in found["rows"][:4]] == ["single"] * 3 + ["model"]
+
+
+def test_the_uniform_soup_has_equal_coefficients_and_fisher_notes_what_it_does_not_know(ran_heads):
+    rows = {row["name"]: row for row in results(ran_heads[0])["rows"]}
+    assert set(rows["uniform"]["coefficients"].values()) == {1 / 3}
+    # the inference head answers to no task that counts
+    assert "heads.toy_inference.network.output.bias" in rows["fisher"]["notes"]["without_fisher"]["tensors"]
+
+
+def test_the_same_study_again_is_found_in_the_store(ran_heads, tmp_path, monkeypatch):
+    monkeypatch.setattr("dfwe.stages.train.fit_expert", lambda *args, **kwargs: pytest.fail("it trains again"))
+    run_study(ran_heads[1], folder=tmp_path)
+    assert results(tmp_path) == results(ran_heads[0])
+
+
+def test_the_folder_has_the_trials_of_every_merge_which_w_and_b_gets_as_runs(ran_heads):
+    found = results(ran_heads[0])
+    runs = {run.name: run for run in merge_runs(found, folder=ran_heads[0], described={})}
+    assert list(runs) == [row["name"] for row in found["rows"] if row["kind"] == "merge"]
+    for row in found["rows"]:
+        if row["kind"] == "merge":
+            assert len(runs[row["name"]].history) == row["evaluations"]
+    assert {"alpha/surgery", "score", "trial"} <= set(runs["nelder_mead"].history[0])
+    assert len({run.run_id for run in runs.values()}) == len(runs)
+    assert {run.group.split(" | ")[0] for run in runs.values()} == {"SST, QDPD, STS"}
+
+
+def test_models_of_another_head_are_not_merged(small_heads, tmp_path):
+    config = small_heads(
+        tmp_path,
+        "multitask.candidates=[perceptron,cosine]",
+        "+multitask.merges.uniform={title: soup, merge: uniform}",
+        experiment="paraphrase_cosine",
+    )
+    study = plan_multitask(config)
+    with pytest.raises(MergeError, match="perceptron and cosine have another head for toy_paraphrase"):
+        plan_merges(study, of=candidates(study))
+
+
+def test_models_that_never_trained_a_head_are_merged_only_where_that_is_meant(heads_tables, tmp_path):
+    config = heads_tables(tmp_path, "multitask.merges.single_uniform.untrained_heads=false")
+    with pytest.raises(MergeError, match="single_sst never trained its head for QDPD, STS"):
+        plan_merges(plan_multitask(config), of=("surgery", "surgery_smart"))
+
+
+def test_the_cosine_changes_nothing_but_the_paraphrase_head(small_heads, tmp_path):
+    study = plan_multitask(small_heads(tmp_path, experiment="paraphrase_cosine"))
+    heads = [stage.bench.spec()["heads"] for stage in study.models.values()]
+    assert [task for task in heads[0] if heads[0][task] != heads[1][task]] == ["toy_paraphrase"]
+
+
+def test_the_clamp_study_has_errors_by_gold_similarity(small_heads, tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    run_study(small_heads(tmp_path / "store", experiment="similarity_clamp"), folder=folder)
+    rows = results(folder)["rows"]
+    assert [row["name"] for row in rows] == ["identity", "relu", "clamp_09", "clamp_08"]
+    for row in rows:
+        assert sum(each["n"] for each in row["errors_by_gold"]) == 12
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("multitask.columns.SST=sst", "multitask.columns has 'sst' for SST, which is not among sources="),
+        ("multitask.score=[SST,MNLI]", "multitask.score names 'MNLI', which is none of multitask.columns"),
+        ("+multitask.models.surgery.surgry=null", "multitask.models.surgery has 'surgry', which no model has"),
+        ("multitask.models.surgery_snli.start=mnli", "start is 'mnli', which is no model before it"),
+        ("+multitask.merges.greedy.of=soup", "multitask.merges.greedy.of is 'soup'"),
+        ("multitask.sets.single=[single_mnli]", "multitask.sets.single has 'single_mnli'"),
+        ("multitask.ablation=fishr", "multitask.ablation is 'fishr'"),
+        ("sources=[toy_sentiment,toy_paraphrase,toy_similarity,meld]", "meld' has no head"),
+    ],
+)
+def test_what_a_study_does_not_have_is_an_error_before_training(heads_tables, tmp_path, override, message):
+    with pytest.raises(ConfigurationError, match=message):
+        plan_multitask(heads_tables(tmp_path, override))
+
+
+def test_an_unknown_candidate_is_an_error_with_the_choice(heads_tables, tmp_path):
+    study = plan_multitask(heads_tables(tmp_path, "multitask.candidates=[surgery,soup]"))
+    with pytest.raises(ConfigurationError, match="multitask.candidates has 'soup', .*round_robin"):
+        candidates(study)
+
+
+def test_a_user_s_own_schedule_is_checked_when_data_are_made(heads_tables, tmp_path):
+    study = plan_multitask(heads_tables(tmp_path, "+multitask.models.surgery.schedule=turns"))
+    with pytest.raises(ConfigurationError, match="turns"):
+        study.models["surgery"].training_data(seed=0)
