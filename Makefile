@@ -15,7 +15,7 @@ test: lint  ## lint, types, import contract, tests
 page-test: $(READY)  ## the pages in a headless Chromium, which is installed where it is missing and apt is there
 	$(PYTHON) -m pip install --quiet -c constraints.txt -e ".[dev,page-test]"
 	command -v chromium >/dev/null || (apt-get update -q && apt-get install -y -q chromium)
-	$(PYTHON) -m pytest -n 0 -rs tests/report/page/test_browser.py
+	$(PYTHON) -m pytest -n 0 -rs tests/report/html/test_browser.py
 
 faults: $(READY)  ## toy studies killed 36 times, 30 times damaged, without room, in 4 processes; at most 20 minutes
 	$(PYTHON) tests/faults/harness.py kills --num 30 --minutes 7

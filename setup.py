@@ -10,6 +10,6 @@ setup(
     package_dir={"dfwe.configuration": "conf"},
     package_data={
         "dfwe.configuration": ["**/*.yaml"],
-        "dfwe.report.page": ["templates/*"],
+        "dfwe.report.html": ["templates/*"],
     },
 )

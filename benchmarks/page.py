@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from dfwe.data.friends.official import TASKS
-from dfwe.report.page.compare import write_comparison
-from dfwe.report.page.run_page import write_run_page
+from dfwe.report.html.compare import write_comparison
+from dfwe.report.html.run_page import write_run_page
 
 LABELS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
 NUM_TEST, NUM_TRIALS = 1200, 41

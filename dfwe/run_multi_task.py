@@ -13,7 +13,7 @@ from dfwe.execution.local import Executor
 from dfwe.execution.tracking import begin, finish, following
 from dfwe.files import write_json
 from dfwe.report.multitask_tables import show
-from dfwe.report.progress import bars
+from dfwe.report.terminal.progress import bars
 from dfwe.results.command import command
 from dfwe.results.journals import copy_journals
 from dfwe.results.multi_task.rows import multitask_results, summary

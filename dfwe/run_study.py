@@ -11,8 +11,8 @@ from dfwe.execution.local import Executor
 from dfwe.execution.quiet import quiet
 from dfwe.execution.tracking import begin, finish, following
 from dfwe.files import write_json
-from dfwe.report.progress import bars
 from dfwe.report.table import show
+from dfwe.report.terminal.progress import bars
 from dfwe.results.answers import write_answers
 from dfwe.results.command import command
 from dfwe.results.export import export_models

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from dfwe.errors import ConfigurationError, MergeError
-from dfwe.report.dashboard.merges import merge_runs
+from dfwe.report.wandb.merges import merge_runs
 from dfwe.run_study import run_study
 from dfwe.studies.multi_task.merges import candidates, plan_merges
 from dfwe.studies.multi_task.plan import plan_multitask

@@ -114,7 +114,7 @@ OWN = {
     "options.py",  # dfwe's own configuration
     "stages/coherent.py",  # dfwe's own configuration
     "report/figures/tips.py",  # what it has just drawn
-    "report/page/use.py",  # a snippet for others
+    "report/html/use.py",  # a snippet for others
 }
 
 

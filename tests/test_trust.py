@@ -68,5 +68,5 @@ def test_templates_are_dfwes_own_and_escape():
         for _, name, keywords in calls(tree)
         if name in ("Environment", "Template", "from_string") and "jinja" in ast.unparse(tree)
     ]
-    assert [file for file, _ in environments] == ["report/page/render.py"]
+    assert [file for file, _ in environments] == ["report/html/render.py"]
     assert environments[0][1]["autoescape"] == "True"

@@ -8,9 +8,9 @@ from typing import Any
 
 from pytorch_lightning.loggers import Logger
 
-from dfwe.report.dashboard.merges import group_of
-from dfwe.report.dashboard.publish import publish, show_study
-from dfwe.report.dashboard.session import Session
+from dfwe.report.wandb.merges import group_of
+from dfwe.report.wandb.publish import publish, show_study
+from dfwe.report.wandb.session import Session
 from dfwe.report.written import written
 from dfwe.stages.base import Tell
 

@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dfwe.process import exit_code
-from dfwe.report.dashboard.command import add_wandb
-from dfwe.report.plain import show_plain
-from dfwe.report.run_list import DEFAULT, list_runs
 from dfwe.report.submission import write_submission
 from dfwe.report.submission_table import draw_submission
-from dfwe.report.sweep import report_sweep
+from dfwe.report.sweep.report import report_sweep
+from dfwe.report.terminal.console import show_plain
+from dfwe.report.terminal.run_list import DEFAULT, list_runs
+from dfwe.report.wandb.command import add_wandb
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,7 +41,7 @@ def _sweep(arguments: argparse.Namespace) -> None:
 
 
 def _page(arguments: argparse.Namespace) -> None:
-    from dfwe.report.page.compare import write_comparison  # matplotlib: a second
+    from dfwe.report.html.compare import write_comparison  # matplotlib: a second
 
     print(f"page: {write_comparison(arguments.folders, out=arguments.out)}")
 

@@ -8,8 +8,8 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from dfwe.report.fitting import FittedTable
 from dfwe.report.numbers import times_100
+from dfwe.report.terminal.fitted_table import FittedTable
 
 NONE = "–"
 

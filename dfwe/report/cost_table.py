@@ -7,8 +7,8 @@ from typing import Any
 
 from rich.box import SIMPLE
 
-from dfwe.report.fitting import FittedTable
 from dfwe.report.numbers import seconds_in_words, size_in_words
+from dfwe.report.terminal.fitted_table import FittedTable
 
 _MOST_MERGES = 6  # of more the merges' own table tells evaluations and seconds
 

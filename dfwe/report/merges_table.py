@@ -7,9 +7,9 @@ from typing import Any
 
 from rich.box import SIMPLE
 
-from dfwe.report.fitting import FittedTable
 from dfwe.report.names import display_name, name_of
 from dfwe.report.numbers import times_100
+from dfwe.report.terminal.fitted_table import FittedTable
 from dfwe.values.names import UNIFORM
 
 MANY = 3  # merges, beside the uniform merge: more do not fit the study's own table

@@ -7,8 +7,8 @@ from typing import Any
 
 from rich.box import SIMPLE
 
-from dfwe.report.fitting import FittedTable
 from dfwe.report.numbers import ALPHA, P_BY
+from dfwe.report.terminal.fitted_table import FittedTable
 
 Row = Mapping[str, Any]
 

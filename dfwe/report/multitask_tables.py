@@ -9,10 +9,10 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from dfwe.report.cost_table import draw_costs
-from dfwe.report.fitting import FittedTable
 from dfwe.report.multitask_differences import best_on_dev, differences_table, explanation, only_ablation, verdict
 from dfwe.report.numbers import confirm_note
-from dfwe.report.plain import show_plain
+from dfwe.report.terminal.console import show_plain
+from dfwe.report.terminal.fitted_table import FittedTable
 from dfwe.report.verdict_words import verdict_lines
 
 _UNDEFINED = "undefined"

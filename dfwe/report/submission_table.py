@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from dfwe.report.fitting import FittedTable
 from dfwe.report.submission import FETA, TaskPredictions
+from dfwe.report.terminal.fitted_table import FittedTable
 
 
 def draw_submission(tasks: Sequence[TaskPredictions]) -> RenderableType:

@@ -11,11 +11,11 @@ from rich.text import Text
 from dfwe.report.agreement import agreement_parts
 from dfwe.report.choice import choice_parts
 from dfwe.report.cost_table import cost_table
-from dfwe.report.fitting import FittedTable
 from dfwe.report.merges_table import has_many, merges_of, merges_table
 from dfwe.report.names import display_name, name_of, names_of
 from dfwe.report.numbers import confirm_note, rare_note, short_interval, times_100
-from dfwe.report.plain import show_plain
+from dfwe.report.terminal.console import show_plain
+from dfwe.report.terminal.fitted_table import FittedTable
 from dfwe.report.verdict_words import tests_note, verdict_lines
 
 

@@ -36,7 +36,7 @@ class SweepCallback(Callback):
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Reads the jobs' results and prints what they say together."""
-        from dfwe.report.sweep import report_sweep
+        from dfwe.report.sweep.report import report_sweep
 
         try:
             report_sweep(Path(config.hydra.sweep.dir))
@@ -50,7 +50,7 @@ class SweepCallback(Callback):
 
 def _write_page(folder: Path) -> None:
     """Write the page that compares the jobs, and print where it is."""
-    from dfwe.report.page.compare import write_comparison  # matplotlib: a second
+    from dfwe.report.html.compare import write_comparison  # matplotlib: a second
 
     try:
         print(f"page: {write_comparison([folder], out=None)}")
@@ -71,8 +71,8 @@ def _plan(config: DictConfig, *, name: str) -> bool:
     from hydra import compose
 
     from dfwe.config.task_options import read_tasks
-    from dfwe.report.plain import show_plain
-    from dfwe.report.plan_table import draw_plan
+    from dfwe.report.terminal.console import show_plain
+    from dfwe.report.terminal.plan_table import draw_plan
     from dfwe.sweeps.jobs import jobs_of
     from dfwe.sweeps.plan import plan_sweep
     from dfwe.sweeps.planner import Planner

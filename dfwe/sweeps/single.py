@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from omegaconf import DictConfig
 
-from dfwe.report.plain import show_plain
-from dfwe.report.plan_table import draw_plan
+from dfwe.report.terminal.console import show_plain
+from dfwe.report.terminal.plan_table import draw_plan
 from dfwe.stages.text_study import study_bench
 from dfwe.studies.multi_task.planned import PlannedMultitask
 from dfwe.studies.plan import Draft

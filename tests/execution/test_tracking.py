@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from dfwe.execution.tracking import StudyLogger, begin, finish, following, wandb_logger
-from dfwe.report.dashboard.session import Session
+from dfwe.report.wandb.session import Session
 
 NOTHING = {"models": [], "headline": {}, "target": "mood", "sources": [], "model": "parent small"}
 

@@ -283,9 +283,9 @@ def _run_files() -> Files:
 def _read_runs(folder: Path) -> None:
     from rich.console import Console
 
-    from dfwe.report.run_list import list_runs
     from dfwe.report.study_folder import StudyFolder
-    from dfwe.report.sweep import report_sweep
+    from dfwe.report.sweep.report import report_sweep
+    from dfwe.report.terminal.run_list import list_runs
 
     console = Console(file=open(os.devnull, "w"), markup=False)  # noqa: SIM115, PTH123
     console.print(list_runs([folder]))
@@ -303,7 +303,7 @@ def _read_runs(folder: Path) -> None:
 
 
 def _read_page(folder: Path) -> None:
-    from dfwe.report.page.run_page import write_run_page
+    from dfwe.report.html.run_page import write_run_page
 
     write_run_page(folder / "2026-01-01/00-00-00")
 

@@ -1,7 +1,7 @@
 """Merges of models with heads as runs."""
 
-from dfwe.report.dashboard.merges import merge_runs, table
 from dfwe.report.heads import as_study
+from dfwe.report.wandb.merges import merge_runs, table
 
 
 def test_results_of_a_text_study_stay_as_they_are(results):

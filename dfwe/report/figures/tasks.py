@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from dfwe.report.figures.bars import Interval, grouped_bars
 from dfwe.report.figures.style import INK, styled
-from dfwe.report.published import Published
+from dfwe.report.sweep.published import Published
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import pytest
 from dfwe.report.figures.coefficients import draw_coefficients
 from dfwe.report.figures.leave_one_out import draw_leave_one_out
 from dfwe.report.figures.tasks import TaskScores, draw_tasks
-from dfwe.report.published import Published
+from dfwe.report.sweep.published import Published
 
 
 def names(axes):

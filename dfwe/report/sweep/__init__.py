@@ -1,0 +1,1 @@
+"""Compare runs: the jobs of a sweep, means over seeds, and the tables of the paper."""

@@ -1,0 +1,1 @@
+"""Draw tables, plans and progress on the terminal."""

@@ -1,0 +1,145 @@
+"""Tables fit: at 80 and 60 letters and in pipes nothing is cut, and wide terminals have all side by side."""
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.box import SIMPLE
+from rich.console import Console
+
+from dfwe.report.table import draw
+from dfwe.report.terminal import fitted_table as fitting
+from dfwe.report.terminal.fitted_table import FittedTable
+
+NAME = "character_identification"
+
+
+def table(num_columns, *, name=NAME, **more):
+    made = FittedTable(title="Scores of many merges", **more)
+    made.add_column("model", no_wrap=True)
+    for number in range(num_columns):
+        made.add_column(f"coefficient\nin merge_{number}", justify="right", no_wrap=True)
+    for row in range(3):
+        made.add_row(f"{name}{row}", *(f"+{row}.{number} ± 0.2" for number in range(num_columns)))
+    return made
+
+
+@pytest.fixture
+def results():
+    """Results of experts with long names and three merges of them."""
+    experts = [f"a_task_with_quite_a_long_name_{number}" for number in range(6)]
+    scores = iter(range(1, 100))
+
+    def row(name, kind, **more):
+        dev, test = ({"score": next(scores) / 128} for _ in range(2))
+        return {"name": name, "kind": kind, "dev": dev, "test": test | {"interval": [0.1, 0.2]}, **more}
+
+    told = {"delta": 0.01, "delta_standard_error": 0.02, "delta_interval": [-0.1, 0.1], "p": 0.5, "p_by": "bootstrap"}
+    merge = told | {"coefficients": dict.fromkeys(experts, 0.125), "picked": "argmax", "evaluations": 9, "seconds": 1.0}
+    models = [row("baseline", "baseline"), *(row(name, "expert") for name in experts)]
+    models += [row(name, "merge", **merge) for name in ("uniform", "breadcrumbs_ties", "dare_linear", "nelder_mead")]
+    head = {"name": "nelder_mead", "test": 0.5, "dev": 0.5} | told
+    n = {"train": 1, "dev": 2, "test": 3}
+    return {"target": "t", "sources": experts, "seed": 0, "n": n, "models": models, "headline": head}
+
+
+def lines(table, *, width):
+    console = Console(width=width, file=io.StringIO(), record=True)
+    console.print(table)
+    return console.export_text().splitlines()
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+@pytest.mark.parametrize("more", [{}, {"box": SIMPLE, "padding": (0, 0, 0, 1), "show_edge": False}])
+@pytest.mark.parametrize("num_columns", [1, 4, 9, 24])
+def test_nothing_is_cut_at_any_width(width, more, num_columns):
+    shown = lines(table(num_columns, **more), width=width)
+    text = "\n".join(shown)
+    assert max(map(len, shown)) <= width
+    assert "…" not in text
+    for number in range(num_columns):
+        assert f"merge_{number}" in text
+        assert all(f"+{row}.{number} ± 0.2" in text for row in range(3))
+
+
+def test_each_part_begins_with_the_rows_names():
+    shown = lines(table(9), width=80)
+    parts = sum("model" in line for line in shown)
+    assert parts > 1
+    assert sum(f"{NAME}0" in line for line in shown) == parts
+    assert sum("Scores of many merges" in line for line in shown) == 1
+
+
+def test_a_wide_terminal_has_all_side_by_side():
+    shown = lines(table(9), width=300)
+    assert sum("model" in line for line in shown) == 1
+
+
+def test_a_name_without_end_is_folded_not_cut():
+    shown = lines(table(2, name="x" * 90), width=60)
+    assert max(map(len, shown)) <= 60
+    assert "".join(shown).count("x") >= 3 * 90
+    assert "…" not in "".join(shown)
+
+
+def test_a_column_that_may_wrap_wraps_before_the_table_is_split():
+    made = FittedTable()
+    made.add_column("sources", overflow="fold")
+    for heading in ("dev", "test", "delta"):
+        made.add_column(heading, no_wrap=True)
+    made.add_row("emory_emotion, personality, reading_comprehension, question_answering", "50.0", "51.0", "+1.0 ± 2.0")
+    shown = lines(made, width=60)
+    assert sum("sources" in line for line in shown) == 1
+    assert "…" not in "".join(shown)
+
+
+def test_an_empty_table_and_one_column_are_drawn():
+    assert "".join(lines(FittedTable(), width=20)) == ""
+    one = FittedTable()
+    one.add_column("a")
+    assert any("a" in line for line in lines(one, width=20))
+
+
+def test_parts_below_leave_out_rows_with_nothing_in_them():
+    made = FittedTable()
+    for heading in ("model", "x" * 50, "y" * 50):
+        made.add_column(heading, no_wrap=True)
+    made.add_row("first", "1", "")
+    made.add_section()
+    made.add_row("second", "2", "3")
+    shown = lines(made, width=80)
+    assert [sum(name in line for line in shown) for name in ("first", "second")] == [1, 2]
+
+
+def test_every_table_of_the_package_fits():
+    package = Path(fitting.__file__).parents[1]
+    plain = [path.name for path in package.rglob("*.py") if "from rich.table import Table" in path.read_text("utf8")]
+    assert plain == []
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_study_of_many_merges_and_long_names_fits(width, results):
+    text = lines(draw(results), width=width)
+    assert max(map(len, text)) <= width
+    assert "…" not in "".join(text)
+    assert all(f"{100 * number / 128:.1f}" in "".join(text) for number in range(1, 23))
+
+
+def test_a_heading_without_end_is_folded_not_cut():
+    made = FittedTable()
+    for heading in ("model", "y" * 90):
+        made.add_column(heading, no_wrap=True)
+    made.add_row("x" * 90, "1.0")
+    text = "".join(lines(made, width=60))
+    assert (text.count("x"), text.count("y"), "…" in text) == (90, 90, False)
+
+
+def test_a_path_is_folded_before_the_table_is_split():
+    made = FittedTable(box=SIMPLE, show_edge=False)
+    made.add_column("when", no_wrap=True)
+    made.add_column("run", overflow="fold")
+    made.add_column("test", no_wrap=True)
+    made.add_row("2026-01-01 00:00", "multirun/2026-11-28/20-43-39/seed-1_merge-nelder_mead", "50.0")
+    shown = lines(made, width=60)
+    assert "50.0" in next(line for line in shown if "2026-01-01 00:00" in line)
+    assert sum("when" in line for line in shown) == 1

@@ -1,0 +1,79 @@
+"""Runs of merges as values."""
+
+from dfwe.report.wandb.merges import group_of, merge_runs, table
+
+
+def test_a_merge_has_a_row_a_trial_with_its_coefficients_and_the_best_so_far(results, study_folder):
+    uniform, found = merge_runs(results, folder=study_folder, described={})
+    assert [row.get("score") for row in found.history] == [0.5, 0.25, None, 0.75]
+    assert [row["best"] for row in found.history] == [0.5, 0.5, 0.5, 0.75]
+    assert found.history[2] == {
+        "trial": 3,
+        "bound": 0.375,
+        "seconds": 0.5,
+        "best": 0.5,
+        "alpha/a": 0.125,
+        "alpha/b": 0.875,
+    }
+    assert len(uniform.history) == 1
+
+
+def test_the_summary_holds_what_merges_are_compared_by_and_nothing_undefined(results, study_folder):
+    uniform, found = merge_runs(results, folder=study_folder, described={})
+    assert found.summary == {
+        "dev": 0.75,
+        "test": 0.625,
+        "delta": 0.125,
+        "delta_low": -0.125,
+        "delta_high": 0.375,
+        "p": 0.5,
+        "evaluations": 4,
+        "seconds": 2.0,
+        "delta_to/uniform": 0.0625,
+        "alpha/a": 0.25,
+        "alpha/b": 0.75,
+    }
+    assert not {"test", "delta"} & set(uniform.summary)
+
+
+def test_merges_of_one_target_sources_and_model_are_one_group(results, study_folder):
+    runs = merge_runs(results, folder=study_folder, described={"found": {"rule": "Linear"}})
+    assert {run.group for run in runs} == {"mood | taste, smell | small"}
+    config = runs[1].config
+    assert (config["target"], config["sources"], config["model"], config["seed"]) == (
+        "mood",
+        "taste, smell",
+        "small",
+        3,
+    )
+    assert (config["merge"], config["rule"], config["alpha"]) == ("found", "Linear", "a: 0.25, b: 0.75")
+
+
+def test_ids_are_the_same_again_and_differ_by_merge_and_by_what_made_it(results, study_folder):
+    def ids(found):
+        return [run.run_id for run in merge_runs(found, folder=study_folder, described={})]
+
+    first = ids(results)
+    assert ids(results) == first
+    assert len(set(first)) == 2
+    results["models"][2]["stage"] = "merge-3"
+    assert ids(results)[0] == first[0]
+    assert ids(results)[1] != first[1]
+
+
+def test_a_group_that_is_too_long_for_the_server_is_cut_and_stays_its_own():
+    groups = {group_of("mood", sources=["s" * 60, "t" * 60, end], model="parent small") for end in ("u", "v")}
+    assert len(groups) == 2
+    assert all(len(group) == 128 for group in groups)
+
+
+def test_the_table_has_a_row_a_model(results):
+    columns, rows = table(results)
+    assert [row[0] for row in rows] == ["baseline (target alone)", "uniform merge", "found"]
+    assert dict(zip(columns, rows[2], strict=True))["delta_high"] == 0.375
+    assert all(len(row) == len(columns) for row in rows)
+
+
+def test_a_study_without_merges_has_no_runs(results, study_folder):
+    results["models"] = results["models"][:1]
+    assert merge_runs(results, folder=study_folder, described={}) == ()
