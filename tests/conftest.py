@@ -290,3 +290,18 @@ def tiny_bert(tmp_path_factory) -> Path:
     config = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
     FreshBert(vocab_size=300, config=config).build(folder, seed=1, texts=SENTENCES)
     return folder
+
+
+@pytest.fixture(scope="session")
+def word_tokenizer():
+    """[PAD] 0, [CLS] 1, [SEP] 2, tea 3, warm 4, cold 5, [UNK] 6; a text stands between [CLS] and [SEP]."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    words = {word: number for number, word in enumerate(("[PAD]", "[CLS]", "[SEP]", "tea", "warm", "cold", "[UNK]"))}
+    backend = Tokenizer(models.WordLevel(words, unk_token="[UNK]"))
+    backend.pre_tokenizer = pre_tokenizers.Whitespace()
+    backend.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 1), ("[SEP]", 2)]
+    )
+    return PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="[UNK]", pad_token="[PAD]")

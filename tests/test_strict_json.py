@@ -111,8 +111,8 @@ OWN = {
     "strict_json.py",
     "strict_yaml.py",
     "store/card.py",  # what it has just written
-    "options.py",  # dfwe's own configuration
-    "stages/coherent.py",  # dfwe's own configuration
+    "config/task_options.py",  # dfwe's own configuration
+    "config/consistency.py",  # dfwe's own configuration
     "report/figures/tips.py",  # what it has just drawn
     "report/html/use.py",  # a snippet for others
 }

@@ -11,9 +11,9 @@ ROOT = Path(dfwe.__file__).parent
 SOURCES = {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text("utf-8")) for path in sorted(ROOT.rglob("*.py"))}
 # what takes a name and gives what it leads to
 BY_NAME = {
-    "instantiate": {"stages/binding.py"},  # the user's own configuration
-    "resolve_name": {"stages/foreign.py", "stages/recipe.py"},  # behind --trust; of conf/merge alone
-    "import_module": {"stages/foreign.py", "process.py"},  # of dfwe's own packages alone; dfwe's own commands
+    "instantiate": {"config/instantiate.py"},  # the user's own configuration
+    "resolve_name": {"config/foreign.py", "merging/files/recipe.py"},  # behind --trust; of conf/merge alone
+    "import_module": {"config/foreign.py", "process.py"},  # of dfwe's own packages alone; dfwe's own commands
     "get_class": set(),
     "get_method": set(),
     "get_object": set(),
@@ -24,7 +24,7 @@ BY_NAME = {
     "Unpickler": set(),
     "unsafe_load": set(),
     "full_load": set(),
-    "register_new_resolver": {"options.py", "stages/run_name.py"},
+    "register_new_resolver": {"config/run_name.py", "config/task_options.py"},
 }
 
 

@@ -76,21 +76,6 @@ def annotated():
     return dialogue
 
 
-@pytest.fixture(scope="session")
-def word_tokenizer():
-    """[PAD] 0, [CLS] 1, [SEP] 2, tea 3, warm 4, cold 5, [UNK] 6; a text stands between [CLS] and [SEP]."""
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-    from transformers import PreTrainedTokenizerFast
-
-    words = {word: number for number, word in enumerate(("[PAD]", "[CLS]", "[SEP]", "tea", "warm", "cold", "[UNK]"))}
-    backend = Tokenizer(models.WordLevel(words, unk_token="[UNK]"))
-    backend.pre_tokenizer = pre_tokenizers.Whitespace()
-    backend.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 1), ("[SEP]", 2)]
-    )
-    return PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="[UNK]", pad_token="[PAD]")
-
-
 @pytest.fixture
 def dialogue():
     return annotated()
