@@ -1,13 +1,12 @@
 """One candidate's evaluation: the benchmark's own way, the obvious way, and ours, interleaved on the same work.
 
     python benchmarks/candidate.py [--shape small|base] [--rounds 3] [--prompts 24] [--eval-tokens 1024] [--threads N]
-        [--device cuda] [--compiled]
+        [--device cuda]
 
 A Flan-T5 of that shape with random weights, prompts of 200 to 400 tokens, 7 labels of 1 or 2 tokens; free text of at
 most 20 tokens, some of which are made ends, so that answers differ in length. The usual ways run in float32, ours in
-float32 and with a bfloat16 copy of the weights (with --compiled its encoder compiled, too; the time of compiling is
-printed and not counted). Prints medians of the ratios taken round by round, whether the answers agree, and the share of
-the speed of large matrix products in the same run that the encoder's products alone make up.
+float32 and with a bfloat16 copy of the weights. Prints medians of the ratios taken round by round, whether the answers
+agree, and the share of the speed of large matrix products in the same run that the encoder's products make up.
 """
 
 from __future__ import annotations
@@ -26,9 +25,7 @@ from shapes import SHAPES, Prompts, model_of, prompts_of
 from dfwe.families.batching import token_batches
 from dfwe.families.padding import pad
 from dfwe.families.seq2seq.fast.bf16 import HalfCopy
-from dfwe.families.seq2seq.fast.compiled import CompiledEncode, Compiling
 from dfwe.families.seq2seq.fast.kernels import fast_kernels
-from dfwe.families.seq2seq.inference.encoder import Encode, encode
 from dfwe.families.seq2seq.inference.generate import greedy
 from dfwe.families.seq2seq.inference.labels import best_candidates, candidate_log_likelihoods
 from dfwe.families.seq2seq.inference.trie import PackedTries
@@ -89,8 +86,8 @@ def generated(model: Any, prompts: Prompts) -> list[list[int]]:
 class Ours:
     """Our ways with one model: sorted token-budget batches, made once, and the product's kernels."""
 
-    def __init__(self, prompts: Prompts, *, max_tokens: int, device: torch.device, encode: Encode = encode) -> None:
-        self._number, self._encode, self._half = len(prompts), encode, HalfCopy()
+    def __init__(self, prompts: Prompts, *, max_tokens: int, device: torch.device) -> None:
+        self._number, self._half = len(prompts), HalfCopy()
         self._max_tokens, lengths = max_tokens, [len(prompt) for prompt in prompts]
 
         def batches(tokens: int) -> list[tuple[list[int], dict[str, Any]]]:
@@ -105,7 +102,7 @@ class Ours:
         best = [0] * self._number
         with self._with(model, half=half) as used:
             for (members, batch), tries in zip(self._batches, self._tries, strict=True):
-                scores = candidate_log_likelihoods(used, tries=tries, encode=self._encode, **batch)
+                scores = candidate_log_likelihoods(used, tries=tries, **batch)
                 for index, label in zip(
                     members, best_candidates(scores, sizes=[len(LABELS)] * len(members)), strict=True
                 ):
@@ -117,7 +114,7 @@ class Ours:
         answers: list[list[int]] = [[] for _ in range(self._number)]
         with self._with(model, half=half) as used:
             for members, batch in self._text_batches:
-                ids = greedy(used, max_new_tokens=NEW, max_tokens=self._max_tokens, encode=self._encode, **batch)
+                ids = greedy(used, max_new_tokens=NEW, max_tokens=self._max_tokens, **batch)
                 for index, answer in zip(members, ids.tolist(), strict=True):
                     answers[index] = _ended(used, answer)
         return answers
@@ -213,16 +210,6 @@ def main() -> None:
             "bfloat16": seconds_a_token(model, dtype=torch.bfloat16),
         }
         own = {"float32": lambda: ours.labels(model), "bfloat16": lambda: ours.labels(model, half=True)}
-        if options.compiled:
-            compiled = CompiledEncode(Compiling(when="always", seconds=0.0, gain=1.0))
-            compiled.tell(0.0, left=1)
-            faster = Ours(prompts, max_tokens=options.eval_tokens, device=device, encode=compiled)
-            print(
-                json.dumps(
-                    {"first compiled evaluation, seconds": round(timed(lambda: faster.labels(model, half=True))[0])}
-                )
-            )
-            own["bfloat16, compiled"] = lambda: faster.labels(model, half=True)
         usual = {"the benchmark's way": lambda: reference(model, prompts, max_new_tokens=3)}
         found = compare("classification", usual | own, **rounds)
         forced = compare(
@@ -251,7 +238,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--eval-tokens", type=int, default=1024)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--compiled", action="store_true")
     return parser.parse_args()
 
 

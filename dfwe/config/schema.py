@@ -94,15 +94,6 @@ class FitConfig:
 
 
 @dataclass
-class CompileConfig:
-    """Whether a search compiles the encoder, and what that costs and brings (conf/trainer)."""
-
-    when: Annotated[str, OneOf("auto", "always", "never")] = MISSING
-    seconds: NonNegative = MISSING  # that compiling takes
-    gain: Positive = MISSING  # how many times faster an evaluation is expected to be
-
-
-@dataclass
 class TrainerConfig:
     """What all trainings share, and the two kinds (conf/trainer)."""
 
@@ -118,7 +109,6 @@ class TrainerConfig:
     checkpoint: bool = MISSING
     eval_tokens: dict[str, Count] = MISSING  # read at once in an evaluation, padding included, by kind of device
     text_tokens: dict[str, Count] = MISSING  # in a batch that free text is written for, likewise
-    compile: CompileConfig = MISSING
     train: FitConfig = MISSING
     finetune: FitConfig = MISSING
 

@@ -7,7 +7,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dfwe.families.seq2seq.fast.compiled import CompiledEncode
 from dfwe.merging.experts import ExpertArray
 from dfwe.records import Coefficients, Evaluation
 from dfwe.search.measure import Alone, Found
@@ -37,16 +36,11 @@ class Examiner:
         space = stage.space(array)
         self._candidate = Candidate(module, experts=array, rule=stage.rule, by=stage.by, space=space)
         self._scorer = stage.bench.scorer(stage.target, split="dev")
-        self._encode = CompiledEncode(stage.compiling)
 
     def __call__(self, coefficients: Coefficients, best: Evaluation | None) -> Found:
         """The candidate's evaluation on dev, raced against `best` if there is one."""
         begun = time.perf_counter()
         model: Any = self._candidate.at(coefficients).model
         if best is None:
-            found = Found(self._scorer(model, encode=self._encode), time.perf_counter() - begun)
-        else:
-            race = self._scorer.race(model, best=best, encode=self._encode)
-            found = Found(race, time.perf_counter() - begun)
-        self._encode.tell(found.seconds, left=1)
-        return found
+            return Found(self._scorer(model), time.perf_counter() - begun)
+        return Found(self._scorer.race(model, best=best), time.perf_counter() - begun)

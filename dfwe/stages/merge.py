@@ -17,7 +17,6 @@ from dfwe.config.search_options import chosen, plain_search, search_spec
 from dfwe.config.search_space import search_space
 from dfwe.config.tasks import Target
 from dfwe.families.base import Bench
-from dfwe.families.seq2seq.fast.compiled import CompiledEncode, Compiling
 from dfwe.merging.base import Rule
 from dfwe.merging.driver import pieces, prepare
 from dfwe.merging.experts import ExpertArray, Layout, copy_weights, load_experts
@@ -106,7 +105,6 @@ class MergeStage(Stage):
             "statistics": [stage.digest for stage in self.statistics],
             **{part: self.config[part] for part in ("rule", "coefficients", "by", "searched", "limits", "pick")},
             "search": search_spec(self.config["search"]),
-            "compile": self.bench.trainer["compile"],
             "seed": self.seed,
         }
 
@@ -115,15 +113,6 @@ class MergeStage(Stage):
         """How many candidates its search asks at once."""
         confirm = confirm_of(self.config["search"])
         return int(self.config["search"].get("asks", 1)) * (1 if confirm is None else confirm.num_searches)
-
-    @property
-    def compiling(self) -> Compiling:
-        """Whether candidates' encoders are compiled.
-
-        Candidates that are asked at once may be evaluated in several processes, which must not decide by their times.
-        """
-        compiling = Compiling(**self.bench.trainer["compile"])
-        return replace(compiling, when="never") if self.asks > 1 and compiling.when == "auto" else compiling
 
     @property
     def needs(self) -> tuple[Stage, ...]:
@@ -145,17 +134,14 @@ class MergeStage(Stage):
             seed=self.seed,
         )
         surrogates = [each for each in inside if isinstance(each, Surrogate)]
-        encode = CompiledEncode(self.compiling)
 
         def told(trial: Trial | StoppedTrial) -> None:
-            if isinstance(trial, Trial):
-                encode.tell(trial.seconds, left=search.budget - trial.number)
             tell(min(1.0, trial.number / search.budget))
 
         callback = WeightSearch(
             array,
             search,
-            lambda module: scorer(module.model, encode=encode),
+            lambda module: scorer(module.model),
             rule=self.rule,
             by=self.by,
             space=space,
@@ -170,9 +156,7 @@ class MergeStage(Stage):
             totals_score=scorer.scorer.score,
             seed=derive(self.seed, "pick", self.name),
             on_trial=told,
-            race=(lambda module, best: scorer.race(module.model, best=best, encode=encode))
-            if scorer.has_bound
-            else None,
+            race=(lambda module, best: scorer.race(module.model, best=best)) if scorer.has_bound else None,
             exact=(lambda module: scorer(module.model, exact=True)) if scorer.approximates else None,
             limits=Limits(**self.config["limits"]),
             together=one_after_another if self.crew is None else self.crew.together,

@@ -118,7 +118,6 @@ ZERO = {
     "*.scored*": "places from 0 on",
     "executor.retries": "none",
     "executor.gpus": "none",
-    "trainer.compile.seconds": "compiling that costs nothing",
 }
 NEGATIVE = {
     "merge.rule.scale": "task vectors taken off, as forgetting does",

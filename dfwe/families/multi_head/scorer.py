@@ -39,7 +39,7 @@ class Unbounded:
         """False: a split is evaluated to its end."""
         return False
 
-    def race(self, model: Any, *, best: Evaluation, encode: object = None) -> NoReturn:
+    def race(self, model: Any, *, best: Evaluation) -> NoReturn:
         """MetricError: see `has_bound`."""
         self.bound(())
 
@@ -69,8 +69,8 @@ class HeadScorer(Unbounded):
     def __len__(self) -> int:
         return len(self._split)
 
-    def __call__(self, model: Any, *, exact: bool = False, encode: object = None) -> Evaluation:
-        """The model's evaluation; its mode is left as it was. `exact` and `encode` make no difference.
+    def __call__(self, model: Any, *, exact: bool = False) -> Evaluation:
+        """The model's evaluation; its mode is left as it was. `exact` makes no difference.
 
         Raises:
             ModelError: the model has no head for the task.
@@ -154,7 +154,7 @@ class MeanScorer(Unbounded):
     def __len__(self) -> int:
         return sum(len(part) for part in self._parts.values())
 
-    def __call__(self, model: Any, *, exact: bool = False, encode: object = None) -> Evaluation:
+    def __call__(self, model: Any, *, exact: bool = False) -> Evaluation:
         """The model's evaluation on all parts; raises as they do."""
         return self._scorer.joined({name: part(model) for name, part in self._parts.items()})
 

@@ -18,7 +18,6 @@ from dfwe.families.pruning import Race
 from dfwe.families.seq2seq.fast.bf16 import HalfCopy
 from dfwe.families.seq2seq.fast.kernels import fast_kernels
 from dfwe.families.seq2seq.inference.answers import Answer, Answers, Batch, Decoding
-from dfwe.families.seq2seq.inference.encoder import Encode, encode
 from dfwe.families.seq2seq.tokenization import TokenisedSplit
 from dfwe.metrics.bound import Bound
 from dfwe.metrics.scorer import Scorer
@@ -60,22 +59,22 @@ class SplitScorer:
     def __len__(self) -> int:
         return len(self._split)
 
-    def __call__(self, model: nn.Module, *, exact: bool = False, encode: Encode = encode) -> Evaluation:
+    def __call__(self, model: nn.Module, *, exact: bool = False) -> Evaluation:
         """The model's evaluation, in float32 whatever the decoding says if `exact`; its mode is left as it was."""
-        answers = self._in_order(self._answered(model, self._batches, exact=exact, encode=encode))
+        answers = self._in_order(self._answered(model, self._batches, exact=exact))
         return self._evaluated(answers)
 
     def evaluate(self, predictions: tuple[str, ...]) -> Evaluation:
         """The evaluation of given answers, one an instance and in order."""
         return self._scorer.evaluate(predictions, references=self._references)
 
-    def predict(self, model: nn.Module, *, exact: bool = False, encode: Encode = encode) -> tuple[str, ...]:
-        """The model's answers in the order of the instances, its source read by `encode`."""
-        return tuple(answer.text for answer in self.answers(model, exact=exact, encode=encode))
+    def predict(self, model: nn.Module, *, exact: bool = False) -> tuple[str, ...]:
+        """The model's answers in the order of the instances."""
+        return tuple(answer.text for answer in self.answers(model, exact=exact))
 
-    def answers(self, model: nn.Module, *, exact: bool = False, encode: Encode = encode) -> list[Answer]:
+    def answers(self, model: nn.Module, *, exact: bool = False) -> list[Answer]:
         """As `predict`, with the likelihoods of closed sets of answers."""
-        return self._in_order(self._answered(model, self._batches, exact=exact, encode=encode))
+        return self._in_order(self._answered(model, self._batches, exact=exact))
 
     def label_counts(self) -> Float[np.ndarray, "examples labels counts"] | None:
         """What each answer of an instance's closed set would count, as in `Evaluation.counts`; None for free text.
@@ -94,7 +93,7 @@ class SplitScorer:
         """Whether `race` and `bound` are possible: Pearson's correlation, for one, has no bound."""
         return self._scorer.best_counts(self._references) is not None
 
-    def race(self, model: nn.Module, *, best: Evaluation, encode: Encode = encode) -> Evaluation | Stopped:
+    def race(self, model: nn.Module, *, best: Evaluation) -> Evaluation | Stopped:
         """As a call, but stopped at the first batch after which the model cannot score as much as `best` any more.
 
         `best` is another evaluation on the same split; the batches that cost it most come first.
@@ -104,7 +103,7 @@ class SplitScorer:
         """
         race = Race(self._scorer, references=self._references, best=best)
         order = race.order([batch.members for batch in self._batches], sizes=[batch.size for batch in self._batches])
-        answers = self._answered(model, [self._batches[place] for place in order], encode=encode, until=race.is_lost)
+        answers = self._answered(model, [self._batches[place] for place in order], until=race.is_lost)
         if len(answers) < len(self):
             texts = {index: answer.text for index, answer in answers.items()}
             return Stopped(race.bound, tuple(texts.get(index) for index in range(len(self))))
@@ -139,7 +138,6 @@ class SplitScorer:
         model: nn.Module,
         batches: Sequence[Batch],
         *,
-        encode: Encode,
         exact: bool = False,
         until: Callable[[Sequence[int], Sequence[str]], bool] = lambda members, answers: False,
     ) -> dict[int, Answer]:
@@ -150,7 +148,7 @@ class SplitScorer:
         with evaluating(used), fast_kernels(used):
             while todo:
                 batch = todo.pop()
-                found = self._answers.of(used, batch, encode=encode)
+                found = self._answers.of(used, batch)
                 if found is None:
                     half = len(batch.members) // 2
                     log.warning("no memory for %d instances at once, going on with halves", len(batch.members))

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from dfwe.errors import ConfigurationError
 from dfwe.families.batching import token_batches
 from dfwe.families.padding import pad
-from dfwe.families.seq2seq.inference.encoder import Encode
 from dfwe.families.seq2seq.inference.generate import ReferenceDecoding, greedy, reference
 from dfwe.families.seq2seq.inference.labels import best_candidates, candidate_log_likelihoods
 from dfwe.families.seq2seq.inference.trie import PackedTries
@@ -98,12 +97,12 @@ class Answers:
         }
         return Batch(members, inputs, PackedTries.of(rows["candidates"]) if self.closed else None)
 
-    def of(self, model: nn.Module, batch: Batch, *, encode: Encode) -> list[Answer] | None:
+    def of(self, model: nn.Module, batch: Batch) -> list[Answer] | None:
         """The batch's answers, in order; None where it does not fit the memory and can be halved."""
         device = next(model.parameters()).device
         try:
             here = batch.to(device)
-            return self._written(model, here, encode) if here.tries is None else self._chosen(model, here, encode)
+            return self._written(model, here) if here.tries is None else self._chosen(model, here)
         except RuntimeError as error:
             if not is_out_of_memory(error) or len(batch.members) == 1:
                 raise
@@ -111,16 +110,16 @@ class Answers:
             torch.cuda.empty_cache()
         return None
 
-    def _chosen(self, model: nn.Module, batch: Batch, encode: Encode) -> list[Answer]:
+    def _chosen(self, model: nn.Module, batch: Batch) -> list[Answer]:
         assert batch.tries is not None
-        scores = candidate_log_likelihoods(model, tries=batch.tries, encode=encode, **_source(batch))
+        scores = candidate_log_likelihoods(model, tries=batch.tries, **_source(batch))
         sets = [self._split.instances[i].candidates for i in batch.members]
         sizes = [len(each) for each in sets]
         best = best_candidates(scores, sizes=sizes)
         rows = np.split(scores.cpu().numpy(), np.cumsum(sizes)[:-1])
         return [Answer(each[place], row) for each, place, row in zip(sets, best, rows, strict=True)]
 
-    def _written(self, model: nn.Module, batch: Batch, encode: Encode) -> list[Answer]:
+    def _written(self, model: nn.Module, batch: Batch) -> list[Answer]:
         decoding = self._decoding
         if decoding.decode == "reference":
             assert decoding.reference is not None
@@ -128,7 +127,7 @@ class Answers:
             ids = reference(model, decoding=decoding.reference, seed=seed, **_source(batch))
         else:
             new, most = decoding.max_new_tokens, decoding.max_tokens
-            ids = greedy(model, max_new_tokens=new, max_tokens=most, encode=encode, **_source(batch))
+            ids = greedy(model, max_new_tokens=new, max_tokens=most, **_source(batch))
         texts: list[str] = self._tokenizer.batch_decode(ids, skip_special_tokens=True)
         return [Answer(text) for text in texts]
 

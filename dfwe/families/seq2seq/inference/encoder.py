@@ -12,8 +12,6 @@ from torch import Tensor
 
 from dfwe.families.batching import token_batches
 
-Encode = Callable[..., Tensor]
-
 
 def encode(
     model: Any, *, input_ids: Int[Tensor, "batch source"], attention_mask: Int[Tensor, "batch source"]
@@ -38,7 +36,6 @@ def encode_in_parts(
     input_ids: Int[Tensor, "batch source"],
     attention_mask: Int[Tensor, "batch source"],
     max_tokens: int,
-    encode: Encode = encode,
 ) -> Float[Tensor, "batch source width"]:
     """The encoder's states, read in parts of so many tokens, padding included; those of padding mean nothing.
 

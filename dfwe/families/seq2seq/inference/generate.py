@@ -13,7 +13,7 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from dfwe.errors import ConfigurationError
 from dfwe.families.seq2seq.fast.cross_attention import unprojected_source
-from dfwe.families.seq2seq.inference.encoder import Encode, encode, encode_in_parts
+from dfwe.families.seq2seq.inference.encoder import encode_in_parts
 
 _COMPACT = 0.75  # of the rows at most still going: then the finished ones leave the batch and its cache
 
@@ -53,7 +53,6 @@ def greedy(
     attention_mask: Int[Tensor, "batch source"],
     max_new_tokens: int,
     max_tokens: int,
-    encode: Encode = encode,
 ) -> Int[Tensor, "batch target"]:
     """Ids of the most likely continuation, token by token, without the start token; filled up with padding.
 
@@ -63,9 +62,7 @@ def greedy(
     settings = model.generation_config
     known = [] if settings.eos_token_id is None else settings.eos_token_id
     ends = torch.tensor(known, dtype=torch.int64, device=input_ids.device).reshape(-1)
-    encoded = encode_in_parts(
-        model, input_ids=input_ids, attention_mask=attention_mask, max_tokens=max_tokens, encode=encode
-    )
+    encoded = encode_in_parts(model, input_ids=input_ids, attention_mask=attention_mask, max_tokens=max_tokens)
     found = torch.full((len(input_ids), max_new_tokens), settings.pad_token_id, device=input_ids.device)
     tokens = torch.full((len(input_ids), 1), settings.decoder_start_token_id, device=input_ids.device)
     rows = torch.arange(len(input_ids), device=input_ids.device)  # of `found`, for each row of the batch

@@ -13,7 +13,7 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from dfwe.errors import ModelError
 from dfwe.families.seq2seq.fast.cross_attention import unprojected_source
-from dfwe.families.seq2seq.inference.encoder import Encode, computing_bias, encode, t5_attention
+from dfwe.families.seq2seq.inference.encoder import computing_bias, encode, t5_attention
 from dfwe.families.seq2seq.inference.trie import PackedTries
 
 
@@ -23,7 +23,6 @@ def candidate_log_likelihoods(
     input_ids: Int[Tensor, "batch source"],
     attention_mask: Int[Tensor, "batch source"],
     tries: PackedTries,
-    encode: Encode = encode,
 ) -> Float[Tensor, " candidates"]:
     """log p(candidate | source of its row), the end token included, of all rows' candidates in order.
 

@@ -1,10 +1,11 @@
 import torch
 from transformers import T5Config, T5ForConditionalGeneration
 
+from dfwe.families.seq2seq.inference import encoder
 from dfwe.families.seq2seq.inference.encoder import encode, encode_in_parts
 
 
-def test_padding_masked_once_in_the_bias_gives_what_the_models_own_mask_gives():
+def test_encode_with_padding_equals_transformers_mask():
     torch.manual_seed(0)
     model = T5ForConditionalGeneration(T5Config(vocab_size=40, d_model=32, d_kv=8, d_ff=48, num_layers=3, num_heads=4))
     model.eval()
@@ -21,19 +22,20 @@ def test_padding_masked_once_in_the_bias_gives_what_the_models_own_mask_gives():
     assert "compute_bias" not in vars(model.get_encoder().block[0].layer[0].SelfAttention)
 
 
-def test_a_batch_read_in_parts_has_the_states_of_one_read_at_once():
+def test_encode_in_parts_equals_encoding_at_once(monkeypatch):
     torch.manual_seed(0)
     model = T5ForConditionalGeneration(T5Config(vocab_size=40, d_model=32, d_kv=8, d_ff=48, num_layers=2, num_heads=4))
-    ids, lengths, asked = torch.randint(2, 40, (4, 9)), (9, 2, 5, 3), []
+    ids, lengths, shapes = torch.randint(2, 40, (4, 9)), (9, 2, 5, 3), []
     mask = torch.tensor([[1] * length + [0] * (9 - length) for length in lengths])
 
-    def told(model, *, input_ids, attention_mask):
-        asked.append(tuple(input_ids.shape))
+    def recording(model, *, input_ids, attention_mask):
+        shapes.append(tuple(input_ids.shape))
         return encode(model, input_ids=input_ids, attention_mask=attention_mask)
 
     with torch.inference_mode():
         once = encode(model.eval(), input_ids=ids, attention_mask=mask)
-        parts = encode_in_parts(model, input_ids=ids, attention_mask=mask, max_tokens=10, encode=told)
-    assert all(rows * width <= 10 for rows, width in asked)
-    assert len(asked) > 1
+        monkeypatch.setattr(encoder, "encode", recording)
+        parts = encode_in_parts(model, input_ids=ids, attention_mask=mask, max_tokens=10)
+    assert all(rows * width <= 10 for rows, width in shapes)
+    assert len(shapes) > 1
     torch.testing.assert_close(parts[mask.bool()], once[mask.bool()])
