@@ -46,12 +46,12 @@ def main() -> None:
     parser.add_argument("--split", choices=("dev", "test"), default="test")
     options, overrides = parser.parse_known_args()
     planned = study(overrides)
-    bench, target = planned.bench, planned.target
+    family, target = planned.family, planned.target
     for stage in planned.pretraining:
-        stage.result(bench.store)
-    model = bench.model()
+        stage.result(family.context.store)
+    model = family.model()
     load_weights(model, options.weights, name=options.weights.stem)
-    scorer = bench.scorer(target, split=options.split)
+    scorer = family.scorer(target, split=options.split)
     scorer.predict(model), scorer.predict(model, exact=True)  # warm
     rounds = [
         (seconds(lambda: scorer.predict(model, exact=True)), seconds(lambda: scorer.predict(model)))

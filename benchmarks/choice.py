@@ -70,7 +70,7 @@ def swept(draft: Draft) -> Scores:
 
 def scores_of(study: Study) -> dict[str, float]:
     """Runs what the study's merges need, the tests of its experts aside."""
-    store = study.bench.store
+    store = study.family.context.store
     for stage in (*study.trained.values(), *study.experts.values()):
         stage.result(store)
     found = {}
@@ -86,7 +86,7 @@ def chosen(draft: Draft, *, overrides: Sequence[str]) -> tuple[Triple, dict[str,
     rule = ChoiceRule.of(composed(*overrides))
     assert rule is not None
     stage = rule.stage(draft.workshop, target=draft.target, candidates=draft.candidates, seed=draft.seed)
-    result = stage.result(draft.bench.store).card.result
+    result = stage.result(draft.family.context.store).card.result
     return tuple(result["taken"]), {each["task"]: each["rank"] for each in result["ranking"]}
 
 
@@ -125,7 +125,7 @@ def one_seed(seed: int, *, overrides: Sequence[str]) -> dict[str, Any]:
     said = (*overrides, f"seed={seed}")
     draft = draft_study(composed(*said, "sources=all"))
     for stage in draft.pretraining:
-        stage.result(draft.bench.store)
+        stage.result(draft.family.context.store)
     scores = swept(draft)
     ways = {}
     for way, more in WAYS.items():

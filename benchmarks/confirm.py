@@ -45,9 +45,9 @@ def planned(overrides: Sequence[str]) -> Study:
 
 def merged(stage: MergeStage) -> dict[str, Any]:
     """What the merge scores, and what was told of it before."""
-    entry = stage.result(stage.bench.store)
+    entry = stage.result(stage.family.context.store)
     result = entry.card.result
-    scorer = stage.bench.scorer(stage.target, split="test")
+    scorer = stage.family.scorer(stage.target, split="test")
     confirmation = result.get("confirm", {})
     return {
         "dev": result["dev"]["score"],
@@ -63,7 +63,7 @@ def one_seed(seed: int, *, overrides: Sequence[str]) -> dict[str, dict[str, Any]
     found: dict[str, dict[str, Any]] = {}
     for way, more in WAYS.items():
         study = planned([*overrides, f"seed={seed}", *more])
-        store = study.bench.store
+        store = study.family.context.store
         for stage in study.pretraining:
             stage.result(store)
         assert study.asked is not None
@@ -72,7 +72,7 @@ def one_seed(seed: int, *, overrides: Sequence[str]) -> dict[str, dict[str, Any]
     found["uniform"] = merged(study.merges["uniform"])
     best = max(study.experts.values(), key=lambda stage: stage.dev(stage.result(store)).score)
     dev = best.dev(best.result(store)).score
-    scorer = study.bench.scorer(study.target, split="test")
+    scorer = study.family.scorer(study.target, split="test")
     test = scorer(best.model(best.result(store)), exact=True).score
     return found | {"best expert": {"dev": dev, "told": dev, "test": test, "shrunk": 0.0, "evaluations": 0}}
 

@@ -42,12 +42,12 @@ def study(target: str, overrides: list[str]) -> Any:
 
 def load(planned: Any) -> tuple[float, dict[str, Any]]:
     """Seconds from the files to the tokens of all three splits, as a new process would take them after its imports."""
-    bench, target = planned.bench, planned.target
-    asked = bench.data
+    family, target = planned.family, planned.target
+    asked = family.context.data
     begun = time.perf_counter()
     data = StudyData(asked.store, asked.config, max_words=asked.max_words, seed=asked.seed, shots=asked.shots)
     tokens = {
-        split: data.tokens(target, split=split, tokenizer=bench.tokenizer, limits=bench.limits)
+        split: family.with_tasks(family.tasks, data=data).encode(target, split=split)
         for split in ("train", "dev", "test")
     }
     return time.perf_counter() - begun, tokens
@@ -63,7 +63,7 @@ def measure(target: str, overrides: list[str]) -> dict[str, Any]:
         again, tokens = load(planned)
         seconds.append(again)
     lengths = {split: list(each.tokens["length"]) for split, each in tokens.items()}
-    trainer = planned.bench.trainer
+    trainer = planned.family.context.trainer
     batches = shuffled_batches(
         lengths["train"],
         batch_size=trainer["batch_size"],
@@ -92,7 +92,7 @@ def main(overrides: list[str]) -> None:
         overrides = [f"paths.store={scratch}", *overrides]
         planned = study("meld", overrides)
         for stage in planned.pretraining:  # the parent, whose tokenizer all tasks share
-            stage.result(planned.bench.store, tell=lambda share: None)
+            stage.result(planned.family.context.store, tell=lambda share: None)
         for target in own:
             print(json.dumps(measure(target, overrides)), flush=True)
 

@@ -91,10 +91,10 @@ def prepare(config: DictConfig) -> None:
     """Data, tokens and parent: what both sides are given."""
     study = plan_study(config)
     for stage in study.trained.values():
-        for task in stage.tasks:
-            study.bench.split(task, split="train")
+        for task in stage.recipe.tasks:
+            study.family.encode(task, split="train")
     for split in ("dev", "test"):
-        study.bench.scorer(study.target, split=split)
+        study.family.scorer(study.target, split=split)
 
 
 def trainings(config: DictConfig) -> list[str]:
@@ -124,7 +124,7 @@ def _train(config: dict[str, Any], todo: Any) -> None:
     torch.set_num_threads(1)
     catalogue = Catalogue(OmegaConf.create(config))
     while (digest := todo.get()) is not None:
-        made_in(catalogue.stage(digest), store=catalogue.bench.store)
+        made_in(catalogue.stage(digest), store=catalogue.family.context.store)
 
 
 def with_ray(config: DictConfig) -> float:
@@ -134,7 +134,7 @@ def with_ray(config: DictConfig) -> float:
     stages.sort(key=lambda each: digests.index(each[1].digest))
     executor = RayExecutor(address=None, workers=WORKERS, cpus=1, gpus=None, retries=0)
     begun = time.perf_counter()
-    with executor.opened(config, bench=study.bench) as execute:
+    with executor.opened(config, family=study.family) as execute:
         execute(stages, start=lambda number, total, title: lambda share: None)
     return time.perf_counter() - begun
 

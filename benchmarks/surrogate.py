@@ -37,11 +37,11 @@ def planned(overrides: Sequence[str]) -> Study:
 
 def searched(stage: MergeStage) -> dict[str, Any]:
     """The scores of a search's candidates in their order, the best of them and the experts', and what was picked."""
-    entry = stage.result(stage.bench.store)
+    entry = stage.result(stage.family.context.store)
     trials = [json.loads(line) for line in entry.file(TRIALS).read_text().splitlines()]
     scores = [trial["score"] for trial in trials if trial["kind"] != "bagged"]
-    experts = max(expert.dev(expert.result(stage.bench.store)).score for expert in stage.experts.values())
-    scorer = stage.bench.scorer(stage.target, split="test")
+    experts = max(expert.dev(expert.result(stage.family.context.store)).score for expert in stage.experts.values())
+    scorer = stage.family.scorer(stage.target, split="test")
     return {
         "experts": experts,
         "best": max(experts, *scores),
@@ -60,7 +60,7 @@ def compared(seed: int, *, few: int, overrides: Sequence[str]) -> dict[str, Any]
     for way, more in ways.items():
         study = planned([*overrides, f"seed={seed}", *more])
         for stage in study.pretraining:
-            stage.result(study.bench.store)
+            stage.result(study.family.context.store)
         assert study.asked is not None
         found[way] = searched(study.merges[study.asked])
     best = found[_LONG]["best"]

@@ -21,7 +21,7 @@ from dfwe.results.page import write_report
 from dfwe.stages.base import Stage, each_once
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.merge import TRIALS, MergeStage
-from dfwe.stages.train_heads import HeadTrainStage
+from dfwe.stages.train import TrainStage
 from dfwe.studies.multi_task.merges import Merged, candidates, check_merges, plan_merges
 from dfwe.studies.multi_task.plan import MultitaskStudy, plan_multitask
 
@@ -62,9 +62,9 @@ def run_multitask(config: DictConfig, *, folder: Path, executor: Executor) -> No
     """Trains, then merges what is worth merging, and reports; `folder` is the run's own."""
     study = plan_multitask(config)
     check_merges(study)
-    logger, model = study.bench.logger, study.bench.parent.title
+    logger, model = study.family.context.logger, study.family.base_model.title
     begin(logger, target=", ".join(study.target.tasks), sources=tuple(study.columns), model=model, seed=study.seed)
-    with bars() as start, executor.opened(config, bench=study.bench) as execute:
+    with bars() as start, executor.opened(config, family=study.family) as execute:
         start = following(start, logger=logger)
         seconds = execute(list(each_once(study.trainings())), start=start)
         merging = plan_merging(study)
@@ -94,9 +94,11 @@ def run_multitask(config: DictConfig, *, folder: Path, executor: Executor) -> No
 def _evaluations(study: MultitaskStudy, *, merges: Mapping[str, Merged]) -> dict[str, EvaluateStage]:
     """The test split, of every model that was trained on a task that counts, and of every merge."""
     counted = list(study.target.tasks.values())
-    trained = {name: stage for name, stage in study.models.items() if any(task in counted for task in stage.tasks)}
-    subjects: dict[str, HeadTrainStage | MergeStage] = {
+    trained = {
+        name: stage for name, stage in study.models.items() if any(task in counted for task in stage.recipe.tasks)
+    }
+    subjects: dict[str, TrainStage | MergeStage] = {
         **trained,
         **{name: merged.stage for name, merged in merges.items()},
     }
-    return {name: EvaluateStage(stage.bench, stage, study.target) for name, stage in subjects.items()}
+    return {name: EvaluateStage(stage.family, stage, study.target) for name, stage in subjects.items()}

@@ -34,8 +34,8 @@ def run_study(config: DictConfig, *, folder: Path) -> None:
         return
     draft = draft_study(config)
     choosing = list(each_once(draft.parts()))
-    with bars() as start, executor.opened(config, bench=draft.bench) as execute:
-        start = following(start, logger=draft.bench.logger)
+    with bars() as start, executor.opened(config, family=draft.family) as execute:
+        start = following(start, logger=draft.family.context.logger)
         seconds = execute(choosing, start=start)
         study = draft.study()
         _begin(study)
@@ -53,10 +53,10 @@ def run_study(config: DictConfig, *, folder: Path) -> None:
         write_report(folder)
     merges = {name: stage.config for name, stage in study.merges.items()}
     # last: it takes all files
-    finish(study.bench.logger, results=results, summary=summary(results), merges=merges)
+    finish(study.family.context.logger, results=results, summary=summary(results), merges=merges)
 
 
 def _begin(study: Study) -> None:
     """Tells the logger what the study is called."""
-    sources, model = tuple(task.name for task in study.sources), study.bench.parent.title
-    begin(study.bench.logger, target=study.target.name, sources=sources, model=model, seed=study.seed)
+    sources, model = tuple(task.name for task in study.sources), study.family.base_model.title
+    begin(study.family.context.logger, target=study.target.name, sources=sources, model=model, seed=study.seed)

@@ -75,7 +75,7 @@ def test_models_that_never_trained_a_head_are_merged_only_where_that_is_meant(he
 
 def test_the_cosine_changes_nothing_but_the_paraphrase_head(small_heads, tmp_path):
     study = plan_multitask(small_heads(tmp_path, experiment="paraphrase_cosine"))
-    heads = [stage.bench.spec()["heads"] for stage in study.models.values()]
+    heads = [stage.family.spec()["heads"] for stage in study.models.values()]
     assert [task for task in heads[0] if heads[0][task] != heads[1][task]] == ["toy_paraphrase"]
 
 
@@ -99,7 +99,7 @@ def test_the_clamp_study_has_errors_by_gold_similarity(small_heads, tmp_path):
         ("+multitask.merges.greedy.of=soup", "multitask.merges.greedy.of is 'soup'"),
         ("multitask.sets.single=[single_mnli]", "multitask.sets.single has 'single_mnli'"),
         ("multitask.ablation=fishr", "multitask.ablation is 'fishr'"),
-        ("sources=[toy_sentiment,toy_paraphrase,toy_similarity,meld]", "meld' has no head"),
+        ("sources.toy_inference.head=null", "toy_inference' has no head"),
     ],
 )
 def test_what_a_study_does_not_have_is_an_error_before_training(heads_tables, tmp_path, override, message):
@@ -115,5 +115,6 @@ def test_an_unknown_candidate_is_an_error_with_the_choice(heads_tables, tmp_path
 
 def test_a_user_s_own_schedule_is_checked_when_data_are_made(heads_tables, tmp_path):
     study = plan_multitask(heads_tables(tmp_path, "+multitask.models.surgery.schedule=turns"))
+    family, recipe = study.models["surgery"].family, study.models["surgery"].recipe
     with pytest.raises(ConfigurationError, match="turns"):
-        study.models["surgery"].training_data(seed=0)
+        family.training_data(recipe, seed=0)

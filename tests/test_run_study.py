@@ -77,8 +77,8 @@ def test_the_recommended_model_lies_in_best_and_answers_as_it_did(ran, tmp_path)
     stage = study.evaluations[name]
     model = AutoModelForSeq2SeqLM.from_pretrained(folder / "best")
     assert len(AutoTokenizer.from_pretrained(folder / "best")) == model.config.vocab_size
-    stored = stage.evaluation(stage.result(study.bench.store)).predictions
-    assert study.bench.scorer(study.target, split="test").predict(model) == stored
+    stored = stage.evaluation(stage.result(study.family.context.store)).predictions
+    assert study.family.scorer(study.target, split="test").predict(model) == stored
     assert json.loads((folder / "best" / "dfwe.json").read_text())["model"] == name
 
 
@@ -148,24 +148,24 @@ def test_the_merged_folder_loads_and_gives_the_same_answers(ran):
     folder, _, config = ran
     study = plan_study(config)
     stage = study.evaluations["nelder_mead"]
-    stored = stage.evaluation(stage.result(study.bench.store)).predictions
+    stored = stage.evaluation(stage.result(study.family.context.store)).predictions
     model = AutoModelForSeq2SeqLM.from_pretrained(folder / "merged")
     assert len(AutoTokenizer.from_pretrained(folder / "merged")) == model.config.vocab_size
-    assert study.bench.scorer(study.target, split="test").predict(model) == stored
-    corpus = study.bench.data.corpus(study.target)
+    assert study.family.scorer(study.target, split="test").predict(model) == stored
+    corpus = study.family.context.data.corpus(study.target)
     dialogues = [corpus.dialogues[i] for i in corpus.splits["test"]]
     by_id = {each.instance_id: each.answer for each in load(folder / "merged").answers(dialogues)}
-    instances = study.bench.data.instances(study.target, split="test")
+    instances = study.family.context.data.instances(study.target, split="test")
     assert [by_id[instance.instance_id] for instance in instances] == list(stored)
 
 
 def test_a_damaged_expert_is_trained_again_and_gives_the_same_weights(ran, caplog):
     study = plan_study(ran[2])
     stage = study.trained["personality"]
-    weights = stage.result(study.bench.store).file("weights.safetensors")
+    weights = stage.result(study.family.context.store).file("weights.safetensors")
     before = weights.read_bytes()
     weights.write_bytes(before[: len(before) // 2])
-    assert stage.result(study.bench.store).file("weights.safetensors").read_bytes() == before
+    assert stage.result(study.family.context.store).file("weights.safetensors").read_bytes() == before
     assert "set aside" in caplog.text
 
 

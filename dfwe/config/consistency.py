@@ -29,8 +29,6 @@ def check_study(config: DictConfig) -> None:
         short, _ = only_target(config)
         sources = candidates(short, sources=dict(config.sources), without_target=config.sources_without_target)
         check_names(config, experts=(short, *sources))
-        if config.model.max_target_tokens < 1:
-            raise ConfigurationError("model.max_target_tokens=0: a model that writes its answers needs 1 at least")
     else:
         check_multitask_names(config.multitask)
     check_model(config)

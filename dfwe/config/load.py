@@ -1,58 +1,17 @@
-"""Composed configurations as plain Python, and checks that both kinds of study make."""
+"""Composed configurations as plain Python, options of groups that Hydra does not compose, and checks of both."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from dfwe.config.instantiate import bind, call
-from dfwe.config.task_data import StudyData, shots_by_task
-from dfwe.config.tasks import Task
 from dfwe.errors import ConfigurationError
-from dfwe.store.older import warn_of_older
-from dfwe.store.store import Store
 from dfwe.strict_yaml import read_yaml
-from dfwe.training.precision import resolve_precision
-
-
-@dataclass(frozen=True)
-class Basis:
-    """What every kind of study begins with; `trainer` and `model` are plain configurations."""
-
-    store: Store
-    data: StudyData
-    trainer: Mapping[str, Any]
-    model: Mapping[str, Any]
-    precision: str
-    logger: Any
-
-
-def basis(config: DictConfig, *, tasks: Sequence[Task]) -> Basis:
-    """The basis that a composed configuration describes; also sets torch's threads.
-
-    Raises:
-        ConfigurationError: what the optimizer or the logger is made of, or the shots of a task, cannot be.
-    """
-    trainer, data = plain(config.trainer), plain(config.data)
-    if trainer["threads"]:
-        torch.set_num_threads(trainer["threads"])
-    check_optimizer(trainer["optimizer"], lr=0.1)
-    store = Store(Path(config.paths.store).expanduser().resolve())
-    warn_of_older(store.root)
-    shots = shots_by_task(data["shots"], seed=config.data.shots_seed, tasks=tasks)
-    return Basis(
-        store,
-        StudyData(store, data, max_words=config.data.max_words, seed=config.seed, shots=shots),
-        trainer,
-        plain(config.model),
-        resolve_precision(trainer["precision"], accelerator=trainer["accelerator"]),
-        bind(config.logger) if config.logger else False,
-    )
 
 
 def plain(config: Any) -> dict[str, Any]:

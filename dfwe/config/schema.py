@@ -132,6 +132,7 @@ class PretrainConfig:
     tasks: dict[str, TaskConfig] = MISSING
     batch_size: Count = MISSING
     fit: FitConfig = MISSING
+    options: dict[str, Any] = MISSING  # changes to the family's own options of a training
 
 
 @dataclass
@@ -139,6 +140,7 @@ class ModelConfig:
     """Where the parent comes from (conf/model)."""
 
     name: Name = MISSING
+    family: APart = MISSING  # its kind of model, and that kind's own settings (dfwe/families)
     source: APart = MISSING
     seed: Natural = MISSING  # of fresh weights and pre-training; apart from the study's, so that seeds share a parent
     max_source_tokens: Count = MISSING

@@ -1,4 +1,4 @@
-"""A study's data: the study's own corpus and those that tasks bring, asked as instances and tokens."""
+"""A study's data: the study's own corpus and those that tasks bring, asked as instances."""
 
 from __future__ import annotations
 
@@ -17,22 +17,12 @@ from dfwe.data.instances import collect
 from dfwe.data.readers.base import Corpus
 from dfwe.data.shots import ALL, Shots
 from dfwe.errors import ConfigurationError
-from dfwe.families.seq2seq.tokenization import (
-    TokenisedSplit,
-    TokenLimits,
-    Truncation,
-    read_tokens,
-    save_tokens,
-    tokens_key,
-    warn_of_full,
-)
 from dfwe.records import Instance, Split
 from dfwe.store.store import Store
 
 log = logging.getLogger(__name__)
 
 _OF_STUDY = ""  # where the study's corpus stands among those of tasks
-TOKENS = "tokens"
 
 
 @dataclass(frozen=True)
@@ -99,21 +89,6 @@ class StudyData:
             shots=self._shots(task),
         )
 
-    def tokens(self, task: Task, *, split: Split, tokenizer: Any, limits: TokenLimits) -> TokenisedSplit:
-        """The instances with their token ids, which lie in the store."""
-        instances = self.instances(task, split=split)
-        spec = {"key": tokens_key(instances, tokenizer=tokenizer, limits=limits)}
-
-        def make(folder: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
-            save_tokens(instances, tokenizer=tokenizer, limits=limits, folder=folder / TOKENS)
-            return {"task": task.name, "split": split}, (TOKENS,)
-
-        entry = self.store.made("tokens", spec=spec, make=make, title=f"tokens of {task.short}, {split}")
-        tokens = read_tokens(instances, limits=limits, folder=entry.folder / TOKENS)
-        if task.data is not None:
-            warn_of_full(tokens, limits=limits, of=f"{task.short}, {split}")
-        return tokens
-
     @property
     def _of_study(self) -> Corpus:
         if _OF_STUDY not in self._own:
@@ -170,8 +145,3 @@ def shots_by_task(setting: Any, *, seed: int, tasks: Sequence[Task]) -> dict[str
             known = ", ".join(task.short for task in tasks)
             raise ConfigurationError(f"data.shots names '{name}', which is no task of this study: it has {known}")
     return {names[name]: Shots(amount, seed=seed) for name, amount in setting.items()}
-
-
-def token_limits(model: Mapping[str, Any], *, truncation: Truncation, max_cut_share: float) -> TokenLimits:
-    """The model's limits."""
-    return TokenLimits(model["max_source_tokens"], model["max_target_tokens"], truncation, max_cut_share)

@@ -69,10 +69,10 @@ class TaskMean:
         return MeanOfScorers({name: task.scorer for name, task in self.tasks.items()})
 
 
-Target = Task | TaskMean
+Objective = Task | TaskMean
 
 
-def tasks_of(target: Target) -> tuple[Task, ...]:
+def tasks_of(target: Objective) -> tuple[Task, ...]:
     """The tasks that a target has, in the order of a scorer's answers."""
     return tuple(target.tasks.values()) if isinstance(target, TaskMean) else (target,)
 

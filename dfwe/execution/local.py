@@ -12,7 +12,7 @@ from typing import Protocol
 
 from omegaconf import DictConfig
 
-from dfwe.families.base import Bench
+from dfwe.families.base import ModelFamily
 from dfwe.logs import about
 from dfwe.stages.base import Stage, Tell
 from dfwe.store.store import Store
@@ -35,16 +35,16 @@ class Executor(ABC):
     """Where a study's stages are made."""
 
     @abstractmethod
-    def opened(self, config: DictConfig, *, bench: Bench) -> AbstractContextManager[Execute]:
+    def opened(self, config: DictConfig, *, family: ModelFamily) -> AbstractContextManager[Execute]:
         """What runs stages of the study that the configuration describes, until the context ends."""
 
 
 class LocalExecutor(Executor):
     """In this process, one after the other."""
 
-    def opened(self, config: DictConfig, *, bench: Bench) -> AbstractContextManager[Execute]:
+    def opened(self, config: DictConfig, *, family: ModelFamily) -> AbstractContextManager[Execute]:
         """Needs nothing."""
-        return nullcontext(partial(execute, store=bench.store))
+        return nullcontext(partial(execute, store=family.context.store))
 
 
 def execute(stages: Sequence[tuple[str, Stage]], *, store: Store, start: Start) -> dict[str, float]:

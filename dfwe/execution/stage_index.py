@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 
 from dfwe.errors import ExecutorError
 from dfwe.execution.local import describe
-from dfwe.families.base import Bench
+from dfwe.families.base import ModelFamily
 from dfwe.run_multi_task import plan_merging
 from dfwe.stages.base import Stage
 from dfwe.studies.multi_task.plan import MultitaskStudy, plan_multitask
@@ -20,7 +20,7 @@ class Catalogue:
 
     def __init__(self, config: DictConfig) -> None:
         study = draft_study(config) if config.multitask is None else plan_multitask(config)
-        self.bench: Bench = study.bench
+        self.family: ModelFamily = study.family
         self._lists = _lists(study)
         self._stages: dict[str, tuple[str, Stage]] = {}
 

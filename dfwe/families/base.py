@@ -1,201 +1,258 @@
-"""What the stages of one study share: store, data, parent, tokenizer, precision; heavy parts are made on demand."""
+"""The contract of a model family: everything that depends on the kind of model, and nothing that does not.
+
+A new family is one folder `dfwe/families/<name>/` with a class like `ModelFamily`, and YAML of models in conf/model
+that names it in `family`. Stages, studies, execution and reports ask the family and never which one it is.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
-from transformers import PreTrainedModel
+from torch import Tensor, nn
 
 from dfwe.config.task_data import StudyData
-from dfwe.config.tasks import Target, Task, TaskMean, tasks_of
-from dfwe.errors import ConfigurationError
-from dfwe.families.multi_head.scorer import HeadScorer, MeanScorer
-from dfwe.families.seq2seq.fast.bf16 import HalfCopy
-from dfwe.families.seq2seq.inference.answers import Decoding
-from dfwe.families.seq2seq.inference.generate import ReferenceDecoding
-from dfwe.families.seq2seq.model import TextToText, load_model
-from dfwe.families.seq2seq.scorer import SplitScorer
-from dfwe.families.seq2seq.statistics.base import Collector, Question, Tell, draw_questions
-from dfwe.families.seq2seq.tokenization import TokenisedSplit, TokenLimits
+from dfwe.config.tasks import Objective, Task, TaskMean, tasks_of
+from dfwe.families.scorer import MeanScorer, ModelScorer
 from dfwe.models.loading import load_tokenizer
 from dfwe.records import Instance, Split
-from dfwe.seeding import derive
-from dfwe.stages.parent import Parent
 from dfwe.store.store import Store
 from dfwe.training.precision import resolve_device
 
-AnyScorer = SplitScorer | HeadScorer | MeanScorer
+OnProgress = Callable[[float], None]
 
 
-class Bench(ABC):
-    """The shared parts of a study's stages: what a stage needs that does not train. `precision` is resolved."""
-
-    store: Store
-    data: StudyData
-    parent: Parent
-    trainer: Mapping[str, Any]
-    precision: str
-    decode: str
-    logger: Any
-
-    @abstractmethod
-    def spec(self) -> dict[str, Any]:
-        """What of it changes results, as JSON; `task_spec` has the data."""
-
-    @abstractmethod
-    def model(self) -> Any:
-        """A fresh copy of the parent."""
-
-    @abstractmethod
-    def pretrained(self, model: Any) -> PreTrainedModel:
-        """What of a trained model others start from."""
-
-    @abstractmethod
-    def module(self) -> pl.LightningModule:
-        """A Lightning module around such a copy, its `model`."""
-
-    @abstractmethod
-    def scorer(self, target: Target, *, split: Split) -> AnyScorer:
-        """What scores a model on the split, built once."""
-
-    @abstractmethod
-    def measured(
-        self, collector: Any, models: Sequence[Any], *, tasks: Sequence[Sequence[Task]], seed: int, tell: Tell
-    ) -> list[dict[str, Tensor]]:
-        """What a collector of statistics finds of models by the names of their tensors; `tasks` each was trained on."""
-
-    def task_spec(self, target: Target) -> dict[str, Any]:
-        """What of the tasks and their data changes results, as JSON."""
-        if isinstance(target, TaskMean):
-            return {"mean": {name: self.task_spec(task) for name, task in target.tasks.items()}}
-        return {**target.spec(), "data": self.data.digest(target)}
-
-    def instances(self, target: Target, *, split: Split) -> list[Instance]:
-        """The instances, in the order of a scorer's answers."""
-        return [instance for task in tasks_of(target) for instance in self.data.instances(task, split=split)]
-
-    @cached_property
-    def tokenizer(self) -> Any:
-        """The parent's tokenizer."""
-        return load_tokenizer(self.parent.model_folder(self.store))
+class BaseModel(ABC):
+    """The model that all models of a study start from: a Hugging Face folder, named by a digest."""
 
     @property
-    def device(self) -> torch.device:
-        """Where models are evaluated outside a Trainer."""
-        return resolve_device(self.trainer["accelerator"])
+    @abstractmethod
+    def digest(self) -> str:
+        """Digest of all that made it."""
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """Name in the user's words."""
+
+    @abstractmethod
+    def model_folder(self, store: Store) -> Path:
+        """Return the Hugging Face folder, made now if it is not there."""
 
 
 @dataclass(frozen=True)
-class TextBench(Bench):
-    """That of text-to-text models.
+class StudyContext:
+    """What all stages of a study share, whatever its models.
 
-    `decode` is `task` (each task's own way), or a way for every task: `labels` (the most likely of its closed set),
-    `greedy`, `reference`. `trainer` is the trainer's configuration.
+    `trainer` is the trainer's configuration, `precision` is resolved, `logger` is Lightning's (False for none).
     """
 
     store: Store
     data: StudyData
-    parent: Parent
-    limits: TokenLimits
     trainer: Mapping[str, Any]
     precision: str
-    decode: str
     logger: Any = False
-    reference: ReferenceDecoding | None = None
-    _half: HalfCopy = field(default_factory=HalfCopy, compare=False, repr=False)
-    _scorers: dict[tuple[str, Split], SplitScorer] = field(default_factory=dict, compare=False, repr=False)
-
-    def spec(self) -> dict[str, Any]:
-        """What of it changes results, as JSON; `task_spec` has the data."""
-        limits = self.limits
-        reference = {"reference": asdict(self._reference)} if self.decode == "reference" else {}
-        return {
-            "parent": self.parent.digest,
-            "max_words": self.data.max_words,
-            "limits": [limits.max_source_tokens, limits.max_target_tokens, limits.truncation],
-            "precision": self.precision,
-            "threads": torch.get_num_threads(),
-            "decode": self.decode,
-            "eval_tokens": self._tokens("eval_tokens"),
-            "text_tokens": self._tokens("text_tokens"),
-            **reference,
-        }
-
-    def answering(self, decode: str) -> TextBench:
-        """The same with every task answered in that way."""
-        return replace(self, decode=decode, _scorers={})
-
-    def way(self, task: Task) -> str:
-        """How the task is answered: `labels`, `candidates`, `greedy` or `reference`."""
-        return task.decode if self.decode == "task" else self.decode
 
     @property
-    def _reference(self) -> ReferenceDecoding:
-        assert self.reference is not None
-        return self.reference
+    def device(self) -> torch.device:
+        """Device on which models are evaluated outside a Trainer."""
+        return resolve_device(self.trainer["accelerator"])
 
-    def _tokens(self, of: str) -> int:
-        tokens: int = self.trainer[of][self.device.type]
+    def tokens_at_once(self, name: str) -> int:
+        """Return the number that the trainer's setting has for the device: `eval_tokens` or `text_tokens`."""
+        tokens: int = self.trainer[name][self.device.type]
         return tokens
 
-    def model(self) -> PreTrainedModel:
-        """A fresh copy of the parent."""
-        return load_model(self.parent.model_folder(self.store))
 
-    def pretrained(self, model: PreTrainedModel) -> PreTrainedModel:
-        """All of it."""
-        return model
+@dataclass(frozen=True)
+class FamilySettings:
+    """Settings that families may read beside those in their own YAML (`model.family`).
 
-    def module(self) -> pl.LightningModule:
-        """TextToText, with an optimizer that is not to step."""
-        return TextToText(self.model(), optimizer=torch.optim.Adam)
+    `seed` draws fresh weights, such as those of heads. `truncation` is `context` or `reference`, `decode` is `task` or
+    one way of answering for every task, `reference` the numbers of decode=reference.
+    """
 
-    def measured(
-        self, collector: Any, models: Sequence[Any], *, tasks: Sequence[Sequence[Task]], seed: int, tell: Tell
+    seed: int
+    max_source_tokens: int
+    max_target_tokens: int
+    truncation: str
+    max_cut_share: float
+    decode: str = "task"
+    reference: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class TrainingRecipe:
+    """How one model is trained: on which tasks, for which objective on dev (None: to the last epoch), how long.
+
+    `fit` is one part of the trainer's configuration (`epochs`, `patience`, `learning_rate`, `stop_on`); `options` are
+    the family's own, see `ModelFamily.options`.
+    """
+
+    name: str
+    tasks: tuple[Task, ...]
+    objective: Objective | None
+    fit: Mapping[str, Any]
+    batch_size: int
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+class ModelFamily(ABC):
+    """Everything that depends on the kind of model.
+
+    Implementations are frozen dataclasses whose first four fields are those below, in this order; further fields are
+    settings of `model.family` in YAML. A study builds one with all tasks that its models may meet, its target first.
+    Every method that can refuse raises ConfigurationError, in one line, with what to choose instead: studies call
+    `adapt`, `check_recipe`, `check_collector` and `with_decoding` before anything is trained.
+    """
+
+    context: StudyContext
+    base_model: BaseModel
+    tasks: tuple[Task, ...]
+    settings: FamilySettings
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Name of the family: that of its folder."""
+
+    @abstractmethod
+    def spec(self) -> dict[str, Any]:
+        """Return the settings that affect results, as JSON; `task_spec` covers the data.
+
+        `base_model` is the base model's digest.
+        """
+
+    @abstractmethod
+    def with_tasks(self, tasks: tuple[Task, ...], *, data: StudyData) -> ModelFamily:
+        """Return the same for other tasks and data, the base model shared."""
+
+    @abstractmethod
+    def with_heads(self, heads: Mapping[str, Mapping[str, Any]]) -> ModelFamily:
+        """Return the same with changes to the tasks' heads, by short name; ConfigurationError where it has none."""
+
+    # Tasks ----------------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def adapt(self, task: Task) -> Task:
+        """Return the task as this family's models read it.
+
+        Raises:
+            ConfigurationError: they cannot answer it; the message names the families that can.
+        """
+
+    @abstractmethod
+    def decoding(self, task: Task) -> str:
+        """Return how the task is answered: `labels` and `candidates` choose from a closed set, `greedy` and
+        `reference` write a text, `numbers` predict one."""
+
+    @abstractmethod
+    def with_decoding(self, decode: str) -> ModelFamily:
+        """Return the same with every task answered in that way; ConfigurationError where there is only one way."""
+
+    @abstractmethod
+    def encode(self, task: Task, *, split: Split) -> Any:
+        """Return the task's instances as tokens, made once."""
+
+    @abstractmethod
+    def texts(self, tasks: Sequence[Task]) -> Iterator[str]:
+        """Yield the texts that a fresh tokenizer is trained on."""
+
+    # Models ---------------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def model(self) -> Any:
+        """Return a fresh copy of the base model, in float32 and evaluation mode: where every training starts."""
+
+    @abstractmethod
+    def pretrained(self, model: Any) -> Any:
+        """Return the part of a trained model that others start from, with `save_pretrained`."""
+
+    @abstractmethod
+    def export(self, model: Any, folder: Path) -> dict[str, Any]:
+        """Write the model into the folder, with its tokenizer; return what `dfwe.json` has of asking it."""
+
+    # Training -------------------------------------------------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def options(self) -> Mapping[str, Any]:
+        """Options of a training that sets none: those in YAML."""
+
+    @abstractmethod
+    def first_recipe(self, objective: Objective) -> TrainingRecipe | None:
+        """Return a short training that all others of a study start from, such as that of fresh heads; None for none."""
+
+    @abstractmethod
+    def check_recipe(self, recipe: TrainingRecipe) -> None:
+        """Check that the family can train so; ConfigurationError where it cannot."""
+
+    @abstractmethod
+    def module(self, model: nn.Module, recipe: TrainingRecipe, *, seed: int) -> pl.LightningModule:
+        """Return the Lightning module that trains `model`, its attribute `model`.
+
+        Where it optimizes by itself (`automatic_optimization` false) it accumulates and clips by itself, too.
+        """
+
+    @abstractmethod
+    def training_data(self, recipe: TrainingRecipe, *, seed: int) -> pl.LightningDataModule:
+        """Return the batches of the recipe's tasks, in an order that depends on seed and epoch alone."""
+
+    @abstractmethod
+    def num_steps(self, recipe: TrainingRecipe, *, epochs: int) -> int:
+        """Return the number of the optimizer's steps in so many epochs."""
+
+    @abstractmethod
+    def num_tokens(self, recipe: TrainingRecipe, *, epochs: int, seed: int) -> int:
+        """Return the number of tokens that so many epochs read, padding aside; `seed` as in `training_data`."""
+
+    # Evaluation and statistics --------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def task_scorer(self, task: Task, *, split: Split) -> ModelScorer:
+        """Return the scorer of one task's split, built once."""
+
+    @abstractmethod
+    def check_collector(self, collector: Any) -> None:
+        """Check that the collector of statistics suits the family's models; ConfigurationError where it does not."""
+
+    @abstractmethod
+    def statistics(
+        self,
+        collector: Any,
+        models: Sequence[Any],
+        *,
+        tasks: Sequence[Sequence[Task]],
+        seed: int,
+        on_progress: OnProgress,
     ) -> list[dict[str, Tensor]]:
-        """Found on the train splits of each model's own tasks."""
-        if not isinstance(collector, Collector):
-            raise ConfigurationError(f"{type(collector).__name__} measures no text-to-text models")
-        questions = [self._questions(own, examples=collector.examples, seed=seed) for own in tasks]
-        return collector.collect(models, questions=questions, seed=derive(seed, "draws"), tell=tell)
+        """Return each model's statistics by the names of its tensors, measured on train splits: `tasks` per model."""
 
-    def _questions(self, tasks: Sequence[Task], *, examples: int, seed: int) -> tuple[Question, ...]:
-        splits = [(self.split(task, split="train"), task.max_new_tokens) for task in tasks]
-        return draw_questions(splits, examples=examples, seed=derive(seed, "examples", *(task.name for task in tasks)))
+    # The same for all families --------------------------------------------------------------------------------------
 
-    def split(self, task: Task, *, split: Split) -> TokenisedSplit:
-        """The task's tokens."""
-        return self.data.tokens(task, split=split, tokenizer=self.tokenizer, limits=self.limits)
+    def scorer(self, objective: Objective, *, split: Split) -> ModelScorer:
+        """Return the scorer of the objective: of one task's split, or of several and their mean."""
+        if isinstance(objective, TaskMean):
+            return MeanScorer({name: self.task_scorer(task, split=split) for name, task in objective.tasks.items()})
+        return self.task_scorer(objective, split=split)
 
-    def scorer(self, target: Target, *, split: Split) -> SplitScorer:
-        """What scores a model on the task's split, built once."""
-        assert isinstance(target, Task)
-        if (target.name, split) not in self._scorers:
-            self._scorers[target.name, split] = self._new_scorer(target, split=split)
-        return self._scorers[target.name, split]
+    def task_spec(self, objective: Objective) -> dict[str, Any]:
+        """Return what of the tasks and their data affects results, as JSON."""
+        if isinstance(objective, TaskMean):
+            return {"mean": {name: self.task_spec(task) for name, task in objective.tasks.items()}}
+        return {**objective.spec(), "data": self.context.data.digest(objective)}
 
-    def _new_scorer(self, task: Task, *, split: Split) -> SplitScorer:
-        way = self.way(task)
-        decoding = Decoding(
-            decode=way,  # type: ignore[arg-type]
-            max_new_tokens=task.max_new_tokens,
-            max_tokens=self._tokens("eval_tokens"),
-            text_tokens=self._tokens("text_tokens"),
-            bf16=self.precision == "bf16-mixed",
-            seed=derive(self._reference.seed, "decode", task.name, split) if way == "reference" else 0,
-            reference=self.reference,
-        )
-        return SplitScorer(
-            self.split(task, split=split),
-            scorer=task.scorer,
-            decoding=decoding,
-            tokenizer=self.tokenizer,
-            half=self._half,
-        )
+    def instances(self, objective: Objective, *, split: Split) -> list[Instance]:
+        """Return the instances, in the order of a scorer's answers."""
+        return [each for task in tasks_of(objective) for each in self.context.data.instances(task, split=split)]
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """Tokenizer of the base model."""
+        return load_tokenizer(self.base_model.model_folder(self.context.store))

@@ -19,10 +19,10 @@ from dfwe.studies.plan import Study
 
 def write_answers(study: Study, *, folder: Path) -> None:
     """Writes the models' answers with the instances' ids and gold answers, and how the task understands an answer."""
-    store = study.bench.store
+    store = study.family.context.store
     cards = {name: stage.result(store).file(ANSWERS) for name, stage in study.evaluations.items()}
     stored = {name: read_json(path, error=StoreError) for name, path in cards.items()}
-    instances = study.bench.data.instances(study.target, split="test")
+    instances = study.family.context.data.instances(study.target, split="test")
     content = {
         "format": 1,
         "task": understanding(study.target),

@@ -6,22 +6,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from dfwe.families.base import TextBench
 from dfwe.stages.base import Stage
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.statistics import StatisticsStage
-from dfwe.stages.train import TrainStage, epoch_steps
-from dfwe.stages.train_heads import HeadTrainStage
+from dfwe.stages.train import TrainStage
 from dfwe.store.store import Store
 
 
 @dataclass
 class Costs:
-    """What models cost, with the sizes of tasks counted once: a study asks for each model."""
+    """What models cost; the work of each training is counted once, since a study asks for each model."""
 
     store: Store
-    _tokens: dict[str, int] = field(default_factory=dict)
-    _of_heads: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _work: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def of(self, stage: Stage) -> dict[str, Any]:
         """Of the model and of every expert and statistic it is made from; the parent's pre-training is everybody's.
@@ -35,7 +32,7 @@ class Costs:
         seconds = [card.result.get("seconds") for each, card in cards]
         kept = [card for each, card in cards if not isinstance(each, MergeStage)]
         trainings = [(each, len(card.result["epochs"])) for each, card in cards if isinstance(each, TrainStage)]
-        work = [self._work(each, epochs=epochs) for each, epochs in trainings]
+        work = [self._work_of(each, epochs=epochs) for each, epochs in trainings]
         return {
             "train_steps": sum(steps for steps, _ in work),
             "train_tokens": sum(tokens for _, tokens in work),
@@ -45,22 +42,12 @@ class Costs:
             "bytes": sum(file["bytes"] for card in kept for file in card.files.values()),
         }
 
-    def _work(self, stage: TrainStage, *, epochs: int) -> tuple[int, int]:
-        """Steps, and tokens."""
-        if not isinstance(stage, HeadTrainStage):
-            return epochs * epoch_steps(stage), epochs * self._tokens_of(stage)
-        if stage.digest not in self._of_heads:
-            self._of_heads[stage.digest] = stage.work(epochs)
-        return self._of_heads[stage.digest]
-
-    def _tokens_of(self, stage: TrainStage) -> int:
-        """An epoch's."""
-        assert isinstance(stage.bench, TextBench)
-        for task in stage.tasks:
-            if task.name not in self._tokens:
-                lengths = stage.bench.split(task, split="train").tokens["length"]
-                self._tokens[task.name] = sum(int(length) for length in lengths)
-        return sum(self._tokens[task.name] for task in stage.tasks)
+    def _work_of(self, stage: TrainStage, *, epochs: int) -> tuple[int, int]:
+        """Return steps and tokens."""
+        if stage.digest not in self._work:
+            steps = stage.family.num_steps(stage.recipe, epochs=epochs)
+            self._work[stage.digest] = (steps, stage.num_tokens(epochs))
+        return self._work[stage.digest]
 
 
 def _needed(stage: Stage) -> Iterator[Stage]:
@@ -71,4 +58,5 @@ def _needed(stage: Stage) -> Iterator[Stage]:
 
 
 def _dev_size(stage: TrainStage) -> int:
-    return 0 if stage.target is None else len(stage.bench.instances(stage.target, split="dev"))
+    objective = stage.recipe.objective
+    return 0 if objective is None else len(stage.family.instances(objective, split="dev"))

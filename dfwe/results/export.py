@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 
 from dfwe.files import replacing_folder, write_json
@@ -33,22 +32,16 @@ def export(study: Study, *, name: str, folder: Path) -> None:
     """Writes the model of that name; `dfwe.json` there says how it was made and how it is asked."""
     stage = study.models[name]
     assert isinstance(stage, TrainStage | MergeStage), "an ensemble is not a single model"
-    entry = stage.result(study.bench.store)
-    reference, merged = study.bench.reference, isinstance(stage, MergeStage)
-    asking = {
+    entry = stage.result(study.family.context.store)
+    merged = isinstance(stage, MergeStage)
+    content = {
         "model": name,
+        "family": study.family.name,
         "merge": name if merged else None,
         "coefficients": entry.card.result["coefficients"] if merged else None,
         "target": study.target.short,
         "tasks": {task.short: dict(task.config) for task in (*study.sources, study.target)},
-        "max_words": study.bench.data.max_words,
-        "max_source_tokens": study.bench.limits.max_source_tokens,
-        "max_target_tokens": study.bench.limits.max_target_tokens,
-        "truncation": study.bench.limits.truncation,
-        "decode": study.bench.decode,
-        "reference": None if reference is None else asdict(reference),
     }
     with replacing_folder(folder, mark=ASKING) as new:
-        stage.model(entry).save_pretrained(new)
-        study.bench.tokenizer.save_pretrained(new)
-        write_json(new / ASKING, asking)
+        asking = study.family.export(stage.model(entry), new)
+        write_json(new / ASKING, content | asking)

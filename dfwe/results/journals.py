@@ -16,7 +16,7 @@ def copy_journals(merges: Mapping[str, MergeStage], *, asked: str | None, files:
     `trials.jsonl` and `trials_<merge>.jsonl`, and so on.
     """
     for name, stage in merges.items():
-        entry = stage.result(stage.bench.store)
+        entry = stage.result(stage.family.context.store)
         suffix = "" if name == asked else f"_{name}"
         for file in files:
             path = Path(file)

@@ -18,9 +18,9 @@ def curve_results(stages: Iterable[tuple[str, Stage]], *, store: Store) -> list[
     """
     return [
         {
-            "name": stage.label,
+            "name": stage.recipe.name,
             "part": part,
-            "tasks": [task.short for task in stage.tasks],
+            "tasks": [task.short for task in stage.recipe.tasks],
             **{key: stage.result(store).card.result[key] for key in ("epochs", "best_epoch", "criterion")},
         }
         for part, stage in stages

@@ -25,7 +25,7 @@ class Standing:
     """The models' answers on test, judged once each, and the differences between them."""
 
     def __init__(self, study: Study) -> None:
-        self._study, self._store = study, study.bench.store
+        self._study, self._store = study, study.family.context.store
         self.evaluations = {name: _evaluation(stage) for name, stage in study.evaluations.items()}
 
     def mixture(self, name: str, *, row: Row) -> dict[str, Any]:
@@ -138,4 +138,4 @@ def _complexity(name: str, stage: Subject) -> int:
 
 
 def _evaluation(stage: Tested) -> Evaluation:
-    return stage.evaluation(stage.result(stage.bench.store))
+    return stage.evaluation(stage.result(stage.family.context.store))

@@ -36,7 +36,7 @@ def study_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, An
     what they are held `against` and what that allows to claim. `warnings` say what the numbers cannot carry.
     """
     rows = _Rows(study)
-    told = probe_results(study.probes, store=study.bench.store)
+    told = probe_results(study.probes, store=study.family.context.store)
     models = [
         rows.row(name, stage) | (told.of_merge if name == study.asked else {}) for name, stage in study.models.items()
     ]
@@ -49,13 +49,13 @@ def study_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, An
         "sources": [task.name for task in study.sources],
         "choice": choice_results(study.choice),
         "seed": study.seed,
-        "decode": study.bench.way(study.target),
-        "precision": study.bench.precision,
+        "decode": study.family.decoding(study.target),
+        "precision": study.family.context.precision,
         "n": rows.sizes(),
         "rare_classes": rows.rare_classes(),
         "questions": questions(study.target),
         "classes": rows.classes(),
-        "curves": curve_results(study.stages(), store=study.bench.store),
+        "curves": curve_results(study.stages(), store=study.family.context.store),
         "models": models,
         "roles": standing.roles,
         "headline": standing.headline(models, withheld=withheld),
@@ -65,8 +65,8 @@ def study_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, An
         "agreement": agreement_results(study.agreement, tested=study.tested, seed=study.seed),
         **told.of_study,
         "data": _data(study),
-        "model": study.bench.parent.title,
-        "parent": study.bench.parent.digest,
+        "model": study.family.base_model.title,
+        "parent": study.family.base_model.digest,
         "seconds": dict(seconds),
         "versions": library_versions(),
     }
@@ -83,7 +83,7 @@ def summary(results: Mapping[str, Any]) -> dict[str, float]:
 
 def _data(study: Study) -> dict[str, Any]:
     """Where each task's instances come from, and which rows of its files were left out."""
-    data, found = study.bench.data, {}
+    data, found = study.family.context.data, {}
     for task in (study.target, *study.sources):
         corpus = data.corpus(task)
         found[task.short] = {
@@ -101,14 +101,14 @@ class _Rows:
     """Rows of the table, one a model."""
 
     def __init__(self, study: Study) -> None:
-        self._study, self._store = study, study.bench.store
+        self._study, self._store = study, study.family.context.store
         self._costs = Costs(self._store)
         self.standing = Standing(study)
         self._evaluations = self.standing.evaluations
 
     def sizes(self) -> dict[str, int]:
         splits = ("train", "dev", "test") if self._study.evaluations else ("train", "dev")
-        data, target = self._study.bench.data, self._study.target
+        data, target = self._study.family.context.data, self._study.target
         return {split: len(data.instances(target, split=split)) for split in splits}  # type: ignore[arg-type]
 
     def rare_classes(self) -> list[str]:
@@ -121,7 +121,7 @@ class _Rows:
         target, answers = self._study.target, {name: each.predictions for name, each in self._evaluations.items()}
         if not answers:
             return {}
-        gold = [instance.references for instance in self._study.bench.data.instances(target, split="test")]
+        gold = [instance.references for instance in self._study.family.context.data.instances(target, split="test")]
         found = class_results(target, answers=answers, references=gold)
         return {target.short: found} if found else {}
 
@@ -137,7 +137,7 @@ class _Rows:
         else:
             row |= {"dev": stage.dev(entry).scores, "epochs": len(entry.card.result["epochs"])}
             row |= {key: entry.card.result[key] for key in ("best_epoch", "criterion")}
-            row |= {"most_epochs": stage.fit["epochs"]}
+            row |= {"most_epochs": stage.recipe.fit["epochs"]}
         if name in self._evaluations:
             row |= self._test(name)
             if row["kind"] == "merge":
@@ -152,7 +152,7 @@ class _Rows:
         merge, baseline = self._evaluations.get(asked or ""), self._evaluations.get(BASELINE)
         if merge is None or baseline is None:
             return {}
-        instances = self._study.bench.data.instances(self._study.target, split="test")
+        instances = self._study.family.context.data.instances(self._study.target, split="test")
         scorer, seed = self._study.target.scorer, self._study.seed
         found = changed(merge, baseline=baseline, instances=instances, scorer=scorer, seed=seed)
         return {"merge": asked, "against": "baseline", **found}

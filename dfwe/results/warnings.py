@@ -43,7 +43,7 @@ def study_cautions(
 def _of_study(
     study: Study, *, rows: Sequence[Mapping[str, Any]], evaluations: Mapping[str, Evaluation]
 ) -> Iterator[Caution]:
-    data, store = study.bench.data, study.bench.store
+    data, store = study.family.context.data, study.family.context.store
     splits: tuple[Split, ...] = ("train", "dev", "test") if evaluations else ("train", "dev")
     for task in (study.target, *study.sources):
         for split in splits if task is study.target else ("train",):
@@ -101,7 +101,7 @@ def ended_early(trained: Mapping[str, Any], *, cap: int) -> int | None:
 def caps_of(stages: Mapping[str, TrainStage], *, store: Store) -> dict[str, int | None]:
     """What `ended_early` says of each."""
     return {
-        name: ended_early(stage.result(store).card.result, cap=int(stage.fit["epochs"]))
+        name: ended_early(stage.result(store).card.result, cap=int(stage.recipe.fit["epochs"]))
         for name, stage in stages.items()
     }
 

@@ -11,10 +11,11 @@ from typing import Any, ClassVar
 from safetensors.torch import save_file
 
 from dfwe.config.tasks import Task
-from dfwe.families.base import Bench
+from dfwe.families.base import ModelFamily
 from dfwe.families.seq2seq.statistics.base import Collector
 from dfwe.seeding import derive
 from dfwe.stages.base import Stage, Tell
+from dfwe.stages.train import parent_of
 
 MEASURED = "measured.safetensors"
 
@@ -24,7 +25,7 @@ class AffinityStage(Stage):
     """Measures the parent on a draw of the task's train split; the same for every target."""
 
     kind: ClassVar[str] = "affinity"
-    bench: Bench
+    family: ModelFamily
     task: Task
     collector: Collector
     seed: int
@@ -38,8 +39,8 @@ class AffinityStage(Stage):
         """The parent, the task and its data, the collector, the seed."""
         kind = type(self.collector)
         return {
-            "bench": self.bench.spec(),
-            "task": self.bench.task_spec(self.task),
+            "family": self.family.spec(),
+            "task": self.family.task_spec(self.task),
             "collector": {"_target_": f"{kind.__module__}.{kind.__qualname__}", **asdict(self.collector)},  # type: ignore[call-overload]
             "seed": self.seed,
         }
@@ -47,14 +48,14 @@ class AffinityStage(Stage):
     @property
     def needs(self) -> tuple[Stage, ...]:
         """The parent."""
-        return (self.bench.parent,)
+        return parent_of(self.family)
 
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Writes what was found by the names of the parent's tensors."""
         begun = time.perf_counter()
-        model = self.bench.model().to(self.bench.device)
+        model = self.family.model().to(self.family.context.device)
         seed = derive(self.seed, "affinity")
-        (found,) = self.bench.measured(self.collector, [model], tasks=[(self.task,)], seed=seed, tell=tell)
+        (found,) = self.family.statistics(self.collector, [model], tasks=[(self.task,)], seed=seed, on_progress=tell)
         save_file({name: tensor.float().cpu().contiguous() for name, tensor in found.items()}, folder / MEASURED)
         seconds = round(time.perf_counter() - begun, 2)
         return {"task": self.task.name, "examples": self.collector.examples, "seconds": seconds}, (MEASURED,)

@@ -32,15 +32,15 @@ class Examiner:
     """Evaluates candidates of a merge in another process than its search's, to the bit as that would."""
 
     def __init__(self, stage: MergeStage, *, array: ExpertArray) -> None:
-        module = stage.bench.module().to(stage.bench.device)
+        model = stage.family.model().to(stage.family.context.device)
         space = stage.space(array)
-        self._candidate = Candidate(module, experts=array, rule=stage.rule, by=stage.by, space=space)
-        self._scorer = stage.bench.scorer(stage.target, split="dev")
+        self._candidate = Candidate(model, experts=array, rule=stage.rule, by=stage.by, space=space)
+        self._scorer = stage.family.scorer(stage.target, split="dev")
 
     def __call__(self, coefficients: Coefficients, best: Evaluation | None) -> Found:
         """The candidate's evaluation on dev, raced against `best` if there is one."""
         begun = time.perf_counter()
-        model: Any = self._candidate.at(coefficients).model
+        model: Any = self._candidate.at(coefficients)
         if best is None:
             return Found(self._scorer(model), time.perf_counter() - begun)
         return Found(self._scorer.race(model, best=best), time.perf_counter() - begun)

@@ -12,11 +12,11 @@ import numpy as np
 from jaxtyping import Float
 
 from dfwe.config.tasks import Task
-from dfwe.families.base import TextBench
+from dfwe.families.base import ModelFamily
 from dfwe.records import Evaluation
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.evaluate import ANSWERS, EvaluateStage, read_predictions, write_predictions
-from dfwe.stages.train import TrainStage
+from dfwe.stages.train import TrainStage, parent_of
 from dfwe.store.store import Entry
 
 
@@ -29,7 +29,7 @@ class EnsembleStage(Stage):
     """
 
     kind: ClassVar[str] = "ensemble"
-    bench: TextBench
+    family: ModelFamily
     experts: Mapping[str, TrainStage]
     tested: Mapping[str, EvaluateStage]
     target: Task
@@ -42,19 +42,19 @@ class EnsembleStage(Stage):
     def spec(self) -> dict[str, Any]:
         """The experts and the task."""
         return {
-            "bench": self.bench.spec(),
+            "family": self.family.spec(),
             "experts": {name: stage.digest for name, stage in self.experts.items()},
-            "target": self.bench.task_spec(self.target),
+            "target": self.family.task_spec(self.target),
         }
 
     @property
     def needs(self) -> tuple[Stage, ...]:
         """The experts and their answers."""
-        return (self.bench.parent, *self.experts.values(), *self.tested.values())
+        return (*parent_of(self.family), *self.experts.values(), *self.tested.values())
 
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Its answers on dev and test."""
-        begun, store = time.perf_counter(), self.bench.store
+        begun, store = time.perf_counter(), self.family.context.store
         on_dev, on_test = [], []
         for number, (name, stage) in enumerate(self.experts.items()):
             tell(number / len(self.experts))
@@ -63,24 +63,24 @@ class EnsembleStage(Stage):
             tested = self.tested[name]
             kept = tested.label_scores(tested.result(store))
             on_test.append(self._scores(stage, split="test") if kept is None else kept)
-        dev = self.bench.scorer(self.target, split="dev").evaluate(self._answers(on_dev, split="dev"))
-        instances = self.bench.instances(self.target, split="test")
+        dev = self.family.scorer(self.target, split="dev").evaluate(self._answers(on_dev, split="dev"))
+        instances = self.family.instances(self.target, split="test")
         write_predictions(folder / ANSWERS, self._answers(on_test, split="test"), instances=instances)
         return {"dev": dev.scores, "seconds": round(time.perf_counter() - begun, 2)}, (ANSWERS,)
 
     def evaluation(self, entry: Entry) -> Evaluation:
         """On test, from the stored answers."""
-        return self.bench.scorer(self.target, split="test").evaluate(read_predictions(entry.file(ANSWERS)))
+        return self.family.scorer(self.target, split="test").evaluate(read_predictions(entry.file(ANSWERS)))
 
     def _scores(self, stage: TrainStage, *, split: Any) -> Float[np.ndarray, "examples labels"]:
-        model = stage.model(stage.result(self.bench.store)).to(self.bench.device)
-        scores = self.bench.scorer(self.target, split=split)(model, exact=True).label_scores
+        model = stage.model(stage.result(self.family.context.store)).to(self.family.context.device)
+        scores = self.family.scorer(self.target, split=split)(model, exact=True).label_scores
         assert scores is not None
         return scores
 
     def _answers(self, scores: Sequence[Float[np.ndarray, "examples labels"]], *, split: Any) -> tuple[str, ...]:
         best = mean_log_probabilities(scores).argmax(axis=1)
-        instances = self.bench.instances(self.target, split=split)
+        instances = self.family.instances(self.target, split=split)
         return tuple(instance.candidates[place] for instance, place in zip(instances, best, strict=True))
 
 

@@ -12,13 +12,13 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float
 
-from dfwe.config.tasks import Target
+from dfwe.config.tasks import Objective
 from dfwe.errors import StoreError
-from dfwe.families.base import Bench
+from dfwe.families.base import ModelFamily
 from dfwe.records import Evaluation, Instance
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.merge import MergeStage
-from dfwe.stages.train import TrainStage
+from dfwe.stages.train import TrainStage, parent_of
 from dfwe.store.store import Entry
 from dfwe.strict_json import read_json
 
@@ -29,41 +29,45 @@ ANSWERS, LABEL_SCORES = "predictions.json", "label_scores.npy"
 class EvaluateStage(Stage):
     """Scores an expert or a merge on the target's test split; the only stage that reads test instances.
 
-    `bench` may answer in another way than the subject's own bench.
+    `family` may answer in another way than the subject's own family.
     """
 
     kind: ClassVar[str] = "evaluate"
-    bench: Bench
+    family: ModelFamily
     subject: TrainStage | MergeStage
-    target: Target
+    target: Objective
 
     @property
     def title(self) -> str:
         """What the user reads."""
         words = f"test {self.subject.title}"
-        return words if self.bench.decode == self.subject.bench.decode else f"{words}, decode={self.bench.decode}"
+        return (
+            words
+            if self.family.settings.decode == self.subject.family.settings.decode
+            else f"{words}, decode={self.family.settings.decode}"
+        )
 
     def spec(self) -> dict[str, Any]:
         """The model, the task, the split."""
         return {
-            "bench": self.bench.spec(),
+            "family": self.family.spec(),
             "subject": self.subject.digest,
-            "target": self.bench.task_spec(self.target),
+            "target": self.family.task_spec(self.target),
             "split": "test",
         }
 
     @property
     def needs(self) -> tuple[Stage, ...]:
         """The model; of a merge, which is made again from its coefficients, what that needs, too."""
-        return (self.bench.parent, self.subject, *self.subject.needs)
+        return (*parent_of(self.family), self.subject, *self.subject.needs)
 
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Answers every test instance once."""
         begun = time.perf_counter()
-        scorer = self.bench.scorer(self.target, split="test")
-        model = self.subject.model(self.subject.result(self.bench.store))
-        evaluation = scorer(model.to(self.bench.device), exact=True)
-        instances = self.bench.instances(self.target, split="test")
+        scorer = self.family.scorer(self.target, split="test")
+        model = self.subject.model(self.subject.result(self.family.context.store))
+        evaluation = scorer(model.to(self.family.context.device), exact=True)
+        instances = self.family.instances(self.target, split="test")
         write_predictions(folder / ANSWERS, evaluation.predictions, instances=instances)
         result = {**evaluation.scores, "n": len(instances), "seconds": round(time.perf_counter() - begun, 2)}
         if evaluation.label_scores is None:
@@ -73,7 +77,7 @@ class EvaluateStage(Stage):
 
     def evaluation(self, entry: Entry) -> Evaluation:
         """The evaluation, from the stored answers."""
-        return self.bench.scorer(self.target, split="test").evaluate(read_predictions(entry.file(ANSWERS)))
+        return self.family.scorer(self.target, split="test").evaluate(read_predictions(entry.file(ANSWERS)))
 
     def label_scores(self, entry: Entry) -> Float[np.ndarray, "examples labels"] | None:
         """How likely each label was found; None for free text, and where they were not kept (an older store)."""

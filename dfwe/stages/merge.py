@@ -15,8 +15,8 @@ from torch import Tensor
 from dfwe.config.instantiate import bind, call
 from dfwe.config.search_options import chosen, plain_search, search_spec
 from dfwe.config.search_space import search_space
-from dfwe.config.tasks import Target
-from dfwe.families.base import Bench
+from dfwe.config.tasks import Objective
+from dfwe.families.base import ModelFamily
 from dfwe.merging.base import Rule
 from dfwe.merging.driver import pieces, prepare
 from dfwe.merging.experts import ExpertArray, Layout, copy_weights, load_experts
@@ -38,7 +38,7 @@ from dfwe.stages.merge_holdout import confirm_of, confirmed
 from dfwe.stages.merge_surrogate import with_surrogate
 from dfwe.stages.search_result import search_result
 from dfwe.stages.statistics import StatisticsStage, statistics_of, statistics_stages
-from dfwe.stages.train import WEIGHTS, TrainStage
+from dfwe.stages.train import WEIGHTS, TrainStage, parent_of
 from dfwe.store.store import Entry
 from dfwe.training.fit import make_trainer
 from dfwe.training.weight_search import WeightSearch
@@ -52,10 +52,10 @@ class MergeStage(Stage):
     """A rule, a search over its coefficients, and a rule of picking one candidate."""
 
     kind: ClassVar[str] = "merge"
-    bench: Bench
+    family: ModelFamily
     name: str
     experts: Mapping[str, TrainStage]
-    target: Target
+    target: Objective
     config: Mapping[str, Any]
     rule: Rule
     by: Granularity
@@ -70,9 +70,9 @@ class MergeStage(Stage):
         cls,
         config: Mapping[str, Any],
         *,
-        bench: Bench,
+        family: ModelFamily,
         experts: Mapping[str, TrainStage],
-        target: Target,
+        target: Objective,
         seed: int,
     ) -> MergeStage:
         """The stage that a configuration describes, all its classes bound; raises what they raise."""
@@ -87,8 +87,10 @@ class MergeStage(Stage):
         call(make_search, space=space, seed=0, key="merge.search").close()
         Limits(**config["limits"])
         pick: Pick = bind(config["pick"])
-        statistics = statistics_stages(config["statistics"], rule=rule, bench=bench, experts=experts, seed=seed)
-        return cls(bench, config["name"], experts, target, config, rule, by, make_search, pick, statistics, seed)
+        statistics = statistics_stages(
+            config["statistics"], rule=rule, family=family, experts=experts, objective=target, seed=seed
+        )
+        return cls(family, config["name"], experts, target, config, rule, by, make_search, pick, statistics, seed)
 
     @property
     def title(self) -> str:
@@ -99,9 +101,9 @@ class MergeStage(Stage):
         """The experts, the rule, the search, the pick, the target, the seed."""
         return {
             "name": self.name,  # seeds derive from it
-            "bench": self.bench.spec(),
+            "family": self.family.spec(),
             "experts": {name: stage.digest for name, stage in self.experts.items()},
-            "target": self.bench.task_spec(self.target),
+            "target": self.family.task_spec(self.target),
             "statistics": [stage.digest for stage in self.statistics],
             **{part: self.config[part] for part in ("rule", "coefficients", "by", "searched", "limits", "pick")},
             "search": search_spec(self.config["search"]),
@@ -117,11 +119,11 @@ class MergeStage(Stage):
     @property
     def needs(self) -> tuple[Stage, ...]:
         """The parent, the experts, their statistics."""
-        return (self.bench.parent, *self.experts.values(), *self.statistics)
+        return (*parent_of(self.family), *self.experts.values(), *self.statistics)
 
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Searches, or goes on with a killed search's journal."""
-        scorer = self.bench.scorer(self.target, split="dev")
+        scorer = self.family.scorer(self.target, split="dev")
         array = self.expert_array() if self.crew is None else self.crew.share(self.expert_array())
         space = self.space(array)
         search, pick, inside = confirmed(
@@ -129,7 +131,7 @@ class MergeStage(Stage):
             pick=self.pick,
             config=self.config["search"],
             space=space,
-            bench=self.bench,
+            family=self.family,
             target=self.target,
             seed=self.seed,
         )
@@ -176,9 +178,9 @@ class MergeStage(Stage):
 
     def expert_array(self) -> ExpertArray:
         """The experts' weights in memory, with their parent's where the rule is of task vectors."""
-        store = self.bench.store
+        store = self.family.context.store
         files = {name: stage.result(store).file(WEIGHTS) for name, stage in self.experts.items()}
-        model = self.bench.model()
+        model = self.family.model()
         parent = torch.cat([p.detach().flatten() for p in model.parameters()]) if self.rule.traits.parent else None
         array = load_experts(files, layout=Layout.of(model), parent=parent)
         return replace(array, statistics=statistics_of(self.statistics, store=store))
@@ -207,9 +209,9 @@ class MergeStage(Stage):
             self.make_search(space=space, seed=derive(self.seed, "search", self.name, *names)),
             config=self.config["search"],
             space=space,
-            scorer=self.bench.scorer(self.target, split="dev"),
+            scorer=self.family.scorer(self.target, split="dev"),
             experts=self.experts,
-            store=self.bench.store,
+            store=self.family.context.store,
             seed=derive(self.seed, "surrogate", self.name, *names),
             seen=seen,
         )
@@ -228,20 +230,21 @@ class MergeStage(Stage):
         return self._model_of(self._weights_at(coefficients))
 
     def _model_of(self, weights: Float[Tensor, " parameters"]) -> Any:
-        model = self.bench.model()
+        model = self.family.model()
         copy_weights(model, Layout.of(model).views(weights))
         return model
 
     def _run(self, callback: WeightSearch) -> float:
-        settings = next(iter(self.experts.values())).settings()
-        trainer = make_trainer(settings, max_epochs=0, callbacks=[callback], logger=self.bench.logger)
+        module = next(iter(self.experts.values())).module()  # whose optimizer is not to step
+        settings = next(iter(self.experts.values())).settings(module)
+        trainer = make_trainer(settings, max_epochs=0, callbacks=[callback], logger=self.family.context.logger)
         start = time.perf_counter()
-        trainer.fit(self.bench.module())
+        trainer.fit(module)
         return time.perf_counter() - start
 
     def _known(self, space: Space) -> tuple[Trial, ...]:
         """The experts' own dev scores, known from training: candidates that cost nothing."""
-        store = self.bench.store
+        store = self.family.context.store
         return tuple(
             Trial(0, "expert", space.vertex(name), stage.dev(stage.result(store)))
             for name, stage in self.experts.items()

@@ -7,8 +7,8 @@ from typing import Any
 
 from dfwe.config.instantiate import bind
 from dfwe.config.search_options import chosen, shrinking
-from dfwe.config.tasks import Target, tasks_of
-from dfwe.families.base import Bench
+from dfwe.config.tasks import Objective, tasks_of
+from dfwe.families.base import ModelFamily
 from dfwe.records import Instance
 from dfwe.search.base import Search
 from dfwe.search.confirm import Confirm, Rows
@@ -35,8 +35,8 @@ def confirmed(
     pick: Pick,
     config: Mapping[str, Any],
     space: Space,
-    bench: Bench,
-    target: Target,
+    family: ModelFamily,
+    target: Objective,
     seed: int,
 ) -> tuple[Search, Pick, tuple[Search, ...]]:
     """Search and pick as `merge.search.confirm` wants them, and the searches that `make` made for that.
@@ -48,19 +48,19 @@ def confirmed(
     if confirm is None:
         search = make(None, ())
         return search, pick, (search,)
-    score = bench.scorer(target, split="dev").scorer.score
-    seen = confirm.seen(_strata(target, bench=bench), seed=derive(seed, "confirm"))
+    score = family.scorer(target, split="dev").scorer.score
+    seen = confirm.seen(_strata(target, family=family), seed=derive(seed, "confirm"))
     inside = tuple(make(rows, (f"part {place}",)) for place, rows in enumerate(seen))
     search = PartialSearch(inside, parts=[Part(rows, score) for rows in seen], space=space)
     return search, ConfirmedPick(pick, search=search, shrink=shrinking(config)), inside
 
 
-def _strata(target: Target, *, bench: Bench) -> list[str]:
+def _strata(target: Objective, *, family: ModelFamily) -> list[str]:
     """Each dev example's task and gold answer, in the order of its evaluations."""
     return [
         f"{task.name} {_gold(instance)}"
         for task in tasks_of(target)
-        for instance in bench.data.instances(task, split="dev")
+        for instance in family.context.data.instances(task, split="dev")
     ]
 
 

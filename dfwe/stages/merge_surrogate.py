@@ -10,7 +10,7 @@ import numpy as np
 
 from dfwe.config.instantiate import bind, call
 from dfwe.config.search_options import chosen
-from dfwe.families.base import AnyScorer
+from dfwe.families.scorer import ModelScorer
 from dfwe.search.base import Search
 from dfwe.search.confirm import Rows
 from dfwe.search.label_mixture import LabelMixture
@@ -26,7 +26,7 @@ def with_surrogate(
     *,
     config: Mapping[str, Any],
     space: Space,
-    scorer: AnyScorer,
+    scorer: ModelScorer,
     experts: Mapping[str, TrainStage],
     store: Store,
     seed: int,
@@ -49,7 +49,7 @@ def with_surrogate(
 
 
 def _mixture(
-    scorer: AnyScorer, *, experts: Mapping[str, TrainStage], store: Store, seen: Rows | slice
+    scorer: ModelScorer, *, experts: Mapping[str, TrainStage], store: Store, seen: Rows | slice
 ) -> LabelMixture | None:
     counts = scorer.label_counts()
     if counts is None:

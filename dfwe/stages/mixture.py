@@ -22,6 +22,7 @@ from dfwe.stages.evaluate import ANSWERS, read_predictions, write_predictions
 from dfwe.stages.merge import PREDICTIONS, TRIALS, MergeStage, expert_of
 from dfwe.stages.merge_holdout import confirm_of
 from dfwe.stages.search_result import AFTER
+from dfwe.stages.train import parent_of
 from dfwe.store.store import Entry
 
 
@@ -43,26 +44,31 @@ class MixtureStage(Stage):
 
     def spec(self) -> dict[str, Any]:
         """The merge."""
-        bench, target = self.merge.bench, self.merge.target
-        return {"bench": bench.spec(), "merge": self.merge.digest, "target": bench.task_spec(target), "split": "test"}
+        family, target = self.merge.family, self.merge.target
+        return {
+            "family": family.spec(),
+            "merge": self.merge.digest,
+            "target": family.task_spec(target),
+            "split": "test",
+        }
 
     @property
     def needs(self) -> tuple[Stage, ...]:
         """The merge and what it is made from."""
-        return (self.merge.bench.parent, self.merge, *self.merge.needs)
+        return (*parent_of(self.merge.family), self.merge, *self.merge.needs)
 
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Chooses, and answers every test instance once."""
-        bench, target, begun = self.merge.bench, self.merge.target, time.perf_counter()
-        entry = self.merge.result(bench.store)
+        family, target, begun = self.merge.family, self.merge.target, time.perf_counter()
+        entry = self.merge.result(family.context.store)
         best = None if expert_of(entry) is None else self._best(entry, folder=folder)
         if best is None:
             return {"kept": True, "seconds": 0.0}, ()
-        model = self.merge.model_at(best.coefficients.as_dict()).to(bench.device)
-        dev_scorer = bench.scorer(target, split="dev")
+        model = self.merge.model_at(best.coefficients.as_dict()).to(family.context.device)
+        dev_scorer = family.scorer(target, split="dev")
         dev = dev_scorer(model, exact=True) if dev_scorer.approximates else best.evaluation
-        evaluation = bench.scorer(target, split="test")(model, exact=True)
-        instances = bench.instances(target, split="test")
+        evaluation = family.scorer(target, split="test")(model, exact=True)
+        instances = family.instances(target, split="test")
         write_predictions(folder / ANSWERS, evaluation.predictions, instances=instances)
         found = {
             "kept": False,
@@ -78,7 +84,7 @@ class MixtureStage(Stage):
         """On test, from the stored answers; None where the merge kept a mixture."""
         if entry.card.result["kept"]:
             return None
-        scorer = self.merge.bench.scorer(self.merge.target, split="test")
+        scorer = self.merge.family.scorer(self.merge.target, split="test")
         return scorer.evaluate(read_predictions(entry.file(ANSWERS)))
 
     def _best(self, entry: Entry, *, folder: Path) -> Trial | None:
@@ -98,7 +104,7 @@ class MixtureStage(Stage):
         """What the search evaluated in full, from a copy of its journal."""
         for name in (TRIALS, PREDICTIONS):
             shutil.copyfile(entry.file(name), folder / name)
-        scorer = self.merge.bench.scorer(self.merge.target, split="dev")
+        scorer = self.merge.family.scorer(self.merge.target, split="dev")
         journal = Journal(folder, evaluate_predictions=scorer.evaluate, bound_predictions=scorer.bound)
         return [trial for trial in journal.trials if isinstance(trial, Trial) and not self._is_vertex(trial)]
 
@@ -117,7 +123,7 @@ class MixtureStage(Stage):
         merge = self.merge
         return Choosing(
             made,
-            score=merge.bench.scorer(merge.target, split="dev").scorer.score,
+            score=merge.family.scorer(merge.target, split="dev").scorer.score,
             seed=derive(merge.seed, "pick", merge.name),
             averages=merge.rule.traits.linear and not merge.config["searched"],
         )

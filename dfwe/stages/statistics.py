@@ -12,11 +12,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from dfwe.config.instantiate import bind
+from dfwe.config.tasks import Objective, Task, TaskMean, tasks_of
 from dfwe.errors import ConfigurationError
-from dfwe.families.base import Bench
+from dfwe.families.base import ModelFamily
 from dfwe.merging.base import Rule, name_of
 from dfwe.stages.base import Stage, Tell
-from dfwe.stages.train import TrainStage
+from dfwe.stages.train import TrainStage, parent_of
 from dfwe.store.store import Entry, Store
 
 
@@ -28,37 +29,39 @@ class StatisticsStage(Stage):
     """
 
     kind: ClassVar[str] = "statistics"
-    bench: Bench
+    family: ModelFamily
     experts: tuple[TrainStage, ...]
     config: Mapping[str, Any]
-    collector: Any  # a Collector, or what the bench measures its models with
+    collector: Any  # one that the family accepts
     seed: int
+    tasks: tuple[Task, ...] | None = None  # to measure on; None for those that each expert was last trained on
 
     @property
     def title(self) -> str:
         """What the user reads."""
-        return f"statistics of {', '.join(expert.label for expert in self.experts)}"
+        return f"statistics of {', '.join(expert.recipe.name for expert in self.experts)}"
 
     def spec(self) -> dict[str, Any]:
         """The experts, the collector, the seed; the data are in the experts' digests."""
         return {
-            "bench": self.bench.spec(),
+            "family": self.family.spec(),
             "experts": [expert.digest for expert in self.experts],
             "collector": dict(self.config),
             "seed": self.seed,
+            **({} if self.tasks is None else {"tasks": [self.family.task_spec(task) for task in self.tasks]}),
         }
 
     @property
     def needs(self) -> tuple[Stage, ...]:
         """The parent and the experts."""
-        return (self.bench.parent, *self.experts)
+        return (*parent_of(self.family), *self.experts)
 
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Writes a file an expert, by the names of its tensors."""
-        begun, store = time.perf_counter(), self.bench.store
-        models = [expert.model(expert.result(store)).to(self.bench.device) for expert in self.experts]
-        tasks = [expert.tasks for expert in self.experts]
-        found = self.bench.measured(self.collector, models, tasks=tasks, seed=self.seed, tell=tell)
+        begun, store = time.perf_counter(), self.family.context.store
+        models = [expert.model(expert.result(store)).to(self.family.context.device) for expert in self.experts]
+        tasks = [self.tasks or expert.recipe.tasks for expert in self.experts]
+        found = self.family.statistics(self.collector, models, tasks=tasks, seed=self.seed, on_progress=tell)
         files = tuple(file_of(place) for place in range(len(found)))
         for file, tensors in zip(files, found, strict=True):
             save_file({name: tensor.float().cpu().contiguous() for name, tensor in tensors.items()}, folder / file)
@@ -80,21 +83,33 @@ def file_of(place: int) -> str:
 
 
 def statistics_stages(
-    config: Mapping[str, Any] | None, *, rule: Rule, bench: Bench, experts: Mapping[str, TrainStage], seed: int
+    config: Mapping[str, Any] | None,
+    *,
+    rule: Rule,
+    family: ModelFamily,
+    experts: Mapping[str, TrainStage],
+    objective: Objective,
+    seed: int,
 ) -> tuple[StatisticsStage, ...]:
-    """The stages that a merge's `statistics` ask for: one an expert in their order, or one for all; none without.
+    """Return the stages that a merge's `statistics` ask for: one per expert in their order, or one for all.
+
+    Experts are measured on the tasks that they were last trained on, or on all tasks of a mean ("Cuts and Stitches",
+    Figure 3).
 
     Raises:
-        ConfigurationError: the rule needs statistics and there is no configuration of them.
+        ConfigurationError: the rule needs statistics and there is no configuration of them, or the family cannot
+            measure its models so.
     """
     if not rule.traits.statistics:
         return ()
     if not config:
         raise ConfigurationError(f"{name_of(rule)} needs `merge.statistics`: what is collected of the experts, and how")
     collector = bind(config)
+    family.check_collector(collector)
+    tasks = tasks_of(objective) if isinstance(objective, TaskMean) else None
     every = tuple(experts.values())
     sets = [every] if collector.together else [(expert,) for expert in every]
-    return tuple(StatisticsStage(bench, each, config, collector, seed) for each in sets)
+    return tuple(StatisticsStage(family, experts_of, config, collector, seed, tasks) for experts_of in sets)
 
 
 def statistics_of(stages: Sequence[StatisticsStage], *, store: Store) -> tuple[dict[str, Tensor], ...]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import shutil
 import time
-from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,9 +16,9 @@ import pytorch_lightning as pl
 from jaxtyping import Float
 from torch import nn
 
-from dfwe.config.tasks import Target, Task
-from dfwe.errors import ConfigurationError, StoreError
-from dfwe.families.base import Bench
+from dfwe.config.tasks import Task
+from dfwe.errors import StoreError
+from dfwe.families.base import ModelFamily, TrainingRecipe
 from dfwe.merging.experts import load_weights, save_weights
 from dfwe.records import Evaluation
 from dfwe.report.names import expert_name
@@ -40,82 +38,70 @@ LABEL_SCORES = "dev_label_scores.npy"
 
 @dataclass(frozen=True)
 class TrainStage(Stage):
-    """Trains on `tasks` from the parent, or from another expert's weights (`start`).
-
-    How is what its kinds say: `module`, `training_data`.
-
-    `target` is the task whose dev score decides when to stop (None: the last epoch is kept). An expert's own dev score,
-    for `stop_on=own` and as the fall-back, is that of its one source.
-    """
+    """Trains a model by a recipe, from the base model or from another training's weights (`start`)."""
 
     kind: ClassVar[str] = "train"
-    bench: Bench
-    label: str
-    tasks: tuple[Task, ...]
-    target: Target | None
+    family: ModelFamily
+    recipe: TrainingRecipe
     start: TrainStage | None
-    fit: Mapping[str, Any]
-    batch_size: int
     seed: int
 
     @property
     def title(self) -> str:
-        """What the user reads."""
-        return expert_name(self.label)
+        """Title in the user's words."""
+        return expert_name(self.recipe.name)
 
     @property
-    def own(self) -> Task | None:
-        """The source that the expert has beside the target, if it is one alone."""
-        others = [task for task in self.tasks if self.target is None or task.name != self.target.name]
-        return others[0] if len(self.tasks) == 1 and others else None
+    def source_task(self) -> Task | None:
+        """The source that is trained on alone, whose dev score serves `stop_on=own` and as the fall-back."""
+        tasks, objective = self.recipe.tasks, self.recipe.objective
+        sources = [task for task in tasks if objective is None or task.name != objective.name]
+        return sources[0] if len(tasks) == 1 and sources else None
 
     def spec(self) -> dict[str, Any]:
-        """Parent, tasks, data, hyper-parameters, seed."""
-        trainer = self.bench.trainer
+        """Return the base model, the recipe with its data, the trainer's settings and the seed."""
+        family, recipe, trainer = self.family, self.recipe, self.family.context.trainer
+        shared = ("group_batches", "optimizer", "accumulate", "gradient_clip", "light_dropout")
         return {
-            "bench": self.bench.spec(),
+            "family": family.spec(),
             "start": None if self.start is None else self.start.digest,
-            "tasks": [self.bench.task_spec(task) for task in self.tasks],
-            "target": None if self.target is None else self.bench.task_spec(self.target),
-            "fit": dict(self.fit),
-            "batch_size": self.batch_size,
-            "group_batches": trainer["group_batches"],
-            "optimizer": dict(trainer["optimizer"]),
-            "accumulate": trainer["accumulate"],
-            "gradient_clip": trainer["gradient_clip"],
-            "light_dropout": trainer["light_dropout"],
+            "tasks": [family.task_spec(task) for task in recipe.tasks],
+            "objective": None if recipe.objective is None else family.task_spec(recipe.objective),
+            "fit": dict(recipe.fit),
+            "batch_size": recipe.batch_size,
+            "options": dict(recipe.options),
+            **{key: trainer[key] for key in shared},
             "seed": self.seed,
-            **({} if self.fit["stop_on"] == "last" else {"stopping": RULE}),
+            **({} if recipe.fit["stop_on"] == "last" else {"stopping": RULE}),
         }
 
     @property
     def needs(self) -> tuple[Stage, ...]:
-        """The parent, and the expert that it starts from."""
-        return (self.bench.parent, *([] if self.start is None else [self.start]))
+        """The base model's stages, and the training that it starts from."""
+        return (*parent_of(self.family), *([] if self.start is None else [self.start]))
 
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Trains, goes on where a killed run stopped, and keeps the best epoch's weights."""
-        seed = self.own_seed
         begun = time.perf_counter()
-        fitted = self._fit(folder, seed=seed, tell=tell)
-        _give_name(fitted.weights, folder / WEIGHTS)
-        (folder / DEV).write_text(json.dumps(fitted.predictions, ensure_ascii=False), encoding="utf8")
+        fit = self._fit(folder, tell=tell)
+        _give_name(fit.weights, folder / WEIGHTS)
+        (folder / DEV).write_text(json.dumps(fit.predictions, ensure_ascii=False), encoding="utf8")
         result = {
-            "epochs": [asdict(epoch) for epoch in fitted.history],
-            "best_epoch": fitted.choice.epoch + 1,
-            "criterion": fitted.choice.criterion,
+            "epochs": [asdict(epoch) for epoch in fit.history],
+            "best_epoch": fit.choice.epoch + 1,
+            "criterion": fit.choice.criterion,
             "seconds": round(time.perf_counter() - begun, 2),  # of what was left to do, if a killed run had begun
         }
-        if fitted.label_scores is None:
+        if fit.label_scores is None:
             return result, (WEIGHTS, DEV)
-        np.save(folder / LABEL_SCORES, fitted.label_scores)
+        np.save(folder / LABEL_SCORES, fit.label_scores)
         return result, (WEIGHTS, DEV, LABEL_SCORES)
 
     def dev(self, entry: Entry) -> Evaluation:
         """The expert's own evaluation on the target's dev split, from the answers stored at its best epoch."""
-        assert self.target is not None
+        assert self.recipe.objective is not None
         predictions = tuple(read_json(entry.file(DEV), error=StoreError))
-        return self.bench.scorer(self.target, split="dev").evaluate(predictions)
+        return self.family.scorer(self.recipe.objective, split="dev").evaluate(predictions)
 
     def label_scores(self, entry: Entry) -> Float[np.ndarray, "examples labels"] | None:
         """How likely the expert found each label of the target's dev instances, from when `dev` was answered.
@@ -127,81 +113,78 @@ class TrainStage(Stage):
         return np.asarray(np.load(entry.file(LABEL_SCORES)))
 
     def model(self, entry: Entry) -> Any:
-        """The trained model, in storage of its own."""
-        model = self.bench.model()
-        load_weights(model, entry.file(WEIGHTS), name=self.label)
+        """Return the trained model, in storage of its own."""
+        model = self.family.model()
+        load_weights(model, entry.file(WEIGHTS), name=self.recipe.name)
         return model
 
-    def settings(self) -> FitSettings:
-        """How it trains, as the fitting code takes it; ConfigurationError for an unknown stop_on."""
-        trainer = self.bench.trainer
-        return self.fit_settings(
-            stop_on=self.fit["stop_on"], accumulate=trainer["accumulate"], gradient_clip=trainer["gradient_clip"]
-        )
+    def module(self) -> pl.LightningModule:
+        """Return the Lightning module, with the base model's weights."""
+        return self.family.module(self.family.model(), self.recipe, seed=self.seed)
 
-    def fit_settings(self, *, stop_on: str, accumulate: int, gradient_clip: float | None) -> FitSettings:
-        """The settings with these; ConfigurationError for an unknown stop_on."""
-        trainer = self.bench.trainer
-        if stop_on not in ("target", "own", "last"):
-            raise ConfigurationError(f"stop_on must be target, own or last, not '{stop_on}'")
+    def settings(self, module: pl.LightningModule) -> FitSettings:
+        """Return the settings of the fit; a module that optimizes by itself accumulates and clips by itself, too."""
+        fit, context = self.recipe.fit, self.family.context
+        trainer, automatic = context.trainer, module.automatic_optimization
         return FitSettings(
-            epochs=self.fit["epochs"],
-            patience=self.fit["patience"],
-            stop_on="last" if self.target is None else stop_on,  # type: ignore[arg-type]
-            accumulate=accumulate,
-            gradient_clip=gradient_clip,
-            precision=self.bench.precision,
+            epochs=fit["epochs"],
+            patience=fit["patience"],
+            stop_on="last" if self.recipe.objective is None else fit["stop_on"],
+            accumulate=trainer["accumulate"] if automatic else 1,
+            gradient_clip=trainer["gradient_clip"] if automatic else None,
+            precision=context.precision,
             accelerator=trainer["accelerator"],
             checkpoint=trainer["checkpoint"],
         )
 
     @property
-    def own_seed(self) -> int:
-        """What all of its streams derive from."""
-        return derive(self.seed, "train", *(task.name for task in self.tasks))
+    def num_planned_steps(self) -> int:
+        """Number of the optimizer's steps in all epochs that are allowed."""
+        return self.family.num_steps(self.recipe, epochs=self.recipe.fit["epochs"])
 
-    def data(self) -> pl.LightningDataModule:
-        """Its batches in its own order."""
-        return self.training_data(seed=derive(self.own_seed, "order"))
+    def num_tokens(self, epochs: int) -> int:
+        """Return the number of tokens that so many epochs read."""
+        return self.family.num_tokens(self.recipe, epochs=epochs, seed=self._order_seed)
 
-    @abstractmethod
-    def module(self) -> pl.LightningModule:
-        """What is trained, from the parent's weights, with its optimizer."""
+    @property
+    def _seed(self) -> int:
+        """Seed that all streams of the training derive from."""
+        return derive(self.seed, "train", *(task.name for task in self.recipe.tasks))
 
-    @abstractmethod
-    def training_data(self, *, seed: int) -> pl.LightningDataModule:
-        """Its batches."""
+    @property
+    def _order_seed(self) -> int:
+        return derive(self._seed, "order")
 
-    def _fit(self, folder: Path, *, seed: int, tell: Tell) -> Fit:
-        bench, own = self.bench, self.own
+    def _fit(self, folder: Path, *, tell: Tell) -> Fit:
+        family, objective, source = self.family, self.recipe.objective, self.source_task
         module = self.module()
         if self.start is not None:
-            weights = self.start.result(bench.store).file(WEIGHTS)
-            load_weights(cast(nn.Module, module.model), weights, name=self.start.label)
-        data = self.data()
-        if self.target is not None:
-            bench.scorer(self.target, split="test")  # a question that is too long stops the study here, not at its end
-        fitted = fit_expert(
+            weights = self.start.result(family.context.store).file(WEIGHTS)
+            load_weights(cast(nn.Module, module.model), weights, name=self.start.recipe.name)
+        data = family.training_data(self.recipe, seed=self._order_seed)
+        if objective is not None:
+            family.scorer(objective, split="test")  # a question that is too long stops the study here, not at its end
+        fit = fit_expert(
             module,
             data=data,
-            settings=self.settings(),
-            target=None if self.target is None else bench.scorer(self.target, split="dev"),
-            own=None if self.target is None or own is None else bench.scorer(own, split="dev"),
-            seed=derive(seed, "dropout"),
+            settings=self.settings(module),
+            target=None if objective is None else family.scorer(objective, split="dev"),
+            own=None if objective is None or source is None else family.scorer(source, split="dev"),
+            seed=derive(self._seed, "dropout"),
             folder=folder,
             save=save_weights,
-            logger=bench.logger,
+            logger=family.context.logger,
             tell=tell,
         )
-        if fitted.choice.fell_back:
+        if fit.choice.fell_back:
             log.warning(
                 "%s: every epoch scores %.4f on the dev split of %s, which tells nothing; "
                 "its own dev score decided when to stop",
-                self.label,
-                fitted.history[-1].target,
-                self.target.name if self.target else "",
+                self.recipe.name,
+                fit.history[-1].target,
+                objective.name if objective else "",
             )
-        return fitted
+        return fit
 
 
 def _give_name(path: Path, name: Path) -> None:
@@ -213,15 +196,6 @@ def _give_name(path: Path, name: Path) -> None:
         shutil.copyfile(path, name)
 
 
-def planned_steps(stage: TrainStage) -> int:
-    """Return the optimizer's steps in all epochs of a training."""
-    epochs: int = stage.fit["epochs"]
-    return epochs * epoch_steps(stage)
-
-
-def epoch_steps(stage: TrainStage) -> int:
-    """Return the optimizer's steps in one epoch of a training."""
-    sizes = (len(stage.bench.data.instances(task, split="train")) for task in stage.tasks)
-    batches = sum(math.ceil(size / stage.batch_size) for size in sizes)
-    accumulate: int = stage.bench.trainer["accumulate"]
-    return math.ceil(batches / accumulate)
+def parent_of(family: ModelFamily) -> tuple[Stage, ...]:
+    """Return the stage of the family's base model; none where it is not a stage."""
+    return (family.base_model,) if isinstance(family.base_model, Stage) else ()

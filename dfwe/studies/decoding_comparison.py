@@ -9,7 +9,7 @@ from typing import Any
 
 from dfwe.config.tasks import Task
 from dfwe.errors import ConfigurationError
-from dfwe.families.base import TextBench
+from dfwe.families.base import ModelFamily
 from dfwe.metrics.comparison import delta
 from dfwe.records import Evaluation
 from dfwe.stages.evaluate import EvaluateStage
@@ -39,7 +39,7 @@ class Agreement:
 
 
 def plan_agreement(
-    ways: Sequence[str], *, target: Task, bench: TextBench, tested: Tested, asked: str | None
+    ways: Sequence[str], *, target: Task, family: ModelFamily, tested: Tested, asked: str | None
 ) -> Agreement:
     """The stages that answer in these ways; the study's own way is there already.
 
@@ -53,22 +53,22 @@ def plan_agreement(
     for way in ways:
         if way not in WAYS:
             raise ConfigurationError(f"agreement is a list of {', '.join(WAYS)}, not '{way}'")
-    own = "labels" if bench.way(target) == "candidates" else bench.way(target)
-    left_out = _left_out(ways, own=own, target=target, bench=bench)
+    own = "labels" if family.decoding(target) == "candidates" else family.decoding(target)
+    left_out = _left_out(ways, own=own, target=target, family=family)
     subjects = [name for name in (BASELINE, asked) if name in tested] or list(tested)
     others = [way for way in dict.fromkeys(ways) if way != own and way not in left_out]
-    benches = {way: bench.answering(way) for way in others}
+    families = {way: family.with_decoding(way) for way in others}
     stages = {
         way: {name: EvaluateStage(other, tested[name].subject, target) for name in subjects if name is not None}
-        for way, other in benches.items()
+        for way, other in families.items()
     }
     return Agreement(own, stages, left_out)
 
 
-def _left_out(ways: Sequence[str], *, own: str, target: Task, bench: TextBench) -> dict[str, str]:
+def _left_out(ways: Sequence[str], *, own: str, target: Task, family: ModelFamily) -> dict[str, str]:
     if "labels" not in ways or own == "labels":
         return {}
-    if all(instance.candidates for instance in bench.data.instances(target, split="dev")):
+    if all(instance.candidates for instance in family.context.data.instances(target, split="dev")):
         return {}
     reason = f"{target.short} is answered in free text, it has no labels to choose among"
     if set(ways) == {"labels"}:
@@ -110,14 +110,14 @@ def _row(stage: EvaluateStage, evaluation: Evaluation, *, own: Evaluation) -> di
         **evaluation.scores,
         "same": _share([mine == other for mine, other in zip(answers, own.predictions, strict=True)]),
     }
-    sets = [instance.candidates for instance in stage.bench.instances(stage.target, split="test")]
+    sets = [instance.candidates for instance in stage.family.instances(stage.target, split="test")]
     if all(sets):
         row["no_label"] = _share([answer not in each for answer, each in zip(answers, sets, strict=True)])
     return row
 
 
 def _evaluation(stage: EvaluateStage) -> Evaluation:
-    return stage.evaluation(stage.result(stage.bench.store))
+    return stage.evaluation(stage.result(stage.family.context.store))
 
 
 def _share(claims: Sequence[bool]) -> float:

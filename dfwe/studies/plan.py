@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from omegaconf import DictConfig
 
 from dfwe.config.tasks import Task
-from dfwe.families.base import TextBench
+from dfwe.families.base import ModelFamily
 from dfwe.stages.base import Stage, each_once
 from dfwe.stages.diagnostics.base import Probed, probed
 from dfwe.stages.ensemble import EnsembleStage
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.mixture import MixtureStage
-from dfwe.stages.text_study import study_bench
 from dfwe.stages.train import TrainStage
 from dfwe.studies.baselines.base import Subject, Surroundings, subjects
+from dfwe.studies.context import study_family
 from dfwe.studies.decoding_comparison import Agreement, plan_agreement
 from dfwe.studies.source_selection.stage import ChoiceStage
 from dfwe.studies.sources import study_tasks
@@ -36,7 +36,7 @@ class Study:
     skipped). `mixtures` are merges' best ones, experts apart. `choice` found the sources, where they were chosen.
     """
 
-    bench: TextBench
+    family: ModelFamily
     target: Task
     sources: tuple[Task, ...]
     seed: int
@@ -137,9 +137,9 @@ class Draft:
         return cls(design, workshop, pretraining, target, candidates, seed, choice)
 
     @property
-    def bench(self) -> TextBench:
+    def family(self) -> ModelFamily:
         """What its stages share."""
-        return self.workshop.bench
+        return self.workshop.family
 
     @property
     def undecided(self) -> bool:
@@ -156,11 +156,11 @@ class Draft:
         """The study; its choice is made now if the store has none."""
         if self.choice is None:
             return wire(self, sources=self.candidates)
-        return wire(self, sources=self.choice.taken(self.choice.result(self.bench.store)))
+        return wire(self, sources=self.choice.taken(self.choice.result(self.family.context.store)))
 
     def known(self) -> Study | Draft:
         """What is known before anything runs: the study, or this draft where its choice is still to be made."""
-        chosen = self.choice is None or self.choice.find(self.bench.store) is not None
+        chosen = self.choice is None or self.choice.find(self.family.context.store) is not None
         return self.study() if chosen else self
 
 
@@ -182,13 +182,14 @@ def draft_study(config: DictConfig) -> Draft:
     """
     target, sources = study_tasks(config)
     design = Design.of(config)
-    bench, pretraining = study_bench(config, tasks=(target, *sources))
+    family, pretraining = study_family(config, tasks=(target, *sources))
+    target, sources = family.adapt(target), tuple(family.adapt(task) for task in sources)
     for task in (target, *sources):  # empty splits and unknown labels show before any training
         for split in ("train", "dev"):
-            bench.data.instances(task, split=split)
+            family.context.data.instances(task, split=split)
     return Draft.of(
         design,
-        workshop=Workshop(bench),
+        workshop=Workshop(family),
         pretraining=pretraining,
         target=target,
         candidates=sources,
@@ -203,7 +204,7 @@ def wire(draft: Draft, *, sources: Sequence[Task]) -> Study:
         ConfigurationError: an argument of a merge, or a way of agreement, that cannot work.
     """
     design, workshop, target, seed = draft.design, draft.workshop, draft.target, draft.seed
-    bench, runs = workshop.bench, design.runs
+    family, runs = workshop.family, design.runs
     finetuned = "finetune" in runs
     trained = workshop.on_s_star(target, sources=sources, seed=seed, finetuned=finetuned)
     experts = workshop.finetuned(trained, target=target, seed=seed) if finetuned else trained
@@ -224,10 +225,10 @@ def wire(draft: Draft, *, sources: Sequence[Task]) -> Study:
     searched = {name: merge for name, merge in merges.items() if name in models and name != UNIFORM}
     mixtures = {name: workshop.mixture(merge) for name, merge in searched.items()}
     agreement = plan_agreement(
-        design.agreement, target=target, bench=bench, tested=single(evaluations), asked=_asked(merges)
+        design.agreement, target=target, family=family, tested=single(evaluations), asked=_asked(merges)
     )
     return Study(
-        bench,
+        family,
         target,
         tuple(sources),
         seed,

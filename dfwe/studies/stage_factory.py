@@ -1,4 +1,4 @@
-"""Makes the stages of studies that share a bench: each stage once, however many of the studies need it."""
+"""Makes the stages of studies that share a family: each stage once, however many of the studies need it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from dfwe.config.tasks import Task
-from dfwe.families.base import TextBench
+from dfwe.families.base import ModelFamily, TrainingRecipe
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.mixture import MixtureStage
 from dfwe.stages.statistics import statistics_stages
 from dfwe.stages.train import TrainStage
-from dfwe.stages.train_text import TextTrainStage
 from dfwe.values.names import MIXTURE
 
 S = TypeVar("S")
@@ -21,13 +20,13 @@ S = TypeVar("S")
 
 @dataclass(frozen=True)
 class Workshop:
-    """The trainings, merges and evaluations of a bench.
+    """The trainings, merges and evaluations of a family.
 
     Asked again for the same task and stage objects it gives the same stage: a sweep of a thousand studies binds and
     digests what they share once. What it was given lives as long as it does.
     """
 
-    bench: TextBench
+    family: ModelFamily
     _made: dict[Hashable, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def on_s_star(self, target: Task, *, sources: Sequence[Task], seed: int, finetuned: bool) -> dict[str, TrainStage]:
@@ -37,7 +36,7 @@ class Workshop:
         them: they are the same for every target.
         """
         sets = {target.short: (target,), MIXTURE: (target, *sources)} | {task.short: (task,) for task in sources}
-        own = finetuned and self.bench.trainer["train"]["stop_on"] == "own"
+        own = finetuned and self.family.context.trainer["train"]["stop_on"] == "own"
         return {
             name: self._trained(name, tasks, target=tasks[0] if own and len(tasks) == 1 else target, seed=seed)
             for name, tasks in sets.items()
@@ -65,13 +64,18 @@ class Workshop:
         key = ("bound", id(config), len(experts))
         bound = self.once(
             key,
-            lambda: MergeStage.of(config, bench=self.bench, experts=experts, target=target, seed=seed),
+            lambda: MergeStage.of(config, family=self.family, experts=experts, target=target, seed=seed),
             holds=config,
         )
 
         def made() -> MergeStage:
             statistics = statistics_stages(
-                config["statistics"], rule=bound.rule, bench=self.bench, experts=experts, seed=seed
+                config["statistics"],
+                rule=bound.rule,
+                family=self.family,
+                experts=experts,
+                objective=target,
+                seed=seed,
             )
             return replace(bound, experts=experts, target=target, seed=seed, statistics=statistics)
 
@@ -81,7 +85,9 @@ class Workshop:
     def evaluation(self, model: TrainStage | MergeStage, *, target: Task) -> EvaluateStage:
         """The model on the target's test split."""
         return self.once(
-            ("evaluate", id(model), id(target)), lambda: EvaluateStage(self.bench, model, target), holds=(model, target)
+            ("evaluate", id(model), id(target)),
+            lambda: EvaluateStage(self.family, model, target),
+            holds=(model, target),
         )
 
     def mixture(self, merge: MergeStage) -> MixtureStage:
@@ -96,7 +102,7 @@ class Workshop:
         return made
 
     def _trained(self, name: str, tasks: tuple[Task, ...], *, target: Task, seed: int) -> TrainStage:
-        fit = self.bench.trainer["train"]
+        fit = self.family.context.trainer["train"]
         if fit["stop_on"] == "own" and len(tasks) == 1 and tasks[0] is target:
             fit = {**fit, "stop_on": "target"}  # the task that decides when to stop is its own: both ways are one
         return self._stage(name, tasks, target=target, seed=seed, start=None, fit=fit, of="train")
@@ -104,7 +110,7 @@ class Workshop:
     def _fit_on_target(
         self, name: str, *, target: Task, seed: int, start: TrainStage | None, epochs: int | None = None
     ) -> TrainStage:
-        fit = self.bench.trainer["finetune"]
+        fit = self.family.context.trainer["finetune"]
         fit = fit if epochs is None else {**fit, "epochs": epochs, "patience": fit["epochs"]}
         return self._stage(name, (target,), target=target, seed=seed, start=start, fit=fit, of="finetune")
 
@@ -119,10 +125,10 @@ class Workshop:
         fit: Mapping[str, Any],
         of: str,
     ) -> TrainStage:
-        size = self.bench.trainer["batch_size"]
+        size, options = self.family.context.trainer["batch_size"], self.family.options
         key = (of, name, *map(id, tasks), id(target), seed, id(start), fit["epochs"], fit["patience"])
         return self.once(
             key,
-            lambda: TextTrainStage(self.bench, name, tasks, target, start, fit, size, seed),
+            lambda: TrainStage(self.family, TrainingRecipe(name, tasks, target, fit, size, options), start, seed),
             holds=(tasks, target, start),
         )

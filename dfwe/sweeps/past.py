@@ -89,56 +89,58 @@ def _mean(cards: Sequence[Card], *, alike: bool) -> Cost:
 
 
 def _likeness(stage: Stage) -> Hashable:
-    """Stages of the same cost, told in no time: thousands are asked for, and their benches and tasks are few."""
+    """Stages of the same cost, told in no time: thousands are asked for, and their families and tasks are few."""
     if isinstance(stage, TrainStage):
-        return stage.kind, id(stage.bench), tuple(map(id, stage.tasks)), stage.fit["epochs"]
+        return stage.kind, id(stage.family), tuple(map(id, stage.recipe.tasks)), stage.recipe.fit["epochs"]
     if isinstance(stage, MergeStage):
-        return stage.kind, id(stage.bench), id(stage.target), stage.config["search"].get("budget")
+        return stage.kind, id(stage.family), id(stage.target), stage.config["search"].get("budget")
     if isinstance(stage, EvaluateStage):
-        return stage.kind, id(stage.bench), id(stage.target)
+        return stage.kind, id(stage.family), id(stage.target)
     if isinstance(stage, MixtureStage):
-        return stage.kind, id(stage.merge.bench), id(stage.merge.target)
+        return stage.kind, id(stage.merge.family), id(stage.merge.target)
     if isinstance(stage, ProbeStage):
-        return stage.kind, id(stage.bench), id(stage.target), stage.probe
+        return stage.kind, id(stage.family), id(stage.target), stage.probe
     return stage.kind, stage.digest
 
 
 def _keys_of_stage(stage: Stage) -> tuple[Hashable, Hashable]:
     """What stages alike have in common, and what those have that are a little like it."""
     if isinstance(stage, TrainStage):
-        bench = stage.bench
-        tasks = [bench.task_spec(task) for task in stage.tasks]
-        return _keys(bench.spec()["parent"], tasks, stage.fit["epochs"])
+        family = stage.family
+        tasks = [family.task_spec(task) for task in stage.recipe.tasks]
+        return _keys(family.spec()["base_model"], tasks, stage.recipe.fit["epochs"])
     if isinstance(stage, MergeStage):
-        bench = stage.bench
-        return _keys(bench.spec()["parent"], [bench.task_spec(stage.target)], stage.config["search"].get("budget"))
+        family = stage.family
+        return _keys(
+            family.spec()["base_model"], [family.task_spec(stage.target)], stage.config["search"].get("budget")
+        )
     if isinstance(stage, EvaluateStage):
-        return _keys(stage.bench.spec()["parent"], [stage.bench.task_spec(stage.target)], None)
+        return _keys(stage.family.spec()["base_model"], [stage.family.task_spec(stage.target)], None)
     if isinstance(stage, MixtureStage):
-        bench = stage.merge.bench
-        return _keys(bench.spec()["parent"], [bench.task_spec(stage.merge.target)], None)
+        family = stage.merge.family
+        return _keys(family.spec()["base_model"], [family.task_spec(stage.merge.target)], None)
     if isinstance(stage, ProbeStage):
-        return _keys(stage.bench.spec()["parent"], [stage.bench.task_spec(stage.target)], stage.probe)
+        return _keys(stage.family.spec()["base_model"], [stage.family.task_spec(stage.target)], stage.probe)
     return (stage.digest,), _of_parent(stage.kind, stage.spec())
 
 
 def _keys_of_card(card: Card) -> tuple[Hashable, Hashable]:
     spec = card.spec
     if card.kind == "train":
-        return _keys(spec["bench"]["parent"], spec["tasks"], spec["fit"]["epochs"])
+        return _keys(spec["family"]["base_model"], spec["tasks"], spec["fit"]["epochs"])
     if card.kind == "merge":
-        return _keys(spec["bench"]["parent"], [spec["target"]], spec["search"].get("budget"))
+        return _keys(spec["family"]["base_model"], [spec["target"]], spec["search"].get("budget"))
     if card.kind in ("evaluate", "mixture"):
-        return _keys(spec["bench"]["parent"], [spec["target"]], None)
+        return _keys(spec["family"]["base_model"], [spec["target"]], None)
     if card.kind == "probe":
-        return _keys(spec["bench"]["parent"], [spec["target"]], spec["probe"])
+        return _keys(spec["family"]["base_model"], [spec["target"]], spec["probe"])
     return (card.digest,), _of_parent(card.kind, spec)
 
 
 def _of_parent(kind: str, spec: Mapping[str, Any]) -> tuple[Hashable, ...]:
     """Return what stages of other kinds must share to be a little alike: the parent; what has none is like nothing."""
-    bench = spec.get("bench")
-    parent = bench.get("parent") if isinstance(bench, Mapping) else None
+    family = spec.get("family")
+    parent = family.get("base_model") if isinstance(family, Mapping) else None
     return (kind, json.dumps(identity(spec), sort_keys=True, default=str) if parent is None else parent)
 
 

@@ -75,7 +75,7 @@ def summary(studies: Iterable[Planned]) -> dict[str, Any]:
     for study in studies:
         num += 1
         undecided += study.undecided
-        store = study.bench.store.root
+        store = study.family.context.store.root
         parts = {id(stage): (part, stage) for part, stage in study.parts()}
         separately.update(_PARTS[part] for part, _ in parts.values())
         for part, stage in (parts[key] for key in parts if key not in seen):

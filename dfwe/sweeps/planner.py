@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -16,9 +16,9 @@ from dfwe.config.load import plain
 from dfwe.config.resolve import complete
 from dfwe.config.task_data import shots_by_task
 from dfwe.config.tasks import Task, build_task
-from dfwe.families.base import TextBench
+from dfwe.families.base import ModelFamily
 from dfwe.stages.base import Stage
-from dfwe.stages.text_study import study_bench
+from dfwe.studies.context import study_family
 from dfwe.studies.multi_task.planned import PlannedMultitask
 from dfwe.studies.plan import Draft, Study
 from dfwe.studies.sources import subset_of
@@ -39,7 +39,7 @@ class Composed:
     targets: Mapping[str, Task]
     sources: Mapping[str, Task]
     subset: Mapping[str, Any]
-    bench: str  # the key of the shared one
+    family: str  # the key of the shared one
 
     @property
     def only_target(self) -> Task:
@@ -52,7 +52,7 @@ class Composed:
 class Planner:
     """Plans jobs' studies.
 
-    `compose` gives the configuration of overrides; `tasks` are the known tasks' configurations by short name. A bench
+    `compose` gives the configuration of overrides; `tasks` are the known tasks' configurations by short name. A family
     (its data, its parent) is shared by all compositions that say the same of it, and equal tasks are one object, so
     that the workshop knows its stages again. `threads` are torch's where a configuration leaves them open.
     """
@@ -61,9 +61,10 @@ class Planner:
     tasks: Mapping[str, DictConfig]
     threads: int
     _composed: dict[tuple[str, ...], Composed] = field(default_factory=dict, compare=False, repr=False)
-    _benches: dict[str, tuple[TextBench, tuple[Stage, ...]]] = field(default_factory=dict, compare=False, repr=False)
+    _families: dict[str, tuple[ModelFamily, tuple[Stage, ...]]] = field(default_factory=dict, compare=False, repr=False)
     _workshops: dict[tuple[str, ...], Workshop] = field(default_factory=dict, compare=False, repr=False)
     _built: dict[tuple[str, str], Task] = field(default_factory=dict, compare=False, repr=False)
+    _as_read: dict[tuple[str, int], tuple[Task, Task]] = field(default_factory=dict, compare=False, repr=False)
     _by_name: dict[str, Task] = field(default_factory=dict, compare=False, repr=False)
 
     def study(self, job: Job) -> Study | Draft | PlannedMultitask:
@@ -82,14 +83,15 @@ class Planner:
         numbers = dict(job.numbers)
         changed = {key.removeprefix("subset."): value for key, value in job.numbers if key.startswith("subset.")}
         workshop, pretraining = self._workshop(composed, tasks=(target, *sources.values()))
-        torch.set_num_threads(workshop.bench.trainer["threads"] or self.threads)
+        torch.set_num_threads(workshop.family.context.trainer["threads"] or self.threads)
         taken = subset_of(sources, subset={**composed.subset, **changed}, chosen=composed.design.choice is not None)
+        family = workshop.family
         return Draft.of(
             composed.design,
             workshop=workshop,
             pretraining=pretraining,
-            target=target,
-            candidates=tuple(taken.values()),
+            target=self._adapted(target, family=family),
+            candidates=tuple(self._adapted(task, family=family) for task in taken.values()),
             seed=numbers.get("seed", composed.config.seed),
         ).known()
 
@@ -122,22 +124,29 @@ class Planner:
                 {short: self._task(short, node) for short, node in part.items()}
                 for part in (config.target, config.sources)
             )
-            bench = json.dumps([plain(config[part]) if part in _NODES else config[part] for part in _OF_BENCH])
-            composed = Composed(config, Design.of(config), targets, sources, plain(config.subset), bench)
+            family = json.dumps([plain(config[part]) if part in _NODES else config[part] for part in _OF_BENCH])
+            composed = Composed(config, Design.of(config), targets, sources, plain(config.subset), family)
             self._composed[overrides] = composed
         return self._composed[overrides]
 
     def _workshop(self, composed: Composed, *, tasks: Sequence[Task]) -> tuple[Workshop, tuple[Stage, ...]]:
-        """That of the composition's bench and of these tasks; the corpora and the parent are the bench's."""
-        if composed.bench not in self._benches:
-            self._benches[composed.bench] = study_bench(composed.config, tasks=tasks)
-        bench, pretraining = self._benches[composed.bench]
-        key = (composed.bench, *sorted(task.name for task in tasks))
+        """That of the composition's family and of these tasks; the corpora and the parent are the family's."""
+        if composed.family not in self._families:
+            self._families[composed.family] = study_family(composed.config, tasks=tasks)
+        family, pretraining = self._families[composed.family]
+        key = (composed.family, *sorted(task.name for task in tasks))
         if key not in self._workshops:
             data = composed.config.data
             shots = shots_by_task(plain(data)["shots"], seed=data.shots_seed, tasks=tasks)
-            self._workshops[key] = Workshop(replace(bench, data=bench.data.with_shots(shots), _scorers={}))
+            self._workshops[key] = Workshop(family.with_tasks(tuple(tasks), data=family.context.data.with_shots(shots)))
         return self._workshops[key], pretraining
+
+    def _adapted(self, task: Task, *, family: ModelFamily) -> Task:
+        """The task as the family reads it: one object, so that the workshop knows its stages again."""
+        key = (family.name, id(task))
+        if key not in self._as_read:
+            self._as_read[key] = (family.adapt(task), task)
+        return self._as_read[key][0]
 
     def _known(self, name: str) -> Task:
         short = self.names[name]

@@ -6,7 +6,7 @@ from omegaconf import DictConfig
 
 from dfwe.report.terminal.console import show_plain
 from dfwe.report.terminal.plan_table import draw_plan
-from dfwe.stages.text_study import study_bench
+from dfwe.studies.context import study_family
 from dfwe.studies.multi_task.planned import PlannedMultitask
 from dfwe.studies.plan import Draft
 from dfwe.studies.sources import study_tasks
@@ -29,10 +29,11 @@ def _known(config: DictConfig) -> Planned:
     if config.multitask is not None:
         return PlannedMultitask.of(config)
     target, sources = study_tasks(config)
-    bench, pretraining = study_bench(config, tasks=(target, *sources))
+    family, pretraining = study_family(config, tasks=(target, *sources))
+    target, sources = family.adapt(target), tuple(family.adapt(task) for task in sources)
     draft = Draft.of(
         Design.of(config),
-        workshop=Workshop(bench),
+        workshop=Workshop(family),
         pretraining=pretraining,
         target=target,
         candidates=sources,

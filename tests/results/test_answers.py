@@ -15,11 +15,11 @@ def test_the_run_folder_holds_every_models_answers_on_test(ran):
     folder, _, config = ran
     study = plan_study(config)
     found = json.loads((folder / "test_predictions.json").read_text())
-    instances = study.bench.data.instances(study.target, split="test")
+    instances = study.family.context.data.instances(study.target, split="test")
     assert found["instance_ids"] == [instance.instance_id for instance in instances]
     assert list(found["models"]) == list(study.evaluations)
     for name, stage in study.evaluations.items():
-        assert tuple(found["models"][name]) == stage.evaluation(stage.result(study.bench.store)).predictions
+        assert tuple(found["models"][name]) == stage.evaluation(stage.result(study.family.context.store)).predictions
     assert found["gold"] == [list(instance.references) for instance in instances]
     assert found["task"]["kind"] == "label"
     assert found["task"]["labels"] == list(study.target.labels)

@@ -12,10 +12,10 @@ def test_every_training_has_its_epochs_as_its_card_has_them(ran):
     folder, _, config = ran
     curves, study = json.loads((folder / "results.json").read_text())["curves"], plan_study(config)
     trainings = [stage for _, stage in study.stages() if isinstance(stage, TrainStage)]
-    assert [curve["name"] for curve in curves] == [stage.label for stage in trainings]
+    assert [curve["name"] for curve in curves] == [stage.recipe.name for stage in trainings]
     assert {curve["part"] for curve in curves} == {"train", "finetune", "baseline"}
     for curve, stage in zip(curves, trainings, strict=True):
-        card = stage.result(study.bench.store).card.result
+        card = stage.result(study.family.context.store).card.result
         assert (curve["epochs"], curve["best_epoch"]) == (card["epochs"], card["best_epoch"])
         assert curve["epochs"][curve["best_epoch"] - 1]["target"] is not None
 
@@ -24,7 +24,7 @@ def test_what_is_no_training_has_no_curve(ran):
     study = plan_study(ran[2])
     merges = [(part, stage) for part, stage in study.stages() if part == "merge"]
     assert merges
-    assert curve_results(merges, store=study.bench.store) == []
+    assert curve_results(merges, store=study.family.context.store) == []
 
 
 def test_the_expert_on_all_tasks_is_called_so_while_it_is_made(ran):

@@ -45,13 +45,13 @@ def test_without_experts_the_same_pick_chooses_among_what_was_searched(stage, tm
     """Where the merge kept a mixture that is the one; its answers are those of the merge."""
     as_if()
     found, files = stage.make(tmp_path, tell=lambda share: None)
-    entry = stage.merge.result(stage.merge.bench.store)
+    entry = stage.merge.result(stage.merge.family.context.store)
     kept = entry.card.result
     assert {key: found[key] for key in ("picked", "trial", "coefficients", "dev")} == {
         key: kept[key] for key in ("picked", "trial", "coefficients", "dev")
     }
     answers = [each["prediction"] for each in json.loads((tmp_path / files[0]).read_text())]
-    scorer = stage.merge.bench.scorer(stage.merge.target, split="test")
+    scorer = stage.merge.family.scorer(stage.merge.target, split="test")
     assert answers == list(scorer.predict(stage.merge.model(entry)))
     assert found["test_answers"] == len(answers)
 
@@ -61,14 +61,14 @@ def test_an_expert_that_was_kept_is_replaced_by_the_best_mixture(ran, small, mon
     honest = TrainStage.dev
 
     def perfect(stage, entry):
-        gold = tuple(each.references[0] for each in stage.bench.instances(stage.target, split="dev"))
-        return stage.bench.scorer(stage.target, split="dev").evaluate(gold)
+        gold = tuple(each.references[0] for each in stage.family.instances(stage.target, split="dev"))
+        return stage.family.scorer(stage.target, split="dev").evaluate(gold)
 
     study = plan_study(small(ran[1], "merge.name=beaten"))
     monkeypatch.setattr(TrainStage, "dev", perfect)
     for stage in study.evaluations.values():
-        stage.result(study.bench.store)
-    study.mixtures["beaten"].result(study.bench.store)
+        stage.result(study.family.context.store)
+    study.mixtures["beaten"].result(study.family.context.store)
     monkeypatch.setattr(TrainStage, "dev", honest)
     found = study_results(study, seconds={})
     row = next(row for row in found["models"] if row["name"] == "beaten")

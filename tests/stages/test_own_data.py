@@ -103,7 +103,7 @@ def test_shots_name_the_stages_of_their_tasks(own):
 def test_a_number_of_shots_limits_train_and_dev_of_every_task(own):
     study = plan_study(own(*ALONE, "data.shots=3"))
     sizes = {
-        (task.short, split): len(study.bench.data.instances(task, split=split))
+        (task.short, split): len(study.family.context.data.instances(task, split=split))
         for task in (study.target, *study.sources)
         for split in ("train", "dev", "test")
     }
@@ -127,10 +127,10 @@ def test_bad_rows_are_warned_of_once_and_stand_in_the_data(own, my_files, caplog
     with (my_files / "mood.csv").open("a") as file:
         file.write("The last kettle.,fine\n")
     study = plan_study(own(*ALONE, "data.max_bad_share=0.1"))
-    study.bench.data.instances(study.target, split="test")
+    study.family.context.data.instances(study.target, split="test")
     (record,) = [record for record in caplog.records if "rows left out" in record.message]
     assert "mood.csv, line 24: unknown label 'fine'" in record.message
-    assert len(study.bench.data.corpus(study.target).rows[str(my_files / "mood.csv")].bad) == 1
+    assert len(study.family.context.data.corpus(study.target).rows[str(my_files / "mood.csv")].bad) == 1
 
 
 @pytest.mark.parametrize(

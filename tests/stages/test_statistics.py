@@ -52,7 +52,7 @@ def stages(study):
 
     def make(rule, config, seed=0):
         experts = dict(list(study.experts.items())[:2])
-        return statistics_stages(config, rule=rule, bench=study.bench, experts=experts, seed=seed)
+        return statistics_stages(config, rule=rule, family=study.family, experts=experts, seed=seed)
 
     return make
 
@@ -60,8 +60,8 @@ def stages(study):
 @pytest.mark.parametrize(("rule", "config"), RULES, ids=["fisher", "df_merge", "regmean", "regmean_pp"])
 def test_every_rule_merges_experts_with_what_its_stages_collected(study, stages, rule, config):
     made = stages(rule, config)
-    store, model = study.bench.store, study.bench.model()
-    experts = {expert.label: expert.result(store).file(WEIGHTS) for stage in made for expert in stage.experts}
+    store, model = study.family.context.store, study.family.model()
+    experts = {expert.recipe.name: expert.result(store).file(WEIGHTS) for stage in made for expert in stage.experts}
     parent = torch.cat([p.detach().flatten() for p in model.parameters()])
     array = load_experts(experts, layout=Layout.of(model), parent=parent)
     found = statistics_of(made, store=store)
@@ -76,13 +76,13 @@ def test_every_rule_merges_experts_with_what_its_stages_collected(study, stages,
 
 
 def test_an_expert_is_measured_once(study, stages, monkeypatch):
-    first = statistics_of(stages(REGMEAN, GRAM), store=study.bench.store)
+    first = statistics_of(stages(REGMEAN, GRAM), store=study.family.context.store)
 
     def refuse(*arguments, **names):
         raise AssertionError("measured again")
 
     monkeypatch.setattr("dfwe.stages.statistics.StatisticsStage.make", refuse)
-    again = statistics_of(stages(REGMEAN, dict(GRAM)), store=study.bench.store)
+    again = statistics_of(stages(REGMEAN, dict(GRAM)), store=study.family.context.store)
     assert all(torch.equal(a[name], b[name]) for a, b in zip(first, again, strict=True) for name in a)
 
 

@@ -17,7 +17,7 @@ def test_a_surrogates_rank_correlation_is_in_the_merges_result(small, ran, tmp_p
     config = small(store, *LOGITS)
     run_study(config, folder=tmp_path)
     study = plan_study(config)
-    result = study.merges[study.asked].result(study.bench.store).card.result
+    result = study.merges[study.asked].result(study.family.context.store).card.result
     assert set(result["surrogate"]) == {"rank_correlation", "used_until", "switched_off"}
     assert result["surrogate"]["used_until"] == 8
     trials = [json.loads(line) for line in (tmp_path / "trials.jsonl").read_text().splitlines()]
@@ -28,7 +28,7 @@ def test_experts_keep_label_scores_of_the_targets_dev_split(ran):
     _, _, config = ran
     study = plan_study(config)
     for stage in study.merges[study.asked].experts.values():
-        entry = stage.result(study.bench.store)
+        entry = stage.result(study.family.context.store)
         scores = stage.label_scores(entry)
         assert entry.file(LABEL_SCORES).exists()
         answers = [study.target.labels[place] for place in scores.argmax(axis=1)]

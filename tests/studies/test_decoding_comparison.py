@@ -33,7 +33,7 @@ def test_the_headlines_two_models_answer_in_every_way_the_studys_own_first(compa
 
 def test_shares_and_scores_are_those_of_the_answers(compared):
     study = plan_study(compared[1])
-    instances, store = study.bench.data.instances(study.target, split="test"), study.bench.store
+    instances, store = study.family.context.data.instances(study.target, split="test"), study.family.context.store
     rows = {row["way"]: row for row in results(compared[0])["agreement"]["models"][1]["ways"]}
     stages = {"labels": study.evaluations["nelder_mead"]}
     stages |= {way: stages["nelder_mead"] for way, stages in study.agreement.stages.items()}
@@ -99,7 +99,7 @@ def test_the_references_numbers_name_what_they_made_and_nothing_else(ran, small)
 
 def test_free_text_can_be_forced_on_every_task_and_is_another_study(ran, small):
     study = plan_study(small(ran[1], "decode=greedy", "agreement=[labels,greedy]"))
-    assert study.bench.way(study.target) == study.agreement.own == "greedy"
+    assert study.family.decoding(study.target) == study.agreement.own == "greedy"
     assert list(study.agreement.stages) == ["labels"]
     assert study.baseline.digest != plan_study(small(ran[1])).baseline.digest
 

@@ -2,9 +2,10 @@
 
 import pytest
 
+from dfwe.families.base import TrainingRecipe
 from dfwe.merging.experts import Layout, load_experts
-from dfwe.stages.text_study import study_bench
-from dfwe.stages.train_text import TextTrainStage
+from dfwe.stages.train import TrainStage
+from dfwe.studies.context import study_family
 from dfwe.studies.plan import plan_study
 from dfwe.studies.sources import study_tasks
 from dfwe.studies.stage_factory import Workshop
@@ -15,8 +16,8 @@ def own(small, tmp_path):
     """A workshop whose experts stop on their own dev score, the target, and a source."""
     config = small(tmp_path / "store", "trainer.train.stop_on=own", "trainer.train.epochs=3")
     target, sources = study_tasks(config)
-    bench, _ = study_bench(config, tasks=(target, *sources))
-    return Workshop(bench), target, sources[0]
+    family, _ = study_family(config, tasks=(target, *sources))
+    return Workshop(family), target, sources[0]
 
 
 def test_asked_again_it_gives_the_same_stage(own):
@@ -31,15 +32,16 @@ def test_asked_again_it_gives_the_same_stage(own):
 def test_an_expert_for_every_target_is_the_one_that_a_target_would_have_had(own):
     workshop, target, source = own
     shared = workshop.on_s_star(target, sources=(source,), seed=0, finetuned=True)[source.short]
-    trainer, bench = workshop.bench.trainer, workshop.bench
-    for_target = TextTrainStage(bench, "x", (source,), target, None, trainer["train"], trainer["batch_size"], 0)
+    trainer, family = workshop.family.context.trainer, workshop.family
+    recipe = TrainingRecipe("x", (source,), target, trainer["train"], trainer["batch_size"])
+    for_target = TrainStage(family, recipe, None, 0)
     assert for_target.digest != shared.digest
     stages = {"shared": shared, "for target": for_target}
-    files = {name: stage.result(bench.store).file("weights.safetensors") for name, stage in stages.items()}
-    weights = load_experts(files, layout=Layout.of(bench.model())).weights
+    files = {name: stage.result(family.context.store).file("weights.safetensors") for name, stage in stages.items()}
+    weights = load_experts(files, layout=Layout.of(family.model())).weights
     assert (weights[0] == weights[1]).all()
 
 
 def test_a_stage_that_stops_on_the_target_knows_it(small, tmp_path):
     study = plan_study(small(tmp_path / "store"))
-    assert all(stage.target is study.target for stage in study.trained.values())
+    assert all(stage.recipe.objective is study.target for stage in study.trained.values())

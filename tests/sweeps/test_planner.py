@@ -64,7 +64,7 @@ def test_a_job_that_chooses_its_sources_is_a_draft_until_they_are_known(small_jo
     of_meld, of_personality = ({stage.digest for _, stage in draft.parts()} for draft in drafts)
     assert len(of_meld & of_personality) == 1 + 7  # the parent, and each task measured; not the choices
     for _, stage in drafts[0].parts():
-        stage.result(drafts[0].bench.store)
+        stage.result(drafts[0].family.context.store)
     study = planner.study(jobs[0])
     assert digests(study) == digests(plan_study(compose("config", overrides=list(jobs[0].overrides))))
     assert len(study.sources) == 2
@@ -92,7 +92,7 @@ def test_experts_on_one_task_serve_every_target_where_they_stop_on_their_own(sma
 
 def test_experts_that_are_merged_without_fine_tuning_keep_their_target(small_jobs):
     jobs, planner = small_jobs("+target=meld", "stages.skip=[finetune]", "trainer.train.stop_on=own")
-    assert planner.study(jobs[0]).trained["emory_emotion"].target.short == "meld"
+    assert planner.study(jobs[0]).trained["emory_emotion"].recipe.objective.short == "meld"
 
 
 @pytest.mark.parametrize(

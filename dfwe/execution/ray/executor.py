@@ -20,7 +20,7 @@ from dfwe.config.load import plain
 from dfwe.errors import ConfigurationError, ExecutorError
 from dfwe.execution.local import Execute, Executor, Start
 from dfwe.execution.ray.schedule import Schedule, Team
-from dfwe.families.base import Bench
+from dfwe.families.base import ModelFamily
 from dfwe.stages.base import Stage
 from dfwe.values.allowed import Count, Natural, NonNegative
 
@@ -53,25 +53,25 @@ class RayExecutor(Executor):
                 raise ConfigurationError(f"executor.{name} must be at least {least}, not {value}")
 
     @contextmanager
-    def opened(self, config: DictConfig, *, bench: Bench) -> Iterator[Execute]:
+    def opened(self, config: DictConfig, *, family: ModelFamily) -> Iterator[Execute]:
         """Starts or joins Ray, and the workers; these end with the context, a Ray of this machine with the process.
 
         Raises:
             ConfigurationError: `gpus` do not fit where the study computes.
             ExecutorError: there is no cluster at the address.
         """
-        share = self._share(bench)
+        share = self._share(family)
         _connect(self.address, cpus=share["num_cpus"] * (self.workers or 1))
         from dfwe.execution.ray.team import RayTeam  # imports Ray
 
-        bench.store.root.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=bench.store.root, prefix=".probe-") as probe:
-            hire = partial(_hire, _terms(config, bench=bench, probe=probe.name), share)
+        family.context.store.root.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=family.context.store.root, prefix=".probe-") as probe:
+            hire = partial(_hire, _terms(config, family=family, probe=probe.name), share)
             size = self.workers or _room(share)
             log.info("%d workers, each with %g CPUs and %g GPUs", size, share["num_cpus"], share["num_gpus"])
-            team = RayTeam(size, hire=hire, keep=lambda kept: kept.pass_on(bench.logger), retries=self.retries)
+            team = RayTeam(size, hire=hire, keep=lambda kept: kept.pass_on(family.context.logger), retries=self.retries)
             try:
-                yield partial(self._execute, team=team, bench=bench)
+                yield partial(self._execute, team=team, family=family)
             except (KeyboardInterrupt, SystemExit):
                 if not _end_at_once():
                     team.close()
@@ -82,9 +82,9 @@ class RayExecutor(Executor):
             team.close()
 
     def _execute(
-        self, stages: Sequence[tuple[str, Stage]], *, start: Start, team: Team, bench: Bench
+        self, stages: Sequence[tuple[str, Stage]], *, start: Start, team: Team, family: ModelFamily
     ) -> dict[str, float]:
-        store = bench.store
+        store = family.context.store
         store.use(f"{stage.kind}-{stage.digest}" for _, stage in stages)
 
         def is_held(stage: Stage) -> bool:
@@ -92,9 +92,9 @@ class RayExecutor(Executor):
 
         return Schedule(stages, team=team, is_held=is_held, start=start, retries=self.retries).run()
 
-    def _share(self, bench: Bench) -> dict[str, float]:
+    def _share(self, family: ModelFamily) -> dict[str, float]:
         """Of a worker, as Ray names it."""
-        on_gpu = bench.device.type == "cuda"
+        on_gpu = family.context.device.type == "cuda"
         gpus = self.gpus if self.gpus is not None else int(on_gpu)
         if bool(gpus) != on_gpu:
             raise ConfigurationError(
@@ -153,16 +153,16 @@ def _room(share: dict[str, float]) -> int:
     return max(1, int(min(rooms)))
 
 
-def _terms(config: DictConfig, *, bench: Bench, probe: str) -> Terms:
+def _terms(config: DictConfig, *, family: ModelFamily, probe: str) -> Terms:
     """What of this process decides what is computed, said outright: another machine might find otherwise."""
     from threadpoolctl import threadpool_info
 
     from dfwe.execution.ray.worker import Terms
 
     asked = plain(config)
-    asked["trainer"] |= {"precision": bench.precision, "threads": torch.get_num_threads()}
-    asked["trainer"]["accelerator"] = "gpu" if bench.device.type == "cuda" else "cpu"
-    asked["paths"]["store"] = str(bench.store.root)
+    asked["trainer"] |= {"precision": family.context.precision, "threads": torch.get_num_threads()}
+    asked["trainer"]["accelerator"] = "gpu" if family.context.device.type == "cuda" else "cpu"
+    asked["paths"]["store"] = str(family.context.store.root)
     if asked["logger"]:
         asked["logger"] = {"_target_": "dfwe.execution.ray.kept.KeptMetrics"}
     blas = [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]

@@ -71,9 +71,9 @@ class Worker:
         stage = self._catalogue.stage(digest)
         if helpers and isinstance(stage, MergeStage):
             stage = replace(stage, crew=RayCrew(stage.digest, helpers))
-        bench = self._catalogue.bench
-        with keeping(bench.logger, title=self._catalogue.title(digest)) as kept:
-            seconds = made_in(stage, store=bench.store)
+        family = self._catalogue.family
+        with keeping(family.context.logger, title=self._catalogue.title(digest)) as kept:
+            seconds = made_in(stage, store=family.context.store)
         return Made(seconds, kept)
 
     def examine(self, digest: str, shared: Shared, coefficients: Coefficients, best: Evaluation | None) -> Found:

@@ -1,161 +1,265 @@
-"""What the stages of a multitask study share: the encoder, its heads, the tasks' sentences."""
+"""The family of encoders with one head per task: those of "Cuts and Stitches"."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import ceil
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
+from safetensors.torch import save_file
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from dfwe.config.instantiate import bind
+from dfwe.config.instantiate import bind, call
 from dfwe.config.resolve import changed_head
 from dfwe.config.task_data import StudyData
-from dfwe.config.tasks import Target, Task, TaskMean
+from dfwe.config.tasks import Objective, Task
 from dfwe.data.prompts.sentences import Sentences
 from dfwe.data.prompts.template import Template
 from dfwe.errors import ConfigurationError
-from dfwe.families.base import Bench
+from dfwe.families.base import BaseModel, FamilySettings, ModelFamily, OnProgress, StudyContext, TrainingRecipe
+from dfwe.families.multi_head.datamodule import SentenceData
 from dfwe.families.multi_head.fisher import HeadFisher
+from dfwe.families.multi_head.gradient_surgery import Surgery
 from dfwe.families.multi_head.heads.base import HeadSpec
 from dfwe.families.multi_head.lightning_module import MultiTask
 from dfwe.families.multi_head.model import MultiHead, load_multi_head
-from dfwe.families.multi_head.scorer import HeadScorer, MeanScorer
+from dfwe.families.multi_head.scorer import HeadScorer
 from dfwe.families.multi_head.tokenization import SentenceSplit, tokenise_sentences
-from dfwe.families.seq2seq.statistics.base import Tell
 from dfwe.records import Split
 from dfwe.seeding import derive
-from dfwe.stages.parent import Parent
-from dfwe.store.store import Store
 
-Scorer = HeadScorer | MeanScorer
+HEADS = "heads.safetensors"
+_OPTIONS = frozenset({"schedule", "joint_epoch", "surgery", "weights", "smart"})
 
 
 @dataclass(frozen=True)
-class HeadBench(Bench):
-    """That of models with heads.
+class MultiHeadFamily(ModelFamily):
+    """Models of one encoder that tasks share, and one head per task.
 
-    `tasks` by their short names are all that the models have heads for, `counted` those whose mean decides. `heads` are
-    changes to the heads' configurations, `seed` draws their fresh weights. A sentence is cut at `max_tokens`.
+    `training` are the options of a training that sets none: `schedule`, `joint_epoch`, `surgery`, `weights` (of tasks,
+    by short names) and `smart`, as conf/multitask explains them. `heads` are changes to the heads' configurations.
     """
 
-    store: Store
-    data: StudyData
-    parent: Parent
-    tasks: Mapping[str, Task]
-    heads: Mapping[str, Mapping[str, Any]]
-    max_tokens: int
-    max_cut_share: float
-    trainer: Mapping[str, Any]
-    precision: str
-    seed: int
-    counted: tuple[str, ...]
-    decode: str = "heads"
-    logger: Any = False
+    context: StudyContext
+    base_model: BaseModel
+    tasks: tuple[Task, ...]
+    settings: FamilySettings
+    training: Mapping[str, Any]
+    heads: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     _splits: dict[tuple[str, Split], SentenceSplit] = field(default_factory=dict, compare=False, repr=False)
     _scorers: dict[tuple[str, Split], HeadScorer] = field(default_factory=dict, compare=False, repr=False)
 
-    def with_heads(self, heads: Mapping[str, Mapping[str, Any]]) -> HeadBench:
-        """The same with these changes to the heads; their sentences are shared, scorers and all."""
+    def __post_init__(self) -> None:
+        if self.settings.decode != "task":
+            raise ConfigurationError(f"decode={self.settings.decode}: heads answer in one way; set decode=task")
+
+    @property
+    def name(self) -> str:
+        """Name of the family."""
+        return "multi_head"
+
+    def with_heads(self, heads: Mapping[str, Mapping[str, Any]]) -> MultiHeadFamily:
+        """Return the same with these changes to the heads; their sentences and scorers are shared."""
         return replace(self, heads=heads)
 
     def spec(self) -> dict[str, Any]:
-        """What of it changes results, as JSON."""
+        """Return the settings that affect results, as JSON."""
         return {
-            "parent": self.parent.digest,
-            "heads": {name: self._head_config(task) for name, task in self.tasks.items()},
-            "heads_seed": self.seed,
-            "counted": list(self.counted),
-            "max_tokens": self.max_tokens,
-            "precision": self.precision,
+            "base_model": self.base_model.digest,
+            "heads": {task.short: self._head_config(task) for task in self.tasks},
+            "heads_seed": self.settings.seed,
+            "max_tokens": self.settings.max_source_tokens,
+            "precision": self.context.precision,
             "threads": torch.get_num_threads(),
-            "eval_tokens": self._eval_tokens,
+            "eval_tokens": self.context.tokens_at_once("eval_tokens"),
         }
 
+    def with_tasks(self, tasks: tuple[Task, ...], *, data: StudyData) -> MultiHeadFamily:
+        """Return the same for other tasks and data."""
+        return replace(self, context=replace(self.context, data=data), tasks=tasks, _splits={}, _scorers={})
+
+    def adapt(self, task: Task) -> Task:
+        """Return the task asked as sentences for a head instead of as one text.
+
+        Raises:
+            ConfigurationError: it has no head, or is not a task of rows.
+        """
+        if task.head is None:
+            raise ConfigurationError(
+                f"the task '{task.short}' has no head: give its YAML a `head:` section (README, 'Models with heads'), "
+                "or choose a model of another family, for instance model=minilm"
+            )
+        if not isinstance(task.prompt, Template):
+            raise ConfigurationError(f"the task '{task.short}' is not a task of rows (Template): a head cannot read it")
+        return replace(task, prompt=Sentences(task=task.name, columns=task.head["columns"], answer=task.prompt.answer))
+
+    def decoding(self, task: Task) -> str:
+        """Return `labels`, or `numbers` of a task without labels."""
+        return "labels" if task.labels else "numbers"
+
+    def with_decoding(self, decode: str) -> MultiHeadFamily:
+        """Raise ConfigurationError: heads answer in one way."""
+        raise ConfigurationError(f"agreement=[{decode}]: models with heads answer in one way; set agreement=[]")
+
+    def texts(self, tasks: Sequence[Task]) -> Iterator[str]:
+        """Yield the sentences of the tasks' train splits."""
+        for task in tasks:
+            for instance in self.context.data.instances(task, split="train"):
+                yield from instance.sentences
+
     def model(self) -> MultiHead:
-        """A fresh copy of the parent's encoder, with the heads as every model of the study has them at first."""
-        return load_multi_head(self.parent.model_folder(self.store), specs=self.specs, seed=self.seed)
+        """Return a fresh copy of the base encoder, with the heads that every model of the study starts from."""
+        folder = self.base_model.model_folder(self.context.store)
+        return load_multi_head(folder, specs=self.specs, seed=self.settings.seed)
 
     def pretrained(self, model: MultiHead) -> PreTrainedModel:
-        """The encoder: heads are left behind."""
+        """Return the encoder: heads are left behind."""
         return model.encoder
 
-    def module(self) -> pl.LightningModule:
-        """MultiTask, with an optimizer that is not to step."""
+    def export(self, model: MultiHead, folder: Path) -> dict[str, Any]:
+        """Write the encoder as a folder that `AutoModel` loads, and the heads' weights beside it."""
+        model.encoder.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+        save_file({name: value.contiguous() for name, value in model.heads.state_dict().items()}, folder / HEADS)
+        return {"max_source_tokens": self.settings.max_source_tokens, "decode": self.settings.decode}
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """Options of a training that sets none."""
+        return self.training
+
+    def first_recipe(self, objective: Objective) -> None:
+        """Return None: fresh heads are trained with the encoder."""
+
+    def check_recipe(self, recipe: TrainingRecipe) -> None:
+        """Bind what the training needs, so that a wrong argument shows before any training."""
+        if wrong := set(recipe.options) ^ _OPTIONS:
+            raise ConfigurationError(f"{recipe.name}: training has the options {', '.join(sorted(_OPTIONS))}: {wrong}")
+        self._surgery(recipe, seed=0)
+        if recipe.options["smart"] is not None:
+            bind(recipe.options["smart"])
+        assert self.specs
+
+    def module(self, model: nn.Module, recipe: TrainingRecipe, *, seed: int) -> pl.LightningModule:
+        """Return MultiTask with the recipe's surgery and SMART."""
+        trainer, options = self.context.trainer, recipe.options
+        assert isinstance(model, MultiHead)
         return MultiTask(
-            self.model(),
-            optimizer=torch.optim.Adam,
-            gradient_clip=None,
-            surgery=None,
-            smart=None,
-            weights={},
-            light_dropout=False,
+            model,
+            optimizer=bind(trainer["optimizer"], lr=recipe.fit["learning_rate"]),
+            gradient_clip=trainer["gradient_clip"],
+            surgery=self._surgery(recipe, seed=seed),
+            smart=None if options["smart"] is None else bind(options["smart"]),
+            weights={task.short: float(options["weights"].get(task.short, 1.0)) for task in recipe.tasks},
+            light_dropout=trainer["light_dropout"],
         )
 
-    def scorer(self, target: Target, *, split: Split) -> Scorer:
-        """What scores a model on a task's split, or on several and their mean; a task's is built once."""
-        if isinstance(target, TaskMean):
-            return MeanScorer({name: self._scorer(task, split=split) for name, task in target.tasks.items()})
-        return self._scorer(target, split=split)
+    def training_data(self, recipe: TrainingRecipe, *, seed: int) -> SentenceData:
+        """Return the batches of the tasks' train splits in their turns."""
+        data: SentenceData = call(
+            SentenceData,
+            [self.encode(task, split="train") for task in recipe.tasks],
+            schedule=recipe.options["schedule"],
+            joint_epoch=recipe.options["joint_epoch"],
+            batch_size=recipe.batch_size,
+            group_batches=self.context.trainer["group_batches"],
+            seed=seed,
+            key="multitask.training",
+        )
+        return data
 
-    def measured(
-        self, collector: Any, models: Sequence[Any], *, tasks: Sequence[Sequence[Task]], seed: int, tell: Tell
-    ) -> list[dict[str, Tensor]]:
-        """Found on the train splits of all tasks that count, whichever the models were trained on (Figure 3)."""
-        if not isinstance(collector, HeadFisher):
-            raise ConfigurationError(f"{type(collector).__name__} measures no models with heads: take HeadFisher")
-        splits = [self.split(self.tasks[name], split="train") for name in self.counted]
-        return collector.collect(models, splits=splits, seed=derive(seed, "draws"), tell=tell)
+    def num_steps(self, recipe: TrainingRecipe, *, epochs: int) -> int:
+        """Return the optimizer's steps: as many as `plan_epoch` plans."""
+        sizes = (len(self.context.data.instances(task, split="train")) for task in recipe.tasks)
+        counts = [ceil(size / recipe.batch_size) for size in sizes]
+        if recipe.options["schedule"] != "joint":
+            return epochs * sum(counts)
+        return epochs * (min(counts) if recipe.options["joint_epoch"] == "shortest" else max(counts))
+
+    def num_tokens(self, recipe: TrainingRecipe, *, epochs: int, seed: int) -> int:
+        """Return the tokens that the encoder reads; SMART's passes count.
+
+        Epochs are planned again: in a joint epoch not every example is read.
+        """
+        data, splits = (
+            self.training_data(recipe, seed=seed),
+            [self.encode(each, split="train") for each in recipe.tasks],
+        )
+        lengths = [np.array([sum(map(len, example)) for example in split.tokens]) for split in splits]
+        plans = [data.plan(epoch) for epoch in range(epochs)]
+        tokens = sum(int(lengths[task][members].sum()) for plan in plans for step in plan for task, members in step)
+        passes: int = 1 if recipe.options["smart"] is None else bind(recipe.options["smart"]).passes
+        return tokens * passes
 
     @cached_property
     def specs(self) -> dict[str, tuple[HeadSpec, tuple[str, ...]]]:
-        """The heads and their labels; raises what their classes raise for wrong arguments."""
-        return {name: (bind(self._head_config(task)), task.labels) for name, task in self.tasks.items()}
+        """Heads and their labels by task; raises what their classes raise for wrong arguments."""
+        return {task.short: (bind(self._head_config(task)), task.labels) for task in self.tasks}
 
-    def split(self, task: Task, *, split: Split) -> SentenceSplit:
-        """The task's tokens, made once."""
+    def encode(self, task: Task, *, split: Split) -> SentenceSplit:
+        """Return the task's instances with their tokens, made once."""
         if (task.short, split) not in self._splits:
             self._splits[task.short, split] = tokenise_sentences(
-                self.data.instances(task, split=split),
+                self.context.data.instances(task, split=split),
                 task=task.short,
                 labels=task.labels,
                 tokenizer=self.tokenizer,
-                max_tokens=self.max_tokens,
-                max_cut_share=self.max_cut_share,
+                max_tokens=self.settings.max_source_tokens,
+                max_cut_share=self.settings.max_cut_share,
             )
         return self._splits[task.short, split]
 
-    @property
-    def _eval_tokens(self) -> int:
-        tokens: int = self.trainer["eval_tokens"][self.device.type]
-        return tokens
-
-    def _scorer(self, task: Task, *, split: Split) -> HeadScorer:
+    def task_scorer(self, task: Task, *, split: Split) -> HeadScorer:
+        """Return the scorer of the task's split, built once."""
         if (task.short, split) not in self._scorers:
-            made = HeadScorer(self.split(task, split=split), scorer=task.scorer, max_tokens=self._eval_tokens)
-            self._scorers[task.short, split] = made
+            self._scorers[task.short, split] = HeadScorer(
+                self.encode(task, split=split),
+                scorer=task.scorer,
+                max_tokens=self.context.tokens_at_once("eval_tokens"),
+            )
         return self._scorers[task.short, split]
 
+    def check_collector(self, collector: Any) -> None:
+        """Accept HeadFisher."""
+        if not isinstance(collector, HeadFisher):
+            raise ConfigurationError(
+                f"{type(collector).__name__} does not measure models with heads: set merge.statistics to "
+                "dfwe.families.multi_head.fisher.HeadFisher, or choose a merge without statistics"
+            )
+
+    def statistics(
+        self,
+        collector: Any,
+        models: Sequence[Any],
+        *,
+        tasks: Sequence[Sequence[Task]],
+        seed: int,
+        on_progress: OnProgress,
+    ) -> list[dict[str, Tensor]]:
+        """Return Fisher values on the train splits of the tasks, which all models have in common."""
+        self.check_collector(collector)
+        names = {tuple(task.short for task in group) for group in tasks}
+        assert len(names) == 1, "models are measured on the same tasks"
+        splits = [self.encode(task, split="train") for task in tasks[0]]
+        statistics: list[dict[str, Tensor]] = collector.collect(
+            models, splits=splits, seed=derive(seed, "draws"), tell=on_progress
+        )
+        return statistics
+
+    def _surgery(self, recipe: TrainingRecipe, *, seed: int) -> Surgery | None:
+        config = recipe.options["surgery"]
+        return None if config is None else bind(config, seed=derive(seed, "surgery"))
+
     def _head_config(self, task: Task) -> dict[str, Any]:
-        """The task's, with its changes."""
+        """Return the task's head with the changes to it."""
+        if task.head is None:
+            self.adapt(task)  # raises
         assert task.head is not None
         return changed_head(task.head, self.heads.get(task.short, {}))
-
-
-def with_sentences(task: Task) -> Task:
-    """The task, asked as sentences for a head instead of as one text.
-
-    Raises:
-        ConfigurationError: it has no head, or is not a task of rows.
-    """
-    if task.head is None:
-        raise ConfigurationError(
-            f"the task '{task.short}' has no head: give its YAML a `head:` section (README, 'Models with heads')"
-        )
-    if not isinstance(task.prompt, Template):
-        raise ConfigurationError(f"the task '{task.short}' is no task of rows (Template): a head cannot read it")
-    return replace(task, prompt=Sentences(task=task.name, columns=task.head["columns"], answer=task.prompt.answer))

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
 
-from dfwe.errors import MetricError
 from dfwe.families.batching import token_batches
 from dfwe.families.multi_head.tokenization import SentenceSplit, sentence_batch
+from dfwe.families.scorer import ModelScorer, evaluating
 from dfwe.families.seq2seq.fast.kernels import fast_kernels
 from dfwe.families.seq2seq.inference.answers import is_out_of_memory
-from dfwe.families.seq2seq.scorer import evaluating
-from dfwe.metrics.mean import MeanOfScorers
 from dfwe.metrics.scorer import Scorer
 from dfwe.records import Evaluation
 
@@ -26,29 +23,7 @@ log = logging.getLogger(__name__)
 Rows = dict[int, tuple[str, Float[np.ndarray, " labels"] | None]]  # an example's answer and its labels' scores
 
 
-class Unbounded:
-    """What scores models to the end of a split, in the precision of their weights: no candidate is stopped early."""
-
-    @property
-    def approximates(self) -> bool:
-        """False: answers are found in the precision of the weights."""
-        return False
-
-    @property
-    def has_bound(self) -> bool:
-        """False: a split is evaluated to its end."""
-        return False
-
-    def race(self, model: Any, *, best: Evaluation) -> NoReturn:
-        """MetricError: see `has_bound`."""
-        self.bound(())
-
-    def bound(self, predictions: tuple[str | None, ...]) -> NoReturn:
-        """MetricError: see `has_bound`."""
-        raise MetricError("a model with heads is evaluated to its end, there is no bound")
-
-
-class HeadScorer(Unbounded):
+class HeadScorer(ModelScorer):
     """Scores models on one split of one task by that task's head; what `SplitScorer` is to text-to-text models.
 
     At most `max_tokens` tokens are read at once, padding and both sentences of a pair included. A batch that the memory
@@ -65,6 +40,16 @@ class HeadScorer(Unbounded):
     def scorer(self) -> Scorer:
         """The task's metrics."""
         return self._scorer
+
+    @property
+    def approximates(self) -> bool:
+        """Always false: answers are found in the precision of the weights."""
+        return False
+
+    @property
+    def has_bound(self) -> bool:
+        """Always false: a split is evaluated to its end."""
+        return False
 
     def __len__(self) -> int:
         return len(self._split)
@@ -129,50 +114,3 @@ class HeadScorer(Unbounded):
         scores = head.label_scores(outputs)
         rows = [None] * len(group) if scores is None else list(scores.float().cpu().numpy())
         return dict(zip(group, zip(head.answers(outputs), rows, strict=True), strict=True))
-
-
-class MeanScorer(Unbounded):
-    """Scores models on several tasks at once; the score is the mean of the tasks' scores.
-
-    Instances are those of the parts, one part after the other. Metrics are named `part/metric`.
-    """
-
-    def __init__(self, parts: Mapping[str, HeadScorer]) -> None:
-        self._parts = dict(parts)
-        self._scorer = MeanOfScorers({name: part.scorer for name, part in parts.items()})
-
-    @property
-    def scorer(self) -> MeanOfScorers:
-        """The tasks' metrics together."""
-        return self._scorer
-
-    @property
-    def parts(self) -> Mapping[str, HeadScorer]:
-        """The tasks' own scorers."""
-        return dict(self._parts)
-
-    def __len__(self) -> int:
-        return sum(len(part) for part in self._parts.values())
-
-    def __call__(self, model: Any, *, exact: bool = False) -> Evaluation:
-        """The model's evaluation on all parts; raises as they do."""
-        return self._scorer.joined({name: part(model) for name, part in self._parts.items()})
-
-    def evaluate(self, predictions: tuple[str, ...]) -> Evaluation:
-        """The evaluation of given answers, one an instance and in order; MetricError for another number of them."""
-        if len(predictions) != len(self):
-            sizes = ", ".join(f"{name} {len(part)}" for name, part in self._parts.items())
-            raise MetricError(f"found {len(predictions)} answers for {len(self)} instances ({sizes})")
-        own = self.split(predictions)
-        return self._scorer.joined({name: part.evaluate(own[name]) for name, part in self._parts.items()})
-
-    def split(self, predictions: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-        """The answers by part."""
-        found, begin = {}, 0
-        for name, part in self._parts.items():
-            found[name] = predictions[begin : begin + len(part)]
-            begin += len(part)
-        return found
-
-    def label_counts(self) -> None:
-        """None: the parts have no labels in common."""

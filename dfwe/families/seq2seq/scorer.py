@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from torch import nn
 
 from dfwe.errors import MetricError
 from dfwe.families.pruning import Race
+from dfwe.families.scorer import ModelScorer, evaluating
 from dfwe.families.seq2seq.fast.bf16 import HalfCopy
 from dfwe.families.seq2seq.fast.kernels import fast_kernels
 from dfwe.families.seq2seq.inference.answers import Answer, Answers, Batch, Decoding
@@ -26,7 +25,7 @@ from dfwe.records import Evaluation, Stopped
 log = logging.getLogger(__name__)
 
 
-class SplitScorer:
+class SplitScorer(ModelScorer):
     """Scores models on one split; its batches are built once and kept in memory.
 
     A batch that the memory has no room for is halved, once and for all.
@@ -171,16 +170,3 @@ def _padded(rows: Sequence[Float[np.ndarray, " labels"] | None]) -> Float[np.nda
     for place, row in enumerate(known):
         padded[place, : len(row)] = row
     return padded
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Within it the model has no dropout, no gradients and no autocast; its mode is then as it was."""
-    training, device = model.training, next(model.parameters()).device
-    model.eval()
-    try:
-        # Lightning validates under its own autocast: here the weights alone say how numbers are kept
-        with torch.inference_mode(), torch.autocast(device.type, enabled=False):
-            yield
-    finally:
-        model.train(training)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from dfwe.families.multi_head.scorer import MeanScorer
+from dfwe.families.scorer import MeanScorer
 from dfwe.metrics.comparison import RESAMPLES, compared
 from dfwe.metrics.scorer import Scorer
 from dfwe.metrics.statistics import holm, interval, mcnemar, resampled_scores, resampling_weights
@@ -42,7 +42,7 @@ class Certainty:
             }
             for name, each in evaluations.items()
         }
-        scorers = {task: part.scorer for task, part in scorer.parts.items()}
+        scorers = dict(scorer.scorer.parts)
         resampled: dict[str, dict[str, Resampled]] = {name: {} for name in parts}
         for task in scorers:
             defined = {name: own[task] for name, own in parts.items() if not own[task].undefined}

@@ -56,12 +56,12 @@ def _of_study(study: MultitaskStudy, rows: Sequence[Row], *, answers: Mapping[st
         is_target = column in study.target.tasks
         splits: tuple[Split, ...] = ("train", "dev", "test") if is_target else ("train",)
         for split in splits:
-            instances = study.bench.data.instances(task, split=split)
+            instances = study.family.context.data.instances(task, split=split)
             yield from of_split(column, split, instances=instances, is_target=is_target)
     keys = {name: _key(study, name) for name in study.models}
     for key in dict.fromkeys(keys.values()):
         stages = {name: stage for name, stage in study.models.items() if keys[name] == key}
-        yield from of_training(caps_of(stages, store=study.bench.store), key=key)
+        yield from of_training(caps_of(stages, store=study.family.context.store), key=key)
     whole = [row for row in rows if row["kind"] != "single"]
     yield from of_scores([(row["name"], row["dev"]["mean"]) for row in whole], split="dev")
     yield from of_answers(answers)

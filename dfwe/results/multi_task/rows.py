@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from dfwe.families.multi_head.scorer import MeanScorer
+from dfwe.families.scorer import MeanScorer
 from dfwe.metrics.comparison import optimism
 from dfwe.results.costs import Costs
 from dfwe.results.f1_by_label import class_results
@@ -53,7 +53,7 @@ def multitask_results(
         "unit": "scores are fractions; tables show them as the paper does",
         "columns": {column: study.columns[column].short for column in study.target.tasks},
         "seed": study.seed,
-        "precision": study.bench.precision,
+        "precision": study.family.context.precision,
         "n": _sizes(study),
         "candidates": list(candidates),
         "single": rows.single,
@@ -62,11 +62,11 @@ def multitask_results(
         "recommended": recommended(table, certainty=rows.certainty, models=whole, withheld=withheld),
         "warnings": [each.as_dict() for each in cautions],
         "classes": rows.classes(),
-        "curves": curve_results(each_once(study.trainings()), store=study.bench.store),
+        "curves": curve_results(each_once(study.trainings()), store=study.family.context.store),
         "published": study.config["published"],
-        "data": {task.short: study.bench.data.digest(task) for task in study.columns.values()},
-        "model": study.bench.parent.title,
-        "parent": study.bench.parent.digest,
+        "data": {task.short: study.family.context.data.digest(task) for task in study.columns.values()},
+        "model": study.family.base_model.title,
+        "parent": study.family.base_model.digest,
         "seconds": dict(seconds),
         "versions": library_versions(),
     }
@@ -87,10 +87,10 @@ class _Rows:
     """Rows of the tables, one a model; each model's answers are judged once."""
 
     def __init__(self, study: MultitaskStudy, stages: Mapping[str, EvaluateStage]) -> None:
-        self._study, self._stages, self._store = study, stages, study.bench.store
+        self._study, self._stages, self._store = study, stages, study.family.context.store
         self._costs = Costs(self._store)
         self._evaluations = {name: stage.evaluation(stage.result(self._store)) for name, stage in stages.items()}
-        scorer = study.bench.scorer(study.target, split="test")
+        scorer = study.family.scorer(study.target, split="test")
         assert isinstance(scorer, MeanScorer)
         self.certainty = Certainty.of(self._evaluations, scorer=scorer, seed=study.seed)
 
@@ -114,7 +114,7 @@ class _Rows:
 
     def classes(self) -> dict[str, Any]:
         """By column: each label's F1 for each model; tasks without labels are left out."""
-        parts, data = self.certainty.parts, self._study.bench.data
+        parts, data = self.certainty.parts, self._study.family.context.data
         found = {}
         for column in self._study.target.tasks:
             task = self._study.columns[column]
@@ -136,7 +136,7 @@ class _Rows:
             "tasks": columns,
             "epochs": len(entry.card.result["epochs"]),
             "best_epoch": entry.card.result["best_epoch"],
-            "most_epochs": stage.fit["epochs"],
+            "most_epochs": stage.recipe.fit["epochs"],
             "dev": _scores(stage.dev(entry).scores),
             **self._test(name, kind=kind),
             "cost": self._costs.of(stage),
@@ -165,7 +165,7 @@ class _Rows:
         return row | known | {"health": health_of(entry), "cost": self._costs.of(merged.stage)}
 
     def _columns(self, name: str) -> list[str]:
-        return [column for column, task in self._study.columns.items() if task in self._study.models[name].tasks]
+        return [column for column, task in self._study.columns.items() if task in self._study.models[name].recipe.tasks]
 
     def _test(self, name: str, *, kind: str) -> dict[str, Any]:
         """Scores on test with their intervals; of what is no single-task model itself the difference to these."""
@@ -186,16 +186,16 @@ def _scores(scores: Mapping[str, Any]) -> dict[str, Any]:
 def _bins(study: MultitaskStudy, predictions: tuple[str, ...]) -> list[dict[str, float | int | None]]:
     """Squared error on test by the gold number, of the task that `multitask.bins` names."""
     asked = study.config["bins"]
-    scorer = study.bench.scorer(study.target, split="test")
+    scorer = study.family.scorer(study.target, split="test")
     assert isinstance(scorer, MeanScorer)
     answers = scorer.split(predictions)[asked["column"]]
-    instances = study.bench.data.instances(study.columns[asked["column"]], split="test")
+    instances = study.family.context.data.instances(study.columns[asked["column"]], split="test")
     gold = [float(instance.references[0]) for instance in instances]
     return binned_errors([float(text) for text in answers], gold=gold, edges=[float(edge) for edge in asked["edges"]])
 
 
 def _sizes(study: MultitaskStudy) -> dict[str, dict[str, int]]:
-    data = study.bench.data
+    data = study.family.context.data
     return {
         column: {split: len(data.instances(task, split=split)) for split in ("train", "dev", "test")}
         for column, task in study.columns.items()

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 from dfwe.conf import conf_dir
 from dfwe.config.instantiate import bind
 from dfwe.config.load import option_file
-from dfwe.config.tasks import Target
-from dfwe.families.base import Bench
+from dfwe.config.tasks import Objective
+from dfwe.families.base import ModelFamily
 from dfwe.stages.base import Stage
 from dfwe.stages.merge import MergeStage
 from dfwe.store.store import Store
@@ -22,14 +22,14 @@ GROUP = "probe"
 class ProbeStage(Stage):
     """Evaluates models that no search asked for, on dev alone: what it finds decides nothing.
 
-    Its card has `dev_answers` and `seconds`. `spec()` has the `bench`, the `target` and the `probe`: a plan tells from
+    Its card has `dev_answers` and `seconds`. `spec()` has the `family`, the `target` and the `probe`: a plan tells from
     these what a stage like it will take.
     """
 
     kind: ClassVar[str] = "probe"
     probe: ClassVar[str]
-    bench: Bench
-    target: Target
+    family: ModelFamily
+    target: Objective
 
 
 @dataclass(frozen=True)

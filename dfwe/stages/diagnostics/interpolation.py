@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from dfwe.config.tasks import Target
+from dfwe.config.tasks import Objective
 from dfwe.errors import ConfigurationError
-from dfwe.families.base import Bench
+from dfwe.families.base import ModelFamily
 from dfwe.merging.experts import Layout, load_experts
 from dfwe.merging.linear import Linear
 from dfwe.report.pair_line import PairLine
@@ -21,7 +21,7 @@ from dfwe.search.space import Space
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.diagnostics.base import Probe, ProbeStage, Told
 from dfwe.stages.merge import MergeStage
-from dfwe.stages.train import WEIGHTS, TrainStage
+from dfwe.stages.train import WEIGHTS, TrainStage, parent_of
 from dfwe.training.weight_search import Candidate
 from dfwe.values.allowed import Count
 
@@ -43,7 +43,7 @@ class Interpolation(Probe):
     def stages(self, merge: MergeStage) -> tuple[ProbeStage, ...]:
         """One a pair: other merges of the same experts, in a sweep too, have those pairs in common."""
         pairs = combinations(merge.experts.values(), 2)
-        return tuple(PairStage(merge.bench, merge.target, *pair, self.points) for pair in pairs)
+        return tuple(PairStage(merge.family, merge.target, *pair, self.points) for pair in pairs)
 
     def told(self, merge: MergeStage, *, found: Sequence[Mapping[str, Any]]) -> Told:
         """Each pair's points and its barrier; shares are the second expert's."""
@@ -57,8 +57,8 @@ class PairStage(ProbeStage):
     """Evaluates mixtures of two experts, evenly spaced between them."""
 
     probe: ClassVar[str] = "interpolation"
-    bench: Bench
-    target: Target
+    family: ModelFamily
+    target: Objective
     first: TrainStage
     second: TrainStage
     points: Count
@@ -72,16 +72,16 @@ class PairStage(ProbeStage):
         """The two experts, the points, the task."""
         return {
             "probe": self.probe,
-            "bench": self.bench.spec(),
+            "family": self.family.spec(),
             "experts": [self.first.digest, self.second.digest],
             "points": self.points,
-            "target": self.bench.task_spec(self.target),
+            "target": self.family.task_spec(self.target),
         }
 
     @property
     def needs(self) -> tuple[Stage, ...]:
         """The parent and the two experts."""
-        return (self.bench.parent, self.first, self.second)
+        return (*parent_of(self.family), self.first, self.second)
 
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """An evaluation a point; the ends are what training found of the experts."""
@@ -91,18 +91,18 @@ class PairStage(ProbeStage):
             between.append(point)
             tell(number / self.points)
         ends = [
-            {"share": share, "dev": expert.dev(expert.result(self.bench.store)).scores["score"]}
+            {"share": share, "dev": expert.dev(expert.result(self.family.context.store)).scores["score"]}
             for share, expert in ((0.0, self.first), (1.0, self.second))
         ]
-        answers = len(between) * len(self.bench.instances(self.target, split="dev"))
+        answers = len(between) * len(self.family.instances(self.target, split="dev"))
         seconds = round(time.perf_counter() - begun, 2)
         return {"points": [ends[0], *between, ends[1]], "dev_answers": answers, "seconds": seconds}, ()
 
     def _between(self) -> Iterator[dict[str, float | None]]:
         """The points but for the ends; approximated (bfloat16) where training, which scored the ends, did so."""
-        scorer, model = self.bench.scorer(self.target, split="dev"), self.bench.model().to(self.bench.device)
+        scorer, model = self.family.scorer(self.target, split="dev"), self.family.model().to(self.family.context.device)
         experts = {"first": self.first, "second": self.second}
-        files = {name: stage.result(self.bench.store).file(WEIGHTS) for name, stage in experts.items()}
+        files = {name: stage.result(self.family.context.store).file(WEIGHTS) for name, stage in experts.items()}
         array, space = load_experts(files, layout=Layout.of(model)), Space(tuple(experts))
         candidate = Candidate(model, experts=array, rule=Linear(), by=None, space=space)
         for number in range(1, self.points + 1):

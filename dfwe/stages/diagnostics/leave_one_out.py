@@ -12,14 +12,15 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float
 
-from dfwe.config.tasks import Target
+from dfwe.config.tasks import Objective
 from dfwe.errors import MergeError
-from dfwe.families.base import Bench
+from dfwe.families.base import ModelFamily
 from dfwe.records import Coefficients
 from dfwe.search.space import Space
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.diagnostics.base import Probe, ProbeStage, Told
 from dfwe.stages.merge import MergeStage
+from dfwe.stages.train import parent_of
 from dfwe.training.weight_search import Candidate
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ class LeaveOneOut(Probe):
 
     def stages(self, merge: MergeStage) -> tuple[ProbeStage, ...]:
         """One."""
-        return (LeaveOneOutStage(merge.bench, merge.target, merge),)
+        return (LeaveOneOutStage(merge.family, merge.target, merge),)
 
     def told(self, merge: MergeStage, *, found: Sequence[Mapping[str, Any]]) -> Told:
         """Dev scores by the expert that is left out; nothing where none can be."""
@@ -46,8 +47,8 @@ class LeaveOneOutStage(ProbeStage):
     """Evaluates the merge without each of its experts; rule, groups and settings stay as they are."""
 
     probe: ClassVar[str] = "leave_one_out"
-    bench: Bench
-    target: Target
+    family: ModelFamily
+    target: Objective
     merge: MergeStage
 
     @property
@@ -59,33 +60,33 @@ class LeaveOneOutStage(ProbeStage):
         """The merge."""
         return {
             "probe": self.probe,
-            "bench": self.bench.spec(),
+            "family": self.family.spec(),
             "merge": self.merge.digest,
-            "target": self.bench.task_spec(self.target),
+            "target": self.family.task_spec(self.target),
         }
 
     @property
     def needs(self) -> tuple[Stage, ...]:
         """The merge and what it is made from."""
-        return (self.bench.parent, self.merge, *self.merge.needs)
+        return (*parent_of(self.family), self.merge, *self.merge.needs)
 
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """An evaluation an expert, without approximations, as what a merge keeps is scored."""
-        begun, kept = time.perf_counter(), self.merge.result(self.bench.store).card.result
+        begun, kept = time.perf_counter(), self.merge.result(self.family.context.store).card.result
         dev: dict[str, float | None] = {}
         impossible = ["it kept one expert alone"]
         if kept["picked"] != "expert":
             dev, impossible = self._scores(kept["coefficients"], tell=tell)
-        answers = len(dev) * len(self.bench.instances(self.target, split="dev"))
+        answers = len(dev) * len(self.family.instances(self.target, split="dev"))
         seconds = round(time.perf_counter() - begun, 2)
         return {"dev": dev, "impossible": impossible, "dev_answers": answers, "seconds": seconds}, ()
 
     def _scores(self, kept: Mapping[str, float], *, tell: Tell) -> tuple[dict[str, float | None], list[str]]:
         """Dev scores (None: undefined) by the expert that is left out, and why others cannot be."""
-        merge, scorer = self.merge, self.bench.scorer(self.target, split="dev")
+        merge, scorer = self.merge, self.family.scorer(self.target, split="dev")
         array = merge.expert_array()
         space = merge.space(array)
-        model = self.bench.model().to(self.bench.device)
+        model = self.family.model().to(self.family.context.device)
         candidate = Candidate(model, experts=array, rule=merge.rule, by=merge.by, space=space)
         found = Coefficients(space.names, tuple(kept[name] for name in space.names))
         dev: dict[str, float | None] = {}

@@ -14,8 +14,8 @@ class Ensemble(Control):
 
     def subject(self, study: Surroundings) -> EnsembleStage | str:
         """The stage over the experts' own evaluations."""
-        bench, target = study.workshop.bench, study.target
-        if bench.way(target) not in ("labels", "candidates"):
+        family, target = study.workshop.family, study.target
+        if family.decoding(target) not in ("labels", "candidates"):
             return "answers in free text cannot be averaged"
         tested = {name: study.workshop.evaluation(stage, target=target) for name, stage in study.experts.items()}
-        return EnsembleStage(bench, dict(study.experts), tested, target)
+        return EnsembleStage(family, dict(study.experts), tested, target)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dfwe.stages.train import TrainStage, planned_steps
+from dfwe.stages.train import TrainStage
 from dfwe.studies.baselines.base import Control, Surroundings
 
 
@@ -21,6 +21,8 @@ class SameCompute(Control):
         """The longer training."""
         stages = {stage.digest: stage for stage in (*study.trained.values(), *study.experts.values())}
         plain = study.workshop.baseline(study.target, seed=study.seed)
-        of_one = planned_steps(plain) / plain.fit["epochs"]
-        epochs = max(plain.fit["epochs"], round(sum(map(planned_steps, stages.values())) / of_one))
+        num_epochs = plain.recipe.fit["epochs"]
+        steps_per_epoch = plain.num_planned_steps / num_epochs
+        num_steps = sum(stage.num_planned_steps for stage in stages.values())
+        epochs = max(num_epochs, round(num_steps / steps_per_epoch))
         return study.workshop.baseline(study.target, seed=study.seed, epochs=epochs)

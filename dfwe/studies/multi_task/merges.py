@@ -11,7 +11,7 @@ from dfwe.config.merges import option, uniform, with_pick
 from dfwe.errors import ConfigurationError, MergeError
 from dfwe.stages.base import Stage
 from dfwe.stages.merge import MergeStage
-from dfwe.stages.train_heads import HeadTrainStage
+from dfwe.stages.train import TrainStage
 from dfwe.studies.multi_task.pareto import pareto_optimal
 from dfwe.studies.multi_task.plan import MultitaskStudy
 from dfwe.studies.multi_task.scores import by_column
@@ -97,11 +97,11 @@ def _merged(
 
 
 def _stage(
-    study: MultitaskStudy, entry: Mapping[str, Any], *, name: str, experts: Mapping[str, HeadTrainStage]
+    study: MultitaskStudy, entry: Mapping[str, Any], *, name: str, experts: Mapping[str, TrainStage]
 ) -> MergeStage:
-    bench = next(iter(experts.values())).bench
+    family = next(iter(experts.values())).family
     config = _config(entry) | {"name": name}
-    return MergeStage.of(with_pick(config), bench=bench, experts=experts, target=study.target, seed=study.seed)
+    return MergeStage.of(with_pick(config), family=family, experts=experts, target=study.target, seed=study.seed)
 
 
 def _config(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,9 +110,9 @@ def _config(entry: Mapping[str, Any]) -> dict[str, Any]:
     return made | dict(entry["set"])
 
 
-def _check_heads(study: MultitaskStudy, experts: Mapping[str, HeadTrainStage], *, name: str, untrained: bool) -> None:
+def _check_heads(study: MultitaskStudy, experts: Mapping[str, TrainStage], *, name: str, untrained: bool) -> None:
     """The same heads everywhere, and each trained by every model unless that is meant."""
-    (first, heads), *others = ((name, stage.bench.spec()["heads"]) for name, stage in experts.items())
+    (first, heads), *others = ((name, stage.family.spec().get("heads", {})) for name, stage in experts.items())
     for other, own in others:
         differing = [task for task, spec in heads.items() if own[task] != spec]
         if differing:
@@ -129,13 +129,13 @@ def _check_heads(study: MultitaskStudy, experts: Mapping[str, HeadTrainStage], *
             )
 
 
-def _trained(stage: HeadTrainStage) -> list[Any]:
+def _trained(stage: TrainStage) -> list[Any]:
     """The tasks of the model and of those it started from."""
     before = stage.start
-    return [*stage.tasks, *(_trained(before) if isinstance(before, HeadTrainStage) else [])]
+    return [*stage.recipe.tasks, *(_trained(before) if isinstance(before, TrainStage) else [])]
 
 
-def _dev(study: MultitaskStudy, stage: HeadTrainStage) -> dict[str, float]:
+def _dev(study: MultitaskStudy, stage: TrainStage) -> dict[str, float]:
     """What Pareto optimality goes by; an undefined score is the lowest there is."""
-    dev = stage.dev(stage.result(study.bench.store))
+    dev = stage.dev(stage.result(study.family.context.store))
     return {column: value or 0.0 for column, value in by_column(dev.scores["metrics"]).items()}

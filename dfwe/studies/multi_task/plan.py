@@ -8,13 +8,13 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from dfwe.config.load import basis, plain
+from dfwe.config.load import plain
 from dfwe.config.tasks import Task, TaskMean, build_task
 from dfwe.errors import ConfigurationError
-from dfwe.families.multi_head.family import HeadBench, with_sentences
+from dfwe.families.base import ModelFamily, TrainingRecipe
 from dfwe.stages.base import Stage
-from dfwe.stages.parent_heads import head_parent_stages
-from dfwe.stages.train_heads import HeadTrainStage
+from dfwe.stages.train import TrainStage
+from dfwe.studies.context import study_family
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,12 @@ class MultitaskStudy:
     `multitask` of the study's.
     """
 
-    bench: HeadBench
+    family: ModelFamily
     columns: Mapping[str, Task]
     target: TaskMean
     seed: int
     pretraining: tuple[Stage, ...]
-    models: Mapping[str, HeadTrainStage]
+    models: Mapping[str, TrainStage]
     config: Mapping[str, Any]
 
     @property
@@ -44,10 +44,12 @@ class MultitaskStudy:
         yield from (("train", stage) for stage in self.models.values())
 
     @property
-    def multitask_models(self) -> dict[str, HeadTrainStage]:
+    def multitask_models(self) -> dict[str, TrainStage]:
         """The models that were trained on every task that counts."""
         short = {task.short for task in self.target.tasks.values()}
-        return {name: stage for name, stage in self.models.items() if {task.short for task in stage.tasks} >= short}
+        return {
+            name: stage for name, stage in self.models.items() if {task.short for task in stage.recipe.tasks} >= short
+        }
 
 
 def plan_multitask(config: DictConfig) -> MultitaskStudy:
@@ -60,23 +62,30 @@ def plan_multitask(config: DictConfig) -> MultitaskStudy:
     if config.choice.by:
         raise ConfigurationError("models with heads choose no sources: leave out choice= and sources=auto")
     asked = plain(config.multitask)
-    columns = _columns(config, names=asked["columns"])
+    raw = _columns(config, names=asked["columns"])
+    family, pretraining = study_family(config, tasks=tuple(raw.values()))
+    columns = {column: family.adapt(task) for column, task in raw.items()}
     target = TaskMean({name: _of(columns, name, key="multitask.score") for name in asked["score"]})
-    bench, pretraining = _bench(config, columns=columns)
     for task in columns.values():  # empty splits and unknown labels show before any training
         for split in ("train", "dev"):
-            bench.data.instances(task, split=split)
-    models: dict[str, HeadTrainStage] = {}
+            family.context.data.instances(task, split=split)
+    models: dict[str, TrainStage] = {}
     for name, own in asked["models"].items():
         models[name] = _model(
-            name, {**asked["training"], **own}, config=config, bench=bench, columns=columns, target=target, made=models
+            name,
+            {**asked["training"], **own},
+            config=config,
+            family=family,
+            columns=columns,
+            target=target,
+            made=models,
         )
     _check_entries(asked)
-    return MultitaskStudy(bench, columns, target, config.seed, pretraining, models, asked)
+    return MultitaskStudy(family, columns, target, config.seed, pretraining, models, asked)
 
 
 def _columns(config: DictConfig, *, names: Mapping[str, str]) -> dict[str, Task]:
-    tasks = {short: with_sentences(build_task(short, config=task)) for short, task in config.sources.items()}
+    tasks = {short: build_task(short, config=task) for short, task in config.sources.items()}
     for column, short in names.items():
         if short not in tasks:
             raise ConfigurationError(
@@ -96,11 +105,11 @@ def _model(
     entry: Mapping[str, Any],
     *,
     config: DictConfig,
-    bench: HeadBench,
+    family: ModelFamily,
     columns: Mapping[str, Task],
     target: TaskMean,
-    made: Mapping[str, HeadTrainStage],
-) -> HeadTrainStage:
+    made: Mapping[str, TrainStage],
+) -> TrainStage:
     key = f"multitask.models.{name}"
     known = set(config.multitask.training)
     if unknown := sorted(set(entry) - known):
@@ -116,19 +125,20 @@ def _model(
         _of(columns, each, key=f"{key}.weights").short: float(weight) for each, weight in entry["weights"].items()
     }
     scored = TaskMean({each: task for each, task in columns.items() if task in tasks})
-    stage = HeadTrainStage(
-        bench=bench.with_heads(heads) if heads else bench,
-        label=name,
-        tasks=tasks,
-        target=target if set(scored.tasks) & set(target.tasks) else scored,
-        start=None if entry["start"] is None else made[entry["start"]],
-        fit={**plain(config.trainer.train), **entry["fit"]},
-        batch_size=config.trainer.batch_size,
-        seed=config.seed,
-        options=options,
+    fit = {**plain(config.trainer.train), **entry["fit"]}
+    if len(tasks) == 1 and fit["stop_on"] == "target":
+        fit["stop_on"] = "own"  # the dev score of the task that alone it trains on
+    recipe = TrainingRecipe(
+        name,
+        tasks,
+        target if set(scored.tasks) & set(target.tasks) else scored,
+        fit,
+        config.trainer.batch_size,
+        options,
     )
-    stage.check()
-    return stage
+    family = family.with_heads(heads) if heads else family
+    family.check_recipe(recipe)
+    return TrainStage(family, recipe, None if entry["start"] is None else made[entry["start"]], config.seed)
 
 
 def _check_entries(asked: Mapping[str, Any]) -> None:
@@ -147,24 +157,3 @@ def _check_entries(asked: Mapping[str, Any]) -> None:
             )
     if asked["ablation"] is not None and asked["ablation"] not in asked["merges"]:
         raise ConfigurationError(f"multitask.ablation is '{asked['ablation']}', which is none of multitask.merges")
-
-
-def _bench(config: DictConfig, *, columns: Mapping[str, Task]) -> tuple[HeadBench, tuple[Stage, ...]]:
-    base = basis(config, tasks=tuple(columns.values()))
-    parent, stages = head_parent_stages(base.model, store=base.store, trainer=base.trainer, precision=base.precision)
-    bench = HeadBench(
-        base.store,
-        base.data,
-        parent,
-        {task.short: task for task in columns.values()},
-        {},
-        base.model["max_source_tokens"],
-        config.data.max_cut_share,
-        base.trainer,
-        base.precision,
-        base.model["seed"],
-        tuple(columns[name].short for name in config.multitask.score),
-        logger=base.logger,
-    )
-    _ = bench.specs  # a wrong argument of a head shows here (not in an assert, which python -O leaves out)
-    return bench, stages

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from omegaconf import DictConfig
 
-from dfwe.families.multi_head.family import HeadBench
+from dfwe.families.base import ModelFamily
 from dfwe.run_multi_task import Merging, plan_merging
 from dfwe.stages.base import Stage
 from dfwe.studies.multi_task.merges import check_merges
@@ -26,13 +26,13 @@ class PlannedMultitask:
         """That of a composed configuration; raises what planning the study raises."""
         study = plan_multitask(config)
         check_merges(study)
-        trained = all(stage.find(study.bench.store) for _, stage in study.trainings())
+        trained = all(stage.find(study.family.context.store) for _, stage in study.trainings())
         return cls(study, plan_merging(study) if trained else None)
 
     @property
-    def bench(self) -> HeadBench:
+    def family(self) -> ModelFamily:
         """What its stages share."""
-        return self.study.bench
+        return self.study.family
 
     @property
     def undecided(self) -> bool:

@@ -52,7 +52,7 @@ class TaskSimilarity(Criterion):
 
         def measured(task: Task) -> tuple[Part, ...]:
             key = ("affinity", self.measure, id(task), seed)
-            made = workshop.once(key, lambda: AffinityStage(workshop.bench, task, self.measure, seed), holds=task)
+            made = workshop.once(key, lambda: AffinityStage(workshop.family, task, self.measure, seed), holds=task)
             return (("choose", made),)
 
         return Evidence(measured(target), {task.short: measured(task) for task in candidates})

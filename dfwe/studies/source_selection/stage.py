@@ -14,7 +14,7 @@ from dfwe.config.instantiate import bind
 from dfwe.config.load import plain
 from dfwe.config.tasks import Task
 from dfwe.errors import ConfigurationError
-from dfwe.families.base import TextBench
+from dfwe.families.base import ModelFamily
 from dfwe.stages.base import Stage, Tell
 from dfwe.store.store import Entry
 from dfwe.studies.source_selection.base import Criterion, Evidence, Part
@@ -27,7 +27,7 @@ class ChoiceStage(Stage):
     """Ranks candidates by the mean of their ranks under the criteria; its result is all on its card."""
 
     kind: ClassVar[str] = "choice"
-    bench: TextBench
+    family: ModelFamily
     target: Task
     candidates: tuple[Task, ...]  # in the order of their names
     rule: ChoiceRule
@@ -62,7 +62,7 @@ class ChoiceStage(Stage):
         """Scores, ranks and takes; ConfigurationError where too few candidates are known."""
         begun = time.perf_counter()
         scores = {
-            name: self.rule.criteria[name].scores(evidence, store=self.bench.store)
+            name: self.rule.criteria[name].scores(evidence, store=self.family.context.store)
             for name, evidence in self.evidence.items()
         }
         names = tuple(task.short for task in self.candidates)
@@ -86,7 +86,7 @@ def choice_results(stage: ChoiceStage | None) -> dict[str, Any] | None:
     """The choice and its evidence as JSON, with the stages that they came from; None where there was none."""
     if stage is None:
         return None
-    result = dict(stage.result(stage.bench.store).card.result)
+    result = dict(stage.result(stage.family.context.store).card.result)
     del result["seconds"]
     evidence = {name: evidence.spec() for name, evidence in stage.evidence.items()}
     return {"number": stage.rule.number, **result, "stage": f"{stage.kind}-{stage.digest}", "evidence": evidence}
@@ -134,7 +134,7 @@ class ChoiceRule:
                 name: criterion.evidence(workshop, target=target, candidates=ordered, seed=seed)
                 for name, criterion in self.criteria.items()
             }
-            return ChoiceStage(workshop.bench, target, ordered, self, evidence)
+            return ChoiceStage(workshop.family, target, ordered, self, evidence)
 
         key = ("choice", id(self), id(target), tuple(map(id, ordered)), seed)
         return workshop.once(key, made, holds=(self, target, ordered))

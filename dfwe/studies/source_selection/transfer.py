@@ -50,7 +50,7 @@ def _expert(workshop: Workshop, task: Task, *, target: Task, seed: int) -> tuple
 
 
 def _there(stage: Stage, *, workshop: Workshop) -> bool:
-    return stage.find(workshop.bench.store) is not None
+    return stage.find(workshop.family.context.store) is not None
 
 
 def _dev(stage: Stage, *, store: Store) -> float:

@@ -92,7 +92,7 @@ def test_an_examiner_finds_what_the_search_found(ran, small):
     study = plan_study(ran[2])
     stage = study.merges["nelder_mead"]
     examiner = Examiner(stage, array=stage.expert_array())
-    dev = stage.result(study.bench.store).card.result
+    dev = stage.result(study.family.context.store).card.result
     picked = Coefficients(tuple(dev["coefficients"]), tuple(dev["coefficients"].values()))
     found = examiner(picked, None).evaluation
     assert found.scores == dev["dev"]

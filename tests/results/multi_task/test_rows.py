@@ -21,7 +21,7 @@ def study(ran_heads):
 
 
 def cost(study, name):
-    return Costs(study.bench.store).of(study.models[name])
+    return Costs(study.family.context.store).of(study.models[name])
 
 
 def test_every_defined_score_has_an_interval_around_it(rows):
@@ -55,7 +55,7 @@ def test_merges_have_optimism_and_health(rows):
 
 def test_a_cost_is_of_the_model_and_what_it_starts_from(study, rows):
     # 24 examples a task in batches, an epoch; one batch of each task is a step where they are joint
-    batches = -(-24 // study.models["surgery"].batch_size)
+    batches = -(-24 // study.models["surgery"].recipe.batch_size)
     assert rows["single_sst"]["cost"]["train_steps"] == batches
     assert rows["round_robin"]["cost"]["train_steps"] == 3 * batches
     assert rows["surgery"]["cost"]["train_steps"] == batches
@@ -66,7 +66,7 @@ def test_a_cost_is_of_the_model_and_what_it_starts_from(study, rows):
 
 def test_tokens_are_those_of_the_examples_and_smart_reads_them_three_times(study, rows):
     tasks = study.target.tasks.values()
-    tokens = [study.bench.split(task, split="train").tokens for task in tasks]
+    tokens = [study.family.split(task, split="train").tokens for task in tasks]
     whole = [sum(len(ids) for example in each for ids in example) for each in tokens]
     assert rows["single_sst"]["cost"]["train_tokens"] == whole[0]
     assert rows["surgery"]["cost"]["train_tokens"] == rows["round_robin"]["cost"]["train_tokens"] == sum(whole)
@@ -87,8 +87,7 @@ def test_a_merge_costs_its_models_each_once_and_its_search(rows):
 def test_a_joint_epoch_reads_of_a_longer_task_what_it_has_steps_for(heads_tables, tmp_path):
     longer = "data.generator.rows.sentiment={train: 60, dev: 12, test: 12}"
     study = plan_multitask(heads_tables(tmp_path, longer, "trainer.batch_size=12"))
-    steps, tokens = study.models["surgery"].work(1)
-    all_steps, all_tokens = study.models["round_robin"].work(1)
-    assert (steps, all_steps) == (2, 5 + 2 + 2)
-    assert tokens < all_tokens
-    assert study.models["surgery"].work(2)[0] == 4
+    joint, all_examples = study.models["surgery"], study.models["round_robin"]
+    assert [stage.family.num_steps(stage.recipe, epochs=1) for stage in (joint, all_examples)] == [2, 5 + 2 + 2]
+    assert joint.num_tokens(1) < all_examples.num_tokens(1)
+    assert joint.family.num_steps(joint.recipe, epochs=2) == 4

@@ -48,10 +48,10 @@ class Scales:
 @pytest.fixture
 def scales(monkeypatch):
     """What scores models in this test."""
-    from dfwe.families.base import TextBench
+    from dfwe.families.base import ModelFamily
 
     made = Scales()
-    monkeypatch.setattr(TextBench, "scorer", lambda bench, target, *, split: made)
+    monkeypatch.setattr(ModelFamily, "scorer", lambda family, target, *, split: made)
     return made
 
 

@@ -43,14 +43,14 @@ def test_a_point_is_the_score_of_the_mixed_weights(study, tmp_path, monkeypatch,
     load = lambda *args, **kwargs: arrays.append(scattered(load_experts(*args, **kwargs))) or arrays[0]  # noqa: E731
     monkeypatch.setattr(interpolation, "load_experts", load)
     pair = [study.experts[name] for name in ("meld", "personality")]
-    card, _ = PairStage(study.bench, study.target, *pair, 3).make(tmp_path, tell=lambda share: None)
+    card, _ = PairStage(study.family, study.target, *pair, 3).make(tmp_path, tell=lambda share: None)
     first, second = map(scales.weigh, arrays[0].weights)
     scores = [0.25, *(first + share * (second - first) for share in (0.25, 0.5, 0.75)), 0.25]
     assert [point["dev"] for point in card["points"]] == [pytest.approx(score, rel=1e-4) for score in scores]
     assert [point["share"] for point in card["points"]] == [0.0, 0.25, 0.5, 0.75, 1.0]
     assert abs(second - first) > 1.0
     assert scales.exact == [False] * 3  # as training scored the ends
-    assert card["dev_answers"] == 3 * len(study.bench.instances(study.target, split="dev"))
+    assert card["dev_answers"] == 3 * len(study.family.instances(study.target, split="dev"))
 
 
 def test_a_line_needs_a_point():

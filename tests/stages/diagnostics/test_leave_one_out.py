@@ -54,7 +54,7 @@ def kept(ran, small, tmp_path, monkeypatch, scattered):
         entry = SimpleNamespace(card=SimpleNamespace(result={"picked": picked, "coefficients": coefficients}))
         with monkeypatch.context() as patch:
             patch.setattr(MergeStage, "result", lambda stage, store: entry)
-            card, _ = LeaveOneOutStage(study.bench, study.target, merge).make(tmp_path, tell=lambda share: None)
+            card, _ = LeaveOneOutStage(study.family, study.target, merge).make(tmp_path, tell=lambda share: None)
         return study, card, LeaveOneOut().told(merge, found=[card])
 
     yield of
@@ -71,7 +71,7 @@ def test_each_score_is_that_of_the_mean_of_the_others(kept, scales):
         "personality": pytest.approx((first + second + third) / 3, rel=1e-4),
     }
     assert scales.exact == [True] * 4
-    assert card["dev_answers"] == 4 * len(study.bench.instances(study.target, split="dev"))
+    assert card["dev_answers"] == 4 * len(study.family.instances(study.target, split="dev"))
 
 
 @pytest.mark.parametrize("rule", ["karcher", "multislerp", "task_arithmetic", "fisher"])

@@ -56,8 +56,8 @@ def test_the_long_baseline_may_take_as_many_steps_as_all_experts_together(rows):
 
 def test_the_long_baseline_ends_where_a_plain_trainings_epochs_gain_nothing(small, tmp_path):
     study = plan_study(small(tmp_path, ALL, "trainer.finetune.epochs=6", "trainer.finetune.patience=1"))
-    assert study.baseline.fit["patience"] == 1
-    assert study.controls["same_compute"].fit["patience"] == 6
+    assert study.baseline.recipe.fit["patience"] == 1
+    assert study.controls["same_compute"].recipe.fit["patience"] == 6
 
 
 def test_the_long_baseline_is_the_equally_trained_one_where_it_is_asked_for(found):

@@ -72,7 +72,7 @@ def test_before_the_choice_a_plan_holds_what_choosing_needs_and_after_it_all(sma
     plan = summary([draft])
     assert (plan["undecided"], plan["rows"]["choices"]["to_do"], plan["rows"]["experts"]["needed"]) == (1, 8, 0)
     for _, stage in draft.parts():
-        stage.result(draft.bench.store)
+        stage.result(draft.family.context.store)
     study = draft.known()
     assert isinstance(study, Study)
     after = summary([study])
@@ -82,7 +82,7 @@ def test_before_the_choice_a_plan_holds_what_choosing_needs_and_after_it_all(sma
 def test_experts_in_the_store_choose_and_what_was_there_is_part_of_the_choice(ran, small):
     study = plan_study(small(ran[1], *KNOWN, "choice=transfer"))
     assert [task.short for task in study.sources] == ["emory_emotion", "personality"]
-    result = study.choice.result(study.bench.store).card.result
+    result = study.choice.result(study.family.context.store).card.result
     assert result["unknown"] == ["question_answering"]
     both = draft_study(small(ran[1], *KNOWN, "choice=[transfer,gradients]")).choice
     assert list(both.evidence) == ["transfer", "gradients"]

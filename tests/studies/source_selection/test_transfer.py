@@ -13,7 +13,7 @@ def evidence():
     def of(config, *, train):
         draft, criterion = draft_study(config), Transfer(train)
         found = criterion.evidence(draft.workshop, target=draft.target, candidates=draft.candidates, seed=config.seed)
-        return criterion, found, draft.bench.store
+        return criterion, found, draft.family.context.store
 
     return of
 

@@ -1,0 +1,262 @@
+"""The family of encoder-decoders (`AutoModelForSeq2SeqLM`): tasks are texts, answers are texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from dfwe.config.instantiate import bind
+from dfwe.config.task_data import StudyData
+from dfwe.config.task_options import read_tasks
+from dfwe.config.tasks import Objective, Task
+from dfwe.errors import ConfigurationError
+from dfwe.families.base import BaseModel, FamilySettings, ModelFamily, OnProgress, StudyContext, TrainingRecipe
+from dfwe.families.seq2seq.datamodule import TrainingData
+from dfwe.families.seq2seq.fast.bf16 import HalfCopy
+from dfwe.families.seq2seq.inference.answers import Decoding
+from dfwe.families.seq2seq.inference.generate import ReferenceDecoding
+from dfwe.families.seq2seq.model import TextToText, load_model
+from dfwe.families.seq2seq.scorer import SplitScorer
+from dfwe.families.seq2seq.statistics.base import Collector, Question, draw_questions
+from dfwe.families.seq2seq.tokenization import (
+    TokenisedSplit,
+    TokenLimits,
+    read_tokens,
+    save_tokens,
+    tokens_key,
+    warn_of_full,
+)
+from dfwe.records import Split
+from dfwe.seeding import derive
+
+TOKENS = "tokens"
+
+
+@dataclass(frozen=True)
+class Seq2SeqFamily(ModelFamily):
+    """Models that read a task's prompt and write, or choose, its answer."""
+
+    context: StudyContext
+    base_model: BaseModel
+    tasks: tuple[Task, ...]
+    settings: FamilySettings
+    _splits: dict[tuple[str, Split], TokenisedSplit] = field(default_factory=dict, compare=False, repr=False)
+    _half: HalfCopy = field(default_factory=HalfCopy, compare=False, repr=False)
+    _scorers: dict[tuple[str, Split], SplitScorer] = field(default_factory=dict, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.settings.max_target_tokens < 1:
+            raise ConfigurationError("model.max_target_tokens=0: a model that writes its answers needs at least 1")
+
+    @property
+    def name(self) -> str:
+        """Name of the family."""
+        return "seq2seq"
+
+    def spec(self) -> dict[str, Any]:
+        """Return the settings that affect results, as JSON."""
+        settings, context = self.settings, self.context
+        reference = {"reference": asdict(self._reference)} if settings.decode == "reference" else {}
+        return {
+            "base_model": self.base_model.digest,
+            "max_words": context.data.max_words,
+            "limits": [settings.max_source_tokens, settings.max_target_tokens, settings.truncation],
+            "precision": context.precision,
+            "threads": torch.get_num_threads(),
+            "decode": settings.decode,
+            "eval_tokens": context.tokens_at_once("eval_tokens"),
+            "text_tokens": context.tokens_at_once("text_tokens"),
+            **reference,
+        }
+
+    def with_tasks(self, tasks: tuple[Task, ...], *, data: StudyData) -> Seq2SeqFamily:
+        """Return the same for other tasks and data."""
+        return replace(self, context=replace(self.context, data=data), tasks=tasks, _splits={}, _scorers={})
+
+    def with_heads(self, heads: Mapping[str, Mapping[str, Any]]) -> Seq2SeqFamily:
+        """Raise ConfigurationError: there are no heads."""
+        raise ConfigurationError(f"changes to the heads of {', '.join(heads)}: a seq2seq model does not have heads")
+
+    def adapt(self, task: Task) -> Task:
+        """Return the task itself: every prompt is a text."""
+        return task
+
+    def decoding(self, task: Task) -> str:
+        """Return how the task is answered: `labels`, `candidates`, `greedy` or `reference`."""
+        return task.decode if self.settings.decode == "task" else self.settings.decode
+
+    def with_decoding(self, decode: str) -> Seq2SeqFamily:
+        """Return the same with every task answered in that way."""
+        return replace(self, settings=replace(self.settings, decode=decode), _scorers={})
+
+    def texts(self, tasks: Sequence[Task]) -> Iterator[str]:
+        """Yield what the tasks ask and answer, and the labels of all tasks that are asked of dialogues."""
+        for task in tasks:
+            for instance in self.context.data.instances(task, split="train"):
+                yield instance.source
+                yield from instance.targets
+        for config in read_tasks().values():
+            if config.data is None:
+                yield from config.labels
+
+    def model(self) -> PreTrainedModel:
+        """Return a fresh copy of the base model."""
+        return load_model(self.base_model.model_folder(self.context.store))
+
+    def pretrained(self, model: PreTrainedModel) -> PreTrainedModel:
+        """Return all of it."""
+        return model
+
+    def export(self, model: PreTrainedModel, folder: Path) -> dict[str, Any]:
+        """Write a folder that `AutoModelForSeq2SeqLM` loads."""
+        model.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+        settings, reference = self.settings, self.settings.reference
+        return {
+            "max_words": self.context.data.max_words,
+            "max_source_tokens": settings.max_source_tokens,
+            "max_target_tokens": settings.max_target_tokens,
+            "truncation": settings.truncation,
+            "decode": settings.decode,
+            "reference": None if reference is None else dict(reference),
+        }
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """No options: a mixture of tasks is trained in one way."""
+        return {}
+
+    def first_recipe(self, objective: Objective) -> None:
+        """Return None: a pretrained decoder answers any task."""
+
+    def check_recipe(self, recipe: TrainingRecipe) -> None:
+        """Accept every recipe without options."""
+        if recipe.options:
+            raise ConfigurationError(f"{recipe.name}: a seq2seq model has no options of training: {recipe.options}")
+
+    def module(self, model: nn.Module, recipe: TrainingRecipe, *, seed: int) -> pl.LightningModule:
+        """Return TextToText with the trainer's optimizer."""
+        trainer = self.context.trainer
+        optimizer: Any = bind(trainer["optimizer"], lr=recipe.fit["learning_rate"])
+        return TextToText(model, optimizer=optimizer, light_dropout=trainer["light_dropout"])
+
+    def training_data(self, recipe: TrainingRecipe, *, seed: int) -> pl.LightningDataModule:
+        """Return a mixture of the batches of every task's train split."""
+        return TrainingData(
+            [self.encode(task, split="train") for task in recipe.tasks],
+            batch_size=recipe.batch_size,
+            group_batches=self.context.trainer["group_batches"],
+            pad_id=self.tokenizer.pad_token_id,
+            seed=seed,
+        )
+
+    def num_steps(self, recipe: TrainingRecipe, *, epochs: int) -> int:
+        """Return the optimizer's steps: an epoch reads every instance of every task once."""
+        sizes = (len(self.context.data.instances(task, split="train")) for task in recipe.tasks)
+        batches = sum(ceil(size / recipe.batch_size) for size in sizes)
+        accumulate: int = self.context.trainer["accumulate"]
+        return epochs * ceil(batches / accumulate)
+
+    def num_tokens(self, recipe: TrainingRecipe, *, epochs: int, seed: int) -> int:
+        """Return the tokens that the encoder reads."""
+        lengths = (self.encode(task, split="train").tokens["length"] for task in recipe.tasks)
+        return epochs * sum(int(length) for task in lengths for length in task)
+
+    def encode(self, task: Task, *, split: Split) -> TokenisedSplit:
+        """Return the task's instances with their tokens, which lie in the store."""
+        if (task.name, split) not in self._splits:
+            self._splits[task.name, split] = self._stored_tokens(task, split=split)
+        return self._splits[task.name, split]
+
+    @property
+    def limits(self) -> TokenLimits:
+        """Bounds on the tokens of inputs and answers."""
+        settings = self.settings
+        return TokenLimits(
+            settings.max_source_tokens,
+            settings.max_target_tokens,
+            settings.truncation,  # type: ignore[arg-type]
+            settings.max_cut_share,
+        )
+
+    def task_scorer(self, task: Task, *, split: Split) -> SplitScorer:
+        """Return the scorer of the task's split, built once."""
+        if (task.name, split) not in self._scorers:
+            self._scorers[task.name, split] = self._new_scorer(task, split=split)
+        return self._scorers[task.name, split]
+
+    def check_collector(self, collector: Any) -> None:
+        """Accept collectors of this family's `statistics`."""
+        if not isinstance(collector, Collector):
+            raise ConfigurationError(
+                f"{type(collector).__name__} does not measure seq2seq models: set merge.statistics to a collector of "
+                "dfwe.families.seq2seq.statistics"
+            )
+
+    def statistics(
+        self,
+        collector: Any,
+        models: Sequence[Any],
+        *,
+        tasks: Sequence[Sequence[Task]],
+        seed: int,
+        on_progress: OnProgress,
+    ) -> list[dict[str, Tensor]]:
+        """Return what the collector measures on a draw of each model's tasks."""
+        self.check_collector(collector)
+        questions = [self._questions(group, examples=collector.examples, seed=seed) for group in tasks]
+        statistics: list[dict[str, Tensor]] = collector.collect(
+            models, questions=questions, seed=derive(seed, "draws"), tell=on_progress
+        )
+        return statistics
+
+    @cached_property
+    def _reference(self) -> ReferenceDecoding:
+        assert self.settings.reference is not None
+        return ReferenceDecoding(**self.settings.reference)
+
+    def _stored_tokens(self, task: Task, *, split: Split) -> TokenisedSplit:
+        instances, limits, tokenizer = self.context.data.instances(task, split=split), self.limits, self.tokenizer
+        spec = {"key": tokens_key(instances, tokenizer=tokenizer, limits=limits)}
+
+        def make(folder: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
+            save_tokens(instances, tokenizer=tokenizer, limits=limits, folder=folder / TOKENS)
+            return {"task": task.name, "split": split}, (TOKENS,)
+
+        entry = self.context.store.made("tokens", spec=spec, make=make, title=f"tokens of {task.short}, {split}")
+        tokens = read_tokens(instances, limits=limits, folder=entry.folder / TOKENS)
+        if task.data is not None:
+            warn_of_full(tokens, limits=limits, of=f"{task.short}, {split}")
+        return tokens
+
+    def _questions(self, tasks: Sequence[Task], *, examples: int, seed: int) -> tuple[Question, ...]:
+        splits = [(self.encode(task, split="train"), task.max_new_tokens) for task in tasks]
+        return draw_questions(splits, examples=examples, seed=derive(seed, "examples", *(task.name for task in tasks)))
+
+    def _new_scorer(self, task: Task, *, split: Split) -> SplitScorer:
+        decode, settings, context = self.decoding(task), self.settings, self.context
+        decoding = Decoding(
+            decode=decode,  # type: ignore[arg-type]
+            max_new_tokens=task.max_new_tokens,
+            max_tokens=context.tokens_at_once("eval_tokens"),
+            text_tokens=context.tokens_at_once("text_tokens"),
+            bf16=context.precision == "bf16-mixed",
+            seed=derive(self._reference.seed, "decode", task.name, split) if decode == "reference" else 0,
+            reference=None if settings.reference is None else self._reference,
+        )
+        return SplitScorer(
+            self.encode(task, split=split),
+            scorer=task.scorer,
+            decoding=decoding,
+            tokenizer=self.tokenizer,
+            half=self._half,
+        )

@@ -1,0 +1,62 @@
+"""From a configuration to what the stages of a study share: context, family and base model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig
+
+from dfwe.config.instantiate import bind
+from dfwe.config.load import check_optimizer, plain
+from dfwe.config.task_data import StudyData, shots_by_task
+from dfwe.config.tasks import Task
+from dfwe.families.base import FamilySettings, ModelFamily, StudyContext
+from dfwe.stages.base import Stage
+from dfwe.stages.parent import make_family, parent_stages
+from dfwe.store.older import warn_of_older
+from dfwe.store.store import Store
+from dfwe.training.precision import resolve_precision
+
+
+def load_context(config: DictConfig, *, tasks: Sequence[Task]) -> StudyContext:
+    """Return the context that a composed configuration describes; also sets torch's threads.
+
+    Raises:
+        ConfigurationError: the optimizer, the logger or the shots of a task cannot be what the configuration says.
+    """
+    trainer, data = plain(config.trainer), plain(config.data)
+    if trainer["threads"]:
+        torch.set_num_threads(trainer["threads"])
+    check_optimizer(trainer["optimizer"], lr=0.1)
+    store = Store(Path(config.paths.store).expanduser().resolve())
+    warn_of_older(store.root)
+    shots = shots_by_task(data["shots"], seed=config.data.shots_seed, tasks=tasks)
+    return StudyContext(
+        store,
+        StudyData(store, data, max_words=config.data.max_words, seed=config.seed, shots=shots),
+        trainer,
+        resolve_precision(trainer["precision"], accelerator=trainer["accelerator"]),
+        bind(config.logger) if config.logger else False,
+    )
+
+
+def study_family(config: DictConfig, *, tasks: Sequence[Task]) -> tuple[ModelFamily, tuple[Stage, ...]]:
+    """Return the family of the study's models, and the stages that make its base model.
+
+    `tasks` are all that may be asked of the data. Raises ConfigurationError for settings that cannot work.
+    """
+    context, model = load_context(config, tasks=tasks), plain(config.model)
+    parent, stages = parent_stages(model, context=context)
+    settings = FamilySettings(
+        seed=model["seed"],
+        max_source_tokens=model["max_source_tokens"],
+        max_target_tokens=model["max_target_tokens"],
+        truncation=config.data.truncation,
+        max_cut_share=config.data.max_cut_share,
+        decode=config.decode,
+        reference=plain(config.decoding.reference),
+    )
+    family = make_family(model, context=context, base_model=parent, tasks=tuple(tasks), settings=settings)
+    return family, stages
