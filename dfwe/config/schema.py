@@ -254,7 +254,7 @@ class MultitaskTrainingConfig:
     title: str | None = None
     tasks: Annotated[list[str], Where(bool, "that is not empty")] = MISSING
     start: str | None = None
-    schedule: Annotated[str, OneOf("joint", "round_robin", "alternating")] = MISSING
+    schedule: Annotated[str, OneOf("joint", "round_robin", "alternating", "proportional")] = MISSING
     joint_epoch: Annotated[str, OneOf("shortest", "longest")] = MISSING
     surgery: Part | None = None
     weights: dict[str, NonNegative] = MISSING

@@ -21,6 +21,7 @@ from torch.nn import functional
 Sums = Mapping[str, Tensor]  # by parameter
 Batch = Mapping[str, Any]  # of `sentence_batch`
 VectorsOf = Callable[[Float[Tensor, "examples outputs"]], Float[Tensor, "vectors examples outputs"]]
+_BY_ROW = ("input_ids", "attention_mask", "token_type_ids")
 _KNOWN = (nn.Linear, nn.LayerNorm, nn.Embedding)
 _AT_ONCE = 2**28  # values of examples' own gradients on a GPU; a CPU's cache holds one example's best
 
@@ -64,7 +65,7 @@ def add_squares_one_by_one(model: Any, batch: Batch, *, vectors_of: VectorsOf, s
         vectors = vectors_of(model(batch))
     for example in range(rows.examples):
         places = [example + sentence * rows.examples for sentence in range(rows.sentences)]
-        tokens = {name: batch[name][places] for name in ("input_ids", "attention_mask")}
+        tokens = {name: batch[name][places] for name in _BY_ROW if name in batch}
         outputs = model({**batch, **tokens, "gold": batch["gold"][example : example + 1]})
         for left, vector in zip(range(len(vectors) - 1, -1, -1), vectors[:, example : example + 1], strict=True):
             found = torch.autograd.grad(outputs, parameters, vector, retain_graph=left > 0, allow_unused=True)

@@ -37,12 +37,17 @@ def train_tokenizer(texts: Iterable[str], *, vocab_size: int) -> PreTrainedToken
 
 
 def train_bert_tokenizer(texts: Iterable[str], *, vocab_size: int) -> PreTrainedTokenizerFast:
-    """The same for encoders: a sentence stands between `[CLS]` and `[SEP]`, in lower case as for an uncased BERT."""
+    """The same for encoders: a sentence stands between `[CLS]` and `[SEP]`, in lower case as for an uncased BERT.
+
+    A second one stands before a `[SEP]` of its own, in the segment 1.
+    """
     lower = normalizers.Sequence([normalizers.Lowercase(), normalizers.Prepend(" ")])
     backend = _trained(texts, vocab_size=vocab_size, special=_BERT, unknown=_BERT[1], normalizer=lower)
     pad, unknown, cls, sep, mask = _BERT
     backend.post_processor = processors.TemplateProcessing(
-        single=f"{cls} $A {sep}", special_tokens=[(token, backend.token_to_id(token)) for token in (cls, sep)]
+        single=f"{cls} $A {sep}",
+        pair=f"{cls} $A {sep} $B:1 {sep}:1",
+        special_tokens=[(token, backend.token_to_id(token)) for token in (cls, sep)],
     )
     return PreTrainedTokenizerFast(
         tokenizer_object=backend,
@@ -51,6 +56,7 @@ def train_bert_tokenizer(texts: Iterable[str], *, vocab_size: int) -> PreTrained
         cls_token=cls,
         sep_token=sep,
         mask_token=mask,
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
         clean_up_tokenization_spaces=False,
     )
 

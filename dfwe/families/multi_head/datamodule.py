@@ -10,10 +10,10 @@ import pytorch_lightning as pl
 from torch.utils.data import DataLoader, Dataset
 
 from dfwe.errors import ConfigurationError
-from dfwe.families.batching import shuffled_batches
+from dfwe.families.batching import mixture_order, shuffled_batches
 from dfwe.families.multi_head.tokenization import SentenceSplit, sentence_batch
 
-SCHEDULES = ("round_robin", "alternating", "joint")
+SCHEDULES = ("round_robin", "alternating", "proportional", "joint")
 JOINT_EPOCHS = ("shortest", "longest")
 Step = list[tuple[int, list[int]]]  # the step's batches: the task's number and its examples
 
@@ -30,8 +30,9 @@ def plan_epoch(
     """The steps of an epoch over tasks whose examples have those lengths.
 
     `round_robin`: all batches of the first task, then all of the second, and so on. `alternating`: one batch of each
-    task in turn, until all are used; a task that has no more is passed over. Both have one batch a step. `joint`: one
-    batch of every task a step. The task with the fewest batches says how many steps there are (`shortest`: what the
+    task in turn, until all are used; a task that has no more is passed over. `proportional`: each batch's task is drawn
+    in proportion to the batches that tasks have left. These have one batch a step. `joint`: one batch of every task a
+    step. The task with the fewest batches says how many steps there are (`shortest`: what the
     others leave out is drawn anew each epoch), or the one with the most (`longest`: the others start over, reshuffled).
     """
 
@@ -45,6 +46,9 @@ def plan_epoch(
     counts = [len(each) for each in batches]
     if schedule == "alternating":
         return [[(t, batches[t][turn])] for turn in range(max(counts)) for t in tasks if turn < counts[t]]
+    if schedule == "proportional":
+        queues = [iter(each) for each in batches]
+        return [[(task, next(queues[task]))] for task in mixture_order(counts, generator=generator)]
     num_steps = min(counts) if joint_epoch == "shortest" else max(counts)
     for task in tasks:
         while len(batches[task]) < num_steps:

@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 
 from dfwe.errors import ConfigurationError
 from dfwe.families.multi_head.gradient_surgery import Surgery
-from dfwe.families.multi_head.model import MultiHead
+from dfwe.families.multi_head.model import TaskModel
 from dfwe.families.multi_head.smart import Forward, Smart, same_draws
 from dfwe.families.seq2seq.fast.dropout import LightDropout
 
@@ -37,7 +37,7 @@ class MultiTask(pl.LightningModule):
 
     def __init__(
         self,
-        model: MultiHead,
+        model: TaskModel,
         *,
         optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
         gradient_clip: float | None,
@@ -52,7 +52,7 @@ class MultiTask(pl.LightningModule):
         self._optimizer, self._gradient_clip, self._light_dropout = optimizer, gradient_clip, light_dropout
         self._surgery, self._smart, self._weights = surgery, smart, dict(weights)
         # SMART's proximal point; a module of this one, so that checkpoints hold it
-        self.average: MultiHead | None = None
+        self.average: TaskModel | None = None
 
     def configure_model(self) -> None:
         """The proximal point begins at the weights with which training does; before a checkpoint is read."""
@@ -143,7 +143,7 @@ class MultiTask(pl.LightningModule):
                 average.lerp_(parameter, 1.0 - beta)
 
 
-def _forward(model: MultiHead, batch: Batch) -> Forward:
+def _forward(model: TaskModel, batch: Batch) -> Forward:
     def forward(embeddings: Tensor) -> Tensor:
         outputs: Tensor = model(batch, embeddings=embeddings)
         return outputs.float()

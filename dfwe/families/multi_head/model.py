@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,25 @@ SentenceBatch = Mapping[str, Any]
 HeadSpecs = Mapping[str, tuple[HeadSpec, Sequence[str]]]  # spec and labels by task
 
 
-class MultiHead(nn.Module):
+class TaskModel(nn.Module, ABC):
+    """A model with a head per task, whose batches name their task."""
+
+    @abstractmethod
+    def head(self, task: str) -> Head:
+        """Return the task's head; ModelError where there is none."""
+
+    @abstractmethod
+    def embed(self, batch: SentenceBatch) -> Float[Tensor, "rows length width"]:
+        """Return the word embeddings of the batch's tokens, which `forward` takes back, changed or not."""
+
+    @abstractmethod
+    def forward(
+        self, batch: SentenceBatch, *, embeddings: Float[Tensor, "rows length width"] | None = None
+    ) -> Float[Tensor, "batch outputs"]:
+        """Return the outputs of the task's head; from `embeddings` where they are given, else from the tokens."""
+
+
+class MultiHead(TaskModel):
     """An encoder that tasks share, and their heads by the tasks' names.
 
     A batch holds `task`, `input_ids` and `attention_mask` [sentences * batch, length], sentence-major: the first

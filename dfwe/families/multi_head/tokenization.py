@@ -33,6 +33,7 @@ class SentenceSplit:
     tokens: tuple[tuple[list[int], ...], ...]  # by example and sentence; all examples have as many sentences
     gold: Float[np.ndarray, " examples"]
     pad_id: int
+    segments: tuple[tuple[list[int], ...], ...] | None = None  # of the tokens, where the model reads such ids
 
     def __len__(self) -> int:
         return len(self.instances)
@@ -69,7 +70,7 @@ def tokenise_sentences(
         task=task,
         instances=tuple(instances),
         tokens=tuple(tuple(kept[start : start + num_sentences]) for start in starts),
-        gold=np.array([_gold(instance, task=task, labels=labels) for instance in instances], dtype=np.float64),
+        gold=np.array([gold_number(instance, task=task, labels=labels) for instance in instances], dtype=np.float64),
         pad_id=tokenizer.pad_token_id,
     )
 
@@ -78,16 +79,23 @@ def sentence_batch(split: SentenceSplit, members: Sequence[int]) -> dict[str, An
     """A batch of those examples, for the head of `task`.
 
     `input_ids` and `attention_mask` are int64 of shape [sentences * batch, length], sentence-major: the first `batch`
-    rows are first sentences, the next second ones. `gold` is float32 of shape [batch].
+    rows are first sentences, the next second ones. `gold` is float32 of shape [batch]. `token_type_ids` are there where
+    the split has segments.
     """
-    sentences = zip(*(split.tokens[member] for member in members), strict=True)
-    rows = [ids for each in sentences for ids in each]
-    return {
+    rows = _sentence_major(split.tokens, members)
+    batch = {
         "task": split.task,
         "input_ids": pad(rows, value=split.pad_id),
         "attention_mask": pad([[1] * len(ids) for ids in rows], value=0),
         "gold": torch.tensor(split.gold[list(members)], dtype=torch.float32),
     }
+    if split.segments is not None:
+        batch["token_type_ids"] = pad(_sentence_major(split.segments, members), value=0)
+    return batch
+
+
+def _sentence_major(rows: Sequence[Sequence[list[int]]], members: Sequence[int]) -> list[list[int]]:
+    return [ids for sentence in zip(*(rows[member] for member in members), strict=True) for ids in sentence]
 
 
 def _num_sentences(instances: Sequence[Instance], *, task: str) -> int:
@@ -106,7 +114,12 @@ def _num_sentences(instances: Sequence[Instance], *, task: str) -> int:
     return num_sentences
 
 
-def _gold(instance: Instance, *, task: str, labels: Sequence[str]) -> float:
+def gold_number(instance: Instance, *, task: str, labels: Sequence[str]) -> float:
+    """Return the answer's index among the labels, or the number that it is where there are none; NaN without one.
+
+    Raises:
+        DataError: the answer is none of the labels, or not a number.
+    """
     if not instance.references:
         return math.nan
     answer = instance.references[0]

@@ -56,6 +56,14 @@ def test_one_batch_a_step_in_the_schedules_order_and_every_example_once(schedule
     assert [used(steps, task) for task in range(3)] == [list(range(size)) for size in SIZES]
 
 
+def test_plan_proportional_draws_tasks_and_uses_every_example_once():
+    steps = plan("proportional")
+    assert sorted(task for ((task, _),) in steps) == [0, 0, 1, 1, 1, 1, 2]
+    assert [used(steps, task) for task in range(3)] == [list(range(size)) for size in SIZES]
+    orders = {tuple(task for ((task, _),) in plan("proportional", seed=seed)) for seed in range(6)}
+    assert len(orders) > 1
+
+
 def test_a_joint_step_has_a_batch_of_every_task_as_often_as_the_smallest_task_has_batches():
     steps = plan("joint")
     assert [[task for task, _ in step] for step in steps] == [[0, 1, 2]]
@@ -99,7 +107,7 @@ def test_one_task_alone_is_the_same_under_every_schedule():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"schedule": "robin"}, "schedule must be one of round_robin, alternating, joint, not 'robin'"),
+        ({"schedule": "robin"}, "schedule must be one of round_robin, alternating, proportional, joint, not 'robin'"),
         ({"schedule": "joint", "splits": [split("a", 0)]}, "a has no examples to train on"),
     ],
 )

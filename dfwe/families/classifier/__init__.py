@@ -1,0 +1,1 @@
+"""Classifiers: one shared encoder and, per task, the head of a Transformers model for sequence classification."""

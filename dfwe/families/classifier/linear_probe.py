@@ -1,0 +1,107 @@
+"""A head trained first: its output layer fitted to the features of a frozen encoder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from dfwe.errors import DataError
+from dfwe.families.batching import token_batches
+from dfwe.families.classifier.model import Classifier, output_layer
+from dfwe.families.multi_head.tokenization import SentenceSplit, sentence_batch
+from dfwe.families.seq2seq.scorer import evaluating
+from dfwe.values.allowed import Count, Positive
+
+
+@dataclass(frozen=True)
+class LinearProbe:
+    """Multinomial logistic regression, or ridge regression of a number, by full-batch L-BFGS from zero.
+
+    The loss is the mean over examples plus `l2` / (2 * examples) times the squared norm of the weights, biases aside,
+    over features of mean 0 and deviation 1: scikit-learn's LogisticRegression with C = 1 / l2. Convex, in float64, and
+    nothing is drawn: the same features give the same head.
+    """
+
+    l2: Positive
+    max_iterations: Count
+
+    def fit(
+        self, features: Float[Tensor, "examples width"], gold: Float[Tensor, " examples"], *, num_labels: int
+    ) -> tuple[Float[Tensor, "outputs width"], Float[Tensor, " outputs"]]:
+        """Return the output layer's weight and bias; `num_labels` 0 is for numbers."""
+        mean, deviation = features.mean(0), features.std(0, correction=0).clamp(min=1e-6)
+        scaled = (features - mean) / deviation
+        outputs = max(num_labels, 1)
+        weight = torch.zeros(outputs, features.shape[1], dtype=torch.float64, requires_grad=True)
+        bias = torch.zeros(outputs, dtype=torch.float64, requires_grad=True)
+        optimizer = torch.optim.LBFGS(
+            [weight, bias],
+            max_iter=self.max_iterations,
+            tolerance_grad=1e-8,
+            tolerance_change=1e-12,
+            line_search_fn="strong_wolfe",
+        )
+
+        def closure() -> Tensor:
+            optimizer.zero_grad()
+            logits = scaled @ weight.t() + bias
+            data = functional.cross_entropy(logits, gold.long()) if num_labels else _half_squares(logits[:, 0], gold)
+            loss: Tensor = data + self.l2 / (2 * len(gold)) * weight.square().sum()
+            loss.backward()  # type: ignore[no-untyped-call]
+            return loss
+
+        with torch.enable_grad():
+            optimizer.step(closure)  # type: ignore[no-untyped-call]
+        plain = weight.detach() / deviation
+        return plain, bias.detach() - plain @ mean
+
+
+def train_head(model: Classifier, split: SentenceSplit, *, probe: LinearProbe, max_tokens: int) -> dict[str, Tensor]:
+    """Fit the head's output layer on the split's examples; return it by the names of the model's parameters.
+
+    The model is left as it was. At most `max_tokens` tokens are read at once.
+
+    Raises:
+        DataError: the split has no examples with an answer.
+    """
+    if not len(split) or bool(np.isnan(split.gold).any()):
+        raise DataError(f"{split.task}: its head cannot be trained first, because its train split lacks answers")
+    network = model.network(split.task)
+    name, _ = output_layer(network)
+    features = head_features(model, split, max_tokens=max_tokens)
+    labels = getattr(model.head(split.task), "labels", ())
+    weight, bias = probe.fit(features, torch.from_numpy(split.gold), num_labels=len(labels))
+    path = f"heads.{split.task}.network.{name}"
+    return {f"{path}.weight": weight.float(), f"{path}.bias": bias.float()}
+
+
+def head_features(model: Classifier, split: SentenceSplit, *, max_tokens: int) -> Float[Tensor, "examples width"]:
+    """Return the inputs of the head's output layer in evaluation mode, in the order of the split, in float64."""
+    network = model.network(split.task)
+    _, layer = output_layer(network)
+    rows: dict[int, Tensor] = {}
+    inputs: list[Tensor] = []
+    device = next(model.parameters()).device
+    handle = layer.register_forward_pre_hook(lambda _, given: inputs.append(given[0].detach()))
+    try:
+        with evaluating(model):
+            for members in token_batches(split.lengths, max_tokens=max_tokens):
+                model(_to(device, sentence_batch(split, members)))
+                rows.update(zip(members, inputs.pop().double().cpu(), strict=True))
+    finally:
+        handle.remove()
+    return torch.stack([rows[index].clone() for index in range(len(split))])
+
+
+def _half_squares(numbers: Float[Tensor, " examples"], gold: Float[Tensor, " examples"]) -> Float[Tensor, ""]:
+    return (numbers - gold).square().mean() / 2
+
+
+def _to(device: torch.device, batch: dict[str, Any]) -> dict[str, Any]:
+    return {name: value.to(device) if isinstance(value, Tensor) else value for name, value in batch.items()}

@@ -1,0 +1,129 @@
+"""One encoder that tasks share, with the sequence-classification head of each task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from transformers import AutoModelForSequenceClassification, PreTrainedModel
+
+from dfwe.errors import ModelError
+from dfwe.families.multi_head.heads.base import Head
+from dfwe.families.multi_head.heads.label_head import LabelHead
+from dfwe.families.multi_head.heads.number_head import NumberHead
+from dfwe.families.multi_head.model import SentenceBatch, TaskModel
+from dfwe.models.loading import load_encoder
+from dfwe.seeding import derive
+
+HEADS = "heads."  # what the names of heads' parameters begin with
+_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+
+
+class Classifier(TaskModel):
+    """Transformers' models for sequence classification, one per task, all around one encoder.
+
+    Parameters are named `encoder...` and `heads.<task>.network...`. A batch is that of `sentence_batch`, with one text
+    or one pair per example.
+    """
+
+    def __init__(self, networks: Mapping[str, PreTrainedModel], *, answers: Mapping[str, Sequence[str]]) -> None:
+        """Take the networks by task, with the answers that their outputs stand for; none for a number."""
+        super().__init__()
+        first = next(iter(networks.values()))
+        self.encoder, self.heads = first.base_model, nn.ModuleDict()
+        for task, network in networks.items():
+            assert network.base_model is self.encoder, "heads of a classifier share their encoder"
+            self.heads[task] = _head(network, answers=answers[task])
+
+    def head(self, task: str) -> Head:
+        """Return the task's head; ModelError where there is none."""
+        if task not in self.heads:
+            raise ModelError(f"the classifier has no head for task '{task}': it has heads for {', '.join(self.heads)}")
+        head = self.heads[task]
+        assert isinstance(head, Head)
+        return head
+
+    def network(self, task: str) -> Any:
+        """Return the task's model as Transformers knows it, in the same storage."""
+        return self.head(task).network
+
+    def embed(self, batch: SentenceBatch) -> Float[Tensor, "rows length width"]:
+        """Return the word embeddings of the batch's tokens."""
+        embeddings: Tensor = self.encoder.get_input_embeddings()(batch["input_ids"])
+        return embeddings
+
+    def forward(
+        self, batch: SentenceBatch, *, embeddings: Float[Tensor, "rows length width"] | None = None
+    ) -> Float[Tensor, "batch outputs"]:
+        """Return the outputs of the task's head; from `embeddings` where they are given, else from the tokens."""
+        inputs = {name: batch[name] for name in _INPUTS if name in batch}
+        if embeddings is not None:
+            inputs = {**inputs, "input_ids": None, "inputs_embeds": embeddings}
+        logits: Tensor = self.network(batch["task"])(**inputs).logits
+        return logits
+
+
+def load_classifier(folder: Path, *, answers: Mapping[str, Sequence[str]], seed: int) -> Classifier:
+    """Load the encoder in a Hugging Face folder and draw a head per task, in float32 and evaluation mode.
+
+    `answers` are the tasks' closed sets of answers, empty for a task whose answer is a number. Each head is drawn from
+    a stream of its own, named by its task: no head depends on which others there are.
+
+    Raises:
+        ModelError: the folder holds no encoder, its weights do not fit, or no head is known for its architecture.
+    """
+    with torch.random.fork_rng(devices=[]):
+        encoder = load_encoder(folder)
+        networks = {
+            task: _fresh_network(encoder, answers=texts, seed=derive(seed, "head", task), where=folder)
+            for task, texts in answers.items()
+        }
+    shared = next(iter(networks.values())).base_model
+    weights = encoder.state_dict()
+    # the encoder of a classifier may lack parts of a plain one, such as RoBERTa's pooler
+    shared.load_state_dict({name: weights[name] for name in shared.state_dict()})
+    for network in networks.values():
+        setattr(network, network.base_model_prefix, shared)
+    model = Classifier(networks, answers=answers)
+    model.eval()
+    return model
+
+
+def output_layer(network: Any) -> tuple[str, nn.Linear]:
+    """Return the name and the module of the last linear layer outside the encoder, the one that gives the logits.
+
+    Raises:
+        ModelError: the network has none with an output per answer.
+    """
+    prefix = f"{network.base_model_prefix}."
+    layers = [
+        (name, module)
+        for name, module in network.named_modules()
+        if isinstance(module, nn.Linear) and not name.startswith(prefix)
+    ]
+    if not layers or layers[-1][1].out_features != network.config.num_labels:
+        raise ModelError(f"{type(network).__name__} has no linear output layer that could be trained first")
+    return layers[-1]
+
+
+def _fresh_network(encoder: Any, *, answers: Sequence[str], seed: int, where: Path) -> Any:
+    config = deepcopy(encoder.config)
+    config.id2label = dict(enumerate(answers)) if answers else {0: "value"}
+    config.label2id = {label: number for number, label in config.id2label.items()}
+    config.problem_type = "single_label_classification" if answers else "regression"
+    torch.default_generator.manual_seed(seed)  # the caller restores it; torch.manual_seed would touch a GPU's, too
+    try:
+        return AutoModelForSequenceClassification.from_config(config)
+    except ValueError as error:
+        raise ModelError(f"{where}: Transformers has no sequence classifier of type '{config.model_type}'") from error
+
+
+def _head(network: Any, *, answers: Sequence[str]) -> Head:
+    """Return the meaning of the network's outputs; the network itself reads text, so that pooling is its own."""
+    kind = LabelHead if answers else NumberHead
+    return kind(network, labels=answers, num_sentences=1, pooling="cls")

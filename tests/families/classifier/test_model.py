@@ -1,0 +1,119 @@
+"""Classifiers: one encoder, a sequence-classification head per task."""
+
+import pytest
+import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, RobertaConfig, RobertaModel, pipeline
+
+from dfwe.errors import ModelError
+from dfwe.families.classifier.model import load_classifier, output_layer
+from dfwe.merging.experts import Layout, copy_weights, flatten, load_weights, save_weights
+
+ANSWERS = {"mood": ("bad", "good", "mixed"), "alike": ()}
+
+
+@pytest.fixture
+def model(tiny_bert):
+    return load_classifier(tiny_bert, answers=ANSWERS, seed=3)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tiny_bert):
+    return AutoTokenizer.from_pretrained(tiny_bert)
+
+
+def batch_of(tokenizer, task, *texts):
+    return {"task": task, **tokenizer(list(texts), padding=True, return_tensors="pt")}
+
+
+def test_forward_batch_task_chooses_head(model, tokenizer):
+    texts = ["a merry tale", "the kettle is warm"]
+    assert model(batch_of(tokenizer, "mood", *texts)).shape == (2, 3)
+    assert model(batch_of(tokenizer, "alike", *texts)).shape == (2, 1)
+
+
+def test_forward_unknown_task_names_heads(model, tokenizer):
+    with pytest.raises(ModelError, match="no head for task 'tone': it has heads for mood, alike"):
+        model(batch_of(tokenizer, "tone", "a merry tale"))
+
+
+def test_forward_embeddings_give_same_outputs(model, tokenizer):
+    batch = batch_of(tokenizer, "mood", "a merry tale", "the kettle is warm")
+    assert torch.allclose(model(batch, embeddings=model.embed(batch)), model(batch), atol=1e-6)
+
+
+def test_parameters_encoder_is_named_once(model):
+    names = [name for name, _ in model.named_parameters()]
+    heads = [name for name in names if not name.startswith("encoder.")]
+    assert heads == [f"heads.{task}.network.classifier.{part}" for task in ANSWERS for part in ("weight", "bias")]
+    assert len(set(names)) == len(names)
+
+
+def test_heads_are_independent_of_other_tasks(tiny_bert, model):
+    alone = load_classifier(tiny_bert, answers={"alike": ()}, seed=3)
+    torch.testing.assert_close(alone.network("alike").classifier.weight, model.network("alike").classifier.weight)
+    other = load_classifier(tiny_bert, answers={"alike": ()}, seed=4)
+    assert not torch.equal(other.network("alike").classifier.weight, alone.network("alike").classifier.weight)
+
+
+def test_load_leaves_global_generator(tiny_bert):
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    load_classifier(tiny_bert, answers=ANSWERS, seed=3)
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_encoder_weights_are_those_of_folder(tiny_bert, model):
+    from transformers import AutoModel
+
+    plain = AutoModel.from_pretrained(tiny_bert).state_dict()
+    assert all(torch.equal(plain[name], tensor) for name, tensor in model.encoder.state_dict().items())
+
+
+def test_weights_survive_file_and_flattening(tiny_bert, model, tokenizer, tmp_path):
+    batch = batch_of(tokenizer, "mood", "the broth is mild")
+    before = model(batch)
+    save_weights(model, tmp_path / "weights.safetensors")
+    flat = flatten(model)
+    assert torch.equal(model(batch), before)
+    flat.zero_()
+    assert not torch.equal(model(batch), before)
+    load_weights(model, tmp_path / "weights.safetensors", name="expert")
+    assert torch.equal(model(batch), before)
+    fresh = load_classifier(tiny_bert, answers=ANSWERS, seed=9)
+    copy_weights(fresh, Layout.of(model).views(flat))
+    assert torch.equal(fresh(batch), before)
+
+
+def test_network_exports_plain_transformers_model(model, tokenizer, tmp_path):
+    batch = batch_of(tokenizer, "mood", "the broth is mild")
+    model.network("mood").save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    loaded = AutoModelForSequenceClassification.from_pretrained(tmp_path).eval()
+    assert loaded.config.id2label == {0: "bad", 1: "good", 2: "mixed"}
+    inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "token_type_ids")}
+    assert torch.allclose(loaded(**inputs).logits, model(batch), atol=1e-6)
+    answer = pipeline("text-classification", model=str(tmp_path))("the broth is mild")[0]
+    assert answer["label"] == model.head("mood").answers(model(batch))[0]
+
+
+def test_roberta_head_layers_are_fresh_and_pooler_left_out(tiny_bert, tmp_path):
+    config = RobertaConfig(
+        vocab_size=300, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
+    )
+    RobertaModel(config).save_pretrained(tmp_path)
+    model = load_classifier(tmp_path, answers=ANSWERS, seed=0)
+    name, layer = output_layer(model.network("mood"))
+    assert name == "classifier.out_proj"
+    assert layer.out_features == 3
+    assert not any("pooler" in name for name, _ in model.named_parameters())
+
+
+def test_load_architecture_without_classifier_is_refused(tmp_path):
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    config = CLIPTextConfig(vocab_size=50, hidden_size=8, intermediate_size=16, num_hidden_layers=1)
+    config.num_attention_heads = 2
+    CLIPTextModel(config).save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match="Transformers has no sequence classifier of type 'clip_text_model'"):
+        load_classifier(tmp_path, answers=ANSWERS, seed=0)
