@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from dfwe.process import as_process, exit_code
+from dfwe.process.exit import as_process, exit_code
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from dfwe.errors import ConfigurationError, DfweError, OutputError
-from dfwe.interrupt import GOES_ON, kept_interrupt
-from dfwe.process import FAILED, PIPE_CLOSED, as_process, complain, exit_code, words_of
+from dfwe.process.exit import FAILED, PIPE_CLOSED, as_process, complain, exit_code, words_of
+from dfwe.process.interrupt import GOES_ON, kept_interrupt
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -39,7 +39,7 @@ def _command(jobs: Jobs, arguments: Sequence[str]) -> None:
     if {"--help", "-h"} & set(arguments):
         print(help_text(folders))
         return
-    from dfwe.command_line import hydra_arguments
+    from dfwe.config.command_line import hydra_arguments
     from dfwe.config.run_name import register_run_name
 
     register(folders)
@@ -124,7 +124,7 @@ class Jobs:
     @contextmanager
     def in_a_line(self, folders: Sequence[Path], arguments: Sequence[str]) -> Iterator[None]:
         """Tell the user of what Hydra raises; faults of jobs, of this process or another, are raised again."""
-        from dfwe.hydra_errors import in_our_words, no_option
+        from dfwe.config.hydra_errors import in_our_words, no_option
 
         try:
             with in_our_words(folders):
@@ -154,7 +154,7 @@ def _study(config: DictConfig) -> None:
 
         show_plan(config)
         return
-    from dfwe.files import output_errors
+    from dfwe.io.files import output_errors
     from dfwe.results.run_folder import alone_in, check_same_study
     from dfwe.run_study import run_study  # torch and friends: seconds
     from dfwe.store.disk import full_disk_said

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from dfwe.execution.local import Executor
 from dfwe.execution.tracking import begin, finish, following
-from dfwe.files import write_json
+from dfwe.io.files import write_json
 from dfwe.report.multitask_tables import show
 from dfwe.report.terminal.progress import bars
 from dfwe.results.command import command

@@ -10,7 +10,7 @@ from dfwe.config.instantiate import bind
 from dfwe.execution.local import Executor
 from dfwe.execution.quiet import quiet
 from dfwe.execution.tracking import begin, finish, following
-from dfwe.files import write_json
+from dfwe.io.files import write_json
 from dfwe.report.table import show
 from dfwe.report.terminal.progress import bars
 from dfwe.results.answers import write_answers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 if __name__ == "__main__":  # here, so that Ctrl-C is heard while the rest is imported
-    from dfwe.process import run_module
+    from dfwe.process.exit import run_module
 
     run_module("dfwe.score")
 
@@ -15,8 +15,8 @@ from typing import Any
 
 from dfwe.config.tasks import load_task
 from dfwe.errors import DataError
-from dfwe.process import exit_code
-from dfwe.strict_json import read_json_lines
+from dfwe.io.strict_json import read_json_lines
+from dfwe.process.exit import exit_code
 
 
 def main(argv: Sequence[str] | None = None) -> int:

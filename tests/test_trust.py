@@ -13,7 +13,7 @@ SOURCES = {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text("utf-8"))
 BY_NAME = {
     "instantiate": {"config/instantiate.py"},  # the user's own configuration
     "resolve_name": {"config/foreign.py", "merging/files/recipe.py"},  # behind --trust; of conf/merge alone
-    "import_module": {"config/foreign.py", "process.py"},  # of dfwe's own packages alone; dfwe's own commands
+    "import_module": {"config/foreign.py", "process/exit.py"},  # of dfwe's own packages alone; dfwe's own commands
     "get_class": set(),
     "get_method": set(),
     "get_object": set(),

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from dfwe.data.prompts.base import Prompt
 from dfwe.errors import ConfigurationError
+from dfwe.io.strict_yaml import read_yaml
 from dfwe.metrics.base import Metric
-from dfwe.strict_yaml import read_yaml
 
 _INTERPOLATION = re.compile(r"\$\{(?P<up>\.*)(?P<path>[A-Za-z_]\w*(?:\.\w+)*)\}", re.ASCII)
 

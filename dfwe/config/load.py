@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from dfwe.config.instantiate import bind, call
 from dfwe.errors import ConfigurationError
-from dfwe.strict_yaml import read_yaml
+from dfwe.io.strict_yaml import read_yaml
 
 
 def plain(config: Any) -> dict[str, Any]:

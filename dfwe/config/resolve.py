@@ -8,9 +8,9 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from dfwe.config.hydra_errors import unresolved, words
 from dfwe.config.schema import StudyConfig
 from dfwe.errors import ConfigurationError
-from dfwe.hydra_errors import unresolved, words
 from dfwe.values.check import check, check_part
 
 _OF_EVERY_HEAD = ("columns", "pooling", "dropout")

@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from dfwe.conf import conf_dir
 from dfwe.config.schema import Labels, StudyConfig, TaskConfig
 from dfwe.errors import ConfigurationError
-from dfwe.strict_yaml import read_yaml
+from dfwe.io.strict_yaml import read_yaml
 from dfwe.values.check import check
 from dfwe.values.names import compositions, reserved_names
 
@@ -67,7 +67,7 @@ def check_configs(folders: Sequence[Path]) -> None:
     Groups are those of dfwe: other YAML in such a folder is none of its business.
 
     Raises:
-        ConfigurationError: an option's YAML is broken or beyond the bounds of `dfwe.strict_yaml`.
+        ConfigurationError: an option's YAML is broken or beyond the bounds of `dfwe.io.strict_yaml`.
     """
     groups = [path.name for path in conf_dir().iterdir() if path.is_dir()]
     for path in sorted(path for folder in folders for group in groups for path in (folder / group).rglob("*.yaml")):

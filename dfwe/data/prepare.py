@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 if __name__ == "__main__":  # here, so that Ctrl-C is heard while the rest is imported
-    from dfwe.process import run_module
+    from dfwe.process.exit import run_module
 
     run_module("dfwe.data.prepare")
 
@@ -17,7 +17,7 @@ from dfwe.data.friends import report
 from dfwe.data.friends.prepare import prepare, write
 from dfwe.data.friends.releases import RELEASES, TLIDB
 from dfwe.data.friends.split import KnownSplit, read_known
-from dfwe.process import exit_code
+from dfwe.process.exit import exit_code
 
 MAX_BAD_SHARE = 0.01  # as data.max_bad_share
 

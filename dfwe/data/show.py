@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 if __name__ == "__main__":  # here, so that Ctrl-C is heard while the rest is imported
-    from dfwe.process import run_module
+    from dfwe.process.exit import run_module
 
     run_module("dfwe.data.show")
 
@@ -21,7 +21,7 @@ from dfwe.data.readers.base import Corpus
 from dfwe.data.readers.tlidb import Tlidb
 from dfwe.data.shots import Shots
 from dfwe.data.splits import REFERENCE_SEED
-from dfwe.process import exit_code
+from dfwe.process.exit import exit_code
 from dfwe.records import Instance
 
 

@@ -13,7 +13,7 @@ from typing import Protocol
 from omegaconf import DictConfig
 
 from dfwe.families.base import ModelFamily
-from dfwe.logs import about
+from dfwe.process.logs import about
 from dfwe.stages.base import Stage, Tell
 from dfwe.store.store import Store
 

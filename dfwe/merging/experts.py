@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from dfwe.errors import MergeError
-from dfwe.files import replacing
+from dfwe.io.files import replacing
 
 
 @dataclass(frozen=True)

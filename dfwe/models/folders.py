@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dfwe.errors import ModelError
-from dfwe.strict_json import read_json_object
+from dfwe.io.strict_json import read_json_object
 
 CONFIG, ADAPTER_CONFIG = "config.json", "adapter_config.json"
 

@@ -16,12 +16,12 @@ from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES as MODELS
 from transformers.models.auto.tokenization_auto import get_tokenizer_config
 
 from dfwe.errors import DfweError, ModelError, NetworkError
+from dfwe.io.strict_json import read_json_object
 from dfwe.models.checkpoint import Checkpoint
 from dfwe.models.fit import EXACT, Leeway, check_finite, check_fit
 from dfwe.models.folders import CONFIG, local_folder, read_config
 from dfwe.models.safe_config import check_configuration
 from dfwe.models.weight_files import INDEX, LONE_SHARD, SINGLE
-from dfwe.strict_json import read_json_object
 
 T = TypeVar("T")
 

@@ -9,8 +9,8 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from dfwe.errors import ModelError
+from dfwe.io.strict_json import read_json_object
 from dfwe.models.folders import is_hub_name, refuse_adapter
-from dfwe.strict_json import read_json_object
 
 INDEX, SINGLE, LONE_SHARD = "model.safetensors.index.json", "model.safetensors", "model-00001-of-00001.safetensors"
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 if __name__ == "__main__":  # here, so that Ctrl-C is heard while the rest is imported
-    from dfwe.process import run_module
+    from dfwe.process.exit import run_module
 
     run_module("dfwe.predict.__main__")
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from dfwe.errors import DataError
 from dfwe.predict.files import FORMS, STDIN, form_of, read_items, write_predictions
 from dfwe.predict.predictor import load
-from dfwe.process import exit_code
+from dfwe.process.exit import exit_code
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _predict(arguments: argparse.Namespace) -> None:
-    from dfwe.files import write_text
+    from dfwe.io.files import write_text
 
     predictor = load(arguments.model, task=arguments.task, trust=arguments.trust)
     if arguments.probabilities:

@@ -14,10 +14,10 @@ from dfwe.data.readers.delimited import Delimited
 from dfwe.data.readers.json_lines import JsonLines
 from dfwe.data.readers.sheet import SheetSource
 from dfwe.errors import DataError, DfweError
+from dfwe.io.strict_json import json_text, read_json_lines
+from dfwe.io.text_files import read_text
 from dfwe.predict.inputs import Item
 from dfwe.predict.predictor import Prediction
-from dfwe.strict_json import json_text, read_json_lines
-from dfwe.text_files import read_text
 
 Form = Literal["csv", "tsv", "jsonl", "txt"]
 FORMS: tuple[Form, ...] = get_args(Form)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from dfwe.errors import ConfigurationError, ModelError
-from dfwe.strict_json import read_json_object
+from dfwe.io.strict_json import read_json_object
 
 if TYPE_CHECKING:
     from dfwe.config.tasks import Task

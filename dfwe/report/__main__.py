@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 if __name__ == "__main__":  # here, so that Ctrl-C is heard while the rest is imported
-    from dfwe.process import run_module
+    from dfwe.process.exit import run_module
 
     run_module("dfwe.report.__main__")
 
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dfwe.process import exit_code
+from dfwe.process.exit import exit_code
 from dfwe.report.submission import write_submission
 from dfwe.report.submission_table import draw_submission
 from dfwe.report.sweep.report import report_sweep

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from dfwe import strict_json
 from dfwe.errors import DataError, DfweError
+from dfwe.io import strict_json
 
 RESULTS = "results.json"
 TEST_PREDICTIONS = "test_predictions.json"

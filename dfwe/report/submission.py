@@ -26,7 +26,7 @@ from dfwe.data.friends.official import (
     RELATIONS,
 )
 from dfwe.errors import DataError
-from dfwe.files import make_folder, replacing
+from dfwe.io.files import make_folder, replacing
 from dfwe.metrics.multilabel import MultilabelF1
 from dfwe.report.study_folder import Kind, StudyFolder
 from dfwe.values.names import BASELINE

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dfwe.errors import DataError
-from dfwe.strict_json import read_json_lines
+from dfwe.io.strict_json import read_json_lines
 
 RULE = "rule."  # before the names of a rule's own searched numbers
 

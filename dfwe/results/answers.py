@@ -9,11 +9,11 @@ from dfwe.config.tasks import Task
 from dfwe.data.prompts.emotion import Emotion
 from dfwe.data.prompts.template import Template
 from dfwe.errors import StoreError
-from dfwe.files import write_json
+from dfwe.io.files import write_json
+from dfwe.io.strict_json import read_json
 from dfwe.metrics.multilabel import MultilabelF1
 from dfwe.report.study_folder import TEST_PREDICTIONS
 from dfwe.stages.evaluate import ANSWERS
-from dfwe.strict_json import read_json
 from dfwe.studies.plan import Study
 
 

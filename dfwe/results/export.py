@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from dfwe.files import replacing_folder, write_json
+from dfwe.io.files import replacing_folder, write_json
 from dfwe.results.recommendation import BEST
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.train import TrainStage

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from dfwe.files import replacing
+from dfwe.io.files import replacing
 from dfwe.stages.merge import MergeStage
 
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from dfwe.errors import ConfigurationError, OutputError
-from dfwe.files import new_folder, output_errors, write_text
-from dfwe.strict_json import read_json_object
+from dfwe.io.files import new_folder, output_errors, write_text
+from dfwe.io.strict_json import read_json_object
 
 ERROR = "error.txt"  # in the folder of a run that has failed, the line that it ended with
 RESULTS = "results.json"

@@ -23,11 +23,11 @@ from typing import Any, get_args
 import numpy as np
 
 from dfwe.errors import MetricError, StoreError
+from dfwe.io.strict_json import loads
+from dfwe.io.text_files import decoded
 from dfwe.records import Coefficients, Evaluation, Stopped, StoppedTrial, Trial, TrialKind
 from dfwe.search.packed import packed, unpacked
 from dfwe.search.sums import add_sum, first_changed, sum_of
-from dfwe.strict_json import loads
-from dfwe.text_files import decoded
 
 log = logging.getLogger(__name__)
 

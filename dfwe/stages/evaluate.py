@@ -15,12 +15,12 @@ from jaxtyping import Float
 from dfwe.config.tasks import Objective
 from dfwe.errors import StoreError
 from dfwe.families.base import ModelFamily
+from dfwe.io.strict_json import read_json
 from dfwe.records import Evaluation, Instance
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.train import TrainStage, parent_of
 from dfwe.store.store import Entry
-from dfwe.strict_json import read_json
 
 ANSWERS, LABEL_SCORES = "predictions.json", "label_scores.npy"
 

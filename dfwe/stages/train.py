@@ -19,13 +19,13 @@ from torch import nn
 from dfwe.config.tasks import Task
 from dfwe.errors import StoreError
 from dfwe.families.base import ModelFamily, TrainingRecipe
+from dfwe.io.strict_json import read_json
 from dfwe.merging.experts import load_weights, save_weights
 from dfwe.records import Evaluation
 from dfwe.report.names import expert_name
 from dfwe.seeding import derive
 from dfwe.stages.base import Stage, Tell
 from dfwe.store.store import Entry
-from dfwe.strict_json import read_json
 from dfwe.training.fit import Fit, FitSettings, fit_expert
 from dfwe.training.stopping import RULE
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 if __name__ == "__main__":  # here, so that Ctrl-C is heard while the rest is imported
-    from dfwe.process import run_module
+    from dfwe.process.exit import run_module
 
     run_module("dfwe.store.__main__")
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dfwe.controls import in_one_line
 from dfwe.errors import StoreError
-from dfwe.process import exit_code
+from dfwe.process.exit import exit_code
 from dfwe.store.card import NewerFormatError
 from dfwe.store.inventory import DAMAGED, FINISHED, LINK, NEWER, OLDER, inventory
 from dfwe.store.lines import lines_of, num, total

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from dfwe.errors import StoreError
-from dfwe.files import write_json
+from dfwe.io.files import write_json
+from dfwe.io.strict_json import read_json_object
 from dfwe.store.identity import identity
-from dfwe.strict_json import read_json_object
 
 FORMAT = 2  # raised when the meaning of a stored result changes; part of every digest
 CARD = "card.json"

@@ -9,7 +9,7 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from dfwe.errors import DfweError, OutputError, StoreError
-from dfwe.files import file_of, is_full, output_errors
+from dfwe.io.files import file_of, is_full, output_errors
 
 
 @contextmanager

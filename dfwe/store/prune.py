@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from dfwe.errors import StoreError
-from dfwe.files import output_errors
+from dfwe.io.files import output_errors
 from dfwe.store.inventory import GONE, LINK, NEWER, OLDER, Item, inventory
 from dfwe.store.locks import FOLDER, locked_if_free
 from dfwe.store.uses import gate, used

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dfwe.errors import StoreError
-from dfwe.files import follow_umask
+from dfwe.io.files import follow_umask
 from dfwe.store.card import CARD, Card, NewerFormatError, file_digest, library_versions, spec_digest
 from dfwe.store.disk import full_disk_said
 from dfwe.store.identity import identity

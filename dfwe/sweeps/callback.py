@@ -13,8 +13,8 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from dfwe.config.hydra_errors import in_our_words
 from dfwe.errors import DfweError
-from dfwe.hydra_errors import in_our_words
 from dfwe.results.run_folder import ERROR
 
 _IN_PROCESS = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"

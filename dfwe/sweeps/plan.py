@@ -11,8 +11,8 @@ from typing import Any
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
+from dfwe.config.hydra_errors import words
 from dfwe.errors import DfweError
-from dfwe.hydra_errors import words
 from dfwe.stages.base import Stage
 from dfwe.studies.multi_task.planned import PlannedMultitask
 from dfwe.studies.plan import Draft, Study

@@ -16,7 +16,7 @@ from hydra import compose, initialize_config_dir
 from dfwe.conf import conf_dir
 from dfwe.config.task_options import register
 from dfwe.errors import DfweError
-from dfwe.interrupt import EXIT_CODE
+from dfwe.process.interrupt import EXIT_CODE
 from dfwe.run_study import run_study
 from dfwe.store.disk import full_disk_said
 

@@ -9,7 +9,7 @@ import os
 import pytest
 
 from dfwe.errors import DfweError, OutputError, StoreError
-from dfwe.files import replacing
+from dfwe.io.files import replacing
 from dfwe.store.card import CARD, FORMAT, Card, NewerFormatError, spec_digest
 from dfwe.store.disk import full_disk_said
 from dfwe.store.store import Store, verify

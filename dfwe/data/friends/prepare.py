@@ -27,7 +27,7 @@ from dfwe.data.friends.raw import (
 from dfwe.data.friends.split import SHARE, SPLITS, KnownSplit, few_shot_lists, split_dialogues
 from dfwe.data.readers.tlidb import DIALOGUES, FOLDER
 from dfwe.errors import DataError
-from dfwe.files import make_folder, write_text
+from dfwe.io.files import make_folder, write_text
 
 # the first release that has a scene gives its lines: whole scenes with stage directions come first, parts last
 _RELEASES = (

@@ -12,7 +12,7 @@ from typing import Any
 from dfwe.data.friends.words import words_of
 from dfwe.data.splits import REFERENCE_SEED, reference_split
 from dfwe.errors import DataError
-from dfwe.strict_json import read_json_object
+from dfwe.io.strict_json import read_json_object
 
 SPLITS = ("train", "dev", "test")
 SHARE = 0.1  # of the few-shot lists

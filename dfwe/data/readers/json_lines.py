@@ -10,7 +10,7 @@ from typing import Any
 from dfwe.data.bad_rows import BadRow, Rows, bad_row
 from dfwe.data.readers.sheet import Row, Sheet, SheetSource, cell_of, read_text, renamed
 from dfwe.errors import DataError
-from dfwe.strict_json import json_lines, loads_counted
+from dfwe.io.strict_json import json_lines, loads_counted
 from dfwe.values.allowed import Encoding, Name
 
 _SURROGATE = "lone surrogates (halves of characters, such as \\ud800) were replaced by U+FFFD"

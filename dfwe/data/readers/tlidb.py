@@ -11,9 +11,9 @@ from pathlib import Path
 from dfwe.data.readers.base import Corpus, Dialogue, Reader
 from dfwe.data.readers.dialogue import checked_dialogue
 from dfwe.errors import DataError
+from dfwe.io.strict_json import loads
+from dfwe.io.text_files import decoded
 from dfwe.records import Split
-from dfwe.strict_json import loads
-from dfwe.text_files import decoded
 
 FOLDER = "TLiDB_Friends"
 DIALOGUES = "TLiDB_Friends.json"

@@ -17,7 +17,7 @@ from dfwe.data.toy.lexicon import FEELINGS
 from dfwe.data.toy.metadata import task_metadata
 from dfwe.data.toy.scenes import write_scene
 from dfwe.errors import ConfigurationError
-from dfwe.files import make_folder, write_text
+from dfwe.io.files import make_folder, write_text
 from dfwe.records import Split
 from dfwe.values.allowed import Count, Natural, Share
 

@@ -12,7 +12,7 @@ import numpy as np
 from dfwe.data.toy_multitask.frames import SentenceStyle
 from dfwe.data.toy_multitask.tasks import TASKS, Drawing, Noise, Row
 from dfwe.errors import ConfigurationError
-from dfwe.files import make_folder, write_text
+from dfwe.io.files import make_folder, write_text
 from dfwe.values.allowed import Count, Natural
 
 _SPLITS = ("test", "dev", "train")  # in the order of drawing, so that more to train on leaves the others as they are

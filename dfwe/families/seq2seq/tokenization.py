@@ -13,7 +13,7 @@ from typing import Any, Literal
 from transformers import PreTrainedTokenizerBase
 
 from dfwe.errors import DataError
-from dfwe.files import replacing_folder
+from dfwe.io.files import replacing_folder
 from dfwe.records import Instance
 
 log = logging.getLogger(__name__)

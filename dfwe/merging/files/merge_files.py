@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from dfwe.errors import MergeError
-from dfwe.files import make_folder, replacing_folder
+from dfwe.io.files import make_folder, replacing_folder
 from dfwe.merging.base import Piece, Rule, check_parent
 from dfwe.merging.driver import blocks, threads
 from dfwe.merging.files.architecture import check_architectures

@@ -10,12 +10,12 @@ from typing import Any
 
 from dfwe.conf import conf_dir
 from dfwe.errors import MergeError
+from dfwe.io.strict_yaml import read_yaml
 from dfwe.merging.base import Rule
 from dfwe.merging.files.parameters import value
 from dfwe.merging.place import Place, depths
 from dfwe.merging.recipe_rule import RecipeRule
 from dfwe.models.weight_files import SINGLE
-from dfwe.strict_yaml import read_yaml
 
 _KEYS = ("merge_method", "models", "base_model", "parameters", "dtype", "out_dtype")
 _MODEL_KEYS = ("model", "parameters")

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from dfwe.errors import MergeError
+from dfwe.io.strict_json import read_json_object
 from dfwe.models.folders import CONFIG, model_folder
-from dfwe.strict_json import read_json_object
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dfwe.files import make_folder, write_bytes
+from dfwe.io.files import make_folder, write_bytes
 from dfwe.report.figures.tips import with_tips
 
 WIDTH = 4.8  # inches: at a phone's width letters then keep about their size

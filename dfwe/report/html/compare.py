@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dfwe.errors import DataError
-from dfwe.files import make_folder
+from dfwe.io.files import make_folder
 from dfwe.report.figures.style import svg_of
 from dfwe.report.figures.sweep_figures import sweep_pictures
 from dfwe.report.html.compare_tables import kind, matrix_table, means_table, merge_title, paper_table, runs_table

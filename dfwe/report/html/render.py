@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from dfwe.files import write_text
+from dfwe.io.files import write_text
 
 _TEMPLATES = "templates"
 
@@ -38,7 +38,7 @@ def render(template: str, **shown: Any) -> str:
 
 
 def write_page(path: Path, *, content: str, through: bool = False) -> None:
-    """Write the page, whole or not at all; `through` as in `dfwe.files.replacing`."""
+    """Write the page, whole or not at all; `through` as in `dfwe.io.files.replacing`."""
     write_text(path, content, through=through)
 
 

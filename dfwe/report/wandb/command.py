@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from dfwe.errors import DataError, NetworkError
-from dfwe.files import write_json
+from dfwe.io.files import write_json
 from dfwe.report.wandb.session import mode
 from dfwe.report.wandb.workspace import build_workspace, specification
 from dfwe.report.heads import as_study
 from dfwe.report.study_folder import RESULTS
-from dfwe.strict_json import read_json_object
+from dfwe.io.strict_json import read_json_object
 
 
 def add_wandb(commands: Any) -> None:

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 WORK = """
-from dfwe.interrupt import signals_end
+from dfwe.process.interrupt import signals_end
 from dfwe.execution.ray.executor import _connect, _end_at_once
 _connect(None, cpus=1)
 import ray

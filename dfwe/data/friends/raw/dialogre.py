@@ -11,7 +11,7 @@ from dfwe.data.bad_rows import Rows
 from dfwe.data.friends.excerpt import Excerpt, Reading, Turn
 from dfwe.data.friends.marks import Pair, Relations
 from dfwe.data.friends.raw.files import convert, json_records, label_of, names_of, read_release, text_of
-from dfwe.text_files import read_text
+from dfwe.io.text_files import read_text
 
 # the relations that version 1 names
 CODES = (

@@ -12,7 +12,7 @@ from dfwe.data.friends.excerpt import Excerpt, Reading
 from dfwe.data.readers.delimited import Delimited
 from dfwe.data.readers.sheet import check_columns
 from dfwe.errors import DataError
-from dfwe.strict_json import loads
+from dfwe.io.strict_json import loads
 
 T = TypeVar("T")
 

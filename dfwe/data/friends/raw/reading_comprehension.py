@@ -20,7 +20,7 @@ from dfwe.data.friends.raw.files import convert, json_records, scene_id
 from dfwe.data.friends.scene import CODES
 from dfwe.data.friends.words import detokenise, without_notes
 from dfwe.errors import DataError
-from dfwe.text_files import decoded, read_text
+from dfwe.io.text_files import decoded, read_text
 
 _PARTS = {"trn": "Trn", "dev": "Dev", "tst": "Tst"}
 

@@ -9,7 +9,7 @@ from typing import Any
 from dfwe.data.bad_rows import Rows
 from dfwe.data.friends.excerpt import Excerpt, Reading, Turn
 from dfwe.data.friends.raw.files import convert, json_records, names_of, read_release, records, scene_id
-from dfwe.text_files import read_text
+from dfwe.io.text_files import read_text
 
 SEASONS = 10
 

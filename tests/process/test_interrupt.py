@@ -8,11 +8,11 @@ import time
 
 import pytest
 
-from dfwe.interrupt import EXIT_CODE, GOES_ON, TERMINATED, is_because_of, kept_interrupt
+from dfwe.process.interrupt import EXIT_CODE, GOES_ON, TERMINATED, is_because_of, kept_interrupt
 
 BEGIN = """
 import hashlib, sys, time
-from dfwe.interrupt import signals_end
+from dfwe.process.interrupt import signals_end
 def work():
     try:
         print("ready", flush=True)

@@ -27,7 +27,7 @@ from typing import NoReturn, TextIO
 
 from dfwe.controls import in_one_line
 from dfwe.errors import DfweError
-from dfwe.interrupt import is_because_of, signals_end
+from dfwe.process.interrupt import is_because_of, signals_end
 
 FAILED = 2
 _NO_ROOM = "the output cannot be written: no space left on the device"

@@ -2,7 +2,7 @@ import logging
 
 import pytest
 
-from dfwe.logs import Once, about
+from dfwe.process.logs import Once, about
 
 
 @pytest.fixture

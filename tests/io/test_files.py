@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dfwe.errors import DataError, OutputError
-from dfwe.files import make_folder, new_folder, output_errors, replacing, replacing_folder, write_json, write_text
+from dfwe.io.files import make_folder, new_folder, output_errors, replacing, replacing_folder, write_json, write_text
 
 
 @pytest.fixture(params=[0o022, 0o077, 0o002])
@@ -177,7 +177,7 @@ MOUNTED = """
 import subprocess, sys
 from pathlib import Path
 from dfwe.errors import OutputError
-from dfwe.files import replacing_folder, write_text
+from dfwe.io.files import replacing_folder, write_text
 from dfwe.results.run_folder import take
 
 place = Path(sys.argv[1])

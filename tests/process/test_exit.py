@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from dfwe.errors import ConfigurationError
-from dfwe.interrupt import EXIT_CODE
-from dfwe.process import FAILED, PIPE_CLOSED, exit_code
+from dfwe.process.exit import FAILED, PIPE_CLOSED, exit_code
+from dfwe.process.interrupt import EXIT_CODE
 
 # what each command imports late, by which a test stops it in the middle of its imports
 COMMANDS = {
@@ -47,7 +47,7 @@ def module(name, *arguments, **options):
 
 def process(work, **options):
     """A command that does the work, run as a process."""
-    code = f"import sys\nfrom dfwe.process import as_process, exit_code\ndef main():\n    {work}\nas_process(main)"
+    code = f"import sys\nfrom dfwe.process.exit import as_process, exit_code\ndef main():\n    {work}\nas_process(main)"
     command = [sys.executable, "-c", code]
     return subprocess.run(command, **({"capture_output": True, "text": True, "timeout": 60} | options))
 

@@ -18,7 +18,7 @@ from yaml import MarkedYAMLError, YAMLError
 
 from dfwe.conf import conf_dir
 from dfwe.errors import ConfigurationError, DfweError, did_you_mean
-from dfwe.strict_yaml import read_yaml, reason_of
+from dfwe.io.strict_yaml import read_yaml, reason_of
 
 _KINDS = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false", "bool": "true or false"}
 _ADVICE = ("Config search path:", "See https:", "To append to your", "full_key:", "object_type=", "reference_type=")

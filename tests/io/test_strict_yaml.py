@@ -5,7 +5,7 @@ from omegaconf import OmegaConf
 
 from dfwe.conf import conf_dir
 from dfwe.errors import ConfigurationError, MergeError
-from dfwe.strict_yaml import MAX_DEPTH, loads, read_yaml
+from dfwe.io.strict_yaml import MAX_DEPTH, loads, read_yaml
 
 _BOMB = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 9)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dfwe.command_line import hydra_arguments
+from dfwe.config.command_line import hydra_arguments
 from dfwe.errors import ConfigurationError
 from dfwe.run import user_folders
 

@@ -1,0 +1,1 @@
+"""A command's process: its exit codes, signals and log lines."""
