@@ -28,9 +28,11 @@ from omegaconf import DictConfig
 
 from dfwe.conf import conf_dir
 from dfwe.config.task_options import read_tasks, register
-from dfwe.studies.plan import Draft, Study, draft_study, wire
+from dfwe.studies.plan import load_plan
+from dfwe.studies.recipes import DfwePlan, dfwe_study
 from dfwe.studies.source_selection.ranking import relative_ranks
 from dfwe.studies.source_selection.stage import ChoiceRule
+from dfwe.studies.study import Study
 
 GRADIENTS, FISHER = "choice.by.gradients", "choice.by.fisher"
 WAYS = {
@@ -57,12 +59,12 @@ def composed(*overrides: str) -> DictConfig:
         return compose("config", overrides=list(overrides))
 
 
-def swept(draft: Draft) -> Scores:
+def swept(draft: DfwePlan) -> Scores:
     """Each triple's dev and test score, of the merge that was asked for and of the uniform mixture."""
     found = {}
     for triple in itertools.combinations(sorted(draft.candidates, key=lambda task: task.short), 3):
         begun, names = time.perf_counter(), tuple(task.short for task in triple)
-        found[names] = scores_of(wire(draft, sources=triple))
+        found[names] = scores_of(dfwe_study(draft, sources=triple))
         seconds = time.perf_counter() - begun
         print(f"seed {draft.seed} {', '.join(names)}: {found[names]} {seconds:.0f} s", file=sys.stderr, flush=True)
     return found
@@ -81,7 +83,7 @@ def scores_of(study: Study) -> dict[str, float]:
     return found
 
 
-def chosen(draft: Draft, *, overrides: Sequence[str]) -> tuple[Triple, dict[str, float]]:
+def chosen(draft: DfwePlan, *, overrides: Sequence[str]) -> tuple[Triple, dict[str, float]]:
     """What a way takes, and the candidates' ranks, lower is better."""
     rule = ChoiceRule.of(composed(*overrides))
     assert rule is not None
@@ -123,7 +125,8 @@ def spearman(first: Mapping[Triple, float], second: Mapping[Triple, float]) -> f
 def one_seed(seed: int, *, overrides: Sequence[str]) -> dict[str, Any]:
     """All ways' triples among all, of one seed."""
     said = (*overrides, f"seed={seed}")
-    draft = draft_study(composed(*said, "sources=all"))
+    draft = load_plan(composed(*said, "sources=all"))
+    assert isinstance(draft, DfwePlan)
     for stage in draft.pretraining:
         stage.result(draft.family.context.store)
     scores = swept(draft)

@@ -23,7 +23,8 @@ from hydra import compose, initialize_config_dir
 from dfwe.conf import conf_dir
 from dfwe.config.task_options import register
 from dfwe.stages.merge import MergeStage
-from dfwe.studies.plan import Study, plan_study
+from dfwe.studies.plan import plan_study
+from dfwe.studies.study import Study
 
 HELD, FOLDS = "merge.search.confirm=held_back", "merge.search.confirm=folds"
 SHRINK = "merge.search.shrink=[0.25,0.5,0.75,1.0]"

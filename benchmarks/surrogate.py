@@ -23,7 +23,8 @@ from hydra import compose, initialize_config_dir
 from dfwe.conf import conf_dir
 from dfwe.config.task_options import register
 from dfwe.stages.merge import TRIALS, MergeStage
-from dfwe.studies.plan import Study, plan_study
+from dfwe.studies.plan import plan_study
+from dfwe.studies.study import Study
 
 _SAME = 1e-12
 _LONG, _FEW, _SURROGATE = "long", "few", "surrogate"

@@ -1,4 +1,4 @@
-"""A study from its configuration to its table and its run folder."""
+"""Run a study: from its configuration to its table and its run folder."""
 
 from __future__ import annotations
 
@@ -11,52 +11,56 @@ from dfwe.execution.local import Executor
 from dfwe.execution.quiet import quiet
 from dfwe.execution.tracking import begin, finish, following
 from dfwe.io.files import write_json
+from dfwe.report import multitask_tables
 from dfwe.report.table import show
 from dfwe.report.terminal.progress import bars
 from dfwe.results.answers import write_answers
 from dfwe.results.command import command
 from dfwe.results.export import export_models
 from dfwe.results.journals import copy_journals
+from dfwe.results.multi_task.rows import listed_results
+from dfwe.results.multi_task.rows import summary as listed_summary
 from dfwe.results.page import write_report
 from dfwe.results.rows import study_results, summary
-from dfwe.run_multi_task import run_multitask
-from dfwe.stages.base import each_once
 from dfwe.stages.merge import PREDICTIONS, TRIALS
-from dfwe.studies.plan import Study, draft_study
+from dfwe.studies.plan import load_plan
+from dfwe.studies.study import StudyPlan
 
 
 def run_study(config: DictConfig, *, folder: Path) -> None:
-    """Plans, executes, reports; `folder` is the run's own, where results, journal and merged model go."""
+    """Plan, execute and report a study; `folder` is the run's own, where results, journal and merged model go."""
     quiet()
     executor: Executor = bind(config.executor)
-    if config.multitask is not None:
-        run_multitask(config, folder=folder, executor=executor)
-        return
-    draft = draft_study(config)
-    choosing = list(each_once(draft.parts()))
-    with bars() as start, executor.opened(config, family=draft.family) as execute:
-        start = following(start, logger=draft.family.context.logger)
-        seconds = execute(choosing, start=start)
-        study = draft.study()
-        _begin(study)
-        seconds |= execute(list(study.stages())[len(choosing) :], start=start)  # begins with the same
-        results = study_results(study, seconds=seconds) | command()
+    plan = load_plan(config)
+    family = plan.family
+    logger, seconds = family.context.logger, dict[str, float]()
+    with bars() as start, executor.opened(config, family=family) as execute:
+        start = following(start, logger=logger)
+        is_named = False
+        for stages in plan.rounds():
+            if not is_named and plan.name is not None:
+                _begin(plan)
+                is_named = True
+            seconds |= execute(stages, start=start)
+    study = plan.resolve()
+    results = (study_results if study.listing is None else listed_results)(study, seconds=seconds) | command()
     write_json(folder / "results.json", results)
     copy_journals(study.merges, asked=study.asked, files=(TRIALS, PREDICTIONS), folder=folder)
-    if study.evaluations:
+    if study.evaluations and study.listing is None:
         write_answers(study, folder=folder)
     if config.export and study.evaluations:
         export_models(study, recommended=results["recommended"].get("name"), folder=folder)
-    show(results)
+    (show if study.listing is None else multitask_tables.show)(results)
     print(f"results: {folder / 'results.json'}")
     if config.report:
         write_report(folder)
     merges = {name: stage.config for name, stage in study.merges.items()}
-    # last: it takes all files
-    finish(study.family.context.logger, results=results, summary=summary(results), merges=merges)
+    scores = (summary if study.listing is None else listed_summary)(results)
+    finish(logger, results=results, summary=scores, merges=merges)  # last: it takes all files
 
 
-def _begin(study: Study) -> None:
-    """Tells the logger what the study is called."""
-    sources, model = tuple(task.name for task in study.sources), study.family.base_model.title
-    begin(study.family.context.logger, target=study.target.name, sources=sources, model=model, seed=study.seed)
+def _begin(plan: StudyPlan) -> None:
+    """Tell the logger what the study is called."""
+    assert plan.name is not None
+    (target, sources), context = plan.name, plan.family.context
+    begin(context.logger, target=target, sources=sources, model=plan.family.base_model.title, seed=context.data.seed)

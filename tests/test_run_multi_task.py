@@ -7,8 +7,7 @@ import pytest
 from dfwe.errors import ConfigurationError, MergeError
 from dfwe.report.wandb.merges import merge_runs
 from dfwe.run_study import run_study
-from dfwe.studies.multi_task.merges import candidates, plan_merges
-from dfwe.studies.multi_task.plan import plan_multitask
+from dfwe.studies.listed import plan_listed
 
 SINGLES = ["single_sst", "single_quora", "single_sts"]
 MODELS = ["round_robin", "surgery", "surgery_smart", "surgery_snli"]
@@ -62,19 +61,19 @@ def test_models_of_another_head_are_not_merged(small_heads, tmp_path):
         "+multitask.merges.uniform={title: soup, merge: uniform}",
         experiment="paraphrase_cosine",
     )
-    study = plan_multitask(config)
+    study = plan_listed(config)
     with pytest.raises(MergeError, match="perceptron and cosine have another head for toy_paraphrase"):
-        plan_merges(study, of=candidates(study))
+        study.resolve()
 
 
 def test_models_that_never_trained_a_head_are_merged_only_where_that_is_meant(heads_tables, tmp_path):
     config = heads_tables(tmp_path, "multitask.merges.single_uniform.untrained_heads=false")
     with pytest.raises(MergeError, match="single_sst never trained its head for QDPD, STS"):
-        plan_merges(plan_multitask(config), of=("surgery", "surgery_smart"))
+        plan_listed(config).merges.plan(("surgery", "surgery_smart"))
 
 
 def test_the_cosine_changes_nothing_but_the_paraphrase_head(small_heads, tmp_path):
-    study = plan_multitask(small_heads(tmp_path, experiment="paraphrase_cosine"))
+    study = plan_listed(small_heads(tmp_path, experiment="paraphrase_cosine"))
     heads = [stage.family.spec()["heads"] for stage in study.models.values()]
     assert [task for task in heads[0] if heads[0][task] != heads[1][task]] == ["toy_paraphrase"]
 
@@ -104,17 +103,17 @@ def test_the_clamp_study_has_errors_by_gold_similarity(small_heads, tmp_path):
 )
 def test_what_a_study_does_not_have_is_an_error_before_training(heads_tables, tmp_path, override, message):
     with pytest.raises(ConfigurationError, match=message):
-        plan_multitask(heads_tables(tmp_path, override))
+        plan_listed(heads_tables(tmp_path, override))
 
 
 def test_an_unknown_candidate_is_an_error_with_the_choice(heads_tables, tmp_path):
-    study = plan_multitask(heads_tables(tmp_path, "multitask.candidates=[surgery,soup]"))
+    study = plan_listed(heads_tables(tmp_path, "multitask.candidates=[surgery,soup]"))
     with pytest.raises(ConfigurationError, match="multitask.candidates has 'soup', .*round_robin"):
-        candidates(study)
+        study.resolve()
 
 
 def test_a_user_s_own_schedule_is_checked_when_data_are_made(heads_tables, tmp_path):
-    study = plan_multitask(heads_tables(tmp_path, "+multitask.models.surgery.schedule=turns"))
+    study = plan_listed(heads_tables(tmp_path, "+multitask.models.surgery.schedule=turns"))
     family, recipe = study.models["surgery"].family, study.models["surgery"].recipe
     with pytest.raises(ConfigurationError, match="turns"):
         family.training_data(recipe, seed=0)

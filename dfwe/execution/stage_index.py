@@ -9,19 +9,17 @@ from omegaconf import DictConfig
 from dfwe.errors import ExecutorError
 from dfwe.execution.local import describe
 from dfwe.families.base import ModelFamily
-from dfwe.run_multi_task import plan_merging
 from dfwe.stages.base import Stage
-from dfwe.studies.multi_task.plan import MultitaskStudy, plan_multitask
-from dfwe.studies.plan import Draft, draft_study
+from dfwe.studies.plan import load_plan
 
 
 class Catalogue:
     """Plans the study that a configuration describes; raises what planning raises."""
 
     def __init__(self, config: DictConfig) -> None:
-        study = draft_study(config) if config.multitask is None else plan_multitask(config)
-        self.family: ModelFamily = study.family
-        self._lists = _lists(study)
+        plan = load_plan(config)
+        self.family: ModelFamily = plan.family
+        self._lists: Iterator[Iterable[tuple[str, Stage]]] = plan.rounds()
         self._stages: dict[str, tuple[str, Stage]] = {}
 
     def stage(self, digest: str) -> Stage:
@@ -49,12 +47,3 @@ class Catalogue:
         stages = next(self._lists, None)
         self._stages = {stage.digest: (part, stage) for part, stage in stages or ()} | self._stages  # the first part
         return stages is not None
-
-
-def _lists(study: Draft | MultitaskStudy) -> Iterator[Iterable[tuple[str, Stage]]]:
-    if isinstance(study, Draft):
-        yield study.parts()
-        yield study.study().stages()
-    else:
-        yield study.trainings()
-        yield plan_merging(study).stages()

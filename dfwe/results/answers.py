@@ -14,7 +14,7 @@ from dfwe.io.strict_json import read_json
 from dfwe.metrics.multilabel import MultilabelF1
 from dfwe.report.study_folder import TEST_PREDICTIONS
 from dfwe.stages.evaluate import ANSWERS
-from dfwe.studies.plan import Study
+from dfwe.studies.study import Study
 
 
 def write_answers(study: Study, *, folder: Path) -> None:

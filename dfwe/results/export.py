@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from dfwe.config.tasks import Task
 from dfwe.io.files import replacing_folder, write_json
 from dfwe.results.recommendation import BEST
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.train import TrainStage
-from dfwe.studies.plan import Study
+from dfwe.studies.study import Study
 
 ASKING, MERGED = "dfwe.json", "merged"
 
@@ -39,8 +40,8 @@ def export(study: Study, *, name: str, folder: Path) -> None:
         "family": study.family.name,
         "merge": name if merged else None,
         "coefficients": entry.card.result["coefficients"] if merged else None,
-        "target": study.target.short,
-        "tasks": {task.short: dict(task.config) for task in (*study.sources, study.target)},
+        "target": study.objective.short if isinstance(study.objective, Task) else None,
+        "tasks": {task.short: dict(task.config) for task in study.tasks.values()},
     }
     with replacing_folder(folder, mark=ASKING) as new:
         asking = study.family.export(stage.model(entry), new)

@@ -13,7 +13,7 @@ from dfwe.stages.ensemble import EnsembleStage
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.train import TrainStage
 from dfwe.studies.baselines.base import Subject
-from dfwe.studies.plan import Study, Tested
+from dfwe.studies.study import Study, Tested
 from dfwe.values.names import BASELINE, UNIFORM
 
 LONG_BASELINE = "same_compute"  # the control that takes the part of the equally trained baseline, where it is asked for

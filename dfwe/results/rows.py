@@ -20,8 +20,8 @@ from dfwe.stages.train import TrainStage
 from dfwe.store.card import library_versions
 from dfwe.studies.baselines.base import Subject
 from dfwe.studies.decoding_comparison import agreement_results
-from dfwe.studies.plan import Study
 from dfwe.studies.source_selection.stage import choice_results
+from dfwe.studies.study import Study
 from dfwe.values.names import BASELINE
 
 FORMAT = 3

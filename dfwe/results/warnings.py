@@ -11,7 +11,7 @@ from dfwe.report.names import display_name, expert_name
 from dfwe.report.numbers import times_100
 from dfwe.stages.train import TrainStage
 from dfwe.store.store import Store
-from dfwe.studies.plan import Study
+from dfwe.studies.study import Study
 
 FEW = 30  # instances of dev or test: fewer choose and compare by luck
 NOT_CONVERGED, SAME_AS_EXPERT = "not_converged", "same_as_expert"

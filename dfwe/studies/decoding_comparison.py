@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from dfwe.config.tasks import Task
@@ -28,9 +28,9 @@ class Agreement:
     `stages` are by way; `left_out` says of a way why it cannot be.
     """
 
-    own: str
-    stages: Mapping[str, Tested]
-    left_out: Mapping[str, str]
+    own: str = ""
+    stages: Mapping[str, Tested] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     def all_stages(self) -> Iterator[EvaluateStage]:
         """Every stage of it."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from dfwe.config.tasks import Task
+from dfwe.config.tasks import Objective, Task
 from dfwe.families.base import ModelFamily, TrainingRecipe
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.merge import MergeStage
@@ -57,7 +57,7 @@ class Workshop:
         return self._fit_on_target(name, target=target, seed=seed, start=None, epochs=epochs)
 
     def merge(
-        self, config: Mapping[str, Any], *, experts: Mapping[str, TrainStage], target: Task, seed: int
+        self, config: Mapping[str, Any], *, experts: Mapping[str, TrainStage], target: Objective, seed: int
     ) -> MergeStage:
         """The merge that a configuration describes, its classes bound once for each number of experts."""
 
@@ -82,11 +82,11 @@ class Workshop:
         parts = tuple((name, id(stage)) for name, stage in experts.items())
         return self.once(("merge", id(config), parts, id(target), seed), made, holds=(config, experts, target))
 
-    def evaluation(self, model: TrainStage | MergeStage, *, target: Task) -> EvaluateStage:
+    def evaluation(self, model: TrainStage | MergeStage, *, target: Objective) -> EvaluateStage:
         """The model on the target's test split."""
         return self.once(
             ("evaluate", id(model), id(target)),
-            lambda: EvaluateStage(self.family, model, target),
+            lambda: EvaluateStage(model.family, model, target),
             holds=(model, target),
         )
 

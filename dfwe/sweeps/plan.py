@@ -14,8 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from dfwe.config.hydra_errors import words
 from dfwe.errors import DfweError
 from dfwe.stages.base import Stage
-from dfwe.studies.multi_task.planned import PlannedMultitask
-from dfwe.studies.plan import Draft, Study
+from dfwe.studies.study import Study, StudyPlan
 from dfwe.sweeps.jobs import Job
 from dfwe.sweeps.past import Past
 from dfwe.sweeps.planner import Planner
@@ -30,7 +29,7 @@ _PARTS = {
     "evaluate": "evaluations",
     "probe": "probes",
 }
-Planned = Study | Draft | PlannedMultitask  # a study as far as it is known before it runs
+Planned = Study | StudyPlan  # a study as far as it is known before it runs
 ROWS = tuple(dict.fromkeys(_PARTS.values()))
 _IF_ANY = ("choices", "probes")  # most studies have their sources said, and a sweep's have no probes
 
@@ -74,7 +73,7 @@ def summary(studies: Iterable[Planned]) -> dict[str, Any]:
     num, undecided, stores = 0, 0, _Names()
     for study in studies:
         num += 1
-        undecided += study.undecided
+        undecided += not study.is_resolved
         store = study.family.context.store.root
         parts = {id(stage): (part, stage) for part, stage in study.parts()}
         separately.update(_PARTS[part] for part, _ in parts.values())

@@ -19,11 +19,12 @@ from dfwe.config.tasks import Task, build_task
 from dfwe.families.base import ModelFamily
 from dfwe.stages.base import Stage
 from dfwe.studies.context import study_family
-from dfwe.studies.multi_task.planned import PlannedMultitask
-from dfwe.studies.plan import Draft, Study
+from dfwe.studies.listed import plan_listed
+from dfwe.studies.recipes import DfwePlan
 from dfwe.studies.sources import subset_of
 from dfwe.studies.spec import Design
 from dfwe.studies.stage_factory import Workshop
+from dfwe.studies.study import Study, StudyPlan
 from dfwe.sweeps.jobs import Job
 
 _NODES = ("model", "data", "trainer", "decoding", "paths")
@@ -67,7 +68,7 @@ class Planner:
     _as_read: dict[tuple[str, int], tuple[Task, Task]] = field(default_factory=dict, compare=False, repr=False)
     _by_name: dict[str, Task] = field(default_factory=dict, compare=False, repr=False)
 
-    def study(self, job: Job) -> Study | Draft | PlannedMultitask:
+    def study(self, job: Job) -> Study | StudyPlan:
         """The job's study, its stages shared with those of other jobs; torch's threads are the job's then.
 
         A draft, where sources are to be chosen and the store does not tell which. Multitask studies share nothing.
@@ -86,7 +87,7 @@ class Planner:
         torch.set_num_threads(workshop.family.context.trainer["threads"] or self.threads)
         taken = subset_of(sources, subset={**composed.subset, **changed}, chosen=composed.design.choice is not None)
         family = workshop.family
-        return Draft.of(
+        return DfwePlan.of(
             composed.design,
             workshop=workshop,
             pretraining=pretraining,
@@ -95,11 +96,11 @@ class Planner:
             seed=numbers.get("seed", composed.config.seed),
         ).known()
 
-    def _multitask(self, job: Job) -> PlannedMultitask:
+    def _multitask(self, job: Job) -> Study | StudyPlan:
         config = self._composition(job.rest).config.copy()
         for key, value in job.numbers:
             OmegaConf.update(config, key, value)
-        return PlannedMultitask.of(config)
+        return plan_listed(config).known()
 
     def _parts(self, job: Job) -> tuple[Composed, Task, Mapping[str, Task]]:
         """The composition that the job is found from, its target and its candidates for sources."""

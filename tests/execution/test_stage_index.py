@@ -4,21 +4,20 @@ import pytest
 
 from dfwe.errors import ExecutorError
 from dfwe.execution.stage_index import Catalogue
-from dfwe.run_multi_task import plan_merging
-from dfwe.studies.multi_task.plan import plan_multitask
+from dfwe.studies.listed import plan_listed
 
 
 def test_a_catalogue_finds_trainings_merges_and_evaluations(ran_heads):
-    study = plan_multitask(ran_heads[1])
+    plan = plan_listed(ran_heads[1])
     catalogue = Catalogue(ran_heads[1])
-    stages = [*study.trainings(), *plan_merging(study).stages()]
+    stages = [each for stages in plan.rounds() for each in stages]
     assert {part for part, _ in stages} == {"parent", "train", "merge", "evaluate"}
     assert all(catalogue.stage(stage.digest).title == stage.title for _, stage in stages)
 
 
 def test_each_stage_comes_after_those_it_needs(ran_heads):
-    study, before = plan_multitask(ran_heads[1]), set()
-    for _, stage in (*study.trainings(), *plan_merging(study).stages()):
+    plan, before = plan_listed(ran_heads[1]), set()
+    for _, stage in (each for stages in plan.rounds() for each in stages):
         assert {need.digest for need in stage.needs} <= before, stage.title
         before.add(stage.digest)
 

@@ -5,7 +5,8 @@ import torch
 from hydra import compose
 
 from dfwe.errors import ConfigurationError
-from dfwe.studies.plan import Draft, plan_study
+from dfwe.studies.plan import plan_study
+from dfwe.studies.recipes import DfwePlan
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_a_job_that_chooses_its_sources_is_a_draft_until_they_are_known(small_jo
     auto = ("sources=auto", "choice.number=2", "choice.by.gradients.measure.examples=4", "model.max_source_tokens=512")
     jobs, planner = small_jobs("+target=meld,personality", *auto, own_sources=True)
     drafts = [planner.study(job) for job in jobs]
-    assert all(isinstance(draft, Draft) for draft in drafts)
+    assert all(isinstance(draft, DfwePlan) for draft in drafts)
     of_meld, of_personality = ({stage.digest for _, stage in draft.parts()} for draft in drafts)
     assert len(of_meld & of_personality) == 1 + 7  # the parent, and each task measured; not the choices
     for _, stage in drafts[0].parts():

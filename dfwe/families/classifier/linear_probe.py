@@ -15,7 +15,7 @@ from dfwe.errors import DataError
 from dfwe.families.batching import token_batches
 from dfwe.families.classifier.model import Classifier, output_layer
 from dfwe.families.multi_head.tokenization import SentenceSplit, sentence_batch
-from dfwe.families.seq2seq.scorer import evaluating
+from dfwe.families.scorer import evaluating
 from dfwe.values.allowed import Count, Positive
 
 

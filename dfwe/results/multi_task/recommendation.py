@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from dfwe.config.tasks import tasks_of
 from dfwe.metrics.comparison import optimism
 from dfwe.records import Split
 from dfwe.results.multi_task.comparison import Certainty
 from dfwe.results.verdict import BEST_EXPERT, best_by_dev, claimed
 from dfwe.results.warnings import Caution, caps_of, of_answers, of_merges, of_scores, of_split, of_training, once
-from dfwe.studies.multi_task.plan import MultitaskStudy
+from dfwe.studies.study import Study
 from dfwe.values.names import BASELINE
 
 SINGLE = "single-task models"  # several models, each on its own task: what rows are held against, never recommended
@@ -46,21 +47,21 @@ def recommended(
     }
 
 
-def study_cautions(study: MultitaskStudy, rows: Sequence[Row], *, answers: Mapping[str, Any]) -> tuple[Caution, ...]:
+def study_cautions(study: Study, rows: Sequence[Row], *, answers: Mapping[str, Any]) -> tuple[Caution, ...]:
     """Those of a study of models with heads; `answers` to the test splits by model."""
     return once(_of_study(study, rows, answers=answers))
 
 
-def _of_study(study: MultitaskStudy, rows: Sequence[Row], *, answers: Mapping[str, Any]) -> Iterator[Caution]:
-    for column, task in study.columns.items():
-        is_target = column in study.target.tasks
+def _of_study(study: Study, rows: Sequence[Row], *, answers: Mapping[str, Any]) -> Iterator[Caution]:
+    for column, task in study.tasks.items():
+        is_target = task in tasks_of(study.objective)
         splits: tuple[Split, ...] = ("train", "dev", "test") if is_target else ("train",)
         for split in splits:
             instances = study.family.context.data.instances(task, split=split)
             yield from of_split(column, split, instances=instances, is_target=is_target)
-    keys = {name: _key(study, name) for name in study.models}
+    keys = {name: _key(study, name) for name in study.trained}
     for key in dict.fromkeys(keys.values()):
-        stages = {name: stage for name, stage in study.models.items() if keys[name] == key}
+        stages = {name: stage for name, stage in study.trained.items() if keys[name] == key}
         yield from of_training(caps_of(stages, store=study.family.context.store), key=key)
     whole = [row for row in rows if row["kind"] != "single"]
     yield from of_scores([(row["name"], row["dev"]["mean"]) for row in whole], split="dev")
@@ -68,9 +69,10 @@ def _of_study(study: MultitaskStudy, rows: Sequence[Row], *, answers: Mapping[st
     yield from of_merges(rows)
 
 
-def _key(study: MultitaskStudy, name: str) -> str:
+def _key(study: Study, name: str) -> str:
     """Where the model's cap on epochs stands."""
-    own = study.config["models"][name].get("fit") or {}
+    assert study.listing is not None
+    own = study.listing.config["models"][name].get("fit") or {}
     return f"multitask.models.{name}.fit.epochs" if "epochs" in own else "trainer.train.epochs"
 
 

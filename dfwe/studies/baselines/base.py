@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from dfwe.conf import conf_dir
 from dfwe.config.instantiate import bind
 from dfwe.config.load import option_file
-from dfwe.config.tasks import Task
+from dfwe.config.tasks import Objective, Task
 from dfwe.stages.ensemble import EnsembleStage
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.train import TrainStage
@@ -27,7 +27,7 @@ class Surroundings:
     """What of a study a control may be made from: all stages come from its workshop, so that none is made twice."""
 
     workshop: Workshop
-    target: Task
+    target: Objective
     sources: tuple[Task, ...]
     trained: Mapping[str, TrainStage]  # the experts on S*
     experts: Mapping[str, TrainStage]  # what is merged

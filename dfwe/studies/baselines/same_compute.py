@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dfwe.config.tasks import Task
 from dfwe.stages.train import TrainStage
 from dfwe.studies.baselines.base import Control, Surroundings
 
@@ -17,8 +18,10 @@ class SameCompute(Control):
     baseline is the expert of the target itself (`Standing.roles`).
     """
 
-    def subject(self, study: Surroundings) -> TrainStage:
+    def subject(self, study: Surroundings) -> TrainStage | str:
         """The longer training."""
+        if not isinstance(study.target, Task):
+            return "it trains on one target alone"
         stages = {stage.digest: stage for stage in (*study.trained.values(), *study.experts.values())}
         plain = study.workshop.baseline(study.target, seed=study.seed)
         num_epochs = plain.recipe.fit["epochs"]

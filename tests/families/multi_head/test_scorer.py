@@ -6,8 +6,9 @@ import torch
 from torch import nn
 
 from dfwe.errors import MetricError, ModelError
-from dfwe.families.multi_head.scorer import HeadScorer, MeanScorer
+from dfwe.families.multi_head.scorer import HeadScorer
 from dfwe.families.multi_head.tokenization import SentenceSplit
+from dfwe.families.scorer import MeanScorer
 from dfwe.metrics.classification import Accuracy
 from dfwe.metrics.correlation import Pearson
 from dfwe.metrics.scorer import Scorer

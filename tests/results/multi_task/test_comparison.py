@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from dfwe.families.multi_head.scorer import HeadScorer, MeanScorer
+from dfwe.families.multi_head.scorer import HeadScorer
 from dfwe.families.multi_head.tokenization import SentenceSplit
+from dfwe.families.scorer import MeanScorer
 from dfwe.metrics.classification import Accuracy
 from dfwe.metrics.correlation import Pearson
 from dfwe.metrics.scorer import Scorer

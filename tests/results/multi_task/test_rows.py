@@ -5,7 +5,7 @@ import json
 import pytest
 
 from dfwe.results.costs import Costs
-from dfwe.studies.multi_task.plan import plan_multitask
+from dfwe.studies.listed import plan_listed
 
 SINGLE = {"SST": "single_sst", "QDPD": "single_quora", "STS": "single_sts"}
 
@@ -17,7 +17,7 @@ def rows(ran_heads):
 
 @pytest.fixture(scope="module")
 def study(ran_heads):
-    return plan_multitask(ran_heads[1])
+    return plan_listed(ran_heads[1])
 
 
 def cost(study, name):
@@ -86,7 +86,7 @@ def test_a_merge_costs_its_models_each_once_and_its_search(rows):
 
 def test_a_joint_epoch_reads_of_a_longer_task_what_it_has_steps_for(heads_tables, tmp_path):
     longer = "data.generator.rows.sentiment={train: 60, dev: 12, test: 12}"
-    study = plan_multitask(heads_tables(tmp_path, longer, "trainer.batch_size=12"))
+    study = plan_listed(heads_tables(tmp_path, longer, "trainer.batch_size=12"))
     joint, all_examples = study.models["surgery"], study.models["round_robin"]
     assert [stage.family.num_steps(stage.recipe, epochs=1) for stage in (joint, all_examples)] == [2, 5 + 2 + 2]
     assert joint.num_tokens(1) < all_examples.num_tokens(1)

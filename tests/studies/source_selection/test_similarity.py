@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from dfwe.errors import ConfigurationError
 from dfwe.families.seq2seq.statistics.mean_gradient import MeanGradient
 from dfwe.stages.affinity import MEASURED
-from dfwe.studies.plan import draft_study
+from dfwe.studies.plan import load_plan
 from dfwe.studies.source_selection.similarity import TaskSimilarity, cosines_to_first
 
 NAMES = ["target", "a", "b"]
@@ -69,7 +69,7 @@ def test_another_comparison_is_refused():
 
 
 def test_the_scores_are_the_cosines_of_the_stored_gradients(small, tmp_path):
-    draft = draft_study(small(tmp_path))
+    draft = load_plan(small(tmp_path))
     store = draft.family.context.store
     evidence = GRADIENTS.evidence(draft.workshop, target=draft.target, candidates=draft.candidates, seed=0)
     scores = GRADIENTS.scores(evidence, store=store)
@@ -84,7 +84,7 @@ def test_the_scores_are_the_cosines_of_the_stored_gradients(small, tmp_path):
 def test_a_task_is_measured_once_for_all_targets_and_comparisons(small, tmp_path):
     digests = []
     for target, source in (("meld", "personality"), ("personality", "meld")):
-        draft = draft_study(small(tmp_path, f"+target={target}", f"sources=[{source}]"))
+        draft = load_plan(small(tmp_path, f"+target={target}", f"sources=[{source}]"))
         for way in (GRADIENTS, TaskSimilarity(measure=GRADIENTS.measure, compare="centred")):
             found = way.evidence(draft.workshop, target=draft.target, candidates=draft.candidates, seed=0)
             digests.append({stage.digest for _, stage in found.parts()})

@@ -6,7 +6,9 @@ import pytest
 
 from dfwe.errors import ConfigurationError, DataError
 from dfwe.run_study import run_study
-from dfwe.studies.plan import Draft, Study, draft_study, plan_study
+from dfwe.studies.plan import load_plan, plan_study
+from dfwe.studies.recipes import DfwePlan
+from dfwe.studies.study import Study
 from dfwe.sweeps.plan import summary
 
 AUTO = ("sources=auto", "choice.number=2", "choice.by.gradients.measure.examples=6", "model.max_source_tokens=512")
@@ -67,8 +69,8 @@ def test_the_table_says_what_was_chosen(chosen, tmp_path, capsys):
 
 
 def test_before_the_choice_a_plan_holds_what_choosing_needs_and_after_it_all(small, tmp_path):
-    draft = draft_study(small(tmp_path, *AUTO)).known()
-    assert isinstance(draft, Draft)
+    draft = load_plan(small(tmp_path, *AUTO)).known()
+    assert isinstance(draft, DfwePlan)
     plan = summary([draft])
     assert (plan["undecided"], plan["rows"]["choices"]["to_do"], plan["rows"]["experts"]["needed"]) == (1, 8, 0)
     for _, stage in draft.parts():
@@ -84,15 +86,15 @@ def test_experts_in_the_store_choose_and_what_was_there_is_part_of_the_choice(ra
     assert [task.short for task in study.sources] == ["emory_emotion", "personality"]
     result = study.choice.result(study.family.context.store).card.result
     assert result["unknown"] == ["question_answering"]
-    both = draft_study(small(ran[1], *KNOWN, "choice=[transfer,gradients]")).choice
+    both = load_plan(small(ran[1], *KNOWN, "choice=[transfer,gradients]")).choice
     assert list(both.evidence) == ["transfer", "gradients"]
     assert len(both.evidence["gradients"].own) == 3
 
 
 def test_where_too_little_is_known_nothing_is_guessed(ran, small):
-    draft = draft_study(small(ran[1], *KNOWN, "choice=transfer", "choice.number=3"))
+    draft = load_plan(small(ran[1], *KNOWN, "choice=transfer", "choice.number=3"))
     with pytest.raises(ConfigurationError, match="no criterion knows anything of question_answering"):
-        draft.study()
+        draft.resolve()
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dfwe.studies.plan import draft_study, plan_study
+from dfwe.studies.plan import load_plan, plan_study
 from dfwe.studies.source_selection.transfer import Transfer
 
 
@@ -11,7 +11,7 @@ def evidence():
     """A function from a configuration to a criterion's evidence, and the store."""
 
     def of(config, *, train):
-        draft, criterion = draft_study(config), Transfer(train)
+        draft, criterion = load_plan(config), Transfer(train)
         found = criterion.evidence(draft.workshop, target=draft.target, candidates=draft.candidates, seed=config.seed)
         return criterion, found, draft.family.context.store
 

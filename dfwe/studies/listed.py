@@ -1,4 +1,4 @@
-"""From a configuration to the models and merges of a multitask study."""
+"""Studies of models that a configuration lists (`multitask`): "Cuts and Stitches"."""
 
 from __future__ import annotations
 
@@ -13,75 +13,123 @@ from dfwe.config.tasks import Task, TaskMean, build_task
 from dfwe.errors import ConfigurationError
 from dfwe.families.base import ModelFamily, TrainingRecipe
 from dfwe.stages.base import Stage
+from dfwe.stages.diagnostics.base import probed
 from dfwe.stages.train import TrainStage
+from dfwe.studies.baselines.base import Surroundings, subjects
 from dfwe.studies.context import study_family
+from dfwe.studies.listed_merges import ListedMerges, candidates
+from dfwe.studies.recipes import evaluated
+from dfwe.studies.spec import Design
+from dfwe.studies.stage_factory import Workshop
+from dfwe.studies.study import Listing, Part, Study, StudyPlan, headline_merge
 
 
 @dataclass(frozen=True)
-class MultitaskStudy:
-    """What is known before anything is trained; which models are merged is known after.
+class ListedPlan(StudyPlan):
+    """The listed models; which of them are merged may depend on their dev scores.
 
-    `columns` are all tasks by the names that tables have for them, `target` those that count. `config` is
-    `multitask` of the study's.
+    `columns` are all tasks by the names that tables have for them, `objective` those that count. `config` is
+    `multitask` of the study's configuration.
     """
 
-    family: ModelFamily
+    design: Design
+    workshop: Workshop
     columns: Mapping[str, Task]
-    target: TaskMean
+    objective: TaskMean
     seed: int
     pretraining: tuple[Stage, ...]
     models: Mapping[str, TrainStage]
     config: Mapping[str, Any]
 
     @property
-    def merges(self) -> dict[str, dict[str, Any]]:
-        """The configurations of the merges, in full."""
-        return {name: {**self.config["merge"], **own} for name, own in self.config["merges"].items()}
+    def family(self) -> ModelFamily:
+        """Family of its models."""
+        return self.workshop.family
 
-    def trainings(self) -> Iterator[tuple[str, Stage]]:
-        """The stages up to the trained models."""
+    @property
+    def name(self) -> tuple[str, tuple[str, ...]]:
+        """Names of the tasks that count, and of all tasks."""
+        return ", ".join(self.objective.tasks), tuple(self.columns)
+
+    @property
+    def merges(self) -> ListedMerges:
+        """Merges that its configuration lists."""
+        return ListedMerges(self.config, self.models, self.objective, self.seed)
+
+    def parts(self) -> Iterator[Part]:
+        """Yield the stages up to the trained models."""
         yield from (("parent", stage) for stage in self.pretraining)
         yield from (("train", stage) for stage in self.models.values())
 
     @property
-    def multitask_models(self) -> dict[str, TrainStage]:
-        """The models that were trained on every task that counts."""
-        short = {task.short for task in self.target.tasks.values()}
-        return {
-            name: stage for name, stage in self.models.items() if {task.short for task in stage.recipe.tasks} >= short
-        }
+    def is_resolved(self) -> bool:
+        """Whether all models are trained."""
+        return all(stage.find(self.family.context.store) is not None for _, stage in self.parts())
+
+    def resolve(self) -> Study:
+        """Return the study, its merges by the models' dev scores; raises what `ListedMerges.plan` raises."""
+        workshop, objective = self.workshop, self.objective
+        chosen = candidates(self.config, self.models, objective=objective)
+        merges, ablation = self.merges.plan(chosen)
+        stages = {name: merge.stage for name, merge in {**merges, **ablation}.items()}
+        experts = {name: self.models[name] for name in chosen}
+        around = Surroundings(workshop, objective, (), experts, experts, self.seed)
+        controls = subjects(self.design.controls, study=around) if len(experts) > 1 else {}
+        scored = {name: model for name, model in self.models.items() if self._counts(model)}
+        return Study(
+            family=self.family,
+            objective=objective,
+            tasks=self.columns,
+            seed=self.seed,
+            pretraining=self.pretraining,
+            trained=self.models,
+            merges=stages,
+            controls=controls,
+            evaluations=evaluated({**scored, **controls, **stages}, workshop=workshop, objective=objective),
+            probes=probed(self.design.probes, merge=stages.get(headline_merge(stages) or "")),
+            listing=Listing(
+                self.config,
+                chosen,
+                titles={name: merge.title for name, merge in {**merges, **ablation}.items()},
+                members={name: merge.members for name, merge in {**merges, **ablation}.items()},
+                ablation=tuple(ablation),
+            ),
+        )
+
+    def _counts(self, model: TrainStage) -> bool:
+        """Return whether the model was trained on a task that counts."""
+        return any(task in self.objective.tasks.values() for task in model.recipe.tasks)
 
 
-def plan_multitask(config: DictConfig) -> MultitaskStudy:
-    """The study that a composed configuration describes.
+def plan_listed(config: DictConfig) -> ListedPlan:
+    """Return the plan of a study that lists its models.
 
     Raises:
-        ConfigurationError: a task without a head, a column or model that is not there, an unknown option, ...
+        ConfigurationError: a task that the family cannot answer, a column or model that is not there, an unknown
+            option, ...
         DataError: the split of a task is missing, broken or empty.
     """
     if config.choice.by:
-        raise ConfigurationError("models with heads choose no sources: leave out choice= and sources=auto")
-    asked = plain(config.multitask)
-    raw = _columns(config, names=asked["columns"])
+        raise ConfigurationError("a study of listed models selects no sources: leave out choice= and sources=auto")
+    if config.agreement:
+        raise ConfigurationError("a study of several tasks answers them in one way: set agreement=[]")
+    multitask = plain(config.multitask)
+    raw = _columns(config, names=multitask["columns"])
     family, pretraining = study_family(config, tasks=tuple(raw.values()))
     columns = {column: family.adapt(task) for column, task in raw.items()}
-    target = TaskMean({name: _of(columns, name, key="multitask.score") for name in asked["score"]})
+    objective = TaskMean({name: _of(columns, name, key="multitask.score") for name in multitask["score"]})
     for task in columns.values():  # empty splits and unknown labels show before any training
         for split in ("train", "dev"):
             family.context.data.instances(task, split=split)
     models: dict[str, TrainStage] = {}
-    for name, own in asked["models"].items():
-        models[name] = _model(
-            name,
-            {**asked["training"], **own},
-            config=config,
-            family=family,
-            columns=columns,
-            target=target,
-            made=models,
-        )
-    _check_entries(asked)
-    return MultitaskStudy(family, columns, target, config.seed, pretraining, models, asked)
+    for name, changes in multitask["models"].items():
+        entry = {**multitask["training"], **changes}
+        models[name] = _model(name, entry, config=config, family=family, columns=columns, target=objective, made=models)
+    _check_entries(multitask)
+    design = Design.of(config)
+    plan = ListedPlan(design, Workshop(family), columns, objective, config.seed, pretraining, models, multitask)
+    plan.merges.check()
+    return plan
 
 
 def _columns(config: DictConfig, *, names: Mapping[str, str]) -> dict[str, Task]:

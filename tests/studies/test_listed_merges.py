@@ -1,4 +1,4 @@
-from dfwe.studies.multi_task.pareto import pareto_optimal
+from dfwe.studies.listed_merges import pareto_optimal
 
 
 def test_a_model_that_another_beats_everywhere_is_left_out():

@@ -1,1 +1,0 @@
-"""Studies of models with a head per task."""

@@ -1,0 +1,132 @@
+"""The method of "Derivative-Free Weight-space Ensembling" in the order of the paper.
+
+Experts are trained on S* (section 4.2.1), each is fine-tuned on the target (4.3), and their weights are merged with
+coefficients that a derivative-free search finds on dev (4.4). All models are evaluated on test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dfwe.config.tasks import Task
+from dfwe.families.base import ModelFamily
+from dfwe.stages.base import Stage
+from dfwe.stages.diagnostics.base import probed
+from dfwe.stages.ensemble import EnsembleStage
+from dfwe.studies.baselines.base import Subject, Surroundings, subjects
+from dfwe.studies.decoding_comparison import plan_agreement
+from dfwe.studies.source_selection.stage import ChoiceStage
+from dfwe.studies.spec import Design
+from dfwe.studies.stage_factory import Workshop
+from dfwe.studies.study import Part, Study, StudyPlan, Tested, headline_merge, single
+from dfwe.values.names import BASELINE, UNIFORM
+
+
+@dataclass(frozen=True)
+class DfwePlan(StudyPlan):
+    """A study of one target, whose sources may have to be selected first; all candidates are where `choice` is None."""
+
+    design: Design
+    workshop: Workshop
+    pretraining: tuple[Stage, ...]
+    target: Task
+    candidates: tuple[Task, ...]
+    seed: int
+    choice: ChoiceStage | None
+
+    @classmethod
+    def of(
+        cls,
+        design: Design,
+        *,
+        workshop: Workshop,
+        pretraining: tuple[Stage, ...],
+        target: Task,
+        candidates: tuple[Task, ...],
+        seed: int,
+    ) -> DfwePlan:
+        """Return the plan; ConfigurationError for a selection of more sources than there are."""
+        rule = design.choice
+        choice = None if rule is None else rule.stage(workshop, target=target, candidates=candidates, seed=seed)
+        return cls(design, workshop, pretraining, target, candidates, seed, choice)
+
+    @property
+    def family(self) -> ModelFamily:
+        """Family of its models."""
+        return self.workshop.family
+
+    @property
+    def name(self) -> tuple[str, tuple[str, ...]] | None:
+        """Target and sources; None where these are to be selected."""
+        if self.choice is not None and not self.is_resolved:
+            return None
+        return self.target.name, tuple(task.name for task in self._sources())
+
+    def parts(self) -> Iterator[Part]:
+        """Yield the stages up to the selection of sources; none where nothing is selected."""
+        if self.choice is not None:
+            yield from (("parent", stage) for stage in self.pretraining)
+            yield from self.choice.parts()
+
+    @property
+    def is_resolved(self) -> bool:
+        """Whether the sources are known."""
+        return self.choice is None or self.choice.find(self.family.context.store) is not None
+
+    def resolve(self) -> Study:
+        """Return the study; nothing runs but a selection that the store lacks.
+
+        Raises:
+            ConfigurationError: an argument of a merge, or a way of answering, that cannot work.
+        """
+        return dfwe_study(self, sources=self._sources())
+
+    def _sources(self) -> tuple[Task, ...]:
+        if self.choice is None:
+            return self.candidates
+        return self.choice.taken(self.choice.result(self.family.context.store))
+
+
+def dfwe_study(plan: DfwePlan, *, sources: Sequence[Task]) -> Study:
+    """Return the study with these sources, its stages made in the plan's workshop; nothing is read and nothing runs."""
+    design, workshop, target, seed = plan.design, plan.workshop, plan.target, plan.seed
+    runs = design.runs
+    trained = workshop.on_s_star(target, sources=sources, seed=seed, finetuned="finetune" in runs)
+    experts = workshop.finetuned(trained, target=target, seed=seed) if "finetune" in runs else trained
+    baseline = workshop.baseline(target, seed=seed) if "baseline" in runs else None
+    configs = design.merges_of(len(experts)) if "merge" in runs else ()
+    merges = {config["name"]: workshop.merge(config, experts=experts, target=target, seed=seed) for config in configs}
+    around = Surroundings(workshop, target, tuple(sources), trained, experts, seed)
+    controls = subjects(design.controls, study=around) if merges and "evaluate" in runs else {}
+    models = ({BASELINE: baseline} if baseline else {}) | dict(experts) | dict(merges) | controls
+    evaluations = evaluated(models, workshop=workshop, objective=target) if "evaluate" in runs else {}
+    headline = headline_merge(merges)
+    return Study(
+        family=workshop.family,
+        objective=target,
+        tasks={task.short: task for task in (target, *sources)},
+        seed=seed,
+        pretraining=plan.pretraining,
+        trained=trained,
+        experts=experts if "finetune" in runs else {},
+        baseline=baseline,
+        merges=merges,
+        controls=controls,
+        evaluations=evaluations,
+        mixtures={name: workshop.mixture(merges[name]) for name in merges if name in evaluations and name != UNIFORM},
+        agreement=plan_agreement(
+            design.agreement, target=target, family=workshop.family, tested=single(evaluations), asked=headline
+        ),
+        probes=probed(design.probes if "evaluate" in runs else {}, merge=merges.get(headline or "")),
+        choice=plan.choice,
+    )
+
+
+def evaluated(models: Mapping[str, Subject], *, workshop: Workshop, objective: Any) -> dict[str, Tested]:
+    """Return the evaluations of models on test; an ensemble is its own."""
+    return {
+        name: model if isinstance(model, EnsembleStage) else workshop.evaluation(model, target=objective)
+        for name, model in models.items()
+    }
