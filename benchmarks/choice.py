@@ -31,7 +31,7 @@ from dfwe.config.task_options import read_tasks, register
 from dfwe.studies.plan import load_plan
 from dfwe.studies.recipes import DfwePlan, dfwe_study
 from dfwe.studies.source_selection.ranking import relative_ranks
-from dfwe.studies.source_selection.stage import ChoiceRule
+from dfwe.studies.source_selection.stage import SelectionPolicy
 from dfwe.studies.study import Study
 
 GRADIENTS, FISHER = "choice.by.gradients", "choice.by.fisher"
@@ -85,9 +85,9 @@ def scores_of(study: Study) -> dict[str, float]:
 
 def chosen(draft: DfwePlan, *, overrides: Sequence[str]) -> tuple[Triple, dict[str, float]]:
     """What a way takes, and the candidates' ranks, lower is better."""
-    rule = ChoiceRule.of(composed(*overrides))
+    rule = SelectionPolicy.of(composed(*overrides))
     assert rule is not None
-    stage = rule.stage(draft.workshop, target=draft.target, candidates=draft.candidates, seed=draft.seed)
+    stage = rule.stage(draft.factory, target=draft.target, candidates=draft.candidates, seed=draft.seed)
     result = stage.result(draft.family.context.store).card.result
     return tuple(result["taken"]), {each["task"]: each["rank"] for each in result["ranking"]}
 

@@ -12,7 +12,7 @@ from dfwe.config.task_options import read_tasks
 from dfwe.config.tasks import build_task
 from dfwe.records import Evaluation, Trial
 from dfwe.search.space import Space
-from dfwe.studies.source_selection.stage import ChoiceRule
+from dfwe.studies.source_selection.stage import SelectionPolicy
 
 SPACE = Space(("a", "b", "c"))
 
@@ -46,7 +46,7 @@ def made_search(config):
 
 @pytest.mark.parametrize("choice", options("choice"))
 def test_every_criterion_of_choice_is_bound(composed, choice):
-    rule = ChoiceRule.of(composed("+target=meld", f"choice={choice}"))
+    rule = SelectionPolicy.of(composed("+target=meld", f"choice={choice}"))
     assert list(rule.criteria) == [choice]
 
 

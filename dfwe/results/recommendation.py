@@ -12,7 +12,7 @@ from dfwe.results.verdict import BEST_EXPERT, EQUALLY_TRAINED, best_by_dev, clai
 from dfwe.stages.ensemble import EnsembleStage
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.train import TrainStage
-from dfwe.studies.baselines.base import Subject
+from dfwe.studies.baselines import EvaluatedModel
 from dfwe.studies.study import Study, Tested
 from dfwe.values.names import BASELINE, UNIFORM
 
@@ -125,13 +125,13 @@ class Standing:
         }
 
 
-def simplest_first(models: Mapping[str, Subject]) -> Iterator[str]:
+def simplest_first(models: Mapping[str, EvaluatedModel]) -> Iterator[str]:
     """The single models from the simplest on: the baseline, one trained longer, experts, merges; no ensemble."""
     single = {name: stage for name, stage in models.items() if not isinstance(stage, EnsembleStage)}
     yield from sorted(single, key=lambda name: _complexity(name, single[name]))
 
 
-def _complexity(name: str, stage: Subject) -> int:
+def _complexity(name: str, stage: EvaluatedModel) -> int:
     if isinstance(stage, TrainStage):
         return {BASELINE: 0, LONG_BASELINE: 1}.get(name, 2)
     return 3 if isinstance(stage, MergeStage) else 4

@@ -13,14 +13,14 @@ from dfwe.results.f1_by_label import class_results
 from dfwe.results.learning_curves import curve_results
 from dfwe.results.recommendation import Standing
 from dfwe.results.search_diagnostics import health_of
-from dfwe.results.warnings import study_cautions
-from dfwe.stages.diagnostics.base import probe_results
+from dfwe.results.warnings import study_warnings
+from dfwe.stages.diagnostics.base import diagnostic_results
 from dfwe.stages.merge import MergeStage, expert_of
 from dfwe.stages.train import TrainStage
 from dfwe.store.card import library_versions
-from dfwe.studies.baselines.base import Subject
-from dfwe.studies.decoding_comparison import agreement_results
-from dfwe.studies.source_selection.stage import choice_results
+from dfwe.studies.baselines import EvaluatedModel
+from dfwe.studies.decoding_comparison import decoding_results
+from dfwe.studies.source_selection.stage import selection_results
 from dfwe.studies.study import Study
 from dfwe.values.names import BASELINE
 
@@ -36,18 +36,18 @@ def study_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, An
     what they are held `against` and what that allows to claim. `warnings` say what the numbers cannot carry.
     """
     rows = _Rows(study)
-    told = probe_results(study.probes, store=study.family.context.store)
+    told = diagnostic_results(study.probes, store=study.family.context.store)
     models = [
         rows.row(name, stage) | (told.of_merge if name == study.asked else {}) for name, stage in study.models.items()
     ]
-    standing, cautions = rows.standing, study_cautions(study, rows=models, evaluations=rows.standing.evaluations)
+    standing, cautions = rows.standing, study_warnings(study, rows=models, evaluations=rows.standing.evaluations)
     withheld = [each.text for each in cautions if each.withholds]
     return {
         "format": FORMAT,
         "unit": "scores are fractions; tables show them times 100",
         "target": study.target.name,
         "sources": [task.name for task in study.sources],
-        "choice": choice_results(study.choice),
+        "choice": selection_results(study.choice),
         "seed": study.seed,
         "decode": study.family.decoding(study.target),
         "precision": study.family.context.precision,
@@ -62,7 +62,7 @@ def study_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, An
         "recommended": standing.recommended(models, withheld=withheld),
         "warnings": [each.as_dict() for each in cautions],
         "examples": rows.examples(study.asked),
-        "agreement": agreement_results(study.agreement, tested=study.tested, seed=study.seed),
+        "agreement": decoding_results(study.agreement, tested=study.tested, seed=study.seed),
         **told.of_study,
         "data": _data(study),
         "model": study.family.base_model.title,
@@ -125,7 +125,7 @@ class _Rows:
         found = class_results(target, answers=answers, references=gold)
         return {target.short: found} if found else {}
 
-    def row(self, name: str, stage: Subject) -> dict[str, Any]:
+    def row(self, name: str, stage: EvaluatedModel) -> dict[str, Any]:
         entry = stage.result(self._store)
         row: dict[str, Any] = {
             "name": name,
@@ -172,7 +172,7 @@ class _Rows:
         return {"test": test, **(self.standing.difference(name, BASELINE) if name != BASELINE else {})}
 
 
-def _kind(name: str, stage: Subject) -> str:
+def _kind(name: str, stage: EvaluatedModel) -> str:
     if isinstance(stage, MergeStage):
         return "merge"
     return "baseline" if name == BASELINE else "expert"

@@ -20,7 +20,7 @@ _SAME = 9  # decimals: scores that agree in so many are one
 
 
 @dataclass(frozen=True)
-class Caution:
+class StudyWarning:
     """A warning: what it is (`code`), whose it is (`subject`), and in words; `withholds` a claim where it stands."""
 
     code: str
@@ -33,16 +33,16 @@ class Caution:
         return {key: value for key, value in asdict(self).items() if key != "withholds"}
 
 
-def study_cautions(
+def study_warnings(
     study: Study, *, rows: Sequence[Mapping[str, Any]], evaluations: Mapping[str, Evaluation]
-) -> tuple[Caution, ...]:
+) -> tuple[StudyWarning, ...]:
     """Those of a study of text-to-text models."""
     return once(_of_study(study, rows=rows, evaluations=evaluations))
 
 
 def _of_study(
     study: Study, *, rows: Sequence[Mapping[str, Any]], evaluations: Mapping[str, Evaluation]
-) -> Iterator[Caution]:
+) -> Iterator[StudyWarning]:
     data, store = study.family.context.data, study.family.context.store
     splits: tuple[Split, ...] = ("train", "dev", "test") if evaluations else ("train", "dev")
     for task in (study.target, *study.sources):
@@ -67,27 +67,29 @@ def _trainings(study: Study) -> tuple[dict[str, TrainStage], dict[str, TrainStag
     return {name: stage for name, stage in every.items() if stage.digest not in first}, dict(study.trained)
 
 
-def of_split(task: str, split: str, *, instances: Sequence[Instance], is_target: bool) -> Iterator[Caution]:
+def of_split(task: str, split: str, *, instances: Sequence[Instance], is_target: bool) -> Iterator[StudyWarning]:
     """One gold answer alone, and too few instances; of a source only the first, and it withholds nothing."""
     golds = {instance.references for instance in instances}
     if len(golds) == 1 and len(instances) > 1:
         answer = next(iter(golds))[0] if next(iter(golds)) else ""
         text = f"all {len(instances)} {split} instances of {task} have the same gold answer, '{answer}'"
-        yield Caution(ONE_CLASS, f"{task} {split}", f"{text}: nothing can be told apart by them", withholds=is_target)
+        yield StudyWarning(
+            ONE_CLASS, f"{task} {split}", f"{text}: nothing can be told apart by them", withholds=is_target
+        )
     if is_target and split != "train" and 0 < len(instances) < FEW:
         code, use = (SMALL_DEV, "chooses") if split == "dev" else (SMALL_TEST, "compares")
         text = f"{task} has {len(instances)} {split} instances, fewer than {FEW}: what it {use} is luck"
-        yield Caution(code, f"{task} {split}", text, withholds=True)
+        yield StudyWarning(code, f"{task} {split}", text, withholds=True)
 
 
-def of_training(caps: Mapping[str, int | None], *, key: str) -> Iterator[Caution]:
+def of_training(caps: Mapping[str, int | None], *, key: str) -> Iterator[StudyWarning]:
     """Trainings that ended too early, with their caps (None: not so; `ended_early`), all of one key in one warning."""
     late = {name: cap for name, cap in caps.items() if cap is not None}
     if late:
         names, epochs = ", ".join(late), max(late.values())
         shown = ", ".join(map(expert_name, late))
         text = f"the last epoch was the best one of {shown}: they may learn more, raise {key} above {epochs}"
-        yield Caution(NOT_CONVERGED, names, text)
+        yield StudyWarning(NOT_CONVERGED, names, text)
 
 
 def ended_early(trained: Mapping[str, Any], *, cap: int) -> int | None:
@@ -106,26 +108,26 @@ def caps_of(stages: Mapping[str, TrainStage], *, store: Store) -> dict[str, int 
     }
 
 
-def of_scores(scores: Iterable[tuple[str, float | None]], *, split: str) -> Iterator[Caution]:
+def of_scores(scores: Iterable[tuple[str, float | None]], *, split: str) -> Iterator[StudyWarning]:
     """A split on which every model scores the same."""
     known = [score for _, score in scores if score is not None]
     if len(known) > 1 and len({round(score, _SAME) for score in known}) == 1:
         text = f"all {len(known)} models score {times_100(known[0])} on {split}: it cannot tell them apart"
-        yield Caution(CANNOT_MOVE, split, text, withholds=True)
+        yield StudyWarning(CANNOT_MOVE, split, text, withholds=True)
 
 
-def of_answers(answers: Mapping[str, tuple[str, ...]]) -> Iterator[Caution]:
+def of_answers(answers: Mapping[str, tuple[str, ...]]) -> Iterator[StudyWarning]:
     """A test split that every model answers alike, or where each gives one answer to everything."""
     if len(answers) > 1 and len(set(answers.values())) == 1:
-        yield Caution(
+        yield StudyWarning(
             CANNOT_MOVE, "test", f"all {len(answers)} models give the same answers on test: nothing differs", True
         )
     elif len(answers) > 1 and all(len(set(each)) == 1 and len(each) > 1 for each in answers.values()):
         text = f"each of the {len(answers)} models gives one answer to all test instances: none has learnt the task"
-        yield Caution(CANNOT_MOVE, "test", text, withholds=True)
+        yield StudyWarning(CANNOT_MOVE, "test", text, withholds=True)
 
 
-def of_merges(rows: Sequence[Mapping[str, Any]]) -> Iterator[Caution]:
+def of_merges(rows: Sequence[Mapping[str, Any]]) -> Iterator[StudyWarning]:
     """Merges that are one expert: a comparison has dozens of them, so one warning for each expert."""
     by_expert: dict[str, list[str]] = {}
     for row in rows:
@@ -135,7 +137,7 @@ def of_merges(rows: Sequence[Mapping[str, Any]]) -> Iterator[Caution]:
         merges = ", ".join(display_name(name, kind="merge") for name in names)
         are = "is" if len(names) == 1 else "are each"
         text = f"{merges} {are} {_expert(expert)} as it is: no mixture that was found scores more on dev"
-        yield Caution(SAME_AS_EXPERT, ", ".join(names), text)
+        yield StudyWarning(SAME_AS_EXPERT, ", ".join(names), text)
 
 
 def _expert(name: str) -> str:
@@ -144,9 +146,9 @@ def _expert(name: str) -> str:
     return f"the {shown}" if shown.startswith("expert ") else f"the expert {shown}"
 
 
-def once(cautions: Iterable[Caution]) -> tuple[Caution, ...]:
+def once(cautions: Iterable[StudyWarning]) -> tuple[StudyWarning, ...]:
     """Each once, in their order; of one code and subject the first."""
-    found: dict[tuple[str, str], Caution] = {}
+    found: dict[tuple[str, str], StudyWarning] = {}
     for each in cautions:
         found.setdefault((each.code, each.subject), each)
     return tuple(found.values())

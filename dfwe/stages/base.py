@@ -56,7 +56,7 @@ class Stage(ABC):
         )
 
 
-def each_once(parts: Iterable[tuple[str, Stage]]) -> Iterator[tuple[str, Stage]]:
+def unique_parts(parts: Iterable[tuple[str, Stage]]) -> Iterator[tuple[str, Stage]]:
     """Stages with their part in a study; one that plays two parts comes once."""
     seen: set[str] = set()
     for part, stage in parts:

@@ -22,7 +22,7 @@ Tested = Mapping[str, EvaluateStage]  # by the model's name
 
 
 @dataclass(frozen=True)
-class Agreement:
+class DecodingComparison:
     """The test split answered in other ways than the study's own, `own`.
 
     `stages` are by way; `left_out` says of a way why it cannot be.
@@ -38,9 +38,9 @@ class Agreement:
             yield from tested.values()
 
 
-def plan_agreement(
+def plan_decodings(
     ways: Sequence[str], *, target: Task, family: ModelFamily, tested: Tested, asked: str | None
-) -> Agreement:
+) -> DecodingComparison:
     """The stages that answer in these ways; the study's own way is there already.
 
     They are of the two models that the headline compares, the baseline and the merge that was asked for, not of all:
@@ -62,7 +62,7 @@ def plan_agreement(
         way: {name: EvaluateStage(other, tested[name].subject, target) for name in subjects if name is not None}
         for way, other in families.items()
     }
-    return Agreement(own, stages, left_out)
+    return DecodingComparison(own, stages, left_out)
 
 
 def _left_out(ways: Sequence[str], *, own: str, target: Task, family: ModelFamily) -> dict[str, str]:
@@ -78,7 +78,7 @@ def _left_out(ways: Sequence[str], *, own: str, target: Task, family: ModelFamil
     return {"labels": reason}
 
 
-def agreement_results(agreement: Agreement, *, tested: Tested, seed: int) -> dict[str, Any]:
+def decoding_results(agreement: DecodingComparison, *, tested: Tested, seed: int) -> dict[str, Any]:
     """Each model's answers by way, the study's own first, as JSON; shares and scores are fractions.
 
     `same` is the share of answers that are those of the study's own way, letter by letter; `no_label` that of answers

@@ -13,14 +13,14 @@ from dfwe.config.tasks import Task, TaskMean, build_task
 from dfwe.errors import ConfigurationError
 from dfwe.families.base import ModelFamily, TrainingRecipe
 from dfwe.stages.base import Stage
-from dfwe.stages.diagnostics.base import probed
+from dfwe.stages.diagnostics.base import plan_diagnostics
 from dfwe.stages.train import TrainStage
-from dfwe.studies.baselines.base import Surroundings, subjects
+from dfwe.studies.baselines import BaselineInputs, baseline_models
 from dfwe.studies.context import study_family
 from dfwe.studies.listed_merges import ListedMerges, candidates
 from dfwe.studies.recipes import evaluated
-from dfwe.studies.spec import Design
-from dfwe.studies.stage_factory import Workshop
+from dfwe.studies.spec import StudySpec
+from dfwe.studies.stage_factory import StageFactory
 from dfwe.studies.study import Listing, Part, Study, StudyPlan, headline_merge
 
 
@@ -32,8 +32,8 @@ class ListedPlan(StudyPlan):
     `multitask` of the study's configuration.
     """
 
-    design: Design
-    workshop: Workshop
+    design: StudySpec
+    factory: StageFactory
     columns: Mapping[str, Task]
     objective: TaskMean
     seed: int
@@ -44,7 +44,7 @@ class ListedPlan(StudyPlan):
     @property
     def family(self) -> ModelFamily:
         """Family of its models."""
-        return self.workshop.family
+        return self.factory.family
 
     @property
     def name(self) -> tuple[str, tuple[str, ...]]:
@@ -68,13 +68,13 @@ class ListedPlan(StudyPlan):
 
     def resolve(self) -> Study:
         """Return the study, its merges by the models' dev scores; raises what `ListedMerges.plan` raises."""
-        workshop, objective = self.workshop, self.objective
+        factory, objective = self.factory, self.objective
         chosen = candidates(self.config, self.models, objective=objective)
         merges, ablation = self.merges.plan(chosen)
         stages = {name: merge.stage for name, merge in {**merges, **ablation}.items()}
         experts = {name: self.models[name] for name in chosen}
-        around = Surroundings(workshop, objective, (), experts, experts, self.seed)
-        controls = subjects(self.design.controls, study=around) if len(experts) > 1 else {}
+        around = BaselineInputs(factory, objective, experts, experts, self.seed)
+        controls = baseline_models(self.design.controls, study=around) if len(experts) > 1 else {}
         scored = {name: model for name, model in self.models.items() if self._counts(model)}
         return Study(
             family=self.family,
@@ -85,8 +85,8 @@ class ListedPlan(StudyPlan):
             trained=self.models,
             merges=stages,
             controls=controls,
-            evaluations=evaluated({**scored, **controls, **stages}, workshop=workshop, objective=objective),
-            probes=probed(self.design.probes, merge=stages.get(headline_merge(stages) or "")),
+            evaluations=evaluated({**scored, **controls, **stages}, factory=factory, objective=objective),
+            probes=plan_diagnostics(self.design.probes, merge=stages.get(headline_merge(stages) or "")),
             listing=Listing(
                 self.config,
                 chosen,
@@ -126,8 +126,8 @@ def plan_listed(config: DictConfig) -> ListedPlan:
         entry = {**multitask["training"], **changes}
         models[name] = _model(name, entry, config=config, family=family, columns=columns, target=objective, made=models)
     _check_entries(multitask)
-    design = Design.of(config)
-    plan = ListedPlan(design, Workshop(family), columns, objective, config.seed, pretraining, models, multitask)
+    design = StudySpec.of(config)
+    plan = ListedPlan(design, StageFactory(family), columns, objective, config.seed, pretraining, models, multitask)
     plan.merges.check()
     return plan
 

@@ -8,8 +8,8 @@ from dfwe.studies.context import study_family
 from dfwe.studies.listed import plan_listed
 from dfwe.studies.recipes import DfwePlan
 from dfwe.studies.sources import study_tasks
-from dfwe.studies.spec import Design
-from dfwe.studies.stage_factory import Workshop
+from dfwe.studies.spec import StudySpec
+from dfwe.studies.stage_factory import StageFactory
 from dfwe.studies.study import Study, StudyPlan
 
 
@@ -25,7 +25,7 @@ def load_plan(config: DictConfig, *, reads_data: bool = True) -> StudyPlan:
     if config.multitask is not None:
         return plan_listed(config)
     target, sources = study_tasks(config)
-    design = Design.of(config)
+    design = StudySpec.of(config)
     family, pretraining = study_family(config, tasks=(target, *sources))
     target, sources = family.adapt(target), tuple(family.adapt(task) for task in sources)
     for task in (target, *sources) if reads_data else ():
@@ -33,7 +33,7 @@ def load_plan(config: DictConfig, *, reads_data: bool = True) -> StudyPlan:
             family.context.data.instances(task, split=split)
     return DfwePlan.of(
         design,
-        workshop=Workshop(family),
+        factory=StageFactory(family),
         pretraining=pretraining,
         target=target,
         candidates=sources,

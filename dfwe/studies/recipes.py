@@ -13,13 +13,13 @@ from typing import Any
 from dfwe.config.tasks import Task
 from dfwe.families.base import ModelFamily
 from dfwe.stages.base import Stage
-from dfwe.stages.diagnostics.base import probed
+from dfwe.stages.diagnostics.base import plan_diagnostics
 from dfwe.stages.ensemble import EnsembleStage
-from dfwe.studies.baselines.base import Subject, Surroundings, subjects
-from dfwe.studies.decoding_comparison import plan_agreement
-from dfwe.studies.source_selection.stage import ChoiceStage
-from dfwe.studies.spec import Design
-from dfwe.studies.stage_factory import Workshop
+from dfwe.studies.baselines import BaselineInputs, EvaluatedModel, baseline_models
+from dfwe.studies.decoding_comparison import plan_decodings
+from dfwe.studies.source_selection.stage import SelectSourcesStage
+from dfwe.studies.spec import StudySpec
+from dfwe.studies.stage_factory import StageFactory
 from dfwe.studies.study import Part, Study, StudyPlan, Tested, headline_merge, single
 from dfwe.values.names import BASELINE, UNIFORM
 
@@ -28,20 +28,20 @@ from dfwe.values.names import BASELINE, UNIFORM
 class DfwePlan(StudyPlan):
     """A study of one target, whose sources may have to be selected first; all candidates are where `choice` is None."""
 
-    design: Design
-    workshop: Workshop
+    design: StudySpec
+    factory: StageFactory
     pretraining: tuple[Stage, ...]
     target: Task
     candidates: tuple[Task, ...]
     seed: int
-    choice: ChoiceStage | None
+    choice: SelectSourcesStage | None
 
     @classmethod
     def of(
         cls,
-        design: Design,
+        design: StudySpec,
         *,
-        workshop: Workshop,
+        factory: StageFactory,
         pretraining: tuple[Stage, ...],
         target: Task,
         candidates: tuple[Task, ...],
@@ -49,13 +49,13 @@ class DfwePlan(StudyPlan):
     ) -> DfwePlan:
         """Return the plan; ConfigurationError for a selection of more sources than there are."""
         rule = design.choice
-        choice = None if rule is None else rule.stage(workshop, target=target, candidates=candidates, seed=seed)
-        return cls(design, workshop, pretraining, target, candidates, seed, choice)
+        choice = None if rule is None else rule.stage(factory, target=target, candidates=candidates, seed=seed)
+        return cls(design, factory, pretraining, target, candidates, seed, choice)
 
     @property
     def family(self) -> ModelFamily:
         """Family of its models."""
-        return self.workshop.family
+        return self.factory.family
 
     @property
     def name(self) -> tuple[str, tuple[str, ...]] | None:
@@ -90,21 +90,21 @@ class DfwePlan(StudyPlan):
 
 
 def dfwe_study(plan: DfwePlan, *, sources: Sequence[Task]) -> Study:
-    """Return the study with these sources, its stages made in the plan's workshop; nothing is read and nothing runs."""
-    design, workshop, target, seed = plan.design, plan.workshop, plan.target, plan.seed
+    """Return the study with these sources, its stages made in the plan's factory; nothing is read and nothing runs."""
+    design, factory, target, seed = plan.design, plan.factory, plan.target, plan.seed
     runs = design.runs
-    trained = workshop.on_s_star(target, sources=sources, seed=seed, finetuned="finetune" in runs)
-    experts = workshop.finetuned(trained, target=target, seed=seed) if "finetune" in runs else trained
-    baseline = workshop.baseline(target, seed=seed) if "baseline" in runs else None
+    trained = factory.train_source_experts(target, sources=sources, seed=seed, finetuned="finetune" in runs)
+    experts = factory.finetune(trained, target=target, seed=seed) if "finetune" in runs else trained
+    baseline = factory.baseline(target, seed=seed) if "baseline" in runs else None
     configs = design.merges_of(len(experts)) if "merge" in runs else ()
-    merges = {config["name"]: workshop.merge(config, experts=experts, target=target, seed=seed) for config in configs}
-    around = Surroundings(workshop, target, tuple(sources), trained, experts, seed)
-    controls = subjects(design.controls, study=around) if merges and "evaluate" in runs else {}
+    merges = {config["name"]: factory.merge(config, experts=experts, target=target, seed=seed) for config in configs}
+    around = BaselineInputs(factory, target, trained, experts, seed)
+    controls = baseline_models(design.controls, study=around) if merges and "evaluate" in runs else {}
     models = ({BASELINE: baseline} if baseline else {}) | dict(experts) | dict(merges) | controls
-    evaluations = evaluated(models, workshop=workshop, objective=target) if "evaluate" in runs else {}
+    evaluations = evaluated(models, factory=factory, objective=target) if "evaluate" in runs else {}
     headline = headline_merge(merges)
     return Study(
-        family=workshop.family,
+        family=factory.family,
         objective=target,
         tasks={task.short: task for task in (target, *sources)},
         seed=seed,
@@ -115,18 +115,18 @@ def dfwe_study(plan: DfwePlan, *, sources: Sequence[Task]) -> Study:
         merges=merges,
         controls=controls,
         evaluations=evaluations,
-        mixtures={name: workshop.mixture(merges[name]) for name in merges if name in evaluations and name != UNIFORM},
-        agreement=plan_agreement(
-            design.agreement, target=target, family=workshop.family, tested=single(evaluations), asked=headline
+        mixtures={name: factory.mixture(merges[name]) for name in merges if name in evaluations and name != UNIFORM},
+        agreement=plan_decodings(
+            design.agreement, target=target, family=factory.family, tested=single(evaluations), asked=headline
         ),
-        probes=probed(design.probes if "evaluate" in runs else {}, merge=merges.get(headline or "")),
+        probes=plan_diagnostics(design.probes if "evaluate" in runs else {}, merge=merges.get(headline or "")),
         choice=plan.choice,
     )
 
 
-def evaluated(models: Mapping[str, Subject], *, workshop: Workshop, objective: Any) -> dict[str, Tested]:
+def evaluated(models: Mapping[str, EvaluatedModel], *, factory: StageFactory, objective: Any) -> dict[str, Tested]:
     """Return the evaluations of models on test; an ensemble is its own."""
     return {
-        name: model if isinstance(model, EnsembleStage) else workshop.evaluation(model, target=objective)
+        name: model if isinstance(model, EnsembleStage) else factory.evaluation(model, target=objective)
         for name, model in models.items()
     }

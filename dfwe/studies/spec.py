@@ -13,28 +13,28 @@ from dfwe.config.load import plain
 from dfwe.config.merges import uniform, with_pick, zoo
 from dfwe.config.schema import STAGES
 from dfwe.errors import ConfigurationError
-from dfwe.stages.diagnostics.base import Probe, bound_probes
-from dfwe.studies.baselines.base import Control, bound_controls
-from dfwe.studies.source_selection.stage import ChoiceRule
+from dfwe.stages.diagnostics.base import Diagnostic, load_diagnostics
+from dfwe.studies.baselines import Baseline, load_baselines
+from dfwe.studies.source_selection.stage import SelectionPolicy
 from dfwe.values.names import UNIFORM
 
 ORDER = STAGES
 
 
 @dataclass(frozen=True)
-class Design:
+class StudySpec:
     """Plain Python, read once."""
 
     runs: frozenset[str]
     merges: tuple[dict[str, Any], ...]  # the uniform merge first
     zoo: dict[str, Any] | None
-    controls: Mapping[str, Control]
-    probes: Mapping[str, Probe]
+    controls: Mapping[str, Baseline]
+    probes: Mapping[str, Diagnostic]
     agreement: tuple[str, ...]
-    choice: ChoiceRule | None
+    choice: SelectionPolicy | None
 
     @classmethod
-    def of(cls, config: DictConfig) -> Design:
+    def of(cls, config: DictConfig) -> StudySpec:
         """That of a composed configuration.
 
         Raises:
@@ -43,8 +43,8 @@ class Design:
         asked = [plain(config.merges[name]) for name in config.merges]
         asked += [plain(config.merge)] if config.merge is not None else []
         zoo = None if config.zoo is None else plain(config.zoo)
-        against, agreement = bound_controls(config.controls), tuple(config.agreement)
-        probes, choice = bound_probes(config.probes), ChoiceRule.of(config)
+        against, agreement = load_baselines(config.controls), tuple(config.agreement)
+        probes, choice = load_diagnostics(config.probes), SelectionPolicy.of(config)
         return cls(_runs(config.stages), _distinct(asked), zoo, against, probes, agreement, choice)
 
     def merges_of(self, num_experts: int) -> tuple[dict[str, Any], ...]:

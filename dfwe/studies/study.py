@@ -9,16 +9,16 @@ from typing import Any
 
 from dfwe.config.tasks import Objective, Task
 from dfwe.families.base import ModelFamily
-from dfwe.stages.base import Stage, each_once
-from dfwe.stages.diagnostics.base import Probed
+from dfwe.stages.base import Stage, unique_parts
+from dfwe.stages.diagnostics.base import PlannedDiagnostic
 from dfwe.stages.ensemble import EnsembleStage
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.mixture import MixtureStage
 from dfwe.stages.train import TrainStage
-from dfwe.studies.baselines.base import Subject
-from dfwe.studies.decoding_comparison import Agreement
-from dfwe.studies.source_selection.stage import ChoiceStage
+from dfwe.studies.baselines import EvaluatedModel
+from dfwe.studies.decoding_comparison import DecodingComparison
+from dfwe.studies.source_selection.stage import SelectSourcesStage
 from dfwe.values.names import BASELINE, UNIFORM
 
 Part = tuple[str, Stage]  # the part that a stage plays in a study, and the stage
@@ -58,12 +58,12 @@ class Study:
     experts: Mapping[str, TrainStage] = field(default_factory=dict)
     baseline: TrainStage | None = None
     merges: Mapping[str, MergeStage] = field(default_factory=dict)
-    controls: Mapping[str, Subject] = field(default_factory=dict)
+    controls: Mapping[str, EvaluatedModel] = field(default_factory=dict)
     evaluations: Mapping[str, Tested] = field(default_factory=dict)
     mixtures: Mapping[str, MixtureStage] = field(default_factory=dict)
-    agreement: Agreement = field(default_factory=Agreement)
-    probes: tuple[Probed, ...] = ()
-    choice: ChoiceStage | None = None
+    agreement: DecodingComparison = field(default_factory=DecodingComparison)
+    probes: tuple[PlannedDiagnostic, ...] = ()
+    choice: SelectSourcesStage | None = None
     listing: Listing | None = None
 
     @property
@@ -83,7 +83,7 @@ class Study:
         return headline_merge(self.merges) if self.listing is None else None
 
     @property
-    def models(self) -> dict[str, Subject]:
+    def models(self) -> dict[str, EvaluatedModel]:
         """Models in the order of the table, by name."""
         baseline = {} if self.baseline is None else {BASELINE: self.baseline}
         return {**baseline, **(self.experts or self.trained), **self.controls, **self.merges}
@@ -100,7 +100,7 @@ class Study:
 
     def stages(self) -> Iterator[Part]:
         """Yield every stage with its part, each after those it needs; one that plays two parts comes once."""
-        return each_once(self.parts())
+        return unique_parts(self.parts())
 
     def parts(self) -> Iterator[Part]:
         """Yield the same with repetitions."""
@@ -155,7 +155,7 @@ class StudyPlan(ABC):
 
     def rounds(self) -> Iterator[list[Part]]:
         """Yield lists of stages, each known once the one before is in the store."""
-        first = list(each_once(self.parts()))
+        first = list(unique_parts(self.parts()))
         yield first
         done = {stage.digest for _, stage in first}
         yield [(part, stage) for part, stage in self.resolve().stages() if stage.digest not in done]

@@ -12,7 +12,7 @@ from typing import Any
 
 from dfwe.errors import StoreError
 from dfwe.stages.base import Stage
-from dfwe.stages.diagnostics.base import ProbeStage
+from dfwe.stages.diagnostics.base import DiagnosticStage
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.mixture import MixtureStage
@@ -98,7 +98,7 @@ def _likeness(stage: Stage) -> Hashable:
         return stage.kind, id(stage.family), id(stage.target)
     if isinstance(stage, MixtureStage):
         return stage.kind, id(stage.merge.family), id(stage.merge.target)
-    if isinstance(stage, ProbeStage):
+    if isinstance(stage, DiagnosticStage):
         return stage.kind, id(stage.family), id(stage.target), stage.probe
     return stage.kind, stage.digest
 
@@ -119,7 +119,7 @@ def _keys_of_stage(stage: Stage) -> tuple[Hashable, Hashable]:
     if isinstance(stage, MixtureStage):
         family = stage.merge.family
         return _keys(family.spec()["base_model"], [family.task_spec(stage.merge.target)], None)
-    if isinstance(stage, ProbeStage):
+    if isinstance(stage, DiagnosticStage):
         return _keys(stage.family.spec()["base_model"], [stage.family.task_spec(stage.target)], stage.probe)
     return (stage.digest,), _of_parent(stage.kind, stage.spec())
 

@@ -22,8 +22,8 @@ from dfwe.studies.context import study_family
 from dfwe.studies.listed import plan_listed
 from dfwe.studies.recipes import DfwePlan
 from dfwe.studies.sources import subset_of
-from dfwe.studies.spec import Design
-from dfwe.studies.stage_factory import Workshop
+from dfwe.studies.spec import StudySpec
+from dfwe.studies.stage_factory import StageFactory
 from dfwe.studies.study import Study, StudyPlan
 from dfwe.sweeps.jobs import Job
 
@@ -36,7 +36,7 @@ class Composed:
     """One composition, and what of it is the same for all of its jobs."""
 
     config: DictConfig
-    design: Design
+    design: StudySpec
     targets: Mapping[str, Task]
     sources: Mapping[str, Task]
     subset: Mapping[str, Any]
@@ -55,7 +55,7 @@ class Planner:
 
     `compose` gives the configuration of overrides; `tasks` are the known tasks' configurations by short name. A family
     (its data, its parent) is shared by all compositions that say the same of it, and equal tasks are one object, so
-    that the workshop knows its stages again. `threads` are torch's where a configuration leaves them open.
+    that the factory knows its stages again. `threads` are torch's where a configuration leaves them open.
     """
 
     compose: Callable[[Sequence[str]], DictConfig]
@@ -63,7 +63,7 @@ class Planner:
     threads: int
     _composed: dict[tuple[str, ...], Composed] = field(default_factory=dict, compare=False, repr=False)
     _families: dict[str, tuple[ModelFamily, tuple[Stage, ...]]] = field(default_factory=dict, compare=False, repr=False)
-    _workshops: dict[tuple[str, ...], Workshop] = field(default_factory=dict, compare=False, repr=False)
+    _factories: dict[tuple[str, ...], StageFactory] = field(default_factory=dict, compare=False, repr=False)
     _built: dict[tuple[str, str], Task] = field(default_factory=dict, compare=False, repr=False)
     _as_read: dict[tuple[str, int], tuple[Task, Task]] = field(default_factory=dict, compare=False, repr=False)
     _by_name: dict[str, Task] = field(default_factory=dict, compare=False, repr=False)
@@ -83,13 +83,13 @@ class Planner:
         sources = candidates(target.short, sources=own, without_target=composed.config.sources_without_target)
         numbers = dict(job.numbers)
         changed = {key.removeprefix("subset."): value for key, value in job.numbers if key.startswith("subset.")}
-        workshop, pretraining = self._workshop(composed, tasks=(target, *sources.values()))
-        torch.set_num_threads(workshop.family.context.trainer["threads"] or self.threads)
+        factory, pretraining = self._factory(composed, tasks=(target, *sources.values()))
+        torch.set_num_threads(factory.family.context.trainer["threads"] or self.threads)
         taken = subset_of(sources, subset={**composed.subset, **changed}, chosen=composed.design.choice is not None)
-        family = workshop.family
+        family = factory.family
         return DfwePlan.of(
             composed.design,
-            workshop=workshop,
+            factory=factory,
             pretraining=pretraining,
             target=self._adapted(target, family=family),
             candidates=tuple(self._adapted(task, family=family) for task in taken.values()),
@@ -126,24 +126,26 @@ class Planner:
                 for part in (config.target, config.sources)
             )
             family = json.dumps([plain(config[part]) if part in _NODES else config[part] for part in _OF_BENCH])
-            composed = Composed(config, Design.of(config), targets, sources, plain(config.subset), family)
+            composed = Composed(config, StudySpec.of(config), targets, sources, plain(config.subset), family)
             self._composed[overrides] = composed
         return self._composed[overrides]
 
-    def _workshop(self, composed: Composed, *, tasks: Sequence[Task]) -> tuple[Workshop, tuple[Stage, ...]]:
+    def _factory(self, composed: Composed, *, tasks: Sequence[Task]) -> tuple[StageFactory, tuple[Stage, ...]]:
         """That of the composition's family and of these tasks; the corpora and the parent are the family's."""
         if composed.family not in self._families:
             self._families[composed.family] = study_family(composed.config, tasks=tasks)
         family, pretraining = self._families[composed.family]
         key = (composed.family, *sorted(task.name for task in tasks))
-        if key not in self._workshops:
+        if key not in self._factories:
             data = composed.config.data
             shots = shots_by_task(plain(data)["shots"], seed=data.shots_seed, tasks=tasks)
-            self._workshops[key] = Workshop(family.with_tasks(tuple(tasks), data=family.context.data.with_shots(shots)))
-        return self._workshops[key], pretraining
+            self._factories[key] = StageFactory(
+                family.with_tasks(tuple(tasks), data=family.context.data.with_shots(shots))
+            )
+        return self._factories[key], pretraining
 
     def _adapted(self, task: Task, *, family: ModelFamily) -> Task:
-        """The task as the family reads it: one object, so that the workshop knows its stages again."""
+        """The task as the family reads it: one object, so that the factory knows its stages again."""
         key = (family.name, id(task))
         if key not in self._as_read:
             self._as_read[key] = (family.adapt(task), task)

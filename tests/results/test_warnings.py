@@ -5,7 +5,16 @@ from dataclasses import replace
 import pytest
 
 from dfwe.records import Instance
-from dfwe.results.warnings import Caution, ended_early, of_answers, of_merges, of_scores, of_split, of_training, once
+from dfwe.results.warnings import (
+    StudyWarning,
+    ended_early,
+    of_answers,
+    of_merges,
+    of_scores,
+    of_split,
+    of_training,
+    once,
+)
 
 INSTANCE = Instance("i", "d", "context", "prompt", ("joy",), ("joy",), ("joy", "fear"))
 
@@ -64,8 +73,11 @@ def test_merges_that_are_one_expert_are_named_in_one_warning_for_each_expert():
 
 
 def test_each_warning_is_said_once():
-    same = Caution("cannot_move", "test", "first")
-    assert once([same, Caution("cannot_move", "test", "second"), Caution("one_class", "test", "other")])[0] == same
+    same = StudyWarning("cannot_move", "test", "first")
+    assert (
+        once([same, StudyWarning("cannot_move", "test", "second"), StudyWarning("one_class", "test", "other")])[0]
+        == same
+    )
     assert len(once([same, same])) == 1
 
 

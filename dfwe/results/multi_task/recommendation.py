@@ -10,7 +10,7 @@ from dfwe.metrics.comparison import optimism
 from dfwe.records import Split
 from dfwe.results.multi_task.comparison import Certainty
 from dfwe.results.verdict import BEST_EXPERT, best_by_dev, claimed
-from dfwe.results.warnings import Caution, caps_of, of_answers, of_merges, of_scores, of_split, of_training, once
+from dfwe.results.warnings import StudyWarning, caps_of, of_answers, of_merges, of_scores, of_split, of_training, once
 from dfwe.studies.study import Study
 from dfwe.values.names import BASELINE
 
@@ -47,12 +47,12 @@ def recommended(
     }
 
 
-def study_cautions(study: Study, rows: Sequence[Row], *, answers: Mapping[str, Any]) -> tuple[Caution, ...]:
+def study_warnings(study: Study, rows: Sequence[Row], *, answers: Mapping[str, Any]) -> tuple[StudyWarning, ...]:
     """Those of a study of models with heads; `answers` to the test splits by model."""
     return once(_of_study(study, rows, answers=answers))
 
 
-def _of_study(study: Study, rows: Sequence[Row], *, answers: Mapping[str, Any]) -> Iterator[Caution]:
+def _of_study(study: Study, rows: Sequence[Row], *, answers: Mapping[str, Any]) -> Iterator[StudyWarning]:
     for column, task in study.tasks.items():
         is_target = task in tasks_of(study.objective)
         splits: tuple[Split, ...] = ("train", "dev", "test") if is_target else ("train",)

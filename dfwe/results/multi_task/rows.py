@@ -15,9 +15,9 @@ from dfwe.results.costs import Costs
 from dfwe.results.f1_by_label import class_results
 from dfwe.results.learning_curves import curve_results
 from dfwe.results.multi_task.comparison import Certainty
-from dfwe.results.multi_task.recommendation import recommended, study_cautions
+from dfwe.results.multi_task.recommendation import recommended, study_warnings
 from dfwe.results.search_diagnostics import health_of
-from dfwe.stages.diagnostics.base import probe_results
+from dfwe.stages.diagnostics.base import diagnostic_results
 from dfwe.stages.merge import MergeStage, expert_of
 from dfwe.store.card import library_versions
 from dfwe.studies.listed_merges import complete_models
@@ -41,11 +41,11 @@ def listed_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, A
     if len(listing.candidates) == 1:
         log.warning("%s alone is Pareto-optimal: there is nothing to merge", listing.candidates[0])
     rows = _Rows(study, listing, objective)
-    diagnostics = probe_results(study.probes, store=study.family.context.store)
+    diagnostics = diagnostic_results(study.probes, store=study.family.context.store)
     table = [rows.row(name) for name in study.evaluations]
     probed_merges = {each.merge.name for each in study.probes}
     table = [row | (diagnostics.of_merge if row["name"] in probed_merges else {}) for row in table]
-    cautions = study_cautions(study, table, answers=rows.answers)
+    cautions = study_warnings(study, table, answers=rows.answers)
     withheld = [each.text for each in cautions if each.withholds]
     complete = tuple(complete_models(study.trained, objective=objective))
     return {

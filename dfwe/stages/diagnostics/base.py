@@ -19,7 +19,7 @@ from dfwe.store.store import Store
 GROUP = "probe"
 
 
-class ProbeStage(Stage):
+class DiagnosticStage(Stage):
     """Evaluates models that no search asked for, on dev alone: what it finds decides nothing.
 
     Its card has `dev_answers` and `seconds`. `spec()` has the `family`, the `target` and the `probe`: a plan tells from
@@ -33,48 +33,48 @@ class ProbeStage(Stage):
 
 
 @dataclass(frozen=True)
-class Told:
+class DiagnosticResult:
     """What a probe adds to results, as JSON: to the merge's row, and to the study."""
 
     of_merge: dict[str, Any] = field(default_factory=dict)
     of_study: dict[str, Any] = field(default_factory=dict)
 
 
-class Probe(ABC):
+class Diagnostic(ABC):
     """A question to the landscape of scores around a merge and its experts."""
 
     @abstractmethod
-    def stages(self, merge: MergeStage) -> tuple[ProbeStage, ...]:
+    def stages(self, merge: MergeStage) -> tuple[DiagnosticStage, ...]:
         """The stages that find it out."""
 
     @abstractmethod
-    def told(self, merge: MergeStage, *, found: Sequence[Mapping[str, Any]]) -> Told:
+    def told(self, merge: MergeStage, *, found: Sequence[Mapping[str, Any]]) -> DiagnosticResult:
         """What their cards tell, in the order of the stages; what could not be found out is logged."""
 
 
 @dataclass(frozen=True)
-class Probed:
+class PlannedDiagnostic:
     """A probe of a study: its name, the merge that it looks at, its stages."""
 
     name: str
-    probe: Probe
+    probe: Diagnostic
     merge: MergeStage
-    stages: tuple[ProbeStage, ...]
+    stages: tuple[DiagnosticStage, ...]
 
 
-def bound_probes(names: Sequence[str]) -> dict[str, Probe]:
+def load_diagnostics(names: Sequence[str]) -> dict[str, Diagnostic]:
     """Probes by their names, once for all studies of a sweep; ConfigurationError where there is none of a name."""
     return {name: bind(option_file(conf_dir() / GROUP, name, key="probes")) for name in names}
 
 
-def probed(probes: Mapping[str, Probe], *, merge: MergeStage | None) -> tuple[Probed, ...]:
+def plan_diagnostics(probes: Mapping[str, Diagnostic], *, merge: MergeStage | None) -> tuple[PlannedDiagnostic, ...]:
     """The probes with their stages; none of a study without a merge."""
     if merge is None:
         return ()
-    return tuple(Probed(name, probe, merge, probe.stages(merge)) for name, probe in probes.items())
+    return tuple(PlannedDiagnostic(name, probe, merge, probe.stages(merge)) for name, probe in probes.items())
 
 
-def probe_results(probes: Sequence[Probed], *, store: Store) -> Told:
+def diagnostic_results(probes: Sequence[PlannedDiagnostic], *, store: Store) -> DiagnosticResult:
     """What the probes of a study tell together; beside it, as `probes`, what each asked for, its stages made."""
     of_merge: dict[str, Any] = {}
     of_study: dict[str, Any] = {}
@@ -88,4 +88,4 @@ def probe_results(probes: Sequence[Probed], *, store: Store) -> Told:
             "dev_answers": sum(card["dev_answers"] for card in found),
             "seconds": round(sum(card["seconds"] for card in found), 2),
         }
-    return Told(of_merge, of_study | ({"probes": costs} if costs else {}))
+    return DiagnosticResult(of_merge, of_study | ({"probes": costs} if costs else {}))

@@ -19,7 +19,7 @@ from dfwe.merging.linear import Linear
 from dfwe.report.pair_line import PairLine
 from dfwe.search.space import Space
 from dfwe.stages.base import Stage, Tell
-from dfwe.stages.diagnostics.base import Probe, ProbeStage, Told
+from dfwe.stages.diagnostics.base import Diagnostic, DiagnosticResult, DiagnosticStage
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.train import WEIGHTS, TrainStage, parent_of
 from dfwe.training.weight_search import Candidate
@@ -27,7 +27,7 @@ from dfwe.values.allowed import Count
 
 
 @dataclass(frozen=True)
-class Interpolation(Probe):
+class Interpolation(Diagnostic):
     """The linear mixtures at `points` shares between every two of a merge's experts.
 
     Raises:
@@ -40,20 +40,22 @@ class Interpolation(Probe):
         if self.points < 1:
             raise ConfigurationError(f"conf/probe/interpolation.yaml: points must be at least 1, not {self.points}")
 
-    def stages(self, merge: MergeStage) -> tuple[ProbeStage, ...]:
+    def stages(self, merge: MergeStage) -> tuple[DiagnosticStage, ...]:
         """One a pair: other merges of the same experts, in a sweep too, have those pairs in common."""
         pairs = combinations(merge.experts.values(), 2)
         return tuple(PairStage(merge.family, merge.target, *pair, self.points) for pair in pairs)
 
-    def told(self, merge: MergeStage, *, found: Sequence[Mapping[str, Any]]) -> Told:
+    def told(self, merge: MergeStage, *, found: Sequence[Mapping[str, Any]]) -> DiagnosticResult:
         """Each pair's points and its barrier; shares are the second expert's."""
         pairs = combinations(merge.experts, 2)
         lines = [{"a": a, "b": b, "points": each["points"]} for (a, b), each in zip(pairs, found, strict=True)]
-        return Told(of_study={"interpolations": [{**line, "barrier": PairLine.of(line).barrier} for line in lines]})
+        return DiagnosticResult(
+            of_study={"interpolations": [{**line, "barrier": PairLine.of(line).barrier} for line in lines]}
+        )
 
 
 @dataclass(frozen=True)
-class PairStage(ProbeStage):
+class PairStage(DiagnosticStage):
     """Evaluates mixtures of two experts, evenly spaced between them."""
 
     probe: ClassVar[str] = "interpolation"

@@ -18,7 +18,7 @@ from dfwe.families.base import ModelFamily
 from dfwe.records import Coefficients
 from dfwe.search.space import Space
 from dfwe.stages.base import Stage, Tell
-from dfwe.stages.diagnostics.base import Probe, ProbeStage, Told
+from dfwe.stages.diagnostics.base import Diagnostic, DiagnosticResult, DiagnosticStage
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.train import parent_of
 from dfwe.training.weight_search import Candidate
@@ -27,23 +27,23 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class LeaveOneOut(Probe):
+class LeaveOneOut(Diagnostic):
     """Each expert that counts in the merge is left out, the others' coefficients scaled to the same sum."""
 
-    def stages(self, merge: MergeStage) -> tuple[ProbeStage, ...]:
+    def stages(self, merge: MergeStage) -> tuple[DiagnosticStage, ...]:
         """One."""
         return (LeaveOneOutStage(merge.family, merge.target, merge),)
 
-    def told(self, merge: MergeStage, *, found: Sequence[Mapping[str, Any]]) -> Told:
+    def told(self, merge: MergeStage, *, found: Sequence[Mapping[str, Any]]) -> DiagnosticResult:
         """Dev scores by the expert that is left out; nothing where none can be."""
         (card,) = found
         for reason in card["impossible"]:
             log.info("no leave_one_out of %s: %s", merge.name, reason)
-        return Told(of_merge={"leave_one_out": card["dev"]} if card["dev"] else {})
+        return DiagnosticResult(of_merge={"leave_one_out": card["dev"]} if card["dev"] else {})
 
 
 @dataclass(frozen=True)
-class LeaveOneOutStage(ProbeStage):
+class LeaveOneOutStage(DiagnosticStage):
     """Evaluates the merge without each of its experts; rule, groups and settings stay as they are."""
 
     probe: ClassVar[str] = "leave_one_out"

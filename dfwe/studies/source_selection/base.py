@@ -10,13 +10,13 @@ from typing import Any
 from dfwe.config.tasks import Task
 from dfwe.stages.base import Stage
 from dfwe.store.store import Store
-from dfwe.studies.stage_factory import Workshop
+from dfwe.studies.stage_factory import StageFactory
 
 Part = tuple[str, Stage]
 
 
 @dataclass(frozen=True)
-class Evidence:
+class CriterionInputs:
     """Stages with their parts in a study, each after those it needs.
 
     `common` is what every candidate is compared with, `own` what each candidate brings, by short name; a candidate of
@@ -42,11 +42,13 @@ class Criterion(ABC):
     """Tells how well candidates will serve a target; implementations are frozen dataclasses of their settings."""
 
     @abstractmethod
-    def evidence(self, workshop: Workshop, *, target: Task, candidates: Sequence[Task], seed: int) -> Evidence:
+    def evidence(
+        self, factory: StageFactory, *, target: Task, candidates: Sequence[Task], seed: int
+    ) -> CriterionInputs:
         """What has to be made before candidates can be scored; nothing runs here."""
 
     @abstractmethod
-    def scores(self, evidence: Evidence, *, store: Store) -> dict[str, float]:
+    def scores(self, evidence: CriterionInputs, *, store: Store) -> dict[str, float]:
         """Finite scores by short name, higher is better, of the candidates that the evidence knows.
 
         Raises:

@@ -17,8 +17,8 @@ from dfwe.errors import ConfigurationError
 from dfwe.families.seq2seq.statistics.base import Collector
 from dfwe.stages.affinity import MEASURED, AffinityStage
 from dfwe.store.store import Store
-from dfwe.studies.source_selection.base import Criterion, Evidence, Part
-from dfwe.studies.stage_factory import Workshop
+from dfwe.studies.source_selection.base import Criterion, CriterionInputs, Part
+from dfwe.studies.stage_factory import StageFactory
 from dfwe.values.allowed import OneOf
 
 COMPARISONS = ("cosine", "centred", "shares")
@@ -47,17 +47,19 @@ class TaskSimilarity(Criterion):
         if self.compare not in COMPARISONS:
             raise ConfigurationError(f"compare must be one of {', '.join(COMPARISONS)}, not '{self.compare}'")
 
-    def evidence(self, workshop: Workshop, *, target: Task, candidates: Sequence[Task], seed: int) -> Evidence:
+    def evidence(
+        self, factory: StageFactory, *, target: Task, candidates: Sequence[Task], seed: int
+    ) -> CriterionInputs:
         """The parent, measured on the target and on each candidate."""
 
         def measured(task: Task) -> tuple[Part, ...]:
             key = ("affinity", self.measure, id(task), seed)
-            made = workshop.once(key, lambda: AffinityStage(workshop.family, task, self.measure, seed), holds=task)
+            made = factory.memoize(key, lambda: AffinityStage(factory.family, task, self.measure, seed), holds=task)
             return (("choose", made),)
 
-        return Evidence(measured(target), {task.short: measured(task) for task in candidates})
+        return CriterionInputs(measured(target), {task.short: measured(task) for task in candidates})
 
-    def scores(self, evidence: Evidence, *, store: Store) -> dict[str, float]:
+    def scores(self, evidence: CriterionInputs, *, store: Store) -> dict[str, float]:
         """Cosines, in [-1, 1].
 
         Raises:

@@ -17,21 +17,21 @@ from dfwe.errors import ConfigurationError
 from dfwe.families.base import ModelFamily
 from dfwe.stages.base import Stage, Tell
 from dfwe.store.store import Entry
-from dfwe.studies.source_selection.base import Criterion, Evidence, Part
+from dfwe.studies.source_selection.base import Criterion, CriterionInputs, Part
 from dfwe.studies.source_selection.ranking import best, ranking
-from dfwe.studies.stage_factory import Workshop
+from dfwe.studies.stage_factory import StageFactory
 
 
 @dataclass(frozen=True)
-class ChoiceStage(Stage):
+class SelectSourcesStage(Stage):
     """Ranks candidates by the mean of their ranks under the criteria; its result is all on its card."""
 
     kind: ClassVar[str] = "choice"
     family: ModelFamily
     target: Task
     candidates: tuple[Task, ...]  # in the order of their names
-    rule: ChoiceRule
-    evidence: Mapping[str, Evidence]  # by criterion
+    rule: SelectionPolicy
+    evidence: Mapping[str, CriterionInputs]  # by criterion
 
     @property
     def title(self) -> str:
@@ -82,7 +82,7 @@ class ChoiceStage(Stage):
         return tuple(by_name[name] for name in entry.card.result["taken"])
 
 
-def choice_results(stage: ChoiceStage | None) -> dict[str, Any] | None:
+def selection_results(stage: SelectSourcesStage | None) -> dict[str, Any] | None:
     """The choice and its evidence as JSON, with the stages that they came from; None where there was none."""
     if stage is None:
         return None
@@ -93,7 +93,7 @@ def choice_results(stage: ChoiceStage | None) -> dict[str, Any] | None:
 
 
 @dataclass(frozen=True)
-class ChoiceRule:
+class SelectionPolicy:
     """How sources are chosen, whatever the target: criteria by name, how many are taken."""
 
     criteria: Mapping[str, Criterion]
@@ -101,7 +101,7 @@ class ChoiceRule:
     number: int
 
     @classmethod
-    def of(cls, config: DictConfig) -> ChoiceRule | None:
+    def of(cls, config: DictConfig) -> SelectionPolicy | None:
         """What `choice` of a configuration says, None where nothing is to be chosen.
 
         Raises:
@@ -115,7 +115,9 @@ class ChoiceRule:
             raise ConfigurationError(f"choice.number must be at least 1, not {config.choice.number}")
         return cls(criteria, by, config.choice.number)
 
-    def stage(self, workshop: Workshop, *, target: Task, candidates: Sequence[Task], seed: int) -> ChoiceStage:
+    def stage(
+        self, factory: StageFactory, *, target: Task, candidates: Sequence[Task], seed: int
+    ) -> SelectSourcesStage:
         """The choice among these candidates; nothing runs.
 
         Raises:
@@ -129,15 +131,15 @@ class ChoiceRule:
 
         ordered = tuple(sorted(candidates, key=lambda task: task.short))  # as the digest has them
 
-        def made() -> ChoiceStage:
+        def made() -> SelectSourcesStage:
             evidence = {
-                name: criterion.evidence(workshop, target=target, candidates=ordered, seed=seed)
+                name: criterion.evidence(factory, target=target, candidates=ordered, seed=seed)
                 for name, criterion in self.criteria.items()
             }
-            return ChoiceStage(workshop.family, target, ordered, self, evidence)
+            return SelectSourcesStage(factory.family, target, ordered, self, evidence)
 
         key = ("choice", id(self), id(target), tuple(map(id, ordered)), seed)
-        return workshop.once(key, made, holds=(self, target, ordered))
+        return factory.memoize(key, made, holds=(self, target, ordered))
 
 
 def _criterion(name: str, *, config: Any) -> Criterion:

@@ -10,8 +10,8 @@ from dfwe.config.tasks import Task
 from dfwe.stages.base import Stage
 from dfwe.stages.train import TrainStage
 from dfwe.store.store import Store
-from dfwe.studies.source_selection.base import Criterion, Evidence, Part
-from dfwe.studies.stage_factory import Workshop
+from dfwe.studies.source_selection.base import Criterion, CriterionInputs, Part
+from dfwe.studies.stage_factory import StageFactory
 
 
 @dataclass(frozen=True)
@@ -25,17 +25,19 @@ class Transfer(Criterion):
 
     train: bool
 
-    def evidence(self, workshop: Workshop, *, target: Task, candidates: Sequence[Task], seed: int) -> Evidence:
+    def evidence(
+        self, factory: StageFactory, *, target: Task, candidates: Sequence[Task], seed: int
+    ) -> CriterionInputs:
         """The baseline, and each candidate's expert before and after its fine-tuning."""
-        baseline = workshop.baseline(target, seed=seed)
-        own = {task.short: _expert(workshop, task, target=target, seed=seed) for task in candidates}
+        baseline = factory.baseline(target, seed=seed)
+        own = {task.short: _expert(factory, task, target=target, seed=seed) for task in candidates}
         if not self.train:
-            own = {name: parts[-1:] for name, parts in own.items() if _there(parts[-1][1], workshop=workshop)}
-            if not _there(baseline, workshop=workshop):
-                return Evidence((), {})
-        return Evidence((("baseline", baseline),), own)
+            own = {name: parts[-1:] for name, parts in own.items() if _there(parts[-1][1], factory=factory)}
+            if not _there(baseline, factory=factory):
+                return CriterionInputs((), {})
+        return CriterionInputs((("baseline", baseline),), own)
 
-    def scores(self, evidence: Evidence, *, store: Store) -> dict[str, float]:
+    def scores(self, evidence: CriterionInputs, *, store: Store) -> dict[str, float]:
         """Differences of dev scores, in [-1, 1]."""
         if not evidence.common:
             return {}
@@ -43,14 +45,14 @@ class Transfer(Criterion):
         return {name: _dev(parts[-1][1], store=store) - baseline for name, parts in evidence.own.items()}
 
 
-def _expert(workshop: Workshop, task: Task, *, target: Task, seed: int) -> tuple[Part, ...]:
-    trained = workshop.on_s_star(target, sources=(task,), seed=seed, finetuned=True)[task.short]
-    finetuned = workshop.finetuned({task.short: trained}, target=target, seed=seed)[task.short]
+def _expert(factory: StageFactory, task: Task, *, target: Task, seed: int) -> tuple[Part, ...]:
+    trained = factory.train_source_experts(target, sources=(task,), seed=seed, finetuned=True)[task.short]
+    finetuned = factory.finetune({task.short: trained}, target=target, seed=seed)[task.short]
     return ("train", trained), ("finetune", finetuned)
 
 
-def _there(stage: Stage, *, workshop: Workshop) -> bool:
-    return stage.find(workshop.family.context.store) is not None
+def _there(stage: Stage, *, factory: StageFactory) -> bool:
+    return stage.find(factory.family.context.store) is not None
 
 
 def _dev(stage: Stage, *, store: Store) -> float:

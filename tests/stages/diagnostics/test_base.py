@@ -5,7 +5,7 @@ import torch
 
 from dfwe.conf import conf_dir
 from dfwe.errors import ConfigurationError
-from dfwe.stages.diagnostics.base import bound_probes
+from dfwe.stages.diagnostics.base import load_diagnostics
 from dfwe.studies.plan import plan_study
 from dfwe.sweeps.plan import summary
 
@@ -22,7 +22,7 @@ def planned(small, ran):
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (conf_dir() / "probe").glob("*.yaml")))
 def test_every_probe_is_bound(name):
-    assert list(bound_probes([name])) == [name]
+    assert list(load_diagnostics([name])) == [name]
 
 
 def test_an_unknown_probe_is_an_error_with_the_choice(small, tmp_path):

@@ -46,7 +46,7 @@ def test_a_second_run_makes_nothing_and_says_the_same(chosen, tmp_path, monkeypa
     def refuse(*arguments, **names):
         raise AssertionError("a stage was made again")
 
-    for kind in ("train.TrainStage", "choice.affinity.AffinityStage", "choice.stage.ChoiceStage"):
+    for kind in ("train.TrainStage", "choice.affinity.AffinityStage", "choice.stage.SelectSourcesStage"):
         monkeypatch.setattr(f"dfwe.stages.{kind}.make", refuse)
     run_study(chosen[1], folder=tmp_path)
     assert results(tmp_path) == results(chosen[0])

@@ -1,0 +1,122 @@
+"""Baselines that every merge is compared with: models that cost less thought, and may well be as good."""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dfwe.conf import conf_dir
+from dfwe.config.instantiate import bind
+from dfwe.config.load import option_file
+from dfwe.config.tasks import Objective, Task
+from dfwe.stages.ensemble import EnsembleStage
+from dfwe.stages.merge import MergeStage
+from dfwe.stages.train import TrainStage
+from dfwe.studies.stage_factory import StageFactory
+from dfwe.values.names import MIXTURE
+
+log = logging.getLogger(__name__)
+
+GROUP = "control"
+EvaluatedModel = TrainStage | MergeStage | EnsembleStage
+
+
+@dataclass(frozen=True)
+class BaselineInputs:
+    """What of a study a baseline may be made from: all stages come from its factory, so that none is made twice."""
+
+    factory: StageFactory
+    objective: Objective
+    trained: Mapping[str, TrainStage]  # the experts on S*
+    experts: Mapping[str, TrainStage]  # what is merged
+    seed: int
+
+
+class Baseline(ABC):
+    """A model that a merge is compared with."""
+
+    @abstractmethod
+    def model(self, study: BaselineInputs) -> EvaluatedModel | str:
+        """Return the stage that makes it, or the reason why this study cannot have it."""
+
+
+@dataclass(frozen=True)
+class Ensemble(Baseline):
+    """The label that the experts together find likeliest: what merging approximates, at n times the cost."""
+
+    def model(self, study: BaselineInputs) -> EnsembleStage | str:
+        """Return the stage over the experts' own evaluations."""
+        factory, objective = study.factory, study.objective
+        if not isinstance(objective, Task):
+            return "answers to several tasks cannot be averaged"
+        if factory.family.decoding(objective) not in ("labels", "candidates"):
+            return "answers in free text cannot be averaged"
+        evaluations = {name: factory.evaluation(stage, target=objective) for name, stage in study.experts.items()}
+        return EnsembleStage(factory.family, dict(study.experts), evaluations, objective)
+
+
+@dataclass(frozen=True)
+class Multitask(Baseline):
+    """One model trained on the target and all sources together, neither fine-tuned nor merged."""
+
+    def model(self, study: BaselineInputs) -> TrainStage | str:
+        """Return the expert on {t} and S as it was before its fine-tuning."""
+        if study.trained is study.experts:
+            return "experts are not fine-tuned, so it is one of them"
+        return study.trained[MIXTURE]
+
+
+@dataclass(frozen=True)
+class RandomPoint(Baseline):
+    """The linear mixture at one draw from the Dirichlet distribution: what a search must beat to have searched.
+
+    `merge` is a merge's configuration.
+    """
+
+    merge: Mapping[str, Any]
+
+    def model(self, study: BaselineInputs) -> MergeStage:
+        """Return the merge that keeps what it drew."""
+        return study.factory.merge(self.merge, experts=study.experts, target=study.objective, seed=study.seed)
+
+
+@dataclass(frozen=True)
+class SameCompute(Baseline):
+    """The parent on the target alone, for as many steps as all experts are allowed together; its best epoch is kept.
+
+    Steps are counted as planned: early stopping may let the study itself do with fewer. It ends before them where as
+    many epochs as a plain fine-tuning is allowed bring no gain on dev. Without it the equally trained baseline is the
+    expert of the target itself.
+    """
+
+    def model(self, study: BaselineInputs) -> TrainStage | str:
+        """Return the longer training."""
+        if not isinstance(study.objective, Task):
+            return "it trains on one target alone"
+        stages = {stage.digest: stage for stage in (*study.trained.values(), *study.experts.values())}
+        plain = study.factory.baseline(study.objective, seed=study.seed)
+        num_epochs = plain.recipe.fit["epochs"]
+        steps_per_epoch = plain.num_planned_steps / num_epochs
+        num_steps = sum(stage.num_planned_steps for stage in stages.values())
+        epochs = max(num_epochs, round(num_steps / steps_per_epoch))
+        return study.factory.baseline(study.objective, seed=study.seed, epochs=epochs)
+
+
+def load_baselines(names: Sequence[str]) -> dict[str, Baseline]:
+    """Return baselines by their names, once for all studies of a sweep; ConfigurationError for an unknown name."""
+    return {name: bind(option_file(conf_dir() / GROUP, name, key="controls")) for name in names}
+
+
+def baseline_models(baselines: Mapping[str, Baseline], *, study: BaselineInputs) -> dict[str, EvaluatedModel]:
+    """Return the models of baselines by name; the reason for one that a study cannot have is logged."""
+    models: dict[str, EvaluatedModel] = {}
+    for name, baseline in baselines.items():
+        model = baseline.model(study)
+        if isinstance(model, str):
+            log.info("no control %s for %s: %s", name, study.objective.name, model)
+        else:
+            models[name] = model
+    return models

@@ -1,1 +1,0 @@
-"""Baselines that every merge is compared with."""
