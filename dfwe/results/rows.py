@@ -62,7 +62,7 @@ def study_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, An
         "recommended": standing.recommended(models, withheld=withheld),
         "warnings": [each.as_dict() for each in cautions],
         "examples": rows.examples(study.asked),
-        "agreement": decoding_results(study.agreement, tested=study.tested, seed=study.seed),
+        "agreement": decoding_results(study.agreement, evaluations=study.tested, seed=study.seed),
         **told.of_study,
         "data": _data(study),
         "model": study.family.base_model.title,

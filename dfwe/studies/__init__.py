@@ -1,1 +1,1 @@
-"""Which stages a study has, for which question."""
+"""Studies: the recipes of both papers, and the stages that they need."""

@@ -32,7 +32,7 @@ class ListedPlan(StudyPlan):
     `multitask` of the study's configuration.
     """
 
-    design: StudySpec
+    spec: StudySpec
     factory: StageFactory
     columns: Mapping[str, Task]
     objective: TaskMean
@@ -74,7 +74,7 @@ class ListedPlan(StudyPlan):
         stages = {name: merge.stage for name, merge in {**merges, **ablation}.items()}
         experts = {name: self.models[name] for name in chosen}
         around = BaselineInputs(factory, objective, experts, experts, self.seed)
-        controls = baseline_models(self.design.controls, study=around) if len(experts) > 1 else {}
+        controls = baseline_models(self.spec.controls, study=around) if len(experts) > 1 else {}
         scored = {name: model for name, model in self.models.items() if self._counts(model)}
         return Study(
             family=self.family,
@@ -86,7 +86,7 @@ class ListedPlan(StudyPlan):
             merges=stages,
             controls=controls,
             evaluations=evaluated({**scored, **controls, **stages}, factory=factory, objective=objective),
-            probes=plan_diagnostics(self.design.probes, merge=stages.get(headline_merge(stages) or "")),
+            probes=plan_diagnostics(self.spec.probes, merge=stages.get(headline_merge(stages) or "")),
             listing=Listing(
                 self.config,
                 chosen,
@@ -126,8 +126,8 @@ def plan_listed(config: DictConfig) -> ListedPlan:
         entry = {**multitask["training"], **changes}
         models[name] = _model(name, entry, config=config, family=family, columns=columns, target=objective, made=models)
     _check_entries(multitask)
-    design = StudySpec.of(config)
-    plan = ListedPlan(design, StageFactory(family), columns, objective, config.seed, pretraining, models, multitask)
+    spec = StudySpec.of(config)
+    plan = ListedPlan(spec, StageFactory(family), columns, objective, config.seed, pretraining, models, multitask)
     plan.merges.check()
     return plan
 

@@ -25,14 +25,14 @@ def load_plan(config: DictConfig, *, reads_data: bool = True) -> StudyPlan:
     if config.multitask is not None:
         return plan_listed(config)
     target, sources = study_tasks(config)
-    design = StudySpec.of(config)
+    spec = StudySpec.of(config)
     family, pretraining = study_family(config, tasks=(target, *sources))
     target, sources = family.adapt(target), tuple(family.adapt(task) for task in sources)
     for task in (target, *sources) if reads_data else ():
         for split in ("train", "dev"):
             family.context.data.instances(task, split=split)
     return DfwePlan.of(
-        design,
+        spec,
         factory=StageFactory(family),
         pretraining=pretraining,
         target=target,

@@ -28,7 +28,7 @@ from dfwe.values.names import BASELINE, UNIFORM
 class DfwePlan(StudyPlan):
     """A study of one target, whose sources may have to be selected first; all candidates are where `choice` is None."""
 
-    design: StudySpec
+    spec: StudySpec
     factory: StageFactory
     pretraining: tuple[Stage, ...]
     target: Task
@@ -39,7 +39,7 @@ class DfwePlan(StudyPlan):
     @classmethod
     def of(
         cls,
-        design: StudySpec,
+        spec: StudySpec,
         *,
         factory: StageFactory,
         pretraining: tuple[Stage, ...],
@@ -48,9 +48,9 @@ class DfwePlan(StudyPlan):
         seed: int,
     ) -> DfwePlan:
         """Return the plan; ConfigurationError for a selection of more sources than there are."""
-        rule = design.choice
-        choice = None if rule is None else rule.stage(factory, target=target, candidates=candidates, seed=seed)
-        return cls(design, factory, pretraining, target, candidates, seed, choice)
+        policy = spec.choice
+        choice = None if policy is None else policy.stage(factory, target=target, candidates=candidates, seed=seed)
+        return cls(spec, factory, pretraining, target, candidates, seed, choice)
 
     @property
     def family(self) -> ModelFamily:
@@ -86,20 +86,20 @@ class DfwePlan(StudyPlan):
     def _sources(self) -> tuple[Task, ...]:
         if self.choice is None:
             return self.candidates
-        return self.choice.taken(self.choice.result(self.family.context.store))
+        return self.choice.selected(self.choice.result(self.family.context.store))
 
 
 def dfwe_study(plan: DfwePlan, *, sources: Sequence[Task]) -> Study:
     """Return the study with these sources, its stages made in the plan's factory; nothing is read and nothing runs."""
-    design, factory, target, seed = plan.design, plan.factory, plan.target, plan.seed
-    runs = design.runs
+    spec, factory, target, seed = plan.spec, plan.factory, plan.target, plan.seed
+    runs = spec.runs
     trained = factory.train_source_experts(target, sources=sources, seed=seed, finetuned="finetune" in runs)
     experts = factory.finetune(trained, target=target, seed=seed) if "finetune" in runs else trained
     baseline = factory.baseline(target, seed=seed) if "baseline" in runs else None
-    configs = design.merges_of(len(experts)) if "merge" in runs else ()
+    configs = spec.merges_of(len(experts)) if "merge" in runs else ()
     merges = {config["name"]: factory.merge(config, experts=experts, target=target, seed=seed) for config in configs}
     around = BaselineInputs(factory, target, trained, experts, seed)
-    controls = baseline_models(design.controls, study=around) if merges and "evaluate" in runs else {}
+    controls = baseline_models(spec.controls, study=around) if merges and "evaluate" in runs else {}
     models = ({BASELINE: baseline} if baseline else {}) | dict(experts) | dict(merges) | controls
     evaluations = evaluated(models, factory=factory, objective=target) if "evaluate" in runs else {}
     headline = headline_merge(merges)
@@ -117,9 +117,9 @@ def dfwe_study(plan: DfwePlan, *, sources: Sequence[Task]) -> Study:
         evaluations=evaluations,
         mixtures={name: factory.mixture(merges[name]) for name in merges if name in evaluations and name != UNIFORM},
         agreement=plan_decodings(
-            design.agreement, target=target, family=factory.family, tested=single(evaluations), asked=headline
+            spec.agreement, target=target, family=factory.family, evaluations=single(evaluations), headline=headline
         ),
-        probes=plan_diagnostics(design.probes if "evaluate" in runs else {}, merge=merges.get(headline or "")),
+        probes=plan_diagnostics(spec.probes if "evaluate" in runs else {}, merge=merges.get(headline or "")),
         choice=plan.choice,
     )
 

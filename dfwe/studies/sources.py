@@ -1,4 +1,4 @@
-"""The target of a study, and its sources: all, or the k-th subset of a size, so that a sweep can count them through."""
+"""Choose the target of a study and its sources: all, or the k-th subset of a size, for sweeps."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ ORDERS = ("names", "drawn")
 T = TypeVar("T")
 
 
-def chosen_sources(sources: Mapping[str, T], *, subset: Mapping[str, Any]) -> dict[str, T]:
-    """The sources that the configuration's `subset` says, the target not among `sources` any more; names in order.
+def subset_by_number(sources: Mapping[str, T], *, subset: Mapping[str, Any]) -> dict[str, T]:
+    """Return the sources that `subset` numbers, names in order; the target is not among `sources` any more.
 
-    All of them, as they come, where `subset.number` is null. An interpolation of the target fails in a sweep over
-    targets: this is asked when the study is planned, so that one number means the right subset for every target.
+    Where `subset.number` is null all of them are returned, as they come. An interpolation of the target fails in a
+    sweep over targets: subsets are chosen when the study is planned, so that a number suits every target.
 
     Raises:
         ConfigurationError: a size, number or order that there is not.
@@ -42,31 +42,31 @@ def chosen_sources(sources: Mapping[str, T], *, subset: Mapping[str, Any]) -> di
             f"subset.number must be 0 to {count - 1}, as {len(sources)} sources have {count} "
             f"subsets of {size}, not {number}"
         )
-    place = number if order == "names" else _drawn(number, count=count, size=size, seed=subset["seed"])
+    place = number if order == "names" else _shuffled(number, count=count, size=size, seed=subset["seed"])
     names = next(itertools.islice(itertools.combinations(sorted(sources), size), place, None))
     return {name: sources[name] for name in names}
 
 
-def _drawn(number: int, *, count: int, size: int, seed: int) -> int:
-    """The place of the number-th subset of a seeded order; after the last one it starts again."""
+def _shuffled(number: int, *, count: int, size: int, seed: int) -> int:
+    """Return the position of the number-th subset of a seeded order; after the last one it starts again."""
     order = np.random.default_rng(derive(seed, "subset", str(size))).permutation(count)
     return int(order[number % count])
 
 
 def study_tasks(config: DictConfig) -> tuple[Task, tuple[Task, ...]]:
-    """The target and the sources that are taken; ConfigurationError where they are none, or not to be had together."""
+    """Return the target and the sources of a configuration; ConfigurationError where they do not fit together."""
     short, target = only_target(config)
     sources = candidates(short, sources=dict(config.sources), without_target=config.sources_without_target)
-    taken = subset_of(sources, subset=plain(config.subset), chosen=bool(config.choice.by))
-    tasks = tuple(build_task(name, config=plain(each)) for name, each in taken.items())
+    sources = subset_of(sources, subset=plain(config.subset), chosen=bool(config.choice.by))
+    tasks = tuple(build_task(name, config=plain(source)) for name, source in sources.items())
     return build_task(short, config=plain(target)), tasks
 
 
 def subset_of(sources: Mapping[str, T], *, subset: Mapping[str, Any], chosen: bool) -> dict[str, T]:
-    """The sources that `subset` says; ConfigurationError where they are `chosen`, too."""
+    """Return the sources that `subset` numbers; ConfigurationError where they are to be `chosen`, too."""
     if chosen and subset["number"] is not None:
         raise ConfigurationError(
-            f"subset.number={subset['number']} takes a subset of the sources and choice.by chooses among them: say one "
+            f"subset.number={subset['number']} takes a subset of the sources and choice.by chooses among them: set one "
             "of the two (sources=all is sources=auto without a choice; choice.number is how many are chosen)"
         )
-    return chosen_sources(sources, subset=subset)
+    return subset_by_number(sources, subset=subset)

@@ -99,7 +99,7 @@ def test_the_references_numbers_name_what_they_made_and_nothing_else(ran, small)
 
 def test_free_text_can_be_forced_on_every_task_and_is_another_study(ran, small):
     study = plan_study(small(ran[1], "decode=greedy", "agreement=[labels,greedy]"))
-    assert study.family.decoding(study.target) == study.agreement.own == "greedy"
+    assert study.family.decoding(study.target) == study.agreement.default == "greedy"
     assert list(study.agreement.stages) == ["labels"]
     assert study.baseline.digest != plan_study(small(ran[1])).baseline.digest
 
@@ -108,7 +108,7 @@ def test_a_task_of_free_text_has_no_labels_to_compare_with(small, ran, caplog):
     with pytest.raises(ConfigurationError, match=r"agreement=\[labels\]: .* is answered in free text.*reference"):
         plan_study(small(ran[1], *QUESTIONS, "agreement=[labels]"))
     study = plan_study(small(ran[1], *QUESTIONS, "agreement=[labels,greedy,reference]"))
-    assert (study.agreement.own, list(study.agreement.stages)) == ("greedy", ["reference"])
+    assert (study.agreement.default, list(study.agreement.stages)) == ("greedy", ["reference"])
     assert "agreement leaves out labels: question_answering is answered in free text" in caplog.text
 
 

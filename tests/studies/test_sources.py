@@ -3,7 +3,7 @@
 import pytest
 
 from dfwe.errors import ConfigurationError
-from dfwe.studies.sources import chosen_sources
+from dfwe.studies.sources import subset_by_number
 
 SIX = {name: name.upper() for name in "fedcba"}
 
@@ -13,28 +13,28 @@ def subset(size=3, number=0, order="names", seed=0):
 
 
 def test_without_a_number_all_are_taken_as_they_come():
-    assert list(chosen_sources(SIX, subset=subset(number=None))) == list("fedcba")
+    assert list(subset_by_number(SIX, subset=subset(number=None))) == list("fedcba")
 
 
 @pytest.mark.parametrize(("number", "names"), [(0, "abc"), (1, "abd"), (9, "aef"), (10, "bcd"), (19, "def")])
 def test_the_triples_of_six_are_counted_in_the_order_of_their_names(number, names):
-    assert chosen_sources(SIX, subset=subset(number=number)) == {name: name.upper() for name in names}
+    assert subset_by_number(SIX, subset=subset(number=number)) == {name: name.upper() for name in names}
 
 
 def test_twenty_numbers_give_the_twenty_triples():
-    triples = {tuple(chosen_sources(SIX, subset=subset(number=number))) for number in range(20)}
+    triples = {tuple(subset_by_number(SIX, subset=subset(number=number))) for number in range(20)}
     assert len(triples) == 20
 
 
 def test_a_drawn_order_has_each_subset_once_and_then_starts_again():
-    drawn = [tuple(chosen_sources(SIX, subset=subset(2, number, "drawn"))) for number in range(16)]
+    drawn = [tuple(subset_by_number(SIX, subset=subset(2, number, "drawn"))) for number in range(16)]
     assert len(set(drawn[:15])) == 15
     assert drawn[15] == drawn[0]
     assert drawn[:15] != sorted(drawn[:15])
 
 
 def test_a_drawn_order_depends_on_its_seed_alone():
-    of = [[tuple(chosen_sources(SIX, subset=subset(2, k, "drawn", seed))) for k in range(15)] for seed in (0, 0, 1)]
+    of = [[tuple(subset_by_number(SIX, subset=subset(2, k, "drawn", seed))) for k in range(15)] for seed in (0, 0, 1)]
     assert of[0] == of[1]
     assert of[0] != of[2]
 
@@ -51,4 +51,4 @@ def test_a_drawn_order_depends_on_its_seed_alone():
 )
 def test_a_subset_that_there_is_not_is_an_error(wrong, message):
     with pytest.raises(ConfigurationError, match=message):
-        chosen_sources(SIX, subset=subset(**wrong))
+        subset_by_number(SIX, subset=subset(**wrong))

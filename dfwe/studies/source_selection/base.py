@@ -1,4 +1,4 @@
-"""What a criterion of choice is: what it has to know of candidate tasks, and how it scores them."""
+"""Criteria of selecting sources: the stages that they need, and how they score candidate tasks."""
 
 from __future__ import annotations
 
@@ -19,38 +19,36 @@ Part = tuple[str, Stage]
 class CriterionInputs:
     """Stages with their parts in a study, each after those it needs.
 
-    `common` is what every candidate is compared with, `own` what each candidate brings, by short name; a candidate of
-    which nothing is known is not in it.
+    Every candidate is compared with the `shared` ones; those `per_candidate` are by short name, without candidates of
+    which nothing is known.
     """
 
-    common: tuple[Part, ...]
-    own: Mapping[str, tuple[Part, ...]]
+    shared: tuple[Part, ...]
+    per_candidate: Mapping[str, tuple[Part, ...]]
 
     def parts(self) -> Iterator[Part]:
-        """All of them."""
-        yield from self.common
-        for parts in self.own.values():
+        """Yield all of them."""
+        yield from self.shared
+        for parts in self.per_candidate.values():
             yield from parts
 
     def spec(self) -> dict[str, Any]:
-        """The stages' digests, as JSON."""
-        own = {name: [stage.digest for _, stage in parts] for name, parts in self.own.items()}
-        return {"common": [stage.digest for _, stage in self.common], "own": own}
+        """Return the stages' digests, as JSON."""
+        candidates = {name: [stage.digest for _, stage in parts] for name, parts in self.per_candidate.items()}
+        return {"common": [stage.digest for _, stage in self.shared], "own": candidates}
 
 
 class Criterion(ABC):
-    """Tells how well candidates will serve a target; implementations are frozen dataclasses of their settings."""
+    """Scores how well candidates will serve a target; implementations are frozen dataclasses of their settings."""
 
     @abstractmethod
-    def evidence(
-        self, factory: StageFactory, *, target: Task, candidates: Sequence[Task], seed: int
-    ) -> CriterionInputs:
-        """What has to be made before candidates can be scored; nothing runs here."""
+    def inputs(self, factory: StageFactory, *, target: Task, candidates: Sequence[Task], seed: int) -> CriterionInputs:
+        """Return the stages to make before candidates can be scored; nothing runs here."""
 
     @abstractmethod
-    def scores(self, evidence: CriterionInputs, *, store: Store) -> dict[str, float]:
-        """Finite scores by short name, higher is better, of the candidates that the evidence knows.
+    def scores(self, inputs: CriterionInputs, *, store: Store) -> dict[str, float]:
+        """Return finite scores by short name, higher is better, of the candidates that the inputs have.
 
         Raises:
-            ConfigurationError: evidence that tells nothing, such as a gradient of zero.
+            ConfigurationError: inputs without information, such as a gradient of zero.
         """

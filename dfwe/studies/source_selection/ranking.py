@@ -1,4 +1,4 @@
-"""From the scores of several criteria to one order of the candidates."""
+"""Rank candidates by the scores of several criteria."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dfwe.errors import ConfigurationError
 
 
 @dataclass(frozen=True)
-class Ranked:
+class RankedCandidate:
     """A candidate's place: the mean of its ranks, in (0, 1), lower is better; scores by criterion."""
 
     task: str
@@ -17,23 +17,24 @@ class Ranked:
     scores: Mapping[str, float]
 
 
-def ranking(scores: Mapping[str, Mapping[str, float]], *, candidates: tuple[str, ...]) -> tuple[Ranked, ...]:
-    """Candidates that some criterion knows, the best first, equals by name; `scores` are by criterion, then candidate.
+def ranking(scores: Mapping[str, Mapping[str, float]], *, candidates: tuple[str, ...]) -> tuple[RankedCandidate, ...]:
+    """Rank the candidates that some criterion knows, the best first, equals by name; `scores` are by criterion.
 
     A candidate's rank is the mean over the criteria that know it: scores of different criteria have nothing in common,
     and a criterion that knows few candidates must not hold that against the others.
     """
-    ranks = {criterion: relative_ranks(known) for criterion, known in scores.items()}
-    found = []
+    ranks = {criterion: relative_ranks(by_task) for criterion, by_task in scores.items()}
+    ranked = []
     for task in sorted(candidates):
-        own = {criterion: known[task] for criterion, known in scores.items() if task in known}
-        if own:
-            found.append(Ranked(task, sum(ranks[criterion][task] for criterion in own) / len(own), own))
-    return tuple(sorted(found, key=lambda each: each.rank))
+        of_task = {criterion: by_task[task] for criterion, by_task in scores.items() if task in by_task}
+        if of_task:
+            rank = sum(ranks[criterion][task] for criterion in of_task) / len(of_task)
+            ranked.append(RankedCandidate(task, rank, of_task))
+    return tuple(sorted(ranked, key=lambda candidate: candidate.rank))
 
 
 def relative_ranks(scores: Mapping[str, float]) -> dict[str, float]:
-    """(rank - 1/2) / number: of two 0.25 and 0.75, of one 0.5, which says nothing; equals share their mean."""
+    """Return (rank - 1/2) / number: of two 0.25 and 0.75, of one 0.5; equals share their mean."""
     values = list(scores.values())
     return {
         task: (sum(other > score for other in values) + 0.5 * sum(other == score for other in values)) / len(values)
@@ -41,8 +42,8 @@ def relative_ranks(scores: Mapping[str, float]) -> dict[str, float]:
     }
 
 
-def best(ranked: tuple[Ranked, ...], *, number: int, candidates: tuple[str, ...]) -> tuple[str, ...]:
-    """The best `number` candidates, in the order of their names.
+def best(ranked: tuple[RankedCandidate, ...], *, number: int, candidates: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the best `number` candidates, in the order of their names.
 
     An order of sources is part of a mixture: in this one the choice shares its experts with a sweep over subsets.
 
@@ -50,10 +51,10 @@ def best(ranked: tuple[Ranked, ...], *, number: int, candidates: tuple[str, ...]
         ConfigurationError: fewer are known.
     """
     if len(ranked) < number:
-        unknown = sorted(set(candidates) - {each.task for each in ranked})
+        unknown = sorted(set(candidates) - {candidate.task for candidate in ranked})
         raise ConfigurationError(
             f"choice.number is {number}, but no criterion knows anything of {', '.join(unknown)}: add one that "
             "measures every candidate (choice=[transfer,gradients]), or have the missing experts trained "
             "(choice.by.transfer.train=true)"
         )
-    return tuple(sorted(each.task for each in ranked[:number]))
+    return tuple(sorted(candidate.task for candidate in ranked[:number]))

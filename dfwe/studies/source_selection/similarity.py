@@ -47,34 +47,32 @@ class TaskSimilarity(Criterion):
         if self.compare not in COMPARISONS:
             raise ConfigurationError(f"compare must be one of {', '.join(COMPARISONS)}, not '{self.compare}'")
 
-    def evidence(
-        self, factory: StageFactory, *, target: Task, candidates: Sequence[Task], seed: int
-    ) -> CriterionInputs:
-        """The parent, measured on the target and on each candidate."""
+    def inputs(self, factory: StageFactory, *, target: Task, candidates: Sequence[Task], seed: int) -> CriterionInputs:
+        """Return the parent, measured on the target and on each candidate."""
 
-        def measured(task: Task) -> tuple[Part, ...]:
+        def measurement(task: Task) -> tuple[Part, ...]:
             key = ("affinity", self.measure, id(task), seed)
-            made = factory.memoize(key, lambda: AffinityStage(factory.family, task, self.measure, seed), holds=task)
-            return (("choose", made),)
+            stage = factory.memoize(key, lambda: AffinityStage(factory.family, task, self.measure, seed), holds=task)
+            return (("choose", stage),)
 
-        return CriterionInputs(measured(target), {task.short: measured(task) for task in candidates})
+        return CriterionInputs(measurement(target), {task.short: measurement(task) for task in candidates})
 
-    def scores(self, evidence: CriterionInputs, *, store: Store) -> dict[str, float]:
-        """Cosines, in [-1, 1].
+    def scores(self, inputs: CriterionInputs, *, store: Store) -> dict[str, float]:
+        """Return cosines, in [-1, 1].
 
         Raises:
             ConfigurationError: all that was measured of a task is 0, or not finite; shares of negative values.
         """
-        stages = [stage for _, stage in evidence.parts()]
+        stages = [stage for _, stage in inputs.parts()]
         tensors = _tensors([stage.result(store).file(MEASURED) for stage in stages])
         cosines = cosines_to_first(tensors, compare=self.compare, names=[stage.title for stage in stages])
-        return dict(zip(evidence.own, cosines, strict=True))
+        return dict(zip(inputs.per_candidate, cosines, strict=True))
 
 
 def cosines_to_first(
     tensors: Iterator[Float[Tensor, "tasks values"]], *, compare: str, names: Sequence[str]
 ) -> list[float]:
-    """Each further task's cosine to the first, see `TaskSimilarity`; the tasks' vectors come in pieces.
+    """Return each further task's cosine to the first, see `TaskSimilarity`; the tasks' vectors come in pieces.
 
     Raises:
         ConfigurationError: a vector, as it is compared, of length 0, or with a value that is not finite; a negative
@@ -123,7 +121,7 @@ def _check(squares: Float[Tensor, " tasks"], *, names: Sequence[str], after: str
 
 
 def _tensors(files: Sequence[Path]) -> Iterator[Float[Tensor, "tasks values"]]:
-    """All tasks' values of one of the parent's tensors after the other: a model for each would fill the memory."""
+    """Yield all tasks' values of one tensor of the parent after the other: whole models would fill the memory."""
     with safe_open(files[0], framework="pt") as first:
         names = sorted(first.keys())
     for name in names:

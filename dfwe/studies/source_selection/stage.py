@@ -1,4 +1,4 @@
-"""The choice stage: candidates ranked for a target by criteria, the best taken."""
+"""The stage that selects sources: candidates are ranked for a target by criteria, the best are taken."""
 
 from __future__ import annotations
 
@@ -30,98 +30,101 @@ class SelectSourcesStage(Stage):
     family: ModelFamily
     target: Task
     candidates: tuple[Task, ...]  # in the order of their names
-    rule: SelectionPolicy
-    evidence: Mapping[str, CriterionInputs]  # by criterion
+    policy: SelectionPolicy
+    inputs: Mapping[str, CriterionInputs]  # by criterion
 
     @property
     def title(self) -> str:
-        """What the user reads."""
-        return f"choose sources for {self.target.short} by {', '.join(self.evidence)}"
+        """Title in the user's words."""
+        return f"choose sources for {self.target.short} by {', '.join(self.inputs)}"
 
     def spec(self) -> dict[str, Any]:
-        """The criteria, the number, and the evidence, which the target and the candidates are part of."""
+        """Return the criteria, the number and the inputs, which the target and the candidates are part of."""
         return {
-            "by": dict(self.rule.by),
-            "number": self.rule.number,
+            "by": dict(self.policy.by),
+            "number": self.policy.number,
             "candidates": [task.short for task in self.candidates],
-            "evidence": {name: evidence.spec() for name, evidence in self.evidence.items()},
+            "evidence": {name: inputs.spec() for name, inputs in self.inputs.items()},
         }
 
     @property
     def needs(self) -> tuple[Stage, ...]:
-        """The evidence."""
-        return tuple(stage for evidence in self.evidence.values() for _, stage in evidence.parts())
+        """Inputs of the criteria."""
+        return tuple(stage for inputs in self.inputs.values() for _, stage in inputs.parts())
 
     def parts(self) -> Iterator[Part]:
-        """The stages up to itself, each after those it needs."""
-        for evidence in self.evidence.values():
-            yield from evidence.parts()
+        """Yield the stages up to itself, each after those it needs."""
+        for inputs in self.inputs.values():
+            yield from inputs.parts()
         yield "choose", self
 
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
-        """Scores, ranks and takes; ConfigurationError where too few candidates are known."""
+        """Score, rank and select; ConfigurationError where too few candidates are known."""
         begun = time.perf_counter()
         scores = {
-            name: self.rule.criteria[name].scores(evidence, store=self.family.context.store)
-            for name, evidence in self.evidence.items()
+            name: self.policy.criteria[name].scores(inputs, store=self.family.context.store)
+            for name, inputs in self.inputs.items()
         }
         names = tuple(task.short for task in self.candidates)
         ranked = ranking(scores, candidates=names)
-        taken = best(ranked, number=self.rule.number, candidates=names)
+        selected = best(ranked, number=self.policy.number, candidates=names)
         return {
             "by": list(scores),
-            "taken": list(taken),
-            "ranking": [{"task": each.task, "rank": each.rank, "scores": dict(each.scores)} for each in ranked],
-            "unknown": sorted(set(names) - {each.task for each in ranked}),
+            "taken": list(selected),
+            "ranking": [
+                {"task": candidate.task, "rank": candidate.rank, "scores": dict(candidate.scores)}
+                for candidate in ranked
+            ],
+            "unknown": sorted(set(names) - {candidate.task for candidate in ranked}),
             "seconds": round(time.perf_counter() - begun, 2),
         }, ()
 
-    def taken(self, entry: Entry) -> tuple[Task, ...]:
-        """The chosen sources, in the order of their names."""
+    def selected(self, entry: Entry) -> tuple[Task, ...]:
+        """Return the selected sources, in the order of their names."""
         by_name = {task.short: task for task in self.candidates}
         return tuple(by_name[name] for name in entry.card.result["taken"])
 
 
 def selection_results(stage: SelectSourcesStage | None) -> dict[str, Any] | None:
-    """The choice and its evidence as JSON, with the stages that they came from; None where there was none."""
+    """Return the selection and its inputs as JSON, with the stages that they came from; None without a selection."""
     if stage is None:
         return None
     result = dict(stage.result(stage.family.context.store).card.result)
     del result["seconds"]
-    evidence = {name: evidence.spec() for name, evidence in stage.evidence.items()}
-    return {"number": stage.rule.number, **result, "stage": f"{stage.kind}-{stage.digest}", "evidence": evidence}
+    specs = {name: inputs.spec() for name, inputs in stage.inputs.items()}
+    return {"number": stage.policy.number, **result, "stage": f"{stage.kind}-{stage.digest}", "evidence": specs}
 
 
 @dataclass(frozen=True)
 class SelectionPolicy:
-    """How sources are chosen, whatever the target: criteria by name, how many are taken."""
+    """Criteria by name, and the number of sources to select, whatever the target."""
 
     criteria: Mapping[str, Criterion]
     by: Mapping[str, Any]  # the criteria's configurations
     number: int
 
     @classmethod
-    def of(cls, config: DictConfig) -> SelectionPolicy | None:
-        """What `choice` of a configuration says, None where nothing is to be chosen.
+    def of(cls, study: DictConfig) -> SelectionPolicy | None:
+        """Return the policy that `choice` of a configuration describes; None where nothing is to be selected.
 
         Raises:
-            ConfigurationError: what a criterion is made of is none, or a number below 1.
+            ConfigurationError: something that is not a criterion, or a number below 1.
         """
-        by = plain(config.choice.by)
+        by = plain(study.choice.by)
         if not by:
             return None
-        criteria = {name: _criterion(name, config=each) for name, each in by.items()}
-        if config.choice.number < 1:
-            raise ConfigurationError(f"choice.number must be at least 1, not {config.choice.number}")
-        return cls(criteria, by, config.choice.number)
+        criteria = {name: _criterion(name, config=config) for name, config in by.items()}
+        if study.choice.number < 1:
+            raise ConfigurationError(f"choice.number must be at least 1, not {study.choice.number}")
+        return cls(criteria, by, study.choice.number)
 
     def stage(
         self, factory: StageFactory, *, target: Task, candidates: Sequence[Task], seed: int
     ) -> SelectSourcesStage:
-        """The choice among these candidates; nothing runs.
+        """Return the stage that selects among these candidates; nothing runs.
 
         Raises:
-            ConfigurationError: there are fewer than are to be taken.
+            ConfigurationError: there are fewer than are to be selected.
         """
         if self.number > len(candidates):
             names = ", ".join(task.short for task in candidates)
@@ -131,21 +134,22 @@ class SelectionPolicy:
 
         ordered = tuple(sorted(candidates, key=lambda task: task.short))  # as the digest has them
 
-        def made() -> SelectSourcesStage:
-            evidence = {
-                name: criterion.evidence(factory, target=target, candidates=ordered, seed=seed)
+        def make() -> SelectSourcesStage:
+            inputs = {
+                name: criterion.inputs(factory, target=target, candidates=ordered, seed=seed)
                 for name, criterion in self.criteria.items()
             }
-            return SelectSourcesStage(factory.family, target, ordered, self, evidence)
+            return SelectSourcesStage(factory.family, target, ordered, self, inputs)
 
         key = ("choice", id(self), id(target), tuple(map(id, ordered)), seed)
-        return factory.memoize(key, made, holds=(self, target, ordered))
+        return factory.memoize(key, make, holds=(self, target, ordered))
 
 
 def _criterion(name: str, *, config: Any) -> Criterion:
     if not isinstance(config, Mapping) or "_target_" not in config:
-        raise ConfigurationError(f"choice.by.{name} must say the class of a criterion in `_target_`, and its settings")
-    made = bind(config)
-    if not isinstance(made, Criterion):
-        raise ConfigurationError(f"choice.by.{name} is a {type(made).__name__}, which is no criterion of choice")
-    return made
+        raise ConfigurationError(f"choice.by.{name} must name the class of a criterion in `_target_`, and its settings")
+    criterion = bind(config)
+    if not isinstance(criterion, Criterion):
+        kind = type(criterion).__name__
+        raise ConfigurationError(f"choice.by.{name} is a {kind}, which is not a criterion of choice")
+    return criterion

@@ -1,4 +1,4 @@
-"""What one source alone brings: its expert, fine-tuned on the target, against the baseline on dev."""
+"""Score a source by its expert alone: fine-tuned on the target, against the baseline on dev."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ class Transfer(Criterion):
 
     train: bool
 
-    def evidence(
-        self, factory: StageFactory, *, target: Task, candidates: Sequence[Task], seed: int
-    ) -> CriterionInputs:
-        """The baseline, and each candidate's expert before and after its fine-tuning."""
+    def inputs(self, factory: StageFactory, *, target: Task, candidates: Sequence[Task], seed: int) -> CriterionInputs:
+        """Return the baseline, and each candidate's expert before and after its fine-tuning."""
         baseline = factory.baseline(target, seed=seed)
-        own = {task.short: _expert(factory, task, target=target, seed=seed) for task in candidates}
+        experts = {task.short: _expert(factory, task, target=target, seed=seed) for task in candidates}
         if not self.train:
-            own = {name: parts[-1:] for name, parts in own.items() if _there(parts[-1][1], factory=factory)}
-            if not _there(baseline, factory=factory):
+            experts = {
+                name: parts[-1:] for name, parts in experts.items() if _is_in_store(parts[-1][1], factory=factory)
+            }
+            if not _is_in_store(baseline, factory=factory):
                 return CriterionInputs((), {})
-        return CriterionInputs((("baseline", baseline),), own)
+        return CriterionInputs((("baseline", baseline),), experts)
 
-    def scores(self, evidence: CriterionInputs, *, store: Store) -> dict[str, float]:
-        """Differences of dev scores, in [-1, 1]."""
-        if not evidence.common:
+    def scores(self, inputs: CriterionInputs, *, store: Store) -> dict[str, float]:
+        """Return differences of dev scores, in [-1, 1]."""
+        if not inputs.shared:
             return {}
-        baseline = _dev(evidence.common[0][1], store=store)
-        return {name: _dev(parts[-1][1], store=store) - baseline for name, parts in evidence.own.items()}
+        baseline = _dev(inputs.shared[0][1], store=store)
+        return {name: _dev(parts[-1][1], store=store) - baseline for name, parts in inputs.per_candidate.items()}
 
 
 def _expert(factory: StageFactory, task: Task, *, target: Task, seed: int) -> tuple[Part, ...]:
@@ -51,7 +51,7 @@ def _expert(factory: StageFactory, task: Task, *, target: Task, seed: int) -> tu
     return ("train", trained), ("finetune", finetuned)
 
 
-def _there(stage: Stage, *, factory: StageFactory) -> bool:
+def _is_in_store(stage: Stage, *, factory: StageFactory) -> bool:
     return stage.find(factory.family.context.store) is not None
 
 

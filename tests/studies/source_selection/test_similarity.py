@@ -71,9 +71,9 @@ def test_another_comparison_is_refused():
 def test_the_scores_are_the_cosines_of_the_stored_gradients(small, tmp_path):
     draft = load_plan(small(tmp_path))
     store = draft.family.context.store
-    evidence = GRADIENTS.evidence(draft.factory, target=draft.target, candidates=draft.candidates, seed=0)
-    scores = GRADIENTS.scores(evidence, store=store)
-    files = [stage.find(store).file(MEASURED) for _, stage in evidence.parts()]
+    inputs = GRADIENTS.inputs(draft.factory, target=draft.target, candidates=draft.candidates, seed=0)
+    scores = GRADIENTS.scores(inputs, store=store)
+    files = [stage.find(store).file(MEASURED) for _, stage in inputs.parts()]
     vectors = [torch.cat([tensor.flatten() for tensor in load_file(file).values()]) for file in files]
     assert len(vectors[0]) == sum(parameter.numel() for parameter in draft.family.model().parameters())
     expected = [float(torch.cosine_similarity(vectors[0], other, dim=0)) for other in vectors[1:]]
@@ -86,9 +86,9 @@ def test_a_task_is_measured_once_for_all_targets_and_comparisons(small, tmp_path
     for target, source in (("meld", "personality"), ("personality", "meld")):
         draft = load_plan(small(tmp_path, f"+target={target}", f"sources=[{source}]"))
         for way in (GRADIENTS, TaskSimilarity(measure=GRADIENTS.measure, compare="centred")):
-            found = way.evidence(draft.factory, target=draft.target, candidates=draft.candidates, seed=0)
+            found = way.inputs(draft.factory, target=draft.target, candidates=draft.candidates, seed=0)
             digests.append({stage.digest for _, stage in found.parts()})
-        other = GRADIENTS.evidence(draft.factory, target=draft.target, candidates=draft.candidates, seed=1)
+        other = GRADIENTS.inputs(draft.factory, target=draft.target, candidates=draft.candidates, seed=1)
         assert not digests[-1] & {stage.digest for _, stage in other.parts()}
     assert len(digests[0]) == 2
     assert all(each == digests[0] for each in digests)

@@ -87,8 +87,8 @@ def test_experts_in_the_store_choose_and_what_was_there_is_part_of_the_choice(ra
     result = study.choice.result(study.family.context.store).card.result
     assert result["unknown"] == ["question_answering"]
     both = load_plan(small(ran[1], *KNOWN, "choice=[transfer,gradients]")).choice
-    assert list(both.evidence) == ["transfer", "gradients"]
-    assert len(both.evidence["gradients"].own) == 3
+    assert list(both.inputs) == ["transfer", "gradients"]
+    assert len(both.inputs["gradients"].per_candidate) == 3
 
 
 def test_where_too_little_is_known_nothing_is_guessed(ran, small):
@@ -104,7 +104,7 @@ def test_where_too_little_is_known_nothing_is_guessed(ran, small):
         (["sources=auto", "choice.number=0"], ConfigurationError, "choice.number must be at least 1, not 0"),
         (["sources=auto", "subset.number=3"], ConfigurationError, "subset.number=3 takes a subset .* say one"),
         (["sources=[meld,personality]", "choice=fisher"], ConfigurationError, "the target 'meld' is among its sources"),
-        (["+choice.by.luck={odds: 1}"], ConfigurationError, "choice.by.luck must say the class of a criterion"),
+        (["+choice.by.luck={odds: 1}"], ConfigurationError, "choice.by.luck must name the class of a criterion"),
         (["+choice.by.x={_target_: dfwe.merging.linear.Linear}"], ConfigurationError, "is a Linear, which is no crit"),
         (["choice=gradients", "choice.by.gradients.compare=x"], ConfigurationError, "compare must be one of cosine"),
         (["sources=auto", "~data.generator.annotated.personality_detection"], DataError, "no instance of personality"),

@@ -12,7 +12,7 @@ def evidence():
 
     def of(config, *, train):
         draft, criterion = load_plan(config), Transfer(train)
-        found = criterion.evidence(draft.factory, target=draft.target, candidates=draft.candidates, seed=config.seed)
+        found = criterion.inputs(draft.factory, target=draft.target, candidates=draft.candidates, seed=config.seed)
         return criterion, found, draft.family.context.store
 
     return of
