@@ -8,10 +8,10 @@ from typing import Any
 
 from pytorch_lightning.loggers import Logger
 
+from dfwe.report.names import in_words
 from dfwe.report.wandb.merges import group_of
 from dfwe.report.wandb.publish import publish, show_study
 from dfwe.report.wandb.session import Session
-from dfwe.report.written import written
 from dfwe.stages.base import Tell
 
 STEP = "step"  # of the optimizer, or the number of a trial
@@ -144,5 +144,5 @@ def _described(config: Mapping[str, Any]) -> dict[str, Any]:
     for part in ("rule", "search", "pick"):
         found[part] = str(config[part]["_target_"]).rsplit(".", 1)[-1]
         settings = {key: value for key, value in config[part].items() if isinstance(value, str | int | float)}
-        found[f"{part}_settings"] = written({key: value for key, value in settings.items() if not key.startswith("_")})
+        found[f"{part}_settings"] = in_words({key: value for key, value in settings.items() if not key.startswith("_")})
     return found

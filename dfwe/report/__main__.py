@@ -1,4 +1,4 @@
-"""Reports on finished studies: `python -m dfwe.report` with `submission`, `sweep`, `page`, `list`."""
+"""Report on finished studies: `python -m dfwe.report` with `submission`, `sweep`, `page`, `list`, `wandb`."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dfwe.process.exit import exit_code
-from dfwe.report.submission import write_submission
-from dfwe.report.submission_table import draw_submission
+from dfwe.report.submission import submission_table, write_submission
 from dfwe.report.sweep.report import report_sweep
-from dfwe.report.terminal.console import show_plain
+from dfwe.report.terminal.console import draw_table, show_plain
 from dfwe.report.terminal.run_list import DEFAULT, list_runs
 from dfwe.report.wandb.command import add_wandb
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Does what the subcommand says; the exit code, 2 for an error of the user's."""
+    """Run the subcommand; return the exit code, 2 for an error of the user's."""
     arguments = _parser().parse_args(argv)
     return exit_code(lambda: arguments.command(arguments))
 
 
 def _submission(arguments: argparse.Namespace) -> None:
     tasks = write_submission(arguments.folders, out=arguments.out, model=arguments.model, partial=arguments.partial)
-    show_plain(draw_submission(tasks))
+    if table := submission_table(tasks):
+        show_plain(draw_table(table))
+        print(table.notes)
     for task in tasks:
         for warning in task.warnings():
             print(f"warning: {warning}", file=sys.stderr)
@@ -41,7 +42,7 @@ def _sweep(arguments: argparse.Namespace) -> None:
 
 
 def _page(arguments: argparse.Namespace) -> None:
-    from dfwe.report.html.compare import write_comparison  # matplotlib: a second
+    from dfwe.report.html.compare_page import write_comparison  # matplotlib: a second
 
     print(f"page: {write_comparison(arguments.folders, out=arguments.out)}")
 
@@ -67,8 +68,8 @@ def _parser() -> argparse.ArgumentParser:
     page.add_argument("folders", type=Path, nargs="+", help="run folders, or folders of runs, such as a sweep's")
     page.add_argument("--out", type=Path, help="the file to write; by default comparison.html in the first folder")
     page.set_defaults(command=_page)
-    past = commands.add_parser("list", help="past runs with their headline numbers, the newest first")
-    past.add_argument("folder", type=Path, nargs="?", help="where to look; by default outputs and multirun")
-    past.set_defaults(command=_list)
+    runs = commands.add_parser("list", help="past runs with their headline numbers, the newest first")
+    runs.add_argument("folder", type=Path, nargs="?", help="where to look; by default outputs and multirun")
+    runs.set_defaults(command=_list)
     add_wandb(commands)
     return parser

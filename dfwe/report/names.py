@@ -1,4 +1,4 @@
-"""Models as people read of them, for the terminal, pages, pictures and W&B; keys in JSON and on the command line stay.
+"""Write names of models and settings for people: on the terminal, pages, pictures and W&B; keys stay in JSON and YAML.
 
 Three models mix all tasks or experts: an expert that was trained on all tasks, the merge with equal coefficients, and
 one with random ones. Here alone they are called what they are.
@@ -6,7 +6,7 @@ one with random ones. Here alone they are called what they are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -28,7 +28,7 @@ def name_of(row: Mapping[str, Any]) -> str:
     return str(row.get("title") or display_name(row["name"], kind=row["kind"]))
 
 
-def names_of(rows: list[Mapping[str, Any]]) -> dict[str, str]:
+def names_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Return the rows' names by their keys."""
     return {row["name"]: name_of(row) for row in rows}
 
@@ -42,3 +42,21 @@ def expert_name(name: str) -> str:
     """Return the name of an expert that has a coefficient: `mixture`, or `group/mixture` for a group of tensors."""
     group, slash, expert = name.rpartition("/")
     return f"{group}{slash}{display_name(expert, kind='expert')}"
+
+
+def in_words(value: Any) -> str:
+    """Write a setting as `key: value, key: value`, nested settings in brackets, without braces and quotes."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{str(key).replace('_', ' ')}: {_nested(item)}" for key, item in value.items()) or "none"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(map(_nested, value)) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return "none" if value is None else str(value)
+
+
+def _nested(value: Any) -> str:
+    is_nested = isinstance(value, Mapping | Sequence) and not isinstance(value, str)
+    return f"({in_words(value)})" if is_nested and value else in_words(value)

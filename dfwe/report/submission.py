@@ -1,4 +1,4 @@
-"""The submission of the FETA-Friends benchmark: a zip of every task's predictions, without transfer and with it.
+"""Write a submission to the FETA-Friends benchmark: a zip of every task's predictions, without transfer and with it.
 
 A folder a task, each with `baseline_predictions.csv` and `predictions.csv`: no header, `instance id,prediction`. A
 prediction is a label's index, a text, or `[1.0 0.0 ...]` with a number for each relation, as in the benchmark's own
@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Final
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
@@ -28,15 +29,17 @@ from dfwe.data.friends.official import (
 from dfwe.errors import DataError
 from dfwe.io.files import make_folder, replacing
 from dfwe.metrics.multilabel import MultilabelF1
-from dfwe.report.study_folder import Kind, StudyFolder
+from dfwe.report.numbers import signed
+from dfwe.report.predictions import AnswerKind, StudyPredictions
+from dfwe.report.tables import Cell, Column, ReportTable, number, tabulate, text
 from dfwe.values.names import BASELINE
 
 
 @dataclass(frozen=True)
 class FetaTask:
-    """What the benchmark expects of a task's predictions."""
+    """Hold what the benchmark expects of a task's predictions."""
 
-    kind: Kind
+    kind: AnswerKind
     num_labels: int
 
 
@@ -53,7 +56,7 @@ FETA: Final[Mapping[str, FetaTask]] = {
 
 @dataclass(frozen=True)
 class TaskPredictions:
-    """A task's two files and what is worth knowing of them; scores are the study's, fractions in [0, 1]."""
+    """Hold a task's two files and the study's scores, fractions in [0, 1]."""
 
     task: str
     model: str
@@ -61,21 +64,21 @@ class TaskPredictions:
     files: Mapping[str, tuple[str, ...]]  # predictions as they stand in the file of that name
     baseline: float
     transfer: float
-    num_no_label: int  # answers, in both files, that are no label: written as the first one
+    num_no_label: int  # answers, in both files, that are not labels: written as the first one
 
     @property
     def delta(self) -> float:
-        """What transfer gains."""
+        """Gain of transfer."""
         return self.transfer - self.baseline
 
     def warnings(self) -> Iterator[str]:
-        """What keeps this from being the official thing, a sentence each."""
+        """Yield reasons why this is not an official submission, in sentences."""
         num, official = len(self.instance_ids), OFFICIAL_TEST[self.task]
         if num != official:
             yield f"{self.task}: {num} test instances, the official test set has {official}: not comparable"
         if self.num_no_label:
             yield (
-                f"{self.task}: {self.num_no_label} answers are no label; the format has no way to say so, so they are "
+                f"{self.task}: {self.num_no_label} answers are not labels; the format cannot express that, so they are "
                 "written as the first label, while the study's score counts what its metric makes of them"
             )
         repeated = num - len(set(self.instance_ids))
@@ -86,15 +89,15 @@ class TaskPredictions:
 def write_submission(
     folders: Sequence[Path], *, out: Path, model: str | None = None, partial: bool = False
 ) -> list[TaskPredictions]:
-    """Writes the zip, reads it back and checks it; returns what is in it, in the benchmark's order.
+    """Write the zip, read it back and check it; return what is in it, in the benchmark's order.
 
-    `model` names what stands in `predictions.csv`, each study's asked merge by default.
+    `model` names the model in `predictions.csv`, by default each study's headline merge.
 
     Raises:
-        DataError: a folder that is no finished study of a FETA-Friends task, two of one task, a model that a study
+        DataError: a folder that is not a finished study of a FETA-Friends task, two of one task, a model that a study
             lacks, or tasks that are missing and not `partial`.
     """
-    studies = _by_task([StudyFolder.read(folder) for folder in folders])
+    studies = _by_task([StudyPredictions.read(folder) for folder in folders])
     missing = [task for task in FETA if task not in studies]
     if missing and not partial:
         raise DataError(
@@ -109,7 +112,7 @@ def write_submission(
 
 
 def check_submission(tasks: Sequence[TaskPredictions], *, path: Path) -> None:
-    """Raises DataError unless the zip holds exactly those tasks' files, with valid predictions for every test id."""
+    """Raise a DataError unless the zip holds exactly those tasks' files, with valid predictions for every test id."""
     with ZipFile(path) as archive:
         names = [f"{task.task}/{name}" for task in tasks for name in task.files]
         if sorted(archive.namelist()) != sorted(names):
@@ -120,30 +123,52 @@ def check_submission(tasks: Sequence[TaskPredictions], *, path: Path) -> None:
                 _check_file(list(csv.reader(io.StringIO(text, newline=""), strict=True)), task=task, name=name)
 
 
-def _by_task(studies: Sequence[StudyFolder]) -> dict[str, StudyFolder]:
-    found: dict[str, StudyFolder] = {}
+def submission_table(tasks: Sequence[TaskPredictions]) -> ReportTable | None:
+    """Return a row per task and their mean, scores times 100; the notes have the score, delta + 0.1 x baseline."""
+    columns = [
+        Column("task", "task", lambda task: text(task.task), is_numeric=False),
+        Column("rows", "rows", lambda task: number(len(task.instance_ids) or None)),
+        Column("model", "model", lambda task: text(task.model), is_numeric=False),
+        *(Column(key, key, _score_of(key)) for key in ("baseline", "transfer")),
+        Column("delta", "delta", lambda task: Cell(signed(task.delta, decimals=2), task.delta)),
+    ]
+    baseline, transfer = (fmean(getattr(task, key) for task in tasks) for key in ("baseline", "transfer"))
+    mean = TaskPredictions(f"mean of {len(tasks)} tasks", "", (), {}, baseline, transfer, 0)
+    lacking = [name for name in FETA if name not in {task.task for task in tasks}]
+    of_tasks = f"of {len(tasks)} tasks alone, without {', '.join(lacking)}" if lacking else "of all seven tasks"
+    score = 100 * (transfer - baseline + 0.1 * baseline)
+    notes = f"submission score, delta + 0.1 x baseline, {of_tasks}: {score:.2f}"
+    return tabulate("submission", tasks, columns=columns, caption="Submission", footer=mean, notes=notes)
+
+
+def _score_of(key: str) -> Callable[[TaskPredictions], Cell]:
+    return lambda task: Cell(f"{100 * getattr(task, key):.2f}", getattr(task, key))
+
+
+def _by_task(studies: Sequence[StudyPredictions]) -> dict[str, StudyPredictions]:
+    by_task: dict[str, StudyPredictions] = {}
     for study in studies:
         if study.target not in FETA:
-            raise DataError(f"{study.path}: '{study.target}' is none of FETA-Friends' tasks: {', '.join(FETA)}")
-        if study.target in found:
-            raise DataError(f"two studies of {study.target}, {found[study.target].path} and {study.path}: give one")
+            raise DataError(f"{study.path}: '{study.target}' is not one of FETA-Friends' tasks: {', '.join(FETA)}")
+        if study.target in by_task:
+            raise DataError(f"two studies of {study.target}, {by_task[study.target].path} and {study.path}: give one")
         expected = FETA[study.target]
         if (study.kind, len(study.labels)) != (expected.kind, expected.num_labels):
             raise DataError(
                 f"{study.path}: {study.target} must have answers of kind {expected.kind} and {expected.num_labels} "
                 f"labels, found {study.kind} and {len(study.labels)}: the task's YAML was changed"
             )
-        found[study.target] = study
-    return found
+        by_task[study.target] = study
+    return by_task
 
 
-def _predictions(study: StudyFolder, *, model: str | None) -> TaskPredictions:
-    model = model or study.asked
+def _predictions(study: StudyPredictions, *, model: str | None) -> TaskPredictions:
+    model = model or study.headline_merge
     if BASELINE not in study.answers:
         raise DataError(f"{study.path} has no baseline: run the study without stages.skip=[baseline]")
     if model is None or model not in study.answers:
-        asked = "no merge scored against the baseline" if model is None else f"no model '{model}'"
-        raise DataError(f"{study.path} has {asked}: choose --model among {', '.join(study.answers)}")
+        missing = "no merge scored against the baseline" if model is None else f"no model '{model}'"
+        raise DataError(f"{study.path} has {missing}: choose --model among {', '.join(study.answers)}")
     written = {name: [_field(study, answer) for answer in study.answers[name]] for name in (BASELINE, model)}
     files = {"baseline_predictions.csv": written[BASELINE], "predictions.csv": written[model]}
     return TaskPredictions(
@@ -157,8 +182,8 @@ def _predictions(study: StudyFolder, *, model: str | None) -> TaskPredictions:
     )
 
 
-def _field(study: StudyFolder, answer: str) -> tuple[str, bool]:
-    """The prediction as the file has it, and whether the answer was a label (a text always is)."""
+def _field(study: StudyPredictions, answer: str) -> tuple[str, bool]:
+    """Return the prediction as the file has it, and True where the answer was a label (a text always is)."""
     if study.kind == "text":
         return answer, True
     if study.kind == "label":
@@ -170,7 +195,7 @@ def _field(study: StudyFolder, answer: str) -> tuple[str, bool]:
 
 
 def _write(tasks: Sequence[TaskPredictions], *, path: Path) -> None:
-    """The same studies give the same bytes: entries carry no time."""
+    """Write the zip; the same studies give the same bytes, as entries carry no time."""
     with ZipFile(path, "w") as archive:
         for task in tasks:
             for name, predictions in task.files.items():
@@ -180,7 +205,7 @@ def _write(tasks: Sequence[TaskPredictions], *, path: Path) -> None:
 
 
 def _quoted(text: str) -> str:
-    """A field of a CSV file; the csv module would leave a lone carriage return bare, and readers end a line there."""
+    """Quote a field; the csv module would leave a lone carriage return bare, and readers end a line there."""
     return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in ',"\r\n') else text
 
 
@@ -192,7 +217,7 @@ def _check_file(rows: Sequence[Sequence[str]], *, task: TaskPredictions, name: s
         raise DataError(f"{where} does not have the {len(task.instance_ids)} ids of the test split in their order")
     for (instance_id, prediction), meant in zip(rows, task.files[name], strict=True):
         if prediction != meant or not _is_valid(prediction, expected=FETA[task.task]):
-            raise DataError(f"{where}: '{prediction}' is no prediction for {instance_id}")
+            raise DataError(f"{where}: '{prediction}' is not a prediction for {instance_id}")
 
 
 def _is_valid(prediction: str, *, expected: FetaTask) -> bool:

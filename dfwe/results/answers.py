@@ -12,7 +12,7 @@ from dfwe.errors import StoreError
 from dfwe.io.files import write_json
 from dfwe.io.strict_json import read_json
 from dfwe.metrics.multilabel import MultilabelF1
-from dfwe.report.study_folder import TEST_PREDICTIONS
+from dfwe.report.run_folder import TEST_PREDICTIONS
 from dfwe.stages.evaluate import ANSWERS
 from dfwe.studies.study import Study
 

@@ -50,7 +50,7 @@ class SweepCallback(Callback):
 
 def _write_page(folder: Path) -> None:
     """Write the page that compares the jobs, and print where it is."""
-    from dfwe.report.html.compare import write_comparison  # matplotlib: a second
+    from dfwe.report.html.compare_page import write_comparison  # matplotlib: a second
 
     try:
         print(f"page: {write_comparison([folder], out=None)}")

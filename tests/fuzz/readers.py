@@ -283,7 +283,7 @@ def _run_files() -> Files:
 def _read_runs(folder: Path) -> None:
     from rich.console import Console
 
-    from dfwe.report.study_folder import StudyFolder
+    from dfwe.report.predictions import StudyPredictions
     from dfwe.report.sweep.report import report_sweep
     from dfwe.report.terminal.run_list import list_runs
 
@@ -292,7 +292,7 @@ def _read_runs(folder: Path) -> None:
     failed = None
     for read in (
         lambda: report_sweep(folder, console=console),
-        lambda: StudyFolder.read(folder / "2026-01-01/00-00-00"),
+        lambda: StudyPredictions.read(folder / "2026-01-01/00-00-00"),
     ):
         try:
             read()

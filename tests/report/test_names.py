@@ -2,7 +2,7 @@
 
 import pytest
 
-from dfwe.report.names import display_name, expert_name, name_of, names_of
+from dfwe.report.names import display_name, expert_name, in_words, name_of, names_of
 
 
 def test_the_three_mixtures_cannot_be_confused():
@@ -27,3 +27,19 @@ def test_a_title_goes_before_a_name():
     rows = [{"name": "soup", "title": "Soup 1", "kind": "merge"}, {"name": "uniform", "kind": "merge"}]
     assert name_of(rows[0]) == "Soup 1"
     assert names_of(rows) == {"soup": "Soup 1", "uniform": "uniform merge"}
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ({"lowest_share": 0.25, "nan": True}, "lowest share: 0.25, nan: yes"),
+        ({"meld": 0.1, "deep": {"a": [1, 2]}}, "meld: 0.1, deep: (a: (1, 2))"),
+        ([1, "b"], "1, b"),
+        ({}, "none"),
+        (None, "none"),
+        (1 / 3, "0.333333"),
+        ("as it is", "as it is"),
+    ],
+)
+def test_in_words_has_no_braces_or_quotes(value, words):
+    assert in_words(value) == words

@@ -6,9 +6,11 @@ import zipfile
 from dataclasses import replace
 
 import pytest
+from rich.console import Console, Group
 
 from dfwe.errors import DataError
-from dfwe.report.submission import FETA, check_submission, write_submission
+from dfwe.report.submission import FETA, TaskPredictions, check_submission, submission_table, write_submission
+from dfwe.report.terminal.console import draw_table
 
 
 def rows(path, task, file="predictions.csv"):
@@ -67,7 +69,7 @@ def test_an_answer_that_is_no_label_is_written_as_the_first_and_counted(study, o
     (task,) = write_submission([path], out=out, partial=True)
     assert rows(out, "emory_emotion_recognition", "baseline_predictions.csv") == [("a", "0"), ("b", "5")]
     assert task.num_no_label == 3
-    assert any("3 answers are no label" in warning for warning in task.warnings())
+    assert any("3 answers are not labels" in warning for warning in task.warnings())
 
 
 def test_an_id_that_the_test_split_repeats_is_repeated(study, out):
@@ -103,7 +105,7 @@ def test_two_studies_of_one_task_are_an_error(answered, out):
 
 
 def test_another_task_or_other_labels_are_an_error(study, out):
-    with pytest.raises(DataError, match="'sst' is none of FETA-Friends' tasks: emory_emotion_recognition"):
+    with pytest.raises(DataError, match="'sst' is not one of FETA-Friends' tasks: emory_emotion_recognition"):
         write_submission([study("sst", ["a"], baseline=["yes"], merged=["no"])], out=out)
     path = study("question_answering", ["a"], baseline=["x"], merged=["x"])
     file = path / "test_predictions.json"
@@ -131,8 +133,8 @@ def test_a_model_that_is_not_there_is_an_error_that_names_the_others(study, out)
         ("personality_detection", "s1_b,1\ns1_a,1\n", "does not have the 2 ids"),
         ("personality_detection", "s1_a,1\ns1_a,1\n", "does not have the 2 ids"),
         ("personality_detection", "s1_a,1\ns1_b\n", "row without two fields"),
-        ("personality_detection", "s1_a,1\ns1_b,2\n", "'2' is no prediction for s1_b"),
-        ("question_answering", "s1_a,some words\ns1_b,other\n", "'other' is no prediction"),
+        ("personality_detection", "s1_a,1\ns1_b,2\n", "'2' is not a prediction for s1_b"),
+        ("question_answering", "s1_a,some words\ns1_b,other\n", "'other' is not a prediction"),
     ],
 )
 def test_the_check_finds_a_damaged_file(answered, out, task, text, message):
@@ -161,7 +163,7 @@ def test_the_check_finds_a_prediction_out_of_range(answered, out, task, predicti
     with zipfile.ZipFile(out, "w") as archive:
         for name in written.files:
             archive.writestr(f"{task}/{name}", text)
-    with pytest.raises(DataError, match="is no prediction for s1_a"):
+    with pytest.raises(DataError, match="is not a prediction for s1_a"):
         check_submission([wrong], path=out)
 
 
@@ -178,3 +180,33 @@ def test_the_same_studies_give_the_same_bytes(answered, out, tmp_path):
     write_submission(paths, out=out)
     write_submission(paths, out=tmp_path / "again" / "submission.zip")
     assert out.read_bytes() == (tmp_path / "again" / "submission.zip").read_bytes()
+
+
+def predictions(name, *, baseline, transfer):
+    files = {"baseline_predictions.csv": ("0",), "predictions.csv": ("1",)}
+    return TaskPredictions(name, "merged", ("a",), files, baseline, transfer, 0)
+
+
+def text(tasks):
+    console = Console(file=io.StringIO(), width=140)
+    table = submission_table(tasks)
+    console.print(Group(draw_table(table), table.notes))
+    return " ".join(console.file.getvalue().split())
+
+
+def test_table_has_scores_means_and_the_submission_score():
+    shown = text(
+        [
+            predictions("emory_emotion_recognition", baseline=0.30, transfer=0.36),
+            predictions("question_answering", baseline=0.50, transfer=0.48),
+        ]
+    )
+    assert "emory_emotion_recognition 1 merged 30.00 36.00 +6.00" in shown
+    assert "question_answering 1 merged 50.00 48.00 -2.00" in shown
+    assert "mean of 2 tasks 40.00 42.00 +2.00" in shown
+    assert "delta + 0.1 x baseline, of 2 tasks alone, without reading_comprehension, " in shown
+    assert shown.endswith(": 6.00")  # 2 + 0.1 * 40
+
+
+def test_table_of_all_seven_tasks_says_so():
+    assert "of all seven tasks: 6.00" in text([predictions(name, baseline=0.4, transfer=0.42) for name in FETA])

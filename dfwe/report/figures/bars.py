@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dfwe.report.figures.style import CYCLE, HATCHES, INK, new_figure, short
-from dfwe.report.figures.tips import tip
+from dfwe.report.figures.style import CYCLE, HATCHES, INK, new_figure, short, styled, tip
+from dfwe.report.sweep.published import PublishedScores
 
 Interval = tuple[float, float]
 
@@ -53,3 +54,68 @@ def grouped_bars(
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
     return figure, axes
+
+
+@styled
+def draw_coefficients(by_merge: Mapping[str, Mapping[str, float]]) -> Figure:
+    """One bar for each merge's coefficient of each expert; merges that share experts share their groups."""
+    names = list(dict.fromkeys(name for coefficients in by_merge.values() for name in coefficients))
+    figure, axes = grouped_bars(names, series=by_merge)
+    axes.set_xlabel("coefficient")
+    axes.axvline(0, color=INK, linewidth=0.8)
+    if len(by_merge) > 1:
+        figure.legend(loc="outside upper center", ncols=2)
+    return figure
+
+
+@styled
+def draw_leave_one_out(contributions: Mapping[str, float]) -> Figure:
+    """A bar an expert, the largest contribution first, times 100; below zero: the merge is better without it."""
+    names = sorted(contributions, key=lambda name: -contributions[name])
+    points = {name: 100 * value for name, value in contributions.items()}
+    figure, axes = grouped_bars(names, series={"contribution": points})
+    axes.bar_label(axes.containers[0], fmt="{:.1f}", padding=3, fontsize=9)  # type: ignore[arg-type]
+    axes.margins(x=0.12)  # room for them
+    axes.axvline(0, color=INK, linewidth=0.8)
+    axes.set_xlabel("dev score lost without it × 100")
+    return figure
+
+
+@dataclass(frozen=True)
+class TaskScores:
+    """Test scores of a task, fractions; an interval where it is known; what the paper prints, where it has the task."""
+
+    baseline: float
+    merge: float
+    baseline_interval: Interval | None = None
+    merge_interval: Interval | None = None
+    published: PublishedScores | None = None
+
+
+@styled
+def draw_tasks(tasks: Mapping[str, TaskScores], *, merge: str) -> Figure:
+    """Two bars a task, baseline and merge, times 100, with lines for their 95% intervals; the paper's as diamonds."""
+    series = {
+        "baseline": {name: 100 * scores.baseline for name, scores in tasks.items()},
+        merge: {name: 100 * scores.merge for name, scores in tasks.items()},
+    }
+    intervals = {
+        "baseline": {name: _times_100(scores.baseline_interval) for name, scores in tasks.items()},
+        merge: {name: _times_100(scores.merge_interval) for name, scores in tasks.items()},
+    }
+    known = {name: {task: ends for task, ends in of.items() if ends is not None} for name, of in intervals.items()}
+    figure, axes = grouped_bars(list(tasks), series=series, intervals=known)
+    places = [(row, scores.published) for row, scores in enumerate(tasks.values())]
+    for offset, part, fill in ((-0.2, "baseline", "white"), (0.2, "dfwe", INK)):
+        spots = [(getattr(row, part), place + offset) for place, row in places if row is not None]
+        if spots:
+            label = f"the paper's {'baseline' if part == 'baseline' else 'DFWE'}"
+            scores, rows = ([spot[axis] for spot in spots] for axis in (0, 1))
+            axes.scatter(scores, rows, marker="D", s=30, color=fill, edgecolors=INK, label=label, zorder=4)
+    axes.set_xlabel("test score × 100")
+    figure.legend(loc="outside upper center", ncols=2)
+    return figure
+
+
+def _times_100(interval: Interval | None) -> Interval | None:
+    return None if interval is None else (100 * interval[0], 100 * interval[1])

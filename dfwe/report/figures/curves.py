@@ -10,8 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from dfwe.report.figures.style import BLUE, ORANGE, VERMILION, WIDTH, short, styled
-from dfwe.report.figures.tips import tip
+from dfwe.report.figures.style import BLUE, ORANGE, VERMILION, WIDTH, short, styled, tip
 
 TARGET, OWN, KEPT = LABELS = ("target", "own task", "kept")
 LETTERS = 9.0  # points: two small pictures stand side by side

@@ -10,13 +10,13 @@ from matplotlib.figure import Figure
 
 from dfwe.report.figures.style import BLUE, MUTED, VERMILION, WIDTH, short, styled
 from dfwe.report.names import expert_name
-from dfwe.report.pair_line import PairLine
+from dfwe.report.trials import ExpertPath
 
 LETTERS = 9.0  # points: two small pictures stand side by side
 
 
 @styled
-def draw_interpolations(paths: Sequence[PairLine]) -> Figure:
+def draw_interpolations(paths: Sequence[ExpertPath]) -> Figure:
     """A small picture a pair, all on one scale: its scores, the straight line, and the barrier times 100."""
     columns = min(2, len(paths))
     rows = math.ceil(len(paths) / columns)
@@ -32,7 +32,7 @@ def draw_interpolations(paths: Sequence[PairLine]) -> Figure:
     return figure
 
 
-def _draw(axes: Axes, path: PairLine) -> None:
+def _draw(axes: Axes, path: ExpertPath) -> None:
     scores = [100 * score for score in path.scores]
     axes.plot(path.shares, scores, color=BLUE, marker="o", markersize=3)
     axes.set_title(
@@ -42,9 +42,9 @@ def _draw(axes: Axes, path: PairLine) -> None:
     )
     axes.tick_params(labelsize=LETTERS)
     axes.set_xticks((0, 0.5, 1))
-    if path.falls is None or path.barrier is None:
+    if path.losses is None or path.barrier is None:
         return
     axes.plot((0, 1), (scores[0], scores[-1]), color=MUTED, linestyle="--", linewidth=1.0)
-    place = path.falls.index(max(path.falls))
+    place = path.losses.index(max(path.losses))
     axes.vlines(path.shares[place], scores[place], scores[place] + 100 * path.barrier, color=VERMILION, linewidth=1.5)
     axes.set_title(f"barrier\n{100 * path.barrier:.1f}", loc="right", fontsize=LETTERS, color=VERMILION)

@@ -10,8 +10,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dfwe.report.figures.style import INK, SCORES, VERMILION, new_figure, short, styled
-from dfwe.report.figures.tips import tip
+from dfwe.report.figures.style import INK, SCORES, VERMILION, new_figure, short, styled, tip
 from dfwe.report.names import expert_name
 from dfwe.report.trials import SearchTrial
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from html import escape
@@ -14,11 +16,11 @@ from types import MappingProxyType
 from typing import Any, ParamSpec
 
 import matplotlib
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dfwe.io.files import make_folder, write_bytes
-from dfwe.report.figures.tips import with_tips
 
 WIDTH = 4.8  # inches: at a phone's width letters then keep about their size
 INK, GRID = "#1b1b1d", "#d8d8da"  # in a page these follow its light or dark colours
@@ -59,6 +61,9 @@ STYLE: Mapping[str, Any] = MappingProxyType(
     }
 )
 P = ParamSpec("P")
+_MARK = "tips:"
+_GROUP = re.compile(f'(<g) id="{_MARK}([\\w=-]*)"')
+_SHAPES = re.compile(r"<defs>.*?</defs>|<(use|path)\s[^>]*/>", re.DOTALL)
 
 
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
@@ -128,3 +133,29 @@ def _drawn(figure: Figure, *, form: str) -> bytes:
 def _style() -> Iterator[None]:
     with matplotlib.rc_context(dict(STYLE)):
         yield
+
+
+def tip(artist: Artist, texts: Sequence[str]) -> None:
+    """Give an artist's marks their texts, in the order in which it draws them; a line is drawn before its markers."""
+    artist.set_gid(_MARK + urlsafe_b64encode(json.dumps(list(texts)).encode()).decode())
+
+
+def with_tips(svg: str) -> str:
+    """Return the drawing with the texts as titles of its marks."""
+    before, *groups = _GROUP.split(svg)
+    parts = [before]
+    for start, texts, rest in zip(groups[::3], groups[1::3], groups[2::3], strict=True):
+        parts += [start, _titled(rest, texts=json.loads(urlsafe_b64decode(texts)))]
+    return "".join(parts)
+
+
+def _titled(drawing: str, *, texts: Sequence[str]) -> str:
+    """The first shapes of the drawing, one a text, with their titles."""
+    left = list(texts)
+
+    def titled(found: re.Match[str]) -> str:
+        if found[1] is None or not left:  # a definition is drawn where it is used
+            return found[0]
+        return f"{found[0].removesuffix('/>')}><title>{escape(left.pop(0))}</title></{found[1]}>"
+
+    return _SHAPES.sub(titled, drawing)

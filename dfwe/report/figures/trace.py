@@ -8,8 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from dfwe.report.figures.style import BLUE, INK, MUTED, VERMILION, new_figure, short, styled
-from dfwe.report.figures.tips import tip
+from dfwe.report.figures.style import BLUE, INK, MUTED, VERMILION, new_figure, short, styled, tip
 from dfwe.report.trials import SearchTrial
 
 LINES = (":", "--", "-.")

@@ -1,167 +1,149 @@
-"""The answer, before anything else: which model to ship, what that is worth, and every model beside the baseline."""
+"""Write the answer, before anything else: the model to ship, its worth, and all models beside the reference."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
-from dfwe.report.html.cells import Cell, difference, score
-from dfwe.report.html.forest import Difference, Forest, forest_of
-from dfwe.report.html.section import Section
+from dfwe.report.columns import TEST
+from dfwe.report.html.forest import ForestEntry, ForestPlot, forest_plot
+from dfwe.report.html.page import PageSection
 from dfwe.report.names import display_name, name_of
-from dfwe.report.numbers import confirm_note, rare_note, times_100
-from dfwe.report.run_folder import Run
+from dfwe.report.numbers import times_100
+from dfwe.report.study_results import Record, StudyResults
+from dfwe.report.tables import Cell, difference
+from dfwe.report.verdict import ROLES, holdout_note, rare_classes_note, undefined_note
 
 ONE_SEED = (
     "One seed: the intervals are over test instances only and say nothing of how seeds differ. "
     "python -m dfwe.report page FOLDERS puts runs of several seeds together."
 )
-ROLES = {
-    "baseline": "against the baseline",
-    "equally_trained": "against the baseline trained as long",
-    "best_expert": "against the best expert by dev",
-    "uniform": "against the uniform merge",
-}
-NOTHING = "Nothing is claimed"
-CLAIMS = {
+_CLAIMS = {
+    None: "Nothing is claimed",
     "better": "It is better than what it is compared with",
     "not_shown": "That it is better cannot be claimed",
     "worse": "It is worse than what it is compared with",
 }
-Found = Mapping[str, Any]
 
 
-def answer(run: Run, *, asked: str | None, others: str = "the baseline") -> Section:
-    """Return the part with the model to ship, its differences, their claim, warnings and the forest plot.
-
-    `asked` is the merge that was asked for, `others` what differences are to.
-    """
-    lines, figures = _told(run, asked)
-    warnings = list(_warnings(run.results.get("warnings", ()), asked=asked))
+def answer(results: StudyResults) -> PageSection:
+    """Return the section with the model to ship, its differences, their claim, warnings and the forest plot."""
+    lines, numbers = _content(results)
     note = "The single model to ship, chosen by dev among all rows, and how sure its gain on test is."
-    plot = forest(run, asked=asked, others=others)
-    return Section("answer", "Answer", lines, warnings=warnings, figures=figures, forest=plot, note=note)
-
-
-def forest(run: Run, *, asked: str | None, others: str) -> Forest | None:
-    """Return the plot of every model's difference to the others on test; None where nothing was compared."""
-    bold = {run.results.get("recommended", {}).get("name"), asked}
-    found = [_difference(row, asked=asked, strong=row["name"] in bold) for row in run.rows()]
-    rows = sorted((each for each in found if each is not None), key=lambda each: -each.delta)
-    caption = (
-        f"Every model's test score less that of {others}, times 100, the largest first, with 95% intervals over test "
-        "instances. Filled: the interval leaves out 0."
+    warnings = list(_warnings(results))
+    return PageSection(
+        "answer", "Answer", lines, warnings=warnings, numbers=numbers, forest=_forest(results), note=note
     )
-    if asked is not None:
+
+
+def _forest(results: StudyResults) -> ForestPlot | None:
+    """Return the plot of all differences to the reference on test, the largest first; None without any."""
+    strong = {results.recommended.get("name"), results.headline_merge}
+    entries = [_entry(row, results, strong=row["name"] in strong) for row in results.rows]
+    rows = sorted((entry for entry in entries if entry is not None), key=lambda entry: -entry.delta)
+    caption = (
+        f"Every model's test score less that of {results.reference}, times 100, the largest first, with 95% intervals "
+        "over test instances. Filled: the interval leaves out 0."
+    )
+    if results.headline_merge is not None:
         caption += " Bold: the model to ship, and the merge that was asked for."
-    if any(row.get("is_expert") for row in run.rows("merge")):
+    if any(row.get("is_expert") and row.get("mixture") for row in results.of_kind("merge")):
         caption += " A merge that kept one expert stands here with its best mixture, where that was tested."
-    return forest_of(rows, caption=caption)
+    return forest_plot(rows, caption=caption)
 
 
-def against_figures(against: Sequence[Found]) -> Iterator[tuple[str, Cell]]:
-    """Yield a large number for each model that another is held against; one that plays two parts comes once."""
-    seen: set[str] = set()
-    for each in against:
-        if each["name"] in seen or each.get("delta") is None:
-            continue
-        seen.add(each["name"])
-        words = ROLES.get(each["role"], f"against {each['name']}")
-        if each["role"] == "baseline" != each["name"]:  # of models with heads
-            words = f"against the {each['name']}"
-        if each["role"] == "best_expert":
-            words = f"{words}, {display_name(each['name'], kind='expert')}"
-        yield words, difference(each["delta"], ends=each.get("delta_interval"), error=each.get("delta_standard_error"))
-
-
-def claim_words(found: Found) -> str:
-    """Return in a sentence what the differences allow to say."""
-    claim, why = found.get("claim"), found.get("why")
-    words = NOTHING if claim is None else CLAIMS.get(claim, str(claim))
-    return _sentence(f"{words}: {why}" if why else words)
-
-
-def _difference(row: Found, *, asked: str | None, strong: bool) -> Difference | None:
-    """A row's difference; of a merge that kept one expert that of its best mixture, none where it was not tested.
+def _entry(row: Record, results: StudyResults, *, strong: bool) -> ForestEntry | None:
+    """Return a row's difference; of a merge that kept one expert that of its best mixture, None if it was not tested.
 
     The merge that was asked for stands as it is.
     """
-    if row.get("is_expert") is None or row["name"] == asked:
-        return Difference.of(row, row, strong=strong)
-    found = Difference.of(row, row.get("mixture") or {}, strong=strong)
-    return None if found is None else replace(found, kind="merge, its best mixture")
+    if row.get("is_expert") is None or row["name"] == results.headline_merge or results.tasks:
+        return ForestEntry.of(row, row, strong=strong)
+    entry = ForestEntry.of(row, row.get("mixture") or {}, strong=strong)
+    return None if entry is None else replace(entry, kind="merge, its best mixture")
 
 
-def _warnings(found: Sequence[Found], *, asked: str | None) -> Iterator[str]:
-    """Their texts; merges that are one expert, but for the one that was asked for, are one warning."""
-    same = [each for each in found if each["code"] == "same_as_expert" and each["subject"] != asked]
-    for each in found:
-        if each not in same or len(same) == 1:
-            words = str(each["text"])
-            yield (
-                f"{words}." if words.startswith(str(each["subject"]).split()[0]) else _sentence(words)
-            )  # names stay as they are
+def _warnings(results: StudyResults) -> Iterator[str]:
+    """Yield their texts; merges that are one expert, but for the one that was asked for, are one warning."""
+    same = [
+        warning
+        for warning in results.warnings
+        if warning["code"] == "same_as_expert" and warning["subject"] != results.headline_merge
+    ]
+    for warning in results.warnings:
+        if warning not in same or len(same) == 1:
+            words = str(warning["text"])
+            starts_with_name = words.startswith(str(warning["subject"]).split()[0])  # names stay as they are
+            yield f"{words}." if starts_with_name else _sentence(words)
     if len(same) > 1:
         yield (
             f"{len(same)} other merges are one expert as it is, for their searches found no better mixture on dev: "
-            f"{', '.join(str(each['subject']) for each in same)}."
+            f"{', '.join(str(warning['subject']) for warning in same)}."
         )
 
 
-def _told(run: Run, asked: str | None) -> tuple[list[str], list[tuple[str, Cell]]]:
-    """Sentences and large numbers, of the model to ship; of the merge where an earlier format recommends none."""
-    best, head = run.results.get("recommended") or {}, run.row(run.results["headline"].get("name"))
+def _content(results: StudyResults) -> tuple[list[str], list[tuple[str, Cell]]]:
+    """Return sentences and large numbers of the model to ship, or of the merge where nothing is recommended."""
+    best, head = results.recommended, results.row(results.headline.get("name"))
     if best:
-        row = run.row(best["name"]) or best
-        return list(_lines(run, best, row=row, asked=run.row(asked))), [
-            *_on_test(row),
-            *against_figures(best.get("against", ())),
-        ]
+        row = results.row(best["name"]) or best
+        return list(_lines(results, row=row)), [*_on_test(row), *_numbers(best.get("against", ()))]
     if head is None or head.get("delta") is None:
-        return [_nothing_compared(run)], []
-    lines = [f"The merge that was asked for is {name_of(head)}.", *_notes(run, head)]
-    return lines, [*_on_test(head), *against_figures([{**head, "role": "baseline", "name": "baseline"}])]
+        undefined = undefined_note(results)
+        return [undefined or "No merge was scored on test beside a baseline."], []
+    lines = [f"The merge that was asked for is {name_of(head)}.", *_notes(results, head)]
+    return lines, [*_on_test(head), *_numbers([{**head, "role": "baseline", "name": "baseline"}])]
 
 
-def _on_test(row: Found) -> list[tuple[str, Cell]]:
+def _on_test(row: Record) -> list[tuple[str, Cell]]:
     if row.get("test", {}).get("score") is None:
         return []
-    return [(f"{name_of(row)} on test", score(row["test"]["score"], ends=row["test"].get("interval")))]
+    return [(f"{name_of(row)} on test", TEST.cell(row))]
 
 
-def _lines(run: Run, best: Found, *, row: Found, asked: Found | None) -> Iterator[str]:
+def _numbers(against: Sequence[Record]) -> Iterator[tuple[str, Cell]]:
+    """Yield a large number per model that another is compared with; one that has two roles comes once."""
+    seen: set[str] = set()
+    for compared in against:
+        name, role = compared["name"], compared["role"]
+        if name in seen or compared.get("delta") is None:
+            continue
+        seen.add(name)
+        words = f"against {ROLES.get(role, name)}"
+        if role == "baseline" != name:  # of several tasks
+            words = f"against the {name}"
+        if role == "best_expert":
+            words = f"{words}, {display_name(name, kind='expert')}"
+        yield words, difference(compared)
+
+
+def _lines(results: StudyResults, *, row: Record) -> Iterator[str]:
+    best, head, merge = results.recommended, results.headline, results.row(results.headline_merge)
     among = f" of {best['chosen_among']} models" if "chosen_among" in best else ""
-    same = "; it is the merge that was asked for" if asked is not None and best["name"] == asked["name"] else ""
+    is_merge = merge is not None and best["name"] == merge["name"]
+    same = "; it is the merge that was asked for" if is_merge else ""
     yield f"Ship {name_of(row)}: it scores best{among} on dev, {times_100(best['dev'])}{same}."
-    yield claim_words(best)
-    if asked is not None and best["name"] != asked["name"] and run.results["headline"]:
-        yield _about_asked(asked, run.results["headline"])
-    yield from _notes(run, asked)
+    yield _claim(best)
+    if merge is not None and not is_merge and head:
+        scores = f"The merge that was asked for, {name_of(merge)}, scores {times_100(merge['test']['score'])} on test."
+        yield f"{scores} {_claim(head)}" if "claim" in head else scores
+    yield from _notes(results, merge or row)
 
 
-def _notes(run: Run, asked: Found | None) -> Iterator[str]:
-    """What confirms the merge, and how the numbers are to be read."""
-    if asked is not None and "confirm" in asked:
-        yield confirm_note(asked["confirm"])
+def _notes(results: StudyResults, row: Record) -> Iterator[str]:
+    """Yield what a holdout says of the merge, and how the numbers are to be read."""
+    if note := holdout_note(row):
+        yield note
     yield f"Small numbers are 95% bootstrap intervals. {ONE_SEED}"
-    if rare := rare_note(run.results.get("rare_classes", ())):
-        yield rare
+    if note := rare_classes_note(results):
+        yield note
 
 
-def _about_asked(row: Found, head: Found) -> str:
-    """The merge that was asked for, where another model is the one to ship."""
-    scores = f"The merge that was asked for, {name_of(row)}, scores {times_100(row['test']['score'])} on test"
-    return f"{scores}. {claim_words(head)}" if "claim" in head else f"{scores}."
-
-
-def _nothing_compared(run: Run) -> str:
-    undefined = [name_of(row) for row in run.rows() if "test" in row and row["test"]["score"] is None]
-    if undefined:
-        return f"The score on test is undefined for {', '.join(undefined)}: nothing is compared with it."
-    return "No merge was scored on test beside a baseline."
+def _claim(compared: Record) -> str:
+    claim, why = compared.get("claim"), compared.get("why")
+    words = _CLAIMS.get(claim, str(claim))
+    return _sentence(f"{words}: {why}" if why else words)
 
 
 def _sentence(words: str) -> str:
-    """The words as a sentence."""
     return f"{words[:1].upper()}{words[1:]}".removesuffix(".") + "."

@@ -1,77 +1,207 @@
-"""The page of a run: the study in reading order."""
+"""Write the page of a run: the study in reading order."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from dfwe.report.figures.study_figures import study_pictures
+from dfwe.io.files import write_text
+from dfwe.report.figures.study import MOST_MERGES, shown_merges, study_figures, training_curves
 from dfwe.report.figures.style import save
 from dfwe.report.html.answer import answer
-from dfwe.report.html.asked import asked
-from dfwe.report.html.details import coefficients, cost, errors, reproduce, search
-from dfwe.report.html.learning import classes, learning
-from dfwe.report.html.models import agreement_table, merges_table, scores_table
-from dfwe.report.html.multitask import multitask_sections
-from dfwe.report.html.render import render, write_page
-from dfwe.report.html.section import PagePicture, Section
+from dfwe.report.html.page import CodeSnippet, PageExample, PageExamples, PagePicture, PageSection, render
 from dfwe.report.html.use import use
-from dfwe.report.run_folder import Run, read_run
-from dfwe.report.study_folder import results_read
+from dfwe.report.names import in_words, name_of
+from dfwe.report.run_folder import Run, read_run, readable_results, started_at
+from dfwe.report.study_results import Record, StudyResults
+from dfwe.report.study_tables import (
+    coefficients_table,
+    cost_table,
+    decoding_table,
+    label_tables,
+    merges_table,
+    model_tables,
+    present,
+    search_table,
+    seconds_table,
+)
+from dfwe.report.sweep.tables import PAGE
+from dfwe.report.tables import MISSING, Column, ReportTable, number, tabulate, text
+from dfwe.report.verdict import source_selection_note
+from dfwe.values.names import UNIFORM
 
-PAGE, PICTURES = "report.html", "pictures"
+PICTURES = "pictures"
+LONGEST = 4000  # letters of an instance's text: the page stays readable, and below 5 MB
+Pictures = Sequence[PagePicture]
 
 
 def write_run_page(folder: Path) -> Path:
-    """Writes `report.html` into a run's folder, and its pictures as PNG and SVG into `pictures/`.
+    """Write `report.html` into a run's folder, and its pictures as PNG and SVG into `pictures/`.
 
     Raises:
         DataError: no results there, results of another format, or a broken file beside them.
     """
     run = read_run(folder)
-    with results_read(folder):
-        pictures = _drawn(run)
-        content = run_page(run, pictures=pictures)
-    write_page(folder / PAGE, content=content)
+    with readable_results(folder):
+        content = run_page(run, pictures=_draw(run))
+    write_text(folder / PAGE, content)
     return folder / PAGE
 
 
-def run_page(run: Run, *, pictures: Mapping[str, list[PagePicture]]) -> str:
-    """The page as HTML; `pictures` by section."""
-    sections = list(multitask_sections(run, pictures) if run.is_multitask else _sections(run, pictures))
-    when = run.when.strftime("%Y-%m-%d %H:%M")
+def run_page(run: Run, *, pictures: Mapping[str, Pictures]) -> str:
+    """Return the page as HTML; `pictures` by section."""
     results = run.results
-    if run.is_multitask:
-        title, about = "Models with heads, merged", f"{', '.join(results['columns'])} · seed {results['seed']} · {when}"
-    else:
-        title = f"Merging experts for {results['target']}"
-        about = f"with {', '.join(results['sources'])} · seed {results['seed']} · {when}"
-    return render("run.html", title=title, subtitle=about, sections=sections)
+    about = ", ".join(results.tasks) or f"with {', '.join(results.sources)}"
+    subtitle = f"{about} · seed {results.seed} · {started_at(run.path).strftime('%Y-%m-%d %H:%M')}"
+    sections = [section for section in _sections(run, pictures) if section is not None]
+    return render("run.html", title=results.title, subtitle=subtitle, sections=sections)
 
 
-def _drawn(run: Run) -> dict[str, list[PagePicture]]:
-    """The study's pictures by section; each is drawn once for its file and the page."""
-    found: dict[str, list[PagePicture]] = defaultdict(list)
-    for picture in study_pictures(run):
-        _, path = save(picture.figure, folder=run.path / PICTURES, name=picture.name)
-        found[picture.section].append(PagePicture.of(picture, svg=path.read_text(encoding="utf8")))
-    return found
+def _draw(run: Run) -> dict[str, list[PagePicture]]:
+    """Return the study's pictures by section; each is drawn once for its file and the page."""
+    pictures: dict[str, list[PagePicture]] = defaultdict(list)
+    for figure in study_figures(run):
+        _, path = save(figure.figure, folder=run.path / PICTURES, name=figure.name)
+        pictures[figure.section].append(PagePicture.of(figure, svg=path.read_text(encoding="utf8")))
+    return pictures
 
 
-def _sections(run: Run, pictures: Mapping[str, list[PagePicture]]) -> Iterator[Section]:
-    more = [table for table in (merges_table(run), agreement_table(run)) if table is not None]
-    found = (
-        answer(run, asked=run.asked),
-        asked(run),
-        use(run),
-        Section("table", "All models", tables=[scores_table(run), *more], note="Every model's scores on test and dev."),
-        learning(run.results, pictures=pictures.get("learning", [])),
-        search(run, pictures=pictures.get("search", [])),
-        coefficients(run, pictures=pictures.get("coefficients", [])),
-        classes(run),
-        errors(run, pictures=pictures.get("errors", [])),
-        cost(run),
-        reproduce(run.results),
+def _sections(run: Run, pictures: Mapping[str, Pictures]) -> Iterator[PageSection | None]:
+    results = run.results
+    yield answer(results)
+    yield _question(results)
+    yield use(run)
+    tables = [*model_tables(results), *present(merges_table(results), decoding_table(results))]
+    yield PageSection("table", "All models", tables=tables, note="Every model's scores on test and dev.")
+    yield _learning(results, pictures=pictures.get("learning", []))
+    yield _search(results, pictures=pictures.get("search", []))
+    yield _coefficients(results, pictures=pictures.get("coefficients", []))
+    yield _labels(results)
+    yield _errors(results, pictures=pictures.get("errors", []))
+    yield _cost(results)
+    yield _reproduction(results)
+
+
+def _question(results: StudyResults) -> PageSection:
+    lines = [results.question, *filter(None, [source_selection_note(results)])]
+    note = "What was trained and merged, on which data, and how scores are made."
+    return PageSection("asked", "What was asked", lines, facts=results.facts, note=note)
+
+
+def _learning(results: StudyResults, *, pictures: Pictures) -> PageSection | None:
+    if not pictures:
+        return None
+    num = len(list(training_curves(results)))
+    lines = [f"{num} trainings, each with its dev scores and the epoch that was kept."]
+    note = "The dev scores after each epoch of every training."
+    return PageSection("learning", "Learning curves", lines, pictures=pictures, note=note)
+
+
+def _labels(results: StudyResults) -> PageSection | None:
+    tables = list(label_tables(results))
+    note = "Where a score comes from: F1 of each label on test."
+    return PageSection("classes", "F1 by label", tables=tables, note=note) if tables else None
+
+
+def _search(results: StudyResults, *, pictures: Pictures) -> PageSection | None:
+    """Return traces, diagnostics, and reasons to doubt; None where nothing was merged."""
+    merges, lines = results.of_kind("merge"), []
+    if not merges:
+        return None
+    if not pictures:
+        lines.append("No search's trials to show: nothing was searched, or no trial was kept.")
+    if len(merges) > MOST_MERGES + 1 and pictures:
+        lines.append(f"Pictures show {MOST_MERGES} merges, the one that was asked for and the best on dev.")
+    searched = [row for row in merges if (row.get("search_diagnostics") or {}).get("evaluated", 0) > 1]
+    tables = present(search_table(searched if results.tasks else merges))
+    return PageSection("search", "The search", lines, warnings=list(_doubts(results)), tables=tables, pictures=pictures)
+
+
+def _doubts(results: StudyResults) -> Iterator[str]:
+    """Yield searches that did not move, and what merge methods noted."""
+    for row in results.of_kind("merge"):
+        found = row.get("search_diagnostics") or {}
+        if row["name"] != UNIFORM and found.get("evaluated", 0) > 1 and found.get("distinct_scores") == 1:
+            yield (
+                f"{name_of(row)} did not move: all {found['evaluated']} candidates have the same dev score. Larger "
+                "steps (merge.search.step) or more dev instances may tell candidates apart."
+            )
+        for key, value in ({} if results.tasks else row.get("notes") or {}).items():
+            yield f"{name_of(row)}, {str(key).replace('_', ' ')}: {in_words(value)}"
+
+
+def _coefficients(results: StudyResults, *, pictures: Pictures) -> PageSection | None:
+    """Return the coefficients that were kept, as numbers and bars; None where nothing has coefficients."""
+    merges = results.of_kind("merge") if results.tasks else shown_merges(results)
+    merges = [row for row in merges if row.get("coefficients")]
+    tables = present(coefficients_table(merges)) if merges else []
+    return PageSection("weights", "Coefficients", tables=tables, pictures=pictures) if merges else None
+
+
+def _errors(results: StudyResults, *, pictures: Pictures) -> PageSection | None:
+    """Return instances that the merge fixed or broke, and confusion matrices; None without both."""
+    found = results.raw.get("examples") or {}
+    groups = [group for key in ("fixed", "broke") if (group := _examples(found, key)) is not None]
+    lines = []
+    if found:
+        fixed, broke = found.get("num_fixed", 0), found.get("num_broke", 0)
+        lines = [f"Of the test instances, {found['merge']} fixed {fixed} and broke {broke} against {found['against']}."]
+    if not groups and not pictures and not lines:
+        return None
+    return PageSection("errors", "Errors worth reading", lines, pictures=pictures, examples=groups)
+
+
+def _examples(found: Record, key: str) -> PageExamples | None:
+    examples = [_example(record) for record in found.get(key, ())]
+    if not examples:
+        return None
+    total = found.get(f"num_{key}", len(examples))
+    num = f"{len(examples)} of {total}" if total > len(examples) else str(total)
+    words = {"fixed": "right where {} was wrong", "broke": "wrong where {} was right"}[key].format(found["against"])
+    title = f"{key.capitalize()}: {found['merge']} is {words} ({num})"
+    return PageExamples(title, key == "fixed", found["against"], found["merge"], examples)
+
+
+def _example(record: Record) -> PageExample:
+    source = record["source"] if len(record["source"]) <= LONGEST else f"… {record['source'][-LONGEST:]}"
+    return PageExample(record["instance_id"], source, " | ".join(record["gold"]), record["before"], record["after"])
+
+
+def _cost(results: StudyResults) -> PageSection:
+    tables = present(cost_table(results), seconds_table(results))
+    lines = [] if tables else ["Everything lay in the store already."]
+    costs = results.raw.get("diagnostics", results.raw.get("probes")) or {}
+    if costs:
+        answers = " and ".join(f"{number(cost['dev_answers']).text} by {name}" for name, cost in costs.items())
+        lines.append(f"Beside what the models need, diagnostics needed answers on dev: {answers}.")
+    return PageSection("cost", "Cost", lines, tables=tables)
+
+
+def _reproduction(results: StudyResults) -> PageSection:
+    """Return the command, seeds, versions and digests."""
+    raw, command = results.raw, results.raw.get("command", "")
+    facts: dict[str, Any] = {key: raw.get(key, MISSING.text) for key in ("seed", "parent", "precision")}
+    facts |= {f"{name} (version)": version for name, version in raw.get("versions", {}).items()}
+    columns = [
+        Column("what", "what", lambda fact: text(fact[0]), is_numeric=False),
+        Column("is", "is", lambda fact: text(in_words(fact[1])), is_numeric=False),
+    ]
+    tables = present(
+        tabulate("facts", facts.items(), columns=columns, caption="What made the numbers."), _data_table(results)
     )
-    yield from (section for section in found if section is not None)
+    lines = ["The same command again trains nothing twice: what it needs lies in the store."] if command else []
+    code = [CodeSnippet("The command", command)] if command else []
+    return PageSection("reproduce", "How to reproduce it", lines, tables=tables, code=code)
+
+
+def _data_table(results: StudyResults) -> ReportTable | None:
+    corpus = "the first 16 digits of its sha256"
+    columns = [
+        Column("task", "task", lambda item: text(item[0]), is_numeric=False),
+        Column("corpus", "corpus", lambda item: text(item[1].get("corpus", "–")[:16]), corpus, is_numeric=False),
+        Column("shots", "shots", lambda item: text(in_words(item[1].get("shots", "–"))), is_numeric=False),
+        Column("left_out", "rows left out", lambda item: number(len(item[1].get("bad_rows", ()))), "broken rows"),
+    ]
+    return tabulate("data", results.data.items(), columns=columns, caption="The data, by digest.")

@@ -1,4 +1,4 @@
-"""What the jobs of a sweep say together: the paper's Table 2, the sets of sources, the score by their number, seeds."""
+"""Print the tables of a sweep: the paper's Table 2, the sets of sources, the score by their number, seeds."""
 
 from __future__ import annotations
 
@@ -8,68 +8,79 @@ from pathlib import Path
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from dfwe.report.sweep.jobs import JobResult, Sweep, by_sources, groups, read_sweep
-from dfwe.report.sweep.matrix import matrix_table
-from dfwe.report.sweep.over_seeds import seeds_table
-from dfwe.report.sweep.tables import by_number, number_table, sources_table, table_2
-from dfwe.report.terminal.console import show_plain
+from dfwe.report.run_folder import readable_results
+from dfwe.report.sweep.jobs import JobResult, by_merge, by_number, by_sources, merges_of, of_sweep
+from dfwe.report.sweep.runs import read_jobs, read_runs
+from dfwe.report.sweep.tables import matrix_table, number_table, paper_table, seeds_table, sources_table
+from dfwe.report.tables import ReportTable
+from dfwe.report.terminal.console import draw_table, show_plain
 
 FIGURE = "score_by_number_of_sources"
 
 
 def report_sweep(folder: Path, *, console: Console | None = None) -> None:
-    """Prints the tables of a finished sweep, and draws its picture into its folder where it has numbers of sources.
+    """Print the tables of a finished sweep, and draw its picture into its folder where it has numbers of sources.
 
     Raises:
         DataError: no results there, or results that cannot be read.
     """
-    sweep = read_sweep(folder)
-    show_plain(draw_sweep(sweep), console=console)
-    for number, (merge, by_target) in enumerate(groups(sweep.jobs)):
-        counted = {target: jobs for target, jobs in by_target.items() if has_numbers(jobs)}
-        if counted:
-            name = FIGURE if number == 0 else f"{FIGURE}_{merge}"
-            print(f"picture: {_draw(counted, merge=merge, folder=folder, name=name)}")
+    jobs, left_out = read_sweep(folder)
+    with readable_results(folder):
+        show_plain(draw_sweep(jobs, left_out=left_out), console=console)
+        for place, (merge, by_target) in enumerate(by_merge(of_sweep(jobs))):
+            counted = {target: group for target, group in by_target.items() if has_numbers(group)}
+            if counted:
+                name = FIGURE if place == 0 else f"{FIGURE}_{merge}"
+                print(f"picture: {_draw(counted, merge=merge, folder=folder, name=name)}")
+
+
+def read_sweep(folder: Path) -> tuple[list[JobResult], list[str]]:
+    """Read the jobs of a sweep's folder, multirun/<date>/<time>, and why others are left out."""
+    runs, broken = read_runs([folder])
+    jobs, unscored = read_jobs(runs)
+    without_headline = {job.path for job in jobs} - {job.path for job in jobs if job.is_of_sweep}
+    unscored += [f"{path}: no merge was scored beside a baseline" for path in sorted(without_headline)]
+    return jobs, [*broken, *unscored]
+
+
+def draw_sweep(jobs: Sequence[JobResult], *, left_out: Sequence[str] = ()) -> RenderableType:
+    """Return the tables that the jobs allow, and which jobs were left out."""
+    parts: list[RenderableType] = []
+    for table in _tables(jobs):
+        parts += [draw_table(table), Text(table.notes)]
+    return Group(*parts, *(Text(f"left out: {reason}") for reason in left_out))
 
 
 def scores_by_number(by_target: Mapping[str, Sequence[JobResult]]) -> dict[str, dict[int, list[float]]]:
-    """Test scores by target and number of sources, as their picture wants them."""
+    """Return test scores by target and number of sources."""
     return {
-        target: {number: [job.test for job in each] for number, each in by_number(jobs).items()}
+        target: {number: [job.test for job in group] for number, group in by_number(jobs).items()}
         for target, jobs in by_target.items()
     }
 
 
-def draw_sweep(sweep: Sweep) -> RenderableType:
-    """The tables that the jobs allow; in words, which jobs were left out."""
-    left_out = [Text(f"left out: {reason}") for reason in sweep.left_out]
-    return Group(*_tables(sweep), *left_out)
-
-
 def has_numbers(jobs: Sequence[JobResult]) -> bool:
-    """Whether the jobs have different numbers of sources."""
+    """Check that the jobs have different numbers of sources."""
     return len({len(job.sources) for job in jobs}) > 1
 
 
 def _draw(by_target: Mapping[str, Sequence[JobResult]], *, merge: str, folder: Path, name: str) -> Path:
-    from dfwe.report.figures.numbers import draw_numbers  # matplotlib: a second, where no picture is drawn
-    from dfwe.report.figures.style import save
+    from dfwe.report.figures.style import save  # matplotlib: a second, where no picture is drawn
+    from dfwe.report.figures.sweep import draw_numbers
 
     return save(draw_numbers(scores_by_number(by_target), merge=merge), folder=folder, name=name)[0]
 
 
-def _tables(sweep: Sweep) -> Iterator[RenderableType]:
-    for merge, by_target in groups(sweep.jobs):
-        for target, jobs in by_target.items():
-            if has_numbers(jobs):
-                yield number_table(target, jobs=jobs, merge=merge)
-            elif len(by_sources(jobs)) > 1:
-                yield sources_table(target, jobs=jobs, merge=merge)
+def _tables(jobs: Sequence[JobResult]) -> Iterator[ReportTable]:
+    headlines = of_sweep(jobs)
+    tables: list[ReportTable | None] = []
+    for merge, by_target in by_merge(headlines):
+        for target, group in by_target.items():
+            if has_numbers(group):
+                tables.append(number_table(target, jobs=group, merge=merge))
+            elif len(by_sources(group)) > 1:
+                tables.append(sources_table(target, jobs=group, merge=merge))
         if len(by_target) > 1:
-            yield table_2(by_target, merge=merge)
-    matrix = matrix_table(sweep.merges)
-    if matrix is not None:
-        yield matrix
-    over_seeds = seeds_table(sweep.jobs)
-    if over_seeds is not None:
-        yield over_seeds
+            tables.append(paper_table(by_target, merge=merge))
+    tables += [matrix_table(merges_of(jobs)), seeds_table(headlines)]
+    yield from (table for table in tables if table is not None)

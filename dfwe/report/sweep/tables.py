@@ -1,150 +1,314 @@
-"""The tables of a sweep; scores times 100."""
+"""Build the tables that compare jobs: all jobs, means over seeds, sets and numbers of sources, Table 2."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean, stdev
 
-from rich.box import SIMPLE
-from rich.console import Group, RenderableType
-from rich.text import Text
+from dfwe.report.columns import DELTA, TEST
+from dfwe.report.names import display_name
+from dfwe.report.numbers import signed, times_100
+from dfwe.report.sweep.jobs import JobResult, by_number, by_setting, by_sources, mean_of
+from dfwe.report.sweep.published import TABLE_2, PublishedScores
+from dfwe.report.sweep.statistics import (
+    SCORES,
+    MatrixCell,
+    MergeMatrix,
+    Spread,
+    chosen_jobs,
+    comparability_note,
+    corrected_note,
+    differing,
+    is_comparable,
+    mean_over_targets,
+    spreads,
+)
+from dfwe.report.tables import (
+    MISSING,
+    Cell,
+    Column,
+    ReportTable,
+    difference,
+    number,
+    p_value,
+    score,
+    tabulate,
+    text,
+)
 
-from dfwe.metrics.statistics import holm
-from dfwe.report.numbers import ALPHA, times_100
-from dfwe.report.sweep.jobs import JobResult, best_sources, by_sources, mean_of
-from dfwe.report.sweep.published import TABLE_2, Published
-from dfwe.report.terminal.fitted_table import FittedTable
+PAGE = "report.html"  # of a run
+_PUBLISHED = ("baseline", "dfwe", "delta")
+_MATRIX_NOTE = (
+    "Best mixture, experts apart, less the baseline on test, times 100; means over the jobs of a merge and target. "
+    "= marks merges that kept one expert as it is, with its difference; (=) those that did in some of their jobs."
+)
 
 
-def table_2(by_target: Mapping[str, Sequence[JobResult]], *, merge: str) -> RenderableType:
-    """The paper's Table 2: a row a target in its order, their mean, and the published numbers beside them.
+def runs_table(jobs: Sequence[JobResult], *, beside: Path) -> ReportTable | None:
+    """Return a row per merge and run, with a link to the run's page where there is one."""
+    several = _has_several_targets(jobs)
+    columns = [
+        Column("merge", _merge_heading(several), lambda job: _merge(job, several=several), is_numeric=False),
+        Column(TEST.key, TEST.heading, lambda job: TEST.cell(job.row)),
+        Column(DELTA.key, DELTA.heading, _delta, note="test score less the same run's baseline's"),
+        Column("p", "p", lambda job: p_value(job.p), note="two-sided"),
+        Column("dev", "dev", lambda job: score(job.dev)),
+        Column("seed", "seed", lambda job: number(job.seed)),
+        Column("evaluations", "evaluations", lambda job: number(job.row.get("evaluations"))),
+        Column("seconds", "seconds", lambda job: number(job.row.get("seconds"), digits=1), note="of the search"),
+        Column("sources", "sources", lambda job: text(", ".join(job.sources)), is_numeric=False),
+        Column("run", "run", lambda job: _link(job, beside=beside), is_numeric=False),
+    ]
+    return tabulate(
+        "runs",
+        jobs,
+        columns=columns,
+        caption="Every merge of every run, times 100; in bold those that were asked for.",
+        strong=lambda job: bool(job.is_headline),
+        facts=lambda job: filter_facts([job]),
+        notes="Small: 95% intervals over test instances, or ± one standard error.",
+    )
+
+
+def means_table(groups: Sequence[Sequence[JobResult]]) -> ReportTable | None:
+    """Return a row per setting: means over seeds with their standard deviation, the best on dev first."""
+    settings = {id(group): own for group, own in zip(groups, differing(groups), strict=True)}
+    means = {id(group): spreads(group) for group in groups}
+    several = _has_several_targets([job for group in groups for job in group])
+    columns = [
+        Column(
+            "merge",
+            _merge_heading(several),
+            lambda group: _merge(group[0], several=several, settings=settings[id(group)]),
+            is_numeric=False,
+        ),
+        *(Column(key, key, _spread_in(means, key), DELTA.note if key == "delta" else "") for key in SCORES),
+        Column("seeds", "seeds", lambda group: number(len({job.seed for job in group})), note="number of seeds"),
+        Column("sources", "sources", lambda group: text(", ".join(group[0].sources)), is_numeric=False),
+    ]
+    return tabulate(
+        "means",
+        sorted(groups, key=lambda group: -means[id(group)]["dev"].mean),
+        columns=columns,
+        caption="Means over seeds of jobs that differ in nothing else, times 100, the best on dev first.",
+        strong=lambda group: bool(group[0].is_headline),
+        facts=filter_facts,
+        notes="± is one standard deviation over seeds, of one seed and not of the mean.",
+    )
+
+
+def seeds_table(jobs: Sequence[JobResult]) -> ReportTable | None:
+    """Return the means of the settings that ran with several seeds; None where none did."""
+    return means_table([group for group in by_setting(jobs) if len({job.seed for job in group}) > 1])
+
+
+def sources_table(target: str, *, jobs: Sequence[JobResult], merge: str) -> ReportTable | None:
+    """Return every set of sources, the best on dev first; its notes have the ranks on test."""
+    sets = sorted(by_sources(jobs).values(), key=lambda group: mean_of(group, "dev"), reverse=True)
+    tests = [mean_of(group, "test") for group in sets]
+    rank = sorted(tests, reverse=True).index(tests[0]) + 1
+    columns = [
+        Column("sources", "sources", lambda group: text(", ".join(sorted(group[0].sources))), is_numeric=False),
+        Column("jobs", "jobs", lambda group: number(len(group))),
+        *(Column(key, key, _mean_of(key)) for key in ("dev", "test")),
+        Column("delta", "delta", lambda group: difference({"delta": mean_of(group, "delta")})),
+    ]
+    least, middle, most = min(tests), sorted(tests)[len(tests) // 2], max(tests)
+    notes = (
+        f"The best set on dev is number {rank} of {len(sets)} on test; on test they score {times_100(least)} to "
+        f"{times_100(most)}, the middle one {times_100(middle)}."
+    )
+    caption = f"{target}: sets of sources with {merge}, the best on dev first"
+    return tabulate("sources", sets, columns=columns, caption=caption, notes=notes)
+
+
+def number_table(target: str, *, jobs: Sequence[JobResult], merge: str) -> ReportTable | None:
+    """Return the score by the number of sources, its mean and spread over sets and seeds."""
+    columns = [
+        Column("sources", "sources", lambda group: number(len(group[0].sources))),
+        Column("jobs", "jobs", lambda group: number(len(group))),
+        *(Column(key, key, _mean_of(key)) for key in ("dev", "test")),
+        Column("deviation", "± sd", lambda group: _deviation([job.test for job in group])),
+        Column("least", "least", lambda group: score(min(job.test for job in group))),
+        Column("most", "most", lambda group: score(max(job.test for job in group))),
+        Column("delta", "delta", lambda group: difference({"delta": mean_of(group, "delta")})),
+    ]
+    return tabulate(
+        "numbers",
+        by_number(jobs).values(),
+        columns=columns,
+        caption=f"{target}: score by number of sources with {merge}",
+        notes="sd: standard deviation over the jobs, sets of sources and seeds.",
+    )
+
+
+@dataclass(frozen=True)
+class _PaperRow:
+    name: str
+    num_jobs: int | None
+    scores: Mapping[str, float]
+    published: PublishedScores | None
+    is_comparable: bool
+    experts: str = ""
+
+
+def paper_table(by_target: Mapping[str, Sequence[JobResult]], *, merge: str, place: int = 0) -> ReportTable | None:
+    """Return the paper's Table 2 with the published numbers beside ours; its notes have what can be claimed.
 
     Of several sets of sources the one with the best dev score counts; seeds are averaged.
     """
     chosen = chosen_jobs(by_target)
-    title = f"Table 2 of the paper with {merge}"
-    table = FittedTable(title=title, title_justify="left", box=SIMPLE, padding=(0, 0, 0, 1), show_edge=False)
-    table.add_column("task", no_wrap=True)
-    for heading in ("jobs", "base-\nline", "\nDFWE", "\ndelta", "paper's\nbaseline", "\nDFWE", "\ndelta"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for name, jobs in chosen.items():
-        published = TABLE_2.get(name)
-        table.add_row(name, str(len(jobs)), *_three(jobs), *_published(published, comparable=is_comparable(jobs)))
-    table.add_section()
-    table.add_row(*_mean_row(chosen), style="bold")
+    columns = [
+        Column("task", "task", lambda row: text(row.name), is_numeric=False),
+        Column("jobs", "jobs", lambda row: number(row.num_jobs)),
+        Column("baseline", "baseline", lambda row: _exact(row.scores["baseline"])),
+        Column("merge", "merge", lambda row: _exact(row.scores["test"], note=row.experts)),
+        Column("delta", "delta", lambda row: _exact(row.scores["delta"], sign=True)),
+        *(Column(f"published_{part}", f"paper's\n{part}", _published(part)) for part in _PUBLISHED),
+    ]
     several = any(len(by_sources(jobs)) > 1 for jobs in by_target.values())
     notes = ["Of several sets of sources the one with the best dev score."] if several else []
-    notes += same_as_experts(chosen)
-    return Group(table, Text(" ".join([*notes, *corrected(chosen), comparison(chosen)])))
+    return tabulate(
+        f"table2-{place}",
+        [_paper_row(name, jobs) for name, jobs in chosen.items()],
+        columns=columns,
+        caption=f"Table 2 of the paper with {merge}, test scores times 100.",
+        footer=_mean_row(chosen),
+        notes=" ".join([*notes, *corrected_note(chosen), comparability_note(chosen)]),
+    )
 
 
-def sources_table(target: str, *, jobs: Sequence[JobResult], merge: str) -> RenderableType:
-    """Every set of sources with its dev and test score and delta, the best on dev first."""
-    table = FittedTable(title=f"{target}: sets of sources with {merge}, the best on dev first", title_justify="left")
-    table.add_column("sources", overflow="fold")
-    for heading in ("jobs", "dev", "test", "delta"):
-        table.add_column(heading, justify="right")
-    sets = sorted(by_sources(jobs).items(), key=lambda each: mean_of(each[1], "dev"), reverse=True)
-    for sources, each in sets:
-        scores = [times_100(mean_of(each, what)) for what in ("dev", "test")]
-        table.add_row(", ".join(sources), str(len(each)), *scores, _signed(mean_of(each, "delta")))
-    tests = [mean_of(each, "test") for _, each in sets]
-    rank = sorted(tests, reverse=True).index(tests[0]) + 1
-    return Group(table, Text(f"The best set on dev is number {rank} of {len(sets)} on test; {_spread_words(tests)}."))
+def matrix_table(jobs: Sequence[JobResult]) -> ReportTable | None:
+    """Return merges by targets, each best mixture less the baseline; None unless there are several of both."""
+    matrix = MergeMatrix.of([job for job in jobs if job.kind == "merge"])
+    if matrix is None:
+        return None
+    columns = [
+        Column("merge", "merge", lambda row: text(display_name(row[1], kind="merge")), is_numeric=False),
+        Column("budget", "budget", lambda row: number(row[0]), "evaluations that its search may spend"),
+        *(Column(target, target, _in_matrix(target)) for target in matrix.targets),
+        Column("mean", "mean", lambda row: _matrix_mean(row[2], num_targets=len(matrix.targets))),
+    ]
+    caption = f"Merges by targets. {_MATRIX_NOTE}"
+    return tabulate("matrix", matrix.rows, columns=columns, caption=caption)
 
 
-def number_table(target: str, *, jobs: Sequence[JobResult], merge: str) -> RenderableType:
-    """The score by the number of sources, its mean and spread over sets and seeds."""
-    table = FittedTable(title=f"{target}: score by number of sources with {merge}", title_justify="left")
-    for heading in ("sources", "jobs", "dev", "test", "± sd", "least", "most", "delta"):
-        table.add_column(heading, justify="right")
-    for number, each in by_number(jobs).items():
-        tests = [job.test for job in each]
-        spread = f"{100 * stdev(tests):.1f}" if len(tests) > 1 else ""
-        ends = (times_100(min(tests)), times_100(max(tests)))
-        means = (times_100(mean_of(each, "dev")), times_100(mean_of(each, "test")))
-        table.add_row(str(number), str(len(each)), *means, spread, *ends, _signed(mean_of(each, "delta")))
-    return Group(table, Text("sd: standard deviation over the jobs, sets of sources and seeds."))
+def filter_facts(group: Sequence[JobResult]) -> dict[str, str]:
+    """Return what filters of a page know of a setting; several values of a key are lines."""
+    job = group[0]
+    return {
+        "target": job.target,
+        "merge": job.title,
+        "kind": kind_of(job),
+        "seed": "\n".join(str(job.seed) for job in group),
+        "source": "\n".join(job.sources),
+    }
 
 
-def chosen_jobs(by_target: Mapping[str, Sequence[JobResult]]) -> dict[str, list[JobResult]]:
-    """What stands for each target in Table 2: the jobs of its best sources on dev; targets in the paper's order."""
-    order = [name for name in TABLE_2 if name in by_target] + [name for name in by_target if name not in TABLE_2]
-    return {name: best_sources(by_target[name]) for name in order}
+def kind_of(job: JobResult) -> str:
+    """Return the name of the job's kind in a filter."""
+    if job.is_headline:
+        return "asked for"
+    return "other merge" if job.kind == "merge" else job.kind
 
 
-def is_comparable(jobs: Sequence[JobResult]) -> bool:
-    """Whether model and data are those of the published numbers."""
-    return not any(job.departures for job in jobs)
+def _has_several_targets(jobs: Sequence[JobResult]) -> bool:
+    return len({job.target for job in jobs}) > 1
 
 
-def comparison(chosen: Mapping[str, Sequence[JobResult]]) -> str:
-    """In words, whether the published numbers are comparable, and why not."""
-    departures = dict.fromkeys(reason for jobs in chosen.values() for job in jobs for reason in job.departures)
-    if not departures:
-        return "Model and data are the paper's: the published numbers are comparable."
-    return f"Published numbers in brackets are not comparable: {'; '.join(departures)}."
+def _merge_heading(several: bool) -> str:
+    return "merge, target" if several else "merge"
 
 
-def corrected(chosen: Mapping[str, Sequence[JobResult]]) -> list[str]:
-    """For which tasks a difference can be claimed, all of them looked at; of one job each, as seeds are averaged."""
-    p = {name: jobs[0].p for name, jobs in chosen.items() if len(jobs) == 1 and jobs[0].p is not None}
-    if len(p) < 2:
-        return []
-    adjusted = holm({name: each for name, each in p.items() if each is not None})
-    sure = [name for name, each in adjusted.items() if each <= ALPHA]
-    claimed = f"can be claimed for {', '.join(sure)}" if sure else "can be claimed for none"
-    each = ", ".join(f"{name} {value:.2g}" for name, value in adjusted.items())
-    return [f"Corrected for {len(p)} tasks (Holm), a difference to the baseline {claimed}; p: {each}."]
+def _merge(job: JobResult, *, several: bool, settings: Sequence[str] = ()) -> Cell:
+    """Return the merge; small what else tells it from others: its target, where there are several, and its settings."""
+    words = ", ".join([*([job.target] if several else []), *settings])
+    return Cell(job.title, small=words, brief=words)
 
 
-def by_number(jobs: Sequence[JobResult]) -> dict[int, list[JobResult]]:
-    """Jobs by their number of sources, in order."""
-    numbers = sorted({len(job.sources) for job in jobs})
-    return {number: [job for job in jobs if len(job.sources) == number] for number in numbers}
+def _delta(job: JobResult) -> Cell:
+    keys = ("delta_interval", "delta_standard_error")
+    return difference({"delta": job.delta, **{key: job.row.get(key) for key in keys}})
 
 
-def same_as_experts(chosen: Mapping[str, Sequence[JobResult]]) -> list[str]:
-    """Where what stands for the merge is one expert as it is, and what its best mixture scores there."""
-    told = []
-    for name, jobs in chosen.items():
-        same = [job for job in jobs if job.expert is not None]
-        if same:
-            experts = ", ".join(dict.fromkeys(str(job.expert) for job in same))
-            of = "" if len(same) == len(jobs) else f" in {len(same)} of {len(jobs)} jobs"
-            mixture = fmean(job.mixture_test for job in jobs)
-            told.append(f"{name}{of} ({experts}; best mixture {100 * mixture:.2f})")
-    return [f"= the merge is one expert as it is: {'; '.join(told)}."] if told else []
+def _link(job: JobResult, *, beside: Path) -> Cell:
+    page = job.path / PAGE
+    link = os.path.relpath(page, beside) if page.exists() else None
+    return Cell(f"{job.path.parent.name}/{job.path.name}", link=link)
 
 
-def _three(jobs: Sequence[JobResult]) -> tuple[str, str, str]:
-    baseline, test = mean_of(jobs, "baseline"), mean_of(jobs, "test")
-    mark = "= " if any(job.expert is not None for job in jobs) else ""
-    return f"{100 * baseline:.2f}", f"{mark}{100 * test:.2f}", f"{100 * (test - baseline):+.2f}"
+def _spread_in(means: Mapping[int, Mapping[str, Spread]], key: str) -> Callable[[Sequence[JobResult]], Cell]:
+    def cell(group: Sequence[JobResult]) -> Cell:
+        spread = means[id(group)][key]
+        shown = signed(spread.mean) if key == "delta" else times_100(spread.mean)
+        small = "" if spread.deviation is None else f"± {100 * spread.deviation:.1f}"
+        return Cell(shown, spread.mean, small, small)
+
+    return cell
 
 
-def _published(row: Published | None, *, comparable: bool) -> tuple[str, str, str]:
-    if row is None:
-        return "", "", ""
-    cells = (f"{row.baseline:.2f}", f"{row.dfwe:.2f}", f"{row.delta:+.2f}")
-    return cells if comparable else (f"({cells[0]})", f"({cells[1]})", f"({cells[2]})")
+def _mean_of(key: str) -> Callable[[Sequence[JobResult]], Cell]:
+    return lambda group: score(mean_of(group, key))
 
 
-def _mean_row(chosen: Mapping[str, Sequence[JobResult]]) -> tuple[str, ...]:
-    baseline, test = (fmean(mean_of(jobs, what) for jobs in chosen.values()) for what in ("baseline", "test"))
+def _deviation(values: Sequence[float]) -> Cell:
+    return score(stdev(values)) if len(values) > 1 else MISSING
+
+
+def _paper_row(name: str, jobs: Sequence[JobResult]) -> _PaperRow:
+    scores = {key: mean_of(jobs, key) for key in ("baseline", "test", "delta")}
+    return _PaperRow(name, len(jobs), scores, TABLE_2.get(name), is_comparable(jobs), _experts(jobs))
+
+
+def _mean_row(chosen: Mapping[str, Sequence[JobResult]]) -> _PaperRow:
+    scores = {key: fmean(mean_of(jobs, key) for jobs in chosen.values()) for key in ("baseline", "test", "delta")}
     known = [TABLE_2[name] for name in chosen if name in TABLE_2]
-    ours = (f"{100 * baseline:.2f}", f"{100 * test:.2f}", f"{100 * (test - baseline):+.2f}")
-    if len(known) < len(chosen):
-        return (f"mean of {len(chosen)} tasks", "", *ours, "", "", "")
-    mean = Published(*(fmean(getattr(row, part) for row in known) for part in ("baseline", "dfwe", "delta")))
+    mean = None
+    if len(known) == len(chosen):
+        mean = PublishedScores(*(fmean(getattr(row, part) for row in known) for part in _PUBLISHED))
     comparable = all(is_comparable(jobs) for jobs in chosen.values())
-    return (f"mean of {len(chosen)} tasks", "", *ours, *_published(mean, comparable=comparable))
+    return _PaperRow(f"mean of {len(chosen)} tasks", None, scores, mean, comparable)
 
 
-def _spread_words(scores: Sequence[float]) -> str:
-    least, middle, most = min(scores), sorted(scores)[len(scores) // 2], max(scores)
-    return f"on test they score {times_100(least)} to {times_100(most)}, the middle one {times_100(middle)}"
+def _experts(jobs: Sequence[JobResult]) -> str:
+    """Return which expert the merge is, where it kept one, and what its best mixture scores."""
+    experts = dict.fromkeys(display_name(str(job.expert), kind="expert") for job in jobs if job.expert is not None)
+    if not experts:
+        return ""
+    mixture = fmean(job.mixture_test for job in jobs)
+    return f"= {', '.join(experts)}; best mixture {100 * mixture:.2f}"
 
 
-def _signed(delta: float) -> str:
-    return f"{round(100 * delta, 1) + 0.0:+.1f}"  # + 0.0: no -0.0
+def _exact(value: float, *, sign: bool = False, note: str = "") -> Cell:
+    shown = signed(value, decimals=2) if sign else f"{100 * value:.2f}"
+    return Cell(shown, value, note, f"({note})" if note else "")
+
+
+def _published(part: str) -> Callable[[_PaperRow], Cell]:
+    def cell(row: _PaperRow) -> Cell:
+        if row.published is None:
+            return MISSING
+        value = getattr(row.published, part)
+        shown = f"{value:+.2f}" if part == "delta" else f"{value:.2f}"
+        return Cell(shown if row.is_comparable else f"({shown})", value)
+
+    return cell
+
+
+def _in_matrix(target: str) -> Callable[[tuple[int | None, str, Mapping[str, MatrixCell]]], Cell]:
+    def cell(row: tuple[int | None, str, Mapping[str, MatrixCell]]) -> Cell:
+        found = row[2].get(target)
+        if found is None:
+            return MISSING
+        small = f"{found.mark} {signed(found.kept)}" if found.mark else ""
+        return Cell(signed(found.mixture), found.mixture, small, found.mark)
+
+    return cell
+
+
+def _matrix_mean(cells: Mapping[str, MatrixCell], *, num_targets: int) -> Cell:
+    mean = mean_over_targets(cells, "mixture")
+    return Cell(signed(mean), mean) if len(cells) == num_targets else MISSING

@@ -1,4 +1,4 @@
-"""`python -m dfwe.report wandb`: saves the view of a project, or writes its specification where there is no key."""
+"""Save the view of a W&B project, or write its specification where there is no key."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from dfwe.errors import DataError, NetworkError
 from dfwe.io.files import write_json
 from dfwe.report.wandb.session import mode
 from dfwe.report.wandb.workspace import build_workspace, specification
-from dfwe.report.heads import as_study
-from dfwe.report.study_folder import RESULTS
+from dfwe.report.run_folder import RESULTS
+from dfwe.report.study_results import as_study
 from dfwe.io.strict_json import read_json_object
 
 
 def add_wandb(commands: Any) -> None:
-    """Adds the subcommand."""
+    """Add the subcommand."""
     parser = commands.add_parser("wandb", help="a view of your W&B project that compares merges")
     parser.add_argument("folders", type=Path, nargs="*", help="run folders: their experts get axes of their own")
     parser.add_argument("--entity", help="the user or team whose project it is; by default yours")
@@ -27,7 +27,7 @@ def add_wandb(commands: Any) -> None:
 
 
 def run_wandb(arguments: argparse.Namespace) -> None:
-    """Saves or writes the view.
+    """Save or write the view.
 
     Raises:
         ConfigurationError: wandb-workspaces is not installed.
@@ -43,7 +43,7 @@ def run_wandb(arguments: argparse.Namespace) -> None:
     view = build_workspace(entity=arguments.entity or "", project=arguments.project, experts=experts)
     write_json(out, specification(view), through=True)
     if not has_key:
-        print("no key of W&B (`wandb login`, or $WANDB_API_KEY), or $WANDB_MODE says offline: nothing is saved there")
+        print("no key of W&B (`wandb login`, or $WANDB_API_KEY), or $WANDB_MODE is offline: nothing is saved there")
     print(f"specification: {out}")
 
 
@@ -56,17 +56,17 @@ def _saved(arguments: argparse.Namespace, *, experts: Sequence[str]) -> str:
         return str(view.save().url)
     except (wandb.errors.Error, OSError, ValueError) as error:
         raise NetworkError(
-            f"the view cannot be saved in W&B ({error}): mend that, or say --out FILE for its specification"
+            f"the view cannot be saved in W&B ({error}): mend that, or set --out FILE for its specification"
         ) from error
 
 
 def _experts(folders: Sequence[Path]) -> list[str]:
-    """The names that merges of these studies have coefficients for, each once."""
+    """Return the names that merges of these studies have coefficients for, once each."""
     names: dict[str, None] = {}
     for folder in folders:
         try:
             results = read_json_object(folder / RESULTS)
-            merges = [row for row in as_study(results)["models"] if row["kind"] == "merge"]
+            merges = as_study(results).of_kind("merge")
             names |= dict.fromkeys(name for row in merges for name in row["coefficients"])
         except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
             raise DataError(f"{folder}: expected a run's folder with {RESULTS} ({error})") from error

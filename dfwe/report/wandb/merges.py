@@ -1,4 +1,4 @@
-"""One run a merge, as values: what it is called, what made it, its trials, its numbers."""
+"""Turn the merges of a study into values for W&B: what a run is called, what made it, its trials, its numbers."""
 
 from __future__ import annotations
 
@@ -8,19 +8,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dfwe.report.heads import as_study
-from dfwe.report.names import name_of
+from dfwe.report.columns import (
+    COST_COLUMNS,
+    MERGE_COLUMNS,
+    MODEL_COLUMNS,
+    coefficient,
+    nested,
+    task_differences,
+    task_score,
+)
+from dfwe.report.names import in_words, name_of
 from dfwe.report.run_folder import Run
+from dfwe.report.study_results import StudyResults, as_study
+from dfwe.report.tables import Column, values
 from dfwe.report.trials import SearchTrial
-from dfwe.report.written import written
 
 TRIAL = "trial"
 LONGEST = 128  # letters of a group that the server takes
+_ORIGIN = ("seed", "decode", "precision", "parent", "command")
 
 
 @dataclass(frozen=True)
 class MergeRun:
-    """A merge of a study; `history` has a row a trial, scores are fractions in [0, 1]."""
+    """Hold a merge of a study as a run; `history` has a row per trial, scores are fractions in [0, 1]."""
 
     run_id: str
     name: str  # its key
@@ -28,95 +38,84 @@ class MergeRun:
     group: str
     config: Mapping[str, Any]
     history: tuple[Mapping[str, float | int], ...]
-    summary: Mapping[str, float | int]
+    summary: Mapping[str, float]
 
 
 def merge_runs(
-    results: Mapping[str, Any], *, folder: Path, described: Mapping[str, Mapping[str, Any]]
+    raw: Mapping[str, Any], *, folder: Path, described: Mapping[str, Mapping[str, Any]]
 ) -> tuple[MergeRun, ...]:
-    """The merges of a study's results, of heads, too; `described` says by name with what rule and search each was made.
+    """Return the merges of a study's results; `described` has by name the method and search that made each.
 
     The id is a digest of the stage that made the merge, its name and the target: the same command gives the same ids.
     """
-    run, results = Run(folder, results), as_study(results)
-    group = group_of(results["target"], sources=results["sources"], model=results["model"])
+    results = as_study(raw)
+    run, columns = Run(folder, results), number_columns(results)
+    group = group_of(results.target, sources=results.sources, model=raw["model"])
     return tuple(
         MergeRun(
-            run_id=_digest(row["stage"], row["name"], results["target"]),
+            run_id=_digest(row["stage"], row["name"], results.target),
             name=row["name"],
             title=name_of(row),
             group=group,
-            config={**_origin(results), "merge": name_of(row), **described.get(row["name"], {}), **_made_of(row)},
+            config={
+                **_origin(results),
+                "merge": name_of(row),
+                **described.get(row["name"], {}),
+                **{"stage": row["stage"], "picked": row["picked"], "alpha": in_words(row["coefficients"])},
+            },
             history=tuple(_history(run.trials(row["name"]))),
-            summary=_summary(row),
+            summary=values([*columns, *(coefficient(name, heading=name) for name in row["coefficients"])], row),
         )
-        for row in results["models"]
-        if row["kind"] == "merge"
+        for row in results.of_kind("merge")
     )
 
 
+def number_columns(results: StudyResults) -> list[Column]:
+    """Return all columns of numbers that rows of these results can have."""
+    by_task = [
+        column
+        for task in results.tasks
+        for column in (task_score(task, split="dev"), task_score(task, split="test"), *task_differences(task))
+    ]
+    numbers = (column for column in MERGE_COLUMNS if column.is_numeric and column.key != "dev")
+    return [*MODEL_COLUMNS, *numbers, *nested("cost", COST_COLUMNS), *by_task]
+
+
 def group_of(target: str, *, sources: Sequence[str], model: str) -> str:
-    """`target | sources | model`; where that is longer than a server takes its end is a digest."""
+    """Return `target | sources | model`; where that is longer than a server takes its end is a digest."""
     group = " | ".join((target, ", ".join(sources), model.removeprefix("parent ")))
     return group if len(group) <= LONGEST else f"{group[: LONGEST - 9]} {_digest(group)[:8]}"
 
 
-def table(results: Mapping[str, Any]) -> tuple[list[str], list[list[Any]]]:
-    """The study's final table: columns, and a row a model."""
-    columns = ["model", "kind", "dev", "test", "low", "high", "delta", "delta_low", "delta_high", "p", "evaluations"]
-    return columns, [_table_row(row) for row in as_study(results)["models"]]
+def table(raw: Mapping[str, Any]) -> tuple[list[str], list[list[Any]]]:
+    """Return the study's final table: its columns, and a row per model."""
+    results = as_study(raw)
+    columns = number_columns(results)
+    numbers = [values(columns, row) for row in results.rows]
+    keys = list(dict.fromkeys(key for row in numbers for key in row))
+    rows = [
+        [name_of(row), row["kind"], *(found.get(key) for key in keys)]
+        for row, found in zip(results.rows, numbers, strict=True)
+    ]
+    return ["model", "kind", *keys], rows
 
 
-def _table_row(row: Mapping[str, Any]) -> list[Any]:
-    test = row.get("test", {})
-    interval, delta = test.get("interval") or (None, None), row.get("delta_interval") or (None, None)
-    scores = [row.get("dev", {}).get("score"), test.get("score"), *interval]
-    return [name_of(row), row["kind"], *scores, row.get("delta"), *delta, row.get("p"), row.get("evaluations")]
-
-
-def _origin(results: Mapping[str, Any]) -> dict[str, Any]:
-    """What all merges of a study share; sources are one text, which W&B can group by."""
-    same = {
-        key: results[key] for key in ("target", "seed", "decode", "precision", "parent", "command") if key in results
-    }
-    return {**same, "sources": ", ".join(results["sources"]), "model": results["model"].removeprefix("parent ")}
-
-
-def _made_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {"stage": row["stage"], "picked": row["picked"], "alpha": written(row["coefficients"])}
-
-
-def _summary(row: Mapping[str, Any]) -> dict[str, float | int]:
-    """The numbers that merges are compared by; what is undefined is left out."""
-    test, ends = row.get("test", {}), row.get("delta_interval") or (None, None)
-    found = {
-        "dev": row["dev"]["score"],
-        "test": test.get("score"),
-        "delta": row.get("delta"),
-        "delta_low": ends[0],
-        "delta_high": ends[1],
-        "p": row.get("p"),
-        "optimism": row.get("optimism"),
-        "evaluations": row["evaluations"],
-        "seconds": row["seconds"],
-    }
-    found |= {f"delta_to/{other}": each["delta"] for other, each in row.get("against", {}).items()}
-    found |= {
-        f"{what}/{task}": value for what in ("test", "delta") for task, value in row.get(f"{what}_of", {}).items()
-    }
-    found |= {f"alpha/{expert}": value for expert, value in row["coefficients"].items()}
-    return {key: value for key, value in found.items() if value is not None}
+def _origin(results: StudyResults) -> dict[str, Any]:
+    """Return what all merges of a study share; sources are one text, which W&B can group by."""
+    same = {key: results.raw[key] for key in _ORIGIN if key in results.raw}
+    model = results.raw["model"].removeprefix("parent ")
+    return {"target": results.target, **same, "sources": ", ".join(results.sources), "model": model}
 
 
 def _history(trials: Sequence[SearchTrial]) -> Iterator[Mapping[str, float | int]]:
-    """A row a trial, in order; one that was stopped has a bound in place of a score."""
+    """Yield a row per trial, in order; a pruned one has a bound in place of a score."""
     best: float | None = None
     for trial in trials:
         if trial.score is not None:
             best = trial.score if best is None else max(best, trial.score)
-        told = {"score": trial.score, "bound": trial.bound, "seconds": trial.seconds, "best": best}
+        numbers = {"score": trial.score, "bound": trial.bound, "seconds": trial.seconds, "best": best}
         alphas = {f"alpha/{expert}": value for expert, value in trial.coefficients.items()}
-        yield {TRIAL: trial.number, **{key: value for key, value in told.items() if value is not None}, **alphas}
+        yield {TRIAL: trial.number, **{key: value for key, value in numbers.items() if value is not None}, **alphas}
 
 
 def _digest(*parts: str) -> str:

@@ -1,4 +1,4 @@
-"""Writing a study's merges into W&B: a run each, with trials, numbers, table, pictures and, if asked, the model."""
+"""Write a study's merges into W&B: a run per merge, with trials, numbers, table, pictures and, if set, the model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OF_TRIALS = ("score", "best", "bound", "seconds", "alpha/*")
 def publish(
     results: Mapping[str, Any], *, session: Session, described: Mapping[str, Mapping[str, Any]] | None = None
 ) -> None:
-    """Writes or updates the runs of a finished study's merges, of job type `merge`.
+    """Write or update the runs of a finished study's merges, of job type `merge`.
 
     Pictures are every PNG in the study's folder and its `pictures/`. The merged model is that of the headline.
     """
@@ -35,19 +35,19 @@ def publish(
 
 
 def show_study(run: Any, *, results: Mapping[str, Any], folder: Path) -> None:
-    """Gives a run the study's final table and its pictures."""
+    """Add the study's final table and its pictures to a run."""
     import wandb
 
     if {"models", "rows"} & set(results):
         columns, rows = table(results)
         run.log({"models": wandb.Table(columns=columns, data=rows)})
-    found = {f"pictures/{path.stem}": wandb.Image(str(path)) for path in pictures(folder)}
-    if found:
-        run.log(found)
+    images = {f"pictures/{path.stem}": wandb.Image(str(path)) for path in pictures(folder)}
+    if images:
+        run.log(images)
 
 
 def pictures(folder: Path) -> list[Path]:
-    """The PNG files that a study has drawn."""
+    """Return the PNG files that a study has drawn."""
     return sorted([*folder.glob("*.png"), *folder.glob("pictures/*.png")])
 
 
@@ -62,7 +62,7 @@ def _fill(run: Any, *, merge: MergeRun, results: Mapping[str, Any], folder: Path
 
 
 def _artifact(merge: MergeRun, *, folder: Path) -> Any:
-    """The merged model's folder; its files are referred to where they lie, not copied."""
+    """Return the merged model's folder; its files are referred to where they are, not copied."""
     import wandb
 
     name = re.sub(r"[^\w.-]+", "-", f"{MERGED}-{merge.config['target']}-{merge.name}")

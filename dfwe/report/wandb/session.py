@@ -1,4 +1,7 @@
-"""A study's way into W&B: online with a key, offline without one; trouble is one warning, never the study's end."""
+"""Connect a study to W&B: online with a key, offline without one; a failure is one warning, never the study's end.
+
+Lightning's WandbLogger keeps one run per process and raises where the server fails, hence a session of our own.
+"""
 
 from __future__ import annotations
 
@@ -14,21 +17,21 @@ CONNECT, FINISH, UPLOAD = 30.0, 120.0, 3600.0  # seconds to wait for the server:
 
 
 class Session:
-    """Opens the runs of one study in its folder (`folder/wandb`).
+    """Open the runs of one study in its folder (`folder/wandb`).
 
-    What goes wrong there is told once, with what to do; from then on runs are written offline, so that nothing is lost.
-    `artifact` says whether merged models are uploaded. The key is read by W&B itself, from where it keeps it.
+    What goes wrong there is logged once, with what to do; from then on runs are written offline, so that nothing is lost.
+    If `artifact`, merged models are uploaded. The key is read by W&B itself, from where it keeps it.
     """
 
     def __init__(self, *, project: str, folder: Path, entity: str | None = None, artifact: bool = False) -> None:
         self.project, self.folder, self.entity, self.artifact = project, folder, entity, artifact
-        self._mode: str | None = None  # found when the first run is opened
+        self._mode: str | None = None  # set when the first run is opened
         self._has_warned = False
 
     def open(
         self, *, name: str, group: str, job_type: str, config: Mapping[str, Any], run_id: str | None = None
     ) -> Any | None:
-        """A run beside all others that are open; None where W&B cannot even write to the disk.
+        """Open a run beside the open ones; return None where W&B cannot even write to the disk.
 
         Online a run of an id that the server has goes on where that one ended (`resumed`, `starting_step`). Offline
         nobody can know: what is uploaded later is appended.
@@ -68,7 +71,7 @@ class Session:
         return run
 
     def safely(self, work: Callable[[], Any]) -> Any | None:
-        """What the work gives, None where it fails."""
+        """Return the result of the work, None where it fails."""
         try:
             return work()
         except Exception as error:  # a dashboard must never cost a study, whatever it raises
@@ -90,17 +93,17 @@ class Session:
 
 
 def _forget_all() -> None:
-    """Ends W&B's own process, in which the id of a run that could not be opened stays taken."""
+    """End W&B's own process, in which the id of a run that could not be opened stays in use."""
     import wandb
 
     wandb.teardown()
 
 
 def mode() -> str:
-    """What $WANDB_MODE says; else online where W&B finds a key, offline where it finds none."""
-    said = os.environ.get("WANDB_MODE")
-    if said:
-        return said
+    """Return $WANDB_MODE; else online where W&B has a key, offline where it has none."""
+    from_environment = os.environ.get("WANDB_MODE")
+    if from_environment:
+        return from_environment
     import wandb
 
     wandb.setup(settings=wandb.Settings(silent=True))

@@ -1,4 +1,4 @@
-"""A view of a W&B project that compares merges, built with wandb-workspaces; it needs no set-up in the browser."""
+"""Build a view of a W&B project that compares merges, with wandb-workspaces; it needs no set-up in the browser."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ORIGIN = ("target", "sources", "model", "merge", "search")
 
 
 def build_workspace(*, entity: str, project: str, experts: Sequence[str] = ()) -> Any:
-    """The view: all runs of job type `merge`, the best delta first; `experts` have axes of their own.
+    """Build the view: all runs of job type `merge`, the best delta first; `experts` have axes of their own.
 
     Raises:
         ConfigurationError: wandb-workspaces is not installed.
@@ -26,8 +26,8 @@ def build_workspace(*, entity: str, project: str, experts: Sequence[str] = ()) -
         project=project,
         name=VIEW,
         sections=[
-            workspaces.Section(name=name, panels=found, is_open=True)
-            for name, found in (
+            workspaces.Section(name=name, panels=content, is_open=True)
+            for name, content in (
                 ("Merges", _merges(panels)),
                 ("Coefficients", _coefficients(panels, experts=experts)),
                 ("Searches", _searches(panels)),
@@ -49,14 +49,14 @@ def build_workspace(*, entity: str, project: str, experts: Sequence[str] = ()) -
 
 
 def specification(view: Any) -> dict[str, Any]:
-    """The view as the server is sent it."""
+    """Return the view as it is sent to the server."""
     model = view._to_model()
     spec: dict[str, Any] = model.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
     return {"entity": view.entity, "project": view.project, "name": model.name, "displayName": view.name, "spec": spec}
 
 
 def _merges(panels: ModuleType) -> list[Any]:
-    """What made each merge and what came out, then dev against test, gain and price."""
+    """Return panels of what made each merge and what came out, then dev against test, gain and price."""
     numbers = [panels.SummaryMetric(name) for name in ("evaluations", "dev", "test", "delta")]
     return [
         _parallel(panels, "Merges", [*(panels.Config(name) for name in ORIGIN), *numbers]),
@@ -74,11 +74,11 @@ def _merges(panels: ModuleType) -> list[Any]:
 
 
 def _coefficients(panels: ModuleType, *, experts: Sequence[str]) -> list[Any]:
-    kept = [panels.SummaryMetric(f"alpha/{expert}") for expert in experts]
-    axes = [*kept, panels.SummaryMetric("dev"), panels.SummaryMetric("test")]
-    parallel = [_parallel(panels, "Kept coefficients", axes)] if kept else []
-    asked = panels.LinePlot(title="Coefficients by trial", x="trial", metric_regex="alpha/.*", title_x="trial")
-    return [*parallel, asked]
+    alphas = [panels.SummaryMetric(f"alpha/{expert}") for expert in experts]
+    axes = [*alphas, panels.SummaryMetric("dev"), panels.SummaryMetric("test")]
+    parallel = [_parallel(panels, "Kept coefficients", axes)] if alphas else []
+    by_trial = panels.LinePlot(title="Coefficients by trial", x="trial", metric_regex="alpha/.*", title_x="trial")
+    return [*parallel, by_trial]
 
 
 def _searches(panels: ModuleType) -> list[Any]:
@@ -87,11 +87,6 @@ def _searches(panels: ModuleType) -> list[Any]:
         panels.LinePlot(title="Dev score of each trial", x="trial", y=["score"], title_x="trial"),
         panels.LinePlot(title="Bounds of stopped trials", x="trial", y=["bound"], title_x="trial"),
     ]
-
-
-def _side_by_side(panels: ModuleType) -> list[Any]:
-    """What differs between runs, and the tables of all models of their studies."""
-    return [panels.RunComparer(diff_only=True), panels.WeavePanelSummaryTable(table_name="models")]
 
 
 def _parallel(panels: ModuleType, title: str, axes: Sequence[Any]) -> Any:

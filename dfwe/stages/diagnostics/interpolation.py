@@ -16,7 +16,7 @@ from dfwe.errors import ConfigurationError
 from dfwe.families.base import ModelFamily
 from dfwe.merging.experts import Layout, load_experts
 from dfwe.merging.linear import Linear
-from dfwe.report.pair_line import PairLine
+from dfwe.report.trials import ExpertPath
 from dfwe.search.space import Space
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.diagnostics.base import Diagnostic, DiagnosticResult, DiagnosticStage
@@ -50,7 +50,7 @@ class Interpolation(Diagnostic):
         pairs = combinations(merge.experts, 2)
         lines = [{"a": a, "b": b, "points": each["points"]} for (a, b), each in zip(pairs, found, strict=True)]
         return DiagnosticResult(
-            of_study={"interpolations": [{**line, "barrier": PairLine.of(line).barrier} for line in lines]}
+            of_study={"interpolations": [{**line, "barrier": ExpertPath.of(line).barrier} for line in lines]}
         )
 
 

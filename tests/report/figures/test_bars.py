@@ -2,10 +2,8 @@
 
 import pytest
 
-from dfwe.report.figures.coefficients import draw_coefficients
-from dfwe.report.figures.leave_one_out import draw_leave_one_out
-from dfwe.report.figures.tasks import TaskScores, draw_tasks
-from dfwe.report.sweep.published import Published
+from dfwe.report.figures.bars import TaskScores, draw_coefficients, draw_leave_one_out, draw_tasks
+from dfwe.report.sweep.published import PublishedScores
 
 
 def names(axes):
@@ -38,7 +36,7 @@ def test_the_largest_contribution_comes_first_and_may_be_negative():
 
 def test_tasks_have_intervals_and_the_papers_numbers_where_these_are_known():
     tasks = {
-        "x": TaskScores(0.4, 0.5, (0.3, 0.5), (0.45, 0.55), Published(41.0, 52.0, 11.0)),
+        "x": TaskScores(0.4, 0.5, (0.3, 0.5), (0.45, 0.55), PublishedScores(41.0, 52.0, 11.0)),
         "y": TaskScores(0.2, 0.1),
     }
     (axes,) = draw_tasks(tasks, merge="ties").axes

@@ -1,14 +1,19 @@
 """Learning curves."""
 
-from dfwe.report.curves import curves_of
 from dfwe.report.figures.curves import Curve, draw_curves
+from dfwe.report.figures.study import training_curves
 from dfwe.report.figures.style import svg_of
+from dfwe.report.study_results import as_study
 
 EPOCHS = [{"target": 0.25, "own": 0.5}, {"target": 0.75, "own": None}]
 
 
 def record(name, part, epochs=EPOCHS):
     return {"name": name, "part": part, "tasks": [], "epochs": epochs, "best_epoch": 2, "criterion": "target"}
+
+
+def curves_of(found, *, plain={"target": "t", "sources": [], "seed": 0, "models": [], "headline": {}}):  # noqa: B006
+    return training_curves(as_study(plain | found))
 
 
 def test_each_training_has_a_picture_of_its_own_with_its_scores():

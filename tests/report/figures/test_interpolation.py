@@ -3,13 +3,13 @@
 import pytest
 
 from dfwe.report.figures.interpolation import draw_interpolations
-from dfwe.report.pair_line import PairLine
+from dfwe.report.trials import ExpertPath
 
-VALLEY = PairLine("a", "b", (0.0, 0.5, 1.0), (0.6, 0.2, 0.4))
+VALLEY = ExpertPath("a", "b", (0.0, 0.5, 1.0), (0.6, 0.2, 0.4))
 
 
 def test_each_pair_has_its_scores_the_straight_line_and_the_barrier_where_it_is():
-    figure = draw_interpolations([VALLEY, PairLine("a", "c", (0.0, 1.0), (0.6, 0.7))])
+    figure = draw_interpolations([VALLEY, ExpertPath("a", "c", (0.0, 1.0), (0.6, 0.7))])
     first, second = figure.axes
     scores, straight = first.lines
     assert list(scores.get_ydata()) == pytest.approx([60, 20, 40])
@@ -22,7 +22,7 @@ def test_each_pair_has_its_scores_the_straight_line_and_the_barrier_where_it_is(
 
 
 def test_a_pair_without_an_end_has_its_scores_alone():
-    (axes,) = draw_interpolations([PairLine("a", "b", (0.5, 1.0), (0.2, 0.4))]).axes
+    (axes,) = draw_interpolations([ExpertPath("a", "b", (0.5, 1.0), (0.2, 0.4))]).axes
     assert [list(line.get_xdata()) for line in axes.lines] == [[0.5, 1.0]]
     assert axes.get_title("right") == ""
 

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from dfwe.report.html.compare import write_comparison
+from dfwe.report.html.compare_page import write_comparison
 from dfwe.report.html.run_page import write_run_page
 
 TARGETS = ("MELD_emotion_recognition", "personality_detection")

@@ -8,7 +8,7 @@ import pytest
 
 from dfwe.errors import DataError
 from dfwe.report.__main__ import main
-from dfwe.report.html.compare import write_comparison
+from dfwe.report.html.compare_page import write_comparison
 
 MELD = "MELD_emotion_recognition"
 
@@ -54,7 +54,7 @@ def test_merges_by_targets_are_a_matrix_that_marks_experts_and_table_2_does_too(
         ["linear", "40", "+10.0", "+10.0", "+10.0"],
         ["ties", "40", "+10.0", "-10.0 = +10.0", "+0.0"],
     ]
-    assert "50.0 = a; best mixture 30.0" in rows(html, "table2-0")[1]
+    assert "50.00 = a; best mixture 30.00" in rows(html, "table2-0")[1]
 
 
 def test_runs_of_other_settings_are_no_seeds_of_each_other_and_say_what_they_have(plain):
@@ -184,5 +184,5 @@ def test_a_broken_run_below_a_folder_is_left_out_and_the_others_are_compared(pla
     os.mkfifo(tmp_path / "s" / "3" / "results.json")
     html = page(tmp_path / "s").replace("<wbr>", "")
     assert "s/1/results.json, line 1, column 2: broken JSON" in html
-    assert "s/2/results.json lacks a part" in html
+    assert "s/2: results.json, or a file beside it, is not what a study writes" in html
     assert "s/3/results.json must be a file" in html

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from dfwe.report.html.conclusion import conclusion, overviews
+from dfwe.report.html.compare_page import conclusion, overviews
 from dfwe.report.run_folder import read_run
-from dfwe.report.sweep.runs import scored
+from dfwe.report.sweep.runs import read_jobs
 
 
 @pytest.fixture
@@ -22,7 +22,8 @@ def runs(plain):
             results["models"][-1]["stage"] = f"merge-{name}"
             (folder / "results.json").write_text(json.dumps(results))
             folders.append(folder)
-        return scored([read_run(folder) for folder in folders])
+        found = [read_run(folder) for folder in folders]
+        return read_jobs(found)[0], found
 
     return made
 
@@ -30,25 +31,26 @@ def runs(plain):
 def test_the_best_on_dev_is_named_with_its_mean_over_seeds(runs):
     found = runs(a0=(0.5, 0.5, 0, None), a1=(0.6, 0.6, 1, None), b0=(0.1, 0.9, 0, None))
     line = "t: the best on dev is ties from a. On test it scores 55.0 ± 7.1, +15.0 ± 7.1 against the baseline"
-    assert conclusion(found) == [f"{line} (the mean of 2 seeds)."]
+    assert conclusion(found[0], runs=found[1]) == [f"{line} (the mean of 2 seeds)."]
 
 
 def test_claims_are_counted_as_results_have_them(runs):
     claims = ["better", "worse", "not_shown", "not_shown"]
     found = runs(**{f"{name}0": (0.5, 0.5, 0, claim) for name, claim in zip("abcd", claims, strict=True)})
-    counted = conclusion(found)[-1]
+    counted = conclusion(found[0], runs=found[1])[-1]
     assert counted.startswith("Of 4 merges that were asked for, 1 is better than the baseline, the baseline")
     assert counted.endswith("1 is worse than one of them, and for 2 neither can be claimed.")
 
 
 def test_what_nothing_is_claimed_for_is_said_without_a_nought(runs):
-    counted = conclusion(runs(a0=(0.5, 0.5, 0, "not_shown")))[-1]
+    jobs, found = runs(a0=(0.5, 0.5, 0, "not_shown"))
+    counted = conclusion(jobs, runs=found)[-1]
     assert "none is better than the baseline" in counted
     assert "none is worse than one of them, and for 1 neither" in counted
 
 
 def test_one_seed_has_its_interval_and_several_their_deviation(runs):
-    (plot,) = overviews(runs(a0=(0.5, 0.5, 0, None), a1=(0.6, 0.6, 1, None), b0=(0.1, 0.9, 0, None)))
+    (plot,) = overviews(runs(a0=(0.5, 0.5, 0, None), a1=(0.6, 0.6, 1, None), b0=(0.1, 0.9, 0, None))[0])
     first, second = plot.rows
     assert (first.shown, first.ends, first.side) == ("+15.0", "+7.9 to +22.1", "open")  # a deviation leaves nothing out
     assert (second.shown, second.side) == ("+50.0", "above")

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from dfwe.errors import DataError
-from dfwe.report.figures.study_figures import study_pictures
+from dfwe.report.figures.study import study_figures
 from dfwe.report.html.run_page import run_page, write_run_page
 from dfwe.report.run_folder import read_run
 
@@ -108,7 +108,7 @@ def test_settings_are_never_drawn_as_code(plain, given):
 
 
 def test_what_probes_asked_is_said_beside_the_cost(told):
-    assert "probes asked for answers on dev: 6 000 by interpolation." in words(told[1])
+    assert "diagnostics needed answers on dev: 6 000 by interpolation." in words(told[1])
 
 
 def test_ids_are_unique(told):
@@ -247,7 +247,7 @@ def test_a_score_that_is_undefined_is_said(plain):
         results["models"][-1].pop("delta")
 
     html = page(edited(folder, change))
-    assert "The score on test is undefined for ties: nothing is compared with it." in html
+    assert "The score on test is undefined for ties: a model that answers" in html
     assert "undefined</td>" in html
 
 
@@ -266,7 +266,7 @@ def test_coefficients_outside_the_simplex_have_no_triangle(whole):
     lines = [json.loads(line) for line in (whole / "trials.jsonl").read_text().splitlines()]
     lines[3]["coefficients"]["mixture"] = -0.5
     (whole / "trials.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    names = [picture.name for picture in study_pictures(read_run(whole))]
+    names = [picture.name for picture in study_figures(read_run(whole))]
     assert "trace_nelder_mead" in names
     assert "simplex_nelder_mead" not in names
 
@@ -278,7 +278,7 @@ def test_how_sources_were_chosen_and_other_ways_of_answering_are_told(plain):
     agreement = {"own": "labels", "models": [{"name": "ties", "ways": ways}]}
     said = words(page(plain(choice=choice, agreement=agreement)))
     assert "Sources chosen by transfer: a (transfer +0.020); before b (transfer +0.010)." in said
-    assert "ties greedy 25.0 – 75.0 12.5" in said
+    assert "ties greedy 25.0 75.0 12.5" in said
 
 
 def test_a_folder_without_results_is_an_error(tmp_path):
@@ -324,7 +324,7 @@ def test_a_study_of_models_with_heads_has_a_page(plain):
         "candidates": ["a"],
     }
     html = page(plain(**more, seconds={"train a": 3}))
-    assert re.findall(r"<h2[^>]*>(.*?)</h2>", html)[:3] == ["What was asked", "All models", "Coefficients"]
+    assert re.findall(r"<h2[^>]*>(.*?)</h2>", html)[:3] == ["Answer", "What was asked", "All models"]
     assert "undefined" in html
 
 
@@ -344,7 +344,7 @@ def test_of_models_with_heads_the_page_tells_how_sure_differences_are(plain):
         "Answer",
         "What was asked",
         "All models",
-        "The searches",
+        "The search",
         "Coefficients",
         "Cost",
     ]
@@ -354,12 +354,12 @@ def test_of_models_with_heads_the_page_tells_how_sure_differences_are(plain):
         "40.0 to 60.0",
         "0.004",
         "+3.4",
-        "worse than these",
+        "It is worse than what it is compared with",
         "34\u202f000",
         "90 s",
     ):
         assert expected in html, expected
-    assert "Single-task models are plain fine-tuning" in html
+    assert "The single-task models are plain fine-tuning" in html
 
 
 def test_what_confirms_a_merge_and_what_makes_its_intervals_doubtful_is_said(whole):

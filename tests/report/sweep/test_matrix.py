@@ -6,9 +6,11 @@ import pytest
 from rich.console import Console
 
 from dfwe.report.sweep.jobs import JobResult
-from dfwe.report.sweep.matrix import Matrix, matrix_table
+from dfwe.report.sweep.statistics import MergeMatrix
+from dfwe.report.sweep.tables import matrix_table
+from dfwe.report.terminal.console import draw_table
 
-JOB = JobResult("meld", ("a",), "ties", 0, "merge-1", dev=0.5, test=0.5, baseline=0.25, departures=(), budget=40)
+JOB = JobResult("meld", ("a",), "ties", 0, "merge-1", dev=0.5, test=0.5, baseline=0.25, budget=40)
 
 
 def job(target, merge, **changes):
@@ -21,42 +23,42 @@ def grid(**changes):
 
 def printed(jobs):
     console = Console(width=80, record=True)
-    console.print(matrix_table(jobs))
+    console.print(draw_table(matrix_table(jobs)))
     return console.export_text()
 
 
 def test_the_best_mixture_counts_and_a_merge_that_is_one_expert_is_marked():
     jobs = [*grid(), job("meld", "slerp", expert="meld", mixture=(0.25, 0.125)), job("personality", "slerp")]
-    matrix = Matrix.of(jobs)
+    matrix = MergeMatrix.of(jobs)
     places = {merge: by_target for _, merge, by_target in matrix.rows}
     kept_expert = places["slerp"]["meld"]
     assert (kept_expert.mixture, kept_expert.kept, kept_expert.mark) == (-0.125, 0.25, "=")
     assert places["slerp"]["personality"].mark == places["ties"]["meld"].mark == ""
     line = next(line.split() for line in printed(jobs).splitlines() if "slerp" in line)
-    assert line == ["slerp", "=", "-12.5", "+25.0", "+6.2"]
+    assert line == ["slerp", "40", "-12.5", "=", "+25.0", "+6.2"]
 
 
 def test_seeds_are_averaged_and_say_in_how_many_an_expert_was_kept():
     jobs = [*grid(), job("meld", "ties", seed=1, expert="meld", mixture=(0.5, 0.25))]
-    place = {merge: by_target for _, merge, by_target in Matrix.of(jobs).rows}["ties"]["meld"]
+    place = {merge: by_target for _, merge, by_target in MergeMatrix.of(jobs).rows}["ties"]["meld"]
     assert (place.mixture, place.num_jobs, place.mark) == (0.125, 2, "(=)")
 
 
 def test_equal_budgets_stand_together_and_in_each_the_best_on_dev_comes_first():
     jobs = [*grid(), job("meld", "lines", budget=1, dev=0.9), job("meld", "della", dev=0.75)]
-    assert [(budget, merge) for budget, merge, _ in Matrix.of(jobs).rows] == [
+    assert [(budget, merge) for budget, merge, _ in MergeMatrix.of(jobs).rows] == [
         (40, "della"),
         (40, "linear"),
         (40, "ties"),
         (1, "lines"),
     ]
-    text = printed(jobs)
-    assert text.index("budget 40") < text.index("della") < text.index("budget 1 ") < text.index("lines")
+    lines = [line.split()[:2] for line in printed(jobs).splitlines()]
+    assert lines.index(["della", "40"]) < lines.index(["lines", "1"])
 
 
 @pytest.mark.parametrize(
     "jobs", [[], [job("meld", "ties"), job("meld", "linear")], [job("meld", "ties"), job("personality", "ties")]]
 )
 def test_one_merge_or_one_target_is_no_matrix(jobs):
-    assert Matrix.of(jobs) is None
+    assert MergeMatrix.of(jobs) is None
     assert matrix_table(jobs) is None

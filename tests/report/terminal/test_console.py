@@ -6,8 +6,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from dfwe.report import table
-from dfwe.report.terminal import progress
+from dfwe.report.terminal import progress, study
 from dfwe.report.terminal.console import show_plain, terminal
 
 NAME = "[/old] [bold]x[/bold] :smile: end\\\\"
@@ -60,6 +59,6 @@ def test_a_study_with_such_names_is_drawn(monkeypatch):
         {"name": "[/old]", "kind": "expert", "dev": {"score": 0.5}, "test": {"score": 0.4}},
     ]
     results = {"target": "[/t]\x1b[2J", "sources": ["[/s]"], "seed": 0, "n": {"dev": 2}, "models": rows, "headline": {}}
-    table.show(results)
+    study.show(results)
     assert all(name in out.getvalue() for name in ("[/t]", "[/s]", "[/old]"))
     assert "\x1b[2J" not in out.getvalue()

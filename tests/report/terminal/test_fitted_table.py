@@ -7,9 +7,9 @@ import pytest
 from rich.box import SIMPLE
 from rich.console import Console
 
-from dfwe.report.table import draw
 from dfwe.report.terminal import fitted_table as fitting
 from dfwe.report.terminal.fitted_table import FittedTable
+from dfwe.report.terminal.study import draw
 
 NAME = "character_identification"
 

@@ -41,13 +41,13 @@ def test_what_no_card_tells_is_unknown():
 
 def test_a_full_store_has_nothing_to_do():
     text = drawn(experts=row(needed=4, there=4))
-    assert "experts 4 4 0 – – 8" in text
+    assert "experts 4 4 0 8" in text
     assert "Everything is in the store" in text
 
 
 def test_what_depends_on_a_choice_of_sources_is_said_not_to_be_in_the_plan():
     text = drawn(choices=row(needed=8, there=8), undecided=1)
-    assert "Everything that is known yet is in the store" in text
+    assert "Everything that is resolved yet is in the store" in text
     assert "1 of 2 studies choose sources, or what to merge, by results of these stages" in text
     assert "The study chooses sources, or what to merge, by results" in drawn(jobs=1, undecided=1, choices=row())
 

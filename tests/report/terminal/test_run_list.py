@@ -117,7 +117,7 @@ def test_the_command_lists_and_a_missing_folder_is_an_error(plain, tmp_path, cap
     monkeypatch.chdir(tmp_path)
     assert main(["list"]) == 0
     assert "1 run" in capsys.readouterr().out
-    with pytest.raises(DataError, match="nowhere is no folder: expected one that holds runs"):
+    with pytest.raises(DataError, match="nowhere is not a folder: expected one that holds runs"):
         list_runs([tmp_path / "nowhere"])
 
 

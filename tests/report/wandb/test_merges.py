@@ -23,6 +23,8 @@ def test_the_summary_holds_what_merges_are_compared_by_and_nothing_undefined(res
     assert found.summary == {
         "dev": 0.75,
         "test": 0.625,
+        "test_low": 0.25,
+        "test_high": 0.75,
         "delta": 0.125,
         "delta_low": -0.125,
         "delta_high": 0.375,
@@ -77,3 +79,49 @@ def test_the_table_has_a_row_a_model(results):
 def test_a_study_without_merges_has_no_runs(results, study_folder):
     results["models"] = results["models"][:1]
     assert merge_runs(results, folder=study_folder, described={}) == ()
+
+
+def test_summary_of_several_tasks_has_means_and_tasks(of_heads, study_folder):
+    (run,) = merge_runs(of_heads, folder=study_folder, described={"soup": {"rule": "Linear"}})
+    assert run.summary == {
+        "dev": 0.75,
+        "test": 0.625,
+        "test_low": 0.25,
+        "test_high": 0.75,
+        "delta": 0.125,
+        "delta_low": -0.125,
+        "delta_high": 0.375,
+        "p": 0.5,
+        "evaluations": 4,
+        "seconds": 2.0,
+        "dev/SST": 0.5,
+        "dev/STS": 1.0,
+        "test/SST": 0.5,
+        "test/STS": 0.75,
+        "delta/SST": 0.25,
+        "delta/STS": 0.0,
+        "alpha/a": 0.25,
+        "alpha/b": 0.75,
+    }
+    assert [row.get("score") for row in run.history] == [0.5, 0.25, None, 0.75]
+    assert run.config["rule"] == "Linear"
+
+
+def test_group_of_several_tasks_has_all_tasks(of_heads, study_folder):
+    (run,) = merge_runs(of_heads, folder=study_folder, described={})
+    assert run.group == "SST, STS | SST, STS, SNLI | small"
+    assert (run.config["target"], run.config["sources"]) == ("SST, STS", "SST, STS, SNLI")
+
+
+def test_undefined_scores_are_left_out(of_heads, study_folder):
+    of_heads["rows"][1]["test"] = {"tasks": {"SST": 0.5, "STS": None}, "mean": None}
+    del of_heads["rows"][1]["against_single"]
+    (run,) = merge_runs(of_heads, folder=study_folder, described={})
+    assert {"test", "delta", "test/STS"}.isdisjoint(run.summary)
+    assert "test" not in table(of_heads)[0]
+
+
+def test_table_of_several_tasks_has_means_and_intervals(of_heads):
+    columns, (_, row) = table(of_heads)
+    found = dict(zip(columns, row, strict=True))
+    assert (found["test"], found["test_low"], found["test_high"], found["delta"]) == (0.625, 0.25, 0.75, 0.125)

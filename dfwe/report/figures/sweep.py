@@ -1,0 +1,89 @@
+"""Draw a sweep: test scores by the number of sources, and the heat map of sets of sources by target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean, stdev
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from dfwe.report.figures.style import CYCLE, DIFFERENCES, GRID, INK, WIDTH, new_figure, short, styled
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+APART = 0.07  # targets of the same number: their spreads would hide each other
+MOST_SETS = 60  # that a picture has room for
+
+
+@styled
+def draw_numbers(by_target: Mapping[str, Mapping[int, Sequence[float]]], *, merge: str) -> Figure:
+    """Test scores times 100 by number of sources, a line a target: the mean, and one standard deviation around."""
+    figure, axes = new_figure(3.3 + 0.2 * len(by_target))
+    for place, (target, by_number) in enumerate(by_target.items()):
+        means = [100 * fmean(scores) for scores in by_number.values()]
+        spread = [100 * stdev(scores) if len(scores) > 1 else 0.0 for scores in by_number.values()]
+        colour, marker = CYCLE[place % len(CYCLE)], MARKERS[place % len(MARKERS)]
+        beside = APART * (place - (len(by_target) - 1) / 2)
+        axes.errorbar(
+            [number + beside for number in by_number],
+            means,
+            yerr=spread,
+            marker=marker,
+            color=colour,
+            capsize=3,
+            elinewidth=1.1,
+            label=short(target),
+        )
+    axes.set_xlabel("number of sources")
+    axes.set_ylabel(f"test score of {short(merge)} × 100")
+    axes.set_xticks(sorted({number for by_number in by_target.values() for number in by_number}))
+    figure.legend(loc="outside upper left", ncols=1 if len(by_target) < 4 else 2)
+    return figure
+
+
+@styled
+def draw_sources(cells: Mapping[tuple[str, ...], Mapping[str, float]], *, targets: Sequence[str]) -> Figure:
+    """The difference to the baseline times 100 by set of sources (rows) and target (columns), the best set on top.
+
+    On the left dots tell which sources a set has. Cells without a job are empty.
+    """
+    mean = {sources: float(np.mean(list(of.values()))) for sources, of in cells.items()}
+    rows = sorted(cells, key=lambda sources: -mean[sources])[:MOST_SETS]
+    there = {task for sources in rows for task in sources}
+    tasks = [task for task in targets if task in there] + sorted(there - set(targets))
+    figure = Figure(figsize=(WIDTH, 2.0 + 0.22 * len(rows)), layout="constrained")
+    dots, heat = figure.subplots(1, 2, sharey=True, width_ratios=(len(tasks), max(3, len(targets))))
+    _dots(dots, rows, tasks=tasks)
+    _heat(heat, np.array([[100 * cells[row].get(target, np.nan) for target in targets] for row in rows]))
+    _names(heat, targets)
+    return figure
+
+
+def _dots(axes: Axes, rows: Sequence[tuple[str, ...]], *, tasks: Sequence[str]) -> None:
+    for place, sources in enumerate(rows):
+        there = [tasks.index(task) for task in sources]
+        axes.scatter(range(len(tasks)), [place] * len(tasks), s=9, color=GRID)
+        axes.plot(sorted(there), [place] * len(there), color=INK, marker="o", markersize=4.5, linewidth=1)
+    _names(axes, tasks)
+    axes.set_yticks([])
+    axes.set_xlim(-0.6, len(tasks) - 0.4)
+    axes.spines[["left", "bottom"]].set_visible(False)
+    axes.set_title("sources", fontsize=9)
+
+
+def _heat(axes: Axes, values: Float[np.ndarray, "sets targets"]) -> None:
+    most = max(1e-9, float(np.nanmax(np.abs(values))))
+    axes.imshow(values, cmap=DIFFERENCES, vmin=-most, vmax=most, aspect="auto")
+    for row, column in zip(*np.nonzero(~np.isnan(values)), strict=True):
+        value = values[row, column]
+        colour = "white" if abs(value) > 0.65 * most else "black"
+        axes.text(column, row, f"{value:+.1f}", ha="center", va="center", fontsize=7.5, color=colour)
+    axes.set_title("delta on the target × 100", fontsize=9)
+
+
+def _names(axes: Axes, names: Sequence[str]) -> None:
+    axes.set_xticks(range(len(names)), [short(name, most=18) for name in names], rotation=90, fontsize=8.5)
+    axes.tick_params(length=0)
+    axes.grid(visible=False)

@@ -1,0 +1,121 @@
+"""Draw the final tables of a study, and what they come to in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.text import Text
+
+from dfwe.report.names import in_words
+from dfwe.report.study_results import StudyResults, as_study
+from dfwe.report.study_tables import (
+    ablation_table,
+    coefficients_table,
+    cost_table,
+    decoding_table,
+    differences_table,
+    errors_table,
+    merges_table,
+    model_tables,
+    present,
+    share_of_single,
+    task_table,
+)
+from dfwe.report.tables import ReportTable
+from dfwe.report.terminal.console import draw_table, show_plain
+from dfwe.report.verdict import (
+    holdout_note,
+    p_note,
+    rare_classes_note,
+    source_selection_note,
+    undefined_note,
+    verdict_lines,
+)
+from dfwe.values.names import UNIFORM
+
+_FEW_MERGES = 4  # beside each other in a table of coefficients
+_FEW_ROWS = 30
+_MANY_COSTS = 12  # rows; of more the merges are left out, whose own table has their evaluations
+
+
+def show(results: Mapping[str, Any], *, console: Console | None = None) -> None:
+    """Print the tables of results of either kind of study."""
+    show_plain(draw(results), console=console)
+
+
+def draw(raw: Mapping[str, Any]) -> RenderableType:
+    """Return the tables of a study; below them the model to ship, warnings, and how numbers are to be read."""
+    results = as_study(raw)
+    tables = [draw_table(table) for table in _tables(results)]
+    tables[0].title = f"{tables[0].title} Seed {results.seed}." if results.tasks else _title(results)
+    parts = [part for table in tables for part in (table, Text())]
+    return Group(*parts, *(Text(line) for line in _lines(results) if line))
+
+
+def _title(results: StudyResults) -> str:
+    sizes = in_words(results.raw["n"]).replace(":", "")
+    return f"{results.target} with {', '.join(results.sources)} · seed {results.seed} · {sizes} instances"
+
+
+def _tables(results: StudyResults) -> list[ReportTable]:
+    merges = [row for row in results.of_kind("merge") if row["name"] != UNIFORM and row.get("coefficients")]
+    num_names = len({name for row in merges for name in row["coefficients"]})
+    costs = [row for row in results.rows if row.get("cost")]
+    costs = [row for row in costs if row["kind"] != "merge"] if len(costs) > _MANY_COSTS else costs
+    few = len(merges) <= _FEW_MERGES and num_names <= _FEW_ROWS
+    mixed = len(merges) > _FEW_MERGES or any(row.get("mixture") for row in merges)
+    return [
+        *_model_tables(results),
+        *present(
+            coefficients_table(merges) if merges and few else None,
+            merges_table(results) if mixed and not results.tasks else None,
+            cost_table(results, rows=costs),
+            decoding_table(results),
+        ),
+    ]
+
+
+def _model_tables(results: StudyResults) -> list[ReportTable]:
+    if not results.tasks:
+        return model_tables(results)
+    rows = [row for row in results.rows if row["name"] not in results.partial_merges]
+    differences = differences_table(results, rows=rows)
+    return present(task_table(results, rows=rows), differences, ablation_table(results), errors_table(results))
+
+
+def _lines(results: StudyResults) -> Iterator[str]:
+    yield source_selection_note(results)
+    if not results.headline and not results.recommended.get("against"):
+        yield undefined_note(results) or ("" if results.tasks else "No merge was scored on test.")
+    yield from verdict_lines(results)
+    if results.tasks:
+        yield from _lines_of_tasks(results)
+    for row in results.rows:
+        if (note := holdout_note(row)) and (results.tasks or row["name"] == results.headline.get("name")):
+            yield f"{results.names[row['name']]}: {note}"
+    yield (
+        f"Scores are times 100; delta is to {results.reference}, ± its paired bootstrap standard error over test "
+        f"instances; intervals hold 95 %, of one seed. {p_note(results)}{rare_classes_note(results)}"
+    ).rstrip()
+    for decoding, reason in results.raw.get("agreement", {}).get("left_out", {}).items():
+        yield f"Agreement leaves out {decoding}: {reason}."
+
+
+def _lines_of_tasks(results: StudyResults) -> Iterator[str]:
+    """Yield the share of single-task training, what was merged, and where Fisher information is missing."""
+    best = results.recommended.get("name")
+    share = share_of_single(results).get(str(best))
+    if share is not None:
+        yield f"{results.names[str(best)]} has {100 * share:.1f}% of the single-task average (the paper: 98.9%)."
+    candidates = results.raw.get("candidates", ())
+    if len(candidates) > 1:
+        yield "Merged are " + ", ".join(results.names[name] for name in candidates) + "."
+    for row in results.rows:
+        without = row.get("notes", {}).get("without_fisher", {"values": 0})
+        if without["values"] and row["name"] not in results.partial_merges:
+            yield (
+                f"{results.names[row['name']]}: {without['values']:,} of {without['of']:,} values have no Fisher "
+                "information in any candidate and are the candidates' mean."
+            )

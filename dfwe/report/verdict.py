@@ -1,0 +1,129 @@
+"""Write in words what results say: the model to ship, the merge of the headline, warnings; nothing is judged here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from dfwe.report.names import name_of
+from dfwe.report.numbers import interval, times_100
+from dfwe.report.study_results import Record, StudyResults
+
+Names = Mapping[str, str]
+ROLES = {
+    "baseline": "the baseline",
+    "equally_trained": "the baseline trained as long",
+    "best_expert": "the best expert by dev",
+    "uniform": "the uniform merge",
+}
+P_BY = {"mcnemar": "McNemar's test", "bootstrap": "the paired bootstrap"}
+_KINDS = {"baseline": "the baseline", "expert": "an expert", "model": "trained on all tasks"}
+_CLAIMS = {"better": "better than these", "worse": "worse", "not_shown": "no difference shown"}
+
+
+def verdict_lines(results: StudyResults) -> Iterator[str]:
+    """Yield the model to ship, the merge that was asked for, and warnings: one paragraph each."""
+    best, head, names = results.recommended, results.headline, results.names
+    if best:
+        yield _recommendation(best, headline_merge=head.get("name"), names=names)
+    if head and head.get("name") != best.get("name"):
+        compared = _comparison(head, names=names)
+        yield f"Asked for was {names.get(head['name'], head['name'])}: {times_100(head['test'])} on test; {compared}"
+    for warning in results.warnings:
+        yield f"Warning: {warning['text']}."
+
+
+def p_note(results: StudyResults) -> str:
+    """Name the tests that p-values come from."""
+    against = [*results.recommended.get("against", ()), *results.headline.get("against", ())]
+    tests = dict.fromkeys(difference["p_by"] for difference in against if "p_by" in difference)
+    return f"p by {' and '.join(P_BY[test] for test in tests)}. " if tests else ""
+
+
+def undefined_note(results: StudyResults) -> str:
+    """Name the models whose score on test is undefined; empty without any."""
+    undefined = [name_of(row) for row in results.rows if "test" in row and row["test"]["score"] is None]
+    if not undefined:
+        return ""
+    return (
+        f"The score on test is undefined for {', '.join(undefined)}: a model that answers the same to every instance "
+        "has no correlation with the gold answers. Nothing is compared with it."
+    )
+
+
+def holdout_note(row: Record) -> str:
+    """Report what the dev examples that a search did not see say of its result; empty where it saw all."""
+    holdout = row.get("holdout", row.get("confirm"))
+    if not holdout:
+        return ""
+    expert = "" if holdout["expert"] is None else f", the best expert {times_100(holdout['expert'])}"
+    shrunk = holdout.get("shrunk")  # of results of an earlier dfwe
+    before = f" (shrunk by {shrunk:.2f}; {times_100(holdout['unshrunk'])} before)" if shrunk else ""
+    return (
+        f"By {holdout['examples']} dev instances that were kept from the search it scores "
+        f"{times_100(holdout['score'])}{before}, the uniform merge {times_100(holdout['start'])}{expert}."
+    )
+
+
+def rare_classes_note(results: StudyResults) -> str:
+    """Warn that intervals of a macro F1 are too narrow where classes are rare on test; empty without any."""
+    classes = results.raw.get("rare_classes", ())
+    if not classes:
+        return ""
+    return (
+        f"The score has a macro F1, and fewer than 10 test instances are {', '.join(classes)}: its intervals are too "
+        "narrow, in simulation they hold 87 to 92 %, not 95 %."
+    )
+
+
+def source_selection_note(results: StudyResults) -> str:
+    """Report how sources were selected: the candidates in their order with their scores; empty without a selection."""
+    selection = results.raw.get("source_selection", results.raw.get("choice"))
+    if not selection:
+        return ""
+    selected = [_candidate(task) for task in selection["ranking"] if task["task"] in selection["taken"]]
+    rest = [_candidate(task) for task in selection["ranking"] if task["task"] not in selection["taken"]]
+    parts = [f"Sources chosen by {', '.join(selection['by'])}: {', '.join(selected)}"]
+    parts += [f"before {', '.join(rest)}"] if rest else []
+    parts += [f"nothing is known of {', '.join(selection['unknown'])}"] if selection["unknown"] else []
+    return "; ".join(parts) + "."
+
+
+def _candidate(ranked: Record) -> str:
+    """Write a candidate as `personality (transfer +0.020, gradients +0.310)`."""
+    scores = (f"{name} {score:+.3f}" for name, score in ranked["scores"].items())
+    return f"{ranked['task']} ({', '.join(scores)})"
+
+
+def _recommendation(best: Record, *, headline_merge: str | None, names: Names) -> str:
+    """Write the model's name and folder, why it is recommended, its score, and what it is compared with."""
+    kind = _KINDS.get(best["kind"], f"a {best['kind']}")
+    what = kind if best["name"] != headline_merge else "the merge that was asked for"
+    chosen = f"the best on dev of {best['chosen_among']} models ({times_100(best['dev'])})"
+    test = f"; {times_100(best['test'])} on test" if best.get("test") is not None else ""
+    optimism = f" ({100 * best['optimism']:+.1f} on dev over test)" if "optimism" in best else ""
+    folder = f" (folder {best['folder']}/)" if best.get("folder") else ""
+    name = names.get(best["name"], best["name"])
+    return f"Ship {name}{folder}, {what}: {chosen}{test}{optimism}; {_comparison(best, names=names)}"
+
+
+def _comparison(model: Record, *, names: Names) -> str:
+    """Write the model's differences, once per other model with all its roles, and the claim."""
+    roles: dict[str, list[Record]] = {}
+    for difference in model.get("against", ()):
+        if difference["role"] != "uniform":  # which decides nothing
+            roles.setdefault(difference["name"], []).append(difference)
+    if not roles:
+        return f"{model.get('why', 'compared with nothing')}."
+    differences = ", ".join(_difference(names.get(name, name), parts) for name, parts in roles.items())
+    claim = _CLAIMS.get(model.get("claim") or "", "")
+    reason = f": {model['why']}" if model.get("claim") == "not_shown" else ""
+    return f"{differences}: {claim}{reason}."
+
+
+def _difference(name: str, differences: Sequence[Record]) -> str:
+    roles = " and ".join(str(ROLES.get(difference["role"], difference["role"])) for difference in differences)
+    first = differences[0]
+    other = f"the {first['name']}" if first["role"] == "baseline" else f"{name} ({roles})"
+    p = f"{first['p']:.2g}" if first["p"] >= 0.001 else "0.001 or less"
+    ends = interval(first["delta_interval"], sign=True)
+    return f"{100 * first['delta']:+.1f} ({ends}; p {p}) against {other}"

@@ -1,0 +1,62 @@
+"""Answers of a study are read back and checked."""
+
+import json
+
+import pytest
+
+from dfwe.errors import DataError
+from dfwe.report.predictions import StudyPredictions
+
+
+def change(path, file, **changes):
+    content = json.loads((path / file).read_text())
+    (path / file).write_text(json.dumps(content | changes))
+
+
+def test_a_study_is_read_with_ids_answers_and_scores(answered):
+    study = StudyPredictions.read(answered("MELD_emotion_recognition", answer="joy"))
+    assert (study.target, study.kind, study.labels[3]) == ("MELD_emotion_recognition", "label", "joy")
+    assert study.instance_ids == ("s1_a", "s1_b")
+    assert study.answers == {"baseline": ("joy", "joy"), "merged": ("joy", "joy")}
+    assert (study.scores, study.headline_merge) == ({"baseline": 0.5, "merged": 0.625}, "merged")
+
+
+@pytest.mark.parametrize("file", ["results.json", "test_predictions.json"])
+def test_a_missing_file_is_said_with_what_to_do(answered, file):
+    path = answered("question_answering")
+    (path / file).unlink()
+    with pytest.raises(DataError, match=f"{file} is missing: expected the folder of a study"):
+        StudyPredictions.read(path)
+
+
+def test_broken_json_is_said(answered):
+    path = answered("question_answering")
+    (path / "results.json").write_text("{")
+    with pytest.raises(DataError, match=r"results\.json, line 1, column 2: broken JSON"):
+        StudyPredictions.read(path)
+
+
+@pytest.mark.parametrize(
+    ("file", "changes", "message"),
+    [
+        ("results.json", {"target": "reading_comprehension"}, "not of the same study"),
+        ("results.json", {"n": {"test": 3}}, "not of the same study"),
+        ("results.json", {"models": []}, "not of the same study"),
+        ("results.json", {"n": {}}, "lacks a part.*'test'"),
+        ("test_predictions.json", {"task": {"name": "question_answering", "labels": []}}, "lacks a part.*'kind'"),
+        ("test_predictions.json", {"models": {"baseline": ["a"], "merged": ["a", "b"]}}, "baseline must have a text"),
+        ("test_predictions.json", {"models": {"baseline": [1, 2], "merged": ["a", "b"]}}, "baseline must have a text"),
+    ],
+)
+def test_files_that_do_not_fit_are_said(answered, file, changes, message):
+    path = answered("question_answering")
+    change(path, file, **changes)
+    with pytest.raises(DataError, match=message):
+        StudyPredictions.read(path)
+
+
+def test_an_unknown_kind_of_answers_is_said(answered):
+    path = answered("question_answering")
+    change(path, "test_predictions.json", task={"name": "question_answering", "kind": "tree", "labels": []})
+    with pytest.raises(DataError, match="unknown kind of answers 'tree', expected label, relations, text"):
+        StudyPredictions.read(path)
