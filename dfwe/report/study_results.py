@@ -149,7 +149,7 @@ def _facts_of_one_task(raw: Record, *, row: Record | None) -> Iterator[tuple[str
     yield "model", str(raw.get("model", "unknown"))
     yield "instances of the target", in_words(raw.get("n", {}))
     yield "answers by", str(raw.get("decode", "unknown"))
-    yield "seed", str(raw["seed"])
+    yield "seed", str(raw.get("seed", "unknown"))
     if row is not None:
         yield "merge that was asked for", name_of(row)
         yield "kept coefficients by", str(row.get("picked", "unknown"))
@@ -175,7 +175,7 @@ def _several_tasks(raw: Record) -> StudyResults:
             ("model", str(raw.get("model", "unknown"))),
             ("instances", in_words(raw.get("n", {}))),
             ("merged models", in_words({f"Model {n}": names.get(c, c) for n, c in enumerate(candidates, 1)})),
-            ("seed", str(raw["seed"])),
+            ("seed", str(raw.get("seed", "unknown"))),
         ),
         data=data,
         test_set=tuple(

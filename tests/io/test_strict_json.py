@@ -113,7 +113,7 @@ READERS = {
     "store/card.py",  # what it has just written
     "config/task_options.py",  # dfwe's own configuration
     "config/consistency.py",  # dfwe's own configuration
-    "report/figures/tips.py",  # what it has just drawn
+    "report/figures/style.py",  # what it has just drawn
     "report/html/use.py",  # a snippet for others
 }
 
