@@ -11,8 +11,8 @@ from dfwe.execution.local import Executor
 from dfwe.execution.quiet import quiet
 from dfwe.execution.tracking import begin, finish, following
 from dfwe.io.files import write_json
-from dfwe.report.terminal.study import show
 from dfwe.report.terminal.progress import bars
+from dfwe.report.terminal.study import show
 from dfwe.results.answers import write_answers
 from dfwe.results.command import command
 from dfwe.results.export import export_models
@@ -49,7 +49,7 @@ def run_study(config: DictConfig, *, folder: Path) -> None:
         write_answers(study, folder=folder)
     if config.export and study.evaluations:
         export_models(study, recommended=results["recommended"].get("name"), folder=folder)
-    (show if study.listing is None else show)(results)
+    show(results)
     print(f"results: {folder / 'results.json'}")
     if config.report:
         write_report(folder)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from dfwe.errors import DataError
-from dfwe.report.run_folder import RESULTS, TEST_PREDICTIONS
 from dfwe.io.strict_json import read_json
+from dfwe.report.run_folder import RESULTS, TEST_PREDICTIONS
 
 AnswerKind = Literal["label", "relations", "text"]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from dfwe.errors import DataError, DfweError
+from dfwe.io.strict_json import read_json
 from dfwe.report.study_results import StudyResults, read_results
 from dfwe.report.trials import SearchTrial, read_trials
-from dfwe.io.strict_json import read_json
 
 RESULTS, TEST_PREDICTIONS = "results.json", "test_predictions.json"
 _WHEN = re.compile(r"(\d{4}-\d\d-\d\d)/(\d\d-\d\d-\d\d)")
