@@ -17,8 +17,8 @@ from dfwe.results.answers import write_answers
 from dfwe.results.command import command
 from dfwe.results.export import export_models
 from dfwe.results.journals import copy_journals
-from dfwe.results.multi_task.rows import listed_results
-from dfwe.results.multi_task.rows import summary as listed_summary
+from dfwe.results.listed_rows import listed_results
+from dfwe.results.listed_rows import summary as listed_summary
 from dfwe.results.page import write_report
 from dfwe.results.rows import study_results, summary
 from dfwe.stages.merge import PREDICTIONS, TRIALS

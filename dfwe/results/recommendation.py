@@ -8,6 +8,7 @@ from typing import Any
 
 from dfwe.metrics.comparison import delta, optimism, with_interval
 from dfwe.records import Evaluation
+from dfwe.results.comparison import PairedComparison
 from dfwe.results.verdict import BEST_EXPERT, EQUALLY_TRAINED, best_by_dev, claimed
 from dfwe.stages.ensemble import EnsembleStage
 from dfwe.stages.merge import MergeStage
@@ -16,6 +17,7 @@ from dfwe.studies.baselines import EvaluatedModel
 from dfwe.studies.study import Study, Tested
 from dfwe.values.names import BASELINE, UNIFORM
 
+SINGLE = "single-task models"  # several models, each on its own task: what rows are held against, never recommended
 LONG_BASELINE = "same_compute"  # the control that takes the part of the equally trained baseline, where it is asked for
 BEST = "best"  # the folder of the recommended model
 Row = Mapping[str, Any]
@@ -139,3 +141,43 @@ def _complexity(name: str, stage: EvaluatedModel) -> int:
 
 def _evaluation(stage: Tested) -> Evaluation:
     return stage.evaluation(stage.result(stage.family.context.store))
+
+
+def recommended_of_several(
+    rows: Sequence[Row], *, comparison: PairedComparison, models: Sequence[str], withheld: Sequence[str]
+) -> dict[str, Any]:
+    """The best by the mean on dev of what answers every task, of equal ones a trained model before a merge.
+
+    `models` are those that were trained on every task. It is held against the single-task models and the best of
+    `models`; empty without a score.
+    """
+    by_name = {row["name"]: row for row in rows if row["kind"] == "merge" or row["name"] in models}
+    dev = {name: row["dev"]["mean"] for name, row in by_name.items()}
+    name = best_by_dev(dev, simplest_first=sorted(by_name, key=lambda each: by_name[each]["kind"] == "merge"))
+    if name is None:
+        return {}
+    row, expert = by_name[name], best_by_dev(dev, simplest_first=models)
+    against = list(_differences(row, expert=expert, comparison=comparison))
+    test = row.get("test", {}).get("mean")
+    return {
+        "name": name,
+        "kind": row["kind"],
+        "folder": None,
+        "dev": dev[name],
+        "test": test,
+        **optimism(dev[name], test),
+        "chosen_among": len(by_name),
+        "against": against,
+        **claimed(against, withheld=withheld),
+    }
+
+
+def _differences(row: Row, *, expert: str | None, comparison: PairedComparison) -> Iterator[dict[str, Any]]:
+    single = row.get("against_single", {}).get("mean")
+    if single:
+        yield {"role": BASELINE, "name": SINGLE, **single}
+    tested = comparison.parts
+    if expert is not None and expert != row["name"] and {expert, row["name"]} <= set(tested):
+        difference = comparison.difference(row["name"], others=dict.fromkeys(comparison.scorers, expert)).get("mean")
+        if difference:
+            yield {"role": BEST_EXPERT, "name": expert, **difference}

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from dfwe.config.tasks import tasks_of
 from dfwe.records import Evaluation, Instance, Split
 from dfwe.report.names import display_name, expert_name
 from dfwe.report.numbers import times_100
 from dfwe.stages.train import TrainStage
 from dfwe.store.store import Store
 from dfwe.studies.study import Study
+from dfwe.values.names import BASELINE
 
 FEW = 30  # instances of dev or test: fewer choose and compare by luck
 NOT_CONVERGED, SAME_AS_EXPERT = "not_converged", "same_as_expert"
@@ -36,35 +38,47 @@ class StudyWarning:
 def study_warnings(
     study: Study, *, rows: Sequence[Mapping[str, Any]], evaluations: Mapping[str, Evaluation]
 ) -> tuple[StudyWarning, ...]:
-    """Those of a study of text-to-text models."""
-    return once(_of_study(study, rows=rows, evaluations=evaluations))
+    """Return the warnings of a study; `rows` are its models' results, `evaluations` those on test."""
+    return once(_warnings(study, rows=rows, evaluations=evaluations))
 
 
-def _of_study(
+def _warnings(
     study: Study, *, rows: Sequence[Mapping[str, Any]], evaluations: Mapping[str, Evaluation]
 ) -> Iterator[StudyWarning]:
     data, store = study.family.context.data, study.family.context.store
     splits: tuple[Split, ...] = ("train", "dev", "test") if evaluations else ("train", "dev")
-    for task in (study.target, *study.sources):
-        for split in splits if task is study.target else ("train",):
-            is_target = task is study.target
-            yield from of_split(task.short, split, instances=data.instances(task, split=split), is_target=is_target)
-    last, first = _trainings(study)
-    yield from of_training(caps_of(last, store=store), key="trainer.finetune.epochs")
-    yield from of_training(caps_of(first, store=store), key="trainer.train.epochs")
-    yield from of_scores([(row["name"], row["dev"]["score"]) for row in rows], split="dev")
-    yield from of_answers({name: each.predictions for name, each in evaluations.items()})
-    yield from of_scores([(name, each.score) for name, each in evaluations.items()], split="test")
+    for name, task in study.tasks.items():
+        is_target = task in tasks_of(study.objective)
+        for split in splits if is_target else ("train",):
+            yield from of_split(name, split, instances=data.instances(task, split=split), is_target=is_target)
+    for key, stages in _trainings(study).items():
+        yield from of_training(caps_of(stages, store=store), key=key)
+    is_mean = study.listing is not None
+    comparable = [row for row in rows if row["kind"] != "single"]  # single-task models have scores of their own tasks
+    yield from of_scores([(row["name"], row["dev"]["mean" if is_mean else "score"]) for row in comparable], split="dev")
+    yield from of_answers({name: evaluation.predictions for name, evaluation in evaluations.items()})
+    if not is_mean:
+        yield from of_scores([(name, evaluation.score) for name, evaluation in evaluations.items()], split="test")
     yield from of_merges(rows)
 
 
-def _trainings(study: Study) -> tuple[dict[str, TrainStage], dict[str, TrainStage]]:
-    """Those under trainer.finetune, and those under trainer.train."""
-    baseline = {} if study.baseline is None else {"baseline": study.baseline}
+def _trainings(study: Study) -> dict[str, dict[str, TrainStage]]:
+    """Return the trainings by the key of their cap on epochs."""
+    trainings: dict[str, dict[str, TrainStage]] = {}
+    if study.listing is not None:
+        for name, stage in study.trained.items():
+            fit = study.listing.config["models"][name].get("fit") or {}
+            key = f"multitask.models.{name}.fit.epochs" if "epochs" in fit else "trainer.train.epochs"
+            trainings.setdefault(key, {})[name] = stage
+        return trainings
+    baseline = {} if study.baseline is None else {BASELINE: study.baseline}
     controls = {name: stage for name, stage in study.controls.items() if isinstance(stage, TrainStage)}
     first = {stage.digest for stage in study.trained.values()}
-    every = {**baseline, **controls, **study.experts}
-    return {name: stage for name, stage in every.items() if stage.digest not in first}, dict(study.trained)
+    last = {**baseline, **controls, **study.experts}
+    return {
+        "trainer.finetune.epochs": {name: stage for name, stage in last.items() if stage.digest not in first},
+        "trainer.train.epochs": dict(study.trained),
+    }
 
 
 def of_split(task: str, split: str, *, instances: Sequence[Instance], is_target: bool) -> Iterator[StudyWarning]:

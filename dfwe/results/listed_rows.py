@@ -11,12 +11,13 @@ from dfwe.config.tasks import TaskMean
 from dfwe.families.scorer import MeanScorer
 from dfwe.metrics.by_task import binned_errors, mean_if_defined, scores_by_task
 from dfwe.metrics.comparison import optimism
+from dfwe.results.comparison import PairedComparison
 from dfwe.results.costs import Costs
 from dfwe.results.f1_by_label import class_results
 from dfwe.results.learning_curves import curve_results
-from dfwe.results.multi_task.comparison import Certainty
-from dfwe.results.multi_task.recommendation import recommended, study_warnings
+from dfwe.results.recommendation import recommended_of_several
 from dfwe.results.search_diagnostics import health_of
+from dfwe.results.warnings import study_warnings
 from dfwe.stages.diagnostics.base import diagnostic_results
 from dfwe.stages.merge import MergeStage, expert_of
 from dfwe.store.card import library_versions
@@ -45,8 +46,8 @@ def listed_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, A
     table = [rows.row(name) for name in study.evaluations]
     probed_merges = {each.merge.name for each in study.probes}
     table = [row | (diagnostics.of_merge if row["name"] in probed_merges else {}) for row in table]
-    cautions = study_warnings(study, table, answers=rows.answers)
-    withheld = [each.text for each in cautions if each.withholds]
+    warnings = study_warnings(study, rows=table, evaluations=rows.evaluations)
+    withheld = [each.text for each in warnings if each.withholds]
     complete = tuple(complete_models(study.trained, objective=objective))
     return {
         "format": FORMAT,
@@ -60,8 +61,8 @@ def listed_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, A
         "single": rows.single,
         "ablation": {name: listing.titles[name] for name in listing.ablation},
         "rows": table,
-        "recommended": recommended(table, certainty=rows.certainty, models=complete, withheld=withheld),
-        "warnings": [each.as_dict() for each in cautions],
+        "recommended": recommended_of_several(table, comparison=rows.comparison, models=complete, withheld=withheld),
+        "warnings": [each.as_dict() for each in warnings],
         "classes": rows.classes(),
         "curves": curve_results(study.stages(), store=study.family.context.store),
         "published": listing.config["published"],
@@ -92,15 +93,10 @@ class _Rows:
         self._study, self._listing, self._objective = study, listing, objective
         self._store = study.family.context.store
         self._costs = Costs(self._store)
-        self._evaluations = {name: stage.evaluation(stage.result(self._store)) for name, stage in study.tested.items()}
+        self.evaluations = {name: stage.evaluation(stage.result(self._store)) for name, stage in study.tested.items()}
         scorer = study.family.scorer(objective, split="test")
         assert isinstance(scorer, MeanScorer)
-        self.certainty = Certainty.of(self._evaluations, scorer=scorer, seed=study.seed)
-
-    @property
-    def answers(self) -> dict[str, tuple[str, ...]]:
-        """What each model answered to the tests of the tasks that count."""
-        return {name: each.predictions for name, each in self._evaluations.items()}
+        self.comparison = PairedComparison.of(self.evaluations, scorer=scorer, seed=study.seed)
 
     @cached_property
     def single(self) -> dict[str, str]:
@@ -108,7 +104,7 @@ class _Rows:
         best: dict[str, tuple[float, str]] = {}
         for name, stage in self._study.trained.items():
             columns = self._columns(name)
-            if len(columns) == 1 and columns[0] in self._objective.tasks and name in self._evaluations:
+            if len(columns) == 1 and columns[0] in self._objective.tasks and name in self.evaluations:
                 dev = stage.dev(stage.result(self._store)).scores
                 score = scores_by_task(dev["metrics"])[columns[0]]
                 found = (-1.0 if score is None else score, name)
@@ -117,7 +113,7 @@ class _Rows:
 
     def classes(self) -> dict[str, Any]:
         """By column: each label's F1 for each model; tasks without labels are left out."""
-        parts, data = self.certainty.parts, self._study.family.context.data
+        parts, data = self.comparison.parts, self._study.family.context.data
         found = {}
         for column in self._objective.tasks:
             task = self._study.tasks[column]
@@ -150,7 +146,7 @@ class _Rows:
             "cost": self._costs.of(stage),
         }
         if self._listing.config["bins"] is not None:
-            row["errors_by_gold"] = _bins(self._study, self._evaluations[name].predictions)
+            row["errors_by_gold"] = _bins(self._study, self.evaluations[name].predictions)
         return row
 
     def _merged(self, name: str, stage: MergeStage) -> dict[str, Any]:
@@ -177,12 +173,12 @@ class _Rows:
 
     def _test(self, name: str, *, kind: str) -> dict[str, Any]:
         """Scores on test with their intervals; of what is no single-task model itself the difference to these."""
-        if name not in self._evaluations:
+        if name not in self.evaluations:
             return {}
-        scores = _scores(self._evaluations[name].scores)
-        test: dict[str, Any] = {"test": {**scores, "intervals": self.certainty.intervals(name)}}
+        scores = _scores(self.evaluations[name].scores)
+        test: dict[str, Any] = {"test": {**scores, "intervals": self.comparison.intervals(name)}}
         if kind != "single" and self.single:
-            test["against_single"] = self.certainty.against(name, others=self.single)
+            test["against_single"] = self.comparison.difference(name, others=self.single)
         return test
 
 

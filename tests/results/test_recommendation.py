@@ -1,7 +1,7 @@
 """Which model with heads to ship."""
 
-from dfwe.results.multi_task.comparison import Certainty
-from dfwe.results.multi_task.recommendation import recommended
+from dfwe.results.comparison import PairedComparison
+from dfwe.results.recommendation import recommended_of_several
 
 SURE = {"delta": 0.1, "delta_standard_error": 0.01, "delta_interval": [0.05, 0.15], "p": 0.01, "p_by": "bootstrap"}
 
@@ -11,7 +11,7 @@ def row(name, kind, dev, **more):
 
 
 def best(*rows, models=("surgery", "round_robin"), withheld=()):
-    return recommended(rows, certainty=Certainty({}, {}, {}), models=models, withheld=list(withheld))
+    return recommended_of_several(rows, comparison=PairedComparison({}, {}, {}), models=models, withheld=list(withheld))
 
 
 ROWS = (row("single_sst", "single", 0.9), row("surgery", "model", 0.6), row("round_robin", "model", 0.5))

@@ -10,7 +10,7 @@ from dfwe.metrics.classification import Accuracy
 from dfwe.metrics.correlation import Pearson
 from dfwe.metrics.scorer import Scorer
 from dfwe.records import Instance
-from dfwe.results.multi_task.comparison import Certainty
+from dfwe.results.comparison import PairedComparison
 
 NUM = 100
 
@@ -35,7 +35,7 @@ def two_accuracies():
 
 def test_the_mean_of_two_tasks_has_the_spread_of_independent_test_sets(two_accuracies):
     of, scorer = two_accuracies
-    found = Certainty.of({"a": of(50, 50)}, scorer=scorer, seed=0).intervals("a")
+    found = PairedComparison.of({"a": of(50, 50)}, scorer=scorer, seed=0).intervals("a")
     low, high = found["tasks"]["SST"]
     assert high - low == pytest.approx(2 * 1.96 * 0.05, rel=0.1)
     low, high = found["mean"]
@@ -45,8 +45,8 @@ def test_the_mean_of_two_tasks_has_the_spread_of_independent_test_sets(two_accur
 def test_each_task_is_compared_with_its_own_single_task_model(two_accuracies):
     of, scorer = two_accuracies
     evaluations = {"soup": of(70, 61), "one": of(60, 0), "other": of(0, 60)}
-    certainty = Certainty.of(evaluations, scorer=scorer, seed=0)
-    found = certainty.against("soup", others={"SST": "one", "QDPD": "other"})
+    certainty = PairedComparison.of(evaluations, scorer=scorer, seed=0)
+    found = certainty.difference("soup", others={"SST": "one", "QDPD": "other"})
     assert found["others"] == {"SST": "one", "QDPD": "other"}
     assert [each["delta"] for each in found["tasks"].values()] == pytest.approx([0.1, 0.01])
     assert found["mean"]["delta"] == pytest.approx(0.055)
@@ -57,8 +57,8 @@ def test_each_task_is_compared_with_its_own_single_task_model(two_accuracies):
 
 def test_accuracies_have_mcnemars_p_and_holms_and_their_mean_the_bootstraps(two_accuracies):
     of, scorer = two_accuracies
-    certainty = Certainty.of({"soup": of(70, 61), "one": of(60, 60)}, scorer=scorer, seed=0)
-    found = certainty.against("soup", others={"SST": "one", "QDPD": "one"})
+    certainty = PairedComparison.of({"soup": of(70, 61), "one": of(60, 60)}, scorer=scorer, seed=0)
+    found = certainty.difference("soup", others={"SST": "one", "QDPD": "one"})
     first, second = found["tasks"].values()
     assert (first["p"], first["p_by"], first["p_holm"]) == (2 / 2**10, "mcnemar", 4 / 2**10)
     assert (second["p"], second["p_holm"]) == (1.0, 1.0)
@@ -67,7 +67,7 @@ def test_accuracies_have_mcnemars_p_and_holms_and_their_mean_the_bootstraps(two_
 
 def test_a_task_without_a_single_task_model_is_not_compared_and_neither_is_the_mean(two_accuracies):
     of, scorer = two_accuracies
-    found = Certainty.of({"soup": of(70, 61), "one": of(60, 60)}, scorer=scorer, seed=0).against(
+    found = PairedComparison.of({"soup": of(70, 61), "one": of(60, 60)}, scorer=scorer, seed=0).difference(
         "soup", others={"SST": "one"}
     )
     assert list(found["tasks"]) == ["SST"]
@@ -77,14 +77,14 @@ def test_a_task_without_a_single_task_model_is_not_compared_and_neither_is_the_m
 def test_an_undefined_score_has_no_interval_and_no_difference():
     numbers = MeanScorer({"STS": part("STS", Pearson(unparsable=-1.0), ["1", "2", "3", "5"])})
     evaluations = {"good": numbers.evaluate(("1", "2", "4", "4")), "flat": numbers.evaluate(("2",) * 4)}
-    certainty = Certainty.of(evaluations, scorer=numbers, seed=0)
+    certainty = PairedComparison.of(evaluations, scorer=numbers, seed=0)
     assert certainty.intervals("flat") == {"tasks": {}}
-    assert certainty.against("good", others={"STS": "flat"}) == {"others": {"STS": "flat"}, "tasks": {}}
+    assert certainty.difference("good", others={"STS": "flat"}) == {"others": {"STS": "flat"}, "tasks": {}}
     assert "mean" in certainty.intervals("good")
 
 
 def test_the_same_seed_gives_the_same_and_a_model_beside_it_changes_nothing(two_accuracies):
     of, scorer = two_accuracies
-    one = Certainty.of({"a": of(50, 40)}, scorer=scorer, seed=3).intervals("a")
-    assert Certainty.of({"b": of(9, 9), "a": of(50, 40)}, scorer=scorer, seed=3).intervals("a") == one
-    assert Certainty.of({"a": of(50, 40)}, scorer=scorer, seed=4).intervals("a") != one
+    one = PairedComparison.of({"a": of(50, 40)}, scorer=scorer, seed=3).intervals("a")
+    assert PairedComparison.of({"b": of(9, 9), "a": of(50, 40)}, scorer=scorer, seed=3).intervals("a") == one
+    assert PairedComparison.of({"a": of(50, 40)}, scorer=scorer, seed=4).intervals("a") != one

@@ -1,4 +1,4 @@
-"""How sure the test scores of models with heads are: of each task, and of the tasks' mean."""
+"""Compare models on several tasks: intervals and differences of each task, and of the tasks' mean."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Resampled = Float[np.ndarray, " resamples"]
 
 
 @dataclass(frozen=True)
-class Certainty:
+class PairedComparison:
     """Every model's test scores in the same resamples of the test instances, by task.
 
     Each task's instances are resampled by themselves (a stratified bootstrap: the test sets keep their sizes), so that
@@ -34,7 +34,7 @@ class Certainty:
     scorers: Mapping[str, Scorer]
 
     @classmethod
-    def of(cls, evaluations: Mapping[str, Evaluation], *, scorer: MeanScorer, seed: int) -> Certainty:
+    def of(cls, evaluations: Mapping[str, Evaluation], *, scorer: MeanScorer, seed: int) -> PairedComparison:
         """That of models' answers to all tasks' test instances."""
         parts = {
             name: {
@@ -57,7 +57,7 @@ class Certainty:
         found: dict[str, Any] = {"tasks": {task: list(interval(scores)) for task, scores in own.items()}}
         return found | ({"mean": list(interval(_mean(own)))} if len(own) == len(self.scorers) else {})
 
-    def against(self, name: str, *, others: Mapping[str, str]) -> dict[str, Any]:
+    def difference(self, name: str, *, others: Mapping[str, str]) -> dict[str, Any]:
         """A model's test scores minus other models', each on one task; what is undefined is left out.
 
         `tasks` and `mean` have what `delta` says of a difference; tasks have `p_holm`, too, Holm's correction over

@@ -1,1 +1,0 @@
-"""Results of studies of models with a head per task."""
