@@ -32,9 +32,8 @@ from dfwe.conf import conf_dir
 from dfwe.config.task_options import register
 from dfwe.execution.local import made_in
 from dfwe.execution.quiet import quiet
-from dfwe.execution.ray.crew import Shared
+from dfwe.execution.ray.candidate_pool import SharedArray
 from dfwe.execution.ray.executor import RayExecutor
-from dfwe.execution.stage_index import Catalogue
 from dfwe.merging.experts import ExpertArray, Layout
 from dfwe.studies.plan import plan_study
 
@@ -122,9 +121,10 @@ def with_processes(config: DictConfig) -> float:
 def _train(config: dict[str, Any], todo: Any) -> None:
     quiet()
     torch.set_num_threads(1)
-    catalogue = Catalogue(OmegaConf.create(config))
+    study = plan_study(OmegaConf.create(config))
+    stages = {stage.digest: stage for _, stage in study.stages()}
     while (digest := todo.get()) is not None:
-        made_in(catalogue.stage(digest), store=catalogue.family.context.store)
+        made_in(stages[digest], store=study.family.context.store)
 
 
 def with_ray(config: DictConfig) -> float:
@@ -149,14 +149,14 @@ def memory(*, megabytes: int = 400, most: int = 4) -> dict[str, list[float]]:
 
 def _own_memory(readers: list[Any], *, numbers: int) -> list[int]:
     layout = Layout(("w",), (torch.Size([numbers]),))
-    shared = ray.put(Shared.of(ExpertArray(("a",), layout, torch.ones(1, numbers))))
+    shared = ray.put(SharedArray.of(ExpertArray(("a",), layout, torch.ones(1, numbers))))
     return [psutil.Process(ray.get(each.read.remote(shared))).memory_full_info().uss for each in readers]
 
 
 class _Reader:
     """Holds an array, and has read all of it."""
 
-    def read(self, shared: Shared) -> int:
+    def read(self, shared: SharedArray) -> int:
         self._array = shared.array()
         assert float(self._array.weights.sum()) > 0
         return os.getpid()

@@ -21,7 +21,7 @@ class Crew(ABC):
 
     @abstractmethod
     def share(self, array: ExpertArray) -> ExpertArray:
-        """The same array, in memory that all of the crew on this machine read."""
+        """The same array, in memory that all processes on this machine read."""
 
     @abstractmethod
     def together(self, asked: Sequence[Coefficients], best: Evaluation | None, alone: Alone, /) -> Iterator[Found]:

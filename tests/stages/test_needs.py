@@ -1,6 +1,5 @@
 """Every stage says which stages it needs, and a study lists them before it."""
 
-from dfwe.execution.stage_index import Catalogue
 from dfwe.studies.plan import plan_study
 
 
@@ -21,9 +20,3 @@ def test_each_kind_of_stage_needs_what_it_reads(small, tmp_path):
     assert merge.needs == (parent, *study.experts.values(), *merge.statistics)
     assert study.evaluations["baseline"].needs[1] == study.baseline
     assert study.evaluations["fisher"].needs == (parent, merge, *merge.needs)
-
-
-def test_a_catalogue_finds_a_study_s_stages_by_their_digests(small, tmp_path):
-    study = plan_study(small(tmp_path))
-    catalogue = Catalogue(small(tmp_path))
-    assert all(catalogue.stage(stage.digest).title == stage.title for _, stage in study.stages())

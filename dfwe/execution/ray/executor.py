@@ -1,4 +1,4 @@
-"""`executor=ray`: a study's stages on Ray, those that do not need each other side by side."""
+"""`executor=ray`: make a study's stages on Ray, those that do not need each other side by side."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import importlib.util
 import logging
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,23 +17,26 @@ from typing import TYPE_CHECKING, Any
 import torch
 from omegaconf import DictConfig
 
-from dfwe.config.load import plain
 from dfwe.errors import ConfigurationError, ExecutorError
-from dfwe.execution.local import Execute, Executor, Start
-from dfwe.execution.ray.schedule import Schedule, Team
-from dfwe.families.base import ModelFamily
-from dfwe.stages.base import Stage
+from dfwe.execution.local import Execute, Executor, Start, describe
+from dfwe.families.base import ModelFamily, StudyContext
+from dfwe.stages.base import Stage, Tell
 from dfwe.values.allowed import Count, Natural, NonNegative
 
 if TYPE_CHECKING:
-    from dfwe.execution.ray.worker import Terms
+    from dfwe.execution.ray.worker import WorkerConfig
 
 log = logging.getLogger(__name__)
+
+_PATIENCE = 60.0  # seconds without a worker after which a warning says so
+_TICK = 0.2  # seconds between two looks: while Ray itself waits, Ctrl-C is heard once a second, which is too late
 
 
 @dataclass(frozen=True)
 class RayExecutor(Executor):
-    """Workers on a Ray of this machine, or of the cluster at `address`; conf/executor/ray.yaml says what each is.
+    """Processes on a Ray of this machine, or of the cluster at `address`; conf/executor/ray.yaml describes each.
+
+    Ray schedules: a stage is a task that waits for the tasks it needs, and that Ray repeats if its process is lost.
 
     Raises:
         ConfigurationError: Ray is not installed, or a number is too low.
@@ -54,47 +58,27 @@ class RayExecutor(Executor):
 
     @contextmanager
     def opened(self, config: DictConfig, *, family: ModelFamily) -> Iterator[Execute]:
-        """Starts or joins Ray, and the workers; these end with the context, a Ray of this machine with the process.
+        """Start or join Ray, and reserve the workers' places; a Ray of this machine ends with the process.
 
         Raises:
             ConfigurationError: `gpus` do not fit where the study computes.
             ExecutorError: there is no cluster at the address.
         """
-        share = self._share(family)
+        context = family.context
+        share = self._share(on_gpu=context.device.type == "cuda")
         _connect(self.address, cpus=share["num_cpus"] * (self.workers or 1))
-        from dfwe.execution.ray.team import RayTeam  # imports Ray
+        context.store.root.mkdir(parents=True, exist_ok=True)
+        with (
+            _ended_when_interrupted(),
+            tempfile.NamedTemporaryFile(dir=context.store.root, prefix=".probe-") as probe,
+            _reserved(share, workers=self.workers) as strategy,
+        ):
+            options = {**share, "scheduling_strategy": strategy}
+            worker_config = _worker_config(probe=probe.name, options=options, retries=self.retries)
+            yield partial(_execute, context=context, config=worker_config)
 
-        family.context.store.root.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=family.context.store.root, prefix=".probe-") as probe:
-            hire = partial(_hire, _terms(config, family=family, probe=probe.name), share)
-            size = self.workers or _room(share)
-            log.info("%d workers, each with %g CPUs and %g GPUs", size, share["num_cpus"], share["num_gpus"])
-            team = RayTeam(size, hire=hire, keep=lambda kept: kept.pass_on(family.context.logger), retries=self.retries)
-            try:
-                yield partial(self._execute, team=team, family=family)
-            except (KeyboardInterrupt, SystemExit):
-                if not _end_at_once():
-                    team.close()
-                raise
-            except BaseException:
-                team.close()
-                raise
-            team.close()
-
-    def _execute(
-        self, stages: Sequence[tuple[str, Stage]], *, start: Start, team: Team, family: ModelFamily
-    ) -> dict[str, float]:
-        store = family.context.store
-        store.use(f"{stage.kind}-{stage.digest}" for _, stage in stages)
-
-        def is_held(stage: Stage) -> bool:
-            return stage.find(store) is not None
-
-        return Schedule(stages, team=team, is_held=is_held, start=start, retries=self.retries).run()
-
-    def _share(self, family: ModelFamily) -> dict[str, float]:
-        """Of a worker, as Ray names it."""
-        on_gpu = family.context.device.type == "cuda"
+    def _share(self, *, on_gpu: bool) -> dict[str, float]:
+        """Return a worker's resources, as Ray names them."""
         gpus = self.gpus if self.gpus is not None else int(on_gpu)
         if bool(gpus) != on_gpu:
             raise ConfigurationError(
@@ -105,65 +89,148 @@ class RayExecutor(Executor):
 
 
 def _connect(address: str | None, *, cpus: float) -> None:
-    """A Ray with room for so many CPUs; one that this process has already stays as it is."""
+    """Start or join a Ray with room for so many CPUs; one that this process has already stays as it is."""
     import ray
 
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray reports its use to its makers otherwise
     if ray.is_initialized():
         return
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    settings: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address is None:
-        ray.init(num_cpus=max(int(cpus), os.cpu_count() or 1), include_dashboard=False, **quiet)
+        ray.init(num_cpus=max(int(cpus), os.cpu_count() or 1), include_dashboard=False, **settings)
         return
     try:
-        ray.init(address=address, **quiet)
+        ray.init(address=address, **settings)
     except (ConnectionError, ValueError) as error:
         raise ExecutorError(
             f"executor.address={address}: there is no Ray there ({str(error).splitlines()[0]}); start one with "
-            "`ray start --head`, or say executor.address=null"
+            "`ray start --head`, or set executor.address=null"
         ) from error
 
 
-def _end_at_once() -> bool:
-    """Kills a Ray that this process has started, and says if there was one: to end by itself it needs over a second."""
-    import psutil
+@contextmanager
+def _reserved(share: dict[str, float], *, workers: int | None) -> Iterator[Any]:
+    """Reserve places for so many workers (None: no limit but the cluster's); return Ray's strategy for tasks there."""
+    if workers is None:
+        yield "SPREAD"
+        return
+    from ray.util.placement_group import placement_group, remove_placement_group
+    from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-    nodes = [each for each in psutil.Process().children() if each.name() == "raylet"]
-    for process in [each for node in nodes for each in (*node.children(recursive=True), node)]:
-        process.kill()
-    return bool(nodes)
+    place = {name: amount for name, amount in (("CPU", share["num_cpus"]), ("GPU", share["num_gpus"])) if amount}
+    group = placement_group([place] * workers, strategy="SPREAD")
+    try:
+        if not _done([group.ready()], patience=_PATIENCE):
+            log.warning("no room for %d workers with %s each yet: is the cluster in use?", workers, place)
+        yield PlacementGroupSchedulingStrategy(group)
+    finally:
+        remove_placement_group(group)
 
 
-def _hire(terms: Terms, share: dict[str, float]) -> tuple[Any, Any]:
-    """A worker, and the sign that it has planned the study."""
+def _execute(
+    stages: Sequence[tuple[str, Stage]], *, start: Start, context: StudyContext, config: WorkerConfig
+) -> dict[str, float]:
+    """Make the stages that the store lacks; return the seconds that each took, by title."""
     import ray
 
-    from dfwe.execution.ray.worker import Worker
+    from dfwe.execution.ray.worker import SharedStudy, make_stage
 
-    worker = ray.remote(scheduling_strategy="SPREAD", **share)(Worker).remote()
-    return worker, worker.plan.remote(terms)
+    context.store.use(f"{stage.kind}-{stage.digest}" for _, stage in stages)
+    titled_stages = {stage.digest: (describe(part, stage), stage) for part, stage in stages}
+    study_reference = [ray.put(SharedStudy(config, context.store, context.logger, titled_stages).pickled())]
+    task = ray.remote(max_retries=config.retries, **config.options)(make_stage)
+    progress = _Progress(titled_stages, start=start)
+    references: dict[str, Any] = {}
+    for digest, (_, stage) in titled_stages.items():
+        if stage.find(context.store) is None:
+            needs = [references[need.digest] for need in stage.needs if need.digest in references]
+            references[digest] = task.remote(study_reference, digest, *needs)
+        else:
+            progress.end(digest)
+    try:
+        return _collect(references, progress=progress, logger=context.logger)
+    finally:
+        for reference in references.values():
+            ray.cancel(reference, force=True)  # those that are done stay so
 
 
-def _room(share: dict[str, float]) -> int:
-    """How many workers the cluster has room for now; at least one."""
+def _collect(references: dict[str, Any], *, progress: _Progress, logger: Any) -> dict[str, float]:
+    """Wait for all stages and replay their logs; raise what a stage raised."""
+    from dfwe.execution.ray.candidate_pool import get_result
+
+    digests, seconds = {reference: digest for digest, reference in references.items()}, dict[str, float]()
+    while digests:
+        progress.begin_ready()
+        for reference in _done(list(digests)):
+            digest = digests.pop(reference)
+            title = progress.title(digest)
+            report = get_result(reference, title=title)
+            report.log.replay(logger)
+            seconds[title] = report.seconds
+            progress.end(digest)
+    return seconds
+
+
+class _Progress:
+    """Report which stages are made: one begins once all it needs are done, and ends with its report."""
+
+    def __init__(self, stages: dict[str, tuple[str, Stage]], *, start: Start) -> None:
+        self._stages, self._start = stages, start
+        self._open: set[str] = set(stages)
+        self._reports: dict[str, Tell] = {}
+
+    def begin_ready(self) -> None:
+        """Begin the stages that wait for no other."""
+        for digest, (_, stage) in self._stages.items():
+            if digest in self._open and not any(need.digest in self._open for need in stage.needs):
+                self._report(digest)
+
+    def title(self, digest: str) -> str:
+        """Return the stage in the user's words."""
+        return self._stages[digest][0]
+
+    def end(self, digest: str) -> None:
+        """Report that the stage is done."""
+        self._report(digest)(1.0)
+        self._open.discard(digest)
+
+    def _report(self, digest: str) -> Tell:
+        if digest not in self._reports:
+            self._reports[digest] = self._start(len(self._reports) + 1, len(self._stages), self.title(digest))
+        return self._reports[digest]
+
+
+def _done(references: list[Any], *, patience: float | None = None) -> list[Any]:
+    """Return the references that are done, as soon as there is one; none after `patience` seconds."""
     import ray
 
-    there = ray.cluster_resources()
-    rooms = [there.get(name, 0) // share[of] for name, of in (("CPU", "num_cpus"), ("GPU", "num_gpus")) if share[of]]
-    return max(1, int(min(rooms)))
+    begun = time.monotonic()
+    while patience is None or time.monotonic() - begun < patience:
+        done, _ = ray.wait(references, timeout=_TICK)
+        if done:
+            return list(done)
+    return []
 
 
-def _terms(config: DictConfig, *, family: ModelFamily, probe: str) -> Terms:
-    """What of this process decides what is computed, said outright: another machine might find otherwise."""
+@contextmanager
+def _ended_when_interrupted() -> Iterator[None]:
+    """Kill a Ray that this process has started when it is interrupted: by itself its agents stay for a minute."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        import psutil
+
+        nodes = [child for child in psutil.Process().children() if child.name() == "raylet"]
+        for process in [child for node in nodes for child in (*node.children(recursive=True), node)]:
+            process.kill()
+        raise
+
+
+def _worker_config(*, probe: str, options: dict[str, Any], retries: int) -> WorkerConfig:
+    """Return what of this process decides what is computed: another machine might decide otherwise."""
     from threadpoolctl import threadpool_info
 
-    from dfwe.execution.ray.worker import Terms
+    from dfwe.execution.ray.worker import WorkerConfig
 
-    asked = plain(config)
-    asked["trainer"] |= {"precision": family.context.precision, "threads": torch.get_num_threads()}
-    asked["trainer"]["accelerator"] = "gpu" if family.context.device.type == "cuda" else "cpu"
-    asked["paths"]["store"] = str(family.context.store.root)
-    if asked["logger"]:
-        asked["logger"] = {"_target_": "dfwe.execution.ray.kept.KeptMetrics"}
-    blas = [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
-    return Terms(asked, str(Path.cwd()), probe, torch.get_num_threads(), max(blas, default=1))
+    blas = [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+    return WorkerConfig(str(Path.cwd()), probe, torch.get_num_threads(), max(blas, default=1), options, retries)

@@ -9,36 +9,23 @@ import pytest
 
 WORK = """
 from dfwe.process.interrupt import signals_end
-from dfwe.execution.ray.executor import _connect, _end_at_once
-_connect(None, cpus=1)
-import ray
-from dfwe.execution.ray.team import RayTeam
+from dfwe.execution.ray.executor import _connect, _done, _ended_when_interrupted, _reserved
 
-class Sleeper:
-    def plan(self):
-        pass
-    def make(self, digest, helpers):
-        import time
-        time.sleep(600)
+def work():
+    import time
+    time.sleep(600)
 
-def hire():
-    worker = ray.remote(num_cpus=1)(Sleeper).remote()
-    return worker, worker.plan.remote()
-
-team = RayTeam(1, hire=hire, keep=print, retries=0)
-with signals_end():
-    try:
-        team.wait()
-        team.begin("sleep", num_helpers=0)
+with signals_end(), _ended_when_interrupted():
+    _connect(None, cpus=1)
+    import ray
+    with _reserved({"num_cpus": 1.0, "num_gpus": 0.0}, workers=1) as strategy:
+        reference = ray.remote(num_cpus=1, scheduling_strategy=strategy)(work).remote()
         print("works", flush=True)
-        team.wait()
-    except KeyboardInterrupt:
-        assert _end_at_once()
-        raise
+        _done([reference])
 """
 
 
-def test_a_ray_of_this_machine_ends_with_the_command():
+def test_interrupt_ends_a_ray_of_this_machine():
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'dfwe[ray]'")
     import psutil
 

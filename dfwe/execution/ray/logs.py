@@ -1,4 +1,4 @@
-"""What stages in a worker say and log, kept to be said and logged where the study was started."""
+"""Carry log lines and metrics of stages in a worker to the process that started the study."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ from pytorch_lightning.loggers import Logger
 
 from dfwe.execution.tracking import running
 
+Metrics = tuple[dict[str, float], int | None]  # with their step
+
 
 @dataclass(frozen=True)
-class Kept:
-    """Lines of the log (name, level, text), and metrics with their steps, of the stage with that title."""
+class StageLog:
+    """Log lines (logger, level, text) and metrics of the stage with that title."""
 
     title: str = ""
     lines: list[tuple[str, int, str]] = field(default_factory=list)
-    metrics: list[tuple[dict[str, float], int | None]] = field(default_factory=list)
+    metrics: list[Metrics] = field(default_factory=list)
 
-    def pass_on(self, logger: Any) -> None:
-        """Says and logs it here; `logger` is Lightning's, or False."""
+    def replay(self, logger: Any) -> None:
+        """Log everything here; `logger` is Lightning's, or False."""
         for name, level, text in self.lines:
             logging.getLogger(name).log(level, "%s", text)
         running(logger, title=self.title)
@@ -32,50 +34,50 @@ class Kept:
             logger.save()
 
 
-class KeptMetrics(Logger):
-    """A logger that keeps metrics until they are taken."""
+class BufferedMetrics(Logger):
+    """Stand in for a study's logger in a worker: keep metrics until they are taken."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.metrics: list[tuple[dict[str, float], int | None]] = []
+        self.metrics: list[Metrics] = []
 
     @property
     def name(self) -> str | None:
-        """None: it writes nothing."""
+        """None, as it writes nothing."""
         return None
 
     @property
     def version(self) -> int | str | None:
-        """None: it writes nothing."""
+        """None, as it writes nothing."""
         return None
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Keeps them."""
+        """Add them to the buffer."""
         self.metrics.append((dict(metrics), step))
 
     def log_hyperparams(self, *arguments: Any, **names: Any) -> None:
-        """Modules of dfwe have none."""
+        """Ignore them: modules of dfwe have none."""
 
 
 @contextmanager
-def keeping(logger: Any, *, title: str = "") -> Iterator[Kept]:
-    """What is said in `dfwe`'s loggers meanwhile, and what that logger (KeptMetrics, or False) is given."""
-    kept, root = Kept(title), logging.getLogger("dfwe")
-    handler = _Lines(kept.lines)
+def capture_logs(logger: Any, *, title: str = "") -> Iterator[StageLog]:
+    """Collect what `dfwe` logs meanwhile, and the metrics that `logger` (BufferedMetrics, or False) gets."""
+    captured, root = StageLog(title), logging.getLogger("dfwe")
+    handler = _ListHandler(captured.lines)
     before = root.level
     root.setLevel(logging.INFO)
     root.addHandler(handler)
     try:
-        yield kept
+        yield captured
     finally:
         root.removeHandler(handler)
         root.setLevel(before)
-        if isinstance(logger, KeptMetrics):
-            kept.metrics.extend(logger.metrics)
+        if isinstance(logger, BufferedMetrics):
+            captured.metrics.extend(logger.metrics)
             logger.metrics.clear()
 
 
-class _Lines(logging.Handler):
+class _ListHandler(logging.Handler):
     def __init__(self, lines: list[tuple[str, int, str]]) -> None:
         super().__init__()
         self._lines = lines
