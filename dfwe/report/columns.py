@@ -27,7 +27,7 @@ def _model(row: Record) -> Cell:
     return Cell(name_of(row), small="" if row["kind"] == "baseline" else row["kind"], brief=expert)
 
 
-def _kept(row: Record) -> Cell:
+def _selection(row: Record) -> Cell:
     return text(f"= {expert_name(str(row['is_expert']))}" if row.get("is_expert") else row.get("picked", MISSING.text))
 
 
@@ -74,7 +74,7 @@ OPTIMISM = Column(
 
 MODEL_COLUMNS: Sequence[Column] = (TEST, DELTA, P_VALUE, DEV)
 MERGE_COLUMNS: Sequence[Column] = (
-    Column("kept", "kept", _kept, "how the coefficients were chosen; = is one expert as it is", is_numeric=False),
+    Column("kept", "kept", _selection, "how the coefficients were chosen; = is one expert as it is", is_numeric=False),
     DEV,
     Column("mixture_dev", "mixture\non dev", _mixture("dev"), "the best mixture, experts apart", is_optional=True),
     Column("mixture_test", "mixture\non test", _mixture("test"), "the same mixture's test score", is_optional=True),
@@ -152,8 +152,8 @@ def task_score(task: str, *, split: str) -> Column:
 
     def cell(row: Record) -> Cell:
         scores = row.get(split, {})
-        known = scores.get("tasks", {})
-        return score(known[task], ends=scores["intervals"].get(task)) if task in known else MISSING
+        scores_by_task = scores.get("tasks", {})
+        return score(scores_by_task[task], ends=scores["intervals"].get(task)) if task in scores_by_task else MISSING
 
     return Column(f"{split}/{task}", task, cell)
 
@@ -162,8 +162,8 @@ def task_differences(task: str) -> tuple[Column, Column]:
     """Return the columns of the difference on one of several tasks, and of its p-value."""
 
     def compared(row: Record) -> Record:
-        found: Record = row.get("differences", {}).get(task, {})
-        return found
+        difference_on_task: Record = row.get("differences", {}).get(task, {})
+        return difference_on_task
 
     note = f"of {task}, two-sided, corrected by Holm over the tasks"
     return (

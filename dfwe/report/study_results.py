@@ -220,12 +220,16 @@ def _best_on_dev(rows: Sequence[Record]) -> Record:
     best = max(scored, key=rank_by_dev, default=None)
     if best is None or best.get("test", {}).get("score") is None:
         return {}
-    found: dict[str, Any] = {"name": best["name"], "kind": best["kind"], "chosen_among": len(scored)}
-    found |= {"dev": best["dev"]["score"], "test": best["test"]["score"], "against": []}
+    record: dict[str, Any] = {"name": best["name"], "kind": best["kind"], "chosen_among": len(scored)}
+    record |= {"dev": best["dev"]["score"], "test": best["test"]["score"], "against": []}
     if "p" not in best:
-        return found | {"claim": None, "why": f"its mean is not compared with the {SINGLE_TASK}"}
+        return record | {"claim": None, "why": f"its mean is not compared with the {SINGLE_TASK}"}
     keys = ("delta", "delta_interval", "delta_standard_error", "p", "p_by")
     compared = {key: best[key] for key in keys if key in best}
     claim = "not_shown" if best["p"] > ALPHA else "better" if best["delta"] > 0 else "worse"
     why = f"the test split shows {'no' if claim == 'not_shown' else 'a'} difference to the {SINGLE_TASK}"
-    return found | {"against": [{"role": "baseline", "name": SINGLE_TASK, **compared}], "claim": claim, "why": why}
+    return record | {
+        "against": [{"role": "baseline", "name": SINGLE_TASK, **compared}],
+        "claim": claim,
+        "why": why,
+    }

@@ -68,18 +68,18 @@ def ablation_table(results: StudyResults) -> ReportTable | None:
 
 def differences_table(results: StudyResults, *, rows: Sequence[Record] | None = None) -> ReportTable | None:
     """Return test scores less those of the single-task models, by task and of the mean; None without any."""
-    known = [row for row in (results.rows if rows is None else rows) if row.get("differences")]
-    if not known:
+    compared = [row for row in (results.rows if rows is None else rows) if row.get("differences")]
+    if not compared:
         return None
     by_task = [column for task in results.tasks for column in task_differences(task)]
     mean = Column(DELTA.key, "Δ mean", DELTA.cell)
-    others = ", ".join(known[0]["against_single"].get("others", {}).values())
+    references = ", ".join(compared[0]["against_single"].get("others", {}).values())
     caption = (
-        f"Test scores less those of the single-task models{f' ({others})' if others else ''}, each on its own task; "
-        "times 100. p of a task is corrected over the tasks (Holm)."
+        f"Test scores less those of the single-task models{f' ({references})' if references else ''}, each on "
+        "its own task; times 100. p of a task is corrected over the tasks (Holm)."
     )
     columns = [mean, P_VALUE, *by_task, OPTIMISM]
-    return _tabulate_models("differences", results, columns=columns, caption=caption, rows=known, notes=f"{_SMALL}.")
+    return _tabulate_models("differences", results, columns=columns, caption=caption, rows=compared, notes=f"{_SMALL}.")
 
 
 def errors_table(results: StudyResults) -> ReportTable | None:
@@ -111,10 +111,10 @@ def merges_table(results: StudyResults) -> ReportTable | None:
 
 def search_table(rows: Sequence[Record]) -> ReportTable | None:
     """Return how searches went; None where results do not say."""
-    known = [row for row in rows if row.get("search_diagnostics")]
+    compared = [row for row in rows if row.get("search_diagnostics")]
     name = Column("search", "search", MERGE.cell, is_numeric=False)
     columns = [name, *nested("search_diagnostics", SEARCH_COLUMNS)]
-    return tabulate("search-diagnostics", known, columns=columns, caption="How the searches went.")
+    return tabulate("search-diagnostics", compared, columns=columns, caption="How the searches went.")
 
 
 def cost_table(results: StudyResults, *, rows: Sequence[Record] | None = None) -> ReportTable | None:
@@ -131,15 +131,15 @@ def cost_table(results: StudyResults, *, rows: Sequence[Record] | None = None) -
 
 def decoding_table(results: StudyResults) -> ReportTable | None:
     """Return how other ways of decoding agree with the study's own; None where none was compared."""
-    found, names = results.raw.get("agreement") or {}, results.names
-    ways = [{**way, "model": model["name"]} for model in found.get("models", ()) for way in model["ways"]]
+    record, names = results.raw.get("agreement") or {}, results.names
+    ways = [{**way, "model": model["name"]} for model in record.get("models", ()) for way in model["ways"]]
     name = Column(
         "model",
         "model, decoding",
         lambda way: Cell(names.get(way["model"], way["model"]), small=way["way"], brief=way["way"]),
         is_numeric=False,
     )
-    caption = f"Agreement on test with the study's own decoding, {found.get('own')}; times 100."
+    caption = f"Agreement on test with the study's own decoding, {record.get('own')}; times 100."
     return tabulate(
         "agreement", ways, columns=[name, *DECODING_COLUMNS], caption=caption, group=lambda way: str(way["model"])
     )
@@ -156,14 +156,14 @@ def coefficients_table(merges: Sequence[Record]) -> ReportTable | None:
 def label_tables(results: StudyResults) -> Iterator[ReportTable]:
     """Yield for each task with labels the F1 of each label on test by model."""
     names = results.names
-    for place, (task, found) in enumerate((results.raw.get("classes") or {}).items()):
+    for place, (task, record) in enumerate((results.raw.get("classes") or {}).items()):
         columns = [
             Column("label", "label", text, is_numeric=False),
-            Column("n", "n", _number_in(found["gold"]), note="test instances with this gold label"),
-            *(Column(model, names.get(model, model), _score_in(of)) for model, of in found["f1"].items()),
+            Column("n", "n", _number_in(record["gold"]), note="test instances with this gold label"),
+            *(Column(model, names.get(model, model), _score_in(of)) for model, of in record["f1"].items()),
         ]
         caption = f"F1 of each label of {task} on test, times 100; – is a label that is neither gold nor answered."
-        yield from present(tabulate(f"classes-{place}", found["gold"], columns=columns, caption=caption))
+        yield from present(tabulate(f"classes-{place}", record["gold"], columns=columns, caption=caption))
 
 
 def seconds_table(results: StudyResults) -> ReportTable | None:

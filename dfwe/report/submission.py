@@ -187,8 +187,8 @@ def _field(study: StudyPredictions, answer: str) -> tuple[str, bool]:
     if study.kind == "text":
         return answer, True
     if study.kind == "label":
-        known = answer in study.labels
-        return str(study.labels.index(answer) if known else 0), known
+        is_label = answer in study.labels
+        return str(study.labels.index(answer) if is_label else 0), is_label
     metric = MultilabelF1(names=study.names, scored=(), default=study.default, whole_words=study.whole_words)
     codes = metric.parse(answer)
     return f"[{' '.join('1.0' if label in codes else '0.0' for label in study.labels)}]", True

@@ -96,9 +96,9 @@ def tabulate(
         TableRow([row[place] for place in used], strong(item), group(item), facts(item))
         for item, row in zip(items, cells, strict=True)
     ]
-    chosen = [columns[place] for place in used]
-    totals = [] if footer is None else [column.cell(footer) for column in chosen]
-    return ReportTable(id, caption, chosen, table_rows, totals, notes, has_group_titles)
+    used_columns = [columns[place] for place in used]
+    totals = [] if footer is None else [column.cell(footer) for column in used_columns]
+    return ReportTable(id, caption, used_columns, table_rows, totals, notes, has_group_titles)
 
 
 def values(columns: Iterable[Column], row: Any) -> dict[str, float]:

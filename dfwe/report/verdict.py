@@ -97,13 +97,13 @@ def _candidate(ranked: Record) -> str:
 def _recommendation(best: Record, *, headline_merge: str | None, names: Names) -> str:
     """Write the model's name and folder, why it is recommended, its score, and what it is compared with."""
     kind = _KINDS.get(best["kind"], f"a {best['kind']}")
-    what = kind if best["name"] != headline_merge else "the merge that was asked for"
-    chosen = f"the best on dev of {best['chosen_among']} models ({times_100(best['dev'])})"
+    role = kind if best["name"] != headline_merge else "the merge that was asked for"
+    reason = f"the best on dev of {best['chosen_among']} models ({times_100(best['dev'])})"
     test = f"; {times_100(best['test'])} on test" if best.get("test") is not None else ""
     optimism = f" ({100 * best['optimism']:+.1f} on dev over test)" if "optimism" in best else ""
     folder = f" (folder {best['folder']}/)" if best.get("folder") else ""
     name = names.get(best["name"], best["name"])
-    return f"Ship {name}{folder}, {what}: {chosen}{test}{optimism}; {_comparison(best, names=names)}"
+    return f"Ship {name}{folder}, {role}: {reason}{test}{optimism}; {_comparison(best, names=names)}"
 
 
 def _comparison(model: Record, *, names: Names) -> str:

@@ -1,4 +1,4 @@
-"""Horizontal bars in groups, which several pictures are."""
+"""Draw horizontal bars in groups: coefficients, contributions of experts, scores by task."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def grouped_bars(
     series: Mapping[str, Mapping[str, float]],
     intervals: Mapping[str, Mapping[str, Interval]] | None = None,
 ) -> tuple[Figure, Axes]:
-    """A group of bars for each name, top to bottom, a bar for each series that has a value there.
+    """Draw a group of bars per name, top to bottom, a bar per series that has a value there.
 
     Colours differ in lightness and bars in hatching. `intervals` are drawn as lines over the bars.
     """
@@ -58,7 +58,7 @@ def grouped_bars(
 
 @styled
 def draw_coefficients(by_merge: Mapping[str, Mapping[str, float]]) -> Figure:
-    """One bar for each merge's coefficient of each expert; merges that share experts share their groups."""
+    """Draw a bar per merge and expert; merges that share experts share their groups."""
     names = list(dict.fromkeys(name for coefficients in by_merge.values() for name in coefficients))
     figure, axes = grouped_bars(names, series=by_merge)
     axes.set_xlabel("coefficient")
@@ -70,7 +70,7 @@ def draw_coefficients(by_merge: Mapping[str, Mapping[str, float]]) -> Figure:
 
 @styled
 def draw_leave_one_out(contributions: Mapping[str, float]) -> Figure:
-    """A bar an expert, the largest contribution first, times 100; below zero: the merge is better without it."""
+    """Draw a bar per expert, the largest contribution first, times 100; below zero the merge is better without it."""
     names = sorted(contributions, key=lambda name: -contributions[name])
     points = {name: 100 * value for name, value in contributions.items()}
     figure, axes = grouped_bars(names, series={"contribution": points})
@@ -83,7 +83,7 @@ def draw_leave_one_out(contributions: Mapping[str, float]) -> Figure:
 
 @dataclass(frozen=True)
 class TaskScores:
-    """Test scores of a task, fractions; an interval where it is known; what the paper prints, where it has the task."""
+    """Hold test scores of a task, fractions, with intervals, and the published scores where the paper has the task."""
 
     baseline: float
     merge: float
@@ -94,7 +94,7 @@ class TaskScores:
 
 @styled
 def draw_tasks(tasks: Mapping[str, TaskScores], *, merge: str) -> Figure:
-    """Two bars a task, baseline and merge, times 100, with lines for their 95% intervals; the paper's as diamonds."""
+    """Draw two bars per task, baseline and merge, with lines for their 95% intervals; published scores as diamonds."""
     series = {
         "baseline": {name: 100 * scores.baseline for name, scores in tasks.items()},
         merge: {name: 100 * scores.merge for name, scores in tasks.items()},
@@ -103,8 +103,8 @@ def draw_tasks(tasks: Mapping[str, TaskScores], *, merge: str) -> Figure:
         "baseline": {name: _times_100(scores.baseline_interval) for name, scores in tasks.items()},
         merge: {name: _times_100(scores.merge_interval) for name, scores in tasks.items()},
     }
-    known = {name: {task: ends for task, ends in of.items() if ends is not None} for name, of in intervals.items()}
-    figure, axes = grouped_bars(list(tasks), series=series, intervals=known)
+    defined = {name: {task: ends for task, ends in of.items() if ends is not None} for name, of in intervals.items()}
+    figure, axes = grouped_bars(list(tasks), series=series, intervals=defined)
     places = [(row, scores.published) for row, scores in enumerate(tasks.values())]
     for offset, part, fill in ((-0.2, "baseline", "white"), (0.2, "dfwe", INK)):
         spots = [(getattr(row, part), place + offset) for place, row in places if row is not None]

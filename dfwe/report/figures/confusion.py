@@ -1,4 +1,4 @@
-"""Confusion matrices: what was right, and what a model said instead."""
+"""Draw confusion matrices: gold labels, and the answers of a model."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ OTHER, NO_LABEL = "other labels", "no label"
 def count_confusions(
     gold: Sequence[str], *, answers: Sequence[str], labels: Sequence[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...], Int[np.ndarray, "gold answers"]]:
-    """Names of the rows (gold), of the columns (answers), and how often each answer was given to each gold label.
+    """Return names of the rows (gold), of the columns (answers), and counts of answers by gold label.
 
     The labels are in the task's order; beyond `MOST` the rarest in the gold answers are one row and one column.
-    Answers that are no label have the last column.
+    Answers that are not a label have the last column.
     """
     often = Counter(gold)
     common = set(sorted(labels, key=lambda label: -often[label])[: MOST if len(labels) <= MOST else MOST - 1])
     rows = tuple(label for label in labels if label in common) + ((OTHER,) if len(labels) > MOST else ())
-    known = set(labels)
-    said = [_name(answer, common=common, known=known) for answer in answers]
-    columns = rows + ((NO_LABEL,) if NO_LABEL in said else ())
+    all_labels = set(labels)
+    named = [_name(answer, common=common, all_labels=all_labels) for answer in answers]
+    columns = rows + ((NO_LABEL,) if NO_LABEL in named else ())
     counts = np.zeros((len(rows), len(columns)), dtype=np.int64)
-    for right, answer in zip(gold, said, strict=True):
-        counts[rows.index(_name(right, common=common, known=known)), columns.index(answer)] += 1
+    for right, answer in zip(gold, named, strict=True):
+        counts[rows.index(_name(right, common=common, all_labels=all_labels)), columns.index(answer)] += 1
     return rows, columns, counts
 
 
 @styled
 def draw_confusion(rows: Sequence[str], *, columns: Sequence[str], counts: Int[np.ndarray, "gold answers"]) -> Figure:
-    """Shades are shares of a row, numbers are instances; what was right lies on the diagonal."""
+    """Draw shares of a row as shades and instances as numbers; right answers lie on the diagonal."""
     figure, axes = new_figure(1.5 + 0.31 * len(rows))
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
@@ -55,7 +55,7 @@ def draw_confusion(rows: Sequence[str], *, columns: Sequence[str], counts: Int[n
     return figure
 
 
-def _name(label: str, *, common: set[str], known: set[str]) -> str:
+def _name(label: str, *, common: set[str], all_labels: set[str]) -> str:
     if label in common:
         return label
-    return OTHER if label in known else NO_LABEL
+    return OTHER if label in all_labels else NO_LABEL

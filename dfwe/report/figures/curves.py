@@ -1,4 +1,4 @@
-"""Learning curves: the dev score after each epoch, a small picture a training."""
+"""Draw learning curves: the dev score after each epoch, a small picture per training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LETTERS = 9.0  # points: two small pictures stand side by side
 
 @dataclass(frozen=True)
 class Curve:
-    """A training: its name, what it is in the study, and its dev scores by epoch, fractions.
+    """Hold a training: its name, its stage, and its dev scores by epoch, fractions.
 
     They are on the target, and on the training's own task where that is another.
 
@@ -28,13 +28,13 @@ class Curve:
     title: str
     stage: str
     target: tuple[float | None, ...]
-    own: tuple[float | None, ...]
+    source: tuple[float | None, ...]
     best: int
 
 
 @styled
 def draw_curves(curves: Sequence[Curve]) -> Figure:
-    """Lines by epoch, all on one scale: the target's dev score whole, the training's own task dashed, what was kept."""
+    """Draw dev scores by epoch on one scale: the target whole, the source task dashed, the best epoch a star."""
     columns = min(2, len(curves))
     rows = math.ceil(len(curves) / columns)
     figure = Figure(figsize=(WIDTH, 0.9 + 1.55 * rows), layout="constrained")
@@ -43,9 +43,9 @@ def draw_curves(curves: Sequence[Curve]) -> Figure:
         _draw(axes, curve)
     for axes in grid[len(curves) :]:
         axes.set_visible(False)
-    found = {label: handle for axes in grid for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
-    labels = [label for label in LABELS if label in found]
-    figure.legend([found[label] for label in labels], labels, loc="outside upper center", ncols=3)
+    handles = {label: handle for axes in grid for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    labels = [label for label in LABELS if label in handles]
+    figure.legend([handles[label] for label in labels], labels, loc="outside upper center", ncols=3)
     figure.supxlabel("epoch", fontsize=10)
     figure.supylabel("dev score × 100", fontsize=10)
     return figure
@@ -53,11 +53,18 @@ def draw_curves(curves: Sequence[Curve]) -> Figure:
 
 def _draw(axes: Axes, curve: Curve) -> None:
     _line(axes, curve.target, color=BLUE, line="-", marker="o", label=TARGET)
-    _line(axes, curve.own, color=ORANGE, line="--", marker="s", label=OWN)
-    kept = next((s[curve.best - 1] for s in (curve.target, curve.own) if _has(s, curve.best)), None)
-    if kept is not None:
+    _line(axes, curve.source, color=ORANGE, line="--", marker="s", label=OWN)
+    best_score = next((s[curve.best - 1] for s in (curve.target, curve.source) if _has(s, curve.best)), None)
+    if best_score is not None:
         axes.plot(
-            [curve.best], [100 * kept], color=VERMILION, marker="*", markersize=11, linestyle="", label=KEPT, zorder=4
+            [curve.best],
+            [100 * best_score],
+            color=VERMILION,
+            marker="*",
+            markersize=11,
+            linestyle="",
+            label=KEPT,
+            zorder=4,
         )
     axes.set_title(f"{short(curve.title)}\n{short(curve.stage, most=30)}", loc="left", fontsize=LETTERS)
     axes.tick_params(labelsize=LETTERS)
@@ -70,9 +77,9 @@ def _has(scores: Sequence[float | None], epoch: int) -> bool:
 
 
 def _line(axes: Axes, scores: Sequence[float | None], *, color: str, line: str, marker: str, label: str) -> None:
-    known = [(number, 100 * score) for number, score in enumerate(scores, start=1) if score is not None]
-    if known:
-        epochs, values = zip(*known, strict=True)
-        (drawn,) = axes.plot(epochs, values, color=color, linestyle=line, marker=marker, markersize=3.5, label=label)
-        points = [f"epoch {epoch}: {value:.1f} on the {label}" for epoch, value in known]
-        tip(drawn, [f"dev score on the {label}", *points])
+    points = [(number, 100 * score) for number, score in enumerate(scores, start=1) if score is not None]
+    if points:
+        epochs, values = zip(*points, strict=True)
+        (artist,) = axes.plot(epochs, values, color=color, linestyle=line, marker=marker, markersize=3.5, label=label)
+        tips = [f"epoch {epoch}: {value:.1f} on the {label}" for epoch, value in points]
+        tip(artist, [f"dev score on the {label}", *tips])

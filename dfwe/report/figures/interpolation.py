@@ -1,4 +1,4 @@
-"""Lines between pairs of experts: the dev scores of their mixtures, and the barriers between them."""
+"""Draw lines between pairs of experts: the dev scores of their mixtures, and the barriers between them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LETTERS = 9.0  # points: two small pictures stand side by side
 
 @styled
 def draw_interpolations(paths: Sequence[ExpertPath]) -> Figure:
-    """A small picture a pair, all on one scale: its scores, the straight line, and the barrier times 100."""
+    """Draw a small picture per pair, all on one scale: its scores, the straight line, and the barrier times 100."""
     columns = min(2, len(paths))
     rows = math.ceil(len(paths) / columns)
     figure = Figure(figsize=(WIDTH, 0.7 + 1.45 * rows), layout="constrained")

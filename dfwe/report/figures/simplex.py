@@ -1,4 +1,4 @@
-"""The simplex of coefficients: trials coloured by their score in a triangle, or on a line for two experts."""
+"""Draw the simplex of coefficients: trials coloured by score in a triangle, or on a line for two experts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, HEIGHT]])
 
 @dataclass(frozen=True)
 class Projection:
-    """Up to three experts, and the shares of these among themselves in each trial that was scored.
+    """Hold up to three experts, and their shares among themselves in each trial that was scored.
 
     `hidden` is the mean share that the other experts have in these trials. Trials that give the shown experts nothing
     have no place and are left out, `left_out` counts them.
@@ -34,32 +34,32 @@ class Projection:
     left_out: int
 
 
-def project(trials: Sequence[SearchTrial], *, kept: Mapping[str, float]) -> Projection:
-    """The three experts with the largest kept coefficients, in the order of the experts; all where there are three."""
-    largest = sorted(kept, key=lambda name: -kept[name])[:3]
-    experts = tuple(name for name in kept if name in largest)
+def project(trials: Sequence[SearchTrial], *, selected: Mapping[str, float]) -> Projection:
+    """Project trials to the three experts with the largest selected coefficients, in the order of the experts."""
+    largest = sorted(selected, key=lambda name: -selected[name])[:3]
+    experts = tuple(name for name in selected if name in largest)
     scored = [trial for trial in trials if trial.score is not None]
-    shown = [trial for trial in scored if sum(trial.coefficients.get(name, 0.0) for name in experts) > 1e-9]
-    raw = np.array([[trial.coefficients.get(name, 0.0) for name in experts] for trial in shown])
-    raw = raw.reshape(len(shown), len(experts))
+    visible = [trial for trial in scored if sum(trial.coefficients.get(name, 0.0) for name in experts) > 1e-9]
+    raw = np.array([[trial.coefficients.get(name, 0.0) for name in experts] for trial in visible])
+    raw = raw.reshape(len(visible), len(experts))
     totals = raw.sum(axis=1)
-    scores = tuple(trial.score for trial in shown if trial.score is not None)
-    hidden = float(np.mean(1.0 - totals)) if shown else 0.0
-    numbers = tuple(trial.number for trial in shown)
-    return Projection(experts, numbers, raw / totals[:, None], scores, max(0.0, hidden), len(scored) - len(shown))
+    scores = tuple(trial.score for trial in visible if trial.score is not None)
+    hidden = float(np.mean(1.0 - totals)) if visible else 0.0
+    numbers = tuple(trial.number for trial in visible)
+    return Projection(experts, numbers, raw / totals[:, None], scores, max(0.0, hidden), len(scored) - len(visible))
 
 
 def places(shares: Float[np.ndarray, "trials 3"]) -> Float[np.ndarray, "trials 2"]:
-    """Where shares of three lie in the triangle: the first at its left corner, the second right, the third on top."""
+    """Return places in the triangle: the first expert at its left corner, the second right, the third on top."""
     spots: Float[np.ndarray, "trials 2"] = shares @ CORNERS
     return spots
 
 
 @styled
-def draw_simplex(projection: Projection, *, kept: int | None) -> Figure:
-    """Each trial where its shares put it, coloured by dev score times 100; the kept trial is ringed."""
+def draw_simplex(projection: Projection, *, selected: int | None) -> Figure:
+    """Draw each trial at its shares, coloured by dev score times 100; the selected trial has a ring."""
     if len(projection.experts) == 2:
-        return _line(projection, kept=kept)
+        return _line(projection, selected=selected)
     figure, axes = new_figure(4.6)
     axes.set_aspect("equal")
     axes.axis("off")
@@ -69,7 +69,7 @@ def draw_simplex(projection: Projection, *, kept: int | None) -> Figure:
         spots[:, 0], spots[:, 1], c=_scores(projection), cmap=SCORES, s=42, edgecolors=INK, linewidths=0.5, zorder=3
     )
     tip(points, _tips(projection))
-    for spot in (spots[place] for place, number in enumerate(projection.numbers) if number == kept):
+    for spot in (spots[place] for place, number in enumerate(projection.numbers) if number == selected):
         axes.scatter(spot[0], spot[1], s=190, facecolors="none", edgecolors=VERMILION, linewidths=2.2, zorder=4)
     for name, corner, side in zip(projection.experts, CORNERS, ("left", "right", "center"), strict=True):
         above = side == "center"
@@ -88,7 +88,7 @@ def draw_simplex(projection: Projection, *, kept: int | None) -> Figure:
 
 
 def _tips(projection: Projection) -> list[str]:
-    """Each trial's number, score and shares."""
+    """Write each trial's number, score and shares."""
     names = [expert_name(name) for name in projection.experts]
     return [
         f"evaluation {number}: {100 * score:.1f}; "
@@ -97,13 +97,13 @@ def _tips(projection: Projection) -> list[str]:
     ]
 
 
-def _line(projection: Projection, *, kept: int | None) -> Figure:
+def _line(projection: Projection, *, selected: int | None) -> Figure:
     figure, axes = new_figure(3.0)
     shares, scores = projection.shares[:, 1], _scores(projection)
     points = axes.scatter(shares, scores, c=scores, cmap=SCORES, s=42, edgecolors=INK, linewidths=0.5, zorder=3)
     tip(points, _tips(projection))
     for place, number in enumerate(projection.numbers):
-        if number == kept:
+        if number == selected:
             axes.scatter(
                 shares[place], scores[place], s=190, facecolors="none", edgecolors=VERMILION, linewidths=2.2, zorder=4
             )
@@ -119,7 +119,7 @@ def _scores(projection: Projection) -> list[float]:
 
 
 def _grid(axes: Axes) -> None:
-    """The triangle, and lines at quarters of each share."""
+    """Draw the triangle, and lines at quarters of each share."""
     for quarter in (0.25, 0.5, 0.75):
         for turn in range(3):
             ends = np.array([[quarter, 1 - quarter, 0.0], [quarter, 0.0, 1 - quarter]])

@@ -41,7 +41,7 @@ class NamedFigure:
 def study_figures(run: Run) -> Iterator[NamedFigure]:
     """Yield the study's figures in reading order."""
     results = run.results
-    merges = [] if results.tasks else shown_merges(results)  # of several tasks the tables suffice
+    merges = [] if results.tasks else figure_merges(results)  # of several tasks the tables suffice
     yield from _curves(results)
     for row in merges:
         yield from _search(run, row)
@@ -52,7 +52,7 @@ def study_figures(run: Run) -> Iterator[NamedFigure]:
     yield from _confusions(run)
 
 
-def shown_merges(results: StudyResults) -> list[Record]:
+def figure_merges(results: StudyResults) -> list[Record]:
     """Return the merges with figures of their own: the one that was asked for, then the best on dev."""
     merges = [row for row in results.of_kind("merge") if row["name"] != UNIFORM]
     ranked = sorted(merges, key=rank_by_dev, reverse=True)
@@ -63,11 +63,11 @@ def training_curves(results: StudyResults) -> Iterator[Curve]:
     """Yield the learning curve of every training that was scored on dev, in the order in which they were made."""
     titles = {row["name"]: str(row["title"]) for row in results.rows if row.get("title")}
     for record in results.raw.get("curves") or ():
-        target, own = (tuple(epoch.get(key) for epoch in record["epochs"]) for key in ("target", "own"))
-        if {*target, *own} - {None}:  # pre-training has no dev split
+        target, on_source = (tuple(epoch.get(key) for epoch in record["epochs"]) for key in ("target", "own"))
+        if {*target, *on_source} - {None}:  # pre-training has no dev split
             name, stage = str(record["name"]), _STAGES.get(record["part"])
             title = expert_name(name) if stage else display_name(name, kind="baseline")
-            source = () if set(own) == {None} else own
+            source = () if set(on_source) == {None} else on_source
             stage = stage or "trained from the parent"
             yield Curve(titles.get(name, title), stage, target, source, int(record["best_epoch"]))
 
@@ -86,7 +86,7 @@ def _curves(results: StudyResults) -> Iterator[NamedFigure]:
 
 
 def _search(run: Run, row: Record) -> Iterator[NamedFigure]:
-    trials, name, title, kept = run.trials(row["name"]), row["name"], name_of(row), row.get("trial")
+    trials, name, title, selected = run.trials(row["name"]), row["name"], name_of(row), row.get("trial")
     if len(trials) < 2:
         return
     best = max(run.results.of_kind("expert"), key=rank_by_dev, default=None)
@@ -97,14 +97,14 @@ def _search(run: Run, row: Record) -> Iterator[NamedFigure]:
         caption += " A cross is a candidate that was stopped, at the most that it could still have scored."
     levels = [("baseline", row) for row in run.results.of_kind("baseline")] + ([("best expert", best)] if best else [])
     scores = {key: level["dev"]["score"] for key, level in levels if level["dev"]["score"] is not None}
-    figure = draw_trace(trials, kept=kept, levels=scores)
+    figure = draw_trace(trials, selected=selected, levels=scores)
     yield NamedFigure(f"trace_{name}", "search", f"Search of {title}", caption, figure)
     if not on_simplex(trials) or len(row["coefficients"]) < 2:
         return
-    simplex = project(trials, kept=row["coefficients"])
+    simplex = project(trials, selected=row["coefficients"])
     if simplex.numbers:
         caption = _simplex_caption(simplex.hidden, num_experts=len(row["coefficients"]), left_out=simplex.left_out)
-        figure = draw_simplex(simplex, kept=kept)
+        figure = draw_simplex(simplex, selected=selected)
         yield NamedFigure(f"simplex_{name}", "search", f"Where {title} searched", caption, figure)
 
 

@@ -1,4 +1,4 @@
-"""The one style of all pictures: readable in print and at a phone's width, told apart without colour vision."""
+"""Define the style of all figures: readable in print and at a phone's width, distinct without colour vision."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ _SHAPES = re.compile(r"<defs>.*?</defs>|<(use|path)\s[^>]*/>", re.DOTALL)
 
 
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    """The function, drawing in the one style whatever the process's own settings are."""
+    """Make a function draw in the one style, whatever the process's own settings are."""
 
     @wraps(draw)
     def inner(*args: P.args, **kwargs: P.kwargs) -> Figure:
@@ -78,39 +78,39 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
 
 def new_figure(height: float, *, width: float = WIDTH) -> tuple[Figure, Axes]:
-    """An empty figure of that many inches, and its axes."""
+    """Return an empty figure of that many inches, and its axes."""
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.add_subplot()
 
 
 def short(name: str, *, most: int = 26) -> str:
-    """A name that a picture has room for, in one line; tables have it whole."""
+    """Shorten a name to one line that a figure has room for; tables have it whole."""
     line = " ".join("".join(c if c.isprintable() else " " for c in name).split())
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
 def save(figure: Figure, *, folder: Path, name: str) -> tuple[Path, Path]:
-    """Writes `name`.png and `name`.svg into the folder, which is made; the same figure gives the same bytes."""
+    """Write `name`.png and `name`.svg into the folder, which is made; the same figure gives the same bytes."""
     make_folder(folder)
     paths = (folder / f"{name}.png", folder / f"{name}.svg")
     for path in paths:
-        write_bytes(path, _drawn(figure, form=path.suffix[1:]))
+        write_bytes(path, _encode(figure, form=path.suffix[1:]))
     return paths
 
 
 def svg_of(figure: Figure) -> str:
-    """The figure as a SVG file has it."""
-    return _drawn(figure, form="svg").decode()
+    """Return the figure as the text of an SVG file."""
+    return _encode(figure, form="svg").decode()
 
 
 def inline_svg(svg: str, *, name: str, title: str) -> str:
-    """A SVG file as an element of an HTML page, in the page's own ink; `name` keeps its ids apart from other figures'.
+    """Return an SVG file as an element of an HTML page, in the page's ink; `name` makes its ids unique.
 
     What the user named is escaped by matplotlib in the drawing, and here in the title.
     """
     text = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
     text = re.sub(r'(\sid="|xlink:href="#|url\(#)', rf"\g<1>{name}-", text)
-    text = re.sub(r'style="[^"]*"', lambda found: _page_colours(found[0]), text)
+    text = re.sub(r'style="[^"]*"', lambda match: _page_colours(match[0]), text)
     return text.replace("<svg", f'<svg role="img" aria-label="{escape(title)}"', 1)
 
 
@@ -118,7 +118,7 @@ def _page_colours(style: str) -> str:
     return style.replace(INK, "var(--ink)").replace(GRID, "var(--grid)")
 
 
-def _drawn(figure: Figure, *, form: str) -> bytes:
+def _encode(figure: Figure, *, form: str) -> bytes:
     buffer = io.BytesIO()
     metadata = {"Date": None, "Creator": None} if form == "svg" else {"Software": None}
     with _style(), warnings.catch_warnings():
@@ -150,12 +150,12 @@ def with_tips(svg: str) -> str:
 
 
 def _titled(drawing: str, *, texts: Sequence[str]) -> str:
-    """The first shapes of the drawing, one a text, with their titles."""
+    """Add the texts as titles to the first shapes of the drawing."""
     left = list(texts)
 
-    def titled(found: re.Match[str]) -> str:
-        if found[1] is None or not left:  # a definition is drawn where it is used
-            return found[0]
-        return f"{found[0].removesuffix('/>')}><title>{escape(left.pop(0))}</title></{found[1]}>"
+    def titled(match: re.Match[str]) -> str:
+        if match[1] is None or not left:  # a definition is drawn where it is used
+            return match[0]
+        return f"{match[0].removesuffix('/>')}><title>{escape(left.pop(0))}</title></{match[1]}>"
 
     return _SHAPES.sub(titled, drawing)

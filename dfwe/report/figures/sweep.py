@@ -19,7 +19,7 @@ MOST_SETS = 60  # that a picture has room for
 
 @styled
 def draw_numbers(by_target: Mapping[str, Mapping[int, Sequence[float]]], *, merge: str) -> Figure:
-    """Test scores times 100 by number of sources, a line a target: the mean, and one standard deviation around."""
+    """Draw test scores by number of sources, a line per target: the mean, and one standard deviation around."""
     figure, axes = new_figure(3.3 + 0.2 * len(by_target))
     for place, (target, by_number) in enumerate(by_target.items()):
         means = [100 * fmean(scores) for scores in by_number.values()]
@@ -45,14 +45,14 @@ def draw_numbers(by_target: Mapping[str, Mapping[int, Sequence[float]]], *, merg
 
 @styled
 def draw_sources(cells: Mapping[tuple[str, ...], Mapping[str, float]], *, targets: Sequence[str]) -> Figure:
-    """The difference to the baseline times 100 by set of sources (rows) and target (columns), the best set on top.
+    """Draw differences to the baseline by set of sources (rows) and target (columns), the best set on top.
 
-    On the left dots tell which sources a set has. Cells without a job are empty.
+    On the left, dots mark the sources of a set. Cells without a job are empty.
     """
     mean = {sources: float(np.mean(list(of.values()))) for sources, of in cells.items()}
     rows = sorted(cells, key=lambda sources: -mean[sources])[:MOST_SETS]
-    there = {task for sources in rows for task in sources}
-    tasks = [task for task in targets if task in there] + sorted(there - set(targets))
+    places = {task for sources in rows for task in sources}
+    tasks = [task for task in targets if task in places] + sorted(places - set(targets))
     figure = Figure(figsize=(WIDTH, 2.0 + 0.22 * len(rows)), layout="constrained")
     dots, heat = figure.subplots(1, 2, sharey=True, width_ratios=(len(tasks), max(3, len(targets))))
     _dots(dots, rows, tasks=tasks)
@@ -63,9 +63,9 @@ def draw_sources(cells: Mapping[tuple[str, ...], Mapping[str, float]], *, target
 
 def _dots(axes: Axes, rows: Sequence[tuple[str, ...]], *, tasks: Sequence[str]) -> None:
     for place, sources in enumerate(rows):
-        there = [tasks.index(task) for task in sources]
+        places = [tasks.index(task) for task in sources]
         axes.scatter(range(len(tasks)), [place] * len(tasks), s=9, color=GRID)
-        axes.plot(sorted(there), [place] * len(there), color=INK, marker="o", markersize=4.5, linewidth=1)
+        axes.plot(sorted(places), [place] * len(places), color=INK, marker="o", markersize=4.5, linewidth=1)
     _names(axes, tasks)
     axes.set_yticks([])
     axes.set_xlim(-0.6, len(tasks) - 0.4)

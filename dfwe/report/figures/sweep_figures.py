@@ -11,7 +11,7 @@ from dfwe.report.figures.sweep import MOST_SETS, draw_numbers, draw_sources
 from dfwe.report.sweep.jobs import JobResult, by_merge, by_sources, mean_of
 from dfwe.report.sweep.published import TABLE_2
 from dfwe.report.sweep.report import has_numbers, scores_by_number
-from dfwe.report.sweep.statistics import chosen_jobs, comparability_note
+from dfwe.report.sweep.statistics import comparability_note, table_jobs
 
 
 def sweep_figures(jobs: Sequence[JobResult]) -> Iterator[NamedFigure]:
@@ -29,13 +29,13 @@ def sweep_figures(jobs: Sequence[JobResult]) -> Iterator[NamedFigure]:
 
 
 def _tasks(by_target: Mapping[str, Sequence[JobResult]], *, merge: str) -> NamedFigure:
-    chosen = chosen_jobs(by_target)
-    tasks = {target: _task(target, jobs=jobs) for target, jobs in chosen.items()}
+    by_task = table_jobs(by_target)
+    tasks = {target: _task(target, jobs=jobs) for target, jobs in by_task.items()}
     ends = "95% intervals over instances"
-    if any(len(jobs) > 1 for jobs in chosen.values()):
+    if any(len(jobs) > 1 for jobs in by_task.values()):
         ends = "one standard deviation over seeds where there are several, else 95% intervals over test instances"
     caption = f"Test scores beside the paper's Table 2. Lines are {ends}."
-    caption += f" {comparability_note(chosen).replace(' in brackets', '')}"
+    caption += f" {comparability_note(by_task).replace(' in brackets', '')}"
     return NamedFigure(f"tasks_{merge}", "sweep", f"{merge} by task", caption, draw_tasks(tasks, merge=merge))
 
 

@@ -1,4 +1,4 @@
-"""The trace of a search: every candidate's dev score, and the best so far."""
+"""Draw the trace of a search: every candidate's dev score, and the best so far."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ LINES = (":", "--", "-.")
 
 
 def best_so_far(trials: Sequence[SearchTrial]) -> list[tuple[int, float]]:
-    """The number of each scored trial and the best score until then."""
-    best, found = float("-inf"), []
+    """Return the number of each scored trial and the best score until then."""
+    best, scores = float("-inf"), []
     for trial in trials:
         if trial.score is not None:
             best = max(best, trial.score)
-            found.append((trial.number, best))
-    return found
+            scores.append((trial.number, best))
+    return scores
 
 
 @styled
-def draw_trace(trials: Sequence[SearchTrial], *, kept: int | None, levels: Mapping[str, float]) -> Figure:
-    """Dev score times 100 by the number of the evaluation.
+def draw_trace(trials: Sequence[SearchTrial], *, selected: int | None, levels: Mapping[str, float]) -> Figure:
+    """Draw the dev score times 100 by the number of the evaluation.
 
-    Stopped trials are crosses at the bound that they could not exceed; the trial that was `kept` is a star; `levels`
+    Stopped trials are crosses at the bound that they could not exceed; the `selected` trial is a star; `levels`
     are up to three dev scores to compare with, such as the best expert's, as lines.
     """
     figure, axes = new_figure(3.7)
@@ -39,9 +39,9 @@ def draw_trace(trials: Sequence[SearchTrial], *, kept: int | None, levels: Mappi
         _points(axes, stopped, marker="x", color=MUTED, label="stopped: at most")
     best = best_so_far(trials)
     axes.step([n for n, _ in best], [100 * s for _, s in best], where="post", color=BLUE, label="best so far")
-    chosen = [trial for trial in scored if trial.number == kept]
-    if chosen:
-        _points(axes, chosen, marker="*", color=VERMILION, label="kept", size=150.0)
+    selection = [trial for trial in scored if trial.number == selected]
+    if selection:
+        _points(axes, selection, marker="*", color=VERMILION, label="kept", size=150.0)
     for line, (name, score) in zip(LINES, levels.items(), strict=False):
         label = f"{short(name, most=24)}: {100 * score:.1f}"
         axes.axhline(100 * score, color=INK, linestyle=line, linewidth=1.0, label=label)

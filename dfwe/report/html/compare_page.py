@@ -88,7 +88,7 @@ def conclusion(jobs: Sequence[JobResult], *, runs: Sequence[Run]) -> list[str]:
 def overviews(jobs: Sequence[JobResult]) -> list[ForestPlot]:
     """Return per target the plot of its settings' mean differences to the baseline on test."""
     groups = by_setting(jobs)
-    settings = {id(group): own for group, own in zip(groups, differing(groups), strict=True)}
+    settings = {id(group): unique for group, unique in zip(groups, differing(groups), strict=True)}
     has_sources = len({tuple(sorted(group[0].sources)) for group in groups}) > 1
     ranked = sorted(groups, key=lambda group: -spreads(group)["dev"].mean)
     plots = []

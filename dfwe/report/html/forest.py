@@ -55,7 +55,7 @@ class ForestRow:
 
     name: str
     kind: str
-    shown: str
+    text: str
     ends: str
     place: float
     low: float
@@ -67,7 +67,7 @@ class ForestRow:
     def tip(self) -> str:
         """Text that is shown on hovering over the mark."""
         beyond = {"above": ", above 0", "below": ", below 0", "open": ""}[self.side]
-        return f"{self.name}: {self.shown} ({self.ends}){beyond}" if self.ends else f"{self.name}: {self.shown}"
+        return f"{self.name}: {self.text} ({self.ends}){beyond}" if self.ends else f"{self.name}: {self.text}"
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,10 @@ class ForestPlot:
 
 def forest_plot(entries: Sequence[ForestEntry | None], *, caption: str) -> ForestPlot | None:
     """Return the plot of the entries that are there, in their order; None without any."""
-    known = [entry for entry in entries if entry is not None]
-    if not known:
+    present = [entry for entry in entries if entry is not None]
+    if not present:
         return None
-    low, high, step = _scale([end for entry in known for end in entry.ends])
+    low, high, step = _scale([end for entry in present for end in entry.ends])
     ticks = [step * number for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
     def place(value: float) -> float:
@@ -95,7 +95,7 @@ def forest_plot(entries: Sequence[ForestEntry | None], *, caption: str) -> Fores
         ForestRow(
             name=entry.name,
             kind=entry.kind,
-            shown=signed(entry.delta),
+            text=signed(entry.delta),
             ends=interval(entry.ends, sign=True) if entry.has_ends else "",
             place=place(entry.delta),
             low=place(entry.ends[0]),
@@ -103,7 +103,7 @@ def forest_plot(entries: Sequence[ForestEntry | None], *, caption: str) -> Fores
             side=entry.side,
             is_strong=entry.is_strong,
         )
-        for entry in known
+        for entry in present
     ]
     labels = [(place(tick), f"{100 * tick + 0.0:+.3g}" if tick else "0") for tick in ticks]
     return ForestPlot(caption, place(0.0), labels, rows)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dfwe.io.files import write_text
-from dfwe.report.figures.study import MOST_MERGES, shown_merges, study_figures, training_curves
+from dfwe.report.figures.study import MOST_MERGES, figure_merges, study_figures, training_curves
 from dfwe.report.figures.style import save
 from dfwe.report.html.answer import answer
 from dfwe.report.html.page import CodeSnippet, PageExample, PageExamples, PagePicture, PageSection, render
@@ -122,10 +122,10 @@ def _search(results: StudyResults, *, pictures: Pictures) -> PageSection | None:
 def _doubts(results: StudyResults) -> Iterator[str]:
     """Yield searches that did not move, and what merge methods noted."""
     for row in results.of_kind("merge"):
-        found = row.get("search_diagnostics") or {}
-        if row["name"] != UNIFORM and found.get("evaluated", 0) > 1 and found.get("distinct_scores") == 1:
+        record = row.get("search_diagnostics") or {}
+        if row["name"] != UNIFORM and record.get("evaluated", 0) > 1 and record.get("distinct_scores") == 1:
             yield (
-                f"{name_of(row)} did not move: all {found['evaluated']} candidates have the same dev score. Larger "
+                f"{name_of(row)} did not move: all {record['evaluated']} candidates have the same dev score. Larger "
                 "steps (merge.search.step) or more dev instances may tell candidates apart."
             )
         for key, value in ({} if results.tasks else row.get("notes") or {}).items():
@@ -134,7 +134,7 @@ def _doubts(results: StudyResults) -> Iterator[str]:
 
 def _coefficients(results: StudyResults, *, pictures: Pictures) -> PageSection | None:
     """Return the coefficients that were kept, as numbers and bars; None where nothing has coefficients."""
-    merges = results.of_kind("merge") if results.tasks else shown_merges(results)
+    merges = results.of_kind("merge") if results.tasks else figure_merges(results)
     merges = [row for row in merges if row.get("coefficients")]
     tables = present(coefficients_table(merges)) if merges else []
     return PageSection("weights", "Coefficients", tables=tables, pictures=pictures) if merges else None
@@ -142,26 +142,28 @@ def _coefficients(results: StudyResults, *, pictures: Pictures) -> PageSection |
 
 def _errors(results: StudyResults, *, pictures: Pictures) -> PageSection | None:
     """Return instances that the merge fixed or broke, and confusion matrices; None without both."""
-    found = results.raw.get("examples") or {}
-    groups = [group for key in ("fixed", "broke") if (group := _examples(found, key)) is not None]
+    record = results.raw.get("examples") or {}
+    groups = [group for key in ("fixed", "broke") if (group := _examples(record, key)) is not None]
     lines = []
-    if found:
-        fixed, broke = found.get("num_fixed", 0), found.get("num_broke", 0)
-        lines = [f"Of the test instances, {found['merge']} fixed {fixed} and broke {broke} against {found['against']}."]
+    if record:
+        fixed, broke = record.get("num_fixed", 0), record.get("num_broke", 0)
+        lines = [
+            f"Of the test instances, {record['merge']} fixed {fixed} and broke {broke} against {record['against']}."
+        ]
     if not groups and not pictures and not lines:
         return None
     return PageSection("errors", "Errors worth reading", lines, pictures=pictures, examples=groups)
 
 
-def _examples(found: Record, key: str) -> PageExamples | None:
-    examples = [_example(record) for record in found.get(key, ())]
+def _examples(record: Record, key: str) -> PageExamples | None:
+    examples = [_example(record) for record in record.get(key, ())]
     if not examples:
         return None
-    total = found.get(f"num_{key}", len(examples))
+    total = record.get(f"num_{key}", len(examples))
     num = f"{len(examples)} of {total}" if total > len(examples) else str(total)
-    words = {"fixed": "right where {} was wrong", "broke": "wrong where {} was right"}[key].format(found["against"])
-    title = f"{key.capitalize()}: {found['merge']} is {words} ({num})"
-    return PageExamples(title, key == "fixed", found["against"], found["merge"], examples)
+    words = {"fixed": "right where {} was wrong", "broke": "wrong where {} was right"}[key].format(record["against"])
+    title = f"{key.capitalize()}: {record['merge']} is {words} ({num})"
+    return PageExamples(title, key == "fixed", record["against"], record["merge"], examples)
 
 
 def _example(record: Record) -> PageExample:

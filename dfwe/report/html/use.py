@@ -77,5 +77,5 @@ def _exported(run: Run) -> Iterator[tuple[str, str]]:
     for folder, name in {best: results.recommended.get("name"), _MERGED: results.headline_merge}.items():
         row = results.row(name)
         if folder and row is not None and (run.path / folder).is_dir():
-            what = "the model to ship" if folder == best else "the merge that was asked for"
-            yield folder, f"{name_of(row)}, {what}"
+            role = "the model to ship" if folder == best else "the merge that was asked for"
+            yield folder, f"{name_of(row)}, {role}"

@@ -44,7 +44,7 @@ class MatrixCell:
     """Hold a merge's means on a target, as differences to the baseline, and in how many jobs it is one expert."""
 
     mixture: float
-    kept: float
+    selection: float
     dev: float  # of the best mixture
     num_jobs: int
     num_experts: int
@@ -96,7 +96,7 @@ def mean_over_targets(cells: Mapping[str, MatrixCell], score: str) -> float:
     return fmean(getattr(cell, score) for cell in cells.values())
 
 
-def chosen_jobs(by_target: Mapping[str, Sequence[JobResult]]) -> dict[str, list[JobResult]]:
+def table_jobs(by_target: Mapping[str, Sequence[JobResult]]) -> dict[str, list[JobResult]]:
     """Return the jobs that stand for each target in Table 2: those of its best sources on dev."""
     return {name: best_sources(by_target[name]) for name in in_paper_order(by_target)}
 
@@ -106,17 +106,17 @@ def is_comparable(jobs: Sequence[JobResult]) -> bool:
     return not any(job.departures for job in jobs)
 
 
-def comparability_note(chosen: Mapping[str, Sequence[JobResult]]) -> str:
+def comparability_note(by_task: Mapping[str, Sequence[JobResult]]) -> str:
     """Write whether the published numbers are comparable, and why not."""
-    departures = dict.fromkeys(reason for jobs in chosen.values() for job in jobs for reason in job.departures)
+    departures = dict.fromkeys(reason for jobs in by_task.values() for job in jobs for reason in job.departures)
     if not departures:
         return "Model and data are the paper's: the published numbers are comparable."
     return f"Published numbers in brackets are not comparable: {'; '.join(departures)}."
 
 
-def corrected_note(chosen: Mapping[str, Sequence[JobResult]]) -> list[str]:
+def corrected_note(by_task: Mapping[str, Sequence[JobResult]]) -> list[str]:
     """Write for which tasks a difference can be claimed, corrected for all tasks; only of one job per task."""
-    p = {name: jobs[0].p for name, jobs in chosen.items() if len(jobs) == 1 and jobs[0].p is not None}
+    p = {name: jobs[0].p for name, jobs in by_task.items() if len(jobs) == 1 and jobs[0].p is not None}
     if len(p) < 2:
         return []
     adjusted = holm({name: value for name, value in p.items() if value is not None})

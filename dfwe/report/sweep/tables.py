@@ -18,13 +18,13 @@ from dfwe.report.sweep.statistics import (
     MatrixCell,
     MergeMatrix,
     Spread,
-    chosen_jobs,
     comparability_note,
     corrected_note,
     differing,
     is_comparable,
     mean_over_targets,
     spreads,
+    table_jobs,
 )
 from dfwe.report.tables import (
     MISSING,
@@ -75,7 +75,7 @@ def runs_table(jobs: Sequence[JobResult], *, beside: Path) -> ReportTable | None
 
 def means_table(groups: Sequence[Sequence[JobResult]]) -> ReportTable | None:
     """Return a row per setting: means over seeds with their standard deviation, the best on dev first."""
-    settings = {id(group): own for group, own in zip(groups, differing(groups), strict=True)}
+    settings = {id(group): unique for group, unique in zip(groups, differing(groups), strict=True)}
     means = {id(group): spreads(group) for group in groups}
     several = _has_several_targets([job for group in groups for job in group])
     columns = [
@@ -160,7 +160,7 @@ def paper_table(by_target: Mapping[str, Sequence[JobResult]], *, merge: str, pla
 
     Of several sets of sources the one with the best dev score counts; seeds are averaged.
     """
-    chosen = chosen_jobs(by_target)
+    by_task = table_jobs(by_target)
     columns = [
         Column("task", "task", lambda row: text(row.name), is_numeric=False),
         Column("jobs", "jobs", lambda row: number(row.num_jobs)),
@@ -173,11 +173,11 @@ def paper_table(by_target: Mapping[str, Sequence[JobResult]], *, merge: str, pla
     notes = ["Of several sets of sources the one with the best dev score."] if several else []
     return tabulate(
         f"table2-{place}",
-        [_paper_row(name, jobs) for name, jobs in chosen.items()],
+        [_paper_row(name, jobs) for name, jobs in by_task.items()],
         columns=columns,
         caption=f"Table 2 of the paper with {merge}, test scores times 100.",
-        footer=_mean_row(chosen),
-        notes=" ".join([*notes, *corrected_note(chosen), comparability_note(chosen)]),
+        footer=_mean_row(by_task),
+        notes=" ".join([*notes, *corrected_note(by_task), comparability_note(by_task)]),
     )
 
 
@@ -243,9 +243,9 @@ def _link(job: JobResult, *, beside: Path) -> Cell:
 def _spread_in(means: Mapping[int, Mapping[str, Spread]], key: str) -> Callable[[Sequence[JobResult]], Cell]:
     def cell(group: Sequence[JobResult]) -> Cell:
         spread = means[id(group)][key]
-        shown = signed(spread.mean) if key == "delta" else times_100(spread.mean)
+        words = signed(spread.mean) if key == "delta" else times_100(spread.mean)
         small = "" if spread.deviation is None else f"± {100 * spread.deviation:.1f}"
-        return Cell(shown, spread.mean, small, small)
+        return Cell(words, spread.mean, small, small)
 
     return cell
 
@@ -263,14 +263,14 @@ def _paper_row(name: str, jobs: Sequence[JobResult]) -> _PaperRow:
     return _PaperRow(name, len(jobs), scores, TABLE_2.get(name), is_comparable(jobs), _experts(jobs))
 
 
-def _mean_row(chosen: Mapping[str, Sequence[JobResult]]) -> _PaperRow:
-    scores = {key: fmean(mean_of(jobs, key) for jobs in chosen.values()) for key in ("baseline", "test", "delta")}
-    known = [TABLE_2[name] for name in chosen if name in TABLE_2]
+def _mean_row(by_task: Mapping[str, Sequence[JobResult]]) -> _PaperRow:
+    scores = {key: fmean(mean_of(jobs, key) for jobs in by_task.values()) for key in ("baseline", "test", "delta")}
+    published = [TABLE_2[name] for name in by_task if name in TABLE_2]
     mean = None
-    if len(known) == len(chosen):
-        mean = PublishedScores(*(fmean(getattr(row, part) for row in known) for part in _PUBLISHED))
-    comparable = all(is_comparable(jobs) for jobs in chosen.values())
-    return _PaperRow(f"mean of {len(chosen)} tasks", None, scores, mean, comparable)
+    if len(published) == len(by_task):
+        mean = PublishedScores(*(fmean(getattr(row, part) for row in published) for part in _PUBLISHED))
+    comparable = all(is_comparable(jobs) for jobs in by_task.values())
+    return _PaperRow(f"mean of {len(by_task)} tasks", None, scores, mean, comparable)
 
 
 def _experts(jobs: Sequence[JobResult]) -> str:
@@ -283,8 +283,8 @@ def _experts(jobs: Sequence[JobResult]) -> str:
 
 
 def _exact(value: float, *, sign: bool = False, note: str = "") -> Cell:
-    shown = signed(value, decimals=2) if sign else f"{100 * value:.2f}"
-    return Cell(shown, value, note, f"({note})" if note else "")
+    words = signed(value, decimals=2) if sign else f"{100 * value:.2f}"
+    return Cell(words, value, note, f"({note})" if note else "")
 
 
 def _published(part: str) -> Callable[[_PaperRow], Cell]:
@@ -292,19 +292,19 @@ def _published(part: str) -> Callable[[_PaperRow], Cell]:
         if row.published is None:
             return MISSING
         value = getattr(row.published, part)
-        shown = f"{value:+.2f}" if part == "delta" else f"{value:.2f}"
-        return Cell(shown if row.is_comparable else f"({shown})", value)
+        words = f"{value:+.2f}" if part == "delta" else f"{value:.2f}"
+        return Cell(words if row.is_comparable else f"({words})", value)
 
     return cell
 
 
 def _in_matrix(target: str) -> Callable[[tuple[int | None, str, Mapping[str, MatrixCell]]], Cell]:
     def cell(row: tuple[int | None, str, Mapping[str, MatrixCell]]) -> Cell:
-        found = row[2].get(target)
-        if found is None:
+        averages = row[2].get(target)
+        if averages is None:
             return MISSING
-        small = f"{found.mark} {signed(found.kept)}" if found.mark else ""
-        return Cell(signed(found.mixture), found.mixture, small, found.mark)
+        small = f"{averages.mark} {signed(averages.selection)}" if averages.mark else ""
+        return Cell(signed(averages.mixture), averages.mixture, small, averages.mark)
 
     return cell
 

@@ -21,8 +21,8 @@ def terminal(*, stderr: bool = False) -> Console:
 def show_plain(content: RenderableType, *, console: Console | None = None) -> None:
     """Draw tables and texts without the characters that would control the terminal; these have no width."""
     console = console or terminal()
-    drawn = console.render(content, console.options.update(markup=False))
-    console.print(Segments([_plain(segment) for segment in drawn]), end="")
+    rendered = console.render(content, console.options.update(markup=False))
+    console.print(Segments([_plain(segment) for segment in rendered]), end="")
 
 
 def draw_table(table: ReportTable, *, title: str | None = None) -> FittedTable:

@@ -1,4 +1,4 @@
-"""Tables that fit the terminal: what is too wide goes on below, under the same rows; nothing is cut."""
+"""Fit tables to the terminal: columns that are too wide go on below, under the same rows; nothing is cut."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NARROWEST = 10  # letters that the first column keeps where names are longer th
 
 
 class FittedTable(Table):
-    """A table of rich's that is drawn in several parts where it is too wide, each with the first column.
+    """Draw a table in several parts where it is too wide, each with the first column.
 
     rich alone would shorten words (`baseli…`). It draws a table by this one method, hence the override.
     """
@@ -30,28 +30,28 @@ class FittedTable(Table):
 
 @dataclass(frozen=True)
 class _Room:
-    """Where a table is drawn: how wide it may be, and how wide things are."""
+    """Measure how wide a table may be, and how wide its columns are."""
 
     console: Console
     wide: ConsoleOptions
     width: int
 
     def natural(self, column: Column) -> int:
-        """The width of the column's widest line."""
-        return max((each.maximum for each in self._measured(column)), default=0)
+        """Return the width of the column's widest line."""
+        return max((measurement.maximum for measurement in self._measured(column)), default=0)
 
     def needed(self, column: Column) -> int:
-        """The width without which something would be cut: of its widest line, or of its longest word if it may wrap.
+        """Return the width without which something is cut: of the widest line, or of the longest word if it may wrap.
 
         A column that folds long words, such as paths, needs no more than `_FOLDED`.
         """
         if column.no_wrap:
             return self.natural(column)
-        longest = max((each.minimum for each in self._measured(column)), default=0)
+        longest = max((measurement.minimum for measurement in self._measured(column)), default=0)
         return min(longest, _FOLDED) if column.overflow == "fold" else longest
 
     def around(self, table: Table) -> int:
-        """The width of the table's lines and margins."""
+        """Return the width of the table's lines and margins."""
         measured = Measurement.get(self.console, self.wide, table).maximum
         return measured - sum(self.natural(column) for column in table.columns)
 
@@ -65,9 +65,9 @@ def _parts(table: Table, *, room: _Room) -> Iterator[list[Column]]:
     if not table.columns:
         yield []
         return
-    first, *others = table.columns
+    first, *rest = table.columns
     part = [first]
-    for column in others:
+    for column in rest:
         if len(part) > 1 and _needed([*part, column], table=table, room=room) > room.width:
             yield part
             part = [first]
@@ -81,7 +81,7 @@ def _needed(columns: Sequence[Column], *, table: Table, room: _Room) -> int:
 
 def _part(table: Table, columns: Sequence[Column], *, room: _Room, is_first: bool) -> Table:
     """Return the table of these columns; words go on in the next line where even these are too wide."""
-    part = _of(table, columns, only_told=not is_first)
+    part = _of(table, columns, without_empty=not is_first)
     if not is_first:
         part.title = None
     lacking = _needed(columns, table=table, room=room) - room.width
@@ -92,8 +92,8 @@ def _part(table: Table, columns: Sequence[Column], *, room: _Room, is_first: boo
     return part
 
 
-def _of(table: Table, columns: Sequence[Column], *, only_told: bool = False) -> Table:
-    """Return the table of some of its columns; if `only_told`, of the rows that have something beside the first."""
+def _of(table: Table, columns: Sequence[Column], *, without_empty: bool = False) -> Table:
+    """Return the table of some of its columns; if `without_empty`, of the rows that have something beside the first."""
     part = Table(
         title=table.title,
         title_justify=table.title_justify,
@@ -105,7 +105,7 @@ def _of(table: Table, columns: Sequence[Column], *, only_told: bool = False) -> 
     part.columns = [replace(column, _index=index, _cells=[]) for index, column in enumerate(columns)]
     rows = zip(*(column.cells for column in columns), strict=True)
     for row, cells in zip(table.rows, rows, strict=True):
-        if not only_told or any(cell != "" for cell in cells[1:]):
+        if not without_empty or any(cell != "" for cell in cells[1:]):
             part.add_row(*cells, style=row.style, end_section=row.end_section)
         elif part.rows and row.end_section:
             part.add_section()

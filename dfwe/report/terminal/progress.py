@@ -1,4 +1,4 @@
-"""Progress bars: stage k of n, its share, time left."""
+"""Draw progress bars: stage k of n, its share, time left."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from dfwe.controls import in_one_line
 from dfwe.report.terminal.console import terminal
 
-Start = Callable[[int, int, str], Callable[[float], None]]
+StartStage = Callable[[int, int, str], Callable[[float], None]]
 
 
 @contextmanager
-def bars() -> Iterator[Start]:
-    """A function that starts the bar of stage `number` of `total` and returns the teller of its share.
+def bars() -> Iterator[StartStage]:
+    """Yield a function that starts the bar of stage `number` of `total` and returns a reporter of its share.
 
     On a terminal two bars are drawn, the study's and the stage's; elsewhere a line is written per stage.
     """
@@ -40,12 +40,12 @@ def bars() -> Iterator[Start]:
                 shares.clear()
             progress.reset(stage, description=f"stage {number} of {total}: {in_one_line(title)}")
 
-            def tell(share: float) -> None:
+            def report(share: float) -> None:
                 progress.update(stage, completed=share)
                 shares[number] = share  # stages may be made side by side, and end in any order
                 progress.update(study, completed=sum(shares.values()) / total)
 
-            return tell
+            return report
 
         yield start
 

@@ -94,8 +94,8 @@ def table(raw: Mapping[str, Any]) -> tuple[list[str], list[list[Any]]]:
     numbers = [values(columns, row) for row in results.rows]
     keys = list(dict.fromkeys(key for row in numbers for key in row))
     rows = [
-        [name_of(row), row["kind"], *(found.get(key) for key in keys)]
-        for row, found in zip(results.rows, numbers, strict=True)
+        [name_of(row), row["kind"], *(numbers_of_row.get(key) for key in keys)]
+        for row, numbers_of_row in zip(results.rows, numbers, strict=True)
     ]
     return ["model", "kind", *keys], rows
 

@@ -54,4 +54,4 @@ def test_results_without_epochs_have_no_curves():
 
 def test_an_own_task_that_is_the_target_is_one_line():
     (curve,) = curves_of({"curves": [record("a", "finetune", epochs=[{"target": 0.5, "own": None}] * 2)]})
-    assert curve.own == ()
+    assert curve.source == ()

@@ -17,7 +17,7 @@ def test_experts_alone_are_the_corners_and_the_uniform_mixture_the_centre():
 
 
 def test_three_experts_are_shown_as_they_are():
-    found = project([trial(1, a=0.5, b=0.3, c=0.2)], kept={"a": 0.1, "b": 0.2, "c": 0.7})
+    found = project([trial(1, a=0.5, b=0.3, c=0.2)], selected={"a": 0.1, "b": 0.2, "c": 0.7})
     assert found.experts == ("a", "b", "c")
     assert found.shares == pytest.approx(np.array([[0.5, 0.3, 0.2]]))
     assert (found.hidden, found.left_out) == (pytest.approx(0.0), 0)
@@ -25,7 +25,7 @@ def test_three_experts_are_shown_as_they_are():
 
 def test_of_four_experts_the_three_largest_share_among_themselves_and_the_rest_is_said():
     trials = [trial(1, a=0.4, b=0.2, c=0.2, d=0.2), trial(2, a=0.0, b=1.0, c=0.0, d=0.0), trial(3, None, a=1.0)]
-    found = project(trials, kept={"a": 0.5, "b": 0.0, "c": 0.2, "d": 0.3})
+    found = project(trials, selected={"a": 0.5, "b": 0.0, "c": 0.2, "d": 0.3})
     assert found.experts == ("a", "c", "d")
     assert found.shares == pytest.approx(np.array([[0.5, 0.25, 0.25]]))
     assert (found.numbers, found.scores) == ((1,), (0.5,))
@@ -35,9 +35,9 @@ def test_of_four_experts_the_three_largest_share_among_themselves_and_the_rest_i
 
 def test_points_lie_where_their_shares_put_them_coloured_by_score_and_the_kept_one_is_ringed():
     found = project(
-        [trial(1, 0.2, a=1.0, b=0.0, c=0.0), trial(2, 0.6, a=0.0, b=0.0, c=1.0)], kept=dict.fromkeys("abc", 1.0)
+        [trial(1, 0.2, a=1.0, b=0.0, c=0.0), trial(2, 0.6, a=0.0, b=0.0, c=1.0)], selected=dict.fromkeys("abc", 1.0)
     )
-    axes = draw_simplex(found, kept=2).axes[0]
+    axes = draw_simplex(found, selected=2).axes[0]
     spots, ring = axes.collections
     assert np.asarray(spots.get_offsets()) == pytest.approx(np.array([[0, 0], [0.5, HEIGHT]]))
     assert list(spots.get_array()) == pytest.approx([20, 60])
@@ -46,7 +46,7 @@ def test_points_lie_where_their_shares_put_them_coloured_by_score_and_the_kept_o
 
 
 def test_two_experts_are_a_line():
-    found = project([trial(1, 0.2, a=0.75, b=0.25)], kept={"a": 0.7, "b": 0.3})
-    (axes,) = draw_simplex(found, kept=None).axes
+    found = project([trial(1, 0.2, a=0.75, b=0.25)], selected={"a": 0.7, "b": 0.3})
+    (axes,) = draw_simplex(found, selected=None).axes
     assert np.asarray(axes.collections[0].get_offsets()) == pytest.approx(np.array([[0.25, 20]]))
     assert axes.get_xlabel() == "share of b (the rest: a)"

@@ -38,7 +38,7 @@ def test_a_drawing_without_texts_stays_as_it_is():
 
 def test_a_single_point_and_a_stopped_trial_have_theirs():
     trials = [SearchTrial(1, "search", {}, 0.5), SearchTrial(2, "search", {}, None, bound=0.25)]
-    assert titles(svg_of(draw_trace(trials, kept=1, levels={}))) == [
+    assert titles(svg_of(draw_trace(trials, selected=1, levels={}))) == [
         "evaluation 1: 50.0",
         "evaluation 2: at most 25.0",
         "evaluation 1: 50.0",

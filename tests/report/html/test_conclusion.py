@@ -52,6 +52,6 @@ def test_what_nothing_is_claimed_for_is_said_without_a_nought(runs):
 def test_one_seed_has_its_interval_and_several_their_deviation(runs):
     (plot,) = overviews(runs(a0=(0.5, 0.5, 0, None), a1=(0.6, 0.6, 1, None), b0=(0.1, 0.9, 0, None))[0])
     first, second = plot.rows
-    assert (first.shown, first.ends, first.side) == ("+15.0", "+7.9 to +22.1", "open")  # a deviation leaves nothing out
-    assert (second.shown, second.side) == ("+50.0", "above")
+    assert (first.text, first.ends, first.side) == ("+15.0", "+7.9 to +22.1", "open")  # a deviation leaves nothing out
+    assert (second.text, second.side) == ("+50.0", "above")
     assert [row.kind for row in plot.rows] == ["x=a", "x=b"]

@@ -32,7 +32,7 @@ def test_the_best_mixture_counts_and_a_merge_that_is_one_expert_is_marked():
     matrix = MergeMatrix.of(jobs)
     places = {merge: by_target for _, merge, by_target in matrix.rows}
     kept_expert = places["slerp"]["meld"]
-    assert (kept_expert.mixture, kept_expert.kept, kept_expert.mark) == (-0.125, 0.25, "=")
+    assert (kept_expert.mixture, kept_expert.selection, kept_expert.mark) == (-0.125, 0.25, "=")
     assert places["slerp"]["personality"].mark == places["ties"]["meld"].mark == ""
     line = next(line.split() for line in printed(jobs).splitlines() if "slerp" in line)
     assert line == ["slerp", "40", "-12.5", "=", "+25.0", "+6.2"]
