@@ -42,8 +42,11 @@ def _mixture(key: str) -> Callable[[Record], Cell]:
     return cell
 
 
-def _against(role: str) -> Callable[[Record], Cell]:
-    return lambda row: difference(row.get("against", {}).get(role, {}))
+def _less(role: str, heading: str, *, other: str) -> Column:
+    def cell(row: Record) -> Cell:
+        return difference(row.get("against", {}).get(role, {}))
+
+    return Column(f"delta_to/{role}", heading, cell, f"test score less {other}", is_optional=True)
 
 
 def _count(key: str, *, digits: int = 0) -> Callable[[Record], Cell]:
@@ -62,14 +65,10 @@ MODEL = Column("model", "model", _model, is_numeric=False)
 MERGE = Column("merge", "merge", lambda row: text(name_of(row)), is_numeric=False)
 DEV = Column("dev", "dev", _score("dev"))
 TEST = Column("test", "test", _score("test"))
-DELTA = Column("delta", "delta", difference, note="test score less the baseline's", is_optional=True)
+DELTA = Column("delta", "delta", difference, "test score less the baseline's", is_optional=True)
 P_VALUE = Column("p", "p", lambda row: p_value(row.get("p")), note="two-sided", is_optional=True)
 OPTIMISM = Column(
-    "optimism",
-    "optimism",
-    lambda row: difference({"delta": row.get("optimism")}),
-    note="dev score at the search less the test score",
-    is_optional=True,
+    "optimism", "optimism", lambda row: difference({"delta": row.get("optimism")}), "dev less test", is_optional=True
 )
 
 MODEL_COLUMNS: Sequence[Column] = (TEST, DELTA, P_VALUE, DEV)
@@ -79,33 +78,11 @@ MERGE_COLUMNS: Sequence[Column] = (
     Column("mixture_dev", "mixture\non dev", _mixture("dev"), "the best mixture, experts apart", is_optional=True),
     Column("mixture_test", "mixture\non test", _mixture("test"), "the same mixture's test score", is_optional=True),
     Column(
-        "mixture_delta",
-        "Δ of the\nmixture",
-        _mixture("delta"),
-        note="the mixture's test score less the baseline's",
-        is_optional=True,
+        "mixture_delta", "Δ of the\nmixture", _mixture("delta"), "its test score less the baseline's", is_optional=True
     ),
-    Column(
-        "delta_to/equally_trained",
-        "Δ trained\nas long",
-        _against("equally_trained"),
-        note="test score less that of the baseline trained as long",
-        is_optional=True,
-    ),
-    Column(
-        "delta_to/uniform",
-        "Δ uniform",
-        _against("uniform"),
-        note="test score less the uniform merge's",
-        is_optional=True,
-    ),
-    Column(
-        "delta_to/best_expert",
-        "Δ best\nexpert",
-        _against("best_expert"),
-        note="test score less that of the best expert by dev",
-        is_optional=True,
-    ),
+    _less("equally_trained", "Δ trained\nas long", other="that of the baseline trained as long"),
+    _less("uniform", "Δ uniform", other="the uniform merge's"),
+    _less("best_expert", "Δ best\nexpert", other="that of the best expert by dev"),
     OPTIMISM,
     Column("evaluations", "evaluations", _count("evaluations"), is_optional=True),
     Column("seconds", "seconds", _count("seconds", digits=1), note="of the search", is_optional=True),

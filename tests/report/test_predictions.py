@@ -22,14 +22,14 @@ def test_a_study_is_read_with_ids_answers_and_scores(answered):
 
 
 @pytest.mark.parametrize("file", ["results.json", "test_predictions.json"])
-def test_a_missing_file_is_said_with_what_to_do(answered, file):
+def test_missing_file_is_an_error(answered, file):
     path = answered("question_answering")
     (path / file).unlink()
     with pytest.raises(DataError, match=f"{file} is missing: expected the folder of a study"):
         StudyPredictions.read(path)
 
 
-def test_broken_json_is_said(answered):
+def test_broken_json_is_an_error(answered):
     path = answered("question_answering")
     (path / "results.json").write_text("{")
     with pytest.raises(DataError, match=r"results\.json, line 1, column 2: broken JSON"):
@@ -48,14 +48,14 @@ def test_broken_json_is_said(answered):
         ("test_predictions.json", {"models": {"baseline": [1, 2], "merged": ["a", "b"]}}, "baseline must have a text"),
     ],
 )
-def test_files_that_do_not_fit_are_said(answered, file, changes, message):
+def test_files_that_do_not_fit_are_an_error(answered, file, changes, message):
     path = answered("question_answering")
     change(path, file, **changes)
     with pytest.raises(DataError, match=message):
         StudyPredictions.read(path)
 
 
-def test_an_unknown_kind_of_answers_is_said(answered):
+def test_unknown_kind_of_answers_is_an_error(answered):
     path = answered("question_answering")
     change(path, "test_predictions.json", task={"name": "question_answering", "kind": "tree", "labels": []})
     with pytest.raises(DataError, match="unknown kind of answers 'tree', expected label, relations, text"):

@@ -34,7 +34,7 @@ def test_a_submission_has_two_files_for_each_of_seven_tasks(answered, out):
     assert sorted(path.name for path in out.parent.glob("*.zip*")) == ["submission.zip"]
 
 
-def test_the_files_hold_the_baseline_and_the_asked_merge_or_the_named_model(study, out):
+def test_files_hold_the_baseline_and_the_named_model(study, out):
     answers = {"baseline": ["0"], "uniform": ["0"], "nelder_mead": ["1"]}
     path = study("personality_detection", ["s1"], scores=(0.1, 0.2, 0.3), **answers)
     (asked,) = write_submission([path], out=out, partial=True)
@@ -64,7 +64,7 @@ def test_relations_are_37_numbers_in_the_order_of_the_labels(study, out):
     assert second == "[1.0" + " 0.0" * 36 + "]"  # the metric's default label
 
 
-def test_an_answer_that_is_no_label_is_written_as_the_first_and_counted(study, out):
+def test_answer_without_a_label_is_written_as_the_first(study, out):
     path = study("emory_emotion_recognition", ["a", "b"], baseline=["Sad", "sad"], merged=["", "mad "])
     (task,) = write_submission([path], out=out, partial=True)
     assert rows(out, "emory_emotion_recognition", "baseline_predictions.csv") == [("a", "0"), ("b", "5")]
@@ -79,7 +79,7 @@ def test_an_id_that_the_test_split_repeats_is_repeated(study, out):
     assert "personality_detection: 1 rows repeat an id, as the test split does" in list(task.warnings())
 
 
-def test_a_test_set_that_is_not_the_official_one_is_said(study, out):
+def test_unofficial_test_set_is_a_warning(study, out):
     ids = [f"s{number}" for number in range(550)]
     path = study("personality_detection", ids, baseline=["0"] * 550, merged=["1"] * 550)
     (task,) = write_submission([path], out=out, partial=True)
@@ -114,7 +114,7 @@ def test_another_task_or_other_labels_are_an_error(study, out):
         write_submission([path], out=out)
 
 
-def test_a_model_that_is_not_there_is_an_error_that_names_the_others(study, out):
+def test_unknown_model_is_an_error_naming_the_choice(study, out):
     path = study("question_answering", ["a"], baseline=["x"], merged=["x"])
     with pytest.raises(DataError, match="no model 'best': choose --model among baseline, merged"):
         write_submission([path], out=out, model="best", partial=True)

@@ -33,7 +33,7 @@ def test_a_point_whose_score_is_undefined_is_left_out():
 
 
 @pytest.mark.parametrize("scores", [(None, 0.5, 0.6), (0.6, 0.5, None), (None, None)])
-def test_without_an_end_there_is_no_straight_line(scores):
+def test_barrier_without_an_end_is_none(scores):
     assert line(*scores).barrier is None
 
 

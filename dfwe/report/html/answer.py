@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from dfwe.report.columns import TEST
-from dfwe.report.html.forest import ForestEntry, ForestPlot, forest_plot
+from dfwe.report.html.forest import ForestPlot, ForestRow, forest_plot
 from dfwe.report.html.page import PageSection
 from dfwe.report.names import display_name, name_of
 from dfwe.report.numbers import times_100
@@ -52,14 +52,14 @@ def _forest(results: StudyResults) -> ForestPlot | None:
     return forest_plot(rows, caption=caption)
 
 
-def _entry(row: Record, results: StudyResults, *, strong: bool) -> ForestEntry | None:
+def _entry(row: Record, results: StudyResults, *, strong: bool) -> ForestRow | None:
     """Return a row's difference; of a merge that kept one expert that of its best mixture, None if it was not tested.
 
     The merge that was asked for stands as it is.
     """
     if row.get("is_expert") is None or row["name"] == results.headline_merge or results.tasks:
-        return ForestEntry.of(row, row, strong=strong)
-    entry = ForestEntry.of(row, row.get("mixture") or {}, strong=strong)
+        return ForestRow.of(row, row, strong=strong)
+    entry = ForestRow.of(row, row.get("mixture") or {}, strong=strong)
     return None if entry is None else replace(entry, kind="merge, its best mixture")
 
 

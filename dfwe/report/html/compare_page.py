@@ -10,7 +10,7 @@ from dfwe.errors import DataError
 from dfwe.io.files import make_folder, write_text
 from dfwe.report.figures.style import svg_of
 from dfwe.report.figures.sweep_figures import sweep_figures
-from dfwe.report.html.forest import ForestEntry, ForestPlot, forest_plot
+from dfwe.report.html.forest import ForestPlot, ForestRow, forest_plot
 from dfwe.report.html.page import PagePicture, render
 from dfwe.report.numbers import signed, times_100
 from dfwe.report.run_folder import Run, readable_results
@@ -143,14 +143,14 @@ def _are(num: int) -> str:
     return f"{num} are" if num > 1 else f"{num or 'none'} is"
 
 
-def _entry(group: Sequence[JobResult], *, kind: str) -> ForestEntry:
+def _entry(group: Sequence[JobResult], *, kind: str) -> ForestRow:
     first, spread = group[0], spreads(group)["delta"]
     if spread.deviation is not None:
         ends = (spread.mean - spread.deviation, spread.mean + spread.deviation)
-        return ForestEntry(first.title, kind, spread.mean, ends, is_interval=False, is_strong=first.is_headline)
-    entry = ForestEntry.of(first.row, {**first.row, "delta": spread.mean}, strong=first.is_headline)
+        return ForestRow(first.title, kind, spread.mean, ends, is_interval=False, is_strong=first.is_headline)
+    entry = ForestRow.of(first.row, {**first.row, "delta": spread.mean}, strong=first.is_headline)
     assert entry is not None, "its delta is known"
-    return ForestEntry(first.title, kind, entry.delta, entry.ends, entry.has_ends, is_strong=first.is_headline)
+    return ForestRow(first.title, kind, entry.delta, entry.ends, entry.has_ends, is_strong=first.is_headline)
 
 
 def _notes(jobs: Sequence[JobResult], choices: Mapping[str, Sequence[object]]) -> list[str]:

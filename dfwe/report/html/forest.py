@@ -13,33 +13,37 @@ from typing import Any
 from dfwe.report.names import expert_name, name_of
 from dfwe.report.numbers import interval, signed
 
-_STEPS = (1, 2, 5)
+_STEPS = (1, 2, 5, 10)
 _MOST_TICKS = 7  # about
 
 
 @dataclass(frozen=True)
-class ForestEntry:
-    """Hold a model's difference to the reference, a fraction, and the ends of its interval."""
+class ForestRow:
+    """Hold a model's difference to the reference, a fraction, and the ends of its interval.
+
+    `is_interval` is False for a standard deviation over a few seeds, which leaves out nothing.
+    """
 
     name: str
     kind: str
     delta: float
     ends: tuple[float, float]
     has_ends: bool = True  # False: the interval is unknown, and `ends` are the delta
-    is_interval: bool = True  # of 95%; a standard deviation over a few seeds is not one, and leaves out nothing
+    is_interval: bool = True
     is_strong: bool = False
 
     @classmethod
-    def of(cls, row: Mapping[str, Any], compared: Mapping[str, Any], *, strong: bool = False) -> ForestEntry | None:
+    def of(cls, row: Mapping[str, Any], compared: Mapping[str, Any], *, strong: bool = False) -> ForestRow | None:
         """Return that of a row of results; None where it was not compared."""
         delta = compared.get("delta")
         if delta is None:
             return None
-        error = compared.get("delta_standard_error")
+        error, expert = compared.get("delta_standard_error"), row.get("is_expert")
         about = None if error is None else (delta - 1.96 * error, delta + 1.96 * error)
-        ends = compared.get("delta_interval") or about
-        low, high = ends or (delta, delta)
-        return cls(name_of(row), _kind(row), delta, (low, high), has_ends=ends is not None, is_strong=strong)
+        low, high = compared.get("delta_interval") or about or (delta, delta)
+        has_ends = bool(compared.get("delta_interval") or about)
+        kind = row["kind"] if expert is None else f"{row['kind']}, is {expert_name(str(expert))}"
+        return cls(name_of(row), kind, delta, (low, high), has_ends=has_ends, is_strong=strong)
 
     @property
     def side(self) -> str:
@@ -48,77 +52,53 @@ class ForestEntry:
             return "open"
         return "above" if self.delta > 0 else "below"
 
+    @property
+    def text(self) -> str:
+        """Difference times 100."""
+        return signed(self.delta)
 
-@dataclass(frozen=True)
-class ForestRow:
-    """Hold a model as it is drawn; places are in per cent of the plot's width."""
-
-    name: str
-    kind: str
-    text: str
-    ends: str
-    place: float
-    low: float
-    high: float
-    side: str
-    is_strong: bool
+    @property
+    def small(self) -> str:
+        """Ends of the interval times 100."""
+        return interval(self.ends, sign=True) if self.has_ends else ""
 
     @property
     def tip(self) -> str:
         """Text that is shown on hovering over the mark."""
-        beyond = {"above": ", above 0", "below": ", below 0", "open": ""}[self.side]
-        return f"{self.name}: {self.text} ({self.ends}){beyond}" if self.ends else f"{self.name}: {self.text}"
+        beyond = "" if self.side == "open" else f", {self.side} 0"
+        return f"{self.name}: {self.text} ({self.small}){beyond}" if self.small else f"{self.name}: {self.text}"
 
 
 @dataclass(frozen=True)
 class ForestPlot:
-    """Hold the rows, and the scale's ticks by their place; `zero` is the place of no difference."""
+    """Hold the rows and their scale, which has 0 and some room in it."""
 
     caption: str
-    zero: float
-    ticks: Sequence[tuple[float, str]]
     rows: Sequence[ForestRow]
 
-
-def forest_plot(entries: Sequence[ForestEntry | None], *, caption: str) -> ForestPlot | None:
-    """Return the plot of the entries that are there, in their order; None without any."""
-    present = [entry for entry in entries if entry is not None]
-    if not present:
-        return None
-    low, high, step = _scale([end for entry in present for end in entry.ends])
-    ticks = [step * number for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
-
-    def place(value: float) -> float:
+    def place(self, value: float) -> float:
+        """Return the place of a difference in per cent of the plot's width."""
+        low, high, _ = self._scale()
         return round(100 * (value - low) / (high - low), 2)
 
-    rows = [
-        ForestRow(
-            name=entry.name,
-            kind=entry.kind,
-            text=signed(entry.delta),
-            ends=interval(entry.ends, sign=True) if entry.has_ends else "",
-            place=place(entry.delta),
-            low=place(entry.ends[0]),
-            high=place(entry.ends[1]),
-            side=entry.side,
-            is_strong=entry.is_strong,
-        )
-        for entry in present
-    ]
-    labels = [(place(tick), f"{100 * tick + 0.0:+.3g}" if tick else "0") for tick in ticks]
-    return ForestPlot(caption, place(0.0), labels, rows)
+    @property
+    def ticks(self) -> list[tuple[float, str]]:
+        """Places and labels of round differences."""
+        low, high, step = self._scale()
+        values = [step * number for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
+        return [(self.place(value), f"{100 * value + 0.0:+.3g}" if value else "0") for value in values]
+
+    def _scale(self) -> tuple[float, float, float]:
+        """Return both ends, and the distance of ticks."""
+        values = [end for row in self.rows for end in row.ends]
+        low, high = min(0.0, *values), max(0.0, *values)
+        width = max(high - low, 0.01)
+        power = 10.0 ** math.floor(math.log10(width / _MOST_TICKS))
+        step = next(factor * power for factor in _STEPS if factor * power >= width / _MOST_TICKS)
+        return low - 0.04 * width, high + 0.04 * width, step
 
 
-def _kind(row: Mapping[str, Any]) -> str:
-    """Return a row's kind; of a merge that kept one expert as it is, which."""
-    expert = row.get("is_expert")
-    return str(row["kind"]) if expert is None else f"{row['kind']}, is {expert_name(str(expert))}"
-
-
-def _scale(values: Sequence[float]) -> tuple[float, float, float]:
-    """Return both ends, with 0 and some room in them, and the distance of ticks."""
-    low, high = min(0.0, *values), max(0.0, *values)
-    width = max(high - low, 0.01)
-    power = 10.0 ** math.floor(math.log10(width / _MOST_TICKS))
-    step = next(factor * power for factor in (*_STEPS, 10) if factor * power >= width / _MOST_TICKS)
-    return low - 0.04 * width, high + 0.04 * width, step
+def forest_plot(rows: Sequence[ForestRow | None], *, caption: str) -> ForestPlot | None:
+    """Return the plot of the rows that are there, in their order; None without any."""
+    present = [row for row in rows if row is not None]
+    return ForestPlot(caption, present) if present else None

@@ -28,13 +28,13 @@ def test_one_merge_needs_no_legend():
     assert draw_coefficients({"one": {"a": 1.0}}).legends == []
 
 
-def test_the_largest_contribution_comes_first_and_may_be_negative():
+def test_leave_one_out_largest_comes_first():
     (axes,) = draw_leave_one_out({"a": -0.01, "b": 0.03}).axes
     assert names(axes) == ["b", "a"]
     assert widths(axes) == [pytest.approx([3, -1])]
 
 
-def test_tasks_have_intervals_and_the_papers_numbers_where_these_are_known():
+def test_tasks_have_intervals_and_published_scores():
     tasks = {
         "x": TaskScores(0.4, 0.5, (0.3, 0.5), (0.45, 0.55), PublishedScores(41.0, 52.0, 11.0)),
         "y": TaskScores(0.2, 0.1),

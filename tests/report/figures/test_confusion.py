@@ -9,13 +9,13 @@ def test_rows_are_gold_labels_and_columns_answers():
     assert counts.tolist() == [[1, 1], [0, 1]]
 
 
-def test_answers_that_are_no_label_have_a_column_of_their_own():
+def test_confusions_without_a_label_have_a_column():
     _, columns, counts = count_confusions(["a", "b"], answers=["a", "nonsense"], labels=["a", "b"])
     assert columns == ("a", "b", NO_LABEL)
     assert counts.tolist() == [[1, 0, 0], [0, 0, 1]]
 
 
-def test_beyond_what_fits_the_rarest_labels_are_one():
+def test_confusions_of_rare_labels_share_a_row():
     labels = [f"l{number:02}" for number in range(MOST + 3)]
     gold = [label for number, label in enumerate(labels) for _ in range(number + 1)]
     rows, columns, counts = count_confusions(gold, answers=gold, labels=labels)

@@ -37,7 +37,7 @@ def test_epochs_are_read_on_hovering():
     )
 
 
-def test_trainings_are_called_what_they_are():
+def test_curves_have_names_and_stages():
     results = {"curves": [record("mixture", "train"), record("mixture", "finetune"), record("baseline", "baseline")]}
     found = [(curve.title, curve.stage) for curve in curves_of(results)]
     assert found == [

@@ -8,7 +8,7 @@ from dfwe.report.trials import ExpertPath
 VALLEY = ExpertPath("a", "b", (0.0, 0.5, 1.0), (0.6, 0.2, 0.4))
 
 
-def test_each_pair_has_its_scores_the_straight_line_and_the_barrier_where_it_is():
+def test_interpolation_draws_scores_line_and_barrier():
     figure = draw_interpolations([VALLEY, ExpertPath("a", "c", (0.0, 1.0), (0.6, 0.7))])
     first, second = figure.axes
     scores, straight = first.lines

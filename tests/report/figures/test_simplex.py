@@ -11,7 +11,7 @@ def trial(number, score=0.5, **coefficients):
     return SearchTrial(number, "search", coefficients, score)
 
 
-def test_experts_alone_are_the_corners_and_the_uniform_mixture_the_centre():
+def test_places_of_experts_are_the_corners():
     shares = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1 / 3, 1 / 3, 1 / 3]], dtype=float)
     assert places(shares) == pytest.approx(np.array([[0, 0], [1, 0], [0.5, HEIGHT], [0.5, HEIGHT / 3]]))
 
@@ -23,7 +23,7 @@ def test_three_experts_are_shown_as_they_are():
     assert (found.hidden, found.left_out) == (pytest.approx(0.0), 0)
 
 
-def test_of_four_experts_the_three_largest_share_among_themselves_and_the_rest_is_said():
+def test_project_four_experts_shows_the_largest_three():
     trials = [trial(1, a=0.4, b=0.2, c=0.2, d=0.2), trial(2, a=0.0, b=1.0, c=0.0, d=0.0), trial(3, None, a=1.0)]
     found = project(trials, selected={"a": 0.5, "b": 0.0, "c": 0.2, "d": 0.3})
     assert found.experts == ("a", "c", "d")
@@ -33,7 +33,7 @@ def test_of_four_experts_the_three_largest_share_among_themselves_and_the_rest_i
     assert found.left_out == 1
 
 
-def test_points_lie_where_their_shares_put_them_coloured_by_score_and_the_kept_one_is_ringed():
+def test_simplex_points_are_coloured_and_one_ringed():
     found = project(
         [trial(1, 0.2, a=1.0, b=0.0, c=0.0), trial(2, 0.6, a=0.0, b=0.0, c=1.0)], selected=dict.fromkeys("abc", 1.0)
     )

@@ -22,20 +22,20 @@ def with_coefficients(plain, coefficients, *trials):
     return folder
 
 
-def test_a_search_of_two_experts_has_a_line_in_place_of_a_triangle(plain):
+def test_search_of_two_experts_is_a_line(plain):
     found = pictures(with_coefficients(plain, {"a": 0.5, "b": 0.5}, {"a": 0.5, "b": 0.5}, {"a": 1.0, "b": 0.0}))
     assert list(found) == ["trace_ties", "simplex_ties", "coefficients"]
     assert "place on the line" in found["simplex_ties"].caption
 
 
-def test_of_more_than_three_experts_the_caption_says_what_is_not_shown(plain):
+def test_caption_of_four_experts_reports_the_hidden_share(plain):
     trial = {"a": 0.25, "b": 0.25, "c": 0.25, "d": 0.25}
     found = pictures(with_coefficients(plain, trial, trial, trial))
     assert "the other 1 hold 25% of a candidate in the mean" in found["simplex_ties"].caption
 
 
 @pytest.mark.parametrize("name", ["rule.scale", "encoder/a"])
-def test_searched_settings_and_groups_are_no_simplex(plain, name):
+def test_settings_and_groups_have_no_simplex(plain, name):
     trial = {name: 0.5, "b": 0.5}
     assert list(pictures(with_coefficients(plain, trial, trial, trial))) == ["trace_ties", "coefficients"]
 
@@ -49,7 +49,7 @@ def test_coefficients_of_many_groups_are_averaged_by_expert(plain):
     assert "the mean over groups of tensors" in found.caption
 
 
-def test_of_many_merges_the_asked_one_and_the_best_on_dev_are_shown(plain):
+def test_many_merges_show_headline_and_best_on_dev(plain):
     folder = plain()
     results = json.loads((folder / "results.json").read_text())
     asked = results["models"][-1]
@@ -61,7 +61,7 @@ def test_of_many_merges_the_asked_one_and_the_best_on_dev_are_shown(plain):
     assert len(legend) == MOST_MERGES
 
 
-def test_what_an_expert_brings_is_the_dev_score_lost_without_it(plain):
+def test_leave_one_out_is_the_dev_score_lost(plain):
     folder = with_coefficients(plain, {"g/a": 0.5, "h/a": 0.0, "g/b": 0.25, "g/c": 0.25, "g/d": 0.0, "rule.scale": 2.0})
     results = json.loads((folder / "results.json").read_text())
     results["models"][-1]["leave_one_out"] = {"a": 0.25, "b": 0.6}  # with it: 0.55

@@ -21,7 +21,7 @@ def test_the_same_picture_is_the_same_bytes(tmp_path):
     assert [path.name for path in drawn[0]] == ["x.png", "x.svg"]
 
 
-def test_names_with_markup_dollars_and_other_scripts_stand_as_they_are(figure, tmp_path):
+def test_names_with_markup_are_drawn_as_text(figure, tmp_path):
     svg = inline_svg(
         svg_of(draw_coefficients({"one": {NASTY: 0.5}, "two": {"a$x$b": 0.5, "名前": 0.5}})), name="n", title=NASTY
     )

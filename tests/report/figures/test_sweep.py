@@ -26,7 +26,7 @@ def test_targets_of_the_same_number_stand_beside_each_other():
     assert list(axes.get_xticks()) == [3]
 
 
-def test_the_best_set_is_on_top_and_cells_without_a_job_are_empty():
+def test_sources_best_set_is_on_top():
     figure = draw_sources({("a", "b"): {"x": 0.01}, ("b", "c"): {"x": 0.02, "y": 0.04}}, targets=["x", "y"])
     dots, heat = figure.axes
     values = np.ma.filled(heat.images[0].get_array(), np.nan)

@@ -23,7 +23,7 @@ def test_the_best_so_far_rises_and_passes_over_stopped_trials():
     assert best_so_far([]) == []
 
 
-def test_candidates_stand_at_their_scores_and_stopped_ones_at_their_bounds():
+def test_trace_draws_scores_and_bounds():
     (axes,) = draw_trace(TRIALS, selected=4, levels={}).axes
     assert points(axes, "a candidate") == [pytest.approx(p) for p in ((1, 40), (2, 30), (4, 60), (5, 50))]
     assert points(axes, "stopped: at most") == [pytest.approx((3, 35))]
@@ -33,12 +33,12 @@ def test_candidates_stand_at_their_scores_and_stopped_ones_at_their_bounds():
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("evaluation", "dev score × 100")
 
 
-def test_what_to_beat_is_a_line_with_its_score_in_the_legend():
+def test_trace_draws_levels_as_lines():
     figure = draw_trace(TRIALS, selected=None, levels={"baseline": 0.45})
     assert [line.get_ydata()[0] for line in figure.axes[0].lines[1:]] == pytest.approx([45])
     assert "baseline: 45.0" in [text.get_text() for text in figure.legends[0].get_texts()]
 
 
-def test_without_stopped_or_kept_trials_neither_is_in_the_legend():
+def test_trace_legend_has_only_present_marks():
     figure = draw_trace([trial(1, 0.4)], selected=7, levels={})
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a candidate", "best so far"]

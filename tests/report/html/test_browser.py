@@ -65,7 +65,7 @@ def shown(page, table):
 @pytest.mark.parametrize("size", [DESKTOP, PHONE, NARROW], ids=["desktop", "phone", "narrow"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", ["run", "comparison"])
-def test_a_page_loads_without_errors_or_network_and_never_scrolls_sideways(opened, pages, name, size, scheme):
+def test_page_loads_offline_and_fits_the_width(opened, pages, name, size, scheme):
     page, heard = opened(name, size=size, scheme=scheme)
     assert heard == [f"request: {pages[name].as_uri()}"]
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
@@ -91,7 +91,7 @@ def test_the_whole_forest_plot_is_on_the_screen(opened, name, size):
     assert all(box["x"] >= 0 and box["x"] + box["width"] <= size["width"] for box in boxes)
 
 
-def test_every_mark_of_the_forest_plot_lies_in_its_bar_and_has_a_title(opened):
+def test_forest_marks_lie_in_their_bars(opened):
     page, _ = opened("run", size=NARROW)
     for row in page.locator(".forest li:not(.axis)").all():
         bar, mark = (row.locator(part).bounding_box() for part in ("svg", "circle"))
@@ -173,7 +173,7 @@ def test_the_keyboard_sorts_words_and_empty_cells_stay_last(opened):
         assert "baseline" in page.locator("#models tbody tr").last.inner_text()  # it has no delta to itself
 
 
-def test_filters_keep_the_rows_that_fit_together_and_go_away_again(opened):
+def test_filters_combine_and_reset(opened):
     page, _ = opened("comparison")
     everything = shown(page, "runs").count()
     page.select_option("[data-filter=target]", TARGETS[1])

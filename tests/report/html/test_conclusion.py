@@ -42,7 +42,7 @@ def test_claims_are_counted_as_results_have_them(runs):
     assert counted.endswith("1 is worse than one of them, and for 2 neither can be claimed.")
 
 
-def test_what_nothing_is_claimed_for_is_said_without_a_nought(runs):
+def test_claims_of_nothing_are_none(runs):
     jobs, found = runs(a0=(0.5, 0.5, 0, "not_shown"))
     counted = conclusion(jobs, runs=found)[-1]
     assert "none is better than the baseline" in counted
@@ -52,6 +52,6 @@ def test_what_nothing_is_claimed_for_is_said_without_a_nought(runs):
 def test_one_seed_has_its_interval_and_several_their_deviation(runs):
     (plot,) = overviews(runs(a0=(0.5, 0.5, 0, None), a1=(0.6, 0.6, 1, None), b0=(0.1, 0.9, 0, None))[0])
     first, second = plot.rows
-    assert (first.text, first.ends, first.side) == ("+15.0", "+7.9 to +22.1", "open")  # a deviation leaves nothing out
+    assert (first.text, first.small, first.side) == ("+15.0", "+7.9 to +22.1", "open")  # a deviation leaves nothing out
     assert (second.text, second.side) == ("+50.0", "above")
     assert [row.kind for row in plot.rows] == ["x=a", "x=b"]

@@ -4,23 +4,20 @@ import re
 
 import pytest
 
-from dfwe.report.html.forest import ForestEntry, forest_plot
+from dfwe.report.html.forest import ForestRow, forest_plot
 from dfwe.report.html.run_page import run_page
 from dfwe.report.run_folder import read_run
 
 
 def difference(name, delta, low, high, **more):
-    return ForestEntry(name, "merge", delta, (low, high), **more)
+    return ForestRow(name, "merge", delta, (low, high), **more)
 
 
 def test_places_are_on_one_scale_that_holds_zero():
-    found = forest_plot([difference("a", 0.02, 0.01, 0.03), difference("b", -0.01, -0.02, 0.0)], caption="")
-    a, b = found.rows
-    assert b.low < b.place < found.zero < a.low < a.place < a.high
-    per_point = (a.place - found.zero) / 2  # a differs by 2 points
-    assert found.zero - b.place == pytest.approx(per_point, abs=0.02)
-    assert b.low > 0
-    assert a.high < 100
+    plot = forest_plot([difference("a", 0.02, 0.01, 0.03), difference("b", -0.01, -0.02, 0.0)], caption="")
+    zero = plot.place(0.0)
+    assert 0 < plot.place(-0.02) < plot.place(-0.01) < zero < plot.place(0.01) < plot.place(0.03) < 100
+    assert zero - plot.place(-0.01) == pytest.approx((plot.place(0.02) - zero) / 2, abs=0.02)
 
 
 def test_an_interval_that_holds_zero_is_open():
@@ -33,18 +30,18 @@ def test_ticks_are_round_numbers_of_points():
     assert [word for _, word in ticks] == ["-4", "-2", "0", "+2", "+4", "+6"]
 
 
-def test_what_has_only_a_standard_error_has_about_its_interval():
+def test_row_with_an_error_has_an_approximate_interval():
     row = {"name": "x", "kind": "merge", "delta": 0.1, "delta_standard_error": 0.05}
-    assert ForestEntry.of(row, row).ends == (pytest.approx(0.002), pytest.approx(0.198))
+    assert ForestRow.of(row, row).ends == (pytest.approx(0.002), pytest.approx(0.198))
 
 
-def test_what_was_not_compared_has_no_row():
+def test_row_without_a_difference_is_none():
     row = {"name": "baseline", "kind": "baseline"}
-    assert ForestEntry.of(row, row) is None
+    assert ForestRow.of(row, row) is None
     assert forest_plot([None], caption="") is None
 
 
-def test_every_row_of_a_study_but_the_baseline_is_in_its_page_with_a_title(whole):
+def test_page_has_a_mark_per_compared_row(whole):
     html = run_page(read_run(whole), pictures={})
     marks = re.findall(r'<svg class="bar" height="18" role="img" aria-label="([^"]+)"><title>([^<]+)</title>', html)
     assert len(marks) == 9  # four experts, three controls, two merges

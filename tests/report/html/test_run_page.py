@@ -42,7 +42,7 @@ def words(html):
     return " ".join(re.sub(r"<[^>]+>", " ", re.sub(r"(?s)<(style|script)>.*?</\1>", "", html)).split())
 
 
-def test_the_study_is_told_in_reading_order(told):
+def test_sections_are_in_reading_order(told):
     titles = re.findall(r"<h2[^>]*>(.*?)</h2>", told[1])
     expected = [
         "Answer",
@@ -56,7 +56,7 @@ def test_the_study_is_told_in_reading_order(told):
     assert titles == [*expected, "Errors worth reading", "Cost", "How to reproduce it"]
 
 
-def test_the_page_needs_no_other_file_and_lets_no_other_script_run(told):
+def test_page_is_self_contained(told):
     _, html = told
     assert not re.search(r"(src|href)=\"(?!#|data:)", html)
     assert "default-src 'none'" in html
@@ -80,7 +80,7 @@ def test_every_picture_of_the_study_is_in_the_page_and_in_files(told):
     assert html.count("<figure id=") == html.count('<svg role="img"') == len(names)
 
 
-def test_each_labels_f1_is_told_for_each_model(told):
+def test_labels_have_f1_per_model(told):
     folder, html = told
     (classes,) = json.loads((folder / "results.json").read_text())["classes"].values()
     table = re.search(r'(?s)<table[^>]*id="classes-0".*?</table>', html)[0]
@@ -107,7 +107,7 @@ def test_settings_are_never_drawn_as_code(plain, given):
     assert not set("{}[]") & set(said)
 
 
-def test_what_probes_asked_is_said_beside_the_cost(told):
+def test_cost_reports_answers_of_diagnostics(told):
     assert "diagnostics needed answers on dev: 6 000 by interpolation." in words(told[1])
 
 
@@ -120,7 +120,7 @@ def test_the_same_folder_gives_the_same_page(told):
     assert drawn(told[0]) == told[1]
 
 
-def test_what_users_wrote_is_escaped(whole):
+def test_user_texts_are_escaped(whole):
     def change(results):
         results["target"] = results["sources"][0] = results["command"] = NASTY
         results["models"][-1]["name"] = results["headline"]["name"] = "m"
@@ -133,7 +133,7 @@ def test_what_users_wrote_is_escaped(whole):
     assert html.count("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; &#34;quotes&#34;") >= 7
 
 
-def test_other_scripts_and_very_long_texts_are_kept_or_cut(plain):
+def test_long_texts_are_cut(plain):
     case = {"instance_id": "1", "source": "語" * 9000, "gold": ["ü"], "before": "אב", "after": "ü"}
     examples = {"merge": "ties", "against": "baseline", "num_fixed": 1, "num_broke": 0, "fixed": [case], "broke": []}
     html = page(plain(examples=examples, target="目標" * 200))
@@ -166,7 +166,7 @@ def test_the_answer_comes_first_and_names_the_model_to_ship(plain):
     ("claim", "words_of_it"),
     [("better", "It is better than what it is compared with"), ("not_shown", "That it is better cannot be claimed")],
 )
-def test_a_claim_is_said_as_results_have_it(plain, claim, words_of_it):
+def test_claim_is_written_as_results_have_it(plain, claim, words_of_it):
     told = {**RECOMMENDED, "name": "ties", "against": AGAINST[:1], "claim": claim, "why": "so it is"}
     said = words(page(plain(format=3, recommended=told)))
     assert f"{words_of_it}: so it is." in said
@@ -174,7 +174,7 @@ def test_a_claim_is_said_as_results_have_it(plain, claim, words_of_it):
     assert "One seed: the intervals are over test instances only" in said
 
 
-def test_what_was_compared_with_nothing_claims_nothing(plain):
+def test_model_without_comparison_claims_nothing(plain):
     told = {**RECOMMENDED, "against": [], "claim": None, "why": "it was tested beside no other model"}
     assert "Nothing is claimed: it was tested beside no other model." in words(page(plain(format=3, recommended=told)))
 
@@ -219,13 +219,13 @@ def test_merges_that_are_one_expert_are_one_warning(plain):
     assert len(said) == 2
 
 
-def test_an_earlier_format_has_the_merge_that_was_asked_for(plain):
+def test_earlier_format_answers_with_the_headline_merge(plain):
     said = words(page(plain()))
     assert "The merge that was asked for is ties." in said
     assert "against the baseline +10.0 ± 2.0" in said
 
 
-def test_what_results_lack_is_left_out(plain):
+def test_missing_parts_are_left_out(plain):
     html = drawn(plain())
     assert "Errors worth reading" not in html
     assert "No search&#39;s trials to show" in html
@@ -239,7 +239,7 @@ def test_a_study_that_was_not_tested_has_a_page(plain):
     assert "No merge was scored on test beside a baseline." in page(folder)
 
 
-def test_a_score_that_is_undefined_is_said(plain):
+def test_undefined_score_is_explained(plain):
     folder = plain(headline={})
 
     def change(results):
@@ -251,7 +251,7 @@ def test_a_score_that_is_undefined_is_said(plain):
     assert "undefined</td>" in html
 
 
-def test_no_trials_at_all_are_said(plain):
+def test_search_without_trials_says_so(plain):
     folder = plain()
     (folder / "trials.jsonl").write_text("")
     assert "No search&#39;s trials to show" in drawn(folder)
@@ -271,7 +271,7 @@ def test_coefficients_outside_the_simplex_have_no_triangle(whole):
     assert "simplex_nelder_mead" not in names
 
 
-def test_how_sources_were_chosen_and_other_ways_of_answering_are_told(plain):
+def test_selection_of_sources_and_decodings_are_shown(plain):
     ranking = [{"task": "a", "scores": {"transfer": 0.02}}, {"task": "b", "scores": {"transfer": 0.01}}]
     choice = {"taken": ["a"], "by": ["transfer"], "ranking": ranking, "unknown": []}
     ways = [{"way": "labels", "score": 0.5}, {"way": "greedy", "score": 0.25, "same": 0.75, "no_label": 0.125}]
@@ -328,7 +328,7 @@ def test_a_study_of_models_with_heads_has_a_page(plain):
     assert "undefined" in html
 
 
-def test_of_models_with_heads_the_page_tells_how_sure_differences_are(plain):
+def test_several_tasks_have_differences_with_intervals(plain):
     sure = {"delta": -0.065, "delta_standard_error": 0.01, "delta_interval": [-0.085, -0.045], "p": 0.002}
     sure |= {"p_by": "bootstrap", "p_holm": 0.004}
     test = {"tasks": {"SST": 0.5}, "mean": 0.5, "intervals": {"tasks": {"SST": [0.4, 0.6]}, "mean": [0.4, 0.6]}}
@@ -362,7 +362,7 @@ def test_of_models_with_heads_the_page_tells_how_sure_differences_are(plain):
     assert "The single-task models are plain fine-tuning" in html
 
 
-def test_what_confirms_a_merge_and_what_makes_its_intervals_doubtful_is_said(whole):
+def test_holdout_and_rare_classes_are_noted(whole):
     def change(results):
         found = {"examples": 36, "score": 0.55, "unshrunk": 0.55, "shrunk": 0.0, "start": 0.4, "expert": None}
         results["models"][-1]["confirm"] = found

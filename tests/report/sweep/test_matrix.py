@@ -27,7 +27,7 @@ def printed(jobs):
     return console.export_text()
 
 
-def test_the_best_mixture_counts_and_a_merge_that_is_one_expert_is_marked():
+def test_matrix_marks_merges_that_are_one_expert():
     jobs = [*grid(), job("meld", "slerp", expert="meld", mixture=(0.25, 0.125)), job("personality", "slerp")]
     matrix = MergeMatrix.of(jobs)
     places = {merge: by_target for _, merge, by_target in matrix.rows}
@@ -38,13 +38,13 @@ def test_the_best_mixture_counts_and_a_merge_that_is_one_expert_is_marked():
     assert line == ["slerp", "40", "-12.5", "=", "+25.0", "+6.2"]
 
 
-def test_seeds_are_averaged_and_say_in_how_many_an_expert_was_kept():
+def test_matrix_averages_seeds():
     jobs = [*grid(), job("meld", "ties", seed=1, expert="meld", mixture=(0.5, 0.25))]
     place = {merge: by_target for _, merge, by_target in MergeMatrix.of(jobs).rows}["ties"]["meld"]
     assert (place.mixture, place.num_jobs, place.mark) == (0.125, 2, "(=)")
 
 
-def test_equal_budgets_stand_together_and_in_each_the_best_on_dev_comes_first():
+def test_matrix_sorts_by_budget_and_dev():
     jobs = [*grid(), job("meld", "lines", budget=1, dev=0.9), job("meld", "della", dev=0.75)]
     assert [(budget, merge) for budget, merge, _ in MergeMatrix.of(jobs).rows] == [
         (40, "della"),
@@ -59,6 +59,6 @@ def test_equal_budgets_stand_together_and_in_each_the_best_on_dev_comes_first():
 @pytest.mark.parametrize(
     "jobs", [[], [job("meld", "ties"), job("meld", "linear")], [job("meld", "ties"), job("personality", "ties")]]
 )
-def test_one_merge_or_one_target_is_no_matrix(jobs):
+def test_matrix_needs_several_merges_and_targets(jobs):
     assert MergeMatrix.of(jobs) is None
     assert matrix_table(jobs) is None

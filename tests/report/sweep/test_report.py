@@ -64,7 +64,7 @@ def kept_an_expert(found, *, expert="meld", dev=0.3, test=0.35):
     return found
 
 
-def test_table_2_marks_a_merge_that_is_one_expert_and_says_what_its_best_mixture_scores(sweep):
+def test_table_2_marks_merges_that_are_one_expert(sweep):
     jobs = [results(PERSONALITY, "ab", dev=0.5, test=0.5), results(MELD, "ab", dev=0.5, test=0.43)]
     text = drawn(sweep(jobs[0], kept_an_expert(jobs[1])))
     assert "43.00 (= meld; best mixture 35.00) +3.00" in " ".join(text.split())
@@ -83,7 +83,7 @@ def test_several_merges_on_several_targets_are_a_matrix(sweep):
     assert next(line.split() for line in text.splitlines() if line.split()[:1] == ["ties"])[1:] == ["+5.0"] * 3
 
 
-def test_published_numbers_are_comparable_where_model_and_data_are_the_papers(sweep):
+def test_published_numbers_of_equal_setting_are_comparable(sweep):
     paper = {"model": "parent flan_t5_base", "data": {"tasks": {"t": {"shots": 0.1}}}}
     jobs = [results(MELD, "a", dev=0.5, test=0.5, **paper), results(PERSONALITY, "a", dev=0.5, test=0.5, **paper)]
     jobs[0]["n"], jobs[1]["n"] = {"test": 1247}, {"test": 551}
@@ -110,7 +110,7 @@ def test_the_best_set_on_dev_tells_its_rank_on_test(sweep):
     assert "The best set on dev is number 2 of 3 on test" in drawn(sweep(*jobs))
 
 
-def test_the_set_of_sources_is_chosen_on_dev_and_seeds_are_averaged(sweep):
+def test_best_sources_are_chosen_on_dev_over_seeds(sweep):
     scores = [("ab", 0, 0.6, 0.2), ("ab", 1, 0.4, 0.4), ("ac", 0, 0.9, 0.1), ("ac", 1, 0.0, 0.9)]
     folder = sweep(*(results(MELD, s, seed=seed, dev=d, test=t) for s, seed, d, t in scores))
     chosen = best_sources(of_sweep(read_sweep(folder)[0]))
@@ -176,7 +176,7 @@ def test_differences_are_claimed_for_all_tasks_together(sweep):
     assert f"{PERSONALITY} 0.02, {MELD} 0.04" in text
 
 
-def test_what_chance_explains_is_not_claimed(sweep):
+def test_chance_is_not_claimed(sweep):
     one, other = results(PERSONALITY, "ab", dev=0.5, test=0.5, p=0.03), results(MELD, "ab", dev=0.5, test=0.43, p=0.04)
     assert "can be claimed for none" in " ".join(drawn(sweep(one, other)).split())
 
@@ -187,7 +187,7 @@ def test_seeds_have_mean_and_spread_where_nothing_else_differs(sweep):
     assert "nelder_mead 55.0 ± 7.1 +15.0 ± 7.1 50.0 ± 0.0 40.0 ± 0.0 2 a, b" in text
 
 
-def test_jobs_of_different_shots_are_no_seeds_of_each_other(sweep):
+def test_jobs_of_other_shots_are_not_averaged(sweep):
     jobs = [results(MELD, "ab", dev=0.5, test=0.5, stage=s, command=f"python data.shots={s}") for s in ("0.1", "0.2")]
     assert "over seeds" not in drawn(sweep(*jobs))
 

@@ -26,13 +26,13 @@ def shown(*jobs):
     return " ".join(console.export_text().split())
 
 
-def test_a_spread_is_the_samples_standard_deviation_and_none_of_one():
+def test_spread_is_the_sample_deviation():
     found = Spread.of([0.1, 0.2, 0.6])
     assert (found.mean, found.deviation) == pytest.approx((0.3, 0.07**0.5))  # (0.04 + 0.01 + 0.09) / 2
     assert Spread.of([0.25]) == Spread(0.25, None)
 
 
-def test_the_spread_of_deltas_is_of_the_differences_within_a_seed():
+def test_spread_of_deltas_is_within_seeds():
     found = spreads([job(0, 0.5, baseline=0.4), job(1, 0.7, baseline=0.6)])
     assert (found["delta"].mean, found["delta"].deviation) == pytest.approx((0.1, 0.0))
     assert found["test"].deviation == pytest.approx(0.02**0.5)
@@ -54,19 +54,19 @@ def test_settings_that_not_all_have_are_named():
     assert differing([]) == []
 
 
-def test_a_row_has_the_number_of_seeds_and_mean_and_deviation_of_each_score():
+def test_seeds_table_has_mean_and_deviation():
     text = shown(job(0, 0.5, baseline=0.4), job(1, 0.6, baseline=0.4), job(0, 0.5, merge="linear"))
     assert "ties 55.0 ± 7.1 +15.0 ± 7.1 55.0 ± 7.1 40.0 ± 0.0 2 a, b" in text
     assert "linear" not in text  # of one seed
 
 
-def test_rows_say_what_tells_them_apart():
+def test_seeds_table_names_differing_settings():
     text = shown(*(job(seed, 0.5, settings=(f"data.shots={shots}",)) for shots in (0.1, 0.5) for seed in (0, 1)))
     assert "data.shots=0.1" in text
     assert "data.shots=0.5" in text
 
 
-def test_of_one_seed_there_is_no_table():
+def test_seeds_table_of_one_seed_is_none():
     assert seeds_table([job(0, 0.5), job(0, 0.6, merge="linear")]) is None
     assert seeds_table([]) is None
 
@@ -83,5 +83,5 @@ def test_of_one_seed_there_is_no_table():
         ("", ()),
     ],
 )
-def test_settings_are_what_can_change_a_score_and_is_not_said_otherwise(command, settings):
+def test_settings_can_change_a_score(command, settings):
     assert settings_of(command) == settings

@@ -21,11 +21,11 @@ def drawn(content, monkeypatch):
     return out.getvalue()
 
 
-def test_texts_are_no_markup(monkeypatch):
+def test_texts_are_not_markup(monkeypatch):
     assert drawn(NAME, monkeypatch).strip() == NAME
 
 
-def test_titles_headings_and_cells_are_no_markup(monkeypatch):
+def test_tables_are_not_markup(monkeypatch):
     cells = Table(title=NAME)
     cells.add_column(NAME)
     cells.add_row(NAME)

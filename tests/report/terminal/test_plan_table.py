@@ -21,7 +21,7 @@ def drawn(failed=(), jobs=2, undecided=0, **rows):
     return " ".join(console.export_text().replace("│", " ").split())
 
 
-def test_what_is_known_is_a_time_and_a_size():
+def test_plan_estimates_time_and_size():
     text = drawn(experts=row(seconds=240.0, num_bytes=3e9, alike=3), merges=row(unknown=1, seconds=60.0, num_bytes=1e6))
     assert "experts 4 1 3 4.0 min 3.0 GB 8" in text
     assert "merges 4 1 3 60 s + unknown 1.0 MB + unknown 8" in text
@@ -32,7 +32,7 @@ def test_what_is_known_is_a_time_and_a_size():
     assert "for 3 of 6 on the same tasks and data" in text
 
 
-def test_what_no_card_tells_is_unknown():
+def test_plan_without_cards_is_unknown():
     text = drawn(jobs=1, experts=row(unknown=3))
     assert "Plan of 1 study" in text
     assert "experts 4 1 3 unknown unknown 8" in text
@@ -45,7 +45,7 @@ def test_a_full_store_has_nothing_to_do():
     assert "Everything is in the store" in text
 
 
-def test_what_depends_on_a_choice_of_sources_is_said_not_to_be_in_the_plan():
+def test_plan_before_a_selection_says_so():
     text = drawn(choices=row(needed=8, there=8), undecided=1)
     assert "Everything that is resolved yet is in the store" in text
     assert "1 of 2 studies choose sources, or what to merge, by results of these stages" in text
@@ -66,7 +66,7 @@ def test_sizes_have_fitting_units(size, words):
     assert size_in_words(size) == words
 
 
-def test_a_known_moment_beside_unknown_stages_is_no_estimate():
+def test_plan_of_a_moment_is_not_an_estimate():
     text = drawn(parents=row(needed=2, there=0, unknown=1, num_bytes=1e6, seconds=0.2), experts=row(unknown=3))
     assert "How long it takes is unknown" in text
     assert "About 0 s" not in text

@@ -121,9 +121,7 @@ def test_the_command_lists_and_a_missing_folder_is_an_error(plain, tmp_path, cap
         list_runs([tmp_path / "nowhere"])
 
 
-def test_of_models_with_heads_the_best_merge_on_dev_stands_with_its_difference_to_the_single_task_models(
-    plain, tmp_path
-):
+def test_list_of_several_tasks_shows_the_best_merge_on_dev(plain, tmp_path):
     def merge(name, dev):
         scores, sure = {"mean": dev, "tasks": {"SST": dev}}, {"delta": -0.05, "delta_interval": [-0.1, 0.0]}
         return {"name": name, "kind": "merge", "dev": scores, "test": scores, "against_single": {"mean": sure}}

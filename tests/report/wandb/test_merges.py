@@ -3,7 +3,7 @@
 from dfwe.report.wandb.merges import group_of, merge_runs, table
 
 
-def test_a_merge_has_a_row_a_trial_with_its_coefficients_and_the_best_so_far(results, study_folder):
+def test_history_has_a_row_per_trial(results, study_folder):
     uniform, found = merge_runs(results, folder=study_folder, described={})
     assert [row.get("score") for row in found.history] == [0.5, 0.25, None, 0.75]
     assert [row["best"] for row in found.history] == [0.5, 0.5, 0.5, 0.75]
@@ -18,7 +18,7 @@ def test_a_merge_has_a_row_a_trial_with_its_coefficients_and_the_best_so_far(res
     assert len(uniform.history) == 1
 
 
-def test_the_summary_holds_what_merges_are_compared_by_and_nothing_undefined(results, study_folder):
+def test_summary_has_all_defined_numbers(results, study_folder):
     uniform, found = merge_runs(results, folder=study_folder, described={})
     assert found.summary == {
         "dev": 0.75,
@@ -51,7 +51,7 @@ def test_merges_of_one_target_sources_and_model_are_one_group(results, study_fol
     assert (config["merge"], config["rule"], config["alpha"]) == ("found", "Linear", "a: 0.25, b: 0.75")
 
 
-def test_ids_are_the_same_again_and_differ_by_merge_and_by_what_made_it(results, study_folder):
+def test_ids_depend_on_merge_and_stage(results, study_folder):
     def ids(found):
         return [run.run_id for run in merge_runs(found, folder=study_folder, described={})]
 
@@ -63,7 +63,7 @@ def test_ids_are_the_same_again_and_differ_by_merge_and_by_what_made_it(results,
     assert ids(results)[1] != first[1]
 
 
-def test_a_group_that_is_too_long_for_the_server_is_cut_and_stays_its_own():
+def test_long_groups_are_cut_and_unique():
     groups = {group_of("mood", sources=["s" * 60, "t" * 60, end], model="parent small") for end in ("u", "v")}
     assert len(groups) == 2
     assert all(len(group) == 128 for group in groups)

@@ -54,7 +54,7 @@ def check(server, *, run):
     assert kept == run.summary
 
 
-def test_sync_brings_trials_coefficients_summary_and_group_of_offline_runs(offline, stand_in, with_key, study_folder):
+def test_sync_uploads_offline_runs(offline, stand_in, with_key, study_folder):
     runs = offline()
     sync(study_folder, with_key)
     for run in runs:
@@ -65,7 +65,7 @@ def test_sync_brings_trials_coefficients_summary_and_group_of_offline_runs(offli
     assert any(file.startswith("media/images/pictures/trace") for file in stand_in.files)
 
 
-def test_sync_brings_the_merges_of_models_with_heads_too(offline, of_heads, stand_in, with_key, study_folder):
+def test_sync_uploads_merges_of_several_tasks(offline, of_heads, stand_in, with_key, study_folder):
     publish(of_heads, session=Session(project="test", folder=study_folder, artifact=True))
     sync(study_folder, with_key)
     (run,) = merge_runs(of_heads, folder=study_folder, described={})
@@ -74,7 +74,7 @@ def test_sync_brings_the_merges_of_models_with_heads_too(offline, of_heads, stan
     assert len(stand_in.runs) == 1
 
 
-def test_synced_again_it_is_the_same_run_with_its_trials_once_more(offline, stand_in, with_key, study_folder):
+def test_sync_again_appends_to_the_same_run(offline, stand_in, with_key, study_folder):
     again = study_folder.with_name("again")
     shutil.copytree(study_folder, again)
     for folder in (study_folder, again):
@@ -85,7 +85,7 @@ def test_synced_again_it_is_the_same_run_with_its_trials_once_more(offline, stan
     assert trials == [1, 2, 3, 4, 1, 2, 3, 4]  # wandb 0.31 appends: on the axis of trials the lines coincide
 
 
-def test_with_a_key_runs_are_written_at_once_and_again_without_more_trials(results, study_folder, stand_in, with_key):
+def test_online_runs_are_written_once(results, study_folder, stand_in, with_key):
     (study_folder / "results.json").write_text(json.dumps(results))
     for _ in range(2):
         command = [sys.executable, "-c", PUBLISH, str(study_folder)]

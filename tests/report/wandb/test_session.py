@@ -31,14 +31,14 @@ def offline_runs(folder):
     return sorted(path.name.rsplit("-", 1)[-1] for path in folder.glob("wandb/offline-run-*"))
 
 
-def test_without_a_key_runs_are_written_offline_and_nothing_is_asked(with_key, tmp_path):
+def test_without_a_key_runs_are_offline(with_key, tmp_path):
     without = {name: value for name, value in with_key.items() if name != "WANDB_API_KEY"}
     done = opened(tmp_path, without)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert offline_runs(tmp_path) == ["run0"]
 
 
-def test_a_server_that_is_not_there_is_one_warning_and_runs_are_written_offline(with_key, tmp_path):
+def test_missing_server_is_one_warning(with_key, tmp_path):
     done = opened(tmp_path, with_key | {"WANDB_BASE_URL": "http://127.0.0.1:9"}, number=2)
     assert done.returncode == 0
     (line,) = done.stderr.splitlines()
@@ -56,7 +56,7 @@ def test_a_key_that_is_none_is_one_warning_without_it(with_key, tmp_path):
     assert offline_runs(tmp_path) == ["run0"]
 
 
-def test_an_error_is_told_once_without_the_key(tmp_path, monkeypatch, caplog):
+def test_error_is_logged_once_without_the_key(tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("WANDB_API_KEY", "secret")
     session = Session(project="test", folder=tmp_path)
 
@@ -69,7 +69,7 @@ def test_an_error_is_told_once_without_the_key(tmp_path, monkeypatch, caplog):
     assert "the server does not like ...; the study goes on" in record.getMessage()
 
 
-def test_ctrl_c_is_no_trouble_of_a_dashboards(tmp_path):
+def test_interrupt_is_not_caught(tmp_path):
     def interrupted():
         raise KeyboardInterrupt
 
@@ -77,6 +77,6 @@ def test_ctrl_c_is_no_trouble_of_a_dashboards(tmp_path):
         Session(project="test", folder=tmp_path).safely(interrupted)
 
 
-def test_wandb_mode_is_what_it_says(monkeypatch):
+def test_mode_is_taken_from_the_environment(monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "disabled")
     assert module.mode() == "disabled"

@@ -38,7 +38,7 @@ def test_it_shows_merges_alone_the_best_delta_first(section):
     assert {"summary:dev", "summary:test", "summary:delta"} <= set(runs["runFeed"]["columnPinned"])
 
 
-def test_parallel_coordinates_go_from_target_sources_and_model_to_test_and_delta(section):
+def test_parallel_coordinates_go_from_origin_to_scores(section):
     (parallel,) = [panel for panel in panels(section()) if panel["viewType"] == "Parallel Coordinates Plot"]
     axes = [column["accessor"] for column in parallel["config"]["columns"]]
     assert axes[:3] == ["config:target.value", "config:sources.value", "config:model.value"]
@@ -56,7 +56,7 @@ def test_it_has_every_kind_of_panel(section):
     assert kinds >= {"Run History Line Plot", "Scatter Plot", "Bar Chart", "Parallel Coordinates Plot", "Run Comparer"}
 
 
-def test_without_a_key_the_command_writes_the_specification_and_says_so(section, with_key, results, study_folder):
+def test_without_a_key_the_specification_is_written(section, with_key, results, study_folder):
     (study_folder / "results.json").write_text(json.dumps(results))
     without = {name: value for name, value in with_key.items() if name != "WANDB_API_KEY"}
     asked = [*COMMAND, "run", "--project", "mine"]
@@ -94,7 +94,7 @@ def test_a_folder_without_results_is_one_line(tmp_path, capsys):
     assert "expected a run's folder with results.json" in capsys.readouterr().err
 
 
-def test_without_the_extra_the_command_to_install_it_is_said(monkeypatch):
+def test_without_the_extra_the_error_names_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "wandb_workspaces.workspaces", None)
     monkeypatch.setitem(sys.modules, "wandb_workspaces.reports.v2", None)
     with pytest.raises(ConfigurationError, match=r"pip install 'dfwe\[wandb\]'"):

@@ -39,7 +39,7 @@ def test_seeds_are_averaged_with_their_standard_deviation(plain):
     assert "One seed of each" not in html
 
 
-def test_merges_by_targets_are_a_matrix_that_marks_experts_and_table_2_does_too(plain):
+def test_matrix_and_table_2_mark_experts(plain):
     for target in ("t", "u"):
         folder = plain(f"s/{target}", target=target, data={"tasks": {target: {"corpus": "abc", "shots": "all"}}})
         results = json.loads((folder / "results.json").read_text())
@@ -57,7 +57,7 @@ def test_merges_by_targets_are_a_matrix_that_marks_experts_and_table_2_does_too(
     assert "50.00 = a; best mixture 30.00" in rows(html, "table2-0")[1]
 
 
-def test_runs_of_other_settings_are_no_seeds_of_each_other_and_say_what_they_have(plain):
+def test_runs_of_other_settings_are_not_averaged(plain):
     folders = [
         scored(plain, f"s/{n}", test=0.5, seed=0, command=f"python -m dfwe.run +target=t merge.search.budget={n}")
         for n in (5, 9)
@@ -68,7 +68,7 @@ def test_runs_of_other_settings_are_no_seeds_of_each_other_and_say_what_they_hav
     }
 
 
-def test_one_seed_has_intervals_over_instances_only_and_that_is_said(plain):
+def test_one_seed_warns_about_its_intervals(plain):
     html = page(plain())
     assert "One seed of each: intervals are over test instances only" in html
     assert rows(html, "means")[0][1] == "50.0"
@@ -89,7 +89,7 @@ def test_a_folder_given_twice_counts_once(plain):
     assert len(rows(page(folder, folder.parent), "runs")) == 1
 
 
-def test_a_sweep_has_table_2_its_pictures_and_a_row_for_each_merge_and_control(invented, tmp_path):
+def test_sweep_has_table_2_pictures_and_all_rows(invented, tmp_path):
     invented.write_sweep(tmp_path, targets=(MELD, "personality_detection"), most=3)
     html = page(tmp_path)
     assert len(rows(html, "runs")) == 2 * 3 * 5  # uniform, searched, three controls
@@ -105,7 +105,7 @@ def test_runs_link_to_their_own_pages_where_there_are_some(plain, tmp_path):
     assert 'href="s/0/report.html"' in page(folder, out=tmp_path / "all.html")
 
 
-def test_filters_offer_what_there_is_escaped(plain):
+def test_filter_options_are_escaped(plain):
     html = page(plain(target="<i>&", sources=["b", "a"]))
     assert "<option>&lt;i&gt;&amp;</option>" in html
     assert 'data-source="b\na"' in html
@@ -176,7 +176,7 @@ def test_models_with_heads_of_other_test_sets_are_not_compared(of_heads, tmp_pat
         page(*folders)
 
 
-def test_a_broken_run_below_a_folder_is_left_out_and_the_others_are_compared(plain, tmp_path):
+def test_broken_runs_are_left_out(plain, tmp_path):
     plain("s/0")
     (plain("s/1") / "results.json").write_text("{")
     plain("s/2", models=[{"name": "baseline"}])
