@@ -66,12 +66,8 @@ def _list(arguments: argparse.Namespace) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m dfwe.report", description="Report on finished studies.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    submission = commands.add_parser(
-        "submission", help="the predictions of seven studies for FETA-Friends"
-    )
-    submission.add_argument(
-        "folders", type=Path, nargs="+", help="run folders, one per task"
-    )
+    submission = commands.add_parser("submission", help="the predictions of seven studies for FETA-Friends")
+    submission.add_argument("folders", type=Path, nargs="+", help="run folders, one per task")
     submission.add_argument("--out", type=Path, required=True, help="the zip to write")
     submission.add_argument("--model", help="the model in predictions.csv; by default the headline merge")
     submission.add_argument("--partial", action="store_true", help="write it though tasks are missing")

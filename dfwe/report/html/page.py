@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -37,33 +37,14 @@ class PagePicture:
 
 
 @dataclass(frozen=True)
-class PageExample:
-    """Hold a test instance with two models' answers."""
-
-    instance_id: str
-    source: str
-    gold: str
-    before: str
-    after: str
-
-
-@dataclass(frozen=True)
 class PageExamples:
-    """Hold instances that a merge fixed, or broke, against another model."""
+    """Hold instances that a merge fixed, or broke, against another model, with both models' answers."""
 
     title: str
     fixed: bool
     before: str
     after: str
-    examples: Sequence[PageExample]
-
-
-@dataclass(frozen=True)
-class CodeSnippet:
-    """Hold a piece of code, and its title."""
-
-    title: str
-    text: str
+    examples: Sequence[Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -84,7 +65,7 @@ class PageSection:
     examples: Sequence[PageExamples] = ()
     facts: Sequence[tuple[str, str]] = ()
     forest: ForestPlot | None = None
-    code: Sequence[CodeSnippet] = ()
+    code: Sequence[tuple[str, str]] = ()  # titles and pieces
     note: str = ""
 
 

@@ -11,7 +11,7 @@ from dfwe.io.files import write_text
 from dfwe.report.figures.study import MOST_MERGES, figure_merges, study_figures, training_curves
 from dfwe.report.figures.style import save
 from dfwe.report.html.answer import answer
-from dfwe.report.html.page import CodeSnippet, PageExample, PageExamples, PagePicture, PageSection, render
+from dfwe.report.html.page import PageExamples, PagePicture, PageSection, render
 from dfwe.report.html.use import use
 from dfwe.report.names import in_words, name_of
 from dfwe.report.run_folder import Run, read_run, readable_results, started_at
@@ -115,7 +115,7 @@ def _search(results: StudyResults, *, pictures: Pictures) -> PageSection | None:
     if len(merges) > MOST_MERGES + 1 and pictures:
         lines.append(f"Pictures show {MOST_MERGES} merges, the one that was asked for and the best on dev.")
     searched = [row for row in merges if (row.get("search_diagnostics") or {}).get("evaluated", 0) > 1]
-    tables = present(search_table(searched if results.tasks else merges))
+    tables = present(search_table(searched))
     return PageSection("search", "The search", lines, warnings=list(_doubts(results)), tables=tables, pictures=pictures)
 
 
@@ -166,9 +166,9 @@ def _examples(record: Record, key: str) -> PageExamples | None:
     return PageExamples(title, key == "fixed", record["against"], record["merge"], examples)
 
 
-def _example(record: Record) -> PageExample:
+def _example(record: Record) -> dict[str, str]:
     source = record["source"] if len(record["source"]) <= LONGEST else f"… {record['source'][-LONGEST:]}"
-    return PageExample(record["instance_id"], source, " | ".join(record["gold"]), record["before"], record["after"])
+    return {**record, "source": source, "gold": " | ".join(record["gold"])}
 
 
 def _cost(results: StudyResults) -> PageSection:
@@ -194,7 +194,7 @@ def _reproduction(results: StudyResults) -> PageSection:
         tabulate("facts", facts.items(), columns=columns, caption="What made the numbers."), _data_table(results)
     )
     lines = ["The same command again trains nothing twice: what it needs lies in the store."] if command else []
-    code = [CodeSnippet("The command", command)] if command else []
+    code = [("The command", command)] if command else []
     return PageSection("reproduce", "How to reproduce it", lines, tables=tables, code=code)
 
 

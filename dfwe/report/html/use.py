@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dfwe.report.html.page import CodeSnippet, PageSection
+from dfwe.report.html.page import PageSection
 from dfwe.report.names import name_of
 from dfwe.report.run_folder import Run
 
@@ -49,7 +49,7 @@ def use(run: Run) -> PageSection | None:
     return PageSection("use", "Which model, and how to load it", lines, code=code, note=note)
 
 
-def snippets(folder: str, *, questions: Mapping[str, Any]) -> list[CodeSnippet]:
+def snippets(folder: str, *, questions: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return how to load a model of that folder: with dfwe, at the command line, with Transformers alone.
 
     `questions` are results' own: the code asks what the task asks.
@@ -64,9 +64,9 @@ def snippets(folder: str, *, questions: Mapping[str, Any]) -> list[CodeSnippet]:
     inputs: Any = [_TEXT] if form == "texts" or len(columns) == 1 else [dict.fromkeys(columns, _TEXT)]
     python = _PYTHON.format(folder=folder, inputs=json.dumps(inputs, ensure_ascii=False))
     return [
-        CodeSnippet("In Python", _DIALOGUES.format(folder=folder) if form == "dialogues" else python),
-        CodeSnippet("At the command line", command),
-        CodeSnippet("With Transformers alone", _TRANSFORMERS.format(folder=folder)),
+        ("In Python", _DIALOGUES.format(folder=folder) if form == "dialogues" else python),
+        ("At the command line", command),
+        ("With Transformers alone", _TRANSFORMERS.format(folder=folder)),
     ]
 
 
