@@ -3,7 +3,7 @@
     python benchmarks/search_overhead.py [--shape small|base] [--answers labels|text] [--precision auto|32-true]
         [--evaluations 40] [--prompts 120] [--threads N]
 
-The search of `conf/merge/nelder_mead.yaml` as a study runs it (callback, journal on disk, bagged pick), over five
+The search of `conf/merge/nelder_mead.yaml` as a study runs it (journal on disk, bagged selection), over five
 Flan-T5 of that shape with random weights. A study also answers the best candidates again in float32: more forward
 passes, left out here, as random weights tie. Prompts have 200 to 400 tokens; answers are one of 7 labels, or texts of
 20 tokens (random weights never end one). Prints each part's share of the time, without the parts within it, and the
@@ -23,7 +23,6 @@ from typing import Any
 
 import datasets
 import torch
-from pytorch_lightning import Trainer
 from shapes import SHAPES, model_of, prompts_of
 from tokenizers import Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import Unigram
@@ -31,7 +30,6 @@ from transformers import PreTrainedTokenizerFast
 
 from dfwe.families.seq2seq.fast.bf16 import HalfCopy
 from dfwe.families.seq2seq.inference import answers
-from dfwe.families.seq2seq.model import TextToText
 from dfwe.families.seq2seq.scorer import SplitScorer
 from dfwe.families.seq2seq.tokenization import TokenisedSplit
 from dfwe.merging.experts import ExpertArray, Layout, large_buffer
@@ -41,8 +39,8 @@ from dfwe.metrics.scorer import Scorer
 from dfwe.metrics.span import ExactMatch, TokenF1Macro
 from dfwe.records import Instance
 from dfwe.search.journal import Journal
-from dfwe.search.nevergrad import NevergradSearch
-from dfwe.search.pick import Bagged
+from dfwe.search.optimizers.nevergrad import NevergradSearch
+from dfwe.search.selection import Bagged
 from dfwe.search.space import Space
 from dfwe.training import weight_search
 from dfwe.training.precision import resolve_precision
@@ -141,7 +139,7 @@ def watch_all(parts: Parts) -> None:
         (Journal, "append", "journal"),
         (NevergradSearch, "ask", "ask and tell"),
         (NevergradSearch, "tell", "ask and tell"),
-        (Bagged, "choose", "pick"),
+        (Bagged, "choose", "selection"),
         (weight_search.Candidate, "at", "merge"),
         (weight_search.Candidate, "write", "merge"),
     ):
@@ -149,10 +147,13 @@ def watch_all(parts: Parts) -> None:
 
 
 def search(options: argparse.Namespace, *, folder: Path, parts: Parts) -> tuple[float, int]:
-    """Seconds of one whole search, and its number of trials."""
+    """Return the seconds of one whole search, and its number of trials."""
     model = model_of(options.shape)
     scorer = scorer_of(options, vocabulary=model.config.vocab_size, parts=parts)
-    callback = weight_search.WeightSearch(
+    watch_all(parts)
+    start = time.perf_counter()
+    result = weight_search.search_weights(
+        model,
         experts_of(model),
         NevergradSearch(
             Space(tuple("abcde")),
@@ -162,23 +163,12 @@ def search(options: argparse.Namespace, *, folder: Path, parts: Parts) -> tuple[
             step=1.0,
             adaptive=False,
         ),
-        lambda module: scorer(module.model),
-        pick=Bagged(resamples=200, margin=0.01),
+        scorer,
+        selection=Bagged(resamples=200, margin=0.01),
         journal=Journal(folder, evaluate_predictions=scorer.evaluate),
         totals_score=scorer.scorer.score,
     )
-    trainer = Trainer(
-        max_epochs=0,
-        callbacks=[callback],
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    watch_all(parts)
-    begun = time.perf_counter()
-    trainer.fit(TextToText(model, optimizer=torch.optim.Adam))
-    return time.perf_counter() - begun, len(callback.trials)
+    return time.perf_counter() - start, len(result.trials)
 
 
 def main() -> None:

@@ -4,7 +4,7 @@
 
 Each seed is a study of its own, `seed=0` and so on: its experts are trained, or found in the store. It searches three
 times: with `merge.search.budget` evaluations and no surrogate, with `--few` and none, and with `--few` and
-`merge.search.surrogate=logits`. Overrides are the command's own. Prints one JSON line: what each seed found, the
+`merge/surrogate=logits`. Overrides are the command's own. Prints one JSON line: what each seed found, the
 evaluations that were needed for the best dev score of the first search (the uniform mixture is one; a score that was
 not reached counts as `--few` + 1, and an expert that is the best of all as 0), their medians, and mean dev and test
 scores with their differences to the first search and the standard errors of these over seeds.
@@ -56,7 +56,7 @@ def searched(stage: MergeStage) -> dict[str, Any]:
 def compared(seed: int, *, few: int, overrides: Sequence[str]) -> dict[str, Any]:
     """One study's searches, and the evaluations each needed for the best score of the long one."""
     shorter = f"merge.search.budget={few}"
-    ways = {_LONG: [], _FEW: [shorter], _SURROGATE: [shorter, "merge.search.surrogate=logits"]}
+    ways = {_LONG: [], _FEW: [shorter], _SURROGATE: [shorter, "merge/surrogate=logits"]}
     found: dict[str, Any] = {"seed": seed}
     for way, more in ways.items():
         study = planned([*overrides, f"seed={seed}", *more])

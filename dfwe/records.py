@@ -16,7 +16,7 @@ from jaxtyping import Float
 from dfwe.errors import MergeError
 
 Split = Literal["train", "dev", "test"]
-TrialKind = Literal["expert", "uniform", "search", "bagged", "shrunk"]
+TrialKind = Literal["expert", "uniform", "search", "bagged"]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True, eq=False)
-class Stopped:
+class PartialEvaluation:
     """A model's answers to a part of a split, after which no answers to the rest could give the score to beat."""
 
     bound: float  # no score: the highest that answers to the rest could still have given
@@ -129,7 +129,7 @@ class Trial:
 
 
 @dataclass(frozen=True, eq=False)
-class StoppedTrial:
+class PrunedTrial:
     """One candidate of a search that was stopped: it scores less than the best before it, how much less nobody knows.
 
     A type of its own, so that its bound is never taken for a score.
@@ -138,5 +138,5 @@ class StoppedTrial:
     number: int
     kind: TrialKind
     coefficients: Coefficients
-    evaluation: Stopped
+    evaluation: PartialEvaluation
     seconds: float = field(default=0.0)

@@ -6,7 +6,6 @@ from hydra.utils import instantiate
 
 from dfwe.conf import conf_dir
 from dfwe.config.load import plain
-from dfwe.config.search_options import plain_search
 from dfwe.config.search_space import search_space
 from dfwe.config.task_options import read_tasks
 from dfwe.config.tasks import build_task
@@ -27,7 +26,7 @@ def test_every_merge_is_bound(composed, merge):
     rule = instantiate(config.rule, _convert_="all")
     search_space(config, rule=rule, experts=("a", "b"), groups=("",))
     instantiate(config.by, _convert_="all")
-    instantiate(config.pick, _convert_="all")
+    instantiate(config.selection, _convert_="all")
     made_search(config.search).close()
 
 
@@ -35,13 +34,13 @@ def test_every_merge_is_bound(composed, merge):
 def test_every_search_is_bound(composed, search):
     made = made_search(composed("+target=meld", "merge=linear", f"merge/search={search}").merge.search)
     right = Evaluation(0.5, {}, (), np.zeros((0, 0)))
-    made.begin([Trial(0, "expert", SPACE.vertex(name), right) for name in SPACE.experts])
+    made.initialize([Trial(0, "expert", SPACE.vertex(name), right) for name in SPACE.experts])
     assert made.ask().shape == (3,)
     made.close()
 
 
 def made_search(config):
-    return instantiate(plain_search(plain(config)), _partial_=True, _convert_="all")(space=SPACE, seed=0)
+    return instantiate(plain(config), _partial_=True, _convert_="all")(space=SPACE, seed=0)
 
 
 @pytest.mark.parametrize("choice", options("choice"))

@@ -40,7 +40,7 @@ PAIR_COSINE = (
 HEADS = ["experiment=cuts_and_stitches"]
 MELD = ["+target=meld"]
 AUTO = [*MELD, "sources=auto"]
-SURROGATE = [*MELD, "merge.search.surrogate=logits"]
+SURROGATE = [*MELD, "merge/surrogate=logits"]
 CASES = {
     "Number": ([*SENTENCES, "target.toy_similarity.prompt.answer.step=0"], "step"),
     "OneOf": ([*ROWS, "++target.snli.prompt.answer.texts.9=perhaps"], "perhaps"),
@@ -66,16 +66,16 @@ CASES = {
         "columns",
     ),
     "SimilarityHead": ([*HEADS, "sources.toy_similarity.head.k=2"], "head.k"),
-    "Folds": ([*MELD, "merge.search.confirm=folds", "merge.search.confirms.folds.number=1"], "folds"),
-    "HeldBack": (
-        [*MELD, "merge.search.confirm=held_back", "merge.search.confirms.held_back.share=2"],
-        "held_back.share",
+    "KFold": ([*MELD, "merge/holdout=k_fold", "merge.holdout.number=1"], "folds"),
+    "HoldoutSplit": (
+        [*MELD, "merge/holdout=split", "merge.holdout.share=2"],
+        "holdout.share",
     ),
     "GaussianProcess": ([*MELD, "merge/search=gaussian_process", "merge.search.first=-1"], "first"),
     "Greedy": ([*MELD, "merge/search=greedy", "merge.coefficients={low: 0.0, high: 0.9}"], "greedy"),
     "Grid": ([*MELD, "merge/search=grid", "merge.search.steps=0"], "steps"),
     "NevergradSearch": ([*MELD, "merge/search=nevergrad", "merge.search.optimizer=Nothing"], "Nothing"),
-    "Surrogate": ([*SURROGATE, "merge.search.surrogates.logits.control=1"], "control"),
+    "Surrogate": ([*SURROGATE, "merge.surrogate.control=1"], "control"),
     "RayExecutor": ([*MELD, "executor=ray", "executor.workers=0"], "executor"),
     "Surgery": ([*HEADS, "multitask.surgery.scope=some"], "scope"),
 }

@@ -175,7 +175,7 @@ def test_a_damaged_expert_is_trained_again_and_gives_the_same_weights(ran, caplo
         (["sources=[meld,personality]"], ConfigurationError, "the target 'meld' is among its sources"),
         (["sources=none"], ConfigurationError, "at least one source"),
         (["stages.until=training"], ConfigurationError, "unknown stage 'training'"),
-        (["merge.pick=best"], ConfigurationError, "unknown merge.pick 'best': choose among argmax, bagged"),
+        (["merge.selection=best"], ConfigurationError, "unknown merge.selection 'best': choose among argmax, bagged"),
         (
             ["data=friends", "data.root=nowhere", "model=t5_toy"],
             DataError,

@@ -1,4 +1,4 @@
-"""Merges' configurations: of the options in conf/merge, and of all of them for a comparison."""
+"""Configurations of merges: of one option in conf/merge, and of all of them for a comparison."""
 
 from __future__ import annotations
 
@@ -11,43 +11,52 @@ from omegaconf import OmegaConf
 from dfwe.conf import conf_dir
 from dfwe.config.instantiate import bind, call
 from dfwe.config.load import option_file, plain
-from dfwe.config.search_options import plain_search
 from dfwe.errors import MergeError, SearchError
 from dfwe.merging.base import Rule
 from dfwe.search.space import Space
 
 log = logging.getLogger(__name__)
 
-_SHARED = "base"  # what every merge's configuration begins with
-_MIXTURE = "linear"  # the rule that searches are compared on
+_SHARED = "base"  # the options that every merge has
+_MIXTURE = "linear"  # the method that searches are compared on
+_NAMED_PARTS = ("selection", "holdout", "surrogate")
 
 
 def uniform() -> dict[str, Any]:
-    """The uniform merge's: every study has it for comparison."""
+    """Return the configuration of the uniform merge, which every study has for comparison."""
     return _option("", "uniform")
 
 
-def with_pick(config: dict[str, Any]) -> dict[str, Any]:
-    """The configuration with `merge.pick=argmax`, a name, replaced by what that option of the group holds."""
-    if not isinstance(config["pick"], str):
-        return config
-    return config | {"pick": _option("pick", config["pick"])}
+def resolve_names(config: dict[str, Any]) -> dict[str, Any]:
+    """Replace a name, such as that of `merge.selection=argmax`, by what that option of the group holds."""
+    named = {part: config[part] for part in _NAMED_PARTS if isinstance(config.get(part), str)}
+    return config | {part: _option(part, name) for part, name in named.items()}
 
 
 def zoo(config: Mapping[str, Any], *, num_experts: int) -> Iterator[dict[str, Any]]:
-    """Every rule with one search, then the mixture with every search; `all`, or lists of options' names.
+    """Yield every method with one search, then the mixture with every search; `all`, or lists of options' names.
 
     What does not work with so many experts, or with so small a budget, is left out with a warning.
     """
-    for made in _all(config):
+    for merge in _all(config):
         try:
-            rule: Rule = bind(made["rule"])
+            rule: Rule = bind(merge["rule"])
             rule.check(num_experts)
-            _check_search(made["search"], num_experts=num_experts)
+            _check_search(merge["search"], num_experts=num_experts)
         except (MergeError, SearchError) as error:
-            log.warning("left out of the comparison: %s: %s", made["name"], error)
+            log.warning("left out of the comparison: %s: %s", merge["name"], error)
             continue
-        yield made
+        yield merge
+
+
+def option(name: str, *, search: str, budget: int) -> dict[str, Any]:
+    """Compose `merge=name merge/search=search merge.search.budget=budget`."""
+    shared, options = _option("", _SHARED), _option("", name)
+    groups = {key: value for entry in shared["defaults"] if isinstance(entry, dict) for key, value in entry.items()}
+    groups = {group: value for group, value in (groups | {"search": search}).items() if value is not None}
+    parts = {group: _option(group, value) for group, value in groups.items()}
+    merge = plain(OmegaConf.merge(parts, shared, options, {"search": {"budget": budget}}))
+    return {key: value for key, value in merge.items() if key != "defaults"}
 
 
 def _all(config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -55,31 +64,22 @@ def _all(config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield option(name, search=config["search"], budget=config["budget"])
     for search in _names(config["searches"], group="merge/search"):
         if search != config["search"]:
-            made = option(_MIXTURE, search=search, budget=config["budget"])
-            yield made | {"name": f"{_MIXTURE}_{search}"}
+            merge = option(_MIXTURE, search=search, budget=config["budget"])
+            yield merge | {"name": f"{_MIXTURE}_{search}"}
 
 
 def _check_search(config: Mapping[str, Any], *, num_experts: int) -> None:
     space = Space(tuple(str(number) for number in range(num_experts)))
-    call(bind(plain_search(config), _partial_=True), space=space, seed=0, key="merge.search").close()
+    call(bind(config, _partial_=True), space=space, seed=0, key="merge.search").close()
 
 
-def option(name: str, *, search: str, budget: int) -> dict[str, Any]:
-    """What `merge=name merge/search=search merge.search.budget=budget` composes."""
-    shared, own = _option("", _SHARED), _option("", name)
-    chosen = {key: taken for each in shared["defaults"] if isinstance(each, dict) for key, taken in each.items()}
-    parts = {group: _option(group, search if group == "search" else taken) for group, taken in chosen.items()}
-    made = plain(OmegaConf.merge(parts, shared, own, {"search": {"budget": budget}}))
-    return {key: value for key, value in made.items() if key != "defaults"}
-
-
-def _names(asked: str | Sequence[str], *, group: str) -> list[str]:
-    """Rules or searches by name; `all` leaves out what is no rule, and names for the same rule and search."""
-    if asked != "all":
-        return [asked] if isinstance(asked, str) else list(asked)
+def _names(names: str | Sequence[str], *, group: str) -> list[str]:
+    """Return options by name; `all` leaves out what is not a method, and second names of a method and search."""
+    if names != "all":
+        return [names] if isinstance(names, str) else list(names)
     files = sorted((conf_dir() / group).glob("*.yaml"))
-    leave = {_SHARED, "uniform", "nelder_mead"} if group == "merge" else set()
-    return [file.stem for file in files if file.stem not in leave]
+    excluded = {_SHARED, "uniform", "nelder_mead"} if group == "merge" else set()
+    return [file.stem for file in files if file.stem not in excluded]
 
 
 def _option(group: str, name: str) -> dict[str, Any]:

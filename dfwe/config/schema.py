@@ -16,7 +16,6 @@ from omegaconf import MISSING
 
 from dfwe.conf import conf_dir
 from dfwe.values.allowed import (
-    Around,
     As,
     Count,
     Name,
@@ -26,7 +25,6 @@ from dfwe.values.allowed import (
     OneOfFound,
     Pair,
     Positive,
-    PositiveShare,
     Share,
     Where,
     Within,
@@ -184,17 +182,6 @@ class BoxConfig:
     high: float = MISSING
 
 
-@dataclass
-class SearchConfig:
-    """What stands around a search, beside what its own class takes."""
-
-    confirm: Annotated[str, OneOf("held_back", "folds")] | None = None
-    shrink: list[PositiveShare] = MISSING
-    confirms: Parts = MISSING
-    surrogate: Annotated[str, OneOf("logits")] | None = None
-    surrogates: Parts = MISSING
-
-
 def _is_box(box: Mapping[str, float]) -> bool:
     return {"low", "high"} <= box.keys() and box["low"] < box["high"]
 
@@ -204,7 +191,7 @@ Box = Annotated[BoxConfig, Where(_is_box, "with low below high")]
 
 @dataclass
 class MergeConfig:
-    """A rule, and how its coefficients are found and picked (conf/merge)."""
+    """A merge method, the search of its coefficients, and the selection among candidates (conf/merge)."""
 
     name: MergeName = MISSING
     rule: APart = MISSING
@@ -215,9 +202,11 @@ class MergeConfig:
     statistics: MayBePart = (
         MISSING  # what the rule must know of the experts beside their weights, and how it is measured
     )
-    search: Annotated[Any, As(Annotated[dict[str, Any], Around(SearchConfig)])] = MISSING
+    search: APart = MISSING
     limits: LimitsConfig = MISSING
-    pick: Annotated[Any, As(Annotated[str, option_of("merge/pick")] | Part)] = MISSING
+    selection: Annotated[Any, As(Annotated[str, option_of("merge/selection")] | Part)] = MISSING
+    holdout: Annotated[Any, As(Annotated[str, option_of("merge/holdout")] | Part | Nothing)] = None
+    surrogate: Annotated[Any, As(Annotated[str, option_of("merge/surrogate")] | Part | Nothing)] = None
 
 
 MergeOption = Annotated[str, option_of("merge")]

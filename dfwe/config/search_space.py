@@ -1,4 +1,4 @@
-"""What a merge's search moves in, from its configuration."""
+"""The search space of a merge, from its configuration."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from dfwe.search.space import Range, Setting, Space
 
 
 def search_space(config: Mapping[str, Any], *, rule: Rule, experts: tuple[str, ...], groups: tuple[str, ...]) -> Space:
-    """Coefficients on the simplex or in `merge.coefficients`' box, and the settings in `merge.searched`.
+    """Return the space of coefficients, simplex or range (`merge.coefficients`), and of the tuned parameters.
 
     Raises:
-        SearchError: a box is empty, or its start lies outside.
-        ConfigurationError: a searched setting is no number of the rule, or a box is not {low, high}.
+        SearchError: a range is empty, or its start lies outside.
+        ConfigurationError: a tuned parameter is not a number of the method, or a range is not {low, high}.
     """
     box, searched = config["coefficients"], config["searched"]
-    known = {field.name: getattr(rule, field.name) for field in fields(rule)}  # type: ignore[arg-type]
-    numbers = {name: float(value) for name, value in known.items() if type(value) in (int, float)}
+    parameters = {field.name: getattr(rule, field.name) for field in fields(rule)}  # type: ignore[arg-type]
+    numbers = {name: float(value) for name, value in parameters.items() if type(value) in (int, float)}
     for name in searched:
         if name not in numbers:
             raise ConfigurationError(

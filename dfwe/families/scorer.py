@@ -15,7 +15,7 @@ from torch import nn
 from dfwe.errors import MetricError
 from dfwe.metrics.mean import MeanOfScorers
 from dfwe.metrics.scorer import Scorer
-from dfwe.records import Evaluation, Stopped
+from dfwe.records import Evaluation, PartialEvaluation
 
 
 class ModelScorer(ABC):
@@ -52,8 +52,8 @@ class ModelScorer(ABC):
     def label_counts(self) -> Float[np.ndarray, "examples labels counts"] | None:
         """Return what each label would count as the answer to an instance; None where answers have no common labels."""
 
-    def race(self, model: Any, *, best: Evaluation) -> Evaluation | Stopped:
-        """Return the evaluation, or `Stopped` once the model cannot score as much as `best`.
+    def race(self, model: Any, *, best: Evaluation) -> Evaluation | PartialEvaluation:
+        """Return the evaluation, or `PartialEvaluation` once the model cannot score as much as `best`.
 
         Raises:
             MetricError: the scorer has no bound.

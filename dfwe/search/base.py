@@ -1,4 +1,4 @@
-"""What every derivative-free search can do."""
+"""Interfaces of derivative-free searches."""
 
 from __future__ import annotations
 
@@ -12,64 +12,47 @@ from dfwe.records import Coefficients, Trial
 
 
 class Search(ABC):
-    """A minimiser of a plain function of a vector: ask for a point, tell its loss, and so on.
+    """Minimise a function of a vector: ask for a point, tell its loss, and so on.
 
-    Given the same losses a search asks the same points, bit for bit: a killed search goes on by being asked
-    and told again what it was asked and told before.
+    Given the same losses a search asks for the same points, bit for bit. A killed search is resumed by repeating them.
+    `initialize` and `close` may be left out.
+
+    Attributes:
+        budget: Number of evaluations the search is meant for.
+        batch_size: Number of points it returns before it needs the loss of the first.
+        supports_pruning: True if a bound may replace the loss of a candidate that is not the best so far, initial
+            trials included. The search then asks for the same points.
+        final_candidate: Result of a search that ends with more than its best candidate, such as a greedy soup.
+        diameters: Largest distance of two corners of its simplex before each iteration, in logits; may be empty.
     """
 
-    @property
-    @abstractmethod
-    def budget(self) -> int:
-        """The number of evaluations the search is meant for."""
+    budget: int
+    batch_size: int = 1
+    supports_pruning: bool = False
+    final_candidate: Coefficients | None = None
+    diameters: Sequence[float] = ()
 
-    @property
-    @abstractmethod
-    def compares_only(self) -> bool:
-        """Whether of a candidate it needs only to know if it beats all before it, the known ones included.
-
-        Then it asks the same points where a worse candidate's loss is only known to be higher than the best one's, and
-        the loop may stop a candidate's evaluation as soon as it cannot be the best.
-        """
-
-    @property
-    @abstractmethod
-    def asks(self) -> int:
-        """How many points it gives before it must be told of the first: 1 where it learns from each loss in turn."""
-
-    @property
-    def found(self) -> Coefficients | None:
-        """What the search itself ends with, if that is more than the best of what it asked: a greedy soup."""
-        return None
-
-    @property
-    def diameters(self) -> Sequence[float]:
-        """Of its simplex before each iteration, if it has one: the largest distance of two corners, in logits."""
-        return ()
-
-    @abstractmethod
-    def begin(self, known: Sequence[Trial]) -> None:
-        """What costs nothing, before the first ask: the experts' own trials, and the start's; may be left unused."""
+    def initialize(self, initial_trials: Sequence[Trial]) -> None:  # noqa: B027
+        """Observe, before the first ask, trials that cost nothing: the experts' own and the start's."""
 
     @abstractmethod
     def ask(self) -> Float[np.ndarray, " dimensions"] | None:
-        """The next point to evaluate, any real numbers; None once the search has nothing more to ask.
+        """Return the next point to evaluate, any real numbers; None once the search has finished.
 
-        With `asks` points untold, it returns the oldest of them again.
+        With `batch_size` points pending, it returns the oldest of them again.
         """
 
     @abstractmethod
     def tell(self, point: Float[np.ndarray, " dimensions"], *, loss: float) -> None:
         """Record the loss of a point; lower is better."""
 
+    def close(self) -> None:  # noqa: B027
+        """Stop threads of the search; call it always, and do not use the search afterwards."""
+
+
+class TrialObserver(ABC):
+    """Learn from everything that an evaluation gives, not from its score alone."""
+
     @abstractmethod
-    def close(self) -> None:
-        """End whatever still runs; call it always, the search is of no use afterwards."""
-
-
-class Hearing(ABC):
-    """What learns from all that an evaluation found, not from its score alone."""
-
-    @abstractmethod
-    def hear(self, trial: Trial) -> None:
-        """A candidate that was evaluated, or found in the journal, before its loss is told; not the start."""
+    def observe(self, trial: Trial) -> None:
+        """Observe an evaluated or replayed candidate, before its loss is told; the start is not passed."""

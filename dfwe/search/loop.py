@@ -1,116 +1,147 @@
-"""The search itself: ask, evaluate, tell, until the evaluations are spent."""
+"""The search loop: ask, evaluate, tell, until the budget or a limit is reached."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
 from dfwe.errors import SearchError
-from dfwe.records import Coefficients, Evaluation, StoppedTrial, Trial
-from dfwe.search.base import Hearing, Search
-from dfwe.search.journal import Journal
-from dfwe.search.limits import Limits
-from dfwe.search.measure import Listener, Measure, Race, Together, check_score, one_after_another
+from dfwe.records import Coefficients, Evaluation, Trial
+from dfwe.search.base import Search, TrialObserver
 from dfwe.search.space import Space
+from dfwe.search.trial_runner import AnyTrial, TrialRunner, check_score
 
 log = logging.getLogger(__name__)
 
-_ASKS_PER_EVALUATION = 10  # a search that asks this often without anything new goes round in circles
+_ASKS_PER_EVALUATION = 10  # a search that asks this often without a new point moves in circles
 _LEAST_MOVE = 0.01  # less than this in every coefficient, and the candidates are one model
+
+
+@dataclass(frozen=True)
+class SearchLimits:
+    """Limits of the seconds a search may evaluate, and of its passes over the dev split; None for no limit.
+
+    No candidate is begun once a limit is reached: the last one may exceed it. The start is always evaluated. Seconds
+    are those of the trials' evaluations, replayed ones included, so that a resumed search has no more time. Dev passes
+    count answered instances: a pruned trial counts for its share.
+
+    Raises:
+        SearchError: a limit is not above 0.
+    """
+
+    seconds: float | int | None = None
+    dev_passes: float | int | None = None
+
+    def __post_init__(self) -> None:
+        for name, limit in (("seconds", self.seconds), ("dev_passes", self.dev_passes)):
+            if limit is not None and not limit > 0:
+                raise SearchError(f"merge.limits.{name} must be above 0, or null for no limit, not {limit}")
+
+    def find_reached(self, trials: Sequence[AnyTrial]) -> str | None:
+        """Return the limit that the trials have reached, in words; None if there is none."""
+        seconds, passes = sum(trial.seconds for trial in trials), sum(map(dev_passes, trials))
+        if self.seconds is not None and seconds >= self.seconds:
+            return f"{self.seconds:g} seconds"
+        if self.dev_passes is not None and passes >= self.dev_passes - 1e-9:  # shares do not sum to whole numbers
+            return f"{self.dev_passes:g} dev passes"
+        return None
+
+
+def dev_passes(trial: AnyTrial) -> float:
+    """Return the share of the dev split that a trial answered; 1 unless it was pruned."""
+    if isinstance(trial, Trial):
+        return 1.0
+    return trial.evaluation.num_answered / len(trial.evaluation.predictions)
 
 
 def run_search(
     search: Search,
     *,
     space: Space,
-    evaluate: Callable[[Coefficients], Evaluation],
-    known: Sequence[Trial],
-    journal: Journal | None,
+    runner: TrialRunner,
+    initial_trials: Sequence[Trial],
     budget: int,
-    on_trial: Listener | None = None,
-    race: Race | None = None,
-    limits: Limits | None = None,
-    together: Together = one_after_another,
+    limits: SearchLimits | None = None,
     on_repeats: Callable[[int], None] | None = None,
-) -> tuple[Trial | StoppedTrial, ...]:
-    """The known trials (the experts' own), then all evaluated ones, in order.
+) -> tuple[AnyTrial, ...]:
+    """Return the initial trials (the experts' own), then all evaluated ones, in order.
 
     `theta* = argmax_A m_t(theta(A))` of the DFWE paper (section 4.4, equation 2), with "40 iterations" read
-    as 40 evaluations. Evaluated trials are numbered from 1. The start (the uniform merge) is the first and one of the
-    budget. A candidate whose coefficients have a trial already, the experts' vertices among them, is told
-    that score and costs nothing (the vertices only if they are the space's, `Space.vertices`: a rule such as TIES makes
-    another model of them). Trials in the journal are replayed without evaluation. The caller closes the search.
+    as 40 evaluations. Evaluated trials are numbered from 1. The start (the uniform merge) is the first and part of the
+    budget. A candidate whose coefficients have a trial already, the experts' vertices among them, costs nothing: the
+    search is told that score. Vertices have one only in spaces with `Space.vertices`, as a method such as TIES makes
+    another model of them. Trials in the journal are replayed without evaluation. The caller closes the search.
 
-    With `race`, and a search that needs comparisons alone, a candidate is evaluated against the best before it and
-    may be stopped once it cannot score as much; the search is then told the bound. The uniform merge, which
-    others are compared with, is always evaluated in full. The best is the one found without.
+    If the runner and the search can prune, a candidate is evaluated against the best before it and may be stopped once
+    it cannot score as much; the search is then told the bound. The uniform merge, which others are compared with, is
+    always evaluated in full. The best is the one found without pruning.
 
-    A search that takes several asks at once is asked that often, its points are evaluated by `together`, raced against
-    the best before all of them, and all are told: the trials are the same wherever they are evaluated. None is taken
-    once a limit is reached. `on_repeats` hears how many of the points asked at once cost nothing.
+    A search with batches is asked for several points, pruned against the best before all of them, and told all losses:
+    the trials are the same wherever they are evaluated. `on_repeats` is called with the number of points in each batch
+    that cost nothing.
 
     Raises:
         SearchError: the journal belongs to another search, a score is not a number, the budget is below 1, or
-            the known trials are of other experts.
+            the initial trials are of other experts.
     """
-    _check(space, known=known, budget=budget)
-    race = race if search.compares_only else None
-    measure = Measure(evaluate, journal, on_trial, race, together)
-    found: dict[Coefficients, Trial | StoppedTrial] = {}
-    found |= {trial.coefficients: trial for trial in known} if space.vertices else {}
-    made: list[Trial | StoppedTrial] = []
-    if space.start not in found:
-        made.append(measure.trial(space.start, number=1, kind="uniform"))
-        found[space.start] = made[0]
-    search.begin([trial for trial in (*known, *made) if isinstance(trial, Trial)])
-    num_asked, reached = 0, None
-    while num_asked < _ASKS_PER_EVALUATION * budget and reached is None:
-        points = _asked(search, num=min(search.asks, budget - len(made)))
-        num_asked += len(points)
+    _check(space, initial_trials=initial_trials, budget=budget)
+    prunes = search.supports_pruning and runner.evaluate_pruned is not None
+    results: dict[Coefficients, AnyTrial] = {}
+    results |= {trial.coefficients: trial for trial in initial_trials} if space.vertices else {}
+    trials: list[AnyTrial] = []
+    if space.start not in results:
+        trials.append(runner.run(space.start, number=1, kind="uniform"))
+        results[space.start] = trials[0]
+    search.initialize([trial for trial in (*initial_trials, *trials) if isinstance(trial, Trial)])
+    num_points, limit = 0, None
+    while num_points < _ASKS_PER_EVALUATION * budget and limit is None:
+        points = _ask(search, num=min(search.batch_size, budget - len(trials)))
+        num_points += len(points)
         if not points:
             break
-        new = [each for each in dict.fromkeys(map(space.at, points)) if each not in found]
+        new = [candidate for candidate in dict.fromkeys(map(space.at, points)) if candidate not in results]
         if on_repeats is not None:
             on_repeats(len(points) - len(new))
-        best = _best((*known, *made)) if race else None
-        trials = measure.trials(new, number=len(made) + 1, kind="search", best=best)
+        best = _best((*initial_trials, *trials)) if prunes else None
+        batch = runner.run_batch(new, number=len(trials) + 1, kind="search", best=best)
         for coefficients in new:
-            reached = limits.reached(made) if limits else None
-            if reached is not None:
+            limit = limits.find_reached(trials) if limits else None
+            if limit is not None:
                 break
-            made.append(next(trials))
-            found[coefficients] = made[-1]
-            _let_hear(search, made[-1])
+            trials.append(next(batch))
+            results[coefficients] = trials[-1]
+            _observe(search, trials[-1])
         else:
             for point in points:
-                search.tell(point, loss=_loss(found[space.at(point)]))
-    _tell_of_end(made, budget=budget, reached=reached)
-    _warn_of_standstill(made, start=space.start)
-    return (*known, *made)
+                search.tell(point, loss=_loss(results[space.at(point)]))
+    _log_end(trials, budget=budget, limit=limit)
+    _warn_of_standstill(trials, start=space.start)
+    return (*initial_trials, *trials)
 
 
-def _asked(search: Search, *, num: int) -> list[Float[np.ndarray, " dimensions"]]:
-    """The next points, fewer where the search has no more."""
+def _ask(search: Search, *, num: int) -> list[Float[np.ndarray, " dimensions"]]:
+    """Ask for the next points, fewer if the search has no more."""
     points: list[Float[np.ndarray, " dimensions"]] = []
     while len(points) < num and (point := search.ask()) is not None:
         points.append(point)
     return points
 
 
-def _let_hear(search: Search, trial: Trial | StoppedTrial) -> None:
-    if isinstance(search, Hearing) and isinstance(trial, Trial):
-        search.hear(trial)
+def _observe(search: Search, trial: AnyTrial) -> None:
+    if isinstance(search, TrialObserver) and isinstance(trial, Trial):
+        search.observe(trial)
 
 
-def _check(space: Space, *, known: Sequence[Trial], budget: int) -> None:
+def _check(space: Space, *, initial_trials: Sequence[Trial], budget: int) -> None:
     if budget < 1:
         raise SearchError(
             f"a search needs at least 1 evaluation, for the uniform merge: merge.search.budget is {budget}"
         )
-    for trial in known:
+    for trial in initial_trials:
         if trial.coefficients.names != space.names:
             raise SearchError(
                 f"the search is over {space.names}, but trial {trial.number} ({trial.kind}) is over "
@@ -119,43 +150,43 @@ def _check(space: Space, *, known: Sequence[Trial], budget: int) -> None:
         check_score(trial)
 
 
-def _best(before: Sequence[Trial | StoppedTrial]) -> Evaluation:
-    scored = [trial.evaluation for trial in before if isinstance(trial, Trial)]
-    return max(scored, key=lambda evaluation: evaluation.score)  # the first of equals
+def _best(trials: Sequence[AnyTrial]) -> Evaluation:
+    evaluations = [trial.evaluation for trial in trials if isinstance(trial, Trial)]
+    return max(evaluations, key=lambda evaluation: evaluation.score)  # the first of equals
 
 
-def _loss(trial: Trial | StoppedTrial) -> float:
+def _loss(trial: AnyTrial) -> float:
     return -(trial.evaluation.score if isinstance(trial, Trial) else trial.evaluation.bound)
 
 
-def _tell_of_end(made: Sequence[Trial | StoppedTrial], *, budget: int, reached: str | None) -> None:
-    """Say why the search ended before its evaluations were spent."""
-    if reached is not None:
-        log.info("the search has had its %s after %d of %d evaluations", reached, len(made), budget)
-    elif len(made) < budget:
+def _log_end(trials: Sequence[AnyTrial], *, budget: int, limit: str | None) -> None:
+    """Log why the search ended before its budget was spent."""
+    if limit is not None:
+        log.info("the search has reached its limit of %s after %d of %d evaluations", limit, len(trials), budget)
+    elif len(trials) < budget:
         log.warning(
-            "the search stopped after %d of %d evaluations: it has converged, or has nothing new to ask",
-            len(made),
+            "the search stopped after %d of %d evaluations: it has converged, or has no new point to ask for",
+            len(trials),
             budget,
         )
 
 
-def _warn_of_standstill(made: Sequence[Trial | StoppedTrial], *, start: Coefficients) -> None:
-    """Say it where the search has not searched, and why."""
-    if len(made) < 2:
+def _warn_of_standstill(trials: Sequence[AnyTrial], *, start: Coefficients) -> None:
+    """Warn of a search without progress, and give the reason."""
+    if len(trials) < 2:
         return
-    moves = np.abs(np.array([trial.coefficients.values for trial in made]) - start.as_array())
+    moves = np.abs(np.array([trial.coefficients.values for trial in trials]) - start.as_array())
     if moves.max() <= _LEAST_MOVE:
         log.warning(
-            "the search did not search: no coefficient moved by more than %.1g from the uniform merge; "
-            "take larger steps or another optimizer",
+            "the search made no progress: no coefficient moved by more than %.1g from the uniform merge; "
+            "set larger steps or another optimizer",
             moves.max(),
         )
-    scores = {trial.evaluation.score for trial in made if isinstance(trial, Trial)}
-    if len(scores) == 1 and all(isinstance(trial, Trial) for trial in made):
+    scores = {trial.evaluation.score for trial in trials if isinstance(trial, Trial)}
+    if len(scores) == 1 and all(isinstance(trial, Trial) for trial in trials):
         log.warning(
-            "the search had nothing to go by: all %d evaluated mixtures score %.4f on dev; "
-            "the dev split may be too small, or the experts alike",
-            len(made),
+            "the search cannot rank candidates: all %d evaluated mixtures score %.4f on dev; "
+            "the dev split may be too small, or the experts too similar",
+            len(trials),
             scores.pop(),
         )

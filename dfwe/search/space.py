@@ -1,4 +1,4 @@
-"""What a search moves in: from any real vector to coefficients, and back."""
+"""Search spaces: from any real vector to coefficients, and back."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ from jaxtyping import Float
 
 from dfwe.errors import SearchError
 from dfwe.records import Coefficients
-from dfwe.search.simplex import softmax
 
-_FURTHEST = 40.0  # of a point whose value is at the edge of its box
-_NONE = -2000.0  # the logit of a coefficient of zero: exp gives exactly that, whatever the others are
+_LARGEST_LOGIT = 40.0  # of a value at the edge of its range
+_ZERO_LOGIT = -2000.0  # of a coefficient of zero: exp gives exactly that, however small the other logits are
 
 
 @dataclass(frozen=True)
 class Range:
-    """A box's side: from `low` to `high`.
+    """Range of a number, from `low` to `high`.
 
     Raises:
-        SearchError: the box is empty.
+        SearchError: the range is empty.
     """
 
     low: float
@@ -30,16 +29,16 @@ class Range:
 
     def __post_init__(self) -> None:
         if not self.low < self.high:
-            raise SearchError(f"an empty box: low must be below high, not {self.low} and {self.high}")
+            raise SearchError(f"invalid range: low ({self.low}) must be less than high ({self.high})")
 
     def at(self, logit: float, *, start: float) -> float:
-        """The value there; 0 is the start, and steps get smaller towards both ends."""
-        share = 1.0 / (1.0 + np.exp(-np.clip(logit + self._logit(start), -_FURTHEST, _FURTHEST)))
+        """Return the value at a logit; 0 is the start, and steps get smaller towards both ends."""
+        share = 1.0 / (1.0 + np.exp(-np.clip(logit + self._logit(start), -_LARGEST_LOGIT, _LARGEST_LOGIT)))
         return start if logit == 0 else float(self.low + (self.high - self.low) * share)
 
     def point(self, value: float, *, start: float) -> float:
-        """The logit of that value, which must be in the box."""
-        return float(np.clip(self._logit(value) - self._logit(start), -_FURTHEST, _FURTHEST))
+        """Return the logit of a value, which must lie in the range."""
+        return float(np.clip(self._logit(value) - self._logit(start), -_LARGEST_LOGIT, _LARGEST_LOGIT))
 
     def _logit(self, value: float) -> float:
         share = (value - self.low) / (self.high - self.low)
@@ -49,10 +48,10 @@ class Range:
 
 @dataclass(frozen=True)
 class Setting:
-    """A number of the rule that is searched, too: its box, and where the search starts.
+    """Tuned parameter of the merge method: its range, and where the search starts.
 
     Raises:
-        SearchError: the start is not inside the box.
+        SearchError: the start does not lie inside the range.
     """
 
     name: str
@@ -62,81 +61,81 @@ class Setting:
     def __post_init__(self) -> None:
         if not self.box.low < self.start < self.box.high:
             raise SearchError(
-                f"merge.searched.{self.name}: the rule's own value {self.start}, where the search starts, must lie "
-                f"inside the box from {self.box.low} to {self.box.high}"
+                f"merge.searched.{self.name}: the method's own value {self.start}, where the search starts, must lie "
+                f"inside the range from {self.box.low} to {self.box.high}"
             )
 
 
 @dataclass(frozen=True)
 class Space:
-    """Coefficients of each group's experts, on the simplex or in a box, and the rule's searched settings.
+    """Coefficients of each group's experts, on the simplex or in a range, and tuned parameters of the merge method.
 
-    A point is a vector of real numbers of any size; the zero vector is the start: equal coefficients, and the rule's
-    own settings. Coefficients are named by their expert, or `group/expert` if there are several groups; settings are
-    `rule.name`.
+    A point is a vector of real numbers of any size. The zero vector is the start: equal coefficients, and the method's
+    own parameters. Coefficients are named by their expert, or `group/expert` if there are several groups; parameters
+    are `rule.name`.
 
     Raises:
-        SearchError: equal coefficients are not inside the box.
+        SearchError: equal coefficients do not lie inside the range.
     """
 
     experts: tuple[str, ...]
     groups: tuple[str, ...] = ("",)
     box: Range | None = None  # None: the simplex
     settings: tuple[Setting, ...] = ()
-    vertices: bool = True  # whether all weight on one expert gives that expert, so that its score is the vertex's
+    vertices: bool = True  # all weight on one expert gives that expert, so that its score is the vertex's
 
     def __post_init__(self) -> None:
         if self.box is not None and not self.box.low < 1.0 / len(self.experts) < self.box.high:
             raise SearchError(
                 f"merge.coefficients: equal coefficients ({1 / len(self.experts):.3g}), where the search starts, must "
-                f"lie inside the box from {self.box.low} to {self.box.high}"
+                f"lie inside the range from {self.box.low} to {self.box.high}"
             )
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """The names of a candidate's values."""
-        one = len(self.groups) == 1
-        coefficients = [name if one else f"{group}/{name}" for group in self.groups for name in self.experts]
+        """Names of a candidate's values."""
+        is_single = len(self.groups) == 1
+        coefficients = [name if is_single else f"{group}/{name}" for group in self.groups for name in self.experts]
         return (*coefficients, *(f"rule.{setting.name}" for setting in self.settings))
 
     @property
     def dimensions(self) -> int:
-        """The length of a point."""
+        """Length of a point."""
         return len(self.names)
 
     @property
     def start(self) -> Coefficients:
-        """The candidate at the zero vector."""
+        """Candidate at the zero vector."""
         return self.at(np.zeros(self.dimensions))
 
     def at(self, point: Float[np.ndarray, " dimensions"]) -> Coefficients:
-        """The candidate that a point stands for."""
+        """Return the candidate at a point."""
         num = len(self.groups) * len(self.experts)
         values: list[float] = []
         for logits in point[:num].reshape(len(self.groups), -1):
-            values += softmax(logits).tolist() if self.box is None else self._in_box(logits)
+            values += softmax(logits).tolist() if self.box is None else self._in_range(logits)
         for setting, logit in zip(self.settings, point[num:], strict=True):
             values.append(setting.box.at(float(logit), start=setting.start))
         return Coefficients(self.names, tuple(values))
 
     def point(self, coefficients: Coefficients) -> Float[np.ndarray, " dimensions"]:
-        """A point that stands for the candidate, nearly where it is at an edge of a box.
+        """Return a point of the candidate, approximately if it lies at an edge of a range.
 
         Raises:
-            SearchError: the candidate is not of this space.
+            SearchError: the candidate is of another space.
         """
         if coefficients.names != self.names:
             raise SearchError(f"the search is over {self.names}, but a candidate is over {coefficients.names}")
         rows, settings = self.matrix(coefficients), self.values_of_settings(coefficients)
         if self.box is None:
-            logits = np.log(rows, out=np.full_like(rows, _NONE), where=rows > 0)
+            logits = np.log(rows, out=np.full_like(rows, _ZERO_LOGIT), where=rows > 0)
         else:
             logits = np.array([[self.box.point(value, start=self._equal) for value in row] for row in rows])
-        others = [setting.box.point(settings[setting.name], start=setting.start) for setting in self.settings]
-        return np.concatenate([logits.ravel(), others])
+        values = [setting.box.point(settings[setting.name], start=setting.start) for setting in self.settings]
+        return np.concatenate([logits.ravel(), values])
 
     def vertex(self, expert: str) -> Coefficients:
-        """All weight of every group on one expert, settings as the rule has them."""
+        """Return the candidate with all weight of every group on one expert, and the method's own parameters."""
         if expert not in self.experts:
             raise SearchError(f"no expert is named '{expert}': there are {', '.join(self.experts)}")
         row = tuple(1.0 if name == expert else 0.0 for name in self.experts)
@@ -145,23 +144,22 @@ class Space:
     def candidate(
         self, rows: Float[np.ndarray, "groups experts"], settings: Mapping[str, float] | None = None
     ) -> Coefficients:
-        """The candidate with these coefficients, and the settings given, else the rule's own."""
-        given = settings or {}
-        others = [given.get(setting.name, setting.start) for setting in self.settings]
-        return Coefficients(self.names, (*map(float, rows.ravel()), *others))
+        """Return the candidate with these coefficients and settings, by default the method's own."""
+        values = [(settings or {}).get(setting.name, setting.start) for setting in self.settings]
+        return Coefficients(self.names, (*map(float, rows.ravel()), *values))
 
     def matrix(self, coefficients: Coefficients) -> Float[np.ndarray, "groups experts"]:
-        """The candidate's coefficients."""
+        """Return the candidate's coefficients."""
         num = len(self.groups) * len(self.experts)
         return coefficients.as_array()[:num].reshape(len(self.groups), -1)
 
     def values_of_settings(self, coefficients: Coefficients) -> dict[str, float]:
-        """The candidate's settings by the rule's names for them."""
+        """Return the candidate's settings by the method's names for them."""
         values = coefficients.values[len(self.groups) * len(self.experts) :]
         return {setting.name: value for setting, value in zip(self.settings, values, strict=True)}
 
     def draw(self, generator: np.random.Generator) -> Coefficients:
-        """A candidate drawn evenly from the space."""
+        """Draw a candidate uniformly from the space."""
         if self.box is None:
             rows = np.array([generator.dirichlet(np.ones(len(self.experts))) for _ in self.groups])
         else:
@@ -172,11 +170,21 @@ class Space:
     def _equal(self) -> float:
         return 1.0 / len(self.experts)
 
-    def _in_box(self, logits: Float[np.ndarray, " experts"]) -> list[float]:
+    def _in_range(self, logits: Float[np.ndarray, " experts"]) -> list[float]:
         assert self.box is not None
         return [self.box.at(float(logit), start=self._equal) for logit in logits]
 
 
 def distance(coefficients: Coefficients, *, start: Coefficients) -> float:
-    """Euclidean distance between two candidates, to 12 digits, so that mirrored mixtures are equally far."""
+    """Compute the Euclidean distance of two candidates, to 12 digits, so that mirrored mixtures are equally far."""
     return round(float(np.linalg.norm(coefficients.as_array() - start.as_array())), 12)
+
+
+def softmax(logits: Float[np.ndarray, " experts"]) -> Float[np.ndarray, " experts"]:
+    """Compute alpha_i = exp(z_i) / sum_j exp(z_j): coefficients in [0, 1] that sum to 1.
+
+    Equal logits give exactly `Coefficients.uniform`; logits of any size are safe.
+    """
+    # not scipy's, which gives the same bits but takes a second to import, in every command that plans a study
+    powers = np.exp(logits - logits.max())
+    return np.asarray(powers / powers.sum())

@@ -1,35 +1,37 @@
-"""Other processes that evaluate a merge's candidates, as the merge sees them."""
+"""Processes that evaluate a merge's candidates side by side, as the merge stage sees them."""
 
 from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dfwe.merging.experts import ExpertArray
 from dfwe.records import Coefficients, Evaluation
-from dfwe.search.measure import Alone, Found
+from dfwe.search.trial_runner import EvaluateOne, TimedEvaluation
 from dfwe.training.weight_search import Candidate
 
 if TYPE_CHECKING:
     from dfwe.stages.merge import MergeStage
 
 
-class Crew(ABC):
-    """What evaluates candidates side by side."""
+class CandidatePool(ABC):
+    """Evaluate candidates in several processes."""
 
     @abstractmethod
     def share(self, array: ExpertArray) -> ExpertArray:
-        """The same array, in memory that all processes on this machine read."""
+        """Return the same array, in memory that all processes on this machine read."""
 
     @abstractmethod
-    def together(self, asked: Sequence[Coefficients], best: Evaluation | None, alone: Alone, /) -> Iterator[Found]:
-        """As `dfwe.search.measure.Together`."""
+    def evaluate_batch(
+        self, candidates: Sequence[Coefficients], best: Evaluation | None, evaluate_one: EvaluateOne, /
+    ) -> Iterator[TimedEvaluation]:
+        """Evaluate candidates as `dfwe.search.trial_runner.EvaluateBatch` does."""
 
 
-class Examiner:
-    """Evaluates candidates of a merge in another process than its search's, to the bit as that would."""
+class CandidateEvaluator:
+    """Evaluate candidates of a merge in another process than its search's, with the same bits."""
 
     def __init__(self, stage: MergeStage, *, array: ExpertArray) -> None:
         model = stage.family.model().to(stage.family.context.device)
@@ -37,10 +39,10 @@ class Examiner:
         self._candidate = Candidate(model, experts=array, rule=stage.rule, by=stage.by, space=space)
         self._scorer = stage.family.scorer(stage.target, split="dev")
 
-    def __call__(self, coefficients: Coefficients, best: Evaluation | None) -> Found:
-        """The candidate's evaluation on dev, raced against `best` if there is one."""
-        begun = time.perf_counter()
-        model: Any = self._candidate.at(coefficients)
+    def __call__(self, coefficients: Coefficients, best: Evaluation | None) -> TimedEvaluation:
+        """Evaluate the candidate on dev, pruned against `best` if there is one."""
+        start = time.perf_counter()
+        model = self._candidate.at(coefficients)
         if best is None:
-            return Found(self._scorer(model), time.perf_counter() - begun)
-        return Found(self._scorer.race(model, best=best), time.perf_counter() - begun)
+            return TimedEvaluation(self._scorer(model), time.perf_counter() - start)
+        return TimedEvaluation(self._scorer.race(model, best=best), time.perf_counter() - start)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,8 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dfwe.config.instantiate import bind, call
-from dfwe.config.search_options import chosen, plain_search, search_spec
+from dfwe.config.instantiate import bind
 from dfwe.config.search_space import search_space
 from dfwe.config.tasks import Objective
 from dfwe.families.base import ModelFamily
@@ -21,35 +20,25 @@ from dfwe.merging.base import Rule
 from dfwe.merging.driver import pieces, prepare
 from dfwe.merging.experts import ExpertArray, Layout, copy_weights, load_experts
 from dfwe.merging.granularity import Granularity
-from dfwe.records import Coefficients, StoppedTrial, Trial
-from dfwe.search.base import Search
-from dfwe.search.confirm import Rows
-from dfwe.search.confirmed import ConfirmedPick
+from dfwe.records import Coefficients, PrunedTrial, Trial
 from dfwe.search.journal import Journal
-from dfwe.search.limits import Limits
-from dfwe.search.measure import one_after_another
-from dfwe.search.pick import Pick
 from dfwe.search.space import Space
-from dfwe.search.surrogate import Surrogate
+from dfwe.search.trial_runner import evaluate_in_order
 from dfwe.seeding import derive
 from dfwe.stages.base import Stage, Tell
-from dfwe.stages.candidate_pool import Crew
-from dfwe.stages.merge_holdout import confirm_of, confirmed
-from dfwe.stages.merge_surrogate import with_surrogate
-from dfwe.stages.search_result import search_result
+from dfwe.stages.candidate_pool import CandidatePool
+from dfwe.stages.merge_search import SearchBuilder, SearchConfig
 from dfwe.stages.statistics import StatisticsStage, statistics_of, statistics_stages
 from dfwe.stages.train import WEIGHTS, TrainStage, parent_of
 from dfwe.store.store import Entry
-from dfwe.training.fit import make_trainer
-from dfwe.training.weight_search import WeightSearch
+from dfwe.training.weight_search import log_trial, search_weights
 
 TRIALS, PREDICTIONS = "trials.jsonl", "predictions.jsonl"
-MakeSearch = Callable[..., Search]
 
 
 @dataclass(frozen=True)
 class MergeStage(Stage):
-    """A rule, a search over its coefficients, and a rule of picking one candidate."""
+    """Merge experts: a merge method, a search over its coefficients, and a selection rule."""
 
     kind: ClassVar[str] = "merge"
     family: ModelFamily
@@ -59,11 +48,10 @@ class MergeStage(Stage):
     config: Mapping[str, Any]
     rule: Rule
     by: Granularity
-    make_search: MakeSearch
-    pick: Pick
+    search: SearchConfig
     statistics: tuple[StatisticsStage, ...]
     seed: int
-    crew: Crew | None = field(default=None, compare=False)  # other processes that evaluate its candidates, too
+    pool: CandidatePool | None = field(default=None, compare=False)  # other processes that evaluate candidates
 
     @classmethod
     def of(
@@ -75,109 +63,94 @@ class MergeStage(Stage):
         target: Objective,
         seed: int,
     ) -> MergeStage:
-        """The stage that a configuration describes, all its classes bound; raises what they raise."""
+        """Return the stage that a configuration describes, all its classes bound; raises what they raise."""
         rule: Rule = bind(config["rule"])
         rule.check(len(experts))
         by: Granularity = bind(config["by"])
-        # groups are known once the model is: here a wrong argument shows, not after training
+        # the groups of the model are not known yet: a wrong argument shows here, not after training
         space = search_space(config, rule=rule, experts=tuple(experts), groups=("",))
-        make_search = bind(plain_search(config["search"]), _partial_=True)
-        chosen(config["search"], "surrogate")
-        confirm_of(config["search"])
-        call(make_search, space=space, seed=0, key="merge.search").close()
-        Limits(**config["limits"])
-        pick: Pick = bind(config["pick"])
+        search = SearchConfig.read(config, space=space)
         statistics = statistics_stages(
             config["statistics"], rule=rule, family=family, experts=experts, objective=target, seed=seed
         )
-        return cls(family, config["name"], experts, target, config, rule, by, make_search, pick, statistics, seed)
+        return cls(family, config["name"], experts, target, config, rule, by, search, statistics, seed)
 
     @property
     def title(self) -> str:
-        """What the user reads."""
+        """Words for the user."""
         return f"merge {self.name}"
 
     def spec(self) -> dict[str, Any]:
-        """The experts, the rule, the search, the pick, the target, the seed."""
+        """Return the experts, the method, the search, the selection, the target, the seed."""
         return {
             "name": self.name,  # seeds derive from it
             "family": self.family.spec(),
             "experts": {name: stage.digest for name, stage in self.experts.items()},
             "target": self.family.task_spec(self.target),
             "statistics": [stage.digest for stage in self.statistics],
-            **{part: self.config[part] for part in ("rule", "coefficients", "by", "searched", "limits", "pick")},
-            "search": search_spec(self.config["search"]),
+            **{part: self.config[part] for part in ("rule", "coefficients", "by", "searched")},
+            **self.search.options,
             "seed": self.seed,
         }
 
     @property
-    def asks(self) -> int:
-        """How many candidates its search asks at once."""
-        confirm = confirm_of(self.config["search"])
-        return int(self.config["search"].get("asks", 1)) * (1 if confirm is None else confirm.num_searches)
+    def batch_size(self) -> int:
+        """Number of candidates its search asks for at once."""
+        return self.search.batch_size
 
     @property
     def needs(self) -> tuple[Stage, ...]:
-        """The parent, the experts, their statistics."""
+        """Parent, experts, and their statistics."""
         return (*parent_of(self.family), *self.experts.values(), *self.statistics)
 
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
-        """Searches, or goes on with a killed search's journal."""
+        """Search, or resume a killed search from its journal."""
         scorer = self.family.scorer(self.target, split="dev")
-        array = self.expert_array() if self.crew is None else self.crew.share(self.expert_array())
+        array = self.expert_array() if self.pool is None else self.pool.share(self.expert_array())
         space = self.space(array)
-        search, pick, inside = confirmed(
-            lambda seen, names: self._search(space, seen=seen, names=names),
-            pick=self.pick,
-            config=self.config["search"],
-            space=space,
-            family=self.family,
-            target=self.target,
-            seed=self.seed,
-        )
-        surrogates = [each for each in inside if isinstance(each, Surrogate)]
+        name, seed = self.name, self.seed
+        setup = SearchBuilder(self.search, space, self.family, self.experts, self.target, name, seed).build()
+        budget = setup.search.budget
 
-        def told(trial: Trial | StoppedTrial) -> None:
-            tell(min(1.0, trial.number / search.budget))
+        def on_trial(trial: Trial | PrunedTrial) -> None:
+            log_trial(trial, logger=self.family.context.logger)
+            tell(min(1.0, trial.number / budget))
 
-        callback = WeightSearch(
+        start = time.perf_counter()
+        result = search_weights(
+            self.family.model().to(self.family.context.device),
             array,
-            search,
-            lambda module: scorer(module.model),
+            setup.search,
+            scorer,
             rule=self.rule,
             by=self.by,
             space=space,
-            pick=pick,
-            known=self._known(space),
+            selection=setup.selection,
+            initial_trials=self._expert_trials(space),
             journal=Journal(
                 folder,
                 evaluate_predictions=scorer.evaluate,
                 bound_predictions=scorer.bound,
-                keep_label_scores=bool(surrogates),
+                keep_label_scores=setup.surrogate is not None,
             ),
             totals_score=scorer.scorer.score,
             seed=derive(self.seed, "pick", self.name),
-            on_trial=told,
-            race=(lambda module, best: scorer.race(module.model, best=best)) if scorer.has_bound else None,
-            exact=(lambda module: scorer(module.model, exact=True)) if scorer.approximates else None,
-            limits=Limits(**self.config["limits"]),
-            together=one_after_another if self.crew is None else self.crew.together,
+            on_trial=on_trial,
+            score_pruned=(lambda model, best: scorer.race(model, best=best)) if scorer.has_bound else None,
+            score_exact=(lambda model: scorer(model, exact=True)) if scorer.approximates else None,
+            limits=self.search.limits,
+            evaluate_batch=evaluate_in_order if self.pool is None else self.pool.evaluate_batch,
         )
-        seconds = self._run(callback)
-        for name in (TRIALS, PREDICTIONS):  # a search of known candidates alone journals nothing
-            (folder / name).touch()
-        assert callback.best is not None
-        result = search_result(callback.best, trials=callback.trials, stopped=callback.stopped)
-        result["notes"] = self.rule.notes(pieces(array))
-        result["search"] = {"repeats": callback.repeats, "diameters": list(search.diameters)}
-        if surrogates:
-            result["surrogate"] = surrogates[0].report()
-        if isinstance(pick, ConfirmedPick) and pick.confirmation is not None:
-            result["confirm"] = pick.confirmation.as_dict()
-        return result | {"seconds": round(seconds, 3)}, (TRIALS, PREDICTIONS)
+        seconds = round(time.perf_counter() - start, 3)
+        if self.family.context.logger:
+            self.family.context.logger.save()
+        for file in (TRIALS, PREDICTIONS):  # a search whose candidates all have trials already journals nothing
+            (folder / file).touch()
+        described = setup.describe(result) | {"notes": self.rule.notes(pieces(array)), "seconds": seconds}
+        return described, (TRIALS, PREDICTIONS)
 
     def expert_array(self) -> ExpertArray:
-        """The experts' weights in memory, with their parent's where the rule is of task vectors."""
+        """Load the experts' weights, with their parent's if the method works on task vectors."""
         store = self.family.context.store
         files = {name: stage.result(store).file(WEIGHTS) for name, stage in self.experts.items()}
         model = self.family.model()
@@ -186,47 +159,34 @@ class MergeStage(Stage):
         return replace(array, statistics=statistics_of(self.statistics, store=store))
 
     def weights(self, entry: Entry) -> Float[Tensor, " parameters"]:
-        """The merged weights, made again from the coefficients on the card."""
-        picked = entry.card.result
-        if picked["picked"] != "expert":
-            return self._weights_at(picked["coefficients"])
+        """Merge again with the coefficients on the card, and return the weights."""
+        card = entry.card.result
+        if card["picked"] != "expert":
+            return self._weights_at(card["coefficients"])
         array = self.expert_array()
         space = self.space(array)
-        found = Coefficients(space.names, tuple(picked["coefficients"][name] for name in space.names))
-        return array.weights[int(space.matrix(found)[0].argmax())].clone()
+        return array.weights[int(space.matrix(_in_order(card["coefficients"], space))[0].argmax())].clone()
 
     def _weights_at(self, coefficients: Mapping[str, float]) -> Float[Tensor, " parameters"]:
-        """The weights that its rule makes with these."""
+        """Merge with these coefficients, and return the weights."""
         array = self.expert_array()
         space = self.space(array)
-        found = Coefficients(space.names, tuple(coefficients[name] for name in space.names))
+        point = _in_order(coefficients, space)
         merged = torch.empty(array.layout.size)
-        prepare(self.rule, array, by=self.by)(space.matrix(found), space.values_of_settings(found), merged)
+        prepare(self.rule, array, by=self.by)(space.matrix(point), space.values_of_settings(point), merged)
         return merged
 
-    def _search(self, space: Space, *, seen: Rows | None, names: tuple[str, ...]) -> Search:
-        return with_surrogate(
-            self.make_search(space=space, seed=derive(self.seed, "search", self.name, *names)),
-            config=self.config["search"],
-            space=space,
-            scorer=self.family.scorer(self.target, split="dev"),
-            experts=self.experts,
-            store=self.family.context.store,
-            seed=derive(self.seed, "surrogate", self.name, *names),
-            seen=seen,
-        )
-
     def space(self, array: ExpertArray) -> Space:
-        """What its search moves in, with these experts."""
+        """Return the space of its search, with these experts."""
         groups = self.by.groups(array.layout.names)
         return search_space(self.config, rule=self.rule, experts=array.names, groups=groups)
 
     def model(self, entry: Entry) -> Any:
-        """The merged model, in storage of its own (ready to be saved)."""
+        """Return the merged model, in storage of its own (ready to be saved)."""
         return self._model_of(self.weights(entry))
 
     def model_at(self, coefficients: Mapping[str, float]) -> Any:
-        """The model that its rule makes with these coefficients, in storage of its own."""
+        """Return the model merged with these coefficients, in storage of its own."""
         return self._model_of(self._weights_at(coefficients))
 
     def _model_of(self, weights: Float[Tensor, " parameters"]) -> Any:
@@ -234,16 +194,8 @@ class MergeStage(Stage):
         copy_weights(model, Layout.of(model).views(weights))
         return model
 
-    def _run(self, callback: WeightSearch) -> float:
-        module = next(iter(self.experts.values())).module()  # whose optimizer is not to step
-        settings = next(iter(self.experts.values())).settings(module)
-        trainer = make_trainer(settings, max_epochs=0, callbacks=[callback], logger=self.family.context.logger)
-        start = time.perf_counter()
-        trainer.fit(module)
-        return time.perf_counter() - start
-
-    def _known(self, space: Space) -> tuple[Trial, ...]:
-        """The experts' own dev scores, known from training: candidates that cost nothing."""
+    def _expert_trials(self, space: Space) -> tuple[Trial, ...]:
+        """Return the experts' own dev scores, measured in training, as trials that cost nothing."""
         store = self.family.context.store
         return tuple(
             Trial(0, "expert", space.vertex(name), stage.dev(stage.result(store)))
@@ -252,9 +204,14 @@ class MergeStage(Stage):
 
 
 def expert_of(entry: Entry) -> str | None:
-    """The expert that a merge is, where it kept one as it is."""
-    found = entry.card.result
-    if found["picked"] != "expert":
+    """Return the expert that a merge selected, None if it selected a mixture."""
+    card = entry.card.result
+    if card["picked"] != "expert":
         return None
-    coefficients: dict[str, float] = found["coefficients"]
+    coefficients: dict[str, float] = card["coefficients"]
     return max(coefficients, key=lambda name: coefficients[name]).rsplit("/", 1)[-1]
+
+
+def _in_order(coefficients: Mapping[str, float], space: Space) -> Coefficients:
+    """Return the coefficients in the order of the space."""
+    return Coefficients(space.names, tuple(coefficients[name] for name in space.names))

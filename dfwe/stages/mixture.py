@@ -13,15 +13,13 @@ import numpy as np
 
 from dfwe.errors import SearchError
 from dfwe.records import Coefficients, Evaluation, Trial, TrialKind
-from dfwe.search.best import argmax
 from dfwe.search.journal import Journal
-from dfwe.search.pick import Choosing
+from dfwe.search.selection import SelectionContext, argmax
 from dfwe.seeding import derive
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.evaluate import ANSWERS, read_predictions, write_predictions
 from dfwe.stages.merge import PREDICTIONS, TRIALS, MergeStage, expert_of
-from dfwe.stages.merge_holdout import confirm_of
-from dfwe.stages.search_result import AFTER
+from dfwe.stages.merge_search import EXTRA_KIND
 from dfwe.stages.train import parent_of
 from dfwe.store.store import Entry
 
@@ -90,13 +88,13 @@ class MixtureStage(Stage):
     def _best(self, entry: Entry, *, folder: Path) -> Trial | None:
         """The mixture by the merge's own pick; by dev alone where that would need another candidate."""
         trials = self._trials(entry, folder=folder)
-        searched = [trial for trial in trials if trial.kind not in AFTER]
+        searched = [trial for trial in trials if trial.kind != EXTRA_KIND]
         if not trials:
             return None
-        if confirm_of(self.merge.config["search"]) is not None or not searched:
+        if self.merge.search.holdout is not None or not searched:
             return argmax(trials)
         try:
-            return self.merge.pick.choose(searched, by=self._by(trials))
+            return self.merge.search.selection.choose(searched, context=self._context(trials))
         except SearchError:
             return argmax(trials)
 
@@ -113,16 +111,16 @@ class MixtureStage(Stage):
         values = np.asarray(trial.coefficients.values)
         return self.merge.rule.traits.vertices and bool(np.count_nonzero(values) == 1 and values.sum() == 1.0)
 
-    def _by(self, trials: Sequence[Trial]) -> Choosing:
-        def made(coefficients: Coefficients, kind: TrialKind) -> Trial:
-            found = next((trial for trial in trials if trial.coefficients == coefficients), None)
-            if found is None:
+    def _context(self, trials: Sequence[Trial]) -> SelectionContext:
+        def look_up(coefficients: Coefficients, kind: TrialKind) -> Trial:
+            trial = next((trial for trial in trials if trial.coefficients == coefficients), None)
+            if trial is None:
                 raise SearchError(f"the search did not evaluate the {kind} mixture")
-            return found
+            return trial
 
         merge = self.merge
-        return Choosing(
-            made,
+        return SelectionContext(
+            look_up,
             score=merge.family.scorer(merge.target, split="dev").scorer.score,
             seed=derive(merge.seed, "pick", merge.name),
             averages=merge.rule.traits.linear and not merge.config["searched"],

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from dfwe.config.merges import option, uniform, with_pick
+from dfwe.config.merges import option, uniform, resolve_names
 from dfwe.config.tasks import Task, TaskMean
 from dfwe.errors import ConfigurationError, MergeError
 from dfwe.metrics.by_task import scores_by_task
@@ -82,7 +82,7 @@ class ListedMerges:
     def _stage(self, entry: Mapping[str, Any], *, name: str, experts: Models) -> MergeStage:
         merge = entry["merge"]
         config = uniform() if merge == "uniform" else option(merge, search=entry["search"], budget=entry["budget"])
-        config = with_pick(config | dict(entry["set"]) | {"name": name})
+        config = resolve_names(config | dict(entry["set"]) | {"name": name})
         family = next(iter(experts.values())).family
         return MergeStage.of(config, family=family, experts=experts, target=self.objective, seed=self.seed)
 

@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from dfwe.config.load import plain
-from dfwe.config.merges import uniform, with_pick, zoo
+from dfwe.config.merges import resolve_names, uniform, zoo
 from dfwe.config.schema import STAGES
 from dfwe.errors import ConfigurationError
 from dfwe.stages.diagnostics.base import Diagnostic, load_diagnostics
@@ -80,4 +80,4 @@ def _named_merges(merges: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], ...
             raise ConfigurationError(
                 f"a merge's name becomes part of files' names: letters, digits, '_', '.', '+' and '-', not '{name}'"
             )
-    return tuple(with_pick(config) for config in configs.values())
+    return tuple(resolve_names(config) for config in configs.values())

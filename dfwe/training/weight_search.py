@@ -1,9 +1,9 @@
-"""The search for merge coefficients as a Lightning callback: equation 2 of the paper."""
+"""Search for the coefficients of a merge: equation 2 of the paper, as a function and as a Lightning callback."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,214 +16,254 @@ from dfwe.merging.driver import prepare
 from dfwe.merging.experts import ExpertArray, Layout, flatten, unflatten
 from dfwe.merging.granularity import Granularity
 from dfwe.merging.linear import Linear
-from dfwe.records import Coefficients, Evaluation, Stopped, StoppedTrial, Trial
+from dfwe.records import Coefficients, Evaluation, PartialEvaluation, PrunedTrial, Trial
 from dfwe.search.base import Search
-from dfwe.search.best import argmax
 from dfwe.search.journal import Journal
-from dfwe.search.limits import Limits
-from dfwe.search.loop import run_search
-from dfwe.search.measure import Afterwards, Measure, Together, one_after_another
-from dfwe.search.pick import Argmax, Choosing, Pick
-from dfwe.search.rescore import Rescored
+from dfwe.search.loop import SearchLimits, run_search
+from dfwe.search.selection import Argmax, FullPrecisionRescorer, SelectionContext, SelectionRule, argmax
 from dfwe.search.space import Space
+from dfwe.search.trial_runner import AnyTrial, EvaluateBatch, ExtraTrials, OnTrial, TrialRunner, evaluate_in_order
 
-TrialListener = Callable[[Trial | StoppedTrial], None]
+ScoreModel = Callable[[Any], Evaluation | float]
+
+
+@dataclass(frozen=True)
+class WeightSearchResult:
+    """Result of a search: the trial whose weights the model has, all scored and all pruned ones.
+
+    `num_repeats` is the number of points the search asked for again, which cost nothing.
+    """
+
+    best: Trial
+    trials: tuple[Trial, ...]
+    pruned: tuple[PrunedTrial, ...]
+    num_repeats: int
+
+
+def search_weights(
+    model: nn.Module,
+    experts: ExpertArray,
+    search: Search,
+    score: ScoreModel,
+    *,
+    rule: Rule | None = None,
+    by: Granularity | None = None,
+    space: Space | None = None,
+    selection: SelectionRule | None = None,
+    initial_trials: Sequence[Trial] = (),
+    journal: Journal | None = None,
+    totals_score: Callable[[Any], Any] | None = None,
+    seed: int = 0,
+    on_trial: OnTrial | None = None,
+    score_pruned: Callable[[Any, Evaluation], Evaluation | PartialEvaluation] | None = None,
+    score_exact: ScoreModel | None = None,
+    limits: SearchLimits | None = None,
+    evaluate_batch: EvaluateBatch = evaluate_in_order,
+) -> WeightSearchResult:
+    """Search the coefficients of a merge of `experts` for the best `score`, and leave the model with the result.
+
+    Candidates are written in place into the model's own parameters: a candidate costs one pass over the experts' array
+    and the score, no copy of a model.
+
+    Args:
+        model: The module, or one that contains the module, whose parameters are the experts'.
+        experts: The experts' weights.
+        search: The search; it is closed afterwards.
+        score: Returns an `Evaluation` of the model, or a number (higher is better; then `selection` must be `Argmax`).
+        rule: The merge method; by default the linear mixture.
+        by: The groups with coefficients of their own, which must be the space's; by default one for the whole model.
+        space: The space of the search; by default one coefficient per expert, on the simplex.
+        selection: The rule that chooses one of the trials; by default the best score.
+        initial_trials: Trials that cost nothing, such as the experts' own dev scores.
+        journal: The trials on disk, with which a killed search is resumed.
+        totals_score: Turns summed counts into scores, for selection rules that resample examples.
+        seed: The seed of the selection rule.
+        on_trial: Called with each trial, replayed ones included.
+        score_pruned: Takes the best evaluation so far, too, and returns the model's, or a `PartialEvaluation` once it
+            cannot score as much. It replaces `score` if search and selection support pruning; the result is the same.
+        score_exact: `score` without approximations, if `score` has some (bfloat16). The best candidates are rescored
+            until the best of all is one of these; the selected trial has its score from there.
+        limits: Limits that end the search before its budget is spent.
+        evaluate_batch: Evaluates the candidates of a batch, for instance in several processes.
+    """
+    method, selection = rule or Linear(), selection or Argmax()
+    space = replace(space or Space(experts.names), vertices=method.traits.vertices)
+    candidate = Candidate(model, experts=experts, rule=method, by=by, space=space)
+    exact = score_exact or score
+    rescorer = FullPrecisionRescorer(lambda trial: _as_evaluation(exact(candidate.write(trial))))
+    repeats: list[int] = []
+
+    def evaluate(coefficients: Coefficients) -> Evaluation:
+        return _as_evaluation(score(candidate.at(coefficients)))
+
+    def evaluate_exact(coefficients: Coefficients) -> Evaluation:
+        return _as_evaluation(exact(candidate.at(coefficients)))
+
+    def evaluate_pruned(coefficients: Coefficients, best: Evaluation) -> Evaluation | PartialEvaluation:
+        assert score_pruned is not None
+        return score_pruned(candidate.at(coefficients), best)
+
+    prunes = score_pruned is not None and selection.supports_pruning
+    runner = TrialRunner(evaluate, journal, on_trial, evaluate_pruned if prunes else None, evaluate_batch)
+    try:
+        every = run_search(
+            search,
+            space=space,
+            runner=runner,
+            initial_trials=initial_trials,
+            budget=search.budget,
+            limits=limits,
+            on_repeats=repeats.append,
+        )
+        trials = tuple(trial for trial in every if isinstance(trial, Trial))
+        pruned = tuple(trial for trial in every if isinstance(trial, PrunedTrial))
+        if score_exact is not None and search.budget > 1:  # a single candidate is the best for sure
+            trials, pruned = _rescore_best(trials, pruned, rescorer=rescorer, evaluate=evaluate)
+        last = max([0, *(trial.number for trial in trials), *(trial.number for trial in pruned)])
+        extra = ExtraTrials(TrialRunner(evaluate_exact, journal, on_trial), last=last)
+        context = SelectionContext(
+            extra.run,
+            score=totals_score or _refuse_counts,
+            seed=seed,
+            averages=method.traits.linear and not space.settings,
+            final_candidate=search.final_candidate,
+        )
+        choice = selection.choose(trials, context=context)
+        is_exact = score_exact is None or any(choice is trial for trial in extra.trials)
+        best = choice if is_exact else rescorer.rescore(choice)
+        candidate.write(best)
+    finally:
+        search.close()
+        candidate.release()
+    trials = tuple(best if trial is choice else trial for trial in trials)
+    return WeightSearchResult(best, (*trials, *extra.trials), pruned, sum(repeats))
 
 
 class WeightSearch(pl.Callback):
-    """Searches the coefficients of a merge of `experts` for the best `score`, and leaves the module with the result.
+    """Run `search_weights` on the module of a Lightning `Trainer`.
 
-    It runs when training ends, or at once under `Trainer(max_epochs=0)`. Candidates are written in place into the
-    module's own parameters: a candidate costs one pass over the experts' array and the score, no copy of a model.
+    It runs when training ends, or at once under `Trainer(max_epochs=0)`. The trainer's logger gets each trial. Then
+    `result` holds what the search returned, and the module has the weights of the best trial.
 
-    `search` moves in `space`, by default one coefficient an expert on the simplex; `by` must give the space's groups,
-    and whether vertices are experts is the rule's to say.
-
-    `score` gives an `Evaluation` of the module, or a plain number (higher is better; then `pick` must be `Argmax`).
-    `known` are trials that cost nothing, such as the experts' own dev scores. With a `journal` a killed search goes on.
-
-    `race` is given the best evaluation so far and gives the module's, or `Stopped` once that cannot score as much. It
-    takes the place of `score` where search and pick need comparisons alone, and leaves what they find as it is.
-
-    `exact` is `score` without approximations, where `score` has some (bfloat16): the best candidates are scored again
-    by it until the best of all is one of these, and what is picked has its score from there.
-
-    `limits` end the search before its evaluations are spent. `together` evaluates candidates that are asked at once.
-
-    After it: `trials` (with scores), `stopped` ones, `best`, the trial whose weights the module has, and `repeats`, how
-    many points the search asked again, which cost nothing.
+    Args:
+        experts: The experts' weights.
+        search: The search; it is closed afterwards.
+        score: Returns an `Evaluation` of the module, or a number; higher is better.
+        on_trial: Called with each trial.
+        **options: The other options of `search_weights`.
     """
 
     def __init__(
         self,
         experts: ExpertArray,
         search: Search,
-        score: Callable[[Any], Evaluation | float],
+        score: ScoreModel,
         *,
-        rule: Rule | None = None,
-        by: Granularity | None = None,
-        space: Space | None = None,
-        pick: Pick | None = None,
-        known: Sequence[Trial] = (),
-        journal: Journal | None = None,
-        totals_score: Callable[[Any], Any] | None = None,
-        seed: int = 0,
-        on_trial: TrialListener | None = None,
-        race: Callable[[Any, Evaluation], Evaluation | Stopped] | None = None,
-        exact: Callable[[Any], Evaluation | float] | None = None,
-        limits: Limits | None = None,
-        together: Together = one_after_another,
+        on_trial: OnTrial | None = None,
+        **options: Any,
     ) -> None:
         self._experts, self._search, self._score = experts, search, score
-        self._rule, self._by, self._pick = rule or Linear(), by, pick or Argmax()
-        self._space = replace(space or Space(experts.names), vertices=self._rule.traits.vertices)
-        self._known, self._journal, self._totals_score = known, journal, totals_score
-        self._seed, self._on_trial, self._race, self._exact = seed, on_trial, race, exact
-        self._limits, self._together = limits, together
-        self.trials: tuple[Trial, ...] = ()
-        self.stopped: tuple[StoppedTrial, ...] = ()
-        self.best: Trial | None = None
-        self.repeats = 0
+        self._on_trial, self._options = on_trial, options
+        self.result: WeightSearchResult | None = None
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Searches here when no epoch is to be run: Lightning then calls no hook of training."""
+        """Search now if no epoch is to run: Lightning then calls no hook of training."""
         if trainer.max_epochs == 0:
             self._run(trainer, pl_module)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Searches when training is over."""
+        """Search when training is over."""
         self._run(trainer, pl_module)
 
     def _run(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        candidate = Candidate(module, experts=self._experts, rule=self._rule, by=self._by, space=self._space)
-        try:
-            made = self._searched(candidate, trainer)
-            self.stopped = tuple(trial for trial in made if isinstance(trial, StoppedTrial))
-            trials = tuple(trial for trial in made if isinstance(trial, Trial))
-            self.best = self._picked(candidate, trials, trainer)
-            candidate.write(self.best)
-        finally:
-            self._search.close()
-            candidate.release()
+        def on_trial(trial: AnyTrial) -> None:
+            log_trial(trial, logger=trainer.logger)
+            if self._on_trial is not None:
+                self._on_trial(trial)
 
-    def _searched(self, candidate: Candidate, trainer: pl.Trainer) -> tuple[Trial | StoppedTrial, ...]:
-        race = self._race if self._pick.compares_only else None
-        return run_search(
-            self._search,
-            space=self._space,
-            evaluate=lambda coefficients: _evaluation(self._score(candidate.at(coefficients))),
-            known=self._known,
-            journal=self._journal,
-            budget=self._search.budget,
-            on_trial=lambda trial: self._tell(trainer, trial),
-            race=(lambda coefficients, best: race(candidate.at(coefficients), best)) if race else None,
-            limits=self._limits,
-            together=self._together,
-            on_repeats=self._count_repeats,
+        self.result = search_weights(
+            module, self._experts, self._search, self._score, on_trial=on_trial, **self._options
         )
-
-    def _count_repeats(self, number: int) -> None:
-        self.repeats += number
-
-    def _picked(self, candidate: Candidate, trials: tuple[Trial, ...], trainer: pl.Trainer) -> Trial:
-        exact = self._exact or self._score
-        again = Rescored(lambda trial: _evaluation(exact(candidate.write(trial))))
-        if self._exact is not None and self._search.budget > 1:  # of one candidate there is no best to be sure of
-            trials = self._best_first(candidate, trials, again=again)
-        measure = Measure(
-            lambda coefficients: _evaluation(exact(candidate.at(coefficients))),
-            self._journal,
-            lambda trial: self._tell(trainer, trial),
-        )
-        numbers = [trial.number for trial in trials] + [trial.number for trial in self.stopped]
-        make = Afterwards(measure, last=max(numbers, default=0))
-        by = Choosing(
-            make,
-            score=self._totals_score or _needs_counts,
-            seed=self._seed,
-            averages=self._rule.traits.linear and not self._space.settings,
-            found=self._search.found,
-        )
-        best = self._pick.choose(trials, by=by)
-        is_made = any(best is trial for trial in make.made)
-        picked = best if is_made or self._exact is None else again.of(best)
-        self.trials = (*(picked if trial is best else trial for trial in trials), *make.made)
-        return picked
-
-    def _best_first(self, candidate: Candidate, trials: tuple[Trial, ...], *, again: Rescored) -> tuple[Trial, ...]:
-        """`Rescored.best_first`; what was stopped because of a score that was too high is evaluated after all."""
-        trials = again.best_first(trials)
-        while wronged := [each for each in self.stopped if each.evaluation.bound >= argmax(trials).evaluation.score]:
-            each = wronged[0]
-            evaluation = _evaluation(self._score(candidate.at(each.coefficients)))
-            trial = Trial(each.number, each.kind, each.coefficients, evaluation, seconds=each.seconds)
-            self.stopped = tuple(other for other in self.stopped if other is not each)
-            trials = again.best_first((*trials, trial))
-        return trials
-
-    def _tell(self, trainer: pl.Trainer, trial: Trial | StoppedTrial) -> None:
-        if trainer.logger is not None:
-            alphas = {f"alpha/{name}": value for name, value in trial.coefficients.as_dict().items()}
-            trainer.logger.log_metrics({**_found(trial), **alphas}, step=trial.number)
-        if self._on_trial is not None:
-            self._on_trial(trial)
 
 
 class Candidate:
-    """The module as a function of coefficients."""
+    """A model as a function of coefficients."""
 
     def __init__(
-        self, module: nn.Module, *, experts: ExpertArray, rule: Rule, by: Granularity | None, space: Space
+        self, model: nn.Module, *, experts: ExpertArray, rule: Rule, by: Granularity | None, space: Space
     ) -> None:
-        self._module, self._space = module, space
-        self._weights = _matching(module, experts=experts)
+        self._model, self._space = model, space
+        self._weights = _find_part(model, experts=experts)
         self._flat = flatten(self._weights)
         self._experts = experts.to(self._flat.device)
         self._combine = prepare(rule, self._experts, by=by)
 
     def at(self, coefficients: Coefficients) -> nn.Module:
-        """The module with the weights of the merge with these coefficients."""
+        """Return the model with the weights of the merge with these coefficients."""
         space = self._space
         self._combine(space.matrix(coefficients), space.values_of_settings(coefficients), self._flat)
-        return self._module
+        return self._model
 
     def write(self, trial: Trial) -> nn.Module:
-        """The module with that trial's weights; an expert's own are copied, whatever the rule makes of its vertex."""
+        """Return the model with a trial's weights; those of an expert are its own, whatever its vertex gives."""
         if trial.kind != "expert":
             return self.at(trial.coefficients)
         expert = int(np.argmax(self._space.matrix(trial.coefficients)[0]))
         self._flat.copy_(self._experts.weights[expert])
-        return self._module
+        return self._model
 
     def release(self) -> None:
-        """Gives the parameters storage of their own again."""
+        """Give the parameters storage of their own again."""
         unflatten(self._weights)
 
 
-def _matching(module: nn.Module, *, experts: ExpertArray) -> nn.Module:
-    """The module, or the one inside it, whose parameters are the experts'."""
-    for part in (module, *module.children()):
+def log_trial(trial: AnyTrial, *, logger: Any) -> None:
+    """Log a trial's score and coefficients to a Lightning logger, if there is one; a bound is not logged as a score."""
+    if not logger:
+        return
+    if isinstance(trial, PrunedTrial):
+        metrics = {"search/bound": trial.evaluation.bound, "search/answered": trial.evaluation.num_answered}
+    else:
+        metrics = {"search/dev": trial.evaluation.score}
+    alphas = {f"alpha/{name}": value for name, value in trial.coefficients.as_dict().items()}
+    logger.log_metrics({**metrics, **alphas}, step=trial.number)
+
+
+def _rescore_best(
+    trials: tuple[Trial, ...],
+    pruned: tuple[PrunedTrial, ...],
+    *,
+    rescorer: FullPrecisionRescorer,
+    evaluate: Callable[[Coefficients], Evaluation],
+) -> tuple[tuple[Trial, ...], tuple[PrunedTrial, ...]]:
+    """Rescore the best trials; evaluate after all what was pruned because of a score that was too high."""
+    trials = rescorer.rescore_best(trials)
+    while wrong := [trial for trial in pruned if trial.evaluation.bound >= argmax(trials).evaluation.score]:
+        first = wrong[0]
+        trial = Trial(first.number, first.kind, first.coefficients, evaluate(first.coefficients), seconds=first.seconds)
+        pruned = tuple(other for other in pruned if other is not first)
+        trials = rescorer.rescore_best((*trials, trial))
+    return trials, pruned
+
+
+def _find_part(model: nn.Module, *, experts: ExpertArray) -> nn.Module:
+    """Return the model, or the module inside it, whose parameters are the experts'."""
+    for part in (model, *model.children()):
         if Layout.of(part) == experts.layout:
             return part
     raise MergeError(
-        f"neither {type(module).__name__} nor a module in it has the experts' parameters "
+        f"neither {type(model).__name__} nor a module in it has the experts' parameters "
         f"({len(experts.layout.names)} tensors, {experts.layout.size} numbers): load the experts with its layout"
     )
 
 
-def _found(trial: Trial | StoppedTrial) -> dict[str, float]:
-    """What a logger draws: a bound is no point of the curve of scores."""
-    if isinstance(trial, StoppedTrial):
-        return {"search/bound": trial.evaluation.bound, "search/answered": trial.evaluation.num_answered}
-    return {"search/dev": trial.evaluation.score}
+def _refuse_counts(totals: Any) -> Any:
+    raise MergeError(
+        "this selection rule resamples dev examples: pass totals_score, and a score that gives an Evaluation"
+    )
 
 
-def _needs_counts(totals: Any) -> Any:
-    raise MergeError("this pick resamples dev examples: pass totals_score, and a score that gives an Evaluation")
-
-
-def _evaluation(found: Evaluation | float) -> Evaluation:
-    if isinstance(found, Evaluation):
-        return found
-    score = float(found)
-    return Evaluation(score=score, metrics={"score": score}, predictions=(), counts=np.zeros((0, 0)))
+def _as_evaluation(score: Evaluation | float) -> Evaluation:
+    if isinstance(score, Evaluation):
+        return score
+    return Evaluation(score=float(score), metrics={"score": float(score)}, predictions=(), counts=np.zeros((0, 0)))

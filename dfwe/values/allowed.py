@@ -102,13 +102,6 @@ class As:
 
 
 @dataclass(frozen=True)
-class Around:
-    """A mapping with keys of its own beside those of the part (`_target_`) that it describes; `fields` has them."""
-
-    fields: type
-
-
-@dataclass(frozen=True)
 class Known:
     """A mapping of whatever keys, of which `annotations` has those whose values are known."""
 

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from dfwe.errors import ConfigurationError, did_you_mean
-from dfwe.values.allowed import Around, As, Known, Name, OneOf
+from dfwe.values.allowed import As, Known, Name, OneOf
 from dfwe.values.signature import NotThereError, Part, signature
 
 _MISSING = "???"  # OmegaConf's: asked for elsewhere
@@ -46,8 +46,8 @@ def check(value: Any, annotation: Any, *, key: str) -> None:
         raise _refused(key, value, annotation, rules=failing[0] if len(alternatives) == 1 else ())
 
 
-def check_part(config: Mapping[str, Any], *, key: str, given: Iterable[str] = ()) -> None:
-    """Check what a `_target_` is made of against what its class takes; `given` are keys that stand beside its own.
+def check_part(config: Mapping[str, Any], *, key: str) -> None:
+    """Check what a `_target_` is made of against what its class takes.
 
     Raises:
         ConfigurationError: a class that is not there, a key that it does not take, a value that it does not allow.
@@ -59,13 +59,13 @@ def check_part(config: Mapping[str, Any], *, key: str, given: Iterable[str] = ()
         takes = signature(target)
     except NotThereError:
         raise ConfigurationError(f"{said(_below(key, _TARGET), target)}: there is no such class or function") from None
-    own = {name: value for name, value in config.items() if name not in _OF_HYDRA and name not in given}
+    own = {name: value for name, value in config.items() if name not in _OF_HYDRA}
     if takes is None:
         _check_inside(own, key=key)
         return
     for name, value in own.items():
         if name not in takes.parameters and not takes.open:
-            raise unknown_key(name, known=(*takes.parameters, *given), key=key)
+            raise unknown_key(name, known=tuple(takes.parameters), key=key)
         check(value, takes.parameters.get(name, Any), key=_below(key, name))
 
 
@@ -173,12 +173,8 @@ def _fits(value: Any, annotation: Any) -> bool:
 
 def _check_as(value: Any, annotation: Any, *, key: str) -> None:
     """Check what is in a list or mapping of the kind."""
-    kind, around = _kind(annotation), _metadata(annotation, Around)
-    if around is not None:
-        own = {field.name for field in fields(around.fields)}
-        _check_fields({name: each for name, each in value.items() if name in own}, around.fields, key=key)
-        check_part(value, key=key, given=own) if _TARGET in value else _check_inside(value, key=key)
-    elif (known := _metadata(annotation, Known)) is not None:
+    kind = _kind(annotation)
+    if (known := _metadata(annotation, Known)) is not None:
         for name, each in value.items():
             check(each, known.annotations.get(name, Any), key=_below(key, name))
     elif is_dataclass(kind):

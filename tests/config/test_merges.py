@@ -6,7 +6,7 @@ import pytest
 from hydra.utils import get_class
 
 from dfwe.conf import conf_dir
-from dfwe.config.merges import option, with_pick, zoo
+from dfwe.config.merges import option, resolve_names, zoo
 from dfwe.errors import ConfigurationError
 
 ALL = {"rules": "all", "search": "nelder_mead", "searches": "all", "budget": 5}
@@ -48,5 +48,5 @@ def test_an_unknown_option_is_an_error_with_the_choice():
         list(zoo(ALL | {"rules": ["tise"]}, num_experts=2))
     with pytest.raises(ConfigurationError, match=r"unknown merge.search 'cmaa'.*cma"):
         list(zoo(ALL | {"searches": ["cmaa"], "rules": []}, num_experts=2))
-    with pytest.raises(ConfigurationError, match=r"unknown merge.pick 'best'.*argmax"):
-        with_pick({"pick": "best"})
+    with pytest.raises(ConfigurationError, match=r"unknown merge.selection 'best'.*argmax"):
+        resolve_names({"selection": "best"})

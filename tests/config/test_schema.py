@@ -102,7 +102,7 @@ def test_the_papers_experiment_sets_its_table_1(composed):
     assert (trainer.precision, trainer.batch_size, trainer.batch_size * trainer.accumulate) == ("32-true", 8, 24)
     assert {(fit.epochs, fit.learning_rate) for fit in (trainer.train, trainer.finetune)} == {(5, 1e-4)}
     assert (search.budget, search.adaptive, len(config.sources)) == (40, True, 3)
-    assert config.merge.pick["_target_"] == "dfwe.search.pick.Argmax"
+    assert config.merge.selection["_target_"] == "dfwe.search.selection.Argmax"
     assert config.decode == "reference"
 
 

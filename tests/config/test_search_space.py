@@ -29,8 +29,8 @@ def test_coefficients_may_have_a_box():
     ("more", "kind", "message"),
     [
         ({"searched": {"density": {"low": 0, "high": 1}}}, ConfigurationError, "slerp has no number named 'density'"),
-        ({"searched": {"parallel": {"low": 1, "high": 1}}}, SearchError, "merge.searched.parallel: an empty box"),
-        ({"searched": {"parallel": {"low": 0.1, "high": 0.2}}}, SearchError, "the rule's own value 0.9995"),
+        ({"searched": {"parallel": {"low": 1, "high": 1}}}, SearchError, "merge.searched.parallel: invalid range"),
+        ({"searched": {"parallel": {"low": 0.1, "high": 0.2}}}, SearchError, "the method's own value 0.9995"),
         ({"searched": {"parallel": 0.3}}, ConfigurationError, "must have `low` and `high`"),
         ({"coefficients": "simplx"}, ConfigurationError, "merge.coefficients must have `low` and `high`"),
         ({"coefficients": {"low": 2, "high": 3}}, SearchError, "equal coefficients"),

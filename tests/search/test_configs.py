@@ -39,12 +39,12 @@ def test_there_is_a_config_for_each_search():
 @pytest.mark.parametrize("name", [path.stem for path in FILES])
 def test_every_config_makes_a_search_of_at_most_forty_evaluations(name):
     search = made(name)
-    search.begin(EXPERTS)
+    search.initialize(EXPERTS)
     point = search.ask()
     search.tell(point, loss=0.0)
     search.close()
     assert search.budget == {"grid": 36, "greedy": 5}.get(name, 40)  # these two know what they need
-    assert search.asks == 1
+    assert search.batch_size == 1
     assert point.shape == (5,)
     assert np.isfinite(point).all()
 
@@ -58,4 +58,4 @@ def test_optimizer_budget_and_step_are_the_users_to_change():
 
 @pytest.mark.parametrize("name", ["cma", "nevergrad", "random", "grid"])
 def test_searches_of_populations_take_several_asks(name):
-    assert made(name, asks=4).asks == 4
+    assert made(name, batch_size=4).batch_size == 4

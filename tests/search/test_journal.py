@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from dfwe.errors import MetricError, StoreError
-from dfwe.records import Coefficients, Evaluation, Stopped, StoppedTrial, Trial
+from dfwe.records import Coefficients, Evaluation, PartialEvaluation, PrunedTrial, Trial
 from dfwe.search.journal import Journal
-from dfwe.search.packed import packed
+from dfwe.search.journal_files import encode_scores
 
 NAMES = ("first", "second")
 
@@ -78,7 +78,7 @@ def test_label_scores_come_back_to_the_last_bit_where_they_are_kept(tmp_path):
     assert journal(tmp_path / "left").get(1).evaluation.label_scores is None
 
 
-@pytest.mark.parametrize("broken", [{"shape": [3, 2], "float32": "AAAA"}, packed(np.zeros((2, 4)))])
+@pytest.mark.parametrize("broken", [{"shape": [3, 2], "float32": "AAAA"}, encode_scores(np.zeros((2, 4)))])
 def test_broken_label_scores_are_refused(tmp_path, broken):
     _, predictions = filled(tmp_path, num=1)
     line = json.loads(predictions.read_text()) | {"label_scores": broken}
@@ -176,14 +176,14 @@ def with_a_stopped_trial(folder):
     made = Journal(folder, evaluate_predictions=scored, bound_predictions=bounded)
     made.append(trial(1))
     coefficients = Coefficients(NAMES, (0.1, 0.9))
-    made.append(StoppedTrial(2, "search", coefficients, Stopped(1 / 3, ("no", None, "no")), seconds=0.5))
+    made.append(PrunedTrial(2, "search", coefficients, PartialEvaluation(1 / 3, ("no", None, "no")), seconds=0.5))
     return folder / "trials.jsonl", folder / "predictions.jsonl"
 
 
 def test_a_stopped_trial_comes_back_and_its_lines_say_that_it_has_no_score(tmp_path):
     trials, predictions = with_a_stopped_trial(tmp_path)
     found = Journal(tmp_path, evaluate_predictions=scored, bound_predictions=bounded).trials[1]
-    assert isinstance(found, StoppedTrial)
+    assert isinstance(found, PrunedTrial)
     assert (found.number, found.kind, found.coefficients.values, found.seconds) == (2, "search", (0.1, 0.9), 0.5)
     assert (found.evaluation.bound, found.evaluation.predictions) == (1 / 3, ("no", None, "no"))
     line = json.loads(trials.read_text().splitlines()[1])

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from dfwe.errors import SearchError
-from dfwe.records import Coefficients, Evaluation, Stopped, StoppedTrial, Trial
-from dfwe.search.dirichlet import Dirichlet
+from dfwe.records import Coefficients, Evaluation, PartialEvaluation, PrunedTrial, Trial
 from dfwe.search.journal import Journal
-from dfwe.search.limits import Limits
-from dfwe.search.loop import run_search
+from dfwe.search.loop import SearchLimits, run_search
+from dfwe.search.optimizers.dirichlet import Dirichlet
 from dfwe.search.space import Space
+from dfwe.search.trial_runner import TrialRunner
 
 ABC = Space(("a", "b", "c"))
 
@@ -27,15 +27,13 @@ def answers(coefficients):
     return scored(("yes",) * right + ("no",) * (10 - right))
 
 
-def searched(limits, *, asks=1, race=None, journal=None, evaluate=answers):
+def searched(limits, *, batch_size=1, race=None, journal=None, evaluate=answers):
     return run_search(
-        Dirichlet(ABC, seed=0, budget=20, asks=asks),
+        Dirichlet(ABC, seed=0, budget=20, batch_size=batch_size),
         space=ABC,
-        evaluate=evaluate,
-        known=[],
-        journal=journal,
+        runner=TrialRunner(evaluate, journal, evaluate_pruned=race),
+        initial_trials=[],
         budget=20,
-        race=race,
         limits=limits,
     )
 
@@ -44,47 +42,52 @@ def trial(number, seconds):
     return Trial(number, "search", Coefficients(("a", "b"), (0.5, 0.5)), scored(("yes", "no")), seconds=seconds)
 
 
-@pytest.mark.parametrize("asks", [1, 4])
-def test_no_candidate_is_begun_once_the_dev_passes_are_spent(caplog, asks):
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_no_candidate_is_begun_once_the_dev_passes_are_spent(caplog, batch_size):
     with caplog.at_level(logging.INFO):
-        trials = searched(Limits(dev_passes=6), asks=asks)
+        trials = searched(SearchLimits(dev_passes=6), batch_size=batch_size)
     assert len(trials) == 6
-    assert "has had its 6 dev passes after 6 of 20 evaluations" in caplog.text
+    assert "has reached its limit of 6 dev passes after 6 of 20 evaluations" in caplog.text
     assert "converged" not in caplog.text
 
 
 def test_the_start_is_always_evaluated():
-    assert [each.kind for each in searched(Limits(seconds=1e-12))] == ["uniform"]
+    assert [each.kind for each in searched(SearchLimits(seconds=1e-12))] == ["uniform"]
 
 
 def test_without_limits_the_budget_is_spent():
-    assert len(searched(Limits())) == len(searched(None)) == 20
+    assert len(searched(SearchLimits())) == len(searched(None)) == 20
 
 
 def test_a_stopped_trial_counts_for_its_share_of_a_pass():
-    half = StoppedTrial(2, "search", Coefficients(("a",), (1.0,)), Stopped(0.1, ("no", None)))
-    assert Limits(dev_passes=2).reached([trial(1, 0.0), half]) is None
-    assert Limits(dev_passes=2).reached([trial(1, 0.0), half, dataclasses.replace(half, number=3)]) == "2 dev passes"
+    half = PrunedTrial(2, "search", Coefficients(("a",), (1.0,)), PartialEvaluation(0.1, ("no", None)))
+    assert SearchLimits(dev_passes=2).find_reached([trial(1, 0.0), half]) is None
+    assert (
+        SearchLimits(dev_passes=2).find_reached([trial(1, 0.0), half, dataclasses.replace(half, number=3)])
+        == "2 dev passes"
+    )
 
 
 def test_raced_trials_leave_more_evaluations_in_the_same_passes():
     def stops(coefficients, best):
         found = answers(coefficients)
-        return found if found.score >= best.score else Stopped(found.score, ("no",) + (None,) * 9)
+        return found if found.score >= best.score else PartialEvaluation(found.score, ("no",) + (None,) * 9)
 
-    assert len(searched(Limits(dev_passes=6), race=stops)) > len(searched(Limits(dev_passes=6)))
+    assert len(searched(SearchLimits(dev_passes=6), race=stops)) > len(searched(SearchLimits(dev_passes=6)))
 
 
 def test_seconds_are_those_of_the_evaluations():
-    assert Limits(seconds=1.0).reached([trial(1, 0.5), trial(2, 0.4)]) is None
-    assert Limits(seconds=1.0).reached([trial(1, 0.5), trial(2, 0.5)]) == "1 seconds"
+    assert SearchLimits(seconds=1.0).find_reached([trial(1, 0.5), trial(2, 0.4)]) is None
+    assert SearchLimits(seconds=1.0).find_reached([trial(1, 0.5), trial(2, 0.5)]) == "1 seconds"
 
 
 def test_journalled_seconds_count_so_that_a_killed_search_has_no_more_time(tmp_path):
-    searched(Limits(dev_passes=5), journal=Journal(tmp_path, evaluate_predictions=scored))
+    searched(SearchLimits(dev_passes=5), journal=Journal(tmp_path, evaluate_predictions=scored))
     journal = Journal(tmp_path, evaluate_predictions=scored)
     spent = sum(each.seconds for each in journal.trials)
-    again = searched(Limits(seconds=spent), journal=journal, evaluate=lambda coefficients: pytest.fail("evaluated"))
+    again = searched(
+        SearchLimits(seconds=spent), journal=journal, evaluate=lambda coefficients: pytest.fail("evaluated")
+    )
     assert len(again) == 5
 
 
@@ -92,4 +95,4 @@ def test_journalled_seconds_count_so_that_a_killed_search_has_no_more_time(tmp_p
 @pytest.mark.parametrize("limit", [0, -1.5, float("nan")])
 def test_a_limit_that_is_not_above_zero_is_refused(name, limit):
     with pytest.raises(SearchError, match=rf"merge\.limits\.{name} must be above 0, or null for no limit, not "):
-        Limits(**{name: limit})
+        SearchLimits(**{name: limit})

@@ -11,8 +11,9 @@ from dfwe.records import Coefficients, Evaluation, Trial
 from dfwe.search.base import Search
 from dfwe.search.journal import Journal
 from dfwe.search.loop import run_search
-from dfwe.search.nevergrad import NevergradSearch
+from dfwe.search.optimizers.nevergrad import NevergradSearch
 from dfwe.search.space import Range, Setting, Space
+from dfwe.search.trial_runner import TrialRunner
 
 NAMES = ("a", "b", "c")
 BEST = np.array([0.7, 0.2, 0.1])
@@ -25,7 +26,7 @@ class Scripted(Search):
         self.points, self.ends, self.told = list(points), ends, []
 
     @property
-    def asks(self):
+    def batch_size(self):
         return 1
 
     @property
@@ -33,10 +34,10 @@ class Scripted(Search):
         return len(self.points)
 
     @property
-    def compares_only(self):
+    def supports_pruning(self):
         return False
 
-    def begin(self, known):
+    def initialize(self, initial_trials):
         pass
 
     def ask(self):
@@ -74,18 +75,18 @@ def experts(model):
 
 
 def searched(
-    optimizer="UnitNelderMead", *, folder=None, budget=40, evaluate=None, known=(), seed=0, on_trial=None, asks=1
+    optimizer="UnitNelderMead", *, folder=None, budget=40, evaluate=None, known=(), seed=0, on_trial=None, batch_size=1
 ):
-    search = NevergradSearch(Space(("a", "b", "c")), optimizer=optimizer, seed=seed, budget=budget, asks=asks)
+    search = NevergradSearch(
+        Space(("a", "b", "c")), optimizer=optimizer, seed=seed, budget=budget, batch_size=batch_size
+    )
     journal = Journal(folder, evaluate_predictions=scored) if folder else None
     trials = run_search(
         search,
         space=Space(NAMES),
-        evaluate=evaluate or Model(),
-        known=known,
-        journal=journal,
+        runner=TrialRunner(evaluate or Model(), journal, on_trial=on_trial),
+        initial_trials=known,
         budget=budget,
-        on_trial=on_trial,
     )
     search.close()
     return trials
@@ -108,14 +109,14 @@ def test_exactly_the_budget_is_evaluated_and_uniform_and_experts_are_always_in(o
 
 def test_the_search_is_told_the_negative_score():
     search, model = Scripted([[1, 0, 0], [2, 0, 0]]), Model()
-    trials = run_search(search, space=Space(NAMES), evaluate=model, known=[], journal=None, budget=3)
+    trials = run_search(search, space=Space(NAMES), runner=TrialRunner(model), initial_trials=[], budget=3)
     assert search.told == [-trial.evaluation.score for trial in trials[1:]]
 
 
 def test_a_known_candidate_is_told_its_score_and_costs_nothing():
     model, known = Model(), experts(Model())
     search = Scripted([[0, 0, 0], [0, -1e9, -1e9], [1, 0, 0], [1, 0, 0], [0, 1, 0]])
-    trials = run_search(search, space=Space(NAMES), evaluate=model, known=known, journal=None, budget=3)
+    trials = run_search(search, space=Space(NAMES), runner=TrialRunner(model), initial_trials=known, budget=3)
     assert len(model.calls) == 3
     uniform, first = trials[3].evaluation.score, trials[4].evaluation.score
     assert search.told == [-uniform, -known[0].evaluation.score, -first, -first, -trials[5].evaluation.score]
@@ -124,7 +125,7 @@ def test_a_known_candidate_is_told_its_score_and_costs_nothing():
 def test_a_vertex_that_is_another_model_than_its_expert_is_evaluated():
     model, known, space = Model(), experts(Model()), Space(NAMES, vertices=False)
     search = Scripted([[0, -1e9, -1e9]])
-    trials = run_search(search, space=space, evaluate=model, known=known, journal=None, budget=2)
+    trials = run_search(search, space=space, runner=TrialRunner(model), initial_trials=known, budget=2)
     assert model.calls == [space.start, space.vertex("a")]
     assert [trial.kind for trial in trials] == ["expert"] * 3 + ["uniform", "search"]
 
@@ -132,7 +133,7 @@ def test_a_vertex_that_is_another_model_than_its_expert_is_evaluated():
 def test_a_search_that_goes_round_in_circles_is_stopped_with_a_warning(caplog):
     search = Scripted([[1, 0, 0]])
     with caplog.at_level(logging.WARNING):
-        trials = run_search(search, space=Space(NAMES), evaluate=Model(), known=[], journal=None, budget=5)
+        trials = run_search(search, space=Space(NAMES), runner=TrialRunner(Model()), initial_trials=[], budget=5)
     assert len(trials) == 2
     assert len(search.told) == 50
     assert "stopped after 2 of 5 evaluations" in caplog.text
@@ -141,7 +142,7 @@ def test_a_search_that_goes_round_in_circles_is_stopped_with_a_warning(caplog):
 def test_a_search_with_nothing_more_to_ask_ends_early(caplog):
     with caplog.at_level(logging.WARNING):
         search = Scripted([[1, 0, 0], [0, 1, 0]], ends=True)
-        trials = run_search(search, space=Space(NAMES), evaluate=Model(), known=[], journal=None, budget=40)
+        trials = run_search(search, space=Space(NAMES), runner=TrialRunner(Model()), initial_trials=[], budget=40)
     assert len(trials) == 3
     assert "stopped after 3 of 40 evaluations" in caplog.text
 
@@ -150,7 +151,7 @@ def test_a_single_expert_is_known_and_needs_no_evaluation():
     model = Model()
     alone = Trial(0, "expert", Coefficients(("a",), (1.0,)), scored(("yes",)))
     search = NevergradSearch(Space(("a",)), optimizer="UnitNelderMead", seed=0, budget=5)
-    trials = run_search(search, space=Space(("a",)), evaluate=model, known=[alone], journal=None, budget=5)
+    trials = run_search(search, space=Space(("a",)), runner=TrialRunner(model), initial_trials=[alone], budget=5)
     assert trials == (alone,)
     assert model.calls == []
 
@@ -201,13 +202,15 @@ def test_a_score_that_is_no_number_names_trial_and_coefficients_and_is_not_journ
 
 def test_a_budget_below_one_is_refused():
     with pytest.raises(SearchError, match=r"at least 1 evaluation.*budget is 0"):
-        run_search(Scripted([[1, 0, 0]]), space=Space(NAMES), evaluate=Model(), known=[], journal=None, budget=0)
+        run_search(Scripted([[1, 0, 0]]), space=Space(NAMES), runner=TrialRunner(Model()), initial_trials=[], budget=0)
 
 
 def test_known_trials_of_other_experts_are_refused():
     known = [Trial(0, "expert", Coefficients(("b", "a", "c"), (1.0, 0.0, 0.0)), scored(("yes",)))]
     with pytest.raises(SearchError, match=r"over \('a', 'b', 'c'\), but trial 0 .* \('b', 'a', 'c'\)"):
-        run_search(Scripted([[1, 0, 0]]), space=Space(NAMES), evaluate=Model(), known=known, journal=None, budget=2)
+        run_search(
+            Scripted([[1, 0, 0]]), space=Space(NAMES), runner=TrialRunner(Model()), initial_trials=known, budget=2
+        )
 
 
 def test_a_search_that_does_not_move_is_warned_about(caplog):
@@ -233,13 +236,13 @@ def test_a_search_that_moves_and_gains_is_not_warned_about(caplog):
 @pytest.mark.parametrize("optimizer", ["CMA", "DE", "PSO", "RandomSearch"])
 @pytest.mark.parametrize("done", [1, 18, 19, 40])
 def test_a_killed_search_of_several_asks_goes_on_and_ends_as_if_it_had_not_been(tmp_path, optimizer, done):
-    whole = searched(optimizer, folder=tmp_path / "whole", asks=4)
+    whole = searched(optimizer, folder=tmp_path / "whole", batch_size=4)
     (tmp_path / "part").mkdir()
     for name in ("trials.jsonl", "predictions.jsonl"):
         lines = (tmp_path / "whole" / name).read_text().splitlines(keepends=True)
         (tmp_path / "part" / name).write_text("".join(lines[:done]))
     model = Model()
-    assert essence(searched(optimizer, folder=tmp_path / "part", evaluate=model, asks=4)) == essence(whole)
+    assert essence(searched(optimizer, folder=tmp_path / "part", evaluate=model, batch_size=4)) == essence(whole)
     assert len(model.calls) == 40 - done
 
 
@@ -247,7 +250,7 @@ def test_several_asks_are_evaluated_in_their_order_before_any_is_told():
     events = []
 
     class Population(Scripted):
-        asks = 3
+        batch_size = 3
 
         def ask(self):
             events.append("ask")
@@ -260,7 +263,7 @@ def test_several_asks_are_evaluated_in_their_order_before_any_is_told():
         events.append("evaluate")
         return scored(("yes", "no"))
 
-    run_search(Population([]), space=Space(NAMES), evaluate=model, known=[], journal=None, budget=6)
+    run_search(Population([]), space=Space(NAMES), runner=TrialRunner(model), initial_trials=[], budget=6)
     first, rest = ["ask"] * 3 + ["evaluate"] * 3 + ["tell"] * 3, ["ask"] * 2 + ["evaluate"] * 2 + ["tell"] * 2
     assert events == ["evaluate", *first, *rest]  # the start; three; of five evaluations two are left
 
@@ -272,15 +275,14 @@ RICH = Space(NAMES, ("low", "high"), Range(-0.5, 1.5), (Setting("scale", Range(0
 def test_a_standstill_and_a_score_that_is_no_number_are_found_in_every_space(caplog, space):
     tiny = Scripted([np.full(space.dimensions, 1e-4) * np.arange(space.dimensions)])
     with caplog.at_level(logging.WARNING):
-        run_search(tiny, space=space, evaluate=lambda each: scored(("yes",)), known=[], journal=None, budget=2)
+        run_search(tiny, space=space, runner=TrialRunner(lambda each: scored(("yes",))), initial_trials=[], budget=2)
     assert "no coefficient moved by more than" in caplog.text
     with pytest.raises(SearchError, match=r"trial 1 \(uniform\) at {.*} is nan"):
         run_search(
             tiny,
             space=space,
-            evaluate=lambda each: Evaluation(math.nan, {}, ("yes",), np.ones((1, 2))),
-            known=[],
-            journal=None,
+            runner=TrialRunner(lambda each: Evaluation(math.nan, {}, ("yes",), np.ones((1, 2)))),
+            initial_trials=[],
             budget=2,
         )
 
@@ -291,9 +293,8 @@ def test_a_search_that_moves_a_setting_alone_has_moved(caplog):
         run_search(
             Scripted([[0, 0, 0, 1]]),
             space=space,
-            evaluate=lambda each: scored(("yes",)),
-            known=[],
-            journal=None,
+            runner=TrialRunner(lambda each: scored(("yes",))),
+            initial_trials=[],
             budget=2,
         )
     assert "no coefficient moved" not in caplog.text

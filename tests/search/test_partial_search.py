@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from dfwe.records import Coefficients, Evaluation, Trial
-from dfwe.search.base import Hearing, Search
+from dfwe.search.base import Search, TrialObserver
+from dfwe.search.holdout import ExampleSubset
+from dfwe.search.holdout_search import MultiSubsetSearch
 from dfwe.search.loop import run_search
-from dfwe.search.nevergrad import NevergradSearch
-from dfwe.search.part import Part
-from dfwe.search.partial_search import PartialSearch
+from dfwe.search.optimizers.nevergrad import NevergradSearch
 from dfwe.search.space import Space
+from dfwe.search.trial_runner import TrialRunner
 
 SPACE = Space(("a", "b", "c"))
 HALVES = [np.arange(40) % 2 == 0, np.arange(40) % 2 == 1]
@@ -29,7 +30,7 @@ def nelder_mead(seed=0):
 
 
 def partial(rows, *, make=nelder_mead):
-    return PartialSearch([make() for _ in rows], parts=[Part(each, share) for each in rows], space=SPACE)
+    return MultiSubsetSearch([make() for _ in rows], subsets=[ExampleSubset(each, share) for each in rows], space=SPACE)
 
 
 def surface(hidden):
@@ -44,7 +45,7 @@ def surface(hidden):
 
 
 def asked(evaluate, rows):
-    trials = run_search(partial(rows), space=SPACE, evaluate=evaluate, known=(), journal=None, budget=30)
+    trials = run_search(partial(rows), space=SPACE, runner=TrialRunner(evaluate), initial_trials=(), budget=30)
     return [trial.coefficients for trial in trials]
 
 
@@ -57,12 +58,12 @@ def test_a_search_learns_nothing_of_the_examples_that_it_does_not_see():
 
 def test_it_asks_what_its_search_asks_of_the_part_alone():
     evaluate = surface(lambda c: np.zeros(20))
-    part = Part(HALVES[0], share)
+    part = ExampleSubset(HALVES[0], share)
 
     def seen(coefficients):
         return part.of(Trial(1, "search", coefficients, evaluate(coefficients))).evaluation
 
-    alone = run_search(nelder_mead(), space=SPACE, evaluate=seen, known=(), journal=None, budget=30)
+    alone = run_search(nelder_mead(), space=SPACE, runner=TrialRunner(seen), initial_trials=(), budget=30)
     assert asked(evaluate, HALVES[:1]) == [trial.coefficients for trial in alone]
 
 
@@ -71,28 +72,27 @@ def test_searches_are_asked_in_turn_and_share_the_budget():
     trials = run_search(
         search,
         space=SPACE,
-        evaluate=surface(lambda c: np.full(20, c.values[1] > 0.3)),
-        known=(),
-        journal=None,
+        runner=TrialRunner(surface(lambda c: np.full(20, c.values[1] > 0.3))),
+        initial_trials=(),
         budget=30,
     )
-    own = [{trial.number for trial in search.own(place, trials)} for place in range(2)]
+    own = [{trial.number for trial in search.trials_of(place, trials)} for place in range(2)]
     assert len(trials) == 30
     assert own[0] | own[1] == set(range(1, 31))
     assert {1, 2, 3} <= own[0] & own[1]  # the start and the first simplex, evaluated once
     assert min(len(own[0]), len(own[1])) > 10
 
 
-class Scripted(Search, Hearing):
+class Scripted(Search, TrialObserver):
     """Asks given points, then nothing; remembers what it is told."""
 
-    budget, compares_only, asks = 30, True, 1
+    budget, supports_pruning, asks = 30, True, 1
 
     def __init__(self, points):
         self.points, self.told, self.heard, self.begun, self.closed = list(points), [], [], [], False
 
-    def begin(self, known):
-        self.begun = [(trial.kind, trial.evaluation.score) for trial in known]
+    def initialize(self, initial_trials):
+        self.begun = [(trial.kind, trial.evaluation.score) for trial in initial_trials]
 
     def ask(self):
         return np.array(self.points[0]) if self.points else None
@@ -101,7 +101,7 @@ class Scripted(Search, Hearing):
         self.told.append(-loss)
         self.points.pop(0)
 
-    def hear(self, trial):
+    def observe(self, trial):
         self.heard.append((trial.evaluation.score, len(trial.evaluation.predictions)))
 
     def close(self):
@@ -110,11 +110,11 @@ class Scripted(Search, Hearing):
 
 def test_each_is_told_and_hears_the_score_on_its_part():
     searches = [Scripted([[1.0, 0, 0]]), Scripted([[1.0, 0, 0], [0, 1.0, 0]])]
-    search = PartialSearch(searches, parts=[Part(each, share) for each in HALVES], space=SPACE)
+    search = MultiSubsetSearch(searches, subsets=[ExampleSubset(each, share) for each in HALVES], space=SPACE)
     known = [Trial(0, "expert", SPACE.vertex("a"), answers([1, 0] * 20))]
     # even examples are all right, odd ones all wrong
     trials = run_search(
-        search, space=SPACE, evaluate=lambda c: answers([1, 0] * 20), known=known, journal=None, budget=9
+        search, space=SPACE, runner=TrialRunner(lambda c: answers([1, 0] * 20)), initial_trials=known, budget=9
     )
     assert len(trials) == 1 + 3  # the expert, the start, two points
     assert [each.begun for each in searches] == [
@@ -129,15 +129,15 @@ def test_each_is_told_and_hears_the_score_on_its_part():
 
 def test_asked_too_often_it_gives_the_oldest_point_again():
     search = partial(HALVES)
-    search.begin([])
+    search.initialize([])
     points = [search.ask() for _ in range(3)]
-    assert search.asks == 2
+    assert search.batch_size == 2
     np.testing.assert_array_equal(points[2], points[0])
 
 
 def test_a_point_that_nobody_asked_is_not_told():
     searches = [Scripted([[1.0, 0, 0]])]
-    search = PartialSearch(searches, parts=[Part(HALVES[0], share)], space=SPACE)
+    search = MultiSubsetSearch(searches, subsets=[ExampleSubset(HALVES[0], share)], space=SPACE)
     search.tell(np.array([0.5, 0.5, 0.5]), loss=0.0)
     assert searches[0].told == []
 
@@ -146,9 +146,9 @@ def test_a_part_scores_its_rows_of_answers_counts_and_label_scores():
     labels = np.arange(8.0).reshape(4, 2)
     whole = Evaluation(0.5, {}, tuple("abcd"), np.array([[1, 1], [0, 1], [1, 1], [0, 1.0]]), labels)
     trial = Trial(3, "search", Coefficients(("a",), (1.0,)), whole, seconds=2.0)
-    part = Part(np.array([True, False, True, False]), share)
+    part = ExampleSubset(np.array([True, False, True, False]), share)
     view = part.of(trial)
     assert (view.number, view.kind, view.seconds) == (3, "search", 2.0)
     assert (view.evaluation.score, view.evaluation.predictions) == (1.0, ("a", "c"))
     np.testing.assert_array_equal(view.evaluation.label_scores, labels[[0, 2]])
-    assert part.rest.of(trial).evaluation.score == pytest.approx(0.0)
+    assert part.complement.of(trial).evaluation.score == pytest.approx(0.0)

@@ -1,7 +1,7 @@
 import numpy as np
 
 from dfwe.records import Coefficients, Evaluation, Trial
-from dfwe.search.rescore import Rescored
+from dfwe.search.selection import FullPrecisionRescorer
 
 NAMES = ("a", "b")
 
@@ -17,8 +17,8 @@ def evaluation(score):
 def test_the_best_is_scored_again_until_it_stays_the_best():
     exact = {1: 0.5, 2: 0.58, 3: 0.59}
     asked = []
-    again = Rescored(lambda each: asked.append(each.number) or evaluation(exact[each.number]))
-    trials = again.best_first([trial(1, 0.1, 0.2), trial(2, 0.2, 0.6), trial(3, 0.3, 0.7)])
+    again = FullPrecisionRescorer(lambda each: asked.append(each.number) or evaluation(exact[each.number]))
+    trials = again.rescore_best([trial(1, 0.1, 0.2), trial(2, 0.2, 0.6), trial(3, 0.3, 0.7)])
     assert asked == [3, 2]  # 3 falls below 2's approximate score, then 2 falls below 3's exact one
     assert [each.evaluation.score for each in trials] == [0.2, 0.58, 0.59]
     assert [each.number for each in trials] == [1, 2, 3]
@@ -26,7 +26,7 @@ def test_the_best_is_scored_again_until_it_stays_the_best():
 
 def test_a_trial_is_scored_again_once():
     asked = []
-    again = Rescored(lambda each: asked.append(each.number) or evaluation(0.4))
-    (only,) = again.best_first([trial(1, 0.5, 0.3)])
-    assert again.of(only) is only
+    again = FullPrecisionRescorer(lambda each: asked.append(each.number) or evaluation(0.4))
+    (only,) = again.rescore_best([trial(1, 0.5, 0.3)])
+    assert again.rescore(only) is only
     assert asked == [1]

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from dfwe.records import Coefficients
-from dfwe.search.simplex import softmax
-from dfwe.search.space import Space, distance
+from dfwe.search.space import Space, distance, softmax
 
 
 def test_softmax_is_the_formula():

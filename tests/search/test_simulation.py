@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 
 from dfwe.records import Coefficients, Evaluation, Trial
-from dfwe.search.best import argmax
 from dfwe.search.loop import run_search
-from dfwe.search.measure import Afterwards, Measure
-from dfwe.search.nevergrad import NevergradSearch
-from dfwe.search.pick import Bagged, Choosing
+from dfwe.search.optimizers.nevergrad import NevergradSearch
+from dfwe.search.selection import Bagged, SelectionContext, argmax
 from dfwe.search.space import Space
+from dfwe.search.trial_runner import ExtraTrials, TrialRunner
 
 NUM_EXPERTS = 5
 NAMES = tuple("abcde")
@@ -70,7 +69,9 @@ def searched(surface: Surface, *, seed: int, **options: object) -> tuple[Trial, 
     vertices = [Coefficients.vertex(NAMES, of=name) for name in NAMES]
     known = [Trial(0, "expert", vertex, surface.evaluate(vertex)) for vertex in vertices]
     search = NevergradSearch(Space(NAMES), seed=seed, budget=40, **options)
-    trials = run_search(search, space=Space(NAMES), evaluate=surface.evaluate, known=known, journal=None, budget=40)
+    trials = run_search(
+        search, space=Space(NAMES), runner=TrialRunner(surface.evaluate), initial_trials=known, budget=40
+    )
     search.close()
     return trials
 
@@ -81,11 +82,11 @@ def mean_regrets(made: Callable[[int], Surface]) -> dict[str, float]:
         surface = made(seed)
         trials = searched(surface, seed=seed, optimizer="UnitNelderMead", step=1.0, adaptive=False)
         rule = Bagged(resamples=200, margin=0.01)
-        make = Afterwards(Measure(surface.evaluate), last=len(trials))
+        make = ExtraTrials(TrialRunner(surface.evaluate), last=len(trials))
         chosen = {
             "uniform": next(trial for trial in trials if trial.kind == "uniform"),
             "argmax": argmax(trials),
-            "bagged": rule.choose(trials, by=Choosing(make, share_right, seed)),
+            "bagged": rule.choose(trials, context=SelectionContext(make.run, share_right, seed)),
         }
         for name, trial in chosen.items():
             regrets[name].append(surface.regret(trial))

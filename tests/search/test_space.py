@@ -96,13 +96,15 @@ def test_draws_are_even_over_boxes_and_settings():
 
 @pytest.mark.parametrize(("low", "high"), [(1.0, 1.0), (2.0, 1.0), (float("nan"), 1.0)])
 def test_an_empty_box_is_refused(low, high):
-    with pytest.raises(SearchError, match=rf"an empty box: low must be below high, not {low} and {high}"):
+    with pytest.raises(SearchError, match=rf"invalid range: low must be below high, not {low} and {high}"):
         Range(low, high)
 
 
 @pytest.mark.parametrize("start", [0.3, 1.5, 2.0])
 def test_a_setting_that_starts_outside_its_box_or_at_its_edge_is_refused(start):
-    with pytest.raises(SearchError, match=rf"merge\.searched\.scale: the rule's own value {start}, .* from 0.3 to 1.5"):
+    with pytest.raises(
+        SearchError, match=rf"merge\.searched\.scale: the method's own value {start}, .* from 0.3 to 1.5"
+    ):
         Setting("scale", Range(0.3, 1.5), start)
 
 

@@ -8,7 +8,7 @@ from dfwe.errors import ConfigurationError, SearchError
 from dfwe.run_study import run_study
 from dfwe.studies.plan import plan_study
 
-HELD = ("merge.search.confirm=held_back", "merge.search.shrink=[0.5,1.0]")
+SPLIT = "merge/holdout=split"
 
 
 def merge_of(config, *, folder):
@@ -17,11 +17,11 @@ def merge_of(config, *, folder):
     return next(row for row in results["models"] if row["name"] == "nelder_mead")
 
 
-@pytest.mark.parametrize("asked", [HELD, ("merge.search.confirm=folds", "merge.search.confirms.folds.number=3")])
+@pytest.mark.parametrize("asked", [(SPLIT,), ("merge/holdout=k_fold", "merge.holdout.number=3")])
 def test_the_result_says_what_confirms_it_and_a_second_run_the_same(small, ran, tmp_path, asked):
     _, store, _ = ran
     found = merge_of(small(store, *asked), folder=tmp_path)
-    assert found["confirm"].keys() == {"examples", "score", "unshrunk", "shrunk", "start", "expert"}
+    assert found["confirm"].keys() == {"examples", "score", "start", "expert"}
     again = merge_of(small(store, *asked, "seed=0"), folder=tmp_path)
     assert again == found
 
@@ -35,7 +35,7 @@ def test_health_tells_of_the_simplex_and_of_repeated_points(small, ran, tmp_path
 
 def test_a_killed_search_goes_on_with_the_same_parts(small, ran, tmp_path):
     _, store, _ = ran
-    config = small(store, *HELD, "merge.search.budget=6")
+    config = small(store, SPLIT, "merge.search.budget=6")
     study = plan_study(config)
     stage = study.merges[study.asked]
     whole, part = tmp_path / "whole", tmp_path / "part"
@@ -52,24 +52,17 @@ def test_a_killed_search_goes_on_with_the_same_parts(small, ran, tmp_path):
     )
 
 
-def test_without_it_its_numbers_do_not_name_the_merge(small, ran):
+def test_holdout_by_name_is_the_option_of_the_group(small, ran):
     _, store, _ = ran
-    plain, changed = (plan_study(small(store, *more)) for more in ((), ("merge.search.confirms.held_back.share=0.5",)))
-    assert plain.merges[plain.asked].digest == changed.merges[changed.asked].digest
+    by_group, by_name = (plan_study(small(store, more)) for more in (SPLIT, "merge.holdout=split"))
+    assert by_group.merges[by_group.asked].digest == by_name.merges[by_name.asked].digest
 
 
-@pytest.mark.parametrize(
-    ("asked", "error", "match"),
-    [
-        ("merge.search.shrink=[0.5]", ConfigurationError, "it needs merge.search.confirm=held_back or folds"),
-        ("merge.search.confirm=magic", ConfigurationError, "must be null or held_back, folds, not 'magic'"),
-    ],
-)
-def test_what_cannot_be_is_refused_before_training(small, tmp_path, asked, error, match):
-    with pytest.raises(error, match=match):
-        plan_study(small(tmp_path, asked))
+def test_holdout_unknown_name_is_refused(small, tmp_path):
+    with pytest.raises(ConfigurationError, match=r"unknown merge\.holdout 'magic': choose among k_fold, split"):
+        plan_study(small(tmp_path, "merge.holdout=magic"))
 
 
 def test_a_share_out_of_range_is_refused_before_training(small, tmp_path):
     with pytest.raises(SearchError, match="between 0 and 1, not 1.5"):
-        plan_study(small(tmp_path, HELD[0], "merge.search.confirms.held_back.share=1.5"))
+        plan_study(small(tmp_path, SPLIT, "merge.holdout.share=1.5"))

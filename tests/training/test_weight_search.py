@@ -12,13 +12,13 @@ from torch import nn
 from dfwe.errors import MergeError
 from dfwe.merging.experts import ExpertArray, Layout
 from dfwe.merging.task_arithmetic import TaskArithmetic
-from dfwe.records import Coefficients, Evaluation, Stopped, Trial
-from dfwe.search.dirichlet import Dirichlet
-from dfwe.search.grid import Grid
-from dfwe.search.nevergrad import NevergradSearch
-from dfwe.search.pick import Bagged, Uniform
+from dfwe.records import Coefficients, Evaluation, PartialEvaluation, Trial
+from dfwe.search.optimizers.dirichlet import Dirichlet
+from dfwe.search.optimizers.grid import Grid
+from dfwe.search.optimizers.nevergrad import NevergradSearch
+from dfwe.search.selection import Bagged, Uniform
 from dfwe.search.space import Space
-from dfwe.training.weight_search import WeightSearch
+from dfwe.training.weight_search import WeightSearch, search_weights
 
 ABC = Space(("a", "b", "c"))
 
@@ -72,9 +72,9 @@ def test_it_leaves_the_module_with_the_best_weights(epochs):
     module = Anybodys()
     callback = WeightSearch(experts(module), search(), closeness)
     run(callback, module, epochs)
-    assert len(callback.trials) == 40
-    assert callback.best.evaluation.score == max(trial.evaluation.score for trial in callback.trials)
-    assert closeness(module) == pytest.approx(callback.best.evaluation.score)
+    assert len(callback.result.trials) == 40
+    assert callback.result.best.evaluation.score == max(trial.evaluation.score for trial in callback.result.trials)
+    assert closeness(module) == pytest.approx(callback.result.best.evaluation.score)
     assert closeness(module) > 0.97
 
 
@@ -89,7 +89,7 @@ def test_a_known_expert_that_nothing_beats_is_kept():
     module = Anybodys()
     perfect = Evaluation(1.0, {"m": 1.0}, (), torch.zeros(0, 0).numpy().astype("float64"))
     known = [Trial(0, "expert", Coefficients.vertex(("a", "b", "c"), of="b"), perfect)]
-    run(WeightSearch(experts(module), search(5), closeness, known=known), module)
+    run(WeightSearch(experts(module), search(5), closeness, initial_trials=known), module)
     assert module.layer.weight.detach()[0].tolist() == [0.0, 1.0, 0.0]
 
 
@@ -105,7 +105,7 @@ def test_whether_known_experts_are_the_vertices_is_the_rule_s_to_say(scale, num_
         closeness,
         rule=TaskArithmetic(scale=scale),
         space=ABC,
-        known=known,
+        initial_trials=known,
         on_trial=told.append,
     )
     run(callback, module)
@@ -131,7 +131,7 @@ def distance_bound(module, best):
     """Stops what is worse, and is generous about how much."""
     score = closeness(module)
     if score < best.score:
-        return Stopped((score + best.score) / 2, ("far", None))
+        return PartialEvaluation((score + best.score) / 2, ("far", None))
     return Evaluation(score, {}, ("near", "near"), torch.zeros(0, 0).numpy().astype("float64"))
 
 
@@ -139,14 +139,14 @@ def distance_bound(module, best):
 def test_a_race_leaves_the_result_as_it_is_and_stopped_trials_apart(race):
     module, told = Anybodys(), []
     draws = Dirichlet(ABC, seed=0, budget=12)
-    callback = WeightSearch(experts(module), draws, closeness, race=race, on_trial=told.append)
+    callback = WeightSearch(experts(module), draws, closeness, score_pruned=race, on_trial=told.append)
     run(callback, module)
     assert [trial.number for trial in told] == list(range(1, 13))
-    assert len(callback.trials) + len(callback.stopped) == 12
-    assert bool(callback.stopped) == (race is not None)
-    assert all(isinstance(trial, Trial) for trial in callback.trials)
-    assert callback.best.number == max(range(12), key=lambda n: closeness_at(told[n])) + 1
-    assert closeness(module) == pytest.approx(callback.best.evaluation.score)
+    assert len(callback.result.trials) + len(callback.result.pruned) == 12
+    assert bool(callback.result.pruned) == (race is not None)
+    assert all(isinstance(trial, Trial) for trial in callback.result.trials)
+    assert callback.result.best.number == max(range(12), key=lambda n: closeness_at(told[n])) + 1
+    assert closeness(module) == pytest.approx(callback.result.best.evaluation.score)
 
 
 def closeness_at(trial):
@@ -168,29 +168,34 @@ def test_a_pick_that_needs_scores_does_not_race(pick):
 
     draws = Dirichlet(ABC, seed=0, budget=6)
     callback = WeightSearch(
-        experts(module), draws, score, pick=pick, race=refuses, totals_score=lambda t: t[..., 0] / t[..., 1]
+        experts(module),
+        draws,
+        score,
+        selection=pick,
+        score_pruned=refuses,
+        totals_score=lambda t: t[..., 0] / t[..., 1],
     )
     run(callback, module)
-    assert callback.stopped == ()
+    assert callback.result.pruned == ()
 
 
 def test_a_search_that_ranks_does_not_race():
     module = Anybodys()
-    run(WeightSearch(experts(module), search(6), closeness, race=refuses), module)
+    run(WeightSearch(experts(module), search(6), closeness, score_pruned=refuses), module)
 
 
 def test_a_logger_draws_bounds_apart_from_scores(tmp_path):
     module = Anybodys()
-    callback = WeightSearch(experts(module), Dirichlet(ABC, seed=0, budget=12), closeness, race=distance_bound)
+    callback = WeightSearch(experts(module), Dirichlet(ABC, seed=0, budget=12), closeness, score_pruned=distance_bound)
     logger = CSVLogger(str(tmp_path))
     run(callback, module, logger=logger)
     with (Path(logger.log_dir) / "metrics.csv").open() as file:
         rows = {int(row["step"]): row for row in csv.DictReader(file)}
     assert len(rows) == 12
-    for trial in callback.trials:
+    for trial in callback.result.trials:
         assert float(rows[trial.number]["search/dev"]) == pytest.approx(trial.evaluation.score)
         assert rows[trial.number]["search/bound"] == ""
-    for trial in callback.stopped:
+    for trial in callback.result.pruned:
         assert rows[trial.number]["search/dev"] == ""
         assert float(rows[trial.number]["search/bound"]) == pytest.approx(trial.evaluation.bound)
         assert float(rows[trial.number]["search/answered"]) == 1
@@ -203,13 +208,13 @@ def rounded(module):
 
 def test_what_an_approximate_score_prefers_is_scored_again_exactly_until_the_best_is_exact():
     module = Anybodys()
-    callback = WeightSearch(experts(module), Dirichlet(ABC, seed=0, budget=60), rounded, exact=closeness)
+    callback = WeightSearch(experts(module), Dirichlet(ABC, seed=0, budget=60), rounded, score_exact=closeness)
     run(callback, module)
-    flattered = [trial for trial in callback.trials if trial.coefficients.values[2] > 0.5]
+    flattered = [trial for trial in callback.result.trials if trial.coefficients.values[2] > 0.5]
     assert flattered  # or nothing is tested here
-    assert callback.best.coefficients.values[2] <= 0.5
-    assert callback.best.evaluation.score == pytest.approx(closeness(module))
-    assert callback.best.evaluation.score == max(trial.evaluation.score for trial in callback.trials)
+    assert callback.result.best.coefficients.values[2] <= 0.5
+    assert callback.result.best.evaluation.score == pytest.approx(closeness(module))
+    assert callback.result.best.evaluation.score == max(trial.evaluation.score for trial in callback.result.trials)
 
 
 def test_the_uniform_mixture_is_scored_exactly_too_and_nothing_else_is():
@@ -218,12 +223,12 @@ def test_the_uniform_mixture_is_scored_exactly_too_and_nothing_else_is():
         experts(module),
         Dirichlet(ABC, seed=0, budget=1),
         lambda module: 0.25,
-        pick=Uniform(),
-        exact=lambda module: asked.append(1) or closeness(module),
+        selection=Uniform(),
+        score_exact=lambda module: asked.append(1) or closeness(module),
     )
     run(callback, module)
     assert len(asked) == 1
-    assert callback.best.evaluation.score == pytest.approx(closeness(module))
+    assert callback.result.best.evaluation.score == pytest.approx(closeness(module))
 
 
 def test_a_trial_stopped_by_a_score_that_was_too_high_is_evaluated_after_all():
@@ -232,11 +237,25 @@ def test_a_trial_stopped_by_a_score_that_was_too_high_is_evaluated_after_all():
 
     def race(module, best):
         score = rounded(module)
-        return Stopped(score, (None,)) if score < best.score - 1e-9 else told(score)
+        return PartialEvaluation(score, (None,)) if score < best.score - 1e-9 else told(score)
 
     raced, plain = Anybodys(), Anybodys()
-    for module, more in ((raced, {"race": race}), (plain, {})):
-        callback = WeightSearch(experts(module), Dirichlet(ABC, seed=0, budget=60), rounded, exact=closeness, **more)
+    for module, more in ((raced, {"score_pruned": race}), (plain, {})):
+        callback = WeightSearch(
+            experts(module), Dirichlet(ABC, seed=0, budget=60), rounded, score_exact=closeness, **more
+        )
         run(callback, module)
-        assert callback.best.coefficients.values[2] <= 0.5
+        assert callback.result.best.coefficients.values[2] <= 0.5
     torch.testing.assert_close(raced.layer.weight, plain.layer.weight)
+
+
+def test_search_weights_without_lightning_gives_the_same():
+    lightning, plain = Anybodys(), nn.Linear(3, 1, bias=False)
+    callback = WeightSearch(experts(lightning), search(), closeness)
+    run(callback, lightning)
+    array = ExpertArray(("a", "b", "c"), Layout.of(plain), torch.eye(3))
+    result = search_weights(plain, array, search(), lambda model: 1.0 - float((model.weight.detach()[0] - BEST).norm()))
+    assert torch.equal(plain.weight, lightning.layer.weight)
+    assert [trial.evaluation.score for trial in result.trials] == [
+        trial.evaluation.score for trial in callback.result.trials
+    ]

@@ -59,7 +59,20 @@ def _merged(base, own):
 
 
 GROUPS = (
-    *("default", "model", "merge", "merge/search", "merge/pick", "merge/by", "choice", "data", "trainer", "executor"),
+    *(
+        "default",
+        "model",
+        "merge",
+        "merge/search",
+        "merge/selection",
+        "merge/holdout",
+        "merge/surrogate",
+        "merge/by",
+        "choice",
+        "data",
+        "trainer",
+        "executor",
+    ),
     *("logger", "task", "experiment"),
 )
 
@@ -102,9 +115,9 @@ ZERO = {
     "merge.rule.*": "see each rule: what has no effect at 0 is the rule without it",
     "merge.statistics.rule.*": "likewise",
     "multitask.merges.*.set.rule.floor": "no floor",
-    "merge.pick.margin": "none",
+    "merge.selection.margin": "none",
     "merge.search.first": "no draws before the model is asked",
-    "merge.search.surrogates.logits.*": "no rounds, no exploration, any correlation",
+    "merge.surrogate.*": "no rounds, no exploration, any correlation",
     "*.weights.*": "a task that does not count",
     "*smart.*": "a penalty of 0, no ascents, steps of 0",
     "*.bins.edges*": "a scale from 0",
@@ -123,7 +136,7 @@ NEGATIVE = {
     "merge.rule.scale": "task vectors taken off, as forgetting does",
     "merge.rule.alpha": "of LiNeS: likewise",
     "merge.rule.beta": "of LiNeS: shallow layers count for more",
-    "merge.search.surrogates.logits.least_correlation": "a correlation",
+    "merge.surrogate.least_correlation": "a correlation",
     "*.unparsable": "a correlation",
     "*.bins.edges*": "a scale from below 0",
     "*.published.*": "a correlation",

@@ -38,7 +38,7 @@ def test_signature_resolves_annotations_of_bases_and_other_modules():
     assert ties["density"] == PositiveShare
     assert ties["seed"] == Natural
     assert "mean" in str(ties["aggregate"])  # a Literal of another module
-    assert signature("dfwe.search.dirichlet.Dirichlet").parameters["budget"] == Count
+    assert signature("dfwe.search.optimizers.dirichlet.Dirichlet").parameters["budget"] == Count
     assert signature("dfwe.data.toy.corpus.ToyFriends").parameters["manner"] is Part
 
 

@@ -17,8 +17,8 @@ from torch import Tensor
 from dfwe.errors import DfweError, ExecutorError
 from dfwe.merging.experts import ExpertArray, Layout
 from dfwe.records import Coefficients, Evaluation
-from dfwe.search.measure import Alone, Found
-from dfwe.stages.candidate_pool import Crew
+from dfwe.search.trial_runner import EvaluateOne, TimedEvaluation
+from dfwe.stages.candidate_pool import CandidatePool
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ class SharedArray:
             return ExpertArray(self.names, self.layout, torch.from_numpy(self.weights), parent, statistics)
 
 
-class RayCandidatePool(Crew):
+class RayCandidatePool(CandidatePool):
     """The process that searches, and helpers: actors that Ray starts wherever there is room.
 
     `start_helper` takes the reference of a SharedArray and returns an actor with `ready` and `evaluate`. A helper that
@@ -68,9 +68,9 @@ class RayCandidatePool(Crew):
         shared: SharedArray = ray.get(reference)
         return replace(shared.array(), layout=array.layout)
 
-    def together(self, candidates: Sequence[Coefficients], best: Evaluation | None, alone: Alone, /) -> Iterator[Found]:
+    def together(self, candidates: Sequence[Coefficients], best: Evaluation | None, alone: EvaluateOne, /) -> Iterator[TimedEvaluation]:
         """Give candidates to helpers as long as more than one waits; evaluate the others here."""
-        waiting, results = deque(enumerate(candidates)), dict[int, Found]()
+        waiting, results = deque(enumerate(candidates)), dict[int, TimedEvaluation]()
         best_reference = ray.put(best)
         for number in range(len(candidates)):
             while number not in results:
@@ -88,7 +88,7 @@ class RayCandidatePool(Crew):
         for helper in self._helpers:
             ray.kill(helper)
 
-    def _collect(self, results: dict[int, Found], *, timeout: float | None) -> None:
+    def _collect(self, results: dict[int, TimedEvaluation], *, timeout: float | None) -> None:
         """Take finished evaluations, and helpers that have started; raise what a helper raised."""
         if not self._busy:
             return

@@ -23,9 +23,9 @@ from dfwe.execution.quiet import quiet
 from dfwe.execution.ray.candidate_pool import RayCandidatePool, SharedArray
 from dfwe.execution.ray.logs import BufferedMetrics, StageLog, capture_logs
 from dfwe.records import Coefficients, Evaluation
-from dfwe.search.measure import Found
+from dfwe.search.trial_runner import TimedEvaluation
 from dfwe.stages.base import Stage
-from dfwe.stages.candidate_pool import Examiner
+from dfwe.stages.candidate_pool import CandidateEvaluator
 from dfwe.stages.merge import MergeStage
 from dfwe.store.card import spec_digest
 from dfwe.store.store import Store
@@ -114,7 +114,7 @@ def make_stage(study_reference: list[Any], digest: str, *needs: StageReport) -> 
             "same version of dfwe, the same files, and paths that mean the same on all machines"
         )
     with capture_logs(study.logger, title=title) as log:
-        if not isinstance(stage, MergeStage) or stage.asks < 2:
+        if not isinstance(stage, MergeStage) or stage.batch_size < 2:
             return StageReport(made_in(stage, store=study.store), log)
 
         def start_helper(array: Any) -> Any:
@@ -122,9 +122,9 @@ def make_stage(study_reference: list[Any], digest: str, *needs: StageReport) -> 
             actor = ray.remote(max_task_retries=study.config.retries, **options)(CandidateWorker)
             return actor.remote(study_reference, digest, array)
 
-        pool = RayCandidatePool(start_helper, num_helpers=stage.asks - 1)
+        pool = RayCandidatePool(start_helper, num_helpers=stage.batch_size - 1)
         try:
-            return StageReport(made_in(replace(stage, crew=pool), store=study.store), log)
+            return StageReport(made_in(replace(stage, pool=pool), store=study.store), log)
         finally:
             pool.close()
 
@@ -135,11 +135,11 @@ class CandidateWorker:
     def __init__(self, study_reference: list[Any], digest: str, array: SharedArray) -> None:
         _, stage = _load_study(study_reference[0]).stages[digest]
         assert isinstance(stage, MergeStage)
-        self._evaluator = Examiner(stage, array=array.array())
+        self._evaluator = CandidateEvaluator(stage, array=array.array())
 
     def ready(self) -> None:
         """Return once the actor has started."""
 
-    def evaluate(self, coefficients: Coefficients, best: Evaluation | None) -> Found:
+    def evaluate(self, coefficients: Coefficients, best: Evaluation | None) -> TimedEvaluation:
         """Evaluate a candidate on dev, pruned against `best` if there is one."""
         return self._evaluator(coefficients, best)

@@ -20,7 +20,7 @@ from dfwe.families.seq2seq.inference.answers import Answer, Answers, Batch, Deco
 from dfwe.families.seq2seq.tokenization import TokenisedSplit
 from dfwe.metrics.bound import Bound
 from dfwe.metrics.scorer import Scorer
-from dfwe.records import Evaluation, Stopped
+from dfwe.records import Evaluation, PartialEvaluation
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ class SplitScorer(ModelScorer):
         """Whether `race` and `bound` are possible: Pearson's correlation, for one, has no bound."""
         return self._scorer.best_counts(self._references) is not None
 
-    def race(self, model: nn.Module, *, best: Evaluation) -> Evaluation | Stopped:
+    def race(self, model: nn.Module, *, best: Evaluation) -> Evaluation | PartialEvaluation:
         """As a call, but stopped at the first batch after which the model cannot score as much as `best` any more.
 
         `best` is another evaluation on the same split; the batches that cost it most come first.
@@ -105,7 +105,7 @@ class SplitScorer(ModelScorer):
         answers = self._answered(model, [self._batches[place] for place in order], until=race.is_lost)
         if len(answers) < len(self):
             texts = {index: answer.text for index, answer in answers.items()}
-            return Stopped(race.bound, tuple(texts.get(index) for index in range(len(self))))
+            return PartialEvaluation(race.bound, tuple(texts.get(index) for index in range(len(self))))
         return self._evaluated(self._in_order(answers))
 
     def bound(self, predictions: tuple[str | None, ...]) -> float:

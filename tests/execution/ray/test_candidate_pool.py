@@ -9,8 +9,8 @@ import torch
 from dfwe.errors import ExecutorError, MetricError
 from dfwe.merging.experts import ExpertArray, Layout
 from dfwe.records import Coefficients, Evaluation
-from dfwe.search.measure import Found
-from dfwe.stages.candidate_pool import Examiner
+from dfwe.search.trial_runner import TimedEvaluation
+from dfwe.stages.candidate_pool import CandidateEvaluator
 from dfwe.studies.plan import plan_study
 
 CANDIDATES = [Coefficients(("a", "b"), (place / 8, 1 - place / 8)) for place in range(8)]
@@ -21,7 +21,7 @@ ARRAY = ExpertArray(("a", "b"), LAYOUT, torch.rand(2, 250_000), torch.rand(250_0
 def here(coefficients, best):
     """Score a candidate by its coefficients; 0 seconds mark this process."""
     time.sleep(0.05)
-    return Found(Evaluation(coefficients.values[0], {}, (), np.zeros((0, 0))), 0.0)
+    return TimedEvaluation(Evaluation(coefficients.values[0], {}, (), np.zeros((0, 0))), 0.0)
 
 
 def helper(ray, fault):
@@ -39,7 +39,7 @@ def helper(ray, fault):
 
             from dfwe.errors import MetricError
             from dfwe.records import Evaluation
-            from dfwe.search.measure import Found
+            from dfwe.search.trial_runner import TimedEvaluation
 
             if fault == "dies":
                 os._exit(1)
@@ -48,7 +48,7 @@ def helper(ray, fault):
                 os._exit(1)
             if fault == "fails":
                 raise MetricError("no score")
-            return Found(Evaluation(coefficients.values[0], {}, (), np.zeros((0, 0))), 1.0)
+            return TimedEvaluation(Evaluation(coefficients.values[0], {}, (), np.zeros((0, 0))), 1.0)
 
     return ray.remote(num_cpus=1, max_restarts=1, max_task_retries=1)(Helper).remote()
 
@@ -133,7 +133,7 @@ def test_pool_shares_the_experts_array_without_copies(on_ray):
 def test_candidate_evaluator_equals_the_search(ran, small):
     study = plan_study(ran[2])
     stage = study.merges["nelder_mead"]
-    evaluator = Examiner(stage, array=stage.expert_array())
+    evaluator = CandidateEvaluator(stage, array=stage.expert_array())
     card = stage.result(study.family.context.store).card.result
     coefficients = Coefficients(tuple(card["coefficients"]), tuple(card["coefficients"].values()))
     evaluation = evaluator(coefficients, None).evaluation

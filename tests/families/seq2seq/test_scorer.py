@@ -12,7 +12,7 @@ from dfwe.families.seq2seq.tokenization import TokenLimits, tokenise
 from dfwe.metrics.classification import Accuracy
 from dfwe.metrics.correlation import Pearson
 from dfwe.metrics.scorer import Scorer
-from dfwe.records import Instance, Stopped
+from dfwe.records import Instance, PartialEvaluation
 
 LABELS = ("joy", "anger", "fear")
 SAMPLED = ReferenceDecoding(do_sample=True, num_beams=2, repetition_penalty=5.0, max_length=20, seed=0)
@@ -144,7 +144,7 @@ def test_a_lost_race_keeps_the_answers_of_the_batches_so_far(model, tokenizer, t
     split = scorer(tokenizer, tmp_path, decode=decode, candidates=candidates, num=12, max_tokens=32)
     whole = split(model)
     raced = split.race(model, best=answered_as(split, [LABELS[i % 3] for i in range(12)]))
-    assert isinstance(raced, Stopped)
+    assert isinstance(raced, PartialEvaluation)
     assert 0 < raced.num_answered < 12
     assert all(answer in (None, full) for answer, full in zip(raced.predictions, whole.predictions, strict=True))
     assert whole.score <= raced.bound < 1.0

@@ -16,7 +16,7 @@ def probed(ran, small, tmp_path_factory):
     from dfwe.run_study import run_study
 
     folder = tmp_path_factory.mktemp("probed")
-    run_study(small(ran[1], "merge.pick=uniform", "probes=[leave_one_out,interpolation]"), folder=folder)
+    run_study(small(ran[1], "merge.selection=uniform", "probes=[leave_one_out,interpolation]"), folder=folder)
     return json.loads((folder / "results.json").read_text())
 
 

@@ -16,7 +16,7 @@ BOTH = "probes=[leave_one_out,interpolation]"
 def planned(small, ran):
     """A function from overrides to the plan of the study that has run, with the uniform mixture kept."""
     before = torch.get_num_threads()
-    yield lambda *overrides: plan_study(small(ran[1], "merge.pick=uniform", *overrides))
+    yield lambda *overrides: plan_study(small(ran[1], "merge.selection=uniform", *overrides))
     torch.set_num_threads(before)
 
 

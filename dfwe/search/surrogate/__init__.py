@@ -1,0 +1,1 @@
+"""A surrogate in front of a search: fewer true evaluations."""

@@ -1,0 +1,172 @@
+"""The search of a merge, from its configuration: with a surrogate in front, and dev examples held out behind."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dfwe.config.instantiate import bind, call
+from dfwe.config.tasks import Objective, tasks_of
+from dfwe.families.base import ModelFamily
+from dfwe.families.scorer import ModelScorer
+from dfwe.records import Instance, PrunedTrial, Trial
+from dfwe.search.base import Search
+from dfwe.search.holdout import DevHoldout, ExampleMask, ExampleSubset
+from dfwe.search.holdout_search import HoldoutSelection, MultiSubsetSearch
+from dfwe.search.loop import SearchLimits
+from dfwe.search.selection import SelectionRule
+from dfwe.search.space import Space
+from dfwe.search.surrogate.label_mixture import LabelMixture
+from dfwe.search.surrogate.surrogate import Surrogate
+from dfwe.seeding import derive
+from dfwe.stages.train import TrainStage
+from dfwe.training.weight_search import WeightSearchResult
+
+log = logging.getLogger(__name__)
+
+EXTRA_KIND = "bagged"  # of trials that a selection rule adds when the search is over
+
+MakeSearch = Callable[..., Search]
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """The parts of a merge's configuration that make its search; `options` are theirs as JSON."""
+
+    make_search: MakeSearch
+    selection: SelectionRule
+    holdout: DevHoldout | None
+    make_surrogate: MakeSearch | None
+    limits: SearchLimits
+    batch_size: int
+    options: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, config: Mapping[str, Any], *, space: Space) -> SearchConfig:
+        """Instantiate the parts of `merge`; raises what their classes raise."""
+        make_search = bind(config["search"], _partial_=True)
+        call(make_search, space=space, seed=0, key="merge.search").close()
+        holdout, surrogate = config.get("holdout"), config.get("surrogate")
+        options = {key: config[key] for key in ("search", "limits", "selection")}
+        options |= {key: config[key] for key in ("holdout", "surrogate") if config.get(key)}
+        bound_holdout: DevHoldout | None = bind(holdout) if holdout else None
+        return cls(
+            make_search,
+            bind(config["selection"]),
+            bound_holdout,
+            bind(surrogate, _partial_=True) if surrogate else None,
+            SearchLimits(**config["limits"]),
+            int(config["search"].get("batch_size", 1)) * (bound_holdout.num_searches if bound_holdout else 1),
+            options,
+        )
+
+
+@dataclass(frozen=True)
+class MergeSearch:
+    """A search and its selection rule, ready to run; `surrogate` is the first of its searches' surrogates."""
+
+    search: Search
+    selection: SelectionRule
+    surrogate: Surrogate | None
+
+    def describe(self, result: WeightSearchResult) -> dict[str, Any]:
+        """Return the result of the search as JSON for the merge's card."""
+        described = describe_trials(result)
+        described["search"] = {"repeats": result.num_repeats, "diameters": list(self.search.diameters)}
+        if self.surrogate is not None:
+            described["surrogate"] = self.surrogate.report()
+        if isinstance(self.selection, HoldoutSelection) and self.selection.result is not None:
+            described["confirm"] = self.selection.result.as_dict()
+        return described
+
+
+@dataclass(frozen=True)
+class SearchBuilder:
+    """Build the search of one merge; seeds derive from the merge's name."""
+
+    config: SearchConfig
+    space: Space
+    family: ModelFamily
+    experts: Mapping[str, TrainStage]
+    target: Objective
+    name: str
+    seed: int
+
+    def build(self) -> MergeSearch:
+        """Build the search; the same examples are held out of every merge of a study."""
+        holdout, selection = self.config.holdout, self.config.selection
+        if holdout is None:
+            search = self._search(None)
+            return MergeSearch(search, selection, search if isinstance(search, Surrogate) else None)
+        score = self._scorer.scorer.score
+        masks = holdout.masks(self._strata(), seed=derive(self.seed, "confirm"))
+        searches = [self._search(mask, f"part {number}") for number, mask in enumerate(masks)]
+        subsets = [ExampleSubset(mask, score) for mask in masks]
+        combined = MultiSubsetSearch(searches, subsets=subsets, space=self.space)
+        surrogate = next((search for search in searches if isinstance(search, Surrogate)), None)
+        return MergeSearch(combined, HoldoutSelection(selection, search=combined), surrogate)
+
+    @property
+    def _scorer(self) -> ModelScorer:
+        return self.family.scorer(self.target, split="dev")
+
+    def _search(self, mask: ExampleMask | None, *names: str) -> Search:
+        """Build one search, with a surrogate in front if one is set and the experts have label scores."""
+        search = self.config.make_search(space=self.space, seed=derive(self.seed, "search", self.name, *names))
+        if self.config.make_surrogate is None:
+            return search
+        mixture = self._mixture(slice(None) if mask is None else mask)
+        if mixture is None:
+            return search
+        seed = derive(self.seed, "surrogate", self.name, *names)
+        surrogate: Search = call(
+            self.config.make_surrogate, search, space=self.space, mixture=mixture, seed=seed, key="merge.surrogate"
+        )
+        return surrogate
+
+    def _mixture(self, mask: ExampleMask | slice) -> LabelMixture | None:
+        """Return the mixture of the experts' label scores on these examples, None if they have none."""
+        counts = self._scorer.label_counts()
+        if counts is None:
+            log.warning("merge.surrogate is off: the task's answers are free text, which has no label scores")
+            return None
+        store = self.family.context.store
+        scores = {name: stage.label_scores(stage.result(store)) for name, stage in self.experts.items()}
+        arrays = [array for array in scores.values() if array is not None]
+        if len(arrays) < len(scores):
+            missing = ", ".join(name for name, array in scores.items() if array is None)
+            log.warning("merge.surrogate is off: no label scores were kept when these were trained: %s", missing)
+            return None
+        return LabelMixture(np.stack(arrays)[:, mask], counts[mask], self._scorer.scorer.score)
+
+    def _strata(self) -> list[str]:
+        """Return each dev example's task and gold answer, in the order of its evaluations."""
+        return [
+            f"{task.name} {_gold_label(instance)}"
+            for task in tasks_of(self.target)
+            for instance in self.family.context.data.instances(task, split="dev")
+        ]
+
+
+def describe_trials(result: WeightSearchResult) -> dict[str, Any]:
+    """Return the best trial and the number of evaluations as JSON."""
+    every: list[Trial | PrunedTrial] = [*result.trials, *result.pruned]
+    evaluated = [trial for trial in every if trial.kind != "expert"]
+    return {
+        "picked": result.best.kind,
+        "trial": result.best.number,
+        "coefficients": result.best.coefficients.as_dict(),
+        "dev": result.best.evaluation.scores,
+        "evaluations": len(evaluated),
+        "search_evaluations": sum(trial.kind != EXTRA_KIND for trial in evaluated),
+        "stopped_evaluations": len(result.pruned),
+        "dev_answers": sum(answer is not None for trial in evaluated for answer in trial.evaluation.predictions),
+    }
+
+
+def _gold_label(instance: Instance) -> str:
+    return instance.references[0] if instance.candidates else ""

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import dfwe
+from dfwe.errors import SearchError
+from dfwe.search.optimizers.nevergrad import NevergradSearch
+from dfwe.search.space import Space
+
+OPTIMIZERS = ["UnitNelderMead", "CMA", "DE", "TwoPointsDE", "OnePlusOne", "PSO", "NelderMead"]
+
+
+def loss(point):
+    """Steps of a tenth, as a score of ten examples has."""
+    return float(np.round(((point - 1) ** 2).sum(), 1))
+
+
+def run(optimizer, *, seed=3, losses=(), num=40, **options):
+    """The points asked; the first are told the given losses, the others their own."""
+    search = NevergradSearch(Space(tuple("abcd")), optimizer=optimizer, seed=seed, budget=num, **options)
+    points = []
+    for index in range(num):
+        points.append(search.ask())
+        search.tell(points[-1], loss=losses[index] if index < len(losses) else loss(points[-1]))
+    search.close()
+    return np.array(points)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_search_told_the_same_again_asks_the_same_points_bit_for_bit(optimizer):
+    points = run(optimizer)
+    np.random.rand()  # the global state must not matter
+    np.testing.assert_array_equal(run(optimizer, losses=[loss(point) for point in points[:25]]), points)
+
+
+@pytest.mark.parametrize("optimizer", ["CMA", "DE", "OnePlusOne", "PSO"])
+def test_another_seed_asks_other_points(optimizer):
+    assert not np.array_equal(run(optimizer, seed=1), run(optimizer, seed=2))
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_asking_again_before_telling_returns_the_pending_point(optimizer):
+    search = NevergradSearch(Space(("a", "b", "c")), optimizer=optimizer, seed=0, budget=10)
+    for _ in range(4):
+        point = search.ask()
+        np.testing.assert_array_equal(search.ask(), point)
+        search.tell(point, loss=loss(point))
+    search.close()
+
+
+def test_a_seed_may_be_longer_than_32_bits():
+    assert not np.array_equal(run("DE", seed=2**40, num=3), run("DE", seed=2**40 + 1, num=3))
+
+
+def test_a_returned_point_is_the_callers_own():
+    search = NevergradSearch(Space(("a", "b", "c")), optimizer="UnitNelderMead", seed=0, budget=10)
+    point = search.ask()
+    point += 7.0
+    np.testing.assert_array_equal(search.ask(), np.zeros(3))
+
+
+def test_a_point_that_was_not_asked_leaves_the_pending_one_pending():
+    search = NevergradSearch(Space(("a", "b")), optimizer="UnitNelderMead", seed=0, budget=10)
+    pending = search.ask()
+    search.tell(np.array([5.0, 5.0]), loss=0.0)
+    np.testing.assert_array_equal(search.ask(), pending)
+
+
+def test_options_reach_the_optimizer():
+    np.testing.assert_array_equal(run("UnitNelderMead", num=3, step=0.25)[1:], 0.25 * np.eye(4)[:2])
+    assert not np.array_equal(run("UnitNelderMead", adaptive=True), run("UnitNelderMead", adaptive=False))
+    assert not np.array_equal(run("DE", crossover="twopoints"), run("DE", crossover="dimension"))
+
+
+def test_an_optimizer_that_has_converged_has_nothing_more_to_ask():
+    search = NevergradSearch(Space(("a", "b", "c")), optimizer="SQP", seed=0, budget=40)
+    asked = 0
+    while (point := search.ask()) is not None and asked < 400:
+        asked += 1
+        search.tell(point, loss=1.0)
+    search.close()
+    assert 0 < asked <= 40
+
+
+@pytest.mark.parametrize("optimizer", ["NelderMead", "Cobyla", "Carola2"])
+def test_close_ends_the_worker_threads(optimizer):
+    before = set(threading.enumerate())
+    search = NevergradSearch(Space(("a", "b", "c")), optimizer=optimizer, seed=0, budget=10)
+    search.tell(search.ask(), loss=1.0)
+    workers = set(threading.enumerate()) - before
+    search.close()
+    for worker in workers:
+        worker.join(timeout=10)
+    assert workers
+    assert not any(worker.is_alive() for worker in workers)
+
+
+def test_a_process_ends_after_close_even_if_the_search_failed_half_way():
+    program = (
+        "from dfwe.search.optimizers.nevergrad import NevergradSearch\n"
+        "from dfwe.search.space import Space\n"
+        "search = NevergradSearch(Space(tuple('abc')), optimizer='NelderMead', seed=0, budget=10)\n"
+        "try:\n"
+        "    search.tell(search.ask(), loss=1.0)\n"
+        "    search.ask()\n"
+        "    raise RuntimeError('half way')\n"
+        "finally:\n"
+        "    search.close()\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(dfwe.__file__).parents[1])}
+    command = [sys.executable, "-W", "ignore", "-c", program]
+    ended = subprocess.run(command, env=environment, timeout=60, capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert "half way" in ended.stderr
+
+
+def test_an_unknown_optimizer_is_answered_with_close_names():
+    with pytest.raises(SearchError, match=r"no optimizer named 'neldermaed'.*did you mean NelderMead, UnitNelderMead"):
+        NevergradSearch(Space(("a", "b", "c")), optimizer="neldermaed", seed=0, budget=10)
+
+
+def test_an_unknown_option_is_answered_with_the_known_ones():
+    with pytest.raises(SearchError, match=r"'UnitNelderMead' has no option stepp .* it has step, adaptive"):
+        NevergradSearch(Space(("a", "b", "c")), optimizer="UnitNelderMead", seed=0, budget=10, stepp=1.0)
+    with pytest.raises(SearchError, match=r"'NGOpt' has no option step .* it knows none"):
+        NevergradSearch(Space(("a", "b", "c")), optimizer="NGOpt", seed=0, budget=10, step=1.0)
+
+
+def test_an_optimizer_whose_package_is_missing_says_which_package(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cma", None)
+    search = NevergradSearch(Space(("a", "b", "c")), optimizer="CMA", seed=0, budget=10)
+    with pytest.raises(SearchError, match=r"optimizer 'CMA' failed: ModuleNotFoundError.*cma"):
+        search.ask()
+
+
+def test_an_option_that_the_optimizer_refuses_says_whose_it_is():
+    with pytest.raises(SearchError, match=r"optimizer 'DE' with .*nonsense.* failed: .*merge.search.optimizer"):
+        NevergradSearch(Space(("a", "b", "c")), optimizer="DE", seed=0, budget=10, crossover="nonsense")
+
+
+@pytest.mark.parametrize("optimizer", ["CMA", "DE", "TwoPointsDE", "PSO"])
+def test_several_asks_give_different_points_which_are_told_in_any_order(optimizer):
+    search = NevergradSearch(Space(("a", "b", "c")), optimizer=optimizer, seed=0, budget=40, batch_size=4)
+    points = [search.ask() for _ in range(4)]
+    assert len({tuple(point) for point in points}) == 4
+    np.testing.assert_array_equal(search.ask(), points[0])
+    for point in reversed(points):
+        search.tell(point, loss=loss(point))
+    assert not any(np.array_equal(search.ask(), point) for point in points)
+
+
+@pytest.mark.parametrize("optimizer", ["UnitNelderMead", "NelderMead", "Cobyla"])
+def test_an_optimizer_of_one_point_refuses_several_asks(optimizer):
+    with pytest.raises(
+        SearchError, match=rf"batch_size must be at most 1, not 4: nevergrad's optimizer '{optimizer}' learns"
+    ):
+        NevergradSearch(Space(("a", "b", "c")), optimizer=optimizer, seed=0, budget=40, batch_size=4)
+
+
+def test_less_than_one_ask_is_refused():
+    with pytest.raises(SearchError, match=r"merge\.search\.batch_size must be at least 1, not 0"):
+        NevergradSearch(Space(("a", "b", "c")), optimizer="DE", seed=0, budget=40, batch_size=0)

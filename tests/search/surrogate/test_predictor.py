@@ -1,0 +1,77 @@
+"""Scores guessed from label scores."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dfwe.search.space import Space
+from dfwe.search.surrogate.label_mixture import LabelMixture
+from dfwe.search.surrogate.predictor import Residuals, ScorePredictor
+
+GOLD = np.array([0, 1, 1])
+SCORES = np.log(np.array([[[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]], [[0.6, 0.4], [0.9, 0.1], [0.4, 0.6]]]))
+
+
+def share_right(totals):
+    return totals[..., 0] / totals[..., 1]
+
+
+def predictor_of(space=None):
+    counts = np.stack([np.eye(2)[GOLD], np.ones((3, 2))], axis=-1)
+    mixture = LabelMixture(SCORES, counts, share_right)
+    return ScorePredictor(
+        space or Space(("a", "b")),
+        mixture=mixture,
+        residuals=Residuals(0.5, 1e-9),
+        temperature=0.01,
+        uncertainty_weight=1.0,
+    )
+
+
+def test_of_nothing_learnt_a_guess_is_the_score_of_mixed_label_scores():
+    space = Space(("a", "b"))
+    predictions = predictor_of().predict([space.start, space.vertex("b")])
+    np.testing.assert_allclose(predictions.means, [2 / 3, 2 / 3], atol=1e-6)
+
+
+def test_where_a_candidate_was_learnt_its_own_label_scores_are_the_guess():
+    space, predictor = Space(("a", "b")), predictor_of()
+    predictor.observe(space.start, scores=np.log(np.array([[0.2, 0.8], [0.1, 0.9], [0.1, 0.9]])).astype(np.float32))
+    assert predictor.predict([space.start]).means[0] == pytest.approx(2 / 3, abs=1e-4)  # right in the second and third
+    predictor.observe(space.start, scores=np.log(np.array([[0.8, 0.2], [0.1, 0.9], [0.1, 0.9]])).astype(np.float32))
+    assert predictor.predict([space.start]).means[0] == pytest.approx(1.0, abs=1e-4)
+
+
+def test_far_from_what_was_learnt_chance_moves_a_score_more_than_near():
+    space, predictor = Space(("a", "b")), predictor_of()
+    predictor.observe_expert(space.vertex("a"))
+    predictor.observe(space.start, scores=SCORES.mean(axis=0) + np.array([[0.5, 0.0], [0.0, 0.5], [0.0, 0.5]]))
+    near, far = (space.candidate(np.array([[share, 1.0 - share]])) for share in (0.55, 0.0))
+    deviations = predictor.predict([near, far]).deviations
+    assert deviations[0] < deviations[1]
+
+
+def test_who_would_answer_as_a_candidate_that_was_learnt_is_known():
+    space, predictor = Space(("a", "b")), predictor_of()
+    predictor.observe_expert(space.vertex("a"))
+    near = space.candidate(np.array([[0.99, 0.01]]))
+    assert predictor.predict([near, space.start]).is_known.tolist() == [True, True]  # the experts answer alike
+    predictor.observe(space.start, scores=SCORES[0][::-1])
+    assert predictor.predict([near, space.start]).is_known.tolist() == [True, True]
+    assert predictor.predict([space.candidate(np.array([[0.75, 0.25]]))]).is_known.tolist() == [False]
+
+
+def test_candidates_are_guessed_alike_alone_and_among_many():
+    space, predictor = Space(("a", "b")), predictor_of()
+    predictor.observe(space.start, scores=SCORES[0])
+    many = [space.draw(np.random.default_rng(seed)) for seed in range(150)]
+    np.testing.assert_allclose(predictor.predict(many).means, [predictor.predict([each]).means[0] for each in many])
+
+
+def test_several_groups_are_mixed_by_the_mean_of_their_coefficients():
+    space = Space(("a", "b"), groups=("low", "high"))
+    one_each = space.candidate(np.array([[1.0, 0.0], [0.0, 1.0]]))
+    np.testing.assert_allclose(
+        predictor_of(space).predict([one_each]).means, predictor_of().predict([Space(("a", "b")).start]).means
+    )

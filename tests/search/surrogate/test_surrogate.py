@@ -1,0 +1,241 @@
+"""Proposals by predicted scores."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+
+from dfwe.errors import SearchError
+from dfwe.records import Evaluation, Trial
+from dfwe.search.journal import Journal
+from dfwe.search.loop import run_search
+from dfwe.search.optimizers.dirichlet import Dirichlet
+from dfwe.search.space import Space
+from dfwe.search.surrogate.label_mixture import LabelMixture
+from dfwe.search.surrogate.predictor import Residuals
+from dfwe.search.surrogate.surrogate import Surrogate, rank_correlation
+from dfwe.search.trial_runner import TrialRunner
+
+SPACE = Space(("a", "b", "c"))
+SETTINGS = {
+    "pool": 64,
+    "rounds": 2,
+    "spread": 1.0,
+    "temperature": 0.05,
+    "uncertainty_weight": 0.8,
+    "length": 0.5,
+    "noise": 1e-3,
+    "exploration": 1.0,
+    "control": 3,
+    "window": 6,
+    "least_correlation": 0.0,
+}
+
+
+def share_right(totals):
+    return totals[..., 0] / totals[..., 1]
+
+
+def mixture(seed=0, *, num=80, labels=4):
+    """Three experts whose scores are noisy views of the truth, of unlike quality."""
+    generator = np.random.default_rng(seed)
+    gold = generator.integers(labels, size=num)
+    signal = 1.2 * np.eye(labels)[gold]
+    logits = np.stack([quality * signal + generator.normal(size=(num, labels)) for quality in (1.5, 1.0, 0.2)])
+    scores = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+    counts = np.stack([np.eye(labels)[gold], np.ones((num, labels))], axis=-1)
+    return LabelMixture(scores, counts, share_right)
+
+
+def bent(model, coefficients, *, bend):
+    """Label scores of a mixture of weights: those of a mixture of logits, and what grows with the distance to experts.
+
+    What grows is the same for every candidate but for its size, so that one candidate tells of others.
+    """
+    row = SPACE.matrix(coefficients)[0]
+    off = np.random.default_rng(9).normal(size=model.scores.shape[1:])
+    return np.tensordot(row, model.scores, axes=1) + bend * (1.0 - (row**2).sum()) * off
+
+
+def answered(model, answers):
+    counts = model.counts[np.arange(len(answers)), [int(answer) for answer in answers]]
+    return Evaluation(float(share_right(counts.sum(axis=0))), {}, tuple(answers), counts)
+
+
+def evaluated(model, coefficients, *, sign=1.0, bend=0.0):
+    """What a mixture truly scores; upside down with sign -1."""
+    scores = bent(model, coefficients, bend=bend).astype(np.float32)
+    found = answered(model, tuple(map(str, scores.argmax(axis=-1))))
+    return replace(found, score=found.score if sign > 0 else 1.0 - found.score, label_scores=scores)
+
+
+def surrogate(model, *, budget=10, seed=0, space=SPACE, **changes):
+    inside = Dirichlet(space, seed=seed, budget=budget)
+    return Surrogate(inside, space=space, mixture=model, seed=seed, **{**SETTINGS, **changes})
+
+
+def searched(search, model, *, budget=10, sign=1.0, bend=0.0, known=(), journal=None):
+    def evaluate(coefficients):
+        return evaluated(model, coefficients, sign=sign, bend=bend)
+
+    return run_search(search, space=SPACE, runner=TrialRunner(evaluate, journal), initial_trials=known, budget=budget)
+
+
+def test_an_expected_score_is_that_of_the_mixed_label_scores():
+    scores = np.log([[[0.9, 0.1]], [[0.2, 0.8]]])
+    model = LabelMixture(scores, np.array([[[1.0, 1.0], [0.0, 1.0]]]), share_right)
+    found, _ = model.expected(model.mix(np.array([[1.0, 0.0], [0.5, 0.5]])), temperatures=np.ones(2))
+    odds = np.sqrt(0.9 * 0.2) / np.sqrt(0.1 * 0.8)
+    np.testing.assert_allclose(found, [0.9, odds / (1 + odds)])
+
+
+def test_chance_moves_a_score_by_the_spread_of_a_share_and_not_where_answers_are_certain():
+    scores = np.log([[[0.5, 0.5], [0.5, 0.5]]])
+    model = LabelMixture(scores, np.ones((2, 2, 2)), share_right)
+    _, chance = model.expected(np.array([scores[0], [[9.0, 0.0], [9.0, 0.0]]]), temperatures=np.array([1.0, 0.01]))
+    np.testing.assert_allclose(chance, [np.sqrt(2 * 0.5) / 2, 0.0], atol=1e-9)
+
+
+def test_a_label_that_an_example_lacks_is_never_expected_even_by_negative_coefficients():
+    scores = np.array([[[-1.0, -np.inf]], [[-1.0, -np.inf]]])
+    model = LabelMixture(scores, np.array([[[0.0, 1.0], [1.0, 1.0]]]), share_right)
+    found, _ = model.expected(model.mix(np.array([[1.5, -0.5], [-1.0, -1.0]])), temperatures=np.full(2, 0.1))
+    np.testing.assert_array_equal(found, [0.0, 0.0])
+
+
+def test_residuals_are_met_where_measured_and_uncertain_far_from_there():
+    points, measured = np.array([[0.0, 0.0], [1.0, 0.0]]), np.array([[[0.1, 0.3]], [[-0.1, 0.0]]])
+    asked = np.array([[0.0, 0.0], [0.5, 5.0]])
+    mean, spread = Residuals(0.1, 1e-9).at(asked, points=points, measured=measured)
+    np.testing.assert_allclose(mean, [[[0.1, 0.3]], [[0.0, 0.0]]], atol=1e-6)
+    np.testing.assert_allclose(spread, [0.0, np.sqrt((0.01 + 0.09 + 0.01) / 4)], atol=1e-5)
+
+
+def test_between_measured_points_residuals_are_weighed_by_the_kernel():
+    points, measured = np.array([[0.0], [1.0]]), np.array([[[1.0]], [[0.0]]])
+    mean, _ = Residuals(1.0, 0.0).at(np.array([[0.5]]), points=points, measured=measured)
+    np.testing.assert_allclose(mean, np.exp(-0.125) / (1.0 + np.exp(-0.5)))
+
+
+def test_the_surrogate_finds_in_ten_evaluations_what_random_search_needs_forty_for():
+    better = []
+    for seed in range(8):
+        model = mixture(seed)
+        few = searched(surrogate(model, seed=seed), model)
+        many = searched(Dirichlet(SPACE, seed=seed, budget=40), model, budget=40)
+        better.append(max(t.evaluation.score for t in few) >= max(t.evaluation.score for t in many))
+    assert np.mean(better) > 0.5
+
+
+def test_of_a_bent_surface_label_scores_of_measured_candidates_tell_more_than_the_experts_alone():
+    gained = []
+    for seed in range(8):
+        model = mixture(seed)
+        heard, deaf = (surrogate(model, seed=seed) for _ in range(2))
+        deaf.observe = lambda trial: None
+        found = [searched(search, model, bend=4.0) for search in (heard, deaf)]
+        gained.append(np.subtract(*(max(t.evaluation.score for t in trials) for trials in found)))
+    assert np.mean(gained) > 0.01
+
+
+def test_its_rank_correlation_with_true_scores_is_reported():
+    search = surrogate(mixture())
+    searched(search, mixture())
+    report = search.report()
+    assert report["rank_correlation"] > 0.3
+    assert report["used_until"] == 9
+    assert not report["switched_off"]
+
+
+def test_it_steps_aside_for_the_search_inside_where_it_ranks_badly(caplog):
+    model = mixture()
+    search = surrogate(model, budget=15)
+    trials = searched(search, model, budget=15, sign=-1.0)
+    alone = searched(Dirichlet(SPACE, seed=0, budget=9), model, budget=9, sign=-1.0)
+    assert search.report()["switched_off"]
+    assert search.report()["used_until"] == 6
+    assert "the surrogate is off after 6 candidates" in caplog.text
+    assert [t.coefficients for t in trials[7:]] == [t.coefficients for t in alone[1:]]
+
+
+def test_the_same_losses_give_the_same_points():
+    first = [t.coefficients for t in searched(surrogate(mixture()), mixture())]
+    assert first == [t.coefficients for t in searched(surrogate(mixture()), mixture())]
+
+
+def test_asked_twice_it_gives_the_same_point():
+    search = surrogate(mixture())
+    np.testing.assert_array_equal(search.ask(), search.ask())
+
+
+def test_a_search_that_was_killed_goes_on_with_the_same_candidates(tmp_path):
+    model = mixture()
+
+    def run(budget, journal=None):
+        return searched(surrogate(model, budget=budget), model, budget=budget, bend=1.0, journal=journal)
+
+    def journal():
+        return Journal(tmp_path, evaluate_predictions=partial(answered, model), keep_label_scores=True)
+
+    run(6, journal())
+    assert [t.coefficients for t in run(10, journal())] == [t.coefficients for t in run(10)]
+
+
+def experts(model, *, score=None):
+    for vertex in map(SPACE.vertex, SPACE.experts):
+        found = replace(evaluated(model, vertex), label_scores=None)
+        yield Trial(0, "expert", vertex, found if score is None else replace(found, score=score))
+
+
+def test_experts_need_no_label_scores_of_their_own():
+    model = mixture()
+    search = surrogate(model)
+    searched(search, model, known=tuple(experts(model)), bend=1.0)
+    assert search.report()["rank_correlation"] > 0.3
+
+
+def test_an_experts_score_is_no_candidates_where_the_rule_makes_another_model_of_its_vertex():
+    model, space = mixture(), replace(SPACE, vertices=False)
+    asked = []
+    for known in ((), tuple(experts(model, score=1.0))):
+        search = surrogate(model, space=space)
+        search.initialize(known)
+        asked.append(search.ask())
+    np.testing.assert_array_equal(*asked)
+
+
+def test_its_correlations_are_logged(caplog):
+    caplog.set_level(logging.INFO)
+    searched(surrogate(mixture()), mixture())
+    assert "ranks the last 6 candidates with a correlation of" in caplog.text
+
+
+def test_rank_correlation_gives_equals_their_mean_rank():
+    assert rank_correlation([1.0, 2.0, 3.0], [10.0, 20.0, 90.0]) == pytest.approx(1.0)
+    assert rank_correlation([1.0, 2.0, 3.0], [9.0, 5.0, 1.0]) == pytest.approx(-1.0)
+    assert rank_correlation([1.0, 1.0, 2.0], [1.0, 2.0, 3.0]) == pytest.approx(np.sqrt(3) / 2)
+    assert rank_correlation([1.0, 1.0, 1.0], [1.0, 2.0, 3.0]) == 0.0
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"pool": 0}, {"spread": 0.0}, {"temperature": 0.0}, {"uncertainty_weight": 0.0}, {"length": 0.0}, {"noise": 0.0}],
+)
+def test_a_setting_that_is_not_above_zero_is_refused(wrong):
+    with pytest.raises(SearchError, match=f"the surrogate's {next(iter(wrong))} must be above 0, not 0"):
+        surrogate(mixture(), **wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"control": 1}, {"window": 5}])
+def test_too_small_a_control_or_window_is_refused(wrong):
+    with pytest.raises(SearchError, match="at least 2 and its window at least 6"):
+        surrogate(mixture(), **wrong)
+
+
+def test_scores_of_another_split_are_refused():
+    with pytest.raises(SearchError, match="scored 4 labels of 80 examples, but there are counts of 4 labels of 79"):
+        LabelMixture(mixture().scores, mixture().counts[:79], share_right)

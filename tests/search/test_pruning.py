@@ -1,0 +1,198 @@
+"""Racing finds what a search finds without it, and says honestly what it stopped."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+
+from dfwe.errors import SearchError
+from dfwe.families.pruning import Race
+from dfwe.metrics.bound import Bound
+from dfwe.metrics.classification import F1
+from dfwe.metrics.scorer import Scorer
+from dfwe.records import Coefficients, PartialEvaluation, PrunedTrial, Trial
+from dfwe.search.journal import Journal
+from dfwe.search.loop import run_search
+from dfwe.search.optimizers.dirichlet import Dirichlet
+from dfwe.search.optimizers.nevergrad import NevergradSearch
+from dfwe.search.selection import argmax
+from dfwe.search.space import Space
+from dfwe.search.trial_runner import TrialRunner
+
+NAMES = ("a", "b", "c")
+LABELS = ("red", "green", "blue")
+SCORER = Scorer({"micro": F1(LABELS, "micro"), "macro": F1(LABELS, "macro")})
+
+
+class Surface:
+    """A question's answer is the label with the highest logit, linear in the coefficients; answers come in batches."""
+
+    def __init__(self, seed, *, num=30, batches=6):
+        generator = np.random.default_rng(seed)
+        self.logits = generator.normal(size=(num, len(LABELS), len(NAMES)))
+        gold = generator.integers(len(LABELS), size=num)
+        self.logits[np.arange(num), gold] += generator.uniform(0, 1.5, size=len(NAMES))
+        self.references = [[LABELS[index]] for index in gold]
+        self.groups = [group.tolist() for group in np.array_split(generator.permutation(num), batches)]
+        self.answered = 0
+
+    def answers(self, coefficients):
+        return tuple(LABELS[i] for i in (self.logits @ coefficients.as_array()).argmax(axis=1))
+
+    def scored(self, answers):
+        return SCORER.evaluate(answers, references=self.references)
+
+    def evaluate(self, coefficients):
+        self.answered += len(self.references)
+        return self.scored(self.answers(coefficients))
+
+    def race(self, coefficients, best):
+        against, found = Race(SCORER, references=self.references, best=best), {}
+        answers = self.answers(coefficients)
+        for place in against.order(self.groups, sizes=[1] * len(self.groups)):
+            found |= {index: answers[index] for index in self.groups[place]}
+            self.answered += len(self.groups[place])
+            if against.is_lost(self.groups[place], [answers[index] for index in self.groups[place]]):
+                break
+        if len(found) < len(answers):
+            return PartialEvaluation(against.bound, tuple(found.get(index) for index in range(len(answers))))
+        return self.scored(answers)
+
+    def bound(self, predictions):
+        bound = Bound(SCORER, references=self.references)
+        kept = {index: answer for index, answer in enumerate(predictions) if answer is not None}
+        bound.take(list(kept.values()), examples=list(kept))
+        return bound.value
+
+
+def experts(surface):
+    vertices = [Coefficients.vertex(NAMES, of=name) for name in NAMES]
+    return [Trial(0, "expert", vertex, surface.scored(surface.answers(vertex))) for vertex in vertices]
+
+
+def perfect(surface):
+    answers = tuple(each[0] for each in surface.references)
+    return [Trial(0, "expert", Coefficients.vertex(NAMES, of="a"), surface.scored(answers))]
+
+
+def searched(surface, *, seed=0, race=True, known=experts, folder=None, search=None, on_trial=None, budget=25):
+    return run_search(
+        search or Dirichlet(Space(NAMES), seed=seed, budget=budget),
+        space=Space(NAMES),
+        runner=TrialRunner(
+            surface.evaluate,
+            Journal(folder, evaluate_predictions=surface.scored, bound_predictions=surface.bound) if folder else None,
+            on_trial=on_trial,
+            evaluate_pruned=surface.race if race else None,
+        ),
+        initial_trials=known(surface),
+        budget=budget,
+    )
+
+
+def scores(trials):
+    return [trial for trial in trials if isinstance(trial, Trial)]
+
+
+def essence(trials):
+    return [(type(t), t.number, t.kind, t.coefficients, told(t.evaluation), t.evaluation.predictions) for t in trials]
+
+
+def told(evaluation):
+    return evaluation.bound if isinstance(evaluation, PartialEvaluation) else evaluation.score
+
+
+@pytest.mark.parametrize("known", [experts, lambda surface: []], ids=["experts", "none"])
+def test_the_best_trial_and_its_score_are_those_of_the_search_without(known):
+    stopped = 0
+    for seed in range(60):
+        raced = searched(Surface(seed), seed=seed, known=known)
+        whole = searched(Surface(seed), seed=seed, known=known, race=False)
+        best, expected = argmax(scores(raced)), argmax(whole)
+        assert (best.number, best.kind, best.coefficients) == (expected.number, expected.kind, expected.coefficients)
+        assert best.evaluation.score == expected.evaluation.score
+        assert best.evaluation.predictions == expected.evaluation.predictions
+        assert [trial.coefficients for trial in raced] == [trial.coefficients for trial in whole]
+        stopped += len(raced) - len(scores(raced))
+    assert stopped > 400
+
+
+def test_a_stopped_trial_scores_less_than_its_bound_and_that_less_than_the_best_before_it():
+    for seed in range(20):
+        surface, best = Surface(seed), 0.0
+        for trial in searched(surface, seed=seed):
+            if isinstance(trial, Trial):
+                best = max(best, trial.evaluation.score)
+                continue
+            score = surface.evaluate(trial.coefficients).score
+            assert score <= trial.evaluation.bound < best
+            assert 0 < trial.evaluation.num_answered < 30
+
+
+def test_fewer_questions_are_answered():
+    raced, whole = Surface(1), Surface(1)
+    searched(raced, seed=1)
+    searched(whole, seed=1, race=False)
+    assert raced.answered < whole.answered
+
+
+def test_the_uniform_mixture_is_always_evaluated_in_full():
+    assert all(
+        isinstance(trial, Trial) for seed in range(30) for trial in searched(Surface(seed)) if trial.kind == "uniform"
+    )
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        NevergradSearch(Space(("a", "b", "c")), optimizer="UnitNelderMead", seed=0, budget=25, step=1.0),
+        Dirichlet(Space(("a", "b", "c")), seed=0, budget=25, pruning=False),
+    ],
+)
+def test_a_search_that_needs_scores_or_is_told_not_to_does_not_race(search):
+    trials = searched(Surface(3), search=search)
+    search.close()
+    assert all(isinstance(trial, Trial) for trial in trials)
+
+
+@pytest.mark.parametrize("done", [0, 1, 2, 9, 25])
+def test_a_killed_race_goes_on_and_ends_as_if_it_had_not_been(tmp_path, done):
+    whole = searched(Surface(5), folder=tmp_path / "whole")
+    assert sum(isinstance(trial, PrunedTrial) for trial in whole) > 5
+    (tmp_path / "part").mkdir()
+    for name in ("trials.jsonl", "predictions.jsonl"):
+        lines = (tmp_path / "whole" / name).read_text().splitlines(keepends=True)
+        (tmp_path / "part" / name).write_text("".join(lines[:done]) + "".join(lines[done : done + 1])[:20])
+    surface, heard = Surface(5), []
+    resumed = searched(surface, folder=tmp_path / "part", on_trial=heard.append)
+    assert essence(resumed) == essence(whole)
+    assert essence(heard) == essence(whole[3:])
+    assert (surface.answered == 0) == (done == 25)
+
+
+def test_a_race_goes_on_from_a_journal_written_without_one(tmp_path):
+    whole = searched(Surface(5), folder=tmp_path, race=False)
+    assert essence(searched(Surface(5), folder=tmp_path)) == essence(whole)
+
+
+def test_a_search_that_needs_scores_refuses_a_race_s_journal(tmp_path):
+    searched(Surface(5), folder=tmp_path)
+    with pytest.raises(SearchError, match=r"its trial \d+ was stopped, but this search needs its score"):
+        searched(Surface(5), folder=tmp_path, race=False)
+
+
+def test_a_journal_whose_stopped_trial_could_have_been_the_best_is_refused(tmp_path):
+    searched(Surface(5), known=perfect, folder=tmp_path, budget=4)
+    with pytest.raises(
+        SearchError, match=r"trial 2 was stopped although it could score 0\.9.* before it scores 0\.[1-8]"
+    ):
+        searched(Surface(5), known=experts, folder=tmp_path, budget=4)
+
+
+def test_bounds_are_not_taken_for_equal_scores(caplog):
+    with caplog.at_level(logging.WARNING):
+        trials = searched(Surface(0), known=perfect, budget=6)
+    assert [type(trial) for trial in trials[2:]] == [PrunedTrial] * 5
+    assert "nothing to go by" not in caplog.text
