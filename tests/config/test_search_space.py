@@ -14,13 +14,13 @@ def space(rule=RULE, coefficients="simplex", searched=None):
     return search_space(config, rule=rule, experts=("a", "b"), groups=("",))
 
 
-def test_a_rules_number_is_searched_from_its_own_value():
+def test_search_space_tunes_from_the_methods_value():
     found = space(searched={"parallel": {"low": 0.5, "high": 1.0}})
     assert found.names == ("a", "b", "rule.parallel")
     assert found.start.values == (0.5, 0.5, 0.9995)
 
 
-def test_coefficients_may_have_a_box():
+def test_search_space_coefficients_may_have_a_range():
     found = space(coefficients={"low": -1, "high": 2})
     assert (found.box.low, found.box.high) == (-1.0, 2.0)
 
@@ -36,6 +36,6 @@ def test_coefficients_may_have_a_box():
         ({"coefficients": {"low": 2, "high": 3}}, SearchError, "equal coefficients"),
     ],
 )
-def test_what_cannot_be_searched_is_an_error(more, kind, message):
+def test_search_space_wrong_parameters_raise(more, kind, message):
     with pytest.raises(kind, match=message):
         space(**more)

@@ -55,14 +55,14 @@ def lines(folder):
 @pytest.mark.parametrize(
     "options", [{}, {"evaluate_pruned": race}, {"limits": SearchLimits(dev_passes=7)}], ids=["plain", "race", "limits"]
 )
-def test_the_journal_is_that_of_a_search_that_evaluates_one_after_another(tmp_path, options):
+def test_batches_journal_is_that_of_one_process(tmp_path, options):
     one_by_one = searched(tmp_path / "one", **options)
     assert searched(tmp_path / "all", evaluate_batch=backwards, **options) == one_by_one
     assert [trial["number"] for trial in one_by_one] == list(range(1, 1 + len(one_by_one)))
     assert len(one_by_one) == (7 if "limits" in options else 20)
 
 
-def test_candidates_of_one_batch_are_raced_against_the_best_before_it(tmp_path):
+def test_batches_are_pruned_against_the_best_before(tmp_path):
     against = []
 
     def watched(asked, best, alone):
@@ -74,7 +74,7 @@ def test_candidates_of_one_batch_are_raced_against_the_best_before_it(tmp_path):
     assert against == [None, *best]  # the start is evaluated alone, and never raced
 
 
-def test_a_killed_search_evaluates_what_its_journal_lacks_of_a_batch(tmp_path):
+def test_batches_resume_in_the_middle(tmp_path):
     whole, told = searched(tmp_path / "whole"), []
 
     def watched(asked, best, alone):

@@ -23,7 +23,7 @@ def made(name, **changes):
     return instantiate(config, _partial_=True)(space=Space(tuple("abcde")), seed=0)
 
 
-def test_there_is_a_config_for_each_search():
+def test_configs_exist_for_each_search():
     assert {path.stem for path in FILES} >= {
         "nelder_mead",
         "nelder_mead_nevergrad",
@@ -37,7 +37,7 @@ def test_there_is_a_config_for_each_search():
 
 
 @pytest.mark.parametrize("name", [path.stem for path in FILES])
-def test_every_config_makes_a_search_of_at_most_forty_evaluations(name):
+def test_configs_make_searches_of_at_most_forty(name):
     search = made(name)
     search.initialize(EXPERTS)
     point = search.ask()
@@ -49,7 +49,7 @@ def test_every_config_makes_a_search_of_at_most_forty_evaluations(name):
     assert np.isfinite(point).all()
 
 
-def test_optimizer_budget_and_step_are_the_users_to_change():
+def test_configs_accept_optimizer_budget_and_step():
     assert made("nevergrad", optimizer="DE", budget=9).budget == 9
     search = made("nelder_mead", step=0.5)
     search.tell(search.ask(), loss=0.0)
@@ -57,5 +57,5 @@ def test_optimizer_budget_and_step_are_the_users_to_change():
 
 
 @pytest.mark.parametrize("name", ["cma", "nevergrad", "random", "grid"])
-def test_searches_of_populations_take_several_asks(name):
+def test_configs_of_populations_take_a_batch_size(name):
     assert made(name, batch_size=4).batch_size == 4

@@ -17,7 +17,7 @@ def held(rows):
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_each_stratum_gives_its_share(seed):
+def test_holdout_split_stratifies(seed):
     (seen,) = HoldoutSplit(0.3).masks(STRATA, seed=seed)
     assert (~seen).sum() == 30
     found = held(seen)
@@ -25,20 +25,20 @@ def test_each_stratum_gives_its_share(seed):
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_every_example_is_in_one_fold_and_folds_share_the_strata(seed):
+def test_k_fold_partitions_and_stratifies(seed):
     folds = [~seen for seen in KFold(5).masks(STRATA, seed=seed)]
     assert (np.sum(folds, axis=0) == 1).all()
     assert [fold.sum() for fold in folds] == [20] * 5
     assert all(held(~fold) == {"joy": 12, "anger": 6, "fear": 2} for fold in folds)
 
 
-def test_the_seed_decides_and_nothing_else():
+def test_holdout_masks_depend_on_the_seed_alone():
     first, again, other = (HoldoutSplit(0.3).masks(STRATA, seed=seed)[0] for seed in (1, 1, 2))
     assert (first == again).all()
     assert (first != other).any()
 
 
-def test_each_example_is_as_likely_to_be_held_back():
+def test_holdout_split_is_uniform_over_examples():
     # 2,000 deals: five standard errors of a share of 0.3 are 0.051
     shares = np.mean([~HoldoutSplit(0.3).masks(STRATA, seed=seed)[0] for seed in range(2000)], axis=0)
     assert np.abs(shares - 0.3).max() < 0.052
@@ -56,6 +56,6 @@ def test_each_example_is_as_likely_to_be_held_back():
         (lambda: KFold(2).masks([], seed=0), "0 dev examples are too few for 2 folds"),
     ],
 )
-def test_what_cannot_be_is_an_error(make, match):
+def test_holdout_too_few_examples_raise(make, match):
     with pytest.raises(SearchError, match=match):
         make()

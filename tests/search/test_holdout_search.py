@@ -52,7 +52,7 @@ LUCKY = trial(2, 0.9, [1, 1, 1, 1, 0, 0, 0, 0])  # where it was seen
 SOUND = trial(3, 0.7, [1, 1, 0, 0, 1, 1, 1, 1])
 
 
-def test_the_pick_goes_by_what_was_seen_and_the_rest_gives_its_worth(caplog):
+def test_holdout_selects_on_seen_scores_on_unseen(caplog):
     chosen, found = choose([UNIFORM, LUCKY, SOUND])
     assert chosen is LUCKY
     assert (found.examples, found.score) == (4, 0.0)
@@ -60,14 +60,14 @@ def test_the_pick_goes_by_what_was_seen_and_the_rest_gives_its_worth(caplog):
     assert "scores 0.0000 on the 4 dev examples that the search did not see, the uniform merge 0.5000" in caplog.text
 
 
-def test_a_merge_that_falls_behind_its_best_expert_is_told_of(caplog):
+def test_holdout_merge_below_best_expert_warns(caplog):
     expert = trial(0, 1.0, [1, 1, 0, 0, 1, 1, 1, 0], kind="expert")
     _, found = choose([expert, UNIFORM, LUCKY])
     assert found.expert == 0.75
     assert "the best expert 0.7500" in caplog.text
 
 
-def test_of_folds_it_is_the_mean_and_each_example_is_judged_by_a_search_that_did_not_see_it():
+def test_k_fold_averages_and_scores_each_fold_unseen():
     rows = [FIRST, ~FIRST]
     trials = [UNIFORM, LUCKY, trial(3, 0.3, [0, 1, 0, 0, 1, 1, 1, 1])]
     mean = answers([1] * 8)
@@ -77,7 +77,7 @@ def test_of_folds_it_is_the_mean_and_each_example_is_judged_by_a_search_that_did
     assert found.start == 3 / 8
 
 
-def test_where_means_are_no_models_it_is_what_most_folds_picked():
+def test_k_fold_without_averages_is_most_frequent():
     rows = [np.arange(9) % 3 != fold for fold in range(3)]
     trials = [trial(n, first, [1] * 9, kind=kind) for n, first, kind in ((1, 0.5, "uniform"), (2, 0.9, "search"))]
     own = [{1}, {2}, {2}]

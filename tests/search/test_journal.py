@@ -42,19 +42,19 @@ def essence(trials):
     return [(t.number, t.kind, t.coefficients, t.evaluation.score, t.evaluation.predictions, t.seconds) for t in trials]
 
 
-def test_an_absent_journal_is_empty_and_leaves_no_file(tmp_path):
+def test_journal_absent_is_empty_without_files(tmp_path):
     assert journal(tmp_path / "search").trials == ()
     assert not (tmp_path / "search").exists()
 
 
-def test_trials_come_back_as_they_were_to_the_last_bit(tmp_path):
+def test_journal_reads_trials_back_bit_for_bit(tmp_path):
     filled(tmp_path / "deep" / "folder")
     found = journal(tmp_path / "deep" / "folder").trials
     assert essence(found) == essence([trial(1), trial(2), trial(3)])
     np.testing.assert_array_equal(found[0].evaluation.counts, [[1, 1], [0, 1], [1, 1]])
 
 
-def test_each_trial_is_one_line_of_json_per_file_without_counts(tmp_path):
+def test_journal_writes_a_line_per_trial_without_counts(tmp_path):
     trials, predictions = filled(tmp_path, num=2)
     lines = [json.loads(line) for line in trials.read_text().splitlines()]
     assert lines[1] == {
@@ -69,7 +69,7 @@ def test_each_trial_is_one_line_of_json_per_file_without_counts(tmp_path):
     assert answers[0] == {"number": 1, "predictions": ["yes", "no", "yes"]}
 
 
-def test_label_scores_come_back_to_the_last_bit_where_they_are_kept(tmp_path):
+def test_journal_reads_label_scores_back_bit_for_bit(tmp_path):
     scores = np.array([[-0.1, -np.inf], [1 / 3, -2.0], [0.0, -1e-30]], dtype=np.float32)
     made = replace(trial(1), evaluation=replace(scored(("yes", "no", "yes")), label_scores=scores))
     Journal(tmp_path / "kept", evaluate_predictions=scored, keep_label_scores=True).append(made)
@@ -79,7 +79,7 @@ def test_label_scores_come_back_to_the_last_bit_where_they_are_kept(tmp_path):
 
 
 @pytest.mark.parametrize("broken", [{"shape": [3, 2], "float32": "AAAA"}, encode_scores(np.zeros((2, 4)))])
-def test_broken_label_scores_are_refused(tmp_path, broken):
+def test_journal_broken_label_scores_raise(tmp_path, broken):
     _, predictions = filled(tmp_path, num=1)
     line = json.loads(predictions.read_text()) | {"label_scores": broken}
     predictions.write_text(json.dumps(line) + "\n")
@@ -87,14 +87,14 @@ def test_broken_label_scores_are_refused(tmp_path, broken):
         journal(tmp_path)
 
 
-def test_answers_may_hold_any_character(tmp_path):
+def test_journal_answers_may_have_any_character(tmp_path):
     journal(tmp_path).append(trial(1, answers=("yes", "line\nbreak\u2028 and é")))
     assert journal(tmp_path).get(1).evaluation.predictions == ("yes", "line\nbreak\u2028 and é")
 
 
 @pytest.mark.parametrize("torn", ["trials.jsonl", "predictions.jsonl"])
 @pytest.mark.parametrize("cut", [1, 10])
-def test_a_torn_last_line_is_dropped_and_the_journal_goes_on(tmp_path, caplog, torn, cut):
+def test_journal_torn_last_line_is_dropped(tmp_path, caplog, torn, cut):
     filled(tmp_path)
     path = tmp_path / torn
     path.write_bytes(path.read_bytes()[:-cut])
@@ -106,7 +106,7 @@ def test_a_torn_last_line_is_dropped_and_the_journal_goes_on(tmp_path, caplog, t
     assert essence(journal(tmp_path).trials) == essence([trial(1), trial(2), trial(3, weight=0.2)])
 
 
-def test_answers_whose_trial_was_never_written_are_dropped(tmp_path):
+def test_journal_answers_without_trial_are_dropped(tmp_path):
     trials, predictions = filled(tmp_path)
     trials.write_text("".join(trials.read_text().splitlines(keepends=True)[:2]))
     assert len(journal(tmp_path).trials) == 2
@@ -114,7 +114,7 @@ def test_answers_whose_trial_was_never_written_are_dropped(tmp_path):
 
 
 @pytest.mark.parametrize("broken", [b"{half a line\n", b"[1, 2]\n", b"\xff\xfe\n", b"\n"])
-def test_a_broken_line_in_the_middle_is_refused_and_nothing_is_cut(tmp_path, broken):
+def test_journal_broken_inner_line_raises_and_cuts_nothing(tmp_path, broken):
     trials, _ = filled(tmp_path)
     lines = trials.read_bytes().splitlines(keepends=True)
     trials.write_bytes(lines[0] + broken + lines[2])
@@ -135,7 +135,7 @@ def test_a_broken_line_in_the_middle_is_refused_and_nothing_is_cut(tmp_path, bro
         ({"seconds": "long"}, "line 2: this is not a trial of a search"),
     ],
 )
-def test_a_changed_line_is_refused(tmp_path, change, message):
+def test_journal_changed_line_raises(tmp_path, change, message):
     trials, _ = filled(tmp_path)
     lines = [json.loads(line) for line in trials.read_text().splitlines()]
     lines[1] |= change
@@ -144,14 +144,14 @@ def test_a_changed_line_is_refused(tmp_path, change, message):
         journal(tmp_path)
 
 
-def test_files_of_two_searches_are_refused(tmp_path):
+def test_journal_files_of_two_searches_raise(tmp_path):
     trials, _ = filled(tmp_path)
     trials.write_text(trials.read_text().splitlines(keepends=True)[0])
     with pytest.raises(StoreError, match=r"has 1 trials, but predictions\.jsonl has answers for 3"):
         journal(tmp_path)
 
 
-def test_answers_that_can_no_longer_be_scored_are_refused(tmp_path):
+def test_journal_unscorable_answers_raise(tmp_path):
     filled(tmp_path)
 
     def strict(predictions):
@@ -161,7 +161,7 @@ def test_answers_that_can_no_longer_be_scored_are_refused(tmp_path):
         Journal(tmp_path, evaluate_predictions=strict)
 
 
-def test_a_trial_is_looked_up_by_its_number(tmp_path):
+def test_journal_get_returns_trial_by_number(tmp_path):
     filled(tmp_path)
     assert journal(tmp_path).get(2).coefficients == trial(2).coefficients
     assert journal(tmp_path).get(4) is None
@@ -180,7 +180,7 @@ def with_a_stopped_trial(folder):
     return folder / "trials.jsonl", folder / "predictions.jsonl"
 
 
-def test_a_stopped_trial_comes_back_and_its_lines_say_that_it_has_no_score(tmp_path):
+def test_journal_pruned_trial_has_bound_and_null_score(tmp_path):
     trials, predictions = with_a_stopped_trial(tmp_path)
     found = Journal(tmp_path, evaluate_predictions=scored, bound_predictions=bounded).trials[1]
     assert isinstance(found, PrunedTrial)
@@ -203,7 +203,7 @@ def test_a_stopped_trial_comes_back_and_its_lines_say_that_it_has_no_score(tmp_p
         ({"bound": None}, r"line 2: this is not a trial of a search"),
     ],
 )
-def test_a_stopped_trial_that_does_not_fit_its_answers_is_refused(tmp_path, change, message):
+def test_journal_pruned_trial_with_other_bound_raises(tmp_path, change, message):
     trials, _ = with_a_stopped_trial(tmp_path)
     lines = [json.loads(line) for line in trials.read_text().splitlines()]
     lines[1] |= change
@@ -212,7 +212,7 @@ def test_a_stopped_trial_that_does_not_fit_its_answers_is_refused(tmp_path, chan
         Journal(tmp_path, evaluate_predictions=scored, bound_predictions=bounded)
 
 
-def test_answers_that_have_no_bound_any_more_are_refused(tmp_path):
+def test_journal_answers_without_bound_raise(tmp_path):
     def fails(predictions):
         raise MetricError("found 3 answers for 4 instances")
 
@@ -221,13 +221,13 @@ def test_answers_that_have_no_bound_any_more_are_refused(tmp_path):
         Journal(tmp_path, evaluate_predictions=scored, bound_predictions=fails)
 
 
-def test_a_search_that_stops_none_refuses_a_stopped_trial(tmp_path):
+def test_journal_without_bounds_refuses_pruned_trial(tmp_path):
     with_a_stopped_trial(tmp_path)
     with pytest.raises(StoreError, match="line 2: the trial was stopped, and this search stops none"):
         journal(tmp_path)
 
 
-def test_an_undefined_metric_is_null_and_comes_back_as_it_was(tmp_path):
+def test_journal_undefined_metric_is_null(tmp_path):
     def undefined(predictions):
         return Evaluation(0.0, {"r": 0.0}, tuple(predictions), np.ones((2, 1)), undefined=("r",))
 

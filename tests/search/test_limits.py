@@ -43,7 +43,7 @@ def trial(number, seconds):
 
 
 @pytest.mark.parametrize("batch_size", [1, 4])
-def test_no_candidate_is_begun_once_the_dev_passes_are_spent(caplog, batch_size):
+def test_limits_stop_at_the_dev_passes(caplog, batch_size):
     with caplog.at_level(logging.INFO):
         trials = searched(SearchLimits(dev_passes=6), batch_size=batch_size)
     assert len(trials) == 6
@@ -51,15 +51,15 @@ def test_no_candidate_is_begun_once_the_dev_passes_are_spent(caplog, batch_size)
     assert "converged" not in caplog.text
 
 
-def test_the_start_is_always_evaluated():
+def test_limits_never_skip_the_start():
     assert [each.kind for each in searched(SearchLimits(seconds=1e-12))] == ["uniform"]
 
 
-def test_without_limits_the_budget_is_spent():
+def test_limits_none_spend_the_budget():
     assert len(searched(SearchLimits())) == len(searched(None)) == 20
 
 
-def test_a_stopped_trial_counts_for_its_share_of_a_pass():
+def test_limits_count_pruned_trials_by_share():
     half = PrunedTrial(2, "search", Coefficients(("a",), (1.0,)), PartialEvaluation(0.1, ("no", None)))
     assert SearchLimits(dev_passes=2).find_reached([trial(1, 0.0), half]) is None
     assert (
@@ -68,7 +68,7 @@ def test_a_stopped_trial_counts_for_its_share_of_a_pass():
     )
 
 
-def test_raced_trials_leave_more_evaluations_in_the_same_passes():
+def test_limits_with_pruning_allow_more_trials():
     def stops(coefficients, best):
         found = answers(coefficients)
         return found if found.score >= best.score else PartialEvaluation(found.score, ("no",) + (None,) * 9)
@@ -76,12 +76,12 @@ def test_raced_trials_leave_more_evaluations_in_the_same_passes():
     assert len(searched(SearchLimits(dev_passes=6), race=stops)) > len(searched(SearchLimits(dev_passes=6)))
 
 
-def test_seconds_are_those_of_the_evaluations():
+def test_limits_seconds_are_those_of_evaluations():
     assert SearchLimits(seconds=1.0).find_reached([trial(1, 0.5), trial(2, 0.4)]) is None
     assert SearchLimits(seconds=1.0).find_reached([trial(1, 0.5), trial(2, 0.5)]) == "1 seconds"
 
 
-def test_journalled_seconds_count_so_that_a_killed_search_has_no_more_time(tmp_path):
+def test_limits_count_seconds_of_the_journal(tmp_path):
     searched(SearchLimits(dev_passes=5), journal=Journal(tmp_path, evaluate_predictions=scored))
     journal = Journal(tmp_path, evaluate_predictions=scored)
     spent = sum(each.seconds for each in journal.trials)
@@ -93,6 +93,6 @@ def test_journalled_seconds_count_so_that_a_killed_search_has_no_more_time(tmp_p
 
 @pytest.mark.parametrize("name", ["seconds", "dev_passes"])
 @pytest.mark.parametrize("limit", [0, -1.5, float("nan")])
-def test_a_limit_that_is_not_above_zero_is_refused(name, limit):
+def test_limits_not_above_zero_raise(name, limit):
     with pytest.raises(SearchError, match=rf"merge\.limits\.{name} must be above 0, or null for no limit, not "):
         SearchLimits(**{name: limit})

@@ -97,7 +97,7 @@ def essence(trials):
 
 
 @pytest.mark.parametrize("optimizer", ["UnitNelderMead", "CMA", "DE", "OnePlusOne"])
-def test_exactly_the_budget_is_evaluated_and_uniform_and_experts_are_always_in(optimizer):
+def test_search_evaluates_exactly_the_budget(optimizer):
     model, known = Model(), experts(Model())
     trials = searched(optimizer, evaluate=model, known=known)
     assert len(model.calls) == len(set(model.calls)) == 40
@@ -107,13 +107,13 @@ def test_exactly_the_budget_is_evaluated_and_uniform_and_experts_are_always_in(o
     assert trials[3].coefficients == Coefficients.uniform(NAMES)
 
 
-def test_the_search_is_told_the_negative_score():
+def test_search_is_told_the_negative_score():
     search, model = Scripted([[1, 0, 0], [2, 0, 0]]), Model()
     trials = run_search(search, space=Space(NAMES), runner=TrialRunner(model), initial_trials=[], budget=3)
     assert search.told == [-trial.evaluation.score for trial in trials[1:]]
 
 
-def test_a_known_candidate_is_told_its_score_and_costs_nothing():
+def test_search_initial_trials_cost_nothing():
     model, known = Model(), experts(Model())
     search = Scripted([[0, 0, 0], [0, -1e9, -1e9], [1, 0, 0], [1, 0, 0], [0, 1, 0]])
     trials = run_search(search, space=Space(NAMES), runner=TrialRunner(model), initial_trials=known, budget=3)
@@ -122,7 +122,7 @@ def test_a_known_candidate_is_told_its_score_and_costs_nothing():
     assert search.told == [-uniform, -known[0].evaluation.score, -first, -first, -trials[5].evaluation.score]
 
 
-def test_a_vertex_that_is_another_model_than_its_expert_is_evaluated():
+def test_search_evaluates_vertices_that_are_not_experts():
     model, known, space = Model(), experts(Model()), Space(NAMES, vertices=False)
     search = Scripted([[0, -1e9, -1e9]])
     trials = run_search(search, space=space, runner=TrialRunner(model), initial_trials=known, budget=2)
@@ -130,7 +130,7 @@ def test_a_vertex_that_is_another_model_than_its_expert_is_evaluated():
     assert [trial.kind for trial in trials] == ["expert"] * 3 + ["uniform", "search"]
 
 
-def test_a_search_that_goes_round_in_circles_is_stopped_with_a_warning(caplog):
+def test_search_in_circles_stops_with_a_warning(caplog):
     search = Scripted([[1, 0, 0]])
     with caplog.at_level(logging.WARNING):
         trials = run_search(search, space=Space(NAMES), runner=TrialRunner(Model()), initial_trials=[], budget=5)
@@ -139,7 +139,7 @@ def test_a_search_that_goes_round_in_circles_is_stopped_with_a_warning(caplog):
     assert "stopped after 2 of 5 evaluations" in caplog.text
 
 
-def test_a_search_with_nothing_more_to_ask_ends_early(caplog):
+def test_search_without_points_ends_early(caplog):
     with caplog.at_level(logging.WARNING):
         search = Scripted([[1, 0, 0], [0, 1, 0]], ends=True)
         trials = run_search(search, space=Space(NAMES), runner=TrialRunner(Model()), initial_trials=[], budget=40)
@@ -147,7 +147,7 @@ def test_a_search_with_nothing_more_to_ask_ends_early(caplog):
     assert "stopped after 3 of 40 evaluations" in caplog.text
 
 
-def test_a_single_expert_is_known_and_needs_no_evaluation():
+def test_search_of_one_expert_evaluates_nothing():
     model = Model()
     alone = Trial(0, "expert", Coefficients(("a",), (1.0,)), scored(("yes",)))
     search = NevergradSearch(Space(("a",)), optimizer="UnitNelderMead", seed=0, budget=5)
@@ -158,7 +158,7 @@ def test_a_single_expert_is_known_and_needs_no_evaluation():
 
 @pytest.mark.parametrize("optimizer", ["UnitNelderMead", "CMA", "DE", "NelderMead"])
 @pytest.mark.parametrize("done", [1, 17, 40])
-def test_a_killed_search_goes_on_and_ends_as_if_it_had_not_been(tmp_path, optimizer, done):
+def test_search_resumed_ends_the_same(tmp_path, optimizer, done):
     whole = searched(optimizer, folder=tmp_path / "whole")
     for name in ("trials.jsonl", "predictions.jsonl"):
         lines = (tmp_path / "whole" / name).read_text().splitlines(keepends=True)
@@ -171,13 +171,13 @@ def test_a_killed_search_goes_on_and_ends_as_if_it_had_not_been(tmp_path, optimi
     assert len(model.calls) == 40 - done
 
 
-def test_a_journal_of_another_search_is_refused(tmp_path):
+def test_search_refuses_a_foreign_journal(tmp_path):
     searched("CMA", folder=tmp_path, seed=1, budget=5)
     with pytest.raises(SearchError, match=r"the journal belongs to another search: its trial 2 is search at .*"):
         searched("CMA", folder=tmp_path, seed=2, budget=5)
 
 
-def test_a_failed_evaluation_leaves_the_journal_with_the_trials_before_it(tmp_path):
+def test_search_failure_keeps_earlier_trials(tmp_path):
     model = Model()
 
     def breaks(coefficients):
@@ -191,7 +191,7 @@ def test_a_failed_evaluation_leaves_the_journal_with_the_trials_before_it(tmp_pa
 
 
 @pytest.mark.parametrize("score", [math.nan, math.inf])
-def test_a_score_that_is_no_number_names_trial_and_coefficients_and_is_not_journalled(tmp_path, score):
+def test_search_score_not_finite_raises(tmp_path, score):
     def nan(coefficients):
         return Evaluation(score, {}, ("yes",), np.ones((1, 2)))
 
@@ -200,12 +200,12 @@ def test_a_score_that_is_no_number_names_trial_and_coefficients_and_is_not_journ
     assert not (tmp_path / "trials.jsonl").exists()
 
 
-def test_a_budget_below_one_is_refused():
+def test_search_budget_below_one_raises():
     with pytest.raises(SearchError, match=r"at least 1 evaluation.*budget is 0"):
         run_search(Scripted([[1, 0, 0]]), space=Space(NAMES), runner=TrialRunner(Model()), initial_trials=[], budget=0)
 
 
-def test_known_trials_of_other_experts_are_refused():
+def test_search_refuses_trials_of_other_experts():
     known = [Trial(0, "expert", Coefficients(("b", "a", "c"), (1.0, 0.0, 0.0)), scored(("yes",)))]
     with pytest.raises(SearchError, match=r"over \('a', 'b', 'c'\), but trial 0 .* \('b', 'a', 'c'\)"):
         run_search(
@@ -213,20 +213,20 @@ def test_known_trials_of_other_experts_are_refused():
         )
 
 
-def test_a_search_that_does_not_move_is_warned_about(caplog):
+def test_search_without_moves_warns(caplog):
     with caplog.at_level(logging.WARNING):
         searched("NelderMead")
     assert "no coefficient moved by more than" in caplog.text
 
 
-def test_a_search_with_equal_scores_is_warned_about(caplog):
+def test_search_with_equal_scores_warns(caplog):
     with caplog.at_level(logging.WARNING):
         searched(evaluate=lambda coefficients: scored(("yes", "no")))
     assert "all 40 evaluated mixtures score 0.5000" in caplog.text
     assert "no coefficient moved" not in caplog.text
 
 
-def test_a_search_that_moves_and_gains_is_not_warned_about(caplog):
+def test_search_with_progress_does_not_warn(caplog):
     with caplog.at_level(logging.WARNING):
         trials = searched()
     assert caplog.text == ""
@@ -235,7 +235,7 @@ def test_a_search_that_moves_and_gains_is_not_warned_about(caplog):
 
 @pytest.mark.parametrize("optimizer", ["CMA", "DE", "PSO", "RandomSearch"])
 @pytest.mark.parametrize("done", [1, 18, 19, 40])
-def test_a_killed_search_of_several_asks_goes_on_and_ends_as_if_it_had_not_been(tmp_path, optimizer, done):
+def test_search_in_batches_resumed_ends_the_same(tmp_path, optimizer, done):
     whole = searched(optimizer, folder=tmp_path / "whole", batch_size=4)
     (tmp_path / "part").mkdir()
     for name in ("trials.jsonl", "predictions.jsonl"):
@@ -246,7 +246,7 @@ def test_a_killed_search_of_several_asks_goes_on_and_ends_as_if_it_had_not_been(
     assert len(model.calls) == 40 - done
 
 
-def test_several_asks_are_evaluated_in_their_order_before_any_is_told():
+def test_search_evaluates_a_batch_before_telling():
     events = []
 
     class Population(Scripted):
@@ -272,7 +272,7 @@ RICH = Space(NAMES, ("low", "high"), Range(-0.5, 1.5), (Setting("scale", Range(0
 
 
 @pytest.mark.parametrize("space", [RICH, Space(NAMES, ("low", "high")), Space(NAMES, box=Range(-0.5, 1.5))])
-def test_a_standstill_and_a_score_that_is_no_number_are_found_in_every_space(caplog, space):
+def test_search_checks_hold_in_every_space(caplog, space):
     tiny = Scripted([np.full(space.dimensions, 1e-4) * np.arange(space.dimensions)])
     with caplog.at_level(logging.WARNING):
         run_search(tiny, space=space, runner=TrialRunner(lambda each: scored(("yes",))), initial_trials=[], budget=2)
@@ -287,7 +287,7 @@ def test_a_standstill_and_a_score_that_is_no_number_are_found_in_every_space(cap
         )
 
 
-def test_a_search_that_moves_a_setting_alone_has_moved(caplog):
+def test_search_that_moves_a_setting_does_not_warn(caplog):
     space = Space(NAMES, settings=(Setting("scale", Range(0.0, 2.0), 1.0),))
     with caplog.at_level(logging.WARNING):
         run_search(

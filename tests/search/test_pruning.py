@@ -105,7 +105,7 @@ def told(evaluation):
 
 
 @pytest.mark.parametrize("known", [experts, lambda surface: []], ids=["experts", "none"])
-def test_the_best_trial_and_its_score_are_those_of_the_search_without(known):
+def test_pruning_leaves_the_best_trial_unchanged(known):
     stopped = 0
     for seed in range(60):
         raced = searched(Surface(seed), seed=seed, known=known)
@@ -119,7 +119,7 @@ def test_the_best_trial_and_its_score_are_those_of_the_search_without(known):
     assert stopped > 400
 
 
-def test_a_stopped_trial_scores_less_than_its_bound_and_that_less_than_the_best_before_it():
+def test_pruned_bound_lies_between_score_and_best():
     for seed in range(20):
         surface, best = Surface(seed), 0.0
         for trial in searched(surface, seed=seed):
@@ -131,14 +131,14 @@ def test_a_stopped_trial_scores_less_than_its_bound_and_that_less_than_the_best_
             assert 0 < trial.evaluation.num_answered < 30
 
 
-def test_fewer_questions_are_answered():
+def test_pruning_answers_fewer_questions():
     raced, whole = Surface(1), Surface(1)
     searched(raced, seed=1)
     searched(whole, seed=1, race=False)
     assert raced.answered < whole.answered
 
 
-def test_the_uniform_mixture_is_always_evaluated_in_full():
+def test_pruning_never_stops_the_uniform_mixture():
     assert all(
         isinstance(trial, Trial) for seed in range(30) for trial in searched(Surface(seed)) if trial.kind == "uniform"
     )
@@ -151,14 +151,14 @@ def test_the_uniform_mixture_is_always_evaluated_in_full():
         Dirichlet(Space(("a", "b", "c")), seed=0, budget=25, pruning=False),
     ],
 )
-def test_a_search_that_needs_scores_or_is_told_not_to_does_not_race(search):
+def test_pruning_is_off_for_other_searches(search):
     trials = searched(Surface(3), search=search)
     search.close()
     assert all(isinstance(trial, Trial) for trial in trials)
 
 
 @pytest.mark.parametrize("done", [0, 1, 2, 9, 25])
-def test_a_killed_race_goes_on_and_ends_as_if_it_had_not_been(tmp_path, done):
+def test_pruning_resumed_search_ends_the_same(tmp_path, done):
     whole = searched(Surface(5), folder=tmp_path / "whole")
     assert sum(isinstance(trial, PrunedTrial) for trial in whole) > 5
     (tmp_path / "part").mkdir()
@@ -172,18 +172,18 @@ def test_a_killed_race_goes_on_and_ends_as_if_it_had_not_been(tmp_path, done):
     assert (surface.answered == 0) == (done == 25)
 
 
-def test_a_race_goes_on_from_a_journal_written_without_one(tmp_path):
+def test_pruning_resumes_an_unpruned_journal(tmp_path):
     whole = searched(Surface(5), folder=tmp_path, race=False)
     assert essence(searched(Surface(5), folder=tmp_path)) == essence(whole)
 
 
-def test_a_search_that_needs_scores_refuses_a_race_s_journal(tmp_path):
+def test_unpruned_search_refuses_a_pruned_journal(tmp_path):
     searched(Surface(5), folder=tmp_path)
     with pytest.raises(SearchError, match=r"its trial \d+ was stopped, but this search needs its score"):
         searched(Surface(5), folder=tmp_path, race=False)
 
 
-def test_a_journal_whose_stopped_trial_could_have_been_the_best_is_refused(tmp_path):
+def test_pruned_trial_that_could_win_is_refused(tmp_path):
     searched(Surface(5), known=perfect, folder=tmp_path, budget=4)
     with pytest.raises(
         SearchError, match=r"trial 2 was stopped although it could score 0\.9.* before it scores 0\.[1-8]"
@@ -191,7 +191,7 @@ def test_a_journal_whose_stopped_trial_could_have_been_the_best_is_refused(tmp_p
         searched(Surface(5), known=experts, folder=tmp_path, budget=4)
 
 
-def test_bounds_are_not_taken_for_equal_scores(caplog):
+def test_pruning_bounds_do_not_count_as_equal_scores(caplog):
     with caplog.at_level(logging.WARNING):
         trials = searched(Surface(0), known=perfect, budget=6)
     assert [type(trial) for trial in trials[2:]] == [PrunedTrial] * 5

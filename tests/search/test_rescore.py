@@ -14,7 +14,7 @@ def evaluation(score):
     return Evaluation(score=score, metrics={}, predictions=(), counts=np.zeros((0, 0)))
 
 
-def test_the_best_is_scored_again_until_it_stays_the_best():
+def test_rescore_best_repeats_until_best_is_exact():
     exact = {1: 0.5, 2: 0.58, 3: 0.59}
     asked = []
     again = FullPrecisionRescorer(lambda each: asked.append(each.number) or evaluation(exact[each.number]))
@@ -24,7 +24,7 @@ def test_the_best_is_scored_again_until_it_stays_the_best():
     assert [each.number for each in trials] == [1, 2, 3]
 
 
-def test_a_trial_is_scored_again_once():
+def test_rescore_evaluates_each_trial_once():
     asked = []
     again = FullPrecisionRescorer(lambda each: asked.append(each.number) or evaluation(0.4))
     (only,) = again.rescore_best([trial(1, 0.5, 0.3)])

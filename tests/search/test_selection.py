@@ -52,18 +52,18 @@ def choose(rule, trials, *, evaluate=None, journal=None, on_trial=None, **others
     return rule.choose(trials, context=SelectionContext(make.run, share, 0, **others))
 
 
-def test_argmax_takes_the_best_score():
+def test_argmax_returns_the_best_score():
     trials = [trial(1, 0.5, [1, 0, 0]), trial(2, 0.9, [1, 1, 0]), trial(3, 0.6, [0, 0, 1])]
     assert argmax(trials).number == 2
     assert choose(Argmax(), trials).number == 2
 
 
-def test_the_last_trial_is_kept_whatever_it_scores():
+def test_last_trial_is_kept_whatever_it_scores():
     trials = [trial(1, 0.5, [1, 1, 1]), trial(2, 0.9, [0, 0, 0]), trial(0, 1.0, [1, 1, 0], kind="expert")]
     assert choose(LastTrial(), trials).number == 2
 
 
-def test_argmax_breaks_ties_by_the_distance_to_uniform_and_then_takes_the_earlier():
+def test_argmax_breaks_ties_by_distance_then_order():
     right, wrong = [1, 1, 0], [0, 1, 0]
     trials = [trial(1, 0.5, wrong), trial(2, 0.9, right), trial(3, 0.7, right), trial(4, 0.3, right)]
     assert argmax(trials).number == 3
@@ -71,12 +71,12 @@ def test_argmax_breaks_ties_by_the_distance_to_uniform_and_then_takes_the_earlie
 
 
 @pytest.mark.parametrize("rule", [Argmax(), Bagged(resamples=10, margin=0.01), OneStandardError(resamples=10)])
-def test_no_trial_is_an_error(rule):
+def test_selection_without_trials_raises(rule):
     with pytest.raises(SearchError, match="there is no trial to choose from"):
         choose(rule, [])
 
 
-def test_bagged_averages_the_winners_of_the_resamples():
+def test_bagged_averages_the_winners():
     # Of two examples each candidate has one right. A resample draws the first twice (1/4: the first candidate
     # wins), the second twice (1/4: the other wins), or both (1/2: a tie, to the first, nearer to uniform).
     trials = [trial(1, 0.6, [1, 0]), trial(2, 0.0, [0, 1])]
@@ -86,7 +86,7 @@ def test_bagged_averages_the_winners_of_the_resamples():
     assert sum(point.values) == pytest.approx(1.0)
 
 
-def test_bagged_is_the_candidate_itself_where_it_wins_every_resample():
+def test_bagged_of_a_sure_winner_is_the_winner():
     trials = [trial(1, 0.123456789, [1] * 9), trial(2, 0.5, [0] * 9)]
     point = bagged(trials, resamples=7)
     assert point == trials[0].coefficients
@@ -98,7 +98,7 @@ def f1(totals):
     return 2 * totals[..., 0] / (2 * totals[..., 0] + totals[..., 1] + totals[..., 2])
 
 
-def test_bagged_resamples_the_counts_of_a_metric_that_is_no_mean_of_examples():
+def test_bagged_resamples_counts_of_any_metric():
     # F1 of the summed counts is 0.95 for the first candidate and 0.67 for the second; the mean of the
     # examples' own F1 would be 0.5 and 0.67 and choose the second.
     rows = {(0.9, 0.1): [[10, 0, 0], [0, 0, 1]] * 30, (0.5, 0.5): [[1, 0, 1]] * 60}
@@ -114,7 +114,7 @@ def test_bagged_resamples_the_counts_of_a_metric_that_is_no_mean_of_examples():
 RIVALS = [trial(1, 0.5, [1, 0] * 20, kind="uniform"), trial(40, 0.9, [0, 1] * 20)]
 
 
-def test_the_bagged_point_is_evaluated_once_more_and_reported():
+def test_bagged_point_is_evaluated_and_reported():
     heard = []
     chosen = choose(
         Bagged(resamples=50, margin=0.01), RIVALS, evaluate=lambda c: answers([1] * 40), on_trial=heard.append
@@ -124,7 +124,7 @@ def test_the_bagged_point_is_evaluated_once_more_and_reported():
     assert heard == [chosen]
 
 
-def test_a_bagged_point_that_scores_clearly_worse_is_reported_but_argmax_is_kept(caplog):
+def test_bagged_point_clearly_worse_gives_argmax(caplog):
     heard, wrong = [], answers([0] * 40)
     with caplog.at_level(logging.WARNING):
         chosen = choose(Bagged(resamples=50, margin=0.01), RIVALS, evaluate=lambda c: wrong, on_trial=heard.append)
@@ -133,7 +133,7 @@ def test_a_bagged_point_that_scores_clearly_worse_is_reported_but_argmax_is_kept
     assert "the bagged mixture scores 0.0000 on dev" in caplog.text
 
 
-def test_what_a_resample_leaves_out_says_what_its_best_is_worth():
+def test_out_of_bag_loss_uses_examples_left_out():
     # Of three examples the first candidate has one right, found the other two. The first is the best of every resample
     # that draws its example; what it leaves out of that it never has.
     trials = [trial(1, 0.5, [1, 0, 0], kind="uniform")]
@@ -144,7 +144,7 @@ def test_what_a_resample_leaves_out_says_what_its_best_is_worth():
     assert out_of_bag_loss(found, trials, score=share, weights=weights[1:2]) == 0.0
 
 
-def test_a_bagged_point_below_the_best_by_no_more_than_its_luck_is_taken():
+def test_bagged_point_within_luck_of_the_best_is_kept():
     # Each of ten candidates answers all but four examples of its own; the point has two more wrong than the best.
     trials = [trial(n, 0.05 * n, [int(m // 4 != n - 1) for m in range(40)]) for n in range(1, 11)]
     nearly = answers([0] * 5 + [1] * 35)
@@ -154,7 +154,7 @@ def test_a_bagged_point_below_the_best_by_no_more_than_its_luck_is_taken():
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_bagged_never_takes_a_point_that_falls_further_short_than_the_margin(seed):
+def test_bagged_point_never_falls_below_the_margin(seed):
     generator = np.random.default_rng(seed)
     trials = [trial(n, generator.uniform(), generator.uniform(size=60) < 0.7) for n in range(1, 8)]
     extra = answers(generator.uniform(size=60) < generator.uniform(0.5, 0.9))
@@ -167,7 +167,7 @@ def test_bagged_never_takes_a_point_that_falls_further_short_than_the_margin(see
     assert (chosen.kind == "bagged") == (out_of_bag_loss(point, trials, score=share, weights=weights) <= 0.01)
 
 
-def test_where_mixtures_of_experts_fail_bagged_keeps_the_best_expert():
+def test_bagged_keeps_the_best_expert_if_mixtures_fail():
     # Two experts a barrier apart: each mixture is worse, and the mean of what resamples choose is one of them.
     experts = [trial(0, 1.0, [1] * 28 + [0] * 12, kind="expert"), trial(0, 0.0, [0] * 12 + [1] * 28, kind="expert")]
     mixtures = [trial(1, 0.5, [1, 0] * 20, kind="uniform"), trial(2, 0.8, [1] * 22 + [0] * 18)]
@@ -176,7 +176,7 @@ def test_where_mixtures_of_experts_fail_bagged_keeps_the_best_expert():
     assert chosen.kind == "expert"
 
 
-def test_a_resumed_choice_takes_the_bagged_trial_from_the_journal(tmp_path):
+def test_bagged_resumes_from_the_journal(tmp_path):
     def journal():
         return Journal(tmp_path, evaluate_predictions=lambda texts: answers([int(text) for text in texts]))
 
@@ -187,26 +187,26 @@ def test_a_resumed_choice_takes_the_bagged_trial_from_the_journal(tmp_path):
     assert heard == [again]
 
 
-def test_an_expert_that_is_lucky_on_dev_is_not_averaged():
+def test_bagged_does_not_average_experts():
     lucky = trial(0, 1.0, [1] * 22 + [0] * 18, kind="expert")
     alone = choose(Bagged(resamples=50, margin=0.01), RIVALS, evaluate=lambda c: answers([1, 0] * 20))
     chosen = choose(Bagged(resamples=50, margin=0.01), [lucky, *RIVALS], evaluate=lambda c: answers([1, 0] * 20))
     assert chosen.coefficients == alone.coefficients
 
 
-def test_the_choice_depends_on_the_seed_alone():
+def test_bagged_choice_depends_on_the_seed_alone():
     points = [bagged(RIVALS, resamples=9, seed=seed) for seed in (3, 3, 5)]
     assert points[0] == points[1] != points[2]
 
 
-def test_without_averages_bagged_is_the_candidate_that_most_resamples_choose():
+def test_bagged_without_averages_is_most_frequent():
     # the first wins where example 0 is drawn at least as often as example 1, the second elsewhere
     trials = [trial(1, 0.6, [1, 0, 1]), trial(2, 0.0, [0, 1, 1]), trial(3, 0.5, [0, 0, 0], kind="uniform")]
     chosen = choose(Bagged(resamples=200, margin=0.01), trials, averages=False)
     assert chosen is trials[0]
 
 
-def test_within_one_standard_error_the_candidate_nearest_to_the_start_is_taken():
+def test_one_standard_error_is_nearest_to_the_start():
     # two answers lost and one won: 0.025 below, with a standard error of about 0.043
     best, near, worse = [1] * 30 + [0] * 10, [1] * 28 + [0, 0, 1] + [0] * 9, [1] * 20 + [0] * 20
     trials = [trial(1, 0.5, worse, kind="uniform"), trial(2, 0.9, best), trial(3, 0.6, near)]

@@ -93,17 +93,17 @@ def mean_regrets(made: Callable[[int], Surface]) -> dict[str, float]:
     return {name: float(np.mean(values)) for name, values in regrets.items()}
 
 
-def test_where_the_best_mixture_lies_inside_a_bagged_search_beats_the_uniform_mixture() -> None:
+def test_bagged_beats_uniform_if_optimum_is_inside() -> None:
     regrets = mean_regrets(partial(Surface, concentration=4.0, steepness=0.6))
     assert regrets["bagged"] < regrets["argmax"] < regrets["uniform"]
 
 
-def test_where_the_best_mixture_lies_near_a_face_a_bagged_search_leaves_little_of_uniforms_regret() -> None:
+def test_bagged_leaves_little_regret_near_a_face() -> None:
     regrets = mean_regrets(partial(Surface, concentration=0.35, steepness=0.6))
     assert regrets["bagged"] <= 0.15 * regrets["uniform"]
 
 
-def test_where_uniform_is_nearly_best_a_bagged_search_loses_less_than_a_third_of_a_point() -> None:
+def test_bagged_loses_little_if_uniform_is_best() -> None:
     regrets = mean_regrets(partial(Surface, concentration=1.5, steepness=0.06))
     assert regrets["uniform"] < 0.0015
     assert regrets["bagged"] <= 0.003
@@ -121,14 +121,14 @@ class Barrier(Surface):
         return float(values @ self.each - 0.5 * (1 - values @ values)) if hasattr(self, "each") else 0.0
 
 
-def test_where_experts_lie_in_basins_of_their_own_a_bagged_search_loses_at_most_a_point_to_the_best_on_dev() -> None:
+def test_bagged_loses_a_point_at_most_across_basins() -> None:
     regrets = mean_regrets(Barrier)
     assert regrets["bagged"] <= regrets["argmax"] + 0.01
     assert regrets["bagged"] <= 0.1 * regrets["uniform"]
 
 
 @pytest.mark.parametrize("adaptive", [False, True])
-def test_the_first_simplex_moves_a_coefficient_by_a_tenth(adaptive: bool) -> None:
+def test_nelder_mead_first_simplex_moves_by_a_tenth(adaptive: bool) -> None:
     surface = Surface(0, concentration=4.0, steepness=0.6)
     trials = searched(surface, seed=0, optimizer="UnitNelderMead", step=1.0, adaptive=adaptive)
     first = [trial.coefficients.as_array() for trial in trials if trial.kind == "search"][:NUM_EXPERTS]

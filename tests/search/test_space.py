@@ -20,14 +20,14 @@ each_space = pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
 
 
 @each_space
-def test_the_zero_vector_is_equal_coefficients_and_the_rule_s_own_settings(space):
+def test_space_zero_point_is_the_start(space):
     assert (space.matrix(space.start) == 1 / 3).all()
     assert space.values_of_settings(space.start) == {setting.name: setting.start for setting in space.settings}
     np.testing.assert_array_equal(space.at(np.zeros(space.dimensions)).values, space.start.values)
 
 
 @each_space
-def test_a_candidate_is_found_again_from_its_point(space):
+def test_space_point_round_trip_returns_the_candidate(space):
     generator = np.random.default_rng(0)
     for _ in range(50):
         candidate = space.draw(generator)
@@ -35,7 +35,7 @@ def test_a_candidate_is_found_again_from_its_point(space):
 
 
 @each_space
-def test_points_of_any_size_are_candidates_of_the_space(space):
+def test_space_points_of_any_size_are_candidates(space):
     for point in np.random.default_rng(1).normal(0, 1, (40, space.dimensions)) * np.logspace(-3, 8, 40)[:, None]:
         found = space.at(point)
         rows, settings = space.matrix(found), space.values_of_settings(found)
@@ -47,38 +47,38 @@ def test_points_of_any_size_are_candidates_of_the_space(space):
 
 
 @each_space
-def test_every_step_moves_each_value_and_further_steps_move_it_further(space):
+def test_space_larger_steps_move_values_further(space):
     for axis in np.eye(space.dimensions):
         place = int(axis.argmax())
         values = [space.at(step * axis).values[place] for step in (-2.0, -1.0, 0.0, 1.0, 2.0)]
         assert (np.diff(values) > 0).all()
 
 
-def test_a_vertex_is_all_of_one_expert_in_every_group_with_the_rule_s_settings():
+def test_space_vertex_is_one_expert_in_every_group():
     space = SPACES["all"]
     np.testing.assert_array_equal(space.matrix(space.vertex("b")), [[0, 1, 0], [0, 1, 0]])
     assert space.values_of_settings(space.vertex("b")) == {"scale": 1.0}
 
 
 @pytest.mark.parametrize("space", [SPACES["simplex"], SPACES["groups"], SPACES["settings"]])
-def test_a_vertex_of_the_simplex_is_exactly_found_again_from_its_point(space):
+def test_space_vertex_round_trip_is_exact(space):
     for name in NAMES:
         assert space.at(space.point(space.vertex(name))) == space.vertex(name)
 
 
-def test_names_say_the_group_only_where_there_are_several():
+def test_space_names_have_groups_if_there_are_several():
     assert SPACES["settings"].names == ("a", "b", "c", "rule.scale", "rule.density")
     assert SPACES["groups"].names == ("low/a", "low/b", "low/c", "high/a", "high/b", "high/c")
 
 
-def test_a_candidate_s_values_come_apart_as_they_were_put_together():
+def test_space_candidate_splits_into_its_values():
     rows = np.arange(6.0).reshape(2, 3)
     found = SPACES["all"].candidate(rows, {"scale": 0.7})
     np.testing.assert_array_equal(SPACES["all"].matrix(found), rows)
     assert SPACES["all"].values_of_settings(found) == {"scale": 0.7}
 
 
-def test_a_box_has_its_middle_at_the_start_and_its_edges_far_away():
+def test_range_start_is_zero_and_edges_are_far():
     side = Range(-1.0, 3.0)
     assert side.at(0.0, start=0.5) == 0.5
     assert side.at(1e6, start=0.5) == 3.0
@@ -87,7 +87,7 @@ def test_a_box_has_its_middle_at_the_start_and_its_edges_far_away():
     assert side.at(side.point(3.0, start=0.5), start=0.5) == pytest.approx(3.0)
 
 
-def test_draws_are_even_over_boxes_and_settings():
+def test_space_draws_are_uniform_over_ranges():
     generator = np.random.default_rng(3)
     values = np.array([SPACES["all"].draw(generator).values for _ in range(2000)])
     # a uniform variable's mean has the error width / sqrt(12 * 2000); five of them
@@ -95,13 +95,13 @@ def test_draws_are_even_over_boxes_and_settings():
 
 
 @pytest.mark.parametrize(("low", "high"), [(1.0, 1.0), (2.0, 1.0), (float("nan"), 1.0)])
-def test_an_empty_box_is_refused(low, high):
+def test_range_empty_raises(low, high):
     with pytest.raises(SearchError, match=rf"invalid range: low must be below high, not {low} and {high}"):
         Range(low, high)
 
 
 @pytest.mark.parametrize("start", [0.3, 1.5, 2.0])
-def test_a_setting_that_starts_outside_its_box_or_at_its_edge_is_refused(start):
+def test_setting_start_outside_its_range_raises(start):
     with pytest.raises(
         SearchError, match=rf"merge\.searched\.scale: the method's own value {start}, .* from 0.3 to 1.5"
     ):
@@ -109,16 +109,16 @@ def test_a_setting_that_starts_outside_its_box_or_at_its_edge_is_refused(start):
 
 
 @pytest.mark.parametrize("box", [Range(0.5, 1.0), Range(-1.0, 0.2)])
-def test_a_box_without_equal_coefficients_is_refused(box):
+def test_space_range_without_equal_coefficients_raises(box):
     with pytest.raises(SearchError, match=r"merge\.coefficients: equal coefficients \(0\.333\)"):
         Space(NAMES, box=box)
 
 
-def test_an_unknown_expert_is_answered_with_the_known_ones():
+def test_space_unknown_expert_lists_experts():
     with pytest.raises(SearchError, match=r"no expert is named 'd': there are a, b, c"):
         SPACES["simplex"].vertex("d")
 
 
-def test_a_candidate_of_another_space_has_no_point():
+def test_space_point_of_foreign_candidate_raises():
     with pytest.raises(SearchError, match=r"the search is over .*'a', 'b', 'c'.*, but a candidate is over .*'x'"):
         SPACES["simplex"].point(Coefficients(("x",), (1.0,)))

@@ -18,7 +18,7 @@ def merge_of(config, *, folder):
 
 
 @pytest.mark.parametrize("asked", [(SPLIT,), ("merge/holdout=k_fold", "merge.holdout.number=3")])
-def test_the_result_says_what_confirms_it_and_a_second_run_the_same(small, ran, tmp_path, asked):
+def test_holdout_result_is_in_results_and_repeatable(small, ran, tmp_path, asked):
     _, store, _ = ran
     found = merge_of(small(store, *asked), folder=tmp_path)
     assert found["confirm"].keys() == {"examples", "score", "start", "expert"}
@@ -26,14 +26,14 @@ def test_the_result_says_what_confirms_it_and_a_second_run_the_same(small, ran, 
     assert again == found
 
 
-def test_health_tells_of_the_simplex_and_of_repeated_points(small, ran, tmp_path):
+def test_diagnostics_have_diameters_and_repeats(small, ran, tmp_path):
     _, store, _ = ran
     found = merge_of(small(store, "merge.search.budget=9"), folder=tmp_path)["health"]
     assert found["diameters"][0] == pytest.approx(2**0.5)  # a simplex of unit edges
     assert found["repeats"] >= 1  # the start, which is its first corner
 
 
-def test_a_killed_search_goes_on_with_the_same_parts(small, ran, tmp_path):
+def test_holdout_resumed_search_is_the_same(small, ran, tmp_path):
     _, store, _ = ran
     config = small(store, SPLIT, "merge.search.budget=6")
     study = plan_study(config)
@@ -63,6 +63,6 @@ def test_holdout_unknown_name_is_refused(small, tmp_path):
         plan_study(small(tmp_path, "merge.holdout=magic"))
 
 
-def test_a_share_out_of_range_is_refused_before_training(small, tmp_path):
+def test_holdout_share_out_of_range_is_refused(small, tmp_path):
     with pytest.raises(SearchError, match="between 0 and 1, not 1.5"):
         plan_study(small(tmp_path, SPLIT, "merge.holdout.share=1.5"))

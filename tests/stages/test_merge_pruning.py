@@ -38,7 +38,7 @@ def lines(folder, file):
     return [json.loads(line) for line in (folder / file).read_text().splitlines()]
 
 
-def test_pick_dev_test_and_answers_are_the_same(studies):
+def test_pruning_keeps_selection_scores_and_answers(studies):
     raced, whole = (read(studies[race], "results.json") for race in (True, False))
     assert raced["headline"] == whole["headline"]
     mine, theirs = raced["models"][-1], whole["models"][-1]
@@ -47,7 +47,7 @@ def test_pick_dev_test_and_answers_are_the_same(studies):
     assert read(studies[True], "test_predictions.json") == read(studies[False], "test_predictions.json")
 
 
-def test_results_and_journal_say_what_was_stopped(studies):
+def test_pruning_is_recorded_in_results_and_journal(studies):
     raced, whole = (read(studies[race], "results.json") for race in (True, False))
     mine, theirs = raced["models"][-1], whole["models"][-1]
     stopped = [line for line in lines(studies[True], "trials.jsonl") if line["score"] is None]
@@ -57,7 +57,7 @@ def test_results_and_journal_say_what_was_stopped(studies):
     assert mine["dev_answers"] == sum(answer is not None for each in answers for answer in each) < theirs["dev_answers"]
 
 
-def test_scores_and_answers_are_those_of_the_study_without_and_bounds_above_them(studies):
+def test_pruning_keeps_scores_and_bounds_lie_above(studies):
     for file in ("trials.jsonl", "predictions.jsonl"):
         pairs = list(zip(lines(studies[True], file), lines(studies[False], file), strict=True))
         assert len(pairs) == 24

@@ -12,7 +12,7 @@ from dfwe.studies.plan import plan_study
 LOGITS = ("merge/surrogate=logits", "merge.search.budget=9")
 
 
-def test_a_surrogates_rank_correlation_is_in_the_merges_result(small, ran, tmp_path):
+def test_surrogate_correlation_is_in_the_result(small, ran, tmp_path):
     _, store, _ = ran
     config = small(store, *LOGITS)
     run_study(config, folder=tmp_path)
@@ -24,7 +24,7 @@ def test_a_surrogates_rank_correlation_is_in_the_merges_result(small, ran, tmp_p
     assert [trial["kind"] for trial in trials[:9]] == ["uniform"] + ["search"] * 8
 
 
-def test_experts_keep_label_scores_of_the_targets_dev_split(ran):
+def test_experts_store_label_scores_of_dev(ran):
     _, _, config = ran
     study = plan_study(config)
     for stage in study.merges[study.asked].experts.values():
@@ -35,13 +35,13 @@ def test_experts_keep_label_scores_of_the_targets_dev_split(ran):
         assert answers == list(stage.dev(entry).predictions)
 
 
-def test_for_free_text_the_surrogate_is_off_and_says_so(small, tmp_path, caplog):
+def test_surrogate_is_off_for_free_text(small, tmp_path, caplog):
     config = small(tmp_path / "store", "decode=greedy", *LOGITS)
     run_study(config, folder=tmp_path)
     assert "merge.surrogate is off: the task's answers are free text" in caplog.text
     assert len((tmp_path / "trials.jsonl").read_text().splitlines()) >= 2
 
 
-def test_an_unknown_surrogate_is_refused(small, tmp_path):
+def test_surrogate_unknown_name_is_refused(small, tmp_path):
     with pytest.raises(ConfigurationError, match=r"unknown merge\.surrogate 'magic': choose among logits"):
         plan_study(small(tmp_path, "merge.surrogate=magic"))

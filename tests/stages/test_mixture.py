@@ -23,13 +23,13 @@ def stage(ran):
     return plan_study(ran[2]).mixtures["nelder_mead"]
 
 
-def test_every_merge_but_the_uniform_one_has_a_mixture(ran, small):
+def test_mixture_exists_for_every_searched_merge(ran, small):
     study = plan_study(small(ran[1], "+merge@merges.second=ties"))
     assert list(study.mixtures) == ["ties", "nelder_mead"]
     assert not plan_study(small(ran[1], "stages.until=merge")).mixtures
 
 
-def test_a_merge_that_kept_a_mixture_is_its_own_and_costs_nothing(ran, stage, tmp_path):
+def test_mixture_of_a_mixture_costs_nothing(ran, stage, tmp_path):
     row = next(
         row for row in json.loads((ran[0] / "results.json").read_text())["models"] if row["name"] == "nelder_mead"
     )
@@ -41,7 +41,7 @@ def test_a_merge_that_kept_a_mixture_is_its_own_and_costs_nothing(ran, stage, tm
     assert mixture["delta"] == pytest.approx(row["delta"])
 
 
-def test_without_experts_the_same_pick_chooses_among_what_was_searched(stage, tmp_path, as_if):
+def test_mixture_applies_the_same_selection_rule(stage, tmp_path, as_if):
     """Where the merge kept a mixture that is the one; its answers are those of the merge."""
     as_if()
     found, files = stage.make(tmp_path, tell=lambda share: None)
@@ -56,7 +56,7 @@ def test_without_experts_the_same_pick_chooses_among_what_was_searched(stage, tm
     assert found["test_answers"] == len(answers)
 
 
-def test_an_expert_that_was_kept_is_replaced_by_the_best_mixture(ran, small, monkeypatch):
+def test_mixture_replaces_a_selected_expert(ran, small, monkeypatch):
     """Every expert is told to be perfect on dev: the merge keeps one, its best mixture is one all the same."""
     honest = TrainStage.dev
 
@@ -84,7 +84,7 @@ def test_an_expert_that_was_kept_is_replaced_by_the_best_mixture(ran, small, mon
     assert {"code": "same_as_expert", "subject": "beaten"}.items() <= found["warnings"][-1].items()
 
 
-def test_what_makes_it_is_the_merge(stage):
+def test_mixture_needs_the_merge(stage):
     assert stage.spec()["merge"] == stage.merge.digest
     assert stage.merge in stage.needs
     assert isinstance(stage, MixtureStage)

@@ -68,7 +68,7 @@ def run(callback, module, epochs=0, *, logger=False):
 
 
 @pytest.mark.parametrize("epochs", [0, 1])
-def test_it_leaves_the_module_with_the_best_weights(epochs):
+def test_weight_search_leaves_the_best_weights(epochs):
     module = Anybodys()
     callback = WeightSearch(experts(module), search(), closeness)
     run(callback, module, epochs)
@@ -78,14 +78,14 @@ def test_it_leaves_the_module_with_the_best_weights(epochs):
     assert closeness(module) > 0.97
 
 
-def test_every_trial_is_told():
+def test_weight_search_reports_every_trial():
     module, told = Anybodys(), []
     run(WeightSearch(experts(module), search(5), closeness, on_trial=told.append), module)
     assert [trial.number for trial in told] == [1, 2, 3, 4, 5]
     assert told[0].kind == "uniform"
 
 
-def test_a_known_expert_that_nothing_beats_is_kept():
+def test_weight_search_keeps_an_unbeaten_expert():
     module = Anybodys()
     perfect = Evaluation(1.0, {"m": 1.0}, (), torch.zeros(0, 0).numpy().astype("float64"))
     known = [Trial(0, "expert", Coefficients.vertex(("a", "b", "c"), of="b"), perfect)]
@@ -94,7 +94,7 @@ def test_a_known_expert_that_nothing_beats_is_kept():
 
 
 @pytest.mark.parametrize(("scale", "num_evaluated"), [(1.0, 1), (0.5, 4)])
-def test_whether_known_experts_are_the_vertices_is_the_rule_s_to_say(scale, num_evaluated):
+def test_weight_search_vertices_follow_the_method(scale, num_evaluated):
     module, told = Anybodys(), []
     array = ExpertArray(ABC.names, Layout.of(module), torch.eye(3), torch.zeros(3))
     score = Evaluation(0.0, {}, (), torch.zeros(0, 0).numpy().astype("float64"))
@@ -112,7 +112,7 @@ def test_whether_known_experts_are_the_vertices_is_the_rule_s_to_say(scale, num_
     assert len(told) == num_evaluated
 
 
-def test_the_parameters_have_storage_of_their_own_afterwards():
+def test_weight_search_parameters_own_their_storage():
     module = Anybodys()
     array = experts(module)
     run(WeightSearch(array, search(3), closeness), module)
@@ -120,7 +120,7 @@ def test_the_parameters_have_storage_of_their_own_afterwards():
     assert module.layer.weight.detach().sum() == pytest.approx(1.0)
 
 
-def test_experts_of_another_shape_are_refused():
+def test_weight_search_refuses_experts_of_another_shape():
     module = Anybodys()
     array = ExpertArray(("a",), Layout(("layer.weight",), (torch.Size([1, 4]),)), torch.zeros(1, 4))
     with pytest.raises(MergeError, match="neither Anybodys nor a module in it has the experts' parameters"):
@@ -136,7 +136,7 @@ def distance_bound(module, best):
 
 
 @pytest.mark.parametrize("race", [None, distance_bound])
-def test_a_race_leaves_the_result_as_it_is_and_stopped_trials_apart(race):
+def test_weight_search_pruning_keeps_the_result(race):
     module, told = Anybodys(), []
     draws = Dirichlet(ABC, seed=0, budget=12)
     callback = WeightSearch(experts(module), draws, closeness, score_pruned=race, on_trial=told.append)
@@ -158,7 +158,7 @@ def refuses(module, best):
 
 
 @pytest.mark.parametrize("pick", [Bagged(resamples=10, margin=0.01), Uniform()])
-def test_a_pick_that_needs_scores_does_not_race(pick):
+def test_weight_search_rule_with_scores_does_not_prune(pick):
     module = Anybodys()
 
     def score(module):
@@ -179,12 +179,12 @@ def test_a_pick_that_needs_scores_does_not_race(pick):
     assert callback.result.pruned == ()
 
 
-def test_a_search_that_ranks_does_not_race():
+def test_weight_search_that_ranks_does_not_prune():
     module = Anybodys()
     run(WeightSearch(experts(module), search(6), closeness, score_pruned=refuses), module)
 
 
-def test_a_logger_draws_bounds_apart_from_scores(tmp_path):
+def test_weight_search_logs_bounds_apart_from_scores(tmp_path):
     module = Anybodys()
     callback = WeightSearch(experts(module), Dirichlet(ABC, seed=0, budget=12), closeness, score_pruned=distance_bound)
     logger = CSVLogger(str(tmp_path))
@@ -206,7 +206,7 @@ def rounded(module):
     return closeness(module) + float(module.layer.weight.detach()[0, 2] > 0.5)
 
 
-def test_what_an_approximate_score_prefers_is_scored_again_exactly_until_the_best_is_exact():
+def test_weight_search_rescores_until_best_is_exact():
     module = Anybodys()
     callback = WeightSearch(experts(module), Dirichlet(ABC, seed=0, budget=60), rounded, score_exact=closeness)
     run(callback, module)
@@ -217,7 +217,7 @@ def test_what_an_approximate_score_prefers_is_scored_again_exactly_until_the_bes
     assert callback.result.best.evaluation.score == max(trial.evaluation.score for trial in callback.result.trials)
 
 
-def test_the_uniform_mixture_is_scored_exactly_too_and_nothing_else_is():
+def test_weight_search_rescores_the_uniform_merge_alone():
     module, asked = Anybodys(), []
     callback = WeightSearch(
         experts(module),
@@ -231,7 +231,7 @@ def test_the_uniform_mixture_is_scored_exactly_too_and_nothing_else_is():
     assert callback.result.best.evaluation.score == pytest.approx(closeness(module))
 
 
-def test_a_trial_stopped_by_a_score_that_was_too_high_is_evaluated_after_all():
+def test_weight_search_evaluates_wrongly_pruned_trials():
     def told(score):
         return Evaluation(score, {}, ("near",), torch.zeros(0, 0).numpy().astype("float64"))
 
@@ -249,7 +249,7 @@ def test_a_trial_stopped_by_a_score_that_was_too_high_is_evaluated_after_all():
     torch.testing.assert_close(raced.layer.weight, plain.layer.weight)
 
 
-def test_search_weights_without_lightning_gives_the_same():
+def test_search_weights_matches_the_callback():
     lightning, plain = Anybodys(), nn.Linear(3, 1, bias=False)
     callback = WeightSearch(experts(lightning), search(), closeness)
     run(callback, lightning)

@@ -36,25 +36,25 @@ def expert(space, name, score):
     return Trial(0, "expert", space.vertex(name), Evaluation(score, {}, ("yes",), np.ones((1, 2))))
 
 
-def test_expected_improvement_is_the_formula():
+def test_expected_improvement_matches_the_formula():
     # z = 0: s phi(0); certainly 2 lower: 2; certainly higher: nothing
     found = expected_improvement(np.array([0.0, -2.0, 2.0]), np.array([1.0, 1e-6, 1e-6]), least=0.0)
     np.testing.assert_allclose(found, [1 / np.sqrt(2 * np.pi), 2.0, 0.0], atol=1e-9)
 
 
-def test_told_the_same_again_it_asks_the_same_points_bit_for_bit():
+def test_gaussian_process_same_losses_give_same_points():
     points = run(made())
     losses = [loss(ABC.at(point).as_array()) for point in points[:8]]
     np.testing.assert_array_equal(run(made(), losses=losses), points)
     assert not np.array_equal(run(made(seed=1)), points)
 
 
-def test_it_comes_nearer_to_the_best_mixture_than_its_first_draws():
+def test_gaussian_process_improves_on_its_first_draws():
     away = [np.abs(ABC.at(point).as_array() - BEST).max() for point in run(made(), num=15)]
     assert min(away[3:]) < 0.05 < min(away[:3])
 
 
-def test_asking_again_before_telling_returns_the_pending_point():
+def test_gaussian_process_repeats_the_pending_point():
     search = made(first=1)
     for _ in range(3):
         point = search.ask()
@@ -63,7 +63,7 @@ def test_asking_again_before_telling_returns_the_pending_point():
         search.tell(point, loss=1.0)
 
 
-def test_the_experts_scores_are_observations_where_vertices_are_experts():
+def test_gaussian_process_observes_experts_at_vertices():
     scores = {"a": 0.9, "b": 0.1, "c": 0.2}
     with_experts, without = made(first=0), made(Space(("a", "b", "c"), vertices=False), first=0)
     for search in (with_experts, without):
@@ -72,7 +72,7 @@ def test_the_experts_scores_are_observations_where_vertices_are_experts():
     np.testing.assert_array_equal(without.ask(), made(first=1).ask())  # nothing is known: a draw
 
 
-def test_groups_boxes_and_settings_stay_inside_theirs():
+def test_gaussian_process_stays_inside_ranges():
     search = made(WIDE, first=2)
     search.initialize([expert(WIDE, "a", 0.4), expert(WIDE, "b", 0.3)])
     points = run(search, space=WIDE, num=8, of=lambda values: float(values[-1] + values[0] ** 2))
@@ -82,15 +82,15 @@ def test_groups_boxes_and_settings_stay_inside_theirs():
     assert values[2:, 4].mean() < 3.0  # the setting's low values have the low losses
 
 
-def test_equal_losses_are_no_failure():
+def test_gaussian_process_accepts_equal_losses():
     assert np.isfinite(run(made(), num=6, losses=[0.5] * 6)).all()
 
 
-def test_it_neither_races_nor_takes_several_asks():
+def test_gaussian_process_neither_prunes_nor_batches():
     assert (made().supports_pruning, made().batch_size) == (False, 1)
 
 
 @pytest.mark.parametrize(("first", "candidates"), [(-1, 10), (2, 0)])
-def test_numbers_that_are_too_small_are_refused(first, candidates):
+def test_gaussian_process_too_small_numbers_raise(first, candidates):
     with pytest.raises(SearchError, match=rf"first must be at least 0 and .*candidates at least 1, not {first}, "):
         GaussianProcess(ABC, first=first, candidates=candidates, seed=0, budget=20)

@@ -37,12 +37,12 @@ def soups(scores, *, space=None, own=OWN, strict=False):
     return asked
 
 
-def test_experts_join_in_the_order_of_their_scores_unless_they_lower_it():
+def test_greedy_experts_join_unless_they_lower_the_score():
     # b alone has 0.7; with c 0.65: c stays out; with a 0.7, as before: a joins; then d
     assert soups({"bc": 0.65, "ab": 0.7, "abd": 0.6}) == ["bc", "ab", "abd"]
 
 
-def test_a_strict_soup_is_the_paper_s_figure_2():
+def test_greedy_strict_soup_matches_figure_2():
     """An independent transcription of the pseudocode on a stub."""
     generator = np.random.default_rng(0)
     for _ in range(200):
@@ -65,7 +65,7 @@ def test_a_strict_soup_is_the_paper_s_figure_2():
         assert {name for name, value in search.final_candidate.as_dict().items() if value > 0} == set(soup)
 
 
-def test_where_all_join_the_soup_is_the_uniform_mixture_exactly():
+def test_greedy_soup_of_all_is_exactly_uniform():
     space = Space(NAMES)
     search = Greedy(space, seed=0, budget=40)
     search.initialize(known(space))
@@ -76,13 +76,13 @@ def test_where_all_join_the_soup_is_the_uniform_mixture_exactly():
     assert search.ask() is None
 
 
-def test_where_the_rule_makes_another_model_of_vertices_the_best_expert_s_is_evaluated():
+def test_greedy_evaluates_the_best_vertex_if_it_differs():
     space = Space(NAMES, vertices=False)
     assert soups({"b": 0.3, "bc": 0.4, "abc": 0.5, "abcd": 0.6}, space=space) == ["b", "bc", "abc", "abcd"]
     assert Greedy(space, seed=0, budget=40).budget == 5
 
 
-def test_groups_have_the_same_soup_and_settings_stay_where_they_start():
+def test_greedy_groups_share_the_soup():
     setting = Setting("scale", Range(0.0, 2.0), 1.0)
     space = Space(("a", "b", "c"), groups=("low", "high"), settings=(setting,))
     search = Greedy(space, seed=0, budget=40)
@@ -92,14 +92,14 @@ def test_groups_have_the_same_soup_and_settings_stay_where_they_start():
     assert space.values_of_settings(found) == {"scale": 1.0}
 
 
-def test_in_a_box_coefficients_are_one_over_the_number_of_experts():
+def test_greedy_in_a_range_averages_the_soup():
     space = Space(("a", "b", "c"), box=Range(-0.5, 1.5))
     search = Greedy(space, seed=0, budget=40)
     search.initialize(known(space, {"a": 0.1, "b": 0.3, "c": 0.2}))
     np.testing.assert_allclose(space.at(search.ask()).values, [0, 0.5, 0.5], atol=1e-12)
 
 
-def test_the_loop_evaluates_the_start_and_each_soup_but_the_first():
+def test_greedy_evaluates_start_and_later_soups():
     space, calls = Space(NAMES), []
     search = Greedy(space, seed=0, budget=40)
 
@@ -113,7 +113,7 @@ def test_the_loop_evaluates_the_start_and_each_soup_but_the_first():
     assert len(calls) == len(trials) - 4 == search.budget == 4
 
 
-def test_a_pending_soup_is_asked_again_and_another_point_changes_nothing():
+def test_greedy_ignores_foreign_points():
     space = Space(NAMES)
     search = Greedy(space, seed=0, budget=40)
     search.initialize(known(space))
@@ -122,23 +122,23 @@ def test_a_pending_soup_is_asked_again_and_another_point_changes_nothing():
     np.testing.assert_array_equal(search.ask(), point)
 
 
-def test_it_neither_races_nor_takes_several_asks():
+def test_greedy_neither_prunes_nor_batches():
     search = Greedy(Space(NAMES), seed=0, budget=40)
     assert (search.supports_pruning, search.batch_size) == (False, 1)
 
 
-def test_an_expert_without_a_score_is_named():
+def test_greedy_expert_without_score_raises():
     with pytest.raises(SearchError, match=r"each expert's own dev score, but c, d have none"):
         Greedy(Space(NAMES), seed=0, budget=40).initialize(known(Space(NAMES))[:2])
 
 
 @pytest.mark.parametrize("box", [Range(0.1, 1.0), Range(0.0, 0.9)])
-def test_a_box_without_zero_or_one_is_refused(box):
+def test_greedy_range_without_zero_or_one_raises(box):
     with pytest.raises(SearchError, match=r"needs coefficients from 0 to 1, but merge.coefficients go from"):
         Greedy(Space(NAMES, box=box), seed=0, budget=40)
 
 
-def test_the_pick_of_the_soup_keeps_it_where_the_start_scores_more():
+def test_greedy_soup_rule_keeps_the_soup():
     space = Space(NAMES)
     search = Greedy(space, seed=0, budget=40)
     values = {"abcd": 0.9, "bc": 0.6, "ab": 0.8, "abd": 0.7}

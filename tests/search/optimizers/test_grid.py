@@ -23,7 +23,7 @@ def asked(space, *, steps, budget=1000, **options):
     return points
 
 
-def test_two_steps_over_three_experts_are_the_corners_and_the_middles_of_the_edges():
+def test_grid_two_steps_are_corners_and_edge_middles():
     values = [each.values for each in asked(ABC, steps=2)]
     halves = [(0, 0, 1), (0, 0.5, 0.5), (0, 1, 0), (0.5, 0, 0.5), (0.5, 0.5, 0), (1, 0, 0)]
     np.testing.assert_allclose(values, halves, atol=1e-15)
@@ -31,17 +31,17 @@ def test_two_steps_over_three_experts_are_the_corners_and_the_middles_of_the_edg
 
 
 @pytest.mark.parametrize(("num", "steps"), [(1, 3), (2, 5), (4, 3), (5, 4)])
-def test_there_are_as_many_points_as_compositions(num, steps):
+def test_grid_has_one_point_per_composition(num, steps):
     found = [each.values for each in lattice(Space(tuple("abcde")[:num]), steps=steps)]
     assert len(found) == len(set(found)) == math.comb(steps + num - 1, num - 1)
     np.testing.assert_allclose(np.sum(found, axis=1), 1.0)
 
 
-def test_the_uniform_mixture_on_the_lattice_is_exactly_the_start():
+def test_grid_uniform_point_is_exactly_the_start():
     assert ABC.start in asked(ABC, steps=3)
 
 
-def test_boxes_groups_and_settings_are_combined_in_full():
+def test_grid_combines_ranges_groups_and_settings():
     setting = Setting("scale", Range(0.0, 2.0), 1.0)
     space = Space(("a", "b"), groups=("low", "high"), settings=(setting,))
     assert len(asked(space, steps=2)) == 3 * 3 * 3
@@ -51,27 +51,27 @@ def test_boxes_groups_and_settings_are_combined_in_full():
 
 
 @pytest.mark.parametrize(("steps", "evaluations"), [(2, 7), (3, 10)])
-def test_the_budget_is_the_points_and_the_start_where_it_is_none_of_them(steps, evaluations):
+def test_grid_budget_includes_the_start(steps, evaluations):
     assert Grid(ABC, steps=steps, seed=0, budget=40).budget == evaluations
     assert Grid(ABC, steps=steps, seed=0, budget=evaluations).budget == evaluations
 
 
-def test_more_points_than_the_budget_are_refused_with_their_number():
+def test_grid_above_the_budget_raises():
     with pytest.raises(SearchError, match=r"4 steps over 5 values takes 71 evaluations, more than .*budget=40"):
         Grid(Space(tuple("abcde")), steps=4, seed=0, budget=40)
 
 
-def test_the_size_of_a_huge_grid_is_known_without_making_it():
+def test_grid_size_is_computed_without_points():
     with pytest.raises(SearchError, match=r"takes \d{20,} evaluations"):
         Grid(Space(tuple("abcde"), groups=tuple(map(str, range(12)))), steps=4, seed=0, budget=40)
 
 
-def test_a_grid_of_no_steps_is_refused():
+def test_grid_without_steps_raises():
     with pytest.raises(SearchError, match=r"merge\.search\.steps must be at least 1, not 0"):
         Grid(ABC, steps=0, seed=0, budget=40)
 
 
-def test_several_asks_give_the_points_in_the_same_order():
+def test_grid_batches_keep_the_order():
     search = Grid(ABC, steps=2, seed=0, budget=40, batch_size=4)
     first = [ABC.at(search.ask()) for _ in range(4)]
     assert first == asked(ABC, steps=2)[:4]
@@ -79,17 +79,17 @@ def test_several_asks_give_the_points_in_the_same_order():
     assert isinstance(first[0], Coefficients)
 
 
-def test_it_races_unless_it_is_told_not_to():
+def test_grid_supports_pruning_unless_off():
     assert Grid(ABC, steps=2, seed=0, budget=40).supports_pruning
     assert not Grid(ABC, steps=2, seed=0, budget=40, pruning=False).supports_pruning
 
 
 @pytest.mark.parametrize(("num", "budget", "evaluations"), [(5, 40, 36), (5, 35, 16), (3, 40, 37), (1, 40, 1)])
-def test_without_steps_the_grid_is_as_fine_as_the_budget_allows(num, budget, evaluations):
+def test_grid_default_is_as_fine_as_the_budget_allows(num, budget, evaluations):
     space = Space(tuple("abcde"[:num]))
     assert Grid(space, steps=None, seed=0, budget=budget).budget == evaluations
 
 
-def test_a_budget_too_small_for_the_coarsest_grid_is_an_error():
+def test_grid_budget_below_the_coarsest_grid_raises():
     with pytest.raises(SearchError, match=r"1 step.* takes 6 evaluations.*raise the budget"):
         Grid(Space(tuple("abcde")), steps=None, seed=0, budget=5)

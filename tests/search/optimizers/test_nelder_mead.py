@@ -46,13 +46,13 @@ def valley(point):
     ],
     ids=["expansion and reflection", "inside contraction", "outside contraction", "shrink"],
 )
-def test_each_move_is_the_one_worked_out_by_hand(loss, then):
+def test_nelder_mead_moves_match_hand_computation(loss, then):
     points = asked(loss, start=np.zeros(2), num=3 + len(then))
     np.testing.assert_allclose(points, SIMPLEX + then, atol=1e-15)
 
 
 @pytest.mark.parametrize("adaptive", [False, True])
-def test_it_asks_the_points_that_scipy_asks_from_the_same_simplex(adaptive):
+def test_nelder_mead_asks_the_points_of_scipy(adaptive):
     start, theirs = np.zeros(4), []
 
     def recorded(point):
@@ -67,20 +67,20 @@ def test_it_asks_the_points_that_scipy_asks_from_the_same_simplex(adaptive):
     np.testing.assert_allclose(ours, theirs, atol=1e-12)
 
 
-def test_adaptive_moves_are_those_of_gao_and_han():
+def test_nelder_mead_adaptive_moves_are_gao_and_hans():
     assert Moves.of(5, adaptive=True) == Moves(1.0, 1.4, 0.65, 0.8)
     assert Moves.of(2, adaptive=True) == Moves.of(2, adaptive=False)
     assert Moves.of(1, adaptive=True) == Moves(1.0, 2.0, 0.5, 0.5)
 
 
-def test_of_equal_losses_the_older_point_stays_in_front():
+def test_nelder_mead_equal_losses_keep_their_order():
     first = asked(lambda point: 1.0, start=np.zeros(3), num=30)
     np.testing.assert_array_equal(first, asked(lambda point: 1.0, start=np.zeros(3), num=30))
     # The last corner is the worst of equals: the first reflection leaves it.
     np.testing.assert_allclose(first[4], [2 / 3, 2 / 3, -1])
 
 
-def test_nevergrads_own_minimize_finds_the_optimum_of_an_instrumented_function():
+def test_nelder_mead_works_with_nevergrads_minimize():
     register()
     point, scale = nevergrad.p.Array(shape=(2,)), nevergrad.p.Scalar(init=2.0)
     parametrization = nevergrad.p.Instrumentation(point, scale=scale)
@@ -91,7 +91,7 @@ def test_nevergrads_own_minimize_finds_the_optimum_of_an_instrumented_function()
     assert optimizer.num_ask == optimizer.num_tell == 200
 
 
-def test_the_first_point_is_the_centre_and_the_step_is_as_configured():
+def test_nelder_mead_starts_at_the_centre_with_step():
     optimizer = NelderMeadFamily(step=0.5)(nevergrad.p.Array(init=np.array([3.0, 4.0])), budget=10)
     points = []
     for loss in (1.0, 2.0, 3.0):
@@ -101,7 +101,7 @@ def test_the_first_point_is_the_centre_and_the_step_is_as_configured():
     np.testing.assert_allclose(points, [(3, 4), (3.5, 4), (3, 4.5)])
 
 
-def test_two_asks_in_a_row_return_the_same_point_and_the_second_tell_changes_nothing():
+def test_nelder_mead_second_tell_of_a_point_is_ignored():
     optimizer = NelderMeadFamily()(2, budget=10)
     first, second = optimizer.ask(), optimizer.ask()
     np.testing.assert_array_equal(first.value, second.value)
@@ -112,7 +112,7 @@ def test_two_asks_in_a_row_return_the_same_point_and_the_second_tell_changes_not
     np.testing.assert_array_equal(optimizer.ask().value, [1, 0])
 
 
-def test_a_point_that_was_not_asked_is_recorded_but_does_not_derail_the_simplex():
+def test_nelder_mead_foreign_point_keeps_the_simplex():
     loss = bowl(around=(2, 2))
     optimizer = NelderMeadFamily()(2, budget=10)
     points = []
@@ -127,25 +127,25 @@ def test_a_point_that_was_not_asked_is_recorded_but_does_not_derail_the_simplex(
     np.testing.assert_array_equal(optimizer.recommend().value, [2, 2])
 
 
-def test_infinite_losses_do_not_stop_it():
+def test_nelder_mead_accepts_infinite_losses():
     half = asked(lambda point: np.inf if point[0] > 0.2 else (point[0] + 1) ** 2, start=np.zeros(1), num=30)
     assert np.isfinite(half).all()
     assert min(abs(half[:, 0] + 1)) < 1e-2
 
 
-def test_parallel_workers_are_refused():
+def test_nelder_mead_refuses_parallel_workers():
     with pytest.raises(ValueError, match="does not support parallelization"):
         NelderMeadFamily()(2, budget=10, num_workers=2)
 
 
-def test_registering_twice_is_once():
+def test_nelder_mead_registers_once():
     register()
     register()
     names = [name for name in nevergrad.optimizers.registry if name == REGISTERED_NAME]
     assert names == [REGISTERED_NAME]
 
 
-def test_a_family_knows_its_settings():
+def test_nelder_mead_family_has_its_settings():
     assert NelderMeadFamily(step=2.0, adaptive=True).config() == {"step": 2.0, "adaptive": True}
     differing = itertools.combinations([NelderMeadFamily(step=step) for step in (0.5, 1.0)], 2)
     assert all(one != other for one, other in differing)

@@ -34,19 +34,19 @@ def run(optimizer, *, seed=3, losses=(), num=40, **options):
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_a_search_told_the_same_again_asks_the_same_points_bit_for_bit(optimizer):
+def test_nevergrad_same_losses_give_same_points(optimizer):
     points = run(optimizer)
     np.random.rand()  # the global state must not matter
     np.testing.assert_array_equal(run(optimizer, losses=[loss(point) for point in points[:25]]), points)
 
 
 @pytest.mark.parametrize("optimizer", ["CMA", "DE", "OnePlusOne", "PSO"])
-def test_another_seed_asks_other_points(optimizer):
+def test_nevergrad_other_seed_gives_other_points(optimizer):
     assert not np.array_equal(run(optimizer, seed=1), run(optimizer, seed=2))
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_asking_again_before_telling_returns_the_pending_point(optimizer):
+def test_nevergrad_repeats_the_pending_point(optimizer):
     search = NevergradSearch(Space(("a", "b", "c")), optimizer=optimizer, seed=0, budget=10)
     for _ in range(4):
         point = search.ask()
@@ -55,31 +55,31 @@ def test_asking_again_before_telling_returns_the_pending_point(optimizer):
     search.close()
 
 
-def test_a_seed_may_be_longer_than_32_bits():
+def test_nevergrad_seed_may_exceed_32_bits():
     assert not np.array_equal(run("DE", seed=2**40, num=3), run("DE", seed=2**40 + 1, num=3))
 
 
-def test_a_returned_point_is_the_callers_own():
+def test_nevergrad_ask_returns_a_copy():
     search = NevergradSearch(Space(("a", "b", "c")), optimizer="UnitNelderMead", seed=0, budget=10)
     point = search.ask()
     point += 7.0
     np.testing.assert_array_equal(search.ask(), np.zeros(3))
 
 
-def test_a_point_that_was_not_asked_leaves_the_pending_one_pending():
+def test_nevergrad_foreign_point_keeps_the_pending_one():
     search = NevergradSearch(Space(("a", "b")), optimizer="UnitNelderMead", seed=0, budget=10)
     pending = search.ask()
     search.tell(np.array([5.0, 5.0]), loss=0.0)
     np.testing.assert_array_equal(search.ask(), pending)
 
 
-def test_options_reach_the_optimizer():
+def test_nevergrad_options_reach_the_optimizer():
     np.testing.assert_array_equal(run("UnitNelderMead", num=3, step=0.25)[1:], 0.25 * np.eye(4)[:2])
     assert not np.array_equal(run("UnitNelderMead", adaptive=True), run("UnitNelderMead", adaptive=False))
     assert not np.array_equal(run("DE", crossover="twopoints"), run("DE", crossover="dimension"))
 
 
-def test_an_optimizer_that_has_converged_has_nothing_more_to_ask():
+def test_nevergrad_converged_optimizer_asks_none():
     search = NevergradSearch(Space(("a", "b", "c")), optimizer="SQP", seed=0, budget=40)
     asked = 0
     while (point := search.ask()) is not None and asked < 400:
@@ -90,7 +90,7 @@ def test_an_optimizer_that_has_converged_has_nothing_more_to_ask():
 
 
 @pytest.mark.parametrize("optimizer", ["NelderMead", "Cobyla", "Carola2"])
-def test_close_ends_the_worker_threads(optimizer):
+def test_nevergrad_close_stops_worker_threads(optimizer):
     before = set(threading.enumerate())
     search = NevergradSearch(Space(("a", "b", "c")), optimizer=optimizer, seed=0, budget=10)
     search.tell(search.ask(), loss=1.0)
@@ -102,7 +102,7 @@ def test_close_ends_the_worker_threads(optimizer):
     assert not any(worker.is_alive() for worker in workers)
 
 
-def test_a_process_ends_after_close_even_if_the_search_failed_half_way():
+def test_nevergrad_process_ends_after_failed_search():
     program = (
         "from dfwe.search.optimizers.nevergrad import NevergradSearch\n"
         "from dfwe.search.space import Space\n"
@@ -121,32 +121,32 @@ def test_a_process_ends_after_close_even_if_the_search_failed_half_way():
     assert "half way" in ended.stderr
 
 
-def test_an_unknown_optimizer_is_answered_with_close_names():
+def test_nevergrad_unknown_optimizer_suggests_names():
     with pytest.raises(SearchError, match=r"no optimizer named 'neldermaed'.*did you mean NelderMead, UnitNelderMead"):
         NevergradSearch(Space(("a", "b", "c")), optimizer="neldermaed", seed=0, budget=10)
 
 
-def test_an_unknown_option_is_answered_with_the_known_ones():
+def test_nevergrad_unknown_option_lists_options():
     with pytest.raises(SearchError, match=r"'UnitNelderMead' has no option stepp .* it has step, adaptive"):
         NevergradSearch(Space(("a", "b", "c")), optimizer="UnitNelderMead", seed=0, budget=10, stepp=1.0)
     with pytest.raises(SearchError, match=r"'NGOpt' has no option step .* it knows none"):
         NevergradSearch(Space(("a", "b", "c")), optimizer="NGOpt", seed=0, budget=10, step=1.0)
 
 
-def test_an_optimizer_whose_package_is_missing_says_which_package(monkeypatch):
+def test_nevergrad_missing_package_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "cma", None)
     search = NevergradSearch(Space(("a", "b", "c")), optimizer="CMA", seed=0, budget=10)
     with pytest.raises(SearchError, match=r"optimizer 'CMA' failed: ModuleNotFoundError.*cma"):
         search.ask()
 
 
-def test_an_option_that_the_optimizer_refuses_says_whose_it_is():
+def test_nevergrad_refused_option_names_optimizer():
     with pytest.raises(SearchError, match=r"optimizer 'DE' with .*nonsense.* failed: .*merge.search.optimizer"):
         NevergradSearch(Space(("a", "b", "c")), optimizer="DE", seed=0, budget=10, crossover="nonsense")
 
 
 @pytest.mark.parametrize("optimizer", ["CMA", "DE", "TwoPointsDE", "PSO"])
-def test_several_asks_give_different_points_which_are_told_in_any_order(optimizer):
+def test_nevergrad_batch_is_told_in_any_order(optimizer):
     search = NevergradSearch(Space(("a", "b", "c")), optimizer=optimizer, seed=0, budget=40, batch_size=4)
     points = [search.ask() for _ in range(4)]
     assert len({tuple(point) for point in points}) == 4
@@ -157,13 +157,13 @@ def test_several_asks_give_different_points_which_are_told_in_any_order(optimize
 
 
 @pytest.mark.parametrize("optimizer", ["UnitNelderMead", "NelderMead", "Cobyla"])
-def test_an_optimizer_of_one_point_refuses_several_asks(optimizer):
+def test_nevergrad_sequential_optimizer_refuses_batches(optimizer):
     with pytest.raises(
         SearchError, match=rf"batch_size must be at most 1, not 4: nevergrad's optimizer '{optimizer}' learns"
     ):
         NevergradSearch(Space(("a", "b", "c")), optimizer=optimizer, seed=0, budget=40, batch_size=4)
 
 
-def test_less_than_one_ask_is_refused():
+def test_nevergrad_batch_size_below_one_raises():
     with pytest.raises(SearchError, match=r"merge\.search\.batch_size must be at least 1, not 0"):
         NevergradSearch(Space(("a", "b", "c")), optimizer="DE", seed=0, budget=40, batch_size=0)

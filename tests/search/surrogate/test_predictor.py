@@ -29,13 +29,13 @@ def predictor_of(space=None):
     )
 
 
-def test_of_nothing_learnt_a_guess_is_the_score_of_mixed_label_scores():
+def test_predictor_unobserved_scores_the_label_mixture():
     space = Space(("a", "b"))
     predictions = predictor_of().predict([space.start, space.vertex("b")])
     np.testing.assert_allclose(predictions.means, [2 / 3, 2 / 3], atol=1e-6)
 
 
-def test_where_a_candidate_was_learnt_its_own_label_scores_are_the_guess():
+def test_predictor_at_observed_candidate_is_exact():
     space, predictor = Space(("a", "b")), predictor_of()
     predictor.observe(space.start, scores=np.log(np.array([[0.2, 0.8], [0.1, 0.9], [0.1, 0.9]])).astype(np.float32))
     assert predictor.predict([space.start]).means[0] == pytest.approx(2 / 3, abs=1e-4)  # right in the second and third
@@ -43,7 +43,7 @@ def test_where_a_candidate_was_learnt_its_own_label_scores_are_the_guess():
     assert predictor.predict([space.start]).means[0] == pytest.approx(1.0, abs=1e-4)
 
 
-def test_far_from_what_was_learnt_chance_moves_a_score_more_than_near():
+def test_predictor_deviation_grows_with_distance():
     space, predictor = Space(("a", "b")), predictor_of()
     predictor.observe_expert(space.vertex("a"))
     predictor.observe(space.start, scores=SCORES.mean(axis=0) + np.array([[0.5, 0.0], [0.0, 0.5], [0.0, 0.5]]))
@@ -52,7 +52,7 @@ def test_far_from_what_was_learnt_chance_moves_a_score_more_than_near():
     assert deviations[0] < deviations[1]
 
 
-def test_who_would_answer_as_a_candidate_that_was_learnt_is_known():
+def test_predictor_same_answers_are_known():
     space, predictor = Space(("a", "b")), predictor_of()
     predictor.observe_expert(space.vertex("a"))
     near = space.candidate(np.array([[0.99, 0.01]]))
@@ -62,14 +62,14 @@ def test_who_would_answer_as_a_candidate_that_was_learnt_is_known():
     assert predictor.predict([space.candidate(np.array([[0.75, 0.25]]))]).is_known.tolist() == [False]
 
 
-def test_candidates_are_guessed_alike_alone_and_among_many():
+def test_predictor_does_not_depend_on_chunks():
     space, predictor = Space(("a", "b")), predictor_of()
     predictor.observe(space.start, scores=SCORES[0])
     many = [space.draw(np.random.default_rng(seed)) for seed in range(150)]
     np.testing.assert_allclose(predictor.predict(many).means, [predictor.predict([each]).means[0] for each in many])
 
 
-def test_several_groups_are_mixed_by_the_mean_of_their_coefficients():
+def test_predictor_mixes_groups_by_their_mean():
     space = Space(("a", "b"), groups=("low", "high"))
     one_each = space.candidate(np.array([[1.0, 0.0], [0.0, 1.0]]))
     np.testing.assert_allclose(

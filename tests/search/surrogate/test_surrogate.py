@@ -85,7 +85,7 @@ def searched(search, model, *, budget=10, sign=1.0, bend=0.0, known=(), journal=
     return run_search(search, space=SPACE, runner=TrialRunner(evaluate, journal), initial_trials=known, budget=budget)
 
 
-def test_an_expected_score_is_that_of_the_mixed_label_scores():
+def test_label_mixture_expected_matches_mixed_scores():
     scores = np.log([[[0.9, 0.1]], [[0.2, 0.8]]])
     model = LabelMixture(scores, np.array([[[1.0, 1.0], [0.0, 1.0]]]), share_right)
     found, _ = model.expected(model.mix(np.array([[1.0, 0.0], [0.5, 0.5]])), temperatures=np.ones(2))
@@ -93,21 +93,21 @@ def test_an_expected_score_is_that_of_the_mixed_label_scores():
     np.testing.assert_allclose(found, [0.9, odds / (1 + odds)])
 
 
-def test_chance_moves_a_score_by_the_spread_of_a_share_and_not_where_answers_are_certain():
+def test_label_mixture_deviation_is_that_of_a_share():
     scores = np.log([[[0.5, 0.5], [0.5, 0.5]]])
     model = LabelMixture(scores, np.ones((2, 2, 2)), share_right)
     _, chance = model.expected(np.array([scores[0], [[9.0, 0.0], [9.0, 0.0]]]), temperatures=np.array([1.0, 0.01]))
     np.testing.assert_allclose(chance, [np.sqrt(2 * 0.5) / 2, 0.0], atol=1e-9)
 
 
-def test_a_label_that_an_example_lacks_is_never_expected_even_by_negative_coefficients():
+def test_label_mixture_missing_label_is_never_expected():
     scores = np.array([[[-1.0, -np.inf]], [[-1.0, -np.inf]]])
     model = LabelMixture(scores, np.array([[[0.0, 1.0], [1.0, 1.0]]]), share_right)
     found, _ = model.expected(model.mix(np.array([[1.5, -0.5], [-1.0, -1.0]])), temperatures=np.full(2, 0.1))
     np.testing.assert_array_equal(found, [0.0, 0.0])
 
 
-def test_residuals_are_met_where_measured_and_uncertain_far_from_there():
+def test_residuals_are_exact_where_measured():
     points, measured = np.array([[0.0, 0.0], [1.0, 0.0]]), np.array([[[0.1, 0.3]], [[-0.1, 0.0]]])
     asked = np.array([[0.0, 0.0], [0.5, 5.0]])
     mean, spread = Residuals(0.1, 1e-9).at(asked, points=points, measured=measured)
@@ -115,13 +115,13 @@ def test_residuals_are_met_where_measured_and_uncertain_far_from_there():
     np.testing.assert_allclose(spread, [0.0, np.sqrt((0.01 + 0.09 + 0.01) / 4)], atol=1e-5)
 
 
-def test_between_measured_points_residuals_are_weighed_by_the_kernel():
+def test_residuals_between_points_follow_the_kernel():
     points, measured = np.array([[0.0], [1.0]]), np.array([[[1.0]], [[0.0]]])
     mean, _ = Residuals(1.0, 0.0).at(np.array([[0.5]]), points=points, measured=measured)
     np.testing.assert_allclose(mean, np.exp(-0.125) / (1.0 + np.exp(-0.5)))
 
 
-def test_the_surrogate_finds_in_ten_evaluations_what_random_search_needs_forty_for():
+def test_surrogate_in_ten_matches_random_in_forty():
     better = []
     for seed in range(8):
         model = mixture(seed)
@@ -131,7 +131,7 @@ def test_the_surrogate_finds_in_ten_evaluations_what_random_search_needs_forty_f
     assert np.mean(better) > 0.5
 
 
-def test_of_a_bent_surface_label_scores_of_measured_candidates_tell_more_than_the_experts_alone():
+def test_surrogate_learns_a_bent_surface():
     gained = []
     for seed in range(8):
         model = mixture(seed)
@@ -142,7 +142,7 @@ def test_of_a_bent_surface_label_scores_of_measured_candidates_tell_more_than_th
     assert np.mean(gained) > 0.01
 
 
-def test_its_rank_correlation_with_true_scores_is_reported():
+def test_surrogate_reports_its_rank_correlation():
     search = surrogate(mixture())
     searched(search, mixture())
     report = search.report()
@@ -151,7 +151,7 @@ def test_its_rank_correlation_with_true_scores_is_reported():
     assert not report["switched_off"]
 
 
-def test_it_steps_aside_for_the_search_inside_where_it_ranks_badly(caplog):
+def test_surrogate_hands_over_if_it_ranks_badly(caplog):
     model = mixture()
     search = surrogate(model, budget=15)
     trials = searched(search, model, budget=15, sign=-1.0)
@@ -162,17 +162,17 @@ def test_it_steps_aside_for_the_search_inside_where_it_ranks_badly(caplog):
     assert [t.coefficients for t in trials[7:]] == [t.coefficients for t in alone[1:]]
 
 
-def test_the_same_losses_give_the_same_points():
+def test_surrogate_same_losses_give_same_points():
     first = [t.coefficients for t in searched(surrogate(mixture()), mixture())]
     assert first == [t.coefficients for t in searched(surrogate(mixture()), mixture())]
 
 
-def test_asked_twice_it_gives_the_same_point():
+def test_surrogate_repeats_the_pending_point():
     search = surrogate(mixture())
     np.testing.assert_array_equal(search.ask(), search.ask())
 
 
-def test_a_search_that_was_killed_goes_on_with_the_same_candidates(tmp_path):
+def test_surrogate_resumed_search_is_the_same(tmp_path):
     model = mixture()
 
     def run(budget, journal=None):
@@ -191,14 +191,14 @@ def experts(model, *, score=None):
         yield Trial(0, "expert", vertex, found if score is None else replace(found, score=score))
 
 
-def test_experts_need_no_label_scores_of_their_own():
+def test_surrogate_experts_need_no_label_scores():
     model = mixture()
     search = surrogate(model)
     searched(search, model, known=tuple(experts(model)), bend=1.0)
     assert search.report()["rank_correlation"] > 0.3
 
 
-def test_an_experts_score_is_no_candidates_where_the_rule_makes_another_model_of_its_vertex():
+def test_surrogate_ignores_experts_off_their_vertices():
     model, space = mixture(), replace(SPACE, vertices=False)
     asked = []
     for known in ((), tuple(experts(model, score=1.0))):
@@ -208,13 +208,13 @@ def test_an_experts_score_is_no_candidates_where_the_rule_makes_another_model_of
     np.testing.assert_array_equal(*asked)
 
 
-def test_its_correlations_are_logged(caplog):
+def test_surrogate_logs_its_correlation(caplog):
     caplog.set_level(logging.INFO)
     searched(surrogate(mixture()), mixture())
     assert "ranks the last 6 candidates with a correlation of" in caplog.text
 
 
-def test_rank_correlation_gives_equals_their_mean_rank():
+def test_rank_correlation_ties_get_mean_rank():
     assert rank_correlation([1.0, 2.0, 3.0], [10.0, 20.0, 90.0]) == pytest.approx(1.0)
     assert rank_correlation([1.0, 2.0, 3.0], [9.0, 5.0, 1.0]) == pytest.approx(-1.0)
     assert rank_correlation([1.0, 1.0, 2.0], [1.0, 2.0, 3.0]) == pytest.approx(np.sqrt(3) / 2)
@@ -225,17 +225,17 @@ def test_rank_correlation_gives_equals_their_mean_rank():
     "wrong",
     [{"pool": 0}, {"spread": 0.0}, {"temperature": 0.0}, {"uncertainty_weight": 0.0}, {"length": 0.0}, {"noise": 0.0}],
 )
-def test_a_setting_that_is_not_above_zero_is_refused(wrong):
+def test_surrogate_setting_not_above_zero_raises(wrong):
     with pytest.raises(SearchError, match=f"the surrogate's {next(iter(wrong))} must be above 0, not 0"):
         surrogate(mixture(), **wrong)
 
 
 @pytest.mark.parametrize("wrong", [{"control": 1}, {"window": 5}])
-def test_too_small_a_control_or_window_is_refused(wrong):
+def test_surrogate_small_control_or_window_raises(wrong):
     with pytest.raises(SearchError, match="at least 2 and its window at least 6"):
         surrogate(mixture(), **wrong)
 
 
-def test_scores_of_another_split_are_refused():
+def test_label_mixture_of_another_split_raises():
     with pytest.raises(SearchError, match="scored 4 labels of 80 examples, but there are counts of 4 labels of 79"):
         LabelMixture(mixture().scores, mixture().counts[:79], share_right)

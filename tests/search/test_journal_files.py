@@ -34,7 +34,7 @@ def filled(folder, *, num=3):
         ("predictions.jsonl", {"predictions": ["yes", "nö"]}),  # as wrong as before: the score is the same
     ],
 )
-def test_a_change_that_no_score_shows_is_refused(tmp_path, file, change):
+def test_checksums_change_without_new_score_raises(tmp_path, file, change):
     path = filled(tmp_path) / file
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     lines[1] |= change
@@ -44,7 +44,7 @@ def test_a_change_that_no_score_shows_is_refused(tmp_path, file, change):
 
 
 @pytest.mark.parametrize("left", [0, 65, 100, 130])
-def test_missing_sums_are_added_and_a_torn_one_is_cut(tmp_path, left):
+def test_checksums_missing_are_added_and_torn_cut(tmp_path, left):
     path = filled(tmp_path) / "sums.txt"
     whole = path.read_bytes()
     path.write_bytes(whole[:left])
@@ -52,13 +52,13 @@ def test_missing_sums_are_added_and_a_torn_one_is_cut(tmp_path, left):
     assert path.read_bytes() == whole
 
 
-def test_a_journal_from_before_there_were_sums_is_taken_as_it_is(tmp_path):
+def test_checksums_of_old_journal_are_added(tmp_path):
     (filled(tmp_path) / "sums.txt").unlink()
     assert len(journal(tmp_path).trials) == 3
     assert len((tmp_path / "sums.txt").read_text().splitlines()) == 3
 
 
-def test_sums_of_a_torn_trial_are_cut_and_the_journal_goes_on(tmp_path):
+def test_checksums_of_torn_trial_are_cut(tmp_path):
     path = filled(tmp_path) / "trials.jsonl"
     path.write_bytes(path.read_bytes()[:-5])
     assert len(journal(tmp_path).trials) == 2

@@ -49,14 +49,14 @@ def asked(evaluate, rows):
     return [trial.coefficients for trial in trials]
 
 
-def test_a_search_learns_nothing_of_the_examples_that_it_does_not_see():
+def test_subset_search_ignores_unseen_examples():
     one = asked(surface(lambda c: np.zeros(20)), HALVES[:1])
     other = asked(surface(lambda c: np.full(20, c.values[1] > 0.4)), HALVES[:1])
     assert one == other
     assert one != asked(surface(lambda c: np.full(20, c.values[1] > 0.4)), [np.full(40, True)])
 
 
-def test_it_asks_what_its_search_asks_of_the_part_alone():
+def test_subset_search_asks_as_on_the_subset_alone():
     evaluate = surface(lambda c: np.zeros(20))
     part = ExampleSubset(HALVES[0], share)
 
@@ -67,7 +67,7 @@ def test_it_asks_what_its_search_asks_of_the_part_alone():
     assert asked(evaluate, HALVES[:1]) == [trial.coefficients for trial in alone]
 
 
-def test_searches_are_asked_in_turn_and_share_the_budget():
+def test_subset_searches_take_turns_and_share_the_budget():
     search = partial(HALVES)
     trials = run_search(
         search,
@@ -108,7 +108,7 @@ class Scripted(Search, TrialObserver):
         self.closed = True
 
 
-def test_each_is_told_and_hears_the_score_on_its_part():
+def test_subset_searches_get_scores_of_their_subsets():
     searches = [Scripted([[1.0, 0, 0]]), Scripted([[1.0, 0, 0], [0, 1.0, 0]])]
     search = MultiSubsetSearch(searches, subsets=[ExampleSubset(each, share) for each in HALVES], space=SPACE)
     known = [Trial(0, "expert", SPACE.vertex("a"), answers([1, 0] * 20))]
@@ -127,7 +127,7 @@ def test_each_is_told_and_hears_the_score_on_its_part():
     assert all(each.closed for each in searches)
 
 
-def test_asked_too_often_it_gives_the_oldest_point_again():
+def test_subset_search_full_batch_repeats_the_oldest_point():
     search = partial(HALVES)
     search.initialize([])
     points = [search.ask() for _ in range(3)]
@@ -135,14 +135,14 @@ def test_asked_too_often_it_gives_the_oldest_point_again():
     np.testing.assert_array_equal(points[2], points[0])
 
 
-def test_a_point_that_nobody_asked_is_not_told():
+def test_subset_search_ignores_foreign_points():
     searches = [Scripted([[1.0, 0, 0]])]
     search = MultiSubsetSearch(searches, subsets=[ExampleSubset(HALVES[0], share)], space=SPACE)
     search.tell(np.array([0.5, 0.5, 0.5]), loss=0.0)
     assert searches[0].told == []
 
 
-def test_a_part_scores_its_rows_of_answers_counts_and_label_scores():
+def test_example_subset_restricts_a_trial():
     labels = np.arange(8.0).reshape(4, 2)
     whole = Evaluation(0.5, {}, tuple("abcd"), np.array([[1, 1], [0, 1], [1, 1], [0, 1.0]]), labels)
     trial = Trial(3, "search", Coefficients(("a",), (1.0,)), whole, seconds=2.0)
