@@ -129,7 +129,7 @@ def test_nevergrad_unknown_optimizer_suggests_names():
 def test_nevergrad_unknown_option_lists_options():
     with pytest.raises(SearchError, match=r"'UnitNelderMead' has no option stepp .* it has step, adaptive"):
         NevergradSearch(Space(("a", "b", "c")), optimizer="UnitNelderMead", seed=0, budget=10, stepp=1.0)
-    with pytest.raises(SearchError, match=r"'NGOpt' has no option step .* it knows none"):
+    with pytest.raises(SearchError, match=r"'NGOpt' has no option step .* it has none"):
         NevergradSearch(Space(("a", "b", "c")), optimizer="NGOpt", seed=0, budget=10, step=1.0)
 
 

@@ -110,14 +110,14 @@ def test_label_mixture_missing_label_is_never_expected():
 def test_residuals_are_exact_where_measured():
     points, measured = np.array([[0.0, 0.0], [1.0, 0.0]]), np.array([[[0.1, 0.3]], [[-0.1, 0.0]]])
     asked = np.array([[0.0, 0.0], [0.5, 5.0]])
-    mean, spread = Residuals(0.1, 1e-9).at(asked, points=points, measured=measured)
+    mean, spread = Residuals(0.1, 1e-9).predict(asked, points=points, measured=measured)
     np.testing.assert_allclose(mean, [[[0.1, 0.3]], [[0.0, 0.0]]], atol=1e-6)
     np.testing.assert_allclose(spread, [0.0, np.sqrt((0.01 + 0.09 + 0.01) / 4)], atol=1e-5)
 
 
 def test_residuals_between_points_follow_the_kernel():
     points, measured = np.array([[0.0], [1.0]]), np.array([[[1.0]], [[0.0]]])
-    mean, _ = Residuals(1.0, 0.0).at(np.array([[0.5]]), points=points, measured=measured)
+    mean, _ = Residuals(1.0, 0.0).predict(np.array([[0.5]]), points=points, measured=measured)
     np.testing.assert_allclose(mean, np.exp(-0.125) / (1.0 + np.exp(-0.5)))
 
 
