@@ -82,7 +82,7 @@ class GreedySoup(SelectionRule):
         """Return its trial; raise SearchError if the search has none. Nothing is evaluated."""
         trial = next((trial for trial in trials if trial.coefficients == context.final_candidate), None)
         if trial is None:
-            raise SearchError("merge.pick=soup keeps the result of a greedy soup: it needs merge/search=greedy")
+            raise SearchError("merge.selection=greedy_soup keeps the result of a greedy soup: set merge/search=greedy")
         return trial
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from dfwe.config.merges import option, uniform, resolve_names
+from dfwe.config.merges import option, resolve_names, uniform
 from dfwe.config.tasks import Task, TaskMean
 from dfwe.errors import ConfigurationError, MergeError
 from dfwe.metrics.by_task import scores_by_task

@@ -8,7 +8,16 @@ import pytest
 from dfwe.errors import SearchError
 from dfwe.records import Coefficients, Evaluation, Trial
 from dfwe.search.journal import Journal
-from dfwe.search.selection import Argmax, Bagged, LastTrial, OneStandardError, SelectionContext, argmax, best_shares, out_of_bag_loss
+from dfwe.search.selection import (
+    Argmax,
+    Bagged,
+    LastTrial,
+    OneStandardError,
+    SelectionContext,
+    argmax,
+    best_shares,
+    out_of_bag_loss,
+)
 from dfwe.search.trial_runner import ExtraTrials, TrialRunner
 
 NAMES = ("a", "b")

@@ -68,7 +68,9 @@ class RayCandidatePool(CandidatePool):
         shared: SharedArray = ray.get(reference)
         return replace(shared.array(), layout=array.layout)
 
-    def together(self, candidates: Sequence[Coefficients], best: Evaluation | None, alone: EvaluateOne, /) -> Iterator[TimedEvaluation]:
+    def evaluate_batch(
+        self, candidates: Sequence[Coefficients], best: Evaluation | None, evaluate_one: EvaluateOne, /
+    ) -> Iterator[TimedEvaluation]:
         """Give candidates to helpers as long as more than one waits; evaluate the others here."""
         waiting, results = deque(enumerate(candidates)), dict[int, TimedEvaluation]()
         best_reference = ray.put(best)
@@ -80,7 +82,7 @@ class RayCandidatePool(CandidatePool):
                     self._busy[helper.evaluate.remote(coefficients, best_reference)] = (helper, place)
                 if waiting:
                     place, coefficients = waiting.popleft()
-                    results[place] = alone(coefficients, best)
+                    results[place] = evaluate_one(coefficients, best)
             yield results.pop(number)
 
     def close(self) -> None:

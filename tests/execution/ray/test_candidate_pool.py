@@ -76,13 +76,13 @@ def scores_of(results):
 
 
 def test_pool_evaluates_in_order_and_side_by_side(pool_of):
-    results = list(pool_of(None).together(CANDIDATES, None, here))
+    results = list(pool_of(None).evaluate_batch(CANDIDATES, None, here))
     assert scores_of(results) == [candidate.values[0] for candidate in CANDIDATES]
     assert {result.seconds for result in results} == {0.0, 1.0}
 
 
 def test_pool_evaluates_a_single_candidate_here(pool_of):
-    (result,) = pool_of("dies").together(CANDIDATES[:1], None, here)
+    (result,) = pool_of("dies").evaluate_batch(CANDIDATES[:1], None, here)
     assert result.seconds == 0.0
 
 
@@ -92,7 +92,7 @@ def test_pool_without_room_for_helpers_evaluates_here(on_ray):
     starving = ray_actor_without_room(on_ray)
     pool = RayCandidatePool(lambda array: starving, num_helpers=1)
     pool.share(ARRAY)
-    assert scores_of(pool.together(CANDIDATES, None, here)) == [candidate.values[0] for candidate in CANDIDATES]
+    assert scores_of(pool.evaluate_batch(CANDIDATES, None, here)) == [candidate.values[0] for candidate in CANDIDATES]
     pool.close()
 
 
@@ -105,19 +105,19 @@ def ray_actor_without_room(ray):
 
 
 def test_pool_repeats_the_candidate_of_a_lost_helper(pool_of, tmp_path):
-    results = list(pool_of(tmp_path / "died").together(CANDIDATES, None, here))
+    results = list(pool_of(tmp_path / "died").evaluate_batch(CANDIDATES, None, here))
     assert (tmp_path / "died").exists()
     assert scores_of(results) == [candidate.values[0] for candidate in CANDIDATES]
 
 
 def test_pool_with_a_helper_lost_too_often_raises(pool_of):
     with pytest.raises(ExecutorError, match=r"lost once more than executor\.retries allows"):
-        list(pool_of("dies").together(CANDIDATES, None, here))
+        list(pool_of("dies").evaluate_batch(CANDIDATES, None, here))
 
 
 def test_pool_raises_the_error_of_a_helper(pool_of):
     with pytest.raises(MetricError, match="^no score$"):
-        list(pool_of("fails").together(CANDIDATES, None, here))
+        list(pool_of("fails").evaluate_batch(CANDIDATES, None, here))
 
 
 def test_pool_shares_the_experts_array_without_copies(on_ray):
