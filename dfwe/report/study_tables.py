@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from dfwe.report.columns import (
     COST_COLUMNS,
     DECODING_COLUMNS,
     DELTA,
+    DEV,
     MERGE,
     MERGE_COLUMNS,
     MODEL,
@@ -16,6 +18,7 @@ from dfwe.report.columns import (
     OPTIMISM,
     P_VALUE,
     SEARCH_COLUMNS,
+    TEST,
     nested,
     task_differences,
     task_score,
@@ -42,12 +45,15 @@ def present(*tables: ReportTable | None) -> list[ReportTable]:
 
 
 def task_table(results: StudyResults, *, rows: Sequence[Record], title: str = "") -> ReportTable | None:
-    """Return the scores by task on test, their mean, and its share of the single-task models' mean."""
+    """Return the scores by task on test, their mean, and its share of the single-task models' mean.
+
+    A single-task model has its task alone, as in the paper.
+    """
     shares, published = share_of_single(results), results.raw.get("published") or {}
     columns = [
-        Column("test", "mean", MODEL_COLUMNS[0].cell),
-        *(task_score(task, split="test") for task in results.tasks),
-        Column("dev", "mean\non dev", lambda row: score(row["dev"]["score"]) if "dev" in row else MISSING),
+        _of_tasks(Column("test", "mean", TEST.cell)),
+        *(_of_tasks(task_score(task, split="test"), task=task) for task in results.tasks),
+        _of_tasks(Column("dev", "mean\non dev", DEV.cell)),
         Column("share", "share of\nsingle-task", lambda row: _share(shares.get(row["name"])), is_optional=True),
         Column("published", "published (on dev)", lambda r: _published(published.get(r["name"])), is_optional=True),
     ]
@@ -214,9 +220,19 @@ def _tabulate_models(
 
 
 def _dev_table(results: StudyResults) -> ReportTable | None:
-    columns = [Column("dev", "mean", lambda row: score(row["dev"]["score"]) if "dev" in row else MISSING)]
+    columns = [Column("dev", "mean", DEV.cell)]
     columns += [task_score(task, split="dev") for task in results.tasks]
     return _tabulate_models("dev", results, columns=columns, caption="Scores on dev, times 100.")
+
+
+def _of_tasks(column: Column, *, task: str | None = None) -> Column:
+    """Return the column without what a single-task model scores on other tasks, and without its mean."""
+
+    def cell(row: Record) -> Cell:
+        is_other = row["kind"] == "single" and task not in row.get("tasks", ())
+        return MISSING if is_other else column.cell(row)
+
+    return replace(column, cell=cell)
 
 
 def _rank(row: Record) -> float:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 from dfwe.report.figures.style import INK, SCORES, VERMILION, new_figure, short, styled, tip
@@ -65,22 +66,11 @@ def draw_simplex(projection: Projection, *, selected: int | None) -> Figure:
     axes.axis("off")
     _grid(axes)
     spots = places(projection.shares)
-    points = axes.scatter(
-        spots[:, 0], spots[:, 1], c=_scores(projection), cmap=SCORES, s=42, edgecolors=INK, linewidths=0.5, zorder=3
-    )
-    tip(points, _tips(projection))
-    for spot in (spots[place] for place, number in enumerate(projection.numbers) if number == selected):
-        axes.scatter(spot[0], spot[1], s=190, facecolors="none", edgecolors=VERMILION, linewidths=2.2, zorder=4)
-    for name, corner, side in zip(projection.experts, CORNERS, ("left", "right", "center"), strict=True):
-        above = side == "center"
-        edge = {"left": -0.08, "right": 1.08, "center": 0.5}[side]
-        axes.text(
-            edge,
-            corner[1] + (0.05 if above else -0.05),
-            short(expert_name(name), most=20),
-            ha=side,
-            va="bottom" if above else "top",
-        )
+    points = _scatter(axes, spots, projection=projection, selected=selected)
+    names = [short(expert_name(name), most=20) for name in projection.experts]
+    axes.text(-0.08, -0.05, names[0], ha="left", va="top")
+    axes.text(1.08, -0.05, names[1], ha="right", va="top")
+    axes.text(0.5, HEIGHT + 0.05, names[2], ha="center", va="bottom")
     axes.set_xlim(-0.1, 1.1)
     axes.set_ylim(-0.16, HEIGHT + 0.14)
     figure.colorbar(points, ax=axes, orientation="horizontal", shrink=0.7, label="dev score × 100", aspect=28)
@@ -99,14 +89,8 @@ def _tips(projection: Projection) -> list[str]:
 
 def _line(projection: Projection, *, selected: int | None) -> Figure:
     figure, axes = new_figure(3.0)
-    shares, scores = projection.shares[:, 1], _scores(projection)
-    points = axes.scatter(shares, scores, c=scores, cmap=SCORES, s=42, edgecolors=INK, linewidths=0.5, zorder=3)
-    tip(points, _tips(projection))
-    for place, number in enumerate(projection.numbers):
-        if number == selected:
-            axes.scatter(
-                shares[place], scores[place], s=190, facecolors="none", edgecolors=VERMILION, linewidths=2.2, zorder=4
-            )
+    spots = np.stack([projection.shares[:, 1], 100 * np.array(projection.scores)], axis=1)
+    _scatter(axes, spots, projection=projection, selected=selected)
     first, second = (short(expert_name(name)) for name in projection.experts)
     axes.set_xlim(-0.03, 1.03)
     axes.set_xlabel(f"share of {second} (the rest: {first})")
@@ -114,8 +98,18 @@ def _line(projection: Projection, *, selected: int | None) -> Figure:
     return figure
 
 
-def _scores(projection: Projection) -> list[float]:
-    return [100 * score for score in projection.scores]
+def _scatter(
+    axes: Axes, spots: Float[np.ndarray, "trials 2"], *, projection: Projection, selected: int | None
+) -> PathCollection:
+    """Draw the trials at their spots, coloured by score, and a ring around the selected one."""
+    scores = [100 * score for score in projection.scores]
+    points = axes.scatter(
+        spots[:, 0], spots[:, 1], c=scores, cmap=SCORES, s=42, edgecolors=INK, linewidths=0.5, zorder=3
+    )
+    tip(points, _tips(projection))
+    for spot in spots[np.array(projection.numbers) == selected]:
+        axes.scatter(spot[0], spot[1], s=190, facecolors="none", edgecolors=VERMILION, linewidths=2.2, zorder=4)
+    return points
 
 
 def _grid(axes: Axes) -> None:

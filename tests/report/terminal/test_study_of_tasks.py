@@ -44,6 +44,11 @@ def text(found):
     return " ".join(console.file.getvalue().split())
 
 
+def test_single_task_model_has_its_task_alone():
+    shown = text(results(*SINGLE))
+    assert "ONLY_SST 50.0 ONLY_STS 80.0" in shown
+
+
 def test_undefined_correlation_is_never_a_number():
     shown = text(results(*SINGLE, row("flat", "model", 0.4, None)))
     assert "FLAT undefined 40.0 undefined undefined" in shown
