@@ -20,7 +20,7 @@ from hydra import compose, initialize_config_dir
 
 from dfwe.conf import conf_dir
 from dfwe.config.task_options import register
-from dfwe.merging.experts import load_weights
+from dfwe.merging.expert_array import load_weights
 from dfwe.studies.plan import plan_study
 
 

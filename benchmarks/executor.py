@@ -34,7 +34,7 @@ from dfwe.execution.local import made_in
 from dfwe.execution.quiet import quiet
 from dfwe.execution.ray.candidate_pool import SharedArray
 from dfwe.execution.ray.executor import RayExecutor
-from dfwe.merging.experts import ExpertArray, Layout
+from dfwe.merging.expert_array import ExpertArray, Layout
 from dfwe.studies.plan import plan_study
 
 WORKERS = 2

@@ -20,9 +20,9 @@ import numpy as np
 import torch
 from shapes import SHAPES, model_of
 
-from dfwe.merging.driver import prepare
-from dfwe.merging.experts import ExpertArray, Layout, flatten, large_buffer
-from dfwe.merging.linear import Linear
+from dfwe.merging.engine import prepare_merge
+from dfwe.merging.expert_array import ExpertArray, Layout, flatten, large_buffer
+from dfwe.merging.methods.linear import Linear
 
 
 def seconds(function: Callable[[], Any]) -> float:
@@ -64,7 +64,7 @@ def main() -> None:
     states = [layout.views(row) for row in weights]
     alphas = torch.full((num,), 1.0 / num)
     flat = flatten(model)
-    combine = prepare(Linear(), ExpertArray(names, layout, weights))
+    combine = prepare_merge(Linear(), ExpertArray(names, layout, weights))
 
     def usual() -> None:
         merged = {

@@ -32,7 +32,7 @@ from dfwe.families.seq2seq.fast.bf16 import HalfCopy
 from dfwe.families.seq2seq.inference import answers
 from dfwe.families.seq2seq.scorer import SplitScorer
 from dfwe.families.seq2seq.tokenization import TokenisedSplit
-from dfwe.merging.experts import ExpertArray, Layout, large_buffer
+from dfwe.merging.expert_array import ExpertArray, Layout, large_buffer
 from dfwe.metrics.base import Metric
 from dfwe.metrics.classification import F1
 from dfwe.metrics.scorer import Scorer

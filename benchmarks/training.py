@@ -36,7 +36,7 @@ from dfwe.families.padding import pad
 from dfwe.families.seq2seq.datamodule import IGNORE, TrainingData
 from dfwe.families.seq2seq.model import TextToText
 from dfwe.families.seq2seq.tokenization import TokenisedSplit
-from dfwe.merging.experts import save_weights
+from dfwe.merging.expert_array import save_weights
 from dfwe.training.fit import FitSettings, fit_expert
 from dfwe.training.precision import resolve_precision
 

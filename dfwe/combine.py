@@ -1,4 +1,4 @@
-"""Merges models by a recipe, from files to a folder: `python -m dfwe.combine recipe.yaml <out folder>`."""
+"""Merge models by a recipe, from files to a folder: `python -m dfwe.combine recipe.yaml <out folder>`."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from dfwe.process.exit import as_process, exit_code
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command; returns its exit code."""
+    """Run the command; return its exit code."""
     options = _parser().parse_args(arguments)
     return exit_code(lambda: _combine(options.recipe, out=options.out))
 
 
 def _combine(recipe: Path, *, out: Path) -> None:
-    from dfwe.merging.files.merge_files import combine  # torch: seconds, after the arguments are known to be right
+    from dfwe.merging.files.merge_files import merge_files  # torch: seconds, after the arguments are known to be right
 
-    print(f"{out}: {combine(recipe, out=out)} tensors")
+    print(f"{out}: {merge_files(recipe, out=out)} tensors")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -102,7 +102,7 @@ def test_task_arithmetic_leaves_the_bases_weight_out_of_the_sum(here):
 
 @pytest.mark.parametrize("block", [1, 4, 5, 1000])
 def test_blocks_change_nothing(here, monkeypatch, block):
-    monkeypatch.setattr("dfwe.merging.driver.BLOCK", block)
+    monkeypatch.setattr("dfwe.merging.engine.BLOCK", block)
     for name in ("a", "b"):
         tensors = {"w": torch.randn(3, 5, generator=torch.Generator().manual_seed(ord(name))), "none": torch.zeros(0)}
         save_file(tensors, f"{name}/model.safetensors")

@@ -12,12 +12,12 @@ from dfwe.combine import main
 from dfwe.conf import conf_dir
 
 ORACLE = Path(__file__).parents[1] / ".." / "shared" / "oracle" / "merges"
-RULES = {file.stem for file in (conf_dir() / "merge").glob("*.yaml")}
+AVAILABLE = {file.stem for file in (conf_dir() / "merge").glob("*.yaml")}
 METHODS = {
     file.stem: yaml.safe_load(file.read_text())["merge_method"] for file in sorted((ORACLE / "recipes").glob("*.yaml"))
 }
-HERE = [name for name, method in METHODS.items() if method in RULES]
-ELSEWHERE = [name for name, method in METHODS.items() if method not in RULES]
+HERE = [name for name, method in METHODS.items() if method in AVAILABLE]
+ELSEWHERE = [name for name, method in METHODS.items() if method not in AVAILABLE]
 
 
 @pytest.fixture

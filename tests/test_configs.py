@@ -23,8 +23,8 @@ def options(group):
 @pytest.mark.parametrize("merge", sorted({*options("merge")} - {"base"}))  # base: what they share
 def test_every_merge_is_bound(composed, merge):
     config = composed("+target=meld", f"merge={merge}").merge
-    rule = instantiate(config.rule, _convert_="all")
-    search_space(config, rule=rule, experts=("a", "b"), groups=("",))
+    method = instantiate(config.method, _convert_="all")
+    search_space(config, method=method, experts=("a", "b"), groups=("",))
     instantiate(config.by, _convert_="all")
     instantiate(config.selection, _convert_="all")
     made_search(config.search).close()

@@ -12,7 +12,7 @@ from dfwe.conf import conf_dir
 from dfwe.config.instantiate import bind, call
 from dfwe.config.load import option_file, plain
 from dfwe.errors import MergeError, SearchError
-from dfwe.merging.base import Rule
+from dfwe.merging.base import MergeMethod
 from dfwe.search.space import Space
 
 log = logging.getLogger(__name__)
@@ -40,8 +40,8 @@ def zoo(config: Mapping[str, Any], *, num_experts: int) -> Iterator[dict[str, An
     """
     for merge in _all(config):
         try:
-            rule: Rule = bind(merge["rule"])
-            rule.check(num_experts)
+            method: MergeMethod = bind(merge["method"])
+            method.check(num_experts)
             _check_search(merge["search"], num_experts=num_experts)
         except (MergeError, SearchError) as error:
             log.warning("left out of the comparison: %s: %s", merge["name"], error)
@@ -60,7 +60,7 @@ def option(name: str, *, search: str, budget: int) -> dict[str, Any]:
 
 
 def _all(config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for name in _names(config["rules"], group="merge"):
+    for name in _names(config["methods"], group="merge"):
         yield option(name, search=config["search"], budget=config["budget"])
     for search in _names(config["searches"], group="merge/search"):
         if search != config["search"]:

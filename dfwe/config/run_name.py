@@ -24,7 +24,7 @@ def register_run_name() -> None:
 def run_name(config: DictConfig) -> str:
     """`meld_nelder_mead_s0`, as far as the configuration says them: what it lacks is complained of later, by the study.
 
-    A study of models with heads is named by its option of `multitask`, one of every rule by `zoo`.
+    A study of models with heads is named by its option of `multitask`, one of every merge method by `zoo`.
     """
     parts = [*_subject(config), f"s{_plain(config, 'seed')}"]
     words = "_".join(re.sub(r"[^\w.-]+", "-", part).strip("-.") for part in parts)

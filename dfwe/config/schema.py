@@ -194,13 +194,13 @@ class MergeConfig:
     """A merge method, the search of its coefficients, and the selection among candidates (conf/merge)."""
 
     name: MergeName = MISSING
-    rule: APart = MISSING
+    method: APart = MISSING
     coefficients: Annotated[Any, As(Annotated[str, OneOf("simplex")] | Box)] = MISSING  # simplex, or a box {low, high}
     by: APart = MISSING  # what has coefficients of its own: the model, each layer, ...
-    # settings of the rule that are searched, too: {scale: {low: 0.3, high: 1.5}}
+    # settings of the method that are searched, too: {scale: {low: 0.3, high: 1.5}}
     searched: Annotated[dict[str, Any], As(dict[str, Box])] = MISSING
     statistics: MayBePart = (
-        MISSING  # what the rule must know of the experts beside their weights, and how it is measured
+        MISSING  # what the method must know of the experts beside their weights, and how it is measured
     )
     search: APart = MISSING
     limits: LimitsConfig = MISSING
@@ -211,7 +211,7 @@ class MergeConfig:
 
 MergeOption = Annotated[str, option_of("merge")]
 SearchOption = Annotated[str, option_of("merge/search")]
-ZooRules = Annotated[str, OneOf("all")] | MergeOption | list[MergeOption]
+ZooMethods = Annotated[str, OneOf("all")] | MergeOption | list[MergeOption]
 ZooSearches = Annotated[str, OneOf("all")] | SearchOption | list[SearchOption]
 
 
@@ -219,7 +219,7 @@ ZooSearches = Annotated[str, OneOf("all")] | SearchOption | list[SearchOption]
 class ZooConfig:
     """Many merges of the same experts (experiment=merge_zoo)."""
 
-    rules: Annotated[Any, As(ZooRules)] = MISSING  # all, or a list of conf/merge's options; each with `search`
+    methods: Annotated[Any, As(ZooMethods)] = MISSING  # all, or a list of conf/merge's options; each with `search`
     search: SearchOption = MISSING
     # all, or a list of conf/merge/search's options; each with the linear mixture
     searches: Annotated[Any, As(ZooSearches)] = MISSING

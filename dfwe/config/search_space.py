@@ -7,11 +7,13 @@ from dataclasses import fields
 from typing import Any
 
 from dfwe.errors import ConfigurationError, SearchError
-from dfwe.merging.base import Rule, name_of
+from dfwe.merging.base import MergeMethod, method_name
 from dfwe.search.space import Range, Setting, Space
 
 
-def search_space(config: Mapping[str, Any], *, rule: Rule, experts: tuple[str, ...], groups: tuple[str, ...]) -> Space:
+def search_space(
+    config: Mapping[str, Any], *, method: MergeMethod, experts: tuple[str, ...], groups: tuple[str, ...]
+) -> Space:
     """Return the space of coefficients, simplex or range (`merge.coefficients`), and of the tuned parameters.
 
     Raises:
@@ -19,12 +21,13 @@ def search_space(config: Mapping[str, Any], *, rule: Rule, experts: tuple[str, .
         ConfigurationError: a tuned parameter is not a number of the method, or a range is not {low, high}.
     """
     box, searched = config["coefficients"], config["searched"]
-    parameters = {field.name: getattr(rule, field.name) for field in fields(rule)}  # type: ignore[arg-type]
+    parameters = {field.name: getattr(method, field.name) for field in fields(method)}  # type: ignore[arg-type]
     numbers = {name: float(value) for name, value in parameters.items() if type(value) in (int, float)}
     for name in searched:
         if name not in numbers:
             raise ConfigurationError(
-                f"merge.searched: {name_of(rule)} has no number named '{name}': it has {', '.join(numbers) or 'none'}"
+                f"merge.searched: {method_name(method)} has no number named '{name}': "
+                f"it has {', '.join(numbers) or 'none'}"
             )
     return Space(
         experts,
@@ -33,7 +36,7 @@ def search_space(config: Mapping[str, Any], *, rule: Rule, experts: tuple[str, .
         tuple(
             Setting(name, _range(box, key=f"merge.searched.{name}"), numbers[name]) for name, box in searched.items()
         ),
-        vertices=rule.traits.vertices,
+        vertices=method.properties.recovers_experts,
     )
 
 

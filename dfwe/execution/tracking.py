@@ -141,7 +141,7 @@ def finish(
 def _described(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return method, search and selection by the names of their classes, each with its settings."""
     found: dict[str, Any] = {}
-    for part in ("rule", "search", "selection"):
+    for part in ("method", "search", "selection"):
         found[part] = str(config[part]["_target_"]).rsplit(".", 1)[-1]
         settings = {key: value for key, value in config[part].items() if isinstance(value, str | int | float)}
         found[f"{part}_settings"] = in_words({key: value for key, value in settings.items() if not key.startswith("_")})

@@ -1,1 +1,1 @@
-"""Rules that combine experts' weights; one file per rule."""
+"""Merge methods and the engine that runs them."""

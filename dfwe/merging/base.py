@@ -1,141 +1,220 @@
-"""What a merge rule is: a pure function of tensors."""
+"""Define what a merge method is: a pure function of tensors."""
 
 from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cache
+from typing import Any, ClassVar, Literal, get_type_hints
 
 from jaxtyping import Float
 from torch import Tensor
 
-from dfwe.errors import MergeError
-from dfwe.merging.place import Place
+from dfwe.errors import ConfigurationError, MergeError
+from dfwe.values.check import check as check_value
+
+_LAYER = re.compile(r"\.(\d+)\.")
 
 
 @dataclass(frozen=True)
-class Traits:
-    """What has to be known of a rule to use it."""
+class MethodProperties:
+    """Describe a merge method to those who use it."""
 
-    parent: bool = False  # needs the experts' common parent
-    elementwise: bool = False  # merges every value by itself, so that a tensor can be merged in blocks
-    vertices: bool = False  # with all weight on one expert it gives that expert
-    linear: bool = False  # the mean of coefficients gives the mean of their models
-    late: tuple[str, ...] = ()  # settings that only `tensor` (or `factors`) reads: what was found before stays valid
-    statistics: bool = False  # needs what experts' statistics stages collected (Fisher, Gram)
+    needs_parent: bool = False  # the experts' common parent
+    needs_statistics: bool = False  # what experts' statistics stages collected (Fisher, Gram)
+    is_elementwise: bool = False  # merges every value by itself, so that a tensor can be merged in blocks
+    is_linear: bool = False  # the mean of coefficients gives the mean of their models
+    recovers_experts: bool = False  # with all weight on one expert the merge is that expert
+    merge_time_settings: tuple[str, ...] = ()  # that only merging reads: prepared state stays valid without them
+
+
+@dataclass(frozen=True)
+class RecipeFormat:
+    """Describe how recipes in mergekit's format ask for a merge method.
+
+    A recipe's parameters are the method's numbers, `lambda` standing for `scale`, with the defaults of conf/merge.
+    Weights are required if `normalize` is a parameter, else all may be left out: experts then count alike.
+    """
+
+    base_model: Literal["parent", "expert", "origin", "start"] | None = (
+        None  # None: parent if one is needed, else expert
+    )
+    defaults: Mapping[str, Any] = field(default_factory=dict)  # of settings whose default differs from conf/merge
+    normalize: bool | None = (
+        None  # mergekit's default of `normalize`; weights are then required; None: always, no parameter
+    )
+    normalize_name: str = "normalize"
+    switches: Mapping[str, type[MergeMethod]] = field(default_factory=dict)  # parameters that choose another class
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """Name a tensor and its depth: 0 for the first layer of its stack and outside of layers, 1 for the last layer."""
+
+    name: str
+    depth: float
 
 
 @dataclass(frozen=True, eq=False)
-class Piece:
-    """One tensor, or a block of one, of everything that is merged."""
+class TensorGroup:
+    """Hold one tensor, or a block of one, of every model that is merged."""
 
-    place: Place
+    info: TensorInfo
     experts: Sequence[Float[Tensor, "*shape"]]
-    parent: Float[Tensor, "*shape"] | None = None
-    statistics: Sequence[Tensor | None] = ()  # one an expert, where the rule needs them; None: none of that tensor
-    begin: int = 0  # of a block: the position of its first value in the whole tensor
+    parent_tensor: Float[Tensor, "*shape"] | None = None
+    statistics: Sequence[Tensor | None] = ()  # one per expert if the method needs them; None if that tensor has none
+    begin: int = 0  # position of a block's first value in the whole tensor
 
     @property
-    def base(self) -> Float[Tensor, "*shape"]:
-        """The parent's tensor, for rules that need one."""
-        assert self.parent is not None, "Traits.parent was not set"
-        return self.parent
+    def parent(self) -> Float[Tensor, "*shape"]:
+        """Parent's tensor, for methods that need one."""
+        assert self.parent_tensor is not None, "MethodProperties.needs_parent is not set"
+        return self.parent_tensor
 
 
-class Rule(ABC):
-    """A way to make one model of several, given a coefficient per expert; a frozen dataclass of its settings.
+class MergeMethod(ABC):
+    """Make one model of several, given one coefficient per expert; a frozen dataclass of its settings.
 
-    On the simplex, equal coefficients give what the method's paper gives without any. A rule overrides `survey` or
-    `examine` if it has something to find before, and `notes` if there is something to know of a merge: most have not,
-    so that these three are no abstract methods.
+    On the simplex, equal coefficients give what the method's paper gives without any. The hooks `prepare_model`,
+    `prepare_tensor`, `check_experts` and `notes` do nothing unless a method overrides them.
     """
 
+    recipe: ClassVar[RecipeFormat] = RecipeFormat()
+
     @property
     @abstractmethod
-    def traits(self) -> Traits:
-        """What has to be known to use it."""
+    def properties(self) -> MethodProperties:
+        """Properties of the method with these settings."""
 
     @abstractmethod
-    def check(self, num_experts: int) -> None:
-        """Raises MergeError where the rule's settings are out of range, or it does not merge so many experts.
-
-        A study asks before it trains anything.
-        """
-
-    def survey(self, pieces: Iterable[Piece]) -> Any:
-        """What the rule must know of whole models (norms, thresholds), found once; small. Tensors come whole."""
-        return None
-
-    def examine(self, piece: Piece, *, survey: Any) -> Any:
-        """What the rule must know of one whole tensor before it merges it, found once: `tensor`'s `found`."""
-        return survey
-
-    def notes(self, pieces: Iterable[Piece]) -> dict[str, Any]:
-        """What readers of the results should know of a merge of these whole tensors, as JSON."""
-        return {}
-
-    @abstractmethod
-    def tensor(self, piece: Piece, *, coefficients: Sequence[float], found: Any) -> Float[Tensor, "*shape"]:
-        """The merge of one tensor (of a block, if the rule is elementwise): a new tensor.
+    def merge_tensor(self, group: TensorGroup, *, coefficients: Sequence[float], state: Any) -> Float[Tensor, "*shape"]:
+        """Return the merge of one tensor (of a block, if the method is elementwise) as a new tensor.
 
         Raises:
-            MergeError: the coefficients are none that the rule can use.
+            MergeError: the method cannot use the coefficients.
         """
+
+    def prepare_model(self, groups: Iterable[TensorGroup]) -> Any:
+        """Compute once what depends on whole models (norms, thresholds): a small state. Tensors come whole."""
+        return None
+
+    def prepare_tensor(self, group: TensorGroup, *, state: Any) -> Any:
+        """Compute once what depends on one whole tensor: the state that `merge_tensor` gets."""
+        return state
+
+    def check_experts(self, num_experts: int) -> None:  # noqa: B027  # noqa: B027
+        """Raise MergeError for settings that fields' annotations cannot express, or a wrong number of experts."""
+
+    def notes(self, groups: Iterable[TensorGroup]) -> dict[str, Any]:
+        """Return remarks on a merge of these whole tensors for readers of the results, as JSON values."""
+        return {}
+
+    def check(self, num_experts: int) -> None:
+        """Check the settings and the number of experts, before anything is trained.
+
+        Raises:
+            MergeError: a setting is out of range, or the method does not merge so many experts.
+        """
+        hints = _field_types(type(self))
+        for setting in fields(self):  # type: ignore[arg-type]
+            try:
+                check_value(getattr(self, setting.name), hints[setting.name], key=setting.name)
+            except ConfigurationError as error:
+                raise MergeError(f"{method_name(self)}: {error}") from error
+        self.check_experts(num_experts)
 
 
 @dataclass(frozen=True)
-class Factors:
-    """A weighted sum: of the experts, and of their parent."""
+class TensorWeights:
+    """Weigh the experts, and their parent, in a sum."""
 
     experts: tuple[float, ...]
     parent: float = 0.0
 
 
-class Mixing(Rule):
-    """A rule whose result is a weighted sum of experts and parent in each tensor: it gives the factors alone.
+class LinearMethod(MergeMethod):
+    """Merge by a weighted sum of experts and parent in each tensor.
 
-    A search then writes the sum straight into the model, at the speed of the memory.
+    A search writes the sum straight into the model, at the speed of the memory.
     """
 
     @abstractmethod
-    def factors(self, coefficients: Sequence[float], *, place: Place, survey: Any) -> Factors:
-        """The factors of the tensor at that place."""
+    def tensor_weights(self, coefficients: Sequence[float], *, tensor: TensorInfo, state: Any) -> TensorWeights:
+        """Return the weights of that tensor."""
 
-    def tensor(self, piece: Piece, *, coefficients: Sequence[float], found: Any) -> Float[Tensor, "*shape"]:
-        """The weighted sum of one tensor or block."""
-        factors = self.factors(coefficients, place=piece.place, survey=found)
-        if not self.traits.parent:
-            return weighted_sum(piece.experts, factors.experts)
-        return weighted_sum([piece.base, *piece.experts], [factors.parent, *factors.experts])
+    def merge_tensor(self, group: TensorGroup, *, coefficients: Sequence[float], state: Any) -> Float[Tensor, "*shape"]:
+        """Return the weighted sum of one tensor or block."""
+        weights = self.tensor_weights(coefficients, tensor=group.info, state=state)
+        if not self.properties.needs_parent:
+            return weighted_sum(group.experts, weights.experts)
+        return weighted_sum([group.parent, *group.experts], [weights.parent, *weights.experts])
 
 
-def weighted_sum(weights: Sequence[Float[Tensor, "*shape"]], coefficients: Sequence[float]) -> Float[Tensor, "*shape"]:
-    """sum_i alpha_i theta_i as a new tensor; nothing else is allocated."""
-    total = weights[0] * coefficients[0]
-    for tensor, coefficient in zip(weights[1:], coefficients[1:], strict=True):
-        total.add_(tensor, alpha=coefficient)
+def around_parent(weights: Iterable[float]) -> TensorWeights:
+    """Return the weights of theta_0 + sum_i weight_i (theta_i - theta_0)."""
+    experts = tuple(weights)
+    return TensorWeights(experts, parent=1.0 - sum(experts))
+
+
+def weighted_sum(tensors: Sequence[Float[Tensor, "*shape"]], weights: Sequence[float]) -> Float[Tensor, "*shape"]:
+    """Return sum_i w_i x_i as a new tensor; nothing else is allocated."""
+    total = tensors[0] * weights[0]
+    for tensor, weight in zip(tensors[1:], weights[1:], strict=True):
+        total.add_(tensor, alpha=weight)
     return total
 
 
-def name_of(rule: Rule | type) -> str:
-    """The rule's name in messages: `task_arithmetic` of TaskArithmetic."""
-    kind = rule if isinstance(rule, type) else type(rule)
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower()
+def method_name(method: MergeMethod | type) -> str:
+    """Return the method's name for messages: `task_arithmetic` for TaskArithmetic."""
+    cls = method if isinstance(method, type) else type(method)
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
 
 
-def check_parent(parent: object, *, rule: Rule | type) -> None:
-    """Raises MergeError where there is no parent, or none is named, for a rule that needs one."""
-    if parent is None:
-        raise MergeError(f"{name_of(rule)} needs the experts' common parent (a recipe's base_model)")
+def require_parent(parent: object, *, method: MergeMethod) -> None:
+    """Raise MergeError if there is no parent, or none is named, for a method that needs one."""
+    if parent is None and method.properties.needs_parent:
+        raise MergeError(f"{method_name(method)} needs the experts' common parent (a recipe's base_model)")
 
 
-def on_simplex(coefficients: Sequence[float], *, rule: str) -> None:
-    """Raises MergeError unless the coefficients are at least 0 and add up to 1."""
+def check_simplex(coefficients: Sequence[float], *, method: MergeMethod) -> None:
+    """Raise MergeError unless the coefficients are at least 0 and add up to 1."""
     if min(coefficients) < 0 or abs(sum(coefficients) - 1) > 1e-5:
-        found = ", ".join(f"{value:.6g}" for value in coefficients)
+        values = ", ".join(f"{value:.6g}" for value in coefficients)
         raise MergeError(
-            f"{rule} needs coefficients that are at least 0 and add up to 1, not {found}: "
-            "take merge.coefficients=simplex"
+            f"{method_name(method)} needs coefficients that are at least 0 and add up to 1, not {values}: "
+            "set merge.coefficients=simplex"
         )
+
+
+def tensor_infos(names: Iterable[str]) -> list[TensorInfo]:
+    """Return the tensors with their depths.
+
+    As in mergekit, the first number in a tensor's name is its layer and what precedes it the stack; a stack's only
+    layer has depth 1.
+    """
+    layers = {name: layer_of(name) for name in names}
+    last: dict[str, int] = {}
+    for layer in layers.values():
+        if layer is not None:
+            last[layer[0]] = max(layer[1], last.get(layer[0], 0))
+    return [TensorInfo(name, _depth(layer, last=last)) for name, layer in layers.items()]
+
+
+def layer_of(name: str) -> tuple[str, int] | None:
+    """Return the stack and the number of the layer that the tensor belongs to; None outside of layers."""
+    match = _LAYER.search(name)
+    return (name[: match.start()], int(match[1])) if match else None
+
+
+def _depth(layer: tuple[str, int] | None, *, last: Mapping[str, int]) -> float:
+    if layer is None:
+        return 0.0
+    stack, number = layer
+    return number / last[stack] if last[stack] else 1.0
+
+
+@cache
+def _field_types(cls: type[MergeMethod]) -> dict[str, Any]:
+    return get_type_hints(cls, include_extras=True)

@@ -1,4 +1,7 @@
-"""Weights in safetensors files: read tensor by tensor, memory-mapped, and written part by part."""
+"""Read weights from safetensors files, memory-mapped, and write them in parts.
+
+huggingface_hub saves whole state dicts; merging files must hold no more than a block per thread.
+"""
 
 from __future__ import annotations
 
@@ -36,20 +39,35 @@ _CODES = {dtype: code for code, dtype in _TYPES.items()}
 
 
 @dataclass(frozen=True)
-class Form:
-    """A tensor's shape and type."""
+class TensorSpec:
+    """Describe a tensor by its shape and type."""
 
     shape: tuple[int, ...]
     dtype: torch.dtype
 
     @property
     def num_bytes(self) -> int:
-        """What it takes on disk."""
+        """Number of bytes on disk."""
         return torch.Size(self.shape).numel() * self.dtype.itemsize
+
+    @property
+    def is_floating(self) -> bool:
+        """True for floating-point numbers."""
+        return self.dtype.is_floating_point
+
+    @property
+    def dtype_name(self) -> str:
+        """Name of the type, such as `bfloat16`."""
+        return str(self.dtype).removeprefix("torch.")
+
+    @property
+    def sum_dtype(self) -> torch.dtype:
+        """Type that such tensors are summed in."""
+        return torch.float64 if self.dtype == torch.float64 else torch.float32
 
 
 class Checkpoint:
-    """The tensors of a model folder (one file, or shards and their index), or of one file.
+    """Read the tensors of a model folder (one file, or shards and their index), or of one file.
 
     Raises:
         ModelError: no weights, or files that are missing, damaged, or do not hold what their index says.
@@ -63,44 +81,44 @@ class Checkpoint:
         for file, opened in self._files.items():
             for name in opened.keys():  # noqa: SIM118
                 holders.setdefault(name, []).append(file)
-        self._where = {name: self._place(name, held_by=held_by) for name, held_by in holders.items()}
+        self._file_of = {name: self._holder(name, files=files) for name, files in holders.items()}
         self._check_index(index)
-        if any(_ADAPTER.search(name) for name in self._where):
+        if any(_ADAPTER.search(name) for name in self._file_of):
             raise ModelError(adapter_refusal(path))
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The files that hold the tensors."""
+        """Files that hold the tensors."""
         return tuple(self._files)
 
     @property
     def names(self) -> frozenset[str]:
-        """The tensors' names."""
-        return frozenset(self._where)
+        """Names of the tensors."""
+        return frozenset(self._file_of)
 
-    def form(self, name: str) -> Form:
-        """The tensor's form, without reading it; ModelError for a type that is unknown here."""
-        part = self._files[self._where[name]].get_slice(name)
+    def spec(self, name: str) -> TensorSpec:
+        """Return the tensor's spec without reading it; ModelError for an unknown type."""
+        part = self._files[self._file_of[name]].get_slice(name)
         if part.get_dtype() not in _TYPES:
             raise ModelError(
-                f"{self._where[name]}: '{name}' has the type {part.get_dtype()}, which cannot be merged: use the model "
-                "before it was quantized, or convert it to bfloat16"
+                f"{self._file_of[name]}: '{name}' has the type {part.get_dtype()}, which cannot be merged: "
+                "use the model before it was quantized, or convert it to bfloat16"
             )
-        return Form(tuple(part.get_shape()), _TYPES[part.get_dtype()])
+        return TensorSpec(tuple(part.get_shape()), _TYPES[part.get_dtype()])
 
     def tensor(self, name: str) -> Tensor:
-        """The tensor, a view of the mapped file."""
-        tensor: Tensor = self._files[self._where[name]].get_tensor(name)
+        """Return the tensor, a view of the mapped file."""
+        tensor: Tensor = self._files[self._file_of[name]].get_tensor(name)
         return tensor
 
     def file_of(self, name: str) -> Path:
-        """The file that holds the tensor, for messages."""
-        return self._where[name]
+        """Return the file that holds the tensor, for messages."""
+        return self._file_of[name]
 
-    def _place(self, name: str, *, held_by: Sequence[Path]) -> Path:
+    def _holder(self, name: str, *, files: Sequence[Path]) -> Path:
         """Return the last shard that holds the tensor, as Transformers does; the index may name another with a copy."""
-        last = held_by[-1]
-        for file in held_by[:-1]:
+        last = files[-1]
+        for file in files[:-1]:
             if not torch.equal(self._files[file].get_tensor(name), self._files[last].get_tensor(name)):
                 raise ModelError(
                     f"{file} and {last.name} hold different tensors '{name}': one of them is left from an older model; "
@@ -109,7 +127,7 @@ class Checkpoint:
         return last
 
     def _check_index(self, index: Mapping[str, str]) -> None:
-        if lacking := sorted(index.keys() - self._where.keys()):
+        if lacking := sorted(index.keys() - self._file_of.keys()):
             more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
             raise ModelError(
                 f"{self.path / index[lacking[0]]} lacks '{lacking[0]}'{more}, which the index places there: copy or "
@@ -118,41 +136,41 @@ class Checkpoint:
 
 
 class Writer:
-    """A safetensors file whose tensors are written in any order, whole or in parts, by any number of threads."""
+    """Write a safetensors file's tensors in any order, whole or in parts, from any number of threads."""
 
-    def __init__(self, descriptor: int, forms: Mapping[str, Form]) -> None:
+    def __init__(self, descriptor: int, specs: Mapping[str, TensorSpec]) -> None:
         # wide types first, so that every tensor begins at a multiple of its width
-        self.order = tuple(sorted(forms, key=lambda name: (-forms[name].dtype.itemsize, name)))
-        self._descriptor, self._forms = descriptor, forms
-        ends = list(accumulate((forms[name].num_bytes for name in self.order), initial=0))
-        header = _header(self.order, forms, offsets=ends)
+        self.order = tuple(sorted(specs, key=lambda name: (-specs[name].dtype.itemsize, name)))
+        self._descriptor, self._specs = descriptor, specs
+        ends = list(accumulate((specs[name].num_bytes for name in self.order), initial=0))
+        header = _header(self.order, specs, offsets=ends)
         self._begins = {name: len(header) + begin for name, begin in zip(self.order, ends, strict=False)}
         self._size, self._written = len(header) + ends[-1], [_write(descriptor, memoryview(header), position=0)]
 
     @property
-    def complete(self) -> bool:
-        """Whether as many bytes have been written as the file must have."""
+    def is_complete(self) -> bool:
+        """True once as many bytes have been written as the file must have."""
         return sum(self._written) == self._size
 
     def write(self, name: str, values: Tensor, *, begin: int = 0) -> None:
-        """Writes values of a tensor, the first of which is its value number `begin`."""
-        form = self._forms[name]
-        assert values.dtype == form.dtype, f"{name} is not of its type"
-        assert begin + values.numel() <= torch.Size(form.shape).numel(), f"{name} is not that large"
+        """Write values of a tensor, the first of which is its value number `begin`."""
+        spec = self._specs[name]
+        assert values.dtype == spec.dtype, f"{name} is not of its type"
+        assert begin + values.numel() <= torch.Size(spec.shape).numel(), f"{name} is not that large"
         if values.numel():
             data = values.contiguous().flatten().view(torch.uint8).numpy().data
-            position = self._begins[name] + begin * form.dtype.itemsize
+            position = self._begins[name] + begin * spec.dtype.itemsize
             self._written.append(_write(self._descriptor, data, position=position))  # atomic, unlike +=
 
 
 @contextmanager
-def writing(path: Path, forms: Mapping[str, Form]) -> Iterator[Writer]:
-    """A writer of that file; the file is complete or, after an error, not there."""
+def open_writer(path: Path, specs: Mapping[str, TensorSpec]) -> Iterator[Writer]:
+    """Yield a writer of that file; the file is complete or, after an error, not there."""
     try:
         with path.open("wb", buffering=0) as stream:
-            writer = Writer(stream.fileno(), forms)
+            writer = Writer(stream.fileno(), specs)
             yield writer
-            assert writer.complete, f"{path} has gaps"
+            assert writer.is_complete, f"{path} has gaps"
     except BaseException:
         path.unlink(missing_ok=True)
         raise
@@ -165,11 +183,11 @@ def _write(descriptor: int, data: memoryview, *, position: int) -> int:
     return written
 
 
-def _header(order: Sequence[str], forms: Mapping[str, Form], *, offsets: Sequence[int]) -> bytes:
+def _header(order: Sequence[str], specs: Mapping[str, TensorSpec], *, offsets: Sequence[int]) -> bytes:
     entries: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     for name, begin, end in zip(order, offsets, offsets[1:], strict=False):
-        form = forms[name]
-        entries[name] = {"dtype": _CODES[form.dtype], "shape": list(form.shape), "data_offsets": [begin, end]}
+        spec = specs[name]
+        entries[name] = {"dtype": _CODES[spec.dtype], "shape": list(spec.shape), "data_offsets": [begin, end]}
     text = json.dumps(entries, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text

@@ -1,4 +1,4 @@
-"""Checks on weights that come from outside."""
+"""Identify weights that come from outside, by their digests."""
 
 from __future__ import annotations
 
@@ -10,37 +10,37 @@ from typing import Any
 from dfwe.errors import ModelError
 from dfwe.models.folders import local_folder, read_config
 
-_CHECKED = 1  # parents of before this were taken though weights did not fit, and are not to be found in a store
+_CHECKED = 1  # 1: weights are checked to fit; parents from before have another identity
 WEIGHTS_AND_CONFIG = (".safetensors", ".json", ".model", ".txt", ".bin")
 
 
 def check_sha256(path: Path, *, expected: str) -> None:
-    """Raises ModelError if the file is missing or another than expected."""
+    """Raise ModelError if the file is missing or another than expected."""
     if not path.is_file():
         raise ModelError(f"{path} is missing: install its package again")
-    found = _sha256(path)
-    if found != expected:
+    digest = _sha256(path)
+    if digest != expected:
         raise ModelError(
-            f"{path} has sha256 {found}, not {expected}: it is damaged or another version; install it again"
+            f"{path} has sha256 {digest}, not {expected}: it is damaged or another version; install it again"
         )
 
 
 def packaged_folder(package: str, *, folder: str, sha256: str, install: str) -> Path:
-    """The folder of that name inside an installed package; its model.safetensors has that digest.
+    """Return the folder of that name inside an installed package; its model.safetensors has that digest.
 
     Raises:
         ModelError: the package is not installed (names the command `install`), or holds other weights.
     """
-    found = importlib.util.find_spec(package)
-    if found is None or not found.submodule_search_locations:
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
         raise ModelError(f"the package '{package}' that carries the weights is not installed: run `{install}`")
-    path = Path(next(iter(found.submodule_search_locations))) / folder
+    path = Path(next(iter(spec.submodule_search_locations))) / folder
     check_sha256(path / "model.safetensors", expected=sha256)
     return path
 
 
 def weights_identity(name: str, *, revision: str) -> dict[str, Any]:
-    """What names weights from the Hub, or from a local folder: its digest, or the repository and revision."""
+    """Return what identifies weights: the digests of a local folder, or the Hub's repository and revision."""
     path = local_folder(name)
     if path is None:
         return {"source": "hub", "name": name, "revision": revision, "checked": _CHECKED}
@@ -48,7 +48,7 @@ def weights_identity(name: str, *, revision: str) -> dict[str, Any]:
 
 
 def folder_digest(folder: Path) -> dict[str, str]:
-    """The sha256 of every weight and configuration file in the folder, by name."""
+    """Return the sha256 of every weight and configuration file in the folder, by name."""
     read_config(folder)
     files = sorted(path for path in folder.iterdir() if path.suffix in WEIGHTS_AND_CONFIG and path.is_file())
     return {path.name: _sha256(path) for path in files}

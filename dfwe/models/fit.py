@@ -1,4 +1,4 @@
-"""Whether a checkpoint's tensors are its model's: none missing, none left over, of the same shapes, and finite."""
+"""Check that a checkpoint's tensors are its model's: none missing, none left over, of the same shapes, finite."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from dfwe.errors import ModelError
 
 log = logging.getLogger(__name__)
 
-_SHOWN = 3  # names in a message
+_MAX_NAMES = 3  # names in a message
 
 
 @dataclass(frozen=True)
-class Leeway:
-    """What a checkpoint may lack or hold beyond what its model's class allows anyway.
+class LoadTolerance:
+    """List what a checkpoint may lack or hold beyond what its model's class allows.
 
     The class allows tied and recomputed tensors to be left out, and the buffers that older versions stored.
     """
 
-    missing: tuple[str, ...] = ()  # patterns of names that are drawn at random, and said
+    missing: tuple[str, ...] = ()  # patterns of names that are initialised at random, with a warning
     unexpected: tuple[str, ...] = ()  # patterns of names that are left out
-    heads: bool = False  # whether parts that the model has no place for, such as another task's head, are left out
+    heads: bool = False  # leave out parts that the model has no place for, such as another task's head
 
 
-EXACT = Leeway()
-ENCODER = Leeway(missing=(r"^pooler\.",), heads=True)
-NEW_DECODER = Leeway(missing=(r"\.crossattention\.", r"^cls\."), unexpected=(r"^(bert\.)?pooler\.",))
+EXACT = LoadTolerance()
+ENCODER = LoadTolerance(missing=(r"^pooler\.",), heads=True)
+NEW_DECODER = LoadTolerance(missing=(r"\.crossattention\.", r"^cls\."), unexpected=(r"^(bert\.)?pooler\.",))
 
 
-def check_fit(model: Any, info: Mapping[str, Any], *, leeway: Leeway, where: str) -> None:
-    """Check what Transformers found while it loaded the model (`info`).
+def check_fit(model: Any, info: Mapping[str, Any], *, tolerance: LoadTolerance, where: str) -> None:
+    """Check Transformers' report of loading the model (`info`).
 
     Raises:
-        ModelError: tensors that are missing, left over, or of another shape; says which and how many.
+        ModelError: tensors that are missing, left over, or of another shape; names and counts them.
     """
-    missing = [name for name in info["missing_keys"] if not _matches(name, leeway.missing)]
-    unexpected = [name for name in info["unexpected_keys"] if not _is_allowed(name, model=model, leeway=leeway)]
-    mismatched = [_shapes(*each) for each in info["mismatched_keys"]]
+    missing = [name for name in info["missing_keys"] if not _matches(name, tolerance.missing)]
+    unexpected = [name for name in info["unexpected_keys"] if not _is_allowed(name, model=model, tolerance=tolerance)]
+    mismatched = [_shapes(*mismatch) for mismatch in info["mismatched_keys"]]
     faults = [
         *_fault("lacks", missing),
         *_fault("has tensors that the model has no place for:", unexpected),
@@ -54,8 +54,8 @@ def check_fit(model: Any, info: Mapping[str, Any], *, leeway: Leeway, where: str
             f"{where}: the weights do not fit the model that config.json describes ({type(model).__name__}): "
             f"the checkpoint {' and '.join(faults)}{_advice(unexpected)}"
         )
-    if drawn := sorted(set(info["missing_keys"]) - set(missing)):
-        log.warning("%s lacks %s: drawn at random", where, ", ".join(drawn))
+    if initialised := sorted(set(info["missing_keys"]) - set(missing)):
+        log.warning("%s lacks %s: initialised at random", where, ", ".join(initialised))
 
 
 def check_finite(model: nn.Module, *, where: str) -> None:
@@ -64,29 +64,29 @@ def check_finite(model: nn.Module, *, where: str) -> None:
     suspects = {name: p for name, p in model.named_parameters() if not bool(torch.isfinite(p.detach().sum()))}
     bad = [name for name, parameter in suspects.items() if not bool(parameter.isfinite().all())]
     if bad:
-        raise ModelError(f"{where}: NaN or infinite values in {named(bad)}: nothing can be trained from these")
+        raise ModelError(f"{where}: NaN or infinite values in {list_names(bad)}: nothing can be trained from these")
 
 
-def named(names: Iterable[str]) -> str:
-    """Return the first few names and how many there are beside them."""
+def list_names(names: Iterable[str]) -> str:
+    """Return the first few names and the number of the others."""
     ordered = sorted(names)
-    shown = ", ".join(ordered[:_SHOWN])
-    return shown + (f" and {len(ordered) - _SHOWN} more" if len(ordered) > _SHOWN else "")
+    names_shown = ", ".join(ordered[:_MAX_NAMES])
+    return names_shown + (f" and {len(ordered) - _MAX_NAMES} more" if len(ordered) > _MAX_NAMES else "")
 
 
 def _fault(words: str, names: Sequence[str]) -> list[str]:
-    return [f"{words} {named(names)}"] if names else []
+    return [f"{words} {list_names(names)}"] if names else []
 
 
 def _matches(name: str, patterns: Iterable[str]) -> bool:
     return any(re.search(pattern, name) for pattern in patterns)
 
 
-def _is_allowed(name: str, *, model: Any, leeway: Leeway) -> bool:
-    if _matches(name, leeway.unexpected):
+def _is_allowed(name: str, *, model: Any, tolerance: LoadTolerance) -> bool:
+    if _matches(name, tolerance.unexpected):
         return True
     part = name.split(".", 1)[0]  # of the model's own parts everything must be known, such as each of the layers
-    return leeway.heads and part != model.base_model_prefix and part not in dict(model.named_children())
+    return tolerance.heads and part != model.base_model_prefix and part not in dict(model.named_children())
 
 
 def _shapes(name: str, stored: Sequence[int], built: Sequence[int]) -> str:
@@ -94,7 +94,7 @@ def _shapes(name: str, stored: Sequence[int], built: Sequence[int]) -> str:
 
 
 def _advice(unexpected: Sequence[str]) -> str:
-    """Return what to do about names that a wrapper has put its own name before."""
+    """Return advice about names that a wrapper has prefixed."""
     for prefix in ("_orig_mod.", "module."):
         if unexpected and all(name.startswith(prefix) for name in unexpected):
             return f"; a wrapper's '{prefix}' stands before the names: save the model that is within the wrapper"

@@ -1,4 +1,4 @@
-"""Folders with a model in Transformers' format: whether a name is one, and what is plainly not a model in it."""
+"""Recognise folders with a model in Transformers' format, and refuse adapters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CONFIG, ADAPTER_CONFIG = "config.json", "adapter_config.json"
 
 
 def local_folder(name: Any) -> Path | None:
-    """Return the folder of that name; None where the name can only be a repository's on the Hub.
+    """Return the folder of that name; None if the name can only be a repository's on the Hub.
 
     Raises:
         ModelError: the name is not text, or a path that leads to nothing, or to a file.
@@ -30,13 +30,13 @@ def local_folder(name: Any) -> Path | None:
 
 
 def is_hub_name(name: str) -> bool:
-    """Return whether the name could be a repository's on the Hub: `owner/model`, or `model` alone."""
+    """Return true for a name that could be a repository's on the Hub: `owner/model`, or `model` alone."""
     parts = name.split("/")
     return len(parts) <= 2 and all(part and part[0] not in ".~" for part in parts) and "\\" not in name
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """Return what the folder's config.json says; ModelError where it is missing or broken, or for an adapter."""
+    """Return the folder's config.json; ModelError if it is missing or broken, or for an adapter."""
     refuse_adapter(folder)
     return read_json_object(
         folder / CONFIG,
@@ -46,13 +46,13 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def model_folder(path: Path) -> Path | None:
-    """Return the folder with the config.json of the model in that folder or file; None where there is none."""
+    """Return the folder with the config.json of the model in that folder or file; None if there is none."""
     folder = path if path.is_dir() else path.parent
     return folder if (folder / CONFIG).exists() else None
 
 
 def refuse_adapter(folder: Path) -> None:
-    """Raise ModelError for the folder of a LoRA adapter or the like, and say which model it belongs to."""
+    """Raise ModelError for the folder of a LoRA adapter or the like, naming the model it belongs to."""
     path = folder / ADAPTER_CONFIG
     if not path.exists():
         return
@@ -62,7 +62,7 @@ def refuse_adapter(folder: Path) -> None:
 
 
 def adapter_refusal(path: Path) -> str:
-    """Return the words about an adapter's folder or file that stands where a model must."""
+    """Return the message about an adapter's folder or file in place of a model."""
     config = (path if path.is_dir() else path.parent) / ADAPTER_CONFIG
     base = read_json_object(config, error=ModelError).get("base_model_name_or_path") if config.exists() else None
     return (

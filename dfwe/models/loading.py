@@ -1,4 +1,4 @@
-"""Loading with Transformers, in one place: weights that fit, no code of a folder or repository, no unbounded pickle."""
+"""Load with Transformers: weights that fit, no code of a folder or repository, no unbounded pickle."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from transformers.models.auto.tokenization_auto import get_tokenizer_config
 from dfwe.errors import DfweError, ModelError, NetworkError
 from dfwe.io.strict_json import read_json_object
 from dfwe.models.checkpoint import Checkpoint
-from dfwe.models.fit import EXACT, Leeway, check_finite, check_fit
+from dfwe.models.fit import EXACT, LoadTolerance, check_finite, check_fit
 from dfwe.models.folders import CONFIG, local_folder, read_config
 from dfwe.models.safe_config import check_configuration
 from dfwe.models.weight_files import INDEX, LONE_SHARD, SINGLE
@@ -26,7 +26,7 @@ from dfwe.models.weight_files import INDEX, LONE_SHARD, SINGLE
 T = TypeVar("T")
 
 TOKENIZER_CONFIG, GENERATION_CONFIG = "tokenizer_config.json", "generation_config.json"
-_EXPECTED = {  # by name: what it is, and its types
+_EXPECTED = {  # by name: the expected model in words, and its types
     "AutoModelForSeq2SeqLM": ("an encoder-decoder that writes text, such as T5 or BART", SEQ_TO_SEQ),
     "AutoModelForCausalLM": ("a model that can be a decoder, such as BERT", CAUSAL_LM),
     "AutoModel": ("an encoder, such as BERT", MODELS),
@@ -35,15 +35,15 @@ _VOCABULARIES = ("tokenizer.json", "*.model", "*.spm", "vocab.*", "*vocab*", "te
 _WITHOUT_VOCABULARY = ("ByT5Tokenizer", "CanineTokenizer", "PerceiverTokenizer")  # theirs are the bytes
 
 
-def load_weights_of(auto: Any, name: str | Path, *, leeway: Leeway = EXACT, **where: Any) -> Any:
+def load_weights_of(auto: Any, name: str | Path, *, tolerance: LoadTolerance = EXACT, **where: Any) -> Any:
     """Return the model that an Auto class of Transformers builds from a folder or a repository, in float32.
 
     Built by `from_pretrained`, which leaves an untied output layer untied: a model built from its config would tie it,
     and loading real Flan-T5 weights into that would overwrite the embeddings.
 
     Raises:
-        ModelError: the weights do not fit (beyond the leeway), are NaN, or cannot be read; the model is of another kind
-            than the Auto class builds; its configuration asks for code.
+        ModelError: the weights do not fit (beyond the tolerance), are NaN, or cannot be read; the model is of another
+            kind than the Auto class builds; its configuration asks for code.
         NetworkError: the repository cannot be reached.
     """
     config = _check_config(name, **_only(where, "revision"))
@@ -53,29 +53,29 @@ def load_weights_of(auto: Any, name: str | Path, *, leeway: Leeway = EXACT, **wh
     _check_kind(auto, config, name=name)
     arguments = {"dtype": torch.float32, "weights_only": True, "ignore_mismatched_sizes": True, **where}
     model, info = _safely(auto.from_pretrained, name, output_loading_info=True, **arguments)
-    check_fit(model, info, leeway=leeway, where=str(name))
+    check_fit(model, info, tolerance=tolerance, where=str(name))
     check_finite(model, where=str(name))
     return model
 
 
-def load_encoder(name: str | Path, *, leeway: Leeway = EXACT, **where: Any) -> Any:
+def load_encoder(name: str | Path, *, tolerance: LoadTolerance = EXACT, **where: Any) -> Any:
     """Return the encoder in a folder or a repository; errors as in `load_weights_of`, and for an encoder-decoder."""
     if load_config(name, **where).is_encoder_decoder:
         raise ModelError(f"{name} holds an encoder-decoder, heads need an encoder: choose model=bert_toy or the like")
-    return load_weights_of(AutoModel, name, leeway=leeway, **where)
+    return load_weights_of(AutoModel, name, tolerance=tolerance, **where)
 
 
 def load_tokenizer(name: str | Path, **where: Any) -> Any:
-    """Return the tokenizer in a folder or a repository; errors as in `load_weights_of`, and where there is none."""
+    """Return the tokenizer in a folder or a repository; errors as in `load_weights_of`, and if there is none."""
     _check_config(name, **where)
     folder = local_folder(name)
     if folder is None:
-        asked = _safely(get_tokenizer_config, name, **where)
+        config = _safely(get_tokenizer_config, name, **where)
     else:
         path = folder / TOKENIZER_CONFIG
-        asked = read_json_object(path, error=ModelError) if path.exists() else {}
-        _check_has_tokenizer(folder, asked=asked)
-    check_configuration(asked, where=f"{name}: {TOKENIZER_CONFIG}")
+        config = read_json_object(path, error=ModelError) if path.exists() else {}
+        _check_has_tokenizer(folder, config=config)
+    check_configuration(config, where=f"{name}: {TOKENIZER_CONFIG}")
     return _safely(AutoTokenizer.from_pretrained, name, **where)
 
 
@@ -112,7 +112,7 @@ def _check_config(name: str | Path, **where: Any) -> dict[str, Any]:
 
 
 def _check_files(folder: Path, *, config: Mapping[str, Any]) -> None:
-    """Say in our own words what is wrong with the files, before Transformers meets them; headers alone are read."""
+    """Check the files before Transformers reads them; reads headers alone."""
     if (settings := folder / GENERATION_CONFIG).exists():  # Transformers passes over a broken one without a word
         read_json_object(settings, error=ModelError)
     pickles = sorted(folder.glob("pytorch_model*.bin"))
@@ -144,10 +144,10 @@ def _check_kind(auto: Any, config: dict[str, Any], *, name: str | Path) -> None:
         raise ModelError(f"{name} holds a model of type '{kind}' ({architecture}), expected {expected}")
 
 
-def _check_has_tokenizer(folder: Path, *, asked: dict[str, Any]) -> None:
+def _check_has_tokenizer(folder: Path, *, config: dict[str, Any]) -> None:
     # without a vocabulary Transformers makes a tokenizer of some special tokens, and says nothing
     has_one = any(path.is_file() for pattern in _VOCABULARIES for path in folder.glob(pattern))
-    if not has_one and asked.get("tokenizer_class") not in _WITHOUT_VOCABULARY:
+    if not has_one and config.get("tokenizer_class") not in _WITHOUT_VOCABULARY:
         raise ModelError(
             f"{folder} holds no tokenizer: expected tokenizer.json, or a vocabulary such as spiece.model or vocab.txt; "
             "copy them from the model that it was trained from"
@@ -155,7 +155,7 @@ def _check_has_tokenizer(folder: Path, *, asked: dict[str, Any]) -> None:
 
 
 def _safely(load: Callable[..., T], name: str | Path, **arguments: Any) -> T:
-    """Return what Transformers loads; its errors, of whatever type, are the user's in one line."""
+    """Return what Transformers loads; its errors, of whatever type, become one line."""
     folder = local_folder(name)
     try:
         with _quiet():
@@ -177,7 +177,7 @@ def _untrusting(load: Callable[..., Any]) -> dict[str, bool]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Leave out the libraries' own reports of what does not fit and of each try to connect: we raise, or say it."""
+    """Silence the libraries' reports of misfits and of each try to connect: we raise or warn."""
     loggers = [logging.getLogger(name) for name in ("transformers", "huggingface_hub")]
     levels = [logger.level for logger in loggers]
     try:

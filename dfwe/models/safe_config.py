@@ -1,6 +1,6 @@
-"""What a configuration that came with weights may not ask of Transformers: code, imports, downloads, other files.
+"""Refuse configurations that make Transformers run code, import, download, or read other files.
 
-Transformers does more on a configuration's word than build a model: `attn_implementation: "owner/kernels"` downloads
+Transformers does more with a configuration than build a model: `attn_implementation: "owner/kernels"` downloads
 and imports compiled code, `auto_map` runs Python from the folder or a repository, `quantization_config` imports the
 package it names. No model that can be trained and merged here needs any of it, so all of it is refused, before
 Transformers sees the configuration.
@@ -41,7 +41,7 @@ _TOKENIZER_CLASS = re.compile(r"(?!Auto)\w*(Tokenizer|TokenizerFast|Backend)")
 
 
 def check_configuration(config: Mapping[str, Any], *, where: str) -> None:
-    """Raise ModelError for a field, at any depth, with which Transformers would run, import or fetch something.
+    """Raise ModelError for a field, at any depth, that makes Transformers run, import or fetch something.
 
     The configuration is a model's or a tokenizer's.
     """
@@ -68,7 +68,7 @@ def _check_field(field: str, value: Any, *, where: str) -> None:
 
 
 def _is_built_in(value: Any) -> bool:
-    """Return whether the value names implementations of Transformers' own, one or one for each part of the model."""
+    """Return true for implementations of Transformers, one or one for each part of the model."""
     if isinstance(value, Mapping):
         return all(part is None or _is_built_in(part) for part in value.values())
     return isinstance(value, bool) or value in _BUILT_IN

@@ -1,4 +1,4 @@
-"""Small tokenizers trained on the spot, for models that start from nothing."""
+"""Train small tokenizers for models that start from random weights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BERT = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")  # ids 0 to 4
 
 
 def train_tokenizer(texts: Iterable[str], *, vocab_size: int) -> PreTrainedTokenizerFast:
-    """A byte-level BPE tokenizer of at most `vocab_size` tokens; the same for the same texts in the same order.
+    """Train a byte-level BPE tokenizer of at most `vocab_size` tokens; the same for the same texts in the same order.
 
     Like T5's it appends `</s>` and puts a blank before the text, so that a word is the same token at the start and
     inside. Every text comes back exactly as it was, blanks and case included: all 256 bytes are in the vocabulary
@@ -37,7 +37,7 @@ def train_tokenizer(texts: Iterable[str], *, vocab_size: int) -> PreTrainedToken
 
 
 def train_bert_tokenizer(texts: Iterable[str], *, vocab_size: int) -> PreTrainedTokenizerFast:
-    """The same for encoders: a sentence stands between `[CLS]` and `[SEP]`, in lower case as for an uncased BERT.
+    """Train the same for encoders: a sentence stands between `[CLS]` and `[SEP]`, in lower case as for an uncased BERT.
 
     A second one stands before a `[SEP]` of its own, in the segment 1.
     """

@@ -1,4 +1,4 @@
-"""Which safetensors files hold a model's weights, as Transformers chooses them, and what is said where none does."""
+"""Find the safetensors files that hold a model's weights, as Transformers chooses them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 
 def weight_files(path: Path) -> tuple[list[Path], Mapping[str, str]]:
-    """Return the files in which the tensors of that folder or file lie, and the index's word on which is in which.
+    """Return the files that hold the tensors of that folder or file, and the index from tensors to files.
 
-    As in Transformers, `model.safetensors` goes before an index, which may be left from an older model. The index is
-    empty where one file holds them all.
+    As in Transformers, `model.safetensors` precedes an index, which may be left from an older model. The index is
+    empty if one file holds all tensors.
 
     Raises:
-        ModelError: there are none, and what there is instead.
+        ModelError: there are none; names what there is instead.
     """
     _check_name(path)
     if path.is_file():
@@ -43,7 +43,7 @@ def weight_files(path: Path) -> tuple[list[Path], Mapping[str, str]]:
 
 
 def open_weights(path: Path) -> Any:
-    """Return the open file, of which the header alone has been read; ModelError says what is wrong with it."""
+    """Open the file and read its header alone; ModelError for anything wrong with it."""
     _check_name(path)
     if not path.exists():
         raise ModelError(f"{path} is missing: copy or download the model again")
@@ -78,7 +78,7 @@ def _check_is_safetensors(path: Path) -> None:
 
 
 def _damage(path: Path, *, error: Exception) -> str:
-    """Return what the file is instead of complete safetensors."""
+    """Return a description of a file that is not complete safetensors."""
     with path.open("rb") as file:
         head = file.read(64)
     if not head:
@@ -106,8 +106,8 @@ def _nothing_there(path: Path) -> str:
 def _no_weights(folder: Path) -> str:
     if pickles := sorted(file.name for pattern in _PICKLES for file in folder.glob(pattern)):
         return f"{folder} holds its weights as pickles alone ({pickles[0]}): {_conversion(folder)}"
-    if others := sorted(file.name for file in folder.glob("*.safetensors")):
-        return f"{folder} holds no {SINGLE} (nor {INDEX}), but {others[0]}: name that file, or rename it to {SINGLE}"
+    if files := sorted(file.name for file in folder.glob("*.safetensors")):
+        return f"{folder} holds no {SINGLE} (nor {INDEX}), but {files[0]}: name that file, or rename it to {SINGLE}"
     return f"{folder} holds no {SINGLE} (nor {INDEX}): a model's folder in Transformers' format is expected"
 
 

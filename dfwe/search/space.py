@@ -72,7 +72,7 @@ class Space:
 
     A point is a vector of real numbers of any size. The zero vector is the start: equal coefficients, and the method's
     own parameters. Coefficients are named by their expert, or `group/expert` if there are several groups; parameters
-    are `rule.name`.
+    are `method.name`.
 
     Raises:
         SearchError: equal coefficients do not lie inside the range.
@@ -96,7 +96,7 @@ class Space:
         """Names of a candidate's values."""
         is_single = len(self.groups) == 1
         coefficients = [name if is_single else f"{group}/{name}" for group in self.groups for name in self.experts]
-        return (*coefficients, *(f"rule.{setting.name}" for setting in self.settings))
+        return (*coefficients, *(f"method.{setting.name}" for setting in self.settings))
 
     @property
     def dimensions(self) -> int:

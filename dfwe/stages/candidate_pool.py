@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from dfwe.merging.experts import ExpertArray
+from dfwe.merging.expert_array import ExpertArray
 from dfwe.records import Coefficients, Evaluation
 from dfwe.search.trial_runner import EvaluateOne, TimedEvaluation
 from dfwe.training.weight_search import Candidate
@@ -36,7 +36,7 @@ class CandidateEvaluator:
     def __init__(self, stage: MergeStage, *, array: ExpertArray) -> None:
         model = stage.family.model().to(stage.family.context.device)
         space = stage.space(array)
-        self._candidate = Candidate(model, experts=array, rule=stage.rule, by=stage.by, space=space)
+        self._candidate = Candidate(model, experts=array, method=stage.method, groups=stage.groups, space=space)
         self._scorer = stage.family.scorer(stage.target, split="dev")
 
     def __call__(self, coefficients: Coefficients, best: Evaluation | None) -> TimedEvaluation:

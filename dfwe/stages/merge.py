@@ -16,10 +16,10 @@ from dfwe.config.instantiate import bind
 from dfwe.config.search_space import search_space
 from dfwe.config.tasks import Objective
 from dfwe.families.base import ModelFamily
-from dfwe.merging.base import Rule
-from dfwe.merging.driver import pieces, prepare
-from dfwe.merging.experts import ExpertArray, Layout, copy_weights, load_experts
-from dfwe.merging.granularity import Granularity
+from dfwe.merging.base import MergeMethod
+from dfwe.merging.coefficient_groups import CoefficientGroups
+from dfwe.merging.engine import prepare_merge, tensor_groups
+from dfwe.merging.expert_array import ExpertArray, Layout, copy_weights, load_experts
 from dfwe.records import Coefficients, PrunedTrial, Trial
 from dfwe.search.journal import Journal
 from dfwe.search.space import Space
@@ -46,8 +46,8 @@ class MergeStage(Stage):
     experts: Mapping[str, TrainStage]
     target: Objective
     config: Mapping[str, Any]
-    rule: Rule
-    by: Granularity
+    method: MergeMethod
+    groups: CoefficientGroups
     search: SearchConfig
     statistics: tuple[StatisticsStage, ...]
     seed: int
@@ -64,16 +64,16 @@ class MergeStage(Stage):
         seed: int,
     ) -> MergeStage:
         """Return the stage that a configuration describes, all its classes bound; raises what they raise."""
-        rule: Rule = bind(config["rule"])
-        rule.check(len(experts))
-        by: Granularity = bind(config["by"])
+        method: MergeMethod = bind(config["method"])
+        method.check(len(experts))
+        groups: CoefficientGroups = bind(config["by"])
         # the groups of the model are not known yet: a wrong argument shows here, not after training
-        space = search_space(config, rule=rule, experts=tuple(experts), groups=("",))
+        space = search_space(config, method=method, experts=tuple(experts), groups=("",))
         search = SearchConfig.read(config, space=space)
         statistics = statistics_stages(
-            config["statistics"], rule=rule, family=family, experts=experts, objective=target, seed=seed
+            config["statistics"], method=method, family=family, experts=experts, objective=target, seed=seed
         )
-        return cls(family, config["name"], experts, target, config, rule, by, search, statistics, seed)
+        return cls(family, config["name"], experts, target, config, method, groups, search, statistics, seed)
 
     @property
     def title(self) -> str:
@@ -88,7 +88,7 @@ class MergeStage(Stage):
             "experts": {name: stage.digest for name, stage in self.experts.items()},
             "target": self.family.task_spec(self.target),
             "statistics": [stage.digest for stage in self.statistics],
-            **{part: self.config[part] for part in ("rule", "coefficients", "by", "searched")},
+            **{part: self.config[part] for part in ("method", "coefficients", "by", "searched")},
             **self.search.options,
             "seed": self.seed,
         }
@@ -122,8 +122,8 @@ class MergeStage(Stage):
             array,
             setup.search,
             scorer,
-            rule=self.rule,
-            by=self.by,
+            method=self.method,
+            coefficient_groups=self.groups,
             space=space,
             selection=setup.selection,
             initial_trials=self._expert_trials(space),
@@ -146,7 +146,7 @@ class MergeStage(Stage):
             self.family.context.logger.save()
         for file in (TRIALS, PREDICTIONS):  # a search whose candidates all have trials already journals nothing
             (folder / file).touch()
-        described = setup.describe(result) | {"notes": self.rule.notes(pieces(array)), "seconds": seconds}
+        described = setup.describe(result) | {"notes": self.method.notes(tensor_groups(array)), "seconds": seconds}
         return described, (TRIALS, PREDICTIONS)
 
     def expert_array(self) -> ExpertArray:
@@ -154,7 +154,8 @@ class MergeStage(Stage):
         store = self.family.context.store
         files = {name: stage.result(store).file(WEIGHTS) for name, stage in self.experts.items()}
         model = self.family.model()
-        parent = torch.cat([p.detach().flatten() for p in model.parameters()]) if self.rule.traits.parent else None
+        needs_parent = self.method.properties.needs_parent
+        parent = torch.cat([p.detach().flatten() for p in model.parameters()]) if needs_parent else None
         array = load_experts(files, layout=Layout.of(model), parent=parent)
         return replace(array, statistics=statistics_of(self.statistics, store=store))
 
@@ -173,13 +174,14 @@ class MergeStage(Stage):
         space = self.space(array)
         point = _in_order(coefficients, space)
         merged = torch.empty(array.layout.size)
-        prepare(self.rule, array, by=self.by)(space.matrix(point), space.values_of_settings(point), merged)
+        write = prepare_merge(self.method, array, groups=self.groups)
+        write(space.matrix(point), space.values_of_settings(point), merged)
         return merged
 
     def space(self, array: ExpertArray) -> Space:
         """Return the space of its search, with these experts."""
-        groups = self.by.groups(array.layout.names)
-        return search_space(self.config, rule=self.rule, experts=array.names, groups=groups)
+        groups = self.groups.names(array.layout.names)
+        return search_space(self.config, method=self.method, experts=array.names, groups=groups)
 
     def model(self, entry: Entry) -> Any:
         """Return the merged model, in storage of its own (ready to be saved)."""

@@ -107,9 +107,11 @@ class MixtureStage(Stage):
         return [trial for trial in journal.trials if isinstance(trial, Trial) and not self._is_vertex(trial)]
 
     def _is_vertex(self, trial: Trial) -> bool:
-        """Whether all weight lies on one expert, which makes it that expert (of rules that say so)."""
+        """Whether all weight lies on one expert, which makes it that expert (of methods that say so)."""
         values = np.asarray(trial.coefficients.values)
-        return self.merge.rule.traits.vertices and bool(np.count_nonzero(values) == 1 and values.sum() == 1.0)
+        return self.merge.method.properties.recovers_experts and bool(
+            np.count_nonzero(values) == 1 and values.sum() == 1.0
+        )
 
     def _context(self, trials: Sequence[Trial]) -> SelectionContext:
         def look_up(coefficients: Coefficients, kind: TrialKind) -> Trial:
@@ -123,5 +125,5 @@ class MixtureStage(Stage):
             look_up,
             score=merge.family.scorer(merge.target, split="dev").scorer.score,
             seed=derive(merge.seed, "pick", merge.name),
-            averages=merge.rule.traits.linear and not merge.config["searched"],
+            averages=merge.method.properties.is_linear and not merge.config["searched"],
         )

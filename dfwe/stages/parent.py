@@ -12,7 +12,7 @@ from dfwe.config.task_data import StudyData
 from dfwe.config.tasks import Task, build_task
 from dfwe.families.base import BaseModel, FamilySettings, ModelFamily, StudyContext, TrainingRecipe
 from dfwe.families.seq2seq.weights import WeightSource
-from dfwe.merging.experts import load_weights
+from dfwe.merging.expert_array import load_weights
 from dfwe.seeding import derive
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.train import WEIGHTS, TrainStage

@@ -1,4 +1,4 @@
-"""The statistics stage: what a rule must know of experts beside their weights, measured on their training data."""
+"""The statistics stage: what a method must know of experts beside their weights, measured on their training data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dfwe.config.instantiate import bind
 from dfwe.config.tasks import Objective, Task, TaskMean, tasks_of
 from dfwe.errors import ConfigurationError
 from dfwe.families.base import ModelFamily
-from dfwe.merging.base import Rule, name_of
+from dfwe.merging.base import MergeMethod, method_name
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.train import TrainStage, parent_of
 from dfwe.store.store import Entry, Store
@@ -85,7 +85,7 @@ def file_of(place: int) -> str:
 def statistics_stages(
     config: Mapping[str, Any] | None,
     *,
-    rule: Rule,
+    method: MergeMethod,
     family: ModelFamily,
     experts: Mapping[str, TrainStage],
     objective: Objective,
@@ -97,13 +97,15 @@ def statistics_stages(
     Figure 3).
 
     Raises:
-        ConfigurationError: the rule needs statistics and there is no configuration of them, or the family cannot
+        ConfigurationError: the method needs statistics and there is no configuration of them, or the family cannot
             measure its models so.
     """
-    if not rule.traits.statistics:
+    if not method.properties.needs_statistics:
         return ()
     if not config:
-        raise ConfigurationError(f"{name_of(rule)} needs `merge.statistics`: what is collected of the experts, and how")
+        raise ConfigurationError(
+            f"{method_name(method)} needs `merge.statistics`: what is collected of the experts, and how"
+        )
     collector = bind(config)
     family.check_collector(collector)
     tasks = tasks_of(objective) if isinstance(objective, TaskMean) else None

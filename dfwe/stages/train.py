@@ -20,7 +20,7 @@ from dfwe.config.tasks import Task
 from dfwe.errors import StoreError
 from dfwe.families.base import ModelFamily, TrainingRecipe
 from dfwe.io.strict_json import read_json
-from dfwe.merging.experts import load_weights, save_weights
+from dfwe.merging.expert_array import load_weights, save_weights
 from dfwe.records import Evaluation
 from dfwe.report.names import expert_name
 from dfwe.seeding import derive

@@ -73,7 +73,7 @@ class StageFactory:
         def make() -> MergeStage:
             statistics = statistics_stages(
                 config["statistics"],
-                rule=template.rule,
+                method=template.method,
                 family=self.family,
                 experts=experts,
                 objective=target,

@@ -11,11 +11,11 @@ import pytorch_lightning as pl
 from torch import nn
 
 from dfwe.errors import MergeError
-from dfwe.merging.base import Rule
-from dfwe.merging.driver import prepare
-from dfwe.merging.experts import ExpertArray, Layout, flatten, unflatten
-from dfwe.merging.granularity import Granularity
-from dfwe.merging.linear import Linear
+from dfwe.merging.base import MergeMethod
+from dfwe.merging.coefficient_groups import CoefficientGroups
+from dfwe.merging.engine import prepare_merge
+from dfwe.merging.expert_array import ExpertArray, Layout, flatten, unflatten
+from dfwe.merging.methods.linear import Linear
 from dfwe.records import Coefficients, Evaluation, PartialEvaluation, PrunedTrial, Trial
 from dfwe.search.base import Search
 from dfwe.search.journal import Journal
@@ -46,8 +46,8 @@ def search_weights(
     search: Search,
     score: ScoreModel,
     *,
-    rule: Rule | None = None,
-    by: Granularity | None = None,
+    method: MergeMethod | None = None,
+    coefficient_groups: CoefficientGroups | None = None,
     space: Space | None = None,
     selection: SelectionRule | None = None,
     initial_trials: Sequence[Trial] = (),
@@ -70,8 +70,8 @@ def search_weights(
         experts: The experts' weights.
         search: The search; it is closed afterwards.
         score: Returns an `Evaluation` of the model, or a number (higher is better; then `selection` must be `Argmax`).
-        rule: The merge method; by default the linear mixture.
-        by: The groups with coefficients of their own, which must be the space's; by default one for the whole model.
+        method: The merge method; by default the linear mixture.
+        coefficient_groups: The groups with separate coefficients, as in the space; by default the whole model.
         space: The space of the search; by default one coefficient per expert, on the simplex.
         selection: The rule that chooses one of the trials; by default the best score.
         initial_trials: Trials that cost nothing, such as the experts' own dev scores.
@@ -86,9 +86,9 @@ def search_weights(
         limits: Limits that end the search before its budget is spent.
         evaluate_batch: Evaluates the candidates of a batch, for instance in several processes.
     """
-    method, selection = rule or Linear(), selection or Argmax()
-    space = replace(space or Space(experts.names), vertices=method.traits.vertices)
-    candidate = Candidate(model, experts=experts, rule=method, by=by, space=space)
+    method, selection = method or Linear(), selection or Argmax()
+    space = replace(space or Space(experts.names), vertices=method.properties.recovers_experts)
+    candidate = Candidate(model, experts=experts, method=method, groups=coefficient_groups, space=space)
     exact = score_exact or score
     rescorer = FullPrecisionRescorer(lambda trial: _as_evaluation(exact(candidate.write(trial))))
     repeats: list[int] = []
@@ -125,7 +125,7 @@ def search_weights(
             extra.run,
             score=totals_score or _refuse_counts,
             seed=seed,
-            averages=method.traits.linear and not space.settings,
+            averages=method.properties.is_linear and not space.settings,
             final_candidate=search.final_candidate,
         )
         choice = selection.choose(trials, context=context)
@@ -190,13 +190,19 @@ class Candidate:
     """A model as a function of coefficients."""
 
     def __init__(
-        self, model: nn.Module, *, experts: ExpertArray, rule: Rule, by: Granularity | None, space: Space
+        self,
+        model: nn.Module,
+        *,
+        experts: ExpertArray,
+        method: MergeMethod,
+        groups: CoefficientGroups | None,
+        space: Space,
     ) -> None:
         self._model, self._space = model, space
         self._weights = _find_part(model, experts=experts)
         self._flat = flatten(self._weights)
         self._experts = experts.to(self._flat.device)
-        self._combine = prepare(rule, self._experts, by=by)
+        self._combine = prepare_merge(method, self._experts, groups=groups)
 
     def at(self, coefficients: Coefficients) -> nn.Module:
         """Return the model with the weights of the merge with these coefficients."""

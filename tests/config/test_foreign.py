@@ -63,7 +63,7 @@ CALLS = [
     "dfwe.metrics.classification.Accuracy",  # a class of another kind
     "dfwe.data.fetch.fetch",
     "dfwe.store.prune.prune",
-    "dfwe.merging.files.merge_files.combine",
+    "dfwe.merging.files.merge_files.merge_files",
     "dfwe.run.main",
     "dfwe.predict.main",
     "dfwe.data.prompts.none.OneOf",

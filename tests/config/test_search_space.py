@@ -4,19 +4,19 @@ import pytest
 
 from dfwe.config.search_space import search_space
 from dfwe.errors import ConfigurationError, SearchError
-from dfwe.merging.slerp import Slerp
+from dfwe.merging.methods.spherical import Slerp
 
-RULE = Slerp(parallel=0.9995)
+METHOD = Slerp(parallel=0.9995)
 
 
-def space(rule=RULE, coefficients="simplex", searched=None):
+def space(method=METHOD, coefficients="simplex", searched=None):
     config = {"coefficients": coefficients, "searched": searched or {}}
-    return search_space(config, rule=rule, experts=("a", "b"), groups=("",))
+    return search_space(config, method=method, experts=("a", "b"), groups=("",))
 
 
 def test_search_space_tunes_from_the_methods_value():
     found = space(searched={"parallel": {"low": 0.5, "high": 1.0}})
-    assert found.names == ("a", "b", "rule.parallel")
+    assert found.names == ("a", "b", "method.parallel")
     assert found.start.values == (0.5, 0.5, 0.9995)
 
 

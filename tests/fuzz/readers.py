@@ -366,12 +366,12 @@ def _read_recipe(folder: Path) -> None:
 
 
 def _combine(folder: Path) -> None:
-    from dfwe.merging.files.merge_files import combine
+    from dfwe.merging.files.merge_files import merge_files
 
     before = Path.cwd()
     os.chdir(folder)
     try:
-        combine(Path("recipe.yaml"), out=Path("out"))
+        merge_files(Path("recipe.yaml"), out=Path("out"))
     finally:
         os.chdir(before)
 

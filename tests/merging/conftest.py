@@ -1,4 +1,4 @@
-"""What tests of rules share: an array of experts, a merge of it, the reference merges of ../shared/oracle."""
+"""Share an array of experts, a merge of it, the reference merges of ../shared/oracle."""
 
 from pathlib import Path
 
@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from dfwe.merging.driver import prepare
-from dfwe.merging.experts import ExpertArray, Layout
+from dfwe.merging.engine import prepare_merge
+from dfwe.merging.expert_array import ExpertArray, Layout
 
 ORACLE = Path(__file__).parents[2] / ".." / "shared" / "oracle" / "merges"
 
@@ -28,11 +28,11 @@ def array():
 
 @pytest.fixture
 def merge():
-    """merge(rule, experts, coefficients, by=..., **settings): the tensors by name."""
+    """merge(method, experts, coefficients, groups=..., **settings): the tensors by name."""
 
-    def merge(rule, experts, coefficients, by=None, **settings):
+    def merge(method, experts, coefficients, groups=None, **settings):
         out = torch.full((experts.layout.size,), torch.nan)
-        prepare(rule, experts, by=by)(np.atleast_2d(np.array(coefficients, dtype=float)), settings, out)
+        prepare_merge(method, experts, groups=groups)(np.atleast_2d(np.array(coefficients, dtype=float)), settings, out)
         return experts.layout.views(out)
 
     return merge

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from dfwe.errors import ModelError
-from dfwe.models.checkpoint import Checkpoint, Form, writing
+from dfwe.models.checkpoint import Checkpoint, TensorSpec, open_writer
 
 TENSORS = {
     "b": torch.arange(6.0).reshape(2, 3),
@@ -20,8 +20,8 @@ TENSORS = {
 
 
 def written(path, tensors):
-    forms = {name: Form(tuple(tensor.shape), tensor.dtype) for name, tensor in tensors.items()}
-    with writing(path, forms) as writer:
+    specs = {name: TensorSpec(tuple(tensor.shape), tensor.dtype) for name, tensor in tensors.items()}
+    with open_writer(path, specs) as writer:
         for name in writer.order:
             writer.write(name, tensors[name])
     return path
@@ -36,13 +36,13 @@ def test_what_is_written_is_read_back_by_the_library(tmp_path):
 
 
 def test_parts_may_be_written_in_any_order(tmp_path):
-    forms = {name: Form(tuple(TENSORS[name].shape), TENSORS[name].dtype) for name in ("a", "b")}
-    with writing(tmp_path / "m.safetensors", forms) as writer:
+    specs = {name: TensorSpec(tuple(TENSORS[name].shape), TENSORS[name].dtype) for name in ("a", "b")}
+    with open_writer(tmp_path / "m.safetensors", specs) as writer:
         writer.write("b", TENSORS["b"].flatten()[4:], begin=4)
         writer.write("a", TENSORS["a"])
         writer.write("b", TENSORS["b"].flatten()[:4])
     found = load_file(tmp_path / "m.safetensors")
-    assert all(torch.equal(found[name], TENSORS[name]) for name in forms)
+    assert all(torch.equal(found[name], TENSORS[name]) for name in specs)
 
 
 def test_a_short_write_goes_on_where_it_stopped(tmp_path, monkeypatch):
@@ -54,7 +54,7 @@ def test_a_short_write_goes_on_where_it_stopped(tmp_path, monkeypatch):
 
 def test_a_tensor_left_out_is_our_mistake_and_leaves_no_file(tmp_path):
     path = tmp_path / "m.safetensors"
-    with pytest.raises(AssertionError, match="has gaps"), writing(path, {"w": Form((1,), torch.float32)}):
+    with pytest.raises(AssertionError, match="has gaps"), open_writer(path, {"w": TensorSpec((1,), torch.float32)}):
         pass
     assert not path.exists()
 
@@ -66,14 +66,14 @@ def test_a_folder_and_its_shards_are_read_alike(tmp_path):
     (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
     checkpoint = Checkpoint(tmp_path)
     assert checkpoint.names == {"a", "b"}
-    assert checkpoint.form("b") == Form((2, 3), torch.float32)
+    assert checkpoint.spec("b") == TensorSpec((2, 3), torch.float32)
     assert torch.equal(checkpoint.tensor("b"), TENSORS["b"])
     assert checkpoint.file_of("b").name == "two.safetensors"
 
 
 def test_after_an_error_there_is_no_file(tmp_path):
     path = tmp_path / "m.safetensors"
-    with pytest.raises(RuntimeError, match="stop"), writing(path, {"w": Form((1,), torch.float32)}):
+    with pytest.raises(RuntimeError, match="stop"), open_writer(path, {"w": TensorSpec((1,), torch.float32)}):
         raise RuntimeError("stop")
     assert not path.exists()
 

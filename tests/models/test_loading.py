@@ -152,14 +152,14 @@ def test_an_encoder_may_bring_another_tasks_head(bert, tmp_path):
     model.save_pretrained(tmp_path / "classifier")
     with pytest.raises(ModelError, match=r"has tensors that the model has no place for: classifier\.bias, classifier"):
         load_encoder(tmp_path / "classifier")
-    loaded = load_encoder(tmp_path / "classifier", leeway=ENCODER)
+    loaded = load_encoder(tmp_path / "classifier", tolerance=ENCODER)
     assert torch.equal(loaded.embeddings.word_embeddings.weight, encoder.embeddings.word_embeddings.weight)
 
 
 def test_an_encoders_layers_must_all_be_known(bert):
     set_config(bert, num_hidden_layers=1)
     with pytest.raises(ModelError, match=r"has tensors that the model has no place for: encoder\.layer\.1\."):
-        load_encoder(bert, leeway=ENCODER)
+        load_encoder(bert, tolerance=ENCODER)
 
 
 def test_an_encoder_may_lack_its_pooler_alone(bert, caplog):
@@ -167,11 +167,11 @@ def test_an_encoder_may_lack_its_pooler_alone(bert, caplog):
     with pytest.raises(ModelError, match=r"lacks pooler\.dense\.bias, pooler\.dense\.weight"):
         load_encoder(bert)
     with caplog.at_level(logging.WARNING, logger="dfwe"):
-        load_encoder(bert, leeway=ENCODER)
-    assert "lacks pooler.dense.bias, pooler.dense.weight: drawn at random" in caplog.text
+        load_encoder(bert, tolerance=ENCODER)
+    assert "lacks pooler.dense.bias, pooler.dense.weight: initialised at random" in caplog.text
     change(bert, lambda tensors: {name: t for name, t in tensors.items() if "layer.1.output.dense" not in name})
     with pytest.raises(ModelError, match=r"lacks encoder\.layer\.1\.output\.dense\.bias, "):
-        load_encoder(bert, leeway=ENCODER)
+        load_encoder(bert, tolerance=ENCODER)
 
 
 def test_a_model_of_another_kind_is_named(bert):

@@ -20,7 +20,7 @@ def test_a_users_own_name_stays_whatever_another_kind_calls_so(kind):
 def test_an_expert_of_a_group_of_tensors_keeps_the_group():
     assert expert_name("mixture") == "expert on all tasks"
     assert expert_name("enc.0/mixture") == "enc.0/expert on all tasks"
-    assert expert_name("rule.scale") == "rule.scale"
+    assert expert_name("method.scale") == "method.scale"
 
 
 def test_a_title_goes_before_a_name():

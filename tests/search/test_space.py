@@ -67,7 +67,7 @@ def test_space_vertex_round_trip_is_exact(space):
 
 
 def test_space_names_have_groups_if_there_are_several():
-    assert SPACES["settings"].names == ("a", "b", "c", "rule.scale", "rule.density")
+    assert SPACES["settings"].names == ("a", "b", "c", "method.scale", "method.density")
     assert SPACES["groups"].names == ("low/a", "low/b", "low/c", "high/a", "high/b", "high/c")
 
 

@@ -9,7 +9,7 @@ from dfwe.run_study import run_study
 # Far beyond the experts, so that many a candidate is bad enough to be stopped, in batches of a few instances.
 RANDOM = (
     "merge=task_arithmetic",
-    "merge.rule.scale=20.0",
+    "merge.method.scale=20.0",
     "merge/search=random",
     "merge.selection=argmax",
     "merge.search.budget=24",

@@ -8,12 +8,11 @@ from dfwe.conf import conf_dir
 from dfwe.config.instantiate import bind
 from dfwe.config.load import plain
 from dfwe.errors import ConfigurationError
-from dfwe.merging.df_merge import DfMerge
-from dfwe.merging.driver import prepare
-from dfwe.merging.experts import Layout, load_experts
-from dfwe.merging.fisher import Fisher
-from dfwe.merging.linear import Linear
-from dfwe.merging.regmean import Regmean
+from dfwe.merging.engine import prepare_merge
+from dfwe.merging.expert_array import Layout, load_experts
+from dfwe.merging.methods.fisher import DfMerge, Fisher
+from dfwe.merging.methods.linear import Linear
+from dfwe.merging.methods.regmean import Regmean
 from dfwe.stages.statistics import statistics_of, statistics_stages
 from dfwe.stages.train import WEIGHTS
 from dfwe.studies.plan import plan_study
@@ -29,9 +28,9 @@ GRAM = {"_target_": "dfwe.families.seq2seq.statistics.gram.Gram", "examples": 6}
 MERGED = {
     "_target_": "dfwe.families.seq2seq.statistics.merged_gram.MergedGram",
     "examples": 3,
-    "rule": {"_target_": "dfwe.merging.regmean.Regmean", "alpha": 0.5, "ridge": 1e-7},
+    "method": {"_target_": "dfwe.merging.methods.regmean.Regmean", "alpha": 0.5, "ridge": 1e-7},
 }
-RULES = [
+METHODS = [
     (Fisher(floor=1e-6, normalise=True), FISHER),
     (DfMerge(scale=1.0, floor=1e-6, normalise=True), FISHER),
     (REGMEAN, GRAM),
@@ -48,18 +47,18 @@ def study(small, tmp_path_factory):
 
 @pytest.fixture
 def stages(study):
-    """stages(rule, config, seed=0): the stages of the study's first two experts."""
+    """stages(method, config, seed=0): the stages of the study's first two experts."""
 
-    def make(rule, config, seed=0):
+    def make(method, config, seed=0):
         experts = dict(list(study.experts.items())[:2])
-        return statistics_stages(config, rule=rule, family=study.family, experts=experts, seed=seed)
+        return statistics_stages(config, method=method, family=study.family, experts=experts, seed=seed)
 
     return make
 
 
-@pytest.mark.parametrize(("rule", "config"), RULES, ids=["fisher", "df_merge", "regmean", "regmean_pp"])
-def test_every_rule_merges_experts_with_what_its_stages_collected(study, stages, rule, config):
-    made = stages(rule, config)
+@pytest.mark.parametrize(("method", "config"), METHODS, ids=["fisher", "df_merge", "regmean", "regmean_pp"])
+def test_every_rule_merges_experts_with_what_its_stages_collected(study, stages, method, config):
+    made = stages(method, config)
     store, model = study.family.context.store, study.family.model()
     experts = {expert.recipe.name: expert.result(store).file(WEIGHTS) for stage in made for expert in stage.experts}
     parent = torch.cat([p.detach().flatten() for p in model.parameters()])
@@ -68,8 +67,8 @@ def test_every_rule_merges_experts_with_what_its_stages_collected(study, stages,
     assert all(set(each) <= set(array.layout.names) and each for each in found)
     array = type(array)(array.names, array.layout, array.weights, array.parent, found)
     merged, mean = (torch.full((array.layout.size,), torch.nan) for _ in range(2))
-    prepare(rule, array)(torch.tensor([[0.5, 0.5]]).numpy(), {}, merged)
-    prepare(Linear(), array)(torch.tensor([[0.5, 0.5]]).numpy(), {}, mean)
+    prepare_merge(method, array)(torch.tensor([[0.5, 0.5]]).numpy(), {}, merged)
+    prepare_merge(Linear(), array)(torch.tensor([[0.5, 0.5]]).numpy(), {}, mean)
     assert bool(merged.isfinite().all())
     assert not torch.equal(merged, mean)
     assert float((merged - mean).norm()) < 2 * float((array.weights[0] - array.weights[1]).norm())
@@ -101,17 +100,17 @@ def test_other_settings_seeds_and_experts_are_other_results(stages):
 
 def test_a_rule_whose_statistics_nobody_collects_stops_the_study_before_it_trains(stages):
     with pytest.raises(ConfigurationError, match="fisher needs `merge.statistics`"):
-        stages(RULES[0][0], None)
+        stages(METHODS[0][0], None)
     with pytest.raises(ConfigurationError, match="answers must be expected, sampled or gold, not 'all'"):
-        stages(RULES[0][0], FISHER | {"answers": "all"})
+        stages(METHODS[0][0], FISHER | {"answers": "all"})
 
 
 @pytest.mark.parametrize("name", ["fisher", "df_merge", "regmean", "regmean_pp"])
 def test_every_configuration_collects_what_its_rule_reads(name):
     config = plain(OmegaConf.load(conf_dir() / "merge" / f"{name}.yaml"))
-    rule, collector = bind(config["rule"]), bind(config["statistics"])
-    rule.check(3)
-    assert rule.traits.statistics
+    method, collector = bind(config["method"]), bind(config["statistics"])
+    method.check(3)
+    assert method.properties.needs_statistics
     assert collector.examples > 0
     assert collector.together == (name == "regmean_pp")
-    assert getattr(collector, "rule", rule) == rule  # the layers before are merged as the rule merges
+    assert getattr(collector, "method", method) == method  # the layers before are merged as the method merges

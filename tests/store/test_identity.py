@@ -11,23 +11,23 @@ from dfwe.store.identity import identity
 
 
 def test_digest_same_wherever_a_class_of_ours_stands():
-    here = {"rule": {"_target_": "dfwe.merging.ties.Ties", "density": 0.2}}
-    there = {"rule": {"_target_": "dfwe.merging.methods.ties.Ties", "density": 0.2}}
+    here = {"method": {"_target_": "dfwe.merging.methods.sparse.ties.Ties", "density": 0.2}}
+    there = {"method": {"_target_": "dfwe.merging.methods.ties.Ties", "density": 0.2}}
     assert spec_digest("merge", here) == spec_digest("merge", there)
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        {"_target_": "dfwe.merging.linear.Linear", "density": 0.2},
-        {"_target_": "dfwe.merging.ties.Ties", "density": 0.3},
+        {"_target_": "dfwe.merging.methods.linear.Linear", "density": 0.2},
+        {"_target_": "dfwe.merging.methods.sparse.ties.Ties", "density": 0.3},
         {"_target_": "theirs.ties.Ties", "density": 0.2},
         {"class": "theirs.ties.Ties", "density": 0.2},
     ],
 )
 def test_digest_differs_by_class_and_by_argument(other):
-    spec = {"rule": {"_target_": "dfwe.merging.ties.Ties", "density": 0.2}}
-    assert spec_digest("merge", spec) != spec_digest("merge", {"rule": other})
+    spec = {"method": {"_target_": "dfwe.merging.methods.sparse.ties.Ties", "density": 0.2}}
+    assert spec_digest("merge", spec) != spec_digest("merge", {"method": other})
 
 
 def test_identity_reaches_every_depth_and_keeps_the_rest():

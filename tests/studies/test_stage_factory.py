@@ -3,7 +3,7 @@
 import pytest
 
 from dfwe.families.base import TrainingRecipe
-from dfwe.merging.experts import Layout, load_experts
+from dfwe.merging.expert_array import Layout, load_experts
 from dfwe.stages.train import TrainStage
 from dfwe.studies.context import study_family
 from dfwe.studies.plan import plan_study

@@ -116,5 +116,5 @@ def test_what_a_job_would_say_is_said_of_its_plan(small_jobs, overrides, message
 def test_controls_are_bound_once_for_all_jobs(small_jobs):
     jobs, planner = small_jobs("+target=meld", "controls=[random,ensemble]", "seed=0,1")
     first, second = (planner.study(job) for job in jobs)
-    assert first.controls["random"].rule is second.controls["random"].rule
+    assert first.controls["random"].method is second.controls["random"].method
     assert first.controls["random"].digest != second.controls["random"].digest

@@ -11,7 +11,7 @@ from dfwe.errors import MetricError
 from dfwe.families.seq2seq.datamodule import TrainingData
 from dfwe.families.seq2seq.model import TextToText, load_model
 from dfwe.families.seq2seq.tokenization import TokenLimits, tokenise
-from dfwe.merging.experts import save_weights
+from dfwe.merging.expert_array import save_weights
 from dfwe.records import Evaluation, Instance
 from dfwe.training.fit import FitSettings, fit_expert
 

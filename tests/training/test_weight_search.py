@@ -10,8 +10,8 @@ from pytorch_lightning.loggers import CSVLogger
 from torch import nn
 
 from dfwe.errors import MergeError
-from dfwe.merging.experts import ExpertArray, Layout
-from dfwe.merging.task_arithmetic import TaskArithmetic
+from dfwe.merging.expert_array import ExpertArray, Layout
+from dfwe.merging.methods.linear import TaskArithmetic
 from dfwe.records import Coefficients, Evaluation, PartialEvaluation, Trial
 from dfwe.search.optimizers.dirichlet import Dirichlet
 from dfwe.search.optimizers.grid import Grid
@@ -103,7 +103,7 @@ def test_weight_search_vertices_follow_the_method(scale, num_evaluated):
         array,
         Grid(ABC, steps=1, seed=0, budget=4),
         closeness,
-        rule=TaskArithmetic(scale=scale),
+        method=TaskArithmetic(scale=scale),
         space=ABC,
         initial_trials=known,
         on_trial=told.append,

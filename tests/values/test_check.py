@@ -10,7 +10,13 @@ from dfwe.values.allowed import As, Count, Known, OneOf, Pattern, Positive, Shar
 from dfwe.values.check import check
 from dfwe.values.signature import Part
 
-TIES = {"_target_": "dfwe.merging.ties.Ties", "density": 0.2, "scale": 1.0, "trim": "model", "aggregate": "mean"}
+TIES = {
+    "_target_": "dfwe.merging.methods.sparse.ties.Ties",
+    "density": 0.2,
+    "scale": 1.0,
+    "trim": "model",
+    "aggregate": "mean",
+}
 
 
 @dataclass
@@ -60,7 +66,11 @@ REFUSED = [
         "k.densty: there is no such key (did you mean density?); k has aggregate, density, scale,",
     ),
     (TIES | {"trim": "tree"}, Part, "k.trim=tree: expected model or tensor"),
-    ({"_target_": "dfwe.merging.ties.Tise"}, Part, "k._target_=dfwe.merging.ties.Tise: there is no such class"),
+    (
+        {"_target_": "dfwe.merging.methods.sparse.ties.Tise"},
+        Part,
+        "k._target_=dfwe.merging.methods.sparse.ties.Tise: there is no such class",
+    ),
     ({"_target_": "dfwe.merging.tise.Ties"}, Part, "k._target_=dfwe.merging.tise.Ties: there is no such class"),
     ({"_target_": "nowhere"}, Part, "k._target_=nowhere: there is no such class or function"),
     ({"_target_": 3}, Part, "k._target_=3: expected the full name of a class"),

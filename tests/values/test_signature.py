@@ -34,7 +34,7 @@ def test_signature_has_the_constructors_parameters(target):
 
 
 def test_signature_resolves_annotations_of_bases_and_other_modules():
-    ties = signature("dfwe.merging.dare_ties.DareTies").parameters
+    ties = signature("dfwe.merging.methods.sparse.dare.DareTies").parameters
     assert ties["density"] == PositiveShare
     assert ties["seed"] == Natural
     assert "mean" in str(ties["aggregate"])  # a Literal of another module
@@ -43,7 +43,13 @@ def test_signature_resolves_annotations_of_bases_and_other_modules():
 
 
 def test_signature_of_what_is_not_there():
-    for target in ("dfwe.nowhere.Rule", "dfwe.merging.ties.Nope", "nowhere", "no_package_of_ours.Rule", ""):
+    for target in (
+        "dfwe.nowhere.Rule",
+        "dfwe.merging.methods.sparse.ties.Nope",
+        "nowhere",
+        "no_package_of_ours.Rule",
+        "",
+    ):
         with pytest.raises(NotThereError):
             signature(target)
 

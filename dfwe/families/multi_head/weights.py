@@ -87,5 +87,5 @@ class PretrainedEncoder(WeightSource):
 def _copy(name: str, where: Mapping[str, str], *, folder: Path, seed: int) -> None:
     """Write the encoder and its tokenizer; a pooler that the checkpoint lacks is drawn, and said."""
     torch.manual_seed(seed)
-    model = load_encoder(name, leeway=ENCODER, **where)
+    model = load_encoder(name, tolerance=ENCODER, **where)
     save_parent(model, tokenizer=load_tokenizer(name, **where), folder=folder, source=name)

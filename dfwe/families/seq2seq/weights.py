@@ -99,7 +99,7 @@ class WarmStartedEncoderDecoder(WeightSource):
         encoder = load_encoder(path)
         config = load_config(path)
         config.is_decoder = config.add_cross_attention = True
-        decoder = load_weights_of(AutoModelForCausalLM, path, leeway=NEW_DECODER, config=config)
+        decoder = load_weights_of(AutoModelForCausalLM, path, tolerance=NEW_DECODER, config=config)
         model = EncoderDecoderModel.from_encoder_decoder_pretrained(encoder_model=encoder, decoder_model=decoder)
         for config in (model.config, model.generation_config):
             config.decoder_start_token_id = tokenizer.cls_token_id

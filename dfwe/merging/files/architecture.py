@@ -1,4 +1,4 @@
-"""Whether models that are to be merged compute the same function of their tensors: equal shapes do not say so."""
+"""Check that models compute the same function of their tensors, which equal shapes do not guarantee."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dfwe.models.folders import CONFIG, model_folder, read_config
 
 Config = Mapping[str, Any]
 
-_SHOWN = 3  # fields in a message
+_MAX_FIELDS = 3  # fields in a message
 # What may differ: names and types of files, ends of texts, how long a text may be, training and generation.
 _FREE = re.compile(
     r"_name_or_path|architectures|(torch_)?dtype|transformers_version|tokenizer_class|auto_map|custom_pipelines"
@@ -29,20 +29,20 @@ _UNNAMED = re.compile(r"(?i)label_\d+")
 
 
 def check_architectures(models: Sequence[Checkpoint]) -> None:
-    """Check that the models' config.json describe one architecture, and one order of labels; where there is none, pass.
+    """Check that the models' config.json describe one architecture, and one order of labels; models without one pass.
 
     Raises:
         MergeError: fields that change what the tensors mean differ, or labels do; says which, in which models.
         ModelError: a config.json that is broken.
     """
-    known = [(model.path, config) for model in models if (config := config_of(model.path)) is not None]
-    for path, config in known[1:]:
-        _check_pair(known[0], (path, config))
-        _check_labels(known[0], (path, config))
+    configs = [(model.path, config) for model in models if (config := config_of(model.path)) is not None]
+    for path, config in configs[1:]:
+        _check_pair(configs[0], (path, config))
+        _check_labels(configs[0], (path, config))
 
 
 def config_of(path: Path) -> Config | None:
-    """Return what the model's config.json says, which lies in its folder or beside its file; None where none does."""
+    """Return the model's config.json, from its folder or beside its file; None if there is none."""
     folder = model_folder(path)
     return None if folder is None else read_config(folder)
 
@@ -58,11 +58,11 @@ def _check_pair(first: tuple[Path, Config], other: tuple[Path, Config]) -> None:
     else:
         fields = {field: values for field, values in fields.items() if None not in values or field == "model_type"}
     if fields:
-        shown = ", ".join(f"`{name}` is {a!r} and {b!r}" for name, (a, b) in list(fields.items())[:_SHOWN])
-        more = f" and {len(fields) - _SHOWN} more fields differ" if len(fields) > _SHOWN else ""
+        values = ", ".join(f"`{name}` is {a!r} and {b!r}" for name, (a, b) in list(fields.items())[:_MAX_FIELDS])
+        more = f" and {len(fields) - _MAX_FIELDS} more fields differ" if len(fields) > _MAX_FIELDS else ""
         raise MergeError(
             f"{first[0]} and {other[0]} are of different architectures, though their tensors may have the same shapes: "
-            f"in their {CONFIG} {shown}{more}; models of one merge must come from one base model"
+            f"in their {CONFIG} {values}{more}; models of one merge must come from one base model"
         )
 
 
@@ -74,8 +74,8 @@ def _complete(path: Path) -> Config | None:
         config = load_config(path if path.is_dir() else path.parent)
     except DfweError:
         return None
-    known = _defaults(type(config))
-    return {field: value for field, value in config.to_dict().items() if known is None or field in known}
+    defaults = _defaults(type(config))
+    return {field: value for field, value in config.to_dict().items() if defaults is None or field in defaults}
 
 
 def _defaults(kind: Callable[[], Any]) -> Config | None:
@@ -111,7 +111,7 @@ def _flat(config: Config, *, before: str = "") -> dict[str, Any]:
 
 
 def _check_labels(first: tuple[Path, Config], other: tuple[Path, Config]) -> None:
-    """Check that a head's rows mean the same labels; those called LABEL_0, LABEL_1 ... say nothing."""
+    """Check that a head's rows mean the same labels; names such as LABEL_0 say nothing."""
     a, b = _labels(first[1]), _labels(other[1])
     if a is None or b is None or [label.casefold() for label in a] == [label.casefold() for label in b]:
         return

@@ -1,4 +1,4 @@
-"""A recipe's parameters: a number, a gradient over the layers, or a list of {filter, value} by tensor name."""
+"""Resolve a recipe's parameters for a tensor: a number, a gradient over the layers, or {filter, value} by name."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from collections.abc import Mapping
 from typing import Any
 
 from dfwe.errors import MergeError
-from dfwe.merging.place import Place
+from dfwe.merging.base import TensorInfo
 
 
-def value(setting: Any, *, at: Place, whose: str) -> float | bool | None:
-    """What the setting is there, None where none of its filters is part of the tensor's name.
+def resolve_parameter(setting: Any, *, tensor: TensorInfo, label: str) -> float | bool | None:
+    """Return the setting's value for the tensor; None if none of its filters is part of the tensor's name.
 
-    A list of numbers is interpolated over the depth. `whose` says in messages what is set.
+    A list of numbers is interpolated over the depth. `label` names the setting in messages.
 
     Raises:
-        MergeError: the setting is of another form, or no finite number.
+        MergeError: the setting has another form, or is not a finite number.
     """
     if isinstance(setting, Mapping):
         setting = [setting]
     if not isinstance(setting, list):
-        return None if setting is None else _scalar(setting, whose=whose)
+        return None if setting is None else _scalar(setting, label=label)
     if setting and not any(isinstance(entry, Mapping) for entry in setting):
-        return _between([_scalar(entry, whose=whose) for entry in setting], depth=at.depth)
+        return _between([_scalar(entry, label=label) for entry in setting], depth=tensor.depth)
     for entry in setting:
         if not isinstance(entry, Mapping) or "value" not in entry or not entry.keys() <= {"value", "filter"}:
-            raise MergeError(f"{whose}: a list must have numbers, or entries with `value` and `filter`, not {entry}")
-        if entry.get("filter") in (None, "*") or str(entry["filter"]) in at.tensor:
-            return value(entry["value"], at=at, whose=whose)
+            raise MergeError(f"{label}: a list must have numbers, or entries with `value` and `filter`, not {entry}")
+        if entry.get("filter") in (None, "*") or str(entry["filter"]) in tensor.name:
+            return resolve_parameter(entry["value"], tensor=tensor, label=label)
     return None
 
 
@@ -41,8 +41,8 @@ def _between(points: list[float | bool], *, depth: float) -> float | bool:
     return (1.0 - share) * points[left] + share * points[right]
 
 
-def _scalar(setting: Any, *, whose: str) -> float | bool:
-    """True, false, or a finite number; YAML takes 1e-3 for text."""
+def _scalar(setting: Any, *, label: str) -> float | bool:
+    """Return true, false, or a finite number; YAML reads 1e-3 as text."""
     if isinstance(setting, bool):
         return setting
     try:
@@ -50,5 +50,5 @@ def _scalar(setting: Any, *, whose: str) -> float | bool:
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):
-        raise MergeError(f"{whose} must be a number, true or false, not {setting!r}")
+        raise MergeError(f"{label} must be a number, true or false, not {setting!r}")
     return number

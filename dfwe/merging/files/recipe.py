@@ -1,27 +1,24 @@
-"""Reads mergekit's recipe format, as far as dfwe has its rules."""
+"""Read merge recipes in mergekit's format."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from pkgutil import resolve_name
 from typing import Any
 
-from dfwe.conf import conf_dir
 from dfwe.errors import MergeError
 from dfwe.io.strict_yaml import read_yaml
-from dfwe.merging.base import Rule
-from dfwe.merging.files.parameters import value
-from dfwe.merging.place import Place, depths
-from dfwe.merging.recipe_rule import RecipeRule
+from dfwe.merging.base import MergeMethod, TensorInfo, tensor_infos
+from dfwe.merging.files.parameters import resolve_parameter
+from dfwe.merging.files.recipe_methods import RecipeMethod, recipe_method
 from dfwe.models.weight_files import SINGLE
 
 _KEYS = ("merge_method", "models", "base_model", "parameters", "dtype", "out_dtype")
 _MODEL_KEYS = ("model", "parameters")
 _TYPES = ("float32", "float16", "bfloat16")
 _SHORT = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
-_LATER = {  # what mergekit knows beside: what to do instead
+_UNSUPPORTED = {  # keys of mergekit's: what to do instead
     "slices": "layers of several models are not put together here; list the models under `models`, which gives the "
     "same where the slices are all layers of all models",
     "modules": "parts of a model are not merged apart here; list whole models under `models`",
@@ -36,51 +33,54 @@ _LATER = {  # what mergekit knows beside: what to do instead
 
 @dataclass(frozen=True)
 class Recipe:
-    """Which models are merged, and how each tensor is."""
+    """Name the models that are merged, and the method and coefficients for each tensor."""
 
-    rule: type[RecipeRule]
-    models: tuple[str, ...]  # in the rule's order
+    method: RecipeMethod
+    models: tuple[str, ...]  # in the method's order
     base: str | None
     dtype: str | None  # of the result; None for the smallest that holds all models' numbers
-    settings: Mapping[str, Any]  # the recipe's parameters for all models
-    weights: tuple[Any, ...]  # of each model, None where it has none
+    parameters: Mapping[str, Any]  # for all models
+    weights: tuple[Any, ...]  # of each model, None if it has none
 
-    def at(self, tensors: Sequence[str]) -> dict[str, tuple[Rule, tuple[float, ...]]]:
-        """The rule and the coefficients for each of a model's tensors."""
-        return {tensor: self._at(tensor, depth=depth) for tensor, depth in depths(tensors).items()}
+    def at(self, tensors: Sequence[str]) -> dict[str, tuple[MergeMethod, tuple[float, ...]]]:
+        """Return the method and the coefficients for each of a model's tensors."""
+        return {tensor.name: self._at(tensor) for tensor in tensor_infos(tensors)}
 
-    def _at(self, tensor: str, *, depth: float) -> tuple[Rule, tuple[float, ...]]:
-        place = Place(tensor, depth)
-        settings = {name: value(setting, at=place, whose=f"`{name}`") for name, setting in self.settings.items()}
-        shared = settings.pop("weight", None)
-        named = zip(self.models, self.weights, strict=True)
-        own = [value(weight, at=place, whose=f"the weight of '{model}'") for model, weight in named]
-        weights = [shared if weight is None else weight for weight in own]
+    def _at(self, tensor: TensorInfo) -> tuple[MergeMethod, tuple[float, ...]]:
+        parameters = {
+            name: resolve_parameter(value, tensor=tensor, label=f"`{name}`") for name, value in self.parameters.items()
+        }
+        shared = parameters.pop("weight", None)
+        weights = [
+            resolve_parameter(weight, tensor=tensor, label=f"the weight of '{model}'")
+            for model, weight in zip(self.models, self.weights, strict=True)
+        ]
+        weights = [shared if weight is None else weight for weight in weights]
         if any(isinstance(weight, bool) for weight in weights):
             raise MergeError("a `weight` must be a number, not true or false")
-        return self.rule.from_recipe(weights, {name: found for name, found in settings.items() if found is not None})
+        return self.method.build(weights, {name: value for name, value in parameters.items() if value is not None})
 
 
 def read_recipe(path: Path) -> Recipe:
-    """The recipe in that file; models' paths are relative to where the command is called.
+    """Read a recipe; models' paths are relative to the folder where the command is called.
 
     Raises:
-        MergeError: the file is missing or broken, has a key that is not known here, or a rule that is not.
+        MergeError: the file is missing or broken, or names a key or method that dfwe does not know.
     """
     recipe = _load(path)
-    _check_keys(recipe, known=_KEYS, where=str(path))
-    rule, base = _rule(recipe.get("merge_method"), path=path), recipe.get("base_model")
+    _check_keys(recipe, allowed=_KEYS, where=str(path))
+    method, base = recipe_method(recipe.get("merge_method"), where=str(path)), recipe.get("base_model")
     if not isinstance(base, str | None):
         raise MergeError(f"{path}: `base_model` must be a folder, not {base!r}")
     weights = _weights(recipe.get("models"), path=path)
     if base is not None:  # under the name that the list has for it, if it is one of these
-        base = next((model for model in weights if _place(model) == _place(base)), base)
-    models = rule.merges(tuple(weights), base=base)
+        base = next((model for model in weights if _location(model) == _location(base)), base)
+    models = method.models(tuple(weights), base=base)
     if not models:
         raise MergeError(f"{path} names no model to merge")
     dtype = _dtype(recipe.get("out_dtype") or recipe.get("dtype"), path=path)
-    settings = _parameters(recipe, where=str(path))
-    return Recipe(rule, models, base, dtype, settings, tuple(weights.get(model) for model in models))
+    parameters = _parameters(recipe, where=str(path))
+    return Recipe(method, models, base, dtype, parameters, tuple(weights.get(model) for model in models))
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -91,42 +91,24 @@ def _load(path: Path) -> dict[str, Any]:
     return {str(key): content for key, content in loaded.items()}
 
 
-def _rule(method: Any, *, path: Path) -> type[RecipeRule]:
-    """The rule of that name in conf/merge, if it needs no data."""
-    files = {file.stem: file for file in sorted((conf_dir() / "merge").glob("*.yaml"))}
-    rule = _recipe_rule(files[method]) if isinstance(method, str) and method in files else None
-    if rule is None:
-        fitting = [name for name, file in files.items() if _recipe_rule(file)]
-        raise MergeError(f"{path}: unknown merge_method '{method}', from files dfwe knows {', '.join(fitting)}")
-    return rule
-
-
-def _recipe_rule(file: Path) -> type[RecipeRule] | None:
-    content = read_yaml(file)
-    if "rule" not in content:  # what the group's options share
-        return None
-    rule = resolve_name(content["rule"]["_target_"])
-    return rule if issubclass(rule, RecipeRule) else None
-
-
 def _weights(entries: Any, *, path: Path) -> dict[str, Any]:
-    """The listed models and their weights, None where a model has none."""
-    if not isinstance(entries, list) or not all(isinstance(each, Mapping) and "model" in each for each in entries):
+    """Return the listed models and their weights, None for a model without one."""
+    if not isinstance(entries, list) or not all(isinstance(entry, Mapping) and "model" in entry for entry in entries):
         raise MergeError(f"{path} needs `models`, a list of entries with `model`")
     weights: dict[str, Any] = {}
-    places: dict[Path, str] = {}
+    names: dict[Path, str] = {}
     for entry in entries:
         name, where = _name(entry["model"], path=path), f"{path}, model '{entry['model']}'"
-        if (other := places.setdefault(_place(name), name)) != name or name in weights:
+        if (other := names.setdefault(_location(name), name)) != name or name in weights:
             as_what = "" if other == name else f", first as '{other}'"
             raise MergeError(f"{where}: it is listed twice{as_what}; give it one entry and the sum of the weights")
-        _check_keys(entry, known=_MODEL_KEYS, where=where)
+        _check_keys(entry, allowed=_MODEL_KEYS, where=where)
         parameters = _parameters(entry, where=where)
         weights[name] = parameters.pop("weight", None)
         if parameters:
-            names = ", ".join(f"`{name}`" for name in parameters)
+            settings = ", ".join(f"`{parameter}`" for parameter in parameters)
             raise MergeError(
-                f"{where}: {names} of one model alone is not merged here yet, only its `weight`; set it under the "
+                f"{where}: {settings} of one model alone is not merged here yet, only its `weight`; set it under the "
                 "recipe's `parameters`, for all models"
             )
     return weights
@@ -140,7 +122,7 @@ def _name(model: Any, *, path: Path) -> str:
     return str(model)
 
 
-def _place(name: str) -> Path:
+def _location(name: str) -> Path:
     """Return where the model lies, however it is spelled: `base`, `./base` and `base/model.safetensors` are one."""
     path = Path(name).expanduser()
     return path.parent.resolve() if path.name == SINGLE else path.resolve()
@@ -159,18 +141,18 @@ def _parameters(entry: Mapping[str, Any], *, where: str) -> dict[str, Any]:
     parameters = entry.get("parameters") or {}
     if not isinstance(parameters, Mapping):
         raise MergeError(f"{where}: `parameters` must be names and values, not {parameters!r}")
-    _refuse_later(parameters, where=where)
-    return {str(name): setting for name, setting in parameters.items()}
+    _refuse_unsupported(parameters, where=where)
+    return {str(name): value for name, value in parameters.items()}
 
 
-def _refuse_later(found: Mapping[str, Any], *, where: str) -> None:
-    for key, words in _LATER.items():
-        if key in found:
-            raise MergeError(f"{where}: `{key}`: {words}")
+def _refuse_unsupported(entry: Mapping[str, Any], *, where: str) -> None:
+    for key, advice in _UNSUPPORTED.items():
+        if key in entry:
+            raise MergeError(f"{where}: `{key}`: {advice}")
 
 
-def _check_keys(found: Mapping[str, Any], *, known: Sequence[str], where: str) -> None:
-    _refuse_later(found, where=where)
-    for key in found:
-        if key not in known:
-            raise MergeError(f"{where}: '{key}' is not known here; a recipe may have {', '.join(known)}")
+def _check_keys(entry: Mapping[str, Any], *, allowed: Sequence[str], where: str) -> None:
+    _refuse_unsupported(entry, where=where)
+    for key in entry:
+        if key not in allowed:
+            raise MergeError(f"{where}: '{key}' is not known here; a recipe may have {', '.join(allowed)}")

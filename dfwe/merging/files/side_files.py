@@ -1,4 +1,4 @@
-"""What lies beside the weights in a model's folder: configuration, tokenizer, templates, licences, kept in a merge."""
+"""Copy what lies beside the weights into a merge's folder: configuration, tokenizer, templates, licences."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _TOKENIZER = (
     "chat_template*",
     "additional_chat_templates/*",
 )
-_OTHERS = ("*.json", "*.txt", "*.jinja", "LICEN[CS]E*", "NOTICE*", "COPYING*", "USE_POLICY*")
+_TEXTS = ("*.json", "*.txt", "*.jinja", "LICEN[CS]E*", "NOTICE*", "COPYING*", "USE_POLICY*")
 _WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.pth", "*.ckpt", "*.h5", "*.msgpack", "*.gguf", "*.onnx", "*.ot")
 _ABOUT_ANOTHER = (  # what is not true of a merge
     "*.index.json",
@@ -48,14 +48,14 @@ _ABOUT_ANOTHER = (  # what is not true of a merge
 def copy_side_files(sources: Sequence[Path], *, folder: Path, dtype: str | None) -> None:
     """Copy what belongs to the first of the models into `folder`; its config.json then names `dtype`.
 
-    A tokenizer that it lacks is that of the first model with one. What is left out is said, as are other tokenizers.
+    If it has no tokenizer, copy that of the first model with one. Warn about files left out and differing tokenizers.
     """
     folders = [path for source in sources if (path := model_folder(source))]
     if not folders or model_folder(sources[0]) is None:
         log.warning("%s has no %s: nothing but the weights is written", sources[0], CONFIG)
         return
     files = _files(folders[0])
-    wanted = [file for file in files if _matches(file, (*_TOKENIZER, *_OTHERS)) and not _matches(file, _ABOUT_ANOTHER)]
+    wanted = [file for file in files if _matches(file, (*_TOKENIZER, *_TEXTS)) and not _matches(file, _ABOUT_ANOTHER)]
     _copy(wanted, source=folders[0], folder=folder)
     if left := [file for file in files if file not in wanted and not _matches(file, (*_WEIGHTS, *_ABOUT_ANOTHER))]:
         log.warning("not copied from %s: %s", folders[0], ", ".join(map(str, left)))

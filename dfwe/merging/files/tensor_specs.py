@@ -1,4 +1,4 @@
-"""The shapes and types of a merge's tensors, from those of its models."""
+"""Derive the shapes and types of a merge's tensors from those of its models."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from functools import reduce
 import torch
 
 from dfwe.errors import MergeError
-from dfwe.models.checkpoint import Checkpoint, Form
+from dfwe.models.checkpoint import Checkpoint, TensorSpec
 
 _TIED = ("lm_head.weight", "shared.weight", "embed_tokens.weight", "cls.predictions.decoder.weight", "wte.weight")
 _RECOMPUTED = ("inv_freq", "position_ids", "attn.bias", "masked_bias", "num_batches_tracked")
 _WRAPPERS = ("_orig_mod.", "module.")
 
 
-def common_forms(models: Sequence[Checkpoint], *, dtype: str | None) -> dict[str, Form]:
+def common_specs(models: Sequence[Checkpoint], *, dtype: str | None) -> dict[str, TensorSpec]:
     """Return the merge's tensors: each is in every model, in one shape, of numbers of one kind.
 
     Numbers have the type `dtype`, or else the smallest that holds all models' without loss: float16 with bfloat16 gives
@@ -29,43 +29,30 @@ def common_forms(models: Sequence[Checkpoint], *, dtype: str | None) -> dict[str
     for model in models:
         if lacking := sorted(names - model.names):
             raise MergeError(_lacking(model, lacking, models=models))
-    return {name: _form(name, models=models, dtype=dtype) for name in sorted(names)}
+    return {name: _common_spec(name, models=models, dtype=dtype) for name in sorted(names)}
 
 
-def main_type(forms: Mapping[str, Form]) -> str | None:
-    """Return the name of the type that most of the numbers have; None where there are only whole numbers."""
-    counts: Counter[torch.dtype] = Counter()
-    for form in forms.values():
-        if form.dtype.is_floating_point:
-            counts[form.dtype] += torch.Size(form.shape).numel()
-    return _type_name(counts.most_common(1)[0][0]) if counts else None
+def main_dtype(specs: Mapping[str, TensorSpec]) -> str | None:
+    """Return the name of the type that most of the numbers have; None if there are only whole numbers."""
+    counts: Counter[str] = Counter()
+    for spec in specs.values():
+        if spec.is_floating:
+            counts[spec.dtype_name] += torch.Size(spec.shape).numel()
+    return counts.most_common(1)[0][0] if counts else None
 
 
-def wide(form: Form) -> torch.dtype:
-    """Return the type that a tensor of that form is summed in."""
-    return torch.float64 if form.dtype == torch.float64 else torch.float32
-
-
-def kind(form: Form) -> str:
-    """Return the name of the form's type."""
-    return _type_name(form.dtype)
-
-
-def _type_name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
-
-
-def _form(name: str, *, models: Sequence[Checkpoint], dtype: str | None) -> Form:
-    first, *others = [model.form(name) for model in models]
-    for model, other in zip(models[1:], others, strict=True):
-        if (other.shape, other.dtype.is_floating_point) != (first.shape, first.dtype.is_floating_point):
+def _common_spec(name: str, *, models: Sequence[Checkpoint], dtype: str | None) -> TensorSpec:
+    first, *rest = [model.spec(name) for model in models]
+    for model, other in zip(models[1:], rest, strict=True):
+        if (other.shape, other.is_floating) != (first.shape, first.is_floating):
             raise MergeError(
-                f"'{name}' has shape {list(first.shape)} ({kind(first)}) in {models[0].path} and {list(other.shape)} "
-                f"({kind(other)}) in {model.path}: models of one merge must share their architecture"
+                f"'{name}' has shape {list(first.shape)} ({first.dtype_name}) in {models[0].path} and "
+                f"{list(other.shape)} ({other.dtype_name}) in {model.path}: models of one merge must share their "
+                "architecture"
             )
-    if dtype is not None and first.dtype.is_floating_point:
-        return Form(first.shape, getattr(torch, dtype))
-    return Form(first.shape, reduce(torch.promote_types, [other.dtype for other in others], first.dtype))
+    if dtype is not None and first.is_floating:
+        return TensorSpec(first.shape, getattr(torch, dtype))
+    return TensorSpec(first.shape, reduce(torch.promote_types, [other.dtype for other in rest], first.dtype))
 
 
 def _lacking(model: Checkpoint, lacking: Sequence[str], *, models: Sequence[Checkpoint]) -> str:

@@ -153,7 +153,7 @@ def _leave_one_out(row: Record) -> Iterator[NamedFigure]:
         "The dev score that is lost when an expert is left out and the others' coefficients are scaled to the same "
         "sum (in a box they stay as they are); below zero the merge is better without it."
     )
-    experts = [name for name, value in row["coefficients"].items() if value and not name.startswith("rule.")]
+    experts = [name for name, value in row["coefficients"].items() if value and not name.startswith(SETTING_PREFIXES)]
     experts = list(dict.fromkeys(expert_name(name.rsplit("/", 1)[-1]) for name in experts))
     if missing := [name for name in experts if name not in losses]:
         caption += f" Without {', '.join(missing)} there is no merge, or no score."

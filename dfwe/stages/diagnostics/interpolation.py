@@ -14,8 +14,8 @@ import numpy as np
 from dfwe.config.tasks import Objective
 from dfwe.errors import ConfigurationError
 from dfwe.families.base import ModelFamily
-from dfwe.merging.experts import Layout, load_experts
-from dfwe.merging.linear import Linear
+from dfwe.merging.expert_array import Layout, load_experts
+from dfwe.merging.methods.linear import Linear
 from dfwe.report.trials import ExpertPath
 from dfwe.search.space import Space
 from dfwe.stages.base import Stage, Tell
@@ -106,7 +106,7 @@ class PairStage(DiagnosticStage):
         experts = {"first": self.first, "second": self.second}
         files = {name: stage.result(self.family.context.store).file(WEIGHTS) for name, stage in experts.items()}
         array, space = load_experts(files, layout=Layout.of(model)), Space(tuple(experts))
-        candidate = Candidate(model, experts=array, rule=Linear(), by=None, space=space)
+        candidate = Candidate(model, experts=array, method=Linear(), groups=None, space=space)
         for number in range(1, self.points + 1):
             share = number / (self.points + 1)
             mixture = candidate.at(space.candidate(np.array([[1.0 - share, share]])))

@@ -44,7 +44,7 @@ class LeaveOneOut(Diagnostic):
 
 @dataclass(frozen=True)
 class LeaveOneOutStage(DiagnosticStage):
-    """Evaluates the merge without each of its experts; rule, groups and settings stay as they are."""
+    """Evaluates the merge without each of its experts; method, groups and settings stay as they are."""
 
     probe: ClassVar[str] = "leave_one_out"
     family: ModelFamily
@@ -87,7 +87,7 @@ class LeaveOneOutStage(DiagnosticStage):
         array = merge.expert_array()
         space = merge.space(array)
         model = self.family.model().to(self.family.context.device)
-        candidate = Candidate(model, experts=array, rule=merge.rule, by=merge.by, space=space)
+        candidate = Candidate(model, experts=array, method=merge.method, groups=merge.groups, space=space)
         found = Coefficients(space.names, tuple(kept[name] for name in space.names))
         dev: dict[str, float | None] = {}
         impossible = []

@@ -18,7 +18,7 @@ from dfwe.families.multi_head.heads.regression import Regression
 from dfwe.families.multi_head.lightning_module import MultiTask
 from dfwe.families.multi_head.model import MultiHead
 from dfwe.families.multi_head.smart import Proximal, Smart
-from dfwe.merging.experts import save_weights
+from dfwe.merging.expert_array import save_weights
 from dfwe.records import Evaluation
 from dfwe.training.fit import FitSettings, fit_expert
 

@@ -10,7 +10,7 @@ from dfwe.families.multi_head.heads.pair_classification import PairClassificatio
 from dfwe.families.multi_head.heads.similarity import SimilarityHead
 from dfwe.families.multi_head.model import MultiHead, load_multi_head
 from dfwe.families.seq2seq.fast.dropout import LightDropout
-from dfwe.merging.experts import copy_weights, flatten, load_weights, save_weights
+from dfwe.merging.expert_array import copy_weights, flatten, load_weights, save_weights
 
 PAIR = {"columns": ["a", "b"], "pooling": "mean", "dropout": 0.3, "hidden": 8}
 MOOD = (Classification(["text"], pooling="pooler", dropout=0.3), ["bad", "good"])

@@ -65,7 +65,7 @@ def test_a_pooler_that_the_checkpoint_lacks_is_drawn_and_said(tmp_path, caplog):
     with caplog.at_level(logging.WARNING, logger="dfwe"):
         for name, seed in (("a", 1), ("b", 1), ("c", 2)):
             source.build(tmp_path / name, seed=seed, texts=())
-    assert "lacks pooler.dense.bias, pooler.dense.weight: drawn at random" in caplog.text
+    assert "lacks pooler.dense.bias, pooler.dense.weight: initialised at random" in caplog.text
     a, b, c = (weights(tmp_path / name)["pooler.dense.weight"] for name in "abc")
     assert torch.equal(a, b)
     assert not torch.equal(a, c)

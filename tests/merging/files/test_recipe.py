@@ -17,7 +17,7 @@ from dfwe.merging.files.recipe import read_recipe
         (None, "recipe.yaml is missing"),
     ],
 )
-def test_what_is_no_recipe_is_one_line(tmp_path, content, message):
+def test_read_recipe_of_broken_files_is_an_error(tmp_path, content, message):
     if content is not None:
         (tmp_path / "recipe.yaml").write_bytes(content)
     with pytest.raises(MergeError) as caught:
@@ -26,7 +26,7 @@ def test_what_is_no_recipe_is_one_line(tmp_path, content, message):
     assert "\n" not in str(caught.value)
 
 
-def test_models_stand_in_the_rules_order(tmp_path):
+def test_read_recipe_has_models_in_method_order(tmp_path):
     path = tmp_path / "recipe.yaml"
     path.write_text("merge_method: slerp\nbase_model: b\nmodels: [{model: a}, {model: b}]\nparameters: {t: 1e-1}\n")
     recipe = read_recipe(path)

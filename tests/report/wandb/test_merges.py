@@ -39,7 +39,7 @@ def test_summary_has_all_defined_numbers(results, study_folder):
 
 
 def test_merges_of_one_target_sources_and_model_are_one_group(results, study_folder):
-    runs = merge_runs(results, folder=study_folder, described={"found": {"rule": "Linear"}})
+    runs = merge_runs(results, folder=study_folder, described={"found": {"method": "Linear"}})
     assert {run.group for run in runs} == {"mood | taste, smell | small"}
     config = runs[1].config
     assert (config["target"], config["sources"], config["model"], config["seed"]) == (
@@ -48,7 +48,7 @@ def test_merges_of_one_target_sources_and_model_are_one_group(results, study_fol
         "small",
         3,
     )
-    assert (config["merge"], config["rule"], config["alpha"]) == ("found", "Linear", "a: 0.25, b: 0.75")
+    assert (config["merge"], config["method"], config["alpha"]) == ("found", "Linear", "a: 0.25, b: 0.75")
 
 
 def test_ids_depend_on_merge_and_stage(results, study_folder):
@@ -82,7 +82,7 @@ def test_a_study_without_merges_has_no_runs(results, study_folder):
 
 
 def test_summary_of_several_tasks_has_means_and_tasks(of_heads, study_folder):
-    (run,) = merge_runs(of_heads, folder=study_folder, described={"soup": {"rule": "Linear"}})
+    (run,) = merge_runs(of_heads, folder=study_folder, described={"soup": {"method": "Linear"}})
     assert run.summary == {
         "dev": 0.75,
         "test": 0.625,
@@ -104,7 +104,7 @@ def test_summary_of_several_tasks_has_means_and_tasks(of_heads, study_folder):
         "alpha/b": 0.75,
     }
     assert [row.get("score") for row in run.history] == [0.5, 0.25, None, 0.75]
-    assert run.config["rule"] == "Linear"
+    assert run.config["method"] == "Linear"
 
 
 def test_group_of_several_tasks_has_all_tasks(of_heads, study_folder):

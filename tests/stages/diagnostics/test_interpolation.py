@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dfwe.errors import ConfigurationError
-from dfwe.merging.experts import load_experts
+from dfwe.merging.expert_array import load_experts
 from dfwe.stages.diagnostics import interpolation
 from dfwe.stages.diagnostics.interpolation import Interpolation, PairStage
 from dfwe.studies.plan import plan_study

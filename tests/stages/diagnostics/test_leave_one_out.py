@@ -74,10 +74,10 @@ def test_each_score_is_that_of_the_mean_of_the_others(kept, scales):
     assert card["dev_answers"] == 4 * len(study.family.instances(study.target, split="dev"))
 
 
-@pytest.mark.parametrize("rule", ["karcher", "multislerp", "task_arithmetic", "fisher"])
-def test_of_two_experts_the_other_is_left_alone_whatever_the_rule(kept, scales, rule):
-    study, _, told = kept([0.0, 0.4, 0.0, 0.6], f"merge={rule}")
-    _, second, _, fourth = map(scales.weigh, study.merges[rule].expert_array().weights)
+@pytest.mark.parametrize("method", ["karcher", "multislerp", "task_arithmetic", "fisher"])
+def test_of_two_experts_the_other_is_left_alone_whatever_the_rule(kept, scales, method):
+    study, _, told = kept([0.0, 0.4, 0.0, 0.6], f"merge={method}")
+    _, second, _, fourth = map(scales.weigh, study.merges[method].expert_array().weights)
     found = told.of_merge["leave_one_out"]
     assert found == {"mixture": pytest.approx(fourth, rel=1e-4), "personality": pytest.approx(second, rel=1e-4)}
     assert abs(second - fourth) > 1.0

@@ -105,7 +105,11 @@ def test_where_too_little_is_known_nothing_is_guessed(ran, small):
         (["sources=auto", "subset.number=3"], ConfigurationError, "subset.number=3 takes a subset .* say one"),
         (["sources=[meld,personality]", "choice=fisher"], ConfigurationError, "the target 'meld' is among its sources"),
         (["+choice.by.luck={odds: 1}"], ConfigurationError, "choice.by.luck must name the class of a criterion"),
-        (["+choice.by.x={_target_: dfwe.merging.linear.Linear}"], ConfigurationError, "is a Linear, which is no crit"),
+        (
+            ["+choice.by.x={_target_: dfwe.merging.methods.linear.Linear}"],
+            ConfigurationError,
+            "is a Linear, which is no crit",
+        ),
         (["choice=gradients", "choice.by.gradients.compare=x"], ConfigurationError, "compare must be one of cosine"),
         (["sources=auto", "~data.generator.annotated.personality_detection"], DataError, "no instance of personality"),
         (["multitask=cuts_and_stitches", "choice=fisher"], ConfigurationError, "models with heads choose no sources"),

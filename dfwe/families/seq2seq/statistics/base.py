@@ -39,7 +39,7 @@ class Question:
 
 
 class Collector(ABC):
-    """What measures something of experts on their own training data, for rules that need it; a frozen dataclass."""
+    """What measures something of experts on their own training data, for methods that need it; a frozen dataclass."""
 
     examples: int  # that each expert's statistics are measured on
 

@@ -13,9 +13,8 @@ from torch import Tensor, nn
 
 from dfwe.families.seq2seq.statistics.base import Collector, Question, Tell, check_examples, in_evaluation
 from dfwe.families.seq2seq.statistics.gram import linear_layers, read, summing_inputs
-from dfwe.merging.base import Piece
-from dfwe.merging.place import Place, layer_of
-from dfwe.merging.regmean import Regmean
+from dfwe.merging.base import TensorGroup, TensorInfo, layer_of
+from dfwe.merging.methods.regmean import Regmean
 from dfwe.values.allowed import Count
 
 Weights = Mapping[str, Tensor]
@@ -25,7 +24,7 @@ Weights = Mapping[str, Tensor]
 class MergedGram(Collector):
     """As Gram, but layer l of each expert reads what the merged layers before it make of that expert's data.
 
-    Layers are merged in their order, encoder first, each by `rule` and equal coefficients as soon as its matrices are
+    Layers are merged in their order, encoder first, each by `method` and equal coefficients as soon as its matrices are
     known; within a layer the expert's own weights stand. What is in no layer (embeddings, last norms, the head) is the
     experts' mean throughout; the head's inputs are those of the model whose layers are all merged.
 
@@ -34,11 +33,11 @@ class MergedGram(Collector):
     """
 
     examples: Count
-    rule: Regmean
+    method: Regmean
 
     def __post_init__(self) -> None:
         check_examples(self.examples)
-        self.rule.check(1)
+        self.method.check(1)
 
     @property
     def together(self) -> bool:
@@ -72,8 +71,8 @@ class MergedGram(Collector):
         equal = [1.0 / len(experts)] * len(experts)
         for name in names:
             statistics = tuple(grams.get(name) for grams in found)
-            piece = Piece(Place(name, 0.0), tuple(expert[name] for expert in experts), statistics=statistics)
-            _copy(into, {name: self.rule.tensor(piece, coefficients=equal, found=None)})
+            group = TensorGroup(TensorInfo(name, 0.0), tuple(expert[name] for expert in experts), statistics=statistics)
+            _copy(into, {name: self.method.merge_tensor(group, coefficients=equal, state=None)})
 
 
 def _layers(names: Weights) -> dict[str, list[str]]:

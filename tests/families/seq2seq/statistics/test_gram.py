@@ -9,11 +9,10 @@ from dfwe.errors import ConfigurationError, MergeError
 from dfwe.families.seq2seq.statistics.base import Question
 from dfwe.families.seq2seq.statistics.gram import Gram, gram_matrices, linear_layers
 from dfwe.families.seq2seq.statistics.merged_gram import MergedGram
-from dfwe.merging.base import Piece
-from dfwe.merging.place import Place
-from dfwe.merging.regmean import Regmean
+from dfwe.merging.base import TensorGroup, TensorInfo
+from dfwe.merging.methods.regmean import Regmean
 
-RULE = Regmean(alpha=0.5, ridge=1e-7)
+METHOD = Regmean(alpha=0.5, ridge=1e-7)
 
 
 def question(source, target):
@@ -71,13 +70,13 @@ def test_a_tied_output_layer_has_none(model):
 def test_nothing_stays_on_the_model(model):
     model.train()
     gram_matrices(model, ASKED)
-    MergedGram(examples=2, rule=RULE).collect([model], questions=[ASKED], seed=0, tell=lambda share: None)
+    MergedGram(examples=2, method=METHOD).collect([model], questions=[ASKED], seed=0, tell=lambda share: None)
     assert model.training
     assert not any(module._forward_pre_hooks or module._forward_hooks for module in model.modules())
 
 
 def merged_grams(models, questions):
-    collector = MergedGram(examples=2, rule=RULE)
+    collector = MergedGram(examples=2, method=METHOD)
     assert collector.together
     return collector.collect(models, questions=questions, seed=0, tell=lambda share: None)
 
@@ -111,8 +110,8 @@ def test_a_later_layer_reads_what_the_merged_ones_before_it_give(model):
         for name, parameter in through.named_parameters():
             if not name.startswith("decoder.block.1."):  # the last layer is the second expert's own
                 statistics = tuple(each.get(name) for each in found)
-                piece = Piece(Place(name, 0.0), tuple(each[name] for each in weights), statistics=statistics)
-                parameter.copy_(RULE.tensor(piece, coefficients=(0.5, 0.5), found=None))
+                piece = TensorGroup(TensorInfo(name, 0.0), tuple(each[name] for each in weights), statistics=statistics)
+                parameter.copy_(METHOD.tensor(piece, coefficients=(0.5, 0.5), found=None))
     grams = gram_matrices(through, asked[1])
     for name in (name for name in grams if name.startswith("decoder.block.1.")):
         torch.testing.assert_close(found[1][name], grams[name], atol=1e-4, rtol=1e-3)
@@ -133,6 +132,6 @@ def test_settings_out_of_range_are_errors():
     with pytest.raises(ConfigurationError, match="examples must be at least 1, not 0"):
         Gram(examples=0)
     with pytest.raises(ConfigurationError, match="examples must be at least 1, not -2"):
-        MergedGram(examples=-2, rule=RULE)
+        MergedGram(examples=-2, method=METHOD)
     with pytest.raises(MergeError, match="ridge must be above 0"):
-        MergedGram(examples=1, rule=Regmean(alpha=0.9, ridge=0.0))
+        MergedGram(examples=1, method=Regmean(alpha=0.9, ridge=0.0))

@@ -1,0 +1,149 @@
+"""Build merge methods with mergekit's parameters and defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pkgutil import resolve_name
+from typing import Any
+
+from dfwe.conf import conf_dir
+from dfwe.errors import MergeError
+from dfwe.io.strict_yaml import read_yaml
+from dfwe.merging.base import MergeMethod, require_parent
+
+
+@dataclass(frozen=True)
+class RecipeMethod:
+    """Describe a merge method that recipes can name: an option of conf/merge that needs no data."""
+
+    name: str
+    method_class: type[MergeMethod]
+    settings: Mapping[str, Any]  # defaults of all fields
+
+    def models(self, listed: Sequence[str], *, base: str | None) -> tuple[str, ...]:
+        """Return the models to merge in the method's order, of those that the recipe lists and its base model.
+
+        Raises:
+            MergeError: the method needs a base model, or another number of models.
+        """
+        experts = tuple(model for model in listed if model != base)
+        match self._base_model:
+            case "parent":
+                require_parent(base, method=self._default)
+                return experts
+            case "origin":
+                return experts
+            case "start":
+                if base is None:
+                    raise MergeError(f"{self.name} goes from `base_model` to the other model: name it")
+                self._default.check(1 + len(experts))
+                return (base, *experts)
+            case _:
+                return tuple(listed) if base is None or base in listed else (*listed, base)
+
+    def build(
+        self, weights: Sequence[float | None], parameters: Mapping[str, Any]
+    ) -> tuple[MergeMethod, tuple[float, ...]]:
+        """Return the method and the coefficients that the models' weights and the recipe's parameters mean.
+
+        Raises:
+            MergeError: a weight or parameter is missing, or a parameter is unknown or of the wrong type.
+        """
+        recipe = self.method_class.recipe
+        options = self._options({"lambda" if name == "scale" else name: value for name, value in parameters.items()})
+        variants = [variant for name, variant in recipe.switches.items() if options[name]]
+        normalize = options.get(recipe.normalize_name) if recipe.normalize is not None else None
+        settings = {**self.settings, **self._numbers(options)}
+        if "rescale" in settings:
+            settings["rescale"] = "norm" if options["rescale"] else "none"
+        elif options.get("rescale"):
+            raise MergeError(f"{self.name}: `rescale` is for methods that drop entries at random, remove it")
+        if "aggregate" in settings:
+            settings["aggregate"] = "mean" if normalize else "sum"
+            settings["scale"] /= 1 if normalize else len(weights)  # mergekit does not sum over n alpha_i
+            normalize = False
+        method = (variants or [self.method_class])[0](**settings)
+        if self._base_model == "start":
+            return method, self._interpolation(options["t"])
+        return method, self._coefficients(weights, normalize=normalize)
+
+    @cached_property
+    def _default(self) -> MergeMethod:
+        return self.method_class(**self.settings)
+
+    @property
+    def _base_model(self) -> str:
+        return self.method_class.recipe.base_model or ("parent" if self._default.properties.needs_parent else "expert")
+
+    def _options(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the parameters over their defaults, by mergekit's names."""
+        recipe = self.method_class.recipe
+        options: dict[str, Any] = {
+            name: value for name, value in self.settings.items() if isinstance(value, int | float)
+        }
+        if "scale" in options:
+            options["lambda"] = options.pop("scale")
+        if "density" in options:
+            options["rescale"] = self.settings.get("rescale") == "norm"
+        if recipe.normalize is not None:
+            options[recipe.normalize_name] = recipe.normalize
+        if recipe.base_model == "start":
+            options = {"t": None}
+        options |= dict.fromkeys(recipe.switches, False)
+        for name, value in parameters.items():
+            if name not in options:
+                raise MergeError(f"{self.name} has no parameter '{name}': it has {', '.join(options) or 'none'}")
+            if isinstance(options[name], bool) != isinstance(value, bool):
+                kind = "true or false" if isinstance(options[name], bool) else "a number"
+                raise MergeError(f"{self.name}: `{name}` must be {kind}, not {value}")
+        return {**options, **parameters}
+
+    def _numbers(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the settings that are options, whole numbers as such."""
+        numbers = {"scale" if name == "lambda" else name: value for name, value in options.items()}
+        return {
+            name: int(value) if type(self.settings[name]) is int and value == int(value) else value
+            for name, value in numbers.items()
+            if isinstance(self.settings.get(name), int | float)
+        }
+
+    def _interpolation(self, t: float | None) -> tuple[float, ...]:
+        if t is None:
+            raise MergeError(f"{self.name} needs the parameter `t`, how far from the base model to the other one to go")
+        return 1.0 - t, t
+
+    def _coefficients(self, weights: Sequence[float | None], *, normalize: bool | None) -> tuple[float, ...]:
+        """Return the weights, divided by their sum if `normalize`; None allows to leave out all of them."""
+        if normalize is None and all(weight is None for weight in weights):
+            return (1.0 / len(weights),) * len(weights)
+        numbers = tuple(weight for weight in weights if weight is not None)
+        if len(numbers) < len(weights):
+            raise MergeError(
+                f"{self.name}: every model needs a `weight`, the recipe gives {len(numbers)} of {len(weights)}"
+            )
+        total = 1.0 if normalize is False else sum(numbers)
+        if abs(total) < 1e-8:
+            raise MergeError(f"{self.name}: the weights {list(numbers)} add up to 0 and cannot be normalised")
+        return tuple(weight / total for weight in numbers)
+
+
+def recipe_method(name: Any, *, where: str) -> RecipeMethod:
+    """Return the method of that name; MergeError, which begins with `where`, if no method is called so."""
+    files = {file.stem: file for file in sorted((conf_dir() / "merge").glob("*.yaml"))}
+    method = _load(name) if isinstance(name, str) and name in files else None
+    if method is None:
+        names = ", ".join(other for other in files if _load(other))
+        raise MergeError(f"{where}: unknown merge_method '{name}', from files dfwe knows {names}")
+    return method
+
+
+def _load(name: str) -> RecipeMethod | None:
+    """Return the method of that option in conf/merge; None for shared options and methods that need data."""
+    settings = read_yaml(conf_dir() / "merge" / f"{name}.yaml").get("method")
+    if settings is None:
+        return None
+    method_class = resolve_name(settings.pop("_target_"))
+    method = RecipeMethod(name, method_class, {**settings, **method_class.recipe.defaults})
+    return None if method_class(**method.settings).properties.needs_statistics else method

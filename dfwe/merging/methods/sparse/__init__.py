@@ -1,0 +1,1 @@
+"""Merge methods that sparsify task vectors."""

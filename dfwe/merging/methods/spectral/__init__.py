@@ -1,0 +1,1 @@
+"""Merge methods on singular directions."""
