@@ -17,7 +17,7 @@ from dfwe.report.figures.trace import draw_trace
 from dfwe.report.names import display_name, expert_name, name_of
 from dfwe.report.run_folder import Run
 from dfwe.report.study_results import Record, StudyResults, rank_by_dev
-from dfwe.report.trials import ExpertPath, on_simplex
+from dfwe.report.trials import SETTING_PREFIXES, ExpertPath, on_simplex
 from dfwe.values.names import UNIFORM
 
 MOST_MERGES = 4  # that are drawn, the one that was asked for first

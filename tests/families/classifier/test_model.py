@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from dfwe.merging.experts import Layout, copy_weights, flatten, load_weights, save_weights
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, RobertaConfig, RobertaModel, pipeline
 
 from dfwe.errors import ModelError
 from dfwe.families.classifier.model import load_classifier, output_layer
+from dfwe.merging.expert_array import Layout, copy_weights, flatten, load_weights, save_weights
 
 ANSWERS = {"mood": ("bad", "good", "mixed"), "alike": ()}
 
