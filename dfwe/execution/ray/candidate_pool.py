@@ -15,7 +15,7 @@ from ray.exceptions import NodeDiedError, OutOfMemoryError, RayActorError, RayTa
 from torch import Tensor
 
 from dfwe.errors import DfweError, ExecutorError
-from dfwe.merging.experts import ExpertArray, Layout
+from dfwe.merging.expert_array import ExpertArray, Layout
 from dfwe.records import Coefficients, Evaluation
 from dfwe.search.trial_runner import EvaluateOne, TimedEvaluation
 from dfwe.stages.candidate_pool import CandidatePool

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 import torch
-from dfwe.merging.experts import ExpertArray, Layout
+from dfwe.merging.expert_array import ExpertArray, Layout
 
 from dfwe.errors import ExecutorError, MetricError
 from dfwe.records import Coefficients, Evaluation
