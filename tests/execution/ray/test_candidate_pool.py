@@ -5,9 +5,9 @@ import time
 import numpy as np
 import pytest
 import torch
-from dfwe.merging.expert_array import ExpertArray, Layout
 
 from dfwe.errors import ExecutorError, MetricError
+from dfwe.merging.expert_array import ExpertArray, Layout
 from dfwe.records import Coefficients, Evaluation
 from dfwe.search.trial_runner import TimedEvaluation
 from dfwe.stages.candidate_pool import CandidateEvaluator
