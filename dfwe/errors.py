@@ -63,6 +63,18 @@ class NetworkError(DfweError, OSError):
     """Something must be downloaded and cannot be."""
 
 
+# Settings by their names in earlier versions, for hints.
+NEW_NAMES = {
+    "max_truncated_fraction": "max_truncated_fraction",
+    "max_invalid_fraction": "max_invalid_fraction",
+    "cut": "holdout_fractions",
+    "leave_out": "exclude",
+    "most": "max_examples",
+    "annotated": "task_fractions",
+    "manner": "style",
+}
+
+
 def did_you_mean(word: str, known: Sequence[str]) -> str:
     """Return " (did you mean ...?)" with the known word that is closest, or nothing."""
     close = difflib.get_close_matches(word, known, n=1)

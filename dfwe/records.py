@@ -1,4 +1,4 @@
-"""The values that cross packages: frozen, without torch.
+"""Values that cross packages: frozen, without torch.
 
 Scores and metrics are fractions in [0, 1], higher is better; only what is shown to people is multiplied by 100.
 """
@@ -21,7 +21,7 @@ TrialKind = Literal["expert", "uniform", "search", "bagged"]
 
 @dataclass(frozen=True)
 class Instance:
-    """One question to the model and its gold answer.
+    """A question to the model and its gold answer.
 
     `context` may be cut to fit a model, `prompt` never is; the source text is the two joined as they are. A model with
     heads reads `sentences` instead.
@@ -38,7 +38,7 @@ class Instance:
 
     @property
     def source(self) -> str:
-        """What the model reads."""
+        """Source text of the model."""
         return self.context + self.prompt
 
 
@@ -72,20 +72,20 @@ class Evaluation:
 
 @dataclass(frozen=True, eq=False)
 class PartialEvaluation:
-    """A model's answers to a part of a split, after which no answers to the rest could give the score to beat."""
+    """Answers to a part of a split, after which the rest cannot reach the score to beat."""
 
     bound: float  # no score: the highest that answers to the rest could still have given
     predictions: tuple[str | None, ...]  # one an instance, None where it was not asked
 
     @property
     def num_answered(self) -> int:
-        """How many instances were answered."""
+        """Number of answered instances."""
         return sum(answer is not None for answer in self.predictions)
 
 
 @dataclass(frozen=True)
 class Coefficients:
-    """A merge's coefficients by expert, so that order can never slip."""
+    """Coefficients of a merge by expert, so that their order cannot be confused."""
 
     names: tuple[str, ...]
     values: tuple[float, ...]
@@ -100,26 +100,26 @@ class Coefficients:
 
     @classmethod
     def uniform(cls, names: Sequence[str]) -> Coefficients:
-        """The centre of the simplex."""
+        """Return the centre of the simplex."""
         return cls(tuple(names), (1.0 / len(names),) * len(names))
 
     @classmethod
     def vertex(cls, names: Sequence[str], *, of: str) -> Coefficients:
-        """One expert alone."""
+        """Return the coefficients of a single expert."""
         return cls(tuple(names), tuple(1.0 if name == of else 0.0 for name in names))
 
     def as_dict(self) -> dict[str, float]:
-        """Coefficients by expert name."""
+        """Return the coefficients by expert name."""
         return dict(zip(self.names, self.values, strict=True))
 
     def as_array(self) -> Float[np.ndarray, " experts"]:
-        """The values in the order of `names`."""
+        """Return the values in the order of `names`."""
         return np.asarray(self.values, dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """One candidate of a search and what it scored on dev."""
+    """A candidate of a search and its dev score."""
 
     number: int
     kind: TrialKind
@@ -130,7 +130,7 @@ class Trial:
 
 @dataclass(frozen=True, eq=False)
 class PrunedTrial:
-    """One candidate of a search that was stopped: it scores less than the best before it, how much less nobody knows.
+    """A candidate whose evaluation was stopped early, as it cannot reach the best score before it.
 
     A type of its own, so that its bound is never taken for a score.
     """

@@ -6,6 +6,6 @@ import hashlib
 
 
 def derive(seed: int, *names: str | int) -> int:
-    """A 32-bit seed for the stream of that name; the same names give the same stream."""
+    """Return a 32-bit seed for the stream of that name; the same names give the same stream."""
     key = ":".join(str(part) for part in (seed, *names))
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "big")

@@ -80,7 +80,7 @@ prompt:
   context: "{text}"
   prompt: " mood:"
   answer:
-    _target_: dfwe.data.prompts.answers.OneOf
+    _target_: dfwe.data.prompts.answers.ClassLabel
     column: mood
     labels: ${...labels}
     texts: {"+": good, "-": bad}
@@ -99,11 +99,11 @@ data:
         columns: null
         encoding: utf-8
         rename: {}
-    cut: {dev: 0.25, test: 0.25}
+    holdout_fractions: {dev: 0.25, test: 0.25}
     seed: 0
     id: null
     group: null
-    leave_out: {mood: ["?"]}
+    exclude: {mood: ["?"]}
 """
 TASTE = """
 name: tastes
@@ -125,11 +125,11 @@ data:
     _target_: dfwe.data.readers.table.Table
     files:
       train: {_target_: dfwe.data.readers.json_lines.JsonLines, path: taste.jsonl, encoding: utf-8, rename: {}}
-    cut: {dev: 0.3, test: 0.3}
+    holdout_fractions: {dev: 0.3, test: 0.3}
     seed: 0
     id: null
     group: null
-    leave_out: {}
+    exclude: {}
 """
 
 

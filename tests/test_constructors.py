@@ -43,11 +43,11 @@ AUTO = [*MELD, "sources=auto"]
 SURROGATE = [*MELD, "merge/surrogate=logits"]
 CASES = {
     "Number": ([*SENTENCES, "target.toy_similarity.prompt.answer.step=0"], "step"),
-    "OneOf": ([*ROWS, "++target.snli.prompt.answer.texts.9=perhaps"], "perhaps"),
+    "ClassLabel": ([*ROWS, "++target.snli.prompt.answer.texts.9=perhaps"], "perhaps"),
     "Template": ([*ROWS, "target.snli.prompt.context='{label}'"], "label"),
     "Delimited": ([*ROWS, "target.snli.data.reader.files.train.delimiter='||'"], "one character"),
-    "Table": ([*ROWS, "target.snli.data.reader.cut={dev: 0.6, test: 0.6}"], "cut"),
-    "ToyFriends": ([*MELD, "++data.generator.annotated.nothing=0.5"], "nothing"),
+    "Table": ([*ROWS, "target.snli.data.reader.holdout_fractions={dev: 0.6, test: 0.6}"], "holdout_fractions"),
+    "ToyFriends": ([*MELD, "++data.generator.task_fractions.nothing=0.5"], "nothing"),
     "ToyMultitask": ([*SENTENCES, "data.generator.rows.topic.train=0"], "rows.topic"),
     "DiagonalFisher": ([*MELD, "merge=fisher", "merge.statistics.samples=0"], "samples"),
     "Gram": ([*MELD, "merge=regmean", "merge.statistics.examples=0"], "examples"),

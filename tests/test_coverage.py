@@ -51,8 +51,8 @@ def test_intervals_of_macro_f1_hold_less_where_labels_are_rare_and_the_metric_na
     assert coverage(metric, num_examples=100) < 0.92
     gold = [label for label, share in zip(LABELS, PRIOR, strict=True) for _ in range(round(100 * share))]
     totals = metric.counts(gold, references=[(label,) for label in gold]).sum(axis=0)
-    assert metric.rare(totals) == ("e", "f", "g")
-    assert metric.rare(10 * totals) == ()
+    assert metric.rare_classes(totals) == ("e", "f", "g")
+    assert metric.rare_classes(10 * totals) == ()
     assert coverage(metric, num_examples=1000) >= 0.93
 
 

@@ -23,6 +23,8 @@ Error = type[DfweError]
 
 TARGET = "_target_"
 _NAME = re.compile(r"(dfwe(?:\.[a-z][a-z0-9_]*)+)\.([A-Z][A-Za-z0-9]*)", re.ASCII)
+# Classes by the names that merged folders of earlier versions have for them.
+_RENAMED = {"dfwe.data.prompts.answers.OneOf": "dfwe.data.prompts.answers.ClassLabel"}
 _SPECIAL = re.compile(r"_\w*_")  # Hydra's _args_, _partial_, ...: none of them is obeyed here
 
 
@@ -177,7 +179,7 @@ def _own_class(name: Any, *, kind: type) -> type | None:
     It lies in the interface's package, under its own name and not as something that a module imports; no other module
     is imported to find out.
     """
-    parts = _NAME.fullmatch(name) if isinstance(name, str) else None
+    parts = _NAME.fullmatch(_RENAMED.get(name, name)) if isinstance(name, str) else None
     package = kind.__module__.rpartition(".")[0]
     if parts is None or parts[1].rpartition(".")[0] != package:
         return None

@@ -17,7 +17,7 @@ from omegaconf.errors import GrammarParseError, OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
 from dfwe.conf import conf_dir
-from dfwe.errors import ConfigurationError, DfweError, did_you_mean
+from dfwe.errors import NEW_NAMES, ConfigurationError, DfweError, did_you_mean
 from dfwe.io.strict_yaml import read_yaml, reason_of
 
 _KINDS = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false", "bool": "true or false"}
@@ -150,6 +150,7 @@ def _unknown_key(error: OmegaConfBaseException, *, key: str, files: _Files) -> s
 def _close_keys(key: str, *, root: DictConfig, groups: Sequence[str] = ()) -> str:
     """Return the known keys and groups that are most like this one, by their last names first."""
     last = re.split(r"[./]", key)[-1]
+    last = NEW_NAMES.get(last, last)
     known = [*_keys(root, of_hydra=key.startswith("hydra")), *groups]
     close = difflib.get_close_matches(last, {re.split(r"[./]", name)[-1] for name in known}, n=2, cutoff=0.75)
     near = [name for name in dict.fromkeys(known) if re.split(r"[./]", name)[-1] in close]

@@ -119,7 +119,7 @@ class PretrainDataConfig:
     root: Name | None = MISSING
     reader: MayBePart = MISSING
     files: Name | None = MISSING
-    max_bad_share: Share = MISSING
+    max_invalid_fraction: Share = MISSING
 
 
 @dataclass
@@ -160,8 +160,8 @@ class DataConfig:
     # all, a share of the dialogues, a number of instances, or a mapping from tasks to these
     shots: Annotated[Any, As(Shots | dict[str, Shots])] = MISSING
     shots_seed: Natural = MISSING
-    max_cut_share: Share = MISSING  # of a split's prompts, that may lose their beginning
-    max_bad_share: Share = MISSING  # of the rows of a file of a task's own data
+    max_truncated_fraction: Share = MISSING  # of a split's prompts, that may lose their beginning
+    max_invalid_fraction: Share = MISSING  # of the rows of a file of a task's own data
     max_words: Natural = MISSING  # of a context; 0 for no limit
     truncation: Annotated[str, OneOf("context", "reference")] = MISSING
 

@@ -12,10 +12,9 @@ from typing import Any
 from dfwe.config.instantiate import bind
 from dfwe.config.tasks import Task, own_corpus
 from dfwe.controls import in_one_line
-from dfwe.data.collector import paused_collector
-from dfwe.data.instances import collect
+from dfwe.data.examples import collect_instances, paused_garbage_collection
+from dfwe.data.few_shot import ALL, Shots
 from dfwe.data.readers.base import Corpus
-from dfwe.data.shots import ALL, Shots
 from dfwe.errors import ConfigurationError
 from dfwe.records import Instance, Split
 from dfwe.store.store import Store
@@ -75,12 +74,12 @@ class StudyData:
     def instances(self, task: Task, *, split: Split) -> tuple[Instance, ...]:
         """The task's instances, collected once; DataError for an empty split or an unknown label."""
         if (task.name, split) not in self._instances:
-            with paused_collector():
+            with paused_garbage_collection():
                 self._instances[task.name, split] = self._collect(task, split=split)
         return self._instances[task.name, split]
 
     def _collect(self, task: Task, *, split: Split) -> tuple[Instance, ...]:
-        return collect(
+        return collect_instances(
             self.corpus(task),
             prompt=task.prompt,
             split=split,
@@ -105,18 +104,19 @@ class StudyData:
                 "data=files has no corpus for tasks that bring no data of their own: choose data=friends or data=toy, "
                 "or only tasks whose YAML has a `data:` section"
             )
-        with paused_collector():
+        with paused_garbage_collection():
             corpus: Corpus = bind(self.config["reader"], root=self.root).read()
         return corpus
 
     def _own_corpus(self, task: Task) -> Corpus:
-        max_bad_share = self.config["max_bad_share"]
-        corpus = own_corpus(task, files=self._files, max_bad_share=max_bad_share, max_words=self.max_words)
-        for rows in corpus.rows.values():
-            for words in (rows.summary(), rows.remarks()):
-                if words:
-                    log.warning("%s: %s", task.short, in_one_line(words))
-        for reason, number in corpus.left_out.items():
+        max_invalid_fraction = self.config["max_invalid_fraction"]
+        corpus = own_corpus(
+            task, files=self._files, max_invalid_fraction=max_invalid_fraction, max_words=self.max_words
+        )
+        for report in corpus.row_reports.values():
+            for warning in report.warnings():
+                log.warning("%s: %s", task.short, in_one_line(warning))
+        for reason, number in corpus.num_excluded.items():
             log.info("%s: %d rows left out on purpose: %s", task.short, number, reason)
         return corpus
 

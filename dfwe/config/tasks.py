@@ -17,10 +17,9 @@ from dfwe.config.foreign_task import TaskContent, read_foreign_yaml
 from dfwe.config.instantiate import bind
 from dfwe.config.schema import OWN_WAYS
 from dfwe.config.task_options import read_tasks
-from dfwe.data.bad_rows import check
+from dfwe.data.examples import drop_invalid_rows
 from dfwe.data.prompts.base import Prompt
 from dfwe.data.readers.base import Corpus, Reader
-from dfwe.data.usable import usable
 from dfwe.errors import ConfigurationError, DfweError, ModelError, did_you_mean
 from dfwe.metrics.mean import MeanOfScorers
 from dfwe.metrics.scorer import Scorer
@@ -143,14 +142,14 @@ def build_task(short: str, *, config: Mapping[str, Any]) -> Task:
     )
 
 
-def own_corpus(task: Task, *, files: str | None, max_bad_share: float, max_words: int = 0) -> Corpus:
+def own_corpus(task: Task, *, files: str | None, max_invalid_fraction: float, max_words: int = 0) -> Corpus:
     """The data that the task brings; `files` is where they lie unless its YAML says so.
 
     Texts of more than `max_words` words are counted as odd rows; 0 is no limit.
 
     Raises:
         ConfigurationError: neither says where.
-        DataError: files that are missing or broken, or more than `max_bad_share` of a file's rows that cannot be used.
+        DataError: files are missing or broken, or more than `max_invalid_fraction` of a file's rows are invalid.
     """
     assert task.data is not None
     root = task.data.get("root") or files
@@ -160,9 +159,9 @@ def own_corpus(task: Task, *, files: str | None, max_bad_share: float, max_words
             f"(sources.{task.short}.data.root=FOLDER where it is a source)"
         )
     read = _reader(task, root=Path(root).expanduser()).read()
-    corpus = usable(read, prompt=task.prompt, max_words=max_words)
-    for rows in corpus.rows.values():
-        check(rows, max_share=max_bad_share, what=task.short, setting="data.max_bad_share")
+    corpus = drop_invalid_rows(read, prompt=task.prompt, max_words=max_words)
+    for report in corpus.row_reports.values():
+        report.check(max_fraction=max_invalid_fraction, name=task.short, setting="data.max_invalid_fraction")
     return corpus
 
 

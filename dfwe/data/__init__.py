@@ -1,1 +1,1 @@
-"""From a corpus on disk to batches of tokens."""
+"""Corpora, their readers and generators, and the instances of tasks."""

@@ -16,32 +16,32 @@ from dfwe.data.fetch import fetch_all, unpack
 from dfwe.data.friends import report
 from dfwe.data.friends.prepare import prepare, write
 from dfwe.data.friends.releases import RELEASES, TLIDB
-from dfwe.data.friends.split import KnownSplit, read_known
+from dfwe.data.friends.split import OfficialSplit, read_official_split
 from dfwe.process.exit import exit_code
 
-MAX_BAD_SHARE = 0.01  # as data.max_bad_share
+MAX_INVALID_FRACTION = 0.01  # as data.max_invalid_fraction
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command; returns its exit code."""
+    """Run the command and return its exit code."""
     options = _parser().parse_args(arguments)
     return exit_code(lambda: _friends(options))
 
 
 def _friends(options: argparse.Namespace) -> None:
     raw = options.raw or _download(options.out)
-    known = KnownSplit() if options.split is None else read_known(options.split)
-    prepared = prepare(raw, known=known, max_bad_share=options.max_bad_share)
-    summary = report.summary(prepared, known=known)
+    official = OfficialSplit() if options.split is None else read_official_split(options.split)
+    prepared = prepare(raw, official=official, max_invalid_fraction=options.max_invalid_fraction)
+    summary = report.summary(prepared, official=official)
     folder = write(prepared, out=options.out, report=summary)
     print(without_controls(report.text(summary)))
     print(f"\nwritten to {folder}; use it with: data=friends data.root={options.out}")
 
 
 def _download(out: Path) -> Path:
-    """Fetches the releases, and the benchmark's own file, which is used as it is."""
+    """Download the releases and the benchmark's own file, which is used unchanged."""
     raw = out / "raw"
-    missing = fetch_all([*RELEASES, TLIDB], folder=raw, tell=print)
+    missing = fetch_all([*RELEASES, TLIDB], folder=raw, on_progress=print)
     if TLIDB not in missing:
         unpack(raw / TLIDB.path, folder=out / "official")
         print(f"the benchmark's own data set is in {out / 'official'}: data.root={out / 'official'}")
@@ -55,5 +55,5 @@ def _parser() -> argparse.ArgumentParser:
     friends.add_argument("--raw", type=Path, help="folder of the releases; without it they are downloaded to OUT/raw")
     friends.add_argument("--out", type=Path, required=True, help="folder to write TLiDB_Friends/ into")
     friends.add_argument("--split", type=Path, help="JSON with the official ids as far as known: train, dev, test")
-    friends.add_argument("--max-bad-share", type=float, default=MAX_BAD_SHARE, help="of a release's rows")
+    friends.add_argument("--max-invalid-fraction", type=float, default=MAX_INVALID_FRACTION, help="of a release's rows")
     return parser

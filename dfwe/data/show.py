@@ -1,4 +1,4 @@
-"""Shows what the model sees: `python -m dfwe.data.show --root <folder> --task meld --split train --json`."""
+"""Show the texts that a model reads: `python -m dfwe.data.show --root <folder> --task meld --split train --json`."""
 
 from __future__ import annotations
 
@@ -16,17 +16,16 @@ from typing import Any
 
 from dfwe.config.tasks import Task, load_task, own_corpus
 from dfwe.controls import in_one_line, without_controls
-from dfwe.data.instances import collect
+from dfwe.data.examples import collect_instances
+from dfwe.data.few_shot import REFERENCE_SEED, Shots
 from dfwe.data.readers.base import Corpus
 from dfwe.data.readers.tlidb import Tlidb
-from dfwe.data.shots import Shots
-from dfwe.data.splits import REFERENCE_SEED
 from dfwe.process.exit import exit_code
 from dfwe.records import Instance
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Prints a task's instances in the reference's order; the exit code, 2 for an error of the user's."""
+    """Print a task's instances in the reference's order; return the exit code, 2 for a user error."""
     arguments = _parser().parse_args(argv)
     return exit_code(lambda: _print_entries(arguments))
 
@@ -37,7 +36,7 @@ def _print_entries(arguments: argparse.Namespace) -> None:
 
 
 def entries(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """`instance_id`, `source` and `target` of each instance.
+    """Yield `instance_id`, `source` and `target` of each instance.
 
     The target is a text; for question answering, whose answers are alternatives, it is the list of them.
 
@@ -45,7 +44,7 @@ def entries(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
         DfweError: an unknown task, data that are missing or broken, or a split without an instance.
     """
     task = load_task(arguments.task, folders=arguments.config_dir, trusted=arguments.trust)
-    instances = collect(
+    instances = collect_instances(
         _corpus(task, root=arguments.root, max_words=arguments.max_words),
         prompt=task.prompt,
         split=arguments.split,
@@ -65,11 +64,10 @@ def entries(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
 def _corpus(task: Task, *, root: Path, max_words: int) -> Corpus:
     if task.data is None:
         return Tlidb(root=root).read()
-    corpus = own_corpus(task, files=str(root), max_bad_share=1.0, max_words=max_words)
-    for rows in corpus.rows.values():
-        for words in (rows.summary(), rows.remarks()):
-            if words:
-                print(f"warning: {in_one_line(words)}", file=sys.stderr)
+    corpus = own_corpus(task, files=str(root), max_invalid_fraction=1.0, max_words=max_words)
+    for report in corpus.row_reports.values():
+        for warning in report.warnings():
+            print(f"warning: {in_one_line(warning)}", file=sys.stderr)
     return corpus
 
 

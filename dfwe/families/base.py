@@ -82,7 +82,7 @@ class FamilySettings:
     max_source_tokens: int
     max_target_tokens: int
     truncation: str
-    max_cut_share: float
+    max_truncated_fraction: float
     decode: str = "task"
     reference: Mapping[str, Any] | None = None
 

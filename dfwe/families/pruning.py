@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dfwe.metrics.bound import Bound
-from dfwe.metrics.scorer import Scorer
+from dfwe.metrics.scorer import ScoreBound, Scorer
 from dfwe.records import Evaluation
 
 _ROUNDING = 1e-9  # far above that of summed counts, far below an answer's worth: a tie is never taken for a loss
@@ -21,7 +20,7 @@ class Race:
     """
 
     def __init__(self, scorer: Scorer, *, references: Sequence[Sequence[str]], best: Evaluation) -> None:
-        self._bound = Bound(scorer, references=references)
+        self._bound = ScoreBound(scorer, references=references)
         self._best = best
 
     @property

@@ -1,1 +1,1 @@
-"""Metrics as functions of summed per-example counts. No torch here."""
+"""Metrics as functions of summed per-example counts. They do not import torch."""

@@ -1,4 +1,4 @@
-"""What a metric is: a row of counts for each example, and a function of the (weighted) sum of rows."""
+"""Metrics: a row of counts per example, and a function of the (weighted) sum of rows."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Metric(ABC):
     def counts(
         self, predictions: Sequence[str], *, references: Sequence[Sequence[str]]
     ) -> Float[np.ndarray, "examples counts"]:
-        """One row for each example.
+        """Return a row per example.
 
         Raises:
             MetricError: predictions and references that do not pair up, or a reference that cannot be scored.
@@ -35,7 +35,7 @@ class Metric(ABC):
 
     @abstractmethod
     def best_counts(self, references: Sequence[Sequence[str]]) -> Float[np.ndarray, "examples counts"] | None:
-        """Rows that no answers' rows can beat: with them in place of any examples' own the value is no lower.
+        """Return rows that no answers' rows can beat: in place of any examples' own they never lower the value.
 
         That holds whatever the other rows are, so that a search can give a candidate up before it has answered all. No
         answer need have such a row. None for a metric that knows none.
@@ -46,23 +46,23 @@ class Metric(ABC):
 
     @abstractmethod
     def value(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
-        """The metric of summed rows, vectorised over leading axes; 0 where it is undefined."""
+        """Compute the metric from summed rows, vectorised over leading axes; 0 where it is undefined."""
 
     def is_defined(self, totals: Float[np.ndarray, " counts"]) -> bool:
-        """Whether the value of these summed rows is the metric's own, and no 0 in place of one; most always are."""
+        """Return whether the value of these summed rows is defined; for most metrics it always is."""
         return True
 
-    def rare(self, totals: Float[np.ndarray, " counts"]) -> tuple[str, ...]:
-        """The classes that count as much as others and are too rare for an interval of the value to be trusted."""
+    def rare_classes(self, totals: Float[np.ndarray, " counts"]) -> tuple[str, ...]:
+        """Return the classes that are too rare for an interval of the value to be trusted."""
         return ()
 
-    def right(self, counts: Float[np.ndarray, "examples counts"]) -> Bool[np.ndarray, " examples"] | None:
-        """Which answers are right, where the value is the share of those; None for a metric of another kind."""
+    def is_correct(self, counts: Float[np.ndarray, "examples counts"]) -> Bool[np.ndarray, " examples"] | None:
+        """Return which answers are correct, if the value is their fraction; None for other metrics."""
         return None
 
 
 def check_pairs(predictions: Sequence[str], *, references: Sequence[Sequence[str]]) -> None:
-    """Raises MetricError unless every prediction has at least one reference."""
+    """Raise MetricError unless every prediction has at least one reference."""
     if len(predictions) != len(references):
         raise MetricError(
             f"every prediction needs its references: found {len(predictions)} predictions "
@@ -74,17 +74,17 @@ def check_pairs(predictions: Sequence[str], *, references: Sequence[Sequence[str
 
 
 def check_some(predictions: Sequence[str], *, metric: str) -> None:
-    """Raises MetricError where there is nothing to score: the reference implementation crashes there."""
+    """Raise MetricError without any prediction, where the reference implementation crashes."""
     if not predictions:
         raise MetricError(f"{metric} of no examples is undefined: give at least one example")
 
 
 def gold_answers(references: Sequence[Sequence[str]]) -> list[str]:
-    """The first reference of each example, empty where it has none (which `check_pairs` refuses)."""
+    """Return the first reference of each example, empty if it has none (which `check_pairs` refuses)."""
     return [next(iter(alternatives), "") for alternatives in references]
 
 
 def ratio(numerator: ArrayLike, denominator: ArrayLike) -> Float[np.ndarray, "*shape"]:
-    """The quotient, element by element, and 0 where the denominator is 0; always an array, of no axes too."""
+    """Divide element by element, with 0 where the denominator is 0; the result is always an array."""
     above, below = np.asarray(numerator, dtype=np.float64), np.asarray(denominator, dtype=np.float64)
     return np.asarray(np.divide(above, below, out=np.zeros(above.shape), where=below > 0))

@@ -1,4 +1,4 @@
-"""A model's test score and its difference to another's, with how sure both are."""
+"""Test scores of models and their differences, with confidence intervals and p values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ AnyMetrics = Scorer | MeanOfScorers
 
 
 def with_interval(evaluation: Evaluation, *, scorer: AnyMetrics, seed: int) -> dict[str, Any]:
-    """The scores, and `interval`, the 95 % bootstrap interval of the score over instances; none of an undefined one."""
+    """Return the scores and `interval`, the 95 % bootstrap interval over instances, without it if undefined."""
     if evaluation.undefined:
         return evaluation.scores
     weights = _weights(len(evaluation.counts), seed=seed)
@@ -28,31 +28,31 @@ def with_interval(evaluation: Evaluation, *, scorer: AnyMetrics, seed: int) -> d
 
 
 def delta(evaluation: Evaluation, *, baseline: Evaluation, scorer: AnyMetrics, seed: int) -> dict[str, Any]:
-    """The score minus that of another model on the same instances, a fraction, and what the difference is worth.
+    """Compare the score with that of another model on the same instances, as a fraction.
 
-    `delta_standard_error` and `delta_interval` (95 %) are the paired bootstrap's. `p` is two-sided, `p_by` says whose:
-    McNemar's where the score is the share of right answers, the bootstrap's for any other. None of undefined scores.
+    `delta_standard_error` and `delta_interval` (95 %) come from the paired bootstrap. `p` is two-sided; `p_by` names
+    its test: McNemar's if the score is the fraction of correct answers, else the bootstrap. Undefined scores have none.
     """
     if evaluation.undefined or baseline.undefined:
         return {}
     weights = _weights(len(evaluation.counts), seed=seed)
     ours, theirs = (
-        resampled_scores(each.counts, score=scorer.score, weights=weights) for each in (evaluation, baseline)
+        resampled_scores(model.counts, score=scorer.score, weights=weights) for model in (evaluation, baseline)
     )
-    right = [scorer.right(each.counts) for each in (evaluation, baseline)]
-    exact = None if right[0] is None or right[1] is None else mcnemar(right[0], right[1])
-    return compared(evaluation.score - baseline.score, resampled=ours - theirs, exact=exact)
+    correct = [scorer.is_correct(model.counts) for model in (evaluation, baseline)]
+    exact = None if correct[0] is None or correct[1] is None else mcnemar(correct[0], correct[1])
+    return summarize_difference(evaluation.score - baseline.score, resampled=ours - theirs, exact=exact)
 
 
 def optimism(dev: float | None, test: float | None) -> dict[str, float]:
-    """By how much the dev score that a merge was chosen for exceeds its test score; empty where one is undefined."""
+    """Return the difference of the dev score of a selected merge to its test score, empty if one is undefined."""
     return {} if dev is None or test is None else {"optimism": dev - test}
 
 
-def compared(
+def summarize_difference(
     difference: float, *, resampled: Float[np.ndarray, " resamples"], exact: float | None = None
 ) -> dict[str, Any]:
-    """What `delta` says of a difference, given those of the resamples; `exact` is McNemar's p, where there is one."""
+    """Summarize a difference, given those of the resamples; `exact` is McNemar's p if there is one."""
     return {
         "delta": difference,
         "delta_standard_error": float(np.std(resampled)),

@@ -1,4 +1,4 @@
-"""Numbers against numbers: Pearson's correlation."""
+"""Pearson's correlation of numbers, from sums as resampling needs it (`scipy.stats` takes single pairs)."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class Pearson(Metric):
 
     @property
     def num_counts(self) -> int:
-        """1, and the sums of x, y, xx, yy, xy."""
+        """Six: 1, and the sums of x, y, xx, yy, xy."""
         return 6
 
     def counts(
         self, predictions: Sequence[str], *, references: Sequence[Sequence[str]]
     ) -> Float[np.ndarray, "examples counts"]:
-        """One row for each example.
+        """Return a row per example.
 
         Raises:
             MetricError: no examples, or a gold answer that is not one finite number.
@@ -49,16 +49,16 @@ class Pearson(Metric):
         return np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=1)
 
     def best_counts(self, references: Sequence[Sequence[str]]) -> None:
-        """None: beside wrong numbers the right one can lower the correlation."""
+        """Return None: next to wrong numbers the correct one can lower the correlation."""
 
     def value(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
-        """The correlation in [0, 1]."""
+        """Return the correlation in [0, 1]."""
         n, x, y, xx, yy, xy = (totals[..., index] for index in range(6))
         spread_x, spread_y = _spread(n, x, xx), _spread(n, y, yy)
         return np.asarray(np.clip(ratio(n * xy - x * y, np.sqrt(spread_x * spread_y)), 0.0, 1.0))
 
     def is_defined(self, totals: Float[np.ndarray, " counts"]) -> bool:
-        """Whether neither the predictions nor the gold numbers are all the same."""
+        """Return whether neither the predictions nor the gold numbers are all the same."""
         n, x, y, xx, yy = (totals[..., index] for index in range(5))
         return bool(_spread(n, x, xx) > 0 and _spread(n, y, yy) > 0)
 

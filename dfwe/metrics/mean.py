@@ -1,4 +1,4 @@
-"""One score of several tasks: the plain mean of theirs."""
+"""Score of several tasks: the mean of theirs."""
 
 from __future__ import annotations
 
@@ -28,36 +28,36 @@ class MeanOfScorers:
             raise MetricError("a mean of tasks' scores needs at least one task")
 
     def joined(self, evaluations: Mapping[str, Evaluation]) -> Evaluation:
-        """The parts' evaluations as one, in the order of `parts`; metrics are named `part/metric`.
+        """Join the parts' evaluations in the order of `parts`; metrics are named `part/metric`.
 
         Undefined metrics stay so; label scores are left out, as the parts' labels differ.
         """
-        each = {name: evaluations[name] for name in self.parts}
+        parts = {name: evaluations[name] for name in self.parts}
         return Evaluation(
-            score=sum(part.score for part in each.values()) / len(each),
+            score=sum(part.score for part in parts.values()) / len(parts),
             metrics={
-                f"{name}/{metric}": value for name, part in each.items() for metric, value in part.metrics.items()
+                f"{name}/{metric}": value for name, part in parts.items() for metric, value in part.metrics.items()
             },
-            predictions=tuple(answer for part in each.values() for answer in part.predictions),
-            counts=_block_diagonal([part.counts for part in each.values()]),
-            undefined=tuple(f"{name}/{metric}" for name, part in each.items() for metric in part.undefined),
+            predictions=tuple(answer for part in parts.values() for answer in part.predictions),
+            counts=_block_diagonal([part.counts for part in parts.values()]),
+            undefined=tuple(f"{name}/{metric}" for name, part in parts.items() for metric in part.undefined),
         )
 
     def score(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
-        """The mean of the parts' scores of summed rows, vectorised over leading axes; in [0, 1]."""
+        """Return the mean of the parts' scores of summed rows, vectorised over leading axes; in [0, 1]."""
         ends = np.cumsum([scorer.num_counts for scorer in self.parts.values()])
         totals_by_part = np.split(totals, ends[:-1], axis=-1)
-        scores = [scorer.score(own) for scorer, own in zip(self.parts.values(), totals_by_part, strict=True)]
+        scores = [scorer.score(part) for scorer, part in zip(self.parts.values(), totals_by_part, strict=True)]
         return np.asarray(np.mean(scores, axis=0))
 
-    def right(self, counts: Float[np.ndarray, "examples counts"]) -> None:
-        """None: a mean of tasks is no share of right answers."""
+    def is_correct(self, counts: Float[np.ndarray, "examples counts"]) -> None:
+        """Return None: a mean of tasks is not a fraction of correct answers."""
 
 
 def _block_diagonal(
     blocks: list[Float[np.ndarray, "_examples _counts"]],
 ) -> Float[np.ndarray, "examples counts"]:
-    """The blocks down the diagonal, 0 elsewhere."""
+    """Return a matrix with the blocks down the diagonal, 0 elsewhere."""
     whole = np.zeros((sum(len(block) for block in blocks), sum(block.shape[1] for block in blocks)))
     row = column = 0
     for block in blocks:

@@ -1,4 +1,4 @@
-"""Several labels for each example, found in generated text by their natural names."""
+"""Several labels per example, found in generated text by their natural names."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class MultilabelF1(Metric):
 
     @property
     def num_counts(self) -> int:
-        """Labels right, predicted and gold."""
+        """Number of labels: correct, predicted and gold."""
         return 3
 
     def counts(
         self, predictions: Sequence[str], *, references: Sequence[Sequence[str]]
     ) -> Float[np.ndarray, "examples counts"]:
-        """Numbers of scored labels that are right, predicted and gold.
+        """Count the scored labels that are correct, predicted and gold.
 
         Raises:
             MetricError: no examples (the reference implementation crashes), one without a gold code, or a
@@ -49,12 +49,12 @@ class MultilabelF1(Metric):
         rows = []
         for number, (text, gold) in enumerate(zip(predictions, references, strict=True), start=1):
             self._check_gold(gold, number=number)
-            found, expected = self.parse(text) & scored, set(gold) & scored
-            rows.append((len(found & expected), len(found), len(expected)))
+            predicted, expected = self.parse(text) & scored, set(gold) & scored
+            rows.append((len(predicted & expected), len(predicted), len(expected)))
         return np.array(rows, dtype=np.float64)
 
     def best_counts(self, references: Sequence[Sequence[str]]) -> Float[np.ndarray, "examples counts"]:
-        """The rows of the scored gold codes and no other; raises as `counts` does, for its codes.
+        """Return the rows of exactly the scored gold codes; raises as `counts` does for its codes.
 
         No text need have that row: where a name holds another, as "engaged" holds "age", both are found.
         """
@@ -65,13 +65,13 @@ class MultilabelF1(Metric):
         return np.stack([sizes] * 3, axis=1)
 
     def value(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
-        """F1 in [0, 1]."""
+        """Return F1 in [0, 1]."""
         return ratio(2 * totals[..., 0], totals[..., 1] + totals[..., 2])
 
     def parse(self, text: str) -> frozenset[str]:
-        """The codes that a generated text names, or the default alone."""
-        found = frozenset(code for code, name in self.names.items() if self._holds(text, name=name))
-        return found or frozenset({self.default})
+        """Return the codes that a generated text names, or only the default."""
+        codes = frozenset(code for code, name in self.names.items() if self._holds(text, name=name))
+        return codes or frozenset({self.default})
 
     def _scored_codes(self) -> set[str]:
         codes = list(self.names)

@@ -1,4 +1,4 @@
-"""The score of a task: the plain mean of its metrics."""
+"""Score of a task, the mean of its metrics, and upper bounds of it while answers come in."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Scorer:
         return sum(metric.num_counts for metric in self.metrics.values())
 
     def evaluate(self, predictions: Sequence[str], *, references: Sequence[Sequence[str]]) -> Evaluation:
-        """The answers with metrics and score, fractions in [0, 1], and one row of counts for each example.
+        """Return the answers with metrics and score, fractions in [0, 1], and a row of counts per example.
 
         A metric that is undefined for these answers is named so, and counts as 0.
 
@@ -49,30 +49,30 @@ class Scorer:
     def counts(
         self, predictions: Sequence[str], *, references: Sequence[Sequence[str]]
     ) -> Float[np.ndarray, "examples counts"]:
-        """One row for each example, all metrics' side by side; raises as they do."""
+        """Return a row per example, all metrics' side by side; raises as they do."""
         rows = [metric.counts(predictions, references=references) for metric in self.metrics.values()]
         return np.concatenate(rows, axis=1)
 
     def best_counts(self, references: Sequence[Sequence[str]]) -> Float[np.ndarray, "examples counts"] | None:
-        """Rows that no answers can beat (`Metric.best_counts`); None where one of the metrics has none."""
+        """Return rows that no answers can beat (`Metric.best_counts`); None if a metric has none."""
         rows = [metric.best_counts(references) for metric in self.metrics.values()]
-        known = [each for each in rows if each is not None]
-        return np.concatenate(known, axis=1) if len(known) == len(rows) else None
+        available = [row for row in rows if row is not None]
+        return np.concatenate(available, axis=1) if len(available) == len(rows) else None
 
     def score(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
-        """The score of summed rows of `Evaluation.counts`, vectorised over leading axes; in [0, 1]."""
+        """Return the score of summed rows of `Evaluation.counts`, vectorised over leading axes; in [0, 1]."""
         return np.asarray(np.mean(list(self._values(totals).values()), axis=0))
 
-    def right(self, counts: Float[np.ndarray, "examples counts"]) -> Bool[np.ndarray, " examples"] | None:
-        """Which answers are right, where the score is the share of those; None where it is anything else."""
+    def is_correct(self, counts: Float[np.ndarray, "examples counts"]) -> Bool[np.ndarray, " examples"] | None:
+        """Return which answers are correct, if the score is their fraction; None otherwise."""
         metric, *more = self.metrics.values()
-        return None if more else metric.right(counts)
+        return None if more else metric.is_correct(counts)
 
-    def rare(self, counts: Float[np.ndarray, "examples counts"]) -> tuple[str, ...]:
-        """Classes that are too rare among these examples for intervals of the score to be trusted, by their metric."""
+    def rare_classes(self, counts: Float[np.ndarray, "examples counts"]) -> tuple[str, ...]:
+        """Return the classes that are too rare among these examples for intervals of the score to be trusted."""
         parts = self._parts(counts.sum(axis=0))
-        found = [name for key, metric in self.metrics.items() for name in metric.rare(parts[key])]
-        return tuple(dict.fromkeys(found))
+        names = [name for key, metric in self.metrics.items() for name in metric.rare_classes(parts[key])]
+        return tuple(dict.fromkeys(names))
 
     def _undefined(self, totals: Float[np.ndarray, " counts"]) -> tuple[str, ...]:
         parts = self._parts(totals)
@@ -83,6 +83,45 @@ class Scorer:
         return {name: metric.value(parts[name]) for name, metric in self.metrics.items()}
 
     def _parts(self, totals: Float[np.ndarray, "*batch counts"]) -> dict[str, Float[np.ndarray, "*batch _"]]:
-        """The totals of each metric."""
+        """Split the totals by metric."""
         ends = np.cumsum([metric.num_counts for metric in self.metrics.values()])
         return dict(zip(self.metrics, np.split(totals, ends[:-1], axis=-1), strict=True))
+
+
+class ScoreBound:
+    """Highest score that any answers to the remaining examples could still give.
+
+    It starts with the best rows of all examples (`Metric.best_counts`), and an answer puts its own row in place of the
+    best one. Only sums are kept: an answer is scored once, and a bound costs no more than a score of totals.
+
+    Raises:
+        MetricError: one of the metrics knows no best rows (Pearson's correlation), or a reference cannot be scored.
+    """
+
+    def __init__(self, scorer: Scorer, *, references: Sequence[Sequence[str]]) -> None:
+        best = scorer.best_counts(references)
+        if best is None:
+            raise MetricError(
+                f"one of the metrics {', '.join(scorer.metrics)} has no highest score that the answers so far allow: "
+                "evaluate all examples"
+            )
+        self._scorer, self._references, self._best = scorer, references, best
+        self._totals = best.sum(axis=0)
+
+    @property
+    def value(self) -> float:
+        """Upper bound in [0, 1]; apart from rounding the score itself once all examples are answered."""
+        return float(self._scorer.score(self._totals))
+
+    def take(self, answers: Sequence[str], *, examples: Sequence[int]) -> None:
+        """Count the answers to these examples, each of which is answered once."""
+        rows = self._scorer.counts(answers, references=[self._references[index] for index in examples])
+        self._totals = self._totals + (rows - self._best[list(examples)]).sum(axis=0)
+
+    def losses(
+        self, counts: Float[np.ndarray, "examples counts"], *, groups: Sequence[Sequence[int]]
+    ) -> Float[np.ndarray, " groups"]:
+        """Return by how much each group's rows of another evaluation, on their own, would lower the bound."""
+        lost = self._best - counts
+        totals = np.stack([self._totals - lost[list(group)].sum(axis=0) for group in groups])
+        return self.value - self._scorer.score(totals)

@@ -17,14 +17,14 @@ Overlap = tuple[int, int, int]  # tokens shared, only predicted, only in the ref
 
 
 def normalise(text: str) -> str:
-    """The text in lower case, without ASCII punctuation, then without a, an, the, then with single blanks."""
+    """Lower the case, remove ASCII punctuation, then a, an, the, then repeated blanks."""
     bare = text.lower().translate(str.maketrans("", "", string.punctuation))
     return " ".join(re.sub(r"\b(a|an|the)\b", " ", bare).split())
 
 
 @dataclass(frozen=True)
 class ExactMatch(Metric):
-    """The share of predictions that, normalised, equal one of their references.
+    """Fraction of predictions that, normalised, equal one of their references.
 
     A text that contains one of `unanswerable_phrases` counts as empty; Friends has none of them.
     """
@@ -33,13 +33,13 @@ class ExactMatch(Metric):
 
     @property
     def num_counts(self) -> int:
-        """Whether it matches, and 1."""
+        """Two: match or not, and 1."""
         return 2
 
     def counts(
         self, predictions: Sequence[str], *, references: Sequence[Sequence[str]]
     ) -> Float[np.ndarray, "examples counts"]:
-        """Match or not, and 1.
+        """Return 1 for matches and 0 for others, and 1.
 
         Raises:
             MetricError: no examples (the reference implementation crashes), or one without a reference.
@@ -48,15 +48,15 @@ class ExactMatch(Metric):
         return np.array([(float(prediction in alternatives), 1.0) for prediction, alternatives in pairs])
 
     def best_counts(self, references: Sequence[Sequence[str]]) -> Float[np.ndarray, "examples counts"]:
-        """A match each."""
+        """Return a match per example."""
         return np.ones((len(references), 2))
 
     def value(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
-        """The share in [0, 1]."""
+        """Return the fraction in [0, 1]."""
         return ratio(totals[..., 0], totals[..., 1])
 
-    def right(self, counts: Float[np.ndarray, "examples counts"]) -> Bool[np.ndarray, " examples"]:
-        """Which match."""
+    def is_correct(self, counts: Float[np.ndarray, "examples counts"]) -> Bool[np.ndarray, " examples"]:
+        """Return which predictions match."""
         return counts[:, 0] > 0
 
 
@@ -68,22 +68,22 @@ class TokenF1Macro(Metric):
 
     @property
     def num_counts(self) -> int:
-        """The best F1, and 1."""
+        """Two: the best F1, and 1."""
         return 2
 
     def counts(
         self, predictions: Sequence[str], *, references: Sequence[Sequence[str]]
     ) -> Float[np.ndarray, "examples counts"]:
-        """The best F1, and 1; raises as ExactMatch does."""
+        """Return the best F1, and 1; raises as ExactMatch does."""
         pairs = _clean(predictions, references=references, phrases=self.unanswerable_phrases, metric="token F1")
         return np.array([(max(_f1(_overlap(prediction, text)) for text in texts), 1.0) for prediction, texts in pairs])
 
     def best_counts(self, references: Sequence[Sequence[str]]) -> Float[np.ndarray, "examples counts"]:
-        """F1 1 each."""
+        """Return F1 1 per example."""
         return np.ones((len(references), 2))
 
     def value(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
-        """The mean in [0, 1]."""
+        """Return the mean in [0, 1]."""
         return ratio(totals[..., 0], totals[..., 1])
 
 
@@ -100,22 +100,22 @@ class TokenF1Micro(Metric):
 
     @property
     def num_counts(self) -> int:
-        """Tokens shared, only predicted, only in the reference."""
+        """Number of tokens: shared, only predicted, only in the reference."""
         return 3
 
     def counts(
         self, predictions: Sequence[str], *, references: Sequence[Sequence[str]]
     ) -> Float[np.ndarray, "examples counts"]:
-        """Overlap with the last overlapping reference; raises as ExactMatch does."""
+        """Return the overlap with the last overlapping reference; raises as ExactMatch does."""
         pairs = _clean(predictions, references=references, phrases=self.unanswerable_phrases, metric="token F1")
         return _overlaps(pairs, choose=_last_with_overlap)
 
     def best_counts(self, references: Sequence[Sequence[str]]) -> Float[np.ndarray, "examples counts"]:
-        """All tokens of the longest reference shared, none wrong; the first reference's own row may be worse."""
+        """Return all tokens of the longest reference as shared; the first reference's own row may be worse."""
         return _all_shared(references, phrases=self.unanswerable_phrases)
 
     def value(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
-        """F1 in [0, 1]."""
+        """Return F1 in [0, 1]."""
         return _micro(totals)
 
 
@@ -131,22 +131,22 @@ class CorrectedTokenF1Micro(Metric):
 
     @property
     def num_counts(self) -> int:
-        """Tokens shared, only predicted, only in the reference."""
+        """Number of tokens: shared, only predicted, only in the reference."""
         return 3
 
     def counts(
         self, predictions: Sequence[str], *, references: Sequence[Sequence[str]]
     ) -> Float[np.ndarray, "examples counts"]:
-        """Overlap with the best reference; raises as ExactMatch does."""
+        """Return the overlap with the best reference; raises as ExactMatch does."""
         pairs = _clean(predictions, references=references, phrases=self.unanswerable_phrases, metric="token F1")
         return _overlaps(pairs, choose=lambda overlaps: max(overlaps, key=_f1))
 
     def best_counts(self, references: Sequence[Sequence[str]]) -> Float[np.ndarray, "examples counts"]:
-        """All tokens of the longest reference shared, none wrong."""
+        """Return all tokens of the longest reference as shared, none as wrong."""
         return _all_shared(references, phrases=self.unanswerable_phrases)
 
     def value(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
-        """F1 in [0, 1]."""
+        """Return F1 in [0, 1]."""
         return _micro(totals)
 
 
@@ -194,7 +194,7 @@ def _overlaps(
 
 
 def _all_shared(references: Sequence[Sequence[str]], *, phrases: Sequence[str]) -> Float[np.ndarray, "examples 3"]:
-    """No prediction shares more, or has fewer wrong; an empty reference counts as one token (`_overlap`)."""
+    """Return rows with all tokens shared and none wrong; an empty reference counts as one token (`_overlap`)."""
     clean = _cleaner(phrases)
     lengths = [max(max(1, len(clean(text).split())) for text in texts) for texts in references]
     return np.array([(length, 0, 0) for length in lengths], dtype=np.float64).reshape(-1, 3)

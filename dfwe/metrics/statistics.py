@@ -1,4 +1,4 @@
-"""How sure scores are: bootstrap over examples, McNemar's test, Holm's correction.
+"""Uncertainty of scores: bootstrap over examples, McNemar's test, Holm's correction.
 
 A score is a function of the sum of the examples' rows (`Evaluation.counts`), so that every resample is scored by one
 matrix product.
@@ -22,27 +22,27 @@ LEVEL = 0.95  # of every interval
 def resampling_weights(
     num_examples: int, *, resamples: int, generator: np.random.Generator
 ) -> Float[np.ndarray, "resamples examples"]:
-    """How often each example is drawn in each resample."""
-    drawn = generator.multinomial(num_examples, np.full(num_examples, 1.0 / num_examples), size=resamples)
-    return drawn.astype(np.float64)
+    """Draw how often each example occurs in each resample."""
+    weights = generator.multinomial(num_examples, np.full(num_examples, 1.0 / num_examples), size=resamples)
+    return weights.astype(np.float64)
 
 
 def resampled_scores(
     counts: Float[np.ndarray, "examples counts"], *, score: Score, weights: Float[np.ndarray, "resamples examples"]
 ) -> Float[np.ndarray, " resamples"]:
-    """The score of each resample; those of two models on the same weights are paired."""
+    """Return the score of each resample; those of two models with the same weights are paired."""
     return np.asarray(score(weights @ counts))
 
 
 def interval(values: Float[np.ndarray, " resamples"]) -> tuple[float, float]:
-    """The percentile interval of resampled values that holds `LEVEL` of them (Efron 1979)."""
+    """Return the percentile interval of resampled values that contains `LEVEL` of them (Efron 1979)."""
     tail = (1.0 - LEVEL) / 2.0
     low, high = np.quantile(values, [tail, 1.0 - tail])
     return float(low), float(high)
 
 
 def two_sided_p(differences: Float[np.ndarray, " resamples"]) -> float:
-    """How often resampled differences lie on the other side of 0, both sides counted; no less than 2 / (B + 1).
+    """Return the two-sided p that resampled differences lie on the other side of 0; at least 2 / (B + 1).
 
     The achieved significance level of the paired bootstrap (Davison and Hinkley 1997, 4.2): (1 + b) / (1 + B) of the
     rarer side, twice.
@@ -52,9 +52,10 @@ def two_sided_p(differences: Float[np.ndarray, " resamples"]) -> float:
 
 
 def mcnemar(first: Bool[np.ndarray, " examples"], second: Bool[np.ndarray, " examples"]) -> float:
-    """The exact two-sided p of McNemar's test (1947) that two models are right equally often, example by example.
+    """Return the exact two-sided p of McNemar's test (1947) that two models are equally often correct.
 
-    Under that, an example on which they differ is right for either with probability 1/2: twice the binomial tail.
+    Under the null hypothesis each differing example is right for either model with probability 1/2: twice the binomial
+    tail, in whole numbers (`scipy.stats.binomtest` rounds otherwise and takes seconds to import).
     """
     one, other = int((first & ~second).sum()), int((second & ~first).sum())
     differing = one + other
@@ -63,7 +64,7 @@ def mcnemar(first: Bool[np.ndarray, " examples"], second: Bool[np.ndarray, " exa
 
 
 def holm(p: Mapping[Key, float]) -> dict[Key, float]:
-    """Holm's (1979) adjusted p of several tests: each at most alpha keeps the chance of any false claim below alpha."""
+    """Return Holm's (1979) adjusted p values, which control the chance of any false claim among several tests."""
     ordered: Sequence[Key] = sorted(p, key=lambda key: p[key])
     adjusted: dict[Key, float] = {}
     least = 0.0

@@ -105,9 +105,9 @@ def _lines(path: Path) -> Iterator[Item]:
 
 def _rows(source: SheetSource, *, path: Path) -> Iterator[Item]:
     sheet = source.sheet(Path())
-    if sheet.read.bad:
-        more = f" (and {len(sheet.read.bad) - 1} more broken rows)" if len(sheet.read.bad) > 1 else ""
-        first = sheet.read.bad[0]
+    if sheet.report.invalid:
+        more = f" (and {len(sheet.report.invalid) - 1} more broken rows)" if len(sheet.report.invalid) > 1 else ""
+        first = sheet.report.invalid[0]
         raise DataError(f"{path}, line {first.line}: {first.reason}{more}")
     for row in sheet.rows:
         yield _item(path, row.line, row.cells)

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from dfwe.data.bad_rows import RowError
 from dfwe.data.prompts.base import Prompt
 from dfwe.data.prompts.template import Template, row_dialogue
-from dfwe.data.readers.base import Dialogue
-from dfwe.data.readers.dialogue import checked_dialogue
+from dfwe.data.readers.base import Dialogue, RowError
 from dfwe.data.readers.sheet import cell_of
+from dfwe.data.readers.tlidb import check_dialogue
 from dfwe.errors import DataError
 from dfwe.records import Instance
 
@@ -85,12 +84,12 @@ def _dialogues(inputs: Iterable[Item]) -> Iterator[tuple[str, Dialogue]]:
         group = [item for _, item in members]
         first = group[0]
         if isinstance(first.content, Mapping) and "dialogue" in first.content:
-            yield first.where, checked_dialogue(first.content, where=first.where)
+            yield first.where, check_dialogue(first.content, where=first.where)
         else:
             name = first.content.get(DIALOGUE) if isinstance(first.content, Mapping) else None
             turns = [_turn(item, position=position) for position, item in enumerate(group)]
             dialogue = {DIALOGUE: str(name or first.name), "dialogue": turns}
-            yield first.where, checked_dialogue(dialogue, where=first.where)
+            yield first.where, check_dialogue(dialogue, where=first.where)
 
 
 def _dialogue_of(item: Item, *, number: int) -> Any:

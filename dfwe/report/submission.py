@@ -16,7 +16,7 @@ from statistics import fmean
 from typing import Final
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-from dfwe.data.friends.official import (
+from dfwe.data.friends.annotations import (
     CHARACTERS,
     EMORY,
     MELD,

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from dfwe.families.scorer import MeanScorer
-from dfwe.metrics.comparison import RESAMPLES, compared
+from dfwe.metrics.comparison import RESAMPLES, summarize_difference
 from dfwe.metrics.scorer import Scorer
 from dfwe.metrics.statistics import holm, interval, mcnemar, resampled_scores, resampling_weights
 from dfwe.records import Evaluation
@@ -74,16 +74,16 @@ class PairedComparison:
             return told
         theirs = {task: self.resampled[other][task] for task, other in others.items()}
         mean = sum(found["delta"] for found in known.values()) / len(known)
-        return told | {"mean": compared(mean, resampled=_mean(self.resampled[name]) - _mean(theirs))}
+        return told | {"mean": summarize_difference(mean, resampled=_mean(self.resampled[name]) - _mean(theirs))}
 
     def _difference(self, name: str, other: str, *, task: str) -> dict[str, Any]:
         ours, theirs = self.parts[name][task], self.parts[other][task]
         if ours.undefined or theirs.undefined:
             return {}
-        right = [self.scorers[task].right(each.counts) for each in (ours, theirs)]
+        right = [self.scorers[task].is_correct(each.counts) for each in (ours, theirs)]
         exact = None if right[0] is None or right[1] is None else mcnemar(right[0], right[1])
         resampled = self.resampled[name][task] - self.resampled[other][task]
-        return compared(ours.score - theirs.score, resampled=resampled, exact=exact)
+        return summarize_difference(ours.score - theirs.score, resampled=resampled, exact=exact)
 
 
 def _resampled(evaluations: Sequence[Evaluation], *, scorer: Scorer, seed: int) -> list[Resampled]:

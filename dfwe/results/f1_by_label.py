@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from dfwe.config.tasks import Task
-from dfwe.metrics.by_class import score_classes
+from dfwe.metrics.classification import score_classes
 from dfwe.metrics.multilabel import MultilabelF1
 
 

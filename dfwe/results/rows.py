@@ -89,10 +89,10 @@ def _data(study: Study) -> dict[str, Any]:
         found[task.short] = {
             "origin": corpus.origin,
             **data.digest(task),
-            "rows_read": {file: rows.num_read for file, rows in corpus.rows.items()},
-            "bad_rows": [str(bad) for rows in corpus.rows.values() for bad in rows.bad],
-            "odd_rows": [str(odd) for rows in corpus.rows.values() for odd in rows.odd],
-            "left_out_on_purpose": dict(corpus.left_out),
+            "rows_read": {file: report.num_rows for file, report in corpus.row_reports.items()},
+            "bad_rows": [str(issue) for report in corpus.row_reports.values() for issue in report.invalid],
+            "odd_rows": [str(issue) for report in corpus.row_reports.values() for issue in report.suspicious],
+            "left_out_on_purpose": dict(corpus.num_excluded),
         }
     return {"root": None if data.root is None else str(data.root), "tasks": found}
 
@@ -114,7 +114,7 @@ class _Rows:
     def rare_classes(self) -> list[str]:
         """Of the test split, those that make intervals of a macro F1 too narrow."""
         evaluation = next(iter(self._evaluations.values()), None)
-        return [] if evaluation is None else list(self._study.target.scorer.rare(evaluation.counts))
+        return [] if evaluation is None else list(self._study.target.scorer.rare_classes(evaluation.counts))
 
     def classes(self) -> dict[str, Any]:
         """By task, the target alone: each label's F1 for each model; empty without labels or tests."""

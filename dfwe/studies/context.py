@@ -54,7 +54,7 @@ def study_family(config: DictConfig, *, tasks: Sequence[Task]) -> tuple[ModelFam
         max_source_tokens=model["max_source_tokens"],
         max_target_tokens=model["max_target_tokens"],
         truncation=config.data.truncation,
-        max_cut_share=config.data.max_cut_share,
+        max_truncated_fraction=config.data.max_truncated_fraction,
         decode=config.decode,
         reference=plain(config.decoding.reference),
     )

@@ -14,7 +14,7 @@ from dfwe.config.foreign import bind_foreign, record
 from dfwe.config.load import plain
 from dfwe.config.task_options import read_tasks
 from dfwe.config.tasks import build_task, foreign_task
-from dfwe.data.prompts.answers import Answer, Number
+from dfwe.data.prompts.answers import AnswerFormat, ClassLabel, Number
 from dfwe.data.prompts.base import Prompt
 from dfwe.data.prompts.template import Template
 from dfwe.data.readers.base import Reader
@@ -24,7 +24,7 @@ from dfwe.families.multi_head.heads.classification import Classification
 from dfwe.metrics.base import Metric
 from dfwe.metrics.classification import Accuracy
 
-ANSWER = {"_target_": "dfwe.data.prompts.answers.OneOf", "column": "mood", "labels": ["good", "bad"], "texts": {}}
+ANSWER = {"_target_": "dfwe.data.prompts.answers.ClassLabel", "column": "mood", "labels": ["good", "bad"], "texts": {}}
 PROMPT = {
     "_target_": "dfwe.data.prompts.template.Template",
     "task": "moods",
@@ -55,26 +55,26 @@ CALLS = [
     "dfwe.store.store.shutil.rmtree",
     "dfwe.data.prompts.answers.math.exp",
     "dfwe.data.prompts.template.string.Formatter",
-    "dfwe.data.prompts.template.Answer",  # imported there, at home elsewhere
-    "dfwe.data.prompts.answers.Answer",  # an interface
+    "dfwe.data.prompts.template.AnswerFormat",  # imported there, at home elsewhere
+    "dfwe.data.prompts.answers.AnswerFormat",  # an interface
     "dfwe.data.prompts.answers.single",  # a function
-    "dfwe.data.prompts.answers.OneOf.__init__",
-    "dfwe.data.prompts.answers.OneOf.gold",
+    "dfwe.data.prompts.answers.ClassLabel.__init__",
+    "dfwe.data.prompts.answers.ClassLabel.gold",
     "dfwe.metrics.classification.Accuracy",  # a class of another kind
     "dfwe.data.fetch.fetch",
     "dfwe.store.prune.prune",
     "dfwe.merging.files.merge_files.merge_files",
     "dfwe.run.main",
     "dfwe.predict.main",
-    "dfwe.data.prompts.none.OneOf",
-    "dfwe.data.prompts..answers.OneOf",
-    ".dfwe.data.prompts.answers.OneOf",
-    "dfwe.data.prompts.answers.OneOf ",
-    "dfwe.data.prompts.answers.OneOf\n",
-    "dfwe.data.prompts.answers:OneOf",
-    "dfwe/data/prompts/answers.OneOf",
+    "dfwe.data.prompts.none.ClassLabel",
+    "dfwe.data.prompts..answers.ClassLabel",
+    ".dfwe.data.prompts.answers.ClassLabel",
+    "dfwe.data.prompts.answers.ClassLabel ",
+    "dfwe.data.prompts.answers.ClassLabel\n",
+    "dfwe.data.prompts.answers:ClassLabel",
+    "dfwe/data/prompts/answers.ClassLabel",
     "dfwe.data.prompts.answers.Оne",  # a Cyrillic letter
-    "ｄｆｗｅ.data.prompts.answers.OneOf",  # full-width letters, which Python's identifiers fold
+    "ｄｆｗｅ.data.prompts.answers.ClassLabel",  # full-width letters, which Python's identifiers fold
     "dfwe.data.prompts.answers.__loader__",
     "dfwe",
     "",
@@ -141,6 +141,11 @@ def test_every_head_and_reader_can_be_described_by_a_file():
             assert isinstance(bind_foreign(config["data"]["reader"], kind=Reader, where="here", root="x"), Reader)
 
 
+def test_renamed_class_in_an_older_file_is_bound():
+    older = ANSWER | {"_target_": "dfwe.data.prompts.answers.OneOf"}
+    assert bind_foreign(older, kind=AnswerFormat, where="dfwe.json") == ClassLabel("mood", ["good", "bad"], {})
+
+
 @pytest.mark.parametrize("target", CALLS, ids=repr)
 @pytest.mark.parametrize("place", [("prompt",), ("prompt", "answer")], ids="-".join)
 def test_what_is_not_of_the_kind_is_never_called(place, target):
@@ -148,7 +153,7 @@ def test_what_is_not_of_the_kind_is_never_called(place, target):
         foreign_task("moods", config=changed(*place, "_target_", to=target), where="here")
 
 
-@pytest.mark.parametrize("target", [*CALLS[:27], "dfwe.data.prompts.answers.OneOf"], ids=repr)
+@pytest.mark.parametrize("target", [*CALLS[:27], "dfwe.data.prompts.answers.ClassLabel"], ids=repr)
 def test_what_is_not_a_metric_is_never_called(target):
     if target != "dfwe.metrics.classification.Accuracy":
         with pytest.raises(ModelError, match=r"which is not a Metric of dfwe: nothing else is run.*add --trust"):
@@ -250,21 +255,21 @@ def test_a_name_of_another_module_imports_nothing():
     before = set(sys.modules)
     for target in ("this.s", "antigravity.x", "dfwe.report.__main__.Main", "dfwe.execution.ray.worker.CandidateWorker"):
         with pytest.raises(ModelError):
-            bind_foreign({"_target_": target}, kind=Answer, where="x")
+            bind_foreign({"_target_": target}, kind=AnswerFormat, where="x")
     assert set(sys.modules) - before == set()
 
 
 def test_a_number_with_too_many_steps_is_refused():
     config = {"_target_": "dfwe.data.prompts.answers.Number", "column": "x", "low": 0, "high": 1e9, "decimals": 2}
     with pytest.raises(ConfigurationError, match="steps"):
-        bind_foreign(config | {"step": 1e-9}, kind=Answer, where="x")
+        bind_foreign(config | {"step": 1e-9}, kind=AnswerFormat, where="x")
     with pytest.raises(ConfigurationError, match="decimals"):
-        bind_foreign(config | {"step": 1e8, "decimals": 10**9}, kind=Answer, where="x")
+        bind_foreign(config | {"step": 1e8, "decimals": 10**9}, kind=AnswerFormat, where="x")
 
 
 def test_numbers_may_be_whole_and_classes_have_their_defaults():
     config = {"_target_": "dfwe.data.prompts.answers.Number", "column": "x", "low": 0, "high": 5, "step": 1}
-    assert bind_foreign(config | {"decimals": 0}, kind=Answer, where="x") == Number("x", 0.0, 5.0, 1.0, 0)
+    assert bind_foreign(config | {"decimals": 0}, kind=AnswerFormat, where="x") == Number("x", 0.0, 5.0, 1.0, 0)
     assert bind_foreign(ACCURACY, kind=Metric, where="x") == Accuracy(["good", "bad"])
     assert isinstance(bind_foreign(PROMPT, kind=Prompt, where="x"), Template)
     head = {

@@ -29,6 +29,10 @@ CASES = {
         "key 'merge.search.budgets' (did you mean merge.search.budget?",
     ),
     "a key's last name": (["budget=3"], "unknown key 'budget' (did you mean merge.search.budget?)"),
+    "a key of an earlier version": (
+        ["+target=meld", "data.max_truncated_fraction=0.1"],
+        "unknown key 'data.max_truncated_fraction' (did you mean data.max_truncated_fraction?)",
+    ),
     "a group's name": (["targets=meld"], "unknown key 'targets' (did you mean target"),
     "a group and a key of one name": (["merg=ties"], "unknown key 'merg' (did you mean merge or merges?)"),
     "a wrong type": (["trainer.train.epochs=ten"], "trainer.train.epochs must be a whole number, not 'ten'"),

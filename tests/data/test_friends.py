@@ -7,9 +7,9 @@ import pytest
 
 from dfwe.config.task_options import read_tasks
 from dfwe.config.tasks import load_task
-from dfwe.data.instances import collect
+from dfwe.data.examples import collect_instances
+from dfwe.data.few_shot import ALL
 from dfwe.data.readers.tlidb import Tlidb
-from dfwe.data.shots import ALL
 
 FRIENDS = Path(__file__).resolve().parents[3] / "shared" / "data" / "friends" / "tlidb_small"
 SEVEN = {
@@ -42,7 +42,7 @@ def test_three_other_tasks_are_the_default_sources(short):
 def test_gold_answers_of_the_real_data_score_perfectly(short):
     task = load_task(short)
     corpus = Tlidb(FRIENDS).read()
-    instances = collect(corpus, prompt=task.prompt, split="train", max_words=512, seed=0, shots=ALL)
+    instances = collect_instances(corpus, prompt=task.prompt, split="train", max_words=512, seed=0, shots=ALL)
     assert all(len(one.context.split()) <= 513 for one in instances)
     references = [one.references for one in instances]
     assert task.scorer.evaluate([one.targets[-1] for one in instances], references=references).score == 1.0

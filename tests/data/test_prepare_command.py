@@ -53,7 +53,7 @@ def test_a_split_file_is_used(raw, tmp_path, capsys):
     assert len((tmp_path / "out" / "TLiDB_Friends" / "TTiDB_test_ids.txt").read_text().split()) == 30
 
 
-def test_what_is_wrong_is_one_line_and_exit_code_2(tmp_path, capsys):
+def test_prepare_error_is_one_line_with_exit_code_2(tmp_path, capsys):
     assert main(["friends", "--raw", str(tmp_path / "nothing"), "--out", str(tmp_path / "out")]) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
@@ -62,13 +62,13 @@ def test_what_is_wrong_is_one_line_and_exit_code_2(tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
-def test_bad_rows_stop_above_their_share(raw, tmp_path, capsys):
+def test_prepare_command_stops_above_max_invalid_fraction(raw, tmp_path, capsys):
     with (raw / "meld" / "train_sent_emo.csv").open("a") as file:
         file.write("Hum.,Ada,glee,31\n")
     options = ["friends", "--raw", str(raw), "--out", str(tmp_path / "out")]
     assert main(options) == 2
     assert "train_sent_emo.csv, line 32: unknown label 'glee'" in capsys.readouterr().err
-    assert main([*options, "--max-bad-share", "0.05"]) == 0
+    assert main([*options, "--max-invalid-fraction", "0.05"]) == 0
     assert "1 of 31 rows are broken" in capsys.readouterr().out
 
 
@@ -83,7 +83,7 @@ def test_wrong_options_exit_with_2(arguments, capsys):
 def test_without_a_folder_the_releases_are_fetched(raw, tmp_path, capsys, monkeypatch):
     asked = []
 
-    def fetch(releases, *, folder, tell):
+    def fetch(releases, *, folder, on_progress):
         asked.extend(releases)
         (folder / "meld").mkdir(parents=True)
         (folder / "meld" / "train_sent_emo.csv").write_bytes((raw / "meld" / "train_sent_emo.csv").read_bytes())
@@ -98,7 +98,7 @@ def test_without_a_folder_the_releases_are_fetched(raw, tmp_path, capsys, monkey
 
 def test_the_benchmarks_own_file_is_unpacked_beside(raw, tmp_path, capsys, monkeypatch):
     unpacked = []
-    monkeypatch.setattr(command, "fetch_all", lambda releases, *, folder, tell: raw.rename(folder) and [])
+    monkeypatch.setattr(command, "fetch_all", lambda releases, *, folder, on_progress: raw.rename(folder) and [])
     monkeypatch.setattr(command, "unpack", lambda path, *, folder: unpacked.append((path, folder)))
     out = tmp_path / "out"
     out.mkdir()

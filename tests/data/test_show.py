@@ -14,7 +14,7 @@ def show(root, capsys, *options):
 
 
 @pytest.mark.parametrize("task", ["meld", "MELD_emotion_recognition"])
-def test_each_instance_is_a_line_in_the_order_of_the_file(write, data, capsys, task):
+def test_show_prints_instances_in_file_order(write, data, capsys, task):
     code, out, _ = show(write(data), capsys, "--task", task, "--split", "train", "--json")
     lines = [json.loads(line) for line in out.splitlines()]
     assert code == 0
@@ -36,7 +36,7 @@ def test_each_instance_is_a_line_in_the_order_of_the_file(write, data, capsys, t
         ("character_identification", "other"),
     ],
 )
-def test_the_target_is_a_text_or_the_list_of_alternatives(write, data, capsys, task, target):
+def test_show_target_is_text_or_alternatives(write, data, capsys, task, target):
     _, out, _ = show(write(data), capsys, "--task", task, "--split", "train", "--json")
     assert json.loads(out.splitlines()[0])["target"] == target
 
@@ -71,7 +71,7 @@ def test_without_json_it_is_readable(write, data, capsys):
         (("--task", "meld", "--split", "train", "--shots", "1.5"), "shots must be"),
     ],
 )
-def test_an_error_of_the_users_is_one_line_and_exit_code_2(write, data, capsys, options, message):
+def test_show_user_error_is_one_line_with_exit_code_2(write, data, capsys, options, message):
     code, out, err = show(write(data), capsys, *options)
     assert (code, out) == (2, "")
     assert message in err
@@ -105,7 +105,7 @@ def test_a_users_task_is_shown_from_its_own_files(my_conf, my_files, capsys):
     assert all(line["source"].endswith(" mood:") for line in lines)
 
 
-def test_bad_rows_are_said_beside_what_is_shown(my_conf, my_files, capsys):
+def test_show_warns_of_invalid_rows(my_conf, my_files, capsys):
     with (my_files / "mood.csv").open("a") as file:
         file.write("The last kettle.,fine\n")
     code, _, err = show(my_files, capsys, "--config-dir", str(my_conf), "--task", "mood", "--split", "train")

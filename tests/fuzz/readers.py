@@ -82,10 +82,10 @@ def _tlidb() -> Files:
     from omegaconf import OmegaConf
 
     generator = OmegaConf.load(conf_dir() / "data" / "toy.yaml").generator
-    tasks = dict.fromkeys(generator.annotated, 1.0)
+    tasks = dict.fromkeys(generator.task_fractions, 1.0)
     with tempfile.TemporaryDirectory() as name:
         sizes = {"num_train": 2, "num_dev": 1, "num_test": 1}
-        instantiate(generator, _convert_="all", annotated=tasks, **sizes).write(Path(name))
+        instantiate(generator, _convert_="all", task_fractions=tasks, **sizes).write(Path(name))
         return {str(path.relative_to(name)): path.read_bytes() for path in Path(name).rglob("*") if path.is_file()}
 
 
@@ -121,22 +121,24 @@ def _friends() -> tuple[Any, ...]:
 
 def _table(name: str, content: bytes, **settings: Any) -> Reader:
     def read(folder: Path) -> None:
-        from dfwe.data.prompts.answers import Number, OneOf
+        from dfwe.data.examples import drop_invalid_rows
+        from dfwe.data.prompts.answers import ClassLabel, Number
         from dfwe.data.prompts.template import Template
         from dfwe.data.readers.delimited import Delimited
         from dfwe.data.readers.json_lines import JsonLines
         from dfwe.data.readers.table import Table
-        from dfwe.data.usable import usable
 
         file: Any = JsonLines(path=name, encoding="utf-8", rename={})
         if settings:
             file = Delimited(path=name, columns=None, encoding="utf-8", rename={}, quoting=True, **settings)
         corpus = Table(folder, {"train": file}, {"dev": 0.3, "test": 0.3}, 0, "id", None, {"mood": ["?"]}).read()
-        good = OneOf(column="mood", labels=("good", "bad"), texts={"1": "good"})
+        good = ClassLabel(column="mood", labels=("good", "bad"), texts={"1": "good"})
         for answer in (good, Number(column="mood", low=0, high=5, step=1, decimals=1)):
-            found = usable(corpus, prompt=Template(task="t", context="{text}", prompt=" mood:", answer=answer))
-            for rows in found.rows.values():
-                assert isinstance(rows.summary(), str)
+            found = drop_invalid_rows(
+                corpus, prompt=Template(task="t", context="{text}", prompt=" mood:", answer=answer)
+            )
+            for report in found.row_reports.values():
+                assert all(isinstance(line, str) for line in report.warnings())
 
     return Reader(f"table of {name}", lambda: {name: content}, read)
 
@@ -176,11 +178,11 @@ def _releases() -> Files:
 def _read_releases(folder: Path) -> None:
     from dfwe.data.friends import report
     from dfwe.data.friends.prepare import prepare
-    from dfwe.data.friends.split import KnownSplit, read_known
+    from dfwe.data.friends.split import OfficialSplit, read_official_split
 
     split = folder / "split.json"
-    known = read_known(split) if split.exists() else KnownSplit()
-    report.text(report.summary(prepare(folder, known=known, max_bad_share=1.0), known=known))
+    known = read_official_split(split) if split.exists() else OfficialSplit()
+    report.text(report.summary(prepare(folder, official=known, max_invalid_fraction=1.0), official=known))
 
 
 def _card_files() -> Files:

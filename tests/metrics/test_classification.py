@@ -1,9 +1,11 @@
+"""F1, accuracy, and the F1 of each label."""
+
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
 from dfwe.errors import MetricError
-from dfwe.metrics.classification import F1, Accuracy
+from dfwe.metrics.classification import F1, Accuracy, ClassScore, score_classes
 
 LABELS = ("red", "green", "blue", "grey")
 AVERAGES = ("micro", "macro", "weighted")
@@ -38,7 +40,7 @@ def test_the_corrected_f1_leaves_the_class_of_no_label_out(average):
     assert value(metric, predictions, gold) == pytest.approx(expected, abs=1e-12)
 
 
-def test_the_macro_mean_counts_no_label_only_in_the_faithful_variant():
+def test_macro_f1_counts_no_label_in_faithful_variant():
     predictions, gold = ["red", "mauve", "blue"], ["red", "green", "blue"]
     assert value(F1(LABELS, "macro"), predictions, gold) == pytest.approx(2 / 4)
     assert value(F1(LABELS, "macro", no_label_class=False), predictions, gold) == pytest.approx(2 / 3)
@@ -79,3 +81,30 @@ def test_a_gold_label_off_the_list_is_an_error():
 def test_two_gold_labels_are_an_error():
     with pytest.raises(MetricError, match="example 1 must have one gold label, not 2"):
         Accuracy(LABELS).counts(["red"], references=[["red", "blue"]])
+
+
+def singles(texts):
+    return [(text,) for text in texts]
+
+
+def test_score_classes_per_label():
+    scores = score_classes(singles("aabx"), gold=singles("aaab"), labels="abc")
+    # a: 2 right of 2 predicted and 3 gold; b: none right; c: never there
+    assert scores == {"a": ClassScore(0.8, 3), "b": ClassScore(0.0, 1), "c": ClassScore(None, 0)}
+
+
+def test_score_classes_match_scikit_learn():
+    gold, said = "abcabcaabbccab", "abcbacaabbcbcb"
+    scores = score_classes(singles(said), gold=singles(gold), labels="abc")
+    expected = f1_score(list(gold), list(said), labels=list("abc"), average=None)
+    assert [scores[label].f1 for label in "abc"] == pytest.approx(expected)
+
+
+def test_score_classes_with_several_labels():
+    scores = score_classes([{"a", "b"}, {"b"}], gold=[{"a"}, {"a", "b"}], labels="ab")
+    assert (scores["a"].f1, scores["b"].f1) == (pytest.approx(2 / 3), pytest.approx(2 / 3))
+
+
+def test_score_classes_unequal_lengths_raise():
+    with pytest.raises(ValueError, match="longer"):
+        score_classes(singles("a"), gold=singles("ab"), labels="ab")

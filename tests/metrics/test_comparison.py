@@ -15,7 +15,7 @@ def of(num_right):
     return SCORER.evaluate(["a"] * num_right + ["b"] * (100 - num_right), references=GOLD)
 
 
-def test_it_is_the_difference_of_scores_with_its_paired_standard_error():
+def test_delta_has_paired_standard_error():
     found = delta(of(70), baseline=of(60), scorer=SCORER, seed=0)
     assert found["delta"] == pytest.approx(0.1)
     # ten of a hundred answers differ, all one way: sqrt(0.1 * 0.9 / 100)
@@ -33,7 +33,7 @@ def test_equal_answers_differ_by_nothing_for_certain():
     }
 
 
-def test_accuracies_are_compared_by_mcnemars_test_and_f1_by_the_bootstrap():
+def test_delta_p_is_mcnemars_for_accuracy():
     found = delta(of(70), baseline=of(60), scorer=SCORER, seed=0)
     assert found["p"] == pytest.approx(2 / 2**10)  # ten of ten differing answers
     scorer = Scorer(metrics={"f1": F1(labels=["a", "b"], average="macro")})
@@ -43,7 +43,7 @@ def test_accuracies_are_compared_by_mcnemars_test_and_f1_by_the_bootstrap():
     assert found["delta_interval"][0] <= found["delta"] <= found["delta_interval"][1]
 
 
-def test_a_score_stands_with_its_interval_unless_it_is_undefined():
+def test_with_interval_omits_undefined_scores():
     low, high = with_interval(of(60), scorer=SCORER, seed=0)["interval"]
     assert low < 0.6 < high
     numbers = Scorer(metrics={"pearson": Pearson(unparsable=-1.0)})

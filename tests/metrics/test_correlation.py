@@ -30,7 +30,7 @@ def test_a_line_is_one_and_a_falling_line_zero():
 
 
 @pytest.mark.parametrize("constant", ["2.6", "0.1", "0"])
-def test_the_same_answer_to_all_is_zero_whatever_rounding_says(constant):
+def test_pearson_constant_predictions_are_zero(constant):
     assert value([constant] * 7, ["0.3", "1.7", "2.9", "4.1", "4.9", "0.2", "3.3"]) == 0.0
 
 
@@ -70,6 +70,6 @@ def test_a_gold_answer_that_is_not_one_number_is_an_error(references):
         (["1"], ["2"], False),
     ],
 )
-def test_without_two_different_predictions_and_gold_numbers_there_is_no_correlation(predictions, gold, defined):
+def test_pearson_of_constants_is_undefined(predictions, gold, defined):
     totals = METRIC.counts(predictions, references=[[text] for text in gold]).sum(axis=0)
     assert METRIC.is_defined(totals) is defined

@@ -18,7 +18,7 @@ def joined(*, numbers=("1", "2", "4")):
     return BOTH.joined({"alike": alike, "mood": mood})
 
 
-def test_the_score_is_the_mean_of_the_parts_and_metrics_keep_their_parts_name():
+def test_mean_of_scorers_names_metrics_by_part():
     found = joined()
     assert found.metrics == pytest.approx({"mood/acc": 0.75, "alike/pearson": 1.0})
     assert found.score == pytest.approx(0.875)
@@ -34,7 +34,7 @@ def test_an_example_counts_in_its_own_part_alone():
     assert counts[4].tolist() == [0, 0, 1, 1, 1.5, 1, 2.25, 1.5]
 
 
-def test_the_score_of_summed_rows_is_that_of_the_evaluation_also_of_many_resamples():
+def test_mean_score_of_summed_rows_is_vectorised():
     found = joined()
     assert BOTH.score(found.counts.sum(axis=0)) == pytest.approx(found.score)
     weights = np.array([[2.0, 0, 1, 1, 1, 1, 1], [0, 1, 0, 0, 3, 0, 1]])

@@ -69,7 +69,7 @@ def test_a_metric_that_is_not_a_number_is_an_error():
         Scorer({"broken": Constant(float("nan"))}).evaluate(["red"], references=[["red"]])
 
 
-def test_no_examples_are_an_error_where_the_reference_has_no_value():
+def test_scorer_no_examples_raises_without_reference_value():
     with pytest.raises(MetricError, match="of no examples is undefined"):
         Scorer({"Exact_Match": ExactMatch()}).evaluate([], references=[])
     assert Scorer({"acc": Accuracy(LABELS)}).evaluate([], references=[]).score == 0.0
@@ -94,8 +94,8 @@ def test_defined_scores_are_reported_as_they_are():
     assert found.scores == {"score": found.score, "metrics": dict(found.metrics)}
 
 
-def test_labels_of_a_macro_f1_with_fewer_than_10_gold_answers_are_rare():
+def test_rare_classes_have_fewer_than_10_gold_answers():
     gold = [["red"]] * 10 + [["green"]] * 9
     evaluation = scorer().evaluate(["red"] * 19, references=gold)
-    assert scorer().rare(evaluation.counts) == ("green",)
-    assert Scorer({"micro": F1(LABELS, "micro"), "acc": Accuracy(LABELS)}).rare(evaluation.counts[:, :11]) == ()
+    assert scorer().rare_classes(evaluation.counts) == ("green",)
+    assert Scorer({"micro": F1(LABELS, "micro"), "acc": Accuracy(LABELS)}).rare_classes(evaluation.counts[:, :11]) == ()

@@ -32,23 +32,23 @@ def test_any_reference_may_match_exactly():
     assert value(ExactMatch(), ["Lamp!", "table"], references) == 0.5
 
 
-def test_the_macro_token_f1_takes_the_best_reference_of_each_example():
+def test_macro_token_f1_takes_the_best_reference():
     # "big lamp" against "big red lamp": 2 shared, 3 and 2 long, so 2 * 2 / 5
     assert value(TokenF1Macro(), ["big lamp", "x"], [["sofa", "big red lamp"], ["y"]]) == pytest.approx(0.4)
 
 
-def test_repeated_words_count_as_often_as_both_sides_have_them():
+def test_token_f1_counts_repeated_words():
     assert value(TokenF1Macro(), ["no no"], [["no no no no"]]) == pytest.approx(2 * 2 / 6)
 
 
-def test_the_faithful_micro_takes_the_last_overlapping_reference_and_the_corrected_one_the_best():
+def test_micro_token_f1_reference_choice_by_variant():
     references = [["big red lamp", "lamp on the desk of somebody", "sofa"]]
     # last with overlap: 1 shared, 2 spurious, 4 missed ("the" is dropped)
     assert value(TokenF1Micro(), ["big red lamp"], references) == pytest.approx(2 / (2 + 2 + 4))
     assert value(CorrectedTokenF1Micro(), ["big red lamp"], references) == 1.0
 
 
-def test_an_answer_without_overlap_costs_only_in_the_corrected_micro():
+def test_micro_token_f1_without_overlap_by_variant():
     predictions, references = ["lamp", "two wrong"], [["lamp"], ["sofa", "some other chair"]]
     assert value(TokenF1Micro(), predictions, references) == 1.0
     # 1 shared; 2 spurious and 1 missed of the first reference

@@ -19,7 +19,7 @@ MOOD = {
         "context": "{text}",
         "prompt": " mood:",
         "answer": {
-            "_target_": "dfwe.data.prompts.answers.OneOf",
+            "_target_": "dfwe.data.prompts.answers.ClassLabel",
             "column": "mood",
             "labels": ["good", "bad"],
             "texts": {},

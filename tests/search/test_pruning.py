@@ -9,9 +9,8 @@ import pytest
 
 from dfwe.errors import SearchError
 from dfwe.families.pruning import Race
-from dfwe.metrics.bound import Bound
 from dfwe.metrics.classification import F1
-from dfwe.metrics.scorer import Scorer
+from dfwe.metrics.scorer import ScoreBound, Scorer
 from dfwe.records import Coefficients, PartialEvaluation, PrunedTrial, Trial
 from dfwe.search.journal import Journal
 from dfwe.search.loop import run_search
@@ -61,7 +60,7 @@ class Surface:
         return self.scored(answers)
 
     def bound(self, predictions):
-        bound = Bound(SCORER, references=self.references)
+        bound = ScoreBound(SCORER, references=self.references)
         kept = {index: answer for index, answer in enumerate(predictions) if answer is not None}
         bound.take(list(kept.values()), examples=list(kept))
         return bound.value

@@ -9,7 +9,7 @@ import pytest
 from dfwe.config.task_data import shots_by_task
 from dfwe.config.task_options import register
 from dfwe.config.tasks import load_task
-from dfwe.data.shots import Shots
+from dfwe.data.few_shot import Shots
 from dfwe.errors import ConfigurationError, DataError
 from dfwe.predict.__main__ import main as predict
 from dfwe.run_study import run_study
@@ -126,11 +126,11 @@ def test_shots_can_differ_by_task_and_are_all_for_the_others():
 def test_bad_rows_are_warned_of_once_and_stand_in_the_data(own, my_files, caplog):
     with (my_files / "mood.csv").open("a") as file:
         file.write("The last kettle.,fine\n")
-    study = plan_study(own(*ALONE, "data.max_bad_share=0.1"))
+    study = plan_study(own(*ALONE, "data.max_invalid_fraction=0.1"))
     study.family.context.data.instances(study.target, split="test")
     (record,) = [record for record in caplog.records if "rows left out" in record.message]
     assert "mood.csv, line 24: unknown label 'fine'" in record.message
-    assert len(study.family.context.data.corpus(study.target).rows[str(my_files / "mood.csv")].bad) == 1
+    assert len(study.family.context.data.corpus(study.target).row_reports[str(my_files / "mood.csv")].invalid) == 1
 
 
 @pytest.mark.parametrize(
@@ -160,5 +160,7 @@ def test_what_cannot_work_is_said_before_any_training(own, overrides, error, mes
 def test_too_many_bad_rows_stop_with_the_list(own, my_files):
     with (my_files / "mood.csv").open("a") as file:
         file.write("The last kettle.,fine\nThe very last.\n")
-    with pytest.raises(DataError, match=r"(?s)mood: more than 1.00% .*max_bad_share.*line 25: 1 field,.*line 24: unkn"):
+    with pytest.raises(
+        DataError, match=r"(?s)mood: more than 1.00% .*max_invalid_fraction.*line 25: 1 field,.*line 24: unkn"
+    ):
         plan_study(own(*ALONE))

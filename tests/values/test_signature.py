@@ -39,7 +39,7 @@ def test_signature_resolves_annotations_of_bases_and_other_modules():
     assert ties["seed"] == Natural
     assert "mean" in str(ties["aggregate"])  # a Literal of another module
     assert signature("dfwe.search.optimizers.dirichlet.Dirichlet").parameters["budget"] == Count
-    assert signature("dfwe.data.toy.corpus.ToyFriends").parameters["manner"] is Part
+    assert signature("dfwe.data.synthetic.friends.corpus.ToyFriends").parameters["style"] is Part
 
 
 def test_signature_of_what_is_not_there():

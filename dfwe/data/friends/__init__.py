@@ -1,1 +1,1 @@
-"""FETA-Friends from its public releases: read, brought together by scene, split, written for TLiDB. No torch here."""
+"""FETA-Friends from its public releases: read, merged by scene, split, and written in the TLiDB format."""

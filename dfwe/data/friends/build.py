@@ -1,4 +1,4 @@
-"""From excerpts of all releases to scenes that carry all annotations."""
+"""Merging of excerpts of all releases into scenes with all annotations."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from dfwe.data.friends.scene import Scene, fold, num_words
 
 @dataclass
 class Tally:
-    """What became of the annotations, by task, and of the excerpts, by release."""
+    """Number of annotations by task and of excerpts by release, by what became of them."""
 
-    found: Counter[str] = field(default_factory=Counter)
+    read: Counter[str] = field(default_factory=Counter)
     dropped: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    told: Counter[str] = field(default_factory=Counter)  # the release tells the scene
-    matched: Counter[str] = field(default_factory=Counter)  # found by text
+    with_scene: Counter[str] = field(default_factory=Counter)  # the release names the scene
+    matched: Counter[str] = field(default_factory=Counter)  # by text
     unmatched: Counter[str] = field(default_factory=Counter)
 
 
 def build(readings: Sequence[Reading]) -> tuple[dict[str, Scene], Tally]:
-    """Scenes by id, in order of their ids.
+    """Build the scenes by id, in the order of their ids, and count what became of the annotations.
 
     Releases come in the order of `readings`: the first that has a scene gives its lines. Excerpts that do not tell
     their scene come last, and those that match none become scenes of their own, which later excerpts may match.
@@ -32,7 +32,7 @@ def build(readings: Sequence[Reading]) -> tuple[dict[str, Scene], Tally]:
     excerpts = [excerpt for reading in readings for excerpt in reading.excerpts]
     for excerpt in excerpts:
         if excerpt.scene_id is not None:
-            tally.told[excerpt.release] += 1
+            tally.with_scene[excerpt.release] += 1
             _add(excerpt, scene=scenes.scene(excerpt.scene_id), tally=tally)
     for scene in scenes.by_id.values():
         scenes.index(scene)
@@ -43,7 +43,7 @@ def build(readings: Sequence[Reading]) -> tuple[dict[str, Scene], Tally]:
 
 
 def _locate(excerpt: Excerpt, *, scenes: Scenes, tally: Tally) -> None:
-    """Puts the excerpt where it belongs; what comes before and after the block that agrees is sought by itself."""
+    """Add the excerpt to its scene, and search separately for the parts before and after the agreeing block."""
     match = scenes.find(excerpt)
     (tally.unmatched if match is None else tally.matched)[excerpt.release] += 1
     start, stop = (0, len(excerpt.turns)) if match is None else _cut(excerpt, match=match)
@@ -56,7 +56,7 @@ def _locate(excerpt: Excerpt, *, scenes: Scenes, tally: Tally) -> None:
 
 
 def _cut(excerpt: Excerpt, *, match: Match) -> tuple[int, int]:
-    """The block's turns, with those before or after that are too few to be found by themselves."""
+    """Return the range of the block's turns, with neighbours that are too short to be found separately."""
     if not excerpt.divisible:
         return 0, len(excerpt.turns)
     before, after = (excerpt.turns[: match.start], excerpt.turns[match.stop :])
@@ -69,6 +69,6 @@ def _cut(excerpt: Excerpt, *, match: Match) -> tuple[int, int]:
 def _add(excerpt: Excerpt, *, scene: Scene, tally: Tally) -> None:
     placement = fold(excerpt, scene=scene)
     scene.codes |= excerpt.codes
-    for mark in excerpt.marks:
-        tally.found[mark.task] += len(mark)
-        tally.dropped[mark.task].update(mark.write(scene, placement))
+    for annotation in excerpt.annotations:
+        tally.read[annotation.task] += len(annotation)
+        tally.dropped[annotation.task].update(annotation.write(scene, placement))

@@ -1,4 +1,4 @@
-"""A finished scene as a dialogue in the TLiDB format."""
+"""Conversion of a scene to a dialogue in the TLiDB format."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from dfwe.data.friends.annotations import CHARACTERS, EMORY, MELD, PERSONALITY, QUERIES, QUESTIONS, RELATIONS, TASKS
 from dfwe.data.friends.names import Names, names_of
-from dfwe.data.friends.official import CHARACTERS, EMORY, MELD, PERSONALITY, QUERIES, QUESTIONS, RELATIONS, TASKS
 from dfwe.data.friends.scene import Line, Scene
 
 Dialogue = dict[str, Any]
 
 
 def dialogue_of(scene: Scene) -> Dialogue:
-    """The dialogue with the annotations of all tasks; ids as the benchmark forms them, a repeated one numbered."""
+    """Return the dialogue with the annotations of all tasks; ids follow the benchmark, repeated ones are numbered."""
     names, unique = names_of(scene), _Unique(scene.scene_id)
     numbers = {line: number for number, line in enumerate(scene.lines)}
     samples = {
@@ -34,7 +34,7 @@ def dialogue_of(scene: Scene) -> Dialogue:
 
 
 def count(dialogue: Mapping[str, Any]) -> Counter[str]:
-    """The instances of each task."""
+    """Count the instances of each task."""
     counts: Counter[str] = Counter()
     for turn in dialogue["dialogue"]:
         counts.update({task: 1 for task in (MELD, EMORY) if task in turn})
@@ -47,7 +47,7 @@ def count(dialogue: Mapping[str, Any]) -> Counter[str]:
 
 
 class _Unique:
-    """Instance ids of one dialogue: its id, then what names the instance."""
+    """Unique instance ids of one dialogue: its id, then the parts of the instance's name."""
 
     def __init__(self, scene_id: str) -> None:
         self.scene_id = scene_id

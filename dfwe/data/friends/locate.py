@@ -1,4 +1,4 @@
-"""Finding the scene of an excerpt that does not tell its scene, by the words that both have."""
+"""Search for the scene of an excerpt that does not name it, by common words."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dfwe.data.friends.scene import Placement, Scene, place
 from dfwe.data.friends.words import words_of
 
 _RUN = 4  # words in a row that two texts must share before they are compared
-_COMMON = 8  # a run that more scenes have tells nothing
+_COMMON = 8  # runs that more scenes have are ignored
 _TRIED = 5  # scenes compared, those with the most runs in common
 _SHARE = 0.7  # of a block's words that must agree, in order; real data: nearly all blocks have over 0.8 or under 0.5
 MIN_WORDS = 12  # fewer words in common are no match
@@ -29,24 +29,24 @@ class Match:
 
 
 class Scenes:
-    """Scenes by id, found again by the runs of words that they contain."""
+    """Scenes by id, with an index of their runs of words."""
 
     def __init__(self) -> None:
         self.by_id: dict[str, Scene] = {}
         self._runs: dict[tuple[str, ...], set[str]] = defaultdict(set)
 
     def scene(self, scene_id: str) -> Scene:
-        """The scene of that id, a new one where there is none yet."""
+        """Return the scene of that id, a new one if there is none yet."""
         return self.by_id.setdefault(scene_id, Scene(scene_id))
 
     def index(self, scene: Scene) -> None:
-        """Makes the scene's present lines findable."""
+        """Add the scene's present lines to the index."""
         for line in scene.lines:
             for run in _runs(word.key for word in line.words):
                 self._runs[run].add(scene.scene_id)
 
     def find(self, excerpt: Excerpt) -> Match | None:
-        """The scene that has most of the excerpt's words in one block of turns; None where no block is good enough."""
+        """Find the scene with most of the excerpt's words in one block of turns; None if no block is good enough."""
         matches = [_match(excerpt, scene=scene) for scene in self._similar(excerpt.turns)]
         return max((match for match in matches if match), key=lambda match: match.num_words, default=None)
 
@@ -77,7 +77,7 @@ def _holds(excerpt: Excerpt, placement: Placement, num_words: int) -> bool:
 
 
 def _best_block(gains: Sequence[int]) -> tuple[int, int]:
-    """The block of turns with the largest sum: words that agree less words that do not."""
+    """Return the block of turns with the largest sum of agreeing minus disagreeing words."""
     best, block, running, start = 0, (0, 0), 0, 0
     for position, gain in enumerate(gains):
         if running <= 0:

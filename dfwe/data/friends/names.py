@@ -1,4 +1,4 @@
-"""Hidden names: what the codes of a release stand for in a scene, told from releases that hide nothing."""
+"""Names behind the codes of a release, learnt from releases that hide nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from dfwe.data.friends.marks import MAIN
+from dfwe.data.friends.annotations import MAIN
 from dfwe.data.friends.scene import ALL, CODES, Scene
 from dfwe.data.friends.words import detokenise
 
@@ -16,33 +16,33 @@ _FULL = {name.split()[0]: name for name in MAIN}
 
 @dataclass(frozen=True)
 class Names:
-    """The names behind a scene's codes; a code that no release tells stays as it is."""
+    """Names behind a scene's codes; unknown codes stay unchanged."""
 
     full: Mapping[str, str]
 
     def speaker(self, name: str) -> str:
-        """A speaker's full name."""
+        """Return a speaker's full name."""
         return self.full.get(name, _FULL.get(name, name))
 
     def text(self, text: str) -> str:
-        """A text with first names for codes."""
+        """Return a text with first names for codes."""
         return CODES.sub(lambda match: _first(self.full.get(match.group(), match.group())), text)
 
     def entity(self, code: str) -> str:
-        """The name as the benchmark lists it among a scene's entities: the first name in lower case."""
+        """Return the name as in the benchmark's list of a scene's entities: the first name in lower case."""
         return _first(self.full.get(code, code)).lower()
 
     def entities(self, codes: Iterable[str]) -> list[str]:
-        """The names of those entities that are persons, each once, in order."""
+        """Return the sorted names of the entities that are persons."""
         return sorted({self.entity(code) for code in codes if self.full.get(code) != ALL})
 
     def query(self, text: str) -> str:
-        """A query of tokens and codes as people write it."""
+        """Return a query of tokens and codes as normal text."""
         return detokenise(self.text(text).replace("@placeholder", "[PLACEHOLDER]"))
 
 
 def names_of(scene: Scene) -> Names:
-    """For each code the name with the most votes; names that begin with the same word vote together."""
+    """Elect a name for each code by votes; names with the same first word vote together."""
     return Names({code: _elected(votes) for code, votes in scene.names.items() if votes})
 
 

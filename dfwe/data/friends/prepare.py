@@ -1,4 +1,4 @@
-"""From the folder of releases to a data set in the TLiDB format, with a report of what became of everything."""
+"""From the folder of releases to a data set in the TLiDB format, with a report."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dfwe.data.bad_rows import check
+from dfwe.data.friends.annotations import TASKS
 from dfwe.data.friends.build import Tally, build
 from dfwe.data.friends.dialogue import count, dialogue_of
 from dfwe.data.friends.excerpt import Reading
-from dfwe.data.friends.official import TASKS
 from dfwe.data.friends.raw import (
     character_identification,
     dialogre,
@@ -24,7 +23,7 @@ from dfwe.data.friends.raw import (
     reading_comprehension,
     transcript,
 )
-from dfwe.data.friends.split import SHARE, SPLITS, KnownSplit, few_shot_lists, split_dialogues
+from dfwe.data.friends.split import FEW_SHOT, SPLITS, OfficialSplit, few_shot_lists, split_dialogues
 from dfwe.data.readers.tlidb import DIALOGUES, FOLDER
 from dfwe.errors import DataError
 from dfwe.io.files import make_folder, write_text
@@ -45,7 +44,7 @@ REPORT = "prepared.json"
 
 @dataclass(frozen=True)
 class Prepared:
-    """The data set, and what became of the releases."""
+    """The data set, and statistics of the releases."""
 
     dialogues: Sequence[Mapping[str, Any]]
     split: Mapping[str, Sequence[str]]
@@ -57,25 +56,25 @@ class Prepared:
     num_codes: tuple[int, int]  # hidden names that were found, of all
 
 
-def prepare(raw: Path, *, known: KnownSplit, max_bad_share: float) -> Prepared:
-    """The data set made of the releases below `raw`.
+def prepare(raw: Path, *, official: OfficialSplit, max_invalid_fraction: float) -> Prepared:
+    """Build the data set from the releases below `raw`.
 
     Raises:
         DataError: a file is broken, too many of its rows are, or there is no release at all.
     """
-    readings = _read(raw, known=known)
+    readings = _read(raw, official=official)
     for reading in readings:
-        check(reading.rows, max_share=max_bad_share, what=reading.name, setting="--max-bad-share")
+        reading.report.check(max_fraction=max_invalid_fraction, name=reading.name, setting="--max-invalid-fraction")
     if not any(reading.excerpts for reading in readings):
         raise DataError(f"{raw} holds none of the releases: expected folders such as meld/ and question_answering/")
     scenes, tally = build(readings)
     dialogues = [dialogue_of(scene) for scene in scenes.values()]
-    split, num_apart = split_dialogues(dialogues, known=known)
+    split, num_apart = split_dialogues(dialogues, official=official)
     codes = [(scene, code) for scene in scenes.values() for code in scene.codes]
     return Prepared(
         dialogues=dialogues,
         split=split,
-        few_shot=few_shot_lists(split, known=known),
+        few_shot=few_shot_lists(split, official=official),
         readings=readings,
         tally=tally,
         instances=_instances(dialogues, split=split),
@@ -85,7 +84,7 @@ def prepare(raw: Path, *, known: KnownSplit, max_bad_share: float) -> Prepared:
 
 
 def write(prepared: Prepared, *, out: Path, report: Mapping[str, Any]) -> Path:
-    """Writes `TLiDB_Friends/` with its lists, and the report beside them; each file is complete or not there.
+    """Write `TLiDB_Friends/` with its lists and the report; each file is complete or missing.
 
     Raises:
         OutputError: the folder cannot be written to.
@@ -97,20 +96,20 @@ def write(prepared: Prepared, *, out: Path, report: Mapping[str, Any]) -> Path:
     for split in SPLITS:
         files[f"TTiDB_{split}_ids.txt"] = _lines(prepared.split[split])
     for split, ids in prepared.few_shot.items():
-        files[f"TTiDB_{SHARE}_percent_few_shot_{split}_ids.txt"] = _lines(ids)
+        files[f"TTiDB_{FEW_SHOT}_percent_few_shot_{split}_ids.txt"] = _lines(ids)
     make_folder(folder)
     for name, text in files.items():
         write_text(folder / name, text)
     return folder
 
 
-def _read(raw: Path, *, known: KnownSplit) -> list[Reading]:
+def _read(raw: Path, *, official: OfficialSplit) -> list[Reading]:
     readings: list[Reading] = []
-    told = frozenset().union(*known.ids.values())
+    scene_ids = frozenset().union(*official.ids.values())
     for release in _RELEASES:
-        reading = release.read(raw, scenes=told) if release is reading_comprehension else release.read(raw)
+        reading = release.read(raw, scene_ids=scene_ids) if release is reading_comprehension else release.read(raw)
         readings.append(reading)
-        told |= {excerpt.scene_id for excerpt in reading.excerpts if excerpt.scene_id is not None}
+        scene_ids |= {excerpt.scene_id for excerpt in reading.excerpts if excerpt.scene_id is not None}
     return readings
 
 

@@ -1,7 +1,7 @@
 """The releases that FETA-Friends was made of, each at a fixed commit of its official repository.
 
-Each set has its own licence, and the transcripts belong to their owner: they are fetched by whoever uses them, never
-passed on. What has no digest here is optional: it was never at hand when this list was made.
+Each set has its own licence, and the transcripts belong to their owner, so that users download them themselves. Files
+without a digest are optional; they were not available when this list was made.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dfwe.data.fetch import Release
 
 
 def _release(repository: str, commit: str, source: str, folder: str, sha256: str | None) -> Release:
-    """The file of a repository, kept under its own name in a folder of the set's."""
+    """Return the release of a repository's file, stored under its own name in the folder of its set."""
     path = f"{folder}/{source.rpartition('/')[2]}"
     url = f"https://raw.githubusercontent.com/{repository}/{commit}/{source}"
     return Release(path=path, url=url, sha256=sha256, optional=sha256 is None)

@@ -1,40 +1,40 @@
-"""What became of the releases: as data, and as text for people."""
+"""Report on the releases, as JSON values and as text."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from dfwe.data.friends.annotations import OFFICIAL_TEST, TASKS
 from dfwe.data.friends.build import Tally
 from dfwe.data.friends.excerpt import Reading
-from dfwe.data.friends.official import OFFICIAL_TEST, TASKS
 from dfwe.data.friends.prepare import Prepared
-from dfwe.data.friends.split import SPLITS, KnownSplit
+from dfwe.data.friends.split import SPLITS, OfficialSplit
 
 
-def summary(prepared: Prepared, *, known: KnownSplit) -> dict[str, Any]:
-    """The report as data."""
-    found, total = prepared.num_codes
+def summary(prepared: Prepared, *, official: OfficialSplit) -> dict[str, Any]:
+    """Build the report as JSON values."""
+    num_names, total = prepared.num_codes
     return {
         "tasks": {task: _task(task, prepared=prepared) for task in TASKS},
         "releases": {reading.name: _release(reading, tally=prepared.tally) for reading in prepared.readings},
         "dialogues": {split: len(prepared.split[split]) for split in SPLITS},
-        "official_split": {split: sum(known.of(i) is not None for i in prepared.split[split]) for split in SPLITS},
+        "official_split": {split: sum(official.of(i) is not None for i in prepared.split[split]) for split in SPLITS},
         "few_shot": {split: len(ids) for split, ids in prepared.few_shot.items()},
         "pairs_across_splits": prepared.num_apart,
-        "hidden_names": {"found": found, "of": total},
+        "hidden_names": {"found": num_names, "of": total},
     }
 
 
 def text(report: Mapping[str, Any]) -> str:
-    """The report for people."""
+    """Format the report for people."""
     return "\n".join([*_task_lines(report), "", *_release_lines(report), "", *_closing_lines(report)])
 
 
 def _task(task: str, *, prepared: Prepared) -> dict[str, Any]:
     per_split = {split: prepared.instances[split][task] for split in SPLITS}
     return {
-        "found": prepared.tally.found[task],
+        "found": prepared.tally.read[task],
         "used": sum(per_split.values()),
         "dropped": dict(prepared.tally.dropped[task]),
         "instances": per_split,
@@ -45,12 +45,12 @@ def _task(task: str, *, prepared: Prepared) -> dict[str, Any]:
 def _release(reading: Reading, *, tally: Tally) -> dict[str, Any]:
     names = {excerpt.release for excerpt in reading.excerpts}
     return {
-        "scene_told": sum(tally.told[release] for release in names),
+        "scene_told": sum(tally.with_scene[release] for release in names),
         "scene_matched": sum(tally.matched[release] for release in names),
         "scene_unmatched": sum(tally.unmatched[release] for release in names),
-        "rows": reading.rows.num_read,
-        "bad_rows": [str(row) for row in reading.rows.bad],
-        "odd_rows": [str(row) for row in reading.rows.odd],
+        "rows": reading.report.num_rows,
+        "bad_rows": [str(row) for row in reading.report.invalid],
+        "odd_rows": [str(row) for row in reading.report.suspicious],
         "missing_files": list(reading.missing),
     }
 

@@ -1,4 +1,4 @@
-"""A scene under construction: lines of several releases brought into one order."""
+"""Scenes: lines of several releases in one order."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ALL = "#ALL#"  # the speaker of what everybody says
 
 @dataclass(eq=False)
 class Line:
-    """A turn of a scene; annotations of tasks are put on it."""
+    """A turn of a scene with the annotations of tasks."""
 
     speakers: tuple[str, ...]
     text: str
@@ -36,7 +36,7 @@ class Line:
 
 @dataclass(eq=False)
 class Scene:
-    """Lines in order, what is asked about all of them, and evidence of hidden names."""
+    """Lines in order, samples that concern all of them, and votes for hidden names."""
 
     scene_id: str
     lines: list[Line] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where an excerpt's turns stand in a scene."""
+    """Places of an excerpt's turns in a scene."""
 
     lines: tuple[Line | None, ...]  # of each turn
     words: dict[tuple[int, int], tuple[Line, Word]]  # of (turn, start of a word): the word of a line that it is
@@ -56,13 +56,13 @@ class Placement:
     num_scene_words: int
 
     def agreeing(self, num_turns: int) -> list[int]:
-        """How many words of each turn agree."""
+        """Count the agreeing words of each turn."""
         counts = Counter(number for number, _ in self.words)
         return [counts[number] for number in range(num_turns)]
 
 
 def place(turns: Sequence[Turn], *, scene: Scene) -> Placement:
-    """The excerpt's words matched to the scene's by their longest common subsequence.
+    """Match the excerpt's words to the scene's by their longest common subsequence.
 
     A turn of which at least half the words agree stands in the line that has most of them.
     """
@@ -82,7 +82,7 @@ def place(turns: Sequence[Turn], *, scene: Scene) -> Placement:
 
 
 def fold(excerpt: Excerpt, *, scene: Scene) -> Placement:
-    """Brings an excerpt into the scene.
+    """Merge an excerpt into the scene.
 
     The lines of a scene of which some release has the whole stay as they are; to another one, what is said in no line
     yet is added after the turn before. Stage directions are not: each release has its own.
@@ -114,18 +114,18 @@ def _extended(turns: Sequence[Turn], *, placement: Placement, scene: Scene) -> P
 
 
 def num_words(turns: Sequence[Turn]) -> int:
-    """The words of the turns together."""
+    """Count the words of the turns."""
     return sum(len(words_of(turn.text)) for turn in turns)
 
 
 def _exactly(scene: Scene) -> Placement:
-    """The placement of the excerpt that a scene was made of."""
+    """Return the placement of the excerpt that a scene was made of."""
     words = {(n, word.start): (line, word) for n, line in enumerate(scene.lines) for word in line.words}
     return Placement(tuple(scene.lines), words, len(words), len(words))
 
 
 def learn_names(turns: Sequence[Turn], *, placement: Placement, scene: Scene) -> None:
-    """Counts which name stands where another release hides one: among speakers, and between words that agree."""
+    """Count names that stand where another release hides one: among speakers, and between agreeing words."""
     for turn, line in zip(turns, placement.lines, strict=True):
         if line is None:
             continue
@@ -148,7 +148,7 @@ def _learn(scene: Scene, left: str, right: str, *, votes: int) -> None:
 
 
 def _gaps(turns: Sequence[Turn], *, placement: Placement, scene: Scene) -> Iterable[tuple[str, str]]:
-    """What stands between two words that agree on both sides, within one turn and one line, where it is short."""
+    """Yield the short texts between two words that agree on both sides, within one turn and one line."""
     for number, turn in enumerate(turns):
         line, words = placement.lines[number], words_of(turn.text)
         if line is None:

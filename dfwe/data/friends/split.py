@@ -1,4 +1,4 @@
-"""Which dialogue is for training, dev and test: one split over all tasks together."""
+"""Split of the dialogues into train, dev and test, one for all tasks together."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dfwe.data.few_shot import REFERENCE_SEED, reference_split
 from dfwe.data.friends.words import words_of
-from dfwe.data.splits import REFERENCE_SEED, reference_split
 from dfwe.errors import DataError
 from dfwe.io.strict_json import read_json_object
 
 SPLITS = ("train", "dev", "test")
-SHARE = 0.1  # of the few-shot lists
+FEW_SHOT = 0.1  # of the few-shot lists
 _LONG = 8  # words; a shorter line may be said twice
 _RARE = 3  # a line that more dialogues have is a quotation
 
 
 @dataclass(frozen=True)
-class KnownSplit:
-    """What is known of the official split: ids by split, and the few-shot part's ids."""
+class OfficialSplit:
+    """Ids of the official split and of its few-shot part, as far as they are known."""
 
     ids: Mapping[str, frozenset[str]] = field(default_factory=lambda: {split: frozenset() for split in SPLITS})
     few_shot: Mapping[str, frozenset[str]] = field(
@@ -30,12 +30,12 @@ class KnownSplit:
     )
 
     def of(self, dialogue_id: str) -> str | None:
-        """The dialogue's official split, None where it is not known."""
+        """Return the dialogue's official split, None if it is not known."""
         return next((split for split, ids in self.ids.items() if dialogue_id in ids), None)
 
 
-def read_known(path: Path) -> KnownSplit:
-    """The JSON file's lists `train`, `dev`, `test`, and `few_shot_train`, `few_shot_dev` where it has them.
+def read_official_split(path: Path) -> OfficialSplit:
+    """Read the lists `train`, `dev`, `test`, and optionally `few_shot_train`, `few_shot_dev` from a JSON file.
 
     Raises:
         DataError: the file is missing, or is not such an object, or lists a dialogue in two splits.
@@ -49,7 +49,7 @@ def read_known(path: Path) -> KnownSplit:
     twice = [i for i, n in Counter(i for listed in ids.values() for i in listed).items() if n > 1]
     if twice:
         raise DataError(f"{path} lists dialogue '{twice[0]}' in two splits")
-    return KnownSplit(ids, few_shot)
+    return OfficialSplit(ids, few_shot)
 
 
 def _ids(listed: Any) -> frozenset[str]:
@@ -59,45 +59,45 @@ def _ids(listed: Any) -> frozenset[str]:
 
 
 def split_dialogues(
-    dialogues: Sequence[Mapping[str, Any]], *, known: KnownSplit
+    dialogues: Sequence[Mapping[str, Any]], *, official: OfficialSplit
 ) -> tuple[dict[str, tuple[str, ...]], int]:
-    """The ids by split, sorted, and how many pairs that share a line no rule could bring together.
+    """Split the ids, and count the pairs that share a line but could not be brought together.
 
-    Dialogues of known split keep it. Others go by the reference's rule (`reference_split`), those that share a long
-    line as one: in the split of the known dialogues that they share most lines with, where there are any.
+    Dialogues of the official split stay there. Others are grouped by long lines that they share. A group joins the
+    official dialogues with which it shares most lines, or else is split by the reference's rule (`reference_split`).
     """
     shared = _shared_lines(dialogues)
     ids = sorted(dialogue["dialogue_id"] for dialogue in dialogues)
-    split = {i: known.of(i) for i in ids}
+    split = {i: official.of(i) for i in ids}
     groups = _groups([i for i in ids if split[i] is None], shared=shared)
     free = []
     for group in groups:
         votes = Counter(
-            official for i in group for other in shared[i].elements() if (official := known.of(other)) is not None
+            vote for i in group for other in shared[i].elements() if (vote := official.of(other)) is not None
         )
-        chosen = max(votes, key=lambda name: (votes[name], name), default=None)
-        split.update(dict.fromkeys(group, chosen))
-        free += [] if chosen else [group]
+        winner = max(votes, key=lambda name: (votes[name], name), default=None)
+        split.update(dict.fromkeys(group, winner))
+        free += [] if winner else [group]
     by_first = {group[0]: group for group in free}
     for name, firsts in reference_split(sorted(by_first)).items():
         split.update({i: name for first in firsts for i in by_first[first]})
-    apart = sum(split[a] != split[b] for a, others in shared.items() for b in others if a < b)
+    apart = sum(split[a] != split[b] for a, neighbours in shared.items() for b in neighbours if a < b)
     return {name: tuple(i for i in ids if split[i] == name) for name in SPLITS}, apart
 
 
-def few_shot_lists(split: Mapping[str, Sequence[str]], *, known: KnownSplit) -> dict[str, tuple[str, ...]]:
-    """A tenth of train and of dev: official few-shot ids first, then a seeded draw of ids without a known split."""
+def few_shot_lists(split: Mapping[str, Sequence[str]], *, official: OfficialSplit) -> dict[str, tuple[str, ...]]:
+    """Return a tenth of train and dev: official few-shot ids first, then a seeded draw of other ids."""
     generator = random.Random(REFERENCE_SEED)
     lists: dict[str, tuple[str, ...]] = {}
     for name in ("train", "dev"):
-        wanted = int(len(split[name]) * SHARE)
-        official = [i for i in split[name] if i in known.few_shot[name]][:wanted]
-        unknown = [i for i in split[name] if known.of(i) is None]
-        others = [i for i in split[name] if i not in known.few_shot[name] and known.of(i) is not None]
-        missing = wanted - len(official)
-        drawn = generator.sample(unknown, min(missing, len(unknown)))
-        drawn += generator.sample(others, missing - len(drawn))
-        lists[name] = tuple(sorted([*official, *drawn]))
+        size = int(len(split[name]) * FEW_SHOT)
+        listed = [i for i in split[name] if i in official.few_shot[name]][:size]
+        new = [i for i in split[name] if official.of(i) is None]
+        unlisted = [i for i in split[name] if i not in official.few_shot[name] and official.of(i) is not None]
+        num_missing = size - len(listed)
+        sample = generator.sample(new, min(num_missing, len(new)))
+        sample += generator.sample(unlisted, num_missing - len(sample))
+        lists[name] = tuple(sorted([*listed, *sample]))
     return lists
 
 

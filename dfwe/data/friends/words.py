@@ -1,4 +1,4 @@
-"""Words of a transcript: comparable over releases that spell, quote and tokenise differently."""
+"""Words of transcripts, comparable between releases with different spelling, quotes and tokens."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SPLIT_WORDS = re.compile(r"\b(gon|wan|can) (na|not)\b", re.IGNORECASE)  # "got 
 
 @dataclass(frozen=True)
 class Word:
-    """A word as it is compared, and where it stands in its text."""
+    """A normalised word and its place in the text."""
 
     key: str
     start: int
@@ -25,19 +25,19 @@ class Word:
 
 
 def words_of(text: str) -> tuple[Word, ...]:
-    """The words of a text: lower case, no punctuation, apostrophes closed up ("I'm" is "im")."""
+    """Split a text into words: lower case, no punctuation, apostrophes closed up ("I'm" is "im")."""
     return tuple(
         Word(_APOSTROPHES.sub("", match.group()).lower(), match.start(), match.end()) for match in _WORD.finditer(text)
     )
 
 
 def detokenise(text: str) -> str:
-    """A text of Penn Treebank tokens as people write it: "I 'm gon na go ." is "I'm gonna go."."""
+    """Convert Penn Treebank tokens to normal text: "I 'm gon na go ." is "I'm gonna go."."""
     tokens = " ".join(_QUOTES.get(token, _DOTS.sub("...", token)) for token in text.split())
     return _SPLIT_WORDS.sub(r"\1\2", _CLOSE_UP.sub("", tokens))
 
 
 def without_notes(text: str) -> str:
-    """What is said, without stage directions in brackets; the text itself where it is nothing but a direction."""
+    """Remove stage directions in brackets, unless the text is nothing else."""
     spoken = " ".join(_NOTE.sub(" ", text).split())
     return spoken or " ".join(text.split())

@@ -1,1 +1,1 @@
-"""One file per form of question; each turns a dialogue into instances. No torch here."""
+"""Prompts, one file per form of question; each turns a dialogue into instances. They do not import torch."""

@@ -1,51 +1,53 @@
-"""What the cells of a row say the answer is: one of a list, free text, or a number."""
+"""Answers in the cells of a row: a class label, free text, or a number."""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from dfwe.data.bad_rows import RowError
-from dfwe.errors import ConfigurationError
+from dfwe.data.prompts.base import Prompt
+from dfwe.data.prompts.fields import dialogue_name, records
+from dfwe.data.readers.base import Dialogue, RowError
+from dfwe.errors import ConfigurationError, DataError
 from dfwe.values.allowed import Name, Natural, Positive
 
-_MOST_STEPS, _MOST_DECIMALS = 10_000, 15  # each step is an answer that is scored
-_FILL = "Fill such cells, or list them in the reader's `leave_out: {{{column}: ['']}}`"
+_MAX_STEPS, _MAX_DECIMALS = 10_000, 15  # each step is an answer that is scored
+_FILL = "Fill such cells, or list them in the reader's `exclude: {{{column}: ['']}}`"
 
 Cells = Mapping[str, str | tuple[str, ...]]
 
 
 @dataclass(frozen=True)
 class Gold:
-    """A row's answer: texts to learn, and what the metric compares with."""
+    """Gold answer of a row: texts to learn, and references for the metric."""
 
     targets: tuple[str, ...]
     references: tuple[str, ...]
 
 
-class Answer(ABC):
-    """A form of answer."""
+class AnswerFormat(ABC):
+    """Format of a task's answers."""
 
     @property
     @abstractmethod
     def columns(self) -> tuple[str, ...]:
-        """The columns that hold it."""
+        """Columns that hold the answer."""
 
     @property
     @abstractmethod
     def candidates(self) -> tuple[str, ...]:
-        """The closed set of answers, empty for free text."""
+        """Closed set of answers, empty for free text."""
 
     @abstractmethod
     def gold(self, cells: Cells) -> Gold:
-        """The row's answer; RowError where it has none, or one that cannot be."""
+        """Return the row's answer; RowError if it is missing or invalid."""
 
 
 @dataclass(frozen=True)
-class OneOf(Answer):
-    """One of `labels`; `texts` says which label a cell means where the cells are not the labels themselves."""
+class ClassLabel(AnswerFormat):
+    """One of `labels`; `texts` maps cells to labels where cells are not the labels themselves."""
 
     column: Name
     labels: Sequence[str]
@@ -63,46 +65,46 @@ class OneOf(Answer):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The one column."""
+        """The single column."""
         return (self.column,)
 
     @property
     def candidates(self) -> tuple[str, ...]:
-        """The labels."""
+        """All labels."""
         return tuple(self.labels)
 
     def gold(self, cells: Cells) -> Gold:
-        """The label; see Answer."""
+        """Return the label; see AnswerFormat."""
         cell = single(cells, column=self.column)
         label = self.texts.get(cell, cell)
         if label not in self.labels:
             expected = ", ".join(dict.fromkeys([*self.texts, *self.labels]))
             raise RowError(
                 f"unknown label '{cell}' in column '{self.column}', expected one of {expected}",
-                remedy=f"Say what such cells mean in the answer's `texts`, or {_leave_out(self.column)}",
+                remedy=f"Map such cells to labels in the answer's `texts`, or {_exclude(self.column)}",
             )
         return Gold((label,), (label,))
 
 
 @dataclass(frozen=True)
-class FreeText(Answer):
-    """Free text; several columns, or several texts in one cell, are alternatives that are all right."""
+class FreeText(AnswerFormat):
+    """Free text; several columns, or several texts in one cell, are alternatives that are all correct."""
 
     texts: Sequence[str]  # columns
-    separator: str | None  # between the alternatives in a cell; null where a cell is one
+    separator: str | None  # between alternatives in a cell; null for one text per cell
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """All of them."""
+        """All columns of alternatives."""
         return tuple(self.texts)
 
     @property
     def candidates(self) -> tuple[str, ...]:
-        """None: any text may be an answer."""
+        """Empty, because any text may be an answer."""
         return ()
 
     def gold(self, cells: Cells) -> Gold:
-        """The alternatives, in the order of the columns, empty cells aside; see Answer."""
+        """Return the non-empty alternatives in the order of the columns; see AnswerFormat."""
         texts = tuple(text for column in self.texts for text in self._alternatives(cells[column]) if text)
         if not texts:
             raise RowError(f"its answer ({', '.join(self.texts)}) is empty", remedy=_FILL.format(column=self.texts[0]))
@@ -115,11 +117,11 @@ class FreeText(Answer):
 
 
 @dataclass(frozen=True)
-class Number(Answer):
+class Number(AnswerFormat):
     """A number from `low` to `high`, learnt as the text of the nearest multiple of `step` above `low`.
 
-    T5 does so for the similarity of sentences, in steps of 0.2 (Raffel et al., 2020, section 2.4). The metric compares
-    with the number as it stands in the file.
+    T5 does the same for sentence similarity, in steps of 0.2 (Raffel et al., 2020, section 2.4). The metric compares
+    with the number in the file.
     """
 
     column: Name
@@ -133,9 +135,9 @@ class Number(Answer):
             raise ConfigurationError(
                 f"a number needs low < high and a step above 0: {self.low}, {self.high}, {self.step}"
             )
-        if (self.high - self.low) / self.step > _MOST_STEPS or not 0 <= self.decimals <= _MOST_DECIMALS:
+        if (self.high - self.low) / self.step > _MAX_STEPS or not 0 <= self.decimals <= _MAX_DECIMALS:
             raise ConfigurationError(
-                f"a number needs at most {_MOST_STEPS} steps and 0 to {_MOST_DECIMALS} decimals: {self.low} to "
+                f"a number needs at most {_MAX_STEPS} steps and 0 to {_MAX_DECIMALS} decimals: {self.low} to "
                 f"{self.high} by {self.step}, {self.decimals} decimals"
             )
         if len(set(self.candidates)) < len(self.candidates):
@@ -143,16 +145,16 @@ class Number(Answer):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The one column."""
+        """The single column."""
         return (self.column,)
 
     @property
     def candidates(self) -> tuple[str, ...]:
-        """The texts of all steps."""
+        """Texts of all steps."""
         return tuple(self._text(step) for step in range(round((self.high - self.low) / self.step) + 1))
 
     def gold(self, cells: Cells) -> Gold:
-        """The text of the nearest step, and the number; see Answer."""
+        """Return the text of the nearest step, and the number; see AnswerFormat."""
         cell = single(cells, column=self.column)
         try:
             value = float(cell)
@@ -161,7 +163,7 @@ class Number(Answer):
         if not self.low <= value <= self.high:
             raise RowError(
                 f"'{cell}' in column '{self.column}' is not a number from {self.low:g} to {self.high:g}",
-                remedy=f"Set the answer's `low` and `high`, or {_leave_out(self.column)}",
+                remedy=f"Set the answer's `low` and `high`, or {_exclude(self.column)}",
             )
         return Gold((self._text(round((value - self.low) / self.step)),), (cell,))
 
@@ -170,7 +172,7 @@ class Number(Answer):
 
 
 def single(cells: Cells, *, column: str) -> str:
-    """The column's text, white space collapsed; RowError where it is empty or a list."""
+    """Return the column's text with white space collapsed; RowError if it is empty or a list."""
     cell = cells[column]
     if not isinstance(cell, str):
         raise RowError(f"column '{column}' is a list, expected one text")
@@ -180,10 +182,50 @@ def single(cells: Cells, *, column: str) -> str:
     return text
 
 
-def _leave_out(column: str) -> str:
-    return f"list the cells of such rows in the reader's `leave_out: {{{column}: [...]}}`"
+def _exclude(column: str) -> str:
+    return f"list the cells of such rows in the reader's `exclude: {{{column}: [...]}}`"
 
 
 def flat(text: str) -> str:
-    """The text with single blanks for white space, none at its ends."""
+    """Return the text with single blanks for white space, none at its ends."""
     return " ".join(text.split())
+
+
+@dataclass(frozen=True)
+class AnsweredRow:
+    """A row of a table and its answer, which is empty where an unlabelled row lacks it."""
+
+    row_id: str
+    cells: Cells
+    gold: Gold
+
+
+def answered_rows(
+    dialogue: Dialogue, *, prompt: Prompt, columns: Sequence[str], answer: AnswerFormat
+) -> Iterator[AnsweredRow]:
+    """Yield the rows of a dialogue; `columns` are those that the question shows.
+
+    Raises:
+        RowError: a row has an invalid answer.
+        DataError: a column is missing.
+    """
+    for row in records(dialogue, key="rows", where=dialogue_name(dialogue)):
+        cells: Cells = row["cells"]
+        is_answered = not prompt.unlabelled or any(cells.get(column) for column in answer.columns)
+        needed = (*columns, *(answer.columns if is_answered else ()))
+        _check_columns(cells, needed=needed, task=prompt.task, path=row["path"])
+        yield AnsweredRow(row["id"], cells, answer.gold(cells) if is_answered else Gold((), ()))
+
+
+def check_hidden(answer: AnswerFormat, *, columns: Iterable[str], owner: str) -> None:
+    """Raise ConfigurationError if one of the question's columns holds the answer."""
+    for column in columns:
+        if column in answer.columns:
+            raise ConfigurationError(f"{owner} gives the answer away: it shows column '{column}'")
+
+
+def _check_columns(cells: Cells, *, needed: Iterable[str], task: str, path: str) -> None:
+    for column in needed:
+        if column not in cells:
+            columns = ", ".join(f"'{name}'" for name in cells)
+            raise DataError(f"{path} has no column '{column}', which {task} needs: it has {columns}")

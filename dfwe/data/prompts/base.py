@@ -1,4 +1,4 @@
-"""What a prompt is: the form in which a task puts its questions to a text-to-text model."""
+"""Prompts: the texts with which a task asks a text-to-text model."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from dfwe.records import Instance
 
 @dataclass(frozen=True, kw_only=True)
 class Prompt(ABC):
-    """Turns the annotations of a dialogue into instances.
+    """Conversion of a dialogue's annotations into instances.
 
-    An interface with two fields, because every form needs them.
+    The interface has two fields, because every form needs them.
     """
 
     task: str  # the benchmark's long name: the key under which a dialogue carries the task
@@ -22,7 +22,7 @@ class Prompt(ABC):
 
     @abstractmethod
     def instances(self, dialogue: Dialogue, *, max_words: int, seed: int) -> Iterator[Instance]:
-        """The task's instances in the reference's order, none where the dialogue takes no part in the task.
+        """Yield the task's instances in the reference's order, none if the dialogue is not part of the task.
 
         `max_words` limits the context to so many white-space words, speaker tags included; 0 is no limit.
         `seed` is for forms that draw; the seven of FETA-Friends draw nothing. An instance without a gold

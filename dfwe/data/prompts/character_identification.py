@@ -22,7 +22,7 @@ class CharacterIdentification(Prompt):
     labels: Sequence[str]
 
     def instances(self, dialogue: Dialogue, *, max_words: int, seed: int) -> Iterator[Instance]:
-        """The instances turn by turn, mention by mention; see Prompt."""
+        """Yield the instances turn by turn, mention by mention; see Prompt."""
         if not is_annotated(dialogue, task=self.task, unlabelled=self.unlabelled):
             return
         texts = turn_texts(dialogue)
@@ -57,7 +57,7 @@ class CharacterIdentification(Prompt):
 
 
 def phrase(utterance: str, *, start: int, length: int) -> str:
-    """At most 4 words around a mention that begins at character `start` and is `length` characters long.
+    """Return at most 4 words around a mention that begins at character `start` and is `length` characters long.
 
     The words through the mention, or those from it on, whichever are more; a tie goes to those from it on.
     The reference reads one character past the mention, so that a comma right after it stays with its word.

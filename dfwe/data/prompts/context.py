@@ -1,4 +1,4 @@
-"""The dialogue as the model reads it: turns as text, cut by whole turns to a number of words."""
+"""Text of a dialogue for the model, cut by whole turns to a number of words."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from dfwe.errors import DataError
 
 
 def turn_texts(dialogue: Dialogue) -> tuple[str, ...]:
-    """Every turn as `speakers: utterance`, the utterance alone where nobody speaks."""
+    """Return every turn as `speakers: utterance`, or the utterance alone if nobody speaks."""
     return tuple(_turn_text(turn) for turn in dialogue["dialogue"])
 
 
 def select(texts: Sequence[str], *, sample: Mapping[str, Any], unlabelled: bool, where: str) -> tuple[str, ...]:
-    """The turns that a sample is about: those under `turns`, all where it may and does lack them."""
+    """Return the turns of a sample: those under `turns`, or all if an unlabelled sample lacks them."""
     if unlabelled and "turns" not in sample:
         return tuple(texts)
     indices = field(sample, key="turns", where=where)
@@ -29,12 +29,12 @@ def select(texts: Sequence[str], *, sample: Mapping[str, Any], unlabelled: bool,
 
 
 def render(texts: Sequence[str]) -> str:
-    """The part of the source text that may be cut further; of no turns, the bare tag, as in the reference."""
+    """Return the source text without the question; of no turns only the bare tag, as in the reference."""
     return "context: " + " ".join(texts)
 
 
 def cut_start(texts: Sequence[str], *, max_words: int) -> Sequence[str]:
-    """The last turns that have at most `max_words` white-space words together; 0 is no limit.
+    """Return the last turns with at most `max_words` white-space words together; 0 is no limit.
 
     Whole turns go, from the start; where the last turn alone is too long, nothing is left.
     """
@@ -46,7 +46,7 @@ def cut_start(texts: Sequence[str], *, max_words: int) -> Sequence[str]:
 
 
 def cut_around(texts: Sequence[str], *, turn: int, max_words: int) -> Sequence[str]:
-    """The turns around one turn that have at most `max_words` white-space words together; 0 is no limit.
+    """Return the turns around one turn with at most `max_words` white-space words together; 0 is no limit.
 
     While they are too many, the last turn goes if `turn` lies in the first half of what is left, else the
     first.

@@ -22,7 +22,7 @@ class Emotion(Prompt):
     labels: Sequence[str]
 
     def instances(self, dialogue: Dialogue, *, max_words: int, seed: int) -> Iterator[Instance]:
-        """The instances turn by turn; see Prompt."""
+        """Yield the instances turn by turn; see Prompt."""
         if not is_annotated(dialogue, task=self.task, unlabelled=self.unlabelled):
             return
         texts = turn_texts(dialogue)

@@ -24,7 +24,7 @@ class Personality(Prompt):
     traits: Sequence[str]
 
     def instances(self, dialogue: Dialogue, *, max_words: int, seed: int) -> Iterator[Instance]:
-        """The instances in the order of the file, trait by trait; see Prompt."""
+        """Yield the instances in the order of the file, trait by trait; see Prompt."""
         texts = turn_texts(dialogue)
         for sample in annotations_of(dialogue, task=self.task, unlabelled=self.unlabelled):
             name = dialogue_name(dialogue)

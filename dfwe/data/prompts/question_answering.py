@@ -24,7 +24,7 @@ class QuestionAnswering(Prompt):
     """
 
     def instances(self, dialogue: Dialogue, *, max_words: int, seed: int) -> Iterator[Instance]:
-        """The instances in the order of the file; see Prompt."""
+        """Yield the instances in the order of the file; see Prompt."""
         texts = turn_texts(dialogue)
         groups = annotations_of(dialogue, task=self.task, unlabelled=self.unlabelled)
         name = dialogue_name(dialogue)

@@ -22,7 +22,7 @@ class ReadingComprehension(Prompt):
     """
 
     def instances(self, dialogue: Dialogue, *, max_words: int, seed: int) -> Iterator[Instance]:
-        """The instances in the order of the file; see Prompt."""
+        """Yield the instances in the order of the file; see Prompt."""
         queries = annotations_of(dialogue, task=self.task, unlabelled=self.unlabelled)
         context = render(cut_start(turn_texts(dialogue), max_words=max_words))
         for number, query in enumerate(queries):
@@ -31,12 +31,12 @@ class ReadingComprehension(Prompt):
             where = location(dialogue, instance_id=instance_id)
             entities = self._entities(dialogue, where=where)
             answer = _answer(query, entities=entities, unlabelled=self.unlabelled, where=where)
-            asked = text_of(query, key="query", where=where)
+            text = text_of(query, key="query", where=where)
             yield Instance(
                 instance_id=instance_id,
                 dialogue_id=dialogue["dialogue_id"],
                 context=context,
-                prompt=f" question: {asked} Out of {' or '.join(entities)}, [PLACEHOLDER] is ",
+                prompt=f" question: {text} Out of {' or '.join(entities)}, [PLACEHOLDER] is ",
                 targets=answer,
                 references=answer,
                 candidates=entities,

@@ -34,7 +34,7 @@ class RelationExtraction(Prompt):
     names: Mapping[str, str]  # code to natural name
 
     def instances(self, dialogue: Dialogue, *, max_words: int, seed: int) -> Iterator[Instance]:
-        """The instances in the order of the file, pair by pair; see Prompt."""
+        """Yield the instances in the order of the file, pair by pair; see Prompt."""
         texts = turn_texts(dialogue)
         name = dialogue_name(dialogue)
         for sample in annotations_of(dialogue, task=self.task, unlabelled=self.unlabelled):

@@ -1,4 +1,4 @@
-"""Any task of rows: its question is a template with the names of columns in braces."""
+"""Prompts of row tasks: a template with the names of columns in braces."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from dfwe.data.prompts.answers import Answer, Cells, single
+from dfwe.data.prompts.answers import AnswerFormat, Cells, answered_rows, check_hidden, single
 from dfwe.data.prompts.base import Prompt
-from dfwe.data.prompts.rows import answered_rows, check_hidden
 from dfwe.data.readers.base import Dialogue
 from dfwe.errors import ConfigurationError
 from dfwe.records import Instance
@@ -20,7 +19,7 @@ Parts = tuple[tuple[str, str | None], ...]  # the texts of a template, each with
 
 @dataclass(frozen=True, kw_only=True)
 class Template(Prompt):
-    """`{context}{prompt}` with cells for columns, an instance for each row.
+    """`{context}{prompt}` with cells for columns, an instance per row.
 
     The context loses its first words where it is too long, the prompt is never cut. White space in a cell counts as one
     blank. Braces that are meant are doubled.
@@ -28,19 +27,19 @@ class Template(Prompt):
 
     context: str
     prompt: str
-    answer: Answer
+    answer: AnswerFormat
 
     def __post_init__(self) -> None:
-        check_hidden(self.answer, columns=self.columns, what=f"the template of {self.task}")
+        check_hidden(self.answer, columns=self.columns, owner=f"the template of {self.task}")
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
-        """The columns that the question shows."""
+        """Columns that the question shows."""
         parts = [part for parts in self._parts for part in parts]
         return tuple(dict.fromkeys(column for _, column in parts if column is not None))
 
     def instances(self, dialogue: Dialogue, *, max_words: int, seed: int) -> Iterator[Instance]:
-        """The rows' instances; see Prompt.
+        """Yield the instances of the rows; see Prompt.
 
         Raises:
             RowError: a row has an empty cell, or an answer that cannot be.
@@ -65,7 +64,7 @@ class Template(Prompt):
 
 
 def row_dialogue(cells: Mapping[str, Any], *, row_id: str, path: str, line: int) -> Dialogue:
-    """A row alone, as the tables' reader gives it."""
+    """Return a single row as the reader of tables does."""
     return {"dialogue_id": row_id, "rows": [{"id": row_id, "path": path, "line": line, "cells": cells}]}
 
 

@@ -1,1 +1,1 @@
-"""One file per corpus format; each gives a `Corpus`. No torch here."""
+"""Readers, one file per corpus format; each returns a `Corpus`. They do not import torch."""

@@ -1,4 +1,4 @@
-"""Reads rows of a data set by its name on the Hugging Face Hub, or of a local folder that `datasets` saved."""
+"""Rows of a data set on the Hugging Face Hub, or of a local folder that `datasets` saved."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dfwe.data.bad_rows import Rows
-from dfwe.data.readers.sheet import Row, Sheet, SheetSource, cell_of, renamed
+from dfwe.data.readers.base import RowReport
+from dfwe.data.readers.sheet import Sheet, SheetSource, TableRow, cell_of, renamed
 from dfwe.errors import DataError
 from dfwe.values.allowed import Name
 
 
 @dataclass(frozen=True)
 class HubSplit(SheetSource):
-    """One split of a data set; `name` is a folder below the root where there is one of that name.
+    """One split of a data set; a folder of that `name` below the root takes precedence over the Hub.
 
-    A folder is what `datasets` writes with `save_to_disk`. A label that is kept as a number stays that number.
+    The folder is one that `datasets` wrote with `save_to_disk`. A label stored as a number stays that number.
     """
 
     name: Name
@@ -27,7 +27,7 @@ class HubSplit(SheetSource):
     rename: Mapping[str, Name]
 
     def sheet(self, root: Path) -> Sheet:
-        """The split's rows; see SheetSource."""
+        """Read the rows of the split; see SheetSource."""
         data = self._load(root)
         if not len(data):
             raise DataError(f"{self.name} ({self.split}) has no rows: expected at least one")
@@ -35,13 +35,13 @@ class HubSplit(SheetSource):
         origin = f"{self.name} ({self.split})"
         named = renamed(columns, rename=self.rename, origin=origin)
         rows = tuple(
-            Row(number, {new: cell_of(each[old]) for old, new in zip(columns, named, strict=True)})
-            for number, each in enumerate(data, start=1)
+            TableRow(number, {new: cell_of(record[old]) for old, new in zip(columns, named, strict=True)})
+            for number, record in enumerate(data, start=1)
         )
-        return Sheet(origin, f"{Path(self.name).name}-{self.split}", named, rows, Rows(len(rows)))
+        return Sheet(origin, f"{Path(self.name).name}-{self.split}", named, rows, RowReport(len(rows)))
 
     def _load(self, root: Path) -> Any:
-        import datasets  # seconds; only where it is asked for
+        import datasets  # takes seconds, so only on use
 
         folder = root / self.name
         try:
@@ -49,17 +49,12 @@ class HubSplit(SheetSource):
                 return datasets.load_dataset(self.name, self.configuration, split=self.split, revision=self.revision)
             loaded = datasets.load_from_disk(str(folder))
             return loaded[self.split] if isinstance(loaded, datasets.DatasetDict) else loaded
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            RuntimeError,
-        ) as error:  # no network, name, split; a kind that is no more
+        except (OSError, ValueError, KeyError, RuntimeError) as error:  # no network, name or split; an outdated kind
             raise DataError(self._explain(error, folder=folder)) from error
 
     def _explain(self, error: Exception, *, folder: Path) -> str:
         first = next(iter(str(error).splitlines()), "")
         return (
             f"the data set '{self.name}', split '{self.split}', cannot be loaded ({type(error).__name__}: {first}). "
-            f"With no network, load it elsewhere, write it with save_to_disk, and put that folder at {folder}"
+            f"Without a network, load it elsewhere, write it with save_to_disk, and put that folder at {folder}"
         )

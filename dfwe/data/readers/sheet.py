@@ -1,4 +1,4 @@
-"""What a table's file gives: rows of named cells, each with its line, and those that could not be read."""
+"""Sheets: rows of named cells as read from one file, each with its line."""
 
 from __future__ import annotations
 
@@ -9,45 +9,45 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dfwe.data.bad_rows import Rows
+from dfwe.data.readers.base import RowReport
 from dfwe.errors import ConfigurationError, DataError
 
 Cell = str | tuple[str, ...]  # a text, or alternatives (a list of texts, where the format has lists)
 
 
 @dataclass(frozen=True)
-class Row:
-    """One row; every row of a file has all columns of the file, empty where it says nothing."""
+class TableRow:
+    """One row with a cell per column of the file, empty where it has none."""
 
-    line: int  # from 1, where the row starts; where a file has no lines, the number of the row
+    line: int  # from 1, where the row starts; the number of the row in files without lines
     cells: Mapping[str, Cell]
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """What was read of one file: its rows, and how many there were with the broken ones."""
+    """Rows of one file, and a report on rows with problems."""
 
     origin: str  # the file, for messages
     stem: str  # its short name, for ids
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
-    read: Rows
+    rows: tuple[TableRow, ...]
+    report: RowReport
 
 
 class SheetSource(ABC):
-    """One file of a table, or what stands for it."""
+    """One file of a table, or a substitute for it."""
 
     @abstractmethod
     def sheet(self, root: Path) -> Sheet:
-        """Its rows; a relative path is below `root`.
+        """Read the rows; a relative path is below `root`.
 
         Raises:
-            DataError: it is missing, not in the encoding that was said, or has not the columns that it should.
+            DataError: the file is missing, not in the configured encoding, or lacks a column.
         """
 
 
 def read_text(path: Path, *, encoding: str) -> str:
-    """The whole text, a byte order mark aside; DataError says what to do where it cannot be read."""
+    """Return the whole text without a byte order mark; DataError if it cannot be read."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -60,17 +60,17 @@ def read_text(path: Path, *, encoding: str) -> str:
         return content.decode(encoding).removeprefix("\ufeff")
     except LookupError:
         raise ConfigurationError(
-            f"unknown encoding '{encoding}' for {path}: say utf-8 or latin-1, for instance"
+            f"unknown encoding '{encoding}' for {path}: set utf-8 or latin-1, for instance"
         ) from None
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise DataError(
-            f"{path}, line {line}: not {encoding} text ({error.reason}); save it as such, or name its encoding"
+            f"{path}, line {line}: not {encoding} text ({error.reason}); save it as such, or set the file's `encoding`"
         ) from error
 
 
 def renamed(columns: Sequence[str], *, rename: Mapping[str, str], origin: str) -> tuple[str, ...]:
-    """The columns under their new names; DataError for one that is not there, or a name that two columns get."""
+    """Return the columns under their new names; DataError for a missing column or a name that occurs twice."""
     for old in rename:
         if old not in columns:
             raise DataError(f"{origin} has no column '{old}' to rename: it has {_list(columns)}")
@@ -82,19 +82,19 @@ def renamed(columns: Sequence[str], *, rename: Mapping[str, str], origin: str) -
 
 
 def check_columns(sheet: Sheet, *, needed: Iterable[str]) -> None:
-    """Raises DataError that says which columns there are, where one is missing."""
+    """Raise DataError with the columns of the sheet if one is missing."""
     for column in needed:
         if column not in sheet.columns:
             raise DataError(f"{sheet.origin} has no column '{column}': it has {_list(sheet.columns)}")
 
 
 def cell_of(value: Any) -> Cell:
-    """A JSON value as a cell: null is empty, a list of texts is alternatives, whatever else is nested stays JSON."""
+    """Return a JSON value as a cell: null is empty, a list of texts is alternatives, other nested values stay JSON."""
     if value is None:
         return ""
     if isinstance(value, str):
         return value
-    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return tuple(value)
     return json.dumps(value, ensure_ascii=False)
 

@@ -1,4 +1,4 @@
-"""Reads FETA-Friends in the format of TLiDB: one JSON file and lists of dialogue ids."""
+"""FETA-Friends in the format of TLiDB: one JSON file and lists of dialogue ids."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dfwe.data.readers.base import Corpus, Dialogue, Reader
-from dfwe.data.readers.dialogue import checked_dialogue
 from dfwe.errors import DataError
 from dfwe.io.strict_json import loads
 from dfwe.io.text_files import decoded
@@ -23,21 +23,21 @@ _FEW_SHOT_SPLITS: tuple[Split, ...] = ("train", "dev")
 
 @dataclass(frozen=True)
 class Tlidb(Reader):
-    """The data set below `root`, with whatever few-shot lists lie beside it."""
+    """The data set below `root`, with the few-shot lists beside it."""
 
     root: Path | str  # the folder that holds TLiDB_Friends
 
     def read(self) -> Corpus:
-        """The corpus, its ids checked against the dialogues.
+        """Read the corpus and check the ids against the dialogues.
 
         Raises:
-            DataError: a file that is missing or broken, a dialogue id that occurs twice or not at all.
+            DataError: a file is missing or broken; a dialogue id occurs twice or not at all.
         """
         contents = {path.name: _read(path, root=Path(self.root)) for path in self._paths()}
         dialogues = _parse(contents[DIALOGUES], path=self._folder / DIALOGUES)
         ids = {name: tuple(text.split()) for name, text in self._lists(contents).items()}
-        for name, listed in ids.items():
-            _check_ids(listed, known=dialogues, path=self._folder / name)
+        for name, list_ids in ids.items():
+            _check_ids(list_ids, dialogues=dialogues, path=self._folder / name)
         return Corpus(
             dialogues=dialogues,
             splits={split: ids[_list_of(split)] for split in _SPLITS},
@@ -59,15 +59,49 @@ class Tlidb(Reader):
 
     def _paths(self) -> list[Path]:
         names = [DIALOGUES, *(_list_of(split) for split in _SPLITS)]
-        # a few-shot list of one split alone is a broken data set: both are asked for, and the missing one is named
+        # both lists are required, so that an error names the missing one of a broken data set
         names += [_few_shot_list(share, split) for share in self._shares() for split in _FEW_SHOT_SPLITS]
         return [self._folder / name for name in names]
 
     def _shares(self) -> list[str]:
-        """The shares, as file names have them, for which the folder holds few-shot lists."""
+        """Return the fractions, as in file names, for which the folder holds few-shot lists."""
         names = [path.name for path in self._folder.glob(_few_shot_list("*", "*"))]
         matches = (re.fullmatch(_few_shot_list(r"(0?\.\d+)", "(?:train|dev)"), name) for name in names)
         return sorted({match[1] for match in matches if match})
+
+
+def check_dialogue(value: Any, *, where: str) -> Dialogue:
+    """Return the dialogue unchanged; `where` names its place in messages.
+
+    Raises:
+        DataError: it is not an object with a 'dialogue_id' and, under 'dialogue', a list of turns, each with 'speakers'
+            (a list of names, never one text) and 'utterance' (a text); or its 'dialogue_metadata' is not an object.
+    """
+    dialogue_id = value.get("dialogue_id") if isinstance(value, Mapping) else None
+    if not isinstance(value, Mapping) or not isinstance(dialogue_id, str):
+        raise DataError(f"{where}: a dialogue must be an object with 'dialogue_id', a text, and 'dialogue'")
+    turns = value.get("dialogue")
+    if not isinstance(turns, list):
+        raise DataError(f"{where}: dialogue '{dialogue_id}' has no list of turns under 'dialogue'")
+    for position, turn in enumerate(turns):
+        mistake = _turn_mistake(turn)
+        if mistake:
+            raise DataError(f"{where}: turn {position} of dialogue '{dialogue_id}' {mistake}")
+    if not isinstance(value.get("dialogue_metadata", {}), Mapping):
+        raise DataError(f"{where}: 'dialogue_metadata' of dialogue '{dialogue_id}' must be an object")
+    return value
+
+
+def _turn_mistake(turn: Any) -> str:
+    if not isinstance(turn, Mapping):
+        return "must be an object with 'speakers' and 'utterance'"
+    if not isinstance(turn.get("utterance"), str):
+        return "needs 'utterance', a text"
+    speakers = turn.get("speakers")
+    if not isinstance(speakers, list) or not all(isinstance(speaker, str) for speaker in speakers):
+        text = f", not the text '{speakers[:40]}'" if isinstance(speakers, str) else ""
+        return f"needs 'speakers', a list of names{text}"
+    return ""
 
 
 def _list_of(split: str) -> str:
@@ -96,17 +130,17 @@ def _parse(content: bytes, *, path: Path) -> dict[str, Dialogue]:
         raise DataError(f"{path} must hold an object whose 'data' is a list of dialogues")
     dialogues: dict[str, Dialogue] = {}
     for number, dialogue in enumerate(loaded["data"], start=1):
-        dialogue_id = checked_dialogue(dialogue, where=f"{path}: dialogue number {number}")["dialogue_id"]
+        dialogue_id = check_dialogue(dialogue, where=f"{path}: dialogue number {number}")["dialogue_id"]
         if dialogue_id in dialogues:
             raise DataError(f"{path} holds dialogue '{dialogue_id}' twice: ids must differ")
         dialogues[dialogue_id] = dialogue
     return dialogues
 
 
-def _check_ids(ids: Sequence[str], *, known: Mapping[str, Dialogue], path: Path) -> None:
+def _check_ids(ids: Sequence[str], *, dialogues: Mapping[str, Dialogue], path: Path) -> None:
     seen: set[str] = set()
     for dialogue_id in ids:
-        if dialogue_id not in known:
+        if dialogue_id not in dialogues:
             raise DataError(f"{path} lists dialogue '{dialogue_id}', which {DIALOGUES} does not hold")
         if dialogue_id in seen:
             raise DataError(f"{path} lists dialogue '{dialogue_id}' twice")

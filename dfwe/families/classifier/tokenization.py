@@ -26,7 +26,7 @@ def encode_instances(
     labels: Sequence[str],
     tokenizer: PreTrainedTokenizerBase,
     max_tokens: int,
-    max_cut_share: float,
+    max_truncated_fraction: float,
 ) -> SentenceSplit:
     """Return the instances' tokens, cut at their beginning to `max_tokens`.
 
@@ -35,11 +35,17 @@ def encode_instances(
 
     Raises:
         DataError: an answer that is not one of the labels, or not a number where there are none; more than
-            `max_cut_share` of the examples lose a part of their question or sentences (fewer are a warning).
+            `max_truncated_fraction` of the examples lose a part of their question or sentences (fewer are a warning).
     """
     limits = TokenLimits(max_tokens, 1)
     encodings = [_encode(instance, tokenizer=tokenizer, limits=limits) for instance in instances]
-    _check_cut(instances, [cut for _, _, cut in encodings], task=task, limits=limits, max_cut_share=max_cut_share)
+    _check_cut(
+        instances,
+        [cut for _, _, cut in encodings],
+        task=task,
+        limits=limits,
+        max_truncated_fraction=max_truncated_fraction,
+    )
     return SentenceSplit(
         task=task,
         instances=tuple(instances),
@@ -70,7 +76,7 @@ def _encode(instance: Instance, *, tokenizer: PreTrainedTokenizerBase, limits: T
 
 
 def _check_cut(
-    instances: Sequence[Instance], cuts: Sequence[int], *, task: str, limits: TokenLimits, max_cut_share: float
+    instances: Sequence[Instance], cuts: Sequence[int], *, task: str, limits: TokenLimits, max_truncated_fraction: float
 ) -> None:
     lossy = [(instance, cut) for instance, cut in zip(instances, cuts, strict=True) if cut]
     if not lossy:
@@ -80,6 +86,8 @@ def _check_cut(
         f"{task}: the question of {len(lossy)} of {len(instances)} examples is longer than "
         f"model.max_source_tokens={limits.max_source_tokens}, the first is {first.instance_id}'s, by {tokens} tokens"
     )
-    if len(lossy) > max_cut_share * len(instances):
-        raise DataError(f"{message}: raise model.max_source_tokens, or data.max_cut_share, the share that may be cut")
+    if len(lossy) > max_truncated_fraction * len(instances):
+        raise DataError(
+            f"{message}: raise model.max_source_tokens, or data.max_truncated_fraction, the share that may be cut"
+        )
     log.warning("%s: they lose their beginning", message)

@@ -51,19 +51,19 @@ def tokenise_sentences(
     labels: Sequence[str],
     tokenizer: PreTrainedTokenizerBase,
     max_tokens: int,
-    max_cut_share: float,
+    max_truncated_fraction: float,
 ) -> SentenceSplit:
     """The instances' tokens; a sentence longer than `max_tokens` loses words at its end, its closing token stays.
 
     Raises:
         DataError: an instance has no sentences, or another number of them than the first; its answer is none of the
-            labels, or no number where there are none; or more than `max_cut_share` of the examples are cut (fewer are
-            a warning).
+            labels, or no number where there are none; or more than `max_truncated_fraction` of the examples
+            are cut (fewer are a warning).
     """
     num_sentences = _num_sentences(instances, task=task)
     texts = [sentence for instance in instances for sentence in instance.sentences]
     whole: list[list[int]] = tokenizer(texts, verbose=False)["input_ids"] if texts else []
-    _check_cut(instances, task=task, whole=whole, max_tokens=max_tokens, max_cut_share=max_cut_share)
+    _check_cut(instances, task=task, whole=whole, max_tokens=max_tokens, max_truncated_fraction=max_truncated_fraction)
     kept = [ids if len(ids) <= max_tokens else [*ids[: max_tokens - 1], ids[-1]] for ids in whole]
     starts = range(0, len(kept), max(num_sentences, 1))
     return SentenceSplit(
@@ -140,7 +140,12 @@ def gold_number(instance: Instance, *, task: str, labels: Sequence[str]) -> floa
 
 
 def _check_cut(
-    instances: Sequence[Instance], *, task: str, whole: Sequence[list[int]], max_tokens: int, max_cut_share: float
+    instances: Sequence[Instance],
+    *,
+    task: str,
+    whole: Sequence[list[int]],
+    max_tokens: int,
+    max_truncated_fraction: float,
 ) -> None:
     num_sentences = len(whole) // max(len(instances), 1)
     too_long = [(number, len(ids)) for number, ids in enumerate(whole) if len(ids) > max_tokens]
@@ -152,6 +157,8 @@ def _check_cut(
         f"{task}: {len(cut)} of {len(instances)} examples have a sentence longer than "
         f"model.max_source_tokens={max_tokens}, the first is {first.instance_id}, by {length - max_tokens} tokens"
     )
-    if len(cut) > max_cut_share * len(instances):
-        raise DataError(f"{message}: raise model.max_source_tokens (data.max_cut_share says how many may lose a part)")
+    if len(cut) > max_truncated_fraction * len(instances):
+        raise DataError(
+            f"{message}: raise model.max_source_tokens (data.max_truncated_fraction says how many may lose a part)"
+        )
     log.warning("%s: they lose their end", message)

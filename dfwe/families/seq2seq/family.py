@@ -185,7 +185,7 @@ class Seq2SeqFamily(ModelFamily):
             settings.max_source_tokens,
             settings.max_target_tokens,
             settings.truncation,  # type: ignore[arg-type]
-            settings.max_cut_share,
+            settings.max_truncated_fraction,
         )
 
     def task_scorer(self, task: Task, *, split: Split) -> SplitScorer:

@@ -18,8 +18,7 @@ from dfwe.families.seq2seq.fast.bf16 import HalfCopy
 from dfwe.families.seq2seq.fast.kernels import fast_kernels
 from dfwe.families.seq2seq.inference.answers import Answer, Answers, Batch, Decoding
 from dfwe.families.seq2seq.tokenization import TokenisedSplit
-from dfwe.metrics.bound import Bound
-from dfwe.metrics.scorer import Scorer
+from dfwe.metrics.scorer import ScoreBound, Scorer
 from dfwe.records import Evaluation, PartialEvaluation
 
 log = logging.getLogger(__name__)
@@ -116,7 +115,7 @@ class SplitScorer(ModelScorer):
         """
         if len(predictions) != len(self):
             raise MetricError(f"found {len(predictions)} answers for {len(self)} instances")
-        bound = Bound(self._scorer, references=self._references)
+        bound = ScoreBound(self._scorer, references=self._references)
         answered = {index: answer for index, answer in enumerate(predictions) if answer is not None}
         bound.take(list(answered.values()), examples=list(answered))
         return bound.value

@@ -28,13 +28,13 @@ class TokenLimits:
 
     `context` drops the oldest tokens of the context, so that the prompt survives; `reference` cuts on the right as the
     benchmark's code does, which loses the prompt of an over-long input. A prompt that alone is too long loses its
-    beginning, which at most `max_cut_share` of a split's instances may.
+    beginning, which at most `max_truncated_fraction` of a split's instances may.
     """
 
     max_source_tokens: int
     max_target_tokens: int
     truncation: Truncation = "context"
-    max_cut_share: float = 0.0
+    max_truncated_fraction: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def tokenise(
     """The instances' tokens, from the cache where the same texts met the same tokenizer and limits before.
 
     Raises:
-        DataError: more prompts are too long than `limits.max_cut_share` allows; fewer are a warning.
+        DataError: more prompts are too long than `limits.max_truncated_fraction` allows; fewer are a warning.
     """
     folder = cache / f"tokens-{tokens_key(instances, tokenizer=tokenizer, limits=limits)}"
     if not folder.exists():
@@ -171,8 +171,10 @@ def _check_cut(split: TokenisedSplit, *, limits: TokenLimits) -> None:
         f"{len(cut)} of {len(split)} prompts alone are longer than model.max_source_tokens={limits.max_source_tokens}, "
         f"the first is {first.instance_id}'s, by {tokens} tokens"
     )
-    if len(cut) > limits.max_cut_share * len(split):
-        raise DataError(f"{message}: raise model.max_source_tokens (data.max_cut_share says how many may lose a part)")
+    if len(cut) > limits.max_truncated_fraction * len(split):
+        raise DataError(
+            f"{message}: raise model.max_source_tokens (data.max_truncated_fraction says how many may lose a part)"
+        )
     log.warning("%s: they lose their beginning", message)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dfwe.data.friends.official import CHARACTERS, EMORY, MELD, PERSONALITY, QUERIES, QUESTIONS, RELATIONS
+from dfwe.data.friends.annotations import CHARACTERS, EMORY, MELD, PERSONALITY, QUERIES, QUESTIONS, RELATIONS
 
 MODEL = "parent flan_t5_base"  # as results name it
 SHOTS = 0.1  # of train and dev: FETA-Friends' few-shot part

@@ -230,9 +230,9 @@ def pack():
 def prepared(raw):
     """What is made of them, without a known split."""
     from dfwe.data.friends.prepare import prepare
-    from dfwe.data.friends.split import KnownSplit
+    from dfwe.data.friends.split import OfficialSplit
 
-    return prepare(raw, known=KnownSplit(), max_bad_share=0.0)
+    return prepare(raw, official=OfficialSplit(), max_invalid_fraction=0.0)
 
 
 @pytest.fixture

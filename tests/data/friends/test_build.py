@@ -1,10 +1,9 @@
 import pytest
 
-from dfwe.data.bad_rows import Rows
+from dfwe.data.friends.annotations import LABEL_EXISTS, MELD, EmotionAnnotation
 from dfwe.data.friends.build import build
 from dfwe.data.friends.excerpt import Excerpt, Reading, Turn
-from dfwe.data.friends.marks import TAKEN, Emotion
-from dfwe.data.friends.official import MELD
+from dfwe.data.readers.base import RowReport
 
 BOATS = "The grey harbour keeps nine wooden boats under a leaking copper roof."  # 12 words
 LOAVES = "Yesterday our baker sold forty fresh loaves to the small travelling circus."  # 12
@@ -14,7 +13,7 @@ HI = "Hi there, you."
 
 
 def reading(name, *excerpts):
-    return Reading(name, tuple(excerpts), Rows(len(excerpts)))
+    return Reading(name, tuple(excerpts), RowReport(len(excerpts)))
 
 
 def told(scene_id, *texts):
@@ -23,8 +22,8 @@ def told(scene_id, *texts):
 
 
 def sought(key, *texts, divisible=True):
-    marks = tuple(Emotion(MELD, number, "joy") for number in range(len(texts)))
-    return Excerpt("MELD", key, tuple(Turn(("Ada Pike",), text) for text in texts), marks, divisible=divisible)
+    annotations = tuple(EmotionAnnotation(MELD, number, "joy") for number in range(len(texts)))
+    return Excerpt("MELD", key, tuple(Turn(("Ada Pike",), text) for text in texts), annotations, divisible=divisible)
 
 
 @pytest.fixture
@@ -44,20 +43,20 @@ def built():
 def test_scenes_come_in_the_order_of_their_ids(built):
     labelled, tally = built()
     assert list(labelled) == ["s01_e01_c01", "s01_e01_c02"]
-    assert tally.told == {"told": 2}
+    assert tally.with_scene == {"told": 2}
 
 
 def test_an_excerpt_is_put_on_the_scene_that_has_its_words(built):
     labelled, tally = built(sought("m", BOATS, LOAVES))
     assert labelled == {"s01_e01_c01": [BOATS, LOAVES], "s01_e01_c02": []}
     assert (tally.matched, tally.unmatched) == ({"MELD": 1}, {})
-    assert (tally.found[MELD], tally.dropped[MELD]) == (2, {})
+    assert (tally.read[MELD], tally.dropped[MELD]) == (2, {})
 
 
 def test_an_excerpt_of_two_scenes_is_divided(built):
     labelled, tally = built(sought("m", LOAVES, ATTIC))
     assert labelled == {"s01_e01_c01": [LOAVES], "s01_e01_c02": [ATTIC]}
-    assert (tally.matched, tally.found[MELD]) == ({"MELD": 2}, 2)
+    assert (tally.matched, tally.read[MELD]) == ({"MELD": 2}, 2)
 
 
 def test_an_excerpt_that_matches_nothing_becomes_a_scene(built):
@@ -66,7 +65,7 @@ def test_an_excerpt_that_matches_nothing_becomes_a_scene(built):
     assert (tally.matched, tally.unmatched) == ({}, {"MELD": 1})
 
 
-def test_enough_words_beside_a_match_become_a_scene_of_their_own(built):
+def test_build_long_rest_of_a_match_becomes_a_scene(built):
     labelled, tally = built(sought("m", SNOW, SNOW, BOATS))
     assert labelled == {"s01_e01_c01": [BOATS], "s01_e01_c02": [], "m_00": [SNOW, SNOW]}
     assert (tally.matched, tally.unmatched) == ({"MELD": 1}, {"MELD": 1})
@@ -79,16 +78,16 @@ def test_a_few_words_beside_a_match_stay_with_it(built):
     assert tally.dropped[MELD] == {"its turn is in no line of the scene": 2}
 
 
-def test_an_excerpt_that_cannot_be_divided_stays_together(built):
+def test_build_indivisible_excerpt_stays_together(built):
     labelled, tally = built(sought("m", SNOW, BOATS, divisible=False))
     assert list(labelled) == ["s01_e01_c01", "s01_e01_c02"]
     assert (tally.matched, tally.dropped[MELD].total()) == ({"MELD": 1}, 1)
 
 
-def test_a_later_excerpt_may_match_the_scene_of_an_earlier_one(built):
+def test_build_excerpt_matches_scene_of_earlier_excerpt(built):
     labelled, tally = built(sought("m", SNOW, HI), sought("n", SNOW, HI))
     assert labelled == {"s01_e01_c01": [], "s01_e01_c02": [], "m": [SNOW, HI]}
-    assert tally.dropped[MELD] == {TAKEN: 2}
+    assert tally.dropped[MELD] == {LABEL_EXISTS: 2}
 
 
 def test_the_release_that_comes_first_gives_the_lines():

@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
+from dfwe.data.friends.annotations import CHARACTERS, EMORY, MELD, PERSONALITY, QUERIES, QUESTIONS, RELATIONS, TASKS
 from dfwe.data.friends.dialogue import count, dialogue_of
-from dfwe.data.friends.official import CHARACTERS, EMORY, MELD, PERSONALITY, QUERIES, QUESTIONS, RELATIONS, TASKS
 from dfwe.data.friends.scene import Line, Scene
 
 KITCHEN, BREWERY = "s01_e01_c01", "s02_e01_c01"
@@ -27,7 +27,7 @@ def instance_ids(dialogue, task):
     return [sample["instance_id"] for sample in samples]
 
 
-def test_lines_are_those_of_the_first_release_with_names_and_numbers(dialogues):
+def test_dialogue_lines_come_from_the_first_release(dialogues):
     turns = dialogues[KITCHEN]["dialogue"]
     assert [turn["turn_id"] for turn in turns] == list(range(7))
     assert [turn["speakers"] for turn in turns[:3]] == [[], ["Monica Geller"], ["Ross Geller"]]
@@ -42,7 +42,7 @@ def test_emotions_stand_at_their_turns(dialogues):
     assert labels(dialogues[KITCHEN], MELD) == {4: "surprise", 5: "anger"}
 
 
-def test_releases_that_do_not_tell_the_scene_stand_there_too(dialogues):
+def test_dialogue_includes_releases_without_scene_ids(dialogues):
     assert labels(dialogues[BREWERY], EMORY) == {0: "joyful", 1: "mad", 2: "neutral", 3: "scared"}
     # turn 2 is two utterances there: the last one's label counts
     assert labels(dialogues[BREWERY], MELD) == {0: "joy", 2: "sadness"}
@@ -83,12 +83,12 @@ def test_questions_have_their_answers_in_the_turns(dialogues):
     assert second["answers"] == [speaker]
 
 
-def test_a_speaker_who_is_the_answer_has_no_start_even_where_the_name_is_said():
-    from dfwe.data.friends.marks import Answer, Question
+def test_dialogue_speaker_answer_has_no_start():
+    from dfwe.data.friends.annotations import QuestionAnnotation, QuestionAnswer
 
     scene = Scene("s01_e01_c01", [Line(("Ada",), "Ada is my name.")])
-    answer = Answer(0, "Ada", True)
-    scene.samples[QUESTIONS] = [(Question("q", "Who?", (answer,)), [(scene.lines[0], answer)])]
+    answer = QuestionAnswer(0, "Ada", True)
+    scene.samples[QUESTIONS] = [(QuestionAnnotation("q", "Who?", (answer,)), [(scene.lines[0], answer)])]
     (group,) = dialogue_of(scene)[QUESTIONS]
     assert group["qas"][0]["answers"][0]["answer_start"] == -1
 
@@ -152,10 +152,10 @@ def test_ids_are_unique_within_a_task(dialogues):
 
 
 def test_a_repeated_id_is_numbered():
-    from dfwe.data.friends.marks import Personality
+    from dfwe.data.friends.annotations import PersonalityAnnotation
 
     scene = Scene("s", [Line((), "Hello.")])
-    scene.samples[PERSONALITY] = [(Personality("Ada Pike", {"open": "1"}), scene.lines)] * 3
+    scene.samples[PERSONALITY] = [(PersonalityAnnotation("Ada Pike", {"open": "1"}), scene.lines)] * 3
     assert instance_ids(dialogue_of(scene), PERSONALITY) == ["s_Ada-Pike", "s_Ada-Pike_2", "s_Ada-Pike_3"]
 
 

@@ -2,18 +2,17 @@ from dataclasses import replace
 
 import pytest
 
+from dfwe.data.friends.annotations import MELD, EmotionAnnotation, PersonalityAnnotation
 from dfwe.data.friends.excerpt import Excerpt, Turn
-from dfwe.data.friends.marks import Emotion, Personality
-from dfwe.data.friends.official import MELD
 
 TURNS = tuple(Turn((), text) for text in ("one", "two", "three"))
 
 
-def test_a_part_has_its_own_key_and_the_marks_of_its_turns():
-    marks = tuple(Emotion(MELD, number, label) for number, label in enumerate(("joy", "fear", "anger")))
-    part = Excerpt("MELD", "m1", TURNS, marks, divisible=True).part(1, 3)
+def test_excerpt_part_has_own_key_and_annotations():
+    annotations = tuple(EmotionAnnotation(MELD, number, label) for number, label in enumerate(("joy", "fear", "anger")))
+    part = Excerpt("MELD", "m1", TURNS, annotations, divisible=True).part(1, 3)
     assert (part.key, part.turns) == ("m1_01", TURNS[1:])
-    assert part.marks == (Emotion(MELD, 0, "fear"), Emotion(MELD, 1, "anger"))
+    assert part.annotations == (EmotionAnnotation(MELD, 0, "fear"), EmotionAnnotation(MELD, 1, "anger"))
 
 
 def test_all_of_an_excerpt_is_the_excerpt():
@@ -22,8 +21,8 @@ def test_all_of_an_excerpt_is_the_excerpt():
 
 
 def test_a_mark_of_all_turns_is_in_no_part():
-    excerpt = Excerpt("personality", "p", TURNS, (Personality("Ada Pike", {"open": "1"}),))
-    assert excerpt.part(0, 2).marks == ()
+    excerpt = Excerpt("personality", "p", TURNS, (PersonalityAnnotation("Ada Pike", {"open": "1"}),))
+    assert excerpt.part(0, 2).annotations == ()
 
 
 def test_an_excerpt_has_a_turn():

@@ -58,7 +58,7 @@ def test_the_block_of_turns_that_agrees_is_told(two):
     assert (match.start, match.stop) == (1, 3)
 
 
-def test_an_excerpt_that_cannot_be_divided_needs_half_of_the_shorter_text():
+def test_find_indivisible_excerpt_needs_half_the_words():
     large = scenes(first=[LONG, OTHER, THIRD, *(f"Filler number{k} stands quite alone today." for k in range(9))])
     alone = [LONG, OTHER, *(f"{FOREIGN} {k}{k}" for k in range(3))]  # 21 of 60 words agree, the scene is longer
     assert large.find(excerpt(*alone)) is None

@@ -54,7 +54,7 @@ def test_texts_get_first_names(text, expected):
     assert NAMES.text(text) == expected
 
 
-def test_entities_are_first_names_in_lower_case_without_everybody():
+def test_entities_are_lowercase_first_names():
     assert NAMES.entities(["@ent03", "@ent00", "@ent01", "@ent02", "@ent09"]) == [
         "@ent09",
         "ross",

@@ -9,7 +9,7 @@ import pytest
 
 from dfwe.config.tasks import load_task
 from dfwe.data.friends.prepare import prepare, write
-from dfwe.data.friends.split import SPLITS, KnownSplit
+from dfwe.data.friends.split import SPLITS, OfficialSplit
 from dfwe.data.readers.tlidb import Tlidb
 from dfwe.errors import DataError, OutputError
 
@@ -68,8 +68,8 @@ def test_a_dialogue_is_in_one_split_over_all_tasks(corpus):
 
 def test_the_official_split_is_kept(raw):
     ids = {"train": ["s01_e01_c01", "s01_e01_c03"], "dev": ["s02_e01_c01"], "test": ["s01_e01_c02", "unheard"]}
-    known = KnownSplit({split: frozenset(listed) for split, listed in ids.items()})
-    split = prepare(raw, known=known, max_bad_share=0.0).split
+    known = OfficialSplit({split: frozenset(listed) for split, listed in ids.items()})
+    split = prepare(raw, official=known, max_invalid_fraction=0.0).split
     assert all(set(listed) - {"unheard"} <= set(split[name]) for name, listed in ids.items())
 
 
@@ -89,7 +89,7 @@ def test_a_folder_that_cannot_be_made_is_an_error(prepared, tmp_path):
 def test_no_release_at_all_is_an_error(tmp_path):
     for folder in (tmp_path, tmp_path / "missing"):
         with pytest.raises(DataError, match="holds none of the releases: expected folders such as meld/"):
-            prepare(folder, known=KnownSplit(), max_bad_share=0.0)
+            prepare(folder, official=OfficialSplit(), max_invalid_fraction=0.0)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_no_release_at_all_is_an_error(tmp_path):
 def test_any_release_may_be_missing(files, lay, dialogues, left_out):
     rest = {name: content for name, content in files.items() if not name.startswith(left_out)}
     assert len(rest) < len(files)
-    prepared = prepare(lay_again(lay, rest), known=KnownSplit(), max_bad_share=0.0)
+    prepared = prepare(lay_again(lay, rest), official=OfficialSplit(), max_invalid_fraction=0.0)
     assert sum(bool(reading.excerpts) for reading in prepared.readings) == 7
     assert {d["dialogue_id"] for d in prepared.dialogues} - set(dialogues) <= {
         "emory_train_s02_e01_scene07",
@@ -117,13 +117,13 @@ def lay_again(lay, files):
 @pytest.mark.parametrize("release", ["meld", "dialogre", "personality", "question_answering", "emory_emotion/emorynlp"])
 def test_one_release_alone_will_do(files, lay, release):
     alone = {name: content for name, content in files.items() if name.startswith(release)}
-    prepared = prepare(lay(alone), known=KnownSplit(), max_bad_share=0.0)
+    prepared = prepare(lay(alone), official=OfficialSplit(), max_invalid_fraction=0.0)
     assert prepared.dialogues
 
 
 def test_other_files_are_left_alone(files, lay, dialogues):
     files |= {"meld/notes.txt": b"\xff", "reading_comprehension/more.json": b"{", "README": b"", "new/train.json": b"["}
-    again = prepare(lay(files), known=KnownSplit(), max_bad_share=0.0)
+    again = prepare(lay(files), official=OfficialSplit(), max_invalid_fraction=0.0)
     assert {d["dialogue_id"]: d for d in again.dialogues} == dialogues
 
 
@@ -131,15 +131,15 @@ def test_line_ends_and_byte_order_marks_make_no_difference(files, lay, dialogues
     for name, content in files.items():
         if not name.endswith(".zip"):
             files[name] = b"\xef\xbb\xbf" + content.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-    again = prepare(lay(files), known=KnownSplit(), max_bad_share=0.0)
+    again = prepare(lay(files), official=OfficialSplit(), max_invalid_fraction=0.0)
     assert {d["dialogue_id"]: d for d in again.dialogues} == dialogues
 
 
-def test_more_bad_rows_than_allowed_stop(files, lay):
+def test_prepare_too_many_invalid_rows_raises(files, lay):
     files["meld/dev_sent_emo.csv"] += b"8,Hum.,Ada,glee,x,9,0,1,1,,\n"
     with pytest.raises(DataError, match="MELD: more than 12.00% of the rows are broken.*1 of 8 rows left out"):
-        prepare(lay(files), known=KnownSplit(), max_bad_share=0.12)
-    assert prepare(lay(files), known=KnownSplit(), max_bad_share=0.125).readings
+        prepare(lay(files), official=OfficialSplit(), max_invalid_fraction=0.12)
+    assert prepare(lay(files), official=OfficialSplit(), max_invalid_fraction=0.125).readings
 
 
 def test_two_runs_are_equal_whatever_the_hash_seed(raw, tmp_path):

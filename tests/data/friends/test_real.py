@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dfwe.config.tasks import load_task
-from dfwe.data.friends.split import SPLITS, read_known
+from dfwe.data.friends.split import SPLITS, read_official_split
 from dfwe.data.readers.tlidb import Tlidb
 
 FRIENDS = Path(__file__).resolve().parents[4] / "shared" / "data" / "friends"
@@ -78,9 +78,9 @@ def test_other_complete_tasks_are_near_the_official_counts(report):
 
 
 def test_official_dialogues_keep_their_split(corpus):
-    known = read_known(SPLIT)
+    official = read_official_split(SPLIT)
     for split in SPLITS:
-        assert {known.of(i) for i in corpus.splits[split]} == {split, None}
+        assert {official.of(i) for i in corpus.splits[split]} == {split, None}
     assert Counter(i for split in SPLITS for i in corpus.splits[split]) == Counter(list(corpus.dialogues))
 
 

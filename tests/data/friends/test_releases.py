@@ -10,7 +10,7 @@ from dfwe.data.friends.releases import RELEASES, TLIDB
 RAW = Path(__file__).parents[4] / "shared" / "data" / "friends" / "raw"
 
 
-def test_every_release_has_a_place_of_its_own_and_a_fixed_commit():
+def test_releases_have_distinct_paths_and_commits():
     assert len({release.path for release in RELEASES}) == len(RELEASES) == 33
     for release in RELEASES:
         host, commit = release.url.split("/")[2], release.url.split("/")[5]

@@ -4,9 +4,9 @@ import pytest
 
 from dfwe.data.friends import report
 from dfwe.data.friends.prepare import prepare
-from dfwe.data.friends.split import KnownSplit
+from dfwe.data.friends.split import OfficialSplit
 
-OFFICIAL = KnownSplit(
+OFFICIAL = OfficialSplit(
     {
         "train": frozenset({"s02_e01_c01"}),
         "dev": frozenset({"s01_e01_c02", "s01_e01_c03"}),
@@ -17,7 +17,7 @@ OFFICIAL = KnownSplit(
 
 @pytest.fixture
 def summary(raw):
-    return report.summary(prepare(raw, known=OFFICIAL, max_bad_share=0.0), known=OFFICIAL)
+    return report.summary(prepare(raw, official=OFFICIAL, max_invalid_fraction=0.0), official=OFFICIAL)
 
 
 def test_each_task_tells_found_used_and_dropped(summary):
@@ -75,10 +75,10 @@ def test_the_text_says_where_counts_agree(summary):
     assert "550 (the same)" in report.text(summary)
 
 
-def test_bad_rows_are_counted_and_the_first_is_shown(files, lay):
+def test_report_counts_invalid_rows(files, lay):
     files["meld/dev_sent_emo.csv"] += b"8,Hum.,Ada,glee,x,9,0,1,1,,\n9,,Ada,joy,x,9,0,1,1,,\n"
-    prepared = prepare(lay(files), known=KnownSplit(), max_bad_share=0.5)
-    summary = report.summary(prepared, known=KnownSplit())
+    prepared = prepare(lay(files), official=OfficialSplit(), max_invalid_fraction=0.5)
+    summary = report.summary(prepared, official=OfficialSplit())
     bad = summary["releases"]["MELD"]["bad_rows"]
     assert len(bad) == 2
     assert bad[0].endswith(

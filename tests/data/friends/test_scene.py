@@ -30,7 +30,7 @@ def test_turns_stand_in_the_lines_that_have_their_words(scene):
     assert (placement.num_words, placement.num_scene_words) == (7, 11)
 
 
-def test_words_are_found_again_by_their_place_in_the_turn(scene):
+def test_place_finds_words_by_their_position(scene):
     placement = place(turns("Oh, they snore."), scene=scene)
     line, word = placement.words[(0, 4)]
     assert (line.text, line.text[word.start : word.end]) == ("Do they snore?", "they")
@@ -68,7 +68,7 @@ def test_what_no_line_has_is_added_after_the_turn_before(scene):
     assert placement.agreeing(3) == [4, 4, 4]
 
 
-def test_what_comes_first_is_added_before_the_first_line_that_agrees(scene):
+def test_fold_adds_beginning_before_first_agreeing_line(scene):
     fold(excerpt("In a red barn.", "Do they snore?"), scene=scene)
     assert texts_of(scene) == [LINES[0][1], "In a red barn.", LINES[1][1], LINES[2][1]]
 

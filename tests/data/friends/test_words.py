@@ -3,7 +3,7 @@ import pytest
 from dfwe.data.friends.words import Word, detokenise, without_notes, words_of
 
 
-def test_words_are_compared_without_case_punctuation_and_apostrophes():
+def test_words_ignore_case_punctuation_and_apostrophes():
     assert words_of("Don’t—I'M Vera!") == (Word("dont", 0, 5), Word("im", 6, 9), Word("vera", 10, 14))
 
 

@@ -2,20 +2,20 @@
 
 import pytest
 
-from dfwe.data.bad_rows import RowError
-from dfwe.data.prompts.answers import FreeText, Gold, Number, OneOf
+from dfwe.data.prompts.answers import ClassLabel, FreeText, Gold, Number
+from dfwe.data.readers.base import RowError
 from dfwe.errors import ConfigurationError
 
 FIFTHS = Number(column="n", low=0.0, high=5.0, step=0.2, decimals=1)
 
 
 def test_cells_may_be_labels_themselves():
-    assert OneOf(column="c", labels=("a", "b"), texts={}).gold({"c": " a "}) == Gold(("a",), ("a",))
+    assert ClassLabel(column="c", labels=("a", "b"), texts={}).gold({"c": " a "}) == Gold(("a",), ("a",))
 
 
 def test_a_text_that_is_no_label_is_an_error():
     with pytest.raises(ConfigurationError, match="makes 'c' of '1', which is none of the labels a, b"):
-        OneOf(column="c", labels=("a", "b"), texts={"1": "c"})
+        ClassLabel(column="c", labels=("a", "b"), texts={"1": "c"})
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_free_text_must_be_there():
 @pytest.mark.parametrize(
     ("cell", "text"), [("0.0", "0.0"), ("5", "5.0"), ("2.5", "2.4"), ("2.51", "2.6"), ("3.333", "3.4"), ("0.09", "0.0")]
 )
-def test_a_number_is_learnt_as_its_nearest_step_and_scored_as_it_is(cell, text):
+def test_number_is_learnt_as_its_nearest_step(cell, text):
     assert FIFTHS.gold({"n": cell}) == Gold((text,), (cell,))
 
 

@@ -13,7 +13,7 @@ from dfwe.errors import DataError
 TURNS = ("a b", "c d e", "f", "g h")  # 2, 3, 1, 2 words
 
 
-def test_turns_have_their_speakers_joined_by_blanks_and_none_where_nobody_speaks(dialogue):
+def test_turn_texts_join_speakers(dialogue):
     assert turn_texts(dialogue) == (
         "Ada Pike: The kettle is cold.",
         "( A bell rings. )",
@@ -23,7 +23,7 @@ def test_turns_have_their_speakers_joined_by_blanks_and_none_where_nobody_speaks
 
 
 @pytest.mark.parametrize(("max_words", "left"), [(0, 4), (8, 4), (7, 3), (6, 3), (5, 2), (3, 2), (2, 1), (1, 0)])
-def test_whole_turns_are_dropped_from_the_start_until_the_words_fit(max_words, left):
+def test_cut_start_drops_whole_turns(max_words, left):
     assert cut_start(TURNS, max_words=max_words) == TURNS[4 - left :]
 
 

@@ -26,12 +26,12 @@ def test_the_context_ends_with_the_turn_that_is_asked_about(dialogue):
     assert last.prompt == " emotion:"
 
 
-def test_old_turns_are_dropped_and_an_over_long_one_leaves_two_blanks(dialogue):
+def test_emotion_context_drops_old_turns(dialogue):
     assert ask(dialogue, max_words=9)[1].source == "context: Ben Lowe: My aunt, she brought you a cake. emotion:"
     assert ask(dialogue, max_words=8)[1].source == "context:  emotion:"
 
 
-def test_a_dialogue_whose_metadata_do_not_name_the_task_takes_no_part(dialogue):
+def test_emotion_dialogue_without_task_metadata_has_none(dialogue):
     del dialogue["dialogue_metadata"][TASK]
     assert ask(dialogue) == []
 
@@ -43,7 +43,7 @@ def test_an_unknown_label_is_an_error(dialogue):
         ask(dialogue)
 
 
-def test_a_missing_label_is_an_error_unless_the_data_are_unlabelled(dialogue):
+def test_emotion_missing_label_raises_unless_unlabelled(dialogue):
     del dialogue["dialogue"][0][TASK]["label"]
     with pytest.raises(DataError, match="instance 'd1_t0': 'label' is missing"):
         ask(dialogue)
@@ -59,7 +59,7 @@ def test_an_unlabelled_dialogue_is_asked_about_every_turn():
     assert last.source == "context: Ada Pike: Rain. Ada Pike: Snow. emotion:"
 
 
-def test_missing_metadata_and_an_annotation_of_another_form_are_errors(dialogue):
+def test_emotion_wrong_annotation_raises(dialogue):
     with pytest.raises(DataError, match="dialogue 'd1': 'dialogue_metadata' is missing"):
         ask({key: value for key, value in dialogue.items() if key != "dialogue_metadata"})
     dialogue["dialogue"][0][TASK] = "joy"

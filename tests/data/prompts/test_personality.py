@@ -38,7 +38,7 @@ def test_an_unknown_value_is_an_error(dialogue):
         ask(dialogue)
 
 
-def test_a_sample_without_values_is_an_error_unless_the_data_are_unlabelled(dialogue):
+def test_missing_traits_raise_unless_unlabelled(dialogue):
     del sample_of(dialogue)["personality_characteristics"], sample_of(dialogue)["instance_id"]
     with pytest.raises(DataError, match="'personality_characteristics' is missing"):
         ask(dialogue)

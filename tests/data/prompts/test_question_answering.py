@@ -26,14 +26,14 @@ def test_all_answers_are_targets_and_references_in_their_order(dialogue):
     assert (instance.instance_id, instance.candidates) == ("d1_What", ())
 
 
-def test_a_long_dialogue_is_cut_around_the_turn_of_the_last_answer(dialogue):
+def test_long_dialogue_is_cut_around_the_last_answer(dialogue):
     tail = " question: What is there? answer:"
     assert ask(dialogue, max_words=11)[0].source == f"context: Ada Pike: The kettle is cold. ( A bell rings. ){tail}"
     question_of(dialogue)["answers"].reverse()
     assert ask(dialogue, max_words=11)[0].source == f"context: Ben Lowe: My aunt, she brought you a cake.{tail}"
 
 
-def test_a_question_without_answers_is_an_error_unless_the_data_are_unlabelled(dialogue):
+def test_missing_answers_raise_unless_unlabelled(dialogue):
     question_of(dialogue)["answers"] = []
     with pytest.raises(DataError, match="dialogue 'd1', instance 'd1_What': 'answers' is empty"):
         ask(dialogue)

@@ -13,7 +13,7 @@ def ask(dialogue, *, prompt=PROMPT, max_words=0):
     return list(prompt.instances(dialogue, max_words=max_words, seed=0))
 
 
-def test_the_query_comes_with_the_entities_of_the_scene_and_a_blank_at_the_end(dialogue):
+def test_query_lists_the_entities_of_the_scene(dialogue):
     first, second = ask(dialogue)
     assert first.source == (
         "context: Ada Pike: The kettle is cold. ( A bell rings. ) Ada Pike Ben Lowe: Who is it? "

@@ -39,7 +39,7 @@ def test_an_unknown_code_is_an_error(dialogue):
         ask(dialogue)
 
 
-def test_a_pair_without_relations_is_an_error_unless_the_data_are_unlabelled(dialogue):
+def test_missing_relations_raise_unless_unlabelled(dialogue):
     pair_of(dialogue)["relations"] = []
     with pytest.raises(DataError, match="instance 'd1_p': 'relations' is empty"):
         ask(dialogue)

@@ -4,13 +4,13 @@ import dataclasses
 
 import pytest
 
-from dfwe.data.bad_rows import RowError
-from dfwe.data.prompts.answers import Number, OneOf
+from dfwe.data.prompts.answers import ClassLabel, Number
 from dfwe.data.prompts.sentences import Sentences
 from dfwe.data.prompts.template import row_dialogue
+from dfwe.data.readers.base import RowError
 from dfwe.errors import ConfigurationError, DataError
 
-SAME = OneOf(column="same", labels=("no", "yes"), texts={"0": "no", "1": "yes"})
+SAME = ClassLabel(column="same", labels=("no", "yes"), texts={"0": "no", "1": "yes"})
 PAIRS = Sentences(task="pairs", columns=("first", "second"), answer=SAME)
 CELLS = {"first": "Is the  kettle\thot?", "second": "Has the kettle boiled?", "same": "1"}
 
@@ -20,7 +20,7 @@ def ask(cells, prompt=PAIRS, max_words=0):
     return list(prompt.instances(dialogue, max_words=max_words, seed=0))
 
 
-def test_the_columns_are_the_sentences_in_their_order_and_there_is_no_source():
+def test_sentences_are_the_columns_in_order():
     (instance,) = ask(CELLS)
     assert instance.sentences == ("Is the kettle hot?", "Has the kettle boiled?")
     assert (instance.context, instance.prompt, instance.source) == ("", "", "")

@@ -4,12 +4,12 @@ import dataclasses
 
 import pytest
 
-from dfwe.data.bad_rows import RowError
-from dfwe.data.prompts.answers import OneOf
+from dfwe.data.prompts.answers import ClassLabel
 from dfwe.data.prompts.template import Template, row_dialogue
+from dfwe.data.readers.base import RowError
 from dfwe.errors import ConfigurationError, DataError
 
-ANSWER = OneOf(column="mood", labels=("good", "bad"), texts={"+": "good", "-": "bad"})
+ANSWER = ClassLabel(column="mood", labels=("good", "bad"), texts={"+": "good", "-": "bad"})
 TEMPLATE = Template(task="moods", context="text: {text}", prompt=" of {who}. mood:", answer=ANSWER)
 CELLS = {"text": "A cup  of\ntea.", "who": "Ada", "mood": "+"}
 
@@ -27,7 +27,7 @@ def test_cells_stand_where_the_template_names_their_columns():
     assert (instance.instance_id, instance.dialogue_id) == ("r1", "r1")
 
 
-def test_a_long_context_loses_its_first_words_and_the_prompt_stays():
+def test_template_long_context_loses_first_words():
     (instance,) = ask(CELLS, max_words=2)
     assert instance.source == "of tea. of Ada. mood:"
 
@@ -38,7 +38,7 @@ def test_the_rows_of_a_group_share_its_name():
     assert [(one.instance_id, one.dialogue_id) for one in instances] == [("r1", "g"), ("r2", "g")]
 
 
-def test_doubled_braces_are_braces_and_columns_may_have_any_name():
+def test_template_doubled_braces_are_braces():
     template = Template(task="t", context="{{{Sr No.}}}", prompt="?", answer=ANSWER)
     assert ask({"Sr No.": "4", "mood": "-"}, template)[0].source == "{4}?"
 

@@ -19,7 +19,7 @@ def test_the_first_line_names_the_columns(tmp_path):
         (2, {"text": "A cup.", "mood": "good"}),
         (3, {"text": "A crack.", "mood": "bad"}),
     ]
-    assert (sheet.stem, sheet.read.num_read, sheet.read.bad) == ("x", 2, ())
+    assert (sheet.stem, sheet.report.num_rows, sheet.report.invalid) == ("x", 2, ())
 
 
 def test_columns_can_be_named_and_renamed(tmp_path):
@@ -27,12 +27,12 @@ def test_columns_can_be_named_and_renamed(tmp_path):
     assert [(row.line, row.cells) for row in sheet.rows] == [(1, {"a": "A cup.", "mood": "good"})]
 
 
-def test_a_quoted_cell_may_span_lines_and_later_lines_count_right(tmp_path):
+def test_delimited_quoted_cell_may_span_lines(tmp_path):
     sheet = read(tmp_path, 'text,mood\n"One, two.\nThree ""four"".",good\n\nFive.,bad\n')
     assert [(row.line, row.cells["text"]) for row in sheet.rows] == [(2, 'One, two.\nThree "four".'), (5, "Five.")]
 
 
-def test_windows_line_ends_and_a_byte_order_mark_are_no_text(tmp_path):
+def test_delimited_ignores_line_ends_and_byte_order_mark(tmp_path):
     sheet = read(tmp_path, b"\xef\xbb\xbftext,mood\r\nA cup.,good\r\nA crack.,bad\r\n")
     assert sheet.columns == ("text", "mood")
     assert [(row.line, row.cells["mood"]) for row in sheet.rows] == [(2, "good"), (3, "bad")]
@@ -50,27 +50,27 @@ def test_another_encoding_is_read_when_it_is_said(tmp_path):
         read(tmp_path, content)
 
 
-def test_a_wrong_number_of_fields_is_a_bad_row_with_its_line(tmp_path):
+def test_delimited_wrong_field_count_is_invalid(tmp_path):
     sheet = read(tmp_path, "text,mood\nA cup.,good\nA, crack.,bad\nA lid.\nA jug.,good\n")
     assert [row.line for row in sheet.rows] == [2, 5]
-    assert [(bad.line, bad.reason) for bad in sheet.read.bad] == [
+    assert [(bad.line, bad.reason) for bad in sheet.report.invalid] == [
         (3, "3 fields, expected 2 (text, mood)"),
         (4, "1 field, expected 2 (text, mood)"),
     ]
-    assert sheet.read.num_read == 4
+    assert sheet.report.num_rows == 4
 
 
-def test_a_quote_that_does_not_close_makes_every_line_it_swallows_bad(tmp_path):
+def test_delimited_open_quote_invalidates_its_lines(tmp_path):
     sheet = read(tmp_path, 'text,mood\nA cup.,good\n"A crack.,bad\nA lid.,bad\nA jug.,good\n')
     assert [row.line for row in sheet.rows] == [2]
-    assert [bad.line for bad in sheet.read.bad] == [3, 4, 5]
-    assert "is a quote not closed" in sheet.read.bad[0].reason
-    assert sheet.read.num_read == 4
+    assert [bad.line for bad in sheet.report.invalid] == [3, 4, 5]
+    assert "is a quote not closed" in sheet.report.invalid[0].reason
+    assert sheet.report.num_rows == 4
 
 
-def test_text_after_a_closing_quote_is_a_bad_row(tmp_path):
+def test_delimited_text_after_closing_quote_is_invalid(tmp_path):
     sheet = read(tmp_path, 'text,mood\n"A" cup.,good\nA lid.,bad\n')
-    assert ([bad.line for bad in sheet.read.bad], [row.line for row in sheet.rows]) == ([2], [3])
+    assert ([bad.line for bad in sheet.report.invalid], [row.line for row in sheet.rows]) == ([2], [3])
 
 
 @pytest.mark.parametrize(
@@ -87,13 +87,13 @@ def test_columns_that_cannot_be_are_an_error(tmp_path, content, settings, messag
         read(tmp_path, content, **settings)
 
 
-def test_a_missing_file_is_an_error_that_says_what_the_root_is(tmp_path):
+def test_delimited_missing_file_raises(tmp_path):
     source = Delimited(path="y.csv", delimiter=",", quoting=True, columns=None, encoding="utf-8", rename={})
     with pytest.raises(DataError, match=r"y\.csv is missing: data\.files .* must be the folder it is in"):
         source.sheet(tmp_path)
 
 
-def test_an_unknown_encoding_or_delimiter_is_a_mistake_of_the_configuration(tmp_path):
+def test_delimited_unknown_encoding_or_delimiter_raises(tmp_path):
     with pytest.raises(ConfigurationError, match="unknown encoding 'utf-9'"):
         read(tmp_path, "text\n", encoding="utf-9")
     with pytest.raises(ConfigurationError, match="must be one character"):
@@ -103,10 +103,10 @@ def test_an_unknown_encoding_or_delimiter_is_a_mistake_of_the_configuration(tmp_
 def test_a_whole_record_that_spans_lines_is_odd(tmp_path):
     sheet = read(tmp_path, 'text,mood\n"He said,good\nA lid.,bad\nshe said",bad\nA jug.,good\n')
     assert [row.line for row in sheet.rows] == [2, 5]
-    assert [(odd.line, odd.reason) for odd in sheet.read.odd] == [
+    assert [(odd.line, odd.reason) for odd in sheet.report.suspicious] == [
         (2, "the record goes on to line 4: a quotation mark opens in one line and closes in a later one")
     ]
-    assert "`quoting: false`" in sheet.read.odd[0].remedy
+    assert "`quoting: false`" in sheet.report.suspicious[0].remedy
 
 
 @pytest.mark.parametrize("cell", ["NaN", "nan", "null", "None", "NA", "n/a", "<NA>", "true", "1e5", "0x10"])
@@ -114,9 +114,9 @@ def test_words_that_others_take_for_values_are_texts(tmp_path, cell):
     assert read(tmp_path, f"text,mood\n{cell},good\n").rows[0].cells["text"] == cell
 
 
-def test_a_huge_cell_is_a_bad_row(tmp_path):
+def test_delimited_huge_cell_is_invalid(tmp_path):
     sheet = read(tmp_path, f"text,mood\n{'word ' * 40000},good\nA jug.,good\n")
-    assert [(bad.line, bad.reason) for bad in sheet.read.bad] == [(2, "a cell has more than 131072 characters")]
+    assert [(bad.line, bad.reason) for bad in sheet.report.invalid] == [(2, "a cell has more than 131072 characters")]
     assert [row.line for row in sheet.rows] == [3]
 
 
@@ -143,4 +143,4 @@ def test_a_wrong_delimiter_and_no_rows_are_said(tmp_path, content, settings, mes
 
 def test_a_wrong_delimiter_below_given_columns_is_the_remedy(tmp_path):
     sheet = read(tmp_path, "A cup.;good\nA lid;bad\n", columns=["text", "mood"])
-    assert {bad.remedy for bad in sheet.read.bad} == {"Set the file's `delimiter` to ';' (it is ',')"}
+    assert {bad.remedy for bad in sheet.report.invalid} == {"Set the file's `delimiter` to ';' (it is ',')"}

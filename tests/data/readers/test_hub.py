@@ -44,6 +44,8 @@ def test_without_a_network_it_says_what_to_do(tmp_path, monkeypatch):
         raise ConnectionError("Couldn't reach the Hub")
 
     monkeypatch.setattr(datasets, "load_dataset", offline)
-    message = "cannot be loaded .ConnectionError.*With no network, load it elsewhere, write it with save_to_disk.*moods"
+    message = (
+        "cannot be loaded .ConnectionError.*Without a network, load it elsewhere, write it with save_to_disk.*moods"
+    )
     with pytest.raises(DataError, match=message):
         source("moods").sheet(tmp_path)

@@ -19,7 +19,7 @@ def test_an_object_a_line_with_renamed_keys(tmp_path):
     ]
 
 
-def test_values_become_text_and_lists_of_texts_alternatives(tmp_path):
+def test_json_lines_values_become_texts_or_alternatives(tmp_path):
     sheet = read(tmp_path, '{"a": 3, "b": 0.5, "c": null, "d": ["x", "y"], "e": {"f": 1}, "g": true}\n')
     assert sheet.rows[0].cells == {"a": "3", "b": "0.5", "c": "", "d": ("x", "y"), "e": '{"f": 1}', "g": "true"}
 
@@ -30,14 +30,14 @@ def test_a_key_that_one_object_lacks_is_an_empty_cell(tmp_path):
     assert sheet.rows[0].cells == {"a": "1", "b": ""}
 
 
-def test_broken_lines_are_bad_rows(tmp_path):
+def test_json_lines_broken_lines_are_invalid(tmp_path):
     sheet = read(tmp_path, '{"a": "1"}\n{"a": \n[1]\n{"a": "2"}\n')
     assert [row.line for row in sheet.rows] == [1, 4]
-    assert [(bad.line, bad.reason) for bad in sheet.read.bad] == [
+    assert [(bad.line, bad.reason) for bad in sheet.report.invalid] == [
         (2, "column 7: broken JSON: Expecting value"),
         (3, "not a JSON object"),
     ]
-    assert sheet.read.num_read == 4
+    assert sheet.report.num_rows == 4
 
 
 def test_a_key_to_rename_that_is_not_there_is_an_error(tmp_path):
@@ -53,17 +53,17 @@ def test_lines_end_at_newlines_alone(tmp_path):
 def test_a_lone_surrogate_is_replaced_and_counted(tmp_path):
     sheet = read(tmp_path, '{"a": "x"}\n{"a": "y\\ud83d"}\n')
     assert sheet.rows[1].cells == {"a": "y\ufffd"}
-    (odd,) = sheet.read.odd
+    (odd,) = sheet.report.suspicious
     assert (odd.line, odd.reason.split(" (")[0]) == (2, "1 lone surrogates")
 
 
 @pytest.mark.parametrize("value", ["NaN", "1e400", "[" * 5000, "9" * 5000])
-def test_what_is_not_a_value_is_a_bad_row(tmp_path, value):
+def test_json_lines_non_values_are_invalid(tmp_path, value):
     sheet = read(tmp_path, f'{{"a": {value}}}\n{{"a": "NaN"}}\n')
-    assert [bad.line for bad in sheet.read.bad] == [1]
+    assert [bad.line for bad in sheet.report.invalid] == [1]
     assert [row.cells for row in sheet.rows] == [{"a": "NaN"}]
 
 
 def test_a_file_without_lines_is_an_error(tmp_path):
-    with pytest.raises(DataError, match=r"is empty: expected one JSON object a line"):
+    with pytest.raises(DataError, match=r"is empty: expected one JSON object per line"):
         read(tmp_path, "\n \n")

@@ -12,7 +12,7 @@ def csv(name):
 
 
 def table(root, names, **settings):
-    defaults = {"cut": {}, "seed": 0, "id": None, "group": None, "leave_out": {}}
+    defaults = {"holdout_fractions": {}, "seed": 0, "id": None, "group": None, "exclude": {}}
     return Table(root=root, files={split: csv(name) for split, name in names.items()}, **(defaults | settings))
 
 
@@ -59,43 +59,45 @@ def test_files_of_one_name_get_ids_with_the_split(three):
 
 
 def test_one_file_is_cut_by_shares_in_its_order(one):
-    splits = table(one, {"train": "all.csv"}, cut=CUT).read().splits
+    splits = table(one, {"train": "all.csv"}, holdout_fractions=CUT).read().splits
     assert {split: len(ids) for split, ids in splits.items()} == {"train": 10, "dev": 4, "test": 6}
     assert len(set(sum(splits.values(), ()))) == 20
     lines = [int(row_id.removeprefix("all-")) for row_id in splits["train"]]
     assert lines == sorted(lines)
 
 
-def test_the_cut_depends_on_the_seed_alone(one):
-    first, again, other = (table(one, {"train": "all.csv"}, cut=CUT, seed=seed).read().splits for seed in (1, 1, 2))
+def test_table_holdout_depends_on_the_seed_only(one):
+    first, again, other = (
+        table(one, {"train": "all.csv"}, holdout_fractions=CUT, seed=seed).read().splits for seed in (1, 1, 2)
+    )
     assert first == again
     assert first != other
 
 
 def test_groups_are_never_cut(one):
-    corpus = table(one, {"train": "all.csv"}, cut=CUT, group="house").read()
+    corpus = table(one, {"train": "all.csv"}, holdout_fractions=CUT, group="house").read()
     assert {split: len(ids) for split, ids in corpus.splits.items()} == {"train": 5, "dev": 2, "test": 3}
     assert [row["id"] for row in corpus.dialogues["house3"]["rows"]] == ["all-5", "all-15"]
 
 
 def test_dev_alone_is_cut_off_train(three):
-    corpus = table(three, {"train": "train.csv", "test": "test.csv"}, cut={"dev": 0.5}).read()
+    corpus = table(three, {"train": "train.csv", "test": "test.csv"}, holdout_fractions={"dev": 0.5}).read()
     assert len(corpus.splits["train"]) == len(corpus.splits["dev"]) == 1
     assert corpus.splits["test"] == ("test-2", "test-3")
 
 
 def test_rows_are_left_out_on_purpose_and_counted_apart(one):
-    corpus = table(one, {"train": "all.csv"}, cut=CUT, leave_out={"mark": ["?"]}).read()
+    corpus = table(one, {"train": "all.csv"}, holdout_fractions=CUT, exclude={"mark": ["?"]}).read()
     assert len(corpus.dialogues) == 16
-    assert corpus.left_out == {"mark is '?'": 4}
-    assert corpus.rows[str(one / "all.csv")].bad == ()
+    assert corpus.num_excluded == {"mark is '?'": 4}
+    assert corpus.row_reports[str(one / "all.csv")].invalid == ()
 
 
-def test_an_id_that_comes_again_or_is_empty_is_a_bad_row(three):
+def test_table_repeated_or_empty_id_is_invalid(three):
     (three / "dev.csv").write_text("name,text\ntrain1,A jug.\ndev1,A pot.\ndev1,A pan.\n,A mug.\n")
     corpus = table(three, FILES, id="name").read()
     assert corpus.splits["dev"] == ("dev1",)
-    bad = corpus.rows[str(three / "dev.csv")].bad
+    bad = corpus.row_reports[str(three / "dev.csv")].invalid
     assert [(row.line, row.reason.split(str(three))[0]) for row in bad] == [
         (2, "its id 'train1' is that of "),
         (4, "its id 'dev1' is that of "),
@@ -109,7 +111,7 @@ def test_a_group_in_two_files_is_an_error(three):
         table(three, FILES, group="name").read()
 
 
-def test_the_digest_is_of_rows_and_splits_not_of_where_they_lie(three, tmp_path):
+def test_table_digest_ignores_location(three, tmp_path):
     first = table(three, FILES).read().digest
     moved = tmp_path / "moved"
     moved.mkdir()
@@ -126,9 +128,9 @@ def test_a_missing_column_is_said_with_those_there_are(three, column):
         table(three, FILES, **{column: "nom"}).read()
 
 
-def test_a_cut_that_leaves_nothing_is_an_error(three):
-    with pytest.raises(DataError, match=r"a cut of 0\.1 of 2 rows leaves none for dev"):
-        table(three, {"train": "train.csv", "test": "test.csv"}, cut={"dev": 0.1}).read()
+def test_table_empty_holdout_raises(three):
+    with pytest.raises(DataError, match=r"holding out 0\.1 of 2 rows leaves none for dev"):
+        table(three, {"train": "train.csv", "test": "test.csv"}, holdout_fractions={"dev": 0.1}).read()
 
 
 @pytest.mark.parametrize(
@@ -138,20 +140,20 @@ def test_a_cut_that_leaves_nothing_is_an_error(three):
         ({"train": "train.csv"}, {"dev": 0.1}, "each split needs a file or"),
         (FILES, {"dev": 0.1}, "each split needs a file or"),
         (FILES | {"valid": "x.csv"}, {}, "not 'valid'"),
-        ({"train": "train.csv"}, {"dev": 0.5, "test": 0.5}, "must be above 0 and leave some for train"),
-        ({"train": "train.csv"}, {"dev": 0.0, "test": 0.5}, "must be above 0 and leave some for train"),
+        ({"train": "train.csv"}, {"dev": 0.5, "test": 0.5}, "must be above 0 and leave some rows for train"),
+        ({"train": "train.csv"}, {"dev": 0.0, "test": 0.5}, "must be above 0 and leave some rows for train"),
     ],
 )
-def test_splits_that_cannot_be_are_an_error(three, files, cut, message):
+def test_table_inconsistent_splits_raise(three, files, cut, message):
     with pytest.raises(ConfigurationError, match=message):
-        table(three, files, cut=cut)
+        table(three, files, holdout_fractions=cut)
 
 
-def test_a_split_has_at_most_so_many_groups_of_those_there_are_in_their_order(one):
-    whole = table(one, {"train": "all.csv"}, cut=CUT).read().splits
-    capped = table(one, {"train": "all.csv"}, cut=CUT, most={"test": 2, "dev": 100}).read().splits
+def test_table_max_examples_limits_groups(one):
+    whole = table(one, {"train": "all.csv"}, holdout_fractions=CUT).read().splits
+    capped = table(one, {"train": "all.csv"}, holdout_fractions=CUT, max_examples={"test": 2, "dev": 100}).read().splits
     assert [capped[split] for split in ("train", "dev")] == [whole[split] for split in ("train", "dev")]
     assert len(capped["test"]) == 2
     assert capped["test"] == tuple(name for name in whole["test"] if name in capped["test"])
     with pytest.raises(ConfigurationError, match="a number above 0, not test 0"):
-        table(one, {"train": "all.csv"}, cut=CUT, most={"test": 0})
+        table(one, {"train": "all.csv"}, holdout_fractions=CUT, max_examples={"test": 0})

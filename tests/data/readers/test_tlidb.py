@@ -3,22 +3,22 @@ from pathlib import Path
 
 import pytest
 
+from dfwe.data.few_shot import Shots
 from dfwe.data.readers.tlidb import Tlidb
-from dfwe.data.shots import Shots
 from dfwe.errors import DataError
 
 FRIENDS = Path(__file__).resolve().parents[4] / "shared" / "data" / "friends" / "tlidb_small"
 FEW_TRAIN, FEW_DEV = "0.1_percent_few_shot_train", "0.1_percent_few_shot_dev"
 
 
-def test_dialogues_keep_the_order_of_the_file_and_ids_that_of_the_lists(write, data):
+def test_tlidb_keeps_order_of_file_and_lists(write, data):
     corpus = Tlidb(write(data)).read()
     assert list(corpus.dialogues) == ["d3", "d1", "d2"]
     assert corpus.splits == {"train": ("d1", "d3"), "dev": ("d2",), "test": ("d2",)}
     assert corpus.dialogues["d2"] == data["data"][2]
 
 
-def test_few_shot_lists_are_read_where_they_are_and_splits_stay_whole(write, data):
+def test_tlidb_reads_few_shot_lists(write, data):
     corpus = Tlidb(write(data, **{FEW_TRAIN: ["d3"], FEW_DEV: []})).read()
     assert corpus.splits == {"train": ("d1", "d3"), "dev": ("d2",), "test": ("d2",)}
     assert corpus.few_shot == {"0.1": {"train": ("d3",), "dev": ()}}
@@ -37,7 +37,7 @@ def test_the_digest_changes_with_any_file(write, data):
     assert Tlidb(write(data)).read().digest != first
 
 
-def test_a_folder_without_the_files_is_an_error_that_says_what_the_root_is(tmp_path):
+def test_tlidb_folder_without_files_raises(tmp_path):
     message = f"TLiDB_Friends.json is missing: data.root must be the folder that holds TLiDB_Friends.*'{tmp_path}'"
     with pytest.raises(DataError, match=message):
         Tlidb(tmp_path).read()

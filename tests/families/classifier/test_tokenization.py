@@ -26,9 +26,14 @@ def pair(first, second, *, answer="good"):
     return Instance("i", "d", "", "", (answer,), (answer,), LABELS, (first, second))
 
 
-def encode(tokenizer, *instances, max_tokens=64, max_cut_share=0.0, labels=LABELS):
+def encode(tokenizer, *instances, max_tokens=64, max_truncated_fraction=0.0, labels=LABELS):
     return encode_instances(
-        instances, task="mood", labels=labels, tokenizer=tokenizer, max_tokens=max_tokens, max_cut_share=max_cut_share
+        instances,
+        task="mood",
+        labels=labels,
+        tokenizer=tokenizer,
+        max_tokens=max_tokens,
+        max_truncated_fraction=max_truncated_fraction,
     )
 
 
@@ -58,14 +63,14 @@ def test_encode_pair_is_one_sequence_with_segments(tokenizer):
 def test_encode_long_pair_cuts_beginning_of_longer_sentence(tokenizer, caplog):
     instances = [pair("merry " * 9 + "warm", "mild"), pair("merry", "mild")]
     with caplog.at_level(logging.WARNING):
-        split = encode(tokenizer, *instances, max_tokens=8, max_cut_share=0.5)
+        split = encode(tokenizer, *instances, max_tokens=8, max_truncated_fraction=0.5)
     expected = tokenizer("merry " * 3 + "warm", "mild")["input_ids"]
     assert split.tokens[0][0] == expected
     assert "the question of 1 of 2 examples is longer than model.max_source_tokens=8" in caplog.text
 
 
 def test_encode_too_many_cut_is_refused(tokenizer):
-    with pytest.raises(DataError, match="raise model.max_source_tokens, or data.max_cut_share"):
+    with pytest.raises(DataError, match="raise model.max_source_tokens, or data.max_truncated_fraction"):
         encode(tokenizer, pair("merry " * 9, "mild"), max_tokens=8)
 
 

@@ -23,14 +23,14 @@ def pairs():
 
 @pytest.fixture
 def tokenised(word_tokenizer):
-    def _tokenised(instances, *, labels=("no", "yes"), max_tokens=10, max_cut_share=0.0):
+    def _tokenised(instances, *, labels=("no", "yes"), max_tokens=10, max_truncated_fraction=0.0):
         return tokenise_sentences(
             instances,
             task="pairs",
             labels=labels,
             tokenizer=word_tokenizer,
             max_tokens=max_tokens,
-            max_cut_share=max_cut_share,
+            max_truncated_fraction=max_truncated_fraction,
         )
 
     return _tokenised
@@ -66,7 +66,7 @@ def test_a_batch_has_all_first_sentences_before_the_second_ones(tokenised, pairs
 
 
 def test_a_long_sentence_loses_its_end_and_keeps_its_closing_token(tokenised, pairs, caplog):
-    split = tokenised(pairs, max_tokens=3, max_cut_share=0.7)
+    split = tokenised(pairs, max_tokens=3, max_truncated_fraction=0.7)
     assert split.tokens == (([1, 3, 2], [1, 4, 2]), ([1, 4, 2], [1, 3, 2]), ([1, 5, 2], [1, 5, 2]))
     assert "2 of 3 examples" in caplog.text
     assert "they lose their end" in caplog.text
@@ -75,7 +75,7 @@ def test_a_long_sentence_loses_its_end_and_keeps_its_closing_token(tokenised, pa
 def test_too_many_cut_examples_are_an_error_that_names_the_first(tokenised, pairs):
     message = r"pairs: 2 of 3 examples .* model.max_source_tokens=3, the first is i0, by 1 tokens: raise"
     with pytest.raises(DataError, match=message):
-        tokenised(pairs, max_tokens=3, max_cut_share=0.6)
+        tokenised(pairs, max_tokens=3, max_truncated_fraction=0.6)
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ def instance(context="context: Monica Vale: I feel glad.", prompt=" emotion:", *
     return Instance("i0", "d0", context, prompt, **values)
 
 
-def limits(tokens=64, truncation="context", max_cut_share=0.0):
-    return TokenLimits(tokens, 8, truncation, max_cut_share)
+def limits(tokens=64, truncation="context", max_truncated_fraction=0.0):
+    return TokenLimits(tokens, 8, truncation, max_truncated_fraction)
 
 
 def test_a_short_input_is_tokenised_whole(tokenizer):
@@ -50,7 +50,9 @@ def test_prompts_longer_than_the_limit_are_an_error_that_counts_them_and_names_t
 def test_a_few_prompts_may_lose_their_beginning_with_a_warning_each_time(tokenizer, tmp_path, caplog):
     long = instance(prompt=" what" * 40 + " now:")
     for _ in range(2):
-        split = tokenise([instance(), long], tokenizer=tokenizer, limits=limits(20, max_cut_share=0.5), cache=tmp_path)
+        split = tokenise(
+            [instance(), long], tokenizer=tokenizer, limits=limits(20, max_truncated_fraction=0.5), cache=tmp_path
+        )
     assert split.tokens["cut"][0] == 0 < split.tokens["cut"][1]
     assert tokenizer.decode(split.tokens["source"][1], skip_special_tokens=True).endswith("what now:")
     assert [len(ids) <= 20 for ids in split.tokens["source"]] == [True, True]

@@ -111,7 +111,11 @@ def test_where_too_little_is_known_nothing_is_guessed(ran, small):
             "is a Linear, which is no crit",
         ),
         (["choice=gradients", "choice.by.gradients.compare=x"], ConfigurationError, "compare must be one of cosine"),
-        (["sources=auto", "~data.generator.annotated.personality_detection"], DataError, "no instance of personality"),
+        (
+            ["sources=auto", "~data.generator.task_fractions.personality_detection"],
+            DataError,
+            "no instance of personality",
+        ),
         (["multitask=cuts_and_stitches", "choice=fisher"], ConfigurationError, "models with heads choose no sources"),
     ],
 )

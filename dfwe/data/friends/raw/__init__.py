@@ -1,1 +1,1 @@
-"""One file a public release, each with `read(folder) -> Reading`."""
+"""Public releases, one per file, each with `read(folder) -> Reading`."""

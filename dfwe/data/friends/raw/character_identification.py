@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from dfwe.data.friends.annotations import MentionAnnotation
 from dfwe.data.friends.excerpt import Excerpt, Reading
-from dfwe.data.friends.marks import Mention
 from dfwe.data.friends.raw.files import read_release
 from dfwe.data.friends.raw.transcript import scene_of, scenes
 
 
 def read(folder: Path) -> Reading:
-    """The scenes of `character_identification/character-identification-*.json`."""
+    """Read the scenes of `character_identification/character-identification-*.json`."""
     return read_release(
         "character identification",
         folder=folder / "character_identification",
@@ -24,15 +24,17 @@ def read(folder: Path) -> Reading:
 
 def _scene(scene: Mapping[str, Any]) -> Excerpt:
     name, turns = scene_of(scene)
-    marks = [
+    annotations = [
         mention
         for number, utterance in enumerate(scene["utterances"])
         for mention in _mentions(utterance, turn=number, text=turns[number].text)
     ]
-    return Excerpt("character identification", f"characters_{name}", turns, tuple(marks), scene_id=name, whole=True)
+    return Excerpt(
+        "character identification", f"characters_{name}", turns, tuple(annotations), scene_id=name, whole=True
+    )
 
 
-def _mentions(utterance: Mapping[str, Any], *, turn: int, text: str) -> Iterator[Mention]:
+def _mentions(utterance: Mapping[str, Any], *, turn: int, text: str) -> Iterator[MentionAnnotation]:
     end = 0
     for tokens, entities in zip(utterance["tokens"], utterance["character_entities"], strict=True):
         spans = []
@@ -43,4 +45,4 @@ def _mentions(utterance: Mapping[str, Any], *, turn: int, text: str) -> Iterator
             spans.append((start, end))
         for first, last, *names in sorted(entities, key=lambda entity: (entity[0], entity[1])):
             begin, stop = spans[first][0], spans[last - 1][1]
-            yield Mention(turn, begin, text[begin:stop], str(names[0]))
+            yield MentionAnnotation(turn, begin, text[begin:stop], str(names[0]))

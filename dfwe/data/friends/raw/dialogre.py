@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dfwe.data.bad_rows import Rows
+from dfwe.data.friends.annotations import RelationAnnotation, RelationPair
 from dfwe.data.friends.excerpt import Excerpt, Reading, Turn
-from dfwe.data.friends.marks import Pair, Relations
 from dfwe.data.friends.raw.files import convert, json_records, label_of, names_of, read_release, text_of
+from dfwe.data.readers.base import RowReport
 from dfwe.io.text_files import read_text
 
 # the relations that version 1 names
@@ -31,11 +31,11 @@ _FILES = ("train.json", "dev.json", "test.json")
 
 
 def read(folder: Path) -> Reading:
-    """The dialogues of `dialogre/{train,dev,test}.json`."""
+    """Read the dialogues of `dialogre/{train,dev,test}.json`."""
     return read_release("DialogRE", folder=folder / "dialogre", files=_FILES, read=_file)
 
 
-def _file(path: Path) -> tuple[list[Excerpt], Rows]:
+def _file(path: Path) -> tuple[list[Excerpt], RowReport]:
     numbered = enumerate(json_records(read_text(path), name=str(path)), start=1)
     keyed = ((number, (f"dialogre_{path.stem}_{number:04d}", record)) for number, record in numbered)
     return convert(keyed, path=path, read=lambda both: _dialogue(*both))
@@ -44,20 +44,20 @@ def _file(path: Path) -> tuple[list[Excerpt], Rows]:
 def _dialogue(key: str, record: Any) -> Excerpt:
     lines, pairs = record
     turns = tuple(_turn(line) for line in lines)
-    mark = Relations(
+    annotation = RelationAnnotation(
         pairs=tuple(_pair(pair) for pair in pairs),
         speakers=tuple(turn.speakers[0] if turn.speakers else "" for turn in turns),
     )
-    return Excerpt("DialogRE", key, turns, (mark,))
+    return Excerpt("DialogRE", key, turns, (annotation,))
 
 
-def _pair(pair: Mapping[str, Any]) -> Pair:
+def _pair(pair: Mapping[str, Any]) -> RelationPair:
     codes = names_of(pair["r"])
     if not (pair["x"] and pair["y"] and codes):
         raise ValueError(f"a pair lacks a name or a relation: '{pair['x']}', '{pair['y']}', {list(codes)}")
     for code in codes:
         label_of(code, labels=CODES)
-    return Pair(text_of(pair["x"]), text_of(pair["y"]), codes)
+    return RelationPair(text_of(pair["x"]), text_of(pair["y"]), codes)
 
 
 def _turn(line: str) -> Turn:

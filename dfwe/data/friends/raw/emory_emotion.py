@@ -1,6 +1,6 @@
-"""Emory's emotion set (Zahiri and Choi, 2018): scenes in JSON, and a CSV form that numbers its scenes anew.
+"""Emory's emotion set (Zahiri and Choi, 2018): scenes in JSON, and a CSV form with other scene numbers.
 
-The CSV form of a part holds fewer of the same utterances: it serves where the JSON is missing.
+The CSV form of a part has fewer of the same utterances; it is used if the JSON is missing.
 """
 
 from __future__ import annotations
@@ -10,16 +10,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dfwe.data.bad_rows import Rows
+from dfwe.data.friends.annotations import EMORY, EmotionAnnotation
 from dfwe.data.friends.excerpt import Excerpt, Reading, Turn
-from dfwe.data.friends.marks import Emotion
-from dfwe.data.friends.official import EMORY
 from dfwe.data.friends.raw.emotions import Utterance, dialogues, number_of, read_utterances
 from dfwe.data.friends.raw.files import label_of, names_of, read_release
 from dfwe.data.friends.raw.transcript import scene_of, scenes
+from dfwe.data.readers.base import RowReport
 
 LABELS = ("joyful", "mad", "neutral", "peaceful", "powerful", "sad", "scared")
-# scenes in JSON tell their ids; the CSV that serves for a part does not
+# scenes in JSON have ids, those of the CSV do not
 _FILES = {
     "emotion-detection-trn.json": "emorynlp_train_final.csv",
     "emotion-detection-dev.json": "emorynlp_dev_final.csv",
@@ -29,13 +28,13 @@ _COLUMNS = ("Utterance", "Speaker", "Emotion", "Scene_ID", "Season", "Episode")
 
 
 def read(folder: Path) -> Reading:
-    """The scenes of `emory_emotion/emotion-detection-*.json`; of a part that is missing, `emorynlp_*_final.csv`."""
+    """Read the scenes of `emory_emotion/emotion-detection-*.json`, or `emorynlp_*_final.csv` for missing parts."""
     root = folder / "emory_emotion"
-    spare = [rows for told, rows in _FILES.items() if not (root / told).exists()]
-    return read_release("Emory emotion", folder=root, files=[*_FILES, *spare], read=_file)
+    substitutes = [table for scenes_file, table in _FILES.items() if not (root / scenes_file).exists()]
+    return read_release("Emory emotion", folder=root, files=[*_FILES, *substitutes], read=_file)
 
 
-def _file(path: Path) -> tuple[list[Excerpt], Rows]:
+def _file(path: Path) -> tuple[list[Excerpt], RowReport]:
     if path.suffix == ".json":
         return scenes(path, read=_scene)
     utterances, rows = read_utterances(path, columns=_COLUMNS, read=_utterance)
@@ -48,8 +47,8 @@ def _scene(scene: Mapping[str, Any]) -> Excerpt:
     name, turns = scene_of(scene)
     # scenes of the seasons files carry no emotion on stage directions
     labelled = [(n, u["emotion"]) for n, u in enumerate(scene["utterances"]) if u.get("emotion")]
-    marks = tuple(Emotion(EMORY, number, label_of(label, labels=LABELS)) for number, label in labelled)
-    return Excerpt("Emory emotion", f"emory_{name}", turns, marks, scene_id=name, whole=True)
+    annotations = tuple(EmotionAnnotation(EMORY, number, label_of(label, labels=LABELS)) for number, label in labelled)
+    return Excerpt("Emory emotion", f"emory_{name}", turns, annotations, scene_id=name, whole=True)
 
 
 def _utterance(row: Mapping[str, str]) -> Utterance:

@@ -1,4 +1,4 @@
-"""Utterances with an emotion, a row each, as two releases have them."""
+"""Rows of utterances with an emotion, for MELD and Emory."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dfwe.data.bad_rows import BadRow, Rows, bad_row
+from dfwe.data.friends.annotations import EmotionAnnotation
 from dfwe.data.friends.excerpt import Excerpt, Turn
-from dfwe.data.friends.marks import Emotion
 from dfwe.data.friends.raw.files import table
+from dfwe.data.readers.base import RowIssue, RowReport
 
 NUMBER = "Utterance_ID"  # the column that counts the utterances of a dialogue, in files that have it
 
 
 @dataclass(frozen=True)
 class Utterance:
-    """One row."""
+    """Row of an utterance with an emotion."""
 
-    dialogue: Any  # the release's name for it
-    number: int | None  # its own, which orders the dialogue; None where the file has none
+    dialogue: Any  # its name in the release
+    number: int | None  # orders the dialogue; None if the file has no numbers
     turn: Turn
     label: str
     line: int = 0
@@ -28,57 +28,57 @@ class Utterance:
 
 def read_utterances(
     path: Path, *, columns: Sequence[str], read: Callable[[Mapping[str, str]], Utterance]
-) -> tuple[list[Utterance], Rows]:
-    """The file's utterances, those of a dialogue together and by their own numbers, where the first of them stands.
+) -> tuple[list[Utterance], RowReport]:
+    """Read a file's utterances, grouped by dialogue and ordered by their own numbers.
 
-    A row that repeats another of its dialogue is bad. One that has the number of another, stands after a higher one, or
-    apart from its dialogue, is odd.
+    A row that repeats another of its dialogue is invalid. One that has the number of another, stands after a higher
+    one, or apart from its dialogue, is suspicious.
     """
-    numbered, rows = table(path, columns=columns, read=read)
+    numbered, report = table(path, columns=columns, read=read)
     dialogues: dict[Any, list[Utterance]] = {}
-    bad, odd = list(rows.bad), list(rows.odd)
+    invalid, suspicious = list(report.invalid), list(report.suspicious)
     last = None
     for line, read_one in numbered:
         utterance = replace(read_one, line=line)
         before = dialogues.setdefault(utterance.dialogue, [])
-        first = next((each for each in before if _is_repeated(each, by=utterance)), None)
+        first = next((row for row in before if _is_repeated(row, by=utterance)), None)
         if first is not None:
             reason = f"utterance {utterance.number} of its dialogue comes again: line {first.line} has it, too"
-            bad.append(bad_row(path, line=line, reason=reason))
+            invalid.append(RowIssue(str(path), line, reason))
             continue
-        odd += _disorder(utterance, before=before, apart=utterance.dialogue != last, path=path)
+        suspicious += _disorder(utterance, before=before, apart=utterance.dialogue != last, path=path)
         before.append(utterance)
         last = utterance.dialogue
-    ordered = [each for group in dialogues.values() for each in sorted(group, key=_order)]
-    return ordered, Rows(rows.num_read, tuple(sorted(bad, key=lambda row: row.line)), tuple(odd))
+    ordered = [row for group in dialogues.values() for row in sorted(group, key=_order)]
+    return ordered, RowReport(report.num_rows, tuple(sorted(invalid, key=lambda issue: issue.line)), tuple(suspicious))
 
 
 def dialogues(
     utterances: Sequence[Utterance], *, release: str, task: str, key: Callable[[Any], str], last: bool
 ) -> list[Excerpt]:
-    """An excerpt for each dialogue, in the order of their first utterances; `last` as in `Emotion`."""
+    """Return an excerpt per dialogue, in the order of first utterances; `last` as in `EmotionAnnotation`."""
     groups: dict[Any, list[Utterance]] = {}
     for utterance in utterances:
         groups.setdefault(utterance.dialogue, []).append(utterance)
     excerpts = []
     for name, group in groups.items():
-        marks = tuple(Emotion(task, number, each.label, last=last) for number, each in enumerate(group))
-        turns = tuple(each.turn for each in group)
-        excerpts.append(Excerpt(release, key(name), turns, marks, divisible=True))
+        annotations = tuple(EmotionAnnotation(task, number, row.label, last=last) for number, row in enumerate(group))
+        turns = tuple(row.turn for row in group)
+        excerpts.append(Excerpt(release, key(name), turns, annotations, divisible=True))
     return excerpts
 
 
 def _is_repeated(first: Utterance, *, by: Utterance) -> bool:
-    """Whether a row is another's once more, number and all; equal words under another number are said twice."""
+    """Check whether a row repeats another, number included; equal words with another number are another utterance."""
     return by.number is not None and replace(first, line=by.line) == by
 
 
-def _disorder(utterance: Utterance, *, before: Sequence[Utterance], apart: bool, path: Path) -> list[BadRow]:
-    """What is odd about the place of an utterance; the first reason that holds."""
+def _disorder(utterance: Utterance, *, before: Sequence[Utterance], apart: bool, path: Path) -> list[RowIssue]:
+    """Return an issue if the utterance is out of order, with the first reason that applies."""
     if not before:
         return []
     highest = max(before, key=_order)
-    same = next((each for each in before if utterance.number is not None and each.number == utterance.number), None)
+    same = next((row for row in before if utterance.number is not None and row.number == utterance.number), None)
     reason = ""
     if apart:
         reason = f"it stands apart from its dialogue, which ends in line {before[-1].line}; it is read with it"
@@ -86,7 +86,7 @@ def _disorder(utterance: Utterance, *, before: Sequence[Utterance], apart: bool,
         reason = f"it has the number {same.number} of its dialogue, as line {same.line} has with other words"
     elif _order(utterance) < _order(highest):
         reason = f"utterance {utterance.number} stands after {highest.number} of its dialogue; it is read before it"
-    return [bad_row(path, line=utterance.line, reason=reason)] if reason else []
+    return [RowIssue(str(path), utterance.line, reason)] if reason else []
 
 
 def _order(utterance: Utterance) -> int:
@@ -94,5 +94,5 @@ def _order(utterance: Utterance) -> int:
 
 
 def number_of(row: Mapping[str, str]) -> int | None:
-    """The utterance's own number; ValueError where the column is there and holds none."""
+    """Return the utterance's own number; ValueError if the column exists and holds none."""
     return int(row[NUMBER]) if NUMBER in row else None

@@ -1,15 +1,15 @@
-"""MELD (Poria et al., 2019): utterances with an emotion, dialogues by number; the scene is not told."""
+"""MELD (Poria et al., 2019): utterances with an emotion, in numbered dialogues without scene ids."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from dfwe.data.bad_rows import Rows
+from dfwe.data.friends.annotations import MELD
 from dfwe.data.friends.excerpt import Excerpt, Reading, Turn
-from dfwe.data.friends.official import MELD
 from dfwe.data.friends.raw.emotions import Utterance, dialogues, number_of, read_utterances
 from dfwe.data.friends.raw.files import label_of, read_release
+from dfwe.data.readers.base import RowReport
 
 LABELS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
 _FILES = ("train_sent_emo.csv", "dev_sent_emo.csv", "test_sent_emo.csv")
@@ -19,11 +19,11 @@ _REPAIR = str.maketrans({"\x91": "'", "\x92": "'", "\x93": '"', "\x94": '"', "\x
 
 
 def read(folder: Path) -> Reading:
-    """The dialogues of `meld/{train,dev,test}_sent_emo.csv`."""
+    """Read the dialogues of `meld/{train,dev,test}_sent_emo.csv`."""
     return read_release("MELD", folder=folder / "meld", files=_FILES, read=_file)
 
 
-def _file(path: Path) -> tuple[list[Excerpt], Rows]:
+def _file(path: Path) -> tuple[list[Excerpt], RowReport]:
     utterances, rows = read_utterances(path, columns=_COLUMNS, read=_utterance)
     part = path.name.split("_")[0]
     key = f"meld_{part}_{{:04d}}".format

@@ -1,7 +1,7 @@
 """Emory's reading comprehension (Ma et al., 2018): sentences about a scene with a gap, all names hidden behind codes.
 
-The official files have whole scenes. Where one is missing, the 25-utterance variant serves for its queries; its scenes
-are cut to 25 utterances, or filled up with what comes after them, which is taken off again where it can be told.
+The official files have whole scenes. If one is missing, the 25-utterance variant provides its queries. Its scenes are
+cut to 25 utterances, or filled up with the utterances after them, which are removed again where possible.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dfwe.data.bad_rows import Rows
+from dfwe.data.friends.annotations import QueryAnnotation
 from dfwe.data.friends.excerpt import Excerpt, Reading, Turn
-from dfwe.data.friends.marks import Query
-from dfwe.data.friends.raw.cut_scenes import NUM_UTTERANCES, Cut, Utterances, recode
+from dfwe.data.friends.raw.episode_scenes import NUM_UTTERANCES, EpisodeScenes, Utterances, recode
 from dfwe.data.friends.raw.files import convert, json_records, scene_id
 from dfwe.data.friends.scene import CODES
 from dfwe.data.friends.words import detokenise, without_notes
+from dfwe.data.readers.base import RowReport
 from dfwe.errors import DataError
 from dfwe.io.text_files import decoded, read_text
 
@@ -26,23 +26,23 @@ _PARTS = {"trn": "Trn", "dev": "Dev", "tst": "Tst"}
 
 
 class Record(NamedTuple):
-    """One query, with its scene as the file has it."""
+    """A query with its scene from the file."""
 
     scene: str
     utterances: Utterances
-    query: Query
+    query: QueryAnnotation
     whole: bool  # the scene's utterances are neither cut nor filled up
 
 
-def read(folder: Path, *, scenes: Iterable[str] = ()) -> Reading:
-    """The scenes of `reading_comprehension/reading-comprehension-*.json`, else of `json-25.zip`.
+def read(folder: Path, *, scene_ids: Iterable[str] = ()) -> Reading:
+    """Read the scenes of `reading_comprehension/reading-comprehension-*.json`, else of `json-25.zip`.
 
-    `scenes` are ids that other releases tell: they say which scene ends its episode.
+    `scene_ids` come from other releases and show which scene ends its episode.
     """
     root = folder / "reading_comprehension"
     archive = root / "json-25.zip"
     records: list[Record] = []
-    rows, missing = Rows(0), []
+    rows, missing = RowReport(0), []
     for part in _PARTS:
         path = root / f"reading-comprehension-{part}.json"
         missing += [] if path.exists() else [path.name]
@@ -55,10 +55,10 @@ def read(folder: Path, *, scenes: Iterable[str] = ()) -> Reading:
             continue
         records += part_records
         rows += part_rows
-    return Reading("reading comprehension", tuple(_excerpts(records, others=scenes)), rows, tuple(missing))
+    return Reading("reading comprehension", tuple(_excerpts(records, scene_ids=scene_ids)), rows, tuple(missing))
 
 
-def _part(text: str, *, name: str, whole: bool) -> tuple[list[Record], Rows]:
+def _part(text: str, *, name: str, whole: bool) -> tuple[list[Record], RowReport]:
     queries = enumerate(json_records(text, name=name), start=1)
     return convert(queries, path=name, read=lambda query: _record(query, whole=whole))
 
@@ -79,34 +79,39 @@ def _record(query: Mapping[str, Any], *, whole: bool) -> Record:
     if "@placeholder" not in query["query"]:
         raise ValueError("the query has no @placeholder")
     if not CODES.fullmatch(query["answer"]):
-        raise ValueError(f"the answer '{query['answer']}' is no code such as @ent00")
-    return Record(scene_id(query["scene_id"]), utterances, Query(query["query"], query["answer"]), whole)
+        raise ValueError(f"the answer '{query['answer']}' is not a code such as @ent00")
+    return Record(scene_id(query["scene_id"]), utterances, QueryAnnotation(query["query"], query["answer"]), whole)
 
 
-def _excerpts(records: Sequence[Record], *, others: Iterable[str]) -> Iterator[Excerpt]:
+def _excerpts(records: Sequence[Record], *, scene_ids: Iterable[str]) -> Iterator[Excerpt]:
     scenes: dict[str, list[Record]] = {}
     for record in records:
         scenes.setdefault(record.scene, []).append(record)
-    known = {name: next((r.utterances for r in group if r.whole), ()) for name, group in scenes.items()}
-    cut = Cut.of({name: known[name] or group[0].utterances for name, group in scenes.items()}, others=others)
+    whole = {name: next((r.utterances for r in group if r.whole), ()) for name, group in scenes.items()}
+    episodes = EpisodeScenes.of(
+        {name: whole[name] or group[0].utterances for name, group in scenes.items()}, other_ids=scene_ids
+    )
     for name, group in scenes.items():
-        utterances = known[name] or cut.own(name)
-        queries = [query if whole else recode(query, seen=seen, known=known[name]) for _, seen, query, whole in group]
+        utterances = whole[name] or episodes.utterances_of(name)
+        queries = [
+            record.query if record.whole else recode(record.query, excerpt=record.utterances, scene=whole[name])
+            for record in group
+        ]
         yield Excerpt(
             release="reading comprehension",
             key=f"queries_{name}",
             turns=_turns(utterances),
-            marks=tuple(dict.fromkeys(queries)),
+            annotations=tuple(dict.fromkeys(queries)),
             scene_id=name,
             codes=_entities(utterances, queries=queries),
-            whole=bool(known[name]) or len(utterances) < NUM_UTTERANCES,
+            whole=bool(whole[name]) or len(utterances) < NUM_UTTERANCES,
         )
 
 
-def _entities(utterances: Utterances, *, queries: Iterable[Query]) -> frozenset[str]:
-    """Who speaks in the scene, and whom its queries name: the benchmark's candidates are nearly always among these."""
-    asked = [f"{query.text} {query.answer}" for query in queries]
-    return frozenset(CODES.findall(" ".join([speaker for speaker, _ in utterances] + asked)))
+def _entities(utterances: Utterances, *, queries: Iterable[QueryAnnotation]) -> frozenset[str]:
+    """Return the codes of speakers and of names in queries, nearly always a superset of the benchmark's candidates."""
+    texts = [f"{query.text} {query.answer}" for query in queries]
+    return frozenset(CODES.findall(" ".join([speaker for speaker, _ in utterances] + texts)))
 
 
 def _turns(utterances: Utterances) -> tuple[Turn, ...]:

@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dfwe.data.bad_rows import Rows
 from dfwe.data.friends.excerpt import Excerpt, Reading, Turn
 from dfwe.data.friends.raw.files import convert, json_records, names_of, read_release, records, scene_id
+from dfwe.data.readers.base import RowReport
 from dfwe.io.text_files import read_text
 
 SEASONS = 10
 
 
 def read(folder: Path) -> Reading:
-    """The scenes of `character_mining/friends_season_*.json`: text alone, for scenes that no task has whole."""
+    """Read the scenes of `character_mining/friends_season_*.json`: text only, for scenes that no task has whole."""
     files = [f"friends_season_{season:02d}.json" for season in range(1, SEASONS + 1)]
     return read_release(
         "season files",
@@ -25,19 +25,19 @@ def read(folder: Path) -> Reading:
     )
 
 
-def scenes(path: Path, *, read: Callable[[Mapping[str, Any]], Excerpt]) -> tuple[list[Excerpt], Rows]:
-    """What `read` makes of the scenes of a file, which are counted from 1."""
+def scenes(path: Path, *, read: Callable[[Mapping[str, Any]], Excerpt]) -> tuple[list[Excerpt], RowReport]:
+    """Read the scenes of a file with `read`; they are counted from 1."""
     episodes = json_records(read_text(path), name=str(path), key="episodes")
-    found = [
+    numbered = [
         scene
         for number, episode in enumerate(episodes, start=1)
         for scene in records(episode, name=f"{path}: episode number {number}", key="scenes")
     ]
-    return convert(enumerate(found, start=1), path=path, read=read)
+    return convert(enumerate(numbered, start=1), path=path, read=read)
 
 
 def scene_of(scene: Mapping[str, Any]) -> tuple[str, tuple[Turn, ...]]:
-    """A scene's id and its turns, one for each utterance; an utterance that is only a stage direction keeps it."""
+    """Return a scene's id and its turns, one per utterance, stage directions included."""
     turns = tuple(
         Turn(names_of(u["speakers"]), " ".join((u["transcript"] or u.get("transcript_with_note") or "").split()))
         for u in scene["utterances"]

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from dfwe.data.friends.marks import Mention
+from dfwe.data.friends.annotations import MentionAnnotation
 from dfwe.data.friends.raw import character_identification
 
 NAME = "character_identification/character-identification-dev.json"
@@ -22,7 +22,7 @@ def read(lay, transcript, *, tokens, entities):
 
 def mentions(reading):
     (scene,) = reading.excerpts
-    return [(mark.start, mark.text, mark.entity) for mark in scene.marks]
+    return [(annotation.start, annotation.text, annotation.entity) for annotation in scene.annotations]
 
 
 def test_mentions_are_the_words_of_the_transcript(lay):
@@ -47,7 +47,7 @@ def test_of_several_people_the_first_is_meant(lay):
     assert mentions(reading) == [(0, "We", "Ada Pike")]
 
 
-def test_a_token_that_the_transcript_lacks_does_not_shift_the_others(lay):
+def test_mentions_missing_token_does_not_shift_others(lay):
     reading = read(lay, 'Say "him" to him.', tokens=["Say `` him '' to him ."], entities=[[[5, 6, "Ben Lowe"]]])
     assert mentions(reading) == [(13, "him", "Ben Lowe")]
 
@@ -63,13 +63,13 @@ def test_a_token_that_the_transcript_lacks_does_not_shift_the_others(lay):
         ([["Ada"]], "not of the release's form"),
     ],
 )
-def test_entities_that_fit_no_tokens_are_a_bad_row(lay, entities, reason):
+def test_entities_without_tokens_are_an_invalid_row(lay, entities, reason):
     reading = read(lay, "We sing.", tokens=["We sing ."], entities=entities)
     assert reading.excerpts == ()
-    assert reading.rows.bad[0].reason.startswith(reason)
+    assert reading.report.invalid[0].reason.startswith(reason)
 
 
 def test_the_hand_made_release_is_read(raw):
     reading = character_identification.read(raw)
     assert reading.missing == ("character-identification-trn.json", "character-identification-dev.json")
-    assert reading.excerpts[0].marks[1] == Mention(1, 5, "mine", "Ross Geller")
+    assert reading.excerpts[0].annotations[1] == MentionAnnotation(1, 5, "mine", "Ross Geller")

@@ -3,8 +3,8 @@ import json
 import pytest
 
 from dfwe.config.tasks import load_task
+from dfwe.data.friends.annotations import RelationPair
 from dfwe.data.friends.excerpt import Turn
-from dfwe.data.friends.marks import Pair
 from dfwe.data.friends.raw import dialogre
 from dfwe.errors import DataError
 
@@ -30,22 +30,22 @@ def test_speakers_stand_before_their_words(lay):
         Turn(("Speaker 3",), ""),
         Turn((), "Speaker: no"),
     )
-    assert excerpt.marks[0].speakers == ("Speaker 1", "Speaker 2", "", "Speaker 3", "")
+    assert excerpt.annotations[0].speakers == ("Speaker 1", "Speaker 2", "", "Speaker 3", "")
     assert not excerpt.divisible
 
 
 def test_pairs_have_their_codes_in_order(lay):
     (excerpt,) = read(lay, [GOOD[0], [pair(r=["per:works", "per:boss"]), pair(x="Vera", y="Otto")]]).excerpts
-    assert excerpt.marks[0].pairs == (
-        Pair("Speaker 1", "Vera", ("per:works", "per:boss")),
-        Pair("Vera", "Otto", ("per:boss",)),
+    assert excerpt.annotations[0].pairs == (
+        RelationPair("Speaker 1", "Vera", ("per:works", "per:boss")),
+        RelationPair("Vera", "Otto", ("per:boss",)),
     )
 
 
 def test_dialogues_are_numbered_as_in_the_file(lay):
     reading = read(lay, [[], []], GOOD)
     assert [excerpt.key for excerpt in reading.excerpts] == ["dialogre_dev_0002"]
-    assert [(bad.line, bad.reason) for bad in reading.rows.bad] == [(1, "it has no turn")]
+    assert [(bad.line, bad.reason) for bad in reading.report.invalid] == [(1, "it has no turn")]
     assert reading.missing == ("train.json", "test.json")
 
 
@@ -65,10 +65,10 @@ def test_dialogues_are_numbered_as_in_the_file(lay):
         (None, "not of the release's form"),
     ],
 )
-def test_a_dialogue_that_cannot_be_read_is_a_bad_row(lay, record, reason):
+def test_unreadable_dialogue_is_an_invalid_row(lay, record, reason):
     reading = read(lay, GOOD, record)
     assert len(reading.excerpts) == 1
-    (bad,) = reading.rows.bad
+    (bad,) = reading.report.invalid
     assert bad.line == 2
     assert bad.reason.startswith(reason)
 

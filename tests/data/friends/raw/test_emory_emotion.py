@@ -3,9 +3,8 @@ import json
 import pytest
 
 from dfwe.config.tasks import load_task
+from dfwe.data.friends.annotations import EMORY, EmotionAnnotation
 from dfwe.data.friends.excerpt import Turn
-from dfwe.data.friends.marks import Emotion
-from dfwe.data.friends.official import EMORY
 from dfwe.data.friends.raw import emory_emotion
 
 COLUMNS = "Utterance,Speaker,Emotion,Scene_ID,Season,Episode\n"
@@ -18,7 +17,7 @@ def read(lay, text):
 def test_scenes_of_the_json_form_are_told(raw):
     scene = emory_emotion.read(raw).excerpts[0]
     assert (scene.scene_id, scene.whole, scene.divisible) == ("s01_e01_c01", True, False)
-    assert scene.marks[:2] == (Emotion(EMORY, 0, "joyful"), Emotion(EMORY, 1, "sad"))
+    assert scene.annotations[:2] == (EmotionAnnotation(EMORY, 0, "joyful"), EmotionAnnotation(EMORY, 1, "sad"))
 
 
 def test_a_stage_direction_has_no_emotion(files, lay):
@@ -28,7 +27,7 @@ def test_a_stage_direction_has_no_emotion(files, lay):
     content["episodes"][0]["scenes"][0]["utterances"].insert(0, note)
     scene = emory_emotion.read(lay({name: json.dumps(content).encode()})).excerpts[0]
     assert scene.turns[0] == Turn((), "( A bell. )")
-    assert scene.marks[0] == Emotion(EMORY, 1, "joyful")
+    assert scene.annotations[0] == EmotionAnnotation(EMORY, 1, "joyful")
 
 
 def test_scenes_of_the_table_are_runs_of_their_numbers(lay):
@@ -37,11 +36,11 @@ def test_scenes_of_the_table_are_runs_of_their_numbers(lay):
     ).excerpts
     assert (first.key, second.key) == ("emory_train_s01_e02_scene03", "emory_train_s01_e10_scene03")
     assert first.turns == (Turn(("Ada",), "Hum."), Turn(("Ada", "Ben"), "Ho."))
-    assert first.marks == (Emotion(EMORY, 0, "mad"), Emotion(EMORY, 1, "sad"))
+    assert first.annotations == (EmotionAnnotation(EMORY, 0, "mad"), EmotionAnnotation(EMORY, 1, "sad"))
     assert (first.scene_id, first.divisible) == (None, True)
 
 
-def test_the_table_of_a_part_is_not_read_where_its_scenes_are_there(files, lay):
+def test_emory_table_is_skipped_if_scenes_exist(files, lay):
     name = "emory_emotion/emorynlp_dev_final.csv"
     reading = emory_emotion.read(lay({**files, name: files["emory_emotion/emorynlp_train_final.csv"]}))
     assert [excerpt.key for excerpt in reading.excerpts] == ["emory_s01_e01_c01", "emory_train_s02_e01_scene07"]
@@ -49,14 +48,14 @@ def test_the_table_of_a_part_is_not_read_where_its_scenes_are_there(files, lay):
 
 
 @pytest.mark.parametrize("speakers", ["Ada Pike", "['Ada'", "'Ada'", "[1]", ""])
-def test_speakers_that_are_no_list_are_a_bad_row(lay, speakers):
-    (bad,) = read(lay, f'Hum.,"{speakers}",Mad,3,1,2\n').rows.bad
+def test_speakers_not_a_list_are_an_invalid_row(lay, speakers):
+    (bad,) = read(lay, f'Hum.,"{speakers}",Mad,3,1,2\n').report.invalid
     assert bad.reason == f"speakers must be written as a list of names, found '{speakers}'"
 
 
-def test_other_bad_rows_are_listed(lay):
-    rows = read(lay, "Hum.,['Ada'],Glad,3,1,2\n,['Ada'],Mad,3,1,2\nHum.,['Ada'],Mad,three,1,2\n").rows
-    assert [(bad.line, bad.reason.split(",")[0]) for bad in rows.bad] == [
+def test_other_invalid_rows_are_listed(lay):
+    rows = read(lay, "Hum.,['Ada'],Glad,3,1,2\n,['Ada'],Mad,3,1,2\nHum.,['Ada'],Mad,three,1,2\n").report
+    assert [(bad.line, bad.reason.split(",")[0]) for bad in rows.invalid] == [
         (2, "unknown label 'Glad'"),
         (3, "the utterance is empty"),
         (4, "invalid literal for int() with base 10: 'three'"),

@@ -1,6 +1,5 @@
 import pytest
 
-from dfwe.data.bad_rows import Rows
 from dfwe.data.friends.excerpt import Excerpt, Turn
 from dfwe.data.friends.raw.files import (
     convert,
@@ -13,6 +12,7 @@ from dfwe.data.friends.raw.files import (
     table,
     text_of,
 )
+from dfwe.data.readers.base import RowReport
 from dfwe.errors import DataError
 from dfwe.io.text_files import read_text
 
@@ -55,13 +55,16 @@ def test_json_without_the_list_is_an_error(holder):
         records(holder, name="f", key="data")
 
 
-def test_records_that_cannot_be_read_are_bad_rows():
+def test_convert_unreadable_records_are_invalid_rows():
     made, rows = convert(enumerate([{"a": 1}, {}, [], None, {"a": "x"}], 1), path="f", read=lambda r: 1 + int(r["a"]))
     assert made == [2]
-    assert (rows.num_read, [(bad.path, bad.line) for bad in rows.bad]) == (5, [("f", 2), ("f", 3), ("f", 4), ("f", 5)])
-    assert rows.bad[0].reason == "field 'a' is missing"
-    assert rows.bad[1].reason.startswith("not of the release's form: list indices")
-    assert rows.bad[3].reason == "invalid literal for int() with base 10: 'x'"
+    assert (rows.num_rows, [(i.path, i.line) for i in rows.invalid]) == (
+        5,
+        [("f", 2), ("f", 3), ("f", 4), ("f", 5)],
+    )
+    assert rows.invalid[0].reason == "field 'a' is missing"
+    assert rows.invalid[1].reason.startswith("not of the release's form: list indices")
+    assert rows.invalid[3].reason == "invalid literal for int() with base 10: 'x'"
 
 
 def test_our_own_mistakes_are_not_hidden():
@@ -81,25 +84,25 @@ def rows_of(tmp_path):
 def test_rows_of_a_table_are_read(rows_of):
     made, rows = rows_of(b'\xef\xbb\xbfa,c,b\r\n1,x,"one, ""two""\nthree"\r\n\r\n2,y,z')
     assert made == [(2, (1, 'one, "two"\nthree')), (5, (2, "z"))]
-    assert (rows.num_read, rows.bad, [odd.line for odd in rows.odd]) == (2, (), [2])
+    assert (rows.num_rows, rows.invalid, [odd.line for odd in rows.suspicious]) == (2, (), [2])
 
 
-def test_a_bad_row_of_a_table_has_the_line_it_begins_on(rows_of):
+def test_table_invalid_row_has_its_first_line(rows_of):
     made, rows = rows_of(b'a,b\n1,"two\nlines"\nx,y\n1,2,3\n4,\xc2\x85five\n')
     assert [each for _, each in made] == [(1, "two\nlines"), (4, "\x85five")]
-    assert [bad.line for bad in rows.bad] == [4, 5]
-    assert rows.num_read == 4
+    assert [bad.line for bad in rows.invalid] == [4, 5]
+    assert rows.num_rows == 4
 
 
 def test_a_row_of_another_length_says_so(rows_of):
     _, rows = rows_of(b"a,b\n1,2,3\n")
-    assert rows.bad[0].reason == "3 fields, expected 2 (a, b)"
+    assert rows.invalid[0].reason == "3 fields, expected 2 (a, b)"
 
 
-def test_a_quote_that_does_not_close_makes_all_its_lines_bad(rows_of):
+def test_table_open_quote_makes_all_its_lines_invalid(rows_of):
     made, rows = rows_of(b'a,b\n1,x\n2,"y\n3,z\n4,w\n')
     assert made == [(2, (1, "x"))]
-    assert [bad.line for bad in rows.bad] == [3, 4, 5]
+    assert [bad.line for bad in rows.invalid] == [3, 4, 5]
 
 
 @pytest.mark.parametrize("content", [b"a,c\n1,2\n", b"c\n1\n"])
@@ -120,7 +123,7 @@ def test_a_table_that_is_not_utf8_is_an_error(rows_of):
 
 @pytest.mark.parametrize("text", ["s1_e01_c01", "s01_e01", "s01_e01_c01 ", "01_e01_c01", ""])
 def test_what_is_no_scene_id_is_refused(text):
-    with pytest.raises(ValueError, match="is no scene id"):
+    with pytest.raises(ValueError, match="is not a scene id"):
         scene_id(text)
 
 
@@ -142,11 +145,11 @@ def test_a_release_is_what_its_files_give_in_order(tmp_path):
         (tmp_path / name).write_text("")
 
     def read(path):
-        return [Excerpt("r", path.name, (Turn((), "Hum."),))], Rows(2)
+        return [Excerpt("r", path.name, (Turn((), "Hum."),))], RowReport(2)
 
     reading = read_release("r", folder=tmp_path, files=("b", "c", "a"), read=read)
     assert [excerpt.key for excerpt in reading.excerpts] == ["b", "a"]
-    assert (reading.name, reading.rows.num_read, reading.missing) == ("r", 4, ("c",))
+    assert (reading.name, reading.report.num_rows, reading.missing) == ("r", 4, ("c",))
 
 
 @pytest.mark.parametrize("value", [None, 3, ["a"], {"a": "b"}])

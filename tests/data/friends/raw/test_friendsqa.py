@@ -2,8 +2,8 @@ import json
 
 import pytest
 
+from dfwe.data.friends.annotations import QuestionAnswer
 from dfwe.data.friends.excerpt import Turn
-from dfwe.data.friends.marks import Answer
 from dfwe.data.friends.raw import friendsqa
 from dfwe.errors import DataError
 
@@ -31,10 +31,10 @@ def test_scenes_are_whole_and_detokenised(read):
 
 
 def test_questions_have_all_their_answers(read):
-    first, second = read().excerpts[0].marks
+    first, second = read().excerpts[0].annotations
     assert (first.question_id, first.text) == ("s01_e01_c01_What", "What does Monica wash?")
-    assert first.answers == (Answer(1, "forty plums", False), Answer(1, "plums", False))
-    assert second.answers == (Answer(2, "Ross Geller", True),)
+    assert first.answers == (QuestionAnswer(1, "forty plums", False), QuestionAnswer(1, "plums", False))
+    assert second.answers == (QuestionAnswer(2, "Ross Geller", True),)
 
 
 def test_answers_name_utterances_by_their_numbers(read):
@@ -51,7 +51,7 @@ def test_answers_name_utterances_by_their_numbers(read):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda scene: scene.update(title="kitchen"), "'kitchen' is no scene id"),
+        (lambda scene: scene.update(title="kitchen"), "'kitchen' is not a scene id"),
         (lambda scene: scene.update(title=None), "not of the release's form"),
         (lambda scene: scene.pop("paragraphs"), "field 'paragraphs' is missing"),
         (lambda scene: scene.update(paragraphs=[]), "not enough values"),
@@ -63,11 +63,11 @@ def test_answers_name_utterances_by_their_numbers(read):
         (lambda scene: scene["paragraphs"][0].update(qas=[None]), "not of the release's form"),
     ],
 )
-def test_a_scene_that_cannot_be_read_is_a_bad_row(read, change, reason):
+def test_unreadable_scene_is_an_invalid_row(read, change, reason):
     reading = read(change)
     assert [excerpt.scene_id for excerpt in reading.excerpts] == ["s02_e01_c01"]
-    (bad,) = reading.rows.bad
-    assert (bad.line, reading.rows.num_read) == (1, 2)
+    (bad,) = reading.report.invalid
+    assert (bad.line, reading.report.num_rows) == (1, 2)
     assert bad.reason.startswith(reason)
 
 

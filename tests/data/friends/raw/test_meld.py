@@ -1,7 +1,6 @@
 from dfwe.config.tasks import load_task
+from dfwe.data.friends.annotations import MELD, EmotionAnnotation
 from dfwe.data.friends.excerpt import Turn
-from dfwe.data.friends.marks import Emotion
-from dfwe.data.friends.official import MELD
 from dfwe.data.friends.raw import meld
 
 COLUMNS = "Utterance,Speaker,Emotion,Dialogue_ID\n"
@@ -16,7 +15,10 @@ def test_a_dialogue_is_a_run_of_its_number(lay):
     first, second = reading.excerpts
     assert (first.key, second.key) == ("meld_dev_0000", "meld_dev_0012")
     assert first.turns == (Turn(("Ada",), "Hum."), Turn(("Ben",), "Ho."))
-    assert first.marks == (Emotion(MELD, 0, "joy", last=True), Emotion(MELD, 1, "fear", last=True))
+    assert first.annotations == (
+        EmotionAnnotation(MELD, 0, "joy", last=True),
+        EmotionAnnotation(MELD, 1, "fear", last=True),
+    )
     assert first.divisible
     assert first.scene_id is None
     assert reading.missing == ("train_sent_emo.csv", "test_sent_emo.csv")
@@ -27,11 +29,11 @@ def test_windows_quotation_marks_are_repaired(lay):
     assert excerpt.turns[0].text == 'I\'m "in"... now-'
 
 
-def test_bad_rows_are_left_out_and_listed(lay):
+def test_invalid_rows_are_dropped_and_listed(lay):
     reading = read(lay, "Hum.,Ada,glee,0\n ,Ada,joy,0\nHum.,Ada,joy,x\nHum.,Ada\nHo.,Ben,joy,0\n")
     assert len(reading.excerpts[0].turns) == 1
-    assert reading.rows.num_read == 5
-    assert [(bad.line, bad.reason.split(",")[0]) for bad in reading.rows.bad] == [
+    assert reading.report.num_rows == 5
+    assert [(bad.line, bad.reason.split(",")[0]) for bad in reading.report.invalid] == [
         (2, "unknown label 'glee'"),
         (3, "the utterance is empty"),
         (4, "invalid literal for int() with base 10: 'x'"),
@@ -54,8 +56,8 @@ def test_turns_come_in_the_order_of_their_numbers(lay):
     reading = numbered(lay, "1,Ha.,Ada,joy,4,2\n2,Ho.,Ben,anger,4,0\n3,Hi.,Ada,fear,4,1\n")
     (excerpt,) = reading.excerpts
     assert [turn.text for turn in excerpt.turns] == ["Ho.", "Hi.", "Ha."]
-    assert [mark.label for mark in excerpt.marks] == ["anger", "fear", "joy"]
-    assert [(odd.line, odd.reason) for odd in reading.rows.odd] == [
+    assert [annotation.label for annotation in excerpt.annotations] == ["anger", "fear", "joy"]
+    assert [(odd.line, odd.reason) for odd in reading.report.suspicious] == [
         (3, "utterance 0 stands after 2 of its dialogue; it is read before it"),
         (4, "utterance 1 stands after 2 of its dialogue; it is read before it"),
     ]
@@ -64,21 +66,21 @@ def test_turns_come_in_the_order_of_their_numbers(lay):
 def test_rows_of_a_dialogue_come_together(lay):
     reading = numbered(lay, "1,Ha.,Ada,joy,4,0\n2,Ho.,Ben,anger,5,0\n3,Hi.,Ada,fear,4,1\n")
     assert [[turn.text for turn in excerpt.turns] for excerpt in reading.excerpts] == [["Ha.", "Hi."], ["Ho."]]
-    (odd,) = reading.rows.odd
+    (odd,) = reading.report.suspicious
     assert (odd.line, odd.reason.split(";")[0]) == (4, "it stands apart from its dialogue, which ends in line 2")
 
 
 def test_a_repeated_row_is_bad_and_names_the_other(lay):
     reading = numbered(lay, "1,Ha.,Ada,joy,4,0\n2,Ho.,Ben,joy,4,1\n1,Ha.,Ada,joy,4,0\n")
     assert [turn.text for turn in reading.excerpts[0].turns] == ["Ha.", "Ho."]
-    assert [(bad.line, bad.reason) for bad in reading.rows.bad] == [
+    assert [(bad.line, bad.reason) for bad in reading.report.invalid] == [
         (4, "utterance 0 of its dialogue comes again: line 2 has it, too")
     ]
 
 
-def test_a_number_that_comes_again_with_other_words_is_odd(lay):
+def test_meld_repeated_number_is_suspicious(lay):
     reading = numbered(lay, "1,Ha.,Ada,joy,4,0\n2,Ho.,Ben,joy,4,0\n")
     assert [turn.text for turn in reading.excerpts[0].turns] == ["Ha.", "Ho."]
-    assert [(odd.line, odd.reason) for odd in reading.rows.odd] == [
+    assert [(odd.line, odd.reason) for odd in reading.report.suspicious] == [
         (3, "it has the number 0 of its dialogue, as line 2 has with other words")
     ]

@@ -1,7 +1,7 @@
 import pytest
 
+from dfwe.data.friends.annotations import PersonalityAnnotation
 from dfwe.data.friends.excerpt import Turn
-from dfwe.data.friends.marks import Personality
 from dfwe.data.friends.raw import personality
 
 HEADER = ",scene_id,text,character,cAGR,cCON,cEXT,cOPN,cNEU\n"
@@ -32,7 +32,7 @@ def test_turns_are_read_from_html(lay, text, turns):
 def test_a_sample_tells_its_scene_character_and_traits(lay):
     (sample,) = read(lay, text="<b>Ada</b>: Hum.<br>").excerpts
     traits = {"aggreeable": "1", "conscientious": "0", "extroverted": "1", "open": "0", "neurotic": "1"}
-    assert sample.marks == (Personality("Ada Pike", traits),)
+    assert sample.annotations == (PersonalityAnnotation("Ada Pike", traits),)
     assert (sample.scene_id, sample.whole, sample.divisible) == ("s01_e01_c01", False, False)
 
 
@@ -43,16 +43,16 @@ def test_a_sample_tells_its_scene_character_and_traits(lay):
         ({"text": "<b>Ada</b>: Hum.", "traits": "1,0,1,0,2"}, "a trait is '2', expected 0 or 1"),
         ({"text": "<b>Ada</b>: Hum.", "traits": "1,0,1,0,"}, "a trait is '', expected 0 or 1"),
         ({"text": "<b>Ada</b>: Hum.", "traits": "1,0,1,0"}, "8 fields, expected 9"),
-        ({"text": "<b>Ada</b>: Hum.", "scene": "s01_e01_c01"}, "'ss01_e01_c01' is no scene id"),
+        ({"text": "<b>Ada</b>: Hum.", "scene": "s01_e01_c01"}, "'ss01_e01_c01' is not a scene id"),
     ],
 )
-def test_a_sample_that_cannot_be_read_is_a_bad_row(lay, changes, reason):
-    (bad,) = read(lay, **changes).rows.bad
+def test_unreadable_sample_is_an_invalid_row(lay, changes, reason):
+    (bad,) = read(lay, **changes).report.invalid
     assert bad.line == 2
     assert bad.reason.startswith(reason)
 
 
 def test_a_missing_release_is_empty(tmp_path):
     reading = personality.read(tmp_path)
-    assert (reading.excerpts, reading.rows.num_read) == ((), 0)
+    assert (reading.excerpts, reading.report.num_rows) == ((), 0)
     assert reading.missing == ("friends-personality.csv",)

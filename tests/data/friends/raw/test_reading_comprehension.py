@@ -2,8 +2,8 @@ import json
 
 import pytest
 
+from dfwe.data.friends.annotations import QueryAnnotation
 from dfwe.data.friends.excerpt import Turn
-from dfwe.data.friends.marks import Query
 from dfwe.data.friends.raw import reading_comprehension
 from dfwe.errors import DataError
 
@@ -24,9 +24,9 @@ def read(lay, *queries, **files):
 def test_queries_of_a_scene_come_together(lay):
     (excerpt,) = read(lay, query(), query(query="Near @ent04 , @placeholder hums .")).excerpts
     assert excerpt.turns == (Turn(("@ent00",), "Hum."), Turn((), "( A bell. )"))
-    assert excerpt.marks == (
-        Query("@placeholder hums .", "@ent00"),
-        Query("Near @ent04 , @placeholder hums .", "@ent00"),
+    assert excerpt.annotations == (
+        QueryAnnotation("@placeholder hums .", "@ent00"),
+        QueryAnnotation("Near @ent04 , @placeholder hums .", "@ent00"),
     )
     assert excerpt.codes == {"@ent00", "@ent04"}
     assert (excerpt.scene_id, excerpt.whole) == ("s01_e01_c01", True)
@@ -47,10 +47,10 @@ def test_the_archive_serves_for_the_parts_that_are_missing(raw):
         "s01_e01_c03": 18,  # filled up in front
     }
     assert turns["s01_e01_c03"][0] == Turn((), "[ Scene: A roof. ]")
-    assert (reading.rows.num_read, reading.rows.bad) == (3, ())
+    assert (reading.report.num_rows, reading.report.invalid) == (3, ())
 
 
-def test_queries_of_the_archive_get_the_codes_of_the_whole_scene(lay, pack):
+def test_archive_queries_get_codes_of_whole_scene(lay, pack):
     seen = [
         {"speakers": "@ent03", "tokens": "Hum ."},
         {"speakers": "", "tokens": "( A bell . )"},
@@ -59,23 +59,26 @@ def test_queries_of_the_archive_get_the_codes_of_the_whole_scene(lay, pack):
     other = query(utterances=seen, query="@placeholder rings .", answer="@ent03")
     parts = {f"json-25/{part}-25.json": json.dumps([other] if part == "Trn" else []) for part in ("Trn", "Dev", "Tst")}
     (excerpt,) = read(lay, query(), **{ZIP: pack(parts)}).excerpts
-    assert set(excerpt.marks) == {Query("@placeholder hums .", "@ent00"), Query("@placeholder rings .", "@ent00")}
+    assert set(excerpt.annotations) == {
+        QueryAnnotation("@placeholder hums .", "@ent00"),
+        QueryAnnotation("@placeholder rings .", "@ent00"),
+    }
     assert len(excerpt.turns) == 2
 
 
 def test_without_the_archive_the_parts_are_missing(lay):
     reading = read(lay, query())
-    assert reading.rows.num_read == 1
+    assert reading.report.num_rows == 1
     assert len(reading.missing) == 2
 
 
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"scene_id": "x"}, "'x' is no scene id"),
+        ({"scene_id": "x"}, "'x' is not a scene id"),
         ({"query": "Nobody hums ."}, "the query has no @placeholder"),
         ({"query": 7}, "not of the release's form"),
-        ({"answer": "Vera"}, "the answer 'Vera' is no code such as @ent00"),
+        ({"answer": "Vera"}, "the answer 'Vera' is not a code such as @ent00"),
         ({"answer": None}, "not of the release's form"),
         ({"utterances": []}, "its scene has no utterance"),
         ({"utterances": [{"speakers": "", "tokens": " "}]}, "its scene has no utterance"),
@@ -83,11 +86,11 @@ def test_without_the_archive_the_parts_are_missing(lay):
         ({"utterances": None}, "not of the release's form"),
     ],
 )
-def test_a_query_that_cannot_be_read_is_a_bad_row(lay, changes, reason):
+def test_unreadable_query_is_an_invalid_row(lay, changes, reason):
     reading = read(lay, query(), query(**changes))
-    assert len(reading.excerpts[0].marks) == 1
-    (bad,) = reading.rows.bad
-    assert (bad.line, reading.rows.num_read) == (2, 2)
+    assert len(reading.excerpts[0].annotations) == 1
+    (bad,) = reading.report.invalid
+    assert (bad.line, reading.report.num_rows) == (2, 2)
     assert bad.reason.startswith(reason)
 
 

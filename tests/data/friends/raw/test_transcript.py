@@ -23,7 +23,7 @@ def test_a_scene_is_its_utterances_and_stage_directions(lay):
     reading = read(lay, note, utterance(), empty, utterance(transcript="Ho.", transcript_with_note="(waving) Ho."))
     (scene,) = reading.excerpts
     assert scene.turns == (Turn((), "[Scene: A pier.]"), Turn(("Ada Pike",), "Hum."), Turn(("Ada Pike",), "Ho."))
-    assert (scene.scene_id, scene.whole, scene.marks) == ("s10_e01_c01", True, ())
+    assert (scene.scene_id, scene.whole, scene.annotations) == ("s10_e01_c01", True, ())
     assert reading.missing == tuple(f"friends_season_{season:02d}.json" for season in range(1, 10))
 
 
@@ -38,14 +38,14 @@ def test_a_scene_is_its_utterances_and_stage_directions(lay):
         ([None], "not of the release's form"),
     ],
 )
-def test_a_scene_that_cannot_be_read_is_a_bad_row(lay, utterances, reason):
-    (bad,) = read(lay, *utterances).rows.bad
+def test_unreadable_scene_is_an_invalid_row(lay, utterances, reason):
+    (bad,) = read(lay, *utterances).report.invalid
     assert bad.line == 1
     assert bad.reason.startswith(reason)
 
 
-def test_a_scene_without_an_id_is_a_bad_row(lay):
-    assert "is no scene id" in read(lay, utterance(), scene_id="s1").rows.bad[0].reason
+def test_scene_without_id_is_an_invalid_row(lay):
+    assert "is not a scene id" in read(lay, utterance(), scene_id="s1").report.invalid[0].reason
 
 
 @pytest.mark.parametrize(

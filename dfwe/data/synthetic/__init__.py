@@ -1,0 +1,1 @@
+"""Seeded generators of toy corpora, by which every feature can be tried without a download."""

@@ -1,0 +1,1 @@
+"""Sentences and pairs of sentences for six tasks."""

@@ -1,1 +1,0 @@
-"""A made-up world: Friends-like dialogues in the TLiDB format, written by a seeded generator."""
