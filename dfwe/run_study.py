@@ -17,8 +17,6 @@ from dfwe.results.answers import write_answers
 from dfwe.results.command import command
 from dfwe.results.export import export_models
 from dfwe.results.journals import copy_journals
-from dfwe.results.listed_rows import listed_results
-from dfwe.results.listed_rows import summary as listed_summary
 from dfwe.results.page import write_report
 from dfwe.results.rows import study_results, summary
 from dfwe.stages.merge import PREDICTIONS, TRIALS
@@ -42,7 +40,7 @@ def run_study(config: DictConfig, *, folder: Path) -> None:
                 is_named = True
             seconds |= execute(stages, start=start)
     study = plan.resolve()
-    results = (study_results if study.listing is None else listed_results)(study, seconds=seconds) | command()
+    results = study_results(study, seconds=seconds) | command()
     write_json(folder / "results.json", results)
     copy_journals(study.merges, asked=study.asked, files=(TRIALS, PREDICTIONS), folder=folder)
     if study.evaluations and study.listing is None:
@@ -54,8 +52,7 @@ def run_study(config: DictConfig, *, folder: Path) -> None:
     if config.report:
         write_report(folder)
     merges = {name: stage.config for name, stage in study.merges.items()}
-    scores = (summary if study.listing is None else listed_summary)(results)
-    finish(logger, results=results, summary=scores, merges=merges)  # last: it takes all files
+    finish(logger, results=results, summary=summary(results), merges=merges)  # last: it takes all files
 
 
 def _begin(plan: StudyPlan) -> None:

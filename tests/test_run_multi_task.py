@@ -22,15 +22,15 @@ def results(folder):
 def test_the_results_hold_every_row_of_both_tables_with_each_task_s_score(ran_heads):
     found = results(ran_heads[0])
     pairs = ["fisher_1_2", "fisher_1_3", "fisher_2_3"]
-    assert [row["name"] for row in found["rows"]] == [*SINGLES, *MODELS, *MERGES, *pairs]
+    assert [row["name"] for row in found["models"]] == [*SINGLES, *MODELS, *MERGES, *pairs]
     assert list(found["ablation"]) == [*pairs, "fisher"]
-    for row in found["rows"]:
+    for row in found["models"]:
         assert list(row["test"]["tasks"]) == ["SST", "QDPD", "STS"]
-    assert [row["kind"] for row in found["rows"][:4]] == ["single"] * 3 + ["model"]
+    assert [row["kind"] for row in found["models"][:4]] == ["single"] * 3 + ["model"]
 
 
 def test_the_uniform_soup_has_equal_coefficients_and_fisher_notes_what_it_does_not_know(ran_heads):
-    rows = {row["name"]: row for row in results(ran_heads[0])["rows"]}
+    rows = {row["name"]: row for row in results(ran_heads[0])["models"]}
     assert set(rows["uniform"]["coefficients"].values()) == {1 / 3}
     # the inference head answers to no task that counts
     assert "heads.toy_inference.network.output.bias" in rows["fisher"]["notes"]["without_fisher"]["tensors"]
@@ -45,8 +45,8 @@ def test_the_same_study_again_is_found_in_the_store(ran_heads, tmp_path, monkeyp
 def test_the_folder_has_the_trials_of_every_merge_which_w_and_b_gets_as_runs(ran_heads):
     found = results(ran_heads[0])
     runs = {run.name: run for run in merge_runs(found, folder=ran_heads[0], described={})}
-    assert list(runs) == [row["name"] for row in found["rows"] if row["kind"] == "merge"]
-    for row in found["rows"]:
+    assert list(runs) == [row["name"] for row in found["models"] if row["kind"] == "merge"]
+    for row in found["models"]:
         if row["kind"] == "merge":
             assert len(runs[row["name"]].history) == row["evaluations"]
     assert {"alpha/surgery", "score", "trial"} <= set(runs["nelder_mead"].history[0])
@@ -82,7 +82,7 @@ def test_the_clamp_study_has_errors_by_gold_similarity(small_heads, tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
     run_study(small_heads(tmp_path / "store", experiment="similarity_clamp"), folder=folder)
-    rows = results(folder)["rows"]
+    rows = results(folder)["models"]
     assert [row["name"] for row in rows] == ["identity", "relu", "clamp_09", "clamp_08"]
     for row in rows:
         assert sum(each["n"] for each in row["errors_by_gold"]) == 12

@@ -17,7 +17,7 @@ from dfwe.report.numbers import ALPHA
 from dfwe.values.names import UNIFORM
 
 Record = Mapping[str, Any]
-FORMATS: Mapping[str | None, tuple[int, ...]] = {None: (2, 3), "multitask": (1, 2, 3)}  # that are read, by kind
+FORMATS: Mapping[str | None, tuple[int, ...]] = {None: (2, 3, 4), "multitask": (1, 2, 3, 4)}  # that are read, by kind
 SINGLE_TASK = "single-task models"
 
 
@@ -93,7 +93,8 @@ def read_results(raw: Record, *, path: str = "results.json") -> StudyResults:
             f"{path} has format {version}, and this version reads {FORMATS[None][0]} to {FORMATS[None][-1]}: run the "
             "study's command again, it trains nothing twice"
         )
-    expected = {"rows", "columns"} if kind == "multitask" else {"models", "target", "headline"}
+    rows = "rows" if kind == "multitask" and version < 4 else "models"
+    expected = {rows, "columns"} if kind == "multitask" else {rows, "target", "headline"}
     if missing := expected - set(raw):
         raise DataError(f"{path} lacks {', '.join(sorted(missing))}: run the study's command again")
     return as_study(raw)
@@ -101,7 +102,7 @@ def read_results(raw: Record, *, path: str = "results.json") -> StudyResults:
 
 def as_study(raw: Record) -> StudyResults:
     """Return results of either kind in the one form; `read_results` checks their format first."""
-    return _several_tasks(raw) if raw.get("kind") == "multitask" else _one_task(raw)
+    return _several_tasks(_in_format_4(raw)) if raw.get("kind") == "multitask" else _one_task(raw)
 
 
 def rank_by_dev(row: Record) -> float:
@@ -160,8 +161,8 @@ def _facts_of_one_task(raw: Record, *, row: Record | None) -> Iterator[tuple[str
 
 def _several_tasks(raw: Record) -> StudyResults:
     columns, candidates = dict(raw["columns"]), list(raw.get("candidates", ()))
-    names, data = names_of(raw["rows"]), raw.get("data", {})
-    rows = tuple(_of_several_tasks(row) for row in raw["rows"])
+    names, data = names_of(raw["models"]), raw.get("data", {}).get("tasks", {})
+    rows = tuple(_of_several_tasks(row) for row in raw["models"])
     partial = (row for row in rows if row["name"] in raw.get("ablation", {}) and len(row["of"]) < len(candidates))
     return StudyResults(
         raw=raw,
@@ -191,13 +192,23 @@ def _several_tasks(raw: Record) -> StudyResults:
 def _of_several_tasks(row: Record) -> Record:
     compared = row.get("against_single", {})
     mean, differences = compared.get("mean", {}), compared.get("tasks", {})
-    splits = {split: _mean_of_tasks(row[split]) for split in ("dev", "test") if split in row}
     more: dict[str, Any] = {"differences": differences, "reference_score": None}
     if mean:
         keys = ("delta", "delta_interval", "delta_standard_error", "p", "p_by")
         more |= {key: mean[key] for key in keys if key in mean}
-        more["reference_score"] = splits["test"]["score"] - mean["delta"]
-    return {**row, **splits, **_diagnostics(row), **more}
+        more["reference_score"] = row["test"]["score"] - mean["delta"]
+    return {**row, **_diagnostics(row), **more}
+
+
+def _in_format_4(raw: Record) -> Record:
+    """Return results of several tasks in the newest format: models as those of one task have them."""
+    if "models" in raw:
+        return raw
+    models = [
+        {**row, **{split: _mean_of_tasks(row[split]) for split in ("dev", "test") if split in row}}
+        for row in raw["rows"]
+    ]
+    return {**raw, "models": models, "data": {"tasks": raw.get("data", {})}}
 
 
 def _mean_of_tasks(scores: Record) -> dict[str, Any]:

@@ -152,13 +152,13 @@ def recommended_of_several(
     `models`; empty without a score.
     """
     by_name = {row["name"]: row for row in rows if row["kind"] == "merge" or row["name"] in models}
-    dev = {name: row["dev"]["mean"] for name, row in by_name.items()}
+    dev = {name: row["dev"]["score"] for name, row in by_name.items()}
     name = best_by_dev(dev, simplest_first=sorted(by_name, key=lambda each: by_name[each]["kind"] == "merge"))
     if name is None:
         return {}
     row, expert = by_name[name], best_by_dev(dev, simplest_first=models)
     against = list(_differences(row, expert=expert, comparison=comparison))
-    test = row.get("test", {}).get("mean")
+    test = row.get("test", {}).get("score")
     return {
         "name": name,
         "kind": row["kind"],

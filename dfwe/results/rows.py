@@ -1,8 +1,8 @@
-"""A finished study as one JSON document: what reports read, and nothing else."""
+"""Describe a finished study as one JSON document: what reports read, and nothing else."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dfwe.metrics.comparison import optimism, with_interval
@@ -11,8 +11,9 @@ from dfwe.results.costs import Costs
 from dfwe.results.examples import changed
 from dfwe.results.f1_by_label import class_results
 from dfwe.results.learning_curves import curve_results
+from dfwe.results.listed_rows import ListedRows
 from dfwe.results.recommendation import Standing
-from dfwe.results.search_diagnostics import health_of
+from dfwe.results.search_diagnostics import search_diagnostics
 from dfwe.results.warnings import study_warnings
 from dfwe.stages.diagnostics.base import diagnostic_results
 from dfwe.stages.merge import MergeStage, expert_of
@@ -24,46 +25,40 @@ from dfwe.studies.source_selection.stage import selection_results
 from dfwe.studies.study import Study
 from dfwe.values.names import BASELINE
 
-FORMAT = 3
+FORMAT = 4  # of results.json; dfwe.report.study_results reads earlier ones
 
 
 def study_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, Any]:
-    """The study's results; scores are fractions in [0, 1].
+    """Return the study's results as JSON; scores are fractions in [0, 1], null where they are undefined.
 
-    `delta` is a model's test score minus the baseline's, with the paired bootstrap standard error over test instances;
-    a merge has the same `against` the uniform merge, the best expert by dev and the equally trained baseline.
+    `models` are its rows: `dev` and `test` have a `score`, of several tasks the mean of `tasks`. `delta` is the test
+    score minus the baseline's, with the paired bootstrap standard error over test instances; a merge has the same
+    `against` the uniform merge, the best expert by dev and the equally trained baseline. Of several tasks
+    `against_single` is the difference to the single-task models, each on its own task.
+
     `headline` is the merge that was asked for, `recommended` the single model to ship, the best of all by dev; both say
     what they are held `against` and what that allows to claim. `warnings` say what the numbers cannot carry.
     """
-    rows = _Rows(study)
-    told = diagnostic_results(study.probes, store=study.family.context.store)
-    models = [
-        rows.row(name, stage) | (told.of_merge if name == study.asked else {}) for name, stage in study.models.items()
-    ]
-    standing, cautions = rows.standing, study_warnings(study, rows=models, evaluations=rows.standing.evaluations)
-    withheld = [each.text for each in cautions if each.withholds]
+    rows = _DfweRows(study) if study.listing is None else ListedRows(study)
+    store = study.family.context.store
+    diagnostics = diagnostic_results(study.probes, store=store)
+    diagnosed = {planned.merge.name for planned in study.probes}
+    models = [row | (diagnostics.of_merge if row["name"] in diagnosed else {}) for row in rows.rows()]
+    warnings = study_warnings(study, rows=models, evaluations=rows.evaluations)
+    withheld = [warning.text for warning in warnings if warning.withholds]
     return {
         "format": FORMAT,
         "unit": "scores are fractions; tables show them times 100",
-        "target": study.target.name,
-        "sources": [task.name for task in study.sources],
-        "choice": selection_results(study.choice),
+        **rows.facts(),
         "seed": study.seed,
-        "decode": study.family.decoding(study.target),
         "precision": study.family.context.precision,
         "n": rows.sizes(),
-        "rare_classes": rows.rare_classes(),
-        "questions": questions(study.target),
         "classes": rows.classes(),
-        "curves": curve_results(study.stages(), store=study.family.context.store),
+        "curves": curve_results(study.stages(), store=store),
         "models": models,
-        "roles": standing.roles,
-        "headline": standing.headline(models, withheld=withheld),
-        "recommended": standing.recommended(models, withheld=withheld),
-        "warnings": [each.as_dict() for each in cautions],
-        "examples": rows.examples(study.asked),
-        "agreement": decoding_results(study.agreement, evaluations=study.tested, seed=study.seed),
-        **told.of_study,
+        **rows.conclusions(models, withheld=withheld),
+        "warnings": [warning.as_dict() for warning in warnings],
+        **diagnostics.of_study,
         "data": _data(study),
         "model": study.family.base_model.title,
         "parent": study.family.base_model.digest,
@@ -73,20 +68,23 @@ def study_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, An
 
 
 def summary(results: Mapping[str, Any]) -> dict[str, float]:
-    """What a logger keeps of results: every score, and the headline."""
-    models, head = results["models"], results["headline"]
+    """Return what a logger keeps of results: every score that is defined, and the headline."""
     scores = {
-        f"{split}/{row['name']}": row[split]["score"] for row in models for split in ("dev", "test") if split in row
+        f"{split}/{row['name']}": row[split]["score"]
+        for row in results["models"]
+        for split in ("dev", "test")
+        if split in row and row[split]["score"] is not None
     }
-    return scores | {key: head[key] for key in ("delta", "test") if key in head}
+    headline = results.get("headline") or {}
+    return scores | {key: headline[key] for key in ("delta", "test") if headline.get(key) is not None}
 
 
 def _data(study: Study) -> dict[str, Any]:
-    """Where each task's instances come from, and which rows of its files were left out."""
-    data, found = study.family.context.data, {}
-    for task in (study.target, *study.sources):
+    """Return where each task's instances come from, and which rows of its files were left out."""
+    data, tasks = study.family.context.data, {}
+    for task in study.tasks.values():
         corpus = data.corpus(task)
-        found[task.short] = {
+        tasks[task.short] = {
             "origin": corpus.origin,
             **data.digest(task),
             "rows_read": {file: report.num_rows for file, report in corpus.row_reports.items()},
@@ -94,38 +92,67 @@ def _data(study: Study) -> dict[str, Any]:
             "odd_rows": [str(issue) for report in corpus.row_reports.values() for issue in report.suspicious],
             "left_out_on_purpose": dict(corpus.num_excluded),
         }
-    return {"root": None if data.root is None else str(data.root), "tasks": found}
+    return {"root": None if data.root is None else str(data.root), "tasks": tasks}
 
 
-class _Rows:
-    """Rows of the table, one a model."""
+class _DfweRows:
+    """Rows of a study of one target, one per model."""
 
     def __init__(self, study: Study) -> None:
         self._study, self._store = study, study.family.context.store
         self._costs = Costs(self._store)
-        self.standing = Standing(study)
-        self._evaluations = self.standing.evaluations
+        self._standing = Standing(study)
+        self.evaluations = self._standing.evaluations
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield the rows in the order of the table."""
+        for name, model in self._study.models.items():
+            yield self._row(name, model)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the study is about."""
+        study = self._study
+        return {
+            "target": study.target.name,
+            "sources": [task.name for task in study.sources],
+            "choice": selection_results(study.choice),
+            "decode": study.family.decoding(study.target),
+            "rare_classes": self._rare_classes(),
+            "questions": questions(study.target),
+        }
+
+    def conclusions(self, models: Sequence[dict[str, Any]], *, withheld: Sequence[str]) -> dict[str, Any]:
+        """Return headline, recommendation and what they rest on."""
+        study, standing = self._study, self._standing
+        return {
+            "roles": standing.roles,
+            "headline": standing.headline(models, withheld=withheld),
+            "recommended": standing.recommended(models, withheld=withheld),
+            "examples": self._examples(study.asked),
+            "agreement": decoding_results(study.agreement, evaluations=study.tested, seed=study.seed),
+        }
 
     def sizes(self) -> dict[str, int]:
+        """Return the number of the target's instances by split."""
         splits = ("train", "dev", "test") if self._study.evaluations else ("train", "dev")
         data, target = self._study.family.context.data, self._study.target
         return {split: len(data.instances(target, split=split)) for split in splits}  # type: ignore[arg-type]
 
-    def rare_classes(self) -> list[str]:
-        """Of the test split, those that make intervals of a macro F1 too narrow."""
-        evaluation = next(iter(self._evaluations.values()), None)
+    def _rare_classes(self) -> list[str]:
+        """Return the classes of the test split that make intervals of a macro F1 too narrow."""
+        evaluation = next(iter(self.evaluations.values()), None)
         return [] if evaluation is None else list(self._study.target.scorer.rare_classes(evaluation.counts))
 
     def classes(self) -> dict[str, Any]:
-        """By task, the target alone: each label's F1 for each model; empty without labels or tests."""
-        target, answers = self._study.target, {name: each.predictions for name, each in self._evaluations.items()}
+        """Return each label's F1 for each model by task, the target alone; empty without labels or tests."""
+        target, answers = self._study.target, {name: each.predictions for name, each in self.evaluations.items()}
         if not answers:
             return {}
         gold = [instance.references for instance in self._study.family.context.data.instances(target, split="test")]
         found = class_results(target, answers=answers, references=gold)
         return {target.short: found} if found else {}
 
-    def row(self, name: str, stage: EvaluatedModel) -> dict[str, Any]:
+    def _row(self, name: str, stage: EvaluatedModel) -> dict[str, Any]:
         entry = stage.result(self._store)
         row: dict[str, Any] = {
             "name": name,
@@ -138,18 +165,18 @@ class _Rows:
             row |= {"dev": stage.dev(entry).scores, "epochs": len(entry.card.result["epochs"])}
             row |= {key: entry.card.result[key] for key in ("best_epoch", "criterion")}
             row |= {"most_epochs": stage.recipe.fit["epochs"]}
-        if name in self._evaluations:
+        if name in self.evaluations:
             row |= self._test(name)
             if row["kind"] == "merge":
                 row |= {"against": self._against(name)} | optimism(row["dev"]["score"], row["test"]["score"])
         if isinstance(stage, MergeStage):
-            row |= {"health": health_of(entry), "budget": stage.config["search"].get("budget")}
-            row |= {"is_expert": expert_of(entry), "mixture": self.standing.mixture(name, row=row)}
+            row |= {"search_diagnostics": search_diagnostics(entry), "budget": stage.config["search"].get("budget")}
+            row |= {"is_expert": expert_of(entry), "mixture": self._standing.mixture(name, row=row)}
         return row | {"cost": self._costs.of(stage)}
 
-    def examples(self, asked: str | None) -> dict[str, Any]:
-        """Instances that the merge fixed or broke against the baseline; empty where one of them is not there."""
-        merge, baseline = self._evaluations.get(asked or ""), self._evaluations.get(BASELINE)
+    def _examples(self, asked: str | None) -> dict[str, Any]:
+        """Return instances that the merge fixed or broke against the baseline; empty where one of them is missing."""
+        merge, baseline = self.evaluations.get(asked or ""), self.evaluations.get(BASELINE)
         if merge is None or baseline is None:
             return {}
         instances = self._study.family.context.data.instances(self._study.target, split="test")
@@ -158,8 +185,8 @@ class _Rows:
         return {"merge": asked, "against": "baseline", **found}
 
     def _against(self, name: str) -> dict[str, Any]:
-        """A merge's differences by part, the baseline's aside, which the row has itself."""
-        others = self.standing.against(name)
+        """Return a merge's differences by role, the baseline's aside, which the row has itself."""
+        others = self._standing.against(name)
         return {
             each["role"]: {key: value for key, value in each.items() if key != "role"}
             for each in others
@@ -168,8 +195,8 @@ class _Rows:
 
     def _test(self, name: str) -> dict[str, Any]:
         scorer, seed = self._study.target.scorer, self._study.seed
-        test = with_interval(self._evaluations[name], scorer=scorer, seed=seed)
-        return {"test": test, **(self.standing.difference(name, BASELINE) if name != BASELINE else {})}
+        test = with_interval(self.evaluations[name], scorer=scorer, seed=seed)
+        return {"test": test, **(self._standing.difference(name, BASELINE) if name != BASELINE else {})}
 
 
 def _kind(name: str, stage: EvaluatedModel) -> str:

@@ -1,4 +1,4 @@
-"""Whether a search searched: what its journal tells."""
+"""Diagnose searches by their journals."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from dfwe.store.store import Entry
 _SAME = 12  # decimals: scores that agree in so many are one, summed in another order
 
 
-def health_of(entry: Entry) -> dict[str, Any]:
-    """Of a merge's search: how many candidates were evaluated (stopped ones count), and how many different scores.
+def search_diagnostics(entry: Entry) -> dict[str, Any]:
+    """Return how many candidates a merge's search evaluated (stopped ones count), and how many different scores.
 
     `plateau` is the longest run of evaluations without a new best; `repeats` are points that were asked again and cost
     nothing, `diameters` those of the simplex before each iteration, in logits, if the search has one.
@@ -24,5 +24,5 @@ def health_of(entry: Entry) -> dict[str, Any]:
         since = 0 if score > best else since + 1
         best, plateau = max(best, score), max(plateau, since)
     scores = {round(trial.score, _SAME) for trial in searched if trial.score is not None}
-    told = entry.card.result.get("search", {})  # which older stores lack
-    return {"evaluated": len(searched), "distinct_scores": len(scores), "plateau": plateau, **told}
+    record = entry.card.result.get("search", {})  # which older stores lack
+    return {"evaluated": len(searched), "distinct_scores": len(scores), "plateau": plateau, **record}

@@ -53,11 +53,10 @@ def _warnings(
             yield from of_split(name, split, instances=data.instances(task, split=split), is_target=is_target)
     for key, stages in _trainings(study).items():
         yield from of_training(caps_of(stages, store=store), key=key)
-    is_mean = study.listing is not None
     comparable = [row for row in rows if row["kind"] != "single"]  # single-task models have scores of their own tasks
-    yield from of_scores([(row["name"], row["dev"]["mean" if is_mean else "score"]) for row in comparable], split="dev")
+    yield from of_scores([(row["name"], row["dev"]["score"]) for row in comparable], split="dev")
     yield from of_answers({name: evaluation.predictions for name, evaluation in evaluations.items()})
-    if not is_mean:
+    if study.listing is None:
         yield from of_scores([(name, evaluation.score) for name, evaluation in evaluations.items()], split="test")
     yield from of_merges(rows)
 

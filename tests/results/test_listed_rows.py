@@ -12,7 +12,7 @@ SINGLE = {"SST": "single_sst", "QDPD": "single_quora", "STS": "single_sts"}
 
 @pytest.fixture(scope="module")
 def rows(ran_heads):
-    return {row["name"]: row for row in json.loads((ran_heads[0] / "results.json").read_text())["rows"]}
+    return {row["name"]: row for row in json.loads((ran_heads[0] / "results.json").read_text())["models"]}
 
 
 @pytest.fixture(scope="module")
@@ -26,10 +26,10 @@ def cost(study, name):
 
 def test_every_defined_score_has_an_interval_around_it(rows):
     for row in rows.values():
-        scores, ends = row["test"]["tasks"], row["test"]["intervals"]["tasks"]
+        scores, ends = row["test"]["tasks"], row["test"]["intervals"]
         assert set(ends) == {column for column, score in scores.items() if score is not None}
         assert all(ends[column][0] <= scores[column] <= ends[column][1] for column in ends)
-        assert ("mean" in row["test"]["intervals"]) == (row["test"]["mean"] is not None)
+        assert ("interval" in row["test"]) == (row["test"]["score"] is not None)
 
 
 def test_models_and_merges_are_compared_with_the_single_task_models_and_these_with_nothing(rows):
@@ -45,12 +45,12 @@ def test_models_and_merges_are_compared_with_the_single_task_models_and_these_wi
             assert found["p"] <= found["p_holm"] <= 1
 
 
-def test_merges_have_optimism_and_health(rows):
+def test_merges_have_optimism_and_diagnostics(rows):
     merge = rows["nelder_mead"]
-    assert merge["health"]["evaluated"] == 3
-    if merge["test"]["mean"] is not None:
-        assert merge["optimism"] == pytest.approx(merge["dev"]["mean"] - merge["test"]["mean"])
-    assert not {"optimism", "health"} & set(rows["surgery"])
+    assert merge["search_diagnostics"]["evaluated"] == 3
+    if merge["test"]["score"] is not None:
+        assert merge["optimism"] == pytest.approx(merge["dev"]["score"] - merge["test"]["score"])
+    assert not {"optimism", "search_diagnostics"} & set(rows["surgery"])
 
 
 def test_a_cost_is_of_the_model_and_what_it_starts_from(study, rows):

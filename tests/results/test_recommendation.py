@@ -7,7 +7,7 @@ SURE = {"delta": 0.1, "delta_standard_error": 0.01, "delta_interval": [0.05, 0.1
 
 
 def row(name, kind, dev, **more):
-    return {"name": name, "kind": kind, "dev": {"mean": dev}, "test": {"mean": 0.5}, **more}
+    return {"name": name, "kind": kind, "dev": {"score": dev}, "test": {"score": 0.5}, **more}
 
 
 def best(*rows, models=("surgery", "round_robin"), withheld=()):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dfwe.results.search_diagnostics import health_of
+from dfwe.results.search_diagnostics import search_diagnostics
 from dfwe.store.store import Store
 
 
@@ -28,5 +28,5 @@ def test_evaluations_distinct_scores_and_the_longest_plateau_are_counted(tmp_pat
         (folder / "trials.jsonl").write_text("\n".join(lines))
         return {}, ("trials.jsonl",)
 
-    health = health_of(Store(tmp_path).made("merge", spec={}, make=make))
-    assert (health["evaluated"], health["distinct_scores"], health["plateau"]) == expected
+    diagnostics = search_diagnostics(Store(tmp_path).made("merge", spec={}, make=make))
+    assert (diagnostics["evaluated"], diagnostics["distinct_scores"], diagnostics["plateau"]) == expected

@@ -28,7 +28,7 @@ def test_holdout_result_is_in_results_and_repeatable(small, ran, tmp_path, asked
 
 def test_diagnostics_have_diameters_and_repeats(small, ran, tmp_path):
     _, store, _ = ran
-    found = merge_of(small(store, "merge.search.budget=9"), folder=tmp_path)["health"]
+    found = merge_of(small(store, "merge.search.budget=9"), folder=tmp_path)["search_diagnostics"]
     assert found["diameters"][0] == pytest.approx(2**0.5)  # a simplex of unit edges
     assert found["repeats"] >= 1  # the start, which is its first corner
 
