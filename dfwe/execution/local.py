@@ -1,4 +1,4 @@
-"""Running a study's stages in order, with progress, and collecting what they gave."""
+"""Run a study's stages in order, with progress."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Execute(Protocol):
     """
 
     def __call__(self, stages: Sequence[tuple[str, Stage]], *, start: Start) -> dict[str, float]:
-        """Runs them."""
+        """Run them."""
 
 
 class Executor(ABC):
@@ -36,19 +36,19 @@ class Executor(ABC):
 
     @abstractmethod
     def opened(self, config: DictConfig, *, family: ModelFamily) -> AbstractContextManager[Execute]:
-        """What runs stages of the study that the configuration describes, until the context ends."""
+        """Return the context within which stages of the configuration's study are run."""
 
 
 class LocalExecutor(Executor):
     """In this process, one after the other."""
 
     def opened(self, config: DictConfig, *, family: ModelFamily) -> AbstractContextManager[Execute]:
-        """Needs nothing."""
+        """Return a context that prepares nothing."""
         return nullcontext(partial(execute, store=family.context.store))
 
 
 def execute(stages: Sequence[tuple[str, Stage]], *, store: Store, start: Start) -> dict[str, float]:
-    """As `Execute` says, in the stages' order."""
+    """Execute the stages in their order, see `Execute`."""
     store.use(f"{stage.kind}-{stage.digest}" for _, stage in stages)
     seconds: dict[str, float] = {}
     for number, (part, stage) in enumerate(stages, start=1):
@@ -61,24 +61,24 @@ def execute(stages: Sequence[tuple[str, Stage]], *, store: Store, start: Start) 
 
 
 def made_in(stage: Stage, *, store: Store, tell: Tell = lambda share: None) -> float:
-    """Makes the stage; the seconds that it took."""
+    """Make the stage and return the seconds that it took."""
     _spare_libraries()
-    begun = time.perf_counter()
+    start = time.perf_counter()
     with about(stage.title):
         stage.result(store, tell=tell)
-    seconds = round(time.perf_counter() - begun, 2)
+    seconds = round(time.perf_counter() - start, 2)
     gc.collect()  # a Trainer and its module hold each other: else every stage's optimizer state stays in memory
     return seconds
 
 
 @cache
 def _spare_libraries() -> None:
-    """Takes what the imports left out of all later collections: half a million objects, a quarter of a second each."""
+    """Take the imports' objects out of all later collections: half a million, a quarter of a second each time."""
     gc.collect()
     gc.freeze()
 
 
 def describe(part: str, stage: Stage) -> str:
-    """A stage in the user's words."""
+    """Return a stage's title in the user's words."""
     words = {"train": "train expert {}", "finetune": "fine-tune {}", "baseline": "train the {}"}
     return words.get(part, "{}").format(stage.title).replace("expert expert ", "expert ")  # on all tasks

@@ -1,4 +1,4 @@
-"""What every model of a study answered on test, for whoever reports on the study without the study's code."""
+"""Write what every model of a study answered on test, for reports that do not have the study's code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dfwe.studies.study import Study
 
 
 def write_answers(study: Study, *, folder: Path) -> None:
-    """Writes the models' answers with the instances' ids and gold answers, and how the task understands an answer."""
+    """Write the models' answers with the instances' ids and gold answers, and how the task reads an answer."""
     store = study.family.context.store
     cards = {name: stage.result(store).file(ANSWERS) for name, stage in study.evaluations.items()}
     stored = {name: read_json(path, error=StoreError) for name, path in cards.items()}
@@ -34,17 +34,21 @@ def write_answers(study: Study, *, folder: Path) -> None:
 
 
 def questions(task: Task) -> dict[str, Any]:
-    """What the task's model is asked: `texts` (of turns), `rows` with their `columns`, or whole `dialogues`."""
+    """Return what the task's model is asked: `texts` (of turns), `rows` with `columns`, or whole `dialogues`."""
     if isinstance(task.prompt, Template):
         return {"form": "rows", "columns": list(task.prompt.columns)}
     return {"form": "texts" if isinstance(task.prompt, Emotion) else "dialogues"}
 
 
 def understanding(task: Task) -> dict[str, Any]:
-    """The task's name and labels, and how a text becomes a prediction: one label, any relations it names, or itself."""
-    found: dict[str, Any] = {"name": task.name, "kind": "label" if task.labels else "text", "labels": list(task.labels)}
-    relations = next((each for each in task.scorer.metrics.values() if isinstance(each, MultilabelF1)), None)
+    """Return the task's name and labels, and how a text becomes a prediction: a label, relations, or itself."""
+    content: dict[str, Any] = {
+        "name": task.name,
+        "kind": "label" if task.labels else "text",
+        "labels": list(task.labels),
+    }
+    relations = next((metric for metric in task.scorer.metrics.values() if isinstance(metric, MultilabelF1)), None)
     if relations is not None:
         names, default, whole_words = dict(relations.names), relations.default, relations.whole_words
-        found |= {"kind": "relations", "names": names, "default": default, "whole_words": whole_words}
-    return found
+        content |= {"kind": "relations", "names": names, "default": default, "whole_words": whole_words}
+    return content

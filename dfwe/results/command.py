@@ -1,4 +1,4 @@
-"""The command line that makes a study again."""
+"""Record the command line that repeats a study."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hydra.core.hydra_config import HydraConfig
 
 
 def command() -> dict[str, str]:
-    """`command`: that of this job, of a sweep's one job alone; nothing where no command began the study."""
+    """Return `command`, that of this job alone in a sweep; nothing where no command began the study."""
     if not HydraConfig.initialized():
         return {}
     return {"command": shlex.join(["python", "-m", "dfwe.run", *HydraConfig.get().overrides.task])}

@@ -1,4 +1,4 @@
-"""What a model cost: its own stage and all that it needs, each counted once."""
+"""Count what a model cost: its own stage and all that it needs, each once."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ class Costs:
     _work: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def of(self, stage: Stage) -> dict[str, Any]:
-        """Of the model and of every expert and statistic it is made from; the parent's pre-training is everybody's.
+        """Return the cost of the model and of every expert and statistic that it is made from, pre-training aside.
 
         `train_steps` of the optimizer and `train_tokens` that the encoder read (no padding), of epochs that were run;
         `dev_answers`, one an instance that was asked on dev; `seconds` of training and searching (null where one was
         not recorded); `bytes` of weights and statistics in the store (a merge itself is a few coefficients).
         """
-        parts = list({each.digest: each for each in _needed(stage)}.values())
-        cards = [(each, each.result(self.store).card) for each in parts]
-        seconds = [card.result.get("seconds") for each, card in cards]
-        kept = [card for each, card in cards if not isinstance(each, MergeStage)]
-        trainings = [(each, len(card.result["epochs"])) for each, card in cards if isinstance(each, TrainStage)]
-        work = [self._work_of(each, epochs=epochs) for each, epochs in trainings]
+        stages = {part.digest: part for part in _needed(stage)}.values()
+        cards = [(part, part.result(self.store).card) for part in stages]
+        seconds = [card.result.get("seconds") for _, card in cards]
+        files = [card for part, card in cards if not isinstance(part, MergeStage)]
+        trainings = [(part, len(card.result["epochs"])) for part, card in cards if isinstance(part, TrainStage)]
+        work = [self._work_of(training, epochs=epochs) for training, epochs in trainings]
         return {
             "train_steps": sum(steps for steps, _ in work),
             "train_tokens": sum(tokens for _, tokens in work),
-            "dev_answers": sum(epochs * _dev_size(each) for each, epochs in trainings)
-            + sum(card.result["dev_answers"] for each, card in cards if isinstance(each, MergeStage)),
-            "seconds": None if None in seconds else round(sum(each for each in seconds if each is not None), 2),
-            "bytes": sum(file["bytes"] for card in kept for file in card.files.values()),
+            "dev_answers": sum(epochs * _dev_size(training) for training, epochs in trainings)
+            + sum(card.result["dev_answers"] for part, card in cards if isinstance(part, MergeStage)),
+            "seconds": None if None in seconds else round(sum(time for time in seconds if time is not None), 2),
+            "bytes": sum(file["bytes"] for card in files for file in card.files.values()),
         }
 
     def _work_of(self, stage: TrainStage, *, epochs: int) -> tuple[int, int]:
@@ -52,9 +52,9 @@ class Costs:
 
 def _needed(stage: Stage) -> Iterator[Stage]:
     yield stage
-    for each in stage.needs:
-        if isinstance(each, TrainStage | StatisticsStage):
-            yield from _needed(each)
+    for need in stage.needs:
+        if isinstance(need, TrainStage | StatisticsStage):
+            yield from _needed(need)
 
 
 def _dev_size(stage: TrainStage) -> int:

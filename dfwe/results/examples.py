@@ -18,18 +18,18 @@ _LONGEST = 1500  # characters of a source; its beginning is left out, for the qu
 def changed(
     evaluation: Evaluation, *, baseline: Evaluation, instances: Sequence[Instance], scorer: Scorer, seed: int
 ) -> dict[str, Any]:
-    """How many instances were fixed and broken, and some of each, drawn with the seed, as JSON.
+    """Return the numbers of instances that were fixed and broken, and some of each, drawn with the seed.
 
     An instance is fixed where its answer alone would score more than the baseline's.
     """
-    ours, theirs = (np.asarray(scorer.score(each.counts)) for each in (evaluation, baseline))
+    ours, theirs = (np.asarray(scorer.score(answers.counts)) for answers in (evaluation, baseline))
     fixed, broke = np.flatnonzero(ours > theirs), np.flatnonzero(ours < theirs)
     generator = np.random.default_rng(derive(seed, "examples"))
 
     def some(places: Any) -> list[dict[str, Any]]:
-        drawn = np.sort(generator.permutation(places)[:MOST])
+        sample = np.sort(generator.permutation(places)[:MOST])
         return [
-            _example(instances[place], baseline.predictions[place], evaluation.predictions[place]) for place in drawn
+            _example(instances[place], baseline.predictions[place], evaluation.predictions[place]) for place in sample
         ]
 
     return {"num_fixed": len(fixed), "num_broke": len(broke), "fixed": some(fixed), "broke": some(broke)}

@@ -1,4 +1,4 @@
-"""A study's models as folders that Transformers loads, with what is needed to ask them."""
+"""Export a study's models as folders that Transformers loads, with what is needed to ask them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ASKING, MERGED = "dfwe.json", "merged"
 
 
 def export_models(study: Study, *, recommended: str | None, folder: Path) -> None:
-    """Writes the merge that was asked for into `merged/`, and the recommended model into `best/`.
+    """Write the headline's merge into `merged/`, and the recommended model into `best/`.
 
     Where they are one model `best/` is a copy: a folder of its own, which may be changed without the other.
     """
@@ -30,7 +30,7 @@ def export_models(study: Study, *, recommended: str | None, folder: Path) -> Non
 
 
 def export(study: Study, *, name: str, folder: Path) -> None:
-    """Writes the model of that name; `dfwe.json` there says how it was made and how it is asked."""
+    """Write the model of that name; `dfwe.json` there records how it was made and how it is asked."""
     stage = study.models[name]
     assert isinstance(stage, TrainStage | MergeStage), "an ensemble is not a single model"
     entry = stage.result(study.family.context.store)

@@ -32,6 +32,6 @@ def class_results(
 
 
 def _reader(task: Task) -> Callable[[str], Collection[str]]:
-    """From an answer to the labels it names."""
-    relations = next((each for each in task.scorer.metrics.values() if isinstance(each, MultilabelF1)), None)
+    """Return the function from an answer to the labels that it names."""
+    relations = next((metric for metric in task.scorer.metrics.values() if isinstance(metric, MultilabelF1)), None)
     return (lambda text: (text,)) if relations is None else relations.parse

@@ -1,4 +1,4 @@
-"""The journals of a study's searches, copied from the store into its run folder."""
+"""Copy the journals of a study's searches from the store into its run folder."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from dfwe.io.files import replacing
 from dfwe.stages.merge import MergeStage
 
 
-def copy_journals(merges: Mapping[str, MergeStage], *, asked: str | None, files: Sequence[str], folder: Path) -> None:
-    """Each merge's files, as they are called in the store for the merge that was asked for, the others' with its name.
+def copy_journals(
+    merges: Mapping[str, MergeStage], *, headline: str | None, files: Sequence[str], folder: Path
+) -> None:
+    """Copy each merge's files, under their names in the store for the headline's merge, else with the merge's.
 
     `trials.jsonl` and `trials_<merge>.jsonl`, and so on.
     """
     for name, stage in merges.items():
         entry = stage.result(stage.family.context.store)
-        suffix = "" if name == asked else f"_{name}"
+        suffix = "" if name == headline else f"_{name}"
         for file in files:
             path = Path(file)
             with replacing(folder / f"{path.stem}{suffix}{path.suffix}") as copy:

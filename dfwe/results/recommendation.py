@@ -31,27 +31,27 @@ class Standing:
         self.evaluations = {name: _evaluation(stage) for name, stage in study.evaluations.items()}
 
     def mixture(self, name: str, *, row: Row) -> dict[str, Any]:
-        """A merge's best mixture, experts apart: dev, test, what it differs by; the merge itself where that is one.
+        """Return a merge's best mixture, experts apart, and its differences; the merge itself where that is one.
 
         Empty where no mixture was tested.
         """
         stage = self._study.mixtures.get(name)
         if stage is None:
             return {}
-        found = stage.result(self._store)
-        evaluation, card = stage.evaluation(found), found.card.result
-        kept = row if evaluation is None else card
-        told = {"kept": evaluation is None, **{key: kept[key] for key in ("picked", "trial", "coefficients")}}
+        entry = stage.result(self._store)
+        evaluation, card = stage.evaluation(entry), entry.card.result
+        source = row if evaluation is None else card
+        mixture = {"kept": evaluation is None, **{key: source[key] for key in ("picked", "trial", "coefficients")}}
         mine = self.evaluations[name] if evaluation is None else evaluation
         scores = with_interval(mine, scorer=self._study.target.scorer, seed=self._study.seed)
-        told |= {"dev": kept["dev"]["score"], "test": scores["score"], "interval": scores.get("interval")}
-        told |= {"cost": {"seconds": card["seconds"], "test_answers": card.get("test_answers", 0)}}
+        mixture |= {"dev": source["dev"]["score"], "test": scores["score"], "interval": scores.get("interval")}
+        mixture |= {"cost": {"seconds": card["seconds"], "test_answers": card.get("test_answers", 0)}}
         against = [
             {"role": role, "name": other, **difference}
             for role, other in self.roles.items()
             if (difference := self._less(mine, other))
         ]
-        return told | {"against": against} | self._less(mine, BASELINE)
+        return mixture | {"against": against} | self._less(mine, BASELINE)
 
     @cached_property
     def roles(self) -> dict[str, str]:
@@ -61,20 +61,20 @@ class Standing:
         itself, both trainings of it. Where `same_compute` is a control, it takes the part.
         """
         study, experts = self._study, self._study.experts or self._study.trained
-        found = {BASELINE: BASELINE} if study.baseline is not None else {}
+        roles = {BASELINE: BASELINE} if study.baseline is not None else {}
         if LONG_BASELINE in study.controls:
-            found[EQUALLY_TRAINED] = LONG_BASELINE
+            roles[EQUALLY_TRAINED] = LONG_BASELINE
         elif study.target.short in experts:
-            found[EQUALLY_TRAINED] = study.target.short
+            roles[EQUALLY_TRAINED] = study.target.short
         best = best_by_dev(
             {name: stage.dev(stage.result(self._store)).score for name, stage in experts.items()},
             simplest_first=tuple(experts),
         )
-        found |= {} if best is None else {BEST_EXPERT: best}
-        return found | ({UNIFORM: UNIFORM} if UNIFORM in study.merges else {})
+        roles |= {} if best is None else {BEST_EXPERT: best}
+        return roles | ({UNIFORM: UNIFORM} if UNIFORM in study.merges else {})
 
     def against(self, name: str) -> list[dict[str, Any]]:
-        """A model's test score less that of each other that plays a part; what is undefined is left out."""
+        """Return a model's test score less that of each other model with a role; undefined ones are left out."""
         return [
             {"role": role, "name": other, **difference}
             for role, other in self.roles.items()
@@ -82,7 +82,7 @@ class Standing:
         ]
 
     def difference(self, name: str, other: str) -> dict[str, Any]:
-        """The score less the other's, as `delta` says it; empty where one of them was not tested."""
+        """Return the score less the other's, as `delta` does; empty where one of them was not tested."""
         ours = self.evaluations.get(name)
         return {} if ours is None else self._less(ours, other)
 
@@ -93,21 +93,21 @@ class Standing:
         return delta(ours, baseline=theirs, scorer=self._study.target.scorer, seed=self._study.seed)
 
     def headline(self, rows: Sequence[Row], *, withheld: Sequence[str]) -> dict[str, Any]:
-        """The merge that was asked for beside the baseline on test; empty where one of them was not tested."""
+        """Return the headline's merge beside the baseline on test; empty where one of them was not tested."""
         row = next((row for row in rows if row["name"] == self._study.asked and "delta" in row), None)
         if row is None:
             return {}
         keys = ("name", "delta", "delta_standard_error", "delta_interval", "p", "p_by", "coefficients", "evaluations")
         against = self.against(row["name"])
-        told = {"against": against, **claimed(against, withheld=withheld)}
-        return {key: row[key] for key in keys} | {"test": row["test"]["score"]} | told
+        conclusion = {"against": against, **claimed(against, withheld=withheld)}
+        return {key: row[key] for key in keys} | {"test": row["test"]["score"]} | conclusion
 
     def recommended(self, rows: Sequence[Row], *, withheld: Sequence[str]) -> dict[str, Any]:
-        """The single model to ship: the best of all rows by dev, of equal ones the simplest; empty without a score."""
+        """Recommend the single model to ship: the best of all rows by dev, of equal ones the simplest."""
         by_name = {row["name"]: row for row in rows}
         candidates = tuple(simplest_first(self._study.models))
         name = best_by_dev(
-            {each: by_name[each]["dev"]["score"] for each in candidates},
+            {candidate: by_name[candidate]["dev"]["score"] for candidate in candidates},
             simplest_first=candidates,
         )
         if name is None:
@@ -128,7 +128,7 @@ class Standing:
 
 
 def simplest_first(models: Mapping[str, EvaluatedModel]) -> Iterator[str]:
-    """The single models from the simplest on: the baseline, one trained longer, experts, merges; no ensemble."""
+    """Yield the single models from the simplest on: the baseline, one trained longer, experts, merges."""
     single = {name: stage for name, stage in models.items() if not isinstance(stage, EnsembleStage)}
     yield from sorted(single, key=lambda name: _complexity(name, single[name]))
 
@@ -146,14 +146,14 @@ def _evaluation(stage: Tested) -> Evaluation:
 def recommended_of_several(
     rows: Sequence[Row], *, comparison: PairedComparison, models: Sequence[str], withheld: Sequence[str]
 ) -> dict[str, Any]:
-    """The best by the mean on dev of what answers every task, of equal ones a trained model before a merge.
+    """Recommend the best mean on dev among models of every task, of equal ones a trained model before a merge.
 
     `models` are those that were trained on every task. It is held against the single-task models and the best of
     `models`; empty without a score.
     """
     by_name = {row["name"]: row for row in rows if row["kind"] == "merge" or row["name"] in models}
     dev = {name: row["dev"]["score"] for name, row in by_name.items()}
-    name = best_by_dev(dev, simplest_first=sorted(by_name, key=lambda each: by_name[each]["kind"] == "merge"))
+    name = best_by_dev(dev, simplest_first=sorted(by_name, key=lambda model: by_name[model]["kind"] == "merge"))
     if name is None:
         return {}
     row, expert = by_name[name], best_by_dev(dev, simplest_first=models)

@@ -145,12 +145,15 @@ class _DfweRows:
 
     def classes(self) -> dict[str, Any]:
         """Return each label's F1 for each model by task, the target alone; empty without labels or tests."""
-        target, answers = self._study.target, {name: each.predictions for name, each in self.evaluations.items()}
+        target, answers = (
+            self._study.target,
+            {name: evaluation.predictions for name, evaluation in self.evaluations.items()},
+        )
         if not answers:
             return {}
         gold = [instance.references for instance in self._study.family.context.data.instances(target, split="test")]
-        found = class_results(target, answers=answers, references=gold)
-        return {target.short: found} if found else {}
+        classes = class_results(target, answers=answers, references=gold)
+        return {target.short: classes} if classes else {}
 
     def _row(self, name: str, stage: EvaluatedModel) -> dict[str, Any]:
         entry = stage.result(self._store)
@@ -174,23 +177,22 @@ class _DfweRows:
             row |= {"is_expert": expert_of(entry), "mixture": self._standing.mixture(name, row=row)}
         return row | {"cost": self._costs.of(stage)}
 
-    def _examples(self, asked: str | None) -> dict[str, Any]:
+    def _examples(self, headline: str | None) -> dict[str, Any]:
         """Return instances that the merge fixed or broke against the baseline; empty where one of them is missing."""
-        merge, baseline = self.evaluations.get(asked or ""), self.evaluations.get(BASELINE)
+        merge, baseline = self.evaluations.get(headline or ""), self.evaluations.get(BASELINE)
         if merge is None or baseline is None:
             return {}
         instances = self._study.family.context.data.instances(self._study.target, split="test")
         scorer, seed = self._study.target.scorer, self._study.seed
-        found = changed(merge, baseline=baseline, instances=instances, scorer=scorer, seed=seed)
-        return {"merge": asked, "against": "baseline", **found}
+        examples = changed(merge, baseline=baseline, instances=instances, scorer=scorer, seed=seed)
+        return {"merge": headline, "against": "baseline", **examples}
 
     def _against(self, name: str) -> dict[str, Any]:
         """Return a merge's differences by role, the baseline's aside, which the row has itself."""
-        others = self._standing.against(name)
         return {
-            each["role"]: {key: value for key, value in each.items() if key != "role"}
-            for each in others
-            if each["role"] != BASELINE
+            difference["role"]: {key: value for key, value in difference.items() if key != "role"}
+            for difference in self._standing.against(name)
+            if difference["role"] != BASELINE
         }
 
     def _test(self, name: str) -> dict[str, Any]:

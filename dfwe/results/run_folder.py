@@ -35,15 +35,15 @@ def take(folder: Path, *, is_new: bool) -> Path:
     Raises:
         OutputError: it cannot be made or written to.
     """
-    taken = new_folder(folder) if is_new else folder
-    probe = taken / ".probe"
-    with output_errors(taken, below=taken):
-        taken.mkdir(parents=True, exist_ok=True)
+    path = new_folder(folder) if is_new else folder
+    probe = path / ".probe"
+    with output_errors(path, below=path):
+        path.mkdir(parents=True, exist_ok=True)
         try:
             probe.write_bytes(bytes(_ROOM))
         finally:
             probe.unlink(missing_ok=True)
-    return taken
+    return path
 
 
 def check_same_study(folder: Path, overrides: Sequence[str]) -> None:
@@ -115,15 +115,15 @@ def temporary() -> Path:
 
 
 def ended(error: Exception) -> None:
-    """End the command with the error's line: Hydra makes warnings of what its callbacks raise."""
+    """Exit the command with the error's line: Hydra makes warnings of what its callbacks raise."""
     print(f"error: {error}", file=sys.stderr)
     sys.exit(2)
 
 
 def _listed(overrides: set[str]) -> str:
-    shown = sorted(overrides)[:_MOST]
+    examples = sorted(overrides)[:_MOST]
     more = [f"{len(overrides) - _MOST} more"] if len(overrides) > _MOST else []
-    return ", ".join([*shown, *more]) or "nothing more"
+    return ", ".join([*examples, *more]) or "nothing more"
 
 
 def _what_matters(overrides: Iterable[str]) -> set[str]:

@@ -1,4 +1,4 @@
-"""What makes a study's numbers say less than they seem to: warnings that results carry, one place for all of them."""
+"""Warn of what makes a study's numbers say less than they seem to."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class StudyWarning:
     withholds: bool = False
 
     def as_dict(self) -> dict[str, str]:
-        """As results have it."""
+        """Return it as results have it."""
         return {key: value for key, value in asdict(self).items() if key != "withholds"}
 
 
@@ -81,7 +81,7 @@ def _trainings(study: Study) -> dict[str, dict[str, TrainStage]]:
 
 
 def of_split(task: str, split: str, *, instances: Sequence[Instance], is_target: bool) -> Iterator[StudyWarning]:
-    """One gold answer alone, and too few instances; of a source only the first, and it withholds nothing."""
+    """Report one gold answer alone, and too few instances; of a source only the first, which withholds nothing."""
     golds = {instance.references for instance in instances}
     if len(golds) == 1 and len(instances) > 1:
         answer = next(iter(golds))[0] if next(iter(golds)) else ""
@@ -96,17 +96,17 @@ def of_split(task: str, split: str, *, instances: Sequence[Instance], is_target:
 
 
 def of_training(caps: Mapping[str, int | None], *, key: str) -> Iterator[StudyWarning]:
-    """Trainings that ended too early, with their caps (None: not so; `ended_early`), all of one key in one warning."""
+    """Report trainings that ended too early by their caps (None: not so), all of one key in one warning."""
     late = {name: cap for name, cap in caps.items() if cap is not None}
     if late:
         names, epochs = ", ".join(late), max(late.values())
-        shown = ", ".join(map(expert_name, late))
-        text = f"the last epoch was the best one of {shown}: they may learn more, raise {key} above {epochs}"
+        trainings = ", ".join(map(expert_name, late))
+        text = f"the last epoch was the best one of {trainings}: they may learn more, raise {key} above {epochs}"
         yield StudyWarning(NOT_CONVERGED, names, text)
 
 
 def ended_early(trained: Mapping[str, Any], *, cap: int) -> int | None:
-    """The cap, where the last epoch that it allows beats all before; None where dev did not decide, or was flat."""
+    """Return the cap where its last epoch beats all before; None where dev did not decide, or was flat."""
     if trained["criterion"] == "last" or len(trained["epochs"]) < cap:
         return None
     *before, last = [epoch[trained["criterion"]] for epoch in trained["epochs"]]
@@ -114,7 +114,7 @@ def ended_early(trained: Mapping[str, Any], *, cap: int) -> int | None:
 
 
 def caps_of(stages: Mapping[str, TrainStage], *, store: Store) -> dict[str, int | None]:
-    """What `ended_early` says of each."""
+    """Return what `ended_early` returns for each."""
     return {
         name: ended_early(stage.result(store).card.result, cap=int(stage.recipe.fit["epochs"]))
         for name, stage in stages.items()
@@ -122,26 +122,26 @@ def caps_of(stages: Mapping[str, TrainStage], *, store: Store) -> dict[str, int 
 
 
 def of_scores(scores: Iterable[tuple[str, float | None]], *, split: str) -> Iterator[StudyWarning]:
-    """A split on which every model scores the same."""
-    known = [score for _, score in scores if score is not None]
-    if len(known) > 1 and len({round(score, _SAME) for score in known}) == 1:
-        text = f"all {len(known)} models score {times_100(known[0])} on {split}: it cannot tell them apart"
+    """Report a split on which every model scores the same."""
+    defined = [score for _, score in scores if score is not None]
+    if len(defined) > 1 and len({round(score, _SAME) for score in defined}) == 1:
+        text = f"all {len(defined)} models score {times_100(defined[0])} on {split}: it cannot tell them apart"
         yield StudyWarning(CANNOT_MOVE, split, text, withholds=True)
 
 
 def of_answers(answers: Mapping[str, tuple[str, ...]]) -> Iterator[StudyWarning]:
-    """A test split that every model answers alike, or where each gives one answer to everything."""
+    """Report a test split that every model answers alike, or where each gives one answer to everything."""
     if len(answers) > 1 and len(set(answers.values())) == 1:
         yield StudyWarning(
             CANNOT_MOVE, "test", f"all {len(answers)} models give the same answers on test: nothing differs", True
         )
-    elif len(answers) > 1 and all(len(set(each)) == 1 and len(each) > 1 for each in answers.values()):
+    elif len(answers) > 1 and all(len(set(of_model)) == 1 and len(of_model) > 1 for of_model in answers.values()):
         text = f"each of the {len(answers)} models gives one answer to all test instances: none has learnt the task"
         yield StudyWarning(CANNOT_MOVE, "test", text, withholds=True)
 
 
 def of_merges(rows: Sequence[Mapping[str, Any]]) -> Iterator[StudyWarning]:
-    """Merges that are one expert: a comparison has dozens of them, so one warning for each expert."""
+    """Report merges that are one expert: a comparison has dozens of them, so one warning per expert."""
     by_expert: dict[str, list[str]] = {}
     for row in rows:
         if row.get("is_expert") is not None:
@@ -154,14 +154,14 @@ def of_merges(rows: Sequence[Mapping[str, Any]]) -> Iterator[StudyWarning]:
 
 
 def _expert(name: str) -> str:
-    """The expert in a sentence: `the expert personality`, `the expert on all tasks`."""
-    shown = expert_name(name)
-    return f"the {shown}" if shown.startswith("expert ") else f"the expert {shown}"
+    """Return the expert in a sentence: `the expert personality`, `the expert on all tasks`."""
+    title = expert_name(name)
+    return f"the {title}" if title.startswith("expert ") else f"the expert {title}"
 
 
-def once(cautions: Iterable[StudyWarning]) -> tuple[StudyWarning, ...]:
-    """Each once, in their order; of one code and subject the first."""
-    found: dict[tuple[str, str], StudyWarning] = {}
-    for each in cautions:
-        found.setdefault((each.code, each.subject), each)
-    return tuple(found.values())
+def once(warnings: Iterable[StudyWarning]) -> tuple[StudyWarning, ...]:
+    """Return each warning once, in their order; of one code and subject the first."""
+    by_subject: dict[tuple[str, str], StudyWarning] = {}
+    for warning in warnings:
+        by_subject.setdefault((warning.code, warning.subject), warning)
+    return tuple(by_subject.values())

@@ -69,10 +69,10 @@ class ListedPlan(StudyPlan):
     def resolve(self) -> Study:
         """Return the study, its merges by the models' dev scores; raises what `ListedMerges.plan` raises."""
         factory, objective = self.factory, self.objective
-        chosen = candidates(self.config, self.models, objective=objective)
-        merges, ablation = self.merges.plan(chosen)
+        names = candidates(self.config, self.models, objective=objective)
+        merges, ablation = self.merges.plan(names)
         stages = {name: merge.stage for name, merge in {**merges, **ablation}.items()}
-        experts = {name: self.models[name] for name in chosen}
+        experts = {name: self.models[name] for name in names}
         around = BaselineInputs(factory, objective, experts, experts, self.seed)
         controls = baseline_models(self.spec.controls, study=around) if len(experts) > 1 else {}
         scored = {name: model for name, model in self.models.items() if self._counts(model)}
@@ -89,7 +89,7 @@ class ListedPlan(StudyPlan):
             probes=plan_diagnostics(self.spec.probes, merge=stages.get(headline_merge(stages) or "")),
             listing=Listing(
                 self.config,
-                chosen,
+                names,
                 titles={name: merge.title for name, merge in {**merges, **ablation}.items()},
                 members={name: merge.members for name, merge in {**merges, **ablation}.items()},
                 ablation=tuple(ablation),
@@ -124,7 +124,9 @@ def plan_listed(config: DictConfig) -> ListedPlan:
     models: dict[str, TrainStage] = {}
     for name, changes in multitask["models"].items():
         entry = {**multitask["training"], **changes}
-        models[name] = _model(name, entry, config=config, family=family, columns=columns, target=objective, made=models)
+        models[name] = _model(
+            name, entry, config=config, family=family, columns=columns, target=objective, models=models
+        )
     _check_entries(multitask)
     spec = StudySpec.of(config)
     plan = ListedPlan(spec, StageFactory(family), columns, objective, config.seed, pretraining, models, multitask)
@@ -156,23 +158,25 @@ def _model(
     family: ModelFamily,
     columns: Mapping[str, Task],
     target: TaskMean,
-    made: Mapping[str, TrainStage],
+    models: Mapping[str, TrainStage],
 ) -> TrainStage:
     key = f"multitask.models.{name}"
-    known = set(config.multitask.training)
-    if unknown := sorted(set(entry) - known):
+    settings = set(config.multitask.training)
+    if unknown := sorted(set(entry) - settings):
         raise ConfigurationError(
-            f"{key} has '{unknown[0]}', which no model has: it can have {', '.join(sorted(known))}"
+            f"{key} has '{unknown[0]}', which no model has: it can have {', '.join(sorted(settings))}"
         )
-    tasks = tuple(_of(columns, each, key=f"{key}.tasks") for each in entry["tasks"])
-    if entry["start"] is not None and entry["start"] not in made:
-        raise ConfigurationError(f"{key}.start is '{entry['start']}', which is no model before it: {list(made)}")
-    heads = {_of(columns, each, key=f"{key}.heads").short: dict(own) for each, own in entry["heads"].items()}
-    options = {each: entry[each] for each in ("schedule", "joint_epoch", "surgery", "smart")}
-    options["weights"] = {
-        _of(columns, each, key=f"{key}.weights").short: float(weight) for each, weight in entry["weights"].items()
+    tasks = tuple(_of(columns, column, key=f"{key}.tasks") for column in entry["tasks"])
+    if entry["start"] is not None and entry["start"] not in models:
+        raise ConfigurationError(f"{key}.start is '{entry['start']}', which is no model before it: {list(models)}")
+    heads = {
+        _of(columns, column, key=f"{key}.heads").short: dict(changes) for column, changes in entry["heads"].items()
     }
-    scored = TaskMean({each: task for each, task in columns.items() if task in tasks})
+    options = {option: entry[option] for option in ("schedule", "joint_epoch", "surgery", "smart")}
+    options["weights"] = {
+        _of(columns, column, key=f"{key}.weights").short: float(weight) for column, weight in entry["weights"].items()
+    }
+    scored = TaskMean({column: task for column, task in columns.items() if task in tasks})
     fit = {**plain(config.trainer.train), **entry["fit"]}
     if len(tasks) == 1 and fit["stop_on"] == "target":
         fit["stop_on"] = "own"  # the dev score of the task that alone it trains on
@@ -186,22 +190,22 @@ def _model(
     )
     family = family.with_heads(heads) if heads else family
     family.check_recipe(recipe)
-    return TrainStage(family, recipe, None if entry["start"] is None else made[entry["start"]], config.seed)
+    return TrainStage(family, recipe, None if entry["start"] is None else models[entry["start"]], config.seed)
 
 
-def _check_entries(asked: Mapping[str, Any]) -> None:
-    """Merges and sets name models that there are."""
-    for name, members in asked["sets"].items():
-        for each in members:
-            if each not in asked["models"]:
-                raise ConfigurationError(f"multitask.sets.{name} has '{each}', which is none of multitask.models")
-    for name, own in asked["merges"].items():
-        entry = {**asked["merge"], **own}
-        if unknown := sorted(set(entry) - {*asked["merge"], "title", "merge"}):
+def _check_entries(multitask: Mapping[str, Any]) -> None:
+    """Check that merges and sets name models that there are."""
+    for name, members in multitask["sets"].items():
+        for model in members:
+            if model not in multitask["models"]:
+                raise ConfigurationError(f"multitask.sets.{name} has '{model}', which is none of multitask.models")
+    for name, changes in multitask["merges"].items():
+        entry = {**multitask["merge"], **changes}
+        if unknown := sorted(set(entry) - {*multitask["merge"], "title", "merge"}):
             raise ConfigurationError(f"multitask.merges.{name} has '{unknown[0]}', which no merge has")
-        if entry["of"] not in ("candidates", *asked["sets"]):
+        if entry["of"] not in ("candidates", *multitask["sets"]):
             raise ConfigurationError(
-                f"multitask.merges.{name}.of is '{entry['of']}': say candidates or one of multitask.sets"
+                f"multitask.merges.{name}.of is '{entry['of']}': set candidates or one of multitask.sets"
             )
-    if asked["ablation"] is not None and asked["ablation"] not in asked["merges"]:
-        raise ConfigurationError(f"multitask.ablation is '{asked['ablation']}', which is none of multitask.merges")
+    if multitask["ablation"] is not None and multitask["ablation"] not in multitask["merges"]:
+        raise ConfigurationError(f"multitask.ablation is '{multitask['ablation']}', which is none of multitask.merges")

@@ -57,14 +57,14 @@ def study_tasks(config: DictConfig) -> tuple[Task, tuple[Task, ...]]:
     """Return the target and the sources of a configuration; ConfigurationError where they do not fit together."""
     short, target = only_target(config)
     sources = candidates(short, sources=dict(config.sources), without_target=config.sources_without_target)
-    sources = subset_of(sources, subset=plain(config.subset), chosen=bool(config.choice.by))
+    sources = subset_of(sources, subset=plain(config.subset), is_selected=bool(config.choice.by))
     tasks = tuple(build_task(name, config=plain(source)) for name, source in sources.items())
     return build_task(short, config=plain(target)), tasks
 
 
-def subset_of(sources: Mapping[str, T], *, subset: Mapping[str, Any], chosen: bool) -> dict[str, T]:
-    """Return the sources that `subset` numbers; ConfigurationError where they are to be `chosen`, too."""
-    if chosen and subset["number"] is not None:
+def subset_of(sources: Mapping[str, T], *, subset: Mapping[str, Any], is_selected: bool) -> dict[str, T]:
+    """Return the sources that `subset` numbers; ConfigurationError where they are to be selected, too."""
+    if is_selected and subset["number"] is not None:
         raise ConfigurationError(
             f"subset.number={subset['number']} takes a subset of the sources and choice.by chooses among them: set one "
             "of the two (sources=all is sources=auto without a choice; choice.number is how many are chosen)"

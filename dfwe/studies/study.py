@@ -120,7 +120,7 @@ class Study:
         yield from (("evaluate", stage) for stage in self.evaluations.values())
         yield from (("evaluate", stage) for stage in self.mixtures.values())
         yield from (("evaluate", stage) for stage in self.agreement.all_stages())
-        yield from (("probe", stage) for each in self.probes for stage in each.stages)
+        yield from (("probe", stage) for planned in self.probes for stage in planned.stages)
 
 
 class StudyPlan(ABC):

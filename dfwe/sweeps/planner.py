@@ -85,7 +85,9 @@ class Planner:
         changed = {key.removeprefix("subset."): value for key, value in job.numbers if key.startswith("subset.")}
         factory, pretraining = self._factory(composed, tasks=(target, *sources.values()))
         torch.set_num_threads(factory.family.context.trainer["threads"] or self.threads)
-        taken = subset_of(sources, subset={**composed.subset, **changed}, chosen=composed.design.choice is not None)
+        taken = subset_of(
+            sources, subset={**composed.subset, **changed}, is_selected=composed.design.choice is not None
+        )
         family = factory.family
         return DfwePlan.of(
             composed.design,

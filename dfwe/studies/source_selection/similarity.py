@@ -103,8 +103,8 @@ def _cosines_of_shares(tensors: Iterator[Float[Tensor, "tasks values"]], *, name
         if bool((wide < 0).any()):
             raise ConfigurationError("compare=shares is for values that are at least 0, as a diagonal Fisher's are")
         total = (wide[:1] + wide[1:]).clamp(min=torch.finfo(torch.float64).tiny)
-        first, others = wide[:1] / total, wide[1:] / total
-        sums += torch.stack([(first * others).sum(1), first.square().sum(1), others.square().sum(1)])
+        first, rest = wide[:1] / total, wide[1:] / total
+        sums += torch.stack([(first * rest).sum(1), first.square().sum(1), rest.square().sum(1)])
     _check(squares, names=names)
     cosines: list[float] = (sums[0] / (sums[1] * sums[2]).sqrt()).tolist()
     return cosines
@@ -113,10 +113,10 @@ def _cosines_of_shares(tensors: Iterator[Float[Tensor, "tasks values"]], *, name
 def _check(squares: Float[Tensor, " tasks"], *, names: Sequence[str], after: str = "") -> None:
     for square, name in zip(squares.tolist(), names, strict=True):
         if not 0.0 < square < float("inf"):
-            found = "zero" if square <= 0.0 else "not finite"
+            problem = "zero" if square <= 0.0 else "not finite"
             raise ConfigurationError(
-                f"{name} at the parent is {found}{after}, so that nothing can be compared with it: leave the task out "
-                "of sources=, or choose by something else (choice=transfer)"
+                f"{name} at the parent is {problem}{after}, so that nothing can be compared with it: leave the task "
+                "out of sources=, or choose by something else (choice=transfer)"
             )
 
 
