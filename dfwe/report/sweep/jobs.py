@@ -96,22 +96,17 @@ def jobs_of(run: Run) -> list[JobResult]:
     return [_job(run, row, is_headline=row["name"] == headline) for row in results.compared()]
 
 
+def distinct(jobs: Iterable[JobResult]) -> list[JobResult]:
+    """Return the jobs without those that gave the very same merge."""
+    first: dict[tuple[str, str], JobResult] = {}
+    for job in jobs:
+        first.setdefault((job.target, job.stage), job)
+    return list(first.values())
+
+
 def of_sweep(jobs: Iterable[JobResult]) -> list[JobResult]:
     """Return the jobs that a sweep is about: the headlines, and of several tasks all; equal merges count once."""
-    distinct: dict[tuple[str, str], JobResult] = {}
-    for job in jobs:
-        if job.is_of_sweep:
-            distinct.setdefault((job.target, job.stage), job)
-    return list(distinct.values())
-
-
-def merges_of(jobs: Iterable[JobResult]) -> list[JobResult]:
-    """Return the jobs of merges; equal merges count once."""
-    distinct: dict[tuple[str, str], JobResult] = {}
-    for job in jobs:
-        if job.kind == "merge":
-            distinct.setdefault((job.target, job.stage), job)
-    return list(distinct.values())
+    return distinct(job for job in jobs if job.is_of_sweep)
 
 
 def settings_of(command: str) -> tuple[str, ...]:

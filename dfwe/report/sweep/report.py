@@ -9,7 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from dfwe.report.run_folder import readable_results
-from dfwe.report.sweep.jobs import JobResult, by_merge, by_number, by_sources, merges_of, of_sweep
+from dfwe.report.sweep.jobs import JobResult, by_merge, by_number, by_sources, distinct, of_sweep
 from dfwe.report.sweep.runs import read_jobs, read_runs
 from dfwe.report.sweep.tables import matrix_table, number_table, paper_table, seeds_table, sources_table
 from dfwe.report.tables import ReportTable
@@ -82,5 +82,5 @@ def _tables(jobs: Sequence[JobResult]) -> Iterator[ReportTable]:
                 tables.append(sources_table(target, jobs=group, merge=merge))
         if len(by_target) > 1:
             tables.append(paper_table(by_target, merge=merge))
-    tables += [matrix_table(merges_of(jobs)), seeds_table(headlines)]
+    tables += [matrix_table(distinct(jobs)), seeds_table(headlines)]
     yield from (table for table in tables if table is not None)

@@ -40,7 +40,7 @@ from dfwe.report.tables import (
 )
 
 PAGE = "report.html"  # of a run
-_PUBLISHED = ("baseline", "dfwe", "delta")
+_PUBLISHED = {"baseline": "baseline", "dfwe": "DFWE", "delta": "delta"}
 _MATRIX_NOTE = (
     "Best mixture, experts apart, less the baseline on test, times 100; means over the jobs of a merge and target. "
     "= marks merges that kept one expert as it is, with its difference; (=) those that did in some of their jobs."
@@ -167,7 +167,10 @@ def paper_table(by_target: Mapping[str, Sequence[JobResult]], *, merge: str, pla
         Column("baseline", "baseline", lambda row: _exact(row.scores["baseline"])),
         Column("merge", "merge", lambda row: _exact(row.scores["test"], note=row.experts)),
         Column("delta", "delta", lambda row: _exact(row.scores["delta"], sign=True)),
-        *(Column(f"published_{part}", f"paper's\n{part}", _published(part)) for part in _PUBLISHED),
+        *(
+            Column(f"published_{part}", f"paper's\n{part.replace('dfwe', 'DFWE')}", _published(part))
+            for part in _PUBLISHED
+        ),
     ]
     several = any(len(by_sources(jobs)) > 1 for jobs in by_target.values())
     notes = ["Of several sets of sources the one with the best dev score."] if several else []
@@ -275,11 +278,12 @@ def _mean_row(by_task: Mapping[str, Sequence[JobResult]]) -> _PaperRow:
 
 def _experts(jobs: Sequence[JobResult]) -> str:
     """Return which expert the merge is, where it kept one, and what its best mixture scores."""
-    experts = dict.fromkeys(display_name(str(job.expert), kind="expert") for job in jobs if job.expert is not None)
+    experts = [display_name(str(job.expert), kind="expert") for job in jobs if job.expert is not None]
     if not experts:
         return ""
+    some = f" in {len(experts)} of {len(jobs)} jobs" if len(experts) < len(jobs) else ""
     mixture = fmean(job.mixture_test for job in jobs)
-    return f"= {', '.join(experts)}; best mixture {100 * mixture:.2f}"
+    return f"= {', '.join(dict.fromkeys(experts))}{some}; best mixture {100 * mixture:.2f}"
 
 
 def _exact(value: float, *, sign: bool = False, note: str = "") -> Cell:
