@@ -1,6 +1,6 @@
 """Write a submission to the FETA-Friends benchmark: a zip of every task's predictions, without transfer and with it.
 
-A folder a task, each with `baseline_predictions.csv` and `predictions.csv`: no header, `instance id,prediction`. A
+A folder per task, each with `baseline_predictions.csv` and `predictions.csv`: no header, `instance id,prediction`. A
 prediction is a label's index, a text, or `[1.0 0.0 ...]` with a number for each relation, as in the benchmark's own
 example. That example repeats ids, too: a row stands for an instance, in the order of the test split.
 """

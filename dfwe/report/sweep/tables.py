@@ -167,10 +167,7 @@ def paper_table(by_target: Mapping[str, Sequence[JobResult]], *, merge: str, pla
         Column("baseline", "baseline", lambda row: _exact(row.scores["baseline"])),
         Column("merge", "merge", lambda row: _exact(row.scores["test"], note=row.experts)),
         Column("delta", "delta", lambda row: _exact(row.scores["delta"], sign=True)),
-        *(
-            Column(f"published_{part}", f"paper's\n{part.replace('dfwe', 'DFWE')}", _published(part))
-            for part in _PUBLISHED
-        ),
+        *(Column(f"published_{part}", f"paper's\n{name}", _published(part)) for part, name in _PUBLISHED.items()),
     ]
     several = any(len(by_sources(jobs)) > 1 for jobs in by_target.values())
     notes = ["Of several sets of sources the one with the best dev score."] if several else []
