@@ -130,7 +130,9 @@ def task_score(task: str, *, split: str) -> Column:
     def cell(row: Record) -> Cell:
         scores = row.get(split, {})
         scores_by_task = scores.get("tasks", {})
-        return score(scores_by_task[task], ends=scores["intervals"].get(task)) if task in scores_by_task else MISSING
+        if task not in scores_by_task:
+            return MISSING
+        return score(scores_by_task[task], ends=scores.get("intervals", {}).get(task))
 
     return Column(f"{split}/{task}", task, cell)
 

@@ -44,9 +44,9 @@ def test_merges_of_some_candidates_are_not_compared(of_heads):
     assert study.compared() == []
 
 
-@pytest.mark.parametrize("version", [1, 4, None])
+@pytest.mark.parametrize("version", [1, 5, None])
 def test_another_format_is_an_error(results, version):
-    with pytest.raises(DataError, match=f"has format {version}, and this version reads 2 to 3"):
+    with pytest.raises(DataError, match=f"has format {version}, and this version reads 2 to 4"):
         read_results(results | {"format": version})
 
 

@@ -121,7 +121,7 @@ def test_different_test_sets_of_one_target_are_refused(plain):
 
 
 def test_different_formats_are_refused(plain):
-    with pytest.raises(DataError, match="has format 1, and this version reads 2 to 3"):
+    with pytest.raises(DataError, match="has format 1, and this version reads 2 to 4"):
         page(plain("x"), plain("y", format=1))
 
 

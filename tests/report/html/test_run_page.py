@@ -286,10 +286,10 @@ def test_a_folder_without_results_is_an_error(tmp_path):
         write_run_page(tmp_path)
 
 
-@pytest.mark.parametrize("found", [1, 4, None])
+@pytest.mark.parametrize("found", [1, 5, None])
 def test_another_format_is_an_error(plain, found):
     with pytest.raises(
-        DataError, match=rf"has format {found}, and this version reads 2 to 3: run the study's command again"
+        DataError, match=rf"has format {found}, and this version reads 2 to 4: run the study's command again"
     ):
         write_run_page(plain(format=found))
 
