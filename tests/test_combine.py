@@ -36,7 +36,7 @@ def merged(name="x.w"):
     return load_file("out/model.safetensors")[name].unique().tolist()
 
 
-def test_linear_divides_by_the_weights_sum_unless_told_not_to(here):
+def test_combine_linear_normalises_weights_by_default(here):
     assert recipe() == 0
     assert (merged(), merged("steps")) == ([2.5], [5])
     Path("out").rename("first")
@@ -44,19 +44,19 @@ def test_linear_divides_by_the_weights_sum_unless_told_not_to(here):
     assert merged() == [10.0]
 
 
-def test_task_arithmetic_starts_from_the_base(here):
+def test_combine_task_arithmetic_starts_from_the_base(here):
     assert recipe(merge_method="task_arithmetic", base_model="base", parameters={"lambda": 0.5}) == 0
     assert merged() == [2.0 + 0.5 * (-1.0 + 3.0)]
     assert Path("out/config.json").read_text() == Path("base/config.json").read_text()
 
 
-def test_a_base_among_the_models_without_a_weight_is_no_expert(here):
+def test_combine_base_among_models_is_not_an_expert(here):
     models = [{"model": "base"}, {"model": "b", "parameters": {"weight": 1.0}}]
     assert recipe(merge_method="task_arithmetic", base_model="base", models=models) == 0
     assert merged() == [3.0]
 
 
-def test_slerp_goes_from_the_base_to_the_other(here):
+def test_combine_slerp_goes_from_the_base_to_the_other(here):
     save_file({"w": torch.tensor([1.0, 0.0])}, "a/model.safetensors")
     save_file({"w": torch.tensor([0.0, 1.0])}, "b/model.safetensors")
     models = [{"model": "b"}, {"model": "a"}]
@@ -64,14 +64,14 @@ def test_slerp_goes_from_the_base_to_the_other(here):
     torch.testing.assert_close(load_file("out/model.safetensors")["w"], torch.tensor([3**0.5 / 2, 0.5]))
 
 
-def test_a_parameter_may_depend_on_the_tensors_name(here):
+def test_combine_parameter_depends_on_the_tensors_name(here):
     by_name = [{"filter": "x.", "value": 0.0}, {"value": 3.0}]
     models = [{"model": "a", "parameters": {"weight": 1.0}}, {"model": "b", "parameters": {"weight": by_name}}]
     assert recipe(models=models) == 0
     assert (merged("x.w"), merged("y.w")) == ([1.0], [25.0])
 
 
-def test_a_list_of_numbers_goes_from_the_first_layer_to_the_last(here):
+def test_combine_parameter_list_spans_the_layers(here):
     for name, value in {"a": 1.0, "b": 3.0}.items():
         layers = {f"enc.{layer}.w": torch.full((2,), value) for layer in range(3)}
         save_file({**layers, "head": torch.full((2,), value)}, f"{name}/model.safetensors")
@@ -81,19 +81,19 @@ def test_a_list_of_numbers_goes_from_the_first_layer_to_the_last(here):
     assert merged("head") == [1.0]
 
 
-def test_a_weight_for_all_models_holds_where_a_model_has_none(here):
+def test_combine_shared_weight_is_the_default(here):
     models = [{"model": "a"}, {"model": "b", "parameters": {"weight": {"filter": "x.", "value": "3e-0"}}}]
     assert recipe(models=models, parameters={"weight": 1}) == 0
     assert (merged("x.w"), merged("y.w")) == ([2.5], [20.0])
 
 
-def test_a_linear_recipes_base_is_one_of_its_models(here):
+def test_combine_linear_counts_the_base_as_a_model(here):
     assert recipe(models=[{"model": "a"}, {"model": "b"}], base_model="base", parameters={"weight": 1}) == 0
     assert merged() == [2.0]
     assert recipe(base_model="base") == 2  # as mergekit: it needs a weight, too
 
 
-def test_task_arithmetic_leaves_the_bases_weight_out_of_the_sum(here):
+def test_combine_task_arithmetic_ignores_the_bases_weight(here):
     models = [{"model": name, "parameters": {"weight": 2.0}} for name in ("base", "b")]
     settings = {"normalize": True}
     assert recipe(merge_method="task_arithmetic", base_model="base", models=models, parameters=settings) == 0
@@ -101,7 +101,7 @@ def test_task_arithmetic_leaves_the_bases_weight_out_of_the_sum(here):
 
 
 @pytest.mark.parametrize("block", [1, 4, 5, 1000])
-def test_blocks_change_nothing(here, monkeypatch, block):
+def test_combine_merge_in_blocks_is_the_same(here, monkeypatch, block):
     monkeypatch.setattr("dfwe.merging.engine.BLOCK", block)
     for name in ("a", "b"):
         tensors = {"w": torch.randn(3, 5, generator=torch.Generator().manual_seed(ord(name))), "none": torch.zeros(0)}
@@ -111,7 +111,7 @@ def test_blocks_change_nothing(here, monkeypatch, block):
     assert torch.equal(load_file("out/model.safetensors")["w"], (0.25 * first).add(second, alpha=0.75))
 
 
-def test_the_result_has_the_asked_type_and_says_so(here):
+def test_combine_result_has_the_recipes_type(here):
     assert recipe(dtype="float32", out_dtype="bfloat16") == 0
     assert load_file("out/model.safetensors")["x.w"].dtype == torch.bfloat16
     assert '"dtype": "bfloat16"' in Path("out/config.json").read_text()
@@ -129,7 +129,7 @@ def test_the_result_has_the_asked_type_and_says_so(here):
         ({"models": "a"}, "needs `models`, a list"),
         ({"models": [{"model": "a"}]}, "every model needs a `weight`, the recipe gives 0 of 1"),
         ({"models": [{"model": "nowhere", "parameters": {"weight": 1}}]}, "there is no folder nowhere"),
-        ({"parameters": {"density": 0.5}}, "linear has no parameter 'density': it knows normalize"),
+        ({"parameters": {"density": 0.5}}, "linear has no parameter 'density': it has normalize"),
         ({"merge_method": "task_arithmetic"}, "needs the experts' common parent"),
         ({"merge_method": "slerp"}, "name it"),
         ({"dtype": "int4"}, "unknown dtype 'int4'"),
@@ -160,7 +160,7 @@ def test_the_result_has_the_asked_type_and_says_so(here):
         ({"merge_method": None}, "unknown merge_method 'None'"),
     ],
 )
-def test_a_wrong_recipe_is_one_line_and_leaves_nothing(here, capsys, changes, message):
+def test_combine_wrong_recipe_is_one_line_and_leaves_nothing(here, capsys, changes, message):
     assert recipe(**changes) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ")
@@ -168,7 +168,7 @@ def test_a_wrong_recipe_is_one_line_and_leaves_nothing(here, capsys, changes, me
     assert not list(here.glob("out*"))
 
 
-def test_an_existing_folder_is_left_alone(here, capsys):
+def test_combine_existing_folder_is_left_alone(here, capsys):
     Path("out").mkdir()
     assert recipe() == 2
     assert "out exists" in capsys.readouterr().err
@@ -193,21 +193,21 @@ def test_an_existing_folder_is_left_alone(here, capsys):
         ),
     ],
 )
-def test_models_that_do_not_fit_are_named_and_nothing_is_left(here, capsys, tensors, message):
+def test_combine_misfit_models_are_named_and_nothing_is_left(here, capsys, tensors, message):
     save_file(tensors, "b/model.safetensors")
     assert recipe() == 2
     assert message in capsys.readouterr().err
     assert not list(here.glob("out*"))
 
 
-def test_a_disk_without_room_is_an_error_before_anything_is_written(here, capsys, monkeypatch):
+def test_combine_disk_without_room_is_an_error_at_the_start(here, capsys, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 10})())
     assert recipe() == 2
     assert "has 0.00 GB left" in capsys.readouterr().err
     assert not list(here.glob("out*"))
 
 
-def test_a_disk_that_fills_while_writing_leaves_nothing(here, capsys, monkeypatch):
+def test_combine_disk_that_fills_while_writing_leaves_nothing(here, capsys, monkeypatch):
     def full(descriptor, data, position):
         if position == 0:
             return pwrite(descriptor, data, position)
@@ -220,21 +220,21 @@ def test_a_disk_that_fills_while_writing_leaves_nothing(here, capsys, monkeypatc
     assert not list(here.glob("out*"))
 
 
-def test_a_place_where_no_folder_can_be_is_one_line(here, capsys):
+def test_combine_impossible_folder_is_one_line(here, capsys):
     assert recipe() == 0
     assert main(["recipe.yaml", "recipe.yaml/out"]) == 2
     assert capsys.readouterr().err.startswith("error: recipe.yaml cannot be written: there is a file where a folder")
 
 
 @pytest.mark.parametrize(("dtype", "weight"), [("float16", 1e5), ("float32", 1e38)])
-def test_a_merge_that_is_too_large_for_its_type_is_an_error(here, capsys, dtype, weight):
+def test_combine_overflow_of_the_type_is_an_error(here, capsys, dtype, weight):
     models = [{"model": "b", "parameters": {"weight": weight}}]
     assert recipe(models=models, dtype=dtype, parameters={"normalize": False}) == 2
     assert f"has values too large for {dtype}" in capsys.readouterr().err
     assert not list(here.glob("out*"))
 
 
-def test_what_users_have_beside_the_folder_stays(here):
+def test_combine_users_files_beside_the_folder_stay(here):
     (here / "out.partial").mkdir()
     (here / "out.partial" / "thesis.tex").touch()
     assert recipe() == 0
@@ -257,7 +257,7 @@ HALF, BRAIN, FULL, DOUBLE = torch.float16, torch.bfloat16, torch.float32, torch.
     ("first", "second", "expected"),
     [(HALF, BRAIN, FULL), (BRAIN, HALF, FULL), (BRAIN, BRAIN, BRAIN), (FULL, BRAIN, FULL), (DOUBLE, FULL, DOUBLE)],
 )
-def test_types_are_promoted_and_the_config_names_the_files(here, first, second, expected):
+def test_combine_mixed_types_are_promoted(here, first, second, expected):
     values = torch.tensor([1.0 + 2**-7, 0.1])
     store("a", w=values.to(first))
     store("b", w=values.to(second))
@@ -269,14 +269,14 @@ def test_types_are_promoted_and_the_config_names_the_files(here, first, second, 
     assert json.loads(Path("out/config.json").read_text())["dtype"] == str(expected).removeprefix("torch.")
 
 
-def test_the_bases_type_is_promoted_too(here):
+def test_combine_base_type_is_promoted_too(here):
     for name, dtype in (("base", FULL), ("a", BRAIN), ("b", BRAIN)):
         store(name, w=torch.tensor([2.0], dtype=dtype))
     assert recipe(merge_method="task_arithmetic", base_model="base") == 0
     assert load_file("out/model.safetensors")["w"].dtype == FULL
 
 
-def test_doubles_are_summed_as_doubles(here):
+def test_combine_doubles_are_summed_as_doubles(here):
     store("a", w=torch.tensor([1.0 + 2.0**-40], dtype=DOUBLE))
     store("b", w=torch.tensor([1.0 + 2.0**-40], dtype=DOUBLE))
     for out in ("linear", "ties"):  # in blocks, and whole tensors
@@ -286,7 +286,7 @@ def test_doubles_are_summed_as_doubles(here):
         Path("out").rename(out)
 
 
-def test_a_config_of_old_or_none_names_the_type_too(here):
+def test_combine_config_without_dtype_names_the_type(here):
     Path("a/config.json").write_text('{"torch_dtype": "float16", "decoder": {"dtype": "float16"}}')
     assert recipe(dtype="bf16") == 0
     expected = {"torch_dtype": "bfloat16", "decoder": {"dtype": "bfloat16"}}
@@ -297,7 +297,7 @@ def test_a_config_of_old_or_none_names_the_type_too(here):
     assert json.loads(Path("out/config.json").read_text()) == {"dtype": "bfloat16"}
 
 
-def test_types_that_are_mixed_stay_so_and_are_said(here, caplog):
+def test_combine_mixed_types_of_a_model_stay_with_a_warning(here, caplog):
     for name in ("a", "b"):
         store(name, w=torch.ones(8, dtype=BRAIN), norm=torch.ones(2, dtype=FULL))
     assert recipe() == 0
@@ -308,7 +308,7 @@ def test_types_that_are_mixed_stay_so_and_are_said(here, caplog):
 
 
 @pytest.mark.parametrize("spelling", ["./base", "base/", "base/model.safetensors", "a/../base", "{here}/base"])
-def test_one_folder_in_two_spellings_is_one_model(here, spelling):
+def test_combine_one_folder_in_two_spellings_is_one_model(here, spelling):
     models = [{"model": spelling.format(here=here)}, {"model": "b", "parameters": {"weight": 1.0}}]
     assert recipe(merge_method="task_arithmetic", base_model="base", models=models) == 0
     assert merged() == [3.0]
@@ -326,7 +326,7 @@ def test_one_folder_in_two_spellings_is_one_model(here, spelling):
         ({"tie_word_embeddings": True}, {"tie_word_embeddings": False}, "`tie_word_embeddings` is True and False"),
     ],
 )
-def test_another_architecture_of_equal_shapes_is_refused(here, capsys, mine, theirs, message):
+def test_combine_other_architecture_of_equal_shapes_is_refused(here, capsys, mine, theirs, message):
     configure("a", **mine)
     configure("b", **theirs)
     assert recipe() == 2
@@ -347,7 +347,7 @@ def test_another_architecture_of_equal_shapes_is_refused(here, capsys, mine, the
         ({"torch_dtype": "float16"}, {"dtype": "float32", "temperature": 0.6}),
     ],
 )
-def test_what_changes_no_tensors_meaning_may_differ(here, mine, theirs):
+def test_combine_harmless_config_fields_may_differ(here, mine, theirs):
     configure("a", **mine)
     configure("b", **theirs)
     assert recipe() == 0
@@ -366,7 +366,7 @@ NAMES = {"0": "negative", "1": "positive"}
         (None, None),
     ],
 )
-def test_labels_in_another_order_are_refused(here, capsys, labels, message):
+def test_combine_labels_in_another_order_are_refused(here, capsys, labels, message):
     configure("a", id2label=NAMES)
     configure("b", id2label=labels)
     assert recipe() == (0 if message is None else 2)
@@ -374,7 +374,7 @@ def test_labels_in_another_order_are_refused(here, capsys, labels, message):
 
 
 @pytest.mark.parametrize("name", ["lora_A.weight", "lora_B.default.weight", "lora_embedding_A"])
-def test_an_adapters_factors_are_not_merged(here, capsys, name):
+def test_combine_adapters_are_refused(here, capsys, name):
     for folder in ("a", "b"):
         save_file({f"base_model.model.layer.q_proj.{name}": torch.ones(2, 2)}, f"{folder}/adapter_model.safetensors")
         Path(f"{folder}/adapter_config.json").write_text('{"base_model_name_or_path": "own/base"}')
@@ -393,27 +393,27 @@ def test_an_adapters_factors_are_not_merged(here, capsys, name):
         ({"other": torch.zeros(1)}, "which b has: models of one merge must share their architecture"),
     ],
 )
-def test_a_tensor_of_one_model_alone_says_what_to_do(here, capsys, tensors, message):
+def test_combine_tensor_of_one_model_alone_gives_advice(here, capsys, tensors, message):
     store("b", **load_file("b/model.safetensors"), **tensors)
     assert recipe() == 2
     assert f"a lacks the tensor '{next(iter(tensors))}', " in (error := capsys.readouterr().err)
     assert message in error
 
 
-def test_a_model_without_its_classes_prefix_is_named(here, capsys):
+def test_combine_missing_class_prefix_is_named(here, capsys):
     store("b", **{f"bert.{name}": tensor for name, tensor in load_file("b/model.safetensors").items()})
     assert recipe() == 2
     message = "a has without the 'bert.' before the name, as a model without a head: load it by the class"
     assert message in capsys.readouterr().err
 
 
-def test_a_wrappers_prefix_is_named(here, capsys):
+def test_combine_wrapper_prefix_is_named(here, capsys):
     store("b", **{f"_orig_mod.{name}": tensor for name, tensor in load_file("b/model.safetensors").items()})
     assert recipe() == 2
     assert "a wrapper's '_orig_mod.' stands before the names" in capsys.readouterr().err
 
 
-def test_files_beside_the_weights_are_kept(here, caplog):
+def test_combine_side_files_are_copied(here, caplog):
     kept = ["tokenizer.json", "tokenizer.model", "source.spm", "tekken.json", "modules.json", "LICENSE", "NOTICE.txt"]
     kept += [
         "chat_template.jinja",
@@ -439,7 +439,7 @@ def test_files_beside_the_weights_are_kept(here, caplog):
     assert "not copied from a: README.md, modeling_own.py" in caplog.text
 
 
-def test_a_tokenizer_of_another_model_is_taken_and_said(here, caplog):
+def test_combine_missing_tokenizer_is_copied_with_a_warning(here, caplog):
     Path("a/tokenizer.json").write_text("first")
     Path("b/tokenizer.json").write_text("second")
     assert recipe(merge_method="task_arithmetic", base_model="base") == 0

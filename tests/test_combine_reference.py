@@ -1,4 +1,4 @@
-"""What public tools make of a recipe, dfwe.combine makes of it: every recipe of ../shared/oracle whose rule is here."""
+"""dfwe.combine against public tools: every recipe of ../shared/oracle whose merge method is here."""
 
 from pathlib import Path
 
@@ -26,14 +26,14 @@ def out(tmp_path, monkeypatch):
     return tmp_path / "out"
 
 
-def test_the_reference_merges_are_there():
+def test_reference_merges_are_there():
     if not ORACLE.exists():
         pytest.skip("the reference merges (../shared/oracle) are not beside this checkout")
     assert {"linear", "slerp_t0.3", "multislerp", "karcher", "model_stock", "sce_top0.5"} <= set(HERE)
 
 
 @pytest.mark.parametrize("name", HERE)
-def test_a_recipes_merge_is_the_reference(out, name):
+def test_combine_matches_reference(out, name):
     assert main([f"recipes/{name}.yaml", str(out)]) == 0
     expected, found = load_file(f"merged/{name}.safetensors"), load_file(out / "model.safetensors")
     assert expected.keys() == found.keys()
@@ -43,6 +43,6 @@ def test_a_recipes_merge_is_the_reference(out, name):
 
 
 @pytest.mark.parametrize("name", ELSEWHERE)
-def test_a_recipe_whose_rule_is_not_here_is_refused(out, capsys, name):
+def test_combine_of_an_unknown_method_is_refused(out, capsys, name):
     assert main([f"recipes/{name}.yaml", str(out)]) == 2
     assert f"unknown merge_method '{METHODS[name]}'" in capsys.readouterr().err

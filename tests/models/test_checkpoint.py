@@ -27,7 +27,7 @@ def written(path, tensors):
     return path
 
 
-def test_what_is_written_is_read_back_by_the_library(tmp_path):
+def test_writer_output_is_readable_by_safetensors(tmp_path):
     found = load_file(written(tmp_path / "m.safetensors", TENSORS))
     assert found.keys() == TENSORS.keys()
     assert all(
@@ -35,7 +35,7 @@ def test_what_is_written_is_read_back_by_the_library(tmp_path):
     )
 
 
-def test_parts_may_be_written_in_any_order(tmp_path):
+def test_writer_takes_parts_in_any_order(tmp_path):
     specs = {name: TensorSpec(tuple(TENSORS[name].shape), TENSORS[name].dtype) for name in ("a", "b")}
     with open_writer(tmp_path / "m.safetensors", specs) as writer:
         writer.write("b", TENSORS["b"].flatten()[4:], begin=4)
@@ -45,21 +45,21 @@ def test_parts_may_be_written_in_any_order(tmp_path):
     assert all(torch.equal(found[name], TENSORS[name]) for name in specs)
 
 
-def test_a_short_write_goes_on_where_it_stopped(tmp_path, monkeypatch):
+def test_writer_continues_a_short_write(tmp_path, monkeypatch):
     pwrite = os.pwrite
     monkeypatch.setattr("os.pwrite", lambda descriptor, data, position: pwrite(descriptor, data[:3], position))
     found = load_file(written(tmp_path / "m.safetensors", TENSORS))
     assert all(torch.equal(found[name], tensor) for name, tensor in TENSORS.items())
 
 
-def test_a_tensor_left_out_is_our_mistake_and_leaves_no_file(tmp_path):
+def test_open_writer_with_gaps_leaves_no_file(tmp_path):
     path = tmp_path / "m.safetensors"
     with pytest.raises(AssertionError, match="has gaps"), open_writer(path, {"w": TensorSpec((1,), torch.float32)}):
         pass
     assert not path.exists()
 
 
-def test_a_folder_and_its_shards_are_read_alike(tmp_path):
+def test_checkpoint_reads_folders_and_shards_alike(tmp_path):
     save_file({"a": TENSORS["a"]}, tmp_path / "one.safetensors")
     save_file({"b": TENSORS["b"]}, tmp_path / "two.safetensors")
     index = {"weight_map": {"a": "one.safetensors", "b": "two.safetensors"}}
@@ -71,14 +71,14 @@ def test_a_folder_and_its_shards_are_read_alike(tmp_path):
     assert checkpoint.file_of("b").name == "two.safetensors"
 
 
-def test_after_an_error_there_is_no_file(tmp_path):
+def test_open_writer_after_an_error_leaves_no_file(tmp_path):
     path = tmp_path / "m.safetensors"
     with pytest.raises(RuntimeError, match="stop"), open_writer(path, {"w": TensorSpec((1,), torch.float32)}):
         raise RuntimeError("stop")
     assert not path.exists()
 
 
-def test_a_folder_without_weights_and_a_broken_file_are_errors(tmp_path):
+def test_checkpoint_without_weights_is_an_error(tmp_path):
     with pytest.raises(ModelError, match=r"holds no model\.safetensors"):
         Checkpoint(tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"no tensors")
@@ -91,13 +91,13 @@ def test_a_folder_without_weights_and_a_broken_file_are_errors(tmp_path):
             Checkpoint(tmp_path)
 
 
-def test_an_index_whose_shards_lie_elsewhere_is_refused(tmp_path):
+def test_checkpoint_with_shards_elsewhere_is_refused(tmp_path):
     (tmp_path / "model.safetensors.index.json").write_text('{"weight_map": {"a": "../other/model.safetensors"}}')
     with pytest.raises(ModelError, match="not a file of its folder"):
         Checkpoint(tmp_path)
 
 
-def test_a_name_that_no_file_can_have_is_an_error(tmp_path):
+def test_checkpoint_of_an_impossible_name_is_an_error(tmp_path):
     with pytest.raises(ModelError, match="cannot be read: File name too long"):
         Checkpoint(tmp_path / ("a" * 3000))
     (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"x": "b" * 3000}}))

@@ -77,20 +77,20 @@ def set_config(folder, file="config.json", **fields):
 
 
 @pytest.mark.parametrize("load", LOADS)
-def test_code_beside_a_model_is_never_run(load, coded):
+def test_load_never_runs_code_of_a_model(load, coded):
     with pytest.raises(ModelError, match="no model's code is run here"):
         load(coded)
     assert not (coded / "ran").exists()
 
 
-def test_code_beside_a_tokenizer_alone_is_refused(tiny_t5):
+def test_load_tokenizer_refuses_its_code(tiny_t5):
     set_config(tiny_t5, "tokenizer_config.json", auto_map={"AutoTokenizer": ["code.Mine", None]})
     with pytest.raises(ModelError, match=r"tokenizer_config\.json has the field `auto_map`"):
         load_tokenizer(tiny_t5)
 
 
 @pytest.mark.parametrize("load", LOADS)
-def test_attention_from_a_repository_is_refused_everywhere(load, bert, monkeypatch):
+def test_load_refuses_attention_from_a_repository(load, bert, monkeypatch):
     import transformers.modeling_utils as modeling
 
     monkeypatch.setattr(modeling, "lazy_import_flash_attention", lambda *_, **__: pytest.fail("it is imported"))
@@ -99,7 +99,7 @@ def test_attention_from_a_repository_is_refused_everywhere(load, bert, monkeypat
         load(bert)
 
 
-def test_a_pickle_in_the_place_of_weights_is_not_run(tmp_path):
+def test_load_never_runs_a_pickle(tmp_path):
     config = BertConfig(hidden_size=4, num_hidden_layers=1, num_attention_heads=1, intermediate_size=4, vocab_size=5)
     BertModel(config).save_pretrained(tmp_path)
     (tmp_path / "model.safetensors").unlink()
@@ -109,7 +109,7 @@ def test_a_pickle_in_the_place_of_weights_is_not_run(tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_missing_layer_is_named_and_counted(tiny_t5, capfd):
+def test_load_names_and_counts_missing_layers(tiny_t5, capfd):
     change(tiny_t5, lambda tensors: {name: t for name, t in tensors.items() if "decoder.block.1" not in name})
     message = r"the checkpoint lacks decoder\.block\.1\.layer\.0\.SelfAttention\.k\.weight, .* and 10 more$"
     with pytest.raises(ModelError, match=message):
@@ -117,26 +117,26 @@ def test_a_missing_layer_is_named_and_counted(tiny_t5, capfd):
     assert "LOAD REPORT" not in capfd.readouterr().err
 
 
-def test_weights_of_a_compiled_model_say_what_to_save(tiny_t5):
+def test_load_of_a_compiled_model_gives_advice(tiny_t5):
     change(tiny_t5, lambda tensors: {f"_orig_mod.{name}": tensor for name, tensor in tensors.items()})
     with pytest.raises(ModelError, match=r"lacks decoder.* and has tensors .*a wrapper's '_orig_mod\.' stands before"):
         load_weights_of(AutoModelForSeq2SeqLM, tiny_t5)
 
 
-def test_another_shape_is_named_with_both(tiny_t5):
+def test_load_names_both_shapes(tiny_t5):
     change(tiny_t5, lambda tensors: tensors | {LAYER: torch.zeros(8, 16)})
     with pytest.raises(ModelError, match=rf"has other shapes: {LAYER} \[8, 16\] in place of \[16, 16\]$"):
         load_weights_of(AutoModelForSeq2SeqLM, tiny_t5)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
-def test_weights_that_are_not_finite_are_named(tiny_t5, bad):
+def test_load_names_weights_that_are_not_finite(tiny_t5, bad):
     change(tiny_t5, lambda tensors: tensors | {LAYER: tensors[LAYER].fill_(bad)})
     with pytest.raises(ModelError, match=f"NaN or infinite values in {LAYER}:"):
         load_weights_of(AutoModelForSeq2SeqLM, tiny_t5)
 
 
-def test_tied_tensors_may_be_left_out_or_stored(tiny_t5):
+def test_load_accepts_tied_tensors_or_none(tiny_t5):
     shared = load_file(tiny_t5 / "model.safetensors")["shared.weight"]
     aliases = ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "lm_head.weight")
     change(tiny_t5, lambda tensors: tensors | dict.fromkeys(aliases, shared))
@@ -145,7 +145,7 @@ def test_tied_tensors_may_be_left_out_or_stored(tiny_t5):
     assert torch.equal(load_weights_of(AutoModelForSeq2SeqLM, tiny_t5).shared.weight, shared)
 
 
-def test_an_encoder_may_bring_another_tasks_head(bert, tmp_path):
+def test_load_encoder_accepts_another_head(bert, tmp_path):
     encoder = load_encoder(bert)
     model = BertForSequenceClassification(encoder.config)
     model.bert.embeddings.load_state_dict(encoder.embeddings.state_dict())
@@ -156,13 +156,13 @@ def test_an_encoder_may_bring_another_tasks_head(bert, tmp_path):
     assert torch.equal(loaded.embeddings.word_embeddings.weight, encoder.embeddings.word_embeddings.weight)
 
 
-def test_an_encoders_layers_must_all_be_known(bert):
+def test_load_encoder_refuses_unknown_layers(bert):
     set_config(bert, num_hidden_layers=1)
     with pytest.raises(ModelError, match=r"has tensors that the model has no place for: encoder\.layer\.1\."):
         load_encoder(bert, tolerance=ENCODER)
 
 
-def test_an_encoder_may_lack_its_pooler_alone(bert, caplog):
+def test_load_encoder_accepts_a_missing_pooler(bert, caplog):
     change(bert, lambda tensors: {name: t for name, t in tensors.items() if "pooler" not in name})
     with pytest.raises(ModelError, match=r"lacks pooler\.dense\.bias, pooler\.dense\.weight"):
         load_encoder(bert)
@@ -174,29 +174,29 @@ def test_an_encoder_may_lack_its_pooler_alone(bert, caplog):
         load_encoder(bert, tolerance=ENCODER)
 
 
-def test_a_model_of_another_kind_is_named(bert):
+def test_load_names_a_model_of_another_kind(bert):
     with pytest.raises(ModelError, match=r"of type 'bert' \(BertModel\), expected an encoder-decoder"):
         load_weights_of(AutoModelForSeq2SeqLM, bert)
 
 
-def test_an_encoder_decoder_is_not_an_encoder(tiny_t5):
+def test_load_encoder_refuses_encoder_decoders(tiny_t5):
     with pytest.raises(ModelError, match="holds an encoder-decoder, heads need an encoder"):
         load_encoder(tiny_t5)
 
 
-def test_a_folder_without_a_tokenizer_is_refused(tiny_t5):
+def test_load_tokenizer_without_one_is_an_error(tiny_t5):
     (tiny_t5 / "tokenizer.json").unlink()
     with pytest.raises(ModelError, match=r"holds no tokenizer: expected tokenizer\.json"):
         load_tokenizer(tiny_t5)
 
 
-def test_a_tokenizer_without_a_pad_token_is_refused(tiny_t5, tmp_path):
+def test_check_tokenizer_without_pad_token_is_an_error(tiny_t5, tmp_path):
     set_config(tiny_t5, "tokenizer_config.json", pad_token=None)
     with pytest.raises(ModelError, match="has no pad token, .* name one of its tokens as `pad_token`"):
         Pretrained(name=str(tiny_t5)).build(tmp_path / "out", seed=0, texts=())
 
 
-def test_more_tokens_than_embeddings_are_refused(tiny_t5, tmp_path):
+def test_check_tokenizer_with_too_many_tokens_is_an_error(tiny_t5, tmp_path):
     tokenizer = load_tokenizer(tiny_t5)
     rows = len(tokenizer)
     tokenizer.add_tokens(["<one>", "<two>"])
@@ -239,7 +239,7 @@ def replace_by_folder(path):
     ],
 )
 @pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
-def test_damaged_files_are_one_line(tiny_t5, tmp_path, file, damage, message):
+def test_load_of_damaged_files_is_one_line(tiny_t5, tmp_path, file, damage, message):
     damage(tiny_t5 / file)
     with pytest.raises(ModelError, match=message) as caught:
         Pretrained(name=str(tiny_t5)).build(tmp_path / "out", seed=0, texts=())
@@ -247,7 +247,7 @@ def test_damaged_files_are_one_line(tiny_t5, tmp_path, file, damage, message):
     assert not (tmp_path / "out").exists()
 
 
-def test_nothing_else_loads_with_transformers():
+def test_loading_is_the_only_user_of_from_pretrained():
     """A `from_pretrained` elsewhere would pass by the checks."""
     root = Path(dfwe.__file__).parent
     users = {

@@ -20,7 +20,7 @@ DANGEROUS = {
 
 
 @pytest.mark.parametrize(("field", "value"), DANGEROUS.items())
-def test_a_dangerous_field_is_refused_at_any_depth(field, value):
+def test_check_configuration_refuses_dangerous_fields(field, value):
     for config in ({field: value}, {"decoder": {"text_config": {field: value}}}):
         with pytest.raises(ModelError, match=f"^here.*`{field}`"):
             check_configuration(config, where="here")
@@ -36,16 +36,16 @@ def test_a_dangerous_field_is_refused_at_any_depth(field, value):
         {"architectures": ["T5ForConditionalGeneration"], "attention_dropout": 0.1},
     ],
 )
-def test_ordinary_fields_pass(config):
+def test_check_configuration_accepts_ordinary_fields(config):
     check_configuration(config, where="here")
 
 
 @pytest.mark.parametrize("name", ["AutoTokenizer", "AutoProcessor", "pipeline", "os.system", 3, ["T5Tokenizer"]])
-def test_a_tokenizers_class_must_be_a_tokenizers(name):
+def test_check_configuration_refuses_other_tokenizer_classes(name):
     with pytest.raises(ModelError, match="must name a tokenizer"):
         check_configuration({"tokenizer_class": name}, where="here")
 
 
 @pytest.mark.parametrize("name", [None, "T5Tokenizer", "PreTrainedTokenizerFast", "TokenizersBackend"])
-def test_the_classes_that_tokenizers_have_pass(name):
+def test_check_configuration_accepts_tokenizer_classes(name):
     check_configuration({"tokenizer_class": name}, where="here")

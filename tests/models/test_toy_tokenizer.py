@@ -14,38 +14,38 @@ def tokenizer():
     "text",
     ["joy", " joy", "  two  blanks  ", "Joey and JOEY", "", " ", "tab\tand\nline", "naïve – ☃", "</p> it's 1,000."],
 )
-def test_every_text_comes_back_as_it_was(tokenizer, text):
+def test_tokenizer_decodes_every_text_as_it_was(tokenizer, text):
     assert tokenizer.decode(tokenizer(text)["input_ids"], skip_special_tokens=True) == text
 
 
-def test_the_end_token_is_appended(tokenizer):
+def test_tokenizer_appends_the_end_token(tokenizer):
     assert tokenizer("glad")["input_ids"][-1] == tokenizer.eos_token_id
     assert tokenizer.eos_token == "</s>"
 
 
-def test_padding_is_on_the_right_with_the_first_id(tokenizer):
+def test_tokenizer_pads_on_the_right(tokenizer):
     short, _ = tokenizer(["glad", "I am glad and merry"], padding=True)["input_ids"]
     assert short[2:] == [0] * (len(short) - 2)
     assert tokenizer.pad_token_id == 0
 
 
-def test_a_word_is_one_token_at_the_start_and_inside(tokenizer):
+def test_tokenizer_has_one_token_per_word_anywhere(tokenizer):
     assert tokenizer("glad")["input_ids"][0] == tokenizer("I am glad")["input_ids"][2]
     assert len(tokenizer("glad")["input_ids"]) == 2
 
 
-def test_the_same_texts_give_the_same_tokenizer(tokenizer):
+def test_tokenizer_of_same_texts_is_the_same(tokenizer):
     again = train_tokenizer(iter(TEXTS), vocab_size=400)
     assert again.backend_tokenizer.to_str() == tokenizer.backend_tokenizer.to_str()
 
 
-def test_offsets_point_into_the_text_itself(tokenizer):
+def test_tokenizer_offsets_point_into_the_text(tokenizer):
     text = "I am glad"
     offsets = tokenizer(text, return_offsets_mapping=True)["offset_mapping"]
     assert [text[start:end].strip() for start, end in offsets[:-1]] == ["I", "am", "glad"]
 
 
-def test_a_saved_tokenizer_is_the_same(tokenizer, tmp_path):
+def test_tokenizer_after_saving_is_the_same(tokenizer, tmp_path):
     from transformers import AutoTokenizer
 
     tokenizer.save_pretrained(tmp_path)
@@ -55,7 +55,7 @@ def test_a_saved_tokenizer_is_the_same(tokenizer, tmp_path):
     assert loaded.decode(loaded(text)["input_ids"], skip_special_tokens=True) == text
 
 
-def test_an_encoders_sentence_stands_between_its_marks_in_lower_case():
+def test_bert_tokenizer_marks_and_lowercases_sentences():
     tokenizer = train_bert_tokenizer(TEXTS, vocab_size=400)
     tokens = tokenizer.convert_ids_to_tokens(tokenizer("Glad and merry")["input_ids"])
     assert (tokens[0], tokens[-1]) == ("[CLS]", "[SEP]")

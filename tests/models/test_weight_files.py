@@ -29,40 +29,40 @@ def values(path):
     return {name: checkpoint.tensor(name)[0].item() for name in checkpoint.names}
 
 
-def test_a_single_file_goes_before_an_older_index(sharded):
+def test_weight_files_single_file_precedes_an_older_index(sharded):
     write(sharded / "model.safetensors", a=10, b=20)
     assert values(sharded) == {"a": 10, "b": 20}
 
 
-def test_shards_outside_the_index_are_not_read(sharded):
+def test_weight_files_shards_outside_the_index_are_not_read(sharded):
     write(sharded / "model-00003-of-00003.safetensors", c=3)
     assert values(sharded) == {"a": 1, "b": 2}
 
 
-def test_equal_copies_in_two_shards_are_one_tensor(sharded):
+def test_weight_files_equal_copies_in_two_shards_are_one_tensor(sharded):
     write(sharded / TWO, a=1, b=2)
     assert values(sharded) == {"a": 1, "b": 2}
 
 
-def test_different_copies_in_two_shards_are_refused(sharded):
+def test_weight_files_different_copies_in_two_shards_are_refused(sharded):
     write(sharded / TWO, a=0, b=2)
     with pytest.raises(ModelError, match=f"{ONE} and {TWO} hold different tensors 'a': one of them is left"):
         Checkpoint(sharded)
 
 
-def test_a_shard_without_its_tensor_is_named(sharded):
+def test_weight_files_shard_without_its_tensor_is_named(sharded):
     write(sharded / TWO, c=2)
     with pytest.raises(ModelError, match=f"{TWO} lacks 'b', which the index places there"):
         Checkpoint(sharded)
 
 
-def test_a_missing_shard_is_named(sharded):
+def test_weight_files_missing_shard_is_named(sharded):
     (sharded / TWO).unlink()
     with pytest.raises(ModelError, match=f"{TWO} is missing"):
         Checkpoint(sharded)
 
 
-def test_the_one_shard_of_one_needs_no_index(tmp_path):
+def test_weight_files_lone_shard_needs_no_index(tmp_path):
     write(tmp_path / "model-00001-of-00001.safetensors", a=1)
     assert values(tmp_path) == {"a": 1}
 
@@ -76,13 +76,13 @@ def test_the_one_shard_of_one_needs_no_index(tmp_path):
         ("README.md", r"holds no model\.safetensors"),
     ],
 )
-def test_what_a_folder_holds_in_place_of_weights_is_said(tmp_path, file, message):
+def test_weight_files_folder_without_weights_is_an_error(tmp_path, file, message):
     (tmp_path / file).write_text('{"base_model_name_or_path": "somebody/base"}')
     with pytest.raises(ModelError, match=message):
         Checkpoint(tmp_path)
 
 
-def test_a_pickle_named_as_a_file_is_refused(tmp_path):
+def test_weight_files_pickle_as_a_file_is_refused(tmp_path):
     (tmp_path / "pytorch_model.bin").write_bytes(b"x")
     with pytest.raises(ModelError, match="holds pickled weights: these are not read"):
         Checkpoint(tmp_path / "pytorch_model.bin")
@@ -96,7 +96,7 @@ def test_a_pickle_named_as_a_file_is_refused(tmp_path):
         (b"\xff" * 40, "it is cut short or damaged"),
     ],
 )
-def test_a_file_that_is_not_safetensors_says_what_it_is(tmp_path, content, message):
+def test_weight_files_damaged_file_is_described(tmp_path, content, message):
     (tmp_path / "model.safetensors").write_bytes(content)
     with pytest.raises(ModelError, match=message):
         Checkpoint(tmp_path)
@@ -110,7 +110,7 @@ def test_a_file_that_is_not_safetensors_says_what_it_is(tmp_path, content, messa
         ("./nowhere", "there is no folder"),
     ],
 )
-def test_a_name_without_a_folder_says_what_it_could_be(tmp_path, monkeypatch, name, message):
+def test_weight_files_name_without_a_folder_gives_advice(tmp_path, monkeypatch, name, message):
     from pathlib import Path
 
     monkeypatch.chdir(tmp_path)

@@ -17,8 +17,28 @@ from dfwe.values.allowed import NonNegative
 Scales = tuple[float, ...] | None  # what each expert's Fisher values are divided by; None for nothing
 
 
+class FisherMethod(MergeMethod):
+    """Weigh values by the diagonals of the experts' Fisher matrices."""
+
+    floor: NonNegative
+    normalise: bool
+
+    def prepare_model(self, groups: Iterable[TensorGroup]) -> Scales:
+        """Compute the scales of the experts' Fisher values."""
+        return _root_mean_squares(groups) if self.normalise else None
+
+    def prepare_tensor(self, group: TensorGroup, *, state: Scales) -> Scales:
+        """Check the statistics; MergeError if one is not a Fisher diagonal."""
+        _check_shapes(group, method=self)
+        return state
+
+    def notes(self, groups: Iterable[TensorGroup]) -> dict[str, Any]:
+        """Count values that no expert has a Fisher value above 0 for, so that coefficients alone weigh them."""
+        return {"without_fisher": _without_fisher(groups)}
+
+
 @dataclass(frozen=True)
-class Fisher(MergeMethod):
+class Fisher(FisherMethod):
     """theta_p = sum_i alpha_i F_ip theta_ip / sum_i alpha_i F_ip, with F_i the diagonal of expert i's Fisher matrix.
 
     Fisher merging (Matena and Raffel, 2022, arXiv:2111.09832). Where no F_ip is above 0, theta_p is the mixture
@@ -35,19 +55,6 @@ class Fisher(MergeMethod):
         needs_statistics=True, is_elementwise=True, recovers_experts=True, merge_time_settings=("floor",)
     )
 
-    def prepare_model(self, groups: Iterable[TensorGroup]) -> Scales:
-        """Compute the scales of the experts' Fisher values."""
-        return _root_mean_squares(groups) if self.normalise else None
-
-    def prepare_tensor(self, group: TensorGroup, *, state: Scales) -> Scales:
-        """Check the statistics; MergeError if one is not a Fisher diagonal."""
-        _check_shapes(group, method=self)
-        return state
-
-    def notes(self, groups: Iterable[TensorGroup]) -> dict[str, Any]:
-        """Count values that no expert has a Fisher value above 0 for, so that they are the plain mixture."""
-        return {"without_fisher": _without_fisher(groups)}
-
     def merge_tensor(
         self, group: TensorGroup, *, coefficients: Sequence[float], state: Scales
     ) -> Float[Tensor, "*shape"]:
@@ -63,7 +70,7 @@ class Fisher(MergeMethod):
 
 
 @dataclass(frozen=True)
-class DfMerge(MergeMethod):
+class DfMerge(FisherMethod):
     """theta_p = sum_i F_ip (theta_0p + lambda_i tau_ip) / sum_i F_ip, tau_i = theta_i - theta_0.
 
     DF-Merge (Lee et al., 2025, arXiv:2504.18992). F_i is the diagonal of expert i's Fisher matrix and lambda_i =
@@ -85,19 +92,6 @@ class DfMerge(MergeMethod):
         is_linear=True,
         merge_time_settings=("scale", "floor"),
     )
-
-    def prepare_model(self, groups: Iterable[TensorGroup]) -> Scales:
-        """Compute the scales of the experts' Fisher values."""
-        return _root_mean_squares(groups) if self.normalise else None
-
-    def prepare_tensor(self, group: TensorGroup, *, state: Scales) -> Scales:
-        """Check the statistics; MergeError if one is not a Fisher diagonal."""
-        _check_shapes(group, method=self)
-        return state
-
-    def notes(self, groups: Iterable[TensorGroup]) -> dict[str, Any]:
-        """Count values that no expert has a Fisher value above 0 for, so that the experts count alike there."""
-        return {"without_fisher": _without_fisher(groups)}
 
     def merge_tensor(
         self, group: TensorGroup, *, coefficients: Sequence[float], state: Scales
