@@ -15,14 +15,14 @@ from dfwe.io.strict_yaml import read_yaml
 
 
 def plain(config: Any) -> dict[str, Any]:
-    """The configuration as plain Python, interpolations resolved."""
+    """Return the configuration as plain Python, interpolations resolved."""
     plain = OmegaConf.to_container(config, resolve=True)
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items()}
 
 
 def option_file(folder: Path, name: str, *, key: str) -> dict[str, Any]:
-    """What an option of a group holds that Hydra did not compose.
+    """Read an option of a group that Hydra did not compose.
 
     Raises:
         ConfigurationError: the group has no such option; `key` is where the name was said.
@@ -35,5 +35,5 @@ def option_file(folder: Path, name: str, *, key: str) -> dict[str, Any]:
 
 
 def check_optimizer(optimizer: Mapping[str, Any], *, lr: float) -> None:
-    """Builds the optimizer once on a dummy parameter, so that a wrong argument shows now."""
+    """Build the optimizer once on a dummy parameter, so that a wrong argument shows now."""
     call(bind(optimizer, lr=lr), [torch.nn.Parameter(torch.zeros(1))], key="trainer.optimizer")

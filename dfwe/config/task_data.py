@@ -42,7 +42,7 @@ class StudyData:
     _instances: dict[tuple[str, Split], tuple[Instance, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def corpus(self, task: Task) -> Corpus:
-        """The corpus that the task is asked of, read once.
+        """Return the corpus that the task is asked of, read once.
 
         Raises:
             ConfigurationError: there is none, or its root is not said.
@@ -55,7 +55,7 @@ class StudyData:
         return self._own[task.name]
 
     def digest(self, task: Task) -> dict[str, Any]:
-        """What names the task's data in a stage's spec: the corpus, and what is drawn of it."""
+        """Return what names the task's data in a stage's spec: the corpus, and what is drawn of it."""
         return {"corpus": self.corpus(task).digest, **self._shots(task).spec()}
 
     @cached_property
@@ -72,7 +72,7 @@ class StudyData:
         return self.store.made("data", spec=spec, make=make, title="the generated data").folder
 
     def instances(self, task: Task, *, split: Split) -> tuple[Instance, ...]:
-        """The task's instances, collected once; DataError for an empty split or an unknown label."""
+        """Return the task's instances, collected once; DataError for an empty split or an unknown label."""
         if (task.name, split) not in self._instances:
             with paused_garbage_collection():
                 self._instances[task.name, split] = self._collect(task, split=split)
@@ -95,7 +95,7 @@ class StudyData:
         return self._own[_OF_STUDY]
 
     def with_shots(self, shots: Mapping[str, Shots]) -> StudyData:
-        """The same corpora with other shots; what is read once is read for both."""
+        """Return the same corpora with other shots; what is read once is read for both."""
         return replace(self, shots=shots, _instances={})
 
     def _read(self) -> Corpus:
@@ -132,7 +132,7 @@ class StudyData:
 
 
 def shots_by_task(setting: Any, *, seed: int, tasks: Sequence[Task]) -> dict[str, Shots]:
-    """Shots by the tasks' long names, from `data.shots`: one amount for all tasks, or amounts by their names.
+    """Return shots by the tasks' long names, from `data.shots`: one amount for all tasks, or amounts by their names.
 
     Raises:
         ConfigurationError: an amount that is none, or the name of a task that the study does not have.

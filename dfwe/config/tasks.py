@@ -43,7 +43,7 @@ class Task:
     foreign: str | None = None  # the file that describes it, where nobody vouched for that
 
     def spec(self) -> dict[str, Any]:
-        """What names the task in a stage's spec: an edited YAML makes other results. Its data have their own digest."""
+        """Return what names the task in a stage's spec, so that an edited YAML makes other results; data aside."""
         return {"name": self.name, "config": self._digest}
 
     @cached_property
@@ -72,7 +72,7 @@ Objective = Task | TaskMean
 
 
 def tasks_of(target: Objective) -> tuple[Task, ...]:
-    """The tasks that a target has, in the order of a scorer's answers."""
+    """Return the tasks that a target has, in the order of a scorer's answers."""
     return tuple(target.tasks.values()) if isinstance(target, TaskMean) else (target,)
 
 
@@ -123,7 +123,7 @@ def foreign_task(
 
 
 def build_task(short: str, *, config: Mapping[str, Any]) -> Task:
-    """The task that a configuration describes; raises what its classes raise for wrong arguments."""
+    """Return the task that a configuration describes; raises what its classes raise for wrong arguments."""
     plain = OmegaConf.to_container(config, resolve=True) if isinstance(config, DictConfig) else dict(config)
     assert isinstance(plain, dict)
     if config["decode"] not in OWN_WAYS:
@@ -143,7 +143,7 @@ def build_task(short: str, *, config: Mapping[str, Any]) -> Task:
 
 
 def own_corpus(task: Task, *, files: str | None, max_invalid_fraction: float, max_words: int = 0) -> Corpus:
-    """The data that the task brings; `files` is where they lie unless its YAML says so.
+    """Return the data that the task brings; `files` is where they lie unless its YAML says so.
 
     Texts of more than `max_words` words are counted as odd rows; 0 is no limit.
 

@@ -22,7 +22,7 @@ def token_batches(lengths: Sequence[int], *, max_tokens: int) -> list[list[int]]
 def shuffled_batches(
     lengths: Sequence[int], *, batch_size: int, group_batches: int, generator: np.random.Generator
 ) -> list[list[int]]:
-    """Every index once, in random batches whose members are of like length.
+    """Return every index once, in random batches whose members are of like length.
 
     Shuffles, sorts within groups of about `group_batches` batches, cuts, and shuffles the batches. More batches in a
     group waste less padding and leave less to chance. What does not fill a group joins the last one, so that the groups

@@ -46,7 +46,7 @@ class Rows:
 
 
 def add_squares(model: Any, batch: Batch, *, vectors_of: VectorsOf, sums: Sums) -> None:
-    """Adds sum_b sum_v (d v_b . outputs_b / d theta)^2 to the sums, b an example and v one of its vectors.
+    """Add sum_b sum_v (d v_b . outputs_b / d theta)^2 to the sums, b an example and v one of its vectors.
 
     For models that `is_known` of. Parameters get no gradients.
     """
@@ -58,7 +58,7 @@ def add_squares(model: Any, batch: Batch, *, vectors_of: VectorsOf, sums: Sums) 
 
 
 def add_squares_one_by_one(model: Any, batch: Batch, *, vectors_of: VectorsOf, sums: Sums) -> None:
-    """The same for any model, by a backward pass an example and vector."""
+    """Return the same for any model, by a backward pass an example and vector."""
     names, parameters = zip(*model.named_parameters(), strict=True)
     rows = rows_of(batch)
     with torch.no_grad():
@@ -106,7 +106,7 @@ def is_known(model: Any, batch: Batch) -> bool:
 
 
 def _layers(model: nn.Module) -> dict[nn.Module, str]:
-    """The layers whose gradients are known, with their names."""
+    """Return the layers whose gradients are known, with their names."""
     return {layer: name for name, layer in model.named_modules() if type(layer) in _KNOWN}
 
 
@@ -132,7 +132,7 @@ def _watched(model: nn.Module, *, rows: Rows, sums: Sums) -> Iterator[list[Tenso
 
 
 def _spread(layer: nn.Module, inputs: tuple[Tensor, ...], *, rows: Rows) -> tuple[Tensor, ...]:
-    """Positions that all rows share, one row an example or sentence: gradients would come summed otherwise."""
+    """Return positions that all rows share, one row an example or sentence: gradients would come summed otherwise."""
     ids = inputs[0]
     return (ids.expand(rows.sentences * rows.examples, -1), *inputs[1:]) if _is_shared(ids) else inputs
 
@@ -144,7 +144,7 @@ def _is_shared(ids: Tensor) -> bool:
 def _watch(
     layer: Any, inputs: tuple[Tensor, ...], output: Tensor, *, rows: Rows, own: Sums, sources: list[Tensor]
 ) -> Tensor:
-    """The layer's output, whose gradient is taken when it comes."""
+    """Return the layer's output, whose gradient is taken when it comes."""
     if not output.requires_grad:  # a first layer
         sources.append(output.detach().requires_grad_())
         output = sources[-1].view_as(output)
@@ -170,7 +170,7 @@ def _seen(layer: Any, inputs: Tensor, *, rows: Rows) -> Tensor:
 
 
 def _add(layer: Any, seen: Tensor, gradients: Float[Tensor, "examples positions width"], *, own: Sums) -> None:
-    """Squares and adds each example's gradient by the layer's weights."""
+    """Square each example's gradient by the layer's weights, and add it."""
     if "bias" in own:
         own["bias"].add_(gradients.sum(1).square_().sum(0))
     if isinstance(layer, nn.Embedding):
@@ -210,7 +210,7 @@ def _add_words(
     *,
     ignored: int | None,
 ) -> None:
-    """Sums a word's gradients within each example, squares, adds; the word `ignored` is not learnt."""
+    """Sum a word's gradients within each example, square and add; the word `ignored` is not learnt."""
     examples = torch.arange(len(words), device=words.device)[:, None]
     found, places = torch.unique(words + examples * len(total), return_inverse=True)
     sums = gradients.new_zeros(len(found), gradients.shape[-1])

@@ -27,7 +27,7 @@ def plan_epoch(
     joint_epoch: str,
     generator: np.random.Generator,
 ) -> list[Step]:
-    """The steps of an epoch over tasks whose examples have those lengths.
+    """Return the steps of an epoch over tasks whose examples have those lengths.
 
     `round_robin`: all batches of the first task, then all of the second, and so on. `alternating`: one batch of each
     task in turn, until all are used; a task that has no more is passed over. `proportional`: each batch's task is drawn
@@ -96,12 +96,12 @@ class SentenceData(pl.LightningDataModule):
         self._batch_size, self._group_batches = batch_size, group_batches
 
     def train_dataloader(self) -> DataLoader[list[dict[str, Any]]]:
-        """The current epoch's steps."""
+        """Return the current epoch's steps."""
         epoch = self.trainer.current_epoch if self.trainer is not None else 0
         return DataLoader(SentenceSteps(self._splits, plan=self.plan(epoch)), batch_size=None)
 
     def plan(self, epoch: int) -> list[Step]:
-        """An epoch's steps, counted from 0."""
+        """Return an epoch's steps, counted from 0."""
         return plan_epoch(
             [split.lengths for split in self._splits],
             schedule=self._schedule,

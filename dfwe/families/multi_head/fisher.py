@@ -80,7 +80,7 @@ class HeadFisher:
         return found
 
     def _added(self, model: Any, sample: _Sample, *, sums: Mapping[str, Tensor]) -> Iterator[None]:
-        """Adds the task's share to the sums, batch by batch."""
+        """Add the task's share to the sums, batch by batch."""
         task, generator = sample.split.task, torch.Generator().manual_seed(sample.seed)
         share = (self.weights.get(task, 1.0) / sample.num_examples) ** 0.5
         head = model.head(task)
@@ -122,7 +122,7 @@ class _Sample:
 
 
 def _is_known(model: Any, sample: _Sample, *, device: torch.device) -> bool:
-    """Whether the model's layers are all of a kind that can be squared in batches."""
+    """Report whether the model's layers are all of a kind that can be squared in batches."""
     shortest = sample.batches[0][0]
     known = is_known(model, _on(device, sample, [shortest] * (sample.split.lengths[shortest] + 1)))
     if not known:

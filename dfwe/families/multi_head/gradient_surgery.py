@@ -53,12 +53,12 @@ class Surgery:
 
 
 def draw_orders(num_tasks: int, *, generator: np.random.Generator) -> Orders:
-    """For each task the other tasks in random order."""
+    """Draw for each task the other tasks in random order."""
     return [[int(j) for j in generator.permutation(num_tasks) if j != i] for i in range(num_tasks)]
 
 
 def project(gradients: Float[Tensor, "tasks values"], *, orders: Orders) -> Float[Tensor, "tasks values"]:
-    """Every task's gradient after surgery (Yu et al. 2020, Algorithm 1), each over all of its values.
+    """Return every task's gradient after surgery (Yu et al. 2020, Algorithm 1), each over all of its values.
 
     g_i <- g_i - (g_i . g_j / |g_j|^2) g_j for each other task j in turn whose scalar product with what is left of g_i
     is negative; g_j is always the original gradient.

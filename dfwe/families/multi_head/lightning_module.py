@@ -55,12 +55,12 @@ class MultiTask(pl.LightningModule):
         self.average: TaskModel | None = None
 
     def configure_model(self) -> None:
-        """The proximal point begins at the weights with which training does; before a checkpoint is read."""
+        """Start the proximal point at the weights with which training starts, before a checkpoint is read."""
         if self._smart is not None and self._smart.proximal is not None and self.average is None:
             self.average = copy.deepcopy(self.model).requires_grad_(False)
 
     def training_step(self, batches: Sequence[Batch], batch_idx: int) -> None:
-        """One step of the optimizer; ConfigurationError for a task without a weight."""
+        """Make one step of the optimizer; ConfigurationError for a task without a weight."""
         optimizer = cast(LightningOptimizer, self.optimizers())
         optimizer.zero_grad()
         weights = [self._weight(batch["task"]) for batch in batches]
@@ -78,7 +78,7 @@ class MultiTask(pl.LightningModule):
         self._move_average(batch_idx)
 
     def configure_optimizers(self) -> Optimizer:
-        """The optimizer given at construction, over the model's parameters."""
+        """Return the optimizer given at construction, over the model's parameters."""
         return self._optimizer(self.model.parameters())
 
     def train_dataloader(self) -> Any:
@@ -99,7 +99,7 @@ class MultiTask(pl.LightningModule):
             self.manual_backward(loss * weight)
 
     def _gradient(self, batch: Batch) -> list[Tensor | None]:
-        """The gradient of a batch's loss by parameter, taken off the parameters: no copy of it is made."""
+        """Return the gradient of a batch's loss by parameter, taken off the parameters: no copy of it is made."""
         self._backward(batch, weight=1.0)
         gradient = [parameter.grad for parameter in self.model.parameters()]
         for parameter in self.model.parameters():
@@ -107,7 +107,7 @@ class MultiTask(pl.LightningModule):
         return gradient
 
     def _loss(self, batch: Batch) -> Float[Tensor, ""]:
-        """The task's mean loss, which is logged, and SMART's penalties."""
+        """Return the task's mean loss, which is logged, and SMART's penalties."""
         if self._smart is None:
             outputs, penalty = self.model(batch).float(), None
         else:
@@ -118,7 +118,7 @@ class MultiTask(pl.LightningModule):
         return loss if penalty is None else loss + penalty
 
     def _smooth(self, batch: Batch, smart: Smart) -> tuple[Tensor, Tensor]:
-        """What the model answers to a batch, and SMART's penalties on it."""
+        """Return the model's outputs for a batch, and SMART's penalties on it."""
         forward, embeddings = _forward(self.model, batch), self.model.embed(batch)
         seed = int(torch.randint(2**62, ())) if smart.same_dropout else None
         forward = same_draws(forward, seed=seed, device=embeddings.device)

@@ -55,7 +55,7 @@ class MultiHead(TaskModel):
             self.heads[task] = head
 
     def head(self, task: str) -> Head:
-        """The task's head; ModelError where it has none."""
+        """Return the task's head; ModelError where it has none."""
         if task not in self.heads:
             raise ModelError(
                 f"no head for task '{task}': the model has heads for {', '.join(self.heads) or 'no task'}; a task "
@@ -66,14 +66,14 @@ class MultiHead(TaskModel):
         return head
 
     def embed(self, batch: SentenceBatch) -> Float[Tensor, "rows length width"]:
-        """The word embeddings of the batch's tokens, which `forward` takes back, changed or not."""
+        """Return the word embeddings of the batch's tokens, which `forward` takes back, changed or not."""
         embeddings: Tensor = self.encoder.get_input_embeddings()(batch["input_ids"])
         return embeddings
 
     def forward(
         self, batch: SentenceBatch, *, embeddings: Float[Tensor, "rows length width"] | None = None
     ) -> Float[Tensor, "batch outputs"]:
-        """The outputs of the task's head; from `embeddings` where they are given, else from the tokens.
+        """Return the outputs of the task's head; from `embeddings` where they are given, else from the tokens.
 
         Raises:
             ModelError: the task has no head; its head wants a pooler, which the encoder lacks.
@@ -87,7 +87,7 @@ class MultiHead(TaskModel):
 
 
 def load_multi_head(folder: Path, *, specs: HeadSpecs, seed: int) -> MultiHead:
-    """The encoder in a Hugging Face folder, with fresh heads, in float32 and evaluation mode.
+    """Return the encoder in a Hugging Face folder, with fresh heads, in float32 and evaluation mode.
 
     Each head is drawn from a stream of its own, named by its task, so that no head depends on which others there are;
     torch's global generator is left as it was.
@@ -113,7 +113,7 @@ def _fresh_head(spec: HeadSpec, *, width: int, labels: Sequence[str], seed: int)
 
 
 def _pooled(read: Any, *, mask: Tensor, pooling: str) -> Float[Tensor, "rows width"]:
-    """One embedding a sentence: what the pooler makes of [CLS], [CLS] itself, or the mean over all tokens."""
+    """Return one embedding per sentence: what the pooler makes of [CLS], [CLS] itself, or the mean over all tokens."""
     hidden: Tensor = read.last_hidden_state
     match pooling:
         case "pooler":

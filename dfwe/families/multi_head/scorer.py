@@ -55,7 +55,7 @@ class HeadScorer(ModelScorer):
         return len(self._split)
 
     def __call__(self, model: Any, *, exact: bool = False) -> Evaluation:
-        """The model's evaluation; its mode is left as it was. `exact` makes no difference.
+        """Return the model's evaluation; its mode is left as it was. `exact` makes no difference.
 
         Raises:
             ModelError: the model has no head for the task.
@@ -66,11 +66,11 @@ class HeadScorer(ModelScorer):
         return replace(self.evaluate(answers), label_scores=np.stack(scores) if scores else None)
 
     def evaluate(self, predictions: tuple[str, ...]) -> Evaluation:
-        """The evaluation of given answers, one an instance and in order."""
+        """Return the evaluation of given answers, one per instance and in order."""
         return self._scorer.evaluate(predictions, references=self._references)
 
     def label_counts(self) -> Float[np.ndarray, "examples labels counts"] | None:
-        """What each label would count as the answer to an instance; None where the answers are numbers."""
+        """Return what each label would count as an instance's answer; None where the answers are numbers."""
         sets = [instance.candidates for instance in self._split.instances]
         if len(set(sets)) != 1 or not sets[0]:
             return None
@@ -82,7 +82,7 @@ class HeadScorer(ModelScorer):
         return [instance.references for instance in self._split.instances]
 
     def _answered(self, model: Any) -> Rows:
-        """Answers by instance; groups are remembered as the memory allows."""
+        """Return the answers by instance; groups are remembered as the memory allows."""
         rows: Rows = {}
         todo, done = self._groups[::-1], []
         with evaluating(model), fast_kernels(model):
@@ -100,7 +100,7 @@ class HeadScorer(ModelScorer):
         return rows
 
     def _read(self, model: Any, group: list[int]) -> Rows | None:
-        """The group's rows; None where it does not fit the memory and can be halved."""
+        """Return the group's rows; None where it does not fit the memory and can be halved."""
         device = next(model.parameters()).device
         batch = sentence_batch(self._split, group)
         here = {name: value.to(device) if isinstance(value, torch.Tensor) else value for name, value in batch.items()}

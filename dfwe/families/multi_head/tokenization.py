@@ -76,7 +76,7 @@ def tokenise_sentences(
 
 
 def sentence_batch(split: SentenceSplit, members: Sequence[int]) -> dict[str, Any]:
-    """A batch of those examples, for the head of `task`.
+    """Return a batch of those examples, for the head of `task`.
 
     `input_ids` and `attention_mask` are int64 of shape [sentences * batch, length], sentence-major: the first `batch`
     rows are first sentences, the next second ones. `gold` is float32 of shape [batch]. `token_type_ids` are there where

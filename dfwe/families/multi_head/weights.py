@@ -38,11 +38,11 @@ class FreshBert(WeightSource):
     config: BertSettings = field(default_factory=dict)
 
     def identity(self) -> Mapping[str, Any]:
-        """Shape and vocabulary."""
+        """Return shape and vocabulary."""
         return {"source": "fresh_bert", "vocab_size": self.vocab_size, "config": dict(self.config)}
 
     def build(self, folder: Path, *, seed: int, texts: Iterable[str]) -> None:
-        """Trains the tokenizer, draws the weights, writes both."""
+        """Train the tokenizer, draw the weights, write both."""
         tokenizer = train_bert_tokenizer(texts, vocab_size=self.vocab_size)
         config = BertConfig(vocab_size=len(tokenizer), pad_token_id=tokenizer.pad_token_id, **self.config)
         torch.manual_seed(seed)
@@ -59,11 +59,11 @@ class PackagedEncoder(WeightSource):
     install: Name  # the command that installs the package
 
     def identity(self) -> Mapping[str, Any]:
-        """The package and its weights' digest."""
+        """Return the package and its weights' digest."""
         return {"source": "packaged_encoder", "package": self.package, "sha256": self.sha256}
 
     def build(self, folder: Path, *, seed: int, texts: Iterable[str]) -> None:
-        """Checks the weights' digest and writes a copy."""
+        """Check the weights' digest and write a copy."""
         path = packaged_folder(self.package, folder=self.folder, sha256=self.sha256, install=self.install)
         _copy(str(path), {}, folder=folder, seed=seed)
 
@@ -76,11 +76,11 @@ class PretrainedEncoder(WeightSource):
     revision: Name = "main"
 
     def identity(self) -> Mapping[str, Any]:
-        """The folder's digest, or the repository and revision."""
+        """Return the folder's digest, or the repository and revision."""
         return weights_identity(self.name, revision=self.revision)
 
     def build(self, folder: Path, *, seed: int, texts: Iterable[str]) -> None:
-        """Loads (downloading if need be) and writes a copy; NetworkError says which files to bring by hand."""
+        """Load (downloading if need be) and write a copy; NetworkError names the files to bring by hand."""
         _copy(self.name, {"revision": self.revision}, folder=folder, seed=seed)
 
 

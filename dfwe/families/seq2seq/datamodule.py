@@ -71,7 +71,7 @@ class TrainingData(pl.LightningDataModule):
         self._batch_size, self._group_batches = batch_size, group_batches
 
     def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
-        """The current epoch's batches."""
+        """Return the current epoch's batches."""
         epoch = self.trainer.current_epoch if self.trainer is not None else 0
         generator = np.random.default_rng([self._seed, epoch])
         batches = EpochBatches(

@@ -35,7 +35,7 @@ class TextToText(pl.LightningModule):
         self._optimizer, self._light_dropout = optimizer, light_dropout
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """The batch's mean token cross-entropy times its loss weight."""
+        """Return the batch's mean token cross-entropy times its loss weight."""
         inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "labels")}
         with LightDropout() if self._light_dropout else nullcontext():
             loss: Tensor = self.model(**inputs).loss * batch["loss_weight"]
@@ -43,7 +43,7 @@ class TextToText(pl.LightningModule):
         return loss
 
     def configure_optimizers(self) -> Optimizer:
-        """The optimizer given at construction over all parameters."""
+        """Return the optimizer given at construction over all parameters."""
         if self._optimizer is None:
             raise ModelError("this module was built for evaluation: give it an optimizer to train it")
         return self._optimizer(self.parameters())
@@ -54,7 +54,7 @@ class TextToText(pl.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clips the gradient's norm; Lightning's own way refuses a fused optimizer under bf16 (no scaler there)."""
+        """Clip the gradient's norm; Lightning's own way refuses a fused optimizer under bf16 (no scaler there)."""
         if gradient_clip_val:
             nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
 

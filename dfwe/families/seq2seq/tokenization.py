@@ -55,7 +55,7 @@ class TokenisedSplit:
 def tokenise(
     instances: Sequence[Instance], *, tokenizer: PreTrainedTokenizerBase, limits: TokenLimits, cache: Path
 ) -> TokenisedSplit:
-    """The instances' tokens, from the cache where the same texts met the same tokenizer and limits before.
+    """Return the instances' tokens, from the cache where the same texts met the same tokenizer and limits before.
 
     Raises:
         DataError: more prompts are too long than `limits.max_truncated_fraction` allows; fewer are a warning.
@@ -67,7 +67,7 @@ def tokenise(
 
 
 def tokens_key(instances: Sequence[Instance], *, tokenizer: PreTrainedTokenizerBase, limits: TokenLimits) -> str:
-    """What names the tokens: a digest of the limits, the tokenizer and the instances."""
+    """Return a digest of the limits, the tokenizer and the instances, which names the tokens."""
     digest = hashlib.sha256(json.dumps(asdict(limits)).encode())
     digest.update(tokenizer.backend_tokenizer.to_str().encode())
     for instance in instances:
@@ -78,7 +78,7 @@ def tokens_key(instances: Sequence[Instance], *, tokenizer: PreTrainedTokenizerB
 def save_tokens(
     instances: Sequence[Instance], *, tokenizer: PreTrainedTokenizerBase, limits: TokenLimits, folder: Path
 ) -> None:
-    """Writes the instances' tokens into the folder, whole or not at all; DataError as in `tokenise`."""
+    """Write the instances' tokens into the folder, whole or not at all; DataError as in `tokenise`."""
     columns = _columns(instances, tokenizer=tokenizer, limits=limits)
     import datasets
 
@@ -88,7 +88,7 @@ def save_tokens(
 
 
 def read_tokens(instances: Sequence[Instance], *, limits: TokenLimits, folder: Path) -> TokenisedSplit:
-    """The instances with the tokens that `save_tokens` wrote; DataError where too many prompts are too long."""
+    """Return the instances with the tokens that `save_tokens` wrote; DataError where too many prompts are too long."""
     import datasets
 
     split = TokenisedSplit(tuple(instances), datasets.load_from_disk(str(folder)))
@@ -99,7 +99,7 @@ def read_tokens(instances: Sequence[Instance], *, limits: TokenLimits, folder: P
 def tokens_in_memory(
     instances: Sequence[Instance], *, tokenizer: PreTrainedTokenizerBase, limits: TokenLimits
 ) -> TokenisedSplit:
-    """The instances with their tokens, which are written nowhere; DataError as in `tokenise`."""
+    """Return the instances with their tokens, which are written nowhere; DataError as in `tokenise`."""
     columns = _Columns(_columns(instances, tokenizer=tokenizer, limits=limits))
     split = TokenisedSplit(tuple(instances), columns)
     _check_cut(split, limits=limits)
@@ -132,7 +132,7 @@ def warn_of_full(split: TokenisedSplit, *, limits: TokenLimits, of: str) -> None
 
 
 def source_ids(instance: Instance, *, tokenizer: PreTrainedTokenizerBase, limits: TokenLimits) -> tuple[list[int], int]:
-    """The source text's ids within the limit, and how many tokens the prompt lost; see `TokenLimits`."""
+    """Return the source text's ids within the limit, and how many tokens the prompt lost; see `TokenLimits`."""
     if limits.truncation == "reference":
         cut: list[int] = tokenizer(instance.source, truncation=True, max_length=limits.max_source_tokens)["input_ids"]
         return cut, 0
@@ -190,7 +190,7 @@ class _AnswerIds:
         return [self._one(text) for text in texts]
 
     def distinct(self, instance: Instance) -> list[list[int]]:
-        """The closed set's ids, whole; DataError where one is too long, or two look the same to the model."""
+        """Return the closed set's ids, whole; DataError where one is too long, or two look the same to the model."""
         if instance.candidates not in self._sets:
             self._sets[instance.candidates] = self._checked(instance)
         return self._sets[instance.candidates]
@@ -219,7 +219,7 @@ class _AnswerIds:
 
 
 def _target_ids(text: str, *, tokenizer: PreTrainedTokenizerBase, limit: int) -> list[int]:
-    """Ids of an answer, closed by the end token and without a start token (the decoder brings its own)."""
+    """Return ids of an answer, closed by the end token and without a start token (the decoder brings its own)."""
     end = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else tokenizer.sep_token_id
     ids: list[int] = tokenizer(text_target=text, add_special_tokens=False)["input_ids"]
     return [*ids[: limit - 1], end]

@@ -30,11 +30,11 @@ class WeightSource(ABC):
 
     @abstractmethod
     def identity(self) -> Mapping[str, Any]:
-        """What, beside the seed and the texts, decides the weights; part of the parent's digest."""
+        """Return what decides the weights beside the seed and the texts; part of the parent's digest."""
 
     @abstractmethod
     def build(self, folder: Path, *, seed: int, texts: Iterable[str]) -> None:
-        """Writes model, configuration and tokenizer; `texts` trains a tokenizer where the source needs one."""
+        """Write model, configuration and tokenizer; `texts` trains a tokenizer where the source needs one."""
 
 
 T5Settings = Annotated[
@@ -58,11 +58,11 @@ class FreshT5(WeightSource):
     config: T5Settings = field(default_factory=dict)
 
     def identity(self) -> Mapping[str, Any]:
-        """Shape and vocabulary."""
+        """Return shape and vocabulary."""
         return {"source": "fresh_t5", "vocab_size": self.vocab_size, "config": dict(self.config)}
 
     def build(self, folder: Path, *, seed: int, texts: Iterable[str]) -> None:
-        """Trains the tokenizer, draws the weights, writes both."""
+        """Train the tokenizer, draw the weights, write both."""
         tokenizer = train_tokenizer(texts, vocab_size=self.vocab_size)
         config = T5Config(
             vocab_size=len(tokenizer),
@@ -88,11 +88,11 @@ class WarmStartedEncoderDecoder(WeightSource):
     install: Name  # the command that installs the package
 
     def identity(self) -> Mapping[str, Any]:
-        """The package and its weights' digest."""
+        """Return the package and its weights' digest."""
         return {"source": "warm_started_encoder_decoder", "package": self.package, "sha256": self.sha256}
 
     def build(self, folder: Path, *, seed: int, texts: Iterable[str]) -> None:
-        """Checks the weights' digest, draws what is fresh, writes the model."""
+        """Check the weights' digest, draw what is fresh, write the model."""
         path = packaged_folder(self.package, folder=self.folder, sha256=self.sha256, install=self.install)
         tokenizer = load_tokenizer(path)
         torch.manual_seed(seed)
@@ -115,11 +115,11 @@ class Pretrained(WeightSource):
     revision: Name = "main"
 
     def identity(self) -> Mapping[str, Any]:
-        """The folder's digest, or the repository and revision."""
+        """Return the folder's digest, or the repository and revision."""
         return weights_identity(self.name, revision=self.revision)
 
     def build(self, folder: Path, *, seed: int, texts: Iterable[str]) -> None:
-        """Loads (downloading if need be) and writes a copy; NetworkError says which files to bring by hand."""
+        """Load (downloading if need be) and write a copy; NetworkError names the files to bring by hand."""
         model = load_weights_of(AutoModelForSeq2SeqLM, self.name, revision=self.revision)
         tokenizer = load_tokenizer(self.name, revision=self.revision)
         save_parent(model, tokenizer=tokenizer, folder=folder, source=self.name)

@@ -30,7 +30,7 @@ class Head(nn.Module, ABC):
 
     @abstractmethod
     def losses(self, outputs: Float[Tensor, "batch outputs"], gold: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
-        """Each example's loss; ModelError where a gold answer is NaN, as in a batch of a task without labels."""
+        """Return each example's loss; ModelError where a gold answer is NaN, as in a batch of a task without labels."""
 
     @abstractmethod
     def divergences(
@@ -40,7 +40,7 @@ class Head(nn.Module, ABC):
 
     @abstractmethod
     def answers(self, outputs: Float[Tensor, "batch outputs"]) -> tuple[str, ...]:
-        """The examples' answers as metrics take them."""
+        """Return the examples' answers as metrics take them."""
 
     @abstractmethod
     def label_scores(self, outputs: Float[Tensor, "batch outputs"]) -> Float[Tensor, "batch labels"] | None:
@@ -63,7 +63,7 @@ class HeadSpec(ABC):
 
     @abstractmethod
     def build(self, *, width: int, labels: Sequence[str]) -> Head:
-        """A head with fresh weights for embeddings of that width, drawn from torch's generator.
+        """Return a head with fresh weights for embeddings of that width, drawn from torch's generator.
 
         Raises:
             ConfigurationError: labels where there can be none, or too few.

@@ -26,7 +26,7 @@ class Classification(HeadSpec):
         check_spec(self.columns, most=1, pooling=self.pooling, dropout=self.dropout)
 
     def build(self, *, width: int, labels: Sequence[str]) -> LabelHead:
-        """A head with fresh weights."""
+        """Return a head with fresh weights."""
         network = _Linear(width, num_outputs=len(labels), dropout=self.dropout)
         return LabelHead(network, labels=labels, num_sentences=1, pooling=self.pooling)
 

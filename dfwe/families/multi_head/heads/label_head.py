@@ -26,7 +26,7 @@ class LabelHead(Head):
         self.num_sentences, self.pooling = num_sentences, pooling
 
     def forward(self, embeddings: Float[Tensor, "sentences batch width"]) -> Float[Tensor, "batch outputs"]:
-        """The labels' logits."""
+        """Return the labels' logits."""
         logits: Tensor = self.network(embeddings)
         return logits
 
@@ -43,7 +43,7 @@ class LabelHead(Head):
         return ((log_p.exp() - log_q.exp()) * (log_p - log_q)).sum(-1)
 
     def answers(self, outputs: Float[Tensor, "batch outputs"]) -> tuple[str, ...]:
-        """The likeliest labels."""
+        """Return the likeliest labels."""
         return tuple(self.labels[index] for index in outputs.argmax(-1).tolist())
 
     def label_scores(self, outputs: Float[Tensor, "batch outputs"]) -> Float[Tensor, "batch labels"]:
@@ -53,7 +53,7 @@ class LabelHead(Head):
     def fisher_factors(
         self, outputs: Float[Tensor, "batch outputs"], *, sigma: float, samples: int, generator: torch.Generator
     ) -> Float[Tensor, "factors batch outputs"]:
-        """The columns but the last, zero, of the Cholesky factor L of diag(p) - p p', p the softmax.
+        """Return the columns but the last, zero, of the Cholesky factor L of diag(p) - p p', p the softmax.
 
         That matrix is the covariance of the log-likelihood's gradient by the logits, so that the expectation over
         labels (Cuts and Stitches, equation 1) is exact with one vector less than there are labels, and nothing is

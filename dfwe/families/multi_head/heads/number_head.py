@@ -24,7 +24,7 @@ class NumberHead(Head):
         self.network, self.num_sentences, self.pooling = network, num_sentences, pooling
 
     def forward(self, embeddings: Float[Tensor, "sentences batch width"]) -> Float[Tensor, "batch outputs"]:
-        """The numbers, in one column."""
+        """Return the numbers, in one column."""
         numbers: Tensor = self.network(embeddings)
         return numbers
 
@@ -40,7 +40,7 @@ class NumberHead(Head):
         return (outputs[:, 0].float() - others[:, 0].float()).square()
 
     def answers(self, outputs: Float[Tensor, "batch outputs"]) -> tuple[str, ...]:
-        """The numbers, with all digits they have."""
+        """Return the numbers, with all digits they have."""
         return tuple(repr(number) for number in outputs[:, 0].tolist())
 
     def label_scores(self, outputs: Float[Tensor, "batch outputs"]) -> None:

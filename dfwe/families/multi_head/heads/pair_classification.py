@@ -33,7 +33,7 @@ class PairClassification(HeadSpec):
         check_perceptron(self.features, hidden=self.hidden)
 
     def build(self, *, width: int, labels: Sequence[str]) -> LabelHead:
-        """A head with fresh weights."""
+        """Return a head with fresh weights."""
         network = Perceptron(
             width, features=self.features, hidden=self.hidden, num_outputs=len(labels), dropout=self.dropout
         )
@@ -58,7 +58,7 @@ class PairCosine(HeadSpec):
         check_spec(self.columns, least=2, most=2, pooling=self.pooling, dropout=self.dropout)
 
     def build(self, *, width: int, labels: Sequence[str]) -> LabelHead:
-        """A head for two labels; the second is what alike sentences have."""
+        """Return a head for two labels; the second is what alike sentences have."""
         if len(labels) != 2:
             raise ConfigurationError(f"a cosine tells two labels apart, not {len(labels)}: {', '.join(labels)}")
         network = _ScaledCosine(scale=self.scale, offset=self.offset, dropout=self.dropout)

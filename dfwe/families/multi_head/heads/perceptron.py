@@ -28,7 +28,7 @@ class Perceptron(nn.Module):
         self.output = nn.Linear(hidden, num_outputs)
 
     def forward(self, embeddings: Float[Tensor, "sentences batch width"]) -> Float[Tensor, "batch outputs"]:
-        """The outputs."""
+        """Return the outputs."""
         row = torch.cat([_feature(name, embeddings) for name in self.features], dim=-1)
         outputs: Tensor = self.output(self.dropout(self.hidden(self.dropout(row)).relu()))
         return outputs

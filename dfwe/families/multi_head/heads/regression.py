@@ -26,7 +26,7 @@ class Regression(HeadSpec):
         check_hidden(self.hidden)
 
     def build(self, *, width: int, labels: Sequence[str]) -> NumberHead:
-        """A head with fresh weights."""
+        """Return a head with fresh weights."""
         features = PAIR_FEATURES if len(self.columns) == 2 else PAIR_FEATURES[:1]
         network = Perceptron(width, features=features, hidden=self.hidden, num_outputs=1, dropout=self.dropout)
         return NumberHead(network, labels=labels, num_sentences=len(self.columns), pooling=self.pooling)

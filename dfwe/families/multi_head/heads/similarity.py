@@ -49,7 +49,7 @@ class SimilarityHead(HeadSpec):
             raise ConfigurationError(f"head.low={self.low} must be below head.high={self.high}")
 
     def build(self, *, width: int, labels: Sequence[str]) -> NumberHead:
-        """A head with fresh weights."""
+        """Return a head with fresh weights."""
         return NumberHead(_SquashedCosine(width, self), labels=labels, num_sentences=2, pooling=self.pooling)
 
 
