@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from dfwe.report.columns import COST_COLUMNS, MERGE_COLUMNS, MODEL_COLUMNS
+from dfwe.report.columns import COST_COLUMNS, MERGE_COLUMNS, MODEL_COLUMNS, task_score
 from dfwe.report.html.page import PageSection, render
 from dfwe.report.study_results import as_study
 from dfwe.report.study_tables import cost_table, merges_table, model_tables
@@ -89,3 +89,9 @@ def test_numbers_are_written_for_people(cell, shown):
 
 def test_a_difference_that_is_unknown_is_missing():
     assert difference({}) == MISSING == Cell("–")
+
+
+def test_task_score_without_intervals_has_its_score():
+    column = task_score("SST", split="dev")
+    assert column.cell({"dev": {"score": 0.5, "tasks": {"SST": 0.5}}}) == score(0.5)
+    assert column.cell({}) == MISSING
