@@ -92,6 +92,14 @@ class FitConfig:
 
 
 @dataclass
+class HeadProbeConfig:
+    """How a head is fitted to a frozen encoder, by logistic or ridge regression."""
+
+    l2: Positive = MISSING  # half the weight of the squared norm beside the sum of the examples' losses
+    max_iterations: Count = MISSING  # of L-BFGS
+
+
+@dataclass
 class TrainerConfig:
     """What all trainings share, and the two kinds (conf/trainer)."""
 
@@ -107,6 +115,8 @@ class TrainerConfig:
     checkpoint: bool = MISSING
     eval_tokens: dict[str, Count] = MISSING  # read at once in an evaluation, padding included, by kind of device
     text_tokens: dict[str, Count] = MISSING  # in a batch that free text is written for, likewise
+    head_first: bool = MISSING  # heads of a classifier are fitted to the frozen encoder before anything is trained
+    head_probe: HeadProbeConfig = MISSING
     train: FitConfig = MISSING
     finetune: FitConfig = MISSING
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from dfwe.config.task_data import StudyData
 from dfwe.config.tasks import Objective, Task, TaskMean, tasks_of
+from dfwe.errors import ConfigurationError
 from dfwe.families.scorer import MeanScorer, ModelScorer
 from dfwe.models.loading import load_tokenizer
 from dfwe.records import Instance, Split
@@ -26,6 +27,8 @@ from dfwe.store.store import Store
 from dfwe.training.precision import resolve_device
 
 OnProgress = Callable[[float], None]
+
+HEAD = "head"  # kind of what a HeadTraining leaves in the store
 
 
 class BaseModel(ABC):
@@ -103,6 +106,18 @@ class TrainingRecipe:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class HeadTraining:
+    """A task's head that is trained once, before all models that have it, and kept in the store under `spec`.
+
+    `make` writes it into a folder and returns what the card says of it, and the names of the files.
+    """
+
+    title: str
+    spec: Mapping[str, Any]
+    make: Callable[[Path], tuple[Mapping[str, Any], tuple[str, ...]]]
+
+
 class ModelFamily(ABC):
     """Everything that depends on the kind of model.
 
@@ -166,9 +181,24 @@ class ModelFamily(ABC):
 
     # Models ---------------------------------------------------------------------------------------------------------
 
+    @property
     @abstractmethod
-    def model(self) -> Any:
-        """Return a fresh copy of the base model, in float32 and evaluation mode: where every training starts."""
+    def head_prefix(self) -> str | None:
+        """What the names of a task's own tensors begin with, which files may hold for tasks that a model lacks.
+
+        None where all models have the same tensors.
+        """
+
+    @abstractmethod
+    def head_trainings(self, tasks: Sequence[Task]) -> tuple[HeadTraining, ...]:
+        """Return the trainings of heads that models for these tasks start from; none where heads stay fresh."""
+
+    @abstractmethod
+    def model(self, tasks: Sequence[Task]) -> Any:
+        """Return a fresh copy of the base model that can answer the tasks: where every training starts.
+
+        It is in float32 and evaluation mode.
+        """
 
     @abstractmethod
     def pretrained(self, model: Any) -> Any:
@@ -184,10 +214,6 @@ class ModelFamily(ABC):
     @abstractmethod
     def options(self) -> Mapping[str, Any]:
         """Options of a training that sets none: those in YAML."""
-
-    @abstractmethod
-    def first_recipe(self, objective: Objective) -> TrainingRecipe | None:
-        """Return a short training that all others of a study start from, such as that of fresh heads; None for none."""
 
     @abstractmethod
     def check_recipe(self, recipe: TrainingRecipe) -> None:
@@ -256,3 +282,12 @@ class ModelFamily(ABC):
     def tokenizer(self) -> Any:
         """Tokenizer of the base model."""
         return load_tokenizer(self.base_model.model_folder(self.context.store))
+
+
+def check_no_head_first(family: ModelFamily) -> None:
+    """Raise ConfigurationError where heads are to be trained first and the family has none that could."""
+    if family.context.trainer.get("head_first"):
+        raise ConfigurationError(
+            f"trainer.head_first=true: models of the family {family.name} have no heads to train first; set "
+            "trainer.head_first=false"
+        )

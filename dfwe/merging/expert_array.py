@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +35,11 @@ class Layout:
         """Number of parameters."""
         return sum(shape.numel() for shape in self.shapes)
 
+    def without(self, names: Collection[str]) -> Layout:
+        """Return the layout without the parameters of these names."""
+        pairs = [(name, shape) for name, shape in zip(self.names, self.shapes, strict=True) if name not in names]
+        return Layout(tuple(name for name, _ in pairs), tuple(shape for _, shape in pairs))
+
     def views(self, flat: Float[Tensor, " parameters"]) -> dict[str, Tensor]:
         """Return views into the flat vector by name."""
         parts = torch.split(flat, [shape.numel() for shape in self.shapes])
@@ -63,9 +68,15 @@ class ExpertArray:
 
 
 def load_experts(
-    files: Mapping[str, Path], *, layout: Layout, parent: Float[Tensor, " parameters"] | None = None
+    files: Mapping[str, Path],
+    *,
+    layout: Layout,
+    parent: Float[Tensor, " parameters"] | None = None,
+    spare: str | None = None,
 ) -> ExpertArray:
     """Load the experts in these safetensors files into one array.
+
+    Tensors whose names begin with `spare` may be there though the layout lacks them.
 
     Raises:
         MergeError: no expert; tensors missing, of another shape, or not finite (names expert and tensor).
@@ -74,7 +85,7 @@ def load_experts(
         raise MergeError("a merge needs at least one expert")
     weights = large_buffer(len(files), layout.size)
     for row, (name, path) in zip(weights, files.items(), strict=True):
-        _read_into(row, layout=layout, path=path, expert=name)
+        _read_into(row, layout=layout, path=path, expert=name, spare=spare)
     return ExpertArray(tuple(files), layout, weights, parent)
 
 
@@ -93,10 +104,17 @@ def save_weights(model: nn.Module, path: Path) -> None:
         save_file(tensors, temporary)
 
 
-def load_weights(model: nn.Module, path: Path, *, name: str) -> None:
-    """Load the file's weights into the model; errors as in `load_experts`."""
-    experts = load_experts({name: path}, layout=Layout.of(model))
-    copy_weights(model, experts.layout.views(experts.weights[0]))
+def load_weights(model: nn.Module, path: Path, *, name: str, spare: str | None = None) -> None:
+    """Load the file's weights into the model; errors as in `load_experts`.
+
+    Tensors whose names begin with `spare` may be there though the model lacks them, and may be missing: then the
+    model's own stay.
+    """
+    layout = Layout.of(model)
+    if spare is not None:
+        layout = layout.without({each for each in layout.names if each.startswith(spare)} - _names(path, expert=name))
+    experts = load_experts({name: path}, layout=layout, spare=spare)
+    copy_weights(model, {**dict(model.named_parameters()), **layout.views(experts.weights[0])})
 
 
 def copy_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
@@ -129,11 +147,22 @@ def _fits(num_bytes: int, *, device: torch.device) -> bool:
     return device.type != "cuda" or num_bytes <= torch.cuda.mem_get_info(device)[0] // 2
 
 
-def _read_into(row: Tensor, *, layout: Layout, path: Path, expert: str) -> None:
+def _names(path: Path, *, expert: str) -> set[str]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            return set(file.keys())
+    except (OSError, SafetensorError) as error:
+        raise MergeError(f"expert '{expert}': {path} cannot be read ({error})") from error
+
+
+def _read_into(row: Tensor, *, layout: Layout, path: Path, expert: str, spare: str | None) -> None:
     try:
         with safe_open(path, framework="pt") as file:
             stored = set(file.keys())
-            if unknown := sorted(stored - set(layout.names)):
+            unknown = sorted(stored - set(layout.names))
+            if spare is not None:
+                unknown = [name for name in unknown if not name.startswith(spare)]
+            if unknown:
                 raise MergeError(
                     f"expert '{expert}' ({path}) has the tensor '{unknown[0]}', which the model lacks: another model"
                 )

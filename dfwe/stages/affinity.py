@@ -12,10 +12,10 @@ from safetensors.torch import save_file
 
 from dfwe.config.tasks import Task
 from dfwe.families.base import ModelFamily
-from dfwe.families.seq2seq.statistics.base import Collector
+from dfwe.families.statistics.base import Collector
 from dfwe.seeding import derive
 from dfwe.stages.base import Stage, Tell
-from dfwe.stages.train import parent_of
+from dfwe.stages.train import head_stages, parent_of
 
 MEASURED = "measured.safetensors"
 
@@ -48,12 +48,12 @@ class AffinityStage(Stage):
     @property
     def needs(self) -> tuple[Stage, ...]:
         """The parent."""
-        return parent_of(self.family)
+        return (*parent_of(self.family), *head_stages(self.family, (self.task,)))
 
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Writes what was found by the names of the parent's tensors."""
         begun = time.perf_counter()
-        model = self.family.model().to(self.family.context.device)
+        model = self.family.model((self.task,)).to(self.family.context.device)
         seed = derive(self.seed, "affinity")
         (found,) = self.family.statistics(self.collector, [model], tasks=[(self.task,)], seed=seed, on_progress=tell)
         save_file({name: tensor.float().cpu().contiguous() for name, tensor in found.items()}, folder / MEASURED)

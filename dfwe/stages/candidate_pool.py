@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from dfwe.config.tasks import tasks_of
 from dfwe.merging.expert_array import ExpertArray
 from dfwe.records import Coefficients, Evaluation
 from dfwe.search.trial_runner import EvaluateOne, TimedEvaluation
@@ -34,7 +35,7 @@ class CandidateEvaluator:
     """Evaluate candidates of a merge in another process than its search's, with the same bits."""
 
     def __init__(self, stage: MergeStage, *, array: ExpertArray) -> None:
-        model = stage.family.model().to(stage.family.context.device)
+        model = stage.family.model(tasks_of(stage.target)).to(stage.family.context.device)
         space = stage.space(array)
         self._candidate = Candidate(model, experts=array, method=stage.method, groups=stage.groups, space=space)
         self._scorer = stage.family.scorer(stage.target, split="dev")

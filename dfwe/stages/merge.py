@@ -14,7 +14,7 @@ from torch import Tensor
 
 from dfwe.config.instantiate import bind
 from dfwe.config.search_space import search_space
-from dfwe.config.tasks import Objective
+from dfwe.config.tasks import Objective, tasks_of
 from dfwe.families.base import ModelFamily
 from dfwe.merging.base import MergeMethod
 from dfwe.merging.coefficient_groups import CoefficientGroups
@@ -118,7 +118,7 @@ class MergeStage(Stage):
 
         start = time.perf_counter()
         result = search_weights(
-            self.family.model().to(self.family.context.device),
+            self.family.model(tasks_of(self.target)).to(self.family.context.device),
             array,
             setup.search,
             scorer,
@@ -153,10 +153,10 @@ class MergeStage(Stage):
         """Load the experts' weights, with their parent's if the method works on task vectors."""
         store = self.family.context.store
         files = {name: stage.result(store).file(WEIGHTS) for name, stage in self.experts.items()}
-        model = self.family.model()
+        model = self.family.model(tasks_of(self.target))
         needs_parent = self.method.properties.needs_parent
         parent = torch.cat([p.detach().flatten() for p in model.parameters()]) if needs_parent else None
-        array = load_experts(files, layout=Layout.of(model), parent=parent)
+        array = load_experts(files, layout=Layout.of(model), parent=parent, spare=self.family.head_prefix)
         return replace(array, statistics=statistics_of(self.statistics, store=store))
 
     def weights(self, entry: Entry) -> Float[Tensor, " parameters"]:
@@ -192,7 +192,7 @@ class MergeStage(Stage):
         return self._model_of(self._weights_at(coefficients))
 
     def _model_of(self, weights: Float[Tensor, " parameters"]) -> Any:
-        model = self.family.model()
+        model = self.family.model(tasks_of(self.target))
         copy_weights(model, Layout.of(model).views(weights))
         return model
 

@@ -88,7 +88,7 @@ class PretrainedParent(ParentStage):
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Copy the weights into the parent's model and write what others start from."""
         family, name = self.training.family, self.training.recipe.name
-        model = family.model()
+        model = family.model(self.training.recipe.tasks)
         load_weights(model, self.training.result(family.context.store).file(WEIGHTS), name=name)
         family.pretrained(model).save_pretrained(folder / MODEL)
         family.tokenizer.save_pretrained(folder / MODEL)

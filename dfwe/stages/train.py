@@ -6,7 +6,7 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -16,9 +16,9 @@ import pytorch_lightning as pl
 from jaxtyping import Float
 from torch import nn
 
-from dfwe.config.tasks import Task
+from dfwe.config.tasks import Task, tasks_of
 from dfwe.errors import StoreError
-from dfwe.families.base import ModelFamily, TrainingRecipe
+from dfwe.families.base import HEAD, HeadTraining, ModelFamily, TrainingRecipe
 from dfwe.io.strict_json import read_json
 from dfwe.merging.expert_array import load_weights, save_weights
 from dfwe.records import Evaluation
@@ -78,7 +78,13 @@ class TrainStage(Stage):
     @property
     def needs(self) -> tuple[Stage, ...]:
         """The base model's stages, and the training that it starts from."""
-        return (*parent_of(self.family), *([] if self.start is None else [self.start]))
+        start = [] if self.start is None else [self.start]
+        return (*parent_of(self.family), *self.heads, *start)
+
+    @property
+    def heads(self) -> tuple[HeadStage, ...]:
+        """Stages of the heads that it starts from."""
+        return head_stages(self.family, self._answered)
 
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Trains, goes on where a killed run stopped, and keeps the best epoch's weights."""
@@ -114,13 +120,19 @@ class TrainStage(Stage):
 
     def model(self, entry: Entry) -> Any:
         """Return the trained model, in storage of its own."""
-        model = self.family.model()
+        model = self.family.model(self._answered)
         load_weights(model, entry.file(WEIGHTS), name=self.recipe.name)
         return model
 
+    @property
+    def _answered(self) -> tuple[Task, ...]:
+        """Tasks that the model can answer: those that it is trained on, and the objective's."""
+        objective = () if self.recipe.objective is None else tasks_of(self.recipe.objective)
+        return tuple({task.name: task for task in (*objective, *self.recipe.tasks)}.values())
+
     def module(self) -> pl.LightningModule:
         """Return the Lightning module, with the base model's weights."""
-        return self.family.module(self.family.model(), self.recipe, seed=self.seed)
+        return self.family.module(self.family.model(self._answered), self.recipe, seed=self.seed)
 
     def settings(self, module: pl.LightningModule) -> FitSettings:
         """Return the settings of the fit; a module that optimizes by itself accumulates and clips by itself, too."""
@@ -160,7 +172,8 @@ class TrainStage(Stage):
         module = self.module()
         if self.start is not None:
             weights = self.start.result(family.context.store).file(WEIGHTS)
-            load_weights(cast(nn.Module, module.model), weights, name=self.start.recipe.name)
+            name, spare = self.start.recipe.name, family.head_prefix
+            load_weights(cast(nn.Module, module.model), weights, name=name, spare=spare)
         data = family.training_data(self.recipe, seed=self._order_seed)
         if objective is not None:
             family.scorer(objective, split="test")  # a question that is too long stops the study here, not at its end
@@ -194,6 +207,38 @@ def _give_name(path: Path, name: Path) -> None:
         name.hardlink_to(path)
     except OSError:  # a file system without links
         shutil.copyfile(path, name)
+
+
+@dataclass(frozen=True)
+class HeadStage(Stage):
+    """Trains the head of one task on the frozen base model; all models with that head start from it."""
+
+    kind: ClassVar[str] = HEAD
+    family: ModelFamily
+    training: HeadTraining
+
+    @property
+    def title(self) -> str:
+        """Title in the user's words."""
+        return self.training.title
+
+    def spec(self) -> dict[str, Any]:
+        """Return the base model, the task with its data and the settings."""
+        return dict(self.training.spec)
+
+    @property
+    def needs(self) -> tuple[Stage, ...]:
+        """The base model's stage."""
+        return parent_of(self.family)
+
+    def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+        """Train the head and write it."""
+        return self.training.make(folder)
+
+
+def head_stages(family: ModelFamily, tasks: Sequence[Task]) -> tuple[HeadStage, ...]:
+    """Return the stages of the heads that models for these tasks start from."""
+    return tuple(HeadStage(family, training) for training in family.head_trainings(tasks))
 
 
 def parent_of(family: ModelFamily) -> tuple[Stage, ...]:

@@ -19,14 +19,14 @@ from dfwe.studies.plan import plan_study
 
 REGMEAN = Regmean(alpha=0.5, ridge=1e-7)
 FISHER = {
-    "_target_": "dfwe.families.seq2seq.statistics.fisher.DiagonalFisher",
+    "_target_": "dfwe.families.statistics.fisher.DiagonalFisher",
     "examples": 6,
     "answers": "expected",
     "samples": 2,
 }
-GRAM = {"_target_": "dfwe.families.seq2seq.statistics.gram.Gram", "examples": 6}
+GRAM = {"_target_": "dfwe.families.statistics.gram.Gram", "examples": 6}
 MERGED = {
-    "_target_": "dfwe.families.seq2seq.statistics.merged_gram.MergedGram",
+    "_target_": "dfwe.families.statistics.merged_gram.MergedGram",
     "examples": 3,
     "method": {"_target_": "dfwe.merging.methods.regmean.Regmean", "alpha": 0.5, "ridge": 1e-7},
 }

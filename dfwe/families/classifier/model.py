@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
+from copy import copy, deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
 class Classifier(TaskModel):
-    """Transformers' models for sequence classification, one per task, all around one encoder.
+    """Transformers' models for sequence classification, one per task, all around the encoder of the first.
 
     Parameters are named `encoder...` and `heads.<task>.network...`. A batch is that of `sentence_batch`, with one text
     or one pair per example.
@@ -34,10 +34,11 @@ class Classifier(TaskModel):
     def __init__(self, networks: Mapping[str, PreTrainedModel], *, answers: Mapping[str, Sequence[str]]) -> None:
         """Take the networks by task, with the answers that their outputs stand for; none for a number."""
         super().__init__()
-        first = next(iter(networks.values()))
-        self.encoder, self.heads = first.base_model, nn.ModuleDict()
+        self.encoder, self.heads = next(iter(networks.values())).base_model, nn.ModuleDict()
         for task, network in networks.items():
-            assert network.base_model is self.encoder, "heads of a classifier share their encoder"
+            # known to each network, but a module of this one alone: parameters have one name each
+            delattr(network, network.base_model_prefix)
+            object.__setattr__(network, network.base_model_prefix, self.encoder)
             self.heads[task] = _head(network, answers=answers[task])
 
     def head(self, task: str) -> Head:
@@ -49,8 +50,16 @@ class Classifier(TaskModel):
         return head
 
     def network(self, task: str) -> Any:
-        """Return the task's model as Transformers knows it, in the same storage."""
+        """Return the task's model for sequence classification, whose encoder is not a module of it."""
         return self.head(task).network
+
+    def plain(self, task: str) -> Any:
+        """Return the task's model as Transformers has it, its encoder included; weights are shared."""
+        network = copy(self.network(task))
+        network._modules = dict(network._modules)
+        network.__dict__.pop(network.base_model_prefix)
+        setattr(network, network.base_model_prefix, self.encoder)
+        return network
 
     def embed(self, batch: SentenceBatch) -> Float[Tensor, "rows length width"]:
         """Return the word embeddings of the batch's tokens."""
@@ -87,25 +96,18 @@ def load_classifier(folder: Path, *, answers: Mapping[str, Sequence[str]], seed:
     weights = encoder.state_dict()
     # the encoder of a classifier may lack parts of a plain one, such as RoBERTa's pooler
     shared.load_state_dict({name: weights[name] for name in shared.state_dict()})
-    for network in networks.values():
-        setattr(network, network.base_model_prefix, shared)
     model = Classifier(networks, answers=answers)
     model.eval()
     return model
 
 
 def output_layer(network: Any) -> tuple[str, nn.Linear]:
-    """Return the name and the module of the last linear layer outside the encoder, the one that gives the logits.
+    """Return the name and the module of a head's last linear layer, the one that gives the logits.
 
     Raises:
         ModelError: the network has none with an output per answer.
     """
-    prefix = f"{network.base_model_prefix}."
-    layers = [
-        (name, module)
-        for name, module in network.named_modules()
-        if isinstance(module, nn.Linear) and not name.startswith(prefix)
-    ]
+    layers = [(name, module) for name, module in network.named_modules() if isinstance(module, nn.Linear)]
     if not layers or layers[-1][1].out_features != network.config.num_labels:
         raise ModelError(f"{type(network).__name__} has no linear output layer that could be trained first")
     return layers[-1]

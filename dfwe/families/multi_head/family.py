@@ -19,11 +19,20 @@ from transformers import PreTrainedModel
 from dfwe.config.instantiate import bind, call
 from dfwe.config.resolve import changed_head
 from dfwe.config.task_data import StudyData
-from dfwe.config.tasks import Objective, Task
+from dfwe.config.tasks import Task
 from dfwe.data.prompts.sentences import Sentences
 from dfwe.data.prompts.template import Template
 from dfwe.errors import ConfigurationError
-from dfwe.families.base import BaseModel, FamilySettings, ModelFamily, OnProgress, StudyContext, TrainingRecipe
+from dfwe.families.base import (
+    BaseModel,
+    FamilySettings,
+    HeadTraining,
+    ModelFamily,
+    OnProgress,
+    StudyContext,
+    TrainingRecipe,
+    check_no_head_first,
+)
 from dfwe.families.multi_head.datamodule import SentenceData
 from dfwe.families.multi_head.fisher import HeadFisher
 from dfwe.families.multi_head.gradient_surgery import Surgery
@@ -59,6 +68,7 @@ class MultiHeadFamily(ModelFamily):
     def __post_init__(self) -> None:
         if self.settings.decode != "task":
             raise ConfigurationError(f"decode={self.settings.decode}: heads answer in one way; set decode=task")
+        check_no_head_first(self)
 
     @property
     def name(self) -> str:
@@ -114,7 +124,15 @@ class MultiHeadFamily(ModelFamily):
             for instance in self.context.data.instances(task, split="train"):
                 yield from instance.sentences
 
-    def model(self) -> MultiHead:
+    @property
+    def head_prefix(self) -> None:
+        """None: every model of a study has all heads."""
+
+    def head_trainings(self, tasks: Sequence[Task]) -> tuple[HeadTraining, ...]:
+        """Return none: fresh heads are trained with the encoder."""
+        return ()
+
+    def model(self, tasks: Sequence[Task]) -> MultiHead:
         """Return a fresh copy of the base encoder, with the heads that every model of the study starts from."""
         folder = self.base_model.model_folder(self.context.store)
         return load_multi_head(folder, specs=self.specs, seed=self.settings.seed)
@@ -134,9 +152,6 @@ class MultiHeadFamily(ModelFamily):
     def options(self) -> Mapping[str, Any]:
         """Options of a training that sets none."""
         return self.training
-
-    def first_recipe(self, objective: Objective) -> None:
-        """Return None: fresh heads are trained with the encoder."""
 
     def check_recipe(self, recipe: TrainingRecipe) -> None:
         """Bind what the training needs, so that a wrong argument shows before any training."""

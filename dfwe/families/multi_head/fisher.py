@@ -14,8 +14,8 @@ from torch import Tensor
 
 from dfwe.errors import ConfigurationError, DataError
 from dfwe.families.multi_head.tokenization import SentenceSplit, sentence_batch
-from dfwe.families.seq2seq.statistics.base import Tell, check_examples, in_evaluation
 from dfwe.families.squared_gradients import add_squares, add_squares_one_by_one, is_known
+from dfwe.families.statistics.base import Tell, check_examples, in_evaluation
 from dfwe.values.allowed import Count, NonNegative, Positive
 
 log = logging.getLogger(__name__)

@@ -17,16 +17,25 @@ from transformers import PreTrainedModel
 from dfwe.config.instantiate import bind
 from dfwe.config.task_data import StudyData
 from dfwe.config.task_options import read_tasks
-from dfwe.config.tasks import Objective, Task
+from dfwe.config.tasks import Task
 from dfwe.errors import ConfigurationError
-from dfwe.families.base import BaseModel, FamilySettings, ModelFamily, OnProgress, StudyContext, TrainingRecipe
+from dfwe.families.base import (
+    BaseModel,
+    FamilySettings,
+    HeadTraining,
+    ModelFamily,
+    OnProgress,
+    StudyContext,
+    TrainingRecipe,
+    check_no_head_first,
+)
+from dfwe.families.seq2seq.calibration import TextExample, draw_examples
 from dfwe.families.seq2seq.datamodule import TrainingData
 from dfwe.families.seq2seq.fast.bf16 import HalfCopy
 from dfwe.families.seq2seq.inference.answers import Decoding
 from dfwe.families.seq2seq.inference.generate import ReferenceDecoding
 from dfwe.families.seq2seq.model import TextToText, load_model
 from dfwe.families.seq2seq.scorer import SplitScorer
-from dfwe.families.seq2seq.statistics.base import Collector, Question, draw_questions
 from dfwe.families.seq2seq.tokenization import (
     TokenisedSplit,
     TokenLimits,
@@ -35,6 +44,7 @@ from dfwe.families.seq2seq.tokenization import (
     tokens_key,
     warn_of_full,
 )
+from dfwe.families.statistics.base import Collector
 from dfwe.records import Split
 from dfwe.seeding import derive
 
@@ -56,6 +66,7 @@ class Seq2SeqFamily(ModelFamily):
     def __post_init__(self) -> None:
         if self.settings.max_target_tokens < 1:
             raise ConfigurationError("model.max_target_tokens=0: a model that writes its answers needs at least 1")
+        check_no_head_first(self)
 
     @property
     def name(self) -> str:
@@ -108,7 +119,15 @@ class Seq2SeqFamily(ModelFamily):
             if config.data is None:
                 yield from config.labels
 
-    def model(self) -> PreTrainedModel:
+    @property
+    def head_prefix(self) -> None:
+        """None: all models have the same tensors."""
+
+    def head_trainings(self, tasks: Sequence[Task]) -> tuple[HeadTraining, ...]:
+        """Return none: a pretrained decoder answers any task."""
+        return ()
+
+    def model(self, tasks: Sequence[Task]) -> PreTrainedModel:
         """Return a fresh copy of the base model."""
         return load_model(self.base_model.model_folder(self.context.store))
 
@@ -134,9 +153,6 @@ class Seq2SeqFamily(ModelFamily):
     def options(self) -> Mapping[str, Any]:
         """No options: a mixture of tasks is trained in one way."""
         return {}
-
-    def first_recipe(self, objective: Objective) -> None:
-        """Return None: a pretrained decoder answers any task."""
 
     def check_recipe(self, recipe: TrainingRecipe) -> None:
         """Accept every recipe without options."""
@@ -199,7 +215,7 @@ class Seq2SeqFamily(ModelFamily):
         if not isinstance(collector, Collector):
             raise ConfigurationError(
                 f"{type(collector).__name__} does not measure seq2seq models: set merge.statistics to a collector of "
-                "dfwe.families.seq2seq.statistics"
+                "dfwe.families.statistics"
             )
 
     def statistics(
@@ -238,9 +254,9 @@ class Seq2SeqFamily(ModelFamily):
             warn_of_full(tokens, limits=limits, of=f"{task.short}, {split}")
         return tokens
 
-    def _questions(self, tasks: Sequence[Task], *, examples: int, seed: int) -> tuple[Question, ...]:
+    def _questions(self, tasks: Sequence[Task], *, examples: int, seed: int) -> tuple[TextExample, ...]:
         splits = [(self.encode(task, split="train"), task.max_new_tokens) for task in tasks]
-        return draw_questions(splits, examples=examples, seed=derive(seed, "examples", *(task.name for task in tasks)))
+        return draw_examples(splits, examples=examples, seed=derive(seed, "examples", *(task.name for task in tasks)))
 
     def _new_scorer(self, task: Task, *, split: Split) -> SplitScorer:
         decode, settings, context = self.decoding(task), self.settings, self.context

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from dfwe.config.tasks import Objective
+from dfwe.config.tasks import Objective, tasks_of
 from dfwe.errors import ConfigurationError
 from dfwe.families.base import ModelFamily
 from dfwe.merging.expert_array import Layout, load_experts
@@ -102,10 +102,12 @@ class PairStage(DiagnosticStage):
 
     def _between(self) -> Iterator[dict[str, float | None]]:
         """The points but for the ends; approximated (bfloat16) where training, which scored the ends, did so."""
-        scorer, model = self.family.scorer(self.target, split="dev"), self.family.model().to(self.family.context.device)
+        scorer = self.family.scorer(self.target, split="dev")
+        model = self.family.model(tasks_of(self.target)).to(self.family.context.device)
         experts = {"first": self.first, "second": self.second}
         files = {name: stage.result(self.family.context.store).file(WEIGHTS) for name, stage in experts.items()}
-        array, space = load_experts(files, layout=Layout.of(model)), Space(tuple(experts))
+        array = load_experts(files, layout=Layout.of(model), spare=self.family.head_prefix)
+        space = Space(tuple(experts))
         candidate = Candidate(model, experts=array, method=Linear(), groups=None, space=space)
         for number in range(1, self.points + 1):
             share = number / (self.points + 1)

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float
 
-from dfwe.config.tasks import Objective
+from dfwe.config.tasks import Objective, tasks_of
 from dfwe.errors import MergeError
 from dfwe.families.base import ModelFamily
 from dfwe.records import Coefficients
@@ -86,7 +86,7 @@ class LeaveOneOutStage(DiagnosticStage):
         merge, scorer = self.merge, self.family.scorer(self.target, split="dev")
         array = merge.expert_array()
         space = merge.space(array)
-        model = self.family.model().to(self.family.context.device)
+        model = self.family.model(tasks_of(self.target)).to(self.family.context.device)
         candidate = Candidate(model, experts=array, method=merge.method, groups=merge.groups, space=space)
         found = Coefficients(space.names, tuple(kept[name] for name in space.names))
         dev: dict[str, float | None] = {}

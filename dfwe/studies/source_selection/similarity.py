@@ -14,7 +14,7 @@ from torch import Tensor
 
 from dfwe.config.tasks import Task
 from dfwe.errors import ConfigurationError
-from dfwe.families.seq2seq.statistics.base import Collector
+from dfwe.families.statistics.base import Collector
 from dfwe.stages.affinity import MEASURED, AffinityStage
 from dfwe.store.store import Store
 from dfwe.studies.source_selection.base import Criterion, CriterionInputs, Part

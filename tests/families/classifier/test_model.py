@@ -87,7 +87,7 @@ def test_weights_survive_file_and_flattening(tiny_bert, model, tokenizer, tmp_pa
 
 def test_network_exports_plain_transformers_model(model, tokenizer, tmp_path):
     batch = batch_of(tokenizer, "mood", "the broth is mild")
-    model.network("mood").save_pretrained(tmp_path)
+    model.plain("mood").save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     loaded = AutoModelForSequenceClassification.from_pretrained(tmp_path).eval()
     assert loaded.config.id2label == {0: "bad", 1: "good", 2: "mixed"}

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from dfwe.errors import ConfigurationError
-from dfwe.families.seq2seq.statistics.mean_gradient import MeanGradient
+from dfwe.families.statistics.mean_gradient import MeanGradient
 from dfwe.stages.affinity import MEASURED
 from dfwe.studies.plan import load_plan
 from dfwe.studies.source_selection.similarity import TaskSimilarity, cosines_to_first

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dfwe.families.seq2seq.statistics.base import Collector, Question, Tell, check_examples, in_evaluation
+from dfwe.families.statistics.base import CalibrationExample, Collector, Tell, check_examples, in_evaluation
 from dfwe.values.allowed import Count
 
 
@@ -33,7 +33,7 @@ class Gram(Collector):
         return False
 
     def collect(
-        self, models: Sequence[Any], *, questions: Sequence[Sequence[Question]], seed: int, tell: Tell
+        self, models: Sequence[Any], *, questions: Sequence[Sequence[CalibrationExample]], seed: int, tell: Tell
     ) -> list[dict[str, Tensor]]:
         """See Collector; nothing is random."""
         return [gram_matrices(model, own, tell=tell) for model, own in zip(models, questions, strict=True)]
@@ -58,7 +58,9 @@ class Sums:
         return {name: product / self.tokens[name] for name, product in self.products.items()}
 
 
-def gram_matrices(model: Any, questions: Sequence[Question], *, tell: Tell = lambda share: None) -> dict[str, Tensor]:
+def gram_matrices(
+    model: Any, questions: Sequence[CalibrationExample], *, tell: Tell = lambda share: None
+) -> dict[str, Tensor]:
     """The Gram matrices by the names of the layers' weights; see Gram."""
     with in_evaluation(model), summing_inputs(linear_layers(model).items()) as sums:
         for number, question in enumerate(questions, start=1):
@@ -67,11 +69,10 @@ def gram_matrices(model: Any, questions: Sequence[Question], *, tell: Tell = lam
     return sums.means()
 
 
-def read(model: Any, question: Question) -> None:
+def read(model: Any, question: CalibrationExample) -> None:
     """One forward pass over the question and its gold answer."""
-    here = question.to(next(model.parameters()).device)
     with torch.no_grad():
-        model(**here.inputs, labels=here.target)
+        question.to(next(model.parameters()).device).read(model)
 
 
 def linear_layers(model: nn.Module) -> dict[str, nn.Linear]:

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from dfwe.errors import ConfigurationError
-from dfwe.families.seq2seq.statistics.base import Question
-from dfwe.families.seq2seq.statistics.fisher import DiagonalFisher, diagonal_fisher, drawn_texts, log_likelihood
+from dfwe.families.seq2seq.calibration import TextExample, drawn_texts, log_likelihood
+from dfwe.families.statistics.fisher import DiagonalFisher, diagonal_fisher
 
 
 def question(source, *, target=(5, 1), candidates=()):
-    return Question(torch.tensor([source]), torch.tensor([target]), tuple(map(tuple, candidates)), max_new_tokens=4)
+    return TextExample(torch.tensor([source]), torch.tensor([target]), tuple(map(tuple, candidates)), max_new_tokens=4)
 
 
 CLOSED = [
@@ -67,7 +67,7 @@ def test_two_labels_of_one_logit_by_hand(monkeypatch):
     def scores(model, *, input_ids, **_):
         return 3.0 + torch.stack([model.weight * input_ids[0, 0], 0.0 * model.weight])
 
-    monkeypatch.setattr("dfwe.families.seq2seq.statistics.fisher.candidate_log_likelihoods", scores)
+    monkeypatch.setattr("dfwe.families.seq2seq.calibration.candidate_log_likelihoods", scores)
     found = fisher(logistic, [question([x], candidates=[[1], [2]]) for x in (2, 5)])
     shares = {x: 1 / (1 + math.exp(-0.3 * x)) for x in (2, 5)}
     expected = sum(x * x * p * (1 - p) for x, p in shares.items()) / 2

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from dfwe.errors import ConfigurationError
-from dfwe.families.seq2seq.statistics.base import Question
-from dfwe.families.seq2seq.statistics.mean_gradient import MeanGradient, mean_gradient
+from dfwe.families.seq2seq.calibration import TextExample
+from dfwe.families.statistics.mean_gradient import MeanGradient, mean_gradient
 
 
 def question(source, *, target=(5, 1), candidates=()):
-    return Question(torch.tensor([source]), torch.tensor([target]), tuple(map(tuple, candidates)), max_new_tokens=4)
+    return TextExample(torch.tensor([source]), torch.tensor([target]), tuple(map(tuple, candidates)), max_new_tokens=4)
 
 
 QUESTIONS = [question([3, 9, 20, 1]), question([8, 11, 1], target=(30, 31, 1))]
@@ -60,7 +60,7 @@ def test_two_labels_of_one_logit_by_hand(monkeypatch):
     def scores(model, *, input_ids, **_):
         return 3.0 + torch.stack([model.weight * input_ids[0, 0], 0.0 * model.weight])
 
-    monkeypatch.setattr("dfwe.families.seq2seq.statistics.mean_gradient.candidate_log_likelihoods", scores)
+    monkeypatch.setattr("dfwe.families.seq2seq.calibration.candidate_log_likelihoods", scores)
     asked = [question([x], target=(1,), candidates=[[1], [2]]) for x in (2, 5)]
     found = mean_gradient(logistic, asked, answers="set")
     expected = sum(-x * (1 - 1 / (1 + math.exp(-0.3 * x))) for x in (2, 5)) / 2

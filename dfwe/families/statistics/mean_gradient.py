@@ -11,9 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dfwe.errors import ConfigurationError
-from dfwe.families.seq2seq.inference.labels import candidate_log_likelihoods
-from dfwe.families.seq2seq.inference.trie import PackedTries
-from dfwe.families.seq2seq.statistics.base import Collector, Question, Tell, in_evaluation
+from dfwe.families.statistics.base import CalibrationExample, Collector, Tell, in_evaluation
 from dfwe.values.allowed import Count, OneOf
 
 ANSWERS = ("text", "set")
@@ -43,7 +41,7 @@ class MeanGradient(Collector):
         return False
 
     def collect(
-        self, models: Sequence[Any], *, questions: Sequence[Sequence[Question]], seed: int, tell: Tell
+        self, models: Sequence[Any], *, questions: Sequence[Sequence[CalibrationExample]], seed: int, tell: Tell
     ) -> list[dict[str, Tensor]]:
         """See Collector; nothing is drawn beside the questions."""
         return [
@@ -53,7 +51,7 @@ class MeanGradient(Collector):
 
 
 def mean_gradient(
-    model: Any, questions: Sequence[Question], *, answers: str, tell: Tell = lambda share: None
+    model: Any, questions: Sequence[CalibrationExample], *, answers: str, tell: Tell = lambda share: None
 ) -> dict[str, Tensor]:
     """The mean gradient by the names of the model's unique parameters; see MeanGradient."""
     parameters = dict(model.named_parameters())
@@ -69,13 +67,9 @@ def mean_gradient(
     return {name: summed.detach() for name, summed in total.items()}
 
 
-def loss(model: Any, question: Question, *, answers: str) -> Float[Tensor, ""]:
-    """The loss of the gold answer; see MeanGradient."""
-    gold = tuple(question.target[0].tolist())
-    if answers == "text" or gold not in question.candidates:
-        value: Tensor = model(**question.inputs, labels=question.target).loss
-        return value
-    tries = PackedTries.of([question.candidates]).to(question.source.device)
-    source: dict[str, Any] = question.inputs
-    scores = candidate_log_likelihoods(model, tries=tries, **source).log_softmax(0)
-    return -scores[question.candidates.index(gold)]
+def loss(model: Any, example: CalibrationExample, *, answers: str) -> Float[Tensor, ""]:
+    """Return the loss of the gold answer; see MeanGradient."""
+    place = example.gold_place
+    if answers == "text" or place is None:
+        return example.loss(model)
+    return -example.closed_log_likelihoods(model)[place]

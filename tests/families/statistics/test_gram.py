@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from dfwe.errors import ConfigurationError, MergeError
-from dfwe.families.seq2seq.statistics.base import Question
-from dfwe.families.seq2seq.statistics.gram import Gram, gram_matrices, linear_layers
-from dfwe.families.seq2seq.statistics.merged_gram import MergedGram
+from dfwe.families.seq2seq.calibration import TextExample
+from dfwe.families.statistics.gram import Gram, gram_matrices, linear_layers
+from dfwe.families.statistics.merged_gram import MergedGram
 from dfwe.merging.base import TensorGroup, TensorInfo
 from dfwe.merging.methods.regmean import Regmean
 
@@ -16,7 +16,7 @@ METHOD = Regmean(alpha=0.5, ridge=1e-7)
 
 
 def question(source, target):
-    return Question(torch.tensor([source]), torch.tensor([target]), (), max_new_tokens=4)
+    return TextExample(torch.tensor([source]), torch.tensor([target]), (), max_new_tokens=4)
 
 
 ASKED = [question([3, 9, 20, 1], [5, 1]), question([8, 1], [30, 31, 32, 1])]

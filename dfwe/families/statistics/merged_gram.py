@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dfwe.families.seq2seq.statistics.base import Collector, Question, Tell, check_examples, in_evaluation
-from dfwe.families.seq2seq.statistics.gram import linear_layers, read, summing_inputs
+from dfwe.families.statistics.base import CalibrationExample, Collector, Tell, check_examples, in_evaluation
+from dfwe.families.statistics.gram import linear_layers, read, summing_inputs
 from dfwe.merging.base import TensorGroup, TensorInfo, layer_of
 from dfwe.merging.methods.regmean import Regmean
 from dfwe.values.allowed import Count
@@ -46,7 +46,7 @@ class MergedGram(Collector):
 
     @torch.no_grad()
     def collect(
-        self, models: Sequence[Any], *, questions: Sequence[Sequence[Question]], seed: int, tell: Tell
+        self, models: Sequence[Any], *, questions: Sequence[Sequence[CalibrationExample]], seed: int, tell: Tell
     ) -> list[dict[str, Tensor]]:
         """See Collector; nothing is random. Each layer takes a forward pass an expert and question, up to its end."""
         experts: list[Weights] = [dict(model.named_parameters()) for model in models]
@@ -85,7 +85,7 @@ def _layers(names: Weights) -> dict[str, list[str]]:
 
 
 def _grams(
-    model: nn.Module, questions: Sequence[Question], *, names: Sequence[str], end: str | None
+    model: nn.Module, questions: Sequence[CalibrationExample], *, names: Sequence[str], end: str | None
 ) -> dict[str, Tensor]:
     """The Gram matrices of those weights, the passes broken off after the module `end`."""
     layers = [(name, layer) for name, layer in linear_layers(model).items() if name in names]

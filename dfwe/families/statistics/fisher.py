@@ -8,13 +8,10 @@ from typing import Annotated, Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor
 
 from dfwe.errors import ConfigurationError
-from dfwe.families.seq2seq.inference.labels import candidate_log_likelihoods
-from dfwe.families.seq2seq.inference.trie import PackedTries
-from dfwe.families.seq2seq.statistics.base import Collector, Question, Tell, check_examples, in_evaluation
+from dfwe.families.statistics.base import CalibrationExample, Collector, Tell, check_examples, in_evaluation
 from dfwe.values.allowed import Count, OneOf
 
 
@@ -45,7 +42,7 @@ class DiagonalFisher(Collector):
         return False
 
     def collect(
-        self, models: Sequence[Any], *, questions: Sequence[Sequence[Question]], seed: int, tell: Tell
+        self, models: Sequence[Any], *, questions: Sequence[Sequence[CalibrationExample]], seed: int, tell: Tell
     ) -> list[dict[str, Tensor]]:
         """See Collector; values are at least 0."""
         return [
@@ -55,7 +52,13 @@ class DiagonalFisher(Collector):
 
 
 def diagonal_fisher(
-    model: Any, questions: Sequence[Question], *, answers: str, samples: int, seed: int, tell: Tell = lambda share: None
+    model: Any,
+    questions: Sequence[CalibrationExample],
+    *,
+    answers: str,
+    samples: int,
+    seed: int,
+    tell: Tell = lambda share: None,
 ) -> dict[str, Tensor]:
     """The diagonal Fisher by the names of the model's unique parameters; see DiagonalFisher."""
     parameters = dict(model.named_parameters())
@@ -76,15 +79,13 @@ def diagonal_fisher(
 
 
 def _weighted(
-    model: Any, question: Question, *, answers: str, samples: int, seed: int
+    model: Any, example: CalibrationExample, *, answers: str, samples: int, seed: int
 ) -> Iterator[tuple[float, Tensor, bool]]:
-    """Weights and log-likelihoods of the answers, and whether nothing of its graph is needed after."""
+    """Yield weights and log-likelihoods of the answers, and whether nothing of its graph is needed after."""
     if answers == "gold":
-        yield 1.0, log_likelihood(model, question, target=question.target), True
-    elif question.candidates:
-        tries = PackedTries.of([question.candidates]).to(question.source.device)
-        source: dict[str, Any] = question.inputs
-        scores = candidate_log_likelihoods(model, tries=tries, **source).log_softmax(0)
+        yield 1.0, example.gold_log_likelihood(model), True
+    elif example.is_closed:
+        scores = example.closed_log_likelihoods(model)
         shares = scores.detach().double().softmax(0).cpu().numpy()
         if answers == "sampled":
             shares = np.random.default_rng(seed).multinomial(samples, shares) / samples
@@ -92,32 +93,5 @@ def _weighted(
         for place in places:
             yield float(shares[place]), scores[place], place == places[-1]
     else:
-        for text in drawn_texts(model, question, samples=samples, seed=seed):
-            yield 1.0 / samples, log_likelihood(model, question, target=text), True
-
-
-def log_likelihood(model: Any, question: Question, *, target: Int[Tensor, "1 target"]) -> Float[Tensor, ""]:
-    """log p(target | source), summed over the target's tokens."""
-    mean: Tensor = model(**question.inputs, labels=target).loss
-    return -mean * target.shape[1]
-
-
-def drawn_texts(model: Any, question: Question, *, samples: int, seed: int) -> list[Int[Tensor, "1 target"]]:
-    """Texts drawn from the model, each up to its end token; torch's global state is left as it was."""
-    with torch.no_grad(), torch.random.fork_rng():
-        torch.manual_seed(seed)
-        ids: Tensor = model.generate(
-            input_ids=question.source.expand(samples, -1),
-            attention_mask=torch.ones_like(question.source).expand(samples, -1),
-            do_sample=True,
-            num_beams=1,
-            top_k=0,
-            max_new_tokens=question.max_new_tokens,
-        )
-    end = torch.tensor(model.generation_config.eos_token_id, device=ids.device).reshape(-1)
-    return [_until_end(row, end) for row in ids[:, 1:]]  # without the start token
-
-
-def _until_end(row: Int[Tensor, " tokens"], end: Int[Tensor, " ends"]) -> Int[Tensor, "1 target"]:
-    ends = torch.isin(row, end).nonzero()
-    return row[None, : int(ends[0]) + 1] if len(ends) else row[None]
+        for likelihood in example.drawn_log_likelihoods(model, samples=samples, seed=seed):
+            yield 1.0 / samples, likelihood, True

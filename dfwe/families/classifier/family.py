@@ -1,0 +1,283 @@
+"""The family of classifiers (`AutoModelForSequenceClassification`): one shared encoder, one head per task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from dfwe.config.instantiate import bind
+from dfwe.config.task_data import StudyData
+from dfwe.config.tasks import Task
+from dfwe.errors import ConfigurationError
+from dfwe.families.base import (
+    HEAD,
+    BaseModel,
+    FamilySettings,
+    HeadTraining,
+    ModelFamily,
+    OnProgress,
+    StudyContext,
+    TrainingRecipe,
+)
+from dfwe.families.batching import loss_weights
+from dfwe.families.classifier.calibration import draw_examples
+from dfwe.families.classifier.linear_probe import LinearProbe, train_head
+from dfwe.families.classifier.model import HEADS, Classifier, load_classifier
+from dfwe.families.classifier.tasks import answers_of, classification_task
+from dfwe.families.classifier.tokenization import encode_instances
+from dfwe.families.multi_head.datamodule import SentenceData
+from dfwe.families.multi_head.lightning_module import MultiTask
+from dfwe.families.multi_head.scorer import HeadScorer
+from dfwe.families.multi_head.tokenization import SentenceSplit
+from dfwe.families.statistics.base import Collector
+from dfwe.records import Split
+from dfwe.seeding import derive
+
+WEIGHTS = "head.safetensors"
+
+
+@dataclass(frozen=True)
+class ClassifierFamily(ModelFamily):
+    """Encoders with a head per task that chooses one of the task's labels, or gives a number.
+
+    The encoder and the target's head are merged. With `trainer.head_first` each task's head is first fitted to the
+    frozen encoder, once, and every model that has it starts from there: experts whose heads are fresh end too far from
+    each other to be averaged (Kumar et al. 2022; Ramé et al. 2023).
+    """
+
+    context: StudyContext
+    base_model: BaseModel
+    tasks: tuple[Task, ...]
+    settings: FamilySettings
+    _splits: dict[tuple[str, Split], SentenceSplit] = field(default_factory=dict, compare=False, repr=False)
+    _scorers: dict[tuple[str, Split], HeadScorer] = field(default_factory=dict, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.settings.decode != "task":
+            raise ConfigurationError(f"decode={self.settings.decode}: a classifier answers in one way; set decode=task")
+        if self.settings.truncation != "context":
+            raise ConfigurationError(
+                f"data.truncation={self.settings.truncation}: a classifier's input loses its beginning; set "
+                "data.truncation=context"
+            )
+        if (accumulate := self.context.trainer["accumulate"]) != 1:
+            raise ConfigurationError(
+                f"trainer.accumulate={accumulate}: a classifier makes a step per batch; set trainer.accumulate=1 and "
+                "a larger trainer.batch_size"
+            )
+
+    @property
+    def name(self) -> str:
+        """Name of the family."""
+        return "classifier"
+
+    def spec(self) -> dict[str, Any]:
+        """Return the settings that affect results, as JSON; heads follow from the tasks, which stages name."""
+        trainer = self.context.trainer
+        return {
+            "base_model": self.base_model.digest,
+            "heads_seed": self.settings.seed,
+            "head_probe": dict(trainer["head_probe"]) if trainer["head_first"] else None,
+            "max_words": self.context.data.max_words,
+            "max_tokens": self.settings.max_source_tokens,
+            "precision": self.context.precision,
+            "threads": torch.get_num_threads(),
+            "eval_tokens": self.context.tokens_at_once("eval_tokens"),
+        }
+
+    def with_tasks(self, tasks: tuple[Task, ...], *, data: StudyData) -> ClassifierFamily:
+        """Return the same for other tasks and data."""
+        return replace(self, context=replace(self.context, data=data), tasks=tasks, _splits={}, _scorers={})
+
+    def with_heads(self, heads: Mapping[str, Mapping[str, Any]]) -> ClassifierFamily:
+        """Raise ConfigurationError: the architecture decides what its heads are."""
+        raise ConfigurationError(f"changes to the heads of {', '.join(heads)}: a classifier's heads have no settings")
+
+    def adapt(self, task: Task) -> Task:
+        """Return the task with a closed set of answers, or with numbers; ConfigurationError for any other."""
+        return classification_task(task)
+
+    def decoding(self, task: Task) -> str:
+        """Return `labels`, or `numbers` of a task whose answer is one."""
+        return "labels" if answers_of(task) else "numbers"
+
+    def with_decoding(self, decode: str) -> ClassifierFamily:
+        """Raise ConfigurationError: heads answer in one way."""
+        raise ConfigurationError(f"agreement=[{decode}]: a classifier answers in one way; set agreement=[]")
+
+    def texts(self, tasks: Sequence[Task]) -> Iterator[str]:
+        """Yield what the models read of the tasks' train splits."""
+        for task in tasks:
+            for instance in self.context.data.instances(task, split="train"):
+                yield from instance.sentences or (instance.source,)
+
+    @property
+    def head_prefix(self) -> str:
+        """What the names of heads' tensors begin with."""
+        return HEADS
+
+    def head_trainings(self, tasks: Sequence[Task]) -> tuple[HeadTraining, ...]:
+        """Return a linear probe per task where `trainer.head_first` asks for it."""
+        if not self.context.trainer["head_first"]:
+            return ()
+        return tuple(
+            HeadTraining(
+                f"head of {task.short}",
+                {"family": self.spec(), "task": self.task_spec(task)},
+                partial(self._train_head, task),
+            )
+            for task in map(classification_task, tasks)
+        )
+
+    def model(self, tasks: Sequence[Task]) -> Classifier:
+        """Return a fresh copy of the base encoder with the tasks' heads, trained first where that is asked for."""
+        model, store = self._fresh_model(tasks), self.context.store
+        for training in self.head_trainings(tasks):
+            entry = store.made(HEAD, spec=dict(training.spec), make=training.make, title=training.title)
+            model.load_state_dict(load_file(entry.file(WEIGHTS)), strict=False)
+        return model
+
+    def pretrained(self, model: Classifier) -> PreTrainedModel:
+        """Return the encoder: heads are left behind."""
+        encoder: PreTrainedModel = model.encoder
+        return encoder
+
+    def export(self, model: Classifier, folder: Path) -> dict[str, Any]:
+        """Write a folder that `AutoModelForSequenceClassification` loads, with the target's labels."""
+        model.plain(self.tasks[0].short).save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+        return {
+            "max_words": self.context.data.max_words,
+            "max_source_tokens": self.settings.max_source_tokens,
+            "max_target_tokens": self.settings.max_target_tokens,
+            "truncation": self.settings.truncation,
+            "decode": self.settings.decode,
+        }
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """No options: a mixture of tasks is trained in one way."""
+        return {}
+
+    def check_recipe(self, recipe: TrainingRecipe) -> None:
+        """Accept every recipe without options."""
+        if recipe.options:
+            raise ConfigurationError(f"{recipe.name}: a classifier has no options of training: {dict(recipe.options)}")
+
+    def module(self, model: nn.Module, recipe: TrainingRecipe, *, seed: int) -> pl.LightningModule:
+        """Return a module whose losses are weighted as in the paper's mixtures, 1 / sqrt(batches) per task."""
+        trainer = self.context.trainer
+        assert isinstance(model, Classifier)
+        weights = loss_weights(self._num_batches(recipe))
+        return MultiTask(
+            model,
+            optimizer=bind(trainer["optimizer"], lr=recipe.fit["learning_rate"]),
+            gradient_clip=trainer["gradient_clip"],
+            surgery=None,
+            smart=None,
+            weights={task.short: weight for task, weight in zip(recipe.tasks, weights, strict=True)},
+            light_dropout=trainer["light_dropout"],
+        )
+
+    def training_data(self, recipe: TrainingRecipe, *, seed: int) -> SentenceData:
+        """Return a mixture of the batches of the tasks' train splits."""
+        return SentenceData(
+            [self.encode(task, split="train") for task in recipe.tasks],
+            schedule="proportional",
+            joint_epoch="shortest",
+            batch_size=recipe.batch_size,
+            group_batches=self.context.trainer["group_batches"],
+            seed=seed,
+        )
+
+    def num_steps(self, recipe: TrainingRecipe, *, epochs: int) -> int:
+        """Return the optimizer's steps: an epoch reads every instance of every task once."""
+        return epochs * sum(self._num_batches(recipe))
+
+    def num_tokens(self, recipe: TrainingRecipe, *, epochs: int, seed: int) -> int:
+        """Return the tokens that the encoder reads."""
+        return epochs * sum(sum(self.encode(task, split="train").lengths) for task in recipe.tasks)
+
+    def encode(self, task: Task, *, split: Split) -> SentenceSplit:
+        """Return the task's instances with their tokens, made once."""
+        if (task.short, split) not in self._splits:
+            self._splits[task.short, split] = encode_instances(
+                self.context.data.instances(task, split=split),
+                task=task.short,
+                labels=task.labels,
+                tokenizer=self.tokenizer,
+                max_tokens=self.settings.max_source_tokens,
+                max_cut_share=self.settings.max_cut_share,
+            )
+        return self._splits[task.short, split]
+
+    def task_scorer(self, task: Task, *, split: Split) -> HeadScorer:
+        """Return the scorer of the task's split, built once."""
+        if (task.short, split) not in self._scorers:
+            self._scorers[task.short, split] = self._new_scorer(task, split=split)
+        return self._scorers[task.short, split]
+
+    def check_collector(self, collector: Any) -> None:
+        """Accept collectors that ask questions: Fisher values, Gram matrices, mean gradients."""
+        if not isinstance(collector, Collector):
+            raise ConfigurationError(
+                f"{type(collector).__name__} does not measure classifiers: set merge.statistics as in merge=fisher or "
+                "merge=regmean, or choose a merge without statistics"
+            )
+
+    def statistics(
+        self,
+        collector: Any,
+        models: Sequence[Any],
+        *,
+        tasks: Sequence[Sequence[Task]],
+        seed: int,
+        on_progress: OnProgress,
+    ) -> list[dict[str, Tensor]]:
+        """Return what the collector measures on a draw of each model's tasks."""
+        self.check_collector(collector)
+        questions = [
+            draw_examples(
+                [(self.encode(task, split="train"), bool(answers_of(task))) for task in group],
+                examples=collector.examples,
+                seed=derive(seed, "examples", *(task.name for task in group)),
+            )
+            for group in tasks
+        ]
+        statistics: list[dict[str, Tensor]] = collector.collect(
+            models, questions=questions, seed=derive(seed, "draws"), tell=on_progress
+        )
+        return statistics
+
+    def _fresh_model(self, tasks: Sequence[Task]) -> Classifier:
+        answers = {task.short: answers_of(classification_task(task)) for task in tasks}
+        folder = self.base_model.model_folder(self.context.store)
+        return load_classifier(folder, answers=answers, seed=self.settings.seed)
+
+    def _train_head(self, task: Task, folder: Path) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+        """Fit the task's head on its train split, write it, and return its dev score for the card."""
+        model = self._fresh_model((task,)).to(self.context.device)
+        split, probe = self.encode(task, split="train"), LinearProbe(**self.context.trainer["head_probe"])
+        head = train_head(model, split, probe=probe, max_tokens=self.context.tokens_at_once("eval_tokens"))
+        save_file(head, folder / WEIGHTS)
+        model.load_state_dict(head, strict=False)
+        evaluation = self.task_scorer(task, split="dev")(model)
+        return {"task": task.name, "examples": len(split), "dev": evaluation.scores}, (WEIGHTS,)
+
+    def _new_scorer(self, task: Task, *, split: Split) -> HeadScorer:
+        tokens = self.encode(task, split=split)
+        return HeadScorer(tokens, scorer=task.scorer, max_tokens=self.context.tokens_at_once("eval_tokens"))
+
+    def _num_batches(self, recipe: TrainingRecipe) -> list[int]:
+        sizes = (len(self.context.data.instances(task, split="train")) for task in recipe.tasks)
+        return [ceil(size / recipe.batch_size) for size in sizes]

@@ -1,0 +1,103 @@
+"""Collectors of statistics, and the examples on which they measure an expert, whatever its family."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from dfwe.errors import ConfigurationError
+
+Tell = Callable[[float], None]
+
+
+class CalibrationExample(ABC):
+    """One training example alone, so that nothing is padded, and what a family's model makes of it.
+
+    `is_closed` says whether the answer is one of a closed set.
+    """
+
+    is_closed: bool
+
+    @abstractmethod
+    def to(self, device: torch.device) -> CalibrationExample:
+        """Return the same on that device."""
+
+    @abstractmethod
+    def read(self, model: Any) -> None:
+        """Run one forward pass over the example and its gold answer, as training does."""
+
+    @abstractmethod
+    def loss(self, model: Any) -> Float[Tensor, ""]:
+        """Return the training's loss of the gold answer."""
+
+    @abstractmethod
+    def gold_log_likelihood(self, model: Any) -> Float[Tensor, ""]:
+        """Return log p(gold answer)."""
+
+    @property
+    @abstractmethod
+    def gold_place(self) -> int | None:
+        """Place of the gold answer in the closed set; None where there is no set, or the answer is not in it."""
+
+    @abstractmethod
+    def closed_log_likelihoods(self, model: Any) -> Float[Tensor, " answers"]:
+        """Return log p of each answer of the closed set, normalised over the set."""
+
+    @abstractmethod
+    def drawn_log_likelihoods(self, model: Any, *, samples: int, seed: int) -> Iterator[Float[Tensor, ""]]:
+        """Yield log p of answers drawn from the model, one after the other; for examples without a closed set."""
+
+
+class Collector(ABC):
+    """What measures something of experts on their own training data, for rules that need it; a frozen dataclass."""
+
+    examples: int  # that each expert's statistics are measured on
+
+    @property
+    @abstractmethod
+    def together(self) -> bool:
+        """Whether an expert's statistics depend on the other experts."""
+
+    @abstractmethod
+    def collect(
+        self, models: Sequence[Any], *, questions: Sequence[Sequence[CalibrationExample]], seed: int, tell: Tell
+    ) -> list[dict[str, Tensor]]:
+        """Return each model's statistics by the names of its tensors, measured on its own examples.
+
+        `tell` takes the share that is done. Models are left as they were.
+        """
+
+
+def draw_places(sizes: Sequence[int], *, examples: int, seed: int) -> list[tuple[int, int]]:
+    """Draw so many rows of splits of these sizes together, without repetition; all, if there are no more.
+
+    Rows come as the split's place and the row in it.
+    """
+    rows = [(place, row) for place, size in enumerate(sizes) for row in range(size)]
+    drawn = np.random.default_rng(seed).permutation(len(rows))[:examples]
+    return [rows[index] for index in drawn]
+
+
+def check_examples(examples: int) -> None:
+    """Raise ConfigurationError unless there is one at least."""
+    if examples < 1:
+        raise ConfigurationError(f"statistics: examples must be at least 1, not {examples}")
+
+
+@contextmanager
+def in_evaluation(model: nn.Module) -> Iterator[torch.device]:
+    """Turn off the model's dropout and autocast; give the model's device."""
+    training, device = model.training, next(model.parameters()).device
+    model.eval()
+    try:
+        with torch.autocast(device.type, enabled=False):
+            yield device
+    finally:
+        model.train(training)
