@@ -49,7 +49,7 @@ def main() -> None:
     family, target = planned.family, planned.target
     for stage in planned.pretraining:
         stage.result(family.context.store)
-    model = family.model()
+    model = family.model(family.tasks)
     load_weights(model, options.weights, name=options.weights.stem)
     scorer = family.scorer(target, split=options.split)
     scorer.predict(model), scorer.predict(model, exact=True)  # warm

@@ -15,6 +15,7 @@ from dfwe.families.base import ModelFamily
 from dfwe.stages.base import Stage
 from dfwe.stages.diagnostics.base import plan_diagnostics
 from dfwe.stages.ensemble import EnsembleStage
+from dfwe.stages.train import head_stages
 from dfwe.studies.baselines import BaselineInputs, EvaluatedModel, baseline_models
 from dfwe.studies.decoding_comparison import plan_decodings
 from dfwe.studies.source_selection.stage import SelectSourcesStage
@@ -68,6 +69,7 @@ class DfwePlan(StudyPlan):
         """Yield the stages up to the selection of sources; none where nothing is selected."""
         if self.choice is not None:
             yield from (("parent", stage) for stage in self.pretraining)
+            yield from (("parent", head) for head in head_stages(self.family, (self.target, *self.candidates)))
             yield from self.choice.parts()
 
     @property

@@ -107,6 +107,7 @@ class Study:
         yield from (("parent", stage) for stage in self.pretraining)
         if self.choice is not None:
             yield from self.choice.parts()
+        yield from (("parent", head) for stage in self.trained.values() for head in stage.heads)
         yield from (("train", stage) for stage in self.trained.values())
         yield from (("finetune", stage) for stage in self.experts.values())
         if self.baseline is not None:

@@ -59,7 +59,7 @@ def stages(study):
 @pytest.mark.parametrize(("method", "config"), METHODS, ids=["fisher", "df_merge", "regmean", "regmean_pp"])
 def test_every_rule_merges_experts_with_what_its_stages_collected(study, stages, method, config):
     made = stages(method, config)
-    store, model = study.family.context.store, study.family.model()
+    store, model = study.family.context.store, study.family.model(())
     experts = {expert.recipe.name: expert.result(store).file(WEIGHTS) for stage in made for expert in stage.experts}
     parent = torch.cat([p.detach().flatten() for p in model.parameters()])
     array = load_experts(experts, layout=Layout.of(model), parent=parent)

@@ -38,7 +38,7 @@ def test_an_expert_for_every_target_is_the_one_that_a_target_would_have_had(own)
     assert for_target.digest != shared.digest
     stages = {"shared": shared, "for target": for_target}
     files = {name: stage.result(family.context.store).file("weights.safetensors") for name, stage in stages.items()}
-    weights = load_experts(files, layout=Layout.of(family.model())).weights
+    weights = load_experts(files, layout=Layout.of(family.model(()))).weights
     assert (weights[0] == weights[1]).all()
 
 

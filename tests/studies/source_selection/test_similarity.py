@@ -75,7 +75,7 @@ def test_the_scores_are_the_cosines_of_the_stored_gradients(small, tmp_path):
     scores = GRADIENTS.scores(inputs, store=store)
     files = [stage.find(store).file(MEASURED) for _, stage in inputs.parts()]
     vectors = [torch.cat([tensor.flatten() for tensor in load_file(file).values()]) for file in files]
-    assert len(vectors[0]) == sum(parameter.numel() for parameter in draft.family.model().parameters())
+    assert len(vectors[0]) == sum(parameter.numel() for parameter in draft.family.model(()).parameters())
     expected = [float(torch.cosine_similarity(vectors[0], other, dim=0)) for other in vectors[1:]]
     assert list(scores) == ["emory_emotion", "personality"]
     assert list(scores.values()) == pytest.approx(expected, abs=1e-5)
