@@ -4,9 +4,9 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, RobertaConfig, RobertaModel, pipeline
 
-from dfwe.errors import ModelError
-from dfwe.families.classifier.model import load_classifier, output_layer
-from dfwe.merging.expert_array import Layout, copy_weights, flatten, load_weights, save_weights
+from dfwe.errors import MergeError, ModelError
+from dfwe.families.classifier.model import HEADS, load_classifier, output_layer
+from dfwe.merging.expert_array import Layout, copy_weights, flatten, load_experts, load_weights, save_weights
 
 ANSWERS = {"mood": ("bad", "good", "mixed"), "alike": ()}
 
@@ -83,6 +83,23 @@ def test_weights_survive_file_and_flattening(tiny_bert, model, tokenizer, tmp_pa
     fresh = load_classifier(tiny_bert, answers=ANSWERS, seed=9)
     copy_weights(fresh, Layout.of(model).views(flat))
     assert torch.equal(fresh(batch), before)
+
+
+def test_load_weights_of_other_task_keeps_own_head(tiny_bert, model, tmp_path):
+    source = load_classifier(tiny_bert, answers={"alike": ()}, seed=8)
+    torch.nn.init.ones_(source.encoder.pooler.dense.bias)
+    save_weights(source, tmp_path / "weights.safetensors")
+    alone = load_classifier(tiny_bert, answers={"mood": ANSWERS["mood"]}, seed=3)
+    load_weights(alone, tmp_path / "weights.safetensors", name="expert", spare=HEADS)
+    assert torch.equal(alone.encoder.pooler.dense.bias, torch.ones(16))
+    assert torch.equal(alone.network("mood").classifier.weight, model.network("mood").classifier.weight)
+
+
+def test_load_experts_without_target_head_is_refused(tiny_bert, model, tmp_path):
+    save_weights(load_classifier(tiny_bert, answers={"alike": ()}, seed=8), tmp_path / "weights.safetensors")
+    alone = load_classifier(tiny_bert, answers={"mood": ANSWERS["mood"]}, seed=3)
+    with pytest.raises(MergeError, match="lacks the tensor 'heads.mood.network.classifier.weight'"):
+        load_experts({"e": tmp_path / "weights.safetensors"}, layout=Layout.of(alone), spare=HEADS)
 
 
 def test_network_exports_plain_transformers_model(model, tokenizer, tmp_path):
