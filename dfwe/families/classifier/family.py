@@ -217,7 +217,7 @@ class ClassifierFamily(ModelFamily):
                 labels=task.labels,
                 tokenizer=self.tokenizer,
                 max_tokens=self.settings.max_source_tokens,
-                max_cut_share=self.settings.max_cut_share,
+                max_truncated_fraction=self.settings.max_truncated_fraction,
             )
         return self._splits[task.short, split]
 
