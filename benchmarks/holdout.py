@@ -45,7 +45,7 @@ def merged(stage: MergeStage) -> dict[str, Any]:
     entry = stage.result(stage.family.context.store)
     result = entry.card.result
     scorer = stage.family.scorer(stage.target, split="test")
-    confirmation = result.get("confirm", {})
+    confirmation = result.get("holdout", {})
     return {
         "dev": result["dev"]["score"],
         "told": confirmation.get("score", result["dev"]["score"]),

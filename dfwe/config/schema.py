@@ -208,7 +208,7 @@ class MergeConfig:
     coefficients: Annotated[Any, As(Annotated[str, OneOf("simplex")] | Box)] = MISSING  # simplex, or a box {low, high}
     by: APart = MISSING  # what has coefficients of its own: the model, each layer, ...
     # settings of the method that are searched, too: {scale: {low: 0.3, high: 1.5}}
-    searched: Annotated[dict[str, Any], As(dict[str, Box])] = MISSING
+    tuned_parameters: Annotated[dict[str, Any], As(dict[str, Box])] = MISSING
     statistics: MayBePart = (
         MISSING  # what the method must know of the experts beside their weights, and how it is measured
     )

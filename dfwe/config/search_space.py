@@ -20,13 +20,13 @@ def search_space(
         SearchError: a range is empty, or its start lies outside.
         ConfigurationError: a tuned parameter is not a number of the method, or a range is not {low, high}.
     """
-    box, searched = config["coefficients"], config["searched"]
+    box, tuned = config["coefficients"], config["tuned_parameters"]
     parameters = {field.name: getattr(method, field.name) for field in fields(method)}  # type: ignore[arg-type]
     numbers = {name: float(value) for name, value in parameters.items() if type(value) in (int, float)}
-    for name in searched:
+    for name in tuned:
         if name not in numbers:
             raise ConfigurationError(
-                f"merge.searched: {method_name(method)} has no number named '{name}': "
+                f"merge.tuned_parameters: {method_name(method)} has no number named '{name}': "
                 f"it has {', '.join(numbers) or 'none'}"
             )
     return Space(
@@ -34,7 +34,8 @@ def search_space(
         groups,
         None if box == "simplex" else _range(box, key="merge.coefficients"),
         tuple(
-            Setting(name, _range(box, key=f"merge.searched.{name}"), numbers[name]) for name, box in searched.items()
+            Setting(name, _range(box, key=f"merge.tuned_parameters.{name}"), numbers[name])
+            for name, box in tuned.items()
         ),
         vertices=method.properties.recovers_experts,
     )

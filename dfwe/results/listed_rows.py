@@ -131,7 +131,7 @@ class ListedRows:
             "of": list(self._listing.members.get(name, stage.experts)),
             "is_expert": expert_of(entry),
             **{key: card[key] for key in ("coefficients", "picked", "evaluations", "seconds", "notes")},
-            **({"confirm": card["confirm"]} if "confirm" in card else {}),
+            **({"holdout": card["holdout"]} if "holdout" in card else {}),
             "dev": _scores(card["dev"]),
             **self._test(name, kind="merge"),
         }

@@ -61,8 +61,8 @@ class Setting:
     def __post_init__(self) -> None:
         if not self.box.low < self.start < self.box.high:
             raise SearchError(
-                f"merge.searched.{self.name}: the method's own value {self.start}, where the search starts, must lie "
-                f"inside the range from {self.box.low} to {self.box.high}"
+                f"merge.tuned_parameters.{self.name}: the method's own value {self.start}, where the search starts, "
+                f"must lie inside the range from {self.box.low} to {self.box.high}"
             )
 
 

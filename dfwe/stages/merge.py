@@ -88,7 +88,7 @@ class MergeStage(Stage):
             "experts": {name: stage.digest for name, stage in self.experts.items()},
             "target": self.family.task_spec(self.target),
             "statistics": [stage.digest for stage in self.statistics],
-            **{part: self.config[part] for part in ("method", "coefficients", "by", "searched")},
+            **{part: self.config[part] for part in ("method", "coefficients", "by", "tuned_parameters")},
             **self.search.options,
             "seed": self.seed,
         }

@@ -80,7 +80,7 @@ class MergeSearch:
         if self.surrogate is not None:
             described["surrogate"] = self.surrogate.report()
         if isinstance(self.selection, HoldoutSelection) and self.selection.result is not None:
-            described["confirm"] = self.selection.result.as_dict()
+            described["holdout"] = self.selection.result.as_dict()
         return described
 
 

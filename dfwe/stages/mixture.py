@@ -1,4 +1,4 @@
-"""A merge's best mixture, where it kept an expert as it is: what the method itself is worth."""
+"""The best mixture of a merge that selected an expert: what the merge method itself is worth."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from dfwe.store.store import Entry
 
 @dataclass(frozen=True)
 class MixtureStage(Stage):
-    """What a merge would have kept, had no expert been a candidate, and its answers on test.
+    """Select what a merge would have selected without experts among its candidates, and answer test with it.
 
-    The merge's own pick chooses among what its search evaluated; nothing is searched again. Where the merge kept a
-    mixture this is it, and nothing is done.
+    The merge's own selection rule chooses among the candidates its search evaluated; nothing is searched again. If the
+    merge selected a mixture, nothing is done.
     """
 
     kind: ClassVar[str] = "mixture"
@@ -37,11 +37,11 @@ class MixtureStage(Stage):
 
     @property
     def title(self) -> str:
-        """What the user reads."""
+        """Words for the user."""
         return f"test the best mixture of {self.merge.name}"
 
     def spec(self) -> dict[str, Any]:
-        """The merge."""
+        """Return the merge, the target and the split."""
         family, target = self.merge.family, self.merge.target
         return {
             "family": family.spec(),
@@ -52,12 +52,12 @@ class MixtureStage(Stage):
 
     @property
     def needs(self) -> tuple[Stage, ...]:
-        """The merge and what it is made from."""
+        """The merge and its own needs."""
         return (*parent_of(self.merge.family), self.merge, *self.merge.needs)
 
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
-        """Chooses, and answers every test instance once."""
-        family, target, begun = self.merge.family, self.merge.target, time.perf_counter()
+        """Select a mixture, and answer every test instance once."""
+        family, target, start = self.merge.family, self.merge.target, time.perf_counter()
         entry = self.merge.result(family.context.store)
         best = None if expert_of(entry) is None else self._best(entry, folder=folder)
         if best is None:
@@ -68,7 +68,7 @@ class MixtureStage(Stage):
         evaluation = family.scorer(target, split="test")(model, exact=True)
         instances = family.instances(target, split="test")
         write_predictions(folder / ANSWERS, evaluation.predictions, instances=instances)
-        found = {
+        card = {
             "kept": False,
             "picked": best.kind,
             "trial": best.number,
@@ -76,30 +76,30 @@ class MixtureStage(Stage):
             "dev": dev.scores,
             "test_answers": len(instances),
         }
-        return found | {"seconds": round(time.perf_counter() - begun, 2)}, (ANSWERS,)
+        return card | {"seconds": round(time.perf_counter() - start, 2)}, (ANSWERS,)
 
     def evaluation(self, entry: Entry) -> Evaluation | None:
-        """On test, from the stored answers; None where the merge kept a mixture."""
+        """Return the evaluation of the stored test answers; None if the merge selected a mixture."""
         if entry.card.result["kept"]:
             return None
         scorer = self.merge.family.scorer(self.merge.target, split="test")
         return scorer.evaluate(read_predictions(entry.file(ANSWERS)))
 
     def _best(self, entry: Entry, *, folder: Path) -> Trial | None:
-        """The mixture by the merge's own pick; by dev alone where that would need another candidate."""
+        """Return the mixture by the merge's own rule; the best on dev if the rule needs another candidate."""
         trials = self._trials(entry, folder=folder)
-        searched = [trial for trial in trials if trial.kind != EXTRA_KIND]
+        candidates = [trial for trial in trials if trial.kind != EXTRA_KIND]
         if not trials:
             return None
-        if self.merge.search.holdout is not None or not searched:
+        if self.merge.search.holdout is not None or not candidates:
             return argmax(trials)
         try:
-            return self.merge.search.selection.choose(searched, context=self._context(trials))
+            return self.merge.search.selection.choose(candidates, context=self._context(trials))
         except SearchError:
             return argmax(trials)
 
     def _trials(self, entry: Entry, *, folder: Path) -> list[Trial]:
-        """What the search evaluated in full, from a copy of its journal."""
+        """Return the trials that were evaluated in full, from a copy of the journal."""
         for name in (TRIALS, PREDICTIONS):
             shutil.copyfile(entry.file(name), folder / name)
         scorer = self.merge.family.scorer(self.merge.target, split="dev")
@@ -107,7 +107,7 @@ class MixtureStage(Stage):
         return [trial for trial in journal.trials if isinstance(trial, Trial) and not self._is_vertex(trial)]
 
     def _is_vertex(self, trial: Trial) -> bool:
-        """Whether all weight lies on one expert, which makes it that expert (of methods that say so)."""
+        """Return True if all weight lies on one expert, and the method returns experts at their vertices."""
         values = np.asarray(trial.coefficients.values)
         return self.merge.method.properties.recovers_experts and bool(
             np.count_nonzero(values) == 1 and values.sum() == 1.0
@@ -125,5 +125,5 @@ class MixtureStage(Stage):
             look_up,
             score=merge.family.scorer(merge.target, split="dev").scorer.score,
             seed=derive(merge.seed, "pick", merge.name),
-            averages=merge.method.properties.is_linear and not merge.config["searched"],
+            averages=merge.method.properties.is_linear and not merge.config["tuned_parameters"],
         )

@@ -16,7 +16,7 @@ def test_option_has_the_search_and_budget():
     made = option("ties", search="cma", budget=7)
     assert made["name"] == "ties"
     assert made["search"]["optimizer"] == "CMA"
-    assert (made["search"]["budget"], made["coefficients"], made["searched"]) == (7, "simplex", {})
+    assert (made["search"]["budget"], made["coefficients"], made["tuned_parameters"]) == (7, "simplex", {})
     assert get_class(made["by"]["_target_"]).__name__ == "ByModel"
 
 

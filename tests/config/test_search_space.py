@@ -9,13 +9,13 @@ from dfwe.merging.methods.spherical import Slerp
 METHOD = Slerp(parallel=0.9995)
 
 
-def space(method=METHOD, coefficients="simplex", searched=None):
-    config = {"coefficients": coefficients, "searched": searched or {}}
+def space(method=METHOD, coefficients="simplex", tuned_parameters=None):
+    config = {"coefficients": coefficients, "tuned_parameters": tuned_parameters or {}}
     return search_space(config, method=method, experts=("a", "b"), groups=("",))
 
 
 def test_search_space_tunes_from_the_methods_value():
-    found = space(searched={"parallel": {"low": 0.5, "high": 1.0}})
+    found = space(tuned_parameters={"parallel": {"low": 0.5, "high": 1.0}})
     assert found.names == ("a", "b", "method.parallel")
     assert found.start.values == (0.5, 0.5, 0.9995)
 
@@ -28,10 +28,14 @@ def test_search_space_coefficients_may_have_a_range():
 @pytest.mark.parametrize(
     ("more", "kind", "message"),
     [
-        ({"searched": {"density": {"low": 0, "high": 1}}}, ConfigurationError, "slerp has no number named 'density'"),
-        ({"searched": {"parallel": {"low": 1, "high": 1}}}, SearchError, "merge.searched.parallel: invalid range"),
-        ({"searched": {"parallel": {"low": 0.1, "high": 0.2}}}, SearchError, "the method's own value 0.9995"),
-        ({"searched": {"parallel": 0.3}}, ConfigurationError, "must have `low` and `high`"),
+        ({"tuned_parameters": {"density": {"low": 0, "high": 1}}}, ConfigurationError, "has no number named 'density'"),
+        (
+            {"tuned_parameters": {"parallel": {"low": 1, "high": 1}}},
+            SearchError,
+            "parallel: invalid range",
+        ),
+        ({"tuned_parameters": {"parallel": {"low": 0.1, "high": 0.2}}}, SearchError, "the method's own value 0.9995"),
+        ({"tuned_parameters": {"parallel": 0.3}}, ConfigurationError, "must have `low` and `high`"),
         ({"coefficients": "simplx"}, ConfigurationError, "merge.coefficients must have `low` and `high`"),
         ({"coefficients": {"low": 2, "high": 3}}, SearchError, "equal coefficients"),
     ],

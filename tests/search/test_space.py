@@ -103,7 +103,7 @@ def test_range_empty_raises(low, high):
 @pytest.mark.parametrize("start", [0.3, 1.5, 2.0])
 def test_setting_start_outside_its_range_raises(start):
     with pytest.raises(
-        SearchError, match=rf"merge\.searched\.scale: the method's own value {start}, .* from 0.3 to 1.5"
+        SearchError, match=rf"merge\.tuned_parameters\.scale: the method's own value {start}, .* from 0.3 to 1.5"
     ):
         Setting("scale", Range(0.3, 1.5), start)
 

@@ -21,7 +21,7 @@ def merge_of(config, *, folder):
 def test_holdout_result_is_in_results_and_repeatable(small, ran, tmp_path, asked):
     _, store, _ = ran
     found = merge_of(small(store, *asked), folder=tmp_path)
-    assert found["confirm"].keys() == {"examples", "score", "start", "expert"}
+    assert found["holdout"].keys() == {"examples", "score", "start", "expert"}
     again = merge_of(small(store, *asked, "seed=0"), folder=tmp_path)
     assert again == found
 
