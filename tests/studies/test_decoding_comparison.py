@@ -114,7 +114,7 @@ def test_a_task_of_free_text_has_no_labels_to_compare_with(small, ran, caplog):
 
 def test_of_free_text_there_is_no_share_of_labels_and_what_is_left_out_is_said(small, ran):
     study = plan_study(small(ran[1], *QUESTIONS, "agreement=[labels,greedy]"))
-    found = decoding_results(study.agreement, tested=study.evaluations, seed=0)
+    found = decoding_results(study.agreement, evaluations=study.evaluations, seed=0)
     assert list(found) == ["left_out"]
 
 
@@ -122,4 +122,4 @@ def test_without_the_headlines_models_all_are_compared_and_without_tests_none(ra
     without = plan_study(small(ran[1], "agreement=[greedy]", "stages.skip=[merge,baseline]"))
     assert list(without.agreement.stages["greedy"]) == list(without.evaluations) != []
     early = plan_study(small(ran[1], "agreement=[greedy]", "stages.until=merge"))
-    assert decoding_results(early.agreement, tested=early.evaluations, seed=0) == {}
+    assert decoding_results(early.agreement, evaluations=early.evaluations, seed=0) == {}

@@ -102,13 +102,13 @@ def test_where_too_little_is_known_nothing_is_guessed(ran, small):
     [
         (["sources=auto", "choice.number=7"], ConfigurationError, "choice.number is 7, but meld has only these cand"),
         (["sources=auto", "choice.number=0"], ConfigurationError, "choice.number must be at least 1, not 0"),
-        (["sources=auto", "subset.number=3"], ConfigurationError, "subset.number=3 takes a subset .* say one"),
+        (["sources=auto", "subset.number=3"], ConfigurationError, "subset.number=3 takes a subset .* set one"),
         (["sources=[meld,personality]", "choice=fisher"], ConfigurationError, "the target 'meld' is among its sources"),
         (["+choice.by.luck={odds: 1}"], ConfigurationError, "choice.by.luck must name the class of a criterion"),
         (
             ["+choice.by.x={_target_: dfwe.merging.methods.linear.Linear}"],
             ConfigurationError,
-            "is a Linear, which is no crit",
+            "is a Linear, which is not a crit",
         ),
         (["choice=gradients", "choice.by.gradients.compare=x"], ConfigurationError, "compare must be one of cosine"),
         (
