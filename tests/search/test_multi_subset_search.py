@@ -61,7 +61,7 @@ def test_subset_search_asks_as_on_the_subset_alone():
     part = ExampleSubset(HALVES[0], share)
 
     def seen(coefficients):
-        return part.of(Trial(1, "search", coefficients, evaluate(coefficients))).evaluation
+        return part.restrict(Trial(1, "search", coefficients, evaluate(coefficients))).evaluation
 
     alone = run_search(nelder_mead(), space=SPACE, runner=TrialRunner(seen), initial_trials=(), budget=30)
     assert asked(evaluate, HALVES[:1]) == [trial.coefficients for trial in alone]
@@ -86,7 +86,7 @@ def test_subset_searches_take_turns_and_share_the_budget():
 class Scripted(Search, TrialObserver):
     """Asks given points, then nothing; remembers what it is told."""
 
-    budget, supports_pruning, asks = 30, True, 1
+    budget, supports_pruning, batch_size = 30, True, 1
 
     def __init__(self, points):
         self.points, self.told, self.heard, self.begun, self.closed = list(points), [], [], [], False
@@ -147,8 +147,8 @@ def test_example_subset_restricts_a_trial():
     whole = Evaluation(0.5, {}, tuple("abcd"), np.array([[1, 1], [0, 1], [1, 1], [0, 1.0]]), labels)
     trial = Trial(3, "search", Coefficients(("a",), (1.0,)), whole, seconds=2.0)
     part = ExampleSubset(np.array([True, False, True, False]), share)
-    view = part.of(trial)
+    view = part.restrict(trial)
     assert (view.number, view.kind, view.seconds) == (3, "search", 2.0)
     assert (view.evaluation.score, view.evaluation.predictions) == (1.0, ("a", "c"))
     np.testing.assert_array_equal(view.evaluation.label_scores, labels[[0, 2]])
-    assert part.complement.of(trial).evaluation.score == pytest.approx(0.0)
+    assert part.complement.restrict(trial).evaluation.score == pytest.approx(0.0)

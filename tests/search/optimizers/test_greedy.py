@@ -156,5 +156,5 @@ def test_greedy_soup_rule_keeps_the_soup():
         final_candidate=search.final_candidate,
     )
     assert GreedySoup().choose(trials, context=context).evaluation.score == 0.8
-    with pytest.raises(SearchError, match="needs merge/search=greedy"):
+    with pytest.raises(SearchError, match="set merge/search=greedy"):
         GreedySoup().choose(trials, context=replace(context, final_candidate=None))
