@@ -12,16 +12,14 @@ import sys
 import time
 from typing import Any
 
-import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
 from dfwe.conf import conf_dir
-from dfwe.config.task_options import read_tasks, register
+from dfwe.config.task_options import register
 from dfwe.sweeps.jobs import jobs_of
 from dfwe.sweeps.plan import plan_sweep
-from dfwe.sweeps.planner import Planner
 
 SWEEPS = {
     "1 job": ("+target=meld", "seed=0"),
@@ -47,8 +45,7 @@ def planned(overrides: list[str]) -> tuple[float, float, dict[str, Any]]:
         "config", overrides, run_mode=RunMode.MULTIRUN, from_shell=False, with_log_configuration=False
     )
     wall, cpu = time.perf_counter(), time.process_time()
-    planner = Planner(lambda rest: compose("config", overrides=list(rest)), read_tasks(), torch.get_num_threads())
-    plan = plan_sweep(jobs_of(config, tasks=planner.names), planner=planner)
+    plan = plan_sweep(jobs_of(config), compose=lambda overrides: compose("config", overrides=list(overrides)))
     return time.perf_counter() - wall, time.process_time() - cpu, plan
 
 

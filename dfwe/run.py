@@ -150,7 +150,7 @@ def _study(config: DictConfig) -> None:
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if config.plan_only:
-        from dfwe.sweeps.single import show_plan
+        from dfwe.sweeps.plan import show_plan
 
         show_plan(config)
         return

@@ -70,21 +70,18 @@ def _plan(config: DictConfig, *, name: str) -> bool:
     import torch  # torch and friends: seconds
     from hydra import compose
 
-    from dfwe.config.task_options import read_tasks
     from dfwe.report.terminal.console import show_plain
     from dfwe.report.terminal.plan_table import draw_plan
     from dfwe.sweeps.jobs import jobs_of
     from dfwe.sweeps.plan import plan_sweep
-    from dfwe.sweeps.planner import Planner
 
-    begun, threads = time.perf_counter(), torch.get_num_threads()
-    planner = Planner(lambda overrides: compose(name, overrides=list(overrides)), read_tasks(_folders(config)), threads)
+    start, threads = time.perf_counter(), torch.get_num_threads()
     try:
-        plan = plan_sweep(jobs_of(config, tasks=planner.names), planner=planner)
+        plan = plan_sweep(jobs_of(config), compose=lambda overrides: compose(name, overrides=list(overrides)))
     finally:
         torch.set_num_threads(threads)
     show_plain(draw_plan(plan))
-    print(f"planned in {time.perf_counter() - begun:.1f} s", flush=True)
+    print(f"planned in {time.perf_counter() - start:.1f} s", flush=True)
     return not plan["failed"]
 
 

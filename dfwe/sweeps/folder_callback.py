@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf, read_write
 from dfwe.config.run_name import register_run_name
 from dfwe.errors import DfweError
 from dfwe.results.run_folder import check_same_study, ended, remove_if_empty, take, temporary
-from dfwe.sweeps.names import constant_keys, has_twins
+from dfwe.sweeps.jobs import constant_keys, has_twins
 
 _NOW = "${now:"  # in a folder's name: every run has one of its own
 

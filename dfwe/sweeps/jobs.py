@@ -1,12 +1,12 @@
-"""The jobs of a multirun before they are composed: what each says, and what several say alike.
+"""Jobs of a multirun before they are composed, and what they are called.
 
-Hydra composes a configuration in some 100 ms. Jobs that differ in seed, subset of sources or target alone are found
-from one composition: `Job.rest` is what has to be composed, the other fields are put into it.
+Hydra composes a configuration in some 100 ms. Jobs that differ in seed or subset of sources alone share one
+composition: `Job.composed` is what has to be composed, `Job.numbers` are put into it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -15,6 +15,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
+from dfwe.config.run_name import name_of
 from dfwe.errors import ConfigurationError
 
 _NUMBERS = ("seed", "subset.size", "subset.number")
@@ -23,24 +24,15 @@ _SWEEPER = f"{BasicSweeper.__module__}.{BasicSweeper.__qualname__}"
 
 @dataclass(frozen=True)
 class Job:
-    """One job of a multirun: `rest` is composed, `target` (None: in `rest`) and `numbers` are changes to that."""
+    """One job of a multirun."""
 
     number: int
-    overrides: tuple[str, ...]
-    rest: tuple[str, ...]
-    target: str | None
-    numbers: tuple[tuple[str, int], ...]
-
-    @property
-    def says_sources(self) -> bool:
-        """Whether its sources are the same for every target."""
-        return any(override.lstrip("+").startswith("sources=") for override in self.rest)
+    composed: tuple[str, ...]  # overrides
+    numbers: tuple[tuple[str, int], ...]  # changes to the composition, by key
 
 
-def jobs_of(config: DictConfig, *, tasks: Collection[str]) -> tuple[Job, ...]:
-    """The jobs that Hydra's basic sweeper makes of a multirun's configuration, in its order.
-
-    `tasks` are the names that targets may have; a job with another is composed, so that Hydra says what is wrong.
+def jobs_of(config: DictConfig) -> tuple[Job, ...]:
+    """Return the jobs that Hydra's basic sweeper makes of a multirun's configuration, in its order.
 
     Raises:
         ConfigurationError: another sweeper, which decides on its jobs while they run.
@@ -49,7 +41,7 @@ def jobs_of(config: DictConfig, *, tasks: Collection[str]) -> tuple[Job, ...]:
     if lists is None:
         target = config.hydra.sweeper._target_
         raise ConfigurationError(f"{target} chooses its jobs while they run: they cannot be planned")
-    return tuple(_job(number, overrides, tasks=tasks) for number, overrides in enumerate(lists))
+    return tuple(_job(number, overrides) for number, overrides in enumerate(lists))
 
 
 def override_lists(config: DictConfig) -> list[list[str]] | None:
@@ -69,16 +61,27 @@ def parsed_overrides(config: DictConfig) -> list[Override]:
     return parser.parse_overrides([*params, *map(str, arguments)])
 
 
-def _job(number: int, overrides: Sequence[str], *, tasks: Collection[str]) -> Job:
-    pairs = [tuple(override.split("=", 1)) for override in overrides]
-    of_tasks = any(key.lstrip("+~").startswith(("target.", "sources.")) for key, *_ in pairs)
-    target, numbers, rest = None, [], []
-    for override, (key, *value) in zip(overrides, pairs, strict=True):
-        text = value[0] if value else ""
+def constant_keys(config: DictConfig) -> list[str]:
+    """Return the keys that are the same in every job of a multirun; of two values for one key the last counts."""
+    swept = {
+        override.get_key_element().lstrip("+~"): override.is_sweep_override() for override in parsed_overrides(config)
+    }
+    return sorted(key for key, is_swept in swept.items() if not is_swept)
+
+
+def has_twins(config: DictConfig) -> bool:
+    """Return whether two jobs of a multirun have one name: the same values twice."""
+    constant = set(constant_keys(config))
+    names = [name_of(overrides, constant=constant) for overrides in override_lists(config) or ()]
+    return len(set(names)) < len(names)
+
+
+def _job(number: int, overrides: Sequence[str]) -> Job:
+    composed, numbers = [], []
+    for override in overrides:
+        key, _, text = override.partition("=")
         if key in _NUMBERS and text.isdecimal():
             numbers.append((key, int(text)))
-        elif key == "+target" and text in tasks and not of_tasks:
-            target = text
         else:
-            rest.append(override)
-    return Job(number, tuple(overrides), tuple(rest), target, tuple(numbers))
+            composed.append(override)
+    return Job(number, tuple(composed), tuple(numbers))

@@ -1,25 +1,35 @@
-"""What a sweep needs, what of it is there, and what the rest will take."""
+"""Plan a study or a sweep: stages needed, stages that the store has, and what the others will take."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+import torch
 from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dfwe.config.hydra_errors import words
+from dfwe.config.load import plain
+from dfwe.config.resolve import complete
 from dfwe.errors import DfweError
+from dfwe.report.terminal.console import show_plain
+from dfwe.report.terminal.plan_table import draw_plan
 from dfwe.stages.base import Stage
+from dfwe.studies.plan import load_plan
+from dfwe.studies.recipes import DfwePlan
+from dfwe.studies.sources import subset_of
 from dfwe.studies.study import Study, StudyPlan
+from dfwe.sweeps.cost_estimates import CostEstimator
 from dfwe.sweeps.jobs import Job
-from dfwe.sweeps.past import Past
-from dfwe.sweeps.planner import Planner
 
-_PARTS = {
+Planned = Study | StudyPlan  # a study as far as it is known before it runs
+_ROWS = {
     "parent": "parents",
     "choose": "choices",
     "train": "experts",
@@ -29,29 +39,31 @@ _PARTS = {
     "evaluate": "evaluations",
     "probe": "probes",
 }
-Planned = Study | StudyPlan  # a study as far as it is known before it runs
-ROWS = tuple(dict.fromkeys(_PARTS.values()))
-_IF_ANY = ("choices", "probes")  # most studies have their sources said, and a sweep's have no probes
+ROWS = tuple(dict.fromkeys(_ROWS.values()))
+_IF_ANY = ("choices", "probes")  # most studies name their sources, and a sweep's have no diagnostics
 
 
-@dataclass(frozen=True)
-class Need:
-    """One stage that some job needs."""
-
-    row: str
-    stage: Stage
-    root: Path  # of the store
-    there: bool
+def show_plan(config: DictConfig) -> None:
+    """Print what one study needs; nothing runs. Raises what planning the study raises."""
+    config.logger = None
+    show_plain(draw_plan(summary([load_plan(config, reads_data=False).known()])))
 
 
-def plan_sweep(jobs: Iterable[Job], *, planner: Planner) -> dict[str, Any]:
-    """The plan of a multirun's jobs, as JSON (`summary`); a job that cannot be is listed and left out."""
+def plan_sweep(jobs: Iterable[Job], *, compose: Callable[[Sequence[str]], DictConfig]) -> dict[str, Any]:
+    """Return the plan of a multirun's jobs, as JSON (`summary`); a job that cannot be is listed and left out.
+
+    `compose` returns the configuration of overrides. Each is composed once, and its jobs share their stages.
+    """
     failed: list[dict[str, Any]] = []
 
     def studies() -> Iterator[Planned]:
+        threads, compositions = torch.get_num_threads(), dict[tuple[str, ...], Composition]()
         for job in jobs:
             try:
-                yield planner.study(job)
+                torch.set_num_threads(threads)  # a configuration may set others
+                if job.composed not in compositions:
+                    compositions[job.composed] = Composition(compose(job.composed))
+                yield compositions[job.composed].study(dict(job.numbers))
             except DfweError as error:
                 failed.append({"job": job.number, "message": " ".join(str(error).split())})
             except (HydraException, OmegaConfBaseException) as error:
@@ -60,46 +72,99 @@ def plan_sweep(jobs: Iterable[Job], *, planner: Planner) -> dict[str, Any]:
     return {**summary(studies()), "failed": failed}
 
 
+class Composition:
+    """The studies of jobs that differ in seed and subset of sources alone: they share their stages."""
+
+    def __init__(self, config: DictConfig) -> None:
+        config.logger = None  # nothing is logged, and no run begun
+        self._config, self._subset = complete(config), plain(config.subset)
+
+    def study(self, numbers: Mapping[str, int]) -> Planned:
+        """Return the study with these numbers, as far as it is known; torch's threads are the study's then.
+
+        Raises:
+            DfweError: what the job itself would raise before its first stage (data of its tasks are not looked at).
+        """
+        if self._config.multitask is not None:
+            return load_plan(_changed(self._config, numbers), reads_data=False).known()
+        if threads := self._config.trainer.threads:
+            torch.set_num_threads(threads)
+        plan, candidates = self._plan, {task.short: task for task in self._plan.candidates}
+        subset = self._subset | {key.removeprefix("subset."): numbers[key] for key in numbers if key != "seed"}
+        sources = subset_of(candidates, subset=subset, is_selected=plan.choice is not None)
+        return DfwePlan.of(
+            plan.spec,
+            factory=plan.factory,
+            pretraining=plan.pretraining,
+            target=plan.target,
+            candidates=tuple(sources.values()),
+            seed=numbers.get("seed", self._config.seed),
+        ).known()
+
+    @cached_property
+    def _plan(self) -> DfwePlan:
+        """The plan with all candidates for sources."""
+        plan = load_plan(_changed(self._config, {"subset.number": None}), reads_data=False)
+        assert isinstance(plan, DfwePlan)
+        return plan
+
+
+def _changed(config: DictConfig, changes: Mapping[str, int | None]) -> DictConfig:
+    """Return a copy with changes by key."""
+    config = config.copy()
+    for key, value in changes.items():
+        OmegaConf.update(config, key, value)
+    return config
+
+
 def summary(studies: Iterable[Planned]) -> dict[str, Any]:
-    """What studies need together, as JSON: by row of a table how many stages, and what of them is to do.
+    """Return what studies need together, as JSON: by row of a table how many stages, and what of them is to do.
 
     `separately` is what studies without a common store would make; `seconds` and `bytes` are of what is to do, as
-    far as the cards of earlier stages tell it, and leave `unknown` stages out. Of `undecided` studies, which choose
+    far as the cards of earlier stages tell it, and leave `unknown` stages out. Of `undecided` studies, which select
     their sources or what they merge by the results of stages, only those before that are known.
     """
-    needs: dict[str, Need] = {}
+    stages: dict[str, RequiredStage] = {}
     separately: Counter[str] = Counter()
-    seen: dict[int, Stage] = {}  # by id; kept, so that no id comes again
-    num, undecided, stores = 0, 0, _Names()
+    num, undecided, store_contents = 0, 0, cache(_entries)
     for study in studies:
         num += 1
         undecided += not study.is_resolved
-        store = study.family.context.store.root
-        parts = {id(stage): (part, stage) for part, stage in study.parts()}
-        separately.update(_PARTS[part] for part, _ in parts.values())
-        for part, stage in (parts[key] for key in parts if key not in seen):
-            seen[id(stage)] = stage
-            name = f"{stage.kind}-{stage.digest}"
-            needs.setdefault(name, Need(_PARTS[part], stage, store, name in stores.of(store)))
-    pasts: dict[Path, Past] = {need.root: Past(need.root) for need in needs.values()}
-    rows = {row: [need for need in needs.values() if need.row == row] for row in ROWS}
+        root = study.family.context.store.root
+        parts = {f"{stage.kind}-{stage.digest}": (part, stage) for part, stage in study.parts()}
+        separately.update(_ROWS[part] for part, _ in parts.values())
+        for name, (part, stage) in parts.items():
+            if name not in stages:
+                stages[name] = RequiredStage(_ROWS[part], stage, root, is_cached=name in store_contents(root))
+    estimator = cache(CostEstimator)  # one per store
+    rows = {row: [stage for stage in stages.values() if stage.row == row] for row in ROWS}
     return {
         "jobs": num,
         "undecided": undecided,
         "rows": {
-            row: {**_row(each, pasts=pasts), "separately": separately[row]}
-            for row, each in rows.items()
-            if each or row not in _IF_ANY
+            row: {**_row(required, estimator=estimator), "separately": separately[row]}
+            for row, required in rows.items()
+            if required or row not in _IF_ANY
         },
     }
 
 
-def _row(needs: list[Need], *, pasts: Mapping[Path, Past]) -> dict[str, Any]:
-    costs = [pasts[need.root].cost(need.stage) for need in needs if not need.there]
+@dataclass(frozen=True)
+class RequiredStage:
+    """One stage that some job needs."""
+
+    row: str
+    stage: Stage
+    root: Path  # of the store
+    is_cached: bool
+
+
+def _row(required: list[RequiredStage], *, estimator: Callable[[Path], CostEstimator]) -> dict[str, Any]:
+    costs = [estimator(stage.root).cost(stage.stage) for stage in required if not stage.is_cached]
     seconds = [cost.seconds for cost in costs if cost.seconds is not None]
     return {
-        "needed": len(needs),
-        "there": len(needs) - len(costs),
+        "needed": len(required),
+        "there": len(required) - len(costs),
         "to_do": len(costs),
         "seconds": sum(seconds),
         "bytes": sum(cost.bytes for cost in costs if cost.bytes is not None),
@@ -108,14 +173,6 @@ def _row(needs: list[Need], *, pasts: Mapping[Path, Past]) -> dict[str, Any]:
     }
 
 
-class _Names:
-    """The names of what lies in stores, each folder listed once: a plan asks for thousands."""
-
-    def __init__(self) -> None:
-        self._listed: dict[Path, frozenset[str]] = {}
-
-    def of(self, root: Path) -> frozenset[str]:
-        """Those in the folder."""
-        if root not in self._listed:
-            self._listed[root] = frozenset(path.name for path in root.iterdir()) if root.is_dir() else frozenset()
-        return self._listed[root]
+def _entries(root: Path) -> frozenset[str]:
+    """Return the names of all results in a store."""
+    return frozenset(path.name for path in root.iterdir()) if root.is_dir() else frozenset()

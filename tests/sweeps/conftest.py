@@ -1,26 +1,31 @@
 """Multiruns as Hydra sees them, without its command."""
 
+from functools import cache
+
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
 from dfwe.conf import conf_dir
-from dfwe.config.task_options import read_tasks, register
+from dfwe.config.task_options import register
 
 
 @pytest.fixture
 def multirun():
-    """A function from overrides to a multirun's jobs and a planner of them."""
+    """A function from overrides to a multirun's jobs, and one from a job to its planned study."""
     from dfwe.sweeps.jobs import jobs_of
-    from dfwe.sweeps.planner import Planner
+    from dfwe.sweeps.plan import Composition
+
+    @cache
+    def composition(overrides):
+        return Composition(compose("config", overrides=list(overrides)))
 
     def of(*overrides):
         config = GlobalHydra.instance().hydra.compose_config(
             "config", list(overrides), run_mode=RunMode.MULTIRUN, from_shell=False, with_log_configuration=False
         )
-        planner = Planner(lambda rest: compose("config", overrides=list(rest)), read_tasks(), 1)
-        return jobs_of(config, tasks=planner.names), planner
+        return jobs_of(config), lambda job: composition(job.composed).study(dict(job.numbers))
 
     register()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):

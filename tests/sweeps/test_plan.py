@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from hydra import compose
 
 from dfwe.store.card import Card
 from dfwe.studies.plan import plan_study
@@ -48,8 +49,8 @@ def test_another_parent_is_unknown(studies):
 
 
 def test_a_job_that_cannot_run_is_listed_and_the_others_are_planned(multirun, small_overrides, tmp_path):
-    jobs, planner = multirun(*small_overrides, f"paths.store={tmp_path}", "+target=emory_emotion,meld")
-    plan = plan_sweep(jobs, planner=planner)
+    jobs, _ = multirun(*small_overrides, f"paths.store={tmp_path}", "+target=emory_emotion,meld")
+    plan = plan_sweep(jobs, compose=lambda overrides: compose("config", overrides=list(overrides)))
     assert plan["jobs"] == 1
     assert [each["job"] for each in plan["failed"]] == [0]
     assert "the target 'emory_emotion' is among its sources" in plan["failed"][0]["message"]

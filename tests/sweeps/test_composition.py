@@ -4,6 +4,7 @@ import pytest
 import torch
 from hydra import compose
 
+from dfwe.config.task_options import read_tasks
 from dfwe.errors import ConfigurationError
 from dfwe.studies.plan import plan_study
 from dfwe.studies.recipes import DfwePlan
@@ -28,6 +29,10 @@ def small_jobs(multirun, small_overrides, tmp_path, kept_threads):
     return of
 
 
+def overrides_of(job):
+    return [*job.composed, *(f"{key}={value}" for key, value in job.numbers)]
+
+
 def digests(study):
     return [(part, stage.digest) for part, stage in study.stages()]
 
@@ -44,36 +49,36 @@ def digests(study):
     ],
 )
 def test_a_planned_study_has_the_stages_of_the_composed_one(small_jobs, overrides):
-    jobs, planner = small_jobs(*overrides)
+    jobs, study_of = small_jobs(*overrides)
     for job in jobs:
-        assert digests(planner.study(job)) == digests(plan_study(compose("config", overrides=list(job.overrides))))
+        assert digests(study_of(job)) == digests(plan_study(compose("config", overrides=overrides_of(job))))
 
 
 def test_each_target_has_its_own_sources_unless_they_are_said(small_jobs):
-    jobs, planner = small_jobs("+sweep=all_targets", "+target=meld,personality", own_sources=True)
+    jobs, study_of = small_jobs("+sweep=all_targets", "+target=meld,personality", own_sources=True)
     for job in jobs:
-        study = planner.study(job)
-        assert [task.short for task in study.sources] == planner.tasks[study.target.short].default_sources
-        assert digests(study) == digests(plan_study(compose("config", overrides=list(job.overrides))))
+        study = study_of(job)
+        assert [task.short for task in study.sources] == read_tasks()[study.target.short].default_sources
+        assert digests(study) == digests(plan_study(compose("config", overrides=overrides_of(job))))
 
 
 def test_a_job_that_chooses_its_sources_is_a_draft_until_they_are_known(small_jobs, tmp_path):
     auto = ("sources=auto", "choice.number=2", "choice.by.gradients.measure.examples=4", "model.max_source_tokens=512")
-    jobs, planner = small_jobs("+target=meld,personality", *auto, own_sources=True)
-    drafts = [planner.study(job) for job in jobs]
+    jobs, study_of = small_jobs("+target=meld,personality", *auto, own_sources=True)
+    drafts = [study_of(job) for job in jobs]
     assert all(isinstance(draft, DfwePlan) for draft in drafts)
     of_meld, of_personality = ({stage.digest for _, stage in draft.parts()} for draft in drafts)
     assert len(of_meld & of_personality) == 1 + 7  # the parent, and each task measured; not the choices
     for _, stage in drafts[0].parts():
         stage.result(drafts[0].family.context.store)
-    study = planner.study(jobs[0])
-    assert digests(study) == digests(plan_study(compose("config", overrides=list(jobs[0].overrides))))
+    study = study_of(jobs[0])
+    assert digests(study) == digests(plan_study(compose("config", overrides=overrides_of(jobs[0]))))
     assert len(study.sources) == 2
 
 
 def test_jobs_of_one_bench_share_their_stages(small_jobs):
-    jobs, planner = small_jobs("+sweep=source_triples", "+target=meld", "sources=all", "subset.number=0,1")
-    first, second = map(planner.study, jobs)
+    jobs, study_of = small_jobs("+sweep=source_triples", "+target=meld", "sources=all", "subset.number=0,1")
+    first, second = map(study_of, jobs)
     shared = {task.short for task in first.sources} & {task.short for task in second.sources}
     assert len(shared) == 2
     assert all(first.experts[name] is second.experts[name] for name in (*shared, "meld"))
@@ -83,8 +88,8 @@ def test_jobs_of_one_bench_share_their_stages(small_jobs):
 
 @pytest.mark.parametrize(("stop_on", "alike"), [("own", True), ("target", False)])
 def test_experts_on_one_task_serve_every_target_where_they_stop_on_their_own(small_jobs, stop_on, alike):
-    jobs, planner = small_jobs("+target=meld,personality", "sources=all", f"trainer.train.stop_on={stop_on}")
-    meld, personality = map(planner.study, jobs)
+    jobs, study_of = small_jobs("+target=meld,personality", "sources=all", f"trainer.train.stop_on={stop_on}")
+    meld, personality = map(study_of, jobs)
     for name in ("emory_emotion", "meld", "personality"):
         assert (meld.trained[name].digest == personality.trained[name].digest) is alike
         assert meld.experts[name].digest != personality.experts[name].digest
@@ -92,8 +97,8 @@ def test_experts_on_one_task_serve_every_target_where_they_stop_on_their_own(sma
 
 
 def test_experts_that_are_merged_without_fine_tuning_keep_their_target(small_jobs):
-    jobs, planner = small_jobs("+target=meld", "stages.skip=[finetune]", "trainer.train.stop_on=own")
-    assert planner.study(jobs[0]).trained["emory_emotion"].recipe.objective.short == "meld"
+    jobs, study_of = small_jobs("+target=meld", "stages.skip=[finetune]", "trainer.train.stop_on=own")
+    assert study_of(jobs[0]).trained["emory_emotion"].recipe.objective.short == "meld"
 
 
 @pytest.mark.parametrize(
@@ -108,13 +113,13 @@ def test_experts_that_are_merged_without_fine_tuning_keep_their_target(small_job
     ],
 )
 def test_what_a_job_would_say_is_said_of_its_plan(small_jobs, overrides, message):
-    jobs, planner = small_jobs(*overrides)
+    jobs, study_of = small_jobs(*overrides)
     with pytest.raises(ConfigurationError, match=message):
-        planner.study(jobs[-1])
+        study_of(jobs[-1])
 
 
 def test_controls_are_bound_once_for_all_jobs(small_jobs):
-    jobs, planner = small_jobs("+target=meld", "controls=[random,ensemble]", "seed=0,1")
-    first, second = (planner.study(job) for job in jobs)
+    jobs, study_of = small_jobs("+target=meld", "controls=[random,ensemble]", "seed=0,1")
+    first, second = (study_of(job) for job in jobs)
     assert first.controls["random"].method is second.controls["random"].method
     assert first.controls["random"].digest != second.controls["random"].digest

@@ -1,4 +1,4 @@
-"""What earlier stages took, from the cards of a store: seconds, and bytes that they left."""
+"""Estimate what stages will take from the cards of earlier ones: seconds, and bytes that they leave."""
 
 from __future__ import annotations
 
@@ -37,24 +37,19 @@ class Cost:
 UNKNOWN = Cost(None, None, 0, False)
 
 
-class Past:
-    """Costs of stages by what they have in common: of the same parent, and better of the same tasks, too."""
+class CostEstimator:
+    """Estimates of stages from earlier ones of the same base model, and better of the same tasks, too."""
 
     def __init__(self, root: Path) -> None:
-        """Reads the newest cards of each kind in the store's folder, once they are asked for."""
+        """Read the newest cards of each kind in the store's folder, once they are needed."""
         self._root = root
         self._kinds: dict[str, dict[Hashable, list[Card]]] = {}
-        self._known: dict[Hashable, Cost] = {}
 
     def cost(self, stage: Stage) -> Cost:
-        """What it will take if it is like those before it."""
-        likeness = _likeness(stage)
-        if likeness not in self._known:
-            self._known[likeness] = self._cost(stage)
-        return self._known[likeness]
-
-    def _cost(self, stage: Stage) -> Cost:
+        """Return what the stage will take if it is like those before it."""
         cards = self._cards(stage.kind)
+        if not cards:
+            return UNKNOWN
         same, near = _keys_of_stage(stage)
         return _mean(cards.get(same) or cards.get(near) or [], alike=same in cards)
 
@@ -82,29 +77,14 @@ def _newest(root: Path, *, kind: str) -> Iterator[Card]:
 def _mean(cards: Sequence[Card], *, alike: bool) -> Cost:
     if not cards:
         return UNKNOWN
-    told = [card.result.get("seconds") for card in cards]
-    seconds = [each for each in told if isinstance(each, int | float)]
+    values = [card.result.get("seconds") for card in cards]
+    seconds = [value for value in values if isinstance(value, int | float)]
     sizes = [sum(file["bytes"] for file in card.files.values()) for card in cards]
     return Cost(sum(seconds) / len(seconds) if seconds else None, sum(sizes) / len(sizes), len(cards), alike)
 
 
-def _likeness(stage: Stage) -> Hashable:
-    """Stages of the same cost, told in no time: thousands are asked for, and their families and tasks are few."""
-    if isinstance(stage, TrainStage):
-        return stage.kind, id(stage.family), tuple(map(id, stage.recipe.tasks)), stage.recipe.fit["epochs"]
-    if isinstance(stage, MergeStage):
-        return stage.kind, id(stage.family), id(stage.target), stage.config["search"].get("budget")
-    if isinstance(stage, EvaluateStage):
-        return stage.kind, id(stage.family), id(stage.target)
-    if isinstance(stage, MixtureStage):
-        return stage.kind, id(stage.merge.family), id(stage.merge.target)
-    if isinstance(stage, DiagnosticStage):
-        return stage.kind, id(stage.family), id(stage.target), stage.probe
-    return stage.kind, stage.digest
-
-
 def _keys_of_stage(stage: Stage) -> tuple[Hashable, Hashable]:
-    """What stages alike have in common, and what those have that are a little like it."""
+    """Return the keys of stages like this one, and of those a little like it."""
     if isinstance(stage, TrainStage):
         family = stage.family
         tasks = [family.task_spec(task) for task in stage.recipe.tasks]
