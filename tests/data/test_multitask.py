@@ -7,7 +7,7 @@ import pytest
 from dfwe.config.tasks import load_task, own_corpus
 from dfwe.data.examples import collect_instances
 from dfwe.data.few_shot import ALL
-from dfwe.data.prompts.sentences import Sentences
+from dfwe.data.prompts.template import Sentences
 
 FILES = Path(__file__).resolve().parents[3] / "shared" / "data" / "multitask"
 SIZES = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,31 +13,22 @@ from dfwe.data.friends.annotations import TASKS
 from dfwe.data.friends.build import Tally, build
 from dfwe.data.friends.dialogue import count, dialogue_of
 from dfwe.data.friends.excerpt import Reading
-from dfwe.data.friends.raw import (
-    character_identification,
-    dialogre,
-    emory_emotion,
-    friendsqa,
-    meld,
-    personality,
-    reading_comprehension,
-    transcript,
-)
+from dfwe.data.friends.raw import dialogre, emotions, friendsqa, personality, reading_comprehension, transcript
 from dfwe.data.friends.split import FEW_SHOT, SPLITS, OfficialSplit, few_shot_lists, split_dialogues
 from dfwe.data.readers.tlidb import DIALOGUES, FOLDER
 from dfwe.errors import DataError
 from dfwe.io.files import make_folder, write_text
 
 # the first release that has a scene gives its lines: whole scenes with stage directions come first, parts last
-_RELEASES = (
-    friendsqa,
-    emory_emotion,
-    character_identification,
-    transcript,
-    reading_comprehension,
-    personality,
-    meld,
-    dialogre,
+_RELEASES: tuple[Callable[..., Reading], ...] = (
+    friendsqa.read,
+    emotions.read_emory,
+    transcript.read_mentions,
+    transcript.read,
+    reading_comprehension.read,
+    personality.read,
+    emotions.read_meld,
+    dialogre.read,
 )
 REPORT = "prepared.json"
 
@@ -106,8 +97,8 @@ def write(prepared: Prepared, *, out: Path, report: Mapping[str, Any]) -> Path:
 def _read(raw: Path, *, official: OfficialSplit) -> list[Reading]:
     readings: list[Reading] = []
     scene_ids = frozenset().union(*official.ids.values())
-    for release in _RELEASES:
-        reading = release.read(raw, scene_ids=scene_ids) if release is reading_comprehension else release.read(raw)
+    for read in _RELEASES:
+        reading = read(raw, scene_ids=scene_ids) if read is reading_comprehension.read else read(raw)
         readings.append(reading)
         scene_ids |= {excerpt.scene_id for excerpt in reading.excerpts if excerpt.scene_id is not None}
     return readings

@@ -1,9 +1,9 @@
-"""Prompts of row tasks: a template with the names of columns in braces."""
+"""Prompts of row tasks: a template with the names of columns, or sentences for a model with heads."""
 
 from __future__ import annotations
 
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,6 +13,8 @@ from dfwe.data.prompts.base import Prompt
 from dfwe.data.readers.base import Dialogue
 from dfwe.errors import ConfigurationError
 from dfwe.records import Instance
+
+_MAX_SENTENCES = 2
 
 Parts = tuple[tuple[str, str | None], ...]  # the texts of a template, each with the column that follows it
 
@@ -61,6 +63,41 @@ class Template(Prompt):
     @cached_property
     def _parts(self) -> tuple[Parts, Parts]:
         return _parse(self.context, task=self.task), _parse(self.prompt, task=self.task)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sentences(Prompt):
+    """The cells of one or two columns as sentences, an instance per row, without a source text.
+
+    White space in a cell counts as one blank.
+    """
+
+    columns: Sequence[str]  # in the order in which the head reads them
+    answer: AnswerFormat
+
+    def __post_init__(self) -> None:
+        if isinstance(self.columns, str) or not 1 <= len(self.columns) <= _MAX_SENTENCES:
+            raise ConfigurationError(f"{self.task} needs a list of one or two columns of sentences: {self.columns}")
+        check_hidden(self.answer, columns=self.columns, owner=f"the head of {self.task}")
+
+    def instances(self, dialogue: Dialogue, *, max_words: int, seed: int) -> Iterator[Instance]:
+        """Yield the instances of the rows; `max_words` has no effect, as sentences are truncated by tokens. See Prompt.
+
+        Raises:
+            RowError: a row has an empty cell, or an answer that cannot be.
+            DataError: a column is missing.
+        """
+        for row in answered_rows(dialogue, prompt=self, columns=self.columns, answer=self.answer):
+            yield Instance(
+                instance_id=row.row_id,
+                dialogue_id=dialogue["dialogue_id"],
+                context="",
+                prompt="",
+                targets=row.gold.targets,
+                references=row.gold.references,
+                candidates=self.answer.candidates,
+                sentences=tuple(single(row.cells, column=column) for column in self.columns),
+            )
 
 
 def row_dialogue(cells: Mapping[str, Any], *, row_id: str, path: str, line: int) -> Dialogue:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 from dfwe.data.readers.base import RowIssue, RowReport
-from dfwe.data.readers.sheet import Sheet, SheetSource, TableRow, read_text, renamed
+from dfwe.data.readers.sheet import Sheet, SheetRow, SheetSource, read_text, renamed
 from dfwe.errors import ConfigurationError, DataError
 from dfwe.values.allowed import Encoding, Name, Where, is_one_character
 
@@ -47,12 +47,12 @@ class Delimited(SheetSource):
         path = root / self.path
         records = self._records(read_text(path, encoding=self.encoding))
         named = renamed(self._names(records, path=path), rename=self.rename, origin=str(path))
-        rows: list[TableRow] = []
+        rows: list[SheetRow] = []
         invalid: list[RowIssue] = []
         suspicious: list[RowIssue] = []
         for first, last, fields in records:
             if not isinstance(fields, str) and len(fields) == len(named):
-                rows.append(TableRow(first, dict(zip(named, fields, strict=True))))
+                rows.append(SheetRow(first, dict(zip(named, fields, strict=True))))
                 suspicious += [_spanning(path, first=first, last=last)] if first < last else []
             else:
                 invalid += self._issues(path, first=first, last=last, fields=fields, named=named)

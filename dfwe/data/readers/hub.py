@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dfwe.data.readers.base import RowReport
-from dfwe.data.readers.sheet import Sheet, SheetSource, TableRow, cell_of, renamed
+from dfwe.data.readers.sheet import Sheet, SheetRow, SheetSource, cell_of, renamed
 from dfwe.errors import DataError
 from dfwe.values.allowed import Name
 
@@ -35,7 +35,7 @@ class HubSplit(SheetSource):
         origin = f"{self.name} ({self.split})"
         named = renamed(columns, rename=self.rename, origin=origin)
         rows = tuple(
-            TableRow(number, {new: cell_of(record[old]) for old, new in zip(columns, named, strict=True)})
+            SheetRow(number, {new: cell_of(record[old]) for old, new in zip(columns, named, strict=True)})
             for number, record in enumerate(data, start=1)
         )
         return Sheet(origin, f"{Path(self.name).name}-{self.split}", named, rows, RowReport(len(rows)))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dfwe.data.readers.base import RowIssue, RowReport
-from dfwe.data.readers.sheet import Sheet, SheetSource, TableRow, cell_of, read_text, renamed
+from dfwe.data.readers.sheet import Sheet, SheetRow, SheetSource, cell_of, read_text, renamed
 from dfwe.errors import DataError
 from dfwe.io.strict_json import json_lines, loads_counted
 from dfwe.values.allowed import Encoding, Name
@@ -44,7 +44,7 @@ class JsonLines(SheetSource):
         named = dict(zip(keys, renamed(keys, rename=self.rename, origin=str(path)), strict=True))
         empty = dict.fromkeys(named.values(), "")
         rows = tuple(
-            TableRow(line, empty | {named[key]: cell_of(value) for key, value in content.items()})
+            SheetRow(line, empty | {named[key]: cell_of(value) for key, value in content.items()})
             for line, content in objects
         )
         report = RowReport(len(rows) + len(invalid), tuple(invalid), tuple(suspicious))

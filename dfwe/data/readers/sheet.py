@@ -16,7 +16,7 @@ Cell = str | tuple[str, ...]  # a text, or alternatives (a list of texts, where 
 
 
 @dataclass(frozen=True)
-class TableRow:
+class SheetRow:
     """One row with a cell per column of the file, empty where it has none."""
 
     line: int  # from 1, where the row starts; the number of the row in files without lines
@@ -30,7 +30,7 @@ class Sheet:
     origin: str  # the file, for messages
     stem: str  # its short name, for ids
     columns: tuple[str, ...]
-    rows: tuple[TableRow, ...]
+    rows: tuple[SheetRow, ...]
     report: RowReport
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from dfwe.data.readers.base import Corpus, Reader, RowIssue, RowReport
-from dfwe.data.readers.sheet import Cell, Sheet, SheetSource, TableRow, check_columns
+from dfwe.data.readers.sheet import Cell, Sheet, SheetRow, SheetSource, check_columns
 from dfwe.errors import ConfigurationError, DataError
 from dfwe.records import Split
 from dfwe.values.allowed import Count, Name, Natural, OpenShare
@@ -133,7 +133,7 @@ class _TableRows:
         """Return the report on a file, with the rows that are invalid for the table."""
         return replace(self._sheets[split].report, invalid=tuple(self._invalid[split]))
 
-    def _valid(self, split: Split) -> Iterator[tuple[str, TableRow]]:
+    def _valid(self, split: Split) -> Iterator[tuple[str, SheetRow]]:
         sheet = self._sheets[split]
         for row in sheet.rows:
             if self._is_excluded(row):
@@ -146,7 +146,7 @@ class _TableRows:
                 self._place_of[row_id] = f"{sheet.origin}, line {row.line}"
                 yield row_id, row
 
-    def _is_excluded(self, row: TableRow) -> bool:
+    def _is_excluded(self, row: SheetRow) -> bool:
         for column, cells in self._table.exclude.items():
             if row.cells[column] in cells:
                 reason = f"{column} is '{row.cells[column]}'"
@@ -154,14 +154,14 @@ class _TableRows:
                 return True
         return False
 
-    def _id(self, row: TableRow, *, split: Split) -> str:
+    def _id(self, row: SheetRow, *, split: Split) -> str:
         if self._table.id is not None:
             return _text(row.cells[self._table.id])
         stems = [sheet.stem for sheet in self._sheets.values()]
         stem = self._sheets[split].stem
         return f"{stem}-{row.line}" if stems.count(stem) == 1 else f"{split}-{stem}-{row.line}"
 
-    def _mistake(self, row: TableRow, *, row_id: str) -> str:
+    def _mistake(self, row: SheetRow, *, row_id: str) -> str:
         if not row_id:
             return f"its id ('{self._table.id}') is empty"
         if row_id in self._place_of:

@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from dfwe.config.tasks import Task
 from dfwe.data.prompts.answers import Number
 from dfwe.data.prompts.base import Prompt
-from dfwe.data.prompts.sentences import Sentences
-from dfwe.data.prompts.template import Template
+from dfwe.data.prompts.template import Sentences, Template
 from dfwe.data.readers.base import Dialogue
 from dfwe.errors import ConfigurationError
 from dfwe.records import Instance

@@ -20,8 +20,7 @@ from dfwe.config.instantiate import bind, call
 from dfwe.config.resolve import changed_head
 from dfwe.config.task_data import StudyData
 from dfwe.config.tasks import Task
-from dfwe.data.prompts.sentences import Sentences
-from dfwe.data.prompts.template import Template
+from dfwe.data.prompts.template import Sentences, Template
 from dfwe.errors import ConfigurationError
 from dfwe.families.base import (
     BaseModel,

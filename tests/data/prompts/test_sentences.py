@@ -5,8 +5,7 @@ import dataclasses
 import pytest
 
 from dfwe.data.prompts.answers import ClassLabel, Number
-from dfwe.data.prompts.sentences import Sentences
-from dfwe.data.prompts.template import row_dialogue
+from dfwe.data.prompts.template import Sentences, row_dialogue
 from dfwe.data.readers.base import RowError
 from dfwe.errors import ConfigurationError, DataError
 

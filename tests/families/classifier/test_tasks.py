@@ -3,7 +3,7 @@
 import pytest
 
 from dfwe.config.tasks import load_task
-from dfwe.data.prompts.sentences import Sentences
+from dfwe.data.prompts.template import Sentences
 from dfwe.errors import ConfigurationError
 from dfwe.families.classifier.tasks import answers_of, classification_task
 

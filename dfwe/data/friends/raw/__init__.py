@@ -1,1 +1,1 @@
-"""Public releases, one per file, each with `read(folder) -> Reading`."""
+"""Public releases, each with a function from the folder of downloads to a `Reading`."""

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from dfwe.data.friends.annotations import MentionAnnotation
-from dfwe.data.friends.raw import character_identification
+from dfwe.data.friends.raw.transcript import read_mentions
 
 NAME = "character_identification/character-identification-dev.json"
 
@@ -17,7 +17,7 @@ def read(lay, transcript, *, tokens, entities):
         "character_entities": entities,
     }
     scenes = [{"scene_id": "s01_e01_c01", "utterances": [utterance]}]
-    return character_identification.read(lay({NAME: json.dumps({"episodes": [{"scenes": scenes}]}).encode()}))
+    return read_mentions(lay({NAME: json.dumps({"episodes": [{"scenes": scenes}]}).encode()}))
 
 
 def mentions(reading):
@@ -70,6 +70,6 @@ def test_entities_without_tokens_are_an_invalid_row(lay, entities, reason):
 
 
 def test_the_hand_made_release_is_read(raw):
-    reading = character_identification.read(raw)
+    reading = read_mentions(raw)
     assert reading.missing == ("character-identification-trn.json", "character-identification-dev.json")
     assert reading.excerpts[0].annotations[1] == MentionAnnotation(1, 5, "mine", "Ross Geller")

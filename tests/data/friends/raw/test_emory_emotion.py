@@ -5,17 +5,17 @@ import pytest
 from dfwe.config.tasks import load_task
 from dfwe.data.friends.annotations import EMORY, EmotionAnnotation
 from dfwe.data.friends.excerpt import Turn
-from dfwe.data.friends.raw import emory_emotion
+from dfwe.data.friends.raw import emotions
 
 COLUMNS = "Utterance,Speaker,Emotion,Scene_ID,Season,Episode\n"
 
 
 def read(lay, text):
-    return emory_emotion.read(lay({"emory_emotion/emorynlp_train_final.csv": (COLUMNS + text).encode()}))
+    return emotions.read_emory(lay({"emory_emotion/emorynlp_train_final.csv": (COLUMNS + text).encode()}))
 
 
 def test_scenes_of_the_json_form_are_told(raw):
-    scene = emory_emotion.read(raw).excerpts[0]
+    scene = emotions.read_emory(raw).excerpts[0]
     assert (scene.scene_id, scene.whole, scene.divisible) == ("s01_e01_c01", True, False)
     assert scene.annotations[:2] == (EmotionAnnotation(EMORY, 0, "joyful"), EmotionAnnotation(EMORY, 1, "sad"))
 
@@ -25,7 +25,7 @@ def test_a_stage_direction_has_no_emotion(files, lay):
     content = json.loads(files[name])
     note = {"speakers": [], "transcript": "", "transcript_with_note": "( A bell. )", "emotion": None}
     content["episodes"][0]["scenes"][0]["utterances"].insert(0, note)
-    scene = emory_emotion.read(lay({name: json.dumps(content).encode()})).excerpts[0]
+    scene = emotions.read_emory(lay({name: json.dumps(content).encode()})).excerpts[0]
     assert scene.turns[0] == Turn((), "( A bell. )")
     assert scene.annotations[0] == EmotionAnnotation(EMORY, 1, "joyful")
 
@@ -42,7 +42,7 @@ def test_scenes_of_the_table_are_runs_of_their_numbers(lay):
 
 def test_emory_table_is_skipped_if_scenes_exist(files, lay):
     name = "emory_emotion/emorynlp_dev_final.csv"
-    reading = emory_emotion.read(lay({**files, name: files["emory_emotion/emorynlp_train_final.csv"]}))
+    reading = emotions.read_emory(lay({**files, name: files["emory_emotion/emorynlp_train_final.csv"]}))
     assert [excerpt.key for excerpt in reading.excerpts] == ["emory_s01_e01_c01", "emory_train_s02_e01_scene07"]
     assert reading.missing == ("emotion-detection-trn.json", "emotion-detection-tst.json", "emorynlp_test_final.csv")
 
@@ -63,4 +63,4 @@ def test_other_invalid_rows_are_listed(lay):
 
 
 def test_the_labels_are_the_tasks():
-    assert load_task("emory_emotion").labels == emory_emotion.LABELS
+    assert load_task("emory_emotion").labels == emotions.EMORY_LABELS

@@ -1,13 +1,13 @@
 from dfwe.config.tasks import load_task
 from dfwe.data.friends.annotations import MELD, EmotionAnnotation
 from dfwe.data.friends.excerpt import Turn
-from dfwe.data.friends.raw import meld
+from dfwe.data.friends.raw import emotions
 
 COLUMNS = "Utterance,Speaker,Emotion,Dialogue_ID\n"
 
 
 def read(lay, text, name="train"):
-    return meld.read(lay({f"meld/{name}_sent_emo.csv": (COLUMNS + text).encode()}))
+    return emotions.read_meld(lay({f"meld/{name}_sent_emo.csv": (COLUMNS + text).encode()}))
 
 
 def test_a_dialogue_is_a_run_of_its_number(lay):
@@ -42,14 +42,14 @@ def test_invalid_rows_are_dropped_and_listed(lay):
 
 
 def test_the_labels_are_the_tasks():
-    assert load_task("meld").labels == meld.LABELS
+    assert load_task("meld").labels == emotions.MELD_LABELS
 
 
 NUMBERED = "Sr No.,Utterance,Speaker,Emotion,Dialogue_ID,Utterance_ID\n"
 
 
 def numbered(lay, text):
-    return meld.read(lay({"meld/train_sent_emo.csv": (NUMBERED + text).encode()}))
+    return emotions.read_meld(lay({"meld/train_sent_emo.csv": (NUMBERED + text).encode()}))
 
 
 def test_turns_come_in_the_order_of_their_numbers(lay):

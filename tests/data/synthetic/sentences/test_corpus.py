@@ -5,7 +5,7 @@ import pytest
 from dfwe.config.tasks import load_task, own_corpus
 from dfwe.data.examples import collect_instances
 from dfwe.data.few_shot import ALL
-from dfwe.data.prompts.sentences import Sentences
+from dfwe.data.prompts.template import Sentences
 from dfwe.data.synthetic.sentences.tasks import TASKS
 from dfwe.errors import ConfigurationError
 
