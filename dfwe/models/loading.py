@@ -12,6 +12,9 @@ import torch
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as CAUSAL_LM
 from transformers.models.auto.modeling_auto import MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES as SEQ_TO_SEQ
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES as CLASSIFIERS,
+)
 from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES as MODELS
 from transformers.models.auto.tokenization_auto import get_tokenizer_config
 
@@ -30,6 +33,7 @@ _EXPECTED = {  # by name: the expected model in words, and its types
     "AutoModelForSeq2SeqLM": ("an encoder-decoder that writes text, such as T5 or BART", SEQ_TO_SEQ),
     "AutoModelForCausalLM": ("a model that can be a decoder, such as BERT", CAUSAL_LM),
     "AutoModel": ("an encoder, such as BERT", MODELS),
+    "AutoModelForSequenceClassification": ("a classifier, such as BERT", CLASSIFIERS),
 }
 _VOCABULARIES = ("tokenizer.json", "*.model", "*.spm", "vocab.*", "*vocab*", "tekken.json", "*.codes", "*.bpe")
 _WITHOUT_VOCABULARY = ("ByT5Tokenizer", "CanineTokenizer", "PerceiverTokenizer")  # theirs are the bytes

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from dfwe.data.prompts.base import Prompt
-from dfwe.data.prompts.template import Template, row_dialogue
+from dfwe.data.prompts.template import row_dialogue
 from dfwe.data.readers.base import Dialogue, RowError
 from dfwe.data.readers.sheet import cell_of
 from dfwe.data.readers.tlidb import check_dialogue
@@ -47,7 +47,8 @@ def instances_of(inputs: Iterable[Item], *, prompt: Prompt, max_words: int) -> l
     """
     found: list[Instance] = []
     inputs = list(inputs)
-    for where, dialogue in _rows(inputs, prompt=prompt) if isinstance(prompt, Template) else _dialogues(inputs):
+    columns = columns_of(prompt)
+    for where, dialogue in _dialogues(inputs) if columns is None else _rows(inputs, columns=columns):
         try:
             found += prompt.instances(dialogue, max_words=max_words, seed=0)
         except RowError as error:
@@ -59,9 +60,15 @@ def instances_of(inputs: Iterable[Item], *, prompt: Prompt, max_words: int) -> l
     return found
 
 
-def _rows(inputs: Iterable[Item], *, prompt: Template) -> Iterator[tuple[str, Dialogue]]:
+def columns_of(prompt: Prompt) -> tuple[str, ...] | None:
+    """Return the columns that a row must have; None where the prompt asks about dialogues."""
+    columns: tuple[str, ...] | None = getattr(prompt, "columns", None)
+    return columns
+
+
+def _rows(inputs: Iterable[Item], *, columns: tuple[str, ...]) -> Iterator[tuple[str, Dialogue]]:
     for item in inputs:
-        row = _row(item, columns=prompt.columns)
+        row = _row(item, columns=columns)
         cells = {str(key): value if isinstance(value, str) else cell_of(value) for key, value in row.items()}
         name = cells.get("id") or item.name
         yield item.where, row_dialogue(cells, row_id=str(name), path=item.where, line=item.line)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dfwe.data.prompts.template import Template
 from dfwe.errors import ConfigurationError
+from dfwe.models.folders import read_config
 from dfwe.predict.folder import Asking, read_asking, task_of
-from dfwe.predict.inputs import Item, instances_of, items
+from dfwe.predict.inputs import Item, columns_of, instances_of, items
 
 if TYPE_CHECKING:
     from dfwe.config.tasks import Task
@@ -45,13 +45,19 @@ def load(folder: str | Path, *, task: str | None = None, trust: bool = False) ->
     folder = Path(folder)
     asking = read_asking(folder)
     found = task_of(asking, name=task, folder=folder, trusted=trust)
-    from transformers import AutoModelForSeq2SeqLM  # seconds, once all else is known to be right
+    is_classifier = _is_classifier(folder)
+    if is_classifier:
+        from dfwe.families.classifier.tasks import classification_task
+
+        found = classification_task(found)
+    import transformers  # seconds, once all else is known to be right
     from transformers.utils import logging as transformers_logging
 
     from dfwe.models.loading import load_tokenizer, load_weights_of
 
     transformers_logging.disable_progress_bar()
-    model = load_weights_of(AutoModelForSeq2SeqLM, folder).eval()
+    auto = transformers.AutoModelForSequenceClassification if is_classifier else transformers.AutoModelForSeq2SeqLM
+    model = load_weights_of(auto, folder).eval()
     return Predictor(found, asking=asking, model=model, tokenizer=load_tokenizer(folder))
 
 
@@ -79,7 +85,7 @@ class Predictor:
     @property
     def columns(self) -> tuple[str, ...] | None:
         """The columns that a row must have; None where the task asks about dialogues."""
-        return self._prompt.columns if isinstance(self._prompt, Template) else None
+        return columns_of(self._prompt)
 
     def predict(self, inputs: Iterable[Input]) -> list[str]:
         """Return the answers, in order.
@@ -127,6 +133,17 @@ class Predictor:
         from dfwe.families.seq2seq.tokenization import TokenLimits, tokens_in_memory
 
         asking = self._asking
+        if self._model.config.problem_type is not None:
+            from dfwe.families.classifier.predict import classify
+
+            return classify(
+                self._model,
+                instances,
+                task=self._task,
+                tokenizer=self._tokenizer,
+                max_tokens=asking.max_source_tokens,
+                batch_tokens=_MAX_TOKENS,
+            )
         limits = TokenLimits(asking.max_source_tokens, asking.max_target_tokens, asking.truncation)
         split = tokens_in_memory(instances, tokenizer=self._tokenizer, limits=limits)
         scorer = SplitScorer(split, scorer=self._task.scorer, decoding=self._decoding(), tokenizer=self._tokenizer)
@@ -147,6 +164,11 @@ class Predictor:
             bf16=False,
             reference=reference,
         )
+
+
+def _is_classifier(folder: Path) -> bool:
+    architectures = read_config(folder).get("architectures") or [""]
+    return str(architectures[0]).endswith("ForSequenceClassification")
 
 
 def _probabilities(instance: Instance, answer: Answer) -> dict[str, float] | None:

@@ -159,7 +159,7 @@ class ClassifierFamily(ModelFamily):
         return {
             "max_words": self.context.data.max_words,
             "max_source_tokens": self.settings.max_source_tokens,
-            "max_target_tokens": self.settings.max_target_tokens,
+            "max_target_tokens": 1,  # it writes none
             "truncation": self.settings.truncation,
             "decode": self.settings.decode,
         }

@@ -23,6 +23,12 @@ class ClosedSet(Prompt):
     prompt: Prompt
     answers: tuple[str, ...]
 
+    @property
+    def columns(self) -> tuple[str, ...] | None:
+        """Columns that a row must have; None where dialogues are asked about."""
+        columns = getattr(self.prompt, "columns", None)
+        return None if columns is None else tuple(columns)
+
     def instances(self, dialogue: Dialogue, *, max_words: int, seed: int) -> Iterator[Instance]:
         """Yield the other prompt's instances; see Prompt."""
         prompt = replace(self.prompt, unlabelled=self.unlabelled)
@@ -50,7 +56,8 @@ def classification_task(task: Task) -> Task:
     prompt = task.prompt
     if isinstance(prompt, Template) and len(prompt.columns) <= _MOST_SENTENCES:
         prompt = Sentences(task=task.name, columns=prompt.columns, answer=prompt.answer)
-    return replace(task, prompt=ClosedSet(task=task.name, prompt=prompt, answers=answers_of(task)))
+    decode = "greedy" if is_number(task) else "labels"
+    return replace(task, decode=decode, prompt=ClosedSet(task=task.name, prompt=prompt, answers=answers_of(task)))
 
 
 def answers_of(task: Task) -> tuple[str, ...]:
