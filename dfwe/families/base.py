@@ -184,7 +184,7 @@ class ModelFamily(ABC):
     @property
     @abstractmethod
     def head_prefix(self) -> str | None:
-        """What the names of a task's own tensors begin with, which files may hold for tasks that a model lacks.
+        """Prefix of the names of a task's own tensors, which files may hold for tasks that a model lacks.
 
         None where all models have the same tensors.
         """

@@ -123,7 +123,7 @@ class ClassifierFamily(ModelFamily):
 
     @property
     def head_prefix(self) -> str:
-        """What the names of heads' tensors begin with."""
+        """Prefix of the names of heads' tensors."""
         return HEADS
 
     def head_trainings(self, tasks: Sequence[Task]) -> tuple[HeadTraining, ...]:

@@ -88,7 +88,7 @@ def head_features(model: Classifier, split: SentenceSplit, *, max_tokens: int) -
     rows: dict[int, Tensor] = {}
     inputs: list[Tensor] = []
     device = next(model.parameters()).device
-    handle = layer.register_forward_pre_hook(lambda _, given: inputs.append(given[0].detach()))
+    handle = layer.register_forward_pre_hook(lambda _, arguments: inputs.append(arguments[0].detach()))
     try:
         with evaluating(model):
             for members in token_batches(split.lengths, max_tokens=max_tokens):

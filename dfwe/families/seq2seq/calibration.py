@@ -35,7 +35,7 @@ class TextExample(CalibrationExample):
 
     @property
     def inputs(self) -> dict[str, Tensor]:
-        """What a model reads."""
+        """Inputs of the model."""
         return {"input_ids": self.source, "attention_mask": torch.ones_like(self.source)}
 
     def read(self, model: Any) -> None:
