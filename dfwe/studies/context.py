@@ -12,6 +12,7 @@ from dfwe.config.instantiate import bind
 from dfwe.config.load import check_optimizer, plain
 from dfwe.config.task_data import StudyData, shots_by_task
 from dfwe.config.tasks import Task
+from dfwe.errors import ConfigurationError
 from dfwe.families.base import FamilySettings, ModelFamily, StudyContext
 from dfwe.stages.base import Stage
 from dfwe.stages.parent import make_family, parent_stages
@@ -47,6 +48,8 @@ def study_family(config: DictConfig, *, tasks: Sequence[Task]) -> tuple[ModelFam
 
     `tasks` are all that may be asked of the data. Raises ConfigurationError for settings that cannot work.
     """
+    if config.decode not in ("task", "greedy", "reference"):
+        raise ConfigurationError(f"decode must be task, greedy or reference, not '{config.decode}'")
     context, model = load_context(config, tasks=tasks), plain(config.model)
     parent, stages = parent_stages(model, context=context)
     settings = FamilySettings(

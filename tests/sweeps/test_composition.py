@@ -109,7 +109,7 @@ def test_experts_that_are_merged_without_fine_tuning_keep_their_target(small_job
         (["+target=meld", "data.shots=???"], r"a value is missing: say data\.shots=\.\.\."),
         (["seed=0"], "a study needs one target"),
         (["+target=meld", "choice=fisher", "subset.number=0"], "subset.number=0 takes a subset"),
-        (["+target=meld", "multitask=cuts_and_stitches"], "the task 'emory_emotion' has no head"),
+        (["+target=meld", "multitask=cuts_and_stitches"], "multitask.columns has 'sst' for SST"),
     ],
 )
 def test_what_a_job_would_say_is_said_of_its_plan(small_jobs, overrides, message):

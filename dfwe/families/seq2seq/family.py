@@ -66,6 +66,8 @@ class Seq2SeqFamily(ModelFamily):
     def __post_init__(self) -> None:
         if self.settings.max_target_tokens < 1:
             raise ConfigurationError("model.max_target_tokens=0: a model that writes its answers needs at least 1")
+        if self.settings.reference is not None:
+            ReferenceDecoding(**self.settings.reference)  # a wrong number shows now
         check_no_head_first(self)
 
     @property
