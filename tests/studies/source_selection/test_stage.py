@@ -46,8 +46,9 @@ def test_a_second_run_makes_nothing_and_says_the_same(chosen, tmp_path, monkeypa
     def refuse(*arguments, **names):
         raise AssertionError("a stage was made again")
 
-    for kind in ("train.TrainStage", "choice.affinity.AffinityStage", "choice.stage.SelectSourcesStage"):
+    for kind in ("train.TrainStage", "affinity.AffinityStage"):
         monkeypatch.setattr(f"dfwe.stages.{kind}.make", refuse)
+    monkeypatch.setattr("dfwe.studies.source_selection.stage.SelectSourcesStage.make", refuse)
     run_study(chosen[1], folder=tmp_path)
     assert results(tmp_path) == results(chosen[0])
 
