@@ -51,8 +51,8 @@ def user_folders(arguments: Sequence[str]) -> tuple[Path, ...]:
     """Return the folders of --config-dir: their tasks are options, too."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--config-dir", "-cd", nargs="?", action="append", default=[])
-    known, _ = parser.parse_known_args(arguments)
-    return tuple(Path(folder) for folder in known.config_dir if folder is not None)
+    parsed, _ = parser.parse_known_args(arguments)
+    return tuple(Path(folder) for folder in parsed.config_dir if folder is not None)
 
 
 def _compose(jobs: Jobs, arguments: Sequence[str], *, folders: Sequence[Path]) -> None:

@@ -10,7 +10,7 @@ from hydra._internal.utils import get_args_parser
 
 from dfwe.errors import ConfigurationError, did_you_mean
 
-_CHOSEN = ("target", "sweep")  # groups that a study chooses from though config.yaml has no default for them
+_GROUPS = ("target", "sweep")  # groups that a study chooses from though config.yaml has no default for them
 
 
 def hydra_arguments(arguments: Sequence[str]) -> list[str]:
@@ -21,19 +21,19 @@ def hydra_arguments(arguments: Sequence[str]) -> list[str]:
     """
     parser = get_args_parser()
     parser.error = _refuse  # type: ignore[method-assign]
-    known, others = parser.parse_known_args(arguments)
-    if flags := [word for word in others if word.startswith("-")]:
+    parsed, unparsed = parser.parse_known_args(arguments)
+    if flags := [word for word in unparsed if word.startswith("-")]:
         raise ConfigurationError(_unknown_flag(flags[0], parser=parser))
-    overrides = [*known.overrides, *others]  # argparse takes the first of several rows of these for all
+    overrides = [*parsed.overrides, *unparsed]  # argparse takes the first of several rows of these for all
     rest = list(arguments)
     for word in overrides:
         rest.remove(word)
-    return [*map(_chosen, overrides), *rest]
+    return [*map(_with_plus, overrides), *rest]
 
 
-def _chosen(override: str) -> str:
+def _with_plus(override: str) -> str:
     group, equals, _ = override.partition("=")
-    return f"+{override}" if equals and group in _CHOSEN else override
+    return f"+{override}" if equals and group in _GROUPS else override
 
 
 def _refuse(message: str) -> Never:

@@ -52,12 +52,14 @@ def candidates(target: str, *, sources: Mapping[str, T], without_target: bool) -
     Raises:
         ConfigurationError: there is none, or the target is among them.
     """
-    found = {name: each for name, each in sources.items() if not (without_target and name == target)}
-    if target in found:
-        raise ConfigurationError(f"the target '{target}' is among its sources {list(found)}: leave it out of sources=")
-    if not found:
+    available = {name: node for name, node in sources.items() if not (without_target and name == target)}
+    if target in available:
+        raise ConfigurationError(
+            f"the target '{target}' is among its sources {list(available)}: leave it out of sources="
+        )
+    if not available:
         raise ConfigurationError("a study needs at least one source: set sources=[<task>,...] or sources=all")
-    return found
+    return available
 
 
 def check_names(config: DictConfig, *, experts: tuple[str, ...]) -> None:
@@ -66,10 +68,10 @@ def check_names(config: DictConfig, *, experts: tuple[str, ...]) -> None:
     Raises:
         ConfigurationError: rows would share a name.
     """
-    own = OmegaConf.load(conf_dir() / "merge" / f"{UNIFORM}.yaml")
+    specific = OmegaConf.load(conf_dir() / "merge" / f"{UNIFORM}.yaml")
     names = []
     for key, merge in _merges(config):
-        if merge.name == UNIFORM and OmegaConf.to_container(merge) != OmegaConf.to_container(own):
+        if merge.name == UNIFORM and OmegaConf.to_container(merge) != OmegaConf.to_container(specific):
             raise ConfigurationError(f"{key}.name={UNIFORM}: every study has a row of this name; choose another")
         if merge.name in (*experts, MIXTURE):
             raise ConfigurationError(f"{key}.name={merge.name}: an expert is called so; choose another name")
@@ -103,13 +105,13 @@ def check_model(config: DictConfig) -> None:
         )
     if not str(source.get("_target_")).rpartition(".")[2].startswith("Fresh"):
         return
-    own = [short for short, task in config.target.items() if task.data is not None]
-    if own and not _is_model_chosen():
+    with_data = [short for short, task in config.target.items() if task.data is not None]
+    if with_data and not _is_model_chosen():
         raise ConfigurationError(
-            f"{own[0]} brings data of its own, and no model was chosen: set data=files (for model=minilm, whose "
+            f"{with_data[0]} brings data of its own, and no model was chosen: set data=files (for model=minilm, whose "
             f"weights are real), or model=... (model={config.model.name} is for toy corpora)"
         )
-    if own or config.data.generator is None:
+    if with_data or config.data.generator is None:
         log.warning(
             "model.source of %s has random weights that toy text trained, and the data are no toy corpus: expect poor "
             "scores; model=minilm has real weights",

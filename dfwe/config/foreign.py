@@ -40,9 +40,9 @@ def bind_foreign(
         DfweError: of type `error` for a class that is not allowed there, or values that do not fit; else what the
             class's constructor raises.
     """
-    made = _Binding(trusted, error).object(config, kind=kind, where=where, arguments=arguments)
-    assert isinstance(made, kind)
-    return made
+    built = _Binding(trusted, error).object(config, kind=kind, where=where, arguments=arguments)
+    assert isinstance(built, kind)
+    return built
 
 
 def record(kind: type[T], content: Any, *, where: str, trusted: bool = False, error: Error = ModelError) -> T:
@@ -50,9 +50,9 @@ def record(kind: type[T], content: Any, *, where: str, trusted: bool = False, er
 
     A field annotated with an interface is bound, as `bind_foreign` does; one annotated with `object` is left unchecked.
     """
-    made = _Binding(trusted, error).record(content, kind=kind, where=where)
-    assert isinstance(made, kind)
-    return made
+    built = _Binding(trusted, error).record(content, kind=kind, where=where)
+    assert isinstance(built, kind)
+    return built
 
 
 @dataclass(frozen=True)
@@ -62,62 +62,62 @@ class _Binding:
 
     def object(self, config: Any, *, kind: type, where: str, arguments: Mapping[str, Any]) -> Any:
         if not isinstance(config, Mapping) or TARGET not in config:
-            raise self.error(f"{where} must be an object with `{TARGET}`, a {kind.__name__}, not {_shown(config)}")
+            raise self.error(f"{where} must be an object with `{TARGET}`, a {kind.__name__}, not {_described(config)}")
         make = self._made_by(config[TARGET], kind=kind, where=where)
         content = {key: value for key, value in config.items() if key != TARGET}
         for key in content:
             if not isinstance(key, str) or _SPECIAL.fullmatch(key):
                 raise self.error(f"{where}: '{key}' is not an argument of {config[TARGET]}")
-        values = self._values(make, content, given=arguments, where=where)
+        values = self._values(make, content, raw=arguments, where=where)
         try:
-            made = make(**values, **arguments)
+            built = make(**values, **arguments)
         except TypeError as cause:
             raise self.error(f"{where}: {cause}") from cause
-        if not isinstance(made, kind):
-            raise self.error(f"{where}: '{config[TARGET]}' gives a {type(made).__name__}, expected a {kind.__name__}")
-        return made
+        if not isinstance(built, kind):
+            raise self.error(f"{where}: '{config[TARGET]}' gives a {type(built).__name__}, expected a {kind.__name__}")
+        return built
 
     def record(self, content: Any, *, kind: type, where: str) -> Any:
         if not isinstance(content, Mapping):
-            raise self.error(f"{where} must be an object, not {_shown(content)}")
-        hints, known = get_type_hints(kind), fields(kind)
-        lacking = [each.name for each in known if each.name not in content and _is_needed(each)]
+            raise self.error(f"{where} must be an object, not {_described(content)}")
+        hints, parameters = get_type_hints(kind), fields(kind)
+        lacking = [item.name for item in parameters if item.name not in content and _is_needed(item)]
         if lacking:
             raise self.error(f"{where} lacks `{lacking[0]}`")
-        names = [each.name for each in known if each.name in content]
+        names = [item.name for item in parameters if item.name in content]
         return kind(**{name: self.value(content[name], hints[name], where=f"{where}, `{name}`") for name in names})
 
-    def value(self, given: Any, hint: Any, *, where: str) -> Any:
+    def value(self, raw: Any, hint: Any, *, where: str) -> Any:
         """Return what is given, as the annotation has it."""
         origin, inner = get_origin(hint) or hint, get_args(hint)
         if hint is object:
-            return given
+            return raw
         if hint is Any:
-            self._check_plain(given, where=where)
-            return given
+            self._check_plain(raw, where=where)
+            return raw
         if origin in (Union, UnionType):
-            rest = [each for each in inner if each is not NoneType]
-            if given is None and len(rest) < len(inner):
+            rest = [item for item in inner if item is not NoneType]
+            if raw is None and len(rest) < len(inner):
                 return None
-            return self.value(given, rest[0] if len(rest) == 1 else Any, where=where)
-        if origin is Literal and isinstance(given, str) and given in inner:
-            return given
-        if origin in (str, bool, int) and type(given) is origin:
-            return given
-        if origin is float and type(given) in (int, float):
-            return float(given)
-        if isinstance(origin, type) and issubclass(origin, Mapping) and isinstance(given, Mapping):
-            self._check_keys(given, where=where)
+            return self.value(raw, rest[0] if len(rest) == 1 else Any, where=where)
+        if origin is Literal and isinstance(raw, str) and raw in inner:
+            return raw
+        if origin in (str, bool, int) and type(raw) is origin:
+            return raw
+        if origin is float and type(raw) in (int, float):
+            return float(raw)
+        if isinstance(origin, type) and issubclass(origin, Mapping) and isinstance(raw, Mapping):
+            self._check_keys(raw, where=where)
             of = inner[1] if inner else Any
-            return {key: self.value(each, of, where=f"{where}, `{key}`") for key, each in given.items()}
-        if isinstance(origin, type) and issubclass(origin, Sequence) and origin is not str and isinstance(given, list):
+            return {key: self.value(item, of, where=f"{where}, `{key}`") for key, item in raw.items()}
+        if isinstance(origin, type) and issubclass(origin, Sequence) and origin is not str and isinstance(raw, list):
             of = inner[0] if inner else Any
-            return [self.value(each, of, where=where) for each in given]
+            return [self.value(item, of, where=where) for item in raw]
         if isinstance(origin, type) and inspect.isabstract(origin) and not origin.__module__.startswith("collections"):
-            return self.object(given, kind=origin, where=where, arguments={})
+            return self.object(raw, kind=origin, where=where, arguments={})
         if is_dataclass(origin) and isinstance(origin, type):
-            return self.record(given, kind=origin, where=where)
-        raise self.error(f"{where} must be {_words(hint)}, not {_shown(given)}")
+            return self.record(raw, kind=origin, where=where)
+        raise self.error(f"{where} must be {_words(hint)}, not {_described(raw)}")
 
     def _made_by(self, name: Any, *, kind: type, where: str) -> Callable[..., Any]:
         found = _own_class(name, kind=kind)
@@ -137,40 +137,40 @@ class _Binding:
         return called
 
     def _values(
-        self, make: Callable[..., Any], content: Mapping[str, Any], *, given: Mapping[str, Any], where: str
+        self, make: Callable[..., Any], content: Mapping[str, Any], *, raw: Mapping[str, Any], where: str
     ) -> dict[str, Any]:
         """Return the constructor's arguments; of trusted code that is not a dataclass types are not known."""
         if not is_dataclass(make):
-            return {key: self._trusted_value(each, where=where) for key, each in content.items()}
+            return {key: self._trusted_value(item, where=where) for key, item in content.items()}
         assert isinstance(make, type)
-        hints, known = get_type_hints(make), {each.name: _is_needed(each) for each in fields(make) if each.init}
+        hints, known = get_type_hints(make), {item.name: _is_needed(item) for item in fields(make) if item.init}
         for key in content:
             if key not in known:
                 raise self.error(f"{where}: '{key}' is not an argument of {make.__name__}: it has {', '.join(known)}")
         for key, needed in known.items():
-            if needed and key not in content and key not in given:
+            if needed and key not in content and key not in raw:
                 raise self.error(f"{where} lacks `{key}`, which {make.__name__} needs")
-        return {key: self.value(each, hints[key], where=f"{where}, `{key}`") for key, each in content.items()}
+        return {key: self.value(item, hints[key], where=f"{where}, `{key}`") for key, item in content.items()}
 
-    def _trusted_value(self, given: Any, *, where: str) -> Any:
-        if isinstance(given, Mapping) and TARGET in given:
-            return self.object(given, kind=object, where=where, arguments={})
-        if isinstance(given, Mapping):
-            return {key: self._trusted_value(each, where=where) for key, each in given.items()}
-        return [self._trusted_value(each, where=where) for each in given] if isinstance(given, list) else given
+    def _trusted_value(self, raw: Any, *, where: str) -> Any:
+        if isinstance(raw, Mapping) and TARGET in raw:
+            return self.object(raw, kind=object, where=where, arguments={})
+        if isinstance(raw, Mapping):
+            return {key: self._trusted_value(item, where=where) for key, item in raw.items()}
+        return [self._trusted_value(item, where=where) for item in raw] if isinstance(raw, list) else raw
 
-    def _check_plain(self, given: Any, *, where: str) -> None:
+    def _check_plain(self, raw: Any, *, where: str) -> None:
         """Raise where plain data name a class; no one would call it, but somebody expected so."""
-        for each in given if isinstance(given, list) else given.values() if isinstance(given, Mapping) else ():
-            self._check_plain(each, where=where)
-        if isinstance(given, Mapping):
-            self._check_keys(given, where=where)
+        for item in raw if isinstance(raw, list) else raw.values() if isinstance(raw, Mapping) else ():
+            self._check_plain(item, where=where)
+        if isinstance(raw, Mapping):
+            self._check_keys(raw, where=where)
 
-    def _check_keys(self, given: Mapping[Any, Any], *, where: str) -> None:
-        if not all(isinstance(key, str) for key in given):
+    def _check_keys(self, raw: Mapping[Any, Any], *, where: str) -> None:
+        if not all(isinstance(key, str) for key in raw):
             raise self.error(f"{where}: the keys must be texts")
-        if TARGET in given:
-            raise self.error(f"{where} names '{_short(given[TARGET])}', but only plain values may stand there")
+        if TARGET in raw:
+            raise self.error(f"{where} names '{_short(raw[TARGET])}', but only plain values may stand there")
 
 
 def _own_class(name: Any, *, kind: type) -> type | None:
@@ -207,10 +207,10 @@ def _words(hint: Any) -> str:
     return "an object" if isinstance(origin, type) and issubclass(origin, Mapping) else "a list"
 
 
-def _shown(given: Any) -> str:
-    return _short(given) if isinstance(given, str | int | float | bool | None) else _words(type(given))
+def _described(raw: Any) -> str:
+    return _short(raw) if isinstance(raw, str | int | float | bool | None) else _words(type(raw))
 
 
-def _short(given: Any) -> str:
-    text = str(given)
+def _short(raw: Any) -> str:
+    text = str(raw)
     return text if len(text) <= 60 else f"{text[:60]}..."

@@ -53,15 +53,15 @@ def read_foreign_yaml(path: Path) -> Mapping[str, Any]:
 def _resolved(value: Any, *, above: tuple[Any, ...], where: str) -> Any:
     """Return the value, `above` being the containers that it stands in, the outermost first."""
     if isinstance(value, dict):
-        return {key: _resolved(each, above=(*above, value), where=f"{where}, `{key}`") for key, each in value.items()}
+        return {key: _resolved(item, above=(*above, value), where=f"{where}, `{key}`") for key, item in value.items()}
     if isinstance(value, list):
-        return [_resolved(each, above=(*above, value), where=where) for each in value]
+        return [_resolved(item, above=(*above, value), where=where) for item in value]
     if not isinstance(value, str) or "${" not in value:
         return value
     whole = _INTERPOLATION.fullmatch(value)
     if whole:
         return _named(whole, above=above, where=where)
-    text = _INTERPOLATION.sub(lambda found: str(_named(found, above=above, where=where)), value)
+    text = _INTERPOLATION.sub(lambda match: str(_named(match, above=above, where=where)), value)
     if "${" in _INTERPOLATION.sub("", value):
         raise ConfigurationError(
             f"{where}: '{value[:60]}' is not run from a file: only `${{name}}` of a value beside it"
@@ -69,17 +69,17 @@ def _resolved(value: Any, *, above: tuple[Any, ...], where: str) -> Any:
     return text
 
 
-def _named(found: re.Match[str], *, above: tuple[Any, ...], where: str) -> Any:
-    up = len(found["up"])
+def _named(match: re.Match[str], *, above: tuple[Any, ...], where: str) -> Any:
+    up = len(match["up"])
     if up > len(above):
-        raise ConfigurationError(f"{where}: '{found[0]}' leads out of the file")
+        raise ConfigurationError(f"{where}: '{match[0]}' leads out of the file")
     value = above[-up] if up else above[0]
-    for key in found["path"].split("."):
+    for key in match["path"].split("."):
         if not isinstance(value, dict) or key not in value:
-            raise ConfigurationError(f"{where}: '{found[0]}' names no value of the file")
+            raise ConfigurationError(f"{where}: '{match[0]}' names no value of the file")
         value = value[key]
     if _interpolates(value):
-        raise ConfigurationError(f"{where}: '{found[0]}' leads to another `${{...}}`: name the value itself")
+        raise ConfigurationError(f"{where}: '{match[0]}' leads to another `${{...}}`: name the value itself")
     return value
 
 

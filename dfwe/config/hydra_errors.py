@@ -94,49 +94,49 @@ def _unreadable(error: OverrideParseException) -> str:
     return f"{error.override} cannot be read{reason}: quote the value for Hydra and the shell: '{key}=\"{value}\"'"
 
 
-def _composition(said: str, *, cause: BaseException | None, files: _Files) -> str:
-    first = said.splitlines()[0] if said else ""
-    if found := re.match(r"Could not override '(.+?)'\. No match in the defaults list", first):
-        return f"{found[1]} is not chosen yet, so that it cannot be changed: write +{found[1]}=..."
-    if found := re.match(r"Multiple values for (\S+?)\. ", first):
-        return f"{found[1]} is given twice: write {found[1]}=... once, without +"
-    if found := re.match(r"Ambiguous value for argument '(.+?)=(.+)'", first):
-        return f"{found[1]}={found[2]} has several values: add -m to sweep over them, or write {found[1]}=[{found[2]}]"
-    if found := re.match(r"Could not append to config\. An item is already at '(.+)'", first):
-        return f"{found[1]} is there already: write {found[1]}=... without +"
+def _composition(text: str, *, cause: BaseException | None, files: _Files) -> str:
+    first = text.splitlines()[0] if text else ""
+    if match := re.match(r"Could not override '(.+?)'\. No match in the defaults list", first):
+        return f"{match[1]} is not chosen yet, so that it cannot be changed: write +{match[1]}=..."
+    if match := re.match(r"Multiple values for (\S+?)\. ", first):
+        return f"{match[1]} is given twice: write {match[1]}=... once, without +"
+    if match := re.match(r"Ambiguous value for argument '(.+?)=(.+)'", first):
+        return f"{match[1]}={match[2]} has several values: add -m to sweep over them, or write {match[1]}=[{match[2]}]"
+    if match := re.match(r"Could not append to config\. An item is already at '(.+)'", first):
+        return f"{match[1]} is there already: write {match[1]}=... without +"
     where = ""
-    if found := re.match(r"In '(.+?)': ", first):
-        where = f"{files.config(found[1])}: "
+    if match := re.match(r"In '(.+?)': ", first):
+        where = f"{files.config(match[1])}: "
     if isinstance(cause, OmegaConfBaseException):
-        return where + _value(cause, files=files, override=said)
-    return _one_line(said)
+        return where + _value(cause, files=files, override=text)
+    return _one_line(text)
 
 
 def _value(error: OmegaConfBaseException, *, files: _Files, override: str = "") -> str:
     """Say what is wrong with a key or its value."""
-    key, said = str(error.full_key or ""), str(error).splitlines()[0] if str(error) else ""
-    if re.match(r"Key '.+' (is not in struct|not in '\w+')", said):
+    key, text = str(error.full_key or ""), str(error).splitlines()[0] if str(error) else ""
+    if re.match(r"Key '.+' (is not in struct|not in '\w+')", text):
         return _unknown_key(error, key=key, files=files)
     if isinstance(error, GrammarParseError):
-        return f"{key}: its interpolation cannot be read ({said}){files.place(key, '${')}"
+        return f"{key}: its interpolation cannot be read ({text}){files.place(key, '${')}"
     if "${" in _raw(error) and (root := _root(error)) is not None:
         return _dead_end(key, _raw(error), error=error, root=root, files=files)
     value = override.partition("=")[2].splitlines()[0] if "override " in override else None
-    if found := re.match(r"Value '(.*)' (?:of type '.+' could not be converted to|is not a valid) (\w+)", said):
-        return f"{key} must be {_KINDS.get(found[2], found[2])}, not '{found[1]}'"
-    if "is not a ListConfig, list or tuple" in said:
+    if match := re.match(r"Value '(.*)' (?:of type '.+' could not be converted to|is not a valid) (\w+)", text):
+        return f"{key} must be {_KINDS.get(match[2], match[2])}, not '{match[1]}'"
+    if "is not a ListConfig, list or tuple" in text:
         return f"{key} must be a list, such as [{value or '...'}]"
-    if found := re.match(r"Invalid type assigned: .* value: (.*)", said):
-        return f"{key} has keys of its own and cannot be '{found[1]}': set {key}.KEY=..."
-    return f"{key}: {said}" if key else said
+    if match := re.match(r"Invalid type assigned: .* value: (.*)", text):
+        return f"{key} has keys of its own and cannot be '{match[1]}': set {key}.KEY=..."
+    return f"{key}: {text}" if key else text
 
 
 def _dead_end(key: str, raw: str, *, error: OmegaConfBaseException, root: DictConfig, files: _Files) -> str:
     """Say what is wrong with an interpolation, and which file it stands in."""
-    said = str(error).splitlines()[0]
-    if found := re.search(r"nterpolation key '(.+)' not found", said):
-        said = f"there is no key '{found[1]}'{_close_keys(found[1], root=root)}"
-    return f"{key} is {raw}: {said}{files.place(key, raw)}"
+    text = str(error).splitlines()[0]
+    if match := re.search(r"nterpolation key '(.+)' not found", text):
+        text = f"there is no key '{match[1]}'{_close_keys(match[1], root=root)}"
+    return f"{key} is {raw}: {text}{files.place(key, raw)}"
 
 
 def _unknown_key(error: OmegaConfBaseException, *, key: str, files: _Files) -> str:
@@ -151,9 +151,9 @@ def _close_keys(key: str, *, root: DictConfig, groups: Sequence[str] = ()) -> st
     """Return the known keys and groups that are most like this one, by their last names first."""
     last = re.split(r"[./]", key)[-1]
     last = NEW_NAMES.get(last, last)
-    known = [*_keys(root, of_hydra=key.startswith("hydra")), *groups]
-    close = difflib.get_close_matches(last, {re.split(r"[./]", name)[-1] for name in known}, n=2, cutoff=0.75)
-    near = [name for name in dict.fromkeys(known) if re.split(r"[./]", name)[-1] in close]
+    keys = [*_keys(root, of_hydra=key.startswith("hydra")), *groups]
+    close = difflib.get_close_matches(last, {re.split(r"[./]", name)[-1] for name in keys}, n=2, cutoff=0.75)
+    near = [name for name in dict.fromkeys(keys) if re.split(r"[./]", name)[-1] in close]
     near.sort(key=lambda name: -difflib.SequenceMatcher(None, key, name).ratio())
     return f" (did you mean {' or '.join(near[:2])}?)" if near else ""
 
@@ -205,9 +205,9 @@ def _raw(error: OmegaConfBaseException) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _one_line(said: str) -> str:
+def _one_line(text: str) -> str:
     """Return Hydra's words without its advice, which is for developers."""
-    lines = [line.strip() for line in said.splitlines()]
+    lines = [line.strip() for line in text.splitlines()]
     return ": ".join(line.rstrip(".:") for line in lines if line and not line.startswith(_ADVICE)) or "not readable"
 
 

@@ -65,11 +65,11 @@ def _merges(config: DictConfig) -> list[str]:
     """The merge that is asked for (the last one), and how many others there are."""
     several = list((_plain(config, "merges") or {}).values())
     one = _plain(config, "merge")
-    asked = [each for each in [*several, one] if isinstance(each, dict)]
-    if not asked:
+    merges = [merge for merge in [*several, one] if isinstance(merge, dict)]
+    if not merges:
         return ["no-merge"]
-    others = [f"and-{len(asked) - 1}"] if len(asked) > 1 else []
-    return [str(asked[-1].get("name", "merge")), *others]
+    suffix = [f"and-{len(merges) - 1}"] if len(merges) > 1 else []
+    return [str(merges[-1].get("name", "merge")), *suffix]
 
 
 def _plain(config: DictConfig, key: str) -> Any:

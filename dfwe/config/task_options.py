@@ -51,8 +51,8 @@ def register(folders: Sequence[Path] = ()) -> None:
             store.store(group="target", name=option, node={"defaults": target}, package="_global_")
     # tasks with data of their own have their own sets; `all` is those of the study's corpus
     of_corpus = [short for short, config in tasks.items() if config.data is None]
-    everything: list[Any] = [{f"/task@_global_.sources.{short}": short} for short in of_corpus]
-    node = {"defaults": [*everything, "_self_"], "sources_without_target": True}
+    all_sources: list[Any] = [{f"/task@_global_.sources.{short}": short} for short in of_corpus]
+    node = {"defaults": [*all_sources, "_self_"], "sources_without_target": True}
     store.store(group="sources", name="all", node=node, package="_global_")
 
 
@@ -100,11 +100,11 @@ def _check_not_taken(path: Path) -> None:
     Raises:
         ConfigurationError: one does.
     """
-    taken = dict.fromkeys((*reserved_names(), *compositions()))
-    if path.stem in taken:
+    reserved = dict.fromkeys((*reserved_names(), *compositions()))
+    if path.stem in reserved:
         raise ConfigurationError(
             f"{path}: a task cannot be called {path.stem}, as rows or sources of studies are called; rename the file "
-            f"(taken are {', '.join(taken)})"
+            f"(taken are {', '.join(reserved)})"
         )
 
 

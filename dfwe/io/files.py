@@ -190,8 +190,8 @@ def _target(path: Path, *, through: bool) -> Path | None:
         return Path(os.path.realpath(path))
     if through and (stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)):
         return None
-    what = "a folder" if stat.S_ISDIR(mode) else "not a file (a pipe, a device or a socket)"
-    raise OutputError(f"{path} is {what}, which nothing is written over: name another place")
+    description = "a folder" if stat.S_ISDIR(mode) else "not a file (a pipe, a device or a socket)"
+    raise OutputError(f"{path} is {description}, which nothing is written over: name another place")
 
 
 def _pour(content: Path, *, into: Path) -> None:

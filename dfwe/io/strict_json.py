@@ -74,7 +74,7 @@ def loads_counted(
 
 def json_text(value: Any) -> str:
     """Return one line of JSON whose texts steer no terminal: what would is written as `\\u001b`, which is the same."""
-    return CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
+    return CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(value, ensure_ascii=False))
 
 
 def read_json(path: Path, *, error: type[DfweError] = DataError, missing: str | None = None) -> Any:
@@ -129,7 +129,7 @@ def _is_deep(value: Any) -> bool:
     for _ in range(MAX_DEPTH):
         if not level:
             return False
-        children = (child for each in level for child in (each.values() if isinstance(each, dict) else each))
+        children = (child for item in level for child in (item.values() if isinstance(item, dict) else item))
         level = [child for child in children if isinstance(child, (dict, list))]
     return bool(level)
 
@@ -142,8 +142,8 @@ def _refusal(text: str, cause: Exception, *, place: _Place) -> str:
         if isinstance(cause, RecursionError) and depth > MAX_DEPTH:
             return f"{place.at(token.start())}: it is nested deeper than {MAX_DEPTH} levels"
         if isinstance(cause, _RefusedError) and token["number"] and _is_refused(token["number"]):
-            shown = token["number"] if len(token["number"]) < 20 else f"a number of {len(token['number'])} characters"
-            return f"{place.at(token.start())}: expected a finite number that a float can hold, not {shown}"
+            digits = token["number"] if len(token["number"]) < 20 else f"a number of {len(token['number'])} characters"
+            return f"{place.at(token.start())}: expected a finite number that a float can hold, not {digits}"
     return f"{place.where or 'it'} cannot be read: {cause or type(cause).__name__}"
 
 
@@ -161,12 +161,12 @@ def _without_surrogates(value: Any) -> tuple[Any, int]:
     def mended(part: Any) -> Any:
         nonlocal num
         if isinstance(part, str):
-            text, found = _SURROGATE.subn(REPLACEMENT, part)
-            num += found
+            text, count = _SURROGATE.subn(REPLACEMENT, part)
+            num += count
             return text
         if isinstance(part, dict):
-            return {mended(key): mended(each) for key, each in part.items()}
-        return [mended(each) for each in part] if isinstance(part, list) else part
+            return {mended(key): mended(item) for key, item in part.items()}
+        return [mended(item) for item in part] if isinstance(part, list) else part
 
     return mended(value), num
 

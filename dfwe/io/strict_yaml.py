@@ -65,9 +65,9 @@ class _StrictLoader(SafeLoader):
         try:
             value = super().construct_object(node, deep=deep)
         except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as cause:
-            raise _wrong(f"'{_shown(node)}' is not a value of its tag {_short(node.tag)}", node) from cause
+            raise _wrong(f"'{_text_of(node)}' is not a value of its tag {_short(node.tag)}", node) from cause
         if isinstance(value, float) and math.isinf(value) and "inf" not in str(node.value).lower():
-            raise _wrong(f"no float can hold '{_shown(node)}'", node)
+            raise _wrong(f"no float can hold '{_text_of(node)}'", node)
         if isinstance(value, int) and abs(value) >= 10**MAX_DIGITS:
             raise _wrong(f"a whole number has more than {MAX_DIGITS} digits", node)
         return value
@@ -81,7 +81,7 @@ class _StrictLoader(SafeLoader):
             if not isinstance(key, str | int | float | bool | None):
                 raise _wrong("a key must be a text, a number, true, false or null", key_node)
             if key in seen:
-                raise _wrong(f"the key '{_shown(key_node)}' comes twice", key_node)
+                raise _wrong(f"the key '{_text_of(key_node)}' comes twice", key_node)
             seen.add(key)
         return super().construct_mapping(node, deep=deep)
 
@@ -89,12 +89,12 @@ class _StrictLoader(SafeLoader):
 def _resolvers() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
     """Return SafeLoader's, with numbers such as 1e-3 and without dates."""
     dates = "tag:yaml.org,2002:timestamp"
-    found = {
-        first: [each for each in some if each[0] != dates] for first, some in SafeLoader.yaml_implicit_resolvers.items()
+    resolvers = {
+        first: [item for item in some if item[0] != dates] for first, some in SafeLoader.yaml_implicit_resolvers.items()
     }
     for first in "-+0123456789":
-        found[first] = [(_FLOAT, _EXPONENT), *found.get(first, [])]
-    return found
+        resolvers[first] = [(_FLOAT, _EXPONENT), *resolvers.get(first, [])]
+    return resolvers
 
 
 _StrictLoader.yaml_implicit_resolvers = _resolvers()
@@ -103,15 +103,15 @@ _StrictLoader.yaml_implicit_resolvers = _resolvers()
 def _check_size(root: Node) -> None:
     """Raise ConstructorError where aliases written out give too many values or levels, or one holds itself."""
     measured: dict[int, tuple[int, int]] = {}
-    begun: set[int] = set()
+    open_nodes: set[int] = set()
 
     def measure(node: Node) -> tuple[int, int]:
         """Return how many values and how many levels the node has."""
         if id(node) in measured:
             return measured[id(node)]
-        if id(node) in begun:
+        if id(node) in open_nodes:
             raise _wrong("an alias stands within what it stands for", node)
-        begun.add(id(node))
+        open_nodes.add(id(node))
         parts = [measure(child) for child in _children(node)]
         num, depth = 1 + sum(size for size, _ in parts), 1 + max((depth for _, depth in parts), default=0)
         if num > MAX_NODES or depth > MAX_DEPTH:
@@ -125,7 +125,7 @@ def _check_size(root: Node) -> None:
 
 def _children(node: Node) -> list[Node]:
     if isinstance(node, MappingNode):
-        return [each for pair in node.value for each in pair]
+        return [item for pair in node.value for item in pair]
     return list(node.value) if isinstance(node, SequenceNode) else []
 
 
@@ -133,7 +133,7 @@ def _wrong(problem: str, where: Any) -> ConstructorError:
     return ConstructorError(None, None, problem, where.start_mark)
 
 
-def _shown(node: Node) -> str:
+def _text_of(node: Node) -> str:
     text = node.value if isinstance(node.value, str) else "a list or a mapping"
     return text if len(text) <= 40 else f"{text[:40]}..."
 

@@ -57,7 +57,7 @@ class Card:
         path = folder / CARD
         content = read_json_object(path, error=StoreError, missing=f"{folder} holds no {CARD}")
         check_format(content, path=path)
-        card = cls(**_known(content, path=path))
+        card = cls(**_checked(content, path=path))
         for name in card.files:
             if Path(name).is_absolute() or ".." in Path(name).parts:
                 raise StoreError(f"{path} names a file '{name}' outside its folder")
@@ -72,30 +72,30 @@ class NewerFormatError(StoreError):
 
 def check_format(content: Mapping[str, Any], *, path: Path) -> None:
     """Check that this version knows the card's format; NewerFormatError otherwise."""
-    found = content.get("format", FORMAT)
-    if isinstance(found, int) and found > FORMAT:
+    number = content.get("format", FORMAT)
+    if isinstance(number, int) and number > FORMAT:
         raise NewerFormatError(
-            f"{path} was made by a newer version of dfwe (format {found}, this one reads up to {FORMAT}): it is left "
+            f"{path} was made by a newer version of dfwe (format {number}, this one reads up to {FORMAT}): it is left "
             "alone; update dfwe, or set paths.store to another folder"
         )
 
 
-def _known(content: Mapping[str, Any], *, path: Path) -> dict[str, Any]:
+def _checked(content: Mapping[str, Any], *, path: Path) -> dict[str, Any]:
     """Return the fields that this version knows, each of its type; StoreError where one is missing or of another."""
-    found: dict[str, Any] = {}
+    entries: dict[str, Any] = {}
     for field in fields(Card):
         if field.name not in content:
             if field.default is MISSING:
                 raise StoreError(f"{path} is not a readable card: it lacks '{field.name}'")
             continue
-        value = found[field.name] = content[field.name]
+        value = entries[field.name] = content[field.name]
         expected = int if field.name == "format" else str if field.name in _TEXTS else Mapping
         if not isinstance(value, expected):
             raise StoreError(f"{path} is not a readable card: '{field.name}' is {type(value).__name__}")
-    for name, file in found["files"].items():
+    for name, file in entries["files"].items():
         if not isinstance(file, Mapping) or not isinstance(file.get("bytes"), int) or "sha256" not in file:
             raise StoreError(f"{path} is not a readable card: the file '{name}' needs its sha256 and bytes")
-    return found
+    return entries
 
 
 def spec_digest(kind: str, spec: Mapping[str, Any]) -> str:

@@ -45,8 +45,8 @@ def inventory(root: Path) -> list[Item]:
         StoreError: there is no such folder.
     """
     if not root.is_dir():
-        found = "is a file, not a store" if root.exists() else "is not there"
-        raise StoreError(f"{root} {found}: set --store to the studies' paths.store")
+        condition = "is a file, not a store" if root.exists() else "is not there"
+        raise StoreError(f"{root} {condition}: set --store to the studies' paths.store")
     return sorted(_items(root), key=lambda item: -item.age)
 
 

@@ -48,14 +48,14 @@ def _share(items: Sequence[Item], *, of: Sequence[Item]) -> float:
 def _check_wanted(arguments: argparse.Namespace, *, share: float) -> None:
     """Check that the user wants it: by an option, or by an answer where a person sits at the terminal."""
     most = share > 0.5
-    told = f"this is {100 * share:.0f} % of the store"
+    text = f"this is {100 * share:.0f} % of the store"
     if arguments.yes:
         if most and not arguments.above_half:
-            raise StoreError(f"{told}, and nothing was deleted: add --above-half to --yes, or choose narrower limits")
+            raise StoreError(f"{text}, and nothing was deleted: add --above-half to --yes, or choose narrower limits")
         return
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         needed = "--yes --above-half" if most else "--yes"
         raise StoreError(f"nobody is there to ask, and nothing was deleted: add {needed} to delete, or --dry-run")
-    question = f"{told.capitalize()}. Type {WORD} to delete it: " if most else "Delete? [y/N] "
+    question = f"{text.capitalize()}. Type {WORD} to delete it: " if most else "Delete? [y/N] "
     if input(question).strip().lower() not in ((WORD,) if most else ("y", "yes")):
         raise StoreError("nothing was deleted")

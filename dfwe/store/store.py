@@ -81,16 +81,16 @@ class Store:
         Raises:
             StoreError: the disk is full.
         """
-        found = self.find(kind, spec=spec)
-        if found is not None:
-            return found
+        entry = self.find(kind, spec=spec)
+        if entry is not None:
+            return entry
         folder = self.folder(kind, spec=spec)
         title = title or kind
         with full_disk_said(self.root), self._lock(folder, title=title):
             self.use([folder.name])
-            found = self._sound_entry(folder) or self._committed_but_for_the_name(folder)
-            if found is not None:
-                return found
+            entry = self._sound_entry(folder) or self._committed_but_for_the_name(folder)
+            if entry is not None:
+                return entry
             result, keep = make(self.partial(kind, spec=spec))
             return self.commit(kind, spec=spec, result=result, keep=keep, title=title)
 
@@ -124,9 +124,9 @@ class Store:
 
     def _verified_entry(self, folder: Path) -> Entry:
         """The entry, its files read once a process and not again until somebody writes there; errors of `verify`."""
-        signature, known = _signature(folder), self._verified.get(folder)
-        if known is not None and known[0] == signature:
-            return known[1]
+        signature, verified = _signature(folder), self._verified.get(folder)
+        if verified is not None and verified[0] == signature:
+            return verified[1]
         entry = verify(folder)
         _warn_of_other_versions(entry)
         self._verified[folder] = (signature, entry)
@@ -162,9 +162,9 @@ class Store:
         return self._rename(partial, folder)
 
     def _rename(self, partial: Path, folder: Path) -> Entry:
-        kept = Card.read(partial).files
+        files = Card.read(partial).files
         for path in partial.iterdir():
-            if path.name != CARD and not any(name.split("/")[0] == path.name for name in kept):
+            if path.name != CARD and not any(name.split("/")[0] == path.name for name in files):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
         partial.rename(folder)
         return self._verified_entry(folder)
@@ -182,12 +182,12 @@ def _check_file(path: Path, *, expected: Mapping[str, Any]) -> None:
     try:
         if not path.is_file():
             raise StoreError(f"{path} is missing")
-        found = file_digest(path)
+        entry = file_digest(path)
     except StoreError:
         raise
     except OSError as error:  # not allowed, or a name that no file can have
         raise StoreError(f"{path} cannot be read: {error.strerror}") from error
-    if any(found[key] != expected[key] for key in found):
+    if any(entry[key] != expected[key] for key in entry):
         raise StoreError(f"{path} is not what was stored (its sha256 or size changed)")
 
 
@@ -217,7 +217,7 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _warn_of_other_versions(entry: Entry) -> None:
-    now, then = library_versions(), entry.card.versions
-    other = [f"{name} {then.get(name)} (now {now[name]})" for name in now if then.get(name) != now[name]]
+    now, made_with = library_versions(), entry.card.versions
+    other = [f"{name} {made_with.get(name)} (now {now[name]})" for name in now if made_with.get(name) != now[name]]
     if other:
         log.warning("%s was made with %s; it is used as it is", entry.folder.name, ", ".join(other))

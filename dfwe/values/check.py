@@ -37,11 +37,11 @@ def check(value: Any, annotation: Any, *, key: str) -> None:
     if Any in alternatives or not alternatives:
         _check_inside(value, key=key)
         return
-    fitting = [each for each in alternatives if _fits(value, each)]
+    fitting = [item for item in alternatives if _fits(value, item)]
     if not fitting:
         raise _refused(key, value, annotation)
     _check_as(value, fitting[0], key=key)
-    failing = [[rule for rule in _rules(each) if not rule.holds(value)] for each in fitting]
+    failing = [[rule for rule in _rules(item) if not rule.holds(value)] for item in fitting]
     if all(failing):
         raise _refused(key, value, annotation, rules=failing[0] if len(alternatives) == 1 else ())
 
@@ -59,11 +59,11 @@ def check_part(config: Mapping[str, Any], *, key: str) -> None:
         takes = signature(target)
     except NotThereError:
         raise ConfigurationError(f"{said(_below(key, _TARGET), target)}: there is no such class or function") from None
-    own = {name: value for name, value in config.items() if name not in _OF_HYDRA}
+    settings = {name: value for name, value in config.items() if name not in _OF_HYDRA}
     if takes is None:
-        _check_inside(own, key=key)
+        _check_inside(settings, key=key)
         return
-    for name, value in own.items():
+    for name, value in settings.items():
         if name not in takes.parameters and not takes.open:
             raise unknown_key(name, known=tuple(takes.parameters), key=key)
         check(value, takes.parameters.get(name, Any), key=_below(key, name))
@@ -92,7 +92,7 @@ def said(key: str, value: Any) -> str:
 def words(annotation: Any) -> str:
     """Return what an annotation allows, in words."""
     alternatives = list(_alternatives(annotation))
-    kinds = [_words(each) for each in alternatives if each is not type(None)]
+    kinds = [_words(item) for item in alternatives if item is not type(None)]
     return " or ".join(dict.fromkeys([*kinds, *(["null"] if type(None) in alternatives else [])]))
 
 
@@ -127,15 +127,15 @@ def _refused(key: str, value: Any, annotation: Any, *, rules: Sequence[Any] = ()
 def _alternatives(annotation: Any) -> Iterable[Any]:
     """Yield the members of a union, as they are annotated."""
     metadata = getattr(annotation, "__metadata__", ())
-    instead = next((each for each in metadata if isinstance(each, As)), None)
+    instead = next((item for item in metadata if isinstance(item, As)), None)
     if instead is not None:
         yield from _alternatives(instead.annotation)
     elif metadata and get_origin(_kind(annotation)) in _UNIONS:
-        for each in get_args(_kind(annotation)):
-            yield from _alternatives(Annotated[(each, *metadata)])
+        for item in get_args(_kind(annotation)):
+            yield from _alternatives(Annotated[(item, *metadata)])
     elif get_origin(annotation) in _UNIONS:
-        for each in get_args(annotation):
-            yield from _alternatives(each)
+        for item in get_args(annotation):
+            yield from _alternatives(item)
     else:
         yield annotation
 
@@ -146,7 +146,7 @@ def _kind(annotation: Any) -> Any:
 
 
 def _rules(annotation: Any) -> list[Any]:
-    return [each for each in getattr(annotation, "__metadata__", ()) if hasattr(each, "holds")]
+    return [item for item in getattr(annotation, "__metadata__", ()) if hasattr(item, "holds")]
 
 
 def _fits(value: Any, annotation: Any) -> bool:
@@ -155,7 +155,7 @@ def _fits(value: Any, annotation: Any) -> bool:
     if kind is Any:
         return True
     if get_origin(kind) is Literal:
-        return any(value == each and type(value) is type(each) for each in get_args(kind))
+        return any(value == item and type(value) is type(item) for item in get_args(kind))
     if kind is Part:
         return isinstance(value, Mapping) and _TARGET in value
     if _is_mapping(kind) or is_dataclass(kind):
@@ -175,42 +175,42 @@ def _check_as(value: Any, annotation: Any, *, key: str) -> None:
     """Check what is in a list or mapping of the kind."""
     kind = _kind(annotation)
     if (known := _metadata(annotation, Known)) is not None:
-        for name, each in value.items():
-            check(each, known.annotations.get(name, Any), key=_below(key, name))
+        for name, item in value.items():
+            check(item, known.annotations.get(name, Any), key=_below(key, name))
     elif is_dataclass(kind):
         _check_fields(value, kind, key=key)
     elif _is_list(kind):
-        for place, each in enumerate(value):
-            check(each, get_args(kind)[0] if get_args(kind) else Any, key=f"{key}[{place}]")
+        for place, item in enumerate(value):
+            check(item, get_args(kind)[0] if get_args(kind) else Any, key=f"{key}[{place}]")
     elif _is_mapping(kind):
         names, values = get_args(kind) or (Any, Any)
-        for name, each in value.items():
+        for name, item in value.items():
             _check_key(name, names, key=key)
-            check(each, values, key=_below(key, name))
+            check(item, values, key=_below(key, name))
     else:
         _check_inside(value, key=key)
 
 
 def _check_key(name: Any, annotation: Any, *, key: str) -> None:
     alternatives = tuple(_alternatives(annotation))
-    if not any(_fits(name, each) and all(rule.holds(name) for rule in _rules(each)) for each in alternatives):
+    if not any(_fits(name, item) and all(rule.holds(name) for rule in _rules(item)) for item in alternatives):
         raise ConfigurationError(f"{_below(key, name)}: expected as key {words(annotation)}{_hint(name, alternatives)}")
 
 
 def _check_fields(value: Mapping[str, Any], kind: Any, *, key: str) -> None:
     hints = _hints(kind)
-    for name, each in value.items():
+    for name, item in value.items():
         if name not in hints:
             raise unknown_key(name, known=hints, key=key, deeper=_deeper(name, hints, key=key))
-        check(each, hints[name], key=_below(key, name))
+        check(item, hints[name], key=_below(key, name))
 
 
 def _deeper(name: Any, hints: Mapping[str, Any], *, key: str) -> Iterable[str]:
     """Yield the keys one level below that have the name."""
-    for own, hint in hints.items():
-        for each in _alternatives(hint):
-            if is_dataclass(_kind(each)) and name in _hints(_kind(each)):
-                yield f"{_below(key, own)}.{name}"
+    for settings, hint in hints.items():
+        for item in _alternatives(hint):
+            if is_dataclass(_kind(item)) and name in _hints(_kind(item)):
+                yield f"{_below(key, settings)}.{name}"
 
 
 def _check_inside(value: Any, *, key: str) -> None:
@@ -219,17 +219,17 @@ def _check_inside(value: Any, *, key: str) -> None:
         if _TARGET in value:
             check_part(value, key=key)
             return
-        for name, each in value.items():
-            check(each, Any, key=_below(key, name))
+        for name, item in value.items():
+            check(item, Any, key=_below(key, name))
     elif isinstance(value, list | tuple):
-        for place, each in enumerate(value):
-            check(each, Any, key=f"{key}[{place}]")
+        for place, item in enumerate(value):
+            check(item, Any, key=f"{key}[{place}]")
     elif isinstance(value, float) and not math.isfinite(value):
         raise ConfigurationError(f"{said(key, value)}: expected a finite number")
 
 
 def _metadata(annotation: Any, kind: type) -> Any:
-    return next((each for each in getattr(annotation, "__metadata__", ()) if isinstance(each, kind)), None)
+    return next((item for item in getattr(annotation, "__metadata__", ()) if isinstance(item, kind)), None)
 
 
 def _is_mapping(kind: Any) -> bool:
@@ -252,11 +252,11 @@ def _below(key: str, name: Any) -> str:
 
 def _hint(value: Any, alternatives: Sequence[Any]) -> str:
     """Return what may have been meant."""
-    kinds = [_kind(each) for each in alternatives]
-    if isinstance(value, bool | int | float) and any(each in (str, Name) for each in alternatives):
+    kinds = [_kind(item) for item in alternatives]
+    if isinstance(value, bool | int | float) and any(item in (str, Name) for item in alternatives):
         return "; YAML reads bare yes, no, on, off and numbers as other than texts: put it in quotes"
-    choices = [str(each) for kind in kinds if get_origin(kind) is Literal for each in get_args(kind)]
-    for each in alternatives:
-        for rule in _rules(each):
+    choices = [str(item) for kind in kinds if get_origin(kind) is Literal for item in get_args(kind)]
+    for item in alternatives:
+        for rule in _rules(item):
             choices += list(getattr(rule, "choices", ()))
     return did_you_mean(str(value), choices)

@@ -52,10 +52,10 @@ def signature(target: str) -> Signature | None:
         if target.startswith("dfwe.") or not _is_package(module):
             raise NotThereError(target)
         return None
-    found = source.find(name)
-    if isinstance(found, _Definition):
-        return _signature(found)
-    if found is None and not source.names_everything:
+    definition = source.find(name)
+    if isinstance(definition, _Definition):
+        return _signature(definition)
+    if definition is None and not source.names_everything:
         raise NotThereError(target)
     return None
 
@@ -105,10 +105,10 @@ class _Names(dict[str, Any]):
         self._module = module
 
     def __missing__(self, name: str) -> Any:
-        found = self._module.find(name)
-        if isinstance(found, _Definition):
-            return Part if isinstance(found.node, ast.ClassDef) else Any
-        return vars(builtins).get(name, Any) if found is None else found
+        definition = self._module.find(name)
+        if isinstance(definition, _Definition):
+            return Part if isinstance(definition.node, ast.ClassDef) else Any
+        return vars(builtins).get(name, Any) if definition is None else definition
 
 
 def _imported(module: str, name: str) -> Any:
@@ -185,46 +185,46 @@ def _top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
             yield from _top_level(node.body)
 
 
-def _signature(found: _Definition) -> Signature:
-    if isinstance(found.node, ast.FunctionDef):
-        return _of_arguments(found.node.args, module=found.module, skip=0)
-    classes = list(_with_bases(found))
-    for place, each in enumerate(classes):
-        assert isinstance(each.node, ast.ClassDef)
-        for node in each.node.body:
+def _signature(definition: _Definition) -> Signature:
+    if isinstance(definition.node, ast.FunctionDef):
+        return _of_arguments(definition.node.args, module=definition.module, skip=0)
+    classes = list(_with_bases(definition))
+    for place, item in enumerate(classes):
+        assert isinstance(item.node, ast.ClassDef)
+        for node in item.node.body:
             if isinstance(node, ast.FunctionDef) and node.name == "__init__":
-                return _of_arguments(node.args, module=each.module, skip=1)
-        if _is_dataclass(each.node):
+                return _of_arguments(node.args, module=item.module, skip=1)
+        if _is_dataclass(item.node):
             return Signature(_fields(classes[place:]), open=False)
     return Signature({}, open=False)
 
 
-def _with_bases(found: _Definition) -> Iterator[_Definition]:
+def _with_bases(definition: _Definition) -> Iterator[_Definition]:
     """Yield the class and those that it inherits from, in the order in which attributes are looked up, nearly."""
-    yield found
-    assert isinstance(found.node, ast.ClassDef)
-    for base in found.node.bases:
+    yield definition
+    assert isinstance(definition.node, ast.ClassDef)
+    for base in definition.node.bases:
         name = base.value if isinstance(base, ast.Subscript) else base
-        inherited = found.module.find(name.id) if isinstance(name, ast.Name) else None
+        inherited = definition.module.find(name.id) if isinstance(name, ast.Name) else None
         if isinstance(inherited, _Definition) and isinstance(inherited.node, ast.ClassDef):
             yield from _with_bases(inherited)
 
 
 def _is_dataclass(node: ast.ClassDef) -> bool:
     return any(
-        isinstance(name := each.func if isinstance(each, ast.Call) else each, ast.Name) and name.id == "dataclass"
-        for each in node.decorator_list
+        isinstance(name := item.func if isinstance(item, ast.Call) else item, ast.Name) and name.id == "dataclass"
+        for item in node.decorator_list
     )
 
 
 def _fields(classes: list[_Definition]) -> dict[str, Any]:
     """Return the annotations of a dataclass's fields that have a parameter, those of its bases first."""
     fields: dict[str, Any] = {}
-    for each in reversed(classes):
-        assert isinstance(each.node, ast.ClassDef)
-        for node in each.node.body:
+    for item in reversed(classes):
+        assert isinstance(item.node, ast.ClassDef)
+        for node in item.node.body:
             if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and _is_parameter(node):
-                fields[node.target.id] = each.module.annotation(node.annotation)
+                fields[node.target.id] = item.module.annotation(node.annotation)
     return fields
 
 
@@ -232,13 +232,13 @@ def _is_parameter(node: ast.AnnAssign) -> bool:
     if "ClassVar" in ast.unparse(node.annotation):
         return False
     options = node.value.keywords if isinstance(node.value, ast.Call) else []
-    return not any(each.arg == "init" and ast.unparse(each.value) == "False" for each in options)
+    return not any(item.arg == "init" and ast.unparse(item.value) == "False" for item in options)
 
 
 def _of_arguments(arguments: ast.arguments, *, module: _Module, skip: int) -> Signature:
     named = [*arguments.posonlyargs, *arguments.args][skip:] + arguments.kwonlyargs
-    parameters = {each.arg: module.annotation(each.annotation) for each in named}
+    parameters = {item.arg: module.annotation(item.annotation) for item in named}
     if arguments.kwarg is not None:  # what is known of others
-        known = getattr(module.annotation(arguments.kwarg.annotation), "__metadata__", ())
-        parameters |= {name: each for one in known for name, each in one.annotations.items()}
+        rules = getattr(module.annotation(arguments.kwarg.annotation), "__metadata__", ())
+        parameters |= {name: item for one in rules for name, item in one.annotations.items()}
     return Signature(parameters, open=arguments.kwarg is not None)

@@ -68,10 +68,10 @@ def diagonal_fisher(
         for number, (question, own) in enumerate(zip(questions, seeds, strict=True), start=1):
             here = question.to(device)
             for weight, likelihood, last in _weighted(model, here, answers=answers, samples=samples, seed=own):
-                found = torch.autograd.grad(
+                gradients = torch.autograd.grad(
                     likelihood, list(parameters.values()), retain_graph=not last, allow_unused=True
                 )
-                for squares, gradient in zip(total.values(), found, strict=True):
+                for squares, gradient in zip(total.values(), gradients, strict=True):
                     if gradient is not None:
                         squares.addcmul_(gradient, gradient, value=weight / len(questions))
             tell(number / len(questions))

@@ -59,8 +59,8 @@ def mean_gradient(
     with in_evaluation(model) as device, torch.enable_grad():
         for number, question in enumerate(questions, start=1):
             value = loss(model, question.to(device), answers=answers)
-            found = torch.autograd.grad(value, list(parameters.values()), allow_unused=True)
-            for summed, gradient in zip(total.values(), found, strict=True):
+            gradients = torch.autograd.grad(value, list(parameters.values()), allow_unused=True)
+            for summed, gradient in zip(total.values(), gradients, strict=True):
                 if gradient is not None:
                     summed.add_(gradient, alpha=1 / len(questions))
             tell(number / len(questions))

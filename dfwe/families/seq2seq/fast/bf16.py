@@ -33,8 +33,8 @@ class HalfCopy:
         return self._copy
 
 
-def _fits(kept: nn.Module, parameters: dict[str, nn.Parameter]) -> bool:
-    mine = dict(kept.named_parameters())
+def _fits(bf16_model: nn.Module, parameters: dict[str, nn.Parameter]) -> bool:
+    mine = dict(bf16_model.named_parameters())
     return mine.keys() == parameters.keys() and all(
-        (mine[name].shape, mine[name].device) == (each.shape, each.device) for name, each in parameters.items()
+        (mine[name].shape, mine[name].device) == (tensor.shape, tensor.device) for name, tensor in parameters.items()
     )

@@ -95,15 +95,15 @@ def _attention(
     """The attention's mixture of values, without the values' bias."""
     batch, number, inner = queries.shape
     by_head = queries.view(batch * number, heads, inner // heads).transpose(0, 1)
-    asked = _by_row(torch.bmm(by_head, key.weight.view(heads, inner // heads, -1)), batch=batch)
-    scores = torch.bmm(asked, source.transpose(1, 2)).view(batch, heads, number, -1) * scale
+    projected = _by_row(torch.bmm(by_head, key.weight.view(heads, inner // heads, -1)), batch=batch)
+    scores = torch.bmm(projected, source.transpose(1, 2)).view(batch, heads, number, -1) * scale
     if mask is not None:
         least = torch.finfo(scores.dtype).min
         scores = scores.masked_fill(~mask, least) if mask.dtype == torch.bool else scores + mask
     shares = scores.float().softmax(-1).to(source.dtype).view(batch, heads * number, -1)
     mixed = _by_head(torch.bmm(shares, source), heads=heads)
-    found = torch.bmm(mixed, value.weight.view(heads, inner // heads, -1).transpose(1, 2))
-    return found.transpose(0, 1).reshape(batch, number, inner)
+    attended = torch.bmm(mixed, value.weight.view(heads, inner // heads, -1).transpose(1, 2))
+    return attended.transpose(0, 1).reshape(batch, number, inner)
 
 
 def _by_row(tensor: Float[Tensor, "heads all width"], *, batch: int) -> Float[Tensor, "batch asked width"]:

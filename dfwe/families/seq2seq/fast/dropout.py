@@ -33,12 +33,12 @@ class LightDropout(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         """The function's result."""
-        given = kwargs or {}
-        if func is functional.dropout and given["training"] and _drops(args[0], given["p"]):
-            return light_dropout(args[0], given["p"])
-        if func is functional.scaled_dot_product_attention and _drops(args[0], given.get("dropout_p", 0.0)):
-            return _attention(*args, **given)
-        return func(*args, **given)
+        arguments = kwargs or {}
+        if func is functional.dropout and arguments["training"] and _drops(args[0], arguments["p"]):
+            return light_dropout(args[0], arguments["p"])
+        if func is functional.scaled_dot_product_attention and _drops(args[0], arguments.get("dropout_p", 0.0)):
+            return _attention(*args, **arguments)
+        return func(*args, **arguments)
 
 
 def light_dropout(values: Float[Tensor, "*shape"], p: float) -> Float[Tensor, "*shape"]:
@@ -49,8 +49,8 @@ def light_dropout(values: Float[Tensor, "*shape"], p: float) -> Float[Tensor, "*
     dropped = min(round(p * _DRAWS), _DRAWS - 1)
     words = torch.empty(-(-values.numel() * _BITS // 64), dtype=torch.int64).random_(-(2**63), None)
     draws = words.view(torch.int16)[: values.numel()].view(values.shape)
-    kept = (draws >= dropped - _DRAWS // 2).to(values.dtype)
-    scaled: Tensor = values * kept.mul_(_DRAWS / (_DRAWS - dropped))
+    mask = (draws >= dropped - _DRAWS // 2).to(values.dtype)
+    scaled: Tensor = values * mask.mul_(_DRAWS / (_DRAWS - dropped))
     return scaled
 
 
@@ -71,7 +71,7 @@ def _attention(
     """dropout(softmax(scale q k' + mask)) v, in the number format that autocast has for it."""
     assert not enable_gqa, "no encoder-decoder shares keys among heads"
     if torch.is_autocast_enabled("cpu"):
-        query, key, value = (each.to(torch.get_autocast_dtype("cpu")) for each in (query, key, value))
+        query, key, value = (tensor.to(torch.get_autocast_dtype("cpu")) for tensor in (query, key, value))
     with torch.autocast("cpu", enabled=False):
         scores = (query * (query.shape[-1] ** -0.5 if scale is None else scale)) @ key.transpose(-1, -2)
         if is_causal:

@@ -110,14 +110,14 @@ class Answers:
             torch.cuda.empty_cache()
         return None
 
-    def _chosen(self, model: nn.Module, batch: Batch) -> list[Answer]:
+    def _most_likely(self, model: nn.Module, batch: Batch) -> list[Answer]:
         assert batch.tries is not None
         scores = candidate_log_likelihoods(model, tries=batch.tries, **_source(batch))
         sets = [self._split.instances[i].candidates for i in batch.members]
-        sizes = [len(each) for each in sets]
+        sizes = [len(options) for options in sets]
         best = best_candidates(scores, sizes=sizes)
         rows = np.split(scores.cpu().numpy(), np.cumsum(sizes)[:-1])
-        return [Answer(each[place], row) for each, place, row in zip(sets, best, rows, strict=True)]
+        return [Answer(options[place], row) for options, place, row in zip(sets, best, rows, strict=True)]
 
     def _written(self, model: nn.Module, batch: Batch) -> list[Answer]:
         decoding = self._decoding

@@ -75,10 +75,10 @@ def t5_attention(stack: Any) -> Any | None:
 
 
 def _masked(attention: Any, attention_mask: Tensor) -> Callable[..., Tensor]:
-    own = attention.compute_bias
+    original = attention.compute_bias
 
     def compute_bias(*args: Any, **kwargs: Any) -> Float[Tensor, "batch heads source source"]:
-        bias: Tensor = own(*args, **kwargs)
+        bias: Tensor = original(*args, **kwargs)
         return bias.masked_fill(attention_mask[:, None, None] == 0, torch.finfo(bias.dtype).min).contiguous()
 
     return compute_bias

@@ -60,10 +60,10 @@ def greedy(
     leave the batch, so that one long answer does not keep all others busy.
     """
     settings = model.generation_config
-    known = [] if settings.eos_token_id is None else settings.eos_token_id
-    ends = torch.tensor(known, dtype=torch.int64, device=input_ids.device).reshape(-1)
+    end_ids = [] if settings.eos_token_id is None else settings.eos_token_id
+    ends = torch.tensor(end_ids, dtype=torch.int64, device=input_ids.device).reshape(-1)
     encoded = encode_in_parts(model, input_ids=input_ids, attention_mask=attention_mask, max_tokens=max_tokens)
-    found = torch.full((len(input_ids), max_new_tokens), settings.pad_token_id, device=input_ids.device)
+    ids = torch.full((len(input_ids), max_new_tokens), settings.pad_token_id, device=input_ids.device)
     tokens = torch.full((len(input_ids), 1), settings.decoder_start_token_id, device=input_ids.device)
     rows = torch.arange(len(input_ids), device=input_ids.device)  # of `found`, for each row of the batch
     going = torch.ones_like(rows, dtype=torch.bool)
@@ -78,17 +78,17 @@ def greedy(
                 use_cache=True,
             ).logits
             tokens = logits[:, -1].argmax(-1, keepdim=True)
-            found[rows[going], step] = tokens[going, 0]
+            ids[rows[going], step] = tokens[going, 0]
             going = going & ~torch.isin(tokens[:, 0], ends)
             if not bool(going.any()):
                 break
             if int(going.sum()) <= _COMPACT * len(going):
-                kept = going.nonzero()[:, 0]
-                cache.batch_select_indices(kept)
+                alive = going.nonzero()[:, 0]
+                cache.batch_select_indices(alive)
                 encoded, attention_mask, tokens, rows, going = (
-                    each[kept] for each in (encoded, attention_mask, tokens, rows, going)
+                    tensor[alive] for tensor in (encoded, attention_mask, tokens, rows, going)
                 )
-    return found
+    return ids
 
 
 def reference(

@@ -46,8 +46,8 @@ def candidate_log_likelihoods(
             **more,
         ).logits
     total = logits.float().logsumexp(-1)
-    chosen = logits[tries.row, tries.node, tries.token].float() - total[tries.row, tries.node]
-    return torch.zeros(tries.num_answers, device=chosen.device).index_add(0, tries.answer, chosen)
+    log_probabilities = logits[tries.row, tries.node, tries.token].float() - total[tries.row, tries.node]
+    return torch.zeros(tries.num_answers, device=log_probabilities.device).index_add(0, tries.answer, log_probabilities)
 
 
 def best_candidates(scores: Float[Tensor, " candidates"], *, sizes: Sequence[int]) -> list[int]:

@@ -76,10 +76,10 @@ class PackedTries:
     def of(cls, sets: Sequence[Sequence[Sequence[int]]]) -> PackedTries:
         """The trees of these sets of answers, one a row."""
         keys = [tuple(tuple(answer) for answer in answers) for answers in sets]
-        known = {key: Trie.of(key) for key in dict.fromkeys(keys)}
-        tries = [known[key] for key in keys]
+        trie_of = {key: Trie.of(key) for key in dict.fromkeys(keys)}
+        tries = [trie_of[key] for key in keys]
         nodes = max(len(trie.tokens) for trie in tries)
-        shown = tries[:1] if len(known) == 1 else tries
+        printed = tries[:1] if len(trie_of) == 1 else tries
         steps, answer = [], 0
         for row, trie in enumerate(tries):
             for path in trie.paths:
@@ -88,8 +88,8 @@ class PackedTries:
         columns = torch.tensor(steps).unbind(1)
         return cls(
             tokens=_filled([trie.tokens for trie in tries], width=nodes),
-            depths=_filled([trie.depths for trie in shown], width=nodes),
-            visible=torch.stack([_square(trie.visible(), width=nodes) for trie in shown])[:, None],
+            depths=_filled([trie.depths for trie in printed], width=nodes),
+            visible=torch.stack([_square(trie.visible(), width=nodes) for trie in printed])[:, None],
             row=columns[0],
             node=columns[1],
             token=columns[2],
