@@ -33,8 +33,8 @@ def _predict(arguments: argparse.Namespace) -> None:
     predictor = load(arguments.model, task=arguments.task, trust=arguments.trust)
     if arguments.probabilities:
         predictor.check_probabilities()
-    input_form = form_of(arguments.questions, given=arguments.format)
-    inputs, form = read_items(arguments.questions, form=input_form, rows=predictor.columns is not None)
+    asked = form_of(arguments.questions, given=arguments.format)
+    inputs, form = read_items(arguments.questions, form=asked, rows=predictor.columns is not None)
     if not inputs:
         raise DataError(f"{arguments.questions} holds no questions")
     answers = predictor.answers_to(inputs)

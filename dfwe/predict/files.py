@@ -53,16 +53,16 @@ def read_items(path: str, *, form: Form | None, rows: bool) -> tuple[list[Item],
 def write_predictions(predictions: Sequence[Prediction], *, form: Form, probabilities: bool) -> str:
     """Return the answers as text in that form."""
     if form == "txt":
-        return "".join(f"{' '.join(row.answer.split())}\n" for row in predictions)
+        return "".join(f"{' '.join(each.answer.split())}\n" for each in predictions)
     if form == "jsonl":
-        return "".join(json_text(_entry(row, probabilities)) + "\n" for row in predictions)
-    labels = dict.fromkeys(label for row in predictions for label in row.probabilities or {}) if probabilities else {}
+        return "".join(json_text(_entry(each, probabilities)) + "\n" for each in predictions)
+    labels = dict.fromkeys(label for each in predictions for label in each.probabilities or {}) if probabilities else {}
     out = io.StringIO()
     writer = csv.writer(out, delimiter=_DELIMITERS[form], lineterminator="\n")
     writer.writerow(["instance_id", "prediction", *(f"p_{label}" for label in labels)])
-    for row in predictions:
-        shares = row.probabilities or {}
-        writer.writerow([row.instance_id, row.answer, *(shares.get(label, "") for label in labels)])
+    for each in predictions:
+        shares = each.probabilities or {}
+        writer.writerow([each.instance_id, each.answer, *(shares.get(label, "") for label in labels)])
     return out.getvalue()
 
 
@@ -72,24 +72,24 @@ def _entry(prediction: Prediction, probabilities: bool) -> dict[str, Any]:
 
 
 def _read(path: Path, *, form: Form | None, rows: bool) -> tuple[list[Item], Form]:
-    actual = form or _guessed(path)
-    if actual == "txt":
-        return list(_lines(path)), actual
-    if actual == "jsonl" and not rows:
-        return [_item(path, number, content) for number, content in read_json_lines(path)], actual
+    known = form or _guessed(path)
+    if known == "txt":
+        return list(_lines(path)), known
+    if known == "jsonl" and not rows:
+        return [_item(path, number, content) for number, content in read_json_lines(path)], known
     source: SheetSource = (
         JsonLines(path=str(path.absolute()), encoding="utf-8", rename={})
-        if actual == "jsonl"
+        if known == "jsonl"
         else Delimited(
             path=str(path.absolute()),
-            delimiter=_DELIMITERS[actual],
+            delimiter=_DELIMITERS[known],
             quoting=True,
             columns=None,
             encoding="utf-8",
             rename={},
         )
     )
-    return list(_rows(source, path=path)), actual
+    return list(_rows(source, path=path)), known
 
 
 def _guessed(path: Path) -> Form:

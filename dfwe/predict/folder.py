@@ -46,8 +46,8 @@ def read_asking(folder: Path) -> Asking:
         raise ModelError(f"{folder} is not a folder: name the folder merged/ or best/ of a run")
     lacking = [name for name in (ASKING, CONFIG) if not (folder / name).is_file()]
     if lacking:
-        folders = sorted(child.name for child in folder.iterdir() if (child / ASKING).is_file())
-        hint = f"; did you mean {folder / folders[0]}?" if folders else ": name the folder merged/ or best/ of a run"
+        others = sorted(each.name for each in folder.iterdir() if (each / ASKING).is_file())
+        hint = f"; did you mean {folder / others[0]}?" if others else ": name the folder merged/ or best/ of a run"
         raise ModelError(f"{folder} is not a merged model: it holds no {lacking[0]}{hint}")
     path = folder / ASKING
     asking = record(Asking, read_json_object(path, error=ModelError), where=str(path))

@@ -32,11 +32,11 @@ def items(inputs: Iterable[str | Mapping[str, Any]]) -> list[Item]:
     """Return inputs from Python, numbered from 1; DataError for one that is neither a text nor a mapping."""
     if isinstance(inputs, (str, Mapping)):
         raise DataError("give a list of texts, rows or dialogues, not a single one: predict([text])")
-    result = [Item(content, str(number), f"input {number}", number) for number, content in enumerate(inputs, start=1)]
-    for item in result:
+    found = [Item(content, str(number), f"input {number}", number) for number, content in enumerate(inputs, start=1)]
+    for item in found:
         if not isinstance(item.content, (str, Mapping)):
             raise DataError(f"{item.where} must be a text or a mapping, not a {type(item.content).__name__}")
-    return result
+    return found
 
 
 def instances_of(inputs: Iterable[Item], *, prompt: Prompt, max_words: int) -> list[Instance]:
@@ -45,19 +45,19 @@ def instances_of(inputs: Iterable[Item], *, prompt: Prompt, max_words: int) -> l
     Raises:
         DataError: an input lacks what the task asks about, or nothing is asked about any.
     """
-    result: list[Instance] = []
+    found: list[Instance] = []
     inputs = list(inputs)
     columns = columns_of(prompt)
     for where, dialogue in _dialogues(inputs) if columns is None else _rows(inputs, columns=columns):
         try:
-            result += prompt.instances(dialogue, max_words=max_words, seed=0)
+            found += prompt.instances(dialogue, max_words=max_words, seed=0)
         except RowError as error:
             raise DataError(f"{where}: {error}") from error
-    if inputs and not result:
+    if inputs and not found:
         raise DataError(
             f"{inputs[0].where} asks nothing of {prompt.task}, nor does any other: README shows what it must hold"
         )
-    return result
+    return found
 
 
 def columns_of(prompt: Prompt) -> tuple[str, ...] | None:
@@ -110,9 +110,9 @@ def _dialogue_of(item: Item, *, number: int) -> Any:
 def _turn(item: Item, *, position: int) -> dict[str, Any]:
     content = {TURN: item.content} if isinstance(item.content, str) else item.content
     if TURN not in content:
-        keys = ", ".join(f"'{key}'" for key in content) or "nothing"
+        there = ", ".join(f"'{key}'" for key in content) or "nothing"
         raise DataError(
-            f"{item.where} needs '{TURN}' (and '{SPEAKER}', '{DIALOGUE}'), or a whole 'dialogue': it has {keys}"
+            f"{item.where} needs '{TURN}' (and '{SPEAKER}', '{DIALOGUE}'), or a whole 'dialogue': it has {there}"
         )
     speaker = content.get(SPEAKER) or content.get("speakers") or []
     return {
