@@ -102,7 +102,7 @@ class Answers:
         device = next(model.parameters()).device
         try:
             here = batch.to(device)
-            return self._written(model, here) if here.tries is None else self._chosen(model, here)
+            return self._written(model, here) if here.tries is None else self._most_likely(model, here)
         except RuntimeError as error:
             if not is_out_of_memory(error) or len(batch.members) == 1:
                 raise
