@@ -13,11 +13,7 @@ from dfwe.execution.tracking import begin, finish, following
 from dfwe.io.files import write_json
 from dfwe.report.terminal.progress import bars
 from dfwe.report.terminal.study import show
-from dfwe.results.answers import write_answers
-from dfwe.results.command import command
-from dfwe.results.export import export_models
-from dfwe.results.journals import copy_journals
-from dfwe.results.page import write_report
+from dfwe.results.artifacts import command, copy_journals, export_models, write_answers, write_report
 from dfwe.results.rows import study_results, summary
 from dfwe.stages.merge import PREDICTIONS, TRIALS
 from dfwe.studies.plan import load_plan

@@ -11,7 +11,7 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 from dfwe.errors import ConfigurationError, DataError, DfweError
 from dfwe.predict import load
-from dfwe.results.export import export_models
+from dfwe.results.artifacts import export_models
 from dfwe.results.rows import study_results
 from dfwe.run_study import run_study
 from dfwe.stages.evaluate import EvaluateStage

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dfwe.metrics.comparison import optimism, with_interval
-from dfwe.results.answers import questions
+from dfwe.results.artifacts import questions
 from dfwe.results.costs import Costs
 from dfwe.results.examples import changed
 from dfwe.results.f1_by_label import class_results

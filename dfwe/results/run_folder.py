@@ -5,6 +5,7 @@ Light: every command asks for it.
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import shutil
@@ -128,3 +129,16 @@ def _listed(overrides: set[str]) -> str:
 
 def _what_matters(overrides: Iterable[str]) -> set[str]:
     return {override for override in overrides if not override.lstrip("+~").startswith(_CHANGE_NO_RESULT)}
+
+
+class RunLog(logging.FileHandler):
+    """A log file as logging has it; the first thing that cannot be written ends it."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  logging's name
+        """Tell the reason once instead of a traceback for every record."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+            return
+        self.setLevel(logging.CRITICAL + 1)
+        print(f"warning: the log {self.baseFilename} ends here: {error.strerror}", file=sys.stderr)

@@ -19,7 +19,7 @@ _RESULT = re.compile(r"[a-z]\w*-[0-9a-f]{16}(\.partial|\.corrupt)?(\.gone)?")
 
 
 @dataclass(frozen=True)
-class Item:
+class StoreItem:
     """An entry of the store. `age` is in seconds since something was last written there, `num_bytes` of all files.
 
     `title` is what was read while it was made; of an entry whose card cannot be read, why.
@@ -38,7 +38,7 @@ class Item:
         return self.folder.name.split(".")[0]
 
 
-def inventory(root: Path) -> list[Item]:
+def inventory(root: Path) -> list[StoreItem]:
     """Every result, the oldest first.
 
     Raises:
@@ -50,7 +50,7 @@ def inventory(root: Path) -> list[Item]:
     return sorted(_items(root), key=lambda item: -item.age)
 
 
-def _items(root: Path) -> Iterator[Item]:
+def _items(root: Path) -> Iterator[StoreItem]:
     now = time.time()
     for folder in sorted(root.iterdir()):
         if not _RESULT.fullmatch(folder.name):  # what is not a result is none of our business
@@ -65,7 +65,7 @@ def _items(root: Path) -> Iterator[Item]:
         state, title = _state_and_title(folder)
         newest = max(stat.st_mtime for stat in stats)
         num_bytes = sum(stat.st_size for stat in stats[1:])
-        yield Item(folder, folder.name.split("-")[0], title, state, num_bytes, max(0.0, now - newest))
+        yield StoreItem(folder, folder.name.split("-")[0], title, state, num_bytes, max(0.0, now - newest))
 
 
 def _state_and_title(folder: Path) -> tuple[str, str]:

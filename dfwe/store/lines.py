@@ -7,11 +7,11 @@ import sys
 from collections.abc import Sequence
 
 from dfwe.controls import in_one_line
-from dfwe.store.inventory import Item
+from dfwe.store.inventory import StoreItem
 from dfwe.store.prune import DAY
 
 
-def lines_of(items: Sequence[Item]) -> list[str]:
+def lines_of(items: Sequence[StoreItem]) -> list[str]:
     """Return name, state, size, age and title of each; at a narrow terminal the title has a line of its own."""
     cells = [
         (item.folder.name, item.state, f"{item.num_bytes / 1e6:.1f} MB", f"{item.age / DAY:.1f} days") for item in items
@@ -31,7 +31,7 @@ def _line_width() -> int:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
 
 
-def total(items: Sequence[Item], what: str = "") -> str:
+def total(items: Sequence[StoreItem], what: str = "") -> str:
     """Return how many results, and how large; `what` is told of them."""
     size = sum(item.num_bytes for item in items) / 1e9
     return f"{num(len(items))}{what and ' ' + what}, {size:.3f} GB"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dfwe.errors import StoreError
 from dfwe.io.files import output_errors
-from dfwe.store.inventory import GONE, LINK, NEWER, OLDER, Item, inventory
+from dfwe.store.inventory import GONE, LINK, NEWER, OLDER, StoreItem, inventory
 from dfwe.store.locks import FOLDER, locked_if_free
 from dfwe.store.uses import gate, used
 
@@ -37,7 +37,7 @@ class Limits:
                 option = f"--{field.name.replace('_', '-')}"
                 raise StoreError(f"{option} must be a number that is 0 or more, not {value:g}")
 
-    def chosen(self, items: Sequence[Item]) -> list[Item]:
+    def chosen(self, items: Sequence[StoreItem]) -> list[StoreItem]:
         """The items to delete, of these in order of age, the oldest first."""
         left = sum(item.num_bytes for item in items)
         found = []
@@ -55,8 +55,8 @@ class Limits:
 class Pruned:
     """What goes, or would; what stays since a process uses it; of `gone`, what could not be deleted, and why."""
 
-    gone: tuple[Item, ...]
-    busy: tuple[Item, ...]
+    gone: tuple[StoreItem, ...]
+    busy: tuple[StoreItem, ...]
     failed: tuple[str, ...] = ()
 
 
@@ -91,7 +91,7 @@ def _delete(folder: Path) -> str | None:
     return None
 
 
-def _take(root: Path, item: Item, *, dry_run: bool) -> bool:
+def _take(root: Path, item: StoreItem, *, dry_run: bool) -> bool:
     """Whether nobody holds the item's lock; then it is renamed, unless in a dry run."""
     with locked_if_free(root / FOLDER / f"{item.name}.lock") as free:
         if free and not dry_run and item.folder != _away(item):
@@ -100,6 +100,6 @@ def _take(root: Path, item: Item, *, dry_run: bool) -> bool:
         return free
 
 
-def _away(item: Item) -> Path:
+def _away(item: StoreItem) -> Path:
     folder = item.folder
     return folder if folder.suffix == GONE else folder.with_name(folder.name + GONE)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from dfwe.errors import StoreError
-from dfwe.store.inventory import Item, inventory
+from dfwe.store.inventory import StoreItem, inventory
 from dfwe.store.lines import lines_of, total
 from dfwe.store.prune import Limits, prune
 
@@ -38,7 +38,7 @@ def run_prune(arguments: argparse.Namespace) -> None:
         raise StoreError("; ".join(plan.failed))
 
 
-def _share(items: Sequence[Item], *, of: Sequence[Item]) -> float:
+def _share(items: Sequence[StoreItem], *, of: Sequence[StoreItem]) -> float:
     """Return which part of the store goes, by number or by size, whichever is more."""
     size = sum(item.num_bytes for item in of)
     by_size = sum(item.num_bytes for item in items) / size if size else 0.0

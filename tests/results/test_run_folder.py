@@ -12,8 +12,15 @@ from hydra.core.utils import setup_globals
 from omegaconf import OmegaConf
 
 from dfwe.errors import ConfigurationError, OutputError
-from dfwe.results.run_folder import alone_in, check_same_study, forget_failure, note_failure, remove_if_empty, take
-from dfwe.results.run_log import RunLog
+from dfwe.results.run_folder import (
+    RunLog,
+    alone_in,
+    check_same_study,
+    forget_failure,
+    note_failure,
+    remove_if_empty,
+    take,
+)
 from dfwe.sweeps.folder_callback import FolderCallback
 
 COMMAND = "python -m dfwe.run +target=meld 'sources=[a, b]' seed=0 paths.store=/somewhere"

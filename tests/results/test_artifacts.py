@@ -7,7 +7,7 @@ import pytest
 
 from dfwe.config.tasks import load_task
 from dfwe.report.submission import FETA, write_submission
-from dfwe.results.answers import understanding
+from dfwe.results.artifacts import understanding
 from dfwe.studies.plan import plan_study
 
 
