@@ -89,8 +89,10 @@ class Composition:
             return load_plan(_changed(self._config, numbers), reads_data=False).known()
         if threads := self._config.trainer.threads:
             torch.set_num_threads(threads)
-        plan, candidates = self._plan, {task.short: task for task in self._plan.candidates}
         subset = self._subset | {key.removeprefix("subset."): numbers[key] for key in numbers if key != "seed"}
+        if self._config.choice.by and subset["number"] is not None:
+            subset_of({}, subset=subset, is_selected=True)  # raises what the job itself would, before others do
+        plan, candidates = self._plan, {task.short: task for task in self._plan.candidates}
         sources = subset_of(candidates, subset=subset, is_selected=plan.choice is not None)
         return DfwePlan.of(
             plan.spec,
