@@ -68,16 +68,23 @@ def check_names(config: DictConfig, *, experts: tuple[str, ...]) -> None:
     Raises:
         ConfigurationError: rows would share a name.
     """
-    specific = OmegaConf.load(conf_dir() / "merge" / f"{UNIFORM}.yaml")
+    uniform = OmegaConf.load(conf_dir() / "merge" / f"{UNIFORM}.yaml")
     names = []
     for key, merge in _merges(config):
-        if merge.name == UNIFORM and OmegaConf.to_container(merge) != OmegaConf.to_container(specific):
+        if merge.name == UNIFORM and _settings(merge) != _settings(uniform):
             raise ConfigurationError(f"{key}.name={UNIFORM}: every study has a row of this name; choose another")
         if merge.name in (*experts, MIXTURE):
             raise ConfigurationError(f"{key}.name={merge.name}: an expert is called so; choose another name")
         names.append(merge.name)
     if (name := shared_name(names)) is not None:
         raise ConfigurationError(f"two merges share the name '{name}': set merges.<key>.name")
+
+
+def _settings(merge: Any) -> dict[Any, Any]:
+    """Return a merge as plain Python, without settings that are null: the schema adds them."""
+    settings = OmegaConf.to_container(merge)
+    assert isinstance(settings, dict)
+    return {key: value for key, value in settings.items() if value is not None}
 
 
 def check_multitask_names(multitask: DictConfig) -> None:
