@@ -147,27 +147,33 @@ def _execute(
             references[digest] = task.remote(study_reference, digest, *needs)
         else:
             progress.end(digest)
-    try:
-        return _collect(references, progress=progress, logger=context.logger)
-    finally:
-        for reference in references.values():
-            ray.cancel(reference, force=True)  # those that are done stay so
+    return _collect(references, progress=progress, logger=context.logger)
 
 
 def _collect(references: dict[str, Any], *, progress: _Progress, logger: Any) -> dict[str, float]:
-    """Wait for all stages and replay their logs; raise what a stage raised."""
+    """Wait for all stages and replay their logs; raise what a stage raised, and end the others."""
+    import ray
+
     from dfwe.execution.ray.candidate_pool import get_result
 
     digests, seconds = {reference: digest for digest, reference in references.items()}, dict[str, float]()
-    while digests:
-        progress.begin_ready()
-        for reference in _done(list(digests)):
-            digest = digests.pop(reference)
-            title = progress.title(digest)
-            report = get_result(reference, title=title)
-            report.log.replay(logger)
-            seconds[title] = report.seconds
-            progress.end(digest)
+    try:
+        while digests:
+            progress.begin_ready()
+            for reference in _done(list(digests)):
+                digest = digests.pop(reference)
+                title = progress.title(digest)
+                report = get_result(reference, title=title)
+                report.log.replay(logger)
+                seconds[title] = report.seconds
+                progress.end(digest)
+    except BaseException:
+        running = list(digests)
+        if running:
+            _, running = ray.wait(running, num_returns=len(running), timeout=0)
+        for reference in running:  # never one that is done: Ray aborts where its reply is still on the way
+            ray.cancel(reference, force=True)
+        raise
     return seconds
 
 
