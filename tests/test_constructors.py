@@ -55,7 +55,6 @@ CASES = {
     "HeadFisher": ([*HEADS, "multitask.fisher.sigma=-1"], "sigma"),
     "MeanGradient": ([*AUTO, "choice=gradients", "choice.by.gradients.measure.examples=0"], "examples"),
     "TaskSimilarity": ([*AUTO, "choice=fisher", "choice.by.fisher.compare=taste"], "compare"),
-    "ByDepth": ([*MELD, "merge/by=depth", "merge.by.points=1"], "points"),
     "Classification": ([*HEADS, "sources.toy_sentiment.head.pooling=most"], "pooling"),
     "PairClassification": ([*HEADS, "sources.toy_inference.head.features=[u, w]"], "features"),
     "PairCosine": (
@@ -66,7 +65,7 @@ CASES = {
         "columns",
     ),
     "SimilarityHead": ([*HEADS, "sources.toy_similarity.head.k=2"], "head.k"),
-    "KFold": ([*MELD, "merge/holdout=k_fold", "merge.holdout.number=1"], "folds"),
+    "KFold": ([*MELD, "merge/holdout=k_fold", "merge.holdout.number=1"], "holdout.number"),
     "HoldoutSplit": (
         [*MELD, "merge/holdout=split", "merge.holdout.share=2"],
         "holdout.share",
@@ -77,6 +76,9 @@ CASES = {
     "NevergradSearch": ([*MELD, "merge/search=nevergrad", "merge.search.optimizer=Nothing"], "Nothing"),
     "Surrogate": ([*SURROGATE, "merge.surrogate.control=1"], "control"),
     "RayExecutor": ([*MELD, "executor=ray", "executor.workers=0"], "executor"),
+    "ClassifierFamily": ([*MELD, "model=bert_toy_classifier", "trainer.accumulate=2"], "accumulate"),
+    "MultiHeadFamily": ([*HEADS, "decode=greedy"], "decode"),
+    "Seq2SeqFamily": ([*MELD, "trainer.head_first=true"], "head_first"),
     "Surgery": ([*HEADS, "multitask.surgery.scope=some"], "scope"),
 }
 NOT_OF_THE_COMMAND = {"Interpolation"}  # whose numbers stand in conf/probe alone
