@@ -217,14 +217,14 @@ def test_another_rule_and_search_run_on_the_same_experts(ran, small, tmp_path):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["+merge.method.densty=0.5"], r"dfwe\.merging\.linear\.Linear.*densty"),
+        (["+merge.method.densty=0.5"], r"dfwe\.merging\.methods\.linear\.Linear.*densty"),
         (["merge.method._target_=dfwe.merging.methods.linear.Linaer"], "Linaer"),
         (["+merge.search.stepp=2"], "stepp"),
         (["+trainer.optimizer.betta=1"], "betta"),
         (["data.shots=1.5"], "shots must be 'all', a share"),
         (["merge.search.optimizer=NelderMaed"], "NelderMaed"),
         (["merge=slerp"], "slerp merges two models, not 4"),
-        (["merge=ties", "merge.method.density=2.0"], r"density must be in \(0, 1\]"),
+        (["merge=ties", "merge.method.density=2.0"], r"density=2\.0: expected a number above 0 and of at most 1"),
     ],
 )
 def test_a_wrong_argument_is_said_in_one_line_before_any_training(small, tmp_path, overrides, message):

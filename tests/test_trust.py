@@ -12,7 +12,7 @@ SOURCES = {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text("utf-8"))
 # what takes a name and gives what it leads to
 BY_NAME = {
     "instantiate": {"config/instantiate.py"},  # the user's own configuration
-    "resolve_name": {"config/foreign.py", "merging/files/recipe.py"},  # behind --trust; of conf/merge alone
+    "resolve_name": {"config/foreign.py", "merging/files/recipe_methods.py"},  # behind --trust; of conf/merge alone
     "import_module": {"config/foreign.py", "process/exit.py"},  # of dfwe's own packages alone; dfwe's own commands
     "get_class": set(),
     "get_method": set(),
@@ -68,5 +68,5 @@ def test_templates_are_dfwes_own_and_escape():
         for _, name, keywords in calls(tree)
         if name in ("Environment", "Template", "from_string") and "jinja" in ast.unparse(tree)
     ]
-    assert [file for file, _ in environments] == ["report/html/render.py"]
+    assert [file for file, _ in environments] == ["report/html/page.py"]
     assert environments[0][1]["autoescape"] == "True"

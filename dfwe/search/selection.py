@@ -7,6 +7,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -47,7 +48,7 @@ class SelectionRule(ABC):
         supports_pruning: True if it returns the best trial, so that a worse one's score does not matter.
     """
 
-    supports_pruning: bool = False
+    supports_pruning: ClassVar[bool] = False
 
     @abstractmethod
     def choose(self, trials: Sequence[Trial], *, context: SelectionContext) -> Trial:

@@ -66,7 +66,7 @@ def test_a_cost_is_of_the_model_and_what_it_starts_from(study, rows):
 
 def test_tokens_are_those_of_the_examples_and_smart_reads_them_three_times(study, rows):
     tasks = study.objective.tasks.values()
-    tokens = [study.family.split(task, split="train").tokens for task in tasks]
+    tokens = [study.family.encode(task, split="train").tokens for task in tasks]
     whole = [sum(len(ids) for example in each for ids in example) for each in tokens]
     assert rows["single_sst"]["cost"]["train_tokens"] == whole[0]
     assert rows["surgery"]["cost"]["train_tokens"] == rows["round_robin"]["cost"]["train_tokens"] == sum(whole)

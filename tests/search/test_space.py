@@ -96,7 +96,7 @@ def test_space_draws_are_uniform_over_ranges():
 
 @pytest.mark.parametrize(("low", "high"), [(1.0, 1.0), (2.0, 1.0), (float("nan"), 1.0)])
 def test_range_empty_raises(low, high):
-    with pytest.raises(SearchError, match=rf"invalid range: low must be below high, not {low} and {high}"):
+    with pytest.raises(SearchError, match=rf"invalid range: low \({low}\) must be less than high \({high}\)"):
         Range(low, high)
 
 

@@ -61,8 +61,8 @@ def test_mixture_replaces_a_selected_expert(ran, small, monkeypatch):
     honest = TrainStage.dev
 
     def perfect(stage, entry):
-        gold = tuple(each.references[0] for each in stage.family.instances(stage.target, split="dev"))
-        return stage.family.scorer(stage.target, split="dev").evaluate(gold)
+        gold = tuple(each.references[0] for each in stage.family.instances(stage.recipe.objective, split="dev"))
+        return stage.family.scorer(stage.recipe.objective, split="dev").evaluate(gold)
 
     study = plan_study(small(ran[1], "merge.name=beaten"))
     monkeypatch.setattr(TrainStage, "dev", perfect)

@@ -51,7 +51,9 @@ def stages(study):
 
     def make(method, config, seed=0):
         experts = dict(list(study.experts.items())[:2])
-        return statistics_stages(config, method=method, family=study.family, experts=experts, seed=seed)
+        return statistics_stages(
+            config, method=method, family=study.family, experts=experts, objective=study.objective, seed=seed
+        )
 
     return make
 

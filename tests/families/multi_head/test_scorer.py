@@ -165,7 +165,7 @@ def test_answers_of_all_parts_are_needed():
 def test_there_is_no_bound_and_nothing_is_approximated(scorer):
     assert not scorer.has_bound
     assert not scorer.approximates
-    with pytest.raises(MetricError, match="there is no bound"):
+    with pytest.raises(MetricError, match="it has no bound"):
         scorer.bound(("good",))
-    with pytest.raises(MetricError, match="there is no bound"):
+    with pytest.raises(MetricError, match="it has no bound"):
         scorer.race(Model(), best=mood()(Model()))

@@ -111,7 +111,7 @@ def test_a_later_layer_reads_what_the_merged_ones_before_it_give(model):
             if not name.startswith("decoder.block.1."):  # the last layer is the second expert's own
                 statistics = tuple(each.get(name) for each in found)
                 piece = TensorGroup(TensorInfo(name, 0.0), tuple(each[name] for each in weights), statistics=statistics)
-                parameter.copy_(METHOD.tensor(piece, coefficients=(0.5, 0.5), found=None))
+                parameter.copy_(METHOD.merge_tensor(piece, coefficients=(0.5, 0.5), state=None))
     grams = gram_matrices(through, asked[1])
     for name in (name for name in grams if name.startswith("decoder.block.1.")):
         torch.testing.assert_close(found[1][name], grams[name], atol=1e-4, rtol=1e-3)
@@ -133,5 +133,5 @@ def test_settings_out_of_range_are_errors():
         Gram(examples=0)
     with pytest.raises(ConfigurationError, match="examples must be at least 1, not -2"):
         MergedGram(examples=-2, method=METHOD)
-    with pytest.raises(MergeError, match="ridge must be above 0"):
+    with pytest.raises(MergeError, match="ridge=0.0: expected a number above 0"):
         MergedGram(examples=1, method=Regmean(alpha=0.9, ridge=0.0))

@@ -117,7 +117,11 @@ def test_where_too_little_is_known_nothing_is_guessed(ran, small):
             DataError,
             "no instance of personality",
         ),
-        (["multitask=cuts_and_stitches", "choice=fisher"], ConfigurationError, "models with heads choose no sources"),
+        (
+            ["multitask=cuts_and_stitches", "choice=fisher"],
+            ConfigurationError,
+            "a study of listed models selects no sources",
+        ),
     ],
 )
 def test_what_cannot_work_is_said_before_anything_runs(small, tmp_path, overrides, error, message):
