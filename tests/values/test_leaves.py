@@ -156,7 +156,7 @@ EMPTY = {
     "multitask.*": "models and columns by name, looked up when the study is planned",
 }
 ANYTHING = {
-    "model.family.training.*": "a family's own options: `ModelFamily.check_recipe` looks at them when a study is planned",
+    "model.family.training.*": "a family's own options: its `check_recipe` looks at them when a study is planned",
     "model.pretrain.options.*": "likewise",
     "data.shots": "amounts of any kind, and amounts by task",
     "logger.save_dir": "an argument of Lightning's",
