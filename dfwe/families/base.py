@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytorch_lightning as pl
 import torch
@@ -118,19 +119,24 @@ class HeadTraining:
     make: Callable[[Path], tuple[Mapping[str, Any], tuple[str, ...]]]
 
 
+@dataclass(frozen=True)
 class ModelFamily(ABC):
     """Everything that depends on the kind of model.
 
-    Implementations are frozen dataclasses whose first four fields are those below, in this order; further fields are
-    settings of `model.family` in YAML. A study builds one with all tasks that its models may meet, its target first.
-    Every method that can refuse raises ConfigurationError, in one line, with what to choose instead: studies call
-    `adapt`, `check_recipe`, `check_collector` and `with_decoding` before anything is trained.
+    Implementations are frozen dataclasses, too; their further fields are settings of `model.family` in YAML. A study
+    builds one with all tasks that its models may meet, its target first. Every method that can refuse raises
+    ConfigurationError, in one line, with what to choose instead: studies call `adapt`, `check_recipe`,
+    `check_collector` and `with_decoding` before anything is trained.
     """
 
     context: StudyContext
     base_model: BaseModel
     tasks: tuple[Task, ...]
     settings: FamilySettings
+    _splits: dict[tuple[str, Split], Any] = field(default_factory=dict, compare=False, repr=False, kw_only=True)
+    _scorers: dict[tuple[str, Split], ModelScorer] = field(
+        default_factory=dict, compare=False, repr=False, kw_only=True
+    )
 
     @property
     @abstractmethod
@@ -143,10 +149,6 @@ class ModelFamily(ABC):
 
         `base_model` is the base model's digest.
         """
-
-    @abstractmethod
-    def with_tasks(self, tasks: tuple[Task, ...], *, data: StudyData) -> ModelFamily:
-        """Return the same for other tasks and data, the base model shared."""
 
     @abstractmethod
     def with_heads(self, heads: Mapping[str, Mapping[str, Any]]) -> ModelFamily:
@@ -172,8 +174,8 @@ class ModelFamily(ABC):
         """Return the same with every task answered in that way; ConfigurationError where there is only one way."""
 
     @abstractmethod
-    def encode(self, task: Task, *, split: Split) -> Any:
-        """Return the task's instances as tokens, made once."""
+    def new_split(self, task: Task, *, split: Split) -> Any:
+        """Return the task's instances as tokens; `encode` keeps them."""
 
     @abstractmethod
     def texts(self, tasks: Sequence[Task]) -> Iterator[str]:
@@ -241,8 +243,8 @@ class ModelFamily(ABC):
     # Evaluation and statistics --------------------------------------------------------------------------------------
 
     @abstractmethod
-    def task_scorer(self, task: Task, *, split: Split) -> ModelScorer:
-        """Return the scorer of one task's split, built once."""
+    def new_scorer(self, task: Task, *, split: Split) -> ModelScorer:
+        """Return a scorer of the task's split; `task_scorer` keeps it."""
 
     @abstractmethod
     def check_collector(self, collector: Any) -> None:
@@ -261,6 +263,27 @@ class ModelFamily(ABC):
         """Return each model's statistics by the names of its tensors, measured on train splits: `tasks` per model."""
 
     # The same for all families --------------------------------------------------------------------------------------
+
+    def with_tasks(self, tasks: tuple[Task, ...], *, data: StudyData) -> Self:
+        """Return the same for other tasks and data, the base model shared."""
+        return replace(self, context=replace(self.context, data=data), tasks=tasks, _splits={}, _scorers={})
+
+    def encode(self, task: Task, *, split: Split) -> Any:
+        """Return the task's instances as tokens, made once."""
+        if (task.name, split) not in self._splits:
+            self._splits[task.name, split] = self.new_split(task, split=split)
+        return self._splits[task.name, split]
+
+    def task_scorer(self, task: Task, *, split: Split) -> ModelScorer:
+        """Return the scorer of one task's split, built once."""
+        if (task.name, split) not in self._scorers:
+            self._scorers[task.name, split] = self.new_scorer(task, split=split)
+        return self._scorers[task.name, split]
+
+    def num_batches(self, recipe: TrainingRecipe) -> list[int]:
+        """Return each task's number of batches in an epoch that reads all its train instances once."""
+        sizes = (len(self.context.data.instances(task, split="train")) for task in recipe.tasks)
+        return [ceil(size / recipe.batch_size) for size in sizes]
 
     def scorer(self, objective: Objective, *, split: Split) -> ModelScorer:
         """Return the scorer of the objective: of one task's split, or of several and their mean."""

@@ -145,10 +145,8 @@ class _DfweRows:
 
     def classes(self) -> dict[str, Any]:
         """Return each label's F1 for each model by task, the target alone; empty without labels or tests."""
-        target, answers = (
-            self._study.target,
-            {name: evaluation.predictions for name, evaluation in self.evaluations.items()},
-        )
+        target = self._study.target
+        answers = {name: evaluation.predictions for name, evaluation in self.evaluations.items()}
         if not answers:
             return {}
         gold = [instance.references for instance in self._study.family.context.data.instances(target, split="test")]

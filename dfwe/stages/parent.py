@@ -11,8 +11,8 @@ from dfwe.config.instantiate import bind, call
 from dfwe.config.task_data import StudyData
 from dfwe.config.tasks import Task, build_task
 from dfwe.families.base import BaseModel, FamilySettings, ModelFamily, StudyContext, TrainingRecipe
-from dfwe.families.seq2seq.weights import WeightSource
 from dfwe.merging.expert_array import load_weights
+from dfwe.models.sources import WeightSource
 from dfwe.seeding import derive
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.train import WEIGHTS, TrainStage

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import partial
-from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +15,13 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from dfwe.config.instantiate import bind
-from dfwe.config.task_data import StudyData
 from dfwe.config.tasks import Task
 from dfwe.errors import ConfigurationError
 from dfwe.families.base import (
     HEAD,
-    BaseModel,
-    FamilySettings,
     HeadTraining,
     ModelFamily,
     OnProgress,
-    StudyContext,
     TrainingRecipe,
 )
 from dfwe.families.batching import loss_weights
@@ -54,13 +49,6 @@ class ClassifierFamily(ModelFamily):
     frozen encoder, once, and every model that has it starts from there: experts whose heads are fresh end too far from
     each other to be averaged (Kumar et al. 2022; Ramé et al. 2023).
     """
-
-    context: StudyContext
-    base_model: BaseModel
-    tasks: tuple[Task, ...]
-    settings: FamilySettings
-    _splits: dict[tuple[str, Split], SentenceSplit] = field(default_factory=dict, compare=False, repr=False)
-    _scorers: dict[tuple[str, Split], HeadScorer] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.settings.decode != "task":
@@ -94,10 +82,6 @@ class ClassifierFamily(ModelFamily):
             "threads": torch.get_num_threads(),
             "eval_tokens": self.context.tokens_at_once("eval_tokens"),
         }
-
-    def with_tasks(self, tasks: tuple[Task, ...], *, data: StudyData) -> ClassifierFamily:
-        """Return the same for other tasks and data."""
-        return replace(self, context=replace(self.context, data=data), tasks=tasks, _splits={}, _scorers={})
 
     def with_heads(self, heads: Mapping[str, Mapping[str, Any]]) -> ClassifierFamily:
         """Raise ConfigurationError: the architecture decides what its heads are."""
@@ -178,7 +162,7 @@ class ClassifierFamily(ModelFamily):
         """Return a module whose losses are weighted as in the paper's mixtures, 1 / sqrt(batches) per task."""
         trainer = self.context.trainer
         assert isinstance(model, Classifier)
-        weights = loss_weights(self._num_batches(recipe))
+        weights = loss_weights(self.num_batches(recipe))
         return MultiTask(
             model,
             optimizer=bind(trainer["optimizer"], lr=recipe.fit["learning_rate"]),
@@ -202,30 +186,22 @@ class ClassifierFamily(ModelFamily):
 
     def num_steps(self, recipe: TrainingRecipe, *, epochs: int) -> int:
         """Return the optimizer's steps: an epoch reads every instance of every task once."""
-        return epochs * sum(self._num_batches(recipe))
+        return epochs * sum(self.num_batches(recipe))
 
     def num_tokens(self, recipe: TrainingRecipe, *, epochs: int, seed: int) -> int:
         """Return the tokens that the encoder reads."""
         return epochs * sum(sum(self.encode(task, split="train").lengths) for task in recipe.tasks)
 
-    def encode(self, task: Task, *, split: Split) -> SentenceSplit:
-        """Return the task's instances with their tokens, made once."""
-        if (task.short, split) not in self._splits:
-            self._splits[task.short, split] = encode_instances(
-                self.context.data.instances(task, split=split),
-                task=task.short,
-                labels=task.labels,
-                tokenizer=self.tokenizer,
-                max_tokens=self.settings.max_source_tokens,
-                max_truncated_fraction=self.settings.max_truncated_fraction,
-            )
-        return self._splits[task.short, split]
-
-    def task_scorer(self, task: Task, *, split: Split) -> HeadScorer:
-        """Return the scorer of the task's split, built once."""
-        if (task.short, split) not in self._scorers:
-            self._scorers[task.short, split] = self._new_scorer(task, split=split)
-        return self._scorers[task.short, split]
+    def new_split(self, task: Task, *, split: Split) -> SentenceSplit:
+        """Return the task's instances with their tokens."""
+        return encode_instances(
+            self.context.data.instances(task, split=split),
+            task=task.short,
+            labels=task.labels,
+            tokenizer=self.tokenizer,
+            max_tokens=self.settings.max_source_tokens,
+            max_truncated_fraction=self.settings.max_truncated_fraction,
+        )
 
     def check_collector(self, collector: Any) -> None:
         """Accept collectors that ask questions: Fisher values, Gram matrices, mean gradients."""
@@ -274,10 +250,7 @@ class ClassifierFamily(ModelFamily):
         evaluation = self.task_scorer(task, split="dev")(model)
         return {"task": task.name, "examples": len(split), "dev": evaluation.scores}, (WEIGHTS,)
 
-    def _new_scorer(self, task: Task, *, split: Split) -> HeadScorer:
+    def new_scorer(self, task: Task, *, split: Split) -> HeadScorer:
+        """Return a scorer of the task's split."""
         tokens = self.encode(task, split=split)
         return HeadScorer(tokens, scorer=task.scorer, max_tokens=self.context.tokens_at_once("eval_tokens"))
-
-    def _num_batches(self, recipe: TrainingRecipe) -> list[int]:
-        sizes = (len(self.context.data.instances(task, split="train")) for task in recipe.tasks)
-        return [ceil(size / recipe.batch_size) for size in sizes]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +17,13 @@ from transformers import PreTrainedModel
 
 from dfwe.config.instantiate import bind, call
 from dfwe.config.resolve import changed_head
-from dfwe.config.task_data import StudyData
 from dfwe.config.tasks import Task
 from dfwe.data.prompts.template import Sentences, Template
 from dfwe.errors import ConfigurationError
 from dfwe.families.base import (
-    BaseModel,
-    FamilySettings,
     HeadTraining,
     ModelFamily,
     OnProgress,
-    StudyContext,
     TrainingRecipe,
     check_no_head_first,
 )
@@ -55,14 +50,8 @@ class MultiHeadFamily(ModelFamily):
     by short names) and `smart`, as conf/multitask explains them. `heads` are changes to the heads' configurations.
     """
 
-    context: StudyContext
-    base_model: BaseModel
-    tasks: tuple[Task, ...]
-    settings: FamilySettings
     training: Mapping[str, Any]
     heads: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    _splits: dict[tuple[str, Split], SentenceSplit] = field(default_factory=dict, compare=False, repr=False)
-    _scorers: dict[tuple[str, Split], HeadScorer] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.settings.decode != "task":
@@ -89,10 +78,6 @@ class MultiHeadFamily(ModelFamily):
             "threads": torch.get_num_threads(),
             "eval_tokens": self.context.tokens_at_once("eval_tokens"),
         }
-
-    def with_tasks(self, tasks: tuple[Task, ...], *, data: StudyData) -> MultiHeadFamily:
-        """Return the same for other tasks and data."""
-        return replace(self, context=replace(self.context, data=data), tasks=tasks, _splits={}, _scorers={})
 
     def adapt(self, task: Task) -> Task:
         """Return the task asked as sentences for a head instead of as one text.
@@ -191,8 +176,7 @@ class MultiHeadFamily(ModelFamily):
 
     def num_steps(self, recipe: TrainingRecipe, *, epochs: int) -> int:
         """Return the optimizer's steps: as many as `plan_epoch` plans."""
-        sizes = (len(self.context.data.instances(task, split="train")) for task in recipe.tasks)
-        counts = [ceil(size / recipe.batch_size) for size in sizes]
+        counts = self.num_batches(recipe)
         if recipe.options["schedule"] != "joint":
             return epochs * sum(counts)
         return epochs * (min(counts) if recipe.options["joint_epoch"] == "shortest" else max(counts))
@@ -202,10 +186,8 @@ class MultiHeadFamily(ModelFamily):
 
         Epochs are planned again: in a joint epoch not every example is read.
         """
-        data, splits = (
-            self.training_data(recipe, seed=seed),
-            [self.encode(each, split="train") for each in recipe.tasks],
-        )
+        data = self.training_data(recipe, seed=seed)
+        splits = [self.encode(task, split="train") for task in recipe.tasks]
         lengths = [np.array([sum(map(len, example)) for example in split.tokens]) for split in splits]
         plans = [data.plan(epoch) for epoch in range(epochs)]
         tokens = sum(int(lengths[task][members].sum()) for plan in plans for step in plan for task, members in step)
@@ -217,28 +199,21 @@ class MultiHeadFamily(ModelFamily):
         """Heads and their labels by task; raises what their classes raise for wrong arguments."""
         return {task.short: (bind(self._head_config(task)), task.labels) for task in self.tasks}
 
-    def encode(self, task: Task, *, split: Split) -> SentenceSplit:
-        """Return the task's instances with their tokens, made once."""
-        if (task.short, split) not in self._splits:
-            self._splits[task.short, split] = tokenise_sentences(
-                self.context.data.instances(task, split=split),
-                task=task.short,
-                labels=task.labels,
-                tokenizer=self.tokenizer,
-                max_tokens=self.settings.max_source_tokens,
-                max_truncated_fraction=self.settings.max_truncated_fraction,
-            )
-        return self._splits[task.short, split]
+    def new_split(self, task: Task, *, split: Split) -> SentenceSplit:
+        """Return the task's instances with their tokens."""
+        return tokenise_sentences(
+            self.context.data.instances(task, split=split),
+            task=task.short,
+            labels=task.labels,
+            tokenizer=self.tokenizer,
+            max_tokens=self.settings.max_source_tokens,
+            max_truncated_fraction=self.settings.max_truncated_fraction,
+        )
 
-    def task_scorer(self, task: Task, *, split: Split) -> HeadScorer:
-        """Return the scorer of the task's split, built once."""
-        if (task.short, split) not in self._scorers:
-            self._scorers[task.short, split] = HeadScorer(
-                self.encode(task, split=split),
-                scorer=task.scorer,
-                max_tokens=self.context.tokens_at_once("eval_tokens"),
-            )
-        return self._scorers[task.short, split]
+    def new_scorer(self, task: Task, *, split: Split) -> HeadScorer:
+        """Return a scorer of the task's split."""
+        tokens = self.encode(task, split=split)
+        return HeadScorer(tokens, scorer=task.scorer, max_tokens=self.context.tokens_at_once("eval_tokens"))
 
     def check_collector(self, collector: Any) -> None:
         """Accept HeadFisher."""

@@ -1,4 +1,4 @@
-"""Where the weights of an encoder come from, for models with a head a task."""
+"""Sources of an encoder's weights, for models with a head per task."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Annotated, Any
 import torch
 from transformers import BertConfig, BertModel
 
-from dfwe.families.seq2seq.weights import WeightSource, save_parent
 from dfwe.models.digests import packaged_folder, weights_identity
 from dfwe.models.fit import ENCODER
 from dfwe.models.loading import load_encoder, load_tokenizer
+from dfwe.models.sources import WeightSource, save_parent
 from dfwe.models.toy_tokenizer import train_bert_tokenizer
 from dfwe.values.allowed import Count, Known, Name, Pair, PartialShare, Positive, Sha256
 

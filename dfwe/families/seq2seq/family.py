@@ -15,17 +15,13 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from dfwe.config.instantiate import bind
-from dfwe.config.task_data import StudyData
 from dfwe.config.task_options import read_tasks
 from dfwe.config.tasks import Task
 from dfwe.errors import ConfigurationError
 from dfwe.families.base import (
-    BaseModel,
-    FamilySettings,
     HeadTraining,
     ModelFamily,
     OnProgress,
-    StudyContext,
     TrainingRecipe,
     check_no_head_first,
 )
@@ -55,13 +51,7 @@ TOKENS = "tokens"
 class Seq2SeqFamily(ModelFamily):
     """Models that read a task's prompt and write, or choose, its answer."""
 
-    context: StudyContext
-    base_model: BaseModel
-    tasks: tuple[Task, ...]
-    settings: FamilySettings
-    _splits: dict[tuple[str, Split], TokenisedSplit] = field(default_factory=dict, compare=False, repr=False)
     _half: HalfCopy = field(default_factory=HalfCopy, compare=False, repr=False)
-    _scorers: dict[tuple[str, Split], SplitScorer] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.settings.max_target_tokens < 1:
@@ -90,10 +80,6 @@ class Seq2SeqFamily(ModelFamily):
             "text_tokens": context.tokens_at_once("text_tokens"),
             **reference,
         }
-
-    def with_tasks(self, tasks: tuple[Task, ...], *, data: StudyData) -> Seq2SeqFamily:
-        """Return the same for other tasks and data."""
-        return replace(self, context=replace(self.context, data=data), tasks=tasks, _splits={}, _scorers={})
 
     def with_heads(self, heads: Mapping[str, Mapping[str, Any]]) -> Seq2SeqFamily:
         """Raise ConfigurationError: there are no heads."""
@@ -179,21 +165,13 @@ class Seq2SeqFamily(ModelFamily):
 
     def num_steps(self, recipe: TrainingRecipe, *, epochs: int) -> int:
         """Return the optimizer's steps: an epoch reads every instance of every task once."""
-        sizes = (len(self.context.data.instances(task, split="train")) for task in recipe.tasks)
-        batches = sum(ceil(size / recipe.batch_size) for size in sizes)
         accumulate: int = self.context.trainer["accumulate"]
-        return epochs * ceil(batches / accumulate)
+        return epochs * ceil(sum(self.num_batches(recipe)) / accumulate)
 
     def num_tokens(self, recipe: TrainingRecipe, *, epochs: int, seed: int) -> int:
         """Return the tokens that the encoder reads."""
         lengths = (self.encode(task, split="train").tokens["length"] for task in recipe.tasks)
         return epochs * sum(int(length) for task in lengths for length in task)
-
-    def encode(self, task: Task, *, split: Split) -> TokenisedSplit:
-        """Return the task's instances with their tokens, which lie in the store."""
-        if (task.name, split) not in self._splits:
-            self._splits[task.name, split] = self._stored_tokens(task, split=split)
-        return self._splits[task.name, split]
 
     @property
     def limits(self) -> TokenLimits:
@@ -205,12 +183,6 @@ class Seq2SeqFamily(ModelFamily):
             settings.truncation,  # type: ignore[arg-type]
             settings.max_truncated_fraction,
         )
-
-    def task_scorer(self, task: Task, *, split: Split) -> SplitScorer:
-        """Return the scorer of the task's split, built once."""
-        if (task.name, split) not in self._scorers:
-            self._scorers[task.name, split] = self._new_scorer(task, split=split)
-        return self._scorers[task.name, split]
 
     def check_collector(self, collector: Any) -> None:
         """Accept collectors of this family's `statistics`."""
@@ -242,7 +214,8 @@ class Seq2SeqFamily(ModelFamily):
         assert self.settings.reference is not None
         return ReferenceDecoding(**self.settings.reference)
 
-    def _stored_tokens(self, task: Task, *, split: Split) -> TokenisedSplit:
+    def new_split(self, task: Task, *, split: Split) -> TokenisedSplit:
+        """Return the task's instances with their tokens, which lie in the store."""
         instances, limits, tokenizer = self.context.data.instances(task, split=split), self.limits, self.tokenizer
         spec = {"key": tokens_key(instances, tokenizer=tokenizer, limits=limits)}
 
@@ -260,7 +233,8 @@ class Seq2SeqFamily(ModelFamily):
         splits = [(self.encode(task, split="train"), task.max_new_tokens) for task in tasks]
         return draw_examples(splits, examples=examples, seed=derive(seed, "examples", *(task.name for task in tasks)))
 
-    def _new_scorer(self, task: Task, *, split: Split) -> SplitScorer:
+    def new_scorer(self, task: Task, *, split: Split) -> SplitScorer:
+        """Return a scorer of the task's split."""
         decode, settings, context = self.decoding(task), self.settings, self.context
         decoding = Decoding(
             decode=decode,  # type: ignore[arg-type]

@@ -1,8 +1,7 @@
-"""Where a parent's weights come from. Each source writes one Hugging Face folder, once, seeded."""
+"""Sources of an encoder-decoder's weights."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,25 +16,12 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
-from dfwe.errors import ModelError
 from dfwe.models.digests import packaged_folder, weights_identity
 from dfwe.models.fit import NEW_DECODER
-from dfwe.models.loading import check_tokenizer, load_config, load_encoder, load_tokenizer, load_weights_of
+from dfwe.models.loading import load_config, load_encoder, load_tokenizer, load_weights_of
+from dfwe.models.sources import WeightSource, save_parent
 from dfwe.models.toy_tokenizer import train_tokenizer
 from dfwe.values.allowed import Count, Known, Name, Pair, PartialShare, Positive, Sha256
-
-
-class WeightSource(ABC):
-    """A way to come by a parent: fresh weights, a package, the Hub or a local folder."""
-
-    @abstractmethod
-    def identity(self) -> Mapping[str, Any]:
-        """Return what decides the weights beside the seed and the texts; part of the parent's digest."""
-
-    @abstractmethod
-    def build(self, folder: Path, *, seed: int, texts: Iterable[str]) -> None:
-        """Write model, configuration and tokenizer; `texts` trains a tokenizer where the source needs one."""
-
 
 T5Settings = Annotated[
     Mapping[str, Any],
@@ -123,13 +109,3 @@ class Pretrained(WeightSource):
         model = load_weights_of(AutoModelForSeq2SeqLM, self.name, revision=self.revision)
         tokenizer = load_tokenizer(self.name, revision=self.revision)
         save_parent(model, tokenizer=tokenizer, folder=folder, source=self.name)
-
-
-def save_parent(model: Any, *, tokenizer: Any, folder: Path, source: str) -> None:
-    """Write the model, in float32, and its tokenizer into the folder; ModelError where those of `source` do not fit."""
-    check_tokenizer(tokenizer, model=model, where=source)
-    try:
-        model.to(torch.float32).save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:  # what no file of theirs can hold
-        raise ModelError(f"{source} cannot be written as a model of one's own: {error}") from error
