@@ -65,8 +65,8 @@ class NetworkError(DfweError, OSError):
 
 # Settings by their names in earlier versions, for hints.
 NEW_NAMES = {
-    "max_truncated_fraction": "max_truncated_fraction",
-    "max_invalid_fraction": "max_invalid_fraction",
+    "max_cut_share": "max_truncated_fraction",
+    "max_bad_share": "max_invalid_fraction",
     "cut": "holdout_fractions",
     "leave_out": "exclude",
     "most": "max_examples",

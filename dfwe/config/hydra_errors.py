@@ -150,9 +150,9 @@ def _unknown_key(error: OmegaConfBaseException, *, key: str, files: _Files) -> s
 def _close_keys(key: str, *, root: DictConfig, groups: Sequence[str] = ()) -> str:
     """Return the known keys and groups that are most like this one, by their last names first."""
     last = re.split(r"[./]", key)[-1]
-    last = NEW_NAMES.get(last, last)
     keys = [*_keys(root, of_hydra=key.startswith("hydra")), *groups]
-    close = difflib.get_close_matches(last, {re.split(r"[./]", name)[-1] for name in keys}, n=2, cutoff=0.75)
+    names, renamed = {re.split(r"[./]", name)[-1] for name in keys}, NEW_NAMES.get(last)
+    close = [renamed] if renamed in names else difflib.get_close_matches(last, names, n=2, cutoff=0.75)
     near = [name for name in dict.fromkeys(keys) if re.split(r"[./]", name)[-1] in close]
     near.sort(key=lambda name: -difflib.SequenceMatcher(None, key, name).ratio())
     return f" (did you mean {' or '.join(near[:2])}?)" if near else ""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import ceil
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -143,6 +143,11 @@ class ModelFamily(ABC):
     def name(self) -> str:
         """Name of the family: that of its folder."""
 
+    @property
+    @abstractmethod
+    def auto_class(self) -> str:
+        """Name of Transformers' class that loads an exported model."""
+
     @abstractmethod
     def spec(self) -> dict[str, Any]:
         """Return the settings that affect results, as JSON; `task_spec` covers the data.
@@ -264,7 +269,7 @@ class ModelFamily(ABC):
 
     # The same for all families --------------------------------------------------------------------------------------
 
-    def with_tasks(self, tasks: tuple[Task, ...], *, data: StudyData) -> Self:
+    def with_tasks(self, tasks: tuple[Task, ...], *, data: StudyData) -> ModelFamily:
         """Return the same for other tasks and data, the base model shared."""
         return replace(self, context=replace(self.context, data=data), tasks=tasks, _splits={}, _scorers={})
 

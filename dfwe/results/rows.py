@@ -61,6 +61,7 @@ def study_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, An
         **diagnostics.of_study,
         "data": _data(study),
         "model": study.family.base_model.title,
+        "auto_class": study.family.auto_class,
         "parent": study.family.base_model.digest,
         "seconds": dict(seconds),
         "versions": library_versions(),

@@ -30,8 +30,13 @@ CASES = {
     ),
     "a key's last name": (["budget=3"], "unknown key 'budget' (did you mean merge.search.budget?)"),
     "a key of an earlier version": (
-        ["+target=meld", "data.max_truncated_fraction=0.1"],
-        "unknown key 'data.max_truncated_fraction' (did you mean data.max_truncated_fraction?)",
+        ["+target=meld", "data.max_cut_share=0.1"],
+        "unknown key 'data.max_cut_share' (did you mean data.max_truncated_fraction?)",
+    ),
+    "another key of an earlier version": (
+        ["+target=meld", "data.max_bad_share=0.1"],
+        "unknown key 'data.max_bad_share' "
+        "(did you mean data.max_invalid_fraction or model.pretrain.data.max_invalid_fraction?)",
     ),
     "a group's name": (["targets=meld"], "unknown key 'targets' (did you mean target"),
     "a group and a key of one name": (["merg=ties"], "unknown key 'merg' (did you mean merge or merges?)"),

@@ -69,6 +69,11 @@ class ClassifierFamily(ModelFamily):
         """Name of the family."""
         return "classifier"
 
+    @property
+    def auto_class(self) -> str:
+        """Name of Transformers' class that loads an exported model."""
+        return "AutoModelForSequenceClassification"
+
     def spec(self) -> dict[str, Any]:
         """Return the settings that affect results, as JSON; heads follow from the tasks, which stages name."""
         trainer = self.context.trainer

@@ -63,6 +63,11 @@ class MultiHeadFamily(ModelFamily):
         """Name of the family."""
         return "multi_head"
 
+    @property
+    def auto_class(self) -> str:
+        """Name of Transformers' class that loads the encoder."""
+        return "AutoModel"
+
     def with_heads(self, heads: Mapping[str, Mapping[str, Any]]) -> MultiHeadFamily:
         """Return the same with these changes to the heads; their sentences and scorers are shared."""
         return replace(self, heads=heads)

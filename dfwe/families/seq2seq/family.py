@@ -65,6 +65,11 @@ class Seq2SeqFamily(ModelFamily):
         """Name of the family."""
         return "seq2seq"
 
+    @property
+    def auto_class(self) -> str:
+        """Name of Transformers' class that loads an exported model."""
+        return "AutoModelForSeq2SeqLM"
+
     def spec(self) -> dict[str, Any]:
         """Return the settings that affect results, as JSON."""
         settings, context = self.settings, self.context

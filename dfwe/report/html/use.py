@@ -11,6 +11,7 @@ from dfwe.report.names import name_of
 from dfwe.report.run_folder import Run
 
 _MERGED = "merged"
+_OF_EARLIER_RESULTS = "AutoModelForSeq2SeqLM"  # whose results do not name the class
 _TEXT = "a text to ask the model about"
 _FILES = {"texts": "texts.csv", "rows": "rows.csv", "dialogues": "dialogues.jsonl"}
 _PYTHON = """\
@@ -28,9 +29,9 @@ lines = Path("dialogues.jsonl").read_text(encoding="utf8").strip().split("\\n")
 model = load("{folder}")
 print(model.predict([json.loads(line) for line in lines]))"""
 _TRANSFORMERS = """\
-from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+from transformers import {auto_class}, AutoTokenizer
 
-model = AutoModelForSeq2SeqLM.from_pretrained("{folder}")
+model = {auto_class}.from_pretrained("{folder}")
 tokenizer = AutoTokenizer.from_pretrained("{folder}")"""
 
 
@@ -44,15 +45,19 @@ def use(run: Run) -> PageSection | None:
         return None
     lines = [f"{folder}/ holds {name}." for folder, name in models]
     lines.append("Run the code in the folder of this page, or put that folder before the name.")
-    code = snippets(models[0][0], questions=run.results.raw.get("questions") or {})
+    raw = run.results.raw
+    auto_class = raw.get("auto_class", _OF_EARLIER_RESULTS)
+    code = snippets(models[0][0], questions=raw.get("questions") or {}, auto_class=auto_class)
     note = "Exported folders, and the code that runs the models there."
     return PageSection("use", "Which model, and how to load it", lines, code=code, note=note)
 
 
-def snippets(folder: str, *, questions: Mapping[str, Any]) -> list[tuple[str, str]]:
+def snippets(
+    folder: str, *, questions: Mapping[str, Any], auto_class: str = _OF_EARLIER_RESULTS
+) -> list[tuple[str, str]]:
     """Return how to load a model of that folder: with dfwe, at the command line, with Transformers alone.
 
-    `questions` are results' own: the code asks what the task asks.
+    `questions` are results' own: the code asks what the task asks. `auto_class` is Transformers' class that loads it.
     """
     form, columns = questions.get("form", "texts"), questions.get("columns", ())
     file = f"a table with the columns {', '.join(columns)}"
@@ -66,7 +71,7 @@ def snippets(folder: str, *, questions: Mapping[str, Any]) -> list[tuple[str, st
     return [
         ("In Python", _DIALOGUES.format(folder=folder) if form == "dialogues" else python),
         ("At the command line", command),
-        ("With Transformers alone", _TRANSFORMERS.format(folder=folder)),
+        ("With Transformers alone", _TRANSFORMERS.format(folder=folder, auto_class=auto_class)),
     ]
 
 
