@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
-from typing import Any, ClassVar, Literal, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 from jaxtyping import Float
 from torch import Tensor
@@ -35,16 +35,13 @@ class RecipeFormat:
     """Describe how recipes in mergekit's format ask for a merge method.
 
     A recipe's parameters are the method's numbers, `lambda` standing for `scale`, with the defaults of conf/merge.
-    Weights are required if `normalize` is a parameter, else all may be left out: experts then count alike.
+    `normalize` is mergekit's default of that parameter, and weights are then required. Without one (None) weights are
+    always normalised, and all may be left out: experts then count alike.
     """
 
-    base_model: Literal["parent", "expert", "origin", "start"] | None = (
-        None  # None: parent if one is needed, else expert
-    )
+    base_model: Literal["origin", "start"] | None = None  # None: the parent if one is needed, else an expert
     defaults: Mapping[str, Any] = field(default_factory=dict)  # of settings whose default differs from conf/merge
-    normalize: bool | None = (
-        None  # mergekit's default of `normalize`; weights are then required; None: always, no parameter
-    )
+    normalize: bool | None = None
     normalize_name: str = "normalize"
     switches: Mapping[str, type[MergeMethod]] = field(default_factory=dict)  # parameters that choose another class
 
@@ -73,6 +70,10 @@ class TensorGroup:
         assert self.parent_tensor is not None, "MethodProperties.needs_parent is not set"
         return self.parent_tensor
 
+    def task_vectors(self) -> Iterator[Float[Tensor, "*shape"]]:
+        """Yield theta_i - theta_0 of each expert, one at a time, as new tensors."""
+        return (expert - self.parent for expert in self.experts)
+
 
 class MergeMethod(ABC):
     """Make one model of several, given one coefficient per expert; a frozen dataclass of its settings.
@@ -81,7 +82,10 @@ class MergeMethod(ABC):
     `prepare_tensor`, `check_experts` and `notes` do nothing unless a method overrides them.
     """
 
-    recipe: ClassVar[RecipeFormat] = RecipeFormat()
+    @property
+    def recipe(self) -> RecipeFormat:
+        """Form in which recipes ask for the method."""
+        return RecipeFormat()
 
     @property
     @abstractmethod
@@ -104,7 +108,7 @@ class MergeMethod(ABC):
         """Compute once what depends on one whole tensor: the state that `merge_tensor` gets."""
         return state
 
-    def check_experts(self, num_experts: int) -> None:  # noqa: B027  # noqa: B027
+    def check_experts(self, num_experts: int) -> None:  # noqa: B027
         """Raise MergeError for settings that fields' annotations cannot express, or a wrong number of experts."""
 
     def notes(self, groups: Iterable[TensorGroup]) -> dict[str, Any]:

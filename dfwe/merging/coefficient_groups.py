@@ -18,12 +18,12 @@ class CoefficientGroups(ABC):
     """Assign every tensor to a group; each group has one coefficient per expert."""
 
     @abstractmethod
-    def names(self, tensors: Sequence[str]) -> tuple[str, ...]:
-        """Return the groups' names, in the order in which coefficients are given."""
-
-    @abstractmethod
     def group_of(self, tensor: str) -> str:
         """Return the name of the tensor's group."""
+
+    def names(self, tensors: Sequence[str]) -> tuple[str, ...]:
+        """Return the groups' names in the order in which coefficients are given, that of their first tensors."""
+        return tuple(dict.fromkeys(map(self.group_of, tensors)))
 
     def indices(self, tensors: Sequence[str]) -> list[int]:
         """Return the position of each tensor's group among the groups' names."""
@@ -35,10 +35,6 @@ class CoefficientGroups(ABC):
 class ByModel(CoefficientGroups):
     """Group all tensors: one coefficient per expert."""
 
-    def names(self, tensors: Sequence[str]) -> tuple[str, ...]:
-        """Return one empty name."""
-        return ("",)
-
     def group_of(self, tensor: str) -> str:
         """Return the empty name."""
         return ""
@@ -47,10 +43,6 @@ class ByModel(CoefficientGroups):
 @dataclass(frozen=True)
 class ByLayer(CoefficientGroups):
     """Group tensors by layer (`encoder.block.0`); those outside of layers are the group `rest`."""
-
-    def names(self, tensors: Sequence[str]) -> tuple[str, ...]:
-        """Return the layers in the order of their tensors."""
-        return tuple(dict.fromkeys(map(self.group_of, tensors)))
 
     def group_of(self, tensor: str) -> str:
         """Return the name of the tensor's layer."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -112,7 +114,9 @@ def load_weights(model: nn.Module, path: Path, *, name: str, spare: str | None =
     """
     layout = Layout.of(model)
     if spare is not None:
-        layout = layout.without({each for each in layout.names if each.startswith(spare)} - _names(path, expert=name))
+        with _open(path, expert=name) as file:
+            missing = set(layout.names) - set(file.keys())
+        layout = layout.without({tensor for tensor in missing if tensor.startswith(spare)})
     experts = load_experts({name: path}, layout=layout, spare=spare)
     copy_weights(model, {**dict(model.named_parameters()), **layout.views(experts.weights[0])})
 
@@ -147,36 +151,34 @@ def _fits(num_bytes: int, *, device: torch.device) -> bool:
     return device.type != "cuda" or num_bytes <= torch.cuda.mem_get_info(device)[0] // 2
 
 
-def _names(path: Path, *, expert: str) -> set[str]:
+@contextmanager
+def _open(path: Path, *, expert: str) -> Iterator[Any]:
     try:
         with safe_open(path, framework="pt") as file:
-            return set(file.keys())
+            yield file
     except (OSError, SafetensorError) as error:
         raise MergeError(f"expert '{expert}': {path} cannot be read ({error})") from error
 
 
 def _read_into(row: Tensor, *, layout: Layout, path: Path, expert: str, spare: str | None) -> None:
-    try:
-        with safe_open(path, framework="pt") as file:
-            stored = set(file.keys())
-            unknown = sorted(stored - set(layout.names))
-            if spare is not None:
-                unknown = [name for name in unknown if not name.startswith(spare)]
-            if unknown:
+    with _open(path, expert=expert) as file:
+        stored = set(file.keys())
+        unknown = sorted(stored - set(layout.names))
+        if spare is not None:
+            unknown = [name for name in unknown if not name.startswith(spare)]
+        if unknown:
+            raise MergeError(
+                f"expert '{expert}' ({path}) has the tensor '{unknown[0]}', which the model lacks: another model"
+            )
+        for name, view in layout.views(row).items():
+            if name not in stored:
+                raise MergeError(f"expert '{expert}' ({path}) lacks the tensor '{name}': another model or layout")
+            tensor = file.get_tensor(name)
+            if tensor.shape != view.shape:
                 raise MergeError(
-                    f"expert '{expert}' ({path}) has the tensor '{unknown[0]}', which the model lacks: another model"
+                    f"expert '{expert}' ({path}): '{name}' has shape {list(tensor.shape)}, expected "
+                    f"{list(view.shape)}; experts of one merge must share their architecture"
                 )
-            for name, view in layout.views(row).items():
-                if name not in stored:
-                    raise MergeError(f"expert '{expert}' ({path}) lacks the tensor '{name}': another model or layout")
-                tensor = file.get_tensor(name)
-                if tensor.shape != view.shape:
-                    raise MergeError(
-                        f"expert '{expert}' ({path}): '{name}' has shape {list(tensor.shape)}, expected "
-                        f"{list(view.shape)}; experts of one merge must share their architecture"
-                    )
-                view.copy_(tensor)
-    except (OSError, SafetensorError) as error:
-        raise MergeError(f"expert '{expert}': {path} cannot be read ({error})") from error
+            view.copy_(tensor)
     if bad := int((~row.isfinite()).sum()):
         raise MergeError(f"expert '{expert}' ({path}): {bad} weights are NaN or infinite; train it again")

@@ -15,7 +15,7 @@ class Search(ABC):
     """Minimise a function of a vector: ask for a point, tell its loss, and so on.
 
     Given the same losses a search asks for the same points, bit for bit. A killed search is resumed by repeating them.
-    `initialize` and `close` may be left out.
+    `initialize`, `observe` and `close` may be left out.
 
     Attributes:
         budget: Number of evaluations the search is meant for.
@@ -35,6 +35,9 @@ class Search(ABC):
     def initialize(self, initial_trials: Sequence[Trial]) -> None:  # noqa: B027
         """Observe, before the first ask, trials that cost nothing: the experts' own and the start's."""
 
+    def observe(self, trial: Trial) -> None:  # noqa: B027
+        """Learn from all that an evaluated or replayed candidate gives, before its loss is told; not from the start."""
+
     @abstractmethod
     def ask(self) -> Float[np.ndarray, " dimensions"] | None:
         """Return the next point to evaluate, any real numbers; None once the search has finished.
@@ -48,11 +51,3 @@ class Search(ABC):
 
     def close(self) -> None:  # noqa: B027
         """Stop threads of the search; call it always, and do not use the search afterwards."""
-
-
-class TrialObserver(ABC):
-    """Learn from everything that an evaluation gives, not from its score alone."""
-
-    @abstractmethod
-    def observe(self, trial: Trial) -> None:
-        """Observe an evaluated or replayed candidate, before its loss is told; the start is not passed."""

@@ -36,17 +36,9 @@ class DevHoldout(ABC):
 
 @dataclass(frozen=True)
 class HoldoutSplit(DevHoldout):
-    """Run one search, which does not see a `share` of dev.
-
-    Raises:
-        SearchError: `share` is not between 0 and 1.
-    """
+    """Run one search, which does not see a `share` of dev."""
 
     share: OpenShare
-
-    def __post_init__(self) -> None:
-        if not 0.0 < self.share < 1.0:
-            raise SearchError(f"the share of dev that is held out must be between 0 and 1, not {self.share}")
 
     @property
     def num_searches(self) -> int:
@@ -64,17 +56,9 @@ class HoldoutSplit(DevHoldout):
 
 @dataclass(frozen=True)
 class KFold(DevHoldout):
-    """Run as many searches as folds, each of which sees all of dev but its fold: cross-validation (Stone 1974).
-
-    Raises:
-        SearchError: fewer than two folds.
-    """
+    """Run as many searches as folds, each of which sees all of dev but its fold: cross-validation (Stone 1974)."""
 
     number: Pair
-
-    def __post_init__(self) -> None:
-        if self.number < 2:
-            raise SearchError(f"there must be at least 2 folds, not {self.number}")
 
     @property
     def num_searches(self) -> int:

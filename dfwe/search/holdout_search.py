@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from dfwe.records import Coefficients, Trial
-from dfwe.search.base import Search, TrialObserver
+from dfwe.search.base import Search
 from dfwe.search.holdout import ExampleSubset
 from dfwe.search.selection import SelectionContext, SelectionRule
 from dfwe.search.space import Space
@@ -20,7 +20,7 @@ from dfwe.search.space import Space
 log = logging.getLogger(__name__)
 
 
-class MultiSubsetSearch(Search, TrialObserver):
+class MultiSubsetSearch(Search):
     """Run several searches as one, asked in turn, each told how its points score on its own subset of dev.
 
     Candidates are evaluated on all of dev, once each, whichever searches ask for them. The budget is shared. Scores of
@@ -69,7 +69,7 @@ class MultiSubsetSearch(Search, TrialObserver):
         self._pending = [entry for entry in self._pending if entry is not pending]
         index, coefficients = pending[0], self._space.at(point)
         trial, search = self.subsets[index].restrict(self._trials[coefficients]), self.searches[index]
-        if isinstance(search, TrialObserver) and trial.kind == "search" and coefficients not in self._candidates[index]:
+        if trial.kind == "search" and coefficients not in self._candidates[index]:
             search.observe(trial)
         self._candidates[index].add(coefficients)
         search.tell(point, loss=-trial.evaluation.score)

@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from dfwe.errors import SearchError
 from dfwe.records import Coefficients, Evaluation, Trial
-from dfwe.search.base import Search, TrialObserver
+from dfwe.search.base import Search
 from dfwe.search.space import Space
 from dfwe.search.trial_runner import AnyTrial, TrialRunner, check_score
 
@@ -28,18 +28,10 @@ class SearchLimits:
     No candidate is begun once a limit is reached: the last one may exceed it. The start is always evaluated. Seconds
     are those of the trials' evaluations, replayed ones included, so that a resumed search has no more time. Dev passes
     count answered instances: a pruned trial counts for its share.
-
-    Raises:
-        SearchError: a limit is not above 0.
     """
 
     seconds: float | int | None = None
     dev_passes: float | int | None = None
-
-    def __post_init__(self) -> None:
-        for name, limit in (("seconds", self.seconds), ("dev_passes", self.dev_passes)):
-            if limit is not None and not limit > 0:
-                raise SearchError(f"merge.limits.{name} must be above 0, or null for no limit, not {limit}")
 
     def find_reached(self, trials: Sequence[AnyTrial]) -> str | None:
         """Return the limit that the trials have reached, in words; None if there is none."""
@@ -114,7 +106,8 @@ def run_search(
                 break
             trials.append(next(batch))
             results[coefficients] = trials[-1]
-            _observe(search, trials[-1])
+            if isinstance(trials[-1], Trial):
+                search.observe(trials[-1])
         else:
             for point in points:
                 search.tell(point, loss=_loss(results[space.at(point)]))
@@ -129,11 +122,6 @@ def _ask(search: Search, *, num: int) -> list[Float[np.ndarray, " dimensions"]]:
     while len(points) < num and (point := search.ask()) is not None:
         points.append(point)
     return points
-
-
-def _observe(search: Search, trial: AnyTrial) -> None:
-    if isinstance(search, TrialObserver) and isinstance(trial, Trial):
-        search.observe(trial)
 
 
 def _check(space: Space, *, initial_trials: Sequence[Trial], budget: int) -> None:

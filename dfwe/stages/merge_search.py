@@ -18,10 +18,10 @@ from dfwe.search.base import Search
 from dfwe.search.holdout import DevHoldout, ExampleMask, ExampleSubset
 from dfwe.search.holdout_search import HoldoutSelection, MultiSubsetSearch
 from dfwe.search.loop import SearchLimits
+from dfwe.search.predictor import LabelMixture
 from dfwe.search.selection import SelectionRule
 from dfwe.search.space import Space
-from dfwe.search.surrogate.label_mixture import LabelMixture
-from dfwe.search.surrogate.surrogate import Surrogate
+from dfwe.search.surrogate import Surrogate
 from dfwe.seeding import derive
 from dfwe.stages.train import TrainStage
 from dfwe.training.weight_search import WeightSearchResult

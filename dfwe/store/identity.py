@@ -10,7 +10,7 @@ _OURS = "dfwe."
 
 
 def identity(spec: Any) -> Any:
-    """Return the spec with `class: Ties` for `_target_: dfwe.merging.methods.sparse.ties.Ties`, at any depth.
+    """Return the spec with `class: Ties` for `_target_: dfwe.merging.methods.sparse.Ties`, at any depth.
 
     Classes of others keep their full path, since two packages may use one name.
     """

@@ -84,7 +84,7 @@ def test_shots_are_one_amount_or_one_a_task(composed, shots):
 
 def test_rule_search_and_budget_are_chosen_apart(composed):
     merge = composed("+target=meld", "merge=ties", "merge/search=cma", "merge.search.budget=9").merge
-    assert merge.method["_target_"] == "dfwe.merging.methods.sparse.ties.Ties"
+    assert merge.method["_target_"] == "dfwe.merging.methods.sparse.Ties"
     assert (merge.search.optimizer, merge.search.budget) == ("CMA", 9)
 
 

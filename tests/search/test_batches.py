@@ -8,7 +8,7 @@ import pytest
 from dfwe.records import Evaluation, PartialEvaluation
 from dfwe.search.journal import Journal
 from dfwe.search.loop import SearchLimits, run_search
-from dfwe.search.optimizers.dirichlet import Dirichlet
+from dfwe.search.optimizers.sequence import Dirichlet
 from dfwe.search.space import Space
 from dfwe.search.trial_runner import TrialRunner
 

@@ -47,9 +47,6 @@ def test_holdout_split_is_uniform_over_examples():
 @pytest.mark.parametrize(
     ("make", "match"),
     [
-        (lambda: HoldoutSplit(0.0), "must be between 0 and 1, not 0.0"),
-        (lambda: HoldoutSplit(1.0), "must be between 0 and 1, not 1.0"),
-        (lambda: KFold(1), "at least 2 folds, not 1"),
         (lambda: HoldoutSplit(0.3).masks(["joy"] * 2, seed=0), "cannot be held out of 2 dev examples"),
         (lambda: HoldoutSplit(0.9).masks(["joy"], seed=0), "cannot be held out of 1 dev examples"),
         (lambda: KFold(5).masks(["joy"] * 4, seed=0), "4 dev examples are too few for 5 folds"),

@@ -9,8 +9,7 @@ import pytest
 
 from dfwe.errors import MetricError, StoreError
 from dfwe.records import Coefficients, Evaluation, PartialEvaluation, PrunedTrial, Trial
-from dfwe.search.journal import Journal
-from dfwe.search.journal_files import encode_scores
+from dfwe.search.journal import Journal, encode_scores
 
 NAMES = ("first", "second")
 

@@ -6,11 +6,10 @@ import logging
 import numpy as np
 import pytest
 
-from dfwe.errors import SearchError
 from dfwe.records import Coefficients, Evaluation, PartialEvaluation, PrunedTrial, Trial
 from dfwe.search.journal import Journal
 from dfwe.search.loop import SearchLimits, run_search
-from dfwe.search.optimizers.dirichlet import Dirichlet
+from dfwe.search.optimizers.sequence import Dirichlet
 from dfwe.search.space import Space
 from dfwe.search.trial_runner import TrialRunner
 
@@ -89,10 +88,3 @@ def test_limits_count_seconds_of_the_journal(tmp_path):
         SearchLimits(seconds=spent), journal=journal, evaluate=lambda coefficients: pytest.fail("evaluated")
     )
     assert len(again) == 5
-
-
-@pytest.mark.parametrize("name", ["seconds", "dev_passes"])
-@pytest.mark.parametrize("limit", [0, -1.5, float("nan")])
-def test_limits_not_above_zero_raise(name, limit):
-    with pytest.raises(SearchError, match=rf"merge\.limits\.{name} must be above 0, or null for no limit, not "):
-        SearchLimits(**{name: limit})

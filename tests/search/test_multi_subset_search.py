@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dfwe.records import Coefficients, Evaluation, Trial
-from dfwe.search.base import Search, TrialObserver
+from dfwe.search.base import Search
 from dfwe.search.holdout import ExampleSubset
 from dfwe.search.holdout_search import MultiSubsetSearch
 from dfwe.search.loop import run_search
@@ -83,7 +83,7 @@ def test_subset_searches_take_turns_and_share_the_budget():
     assert min(len(own[0]), len(own[1])) > 10
 
 
-class Scripted(Search, TrialObserver):
+class Scripted(Search):
     """Asks given points, then nothing; remembers what it is told."""
 
     budget, supports_pruning, batch_size = 30, True, 1

@@ -14,8 +14,8 @@ from dfwe.metrics.scorer import ScoreBound, Scorer
 from dfwe.records import Coefficients, PartialEvaluation, PrunedTrial, Trial
 from dfwe.search.journal import Journal
 from dfwe.search.loop import run_search
-from dfwe.search.optimizers.dirichlet import Dirichlet
 from dfwe.search.optimizers.nevergrad import NevergradSearch
+from dfwe.search.optimizers.sequence import Dirichlet
 from dfwe.search.selection import argmax
 from dfwe.search.space import Space
 from dfwe.search.trial_runner import TrialRunner

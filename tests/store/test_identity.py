@@ -11,7 +11,7 @@ from dfwe.store.identity import identity
 
 
 def test_digest_same_wherever_a_class_of_ours_stands():
-    here = {"method": {"_target_": "dfwe.merging.methods.sparse.ties.Ties", "density": 0.2}}
+    here = {"method": {"_target_": "dfwe.merging.methods.sparse.Ties", "density": 0.2}}
     there = {"method": {"_target_": "dfwe.merging.methods.ties.Ties", "density": 0.2}}
     assert spec_digest("merge", here) == spec_digest("merge", there)
 
@@ -20,13 +20,13 @@ def test_digest_same_wherever_a_class_of_ours_stands():
     "other",
     [
         {"_target_": "dfwe.merging.methods.linear.Linear", "density": 0.2},
-        {"_target_": "dfwe.merging.methods.sparse.ties.Ties", "density": 0.3},
+        {"_target_": "dfwe.merging.methods.sparse.Ties", "density": 0.3},
         {"_target_": "theirs.ties.Ties", "density": 0.2},
         {"class": "theirs.ties.Ties", "density": 0.2},
     ],
 )
 def test_digest_differs_by_class_and_by_argument(other):
-    spec = {"method": {"_target_": "dfwe.merging.methods.sparse.ties.Ties", "density": 0.2}}
+    spec = {"method": {"_target_": "dfwe.merging.methods.sparse.Ties", "density": 0.2}}
     assert spec_digest("merge", spec) != spec_digest("merge", {"method": other})
 
 

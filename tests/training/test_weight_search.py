@@ -13,9 +13,8 @@ from dfwe.errors import MergeError
 from dfwe.merging.expert_array import ExpertArray, Layout
 from dfwe.merging.methods.linear import TaskArithmetic
 from dfwe.records import Coefficients, Evaluation, PartialEvaluation, Trial
-from dfwe.search.optimizers.dirichlet import Dirichlet
-from dfwe.search.optimizers.grid import Grid
 from dfwe.search.optimizers.nevergrad import NevergradSearch
+from dfwe.search.optimizers.sequence import Dirichlet, Grid
 from dfwe.search.selection import Bagged, Uniform
 from dfwe.search.space import Space
 from dfwe.training.weight_search import WeightSearch, search_weights

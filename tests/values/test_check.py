@@ -11,7 +11,7 @@ from dfwe.values.check import check
 from dfwe.values.signature import Part
 
 TIES = {
-    "_target_": "dfwe.merging.methods.sparse.ties.Ties",
+    "_target_": "dfwe.merging.methods.sparse.Ties",
     "density": 0.2,
     "scale": 1.0,
     "trim": "model",
@@ -67,9 +67,9 @@ REFUSED = [
     ),
     (TIES | {"trim": "tree"}, Part, "k.trim=tree: expected model or tensor"),
     (
-        {"_target_": "dfwe.merging.methods.sparse.ties.Tise"},
+        {"_target_": "dfwe.merging.methods.sparse.Tise"},
         Part,
-        "k._target_=dfwe.merging.methods.sparse.ties.Tise: there is no such class",
+        "k._target_=dfwe.merging.methods.sparse.Tise: there is no such class",
     ),
     ({"_target_": "dfwe.merging.tise.Ties"}, Part, "k._target_=dfwe.merging.tise.Ties: there is no such class"),
     ({"_target_": "nowhere"}, Part, "k._target_=nowhere: there is no such class or function"),

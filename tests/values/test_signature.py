@@ -34,18 +34,18 @@ def test_signature_has_the_constructors_parameters(target):
 
 
 def test_signature_resolves_annotations_of_bases_and_other_modules():
-    ties = signature("dfwe.merging.methods.sparse.dare.DareTies").parameters
+    ties = signature("dfwe.merging.methods.sparse.Dare").parameters
     assert ties["density"] == PositiveShare
     assert ties["seed"] == Natural
     assert "mean" in str(ties["aggregate"])  # a Literal of another module
-    assert signature("dfwe.search.optimizers.dirichlet.Dirichlet").parameters["budget"] == Count
+    assert signature("dfwe.search.optimizers.sequence.Dirichlet").parameters["budget"] == Count
     assert signature("dfwe.data.synthetic.friends.corpus.ToyFriends").parameters["style"] is Part
 
 
 def test_signature_of_what_is_not_there():
     for target in (
         "dfwe.nowhere.Rule",
-        "dfwe.merging.methods.sparse.ties.Nope",
+        "dfwe.merging.methods.sparse.Nope",
         "nowhere",
         "no_package_of_ours.Rule",
         "",

@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from torch import Tensor
 
 from dfwe.errors import MergeError
 from dfwe.io.files import make_folder, replacing_folder
-from dfwe.merging.base import MergeMethod, TensorGroup, require_parent, tensor_infos
+from dfwe.merging.base import MergeMethod, TensorGroup, TensorInfo, require_parent, tensor_infos
 from dfwe.merging.engine import blocks, thread_pool
 from dfwe.merging.files.architecture import check_architectures
 from dfwe.merging.files.recipe import read_recipe
@@ -50,63 +49,61 @@ def merge_files(recipe_file: Path, *, out: Path) -> int:
     specs = common_specs(checkpoints, dtype=recipe.dtype)
     merge = _FileMerge(tuple(models.values()), base, specs, recipe.at(tuple(specs)))
     dtype = main_dtype(specs)
-    with _folder(out, num_bytes=sum(spec.num_bytes for spec in specs.values())) as folder:
+    make_folder(out.parent)
+    num_bytes, free = sum(spec.num_bytes for spec in specs.values()), shutil.disk_usage(out.parent).free
+    if num_bytes > free:
+        raise MergeError(f"the merge takes {num_bytes / 1e9:.2f} GB, {out.parent} has {free / 1e9:.2f} GB left")
+    with replacing_folder(out) as folder:
         with open_writer(folder / SINGLE, specs) as writer:
             merge.write(writer)
         copy_side_files([model.path for model in checkpoints], folder=folder, dtype=dtype)
-    if differing := [spec for spec in specs.values() if spec.is_floating and spec.dtype_name != dtype]:
-        log.warning(
-            "%s: config.json names %s, the type of most numbers; %d of %d tensors have another",
-            out,
-            dtype,
-            len(differing),
-            len(specs),
-        )
+    if num_differing := sum(spec.is_floating and spec.dtype_name != dtype for spec in specs.values()):
+        message = "%s: config.json names %s, the type of most numbers; %d of %d tensors have another"
+        log.warning(message, out, dtype, num_differing, len(specs))
     return len(specs)
 
 
 @dataclass(frozen=True)
 class _FileMerge:
-    """Merge checkpoints tensor by tensor; a block per thread is in memory if the method is elementwise."""
+    """Merge checkpoints tensor by tensor; a block per thread is in memory if the method is elementwise.
+
+    Iterating reads the tensors of floating-point numbers, in the type that they are summed in, as often as wished.
+    """
 
     models: tuple[Checkpoint, ...]
     base: Checkpoint | None
     specs: Mapping[str, TensorSpec]
     methods: Mapping[str, tuple[MergeMethod, tuple[float, ...]]]  # with the coefficients, per tensor
 
+    def __iter__(self) -> Iterator[TensorGroup]:
+        return (self._widen(self._stored(name)) for name in self._infos)
+
     def write(self, writer: Writer) -> None:
         """Merge and write all tensors, on as many threads as torch has."""
         for method in {method for method, _ in self.methods.values()}:
             method.check(len(self.models))
             require_parent(self.base, method=method)
-        groups = _FloatingGroups(self)
-        states = {method: method.prepare_model(groups) for method in {self.methods[name][0] for name in groups.infos}}
+        states = {method: method.prepare_model(self) for method in {self.methods[name][0] for name in self._infos}}
         with thread_pool() as pool:
-            for _ in pool.map(lambda write: write(), self._tasks(writer, groups=groups, states=states)):
+            for _ in pool.map(lambda write: write(), self._tasks(writer, states=states)):
                 pass  # an error stops the others
 
-    def _tasks(
-        self, writer: Writer, *, groups: _FloatingGroups, states: Mapping[MergeMethod, Any]
-    ) -> Iterator[Callable[[], None]]:
+    def _tasks(self, writer: Writer, *, states: Mapping[MergeMethod, Any]) -> Iterator[Callable[[], None]]:
         """Yield what writes each tensor, or each block of one."""
         for name in writer.order:
             method, _ = self.methods[name]
-            if name not in groups.infos:
+            if name not in self._infos:
                 yield partial(self._write_equal, name, writer=writer)
             elif method.properties.is_elementwise and type(method).prepare_tensor is MergeMethod.prepare_tensor:
-                for block in blocks(groups.stored(name)):  # numbers are widened a block at a time
-                    yield partial(self._write_block, block, writer=writer, state=states[method])
+                for block in blocks(self._stored(name)):  # numbers are widened a block at a time
+                    yield partial(self._write, block, writer=writer, state=states[method])
             else:
-                yield partial(self._write_whole, groups, name, writer=writer, state=states[method])
+                yield partial(self._write_whole, name, writer=writer, state=states[method])
 
-    def _write_block(self, block: TensorGroup, *, writer: Writer, state: Any) -> None:
-        widened = _widen(block, spec=self.specs[block.info.name])
-        writer.write(block.info.name, self._merge(widened, state=state), begin=block.begin)
-
-    def _write_whole(self, groups: _FloatingGroups, name: str, *, writer: Writer, state: Any) -> None:
-        group = groups.widened(name)
+    def _write_whole(self, name: str, *, writer: Writer, state: Any) -> None:
+        group = self._widen(self._stored(name))
         tensor_state = self.methods[name][0].prepare_tensor(group, state=state)
-        writer.write(name, self._merge(group, state=tensor_state))
+        self._write(group, writer=writer, state=tensor_state)
 
     def _write_equal(self, name: str, *, writer: Writer) -> None:
         """Write whole numbers, which must be the same in all models."""
@@ -116,14 +113,15 @@ class _FileMerge:
                 raise MergeError(f"'{name}' holds whole numbers, which cannot be merged, and differs in {model.path}")
         writer.write(name, first)
 
-    def _merge(self, group: TensorGroup, *, state: Any) -> Tensor:
+    def _write(self, group: TensorGroup, *, writer: Writer, state: Any) -> None:
         name = group.info.name
         method, coefficients = self.methods[name]
-        merged = method.merge_tensor(group, coefficients=coefficients, state=state).to(self.specs[name].dtype)
+        merged = method.merge_tensor(self._widen(group), coefficients=coefficients, state=state)
+        merged = merged.to(self.specs[name].dtype)
         # a sum is finite exactly if its parts are, or nearly: the parts are looked at only where it is not
         if not bool(torch.isfinite(merged.sum(dtype=torch.float32))):
             self._check_finite(name, merged=merged)
-        return merged
+        writer.write(name, merged, begin=group.begin)
 
     def _check_finite(self, name: str, *, merged: Tensor) -> None:
         for model in (*self.models, *((self.base,) if self.base else ())):
@@ -134,39 +132,17 @@ class _FileMerge:
             dtype = self.specs[name].dtype_name
             raise MergeError(f"the merge of '{name}' has values too large for {dtype}: set another dtype, or weights")
 
+    @cached_property
+    def _infos(self) -> dict[str, TensorInfo]:
+        return {info.name: info for info in tensor_infos(self.specs) if self.specs[info.name].is_floating}
 
-class _FloatingGroups:
-    """Read the tensors of floating-point numbers, as often as a method iterates over them."""
-
-    def __init__(self, merge: _FileMerge) -> None:
-        self._merge = merge
-        self.infos = {info.name: info for info in tensor_infos(merge.specs) if merge.specs[info.name].is_floating}
-
-    def __iter__(self) -> Iterator[TensorGroup]:
-        return map(self.widened, self.infos)
-
-    def stored(self, name: str) -> TensorGroup:
+    def _stored(self, name: str) -> TensorGroup:
         """Return the tensor as the files hold it."""
-        base = self._merge.base
-        experts = tuple(model.tensor(name) for model in self._merge.models)
-        return TensorGroup(self.infos[name], experts, None if base is None else base.tensor(name))
+        experts = tuple(model.tensor(name) for model in self.models)
+        return TensorGroup(self._infos[name], experts, None if self.base is None else self.base.tensor(name))
 
-    def widened(self, name: str) -> TensorGroup:
-        """Return the tensor in the type that it is summed in."""
-        return _widen(self.stored(name), spec=self._merge.specs[name])
-
-
-def _widen(group: TensorGroup, *, spec: TensorSpec) -> TensorGroup:
-    parent = None if group.parent_tensor is None else group.parent_tensor.to(spec.sum_dtype)
-    return replace(group, experts=tuple(expert.to(spec.sum_dtype) for expert in group.experts), parent_tensor=parent)
-
-
-@contextmanager
-def _folder(out: Path, *, num_bytes: int) -> Iterator[Path]:
-    """Yield a folder beside `out` that becomes it at the end, and is removed if anything fails."""
-    make_folder(out.parent)
-    free = shutil.disk_usage(out.parent).free
-    if num_bytes > free:
-        raise MergeError(f"the merge takes {num_bytes / 1e9:.2f} GB, {out.parent} has {free / 1e9:.2f} GB left")
-    with replacing_folder(out) as unfinished:
-        yield unfinished
+    def _widen(self, group: TensorGroup) -> TensorGroup:
+        """Return the tensors in the type that they are summed in."""
+        dtype = self.specs[group.info.name].sum_dtype
+        parent = None if group.parent_tensor is None else group.parent_tensor.to(dtype)
+        return replace(group, experts=tuple(expert.to(dtype) for expert in group.experts), parent_tensor=parent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import Any
 from dfwe.errors import MergeError
 from dfwe.io.strict_yaml import read_yaml
 from dfwe.merging.base import MergeMethod, TensorInfo, tensor_infos
-from dfwe.merging.files.parameters import resolve_parameter
 from dfwe.merging.files.recipe_methods import RecipeMethod, recipe_method
 from dfwe.models.weight_files import SINGLE
 
@@ -67,7 +67,9 @@ def read_recipe(path: Path) -> Recipe:
     Raises:
         MergeError: the file is missing or broken, or names a key or method that dfwe does not know.
     """
-    recipe = _load(path)
+    recipe = read_yaml(path, error=MergeError)  # not OmegaConf, which takes a tenth of the command's time to import
+    if not isinstance(recipe, dict):
+        raise MergeError(f"{path} is not a recipe: expected `merge_method`, `models` and more")
     _check_keys(recipe, allowed=_KEYS, where=str(path))
     method, base = recipe_method(recipe.get("merge_method"), where=str(path)), recipe.get("base_model")
     if not isinstance(base, str | None):
@@ -81,14 +83,6 @@ def read_recipe(path: Path) -> Recipe:
     dtype = _dtype(recipe.get("out_dtype") or recipe.get("dtype"), path=path)
     parameters = _parameters(recipe, where=str(path))
     return Recipe(method, models, base, dtype, parameters, tuple(weights.get(model) for model in models))
-
-
-def _load(path: Path) -> dict[str, Any]:
-    # not OmegaConf, which takes a tenth of the command's time to import
-    loaded = read_yaml(path, error=MergeError)
-    if not isinstance(loaded, dict):
-        raise MergeError(f"{path} is not a recipe: expected `merge_method`, `models` and more")
-    return {str(key): content for key, content in loaded.items()}
 
 
 def _weights(entries: Any, *, path: Path) -> dict[str, Any]:
@@ -156,3 +150,47 @@ def _check_keys(entry: Mapping[str, Any], *, allowed: Sequence[str], where: str)
     for key in entry:
         if key not in allowed:
             raise MergeError(f"{where}: '{key}' is not known here; a recipe may have {', '.join(allowed)}")
+
+
+def resolve_parameter(setting: Any, *, tensor: TensorInfo, label: str) -> float | bool | None:
+    """Return the setting's value for the tensor; None if none of its filters is part of the tensor's name.
+
+    A list of numbers is interpolated over the depth. `label` names the setting in messages.
+
+    Raises:
+        MergeError: the setting has another form, or is not a finite number.
+    """
+    if isinstance(setting, Mapping):
+        setting = [setting]
+    if not isinstance(setting, list):
+        return None if setting is None else _scalar(setting, label=label)
+    if setting and not any(isinstance(entry, Mapping) for entry in setting):
+        return _between([_scalar(entry, label=label) for entry in setting], depth=tensor.depth)
+    for entry in setting:
+        if not isinstance(entry, Mapping) or "value" not in entry or not entry.keys() <= {"value", "filter"}:
+            raise MergeError(f"{label}: a list must have numbers, or entries with `value` and `filter`, not {entry}")
+        if entry.get("filter") in (None, "*") or str(entry["filter"]) in tensor.name:
+            return resolve_parameter(entry["value"], tensor=tensor, label=label)
+    return None
+
+
+def _between(points: list[float | bool], *, depth: float) -> float | bool:
+    position = depth * (len(points) - 1)
+    left = int(position)
+    if any(isinstance(point, bool) for point in points):
+        return points[left]
+    right, share = min(left + 1, len(points) - 1), position - left
+    return (1.0 - share) * points[left] + share * points[right]
+
+
+def _scalar(setting: Any, *, label: str) -> float | bool:
+    """Return true, false, or a finite number; YAML reads 1e-3 as text."""
+    if isinstance(setting, bool):
+        return setting
+    try:
+        number = float(setting)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise MergeError(f"{label} must be a number, true or false, not {setting!r}")
+    return number

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
@@ -19,8 +19,7 @@ class RecipeMethod:
     """Describe a merge method that recipes can name: an option of conf/merge that needs no data."""
 
     name: str
-    method_class: type[MergeMethod]
-    settings: Mapping[str, Any]  # defaults of all fields
+    default: MergeMethod
 
     def models(self, listed: Sequence[str], *, base: str | None) -> tuple[str, ...]:
         """Return the models to merge in the method's order, of those that the recipe lists and its base model.
@@ -29,19 +28,15 @@ class RecipeMethod:
             MergeError: the method needs a base model, or another number of models.
         """
         experts = tuple(model for model in listed if model != base)
-        match self._base_model:
-            case "parent":
-                require_parent(base, method=self._default)
-                return experts
-            case "origin":
-                return experts
-            case "start":
-                if base is None:
-                    raise MergeError(f"{self.name} goes from `base_model` to the other model: name it")
-                self._default.check(1 + len(experts))
-                return (base, *experts)
-            case _:
-                return tuple(listed) if base is None or base in listed else (*listed, base)
+        require_parent(base, method=self.default)
+        if self.default.properties.needs_parent or self.default.recipe.base_model == "origin":
+            return experts
+        if self.default.recipe.base_model == "start":
+            if base is None:
+                raise MergeError(f"{self.name} goes from `base_model` to the other model: name it")
+            self.default.check(1 + len(experts))
+            return (base, *experts)
+        return tuple(listed) if base is None or base in listed else (*listed, base)
 
     def build(
         self, weights: Sequence[float | None], parameters: Mapping[str, Any]
@@ -51,42 +46,35 @@ class RecipeMethod:
         Raises:
             MergeError: a weight or parameter is missing, or a parameter is unknown or of the wrong type.
         """
-        recipe = self.method_class.recipe
+        recipe, defaults = self.default.recipe, vars(self.default)
         options = self._options({"lambda" if name == "scale" else name: value for name, value in parameters.items()})
-        variants = [variant for name, variant in recipe.switches.items() if options[name]]
-        normalize = options.get(recipe.normalize_name) if recipe.normalize is not None else None
-        settings = {**self.settings, **self._numbers(options)}
-        if "rescale" in settings:
-            settings["rescale"] = "norm" if options["rescale"] else "none"
-        elif options.get("rescale"):
+        variants = [variant for name, variant in recipe.switches.items() if options.pop(name)]
+        normalize = options.pop(recipe.normalize_name, None)
+        rescales = options.pop("rescale", False)
+        if rescales and "rescale" not in defaults:
             raise MergeError(f"{self.name}: `rescale` is for methods that drop entries at random, remove it")
-        if "aggregate" in settings:
+        if recipe.base_model == "start":
+            return self.default, self._interpolation(options["t"])
+        settings = {"scale" if name == "lambda" else name: value for name, value in options.items()}
+        settings = {name: _as_type_of(defaults[name], value) for name, value in settings.items()}
+        if "rescale" in defaults:
+            settings["rescale"] = "norm" if rescales else "none"
+        if defaults.get("aggregate", "linear") != "linear":
             settings["aggregate"] = "mean" if normalize else "sum"
             settings["scale"] /= 1 if normalize else len(weights)  # mergekit does not sum over n alpha_i
             normalize = False
-        method = (variants or [self.method_class])[0](**settings)
-        if self._base_model == "start":
-            return method, self._interpolation(options["t"])
-        return method, self._coefficients(weights, normalize=normalize)
-
-    @cached_property
-    def _default(self) -> MergeMethod:
-        return self.method_class(**self.settings)
-
-    @property
-    def _base_model(self) -> str:
-        return self.method_class.recipe.base_model or ("parent" if self._default.properties.needs_parent else "expert")
+        if variants:
+            return variants[0](**{**defaults, **settings}), self._coefficients(weights, normalize=normalize)
+        return replace(self.default, **settings), self._coefficients(weights, normalize=normalize)  # type: ignore[type-var]
 
     def _options(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Return the parameters over their defaults, by mergekit's names."""
-        recipe = self.method_class.recipe
-        options: dict[str, Any] = {
-            name: value for name, value in self.settings.items() if isinstance(value, int | float)
-        }
+        recipe, settings = self.default.recipe, vars(self.default)
+        options: dict[str, Any] = {name: value for name, value in settings.items() if isinstance(value, int | float)}
         if "scale" in options:
             options["lambda"] = options.pop("scale")
         if "density" in options:
-            options["rescale"] = self.settings.get("rescale") == "norm"
+            options["rescale"] = settings.get("rescale") == "norm"
         if recipe.normalize is not None:
             options[recipe.normalize_name] = recipe.normalize
         if recipe.base_model == "start":
@@ -99,15 +87,6 @@ class RecipeMethod:
                 kind = "true or false" if isinstance(options[name], bool) else "a number"
                 raise MergeError(f"{self.name}: `{name}` must be {kind}, not {value}")
         return {**options, **parameters}
-
-    def _numbers(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the settings that are options, whole numbers as such."""
-        numbers = {"scale" if name == "lambda" else name: value for name, value in options.items()}
-        return {
-            name: int(value) if type(self.settings[name]) is int and value == int(value) else value
-            for name, value in numbers.items()
-            if isinstance(self.settings.get(name), int | float)
-        }
 
     def _interpolation(self, t: float | None) -> tuple[float, ...]:
         if t is None:
@@ -132,18 +111,23 @@ class RecipeMethod:
 def recipe_method(name: Any, *, where: str) -> RecipeMethod:
     """Return the method of that name; MergeError, which begins with `where`, if no method is called so."""
     files = {file.stem: file for file in sorted((conf_dir() / "merge").glob("*.yaml"))}
-    method = _load(name) if isinstance(name, str) and name in files else None
+    method = _load(files[name]) if isinstance(name, str) and name in files else None
     if method is None:
-        names = ", ".join(other for other in files if _load(other))
+        names = ", ".join(other for other, file in files.items() if _load(file))
         raise MergeError(f"{where}: unknown merge_method '{name}', from files dfwe knows {names}")
-    return method
+    return RecipeMethod(name, method)
 
 
-def _load(name: str) -> RecipeMethod | None:
+def _load(file: Path) -> MergeMethod | None:
     """Return the method of that option in conf/merge; None for shared options and methods that need data."""
-    settings = read_yaml(conf_dir() / "merge" / f"{name}.yaml").get("method")
+    settings = read_yaml(file).get("method")
     if settings is None:
         return None
-    method_class = resolve_name(settings.pop("_target_"))
-    method = RecipeMethod(name, method_class, {**settings, **method_class.recipe.defaults})
-    return None if method_class(**method.settings).properties.needs_statistics else method
+    method: MergeMethod = resolve_name(settings.pop("_target_"))(**settings)
+    method = replace(method, **method.recipe.defaults)  # type: ignore[type-var]
+    return None if method.properties.needs_statistics else method
+
+
+def _as_type_of(default: float | bool, value: float | bool) -> float | bool:
+    """Return a whole number as such where the default is one."""
+    return int(value) if type(default) is int and value == int(value) else value

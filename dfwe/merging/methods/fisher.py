@@ -24,17 +24,46 @@ class FisherMethod(MergeMethod):
     normalise: bool
 
     def prepare_model(self, groups: Iterable[TensorGroup]) -> Scales:
-        """Compute the scales of the experts' Fisher values."""
-        return _root_mean_squares(groups) if self.normalise else None
+        """Compute the scales of the experts' Fisher values: their root mean squares; 1 if all are 0."""
+        if not self.normalise:
+            return None
+        totals: list[float] = []
+        size = 0
+        for group in groups:
+            size += group.experts[0].numel()
+            squares = [0.0 if values is None else float(values.double().square().sum()) for values in group.statistics]
+            totals = [a + b for a, b in zip(totals or [0.0] * len(squares), squares, strict=True)]
+        return tuple((total / size) ** 0.5 or 1.0 for total in totals)
 
     def prepare_tensor(self, group: TensorGroup, *, state: Scales) -> Scales:
         """Check the statistics; MergeError if one is not a Fisher diagonal."""
-        _check_shapes(group, method=self)
+        expected = group.experts[0].shape
+        for statistic in group.statistics:
+            if statistic is not None and statistic.shape != expected:
+                raise MergeError(
+                    f"{method_name(self)}: the statistic of '{group.info.name}' has shape {list(statistic.shape)}, "
+                    f"expected the tensor's {list(expected)}: set merge.statistics to a DiagonalFisher, as conf/merge "
+                    "does"
+                )
         return state
 
     def notes(self, groups: Iterable[TensorGroup]) -> dict[str, Any]:
-        """Count values that no expert has a Fisher value above 0 for, so that coefficients alone weigh them."""
-        return {"without_fisher": _without_fisher(groups)}
+        """Count the values for which every expert's Fisher value is 0, and list the tensors that hold no others.
+
+        They are weighted by nothing but the coefficients, with a floor as without one. Rare words' embeddings are among
+        them, and heads of tasks that no expert's Fisher values were measured on.
+        """
+        zeros, size, tensors = 0, 0, []
+        for group in groups:
+            positive = torch.zeros(group.experts[0].shape, dtype=torch.bool, device=group.experts[0].device)
+            for statistic in group.statistics:
+                if statistic is not None:
+                    positive |= statistic > 0
+            missing = positive.numel() - int(positive.sum())
+            zeros, size = zeros + missing, size + positive.numel()
+            if missing == positive.numel():
+                tensors.append(group.info.name)
+        return {"without_fisher": {"values": zeros, "of": size, "tensors": tensors}}
 
 
 @dataclass(frozen=True)
@@ -116,43 +145,3 @@ def _fisher_values(group: TensorGroup, *, expert: int, scales: Scales, floor: fl
     statistic, scale = group.statistics[expert], 1.0 if scales is None else scales[expert]
     values = torch.zeros_like(group.experts[expert]) if statistic is None else statistic / scale
     return values.clamp_(min=floor)
-
-
-def _without_fisher(groups: Iterable[TensorGroup]) -> dict[str, Any]:
-    """Count the values for which every expert's Fisher value is 0, and list the tensors that hold no others.
-
-    They are weighted by nothing but the coefficients, with a floor as without one. Rare words' embeddings are among
-    them, and heads of tasks that no expert's Fisher values were measured on.
-    """
-    zeros, size, tensors = 0, 0, []
-    for group in groups:
-        positive = torch.zeros(group.experts[0].shape, dtype=torch.bool, device=group.experts[0].device)
-        for statistic in group.statistics:
-            if statistic is not None:
-                positive |= statistic > 0
-        missing = positive.numel() - int(positive.sum())
-        zeros, size = zeros + missing, size + positive.numel()
-        if missing == positive.numel():
-            tensors.append(group.info.name)
-    return {"values": zeros, "of": size, "tensors": tensors}
-
-
-def _root_mean_squares(groups: Iterable[TensorGroup]) -> tuple[float, ...]:
-    """Return the root mean square of each expert's Fisher values over the whole model; 1 if all are 0."""
-    totals: list[float] = []
-    size = 0
-    for group in groups:
-        size += group.experts[0].numel()
-        squares = [0.0 if values is None else float(values.double().square().sum()) for values in group.statistics]
-        totals = [a + b for a, b in zip(totals or [0.0] * len(squares), squares, strict=True)]
-    return tuple((total / size) ** 0.5 or 1.0 for total in totals)
-
-
-def _check_shapes(group: TensorGroup, *, method: MergeMethod) -> None:
-    expected = group.experts[0].shape
-    for statistic in group.statistics:
-        if statistic is not None and statistic.shape != expected:
-            raise MergeError(
-                f"{method_name(method)}: the statistic of '{group.info.name}' has shape {list(statistic.shape)}, "
-                f"expected the tensor's {list(expected)}: set merge.statistics to a DiagonalFisher, as conf/merge does"
-            )

@@ -1,28 +1,14 @@
-"""Measure lengths and angles of experts and of their task vectors, in double precision."""
+"""Measure angles of experts and of their task vectors, in double precision."""
 
 from __future__ import annotations
-
-import math
-from collections.abc import Iterable
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from dfwe.merging.base import TensorGroup
 
 BLOCK = 2**17  # values of an expert at a time: their copies in double precision stay in the cache
-
-
-def task_vector_norms(groups: Iterable[TensorGroup]) -> tuple[float, ...]:
-    """Return ||theta_i - theta_0|| of each expert, over all tensors."""
-    return _over_tensors([_norm(expert - group.parent) for expert in group.experts] for group in groups)
-
-
-def weight_norms(groups: Iterable[TensorGroup]) -> tuple[float, ...]:
-    """Return ||theta_i|| of each expert, over all tensors."""
-    return _over_tensors([_norm(expert) for expert in group.experts] for group in groups)
 
 
 def inner_products(group: TensorGroup, *, from_parent: bool) -> Float[np.ndarray, "experts experts"]:
@@ -52,11 +38,3 @@ def cosines(
     lengths = np.sqrt(np.diag(products))
     outer = np.maximum(np.outer(lengths, lengths), floor)
     return np.asarray(np.divide(products, outer, out=np.zeros_like(products), where=outer > 0)).clip(-1.0, 1.0)
-
-
-def _over_tensors(norms: Iterable[list[float]]) -> tuple[float, ...]:
-    return tuple(math.hypot(*lengths) for lengths in zip(*norms, strict=True))
-
-
-def _norm(tensor: Tensor) -> float:
-    return float(torch.linalg.vector_norm(tensor, dtype=torch.float64))

@@ -13,7 +13,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
-from dfwe.errors import SearchError
 from dfwe.records import Coefficients, Trial
 from dfwe.search.base import Search
 from dfwe.search.space import Space
@@ -31,17 +30,9 @@ class GaussianProcess(Search):
     expected improvement, without the noise, on the lowest mean at any observation (as scores have noise, that stands
     for the lowest loss: Picheny et al. 2013). It chooses among `candidates` draws from the space and as many mixtures
     of one with the observation of lowest mean, the draw's share log-uniform from 0.01 to 1.
-
-    Raises:
-        SearchError: `first` is negative, or `candidates` is below 1.
     """
 
     def __init__(self, space: Space, *, first: Natural, candidates: Count, seed: int, budget: Count) -> None:
-        if first < 0 or candidates < 1:
-            raise SearchError(
-                "merge.search.first must be at least 0 and merge.search.candidates at least 1, "
-                f"not {first}, {candidates}"
-            )
         self._space, self.budget = space, budget
         self._first, self._candidates = first, candidates
         self._generator = np.random.default_rng(seed)

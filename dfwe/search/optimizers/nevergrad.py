@@ -19,7 +19,6 @@ from nevergrad.optimization.recaster import RecastOptimizer
 from dfwe.errors import SearchError
 from dfwe.search.base import Search
 from dfwe.search.optimizers import nelder_mead
-from dfwe.search.optimizers.pending import check_batch_size
 from dfwe.search.space import Space
 from dfwe.values.allowed import Count, Known, Name, Positive
 
@@ -51,8 +50,11 @@ class NevergradSearch(Search):
         self._description = f"'{optimizer}'" + (f" with {options}" if options else "")
         with _errors_of(self._description):
             make = _configure(_find(optimizer), name=optimizer, options=options)
-            largest = 1 if _is_sequential(make) else None
-            check_batch_size(batch_size, largest=largest, owner=f"nevergrad's optimizer '{optimizer}'")
+            if batch_size > 1 and _is_sequential(make):
+                raise SearchError(
+                    f"merge.search.batch_size must be at most 1, not {batch_size}: "
+                    f"nevergrad's optimizer '{optimizer}' learns from each loss in turn"
+                )
             self._optimizer = make(parametrization, budget=budget, num_workers=batch_size)
         self._pending: list[Any] = []
         self.diameters: Sequence[float] = getattr(self._optimizer, "diameters", ())  # it grows

@@ -4,7 +4,7 @@ import pytest
 
 from dfwe.errors import MergeError
 from dfwe.merging.base import TensorInfo
-from dfwe.merging.files.parameters import resolve_parameter
+from dfwe.merging.files.recipe import resolve_parameter
 
 
 def at(setting, *, tensor="x.0.w", depth=0.0):

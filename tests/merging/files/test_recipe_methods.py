@@ -4,18 +4,12 @@ import pytest
 
 from dfwe.errors import MergeError
 from dfwe.merging.files.recipe_methods import recipe_method
-from dfwe.merging.methods.closed_form import Metagpt, NanWeights
-from dfwe.merging.methods.linear import Linear, Lines, TaskArithmetic, WiseFt
+from dfwe.merging.methods.linear import Linear, Lines, Metagpt, NanWeights, TaskArithmetic, WiseFt
 from dfwe.merging.methods.model_stock import ModelStock, ModelStockByFilter
-from dfwe.merging.methods.sparse.breadcrumbs import Breadcrumbs, BreadcrumbsTies
-from dfwe.merging.methods.sparse.dare import DareLinear, DareTies
-from dfwe.merging.methods.sparse.della import Della, DellaLinear
-from dfwe.merging.methods.sparse.pcb import Pcb
-from dfwe.merging.methods.sparse.sce import Sce
-from dfwe.merging.methods.sparse.ties import Ties
-from dfwe.merging.methods.spectral.isotropic import IsoC, IsoCts
-from dfwe.merging.methods.spectral.tsv_m import TsvM
-from dfwe.merging.methods.spectral.wudi import Wudi
+from dfwe.merging.methods.pcb import Pcb
+from dfwe.merging.methods.sce import Sce
+from dfwe.merging.methods.sparse import Breadcrumbs, Dare, Della, Ties
+from dfwe.merging.methods.spectral import IsoC, IsoCts, TsvM, Wudi
 from dfwe.merging.methods.spherical import Karcher, Multislerp, Slerp
 
 EMBEDDINGS = "shared|embed|relative_attention_bias"
@@ -56,12 +50,12 @@ def built(name, weights=AS_GIVEN, **parameters):
             Ties(0.4, 1.0, "tensor", "mean"),
             AS_GIVEN,
         ),
-        ("dare_linear", {}, DareLinear(density=1.0, rescale="norm", scale=1.0, seed=0), AS_GIVEN),
-        ("dare_linear", {"normalize": True}, DareLinear(1.0, "norm", 1.0, 0), NORMALISED),
+        ("dare_linear", {}, Dare(density=1.0, rescale="norm", scale=1.0, aggregate="linear", seed=0), AS_GIVEN),
+        ("dare_linear", {"normalize": True}, Dare(1.0, "norm", 1.0, "linear", 0), NORMALISED),
         (
             "dare_ties",
             {"rescale": False, "seed": 3.0},
-            DareTies(1.0, "none", 0.5, "sum", 3),
+            Dare(1.0, "none", 0.5, "sum", 3),
             AS_GIVEN,
         ),
         (
@@ -73,14 +67,14 @@ def built(name, weights=AS_GIVEN, **parameters):
         (
             "della_linear",
             {"epsilon": 0.1},
-            DellaLinear(1.0, 0.1, "norm", 1.0, 0),
+            Della(1.0, 0.1, "norm", 1.0, "linear", 0),
             AS_GIVEN,
         ),
-        ("breadcrumbs", {"gamma": 0.05}, Breadcrumbs(density=1.0, gamma=0.05, scale=1.0), AS_GIVEN),
+        ("breadcrumbs", {"gamma": 0.05}, Breadcrumbs(density=1.0, gamma=0.05, scale=1.0, aggregate="linear"), AS_GIVEN),
         (
             "breadcrumbs_ties",
             {"normalize": True},
-            BreadcrumbsTies(1.0, 0.01, 1.0, "mean"),
+            Breadcrumbs(1.0, 0.01, 1.0, "mean"),
             AS_GIVEN,
         ),
         ("sce", {}, Sce(select_topk=1.0, least_energy=1e-6), NORMALISED),

@@ -2,7 +2,7 @@
 
 import torch
 
-from dfwe.merging.methods.closed_form import Metagpt
+from dfwe.merging.methods.linear import Metagpt
 
 
 def experts(array):

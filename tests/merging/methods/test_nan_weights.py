@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dfwe.errors import MergeError
-from dfwe.merging.methods.closed_form import NanWeights
+from dfwe.merging.methods.linear import NanWeights
 
 METHOD = NanWeights(of_weights=False, scale=1.0)
 

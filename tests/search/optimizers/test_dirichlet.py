@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from dfwe.errors import SearchError
-from dfwe.search.optimizers.dirichlet import Dirichlet
+from dfwe.search.optimizers.sequence import Dirichlet
 from dfwe.search.space import Space, softmax
 
 
@@ -35,11 +33,6 @@ def test_dirichlet_draws_depend_on_the_seed_alone():
 def test_dirichlet_supports_pruning_unless_off():
     assert Dirichlet(Space(("a", "b", "c")), seed=0, budget=1).supports_pruning
     assert not Dirichlet(Space(("a", "b", "c")), seed=0, budget=1, pruning=False).supports_pruning
-
-
-def test_dirichlet_pruning_must_be_true_or_false():
-    with pytest.raises(SearchError, match=r"merge\.search\.pruning must be true or false, not 'off'"):
-        Dirichlet(Space(("a", "b", "c")), seed=0, budget=1, pruning="off")
 
 
 def test_dirichlet_batches_give_the_same_draws():

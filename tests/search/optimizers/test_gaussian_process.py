@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from dfwe.errors import SearchError
 from dfwe.records import Evaluation, Trial
 from dfwe.search.optimizers.gaussian_process import GaussianProcess, expected_improvement
 from dfwe.search.space import Range, Setting, Space
@@ -88,9 +86,3 @@ def test_gaussian_process_accepts_equal_losses():
 
 def test_gaussian_process_neither_prunes_nor_batches():
     assert (made().supports_pruning, made().batch_size) == (False, 1)
-
-
-@pytest.mark.parametrize(("first", "candidates"), [(-1, 10), (2, 0)])
-def test_gaussian_process_too_small_numbers_raise(first, candidates):
-    with pytest.raises(SearchError, match=rf"first must be at least 0 and .*candidates at least 1, not {first}, "):
-        GaussianProcess(ABC, first=first, candidates=candidates, seed=0, budget=20)

@@ -7,7 +7,7 @@ import pytest
 
 from dfwe.errors import SearchError
 from dfwe.records import Coefficients
-from dfwe.search.optimizers.grid import Grid, lattice
+from dfwe.search.optimizers.sequence import Grid, lattice
 from dfwe.search.space import Range, Setting, Space
 
 ABC = Space(("a", "b", "c"))
@@ -64,11 +64,6 @@ def test_grid_above_the_budget_raises():
 def test_grid_size_is_computed_without_points():
     with pytest.raises(SearchError, match=r"takes \d{20,} evaluations"):
         Grid(Space(tuple("abcde"), groups=tuple(map(str, range(12)))), steps=4, seed=0, budget=40)
-
-
-def test_grid_without_steps_raises():
-    with pytest.raises(SearchError, match=r"merge\.search\.steps must be at least 1, not 0"):
-        Grid(ABC, steps=0, seed=0, budget=40)
 
 
 def test_grid_batches_keep_the_order():

@@ -162,8 +162,3 @@ def test_nevergrad_sequential_optimizer_refuses_batches(optimizer):
         SearchError, match=rf"batch_size must be at most 1, not 4: nevergrad's optimizer '{optimizer}' learns"
     ):
         NevergradSearch(Space(("a", "b", "c")), optimizer=optimizer, seed=0, budget=40, batch_size=4)
-
-
-def test_nevergrad_batch_size_below_one_raises():
-    with pytest.raises(SearchError, match=r"merge\.search\.batch_size must be at least 1, not 0"):
-        NevergradSearch(Space(("a", "b", "c")), optimizer="DE", seed=0, budget=40, batch_size=0)

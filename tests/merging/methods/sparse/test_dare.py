@@ -10,18 +10,15 @@ from safetensors.torch import load_file
 from dfwe.combine import main
 from dfwe.merging.files.recipe_methods import recipe_method
 from dfwe.merging.methods.linear import TaskArithmetic
-from dfwe.merging.methods.sparse.dare import DareLinear, DareTies
-from dfwe.merging.methods.sparse.ties import Ties
-
-
-def linear(**changes):
-    return DareLinear(**{"density": 0.5, "rescale": "probability", "scale": 1.0, "seed": 0} | changes)
+from dfwe.merging.methods.sparse import Dare, Ties
 
 
 def elected(**changes):
-    return DareTies(
-        **{"density": 0.5, "rescale": "probability", "scale": 1.0, "aggregate": "mean", "seed": 0} | changes
-    )
+    return Dare(**{"density": 0.5, "rescale": "probability", "scale": 1.0, "aggregate": "mean", "seed": 0} | changes)
+
+
+def linear(**changes):
+    return elected(aggregate="linear", **changes)
 
 
 def pair(array, size=1000):

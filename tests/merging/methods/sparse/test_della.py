@@ -5,17 +5,16 @@ import torch
 
 from dfwe.merging.files.recipe_methods import recipe_method
 from dfwe.merging.methods.linear import TaskArithmetic
-from dfwe.merging.methods.sparse.dare import DareLinear
-from dfwe.merging.methods.sparse.della import Della, DellaLinear
-
-
-def linear(**changes):
-    return DellaLinear(**{"density": 0.5, "epsilon": 0.3, "rescale": "probability", "scale": 1.0, "seed": 0} | changes)
+from dfwe.merging.methods.sparse import Dare, Della
 
 
 def elected(**changes):
     settings = {"density": 0.5, "epsilon": 0.3, "rescale": "probability", "scale": 1.0, "aggregate": "mean", "seed": 0}
     return Della(**settings | changes)
+
+
+def linear(**changes):
+    return elected(aggregate="linear", **changes)
 
 
 def one(array, tensor):
@@ -48,7 +47,7 @@ def test_della_mean_over_seeds_is_task_arithmetic(array, merge):
 
 def test_della_without_epsilon_is_dare(array, merge):
     experts = one(array, torch.randn(100, generator=torch.Generator().manual_seed(0)))
-    dare = DareLinear(density=0.5, rescale="probability", scale=1.0, seed=0)
+    dare = Dare(density=0.5, rescale="probability", scale=1.0, aggregate="linear", seed=0)
     assert torch.equal(merge(linear(epsilon=0.0), experts, [1.0])["w"], merge(dare, experts, [1.0])["w"])
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dfwe.merging.files.recipe_methods import recipe_method
-from dfwe.merging.methods.sparse.ties import Ties
+from dfwe.merging.methods.sparse import Ties
 
 PAPER = Ties(density=0.5, scale=1.0, trim="model", aggregate="mean")
 

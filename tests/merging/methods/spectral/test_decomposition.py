@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from dfwe.merging.methods.spectral.decomposition import decompose, isotropic, orthogonal
+from dfwe.merging.methods.spectral import decompose, isotropic, orthogonal
 
 SHAPES = [(6, 6), (9, 4), (4, 9), (5, 1)]
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from dfwe.merging.methods.spectral.isotropic import IsoC
+from dfwe.merging.methods.spectral import IsoC
 
 METHOD = IsoC(scale=1.0, averaged=None)
 

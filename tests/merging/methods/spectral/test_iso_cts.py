@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from dfwe.merging.methods.spectral.isotropic import IsoC, IsoCts, divide_by_weights
+from dfwe.merging.methods.spectral import IsoC, IsoCts, divide_by_weights
 
 METHOD = IsoCts(scale=1.0, common=0.5, averaged=None)
 

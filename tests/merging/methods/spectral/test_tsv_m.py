@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from dfwe.merging.engine import prepare_merge
-from dfwe.merging.methods.spectral.tsv_m import TsvM
+from dfwe.merging.methods.spectral import TsvM
 
 METHOD = TsvM(scale=1.0, averaged=None)
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from dfwe.merging.methods.spectral.wudi import Wudi
+from dfwe.merging.methods.spectral import Wudi
 
 METHOD = Wudi(steps=300, learning_rate=1e-2, averaged=None)
 

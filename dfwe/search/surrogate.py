@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float
 
-from dfwe.errors import SearchError
 from dfwe.records import Coefficients, Trial
-from dfwe.search.base import Search, TrialObserver
+from dfwe.search.base import Search
+from dfwe.search.predictor import LabelMixture, Residuals, ScorePredictor
 from dfwe.search.space import Space
-from dfwe.search.surrogate.label_mixture import LabelMixture
-from dfwe.search.surrogate.predictor import Residuals, ScorePredictor
 from dfwe.values.allowed import Count, Natural, NonNegative, Pair, Positive, Within
 
 log = logging.getLogger(__name__)
@@ -26,15 +23,7 @@ _STEPS = (0.25, 0.5, 1.0)  # near and further, in parts of `spread`
 _NUM_LEADERS = 16  # candidates that a round of refinement starts from
 
 
-@dataclass(frozen=True)
-class _Proposal:
-    """A point to evaluate, with its predicted score."""
-
-    point: Float[np.ndarray, " dimensions"]
-    predicted: float
-
-
-class Surrogate(Search, TrialObserver):
+class Surrogate(Search):
     """Ask for the most promising candidates, by scores predicted from the label scores of all evaluated ones.
 
     A candidate promises its predicted score (`ScorePredictor`: `temperature`, `uncertainty_weight`, and of `Residuals`
@@ -49,9 +38,6 @@ class Surrogate(Search, TrialObserver):
     evaluation, with the scores is below `least_correlation` over the last `window` candidates.
 
     No prediction is ever told as a score. It never prunes, as it learns from every answer. Not in the DFWE paper.
-
-    Raises:
-        SearchError: a setting is out of its range.
     """
 
     def __init__(
@@ -73,13 +59,6 @@ class Surrogate(Search, TrialObserver):
         window: Annotated[int, Within(at_least=_LEAST_WINDOW)],
         least_correlation: Annotated[float, Within(at_least=-1, at_most=1)],
     ) -> None:
-        _check_positive(pool=pool, spread=spread, temperature=temperature, length=length, noise=noise)
-        _check_positive(uncertainty_weight=uncertainty_weight)
-        if control < 2 or window < _LEAST_WINDOW:
-            raise SearchError(
-                f"the surrogate's control must be at least 2 and its window at least {_LEAST_WINDOW}, "
-                f"not {control} and {window}"
-            )
         self._inner, self._space = inner, space
         self.budget, self.diameters = inner.budget, inner.diameters
         self._generator = np.random.default_rng(seed)
@@ -95,7 +74,7 @@ class Surrogate(Search, TrialObserver):
         self._control, self._window, self._least = control, window, least_correlation
         self._scores: dict[Coefficients, float] = {}
         self._pairs: list[tuple[float, float]] = []  # predicted and true
-        self._pending: _Proposal | None = None
+        self._pending: tuple[Float[np.ndarray, " dimensions"], float] | None = None  # with its predicted score
         self._is_on = True
 
     def report(self) -> dict[str, float | int | bool | None]:
@@ -125,7 +104,7 @@ class Surrogate(Search, TrialObserver):
             return self._inner.ask()
         if self._pending is None:
             self._pending = self._propose()
-        return self._pending.point.copy()
+        return self._pending[0].copy()
 
     def tell(self, point: Float[np.ndarray, " dimensions"], *, loss: float) -> None:
         """Compare the score with its prediction, and hand over if predictions rank badly."""
@@ -133,8 +112,8 @@ class Surrogate(Search, TrialObserver):
             self._inner.tell(point, loss=loss)
             return
         self._scores[self._space.at(point)] = -loss
-        if self._pending is not None and np.array_equal(point, self._pending.point):
-            self._pairs.append((self._pending.predicted, -loss))
+        if self._pending is not None and np.array_equal(point, self._pending[0]):
+            self._pairs.append((self._pending[1], -loss))
             self._pending = None
             self._check_ranking()
 
@@ -142,12 +121,12 @@ class Surrogate(Search, TrialObserver):
         """Close the inner search."""
         self._inner.close()
 
-    def _propose(self) -> _Proposal:
+    def _propose(self) -> tuple[Float[np.ndarray, " dimensions"], float]:
         if (len(self._pairs) + 1) % self._control == 0:
             candidate = self._space.draw(self._generator)
         else:
             candidate = self._most_promising()[0]
-        return _Proposal(self._space.point(candidate), float(self._predictor.predict([candidate]).means[0]))
+        return self._space.point(candidate), float(self._predictor.predict([candidate]).means[0])
 
     def _most_promising(self) -> list[Coefficients]:
         """Return candidates that were not evaluated, the most promising first."""
@@ -204,9 +183,3 @@ def _ranks(values: Sequence[float]) -> Float[np.ndarray, " values"]:
     """Rank the values, equal ones at their mean rank."""
     _, indices, sizes = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
     return (np.cumsum(sizes) - (sizes - 1) / 2.0)[indices]
-
-
-def _check_positive(**settings: int | float) -> None:
-    for name, value in settings.items():
-        if not value > 0:
-            raise SearchError(f"the surrogate's {name} must be above 0, not {value}")

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from dfwe.merging import weighted_sum as module
+from dfwe.merging import engine
 from dfwe.merging.base import TensorWeights
-from dfwe.merging.weighted_sum import Segment, sum_segments
+from dfwe.merging.engine import Segment, sum_segments
 
 
 @pytest.fixture
@@ -23,13 +23,13 @@ def summed(experts, weights):
 
 
 def test_sum_segments_on_threads_is_the_product(threads, monkeypatch):
-    monkeypatch.setattr(module, "_BLOCK", 7)
+    monkeypatch.setattr(engine, "SUM_BLOCK", 7)
     experts, weights = torch.randn(3, 101), [0.2, 0.5, -0.1]
     torch.testing.assert_close(summed(experts, weights), torch.tensor(weights) @ experts)
 
 
 def test_sum_segments_of_a_vertex_is_its_expert_to_the_bit(threads, monkeypatch):
-    monkeypatch.setattr(module, "_BLOCK", 8)
+    monkeypatch.setattr(engine, "SUM_BLOCK", 8)
     experts = torch.randn(3, 100)
     for row, vertex in zip(experts, torch.eye(3).tolist(), strict=True):
         assert torch.equal(summed(experts, vertex), row)
@@ -43,10 +43,9 @@ def test_sum_segments_have_their_own_weights_and_parent(threads):
     torch.testing.assert_close(out[4:], 3.0 * experts[1, 4:] - parent[4:])
 
 
-def test_stream_in_blocks_is_the_product(monkeypatch):
-    monkeypatch.setattr(module, "_BLOCK", 7)
-    experts, weights, out = torch.randn(3, 101), torch.tensor([0.2, 0.5, 0.3]), torch.empty(101)
-    module._stream(experts, weights, out=out, parent=None)
-    torch.testing.assert_close(out, weights @ experts)
-    module._stream(experts, torch.eye(3)[1], out=out, parent=None)
+def test_stream_is_the_product():
+    experts, weights, out = torch.randn(3, 101), (0.2, 0.5, 0.3), torch.empty(101)
+    engine._stream(experts, weights, out=out)
+    torch.testing.assert_close(out, torch.tensor(weights) @ experts)
+    engine._stream(experts, (0.0, 1.0, 0.0), out=out)
     assert torch.equal(out, experts[1])

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dfwe.errors import MergeError
-from dfwe.merging.methods.sparse.sce import Sce
+from dfwe.merging.methods.sce import Sce
 
 ALL = Sce(select_topk=1.0, least_energy=0.0)
 HALF = Sce(select_topk=0.5, least_energy=0.0)

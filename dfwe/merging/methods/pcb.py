@@ -11,8 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dfwe.merging.base import MergeMethod, MethodProperties, TensorGroup
-from dfwe.merging.methods.sparse.ranks import nth_smallest
-from dfwe.merging.methods.sparse.sparsify import task_vectors
+from dfwe.merging.methods.ranks import nth_smallest
 from dfwe.values.allowed import PositiveShare, Within
 
 
@@ -49,7 +48,7 @@ class Pcb(MergeMethod):
     def prepare_model(self, groups: Iterable[TensorGroup]) -> tuple[Bounds, ...]:
         """Compute each expert's bounds: of the sizes first, which the scores need."""
         sizes = nth_smallest(
-            groups, values=lambda group: (vector.abs_() for vector in task_vectors(group)), ranks=self._inliers
+            groups, values=lambda group: (vector.abs_() for vector in group.task_vectors()), ranks=self._inliers
         )
         scores = nth_smallest(
             groups,
@@ -82,9 +81,9 @@ def _scored(
 ) -> Iterator[tuple[Float[Tensor, "*shape"], Float[Tensor, "*shape"]]]:
     """Yield each expert's clamped task vector and its scores."""
     total = torch.zeros_like(group.parent)
-    for vector in task_vectors(group):
+    for vector in group.task_vectors():
         total.add_(vector)
-    for vector, (low, high) in zip(task_vectors(group), sizes, strict=True):
+    for vector, (low, high) in zip(group.task_vectors(), sizes, strict=True):
         between = torch.tanh(vector * total)
         size = vector.abs().clamp_(low, high)
         within = _to_unit(size, (low, high)).square_().mul_(len(sizes)).exp_()

@@ -4,7 +4,7 @@ from math import exp, tanh
 
 import torch
 
-from dfwe.merging.methods.sparse.pcb import Pcb
+from dfwe.merging.methods.pcb import Pcb
 
 PLAIN = Pcb(density=1.0, outliers=0.0, scale=1.0)
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from dfwe.search.predictor import LabelMixture, Residuals, ScorePredictor
 from dfwe.search.space import Space
-from dfwe.search.surrogate.label_mixture import LabelMixture
-from dfwe.search.surrogate.predictor import Residuals, ScorePredictor
 
 GOLD = np.array([0, 1, 1])
 SCORES = np.log(np.array([[[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]], [[0.6, 0.4], [0.9, 0.1], [0.4, 0.6]]]))

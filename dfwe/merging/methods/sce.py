@@ -13,7 +13,6 @@ from torch import Tensor
 
 from dfwe.merging.base import MergeMethod, MethodProperties, RecipeFormat, TensorGroup, check_simplex, weighted_sum
 from dfwe.merging.engine import blocks
-from dfwe.merging.methods.sparse.sparsify import task_vectors
 from dfwe.values.allowed import NonNegative, PositiveShare
 
 
@@ -59,7 +58,7 @@ class Sce(MergeMethod):
         threshold = self._threshold(group)
         totals = [0.0] * len(group.experts)
         for block in blocks(group):
-            vectors = list(task_vectors(block))
+            vectors = list(block.task_vectors())
             mask = _mask(vectors, threshold=threshold)
             for position, vector in enumerate(vectors):
                 totals[position] += float((vector * mask).square_().sum(dtype=torch.float64))
@@ -70,7 +69,7 @@ class Sce(MergeMethod):
     ) -> Float[Tensor, "*shape"]:
         """Merge one tensor or block by election and weighted mean; MergeError off the simplex."""
         check_simplex(coefficients, method=self)
-        vectors, largest = list(task_vectors(group)), max(coefficients)
+        vectors, largest = list(group.task_vectors()), max(coefficients)
         # relative to the largest, so that equal coefficients elect exactly as without
         votes = weighted_sum(vectors, [coefficient / largest for coefficient in coefficients])
         sign = votes.ge_(0).mul_(2).sub_(1)
@@ -86,7 +85,7 @@ class Sce(MergeMethod):
     def _threshold(self, group: TensorGroup) -> float:
         if self.select_topk >= 1:
             return 0.0
-        variances = [_variance(list(task_vectors(block))) for block in blocks(group)]
+        variances = [_variance(list(block.task_vectors())) for block in blocks(group)]
         variance = torch.cat(variances) if variances else torch.zeros(0)
         num_selected = int(int(variance.count_nonzero()) * self.select_topk)
         if num_selected == 0:

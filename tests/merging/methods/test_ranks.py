@@ -3,7 +3,7 @@
 import torch
 
 from dfwe.merging.base import TensorGroup, TensorInfo
-from dfwe.merging.methods.sparse.ranks import nth_smallest
+from dfwe.merging.methods.ranks import nth_smallest
 
 
 def test_nth_smallest_matches_sorting():

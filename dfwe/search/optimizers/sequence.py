@@ -1,4 +1,4 @@
-"""Grid search: every point of a lattice, in order."""
+"""Searches over points that no loss changes: random mixtures, and every point of a grid."""
 
 from __future__ import annotations
 
@@ -7,12 +7,57 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
+from jaxtyping import Float
 
 from dfwe.errors import SearchError
 from dfwe.records import Coefficients
-from dfwe.search.optimizers.pending import Pruning, SequenceSearch
+from dfwe.search.base import Search
 from dfwe.search.space import Range, Space
 from dfwe.values.allowed import Count
+
+
+class SequenceSearch(Search):
+    """Evaluate the given points in their order, up to `batch_size` at once; losses change none of them.
+
+    With `pruning` a candidate's evaluation may stop once it cannot be the best. The best one stays the same.
+    """
+
+    def __init__(
+        self, points: Iterator[Float[np.ndarray, " dimensions"]], *, budget: int, pruning: bool, batch_size: int
+    ) -> None:
+        self.budget, self.batch_size, self.supports_pruning = budget, batch_size, pruning
+        self._points = points
+        self._pending: list[Float[np.ndarray, " dimensions"]] = []
+
+    def ask(self) -> Float[np.ndarray, " dimensions"] | None:
+        """Return the next point, or the oldest pending one of a full batch; None after the last."""
+        if len(self._pending) == self.batch_size:
+            return self._pending[0].copy()
+        point = next(self._points, None)
+        if point is None:
+            return None
+        self._pending.append(point)
+        return point.copy()
+
+    def tell(self, point: Float[np.ndarray, " dimensions"], *, loss: float) -> None:
+        """Make room for another point; one that is not pending changes nothing."""
+        for index, pending in enumerate(self._pending):
+            if np.array_equal(point, pending):
+                del self._pending[index]
+                return
+
+
+class Dirichlet(SequenceSearch):
+    """Draw independently from the Dirichlet distribution with all concentrations 1: uniform over the simplex.
+
+    Numbers with a range are drawn uniformly from it. Pruning and batch size do not change the best candidate, so
+    their defaults are safe.
+    """
+
+    def __init__(self, space: Space, *, seed: int, budget: Count, pruning: bool = True, batch_size: Count = 1) -> None:
+        generator = np.random.default_rng(seed)
+        points = (space.point(space.draw(generator)) for _ in itertools.count())
+        super().__init__(points, budget=budget, pruning=pruning, batch_size=batch_size)
 
 
 class Grid(SequenceSearch):
@@ -24,8 +69,7 @@ class Grid(SequenceSearch):
     settings are combined in full, the first value changing slowest. Pruning and batch size do not change the best.
 
     Raises:
-        SearchError: `steps` or `batch_size` is below 1, `pruning` is neither true nor false, or there are more points
-            than `budget`, the start included, which is always evaluated; without `steps`: already with one.
+        SearchError: there are more points than `budget`, the start included, which is always evaluated.
     """
 
     def __init__(
@@ -35,11 +79,9 @@ class Grid(SequenceSearch):
         steps: Count | None,
         seed: int,
         budget: Count,
-        pruning: Pruning = True,
+        pruning: bool = True,
         batch_size: Count = 1,
     ) -> None:
-        if steps is not None and steps < 1:
-            raise SearchError(f"merge.search.steps must be at least 1, not {steps}")
         steps = steps or _finest(space, budget=budget)
         evaluations = _num_evaluations(space, steps=steps)
         if evaluations > budget:
@@ -50,7 +92,7 @@ class Grid(SequenceSearch):
                 f"merge.search.budget={budget}: {advice}"
             )
         points = (space.point(candidate) for candidate in lattice(space, steps=steps))
-        super().__init__(lambda: next(points, None), budget=evaluations, pruning=pruning, batch_size=batch_size)
+        super().__init__(points, budget=evaluations, pruning=pruning, batch_size=batch_size)
 
 
 def lattice(space: Space, *, steps: int) -> Iterator[Coefficients]:

@@ -1,1 +1,0 @@
-"""Merge methods that sparsify task vectors."""

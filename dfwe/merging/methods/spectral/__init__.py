@@ -1,1 +1,0 @@
-"""Merge methods on singular directions."""

@@ -1,1 +1,0 @@
-"""A surrogate in front of a search: fewer true evaluations."""
