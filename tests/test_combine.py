@@ -156,7 +156,7 @@ def test_combine_result_has_the_recipes_type(here):
         ({"models": [{"model": "a", "parameters": [1]}]}, "model 'a': `parameters` must be names and values, not [1]"),
         ({"models": []}, "names no model to merge"),
         ({"base_model": 3}, "`base_model` must be a folder, not 3"),
-        ({"models": [{"model": "a"}], "merge_method": "slerp", "base_model": "a"}, "slerp merges two models, not 1"),
+        ({"models": [{"model": "a"}], "merge_method": "slerp", "base_model": "a"}, "slerp merges 2 models, not 1"),
         ({"merge_method": None}, "unknown merge_method 'None'"),
     ],
 )

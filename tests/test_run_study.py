@@ -223,7 +223,7 @@ def test_another_rule_and_search_run_on_the_same_experts(ran, small, tmp_path):
         (["+trainer.optimizer.betta=1"], "betta"),
         (["data.shots=1.5"], "shots must be 'all', a share"),
         (["merge.search.optimizer=NelderMaed"], "NelderMaed"),
-        (["merge=slerp"], "slerp merges two models, not 4"),
+        (["merge=slerp"], "slerp merges 2 models, not 4"),
         (["merge=ties", "merge.method.density=2.0"], r"density=2\.0: expected a number above 0 and of at most 1"),
     ],
 )

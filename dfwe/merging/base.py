@@ -6,7 +6,6 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from functools import cache
 from typing import Any, Literal, get_type_hints
 
 from jaxtyping import Float
@@ -27,6 +26,8 @@ class MethodProperties:
     is_elementwise: bool = False  # merges every value by itself, so that a tensor can be merged in blocks
     is_linear: bool = False  # the mean of coefficients gives the mean of their models
     recovers_experts: bool = False  # with all weight on one expert the merge is that expert
+    min_experts: int = 1
+    max_experts: int | None = None
     merge_time_settings: tuple[str, ...] = ()  # that only merging reads: prepared state stays valid without them
 
 
@@ -79,7 +80,7 @@ class MergeMethod(ABC):
     """Make one model of several, given one coefficient per expert; a frozen dataclass of its settings.
 
     On the simplex, equal coefficients give what the method's paper gives without any. The hooks `prepare_model`,
-    `prepare_tensor`, `check_experts` and `notes` do nothing unless a method overrides them.
+    `prepare_tensor`, `check_settings` and `notes` do nothing unless a method overrides them.
     """
 
     @property
@@ -108,8 +109,8 @@ class MergeMethod(ABC):
         """Compute once what depends on one whole tensor: the state that `merge_tensor` gets."""
         return state
 
-    def check_experts(self, num_experts: int) -> None:  # noqa: B027
-        """Raise MergeError for settings that fields' annotations cannot express, or a wrong number of experts."""
+    def check_settings(self) -> None:  # noqa: B027
+        """Raise MergeError for settings that fields' annotations cannot express."""
 
     def notes(self, groups: Iterable[TensorGroup]) -> dict[str, Any]:
         """Return remarks on a merge of these whole tensors for readers of the results, as JSON values."""
@@ -121,13 +122,17 @@ class MergeMethod(ABC):
         Raises:
             MergeError: a setting is out of range, or the method does not merge so many experts.
         """
-        hints = _field_types(type(self))
+        hints = get_type_hints(type(self), include_extras=True)
         for setting in fields(self):  # type: ignore[arg-type]
             try:
                 check_value(getattr(self, setting.name), hints[setting.name], key=setting.name)
             except ConfigurationError as error:
                 raise MergeError(f"{method_name(self)}: {error}") from error
-        self.check_experts(num_experts)
+        self.check_settings()
+        least, most = self.properties.min_experts, self.properties.max_experts
+        if num_experts < least or (most is not None and num_experts > most):
+            expected = str(least) if least == most else f"{least} {'or more' if most is None else f'to {most}'}"
+            raise MergeError(f"{method_name(self)} merges {expected} models, not {num_experts}")
 
 
 @dataclass(frozen=True)
@@ -217,8 +222,3 @@ def _depth(layer: tuple[str, int] | None, *, last: Mapping[str, int]) -> float:
         return 0.0
     stack, number = layer
     return number / last[stack] if last[stack] else 1.0
-
-
-@cache
-def _field_types(cls: type[MergeMethod]) -> dict[str, Any]:
-    return get_type_hints(cls, include_extras=True)

@@ -10,7 +10,7 @@ from dfwe.config.instantiate import bind
 from dfwe.errors import MergeError
 from dfwe.io.strict_yaml import read_yaml
 from dfwe.merging.base import TensorInfo, method_name, tensor_infos
-from dfwe.merging.methods.model_stock import ModelStockByFilter
+from dfwe.merging.methods.spherical import ModelStockByFilter
 
 NAMES = sorted({file.stem for file in (conf_dir() / "merge").glob("*.yaml")} - {"base"})
 
@@ -89,7 +89,7 @@ def test_merge_time_settings_are_fields(name):
 
 @pytest.mark.parametrize("method", [configured("model_stock"), ModelStockByFilter(floor=0.0)])
 def test_model_stock_of_one_expert_is_an_error(method):
-    with pytest.raises(MergeError, match="it needs at least two, not 1"):
+    with pytest.raises(MergeError, match="merges 2 or more models, not 1"):
         method.check(1)
 
 

@@ -10,9 +10,8 @@ from dfwe.config.load import plain
 from dfwe.errors import ConfigurationError
 from dfwe.merging.engine import prepare_merge
 from dfwe.merging.expert_array import Layout, load_experts
-from dfwe.merging.methods.fisher import DfMerge, Fisher
 from dfwe.merging.methods.linear import Linear
-from dfwe.merging.methods.regmean import Regmean
+from dfwe.merging.methods.statistics import DfMerge, Fisher, Regmean
 from dfwe.stages.statistics import statistics_of, statistics_stages
 from dfwe.stages.train import WEIGHTS
 from dfwe.studies.plan import plan_study
@@ -28,7 +27,7 @@ GRAM = {"_target_": "dfwe.families.statistics.gram.Gram", "examples": 6}
 MERGED = {
     "_target_": "dfwe.families.statistics.merged_gram.MergedGram",
     "examples": 3,
-    "method": {"_target_": "dfwe.merging.methods.regmean.Regmean", "alpha": 0.5, "ridge": 1e-7},
+    "method": {"_target_": "dfwe.merging.methods.statistics.Regmean", "alpha": 0.5, "ridge": 1e-7},
 }
 METHODS = [
     (Fisher(floor=1e-6, normalise=True), FISHER),

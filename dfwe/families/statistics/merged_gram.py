@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from dfwe.families.statistics.base import CalibrationExample, Collector, Tell, check_examples, in_evaluation
 from dfwe.families.statistics.gram import linear_layers, read, summing_inputs
 from dfwe.merging.base import TensorGroup, TensorInfo, layer_of
-from dfwe.merging.methods.regmean import Regmean
+from dfwe.merging.methods.statistics import Regmean
 from dfwe.values.allowed import Count
 
 Weights = Mapping[str, Tensor]

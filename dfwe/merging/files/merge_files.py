@@ -17,10 +17,9 @@ from dfwe.errors import MergeError
 from dfwe.io.files import make_folder, replacing_folder
 from dfwe.merging.base import MergeMethod, TensorGroup, TensorInfo, require_parent, tensor_infos
 from dfwe.merging.engine import blocks, thread_pool
-from dfwe.merging.files.architecture import check_architectures
+from dfwe.merging.files.compatibility import check_architectures, common_specs, main_dtype
 from dfwe.merging.files.recipe import read_recipe
 from dfwe.merging.files.side_files import copy_side_files
-from dfwe.merging.files.tensor_specs import common_specs, main_dtype
 from dfwe.models.checkpoint import Checkpoint, TensorSpec, Writer, open_writer
 from dfwe.models.weight_files import SINGLE
 

@@ -198,12 +198,12 @@ class Della(SparseMethod):
     seed: Natural
 
     @property
-    def recipe(self) -> RecipeFormat:  # type: ignore[override]
+    def recipe(self) -> RecipeFormat:
         """Recipe: mergekit's defaults."""
         defaults = {"density": 1.0, "epsilon": 0.15, "rescale": "norm", "scale": 1.0}
         return RecipeFormat(normalize=self.aggregate != "linear", defaults=defaults)
 
-    def check_experts(self, num_experts: int) -> None:
+    def check_settings(self) -> None:
         """Raise MergeError for probabilities outside (0, 1)."""
         if self.density < 1 and not 0 < self.density - self.epsilon <= self.density + self.epsilon < 1:
             raise MergeError(

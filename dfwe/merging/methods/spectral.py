@@ -34,8 +34,9 @@ DUST = 1e-7  # of the largest singular value: double precision resolves the squa
 class IsoC(MergeMethod):
     """theta = theta_0 + scale * mean(S) U V^T for each matrix, a weighted mean for all else.
 
-    Isotropic merging in the common subspace. U S V^T is the singular value decomposition of
-    sum_i n alpha_i (theta_i - theta_0): the sum of task vectors, all its singular values replaced by their mean.
+    Iso-C (Marczak et al., 2025, arXiv:2502.04959): isotropic merging in the common subspace. U S V^T is the singular
+    value decomposition of sum_i n alpha_i (theta_i - theta_0): the sum of task vectors, all its singular values replaced
+    by their mean.
 
     Variant: FusionBench 0.2.33 and the authors' code, which take every tensor of two dimensions for a matrix,
     embeddings and position biases too. `averaged`, a regular expression, names some that are averaged instead.
@@ -65,7 +66,8 @@ class IsoC(MergeMethod):
 class IsoCts(MergeMethod):
     """theta = theta_0 + scale * mean(S) U' V'^T for each matrix, a weighted mean for all else.
 
-    Isotropic merging in common and task-specific subspaces. Of r directions (the smaller side of the matrix), k are the
+    Iso-CTS (Marczak et al., 2025, arXiv:2502.04959): isotropic merging in common and task-specific subspaces.
+    Of r directions (the smaller side of the matrix), k are the
     first singular directions of the sum of task vectors sum_i n alpha_i t_i, t_i = theta_i - theta_0; the other r - k
     are divided among the experts, of each the first directions of t_i - U_k U_k^T t_i. S holds the singular values of
     all of them, U' is the orthogonal matrix nearest to all left singular vectors side by side, V' likewise.
@@ -121,6 +123,7 @@ class IsoCts(MergeMethod):
 class TsvM(MergeMethod):
     """theta = theta_0 + scale * U' diag(n alpha_i S_i) V'^T for each matrix, a weighted mean for all else.
 
+    TSV-Merge (Gargiulo et al., 2024, arXiv:2412.00081): orthogonalise the experts' singular directions.
     U_i S_i V_i^T are the first k = floor(r / n) singular directions of expert i's task vector, r the smaller side of
     the matrix and n the number of experts; U' is the orthogonal matrix nearest to [U_1 ... U_n], V' likewise.
     A matrix whose smaller side is less than n keeps no direction and stays the parent's.
@@ -165,6 +168,7 @@ class TsvM(MergeMethod):
 class Wudi(MergeMethod):
     """theta = theta_0 + t for each matrix, where t makes sum_i n alpha_i ||(t - t_i) t_i^T||^2 / ||t_i||^2 small.
 
+    WUDI-Merging (Cheng et al., 2025, arXiv:2503.08099): disturb the experts' layers least.
     t_i = theta_i - theta_0 is out x in: its rows stand for the layer's inputs. t starts as sum_i n alpha_i t_i and
     makes `steps` steps of Adam (betas 0.9 and 0.999); it is not followed to the minimum, so that the learning rate
     counts. The gradient is 2 (t A - B), A = sum_i n alpha_i t_i^T t_i / ||t_i||^2 and B the same sum of t_i t_i^T t_i:

@@ -1,13 +1,15 @@
-"""Merge along the sphere: slerp, multislerp and the Karcher mean."""
+"""Merge by the experts' angles: Model Stock, slerp, multislerp and the Karcher mean."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -20,11 +22,77 @@ from dfwe.merging.base import (
     TensorGroup,
     TensorInfo,
     TensorWeights,
+    around_parent,
     check_simplex,
     weighted_sum,
 )
-from dfwe.merging.methods.geometry import cosines, inner_products
-from dfwe.values.allowed import Natural, Positive, Share
+from dfwe.values.allowed import Natural, NonNegative, Positive, Share
+
+BLOCK = 2**17  # values of an expert at a time: their copies in double precision stay in the cache
+_SINGULAR = 1e-6
+
+
+@dataclass(frozen=True)
+class ModelStockByFilter(MergeMethod):
+    """Merge like ModelStock, with a separate t for each row (the last axis) of a tensor: mergekit's `filter_wise`."""
+
+    floor: NonNegative  # as ModelStock's
+
+    properties = MethodProperties(needs_parent=True, is_linear=True, min_experts=2)
+
+    def prepare_tensor(self, group: TensorGroup, *, state: Any) -> Float[Tensor, "*rows one"]:
+        """Compute t of each row."""
+        pairs = [self._cosine(group, pair) for pair in combinations(range(len(group.experts)), 2)]
+        return _ratio(pairs, num_experts=len(group.experts)).float()
+
+    def merge_tensor(
+        self, group: TensorGroup, *, coefficients: Sequence[float], state: Tensor
+    ) -> Float[Tensor, "*shape"]:
+        """Move each row from the parent to the weighted mean, by t."""
+        moved = torch.zeros_like(group.parent)
+        for expert, coefficient in zip(group.experts, coefficients, strict=True):
+            moved.add_(expert - group.parent, alpha=coefficient)
+        return moved.mul_(state).add_(group.parent)
+
+    def _cosine(self, group: TensorGroup, pair: tuple[int, int]) -> Tensor:
+        first, second = (group.experts[expert].double() - group.parent.double() for expert in pair)
+        lengths = (first.norm(dim=-1, keepdim=True) * second.norm(dim=-1, keepdim=True)).clamp(min=self.floor)
+        products = (first * second).sum(-1, keepdim=True)
+        return torch.where(lengths > 0, products / lengths.clamp(min=1e-300), 0.0).clamp(-1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class ModelStock(LinearMethod):
+    """theta = theta_0 + t sum_i alpha_i (theta_i - theta_0), t = n c / (1 + (n - 1) c), for each tensor.
+
+    Model Stock (Jang et al., 2024, arXiv:2403.19522): move towards the mean as far as experts agree. c is the mean
+    cosine of the angles between two of the n experts' task vectors (equation 4 of the paper, for more
+    than two experts). Where 1 + (n - 1) c is 0 the tensor stays the parent's.
+
+    Departures: alpha_i weigh the mean (t does not depend on them; equal ones give the paper's). `floor` bounds the
+    product of two lengths in a cosine: 0 is the paper's, mergekit 0.1.5 has 1e-6, which makes t smaller where experts
+    hardly moved. mergekit's `filter_wise` is ModelStockByFilter.
+    """
+
+    floor: NonNegative
+
+    recipe = RecipeFormat(defaults={"floor": 1e-6}, switches={"filter_wise": ModelStockByFilter})
+    properties = MethodProperties(needs_parent=True, is_elementwise=True, is_linear=True, min_experts=2)
+
+    def prepare_model(self, groups: Iterable[TensorGroup]) -> dict[str, float]:
+        """Compute t of each tensor."""
+        return {group.info.name: self._tensor_ratio(group) for group in groups}
+
+    def tensor_weights(
+        self, coefficients: Sequence[float], *, tensor: TensorInfo, state: dict[str, float]
+    ) -> TensorWeights:
+        """Return t times each coefficient, and what is left of the parent."""
+        return around_parent(state[tensor.name] * coefficient for coefficient in coefficients)
+
+    def _tensor_ratio(self, group: TensorGroup) -> float:
+        cosine = cosines(inner_products(group, from_parent=True), floor=self.floor)
+        pairs = [torch.tensor(cosine[pair]) for pair in combinations(range(len(cosine)), 2)]
+        return float(_ratio(pairs, num_experts=len(cosine)))
 
 
 @dataclass(frozen=True)
@@ -40,16 +108,10 @@ class Slerp(MergeMethod):
     parallel: Share
 
     recipe = RecipeFormat(base_model="start")
-    properties = MethodProperties(recovers_experts=True)
-
-    def check_experts(self, num_experts: int) -> None:
-        """Raise MergeError unless there are two experts."""
-        if num_experts != 2:
-            raise MergeError(f"slerp merges two models, not {num_experts}")
+    properties = MethodProperties(recovers_experts=True, min_experts=2, max_experts=2)
 
     def merge_tensor(self, group: TensorGroup, *, coefficients: Sequence[float], state: Any) -> Float[Tensor, "*shape"]:
         """Interpolate one tensor."""
-        self.check_experts(len(group.experts))
         first, second = group.experts
         total = sum(coefficients)
         share = coefficients[1] / total if total else 0.0
@@ -176,5 +238,42 @@ class Karcher(LinearMethod):
         return mean
 
 
+def _ratio(cosines_of_pairs: Sequence[Tensor], *, num_experts: int) -> Tensor:
+    """Return t, the way from the parent to the mean."""
+    cosine = torch.stack(list(cosines_of_pairs)).mean(0)
+    divisor = 1.0 + (num_experts - 1) * cosine
+    singular = divisor.abs() < _SINGULAR
+    return torch.where(singular, 0.0, num_experts * cosine / torch.where(singular, 1.0, divisor))
+
+
 def _length(weights: np.ndarray, cosine: np.ndarray) -> float:
     return float(np.sqrt(max(0.0, float(weights @ cosine @ weights))))
+
+
+def inner_products(group: TensorGroup, *, from_parent: bool) -> Float[np.ndarray, "experts experts"]:
+    """Return <x_i, x_j> of one tensor's experts taken as vectors, from the origin or from their parent.
+
+    The angles of experts that come from one parent are small, and a cosine is flat there: hence double precision.
+    """
+    experts = [expert.reshape(-1) for expert in group.experts]
+    parent = group.parent.reshape(-1) if from_parent else None
+    total = torch.zeros(len(experts), len(experts), dtype=torch.float64, device=experts[0].device)
+    for begin in range(0, experts[0].numel(), BLOCK):
+        part = slice(begin, begin + BLOCK)
+        block = torch.stack([expert[part].double() for expert in experts])
+        if parent is not None:
+            block -= parent[part].double()
+        total += block @ block.T
+    return np.asarray(total.cpu().numpy())
+
+
+def cosines(
+    products: Float[np.ndarray, "experts experts"], *, floor: float = 0.0
+) -> Float[np.ndarray, "experts experts"]:
+    """Return the cosines of the angles between vectors with these inner products; 0 if one has no length.
+
+    The product of two lengths counts as at least `floor`.
+    """
+    lengths = np.sqrt(np.diag(products))
+    outer = np.maximum(np.outer(lengths, lengths), floor)
+    return np.asarray(np.divide(products, outer, out=np.zeros_like(products), where=outer > 0)).clip(-1.0, 1.0)

@@ -10,7 +10,7 @@ from dfwe.families.seq2seq.calibration import TextExample
 from dfwe.families.statistics.gram import Gram, gram_matrices, linear_layers
 from dfwe.families.statistics.merged_gram import MergedGram
 from dfwe.merging.base import TensorGroup, TensorInfo
-from dfwe.merging.methods.regmean import Regmean
+from dfwe.merging.methods.statistics import Regmean
 
 METHOD = Regmean(alpha=0.5, ridge=1e-7)
 

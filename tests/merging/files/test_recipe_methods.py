@@ -5,12 +5,11 @@ import pytest
 from dfwe.errors import MergeError
 from dfwe.merging.files.recipe_methods import recipe_method
 from dfwe.merging.methods.linear import Linear, Lines, Metagpt, NanWeights, TaskArithmetic, WiseFt
-from dfwe.merging.methods.model_stock import ModelStock, ModelStockByFilter
 from dfwe.merging.methods.pcb import Pcb
 from dfwe.merging.methods.sce import Sce
 from dfwe.merging.methods.sparse import Breadcrumbs, Dare, Della, Ties
 from dfwe.merging.methods.spectral import IsoC, IsoCts, TsvM, Wudi
-from dfwe.merging.methods.spherical import Karcher, Multislerp, Slerp
+from dfwe.merging.methods.spherical import Karcher, ModelStock, ModelStockByFilter, Multislerp, Slerp
 
 EMBEDDINGS = "shared|embed|relative_attention_bias"
 AS_GIVEN, NORMALISED = (1.0, 3.0), (0.25, 0.75)
@@ -138,7 +137,7 @@ def test_models_depend_on_the_role_of_the_base_model(name, listed, base, models)
     [
         ("task_arithmetic", ("a", "b"), None, "task_arithmetic needs the experts' common parent .*base_model"),
         ("slerp", ("a", "b"), None, "slerp goes from `base_model` to the other model: name it"),
-        ("slerp", ("a", "b"), "base", "slerp merges two models, not 3"),
+        ("slerp", ("a", "b"), "base", "slerp merges 2 models, not 3"),
     ],
 )
 def test_models_without_what_the_method_needs_is_an_error(name, listed, base, message):

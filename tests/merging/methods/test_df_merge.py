@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from dfwe.errors import MergeError
-from dfwe.merging.methods.fisher import DfMerge, Fisher
 from dfwe.merging.methods.linear import TaskArithmetic
+from dfwe.merging.methods.statistics import DfMerge, Fisher
 
 PLAIN = DfMerge(scale=1.0, floor=0.0, normalise=False)
 

@@ -5,8 +5,8 @@ import torch
 
 from dfwe.errors import MergeError
 from dfwe.merging.engine import tensor_groups
-from dfwe.merging.methods.fisher import DfMerge, Fisher
 from dfwe.merging.methods.linear import Linear
+from dfwe.merging.methods.statistics import DfMerge, Fisher
 
 PLAIN = Fisher(floor=0.0, normalise=False)
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from dfwe.merging.base import TensorGroup, TensorInfo
-from dfwe.merging.methods.geometry import cosines, inner_products
+from dfwe.merging.methods.spherical import cosines, inner_products
 
 
 def piece(*experts, parent=None):
@@ -22,7 +22,7 @@ def test_inner_products_by_hand():
 
 @pytest.mark.parametrize("block", [1, 7, 1000])
 def test_inner_products_in_blocks_are_same(monkeypatch, block):
-    monkeypatch.setattr("dfwe.merging.methods.geometry.BLOCK", block)
+    monkeypatch.setattr("dfwe.merging.methods.spherical.BLOCK", block)
     rows = torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(0))
     expected = rows.flatten(1).double() @ rows.flatten(1).double().T
     np.testing.assert_allclose(inner_products(piece(*rows.tolist()), from_parent=False), expected)

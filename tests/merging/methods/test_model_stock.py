@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dfwe.merging.methods.linear import TaskArithmetic
-from dfwe.merging.methods.model_stock import ModelStock, ModelStockByFilter
+from dfwe.merging.methods.spherical import ModelStock, ModelStockByFilter
 
 METHOD = ModelStock(floor=0.0)
 THIRDS = [1 / 3, 1 / 3, 1 / 3]

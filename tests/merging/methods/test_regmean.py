@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dfwe.errors import MergeError
-from dfwe.merging.methods.regmean import Regmean
+from dfwe.merging.methods.statistics import Regmean
 
 PLAIN = Regmean(alpha=1.0, ridge=1e-9)
 
