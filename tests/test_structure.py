@@ -25,8 +25,6 @@ FILES = {  # with more imports of our own modules: a ratchet for each
     "dfwe/results/rows.py": 19,  # to be drawn from fewer files
     "dfwe/run.py": 15,  # half of them are imported late, so that --help starts at once
     "dfwe/run_study.py": 16,  # plan, execute, report: each of the layers once
-    "dfwe/stages/merge.py": 20,  # experts, method, search and selection meet here
-    "dfwe/stages/merge_search.py": 16,
 }
 FLOORS_PER_FOLDER = 6
 FLOORS = {"dfwe/data/friends": 7, "dfwe/store": 8}  # ratchets: a program of its own; a store of small parts

@@ -15,6 +15,8 @@ from torch import Tensor
 
 from dfwe.errors import MergeError
 from dfwe.merging.base import (
+    ByModel,
+    CoefficientGroups,
     LinearMethod,
     MergeMethod,
     TensorGroup,
@@ -23,7 +25,6 @@ from dfwe.merging.base import (
     require_parent,
     tensor_infos,
 )
-from dfwe.merging.coefficient_groups import ByModel, CoefficientGroups
 from dfwe.merging.expert_array import ExpertArray
 
 BLOCK = 2**19  # values: a result and one copy of its parts stay in a core's cache

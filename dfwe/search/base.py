@@ -1,14 +1,17 @@
-"""Interfaces of derivative-free searches."""
+"""Interface of derivative-free searches, and limits that end them."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
-from dfwe.records import Coefficients, Trial
+from dfwe.records import Coefficients, PrunedTrial, Trial
+
+AnyTrial = Trial | PrunedTrial
 
 
 class Search(ABC):
@@ -51,3 +54,32 @@ class Search(ABC):
 
     def close(self) -> None:  # noqa: B027
         """Stop threads of the search; call it always, and do not use the search afterwards."""
+
+
+@dataclass(frozen=True)
+class SearchLimits:
+    """Limits of the seconds a search may evaluate, and of its passes over the dev split; None for no limit.
+
+    No candidate is begun once a limit is reached: the last one may exceed it. The start is always evaluated. Seconds
+    are those of the trials' evaluations, replayed ones included, so that a resumed search has no more time. Dev passes
+    count answered instances: a pruned trial counts for its share.
+    """
+
+    seconds: float | int | None = None
+    dev_passes: float | int | None = None
+
+    def find_reached(self, trials: Sequence[AnyTrial]) -> str | None:
+        """Return the limit that the trials have reached, in words; None if there is none."""
+        seconds, passes = sum(trial.seconds for trial in trials), sum(map(_dev_passes, trials))
+        if self.seconds is not None and seconds >= self.seconds:
+            return f"{self.seconds:g} seconds"
+        if self.dev_passes is not None and passes >= self.dev_passes - 1e-9:  # shares do not sum to whole numbers
+            return f"{self.dev_passes:g} dev passes"
+        return None
+
+
+def _dev_passes(trial: AnyTrial) -> float:
+    """Return the share of the dev split that a trial answered; 1 unless it was pruned."""
+    if isinstance(trial, Trial):
+        return 1.0
+    return trial.evaluation.num_answered / len(trial.evaluation.predictions)

@@ -1,18 +1,25 @@
-"""Dev examples that a search sees, and those held out to check its result."""
+"""Hold some of dev out from a search, and check its result on that."""
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from dfwe.errors import SearchError
 from dfwe.metrics.statistics import Score
-from dfwe.records import Evaluation, Trial
+from dfwe.records import Coefficients, Evaluation, Trial
+from dfwe.search.base import Search
+from dfwe.search.selection import SelectionContext, SelectionRule
+from dfwe.search.space import Space
 from dfwe.values.allowed import OpenShare, Pair
+
+log = logging.getLogger(__name__)
 
 ExampleMask = Bool[np.ndarray, " examples"]
 
@@ -40,10 +47,7 @@ class HoldoutSplit(DevHoldout):
 
     share: OpenShare
 
-    @property
-    def num_searches(self) -> int:
-        """One."""
-        return 1
+    num_searches = 1
 
     def masks(self, strata: Sequence[str], *, seed: int) -> tuple[ExampleMask, ...]:
         """Hold out every (1 / share)-th example of a shuffled deal."""
@@ -99,6 +103,143 @@ class ExampleSubset:
         return np.asarray(trial.evaluation.counts[self.mask])
 
 
+class MultiSubsetSearch(Search):
+    """Run several searches as one, asked in turn, each told how its points score on its own subset of dev.
+
+    Candidates are evaluated on all of dev, once each, whichever searches ask for them. The budget is shared. Scores of
+    the examples that a search does not see are needed, too, so it never prunes.
+    """
+
+    def __init__(self, searches: Sequence[Search], *, subsets: Sequence[ExampleSubset], space: Space) -> None:
+        self.searches, self.subsets = tuple(searches), tuple(subsets)
+        self.budget = self.searches[0].budget
+        self.batch_size = sum(search.batch_size for search in self.searches)
+        self.diameters = self.searches[0].diameters if len(self.searches) == 1 else ()
+        self._space = space
+        self._active = list(range(len(self.searches)))  # searches with points left, the next one first
+        self._pending: list[tuple[int, Float[np.ndarray, " dimensions"]]] = []
+        self._trials: dict[Coefficients, Trial] = {}
+        self._candidates: list[set[Coefficients]] = [set() for _ in self.searches]
+
+    def initialize(self, initial_trials: Sequence[Trial]) -> None:
+        """Initialise each search with what the trials score on its subset."""
+        self._trials = {trial.coefficients: trial for trial in initial_trials}
+        for search, subset in zip(self.searches, self.subsets, strict=True):
+            search.initialize([subset.restrict(trial) for trial in initial_trials])
+
+    def observe(self, trial: Trial) -> None:
+        """Keep the trial for the searches that asked for it."""
+        self._trials[trial.coefficients] = trial
+
+    def ask(self) -> Float[np.ndarray, " dimensions"] | None:
+        """Return the next search's next point; the oldest pending one if no search may ask for more."""
+        for index in tuple(self._active):
+            if sum(asker == index for asker, _ in self._pending) == self.searches[index].batch_size:
+                continue
+            self._active.remove(index)
+            point = self.searches[index].ask()
+            if point is not None:
+                self._active.append(index)
+                self._pending.append((index, point))
+                return point.copy()
+        return self._pending[0][1].copy() if self._pending else None
+
+    def tell(self, point: Float[np.ndarray, " dimensions"], *, loss: float) -> None:
+        """Tell the search that asked for it the loss on its subset; `loss`, that of all of dev, is ignored."""
+        pending = next((entry for entry in self._pending if np.array_equal(entry[1], point)), None)
+        if pending is None:
+            return
+        self._pending = [entry for entry in self._pending if entry is not pending]
+        index, coefficients = pending[0], self._space.at(point)
+        trial, search = self.subsets[index].restrict(self._trials[coefficients]), self.searches[index]
+        if trial.kind == "search" and coefficients not in self._candidates[index]:
+            search.observe(trial)
+        self._candidates[index].add(coefficients)
+        search.tell(point, loss=-trial.evaluation.score)
+
+    def close(self) -> None:
+        """Close all searches."""
+        for search in self.searches:
+            search.close()
+
+    def trials_of(self, index: int, trials: Sequence[Trial]) -> list[Trial]:
+        """Return those of the trials that one search was initialised with or asked for."""
+        return [trial for trial in trials if trial.kind != "search" or trial.coefficients in self._candidates[index]]
+
+
+@dataclass(frozen=True)
+class HoldoutResult:
+    """Scores on the examples that the searches did not see.
+
+    `score` is that of the selected trials, `start` that of the uniform merge. `expert` is that of the best expert on
+    what each search saw; None if no expert has a trial.
+    """
+
+    examples: int
+    score: float
+    start: float
+    expert: float | None
+
+
+class HoldoutSelection(SelectionRule):
+    """Apply a selection rule to what each search saw, and score its choice on the rest of dev.
+
+    The choice of several searches is the mean of their coefficients, or the most frequent choice if that is not the
+    mean of their models. Not in the DFWE paper.
+    """
+
+    def __init__(self, rule: SelectionRule, *, search: MultiSubsetSearch) -> None:
+        self._rule, self._search = rule, search
+        self.result: HoldoutResult | None = None
+
+    def choose(self, trials: Sequence[Trial], *, context: SelectionContext) -> Trial:
+        """Return the trial, and set `result`. Errors as of the rule."""
+        choices = [self._choose(index, trials, context=context) for index in range(len(self._search.subsets))]
+        start = next((trial for trial in trials if trial.kind == "uniform"), choices[0])
+        self.result = HoldoutResult(
+            sum(int(subset.complement.mask.sum()) for subset in self._search.subsets),
+            score=self._score(choices, context=context),
+            start=self._score([start] * len(choices), context=context),
+            expert=self._score_best_expert(trials, context=context),
+        )
+        _warn_if_worse(self.result)
+        return _combine(choices, trials=trials, context=context)
+
+    def _choose(self, index: int, trials: Sequence[Trial], *, context: SelectionContext) -> Trial:
+        """Return what the rule chooses of one search's trials, as that saw them; with its scores on all of dev."""
+        subset = self._search.subsets[index]
+        originals: dict[Trial, Trial] = {}
+
+        def restrict(trial: Trial) -> Trial:
+            view = subset.restrict(trial)
+            originals[view] = trial
+            return view
+
+        views = [restrict(trial) for trial in self._search.trials_of(index, trials)]
+        restricted = replace(
+            context,
+            run_trial=lambda coefficients, kind: restrict(context.run_trial(coefficients, kind)),
+            final_candidate=self._search.searches[index].final_candidate,
+        )
+        return originals[self._rule.choose(views, context=restricted)]
+
+    def _score_best_expert(self, trials: Sequence[Trial], *, context: SelectionContext) -> float | None:
+        """Score the expert that is the best on what each search saw."""
+        experts = [trial for trial in trials if trial.kind == "expert"]
+        if not experts:
+            return None
+        best = [
+            max(experts, key=lambda expert: subset.restrict(expert).evaluation.score) for subset in self._search.subsets
+        ]
+        return self._score(best, context=context)
+
+    def _score(self, trials: Sequence[Trial], *, context: SelectionContext) -> float:
+        """Score the searches' trials, each on the examples that its search did not see."""
+        pairs = zip(self._search.subsets, trials, strict=True)
+        counts = [subset.complement.counts(trial).sum(axis=0) for subset, trial in pairs]
+        return float(context.score(np.sum(counts, axis=0)))
+
+
 def _deal(strata: Sequence[str], *, seed: int) -> Int[np.ndarray, " examples"]:
     """Return when each example is dealt: stratum by stratum, in each at random, from a random one on.
 
@@ -110,3 +251,28 @@ def _deal(strata: Sequence[str], *, seed: int) -> Int[np.ndarray, " examples"]:
     numbers = np.empty(len(strata), dtype=np.int64)
     numbers[np.roll(order, generator.integers(max(1, len(strata))))] = np.arange(len(strata))
     return numbers
+
+
+def _combine(choices: Sequence[Trial], *, trials: Sequence[Trial], context: SelectionContext) -> Trial:
+    """Return the only choice, the trial at their mean, or the most frequent of them (of equals the first)."""
+    if len(choices) == 1:
+        return choices[0]
+    if not context.averages:
+        frequent, _ = Counter(trial.coefficients for trial in choices).most_common(1)[0]
+        return next(trial for trial in choices if trial.coefficients == frequent)
+    mean = np.mean([trial.coefficients.values for trial in choices], axis=0)
+    point = Coefficients(choices[0].coefficients.names, tuple(mean.tolist()))
+    trial = next((trial for trial in (*trials, *choices) if trial.coefficients == point), None)
+    return context.run_trial(point, "bagged") if trial is None else trial
+
+
+def _warn_if_worse(result: HoldoutResult) -> None:
+    for name, score in {"the uniform merge": result.start, "the best expert": result.expert}.items():
+        if score is not None and score > result.score:
+            log.warning(
+                "the merge scores %.4f on the %d dev examples that the search did not see, %s %.4f",
+                result.score,
+                result.examples,
+                name,
+                score,
+            )

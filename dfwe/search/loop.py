@@ -4,50 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
 from dfwe.errors import SearchError
 from dfwe.records import Coefficients, Evaluation, Trial
-from dfwe.search.base import Search
+from dfwe.search.base import AnyTrial, Search, SearchLimits
 from dfwe.search.space import Space
-from dfwe.search.trial_runner import AnyTrial, TrialRunner, check_score
+from dfwe.search.trial_runner import TrialRunner, check_score
 
 log = logging.getLogger(__name__)
 
 _ASKS_PER_EVALUATION = 10  # a search that asks this often without a new point moves in circles
 _LEAST_MOVE = 0.01  # less than this in every coefficient, and the candidates are one model
-
-
-@dataclass(frozen=True)
-class SearchLimits:
-    """Limits of the seconds a search may evaluate, and of its passes over the dev split; None for no limit.
-
-    No candidate is begun once a limit is reached: the last one may exceed it. The start is always evaluated. Seconds
-    are those of the trials' evaluations, replayed ones included, so that a resumed search has no more time. Dev passes
-    count answered instances: a pruned trial counts for its share.
-    """
-
-    seconds: float | int | None = None
-    dev_passes: float | int | None = None
-
-    def find_reached(self, trials: Sequence[AnyTrial]) -> str | None:
-        """Return the limit that the trials have reached, in words; None if there is none."""
-        seconds, passes = sum(trial.seconds for trial in trials), sum(map(dev_passes, trials))
-        if self.seconds is not None and seconds >= self.seconds:
-            return f"{self.seconds:g} seconds"
-        if self.dev_passes is not None and passes >= self.dev_passes - 1e-9:  # shares do not sum to whole numbers
-            return f"{self.dev_passes:g} dev passes"
-        return None
-
-
-def dev_passes(trial: AnyTrial) -> float:
-    """Return the share of the dev split that a trial answered; 1 unless it was pruned."""
-    if isinstance(trial, Trial):
-        return 1.0
-    return trial.evaluation.num_answered / len(trial.evaluation.predictions)
 
 
 def run_search(

@@ -141,6 +141,10 @@ class Space:
         row = tuple(1.0 if name == expert else 0.0 for name in self.experts)
         return self.candidate(np.array([row] * len(self.groups)))
 
+    def parse(self, coefficients: Mapping[str, float]) -> Coefficients:
+        """Return the candidate with these values by name."""
+        return Coefficients(self.names, tuple(coefficients[name] for name in self.names))
+
     def candidate(
         self, rows: Float[np.ndarray, "groups experts"], settings: Mapping[str, float] | None = None
     ) -> Coefficients:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from dfwe.errors import SearchError
 from dfwe.records import Coefficients, Evaluation, PartialEvaluation, PrunedTrial, Trial, TrialKind
+from dfwe.search.base import AnyTrial
 from dfwe.search.journal import Journal
 
 
@@ -20,7 +21,6 @@ class TimedEvaluation:
     seconds: float
 
 
-AnyTrial = Trial | PrunedTrial
 EvaluatePruned = Callable[[Coefficients, Evaluation], Evaluation | PartialEvaluation]
 OnTrial = Callable[[AnyTrial], None]
 # evaluates one candidate in this process, pruned against the evaluation if there is one

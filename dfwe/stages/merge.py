@@ -16,24 +16,16 @@ from dfwe.config.instantiate import bind
 from dfwe.config.search_space import search_space
 from dfwe.config.tasks import Objective, tasks_of
 from dfwe.families.base import ModelFamily
-from dfwe.merging.base import MergeMethod
-from dfwe.merging.coefficient_groups import CoefficientGroups
+from dfwe.merging.base import CoefficientGroups, MergeMethod
 from dfwe.merging.engine import prepare_merge, tensor_groups
 from dfwe.merging.expert_array import ExpertArray, Layout, copy_weights, load_experts
-from dfwe.records import Coefficients, PrunedTrial, Trial
-from dfwe.search.journal import Journal
 from dfwe.search.space import Space
-from dfwe.search.trial_runner import evaluate_in_order
-from dfwe.seeding import derive
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.candidate_pool import CandidatePool
-from dfwe.stages.merge_search import SearchBuilder, SearchConfig
+from dfwe.stages.merge_search import PREDICTIONS, TRIALS, MergeSearch, SearchConfig
 from dfwe.stages.statistics import StatisticsStage, statistics_of, statistics_stages
 from dfwe.stages.train import WEIGHTS, TrainStage, parent_of
 from dfwe.store.store import Entry
-from dfwe.training.weight_search import log_trial, search_weights
-
-TRIALS, PREDICTIONS = "trials.jsonl", "predictions.jsonl"
 
 
 @dataclass(frozen=True)
@@ -105,49 +97,22 @@ class MergeStage(Stage):
 
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Search, or resume a killed search from its journal."""
-        scorer = self.family.scorer(self.target, split="dev")
         array = self.expert_array() if self.pool is None else self.pool.share(self.expert_array())
-        space = self.space(array)
-        name, seed = self.name, self.seed
-        setup = SearchBuilder(self.search, space, self.family, self.experts, self.target, name, seed).build()
-        budget = setup.search.budget
-
-        def on_trial(trial: Trial | PrunedTrial) -> None:
-            log_trial(trial, logger=self.family.context.logger)
-            tell(min(1.0, trial.number / budget))
-
+        search = MergeSearch(
+            self.search, self.space(array), self.family, self.experts, self.target, self.name, self.seed
+        )
         start = time.perf_counter()
-        result = search_weights(
-            self.family.model(tasks_of(self.target)).to(self.family.context.device),
+        result = search.run(
             array,
-            setup.search,
-            scorer,
+            folder=folder,
+            on_progress=tell,
             method=self.method,
             coefficient_groups=self.groups,
-            space=space,
-            selection=setup.selection,
-            initial_trials=self._expert_trials(space),
-            journal=Journal(
-                folder,
-                evaluate_predictions=scorer.evaluate,
-                bound_predictions=scorer.bound,
-                keep_label_scores=setup.surrogate is not None,
-            ),
-            totals_score=scorer.scorer.score,
-            seed=derive(self.seed, "pick", self.name),
-            on_trial=on_trial,
-            score_pruned=(lambda model, best: scorer.race(model, best=best)) if scorer.has_bound else None,
-            score_exact=(lambda model: scorer(model, exact=True)) if scorer.approximates else None,
-            limits=self.search.limits,
-            evaluate_batch=evaluate_in_order if self.pool is None else self.pool.evaluate_batch,
+            evaluate_batch=None if self.pool is None else self.pool.evaluate_batch,
         )
         seconds = round(time.perf_counter() - start, 3)
-        if self.family.context.logger:
-            self.family.context.logger.save()
-        for file in (TRIALS, PREDICTIONS):  # a search whose candidates all have trials already journals nothing
-            (folder / file).touch()
-        described = setup.describe(result) | {"notes": self.method.notes(tensor_groups(array)), "seconds": seconds}
-        return described, (TRIALS, PREDICTIONS)
+        notes = self.method.notes(tensor_groups(array))
+        return {**result, "notes": notes, "seconds": seconds}, (TRIALS, PREDICTIONS)
 
     def expert_array(self) -> ExpertArray:
         """Load the experts' weights, with their parent's if the method works on task vectors."""
@@ -166,13 +131,13 @@ class MergeStage(Stage):
             return self._weights_at(card["coefficients"])
         array = self.expert_array()
         space = self.space(array)
-        return array.weights[int(space.matrix(_in_order(card["coefficients"], space))[0].argmax())].clone()
+        return array.weights[int(space.matrix(space.parse(card["coefficients"]))[0].argmax())].clone()
 
     def _weights_at(self, coefficients: Mapping[str, float]) -> Float[Tensor, " parameters"]:
         """Merge with these coefficients, and return the weights."""
         array = self.expert_array()
         space = self.space(array)
-        point = _in_order(coefficients, space)
+        point = space.parse(coefficients)
         merged = torch.empty(array.layout.size)
         write = prepare_merge(self.method, array, groups=self.groups)
         write(space.matrix(point), space.values_of_settings(point), merged)
@@ -196,14 +161,6 @@ class MergeStage(Stage):
         copy_weights(model, Layout.of(model).views(weights))
         return model
 
-    def _expert_trials(self, space: Space) -> tuple[Trial, ...]:
-        """Return the experts' own dev scores, measured in training, as trials that cost nothing."""
-        store = self.family.context.store
-        return tuple(
-            Trial(0, "expert", space.vertex(name), stage.dev(stage.result(store)))
-            for name, stage in self.experts.items()
-        )
-
 
 def expert_of(entry: Entry) -> str | None:
     """Return the expert that a merge selected, None if it selected a mixture."""
@@ -212,8 +169,3 @@ def expert_of(entry: Entry) -> str | None:
         return None
     coefficients: dict[str, float] = card["coefficients"]
     return max(coefficients, key=lambda name: coefficients[name]).rsplit("/", 1)[-1]
-
-
-def _in_order(coefficients: Mapping[str, float], space: Space) -> Coefficients:
-    """Return the coefficients in the order of the space."""
-    return Coefficients(space.names, tuple(coefficients[name] for name in space.names))

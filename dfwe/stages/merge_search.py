@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,22 +13,21 @@ import numpy as np
 from dfwe.config.instantiate import bind, call
 from dfwe.config.tasks import Objective, tasks_of
 from dfwe.families.base import ModelFamily
-from dfwe.families.scorer import ModelScorer
-from dfwe.records import Instance, PrunedTrial, Trial
-from dfwe.search.base import Search
-from dfwe.search.holdout import DevHoldout, ExampleMask, ExampleSubset
-from dfwe.search.holdout_search import HoldoutSelection, MultiSubsetSearch
-from dfwe.search.loop import SearchLimits
+from dfwe.records import Instance, Trial
+from dfwe.search.base import AnyTrial, Search, SearchLimits
+from dfwe.search.holdout import DevHoldout, ExampleMask, ExampleSubset, HoldoutSelection, MultiSubsetSearch
+from dfwe.search.journal import Journal
 from dfwe.search.predictor import LabelMixture
 from dfwe.search.selection import SelectionRule
 from dfwe.search.space import Space
 from dfwe.search.surrogate import Surrogate
 from dfwe.seeding import derive
 from dfwe.stages.train import TrainStage
-from dfwe.training.weight_search import WeightSearchResult
+from dfwe.training.weight_search import WeightSearchResult, log_trial, search_weights
 
 log = logging.getLogger(__name__)
 
+TRIALS, PREDICTIONS = "trials.jsonl", "predictions.jsonl"
 EXTRA_KIND = "bagged"  # of trials that a selection rule adds when the search is over
 
 MakeSearch = Callable[..., Search]
@@ -67,26 +67,7 @@ class SearchConfig:
 
 @dataclass(frozen=True)
 class MergeSearch:
-    """A search and its selection rule, ready to run; `surrogate` is the first of its searches' surrogates."""
-
-    search: Search
-    selection: SelectionRule
-    surrogate: Surrogate | None
-
-    def describe(self, result: WeightSearchResult) -> dict[str, Any]:
-        """Return the result of the search as JSON for the merge's card."""
-        described = describe_trials(result)
-        described["search"] = {"repeats": result.num_repeats, "diameters": list(self.search.diameters)}
-        if self.surrogate is not None:
-            described["surrogate"] = self.surrogate.report()
-        if isinstance(self.selection, HoldoutSelection) and self.selection.result is not None:
-            described["holdout"] = self.selection.result.as_dict()
-        return described
-
-
-@dataclass(frozen=True)
-class SearchBuilder:
-    """Build the search of one merge; seeds derive from the merge's name."""
+    """Run the search of one merge; seeds derive from the merge's name."""
 
     config: SearchConfig
     space: Space
@@ -96,23 +77,76 @@ class SearchBuilder:
     name: str
     seed: int
 
-    def build(self) -> MergeSearch:
-        """Build the search; the same examples are held out of every merge of a study."""
+    def run(self, array: Any, *, folder: Path, on_progress: Callable[[float], None], **options: Any) -> dict[str, Any]:
+        """Search, or resume a killed search from its journal in the folder; return the result as JSON.
+
+        `array` has the experts' weights, `options` are those of `search_weights`.
+        """
+        search, selection, surrogate = self._build()
+        scorer, context = self.family.scorer(self.target, split="dev"), self.family.context
+
+        def on_trial(trial: AnyTrial) -> None:
+            log_trial(trial, logger=context.logger)
+            on_progress(min(1.0, trial.number / search.budget))
+
+        result = search_weights(
+            self.family.model(tasks_of(self.target)).to(context.device),
+            array,
+            search,
+            scorer,
+            space=self.space,
+            selection=selection,
+            initial_trials=self._expert_trials(),
+            journal=Journal(
+                folder,
+                evaluate_predictions=scorer.evaluate,
+                bound_predictions=scorer.bound,
+                keep_label_scores=surrogate is not None,
+            ),
+            totals_score=scorer.scorer.score,
+            seed=derive(self.seed, "pick", self.name),
+            on_trial=on_trial,
+            score_pruned=(lambda model, best: scorer.race(model, best=best)) if scorer.has_bound else None,
+            score_exact=(lambda model: scorer(model, exact=True)) if scorer.approximates else None,
+            limits=self.config.limits,
+            **options,
+        )
+        if context.logger:
+            context.logger.save()
+        for file in (TRIALS, PREDICTIONS):  # a search whose candidates all have trials already journals nothing
+            (folder / file).touch()
+        described = describe_trials(result)
+        described["search"] = {"repeats": result.num_repeats, "diameters": list(search.diameters)}
+        if surrogate is not None:
+            described["surrogate"] = surrogate.report()
+        if isinstance(selection, HoldoutSelection) and selection.result is not None:
+            described["holdout"] = dict(vars(selection.result))
+        return described
+
+    def _build(self) -> tuple[Search, SelectionRule, Surrogate | None]:
+        """Build the search, its selection rule, and its first surrogate.
+
+        The same examples are held out of every merge of a study.
+        """
         holdout, selection = self.config.holdout, self.config.selection
         if holdout is None:
             search = self._search(None)
-            return MergeSearch(search, selection, search if isinstance(search, Surrogate) else None)
-        score = self._scorer.scorer.score
+            return search, selection, search if isinstance(search, Surrogate) else None
+        score = self.family.scorer(self.target, split="dev").scorer.score
         masks = holdout.masks(self._strata(), seed=derive(self.seed, "confirm"))
         searches = [self._search(mask, f"part {number}") for number, mask in enumerate(masks)]
         subsets = [ExampleSubset(mask, score) for mask in masks]
         combined = MultiSubsetSearch(searches, subsets=subsets, space=self.space)
         surrogate = next((search for search in searches if isinstance(search, Surrogate)), None)
-        return MergeSearch(combined, HoldoutSelection(selection, search=combined), surrogate)
+        return combined, HoldoutSelection(selection, search=combined), surrogate
 
-    @property
-    def _scorer(self) -> ModelScorer:
-        return self.family.scorer(self.target, split="dev")
+    def _expert_trials(self) -> tuple[Trial, ...]:
+        """Return the experts' own dev scores, measured in training, as trials that cost nothing."""
+        store = self.family.context.store
+        return tuple(
+            Trial(0, "expert", self.space.vertex(name), stage.dev(stage.result(store)))
+            for name, stage in self.experts.items()
+        )
 
     def _search(self, mask: ExampleMask | None, *names: str) -> Search:
         """Build one search, with a surrogate in front if one is set and the experts have label scores."""
@@ -130,7 +164,8 @@ class SearchBuilder:
 
     def _mixture(self, mask: ExampleMask | slice) -> LabelMixture | None:
         """Return the mixture of the experts' label scores on these examples, None if they have none."""
-        counts = self._scorer.label_counts()
+        scorer = self.family.scorer(self.target, split="dev")
+        counts = scorer.label_counts()
         if counts is None:
             log.warning("merge.surrogate is off: the task's answers are free text, which has no label scores")
             return None
@@ -141,7 +176,7 @@ class SearchBuilder:
             missing = ", ".join(name for name, array in scores.items() if array is None)
             log.warning("merge.surrogate is off: no label scores were kept when these were trained: %s", missing)
             return None
-        return LabelMixture(np.stack(arrays)[:, mask], counts[mask], self._scorer.scorer.score)
+        return LabelMixture(np.stack(arrays)[:, mask], counts[mask], scorer.scorer.score)
 
     def _strata(self) -> list[str]:
         """Return each dev example's task and gold answer, in the order of its evaluations."""
@@ -154,7 +189,7 @@ class SearchBuilder:
 
 def describe_trials(result: WeightSearchResult) -> dict[str, Any]:
     """Return the best trial and the number of evaluations as JSON."""
-    every: list[Trial | PrunedTrial] = [*result.trials, *result.pruned]
+    every: list[AnyTrial] = [*result.trials, *result.pruned]
     evaluated = [trial for trial in every if trial.kind != "expert"]
     return {
         "picked": result.best.kind,

@@ -11,18 +11,17 @@ import pytorch_lightning as pl
 from torch import nn
 
 from dfwe.errors import MergeError
-from dfwe.merging.base import MergeMethod
-from dfwe.merging.coefficient_groups import CoefficientGroups
+from dfwe.merging.base import CoefficientGroups, MergeMethod
 from dfwe.merging.engine import prepare_merge
 from dfwe.merging.expert_array import ExpertArray, Layout, flatten, unflatten
 from dfwe.merging.methods.linear import Linear
 from dfwe.records import Coefficients, Evaluation, PartialEvaluation, PrunedTrial, Trial
-from dfwe.search.base import Search
+from dfwe.search.base import AnyTrial, Search, SearchLimits
 from dfwe.search.journal import Journal
-from dfwe.search.loop import SearchLimits, run_search
+from dfwe.search.loop import run_search
 from dfwe.search.selection import Argmax, FullPrecisionRescorer, SelectionContext, SelectionRule, argmax
 from dfwe.search.space import Space
-from dfwe.search.trial_runner import AnyTrial, EvaluateBatch, ExtraTrials, OnTrial, TrialRunner, evaluate_in_order
+from dfwe.search.trial_runner import EvaluateBatch, ExtraTrials, OnTrial, TrialRunner, evaluate_in_order
 
 ScoreModel = Callable[[Any], Evaluation | float]
 
@@ -58,7 +57,7 @@ def search_weights(
     score_pruned: Callable[[Any, Evaluation], Evaluation | PartialEvaluation] | None = None,
     score_exact: ScoreModel | None = None,
     limits: SearchLimits | None = None,
-    evaluate_batch: EvaluateBatch = evaluate_in_order,
+    evaluate_batch: EvaluateBatch | None = None,
 ) -> WeightSearchResult:
     """Search the coefficients of a merge of `experts` for the best `score`, and leave the model with the result.
 
@@ -84,7 +83,7 @@ def search_weights(
         score_exact: `score` without approximations, if `score` has some (bfloat16). The best candidates are rescored
             until the best of all is one of these; the selected trial has its score from there.
         limits: Limits that end the search before its budget is spent.
-        evaluate_batch: Evaluates the candidates of a batch, for instance in several processes.
+        evaluate_batch: Evaluates the candidates of a batch, for instance in several processes; by default one by one.
     """
     method, selection = method or Linear(), selection or Argmax()
     space = replace(space or Space(experts.names), vertices=method.properties.recovers_experts)
@@ -104,6 +103,7 @@ def search_weights(
         return score_pruned(candidate.at(coefficients), best)
 
     prunes = score_pruned is not None and selection.supports_pruning
+    evaluate_batch = evaluate_batch or evaluate_in_order
     runner = TrialRunner(evaluate, journal, on_trial, evaluate_pruned if prunes else None, evaluate_batch)
     try:
         every = run_search(

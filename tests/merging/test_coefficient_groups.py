@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dfwe.errors import MergeError
-from dfwe.merging.coefficient_groups import ByLayer, ByModel, ByPattern
+from dfwe.merging.base import ByLayer, ByModel, ByPattern
 from dfwe.merging.methods.linear import Linear
 from dfwe.merging.methods.spherical import Slerp
 

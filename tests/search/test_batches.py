@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from dfwe.records import Evaluation, PartialEvaluation
+from dfwe.search.base import SearchLimits
 from dfwe.search.journal import Journal
-from dfwe.search.loop import SearchLimits, run_search
+from dfwe.search.loop import run_search
 from dfwe.search.optimizers.sequence import Dirichlet
 from dfwe.search.space import Space
 from dfwe.search.trial_runner import TrialRunner

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from dfwe.records import Coefficients, Evaluation, Trial
-from dfwe.search.holdout import ExampleSubset
-from dfwe.search.holdout_search import HoldoutSelection, MultiSubsetSearch
+from dfwe.search.holdout import ExampleSubset, HoldoutSelection, MultiSubsetSearch
 from dfwe.search.selection import Argmax, SelectionContext
 from dfwe.search.trial_runner import ExtraTrials, TrialRunner
 

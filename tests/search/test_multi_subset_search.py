@@ -5,8 +5,7 @@ import pytest
 
 from dfwe.records import Coefficients, Evaluation, Trial
 from dfwe.search.base import Search
-from dfwe.search.holdout import ExampleSubset
-from dfwe.search.holdout_search import MultiSubsetSearch
+from dfwe.search.holdout import ExampleSubset, MultiSubsetSearch
 from dfwe.search.loop import run_search
 from dfwe.search.optimizers.nevergrad import NevergradSearch
 from dfwe.search.space import Space

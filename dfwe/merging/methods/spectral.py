@@ -35,8 +35,8 @@ class IsoC(MergeMethod):
     """theta = theta_0 + scale * mean(S) U V^T for each matrix, a weighted mean for all else.
 
     Iso-C (Marczak et al., 2025, arXiv:2502.04959): isotropic merging in the common subspace. U S V^T is the singular
-    value decomposition of sum_i n alpha_i (theta_i - theta_0): the sum of task vectors, all its singular values replaced
-    by their mean.
+    value decomposition of sum_i n alpha_i (theta_i - theta_0): the sum of task vectors, all its singular values
+    replaced by their mean.
 
     Variant: FusionBench 0.2.33 and the authors' code, which take every tensor of two dimensions for a matrix,
     embeddings and position biases too. `averaged`, a regular expression, names some that are averaged instead.
