@@ -15,6 +15,7 @@ from dfwe.errors import ConfigurationError, MergeError
 from dfwe.values.allowed import Pattern
 from dfwe.values.check import check as check_value
 
+AnyShape = Float[Tensor, "*shape"]  # one shape in each signature
 REST = "rest"  # group of the tensors that belong to no other
 
 _LAYER = re.compile(r"\.(\d+)\.")
@@ -63,18 +64,18 @@ class TensorGroup:
     """Hold one tensor, or a block of one, of every model that is merged."""
 
     info: TensorInfo
-    experts: Sequence[Float[Tensor, "*shape"]]
-    parent_tensor: Float[Tensor, "*shape"] | None = None
+    experts: Sequence[AnyShape]
+    parent_tensor: AnyShape | None = None
     statistics: Sequence[Tensor | None] = ()  # one per expert if the method needs them; None if that tensor has none
     begin: int = 0  # position of a block's first value in the whole tensor
 
     @property
-    def parent(self) -> Float[Tensor, "*shape"]:
+    def parent(self) -> AnyShape:
         """Parent's tensor, for methods that need one."""
         assert self.parent_tensor is not None, "MethodProperties.needs_parent is not set"
         return self.parent_tensor
 
-    def task_vectors(self) -> Iterator[Float[Tensor, "*shape"]]:
+    def task_vectors(self) -> Iterator[AnyShape]:
         """Yield theta_i - theta_0 of each expert, one at a time, as new tensors."""
         return (expert - self.parent for expert in self.experts)
 
@@ -97,7 +98,7 @@ class MergeMethod(ABC):
         """Properties of the method with these settings."""
 
     @abstractmethod
-    def merge_tensor(self, group: TensorGroup, *, coefficients: Sequence[float], state: Any) -> Float[Tensor, "*shape"]:
+    def merge_tensor(self, group: TensorGroup, *, coefficients: Sequence[float], state: Any) -> AnyShape:
         """Return the merge of one tensor (of a block, if the method is elementwise) as a new tensor.
 
         Raises:
@@ -156,7 +157,7 @@ class LinearMethod(MergeMethod):
     def tensor_weights(self, coefficients: Sequence[float], *, tensor: TensorInfo, state: Any) -> TensorWeights:
         """Return the weights of that tensor."""
 
-    def merge_tensor(self, group: TensorGroup, *, coefficients: Sequence[float], state: Any) -> Float[Tensor, "*shape"]:
+    def merge_tensor(self, group: TensorGroup, *, coefficients: Sequence[float], state: Any) -> AnyShape:
         """Return the weighted sum of one tensor or block."""
         weights = self.tensor_weights(coefficients, tensor=group.info, state=state)
         if not self.properties.needs_parent:
@@ -228,7 +229,7 @@ def around_parent(weights: Iterable[float]) -> TensorWeights:
     return TensorWeights(experts, parent=1.0 - sum(experts))
 
 
-def weighted_sum(tensors: Sequence[Float[Tensor, "*shape"]], weights: Sequence[float]) -> Float[Tensor, "*shape"]:
+def weighted_sum(tensors: Sequence[AnyShape], weights: Sequence[float]) -> AnyShape:
     """Return sum_i w_i x_i as a new tensor; nothing else is allocated."""
     total = tensors[0] * weights[0]
     for tensor, weight in zip(tensors[1:], weights[1:], strict=True):

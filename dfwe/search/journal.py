@@ -102,7 +102,8 @@ class Journal:
     def _add(self, record: dict[str, Any], *, answers: dict[str, Any], line: int) -> None:
         where = f"{self._trials_file}, line {line}"
         try:
-            number, kind, seconds = int(record["number"]), _kind(record["kind"]), float(record["seconds"])
+            kinds: dict[str, TrialKind] = {kind: kind for kind in get_args(TrialKind)}
+            number, kind, seconds = int(record["number"]), kinds[record["kind"]], float(record["seconds"])
             coefficients = Coefficients(tuple(record["coefficients"]), tuple(record["coefficients"].values()))
             number_of_answers, predictions = int(answers["number"]), tuple(answers["predictions"])
             evaluation = _parse(record, predictions=predictions, label_scores=answers.get("label_scores"))
@@ -195,11 +196,6 @@ def _metric_errors(where: str) -> Iterator[None]:
 
 def _is_close(first: float, second: float) -> bool:
     return math.isclose(first, second, rel_tol=1e-9, abs_tol=1e-12)
-
-
-def _kind(name: str) -> TrialKind:
-    kinds: dict[str, TrialKind] = {kind: kind for kind in get_args(TrialKind)}
-    return kinds[name]
 
 
 def _read_lines(path: Path) -> list[bytes]:

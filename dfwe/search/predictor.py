@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -76,8 +77,7 @@ class LabelMixture:
         return np.asarray(np.isfinite(self.scores).all(axis=0))
 
 
-@dataclass(frozen=True, eq=False)
-class PredictedScores:
+class PredictedScores(NamedTuple):
     """Predictions for some candidates.
 
     `means` are expected scores, with standard deviations `deviations` (`LabelMixture.expected`). `is_known` marks
@@ -160,11 +160,7 @@ class ScorePredictor:
         """Predict the score of each candidate."""
         starts = range(0, len(candidates), _CHUNK_SIZE)
         chunks = [self._predict_chunk(candidates[start : start + _CHUNK_SIZE]) for start in starts]
-        return PredictedScores(
-            np.concatenate([chunk.means for chunk in chunks]),
-            np.concatenate([chunk.deviations for chunk in chunks]),
-            np.concatenate([chunk.is_known for chunk in chunks]),
-        )
+        return PredictedScores(*map(np.concatenate, zip(*chunks, strict=True)))
 
     def _add(self, candidate: Coefficients, *, residuals: Float[np.ndarray, "examples labels"]) -> None:
         self._observed[candidate] = residuals

@@ -113,7 +113,10 @@ class Space:
         num = len(self.groups) * len(self.experts)
         values: list[float] = []
         for logits in point[:num].reshape(len(self.groups), -1):
-            values += softmax(logits).tolist() if self.box is None else self._in_range(logits)
+            if self.box is None:
+                values += softmax(logits).tolist()
+            else:
+                values += [self.box.at(float(logit), start=1.0 / len(self.experts)) for logit in logits]
         for setting, logit in zip(self.settings, point[num:], strict=True):
             values.append(setting.box.at(float(logit), start=setting.start))
         return Coefficients(self.names, tuple(values))
@@ -130,7 +133,8 @@ class Space:
         if self.box is None:
             logits = np.log(rows, out=np.full_like(rows, _ZERO_LOGIT), where=rows > 0)
         else:
-            logits = np.array([[self.box.point(value, start=self._equal) for value in row] for row in rows])
+            start = 1.0 / len(self.experts)
+            logits = np.array([[self.box.point(value, start=start) for value in row] for row in rows])
         values = [setting.box.point(settings[setting.name], start=setting.start) for setting in self.settings]
         return np.concatenate([logits.ravel(), values])
 
@@ -169,14 +173,6 @@ class Space:
         else:
             rows = generator.uniform(self.box.low, self.box.high, (len(self.groups), len(self.experts)))
         return self.candidate(rows, {s.name: float(generator.uniform(s.box.low, s.box.high)) for s in self.settings})
-
-    @property
-    def _equal(self) -> float:
-        return 1.0 / len(self.experts)
-
-    def _in_range(self, logits: Float[np.ndarray, " experts"]) -> list[float]:
-        assert self.box is not None
-        return [self.box.at(float(logit), start=self._equal) for logit in logits]
 
 
 def distance(coefficients: Coefficients, *, start: Coefficients) -> float:

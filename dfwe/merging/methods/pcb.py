@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
-from dfwe.merging.base import MergeMethod, MethodProperties, TensorGroup
+from dfwe.merging.base import AnyShape, MergeMethod, MethodProperties, TensorGroup
 from dfwe.merging.methods.ranks import nth_smallest
 from dfwe.values.allowed import PositiveShare, Within
 
@@ -59,9 +57,7 @@ class Pcb(MergeMethod):
             Bounds((low, high), (least, most)) for (low, high), (least, most) in zip(sizes, scores, strict=True)
         )
 
-    def merge_tensor(
-        self, group: TensorGroup, *, coefficients: Sequence[float], state: tuple[Bounds, ...]
-    ) -> Float[Tensor, "*shape"]:
+    def merge_tensor(self, group: TensorGroup, *, coefficients: Sequence[float], state: tuple[Bounds, ...]) -> AnyShape:
         """Return the balanced sum of one block."""
         merged, total = torch.zeros_like(group.parent), torch.zeros_like(group.parent)
         scored = _scored(group, [bounds.sizes for bounds in state])
@@ -76,9 +72,7 @@ class Pcb(MergeMethod):
         return low, max(low, int(size * (1 - self.outliers)))
 
 
-def _scored(
-    group: TensorGroup, sizes: Sequence[tuple[float, float]]
-) -> Iterator[tuple[Float[Tensor, "*shape"], Float[Tensor, "*shape"]]]:
+def _scored(group: TensorGroup, sizes: Sequence[tuple[float, float]]) -> Iterator[tuple[AnyShape, AnyShape]]:
     """Yield each expert's clamped task vector and its scores."""
     total = torch.zeros_like(group.parent)
     for vector in group.task_vectors():
@@ -90,7 +84,7 @@ def _scored(
         yield size.mul_(vector.sign()), within.mul_(between)
 
 
-def _to_unit(values: Float[Tensor, "*shape"], bounds: tuple[float, float]) -> Float[Tensor, "*shape"]:
+def _to_unit(values: AnyShape, bounds: tuple[float, float]) -> AnyShape:
     """Return the values moved so that the bounds become 0 and 1, and clamped to them."""
     low, high = bounds
     return values.sub(low).div_((high - low) or 1.0).clamp_(0.0, 1.0)

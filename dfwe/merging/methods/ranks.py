@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
-from dfwe.merging.base import TensorGroup
+from dfwe.merging.base import AnyShape, TensorGroup
 
 _HALF = 16  # bits: a value is found by its upper half first, then by its lower one
 _BUCKETS = 1 << _HALF
 
-Values = Callable[[TensorGroup], Iterable[Float[Tensor, "*shape"]]]
+Values = Callable[[TensorGroup], Iterable[AnyShape]]
 """Yields the ranked values of a group: one tensor per expert, made one at a time."""
 
 
@@ -54,7 +54,7 @@ def _count(
     return totals
 
 
-def _ordered(values: Float[Tensor, "*shape"]) -> Int[Tensor, " values"]:
+def _ordered(values: AnyShape) -> Int[Tensor, " values"]:
     """Return integers in the order of the values: a negative number's bits count backwards."""
     bits = values.reshape(-1).float().view(torch.int32)
     return torch.where(bits < 0, bits ^ 0x7FFFFFFF, bits)

@@ -8,10 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
-from dfwe.merging.base import MergeMethod, MethodProperties, RecipeFormat, TensorGroup, check_simplex, weighted_sum
+from dfwe.merging.base import (
+    AnyShape,
+    MergeMethod,
+    MethodProperties,
+    RecipeFormat,
+    TensorGroup,
+    check_simplex,
+    weighted_sum,
+)
 from dfwe.merging.engine import blocks
 from dfwe.values.allowed import NonNegative, PositiveShare
 
@@ -64,9 +71,7 @@ class Sce(MergeMethod):
                 totals[position] += float((vector * mask).square_().sum(dtype=torch.float64))
         return SceState(threshold, tuple(total / max(1, group.parent.numel()) for total in totals))
 
-    def merge_tensor(
-        self, group: TensorGroup, *, coefficients: Sequence[float], state: SceState
-    ) -> Float[Tensor, "*shape"]:
+    def merge_tensor(self, group: TensorGroup, *, coefficients: Sequence[float], state: SceState) -> AnyShape:
         """Merge one tensor or block by election and weighted mean; MergeError off the simplex."""
         check_simplex(coefficients, method=self)
         vectors, largest = list(group.task_vectors()), max(coefficients)
@@ -99,7 +104,7 @@ class Sce(MergeMethod):
         return [weight / total for weight in weights] if total else weights
 
 
-def _variance(vectors: Sequence[Float[Tensor, "*shape"]]) -> Float[Tensor, "*shape"]:
+def _variance(vectors: Sequence[AnyShape]) -> AnyShape:
     """Compute the variance in steps that round a value alike in every block: the threshold comes from other blocks."""
     mean = weighted_sum(vectors, [1.0] * len(vectors)).div_(len(vectors))
     total = torch.zeros_like(mean)
@@ -108,6 +113,6 @@ def _variance(vectors: Sequence[Float[Tensor, "*shape"]]) -> Float[Tensor, "*sha
     return total.div_(len(vectors))
 
 
-def _mask(vectors: Sequence[Float[Tensor, "*shape"]], *, threshold: float) -> Tensor:
+def _mask(vectors: Sequence[AnyShape], *, threshold: float) -> Tensor:
     """Return 1 where the variance is large enough, else 0."""
     return torch.ones_like(vectors[0]) if threshold == 0.0 else (_variance(vectors) >= threshold).to(vectors[0])

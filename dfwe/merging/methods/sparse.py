@@ -14,13 +14,13 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from dfwe.errors import MergeError
-from dfwe.merging.base import MergeMethod, MethodProperties, RecipeFormat, TensorGroup, weighted_sum
+from dfwe.merging.base import AnyShape, MergeMethod, MethodProperties, RecipeFormat, TensorGroup, weighted_sum
 from dfwe.merging.methods.ranks import nth_smallest
 from dfwe.values.allowed import Natural, NonNegative, PartialShare, PositiveShare
 
 Aggregate = Literal["linear", "mean", "sum", "max"]
 Rescale = Literal["probability", "norm", "none"]
-Probability = float | Float[Tensor, "*shape"]
+Probability = float | AnyShape
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class Mask:
     entries: Bool[Tensor, " values"]
     factor: float | Float[Tensor, " values"] = 1.0
 
-    def apply(self, vector: Float[Tensor, "*shape"], *, begin: int) -> Float[Tensor, "*shape"]:
+    def apply(self, vector: AnyShape, *, begin: int) -> AnyShape:
         """Write into the vector, which begins at that position of the whole tensor; 0 for masked entries."""
         part = slice(begin, begin + vector.numel())
         vector.mul_(self.entries[part].view(vector.shape))
@@ -64,9 +64,7 @@ class SparseMethod(MergeMethod):
     def prepare_tensor(self, group: TensorGroup, *, state: Any) -> Sequence[Mask]:
         """Return each expert's mask of that tensor."""
 
-    def merge_tensor(
-        self, group: TensorGroup, *, coefficients: Sequence[float], state: Sequence[Mask]
-    ) -> Float[Tensor, "*shape"]:
+    def merge_tensor(self, group: TensorGroup, *, coefficients: Sequence[float], state: Sequence[Mask]) -> AnyShape:
         """Merge one block's sparse task vectors and add them to the parent."""
         pairs = zip(state, group.task_vectors(), strict=True)
         vectors = [mask.apply(vector, begin=group.begin) for mask, vector in pairs]
@@ -220,9 +218,7 @@ class Della(SparseMethod):
         return random_masks(group, probabilities=probabilities, rescale=self.rescale, seed=self.seed)
 
 
-def elect_signs(
-    vectors: Sequence[Float[Tensor, "*shape"]], *, coefficients: Sequence[float], aggregate: Aggregate
-) -> Float[Tensor, "*shape"]:
+def elect_signs(vectors: Sequence[AnyShape], *, coefficients: Sequence[float], aggregate: Aggregate) -> AnyShape:
     """Merge the vectors, entry by entry, from those experts that agree with the elected sign, as TIES does.
 
     The sign of sum_i alpha_i t_i is elected, + where that is 0; A are the experts whose alpha_i t_i has it.
@@ -280,7 +276,7 @@ def _norm_ratio(vector: Float[Tensor, " values"], *, entries: Bool[Tensor, " val
     return before / after if min(before, after) >= 1e-7 else 1.0  # mergekit's bound
 
 
-def _ranks_in_rows(sizes: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+def _ranks_in_rows(sizes: AnyShape) -> AnyShape:
     """Rank entries in their row, from 0 for the smallest to 1 for the largest.
 
     A vector is one row; of a tensor with more dimensions the second is ranked, as in mergekit. A row of one entry has

@@ -18,6 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dfwe.merging.base import (
+    AnyShape,
     MergeMethod,
     MethodProperties,
     TensorGroup,
@@ -51,7 +52,7 @@ class IsoC(MergeMethod):
     # the decomposition is that of the weighted sum: one per candidate
     properties = MethodProperties(needs_parent=True, merge_time_settings=("scale", "averaged"))
 
-    def merge_tensor(self, group: TensorGroup, *, coefficients: Sequence[float], state: Any) -> Float[Tensor, "*shape"]:
+    def merge_tensor(self, group: TensorGroup, *, coefficients: Sequence[float], state: Any) -> AnyShape:
         """Merge one tensor."""
         if not is_matrix(group, averaged=self.averaged):
             return average(group, coefficients=coefficients, scale=self.scale)
@@ -88,7 +89,7 @@ class IsoCts(MergeMethod):
     # all decompositions are those of weighted sums, or of their remainders: n + 1 per candidate
     properties = MethodProperties(needs_parent=True, merge_time_settings=("scale", "common", "averaged"))
 
-    def merge_tensor(self, group: TensorGroup, *, coefficients: Sequence[float], state: Any) -> Float[Tensor, "*shape"]:
+    def merge_tensor(self, group: TensorGroup, *, coefficients: Sequence[float], state: Any) -> AnyShape:
         """Merge one tensor; MergeError for coefficients off the simplex."""
         check_simplex(coefficients, method=self)
         if not is_matrix(group, averaged=self.averaged):
@@ -154,7 +155,7 @@ class TsvM(MergeMethod):
 
     def merge_tensor(
         self, group: TensorGroup, *, coefficients: Sequence[float], state: Decomposition | None
-    ) -> Float[Tensor, "*shape"]:
+    ) -> AnyShape:
         """Merge one tensor by one matrix product."""
         if state is None:
             return average(group, coefficients=coefficients, scale=self.scale)
@@ -187,7 +188,7 @@ class Wudi(MergeMethod):
     # every candidate is optimised anew: minutes for a large model without an accelerator
     properties = MethodProperties(needs_parent=True, merge_time_settings=("steps", "learning_rate", "averaged"))
 
-    def merge_tensor(self, group: TensorGroup, *, coefficients: Sequence[float], state: Any) -> Float[Tensor, "*shape"]:
+    def merge_tensor(self, group: TensorGroup, *, coefficients: Sequence[float], state: Any) -> AnyShape:
         """Merge one tensor; MergeError for coefficients off the simplex."""
         check_simplex(coefficients, method=self)
         if not is_matrix(group, averaged=self.averaged):
@@ -240,7 +241,7 @@ def is_matrix(group: TensorGroup, *, averaged: str | None) -> bool:
     return group.parent.dim() == 2 and not (averaged is not None and re.search(averaged, group.info.name))
 
 
-def average(group: TensorGroup, *, coefficients: Sequence[float], scale: float) -> Float[Tensor, "*shape"]:
+def average(group: TensorGroup, *, coefficients: Sequence[float], scale: float) -> AnyShape:
     """Return the parent plus the scaled weighted sum of task vectors, as for all tensors that are not matrices."""
     weights = around_parent(scale * coefficient for coefficient in coefficients)
     return weighted_sum([group.parent, *group.experts], [weights.parent, *weights.experts])

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from dfwe.errors import MergeError
 from dfwe.merging.base import (
+    AnyShape,
     LinearMethod,
     MergeMethod,
     MethodProperties,
@@ -45,9 +46,7 @@ class ModelStockByFilter(MergeMethod):
         pairs = [self._cosine(group, pair) for pair in combinations(range(len(group.experts)), 2)]
         return _ratio(pairs, num_experts=len(group.experts)).float()
 
-    def merge_tensor(
-        self, group: TensorGroup, *, coefficients: Sequence[float], state: Tensor
-    ) -> Float[Tensor, "*shape"]:
+    def merge_tensor(self, group: TensorGroup, *, coefficients: Sequence[float], state: Tensor) -> AnyShape:
         """Move each row from the parent to the weighted mean, by t."""
         moved = torch.zeros_like(group.parent)
         for expert, coefficient in zip(group.experts, coefficients, strict=True):
@@ -110,7 +109,7 @@ class Slerp(MergeMethod):
     recipe = RecipeFormat(base_model="start")
     properties = MethodProperties(recovers_experts=True, min_experts=2, max_experts=2)
 
-    def merge_tensor(self, group: TensorGroup, *, coefficients: Sequence[float], state: Any) -> Float[Tensor, "*shape"]:
+    def merge_tensor(self, group: TensorGroup, *, coefficients: Sequence[float], state: Any) -> AnyShape:
         """Interpolate one tensor."""
         first, second = group.experts
         total = sum(coefficients)
@@ -158,7 +157,7 @@ class Multislerp(MergeMethod):
 
     def merge_tensor(
         self, group: TensorGroup, *, coefficients: Sequence[float], state: Float[np.ndarray, "experts experts"]
-    ) -> Float[Tensor, "*shape"]:
+    ) -> AnyShape:
         """Return the weighted sum that it comes to; MergeError if the directions cancel."""
         weights = self._weights(np.array(coefficients), products=state, tensor=group.info.name)
         if not self._is_about_parent(group):

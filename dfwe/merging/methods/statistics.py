@@ -11,7 +11,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dfwe.errors import MergeError
-from dfwe.merging.base import MergeMethod, MethodProperties, TensorGroup, check_simplex, method_name, weighted_sum
+from dfwe.merging.base import (
+    AnyShape,
+    MergeMethod,
+    MethodProperties,
+    TensorGroup,
+    check_simplex,
+    method_name,
+    weighted_sum,
+)
 from dfwe.values.allowed import NonNegative, Positive, Share
 
 Scales = tuple[float, ...] | None  # what each expert's Fisher values are divided by; None for nothing
@@ -84,9 +92,7 @@ class Fisher(FisherMethod):
         needs_statistics=True, is_elementwise=True, recovers_experts=True, merge_time_settings=("floor",)
     )
 
-    def merge_tensor(
-        self, group: TensorGroup, *, coefficients: Sequence[float], state: Scales
-    ) -> Float[Tensor, "*shape"]:
+    def merge_tensor(self, group: TensorGroup, *, coefficients: Sequence[float], state: Scales) -> AnyShape:
         """Return the mixture, moved to where the weights of single values put it."""
         check_simplex(coefficients, method=self)
         mean = weighted_sum(group.experts, coefficients)
@@ -122,9 +128,7 @@ class DfMerge(FisherMethod):
         merge_time_settings=("scale", "floor"),
     )
 
-    def merge_tensor(
-        self, group: TensorGroup, *, coefficients: Sequence[float], state: Scales
-    ) -> Float[Tensor, "*shape"]:
+    def merge_tensor(self, group: TensorGroup, *, coefficients: Sequence[float], state: Scales) -> AnyShape:
         """Add the weighted task vectors of one block to the parent."""
         number = len(group.experts)
         moved, total, mean = (torch.zeros_like(group.parent) for _ in range(3))
@@ -166,7 +170,7 @@ class Regmean(MergeMethod):
                     f"{list(expected)}: set merge.statistics to a Gram, as conf/merge/regmean.yaml does"
                 )
 
-    def merge_tensor(self, group: TensorGroup, *, coefficients: Sequence[float], state: Any) -> Float[Tensor, "*shape"]:
+    def merge_tensor(self, group: TensorGroup, *, coefficients: Sequence[float], state: Any) -> AnyShape:
         """Return the regression for the weight of a linear layer, the mixture for any other tensor."""
         check_simplex(coefficients, method=self)
         mean = weighted_sum(group.experts, coefficients)
@@ -190,7 +194,7 @@ class Regmean(MergeMethod):
         return (gram * self.alpha).diagonal_scatter(gram.diagonal())
 
 
-def _fisher_values(group: TensorGroup, *, expert: int, scales: Scales, floor: float) -> Float[Tensor, "*shape"]:
+def _fisher_values(group: TensorGroup, *, expert: int, scales: Scales, floor: float) -> AnyShape:
     """Return the expert's Fisher values as a new tensor, divided by its scale and raised to the floor.
 
     A tensor without statistics (one that takes no part in answers) has zeros.

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from dfwe.search.optimizers.nelder_mead import REGISTERED_NAME, Moves, NelderMeadFamily, nelder_mead, register
+from dfwe.search.optimizers.nevergrad import REGISTERED_NAME, Moves, NelderMeadFamily, nelder_mead, register
 
 SIMPLEX = [(0, 0), (1, 0), (0, 1)]
 
