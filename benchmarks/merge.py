@@ -21,7 +21,7 @@ import torch
 from shapes import SHAPES, model_of
 
 from dfwe.merging.engine import prepare_merge
-from dfwe.merging.expert_array import ExpertArray, Layout, flatten, large_buffer
+from dfwe.merging.expert_array import ExpertArray, Layout, flatten
 from dfwe.merging.methods.linear import Linear
 
 
@@ -59,7 +59,7 @@ def main() -> None:
         torch.set_num_threads(options.threads)
     model = model_of(options.shape)
     layout, num = Layout.of(model), options.experts
-    weights = large_buffer(num, layout.size).normal_()
+    weights = torch.empty(num, layout.size).normal_()
     names = tuple(f"e{i}" for i in range(num))
     states = [layout.views(row) for row in weights]
     alphas = torch.full((num,), 1.0 / num)

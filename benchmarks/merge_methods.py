@@ -23,7 +23,7 @@ from dfwe.config.instantiate import bind
 from dfwe.config.merges import option
 from dfwe.merging.base import MergeMethod
 from dfwe.merging.engine import prepare_merge
-from dfwe.merging.expert_array import ExpertArray, Layout, large_buffer
+from dfwe.merging.expert_array import ExpertArray, Layout
 from dfwe.merging.methods.linear import Linear
 
 
@@ -31,7 +31,7 @@ def main() -> None:
     options = _options()
     layout = Layout.of(model_of(options.shape))
     experts = _experts(layout, num=options.experts)
-    out = large_buffer(1, layout.size)[0]
+    out = torch.empty(1, layout.size)[0]
     named: dict[str, MergeMethod] = {
         name: bind(option(name, search="nelder_mead", budget=1)["method"]) for name in options.methods
     }
@@ -56,7 +56,7 @@ def _measured(method: MergeMethod, experts: ExpertArray, *, out: torch.Tensor, r
 
 def _experts(layout: Layout, *, num: int) -> ExpertArray:
     generator = torch.Generator().manual_seed(0)
-    rows = large_buffer(num + 1, layout.size)
+    rows = torch.empty(num + 1, layout.size)
     rows.normal_(std=0.02, generator=generator)
     rows[:num].mul_(0.1).add_(rows[num])
     return ExpertArray(tuple(f"e{place}" for place in range(num)), layout, rows[:num], rows[num])

@@ -32,7 +32,7 @@ from dfwe.families.seq2seq.fast.bf16 import HalfCopy
 from dfwe.families.seq2seq.inference import answers
 from dfwe.families.seq2seq.scorer import SplitScorer
 from dfwe.families.seq2seq.tokenization import TokenisedSplit
-from dfwe.merging.expert_array import ExpertArray, Layout, large_buffer
+from dfwe.merging.expert_array import ExpertArray, Layout
 from dfwe.metrics.base import Metric
 from dfwe.metrics.classification import F1
 from dfwe.metrics.scorer import Scorer
@@ -121,7 +121,7 @@ def scorer_of(options: argparse.Namespace, *, vocabulary: int, parts: Parts) -> 
 def experts_of(model: Any) -> ExpertArray:
     """Five experts around the model."""
     layout = Layout.of(model)
-    weights = large_buffer(5, layout.size)
+    weights = torch.empty(5, layout.size)
     start = torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
     for row in weights:
         torch.add(start, torch.randn(layout.size), alpha=0.02, out=row)

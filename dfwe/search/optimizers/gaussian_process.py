@@ -81,16 +81,12 @@ class GaussianProcess(Search):
         """Draw candidates, and mixtures of candidates with `near`."""
         draws = [self._space.draw(self._generator) for _ in range(2 * self._candidates)]
         shares = 10 ** self._generator.uniform(-2, 0, self._candidates)
-        origin = self._clip(near.as_array())
+        origin = np.clip(near.as_array(), *_bounds(self._space))  # an expert's vertex may lie outside
         mixed = [
             Coefficients(near.names, tuple((origin + share * (draw.as_array() - origin)).tolist()))
             for share, draw in zip(shares, draws[self._candidates :], strict=True)
         ]
         return draws[: self._candidates] + mixed
-
-    def _clip(self, values: Float[np.ndarray, " dimensions"]) -> Float[np.ndarray, " dimensions"]:
-        """Clip values to their ranges: an expert's vertex may lie outside."""
-        return np.clip(values, *_bounds(self._space))
 
     def _features(self, coefficients: Sequence[Coefficients]) -> Float[np.ndarray, "observations dimensions"]:
         low, high = _bounds(self._space)
