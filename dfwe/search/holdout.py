@@ -15,7 +15,7 @@ from dfwe.errors import SearchError
 from dfwe.metrics.statistics import Score
 from dfwe.records import Coefficients, Evaluation, Trial
 from dfwe.search.base import Search
-from dfwe.search.selection import SelectionContext, SelectionRule
+from dfwe.search.selection import SelectionContext, SelectionRule, trial_at
 from dfwe.search.space import Space
 from dfwe.values.allowed import OpenShare, Pair
 
@@ -261,18 +261,11 @@ def _combine(choices: Sequence[Trial], *, trials: Sequence[Trial], context: Sele
         frequent, _ = Counter(trial.coefficients for trial in choices).most_common(1)[0]
         return next(trial for trial in choices if trial.coefficients == frequent)
     mean = np.mean([trial.coefficients.values for trial in choices], axis=0)
-    point = Coefficients(choices[0].coefficients.names, tuple(mean.tolist()))
-    trial = next((trial for trial in (*trials, *choices) if trial.coefficients == point), None)
-    return context.run_trial(point, "bagged") if trial is None else trial
+    return trial_at(mean, trials=(*trials, *choices), context=context)
 
 
 def _warn_if_worse(result: HoldoutResult) -> None:
     for name, score in {"the uniform merge": result.start, "the best expert": result.expert}.items():
         if score is not None and score > result.score:
-            log.warning(
-                "the merge scores %.4f on the %d dev examples that the search did not see, %s %.4f",
-                result.score,
-                result.examples,
-                name,
-                score,
-            )
+            message = "the merge scores %.4f on the %d dev examples that the search did not see, %s %.4f"
+            log.warning(message, result.score, result.examples, name, score)

@@ -122,11 +122,8 @@ def _log_end(trials: Sequence[AnyTrial], *, budget: int, limit: str | None) -> N
     if limit is not None:
         log.info("the search has reached its limit of %s after %d of %d evaluations", limit, len(trials), budget)
     elif len(trials) < budget:
-        log.warning(
-            "the search stopped after %d of %d evaluations: it has converged, or has no new point to ask for",
-            len(trials),
-            budget,
-        )
+        message = "the search stopped after %d of %d evaluations: it has converged, or has no new point to ask for"
+        log.warning(message, len(trials), budget)
 
 
 def _warn_of_standstill(trials: Sequence[AnyTrial], *, start: Coefficients) -> None:

@@ -121,26 +121,17 @@ class Bagged(SelectionRule):
         weights = _weights(best, resamples=self.resamples, seed=context.seed)
         mixtures = [trial for trial in trials if trial.kind != "expert"] or trials
         shares = best_shares(mixtures, score=context.score, weights=weights)
-        point = self._mean(mixtures, shares, context=context) if context.averages else mixtures[int(shares.argmax())]
+        if context.averages:
+            values = shares @ np.array([trial.coefficients.values for trial in mixtures])
+            point = trial_at(values, trials=mixtures, context=context)
+        else:
+            point = mixtures[int(shares.argmax())]
         loss = out_of_bag_loss(point, trials, score=context.score, weights=weights)
         if loss > self.margin + _TOLERANCE:
-            log.warning(
-                "the bagged mixture scores %.4f on dev, %.4f less than the best (%.4f) is worth without its luck: "
-                "kept the best",
-                point.evaluation.score,
-                loss,
-                best.evaluation.score,
-            )
+            message = "the bagged mixture scores %.4f on dev, %.4f less than the best (%.4f) is worth without its luck"
+            log.warning(f"{message}: kept the best", point.evaluation.score, loss, best.evaluation.score)
             return best
         return point
-
-    def _mean(
-        self, trials: Sequence[Trial], shares: Float[np.ndarray, " trials"], *, context: SelectionContext
-    ) -> Trial:
-        mean = shares @ np.array([trial.coefficients.values for trial in trials])
-        point = Coefficients(trials[0].coefficients.names, tuple(mean.tolist()))
-        trial = next((trial for trial in trials if trial.coefficients == point), None)
-        return context.run_trial(point, "bagged") if trial is None else trial
 
 
 @dataclass(frozen=True)
@@ -175,6 +166,13 @@ def argmax(trials: Sequence[Trial]) -> Trial:
     tied = [trial for trial in trials if trial.evaluation.score >= best - _TOLERANCE]
     start = start_of(trials)
     return min(tied, key=lambda trial: distance(trial.coefficients, start=start))
+
+
+def trial_at(values: Float[np.ndarray, " dimensions"], *, trials: Sequence[Trial], context: SelectionContext) -> Trial:
+    """Return the trial with these coefficients; run it (kind "bagged") if there is none."""
+    point = Coefficients(trials[0].coefficients.names, tuple(values.tolist()))
+    trial = next((trial for trial in trials if trial.coefficients == point), None)
+    return context.run_trial(point, "bagged") if trial is None else trial
 
 
 def start_of(trials: Sequence[Trial]) -> Coefficients:

@@ -161,12 +161,9 @@ class Surrogate(Search):
         if correlation < self._least:
             self._is_on = False
             log.warning(
-                "the surrogate is off after %d candidates: its predictions' rank correlation with the scores of the "
-                "last %d is %.2f, below %.2f; the search continues without it",
-                len(self._pairs),
-                self._window,
-                correlation,
-                self._least,
+                f"the surrogate is off after {len(self._pairs)} candidates: its predictions' rank correlation with the "
+                f"scores of the last {self._window} is {correlation:.2f}, below {self._least:.2f}; "
+                "the search continues without it"
             )
 
 

@@ -88,13 +88,8 @@ def _keep_tokenizer(folders: Sequence[Path], *, folder: Path) -> None:
         log.warning("%s has no tokenizer: that of %s is taken", folders[0], with_one[0])
     for other in with_one[1:]:
         if differing := [str(file) for file in files if _differs(with_one[0] / file, other / file)]:
-            log.warning(
-                "the tokenizers of %s and %s differ (%s): that of %s is taken",
-                with_one[0],
-                other,
-                ", ".join(differing),
-                with_one[0],
-            )
+            message = "the tokenizers of %s and %s differ (%s): that of %s is taken"
+            log.warning(message, with_one[0], other, ", ".join(differing), with_one[0])
 
 
 def _tokenizer(folder: Path) -> list[Path]:
