@@ -98,12 +98,8 @@ def _differences(first: Config, other: Config) -> dict[str, tuple[Any, Any]]:
     return {
         name: (a.get(name), b.get(name))
         for name in sorted(a.keys() | b.keys())
-        if a.get(name) != b.get(name) and not _is_free(name)
+        if a.get(name) != b.get(name) and not any(map(_FREE.fullmatch, (name, name.rsplit(".", 1)[-1])))
     }
-
-
-def _is_free(name: str) -> bool:
-    return bool(_FREE.fullmatch(name) or _FREE.fullmatch(name.rsplit(".", 1)[-1]))
 
 
 def _flat(config: Config, *, before: str = "") -> dict[str, Any]:
@@ -151,7 +147,10 @@ def common_specs(models: Sequence[Checkpoint], *, dtype: str | None) -> dict[str
     names: frozenset[str] = frozenset().union(*(model.names for model in models))
     for model in models:
         if lacking := sorted(names - model.names):
-            raise MergeError(_lacking(model, lacking, models=models))
+            holder = next(other for other in models if lacking[0] in other.names)
+            more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+            advice = _advice(lacking, model=model, holder=holder)
+            raise MergeError(f"{model.path} lacks the tensor '{lacking[0]}'{more}, which {holder.path} has{advice}")
     return {name: _common_spec(name, models=models, dtype=dtype) for name in sorted(names)}
 
 
@@ -176,13 +175,6 @@ def _common_spec(name: str, *, models: Sequence[Checkpoint], dtype: str | None) 
     if dtype is not None and first.is_floating:
         return TensorSpec(first.shape, getattr(torch, dtype))
     return TensorSpec(first.shape, reduce(torch.promote_types, [other.dtype for other in rest], first.dtype))
-
-
-def _lacking(model: Checkpoint, lacking: Sequence[str], *, models: Sequence[Checkpoint]) -> str:
-    holder = next(other for other in models if lacking[0] in other.names)
-    more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
-    advice = _advice(lacking, model=model, holder=holder)
-    return f"{model.path} lacks the tensor '{lacking[0]}'{more}, which {holder.path} has{advice}"
 
 
 def _advice(lacking: Sequence[str], *, model: Checkpoint, holder: Checkpoint) -> str:

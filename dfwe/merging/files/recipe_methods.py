@@ -54,7 +54,11 @@ class RecipeMethod:
         if rescales and "rescale" not in defaults:
             raise MergeError(f"{self.name}: `rescale` is for methods that drop entries at random, remove it")
         if recipe.base_model == "start":
-            return self.default, self._interpolation(options["t"])
+            if options["t"] is None:
+                raise MergeError(
+                    f"{self.name} needs the parameter `t`, how far from the base model to the other one to go"
+                )
+            return self.default, (1.0 - options["t"], options["t"])
         settings = {"scale" if name == "lambda" else name: value for name, value in options.items()}
         settings = {name: _as_type_of(defaults[name], value) for name, value in settings.items()}
         if "rescale" in defaults:
@@ -87,11 +91,6 @@ class RecipeMethod:
                 kind = "true or false" if isinstance(options[name], bool) else "a number"
                 raise MergeError(f"{self.name}: `{name}` must be {kind}, not {value}")
         return {**options, **parameters}
-
-    def _interpolation(self, t: float | None) -> tuple[float, ...]:
-        if t is None:
-            raise MergeError(f"{self.name} needs the parameter `t`, how far from the base model to the other one to go")
-        return 1.0 - t, t
 
     def _coefficients(self, weights: Sequence[float | None], *, normalize: bool | None) -> tuple[float, ...]:
         """Return the weights, divided by their sum if `normalize`; None allows to leave out all of them."""

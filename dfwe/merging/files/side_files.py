@@ -87,7 +87,8 @@ def _keep_tokenizer(folders: Sequence[Path], *, folder: Path) -> None:
         _copy(files, source=with_one[0], folder=folder)
         log.warning("%s has no tokenizer: that of %s is taken", folders[0], with_one[0])
     for other in with_one[1:]:
-        if differing := [str(file) for file in files if _differs(with_one[0] / file, other / file)]:
+        shared = [file for file in files if (other / file).is_file()]
+        if differing := [str(f) for f in shared if not filecmp.cmp(with_one[0] / f, other / f, shallow=False)]:
             message = "the tokenizers of %s and %s differ (%s): that of %s is taken"
             log.warning(message, with_one[0], other, ", ".join(differing), with_one[0])
 
@@ -106,10 +107,6 @@ def _files(folder: Path) -> list[Path]:
 
 def _matches(file: Path, patterns: Iterable[str]) -> bool:
     return any(fnmatch.fnmatchcase(str(file), pattern) for pattern in patterns)
-
-
-def _differs(file: Path, other: Path) -> bool:
-    return other.is_file() and not filecmp.cmp(file, other, shallow=False)
 
 
 def _copy(files: Iterable[Path], *, source: Path, folder: Path) -> None:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from dfwe.errors import MergeError
 from dfwe.merging.base import (
@@ -180,7 +178,7 @@ class Regmean(MergeMethod):
         total, moved = torch.zeros_like(grams[0]), torch.zeros_like(mean)
         for expert, gram, coefficient in zip(group.experts, grams, coefficients, strict=True):
             if coefficient:
-                scaled = self._scaled(gram).mul_(coefficient)
+                scaled = (gram * self.alpha).diagonal_scatter(gram.diagonal()).mul_(coefficient)
                 total.add_(scaled)
                 moved.addmm_(expert - mean, scaled)
         ridge = self.ridge * float(total.diagonal().mean())
@@ -189,9 +187,6 @@ class Regmean(MergeMethod):
         total = total.double()  # products are as exact as the matrices are; solving would lose digits
         total.diagonal().add_(ridge)
         return mean.add_(torch.linalg.solve(total, moved.double(), left=False))
-
-    def _scaled(self, gram: Float[Tensor, "inputs inputs"]) -> Float[Tensor, "inputs inputs"]:
-        return (gram * self.alpha).diagonal_scatter(gram.diagonal())
 
 
 def _fisher_values(group: TensorGroup, *, expert: int, scales: Scales, floor: float) -> AnyShape:

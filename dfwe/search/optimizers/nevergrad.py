@@ -57,7 +57,8 @@ class NevergradSearch(Search):
         self._description = f"'{optimizer}'" + (f" with {options}" if options else "")
         with _errors_of(self._description):
             make = _configure(_find(optimizer), name=optimizer, options=options)
-            if batch_size > 1 and _is_sequential(make):
+            family = getattr(make, "_OptimizerClass", make)
+            if batch_size > 1 and (make.no_parallelization or family.no_parallelization):
                 raise SearchError(
                     f"merge.search.batch_size must be at most 1, not {batch_size}: "
                     f"nevergrad's optimizer '{optimizer}' learns from each loss in turn"
@@ -125,11 +126,6 @@ def _configure(registered: Any, *, name: str, options: Mapping[str, Any]) -> Any
             f"it has {', '.join(names) or 'none'}"
         )
     return type(registered)(**{**registered.config(), **options})
-
-
-def _is_sequential(make: Any) -> bool:
-    """Return True if the optimizer needs each loss before the next point, as its family or its class declares."""
-    return bool(make.no_parallelization or getattr(make, "_OptimizerClass", make).no_parallelization)
 
 
 @contextlib.contextmanager
