@@ -45,12 +45,12 @@ class Search(ABC):
     def ask(self) -> Float[np.ndarray, " dimensions"] | None:
         """Return the next point to evaluate, any real numbers; None once the search has finished.
 
-        With `batch_size` points pending, it returns the oldest of them again.
+        It is not called while the losses of `batch_size` points are due.
         """
 
     @abstractmethod
     def tell(self, point: Float[np.ndarray, " dimensions"], *, loss: float) -> None:
-        """Record the loss of a point; lower is better."""
+        """Record the loss of a point that was asked for; lower is better."""
 
     def close(self) -> None:  # noqa: B027
         """Stop threads of the search; call it always, and do not use the search afterwards."""

@@ -132,7 +132,7 @@ class MultiSubsetSearch(Search):
         self._trials[trial.coefficients] = trial
 
     def ask(self) -> Float[np.ndarray, " dimensions"] | None:
-        """Return the next search's next point; the oldest pending one if no search may ask for more."""
+        """Return the next search's next point; None if no search may ask for more."""
         for index in tuple(self._active):
             if sum(asker == index for asker, _ in self._pending) == self.searches[index].batch_size:
                 continue
@@ -142,15 +142,12 @@ class MultiSubsetSearch(Search):
                 self._active.append(index)
                 self._pending.append((index, point))
                 return point.copy()
-        return self._pending[0][1].copy() if self._pending else None
+        return None
 
     def tell(self, point: Float[np.ndarray, " dimensions"], *, loss: float) -> None:
         """Tell the search that asked for it the loss on its subset; `loss`, that of all of dev, is ignored."""
-        pending = next((entry for entry in self._pending if np.array_equal(entry[1], point)), None)
-        if pending is None:
-            return
-        self._pending = [entry for entry in self._pending if entry is not pending]
-        index, coefficients = pending[0], self._space.at(point)
+        position = next(position for position, entry in enumerate(self._pending) if np.array_equal(entry[1], point))
+        index, coefficients = self._pending.pop(position)[0], self._space.at(point)
         trial, search = self.subsets[index].restrict(self._trials[coefficients]), self.searches[index]
         if trial.kind == "search" and coefficients not in self._candidates[index]:
             search.observe(trial)

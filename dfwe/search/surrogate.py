@@ -74,7 +74,7 @@ class Surrogate(Search):
         self._control, self._window, self._least = control, window, least_correlation
         self._scores: dict[Coefficients, float] = {}
         self._pairs: list[tuple[float, float]] = []  # predicted and true
-        self._pending: tuple[Float[np.ndarray, " dimensions"], float] | None = None  # with its predicted score
+        self._predicted = 0.0  # score of the pending point
         self._is_on = True
 
     def report(self) -> dict[str, float | int | bool | None]:
@@ -99,12 +99,15 @@ class Surrogate(Search):
             self._predictor.observe(trial.coefficients, scores=trial.evaluation.label_scores)
 
     def ask(self) -> Float[np.ndarray, " dimensions"] | None:
-        """Return the pending or the most promising point, or the inner search's once this one has handed over."""
+        """Return the most promising point, or the inner search's once this one has handed over."""
         if not self._is_on:
             return self._inner.ask()
-        if self._pending is None:
-            self._pending = self._propose()
-        return self._pending[0].copy()
+        if (len(self._pairs) + 1) % self._control == 0:
+            candidate = self._space.draw(self._generator)
+        else:
+            candidate = self._most_promising()[0]
+        self._predicted = float(self._predictor.predict([candidate]).means[0])
+        return self._space.point(candidate)
 
     def tell(self, point: Float[np.ndarray, " dimensions"], *, loss: float) -> None:
         """Compare the score with its prediction, and hand over if predictions rank badly."""
@@ -112,21 +115,12 @@ class Surrogate(Search):
             self._inner.tell(point, loss=loss)
             return
         self._scores[self._space.at(point)] = -loss
-        if self._pending is not None and np.array_equal(point, self._pending[0]):
-            self._pairs.append((self._pending[1], -loss))
-            self._pending = None
-            self._check_ranking()
+        self._pairs.append((self._predicted, -loss))
+        self._check_ranking()
 
     def close(self) -> None:
         """Close the inner search."""
         self._inner.close()
-
-    def _propose(self) -> tuple[Float[np.ndarray, " dimensions"], float]:
-        if (len(self._pairs) + 1) % self._control == 0:
-            candidate = self._space.draw(self._generator)
-        else:
-            candidate = self._most_promising()[0]
-        return self._space.point(candidate), float(self._predictor.predict([candidate]).means[0])
 
     def _most_promising(self) -> list[Coefficients]:
         """Return candidates that were not evaluated, the most promising first."""

@@ -166,11 +166,6 @@ def test_surrogate_same_losses_give_same_points():
     assert first == [t.coefficients for t in searched(surrogate(mixture()), mixture())]
 
 
-def test_surrogate_repeats_the_pending_point():
-    search = surrogate(mixture())
-    np.testing.assert_array_equal(search.ask(), search.ask())
-
-
 def test_surrogate_resumed_search_is_the_same(tmp_path):
     model = mixture()
 

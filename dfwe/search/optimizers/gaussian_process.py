@@ -38,7 +38,6 @@ class GaussianProcess(Search):
         self._generator = np.random.default_rng(seed)
         self._observed: list[Coefficients] = []
         self._losses: list[float] = []
-        self._pending: Float[np.ndarray, " dimensions"] | None = None
 
     def initialize(self, initial_trials: Sequence[Trial]) -> None:
         """Take the trials as first observations, experts only if their vertices give them."""
@@ -47,17 +46,13 @@ class GaussianProcess(Search):
                 self._observe(trial.coefficients, loss=-trial.evaluation.score)
 
     def ask(self) -> Float[np.ndarray, " dimensions"]:
-        """Return the pending point, or a new one."""
-        if self._pending is None:
-            is_random = self._first > 0 or not self._losses
-            candidate = self._space.draw(self._generator) if is_random else self._most_promising()
-            self._pending = self._space.point(candidate)
-        return self._pending.copy()
+        """Return a random point at first, then the most promising."""
+        is_random = self._first > 0 or not self._losses
+        return self._space.point(self._space.draw(self._generator) if is_random else self._most_promising())
 
     def tell(self, point: Float[np.ndarray, " dimensions"], *, loss: float) -> None:
         """Add an observation."""
-        if self._pending is not None and np.array_equal(point, self._pending):
-            self._pending, self._first = None, max(0, self._first - 1)
+        self._first = max(0, self._first - 1)
         self._observe(self._space.at(point), loss=loss)
 
     def _observe(self, coefficients: Coefficients, *, loss: float) -> None:

@@ -65,10 +65,7 @@ class Greedy(Search):
         return self._space.point(self._average((*self._soup, self._remaining[0])))
 
     def tell(self, point: Float[np.ndarray, " dimensions"], *, loss: float) -> None:
-        """Let the expert join unless it raised the loss; a point that is not pending changes nothing."""
-        pending = self.ask()
-        if pending is None or not np.array_equal(point, pending):
-            return
+        """Let the expert join unless it raised the loss."""
         name = self._remaining.pop(0)
         if loss < self._loss or (loss == self._loss and not self._strict):
             self._join(name, loss=loss)

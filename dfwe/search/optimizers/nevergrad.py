@@ -68,13 +68,10 @@ class NevergradSearch(Search):
         self.diameters: Sequence[float] = getattr(self._optimizer, "diameters", ())  # it grows
 
     def ask(self) -> Point | None:
-        """Return the next point, or the oldest of a full batch; None once an optimizer has converged.
+        """Return the next point; None once an optimizer has converged.
 
         nevergrad itself would continue with random points there, which would be another method than the one named.
-        Asking some of its optimizers twice in a row would wait for ever.
         """
-        if len(self._pending) == self.batch_size:
-            return np.array(self._pending[0].value, dtype=np.float64)
         with _errors_of(self._description), warnings.catch_warnings():
             warnings.simplefilter("error", FinishedUnderlyingOptimizerWarning)
             try:
@@ -84,12 +81,10 @@ class NevergradSearch(Search):
         return np.array(self._pending[-1].value, dtype=np.float64)
 
     def tell(self, point: Point, *, loss: float) -> None:
-        """Pass the loss on; a point that is not pending is passed as one that was not asked for."""
-        indices = [index for index, pending in enumerate(self._pending) if np.array_equal(point, pending.value)]
-        foreign = self._optimizer.parametrization.spawn_child
-        candidate = self._pending.pop(indices[0]) if indices else foreign(new_value=point)
+        """Pass the loss on."""
+        index = next(index for index, pending in enumerate(self._pending) if np.array_equal(point, pending.value))
         with _errors_of(self._description):
-            self._optimizer.tell(candidate, loss)
+            self._optimizer.tell(self._pending.pop(index), loss)
 
     def close(self) -> None:
         """Stop the worker threads in which nevergrad runs scipy's and other foreign optimizers.

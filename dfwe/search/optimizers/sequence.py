@@ -27,24 +27,13 @@ class SequenceSearch(Search):
     ) -> None:
         self.budget, self.batch_size, self.supports_pruning = budget, batch_size, pruning
         self._points = points
-        self._pending: list[Float[np.ndarray, " dimensions"]] = []
 
     def ask(self) -> Float[np.ndarray, " dimensions"] | None:
-        """Return the next point, or the oldest pending one of a full batch; None after the last."""
-        if len(self._pending) == self.batch_size:
-            return self._pending[0].copy()
-        point = next(self._points, None)
-        if point is None:
-            return None
-        self._pending.append(point)
-        return point.copy()
+        """Return the next point; None after the last."""
+        return next(self._points, None)
 
     def tell(self, point: Float[np.ndarray, " dimensions"], *, loss: float) -> None:
-        """Make room for another point; one that is not pending changes nothing."""
-        for index, pending in enumerate(self._pending):
-            if np.array_equal(point, pending):
-                del self._pending[index]
-                return
+        """Ignore the loss."""
 
 
 class Dirichlet(SequenceSearch):

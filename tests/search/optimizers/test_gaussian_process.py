@@ -52,15 +52,6 @@ def test_gaussian_process_improves_on_its_first_draws():
     assert min(away[3:]) < 0.05 < min(away[:3])
 
 
-def test_gaussian_process_repeats_the_pending_point():
-    search = made(first=1)
-    for _ in range(3):
-        point = search.ask()
-        point += 0.0
-        np.testing.assert_array_equal(search.ask(), point)
-        search.tell(point, loss=1.0)
-
-
 def test_gaussian_process_observes_experts_at_vertices():
     scores = {"a": 0.9, "b": 0.1, "c": 0.2}
     with_experts, without = made(first=0), made(Space(("a", "b", "c"), vertices=False), first=0)

@@ -113,15 +113,6 @@ def test_greedy_evaluates_start_and_later_soups():
     assert len(calls) == len(trials) - 4 == search.budget == 4
 
 
-def test_greedy_ignores_foreign_points():
-    space = Space(NAMES)
-    search = Greedy(space, seed=0, budget=40)
-    search.initialize(known(space))
-    point = search.ask()
-    search.tell(np.ones(4), loss=-1.0)
-    np.testing.assert_array_equal(search.ask(), point)
-
-
 def test_greedy_neither_prunes_nor_batches():
     search = Greedy(Space(NAMES), seed=0, budget=40)
     assert (search.supports_pruning, search.batch_size) == (False, 1)
