@@ -72,6 +72,9 @@ NEW_NAMES = {
     "most": "max_examples",
     "annotated": "task_fractions",
     "manner": "style",
+    "pick": "selection",
+    "confirm": "holdout",
+    "searched": "tuned_parameters",
 }
 
 

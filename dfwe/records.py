@@ -83,6 +83,14 @@ class PartialEvaluation:
         return sum(answer is not None for answer in self.predictions)
 
 
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a model answers to an instance, and how likely it found each of a closed set of answers."""
+
+    text: str
+    label_scores: Float[np.ndarray, " labels"] | None = None
+
+
 @dataclass(frozen=True)
 class Coefficients:
     """Coefficients of a merge by expert, so that their order cannot be confused."""

@@ -142,8 +142,7 @@ def _study(config: DictConfig) -> None:
     """One study, from its configuration to its table."""
     from hydra.core.hydra_config import HydraConfig
 
-    from dfwe.config.consistency import check_study
-    from dfwe.config.resolve import complete
+    from dfwe.config.consistency import check_study, complete
 
     check_study(complete(config))
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -157,7 +156,7 @@ def _study(config: DictConfig) -> None:
     from dfwe.io.files import output_errors
     from dfwe.results.run_folder import alone_in, check_same_study
     from dfwe.run_study import run_study  # torch and friends: seconds
-    from dfwe.store.disk import full_disk_said
+    from dfwe.store.store import full_disk_said
 
     folder = Path(HydraConfig.get().runtime.output_dir)
     check_same_study(folder, list(HydraConfig.get().overrides.task))

@@ -39,11 +39,7 @@ def score_file(path: Path, *, task: str, folders: Sequence[Path] = (), trusted: 
     evaluation = loaded.scorer.evaluate(
         [prediction for prediction, _ in cases], references=[references for _, references in cases]
     )
-    return {
-        "task": loaded.name,
-        "n": len(cases),
-        **evaluation.scores,
-    }
+    return {"task": loaded.name, "n": len(cases), **evaluation.scores}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -62,14 +58,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _cases(path: Path) -> Iterator[tuple[str, list[str]]]:
     for number, case in read_json_lines(path):
-        yield _case(case, where=f"{path}, line {number}")
-
-
-def _case(case: Any, *, where: str) -> tuple[str, list[str]]:
-    prediction = case.get("prediction") if isinstance(case, dict) else None
-    references = case.get("references") if isinstance(case, dict) else None
-    if not isinstance(prediction, str):
-        raise DataError(f"{where}: 'prediction' must be a text")
-    if not isinstance(references, list) or not all(isinstance(text, str) for text in references):
-        raise DataError(f"{where}: 'references' must be a list of texts")
-    return prediction, references
+        fields = case if isinstance(case, dict) else {}
+        prediction, references = fields.get("prediction"), fields.get("references")
+        if not isinstance(prediction, str):
+            raise DataError(f"{path}, line {number}: 'prediction' must be a text")
+        if not isinstance(references, list) or not all(isinstance(text, str) for text in references):
+            raise DataError(f"{path}, line {number}: 'references' must be a list of texts")
+        yield prediction, references

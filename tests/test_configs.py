@@ -5,8 +5,8 @@ import pytest
 from hydra.utils import instantiate
 
 from dfwe.conf import conf_dir
-from dfwe.config.load import plain
-from dfwe.config.search_space import search_space
+from dfwe.config.instantiate import plain
+from dfwe.config.merges import search_space
 from dfwe.config.task_options import read_tasks
 from dfwe.config.tasks import build_task
 from dfwe.records import Evaluation, Trial

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from typing import Never
 
@@ -11,10 +12,11 @@ from hydra._internal.utils import get_args_parser
 from dfwe.errors import ConfigurationError, did_you_mean
 
 _GROUPS = ("target", "sweep")  # groups that a study chooses from though config.yaml has no default for them
+_OPEN = re.compile(r"(merge|merges\.\w+)\.tuned_parameters(\.\w+)*")  # mappings whose keys the user chooses
 
 
 def hydra_arguments(arguments: Sequence[str]) -> list[str]:
-    """Return the same arguments, `target=meld` as `+target=meld` and the flags after what they stood between.
+    """Return the arguments with the `+` that Hydra wants for new keys, flags after what they stood between.
 
     Raises:
         ConfigurationError: an unknown flag, or a flag without what it needs.
@@ -32,8 +34,10 @@ def hydra_arguments(arguments: Sequence[str]) -> list[str]:
 
 
 def _with_plus(override: str) -> str:
-    group, equals, _ = override.partition("=")
-    return f"+{override}" if equals and group in _GROUPS else override
+    key, equals, _ = override.partition("=")
+    if equals and _OPEN.fullmatch(key):
+        return f"++{override}"
+    return f"+{override}" if equals and key in _GROUPS else override
 
 
 def _refuse(message: str) -> Never:

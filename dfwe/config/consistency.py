@@ -9,14 +9,20 @@ from typing import Any, TypeVar
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from dfwe.conf import conf_dir
+from dfwe.config.hydra_errors import unresolved, words
+from dfwe.config.schema import StudyConfig
 from dfwe.errors import ConfigurationError
+from dfwe.values.check import check, check_part
 from dfwe.values.names import MIXTURE, UNIFORM, shared_name
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+_OF_EVERY_HEAD = ("columns", "pooling", "dropout")
 
 
 def check_study(config: DictConfig) -> None:
@@ -30,16 +36,14 @@ def check_study(config: DictConfig) -> None:
         sources = candidates(short, sources=dict(config.sources), without_target=config.sources_without_target)
         check_names(config, experts=(short, *sources))
     else:
-        check_multitask_names(config.multitask)
+        name = shared_name(config.multitask.models, config.multitask.merges)
+        if name is not None:
+            raise ConfigurationError(f"multitask.models and multitask.merges both have '{name}': rename one")
     check_model(config)
 
 
 def only_target(config: DictConfig) -> tuple[str, Any]:
-    """Return the target's short name and configuration.
-
-    Raises:
-        ConfigurationError: there is not exactly one.
-    """
+    """Return the target's short name and configuration; ConfigurationError unless there is exactly one."""
     if len(config.target) != 1:
         raise ConfigurationError("a study needs one target: set +target=<task>, for instance +target=meld")
     ((short, target),) = config.target.items()
@@ -47,11 +51,7 @@ def only_target(config: DictConfig) -> tuple[str, Any]:
 
 
 def candidates(target: str, *, sources: Mapping[str, T], without_target: bool) -> dict[str, T]:
-    """Return the sources that a study may take.
-
-    Raises:
-        ConfigurationError: there is none, or the target is among them.
-    """
+    """Return the sources that a study may take; ConfigurationError without one, or with the target among them."""
     available = {name: node for name, node in sources.items() if not (without_target and name == target)}
     if target in available:
         raise ConfigurationError(
@@ -63,11 +63,7 @@ def candidates(target: str, *, sources: Mapping[str, T], without_target: bool) -
 
 
 def check_names(config: DictConfig, *, experts: tuple[str, ...]) -> None:
-    """Check that no merge is called as an expert, as another merge, or as the uniform mixture without being it.
-
-    Raises:
-        ConfigurationError: rows would share a name.
-    """
+    """Check that no merge is called as an expert, as another merge, or as the uniform mixture without being it."""
     uniform = OmegaConf.load(conf_dir() / "merge" / f"{UNIFORM}.yaml")
     names = []
     for key, merge in _merges(config):
@@ -87,22 +83,8 @@ def _settings(merge: Any) -> dict[Any, Any]:
     return {key: value for key, value in settings.items() if value is not None}
 
 
-def check_multitask_names(multitask: DictConfig) -> None:
-    """Check that models and merges do not share a name.
-
-    Raises:
-        ConfigurationError: two do.
-    """
-    if (name := shared_name(multitask.models, multitask.merges)) is not None:
-        raise ConfigurationError(f"multitask.models and multitask.merges both have '{name}': rename one")
-
-
 def check_model(config: DictConfig) -> None:
-    """Check that the package with the model's weights is there; warn of a toy model on data that are not.
-
-    Raises:
-        ConfigurationError: it is not, with how to install it or choose another.
-    """
+    """Check that the package with the model's weights is installed; warn of a toy model on data that are not."""
     source = config.model.source
     package = source.get("package")
     if package is not None and importlib.util.find_spec(package) is None:
@@ -138,3 +120,41 @@ def _merges(config: DictConfig) -> Iterator[tuple[str, DictConfig]]:
     yield from ((f"merges.{key}", merge) for key, merge in config.merges.items())
     if config.merge is not None:
         yield "merge", config.merge
+
+
+def complete(config: DictConfig) -> DictConfig:
+    """The configuration, its interpolations resolved in place.
+
+    Raises:
+        ConfigurationError: an interpolation that leads nowhere, a value that is missing or not allowed, a key
+            that there is not.
+    """
+    try:
+        OmegaConf.resolve(config)
+        missing = OmegaConf.missing_keys(config)
+    except OmegaConfBaseException as error:
+        raise ConfigurationError(unresolved(config) or words(error)) from error
+    if missing:
+        raise ConfigurationError(f"a value is missing: say {' '.join(f'{key}=...' for key in sorted(missing))}")
+    check_all(OmegaConf.to_container(config))
+    return config
+
+
+def check_all(config: Any) -> None:
+    """Check a composed configuration, as plain Python: every value by itself, and heads with the changes to them.
+
+    Raises:
+        ConfigurationError: a value that is not allowed, or a key that there is not.
+    """
+    check(config, StudyConfig, key="")
+    multitask = config.get("multitask") or {}
+    for name, model in multitask.get("models", {}).items():
+        for column, changes in model.get("heads", {}).items():
+            task = config.get("sources", {}).get(multitask["columns"].get(column), {})
+            if task.get("head"):  # else the study says which of both is missing
+                check_part(changed_head(task["head"], changes), key=f"multitask.models.{name}.heads.{column}")
+
+
+def changed_head(head: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a task's head with changes; another class has of it what every head has."""
+    return {**({key: head[key] for key in _OF_EVERY_HEAD} if "_target_" in changes else head), **changes}

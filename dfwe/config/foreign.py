@@ -12,11 +12,13 @@ import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from pathlib import Path
 from pkgutil import resolve_name
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from dfwe.errors import DfweError, ModelError
+from dfwe.errors import ConfigurationError, DfweError, ModelError
+from dfwe.io.strict_yaml import read_yaml
 
 T = TypeVar("T")
 Error = type[DfweError]
@@ -25,6 +27,7 @@ TARGET = "_target_"
 _NAME = re.compile(r"(dfwe(?:\.[a-z][a-z0-9_]*)+)\.([A-Z][A-Za-z0-9]*)", re.ASCII)
 # Classes by the names that merged folders of earlier versions have for them.
 _RENAMED = {"dfwe.data.prompts.answers.OneOf": "dfwe.data.prompts.answers.ClassLabel"}
+_INTERPOLATION = re.compile(r"\$\{(?P<up>\.*)(?P<path>[A-Za-z_]\w*(?:\.\w+)*)\}", re.ASCII)
 _SPECIAL = re.compile(r"_\w*_")  # Hydra's _args_, _partial_, ...: none of them is obeyed here
 
 
@@ -214,3 +217,58 @@ def _described(raw: Any) -> str:
 def _short(raw: Any) -> str:
     text = str(raw)
     return text if len(text) <= 60 else f"{text[:60]}..."
+
+
+def read_foreign_yaml(path: Path) -> Mapping[str, Any]:
+    """Return a task's YAML as plain values, `${...}` replaced where it names another value of the same file.
+
+    Resolvers (`${oc.env:...}`, `${oc.create:...}`) are refused, and so is what leads to another `${...}`: a few of
+    these would make gigabytes.
+
+    Raises:
+        ConfigurationError: the file is broken, or has a `${...}` that is not allowed or leads nowhere.
+    """
+    content = read_yaml(path)
+    if not isinstance(content, dict):
+        raise ConfigurationError(f"{path} must hold a task: `name`, `labels`, `prompt` and more")
+    resolved = _resolved(content, above=(), where=str(path))
+    assert isinstance(resolved, Mapping)
+    return resolved
+
+
+def _resolved(value: Any, *, above: tuple[Any, ...], where: str) -> Any:
+    """Return the value, `above` being the containers that it stands in, the outermost first."""
+    if isinstance(value, dict):
+        return {key: _resolved(item, above=(*above, value), where=f"{where}, `{key}`") for key, item in value.items()}
+    if isinstance(value, list):
+        return [_resolved(item, above=(*above, value), where=where) for item in value]
+    if not isinstance(value, str) or "${" not in value:
+        return value
+    whole = _INTERPOLATION.fullmatch(value)
+    if whole:
+        return _named(whole, above=above, where=where)
+    text = _INTERPOLATION.sub(lambda match: str(_named(match, above=above, where=where)), value)
+    if "${" in _INTERPOLATION.sub("", value):
+        raise ConfigurationError(
+            f"{where}: '{value[:60]}' is not run from a file: only `${{name}}` of a value beside it"
+        )
+    return text
+
+
+def _named(match: re.Match[str], *, above: tuple[Any, ...], where: str) -> Any:
+    up = len(match["up"])
+    if up > len(above):
+        raise ConfigurationError(f"{where}: '{match[0]}' leads out of the file")
+    value = above[-up] if up else above[0]
+    for key in match["path"].split("."):
+        if not isinstance(value, dict) or key not in value:
+            raise ConfigurationError(f"{where}: '{match[0]}' names no value of the file")
+        value = value[key]
+    if _interpolates(value):
+        raise ConfigurationError(f"{where}: '{match[0]}' leads to another `${{...}}`: name the value itself")
+    return value
+
+
+def _interpolates(value: Any) -> bool:
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return (isinstance(value, str) and "${" in value) or any(map(_interpolates, parts))

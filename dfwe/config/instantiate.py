@@ -1,4 +1,4 @@
-"""From the user's own configuration with a `_target_` to the object it names; what is wrong there is the user's error.
+"""From the user's own configuration to plain Python, and to the object that a `_target_` names.
 
 What a stranger's file holds never comes here, since Hydra interpolates and calls whatever is named: see `foreign`.
 """
@@ -6,12 +6,15 @@ What a stranger's file holds never comes here, since Hydra interpolates and call
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
+from omegaconf import OmegaConf
 
 from dfwe.errors import ConfigurationError, DfweError
+from dfwe.io.strict_yaml import read_yaml
 
 
 def bind(config: Mapping[str, Any], **arguments: Any) -> Any:
@@ -45,3 +48,30 @@ def call(make: Callable[..., Any], *values: Any, key: str, **arguments: Any) -> 
         raise
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"{key}: {error}") from error
+
+
+def plain(config: Any) -> dict[str, Any]:
+    """Return the configuration as plain Python, interpolations resolved."""
+    plain = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
+
+
+def option_file(folder: Path, name: str, *, key: str) -> dict[str, Any]:
+    """Read an option of a group that Hydra did not compose.
+
+    Raises:
+        ConfigurationError: the group has no such option; `key` is where the name was said.
+    """
+    path = folder / f"{name}.yaml"
+    if not path.is_file():
+        options = ", ".join(sorted(each.stem for each in folder.glob("*.yaml")))
+        raise ConfigurationError(f"unknown {key} '{name}': choose among {options}")
+    return plain(OmegaConf.create(read_yaml(path)))
+
+
+def check_optimizer(optimizer: Mapping[str, Any], *, lr: float) -> None:
+    """Build the optimizer once on a dummy parameter, so that a wrong argument shows now."""
+    import torch  # seconds, which reading a configuration should not pay
+
+    call(bind(optimizer, lr=lr), [torch.nn.Parameter(torch.zeros(1))], key="trainer.optimizer")

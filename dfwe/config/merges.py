@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 from omegaconf import OmegaConf
 
 from dfwe.conf import conf_dir
-from dfwe.config.instantiate import bind, call
-from dfwe.config.load import option_file, plain
-from dfwe.errors import MergeError, SearchError
-from dfwe.merging.base import MergeMethod
-from dfwe.search.space import Space
+from dfwe.config.instantiate import bind, call, option_file, plain
+from dfwe.errors import ConfigurationError, MergeError, SearchError
+from dfwe.merging.base import MergeMethod, method_name
+from dfwe.search.space import Range, Setting, Space
 
 log = logging.getLogger(__name__)
 
@@ -84,3 +84,34 @@ def _names(names: str | Sequence[str], *, group: str) -> list[str]:
 
 def _option(group: str, name: str) -> dict[str, Any]:
     return option_file(conf_dir() / "merge" / group, name, key=f"merge.{group}" if group else "merge")
+
+
+def search_space(
+    config: Mapping[str, Any], *, method: MergeMethod, experts: tuple[str, ...], groups: tuple[str, ...]
+) -> Space:
+    """Return the space of coefficients, simplex or range (`merge.coefficients`), and of the tuned parameters.
+
+    Raises:
+        SearchError: a range is empty, or its start lies outside.
+        ConfigurationError: a tuned parameter is not a number of the method.
+    """
+    box, tuned = config["coefficients"], config["tuned_parameters"]
+    parameters = {field.name: getattr(method, field.name) for field in fields(method)}  # type: ignore[arg-type]
+    numbers = {name: float(value) for name, value in parameters.items() if type(value) in (int, float)}
+    for name in tuned:
+        if name not in numbers:
+            raise ConfigurationError(
+                f"merge.tuned_parameters: {method_name(method)} has no number named '{name}': "
+                f"it has {', '.join(numbers) or 'none'}"
+            )
+    return Space(
+        experts,
+        groups,
+        None if box == "simplex" else _range(box),
+        tuple(Setting(name, _range(box), numbers[name]) for name, box in tuned.items()),
+        vertices=method.properties.recovers_experts,
+    )
+
+
+def _range(box: Mapping[str, Any]) -> Range:
+    return Range(float(box["low"]), float(box["high"]))

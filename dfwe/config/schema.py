@@ -1,8 +1,8 @@
 """The typed root of the configuration: every key, its type, its range or its choices.
 
-Misspelt keys and wrong types fail when Hydra composes, ranges and choices when `dfwe.config.resolve` checks them; what
-a `_target_` takes stands at its class, in the same words (`dfwe.values.allowed`). Fields carry no values here: `conf/`
-holds every one. (A task without `data` is asked of the study's corpus.)
+Misspelt keys and wrong types fail when Hydra composes, ranges and choices when `dfwe.config.consistency` checks them;
+the arguments of a `_target_` are described at its class, in the same words (`dfwe.values.allowed`). Fields carry no
+values here: `conf/` holds every one. (A task without `data` is asked of the study's corpus.)
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from dfwe.values.allowed import (
     Natural,
     NonNegative,
     OneOf,
-    OneOfFound,
     Pair,
     Positive,
     Share,
@@ -37,9 +36,9 @@ OWN_WAYS = ("labels", "candidates", "greedy")  # of answering, that a task can h
 OTHER_WAYS = ("labels", "greedy", "reference")
 
 
-def option_of(group: str) -> OneOfFound:
+def option_of(group: str) -> OneOf:
     """Return the choices of a group in conf/, that Hydra does not compose itself."""
-    return OneOfFound(lambda: tuple(sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))))
+    return OneOf(find=lambda: tuple(sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))))
 
 
 def _is_each_once(values: Sequence[Any]) -> bool:
@@ -237,16 +236,6 @@ class ZooConfig:
 
 
 @dataclass
-class ChangedFitConfig:
-    """Changes to one kind of training."""
-
-    epochs: Count = MISSING
-    patience: Count = MISSING
-    learning_rate: Positive = MISSING
-    stop_on: Annotated[str, OneOf("target", "own", "last")] = MISSING
-
-
-@dataclass
 class MultitaskTrainingConfig:
     """A model of a multitask study: what it is trained on, and how (conf/multitask/base.yaml says what each key is)."""
 
@@ -259,7 +248,7 @@ class MultitaskTrainingConfig:
     weights: dict[str, NonNegative] = MISSING
     smart: Part | None = None
     heads: dict[str, dict[str, Any]] = MISSING
-    fit: ChangedFitConfig = MISSING
+    fit: FitConfig = MISSING  # changes to trainer.train
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -93,10 +93,6 @@ class StudyData:
         if _OF_STUDY not in self._own:
             self._own[_OF_STUDY] = self._read()
         return self._own[_OF_STUDY]
-
-    def with_shots(self, shots: Mapping[str, Shots]) -> StudyData:
-        """Return the same corpora with other shots; what is read once is read for both."""
-        return replace(self, shots=shots, _instances={})
 
     def _read(self) -> Corpus:
         if self.config["reader"] is None:

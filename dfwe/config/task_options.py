@@ -95,11 +95,7 @@ def _groups(folders: Sequence[Path]) -> str:
 
 
 def _check_not_taken(path: Path) -> None:
-    """Check that no row or source of every study has the task's name.
-
-    Raises:
-        ConfigurationError: one does.
-    """
+    """Check that no row or source of every study has the task's name."""
     reserved = dict.fromkeys((*reserved_names(), *compositions()))
     if path.stem in reserved:
         raise ConfigurationError(
@@ -109,11 +105,7 @@ def _check_not_taken(path: Path) -> None:
 
 
 def _check_own_name(path: Path, *, tasks: Mapping[str, DictConfig]) -> None:
-    """Check that the task's long name, which its data are found by, is no other task's.
-
-    Raises:
-        ConfigurationError: it is.
-    """
+    """Check that the task's long name, by which its data are found, is not another task's."""
     name = tasks[path.stem].name
     for short, other in tasks.items():
         if short != path.stem and name in (short, other.name):
@@ -121,18 +113,13 @@ def _check_own_name(path: Path, *, tasks: Mapping[str, DictConfig]) -> None:
 
 
 def _read_task(path: Path) -> DictConfig:
+    content = read_yaml(path)
+    if not isinstance(content, dict):
+        raise ConfigurationError(f"{path} must hold names and values, as the files of conf/task do")
     try:
-        content = _content(path)
         check(content.get("labels", []), Labels, key=f"{path}: labels")  # before OmegaConf makes texts of them
         config = OmegaConf.merge(OmegaConf.structured(TaskConfig), content)
     except OmegaConfBaseException as error:
         raise ConfigurationError(f"{path}: {str(error).splitlines()[0]}") from error
     assert isinstance(config, DictConfig)
     return config
-
-
-def _content(path: Path) -> dict[str, Any]:
-    content = read_yaml(path)
-    if not isinstance(content, dict):
-        raise ConfigurationError(f"{path} must hold names and values, as the files of conf/task do")
-    return content

@@ -1,4 +1,7 @@
-"""Tasks read from conf/task: one YAML a task, found by its short or its long name."""
+"""Tasks read from conf/task: one YAML a task, found by its short or its long name.
+
+Hydra is imported where it is needed: `dfwe.predict` makes tasks without it, in less time.
+"""
 
 from __future__ import annotations
 
@@ -8,22 +11,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from omegaconf import DictConfig, OmegaConf
-
-from dfwe.config.foreign import bind_foreign, record
-from dfwe.config.foreign_task import TaskContent, read_foreign_yaml
-from dfwe.config.instantiate import bind
-from dfwe.config.schema import OWN_WAYS
-from dfwe.config.task_options import read_tasks
+from dfwe.config.foreign import bind_foreign, read_foreign_yaml, record
 from dfwe.data.examples import drop_invalid_rows
 from dfwe.data.prompts.base import Prompt
 from dfwe.data.readers.base import Corpus, Reader
 from dfwe.errors import ConfigurationError, DfweError, ModelError, did_you_mean
+from dfwe.metrics.base import Metric
 from dfwe.metrics.mean import MeanOfScorers
 from dfwe.metrics.scorer import Scorer
-from dfwe.store.identity import identity
+from dfwe.store.card import identity
 
 
 @dataclass(frozen=True)
@@ -49,6 +47,23 @@ class Task:
     @cached_property
     def _digest(self) -> str:
         return hashlib.sha256(json.dumps(identity(self.config)).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class TaskContent:
+    """Hold what a stranger's file says of a task; annotations say what is made of it (`dfwe.config.foreign`)."""
+
+    name: str
+    labels: Sequence[str]
+    decode: Literal["labels", "candidates", "greedy"]
+    max_new_tokens: int
+    prompt: Prompt
+    metrics: Mapping[str, Metric]
+    data: object = None  # not bound here
+
+    def __post_init__(self) -> None:
+        if self.max_new_tokens < 1:
+            raise ConfigurationError(f"`max_new_tokens` of {self.name} must be 1 or more, not {self.max_new_tokens}")
 
 
 @dataclass(frozen=True)
@@ -84,6 +99,8 @@ def load_task(name: str, *, folders: Sequence[Path] = (), trusted: bool = False)
     Raises:
         ConfigurationError: there is none of that name, or its YAML is broken or names something else.
     """
+    from dfwe.config.task_options import read_tasks
+
     configs: dict[str, Any] = dict(read_tasks(folders if trusted else ()))
     files = {} if trusted else {path.stem: path for each in folders for path in sorted((each / "task").glob("*.yaml"))}
     configs |= {short: read_foreign_yaml(path) for short, path in files.items()}
@@ -124,6 +141,11 @@ def foreign_task(
 
 def build_task(short: str, *, config: Mapping[str, Any]) -> Task:
     """Return the task that a configuration describes; raises what its classes raise for wrong arguments."""
+    from omegaconf import DictConfig, OmegaConf
+
+    from dfwe.config.instantiate import bind
+    from dfwe.config.schema import OWN_WAYS
+
     plain = OmegaConf.to_container(config, resolve=True) if isinstance(config, DictConfig) else dict(config)
     assert isinstance(plain, dict)
     if config["decode"] not in OWN_WAYS:
@@ -166,6 +188,8 @@ def own_corpus(task: Task, *, files: str | None, max_invalid_fraction: float, ma
 
 
 def _reader(task: Task, *, root: Path) -> Reader:
+    from dfwe.config.instantiate import bind
+
     assert task.data is not None
     if task.foreign is None:
         reader: Reader = bind(task.data["reader"], root=root)

@@ -1,7 +1,7 @@
-"""Write files and folders whole or not at all: under a temporary name of their own, then renamed.
+"""Read text files that others wrote; write files and folders whole or not at all.
 
-What is written is readable as the umask says. Only what was made here is removed. Errors of the system become one
-`OutputError`, which names the file and what to do.
+Files are UTF-8. They are written under a temporary name of their own, then renamed, and readable as the umask says.
+Only what was made here is removed. Errors of the system become one `OutputError`, which names the file and what to do.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dfwe.errors import DfweError, OutputError
+from dfwe.errors import DataError, DfweError, OutputError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 _FULL_WORDS = ("No space left on device", "Disk quota exceeded")  # errors from Rust have no number
@@ -236,3 +236,30 @@ def follow_umask(folder: Path) -> None:
 def _set_mode(path: Path, mode: int) -> None:
     if stat.S_IMODE(path.stat().st_mode) != mode:  # some file systems have no modes, and refuse
         path.chmod(mode)
+
+
+def read_text(path: Path, *, error: type[DfweError] = DataError, missing: str | None = None) -> str:
+    """Return the file's text, a byte order mark aside.
+
+    Raises:
+        DfweError: `error`, where the file is missing (with the words `missing`), is not a regular file, cannot be
+            read, or is not UTF-8.
+    """
+    try:
+        if path.exists() and not path.is_file():  # a named pipe would be waited for without end
+            raise error(f"{path} must be a file; it is a folder, a pipe or a device")
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise error(missing or f"{path} is missing") from None
+    except (OSError, ValueError) as cause:  # ValueError: a path with a null character
+        raise error(f"{path} cannot be read: {getattr(cause, 'strerror', None) or cause}") from cause
+    return decoded(content, where=str(path), error=error)
+
+
+def decoded(content: bytes, *, where: str, error: type[DfweError] = DataError) -> str:
+    """Return the bytes as text; `error` names the line that is not UTF-8."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as cause:
+        line = content[: cause.start].count(b"\n") + 1
+        raise error(f"{where}, line {line}: the file must be UTF-8 text: {cause.reason}") from cause

@@ -17,7 +17,7 @@ from typing import Any
 
 from dfwe.controls import CONTROLS
 from dfwe.errors import DataError, DfweError
-from dfwe.io.text_files import read_text
+from dfwe.io.files import read_text
 
 MAX_DEPTH = 50  # what we write has ten levels at most; code that walks deeper values ends at Python's own limit
 MAX_DIGITS = 300  # more would not fit a float

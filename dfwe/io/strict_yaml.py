@@ -17,7 +17,7 @@ from yaml import MappingNode, Node, SafeLoader, SequenceNode, YAMLError, load
 from yaml.constructor import ConstructorError
 
 from dfwe.errors import ConfigurationError, DfweError
-from dfwe.io.text_files import read_text
+from dfwe.io.files import read_text
 
 MAX_DEPTH = 30  # Hydra takes a dozen calls for each level, and Python allows a thousand
 MAX_NODES = 100_000  # values, aliases written out

@@ -19,8 +19,7 @@ import torch
 from torch import Tensor
 
 from dfwe.errors import ModelError
-from dfwe.models.folders import adapter_refusal
-from dfwe.models.weight_files import open_weights, weight_files
+from dfwe.models.folders import adapter_refusal, open_weights, weight_files
 
 _ADAPTER = re.compile(r"(^|\.)lora_(A|B|embedding_A|embedding_B|magnitude_vector)(\.|$)")
 _TYPES = {

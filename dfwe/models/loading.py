@@ -22,9 +22,8 @@ from dfwe.errors import DfweError, ModelError, NetworkError
 from dfwe.io.strict_json import read_json_object
 from dfwe.models.checkpoint import Checkpoint
 from dfwe.models.fit import EXACT, LoadTolerance, check_finite, check_fit
-from dfwe.models.folders import CONFIG, local_folder, read_config
+from dfwe.models.folders import CONFIG, INDEX, LONE_SHARD, SINGLE, local_folder, read_config
 from dfwe.models.safe_config import check_configuration
-from dfwe.models.weight_files import INDEX, LONE_SHARD, SINGLE
 
 T = TypeVar("T")
 

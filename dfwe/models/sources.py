@@ -1,7 +1,9 @@
-"""Sources of a parent's weights: each writes one Hugging Face folder, once, seeded."""
+"""Write a parent's weights from a source, once, seeded, and identify those from outside by their digests."""
 
 from __future__ import annotations
 
+import hashlib
+import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -10,7 +12,10 @@ from typing import Any
 import torch
 
 from dfwe.errors import ModelError
+from dfwe.models.folders import WEIGHTS_AND_CONFIG, local_folder, read_config
 from dfwe.models.loading import check_tokenizer
+
+_CHECKED = 1  # 1: weights are checked to fit; parents from before have another identity
 
 
 class WeightSource(ABC):
@@ -33,3 +38,51 @@ def save_parent(model: Any, *, tokenizer: Any, folder: Path, source: str) -> Non
         tokenizer.save_pretrained(folder)
     except (ValueError, TypeError, KeyError, AttributeError) as error:  # what no file of theirs can hold
         raise ModelError(f"{source} cannot be written as a model of one's own: {error}") from error
+
+
+def check_sha256(path: Path, *, expected: str) -> None:
+    """Raise ModelError if the file is missing or another than expected."""
+    if not path.is_file():
+        raise ModelError(f"{path} is missing: install its package again")
+    digest = _sha256(path)
+    if digest != expected:
+        raise ModelError(
+            f"{path} has sha256 {digest}, not {expected}: it is damaged or another version; install it again"
+        )
+
+
+def packaged_folder(package: str, *, folder: str, sha256: str, install: str) -> Path:
+    """Return the folder of that name inside an installed package; its model.safetensors has that digest.
+
+    Raises:
+        ModelError: the package is not installed (names the command `install`), or holds other weights.
+    """
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise ModelError(f"the package '{package}' that carries the weights is not installed: run `{install}`")
+    path = Path(next(iter(spec.submodule_search_locations))) / folder
+    check_sha256(path / "model.safetensors", expected=sha256)
+    return path
+
+
+def weights_identity(name: str, *, revision: str) -> dict[str, Any]:
+    """Return what identifies weights: the digests of a local folder, or the Hub's repository and revision."""
+    path = local_folder(name)
+    if path is None:
+        return {"source": "hub", "name": name, "revision": revision, "checked": _CHECKED}
+    return {"source": "folder", "files": folder_digest(path), "checked": _CHECKED}
+
+
+def folder_digest(folder: Path) -> dict[str, str]:
+    """Return the sha256 of every weight and configuration file in the folder, by name."""
+    read_config(folder)
+    files = sorted(path for path in folder.iterdir() if path.suffix in WEIGHTS_AND_CONFIG and path.is_file())
+    return {path.name: _sha256(path) for path in files}
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror or error}") from error

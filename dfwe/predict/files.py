@@ -14,8 +14,8 @@ from dfwe.data.readers.delimited import Delimited
 from dfwe.data.readers.json_lines import JsonLines
 from dfwe.data.readers.sheet import SheetSource
 from dfwe.errors import DataError, DfweError
+from dfwe.io.files import read_text
 from dfwe.io.strict_json import json_text, read_json_lines
-from dfwe.io.text_files import read_text
 from dfwe.predict.inputs import Item
 from dfwe.predict.predictor import Prediction
 
@@ -53,16 +53,20 @@ def read_items(path: str, *, form: Form | None, rows: bool) -> tuple[list[Item],
 def write_predictions(predictions: Sequence[Prediction], *, form: Form, probabilities: bool) -> str:
     """Return the answers as text in that form."""
     if form == "txt":
-        return "".join(f"{' '.join(each.answer.split())}\n" for each in predictions)
+        return "".join(f"{' '.join(prediction.answer.split())}\n" for prediction in predictions)
     if form == "jsonl":
-        return "".join(json_text(_entry(each, probabilities)) + "\n" for each in predictions)
-    labels = dict.fromkeys(label for each in predictions for label in each.probabilities or {}) if probabilities else {}
+        return "".join(json_text(_entry(prediction, probabilities)) + "\n" for prediction in predictions)
+    labels = (
+        dict.fromkeys(label for prediction in predictions for label in prediction.probabilities or {})
+        if probabilities
+        else {}
+    )
     out = io.StringIO()
     writer = csv.writer(out, delimiter=_DELIMITERS[form], lineterminator="\n")
     writer.writerow(["instance_id", "prediction", *(f"p_{label}" for label in labels)])
-    for each in predictions:
-        shares = each.probabilities or {}
-        writer.writerow([each.instance_id, each.answer, *(shares.get(label, "") for label in labels)])
+    for prediction in predictions:
+        shares = prediction.probabilities or {}
+        writer.writerow([prediction.instance_id, prediction.answer, *(shares.get(label, "") for label in labels)])
     return out.getvalue()
 
 
@@ -72,29 +76,20 @@ def _entry(prediction: Prediction, probabilities: bool) -> dict[str, Any]:
 
 
 def _read(path: Path, *, form: Form | None, rows: bool) -> tuple[list[Item], Form]:
-    known = form or _guessed(path)
-    if known == "txt":
-        return list(_lines(path)), known
-    if known == "jsonl" and not rows:
-        return [_item(path, number, content) for number, content in read_json_lines(path)], known
-    source: SheetSource = (
-        JsonLines(path=str(path.absolute()), encoding="utf-8", rename={})
-        if known == "jsonl"
-        else Delimited(
-            path=str(path.absolute()),
-            delimiter=_DELIMITERS[known],
-            quoting=True,
-            columns=None,
-            encoding="utf-8",
-            rename={},
-        )
-    )
-    return list(_rows(source, path=path)), known
-
-
-def _guessed(path: Path) -> Form:
-    """Return the form of a file that nothing names: a JSON object begins with a brace, a header rarely does."""
-    return "jsonl" if read_text(path).lstrip()[:1] in ("{", "[", "") else "csv"
+    if form is None:  # a JSON object begins with a brace, a header rarely does
+        form = "jsonl" if read_text(path).lstrip()[:1] in ("{", "[", "") else "csv"
+    if form == "txt":
+        return list(_lines(path)), form
+    if form == "jsonl" and not rows:
+        return [_item(path, number, content) for number, content in read_json_lines(path)], form
+    place = str(path.absolute())
+    source: SheetSource
+    if form == "jsonl":
+        source = JsonLines(path=place, encoding="utf-8", rename={})
+    else:
+        delimiter = _DELIMITERS[form]
+        source = Delimited(path=place, delimiter=delimiter, quoting=True, columns=None, encoding="utf-8", rename={})
+    return list(_rows(source, path=path)), form
 
 
 def _lines(path: Path) -> Iterator[Item]:

@@ -50,7 +50,13 @@ def read_asking(folder: Path) -> Asking:
         hint = f"; did you mean {folder / others[0]}?" if others else ": name the folder merged/ or best/ of a run"
         raise ModelError(f"{folder} is not a merged model: it holds no {lacking[0]}{hint}")
     path = folder / ASKING
-    asking = record(Asking, read_json_object(path, error=ModelError), where=str(path))
+    content = read_json_object(path, error=ModelError)
+    if content.get("family") == "multi_head":
+        raise ModelError(
+            f"{folder} holds an encoder with a head per task (family multi_head), which dfwe.predict cannot ask: "
+            "load it with Transformers' AutoModel, and the weights of its heads from heads.safetensors"
+        )
+    asking = record(Asking, content, where=str(path))
     if asking.decode == "reference" and not asking.reference:
         raise ModelError(
             f"{path} lacks the numbers of decode=reference: an earlier dfwe wrote it; run its study's command again, "

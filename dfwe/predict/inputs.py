@@ -32,11 +32,11 @@ def items(inputs: Iterable[str | Mapping[str, Any]]) -> list[Item]:
     """Return inputs from Python, numbered from 1; DataError for one that is neither a text nor a mapping."""
     if isinstance(inputs, (str, Mapping)):
         raise DataError("give a list of texts, rows or dialogues, not a single one: predict([text])")
-    found = [Item(content, str(number), f"input {number}", number) for number, content in enumerate(inputs, start=1)]
-    for item in found:
+    numbered = [Item(content, str(number), f"input {number}", number) for number, content in enumerate(inputs, start=1)]
+    for item in numbered:
         if not isinstance(item.content, (str, Mapping)):
             raise DataError(f"{item.where} must be a text or a mapping, not a {type(item.content).__name__}")
-    return found
+    return numbered
 
 
 def instances_of(inputs: Iterable[Item], *, prompt: Prompt, max_words: int) -> list[Instance]:
@@ -45,19 +45,19 @@ def instances_of(inputs: Iterable[Item], *, prompt: Prompt, max_words: int) -> l
     Raises:
         DataError: an input lacks what the task asks about, or nothing is asked about any.
     """
-    found: list[Instance] = []
+    instances: list[Instance] = []
     inputs = list(inputs)
     columns = columns_of(prompt)
     for where, dialogue in _dialogues(inputs) if columns is None else _rows(inputs, columns=columns):
         try:
-            found += prompt.instances(dialogue, max_words=max_words, seed=0)
+            instances += prompt.instances(dialogue, max_words=max_words, seed=0)
         except RowError as error:
             raise DataError(f"{where}: {error}") from error
-    if inputs and not found:
+    if inputs and not instances:
         raise DataError(
             f"{inputs[0].where} asks nothing of {prompt.task}, nor does any other: README shows what it must hold"
         )
-    return found
+    return instances
 
 
 def columns_of(prompt: Prompt) -> tuple[str, ...] | None:

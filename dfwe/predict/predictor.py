@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +16,8 @@ from dfwe.predict.inputs import Item, columns_of, instances_of, items
 
 if TYPE_CHECKING:
     from dfwe.config.tasks import Task
-    from dfwe.families.seq2seq.inference.answers import Answer, Decoding
-    from dfwe.records import Instance
+    from dfwe.families.classifier.predict import ExportedClassifier
+    from dfwe.records import Answer, Instance
 
 Input = str | Mapping[str, Any]  # a text; a row; a dialogue, or a turn of one
 
@@ -44,21 +44,10 @@ def load(folder: str | Path, *, task: str | None = None, trust: bool = False) ->
     """
     folder = Path(folder)
     asking = read_asking(folder)
-    found = task_of(asking, name=task, folder=folder, trusted=trust)
-    is_classifier = _is_classifier(folder)
-    if is_classifier:
-        from dfwe.families.classifier.tasks import classification_task
-
-        found = classification_task(found)
-    import transformers  # seconds, once all else is known to be right
-    from transformers.utils import logging as transformers_logging
-
-    from dfwe.models.loading import load_tokenizer, load_weights_of
-
-    transformers_logging.disable_progress_bar()
-    auto = transformers.AutoModelForSequenceClassification if is_classifier else transformers.AutoModelForSeq2SeqLM
-    model = load_weights_of(auto, folder).eval()
-    return Predictor(found, asking=asking, model=model, tokenizer=load_tokenizer(folder))
+    target = task_of(asking, name=task, folder=folder, trusted=trust)
+    architectures = read_config(folder).get("architectures") or [""]
+    is_classifier = str(architectures[0]).endswith("ForSequenceClassification")
+    return (_classifier if is_classifier else _text_writer)(folder, task=target, asking=asking)
 
 
 class Predictor:
@@ -68,8 +57,10 @@ class Predictor:
     dialogue in the TLiDB format. A text or a row is one question; a dialogue may be several.
     """
 
-    def __init__(self, task: Task, *, asking: Asking, model: Any, tokenizer: Any) -> None:
-        self._task, self._asking, self._model, self._tokenizer = task, asking, model, tokenizer
+    def __init__(
+        self, task: Task, *, max_words: int, decode: str, answer: Callable[[Sequence[Instance]], list[Answer]]
+    ) -> None:
+        self._task, self._max_words, self._decode, self._answer = task, max_words, decode, answer
         self._prompt = replace(task.prompt, unlabelled=True)
 
     @property
@@ -116,59 +107,80 @@ class Predictor:
 
     def answers_to(self, inputs: Sequence[Item]) -> list[Prediction]:
         """Return the answers to inputs that say where they come from."""
-        instances = instances_of(inputs, prompt=self._prompt, max_words=self._asking.max_words)
+        instances = instances_of(inputs, prompt=self._prompt, max_words=self._max_words)
         if not instances:
             return []
         return [
             Prediction(instance.instance_id, answer.text, _probabilities(instance, answer))
-            for instance, answer in zip(instances, self._answered(instances), strict=True)
+            for instance, answer in zip(instances, self._answer(instances), strict=True)
         ]
 
-    @property
-    def _decode(self) -> str:
-        return self._task.decode if self._asking.decode == "task" else self._asking.decode
 
-    def _answered(self, instances: Sequence[Instance]) -> list[Answer]:
-        from dfwe.families.seq2seq.scorer import SplitScorer
-        from dfwe.families.seq2seq.tokenization import TokenLimits, tokens_in_memory
+def _classifier(folder: Path, *, task: Task, asking: Asking) -> Predictor:
+    from dfwe.families.classifier.tasks import classification_task
 
-        asking = self._asking
-        if self._model.config.problem_type is not None:
-            from dfwe.families.classifier.predict import classify
+    task = classification_task(task)
+    from dfwe.families.classifier.predict import classify  # seconds, once all else is known to be right
+    from dfwe.predict.bert import load_bert
 
-            return classify(
-                self._model,
-                instances,
-                task=self._task,
-                tokenizer=self._tokenizer,
-                max_tokens=asking.max_source_tokens,
-                batch_tokens=_MAX_TOKENS,
-            )
-        limits = TokenLimits(asking.max_source_tokens, asking.max_target_tokens, asking.truncation)
-        split = tokens_in_memory(instances, tokenizer=self._tokenizer, limits=limits)
-        scorer = SplitScorer(split, scorer=self._task.scorer, decoding=self._decoding(), tokenizer=self._tokenizer)
-        return scorer.answers(self._model)
+    classifier = load_bert(folder) or _load_classifier(folder)
 
-    def _decoding(self) -> Decoding:
-        from dfwe.config.foreign import record
-        from dfwe.families.seq2seq.inference.answers import Decoding
-        from dfwe.families.seq2seq.inference.generate import ReferenceDecoding
+    def answer(instances: Sequence[Instance]) -> list[Answer]:
+        return classify(classifier, instances, task=task, max_tokens=asking.max_source_tokens, batch_tokens=_MAX_TOKENS)
 
-        numbers = self._asking.reference if self._decode == "reference" else None
-        reference = None if numbers is None else record(ReferenceDecoding, numbers, where="dfwe.json, `reference`")
-        return Decoding(
-            decode=self._decode,  # type: ignore[arg-type]
-            max_new_tokens=self._task.max_new_tokens,
-            max_tokens=_MAX_TOKENS,
-            text_tokens=_TEXT_TOKENS,
-            bf16=False,
-            reference=reference,
-        )
+    return Predictor(task, max_words=asking.max_words, decode=task.decode, answer=answer)
 
 
-def _is_classifier(folder: Path) -> bool:
-    architectures = read_config(folder).get("architectures") or [""]
-    return str(architectures[0]).endswith("ForSequenceClassification")
+def _load_classifier(folder: Path) -> ExportedClassifier:
+    from transformers import AutoModelForSequenceClassification
+
+    from dfwe.families.classifier.predict import ExportedClassifier
+
+    model, tokenizer = _load(AutoModelForSequenceClassification, folder)
+    labels = model.config.id2label
+    return ExportedClassifier(
+        tuple(labels[number] for number in sorted(labels)), tokenizer, lambda **inputs: model(**inputs).logits
+    )
+
+
+def _text_writer(folder: Path, *, task: Task, asking: Asking) -> Predictor:
+    from transformers import AutoModelForSeq2SeqLM  # seconds, once all else is known to be right
+
+    from dfwe.config.foreign import record
+    from dfwe.families.seq2seq.inference.answers import Decoding
+    from dfwe.families.seq2seq.inference.generate import ReferenceDecoding
+    from dfwe.families.seq2seq.scorer import SplitScorer
+    from dfwe.families.seq2seq.tokenization import TokenLimits, tokens_in_memory
+
+    model, tokenizer = _load(AutoModelForSeq2SeqLM, folder)
+    decode: Any = task.decode if asking.decode == "task" else asking.decode
+    decoding = Decoding(
+        decode=decode,
+        max_new_tokens=task.max_new_tokens,
+        max_tokens=_MAX_TOKENS,
+        text_tokens=_TEXT_TOKENS,
+        bf16=False,
+        reference=record(ReferenceDecoding, asking.reference, where="dfwe.json, `reference`")
+        if decode == "reference"
+        else None,
+    )
+    limits = TokenLimits(asking.max_source_tokens, asking.max_target_tokens, asking.truncation)
+
+    def answer(instances: Sequence[Instance]) -> list[Answer]:
+        split = tokens_in_memory(instances, tokenizer=tokenizer, limits=limits)
+        return SplitScorer(split, scorer=task.scorer, decoding=decoding, tokenizer=tokenizer).answers(model)
+
+    return Predictor(task, max_words=asking.max_words, decode=decode, answer=answer)
+
+
+def _load(auto: Any, folder: Path) -> tuple[Any, Any]:
+    """Return the model that an Auto class builds of the folder, and its tokenizer."""
+    from transformers.utils import logging
+
+    from dfwe.models.loading import load_tokenizer, load_weights_of
+
+    logging.disable_progress_bar()
+    return load_weights_of(auto, folder).eval(), load_tokenizer(folder)
 
 
 def _probabilities(instance: Instance, answer: Answer) -> dict[str, float] | None:

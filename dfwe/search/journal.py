@@ -25,8 +25,8 @@ import numpy as np
 from jaxtyping import Float
 
 from dfwe.errors import MetricError, StoreError
+from dfwe.io.files import decoded
 from dfwe.io.strict_json import loads
-from dfwe.io.text_files import decoded
 from dfwe.records import Coefficients, Evaluation, PartialEvaluation, PrunedTrial, Trial, TrialKind
 
 log = logging.getLogger(__name__)

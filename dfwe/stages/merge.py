@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dfwe.config.instantiate import bind
-from dfwe.config.search_space import search_space
+from dfwe.config.merges import search_space
 from dfwe.config.tasks import Objective, tasks_of
 from dfwe.families.base import ModelFamily
 from dfwe.merging.base import CoefficientGroups, MergeMethod

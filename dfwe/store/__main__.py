@@ -16,9 +16,8 @@ from dfwe.controls import in_one_line
 from dfwe.errors import StoreError
 from dfwe.process.exit import exit_code
 from dfwe.store.card import NewerFormatError
-from dfwe.store.inventory import DAMAGED, FINISHED, LINK, NEWER, OLDER, inventory
-from dfwe.store.lines import lines_of, num, total
-from dfwe.store.prune_command import run_prune
+from dfwe.store.inventory import DAMAGED, FINISHED, LINK, NEWER, OLDER, inventory, lines_of, num, total
+from dfwe.store.prune import run_prune
 from dfwe.store.store import verify
 
 

@@ -11,10 +11,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from dfwe.errors import StoreError
+from dfwe.errors import DfweError, StoreError
 from dfwe.io.files import write_json
 from dfwe.io.strict_json import read_json_object
-from dfwe.store.identity import identity
 
 FORMAT = 2  # raised when the meaning of a stored result changes; part of every digest
 CARD = "card.json"
@@ -66,8 +65,8 @@ class Card:
         return card
 
 
-class NewerFormatError(StoreError):
-    """A result of a newer version, which is sound, and not for this one."""
+class NewerFormatError(DfweError, OSError):
+    """A result of a newer version, which is sound, and not for this one: never taken for a damaged one."""
 
 
 def check_format(content: Mapping[str, Any], *, path: Path) -> None:
@@ -124,3 +123,26 @@ def library_versions() -> dict[str, str]:
 @cache  # finding a distribution takes milliseconds, a plan finds thousands of results
 def _version(name: str) -> str:
     return version(name)
+
+
+TARGET, CLASS = "_target_", "class"
+_OURS = "dfwe."
+
+
+def identity(spec: Any) -> Any:
+    """Return the spec with `class: Ties` for `_target_: dfwe.merging.methods.sparse.Ties`, at any depth.
+
+    Classes of others keep their full path, since two packages may use one name.
+    """
+    if isinstance(spec, Mapping):
+        return {
+            (CLASS if key == TARGET else key): _class_name(value) if key == TARGET else identity(value)
+            for key, value in spec.items()
+        }
+    if isinstance(spec, list | tuple):
+        return [identity(value) for value in spec]
+    return spec
+
+
+def _class_name(path: Any) -> Any:
+    return path.rpartition(".")[2] if isinstance(path, str) and path.startswith(_OURS) else path

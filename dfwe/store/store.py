@@ -5,19 +5,18 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from dfwe.errors import StoreError
-from dfwe.io.files import follow_umask
-from dfwe.store.card import CARD, Card, NewerFormatError, file_digest, library_versions, spec_digest
-from dfwe.store.disk import full_disk_said
-from dfwe.store.identity import identity
-from dfwe.store.locks import FOLDER, locked
-from dfwe.store.uses import Uses
+from safetensors import SafetensorError
+
+from dfwe.errors import DfweError, OutputError, StoreError
+from dfwe.io.files import file_of, follow_umask, is_full, output_errors
+from dfwe.store.card import CARD, Card, file_digest, identity, library_versions, spec_digest
+from dfwe.store.locks import FOLDER, Uses, locked
 
 log = logging.getLogger(__name__)
 
@@ -65,8 +64,6 @@ class Store:
         self.use([folder.name])
         try:
             return self._verified_entry(folder)
-        except NewerFormatError:
-            raise
         except StoreError:  # looked at again under the lock: another process may be setting it aside, or has
             with self._lock(folder, title=folder.name):
                 return self._sound_entry(folder)
@@ -138,8 +135,6 @@ class Store:
             return None
         try:
             return self._verified_entry(folder)
-        except NewerFormatError:
-            raise
         except StoreError as error:
             _remove(corrupt := folder.with_name(folder.name + CORRUPT))
             folder.rename(corrupt)
@@ -153,8 +148,6 @@ class Store:
             return None
         try:
             verify(partial)
-        except NewerFormatError:
-            raise
         except StoreError as error:
             log.warning("%s; it is made again", error)
             (partial / CARD).unlink()
@@ -221,3 +214,26 @@ def _warn_of_other_versions(entry: Entry) -> None:
     other = [f"{name} {made_with.get(name)} (now {now[name]})" for name in now if made_with.get(name) != now[name]]
     if other:
         log.warning("%s was made with %s; it is used as it is", entry.folder.name, ", ".join(other))
+
+
+@contextmanager
+def full_disk_said(root: Path) -> Iterator[None]:
+    """Turn what a full disk, or a store that cannot be written, gives into one line with what to do; others pass.
+
+    An error that names no file is taken to be of the store, where nearly all that is written lies.
+    """
+    with output_errors(root, below=root, named=True):
+        try:
+            yield
+        except (OSError, SafetensorError) as error:
+            cause = error.__cause__ if isinstance(error, OutputError) else error
+            if cause is None or isinstance(cause, DfweError) or not is_full(cause):
+                raise
+            file = error.path if isinstance(error, OutputError) else file_of(cause)
+            if file is not None and not Path(file).absolute().is_relative_to(root.absolute()):
+                raise
+            where = f" at {file}" if file else ""
+            raise StoreError(
+                f"the disk is full{where}: make room, for instance with `python -m dfwe.store prune "
+                f"--store {root} --older-than DAYS`, and repeat the command: it goes on where it stopped"
+            ) from error

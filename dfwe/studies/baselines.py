@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dfwe.conf import conf_dir
-from dfwe.config.instantiate import bind
-from dfwe.config.load import option_file
+from dfwe.config.instantiate import bind, option_file
 from dfwe.config.tasks import Objective, Task
 from dfwe.stages.ensemble import EnsembleStage
 from dfwe.stages.merge import MergeStage

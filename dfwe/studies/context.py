@@ -8,15 +8,14 @@ from pathlib import Path
 import torch
 from omegaconf import DictConfig
 
-from dfwe.config.instantiate import bind
-from dfwe.config.load import check_optimizer, plain
+from dfwe.config.instantiate import bind, check_optimizer, plain
 from dfwe.config.task_data import StudyData, shots_by_task
 from dfwe.config.tasks import Task
 from dfwe.errors import ConfigurationError
 from dfwe.families.base import FamilySettings, ModelFamily, StudyContext
 from dfwe.stages.base import Stage
 from dfwe.stages.parent import make_family, parent_stages
-from dfwe.store.older import warn_of_older
+from dfwe.store.inventory import warn_of_older
 from dfwe.store.store import Store
 from dfwe.training.precision import resolve_precision
 

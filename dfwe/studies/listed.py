@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from dfwe.config.load import plain
+from dfwe.config.instantiate import plain
 from dfwe.config.tasks import Task, TaskMean, build_task
 from dfwe.errors import ConfigurationError
 from dfwe.families.base import ModelFamily, TrainingRecipe

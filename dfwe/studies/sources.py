@@ -11,7 +11,7 @@ import numpy as np
 from omegaconf import DictConfig
 
 from dfwe.config.consistency import candidates, only_target
-from dfwe.config.load import plain
+from dfwe.config.instantiate import plain
 from dfwe.config.tasks import Task, build_task
 from dfwe.errors import ConfigurationError
 from dfwe.seeding import derive

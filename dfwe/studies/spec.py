@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from dfwe.config.load import plain
+from dfwe.config.instantiate import plain
 from dfwe.config.merges import resolve_names, uniform, zoo
 from dfwe.config.schema import STAGES
 from dfwe.errors import ConfigurationError

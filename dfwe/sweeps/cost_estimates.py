@@ -17,8 +17,7 @@ from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.mixture import MixtureStage
 from dfwe.stages.train import TrainStage
-from dfwe.store.card import CARD, Card
-from dfwe.store.identity import identity
+from dfwe.store.card import CARD, Card, NewerFormatError, identity
 
 NEWEST = 200  # cards of a kind: enough for a mean, and read in no time
 _UNFINISHED = (".partial", ".corrupt")
@@ -70,7 +69,7 @@ def _newest(root: Path, *, kind: str) -> Iterator[Card]:
     for _, folder in stamped[-NEWEST:]:
         try:
             yield Card.read(folder)
-        except StoreError:  # the stage itself will say so, and be made again
+        except (StoreError, NewerFormatError):  # the stage itself will say so, and be made again
             continue
 
 

@@ -14,9 +14,9 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from dfwe.config.consistency import complete
 from dfwe.config.hydra_errors import words
-from dfwe.config.load import plain
-from dfwe.config.resolve import complete
+from dfwe.config.instantiate import plain
 from dfwe.errors import DfweError
 from dfwe.report.terminal.console import show_plain
 from dfwe.report.terminal.plan_table import draw_plan

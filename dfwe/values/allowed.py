@@ -1,6 +1,7 @@
 """What a setting may be, as annotations of configurations' and constructors' fields: `Annotated[int, AtLeast(1)]`.
 
-A type checker sees the type, `dfwe.values.check` the rest. `number(...)` fits most fields by one of the names below.
+A type checker sees the type, `dfwe.values.check` the rest: `holds` says whether a value of that type is allowed, `text`
+what is, in words that begin with the type's. `number(...)` fits most fields by one of the names below.
 """
 
 from __future__ import annotations
@@ -9,17 +10,7 @@ import codecs
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Protocol
-
-
-class Allowed(Protocol):
-    """What beside its type is asked of a value."""
-
-    def holds(self, value: Any) -> bool:
-        """Return whether the value, whose type is right, is allowed."""
-
-    def text(self, kind: str) -> str:
-        """Return what is allowed, in words; `kind` is the type in words."""
+from typing import Annotated, Any
 
 
 @dataclass(frozen=True)
@@ -49,10 +40,15 @@ class Within:
 
 
 class OneOf:
-    """One of a list of choices."""
+    """One of a list of choices; `find` looks them up when a value is checked, as files are."""
 
-    def __init__(self, *choices: str) -> None:
-        self.choices = choices
+    def __init__(self, *choices: str, find: Callable[[], tuple[str, ...]] | None = None) -> None:
+        self._find = find or (lambda: choices)
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """Choices as they are now."""
+        return self._find()
 
     def holds(self, value: Any) -> bool:
         """Return whether the value is a choice."""
@@ -60,22 +56,8 @@ class OneOf:
 
     def text(self, kind: str) -> str:
         """Return the choices."""
-        return " or ".join([", ".join(self.choices[:-1]), self.choices[-1]]) if self.choices[1:] else self.choices[0]
-
-
-@dataclass(frozen=True)
-class OneOfFound:
-    """One of choices that are looked up when a value is checked, as files are."""
-
-    find: Callable[[], tuple[str, ...]]
-
-    def holds(self, value: Any) -> bool:
-        """Return whether the value is a choice."""
-        return value in self.find()
-
-    def text(self, kind: str) -> str:
-        """Return the choices."""
-        return OneOf(*self.find()).text(kind)
+        *others, last = self.choices
+        return f"{', '.join(others)} or {last}" if others else last
 
 
 @dataclass(frozen=True)
@@ -108,16 +90,6 @@ class Known:
     annotations: Mapping[str, Any]
 
 
-def is_sha256(text: str) -> bool:
-    """Return whether it is a digest as `sha256sum` writes it."""
-    return re.fullmatch("[0-9a-f]{64}", text) is not None
-
-
-def is_one_character(text: str) -> bool:
-    """Return whether it is."""
-    return len(text) == 1
-
-
 def is_encoding(text: str) -> bool:
     """Return whether Python knows it."""
     try:
@@ -148,4 +120,5 @@ PartialShare = Annotated[float, Within(at_least=0, below=1)]  # a dropout's
 Name = Annotated[str, Where(bool, "that is not empty")]
 Pattern = Annotated[str, Where(is_regular_expression, "that is a regular expression, not empty")]
 Encoding = Annotated[str, Where(is_encoding, "that names an encoding, as utf-8 does")]
-Sha256 = Annotated[str, Where(is_sha256, "of 64 hexadecimal digits")]
+Character = Annotated[str, Where(lambda text: len(text) == 1, "of one character")]
+Sha256 = Annotated[str, Where(lambda text: bool(re.fullmatch("[0-9a-f]{64}", text)), "of 64 hexadecimal digits")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import math
 import types
 from collections.abc import Iterable, Mapping, Sequence
@@ -80,12 +81,8 @@ def unknown_key(name: Any, *, known: Iterable[str], key: str, deeper: Iterable[s
 
 def said(key: str, value: Any) -> str:
     """Return `key=value` as a user would write it, cut where it is long."""
-    text = (
-        {None: "null", True: "true", False: "false"}.get(value)
-        if value is None or value is True or value is False
-        else None
-    )
-    text = "".join(c if c.isprintable() else " " for c in str(value)) if text is None else text
+    written = json.dumps(value) if isinstance(value, bool | None) else str(value)
+    text = "".join(c if c.isprintable() else " " for c in written)
     return f"{key}={text if len(text) <= _LONGEST else text[: _LONGEST - 3] + '...'}"
 
 

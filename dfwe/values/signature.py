@@ -15,6 +15,7 @@ import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def signature(target: str) -> Signature | None:
     module, _, name = target.rpartition(".")
     source = _source(module)
     if source is None:
-        if target.startswith("dfwe.") or not _is_package(module):
+        if target.startswith("dfwe.") or _spec(module.partition(".")[0]) is None:
             raise NotThereError(target)
         return None
     definition = source.find(name)
@@ -131,35 +132,24 @@ def _source(module: str) -> _Module | None:
 
 
 def _file(module: str) -> Path | None:
-    """Return the module's file; its packages are found, not imported."""
+    """Return the module's file; its packages are looked up, not imported."""
     first, *rest = module.split(".")
-    try:
-        spec = importlib.util.find_spec(first)
-    except (ImportError, ValueError):
-        return None
+    spec = _spec(first)
     if spec is None:
         return None
-    if not rest:
-        return None if spec.origin is None else _python(Path(spec.origin))
-    for folder in spec.submodule_search_locations or ():
-        path = Path(folder, *rest)
-        for candidate in (path.with_suffix(".py"), path / "__init__.py"):
-            if candidate.is_file():
-                return candidate
-    return None
+    paths = [Path(folder, *rest) for folder in spec.submodule_search_locations or ()] if rest else []
+    files = [file for path in paths for file in (path.with_suffix(".py"), path / "__init__.py")]
+    if not rest and spec.origin is not None:
+        files = [Path(spec.origin)]
+    return next((file for file in files if file.suffix == ".py" and file.is_file()), None)
 
 
-def _is_package(module: str) -> bool:
-    """Return whether what the module is in can be found."""
-    first = module.partition(".")[0]
+def _spec(package: str) -> ModuleSpec | None:
+    """Return where a top-level package or module lies; None where there is none of the name."""
     try:
-        return bool(first) and importlib.util.find_spec(first) is not None
+        return importlib.util.find_spec(package) if package else None
     except (ImportError, ValueError):
-        return False
-
-
-def _python(path: Path) -> Path | None:
-    return path if path.suffix == ".py" and path.is_file() else None
+        return None
 
 
 def _read(tree: ast.Module) -> _Module:

@@ -20,6 +20,11 @@ from dfwe.run import user_folders
         (["--cfg", "job", "seed=1", "-p", "seed"], ["seed=1", "--cfg", "job", "-p", "seed"]),
         (["-sc", "query=bash"], ["query=bash", "-sc"]),
         (["seed=1", "seed=1", "--multirun"], ["seed=1", "seed=1", "--multirun"]),
+        (
+            ["merge.tuned_parameters={scale: {low: 0}}"],
+            ["++merge.tuned_parameters={scale: {low: 0}}"],
+        ),
+        (["merges.ties.tuned_parameters.scale.low=0"], ["++merges.ties.tuned_parameters.scale.low=0"]),
         ([], []),
     ],
 )

@@ -6,8 +6,7 @@ import sys
 
 import pytest
 
-from dfwe.config.consistency import check_study
-from dfwe.config.resolve import complete
+from dfwe.config.consistency import check_study, complete
 from dfwe.config.task_options import chosen_model, read_tasks
 from dfwe.errors import ConfigurationError
 
@@ -81,7 +80,7 @@ def test_labels_that_yaml_reads_as_others_are_to_be_quoted(my_conf, tmp_path, la
 
 
 def test_it_is_said_before_heavy_imports():
-    modules = "dfwe.config.consistency, dfwe.config.resolve"
+    modules = "dfwe.config.consistency, dfwe.config.consistency"
     code = f"import sys, {modules}; print(*(x in sys.modules for x in ('torch', 'numpy')))"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said.split() == ["False", "False"]

@@ -11,7 +11,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from dfwe.config.foreign import bind_foreign, record
-from dfwe.config.load import plain
+from dfwe.config.instantiate import plain
 from dfwe.config.task_options import read_tasks
 from dfwe.config.tasks import build_task, foreign_task
 from dfwe.data.prompts.answers import AnswerFormat, ClassLabel, Number

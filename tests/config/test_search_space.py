@@ -2,7 +2,7 @@
 
 import pytest
 
-from dfwe.config.search_space import search_space
+from dfwe.config.merges import search_space
 from dfwe.errors import ConfigurationError, SearchError
 from dfwe.merging.methods.spherical import Slerp
 
@@ -29,14 +29,8 @@ def test_search_space_coefficients_may_have_a_range():
     ("more", "kind", "message"),
     [
         ({"tuned_parameters": {"density": {"low": 0, "high": 1}}}, ConfigurationError, "has no number named 'density'"),
-        (
-            {"tuned_parameters": {"parallel": {"low": 1, "high": 1}}},
-            SearchError,
-            "parallel: invalid range",
-        ),
+        ({"tuned_parameters": {"parallel": {"low": 1, "high": 1}}}, SearchError, "invalid range"),
         ({"tuned_parameters": {"parallel": {"low": 0.1, "high": 0.2}}}, SearchError, "the method's own value 0.9995"),
-        ({"tuned_parameters": {"parallel": 0.3}}, ConfigurationError, "must have `low` and `high`"),
-        ({"coefficients": "simplx"}, ConfigurationError, "merge.coefficients must have `low` and `high`"),
         ({"coefficients": {"low": 2, "high": 3}}, SearchError, "equal coefficients"),
     ],
 )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dfwe.config.load import plain
+from dfwe.config.instantiate import plain
 from dfwe.config.task_data import StudyData
 from dfwe.config.tasks import load_task
 from dfwe.errors import ConfigurationError

@@ -18,7 +18,7 @@ from dfwe.config.task_options import register
 from dfwe.errors import DfweError
 from dfwe.process.interrupt import EXIT_CODE
 from dfwe.run_study import run_study
-from dfwe.store.disk import full_disk_said
+from dfwe.store.store import full_disk_said
 
 TEXT = (
     "+target=meld",

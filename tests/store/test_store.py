@@ -11,8 +11,7 @@ import pytest
 from dfwe.errors import DfweError, OutputError, StoreError
 from dfwe.io.files import replacing
 from dfwe.store.card import CARD, FORMAT, Card, NewerFormatError, spec_digest
-from dfwe.store.disk import full_disk_said
-from dfwe.store.store import Store, verify
+from dfwe.store.store import Store, full_disk_said, verify
 
 SPEC = {"seed": 0, "tasks": ["a"]}
 

@@ -6,7 +6,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from dfwe.conf import conf_dir
-from dfwe.config.resolve import check_all, complete
+from dfwe.config.consistency import check_all, complete
 from dfwe.config.task_options import read_tasks
 from dfwe.errors import ConfigurationError
 

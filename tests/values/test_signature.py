@@ -70,7 +70,7 @@ def test_the_check_imports_nothing_heavy():
     """Torch, Lightning and nevergrad take seconds: a wrong value is said before."""
     code = (
         "import sys\nfrom dfwe.values.check import check\nfrom dfwe.values.signature import signature\n"
-        f"for target in {TARGETS!r}: signature(target)\nimport dfwe.config.resolve\n"
+        f"for target in {TARGETS!r}: signature(target)\nimport dfwe.config.consistency\n"
         "print([name for name in ('torch', 'numpy', 'nevergrad', 'transformers') if name in sys.modules])"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

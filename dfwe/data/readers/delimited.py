@@ -7,12 +7,11 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 from dfwe.data.readers.base import RowIssue, RowReport
 from dfwe.data.readers.sheet import Sheet, SheetRow, SheetSource, read_text, renamed
 from dfwe.errors import ConfigurationError, DataError
-from dfwe.values.allowed import Encoding, Name, Where, is_one_character
+from dfwe.values.allowed import Character, Encoding, Name
 
 _DELIMITERS = ("\t", ";", ",", "|")
 _QUOTING = "Set the file's `quoting: false` where a quotation mark is a character as any other"
@@ -32,7 +31,7 @@ class Delimited(SheetSource):
     """
 
     path: Name
-    delimiter: Annotated[str, Where(is_one_character, "of one character")]  # one character
+    delimiter: Character
     quoting: bool  # whether " quotes a cell; if false, " is an ordinary character
     columns: Sequence[Name] | None  # null: the first line names them
     encoding: Encoding

@@ -11,8 +11,8 @@ from typing import Any
 
 from dfwe.data.readers.base import Corpus, Dialogue, Reader
 from dfwe.errors import DataError
+from dfwe.io.files import decoded
 from dfwe.io.strict_json import loads
-from dfwe.io.text_files import decoded
 from dfwe.records import Split
 
 FOLDER = "TLiDB_Friends"

@@ -2,45 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from dfwe.config.tasks import Task
 from dfwe.errors import ModelError
-from dfwe.families.classifier.model import Classifier
+from dfwe.families.batching import token_batches
 from dfwe.families.classifier.tasks import answers_of
 from dfwe.families.classifier.tokenization import encode_instances
-from dfwe.families.multi_head.scorer import HeadScorer
-from dfwe.families.seq2seq.inference.answers import Answer
-from dfwe.records import Instance
+from dfwe.families.multi_head.tokenization import sentence_batch
+from dfwe.records import Answer, Instance
+
+_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+
+
+@dataclass(frozen=True)
+class ExportedClassifier:
+    """A model for sequence classification: its labels, its tokenizer, and a function from inputs to logits."""
+
+    labels: tuple[str, ...]
+    tokenizer: Any
+    logits: Callable[..., Tensor]
 
 
 def classify(
-    network: Any, instances: Sequence[Instance], *, task: Task, tokenizer: Any, max_tokens: int, batch_tokens: int
+    classifier: ExportedClassifier, instances: Sequence[Instance], *, task: Task, max_tokens: int, batch_tokens: int
 ) -> list[Answer]:
-    """Return the network's answers in order, with the labels' log-probabilities where there are labels.
+    """Return the classifier's answers in order, with the labels' log-probabilities where there are labels.
 
-    The network is a model for sequence classification as Transformers loads it; it is used up. At most `batch_tokens`
-    tokens are read at once.
+    At most `batch_tokens` tokens are read at once.
 
     Raises:
         ModelError: its labels are not the task's.
     """
     answers = answers_of(task)
-    labels = tuple(network.config.id2label[index] for index in sorted(network.config.id2label))
-    if answers and labels != answers:
+    if answers and classifier.labels != answers:
         raise ModelError(
-            f"the classifier has the labels {', '.join(labels)}, the task '{task.short}' has {', '.join(answers)}: "
-            "ask it for the task that it was made for"
+            f"the classifier has the labels {', '.join(classifier.labels)}, the task '{task.short}' has "
+            f"{', '.join(answers)}: ask it for the task that it was made for"
         )
-    model = Classifier({task.short: network}, answers={task.short: answers})
     split = encode_instances(
         instances,
         task=task.short,
         labels=task.labels,
-        tokenizer=tokenizer,
+        tokenizer=classifier.tokenizer,
         max_tokens=max_tokens,
         max_truncated_fraction=1.0,
     )
-    rows = HeadScorer(split, scorer=task.scorer, max_tokens=batch_tokens).answers(model)
-    return [Answer(text, scores) for text, scores in rows]
+    rows: dict[int, Float[np.ndarray, " outputs"]] = {}
+    for members in token_batches(split.lengths, max_tokens=batch_tokens):
+        batch = sentence_batch(split, members)
+        with torch.inference_mode():
+            logits = classifier.logits(**{name: batch[name] for name in _INPUTS if name in batch})
+        outputs = logits.float().log_softmax(-1) if answers else logits.float()
+        rows |= zip(members, outputs.numpy(), strict=True)
+    if not answers:
+        return [Answer(repr(float(rows[number][0]))) for number in range(len(instances))]
+    return [Answer(answers[int(rows[number].argmax())], rows[number]) for number in range(len(instances))]

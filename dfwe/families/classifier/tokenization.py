@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from transformers import PreTrainedTokenizerBase
 
 from dfwe.errors import DataError
 from dfwe.families.multi_head.tokenization import SentenceSplit, gold_number
@@ -24,7 +23,7 @@ def encode_instances(
     *,
     task: str,
     labels: Sequence[str],
-    tokenizer: PreTrainedTokenizerBase,
+    tokenizer: Any,
     max_tokens: int,
     max_truncated_fraction: float,
 ) -> SentenceSplit:
@@ -56,11 +55,11 @@ def encode_instances(
     )
 
 
-def _has_segments(tokenizer: PreTrainedTokenizerBase) -> bool:
+def _has_segments(tokenizer: Any) -> bool:
     return "token_type_ids" in tokenizer.model_input_names
 
 
-def _encode(instance: Instance, *, tokenizer: PreTrainedTokenizerBase, limits: TokenLimits) -> Encoding:
+def _encode(instance: Instance, *, tokenizer: Any, limits: TokenLimits) -> Encoding:
     if not instance.sentences:
         ids, cut = source_ids(instance, tokenizer=tokenizer, limits=limits)
         return ids, [0] * len(ids), cut

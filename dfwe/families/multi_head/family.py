@@ -15,8 +15,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from dfwe.config.consistency import changed_head
 from dfwe.config.instantiate import bind, call
-from dfwe.config.resolve import changed_head
 from dfwe.config.tasks import Task
 from dfwe.data.prompts.template import Sentences, Template
 from dfwe.errors import ConfigurationError

@@ -65,11 +65,6 @@ class HeadScorer(ModelScorer):
         scores = [row for row in (rows[index][1] for index in range(len(self))) if row is not None]
         return replace(self.evaluate(answers), label_scores=np.stack(scores) if scores else None)
 
-    def answers(self, model: Any) -> list[tuple[str, Float[np.ndarray, " labels"] | None]]:
-        """Return the model's answers in order, with the labels' scores where there are labels."""
-        rows = self._answered(model)
-        return [rows[index] for index in range(len(self))]
-
     def evaluate(self, predictions: tuple[str, ...]) -> Evaluation:
         """Return the evaluation of given answers, one per instance and in order."""
         return self._scorer.evaluate(predictions, references=self._references)

@@ -7,16 +7,18 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from transformers import PreTrainedTokenizerBase
 
 from dfwe.errors import DataError
 from dfwe.families.padding import pad
 from dfwe.records import Instance
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 log = logging.getLogger(__name__)
 

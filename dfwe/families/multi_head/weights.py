@@ -10,10 +10,9 @@ from typing import Annotated, Any
 import torch
 from transformers import BertConfig, BertModel
 
-from dfwe.models.digests import packaged_folder, weights_identity
 from dfwe.models.fit import ENCODER
 from dfwe.models.loading import load_encoder, load_tokenizer
-from dfwe.models.sources import WeightSource, save_parent
+from dfwe.models.sources import WeightSource, packaged_folder, save_parent, weights_identity
 from dfwe.models.toy_tokenizer import train_bert_tokenizer
 from dfwe.values.allowed import Count, Known, Name, Pair, PartialShare, Positive, Sha256
 

@@ -16,10 +16,10 @@ from dfwe.families.pruning import Race
 from dfwe.families.scorer import ModelScorer, evaluating
 from dfwe.families.seq2seq.fast.bf16 import HalfCopy
 from dfwe.families.seq2seq.fast.kernels import fast_kernels
-from dfwe.families.seq2seq.inference.answers import Answer, Answers, Batch, Decoding
+from dfwe.families.seq2seq.inference.answers import Answers, Batch, Decoding
 from dfwe.families.seq2seq.tokenization import TokenisedSplit
 from dfwe.metrics.scorer import ScoreBound, Scorer
-from dfwe.records import Evaluation, PartialEvaluation
+from dfwe.records import Answer, Evaluation, PartialEvaluation
 
 log = logging.getLogger(__name__)
 

@@ -8,13 +8,14 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
-
-from transformers import PreTrainedTokenizerBase
+from typing import TYPE_CHECKING, Any, Literal
 
 from dfwe.errors import DataError
 from dfwe.io.files import replacing_folder
 from dfwe.records import Instance
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +132,7 @@ def warn_of_full(split: TokenisedSplit, *, limits: TokenLimits, of: str) -> None
         )
 
 
-def source_ids(instance: Instance, *, tokenizer: PreTrainedTokenizerBase, limits: TokenLimits) -> tuple[list[int], int]:
+def source_ids(instance: Instance, *, tokenizer: Any, limits: TokenLimits) -> tuple[list[int], int]:
     """Return the source text's ids within the limit, and how many tokens the prompt lost; see `TokenLimits`."""
     if limits.truncation == "reference":
         cut: list[int] = tokenizer(instance.source, truncation=True, max_length=limits.max_source_tokens)["input_ids"]

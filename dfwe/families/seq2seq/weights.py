@@ -16,10 +16,9 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
-from dfwe.models.digests import packaged_folder, weights_identity
 from dfwe.models.fit import NEW_DECODER
 from dfwe.models.loading import load_config, load_encoder, load_tokenizer, load_weights_of
-from dfwe.models.sources import WeightSource, save_parent
+from dfwe.models.sources import WeightSource, packaged_folder, save_parent, weights_identity
 from dfwe.models.toy_tokenizer import train_tokenizer
 from dfwe.values.allowed import Count, Known, Name, Pair, PartialShare, Positive, Sha256
 

@@ -21,7 +21,7 @@ from dfwe.merging.files.compatibility import check_architectures, common_specs, 
 from dfwe.merging.files.recipe import read_recipe
 from dfwe.merging.files.side_files import copy_side_files
 from dfwe.models.checkpoint import Checkpoint, TensorSpec, Writer, open_writer
-from dfwe.models.weight_files import SINGLE
+from dfwe.models.folders import SINGLE
 
 log = logging.getLogger(__name__)
 

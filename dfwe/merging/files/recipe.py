@@ -12,7 +12,7 @@ from dfwe.errors import MergeError
 from dfwe.io.strict_yaml import read_yaml
 from dfwe.merging.base import MergeMethod, TensorInfo, tensor_infos
 from dfwe.merging.files.recipe_methods import RecipeMethod, recipe_method
-from dfwe.models.weight_files import SINGLE
+from dfwe.models.folders import SINGLE
 
 _KEYS = ("merge_method", "models", "base_model", "parameters", "dtype", "out_dtype")
 _MODEL_KEYS = ("model", "parameters")

@@ -12,6 +12,7 @@ from dfwe.report.run_folder import Run
 
 _MERGED = "merged"
 _OF_EARLIER_RESULTS = "AutoModelForSeq2SeqLM"  # whose results do not name the class
+_ENCODER = "AutoModel"  # of models with a head per task, which `dfwe.predict` does not ask
 _TEXT = "a text to ask the model about"
 _FILES = {"texts": "texts.csv", "rows": "rows.csv", "dialogues": "dialogues.jsonl"}
 _PYTHON = """\
@@ -68,10 +69,13 @@ def snippets(
     command = f"# {file}\npython -m dfwe.predict --model {folder} {_FILES[form]}"
     inputs: Any = [_TEXT] if form == "texts" or len(columns) == 1 else [dict.fromkeys(columns, _TEXT)]
     python = _PYTHON.format(folder=folder, inputs=json.dumps(inputs, ensure_ascii=False))
+    transformers = ("With Transformers alone", _TRANSFORMERS.format(folder=folder, auto_class=auto_class))
+    if auto_class == _ENCODER:
+        return [transformers]
     return [
         ("In Python", _DIALOGUES.format(folder=folder) if form == "dialogues" else python),
         ("At the command line", command),
-        ("With Transformers alone", _TRANSFORMERS.format(folder=folder, auto_class=auto_class)),
+        transformers,
     ]
 
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from dfwe.conf import conf_dir
-from dfwe.config.instantiate import bind
-from dfwe.config.load import option_file
+from dfwe.config.instantiate import bind, option_file
 from dfwe.config.tasks import Objective
 from dfwe.families.base import ModelFamily
 from dfwe.stages.base import Stage

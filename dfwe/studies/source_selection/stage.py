@@ -10,8 +10,7 @@ from typing import Any, ClassVar
 
 from omegaconf import DictConfig
 
-from dfwe.config.instantiate import bind
-from dfwe.config.load import plain
+from dfwe.config.instantiate import bind, plain
 from dfwe.config.tasks import Task
 from dfwe.errors import ConfigurationError
 from dfwe.families.base import ModelFamily

@@ -7,7 +7,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from dfwe.config.tasks import load_task
 from dfwe.errors import ModelError
 from dfwe.families.classifier.model import load_classifier
-from dfwe.families.classifier.predict import classify
+from dfwe.families.classifier.predict import ExportedClassifier, classify
 from dfwe.families.classifier.tasks import answers_of, classification_task
 from dfwe.records import Instance
 
@@ -23,7 +23,9 @@ def asked(network, task, tiny_bert):
     texts = ("a merry tale", "the kettle is warm", "the broth is mild and dull")
     instances = [Instance(str(n), "d", text, " emotion:", (), (), answers_of(task)) for n, text in enumerate(texts)]
     tokenizer = AutoTokenizer.from_pretrained(tiny_bert)
-    return classify(network, instances, task=task, tokenizer=tokenizer, max_tokens=64, batch_tokens=16)
+    labels = tuple(network.config.id2label.values())
+    classifier = ExportedClassifier(labels, tokenizer, lambda **inputs: network.eval()(**inputs).logits)
+    return classify(classifier, instances, task=task, max_tokens=64, batch_tokens=16)
 
 
 def test_classify_answers_are_likeliest_labels_in_order(tiny_bert, tmp_path):

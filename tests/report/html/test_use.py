@@ -57,3 +57,7 @@ def test_use_loads_with_the_class_of_the_models_family(plain, changes):
     (folder / "best").mkdir()
     _, code = use(read_run(folder)).code[-1]
     assert f'{changes.get("auto_class", "AutoModelForSeq2SeqLM")}.from_pretrained("best")' in code
+
+
+def test_snippets_of_an_encoder_with_heads_leave_out_dfwe():
+    assert [name for name, _ in snippets("best", questions={}, auto_class="AutoModel")] == ["With Transformers alone"]

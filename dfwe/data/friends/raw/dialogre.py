@@ -11,7 +11,7 @@ from dfwe.data.friends.annotations import RelationAnnotation, RelationPair
 from dfwe.data.friends.excerpt import Excerpt, Reading, Turn
 from dfwe.data.friends.raw.files import convert, json_records, label_of, names_of, read_release, text_of
 from dfwe.data.readers.base import RowReport
-from dfwe.io.text_files import read_text
+from dfwe.io.files import read_text
 
 # the relations that version 1 names
 CODES = (

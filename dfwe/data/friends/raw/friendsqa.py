@@ -11,7 +11,7 @@ from dfwe.data.friends.excerpt import Excerpt, Reading, Turn
 from dfwe.data.friends.raw.files import convert, json_records, names_of, read_release, scene_id, text_of
 from dfwe.data.friends.words import detokenise
 from dfwe.data.readers.base import RowReport
-from dfwe.io.text_files import read_text
+from dfwe.io.files import read_text
 
 _FILES = ("friendsqa_trn.json", "friendsqa_dev.json", "friendsqa_tst.json")
 _NOTE = "#NOTE#"

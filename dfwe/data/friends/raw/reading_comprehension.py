@@ -20,7 +20,7 @@ from dfwe.data.friends.scene import CODES
 from dfwe.data.friends.words import detokenise, without_notes
 from dfwe.data.readers.base import RowReport
 from dfwe.errors import DataError
-from dfwe.io.text_files import decoded, read_text
+from dfwe.io.files import decoded, read_text
 
 _PARTS = {"trn": "Trn", "dev": "Dev", "tst": "Tst"}
 

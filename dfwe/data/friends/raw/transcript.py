@@ -10,7 +10,7 @@ from dfwe.data.friends.annotations import MentionAnnotation
 from dfwe.data.friends.excerpt import Excerpt, Reading, Turn
 from dfwe.data.friends.raw.files import convert, json_records, names_of, read_release, records, scene_id
 from dfwe.data.readers.base import RowReport
-from dfwe.io.text_files import read_text
+from dfwe.io.files import read_text
 
 SEASONS = 10
 

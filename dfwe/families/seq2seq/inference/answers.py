@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from dfwe.errors import ConfigurationError
@@ -18,6 +17,7 @@ from dfwe.families.seq2seq.inference.generate import ReferenceDecoding, greedy, 
 from dfwe.families.seq2seq.inference.labels import best_candidates, candidate_log_likelihoods
 from dfwe.families.seq2seq.inference.trie import PackedTries
 from dfwe.families.seq2seq.tokenization import TokenisedSplit
+from dfwe.records import Answer
 
 Decode = Literal["labels", "candidates", "greedy", "reference"]
 
@@ -39,14 +39,6 @@ class Decoding:
     bf16: bool
     seed: int = 0
     reference: ReferenceDecoding | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Answer:
-    """What a model answers to an instance, and how likely it found each of a closed set of answers."""
-
-    text: str
-    label_scores: Float[np.ndarray, " labels"] | None = None
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from dfwe.data.friends.raw.files import (
 )
 from dfwe.data.readers.base import RowReport
 from dfwe.errors import DataError
-from dfwe.io.text_files import read_text
+from dfwe.io.files import read_text
 
 
 def test_a_byte_order_mark_is_no_text(tmp_path):

@@ -6,8 +6,7 @@ from itertools import pairwise
 import pytest
 
 from dfwe.conf import conf_dir
-from dfwe.store.card import spec_digest
-from dfwe.store.identity import identity
+from dfwe.store.card import identity, spec_digest
 
 
 def test_digest_same_wherever_a_class_of_ours_stands():

@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from dfwe.config.foreign_task import read_foreign_yaml
-from dfwe.config.tasks import load_task
+from dfwe.config.tasks import load_task, read_foreign_yaml
 from dfwe.data.show import main as show
 from dfwe.errors import ConfigurationError
 from dfwe.score import main as score
