@@ -65,7 +65,7 @@ def write_run(folder: Path, *, target: str, sources: tuple[str, ...], seed: int 
     folder.mkdir(parents=True, exist_ok=True)
     if whole:
         results |= {"examples": _examples(generator), "interpolations": _interpolations(results, generator)}
-        results |= {"probes": {"interpolation": {"dev_answers": 6000, "seconds": 3.4}}}
+        results |= {"diagnostics": {"interpolation": {"dev_answers": 6000, "seconds": 3.4}}}
         trials = _trials(generator, experts=_experts(target, sources))
         (folder / "trials.jsonl").write_text("".join(json.dumps(trial) + "\n" for trial in trials))
         answers = _answers(generator, target=target, models=[row["name"] for row in results["models"]])
@@ -81,7 +81,8 @@ def _results(generator: np.random.Generator, *, target: str, sources: tuple[str,
     experts = _experts(target, sources)
     base = float(generator.uniform(0.3, 0.6))
     rows = [_model("baseline", "baseline", base, generator), *(_model(e, "expert", base, generator) for e in experts)]
-    rows += [_model(name, "control", base, generator) for name in ("random point", "longer baseline", "logit ensemble")]
+    others = ("random point", "longer baseline", "logit ensemble")
+    rows += [_model(name, "baseline", base, generator) for name in others]
     rows += [_merge(name, experts, base, generator) for name in ("uniform", "nelder_mead")]
     head = rows[-1]
     keys = ("name", "delta", "delta_standard_error", "coefficients", "evaluations")
@@ -102,7 +103,7 @@ def _results(generator: np.random.Generator, *, target: str, sources: tuple[str,
         ],
         "curves": _curves(experts, generator),
         "classes": {target: _classes(rows, generator)},
-        "agreement": {},
+        "decoding_comparison": {},
         "data": {"tasks": {t: {"corpus": "4f" * 32, "shots": 0.1, "bad_rows": []} for t in (target, *sources)}},
         "model": "invented",
         "parent": "6bb553132fccb7c4",
@@ -142,7 +143,7 @@ def _classes(rows: list[dict[str, Any]], generator: np.random.Generator) -> dict
 
 def _model(name: str, kind: str, base: float, generator: np.random.Generator) -> dict[str, Any]:
     dev, test = (float(base + generator.normal(0.02, 0.04)) for _ in range(2))
-    test = base if kind == "baseline" else test
+    test = base if name == "baseline" else test
     row: dict[str, Any] = {
         "name": name,
         "kind": kind,
@@ -151,7 +152,7 @@ def _model(name: str, kind: str, base: float, generator: np.random.Generator) ->
     }
     row |= {"test": _scores(test) | {"interval": [test - 0.03, test + 0.03]}}
     row |= {"cost": {"train_steps": 900, "train_tokens": 750_000, "dev_answers": 4800, "seconds": 71.5, "bytes": 4e8}}
-    if kind == "baseline":
+    if name == "baseline":
         return row
     delta = test - base
     row |= {"delta": delta, "delta_standard_error": 0.015, "delta_interval": [delta - 0.03, delta + 0.03]}
@@ -168,7 +169,7 @@ def _merge(name: str, experts: list[str], base: float, generator: np.random.Gene
         "delta_interval": [-0.015, 0.022],
         "p": 0.4,
     }
-    row |= {"coefficients": dict(zip(experts, map(float, weights), strict=True)), "picked": "bagged", "trial": 17}
+    row |= {"coefficients": dict(zip(experts, map(float, weights), strict=True)), "selection": "bagged", "trial": 17}
     row |= {"against": {"uniform": than, "best_expert": than}, "optimism": 0.021, "seconds": 10.9}
     diameters = [float(0.9**step) for step in range(30)]
     health = {"distinct_scores": 31, "evaluated": 41, "replayed": 4, "plateau": 12, "diameters": diameters}

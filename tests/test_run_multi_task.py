@@ -5,7 +5,7 @@ import json
 import pytest
 
 from dfwe.errors import ConfigurationError, MergeError
-from dfwe.report.wandb.merges import merge_runs
+from dfwe.report.wandb.publish import merge_runs
 from dfwe.run_study import run_study
 from dfwe.studies.listed import plan_listed
 

@@ -9,8 +9,7 @@ from typing import Any
 from pytorch_lightning.loggers import Logger
 
 from dfwe.report.names import in_words
-from dfwe.report.wandb.merges import group_of
-from dfwe.report.wandb.publish import publish, show_study
+from dfwe.report.wandb.publish import group_of, publish, show_study
 from dfwe.report.wandb.session import Session
 from dfwe.stages.base import Tell
 

@@ -19,9 +19,9 @@ from dfwe.report.study_tables import cost_table, merges_table, model_tables, pre
 from dfwe.report.submission import submission_table, write_submission
 from dfwe.report.sweep.report import report_sweep
 from dfwe.report.tables import markdown
-from dfwe.report.terminal.console import draw_table, show_plain
+from dfwe.report.terminal.console import FittedTable, show_plain
 from dfwe.report.terminal.run_list import DEFAULT, list_runs
-from dfwe.report.wandb.command import add_wandb
+from dfwe.report.wandb.workspace import add_wandb
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _submission(arguments: argparse.Namespace) -> None:
     tasks = write_submission(arguments.folders, out=arguments.out, model=arguments.model, partial=arguments.partial)
     if table := submission_table(tasks):
-        show_plain(draw_table(table))
+        show_plain(FittedTable(table))
         print(table.notes)
     for task in tasks:
         for warning in task.warnings():

@@ -6,7 +6,7 @@ one with random ones. Here alone they are called what they are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -15,10 +15,10 @@ _BY_KIND: Mapping[tuple[str, str], str] = MappingProxyType(
         ("baseline", "baseline"): "baseline (target alone)",
         ("expert", "mixture"): "expert on all tasks",
         ("merge", "uniform"): "uniform merge",
-        ("control", "random"): "random merge",
-        ("control", "multitask"): "multitask training",
-        ("control", "ensemble"): "ensemble of answers",
-        ("control", "same_compute"): "baseline, as long",
+        ("baseline", "random"): "random merge",
+        ("baseline", "multitask"): "multitask training",
+        ("baseline", "ensemble"): "ensemble of answers",
+        ("baseline", "same_compute"): "baseline, as long",
     }
 )
 
@@ -28,13 +28,8 @@ def name_of(row: Mapping[str, Any]) -> str:
     return str(row.get("title") or display_name(row["name"], kind=row["kind"]))
 
 
-def names_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Return the rows' names by their keys."""
-    return {row["name"]: name_of(row) for row in rows}
-
-
 def display_name(name: str, *, kind: str) -> str:
-    """Return the name of a model of that kind: baseline, expert, merge or control."""
+    """Return the name of a model of that kind: baseline, expert or merge."""
     return _BY_KIND.get((kind, name), name)
 
 

@@ -12,18 +12,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dfwe.errors import DataError
-from dfwe.report.names import in_words, name_of, names_of
-from dfwe.report.numbers import ALPHA
-from dfwe.values.names import UNIFORM
+from dfwe.report.names import in_words, name_of
+from dfwe.values.names import BASELINE, UNIFORM
 
 Record = Mapping[str, Any]
-FORMATS: Mapping[str | None, tuple[int, ...]] = {None: (2, 3, 4), "multitask": (1, 2, 3, 4)}  # that are read, by kind
+FORMATS = (2, 3, 4)  # that are read
 SINGLE_TASK = "single-task models"
+_NEW_KEYS = {"choice": "source_selection", "agreement": "decoding_comparison", "probes": "diagnostics"}
+_NEW_ROW_KEYS = {"health": "search_diagnostics", "confirm": "holdout", "picked": "selection"}
 
 
 @dataclass(frozen=True)
 class StudyResults:
-    """Hold the results of a study; `raw` is what its file says, `tasks` those whose mean is the score."""
+    """Hold a study's results; `raw` is the document in the newest format, `tasks` those whose mean is the score."""
 
     raw: Record
     rows: tuple[Record, ...]
@@ -56,11 +57,11 @@ class StudyResults:
     @property
     def names(self) -> dict[str, str]:
         """Names of all models by their keys."""
-        return names_of(self.rows)
+        return {row["name"]: name_of(row) for row in self.rows}
 
-    def of_kind(self, *kinds: str) -> list[Record]:
-        """Return the rows of these kinds."""
-        return [row for row in self.rows if row["kind"] in kinds]
+    def of_kind(self, kind: str) -> list[Record]:
+        """Return the rows of this kind."""
+        return [row for row in self.rows if row["kind"] == kind]
 
     def row(self, name: str | None) -> Record | None:
         """Return the row of that name."""
@@ -85,13 +86,11 @@ def read_results(raw: Record, *, path: str = "results.json") -> StudyResults:
     Raises:
         DataError: another format than the known ones, or a part is missing.
     """
-    kind = raw.get("kind") if isinstance(raw, Mapping) else None
-    formats = FORMATS.get(kind, FORMATS[None])
-    version = raw.get("format") if isinstance(raw, Mapping) else None
-    if version not in formats:
+    kind, version = (raw.get("kind"), raw.get("format")) if isinstance(raw, Mapping) else (None, None)
+    if version not in FORMATS:
         raise DataError(
-            f"{path} has format {version}, and this version reads {FORMATS[None][0]} to {FORMATS[None][-1]}: run the "
-            "study's command again, it trains nothing twice"
+            f"{path} has format {version}, and this version reads {FORMATS[0]} to {FORMATS[-1]}: run the study's "
+            "command again, it trains nothing twice"
         )
     rows = "rows" if kind == "multitask" and version < 4 else "models"
     expected = {rows, "columns"} if kind == "multitask" else {rows, "target", "headline"}
@@ -102,7 +101,8 @@ def read_results(raw: Record, *, path: str = "results.json") -> StudyResults:
 
 def as_study(raw: Record) -> StudyResults:
     """Return results of either kind in the one form; `read_results` checks their format first."""
-    return _several_tasks(_in_format_4(raw)) if raw.get("kind") == "multitask" else _one_task(raw)
+    raw = _in_format_4(raw)
+    return _several_tasks(raw) if raw.get("kind") == "multitask" else _one_task(raw)
 
 
 def rank_by_dev(row: Record) -> float:
@@ -111,10 +111,40 @@ def rank_by_dev(row: Record) -> float:
     return -1.0 if score is None else score
 
 
+def _in_format_4(raw: Record) -> Record:
+    """Return the document with the keys of the newest format, its rows of several tasks as those of one task."""
+    raw = {_NEW_KEYS.get(key, key): value for key, value in raw.items()}
+    if "rows" in raw:
+        raw = {**raw, "models": raw["rows"], "data": {"tasks": raw.get("data", {})}}
+    for key, old, new in (("source_selection", "taken", "selected"), ("decoding_comparison", "own", "default")):
+        if old in (raw.get(key) or {}):
+            raw[key] = {new: raw[key][old], **raw[key]}
+    return {**raw, "models": [_row_in_format_4(row) for row in raw["models"]]}
+
+
+def _row_in_format_4(row: Record) -> Record:
+    row = {_NEW_ROW_KEYS.get(key, key): value for key, value in row.items()}
+    if row.get("kind") == "control":
+        row["kind"] = "baseline"
+    if "against_single" in row:
+        compared = row["against_single"]
+        row |= {"differences": compared.get("tasks", {}), **compared.get("mean", {})}
+    for split in {"dev", "test"} & set(row):
+        if "mean" in row[split]:
+            ends = row[split].get("intervals", {})
+            row[split] = {
+                "score": row[split]["mean"],
+                "interval": ends.get("mean"),
+                "tasks": row[split]["tasks"],
+                "intervals": ends.get("tasks", {}),
+            }
+    return row
+
+
 def _one_task(raw: Record) -> StudyResults:
     target, sources = str(raw["target"]), tuple(raw["sources"])
     data: dict[str, dict[str, Any]] = raw.get("data", {}).get("tasks", {})
-    baseline: Record = next((row for row in raw["models"] if row["name"] == "baseline"), {})
+    baseline: Record = next((row for row in raw["models"] if row["name"] == BASELINE), {})
     rows = tuple(_of_one_task(row, reference=baseline.get("test", {}).get("score")) for row in raw["models"])
     merges = [row["name"] for row in rows if row["kind"] == "merge"]
     searched = [name for name in merges if name != UNIFORM] or merges
@@ -140,8 +170,9 @@ def _one_task(raw: Record) -> StudyResults:
 
 
 def _of_one_task(row: Record, *, reference: float | None) -> Record:
-    is_compared = row["kind"] in ("merge", "control") and None not in (row.get("test", {}).get("score"), reference)
-    return {**row, **_diagnostics(row), "reference_score": reference if is_compared else None}
+    is_beside = row["kind"] == "merge" or (row["kind"] == "baseline" and row["name"] != BASELINE)
+    is_compared = is_beside and None not in (row.get("test", {}).get("score"), reference)
+    return {**row, "reference_score": reference if is_compared else None}
 
 
 def _facts_of_one_task(raw: Record, *, row: Record | None) -> Iterator[tuple[str, str]]:
@@ -153,7 +184,7 @@ def _facts_of_one_task(raw: Record, *, row: Record | None) -> Iterator[tuple[str
     yield "seed", str(raw.get("seed", "unknown"))
     if row is not None:
         yield "merge that was asked for", name_of(row)
-        yield "kept coefficients by", str(row.get("picked", "unknown"))
+        yield "kept coefficients by", str(row.get("selection", "unknown"))
         yield "evaluations on dev", str(row.get("evaluations", "unknown"))
         if row.get("dev", {}).get("metrics"):
             yield "score", f"the mean of {in_words(list(row['dev']['metrics']))}, times 100"
@@ -161,7 +192,8 @@ def _facts_of_one_task(raw: Record, *, row: Record | None) -> Iterator[tuple[str
 
 def _several_tasks(raw: Record) -> StudyResults:
     columns, candidates = dict(raw["columns"]), list(raw.get("candidates", ()))
-    names, data = names_of(raw["models"]), raw.get("data", {}).get("tasks", {})
+    names = {row["name"]: name_of(row) for row in raw["models"]}
+    data = raw.get("data", {}).get("tasks", {})
     rows = tuple(_of_several_tasks(row) for row in raw["models"])
     partial = (row for row in rows if row["name"] in raw.get("ablation", {}) and len(row["of"]) < len(candidates))
     return StudyResults(
@@ -184,63 +216,11 @@ def _several_tasks(raw: Record) -> StudyResults:
         ),
         reference=f"the {SINGLE_TASK}",
         tasks=tuple(columns),
-        recommended=raw.get("recommended") or _best_on_dev(rows),
+        recommended=raw.get("recommended") or {},
         partial_merges=frozenset(row["name"] for row in partial),
     )
 
 
 def _of_several_tasks(row: Record) -> Record:
-    compared = row.get("against_single", {})
-    mean, differences = compared.get("mean", {}), compared.get("tasks", {})
-    more: dict[str, Any] = {"differences": differences, "reference_score": None}
-    if mean:
-        keys = ("delta", "delta_interval", "delta_standard_error", "p", "p_by")
-        more |= {key: mean[key] for key in keys if key in mean}
-        more["reference_score"] = row["test"]["score"] - mean["delta"]
-    return {**row, **_diagnostics(row), **more}
-
-
-def _in_format_4(raw: Record) -> Record:
-    """Return results of several tasks in the newest format: models as those of one task have them."""
-    if raw.get("format", 0) >= 4:
-        return raw
-    models = [
-        {**row, **{split: _mean_of_tasks(row[split]) for split in ("dev", "test") if split in row}}
-        for row in raw["rows"]
-    ]
-    return {**raw, "models": models, "data": {"tasks": raw.get("data", {})}}
-
-
-def _mean_of_tasks(scores: Record) -> dict[str, Any]:
-    ends = scores.get("intervals", {})
-    return {
-        "score": scores["mean"],
-        "interval": ends.get("mean"),
-        "tasks": scores["tasks"],
-        "intervals": ends.get("tasks", {}),
-    }
-
-
-def _diagnostics(row: Record) -> Record:
-    return {"search_diagnostics": row.get("search_diagnostics", row.get("health"))}
-
-
-def _best_on_dev(rows: Sequence[Record]) -> Record:
-    """Return what results of an earlier format do not recommend themselves: the best mean on dev, and its claim."""
-    scored = [row for row in rows if row["kind"] != "single" and row.get("dev", {}).get("score") is not None]
-    best = max(scored, key=rank_by_dev, default=None)
-    if best is None or best.get("test", {}).get("score") is None:
-        return {}
-    record: dict[str, Any] = {"name": best["name"], "kind": best["kind"], "chosen_among": len(scored)}
-    record |= {"dev": best["dev"]["score"], "test": best["test"]["score"], "against": []}
-    if "p" not in best:
-        return record | {"claim": None, "why": f"its mean is not compared with the {SINGLE_TASK}"}
-    keys = ("delta", "delta_interval", "delta_standard_error", "p", "p_by")
-    compared = {key: best[key] for key in keys if key in best}
-    claim = "not_shown" if best["p"] > ALPHA else "better" if best["delta"] > 0 else "worse"
-    why = f"the test split shows {'no' if claim == 'not_shown' else 'a'} difference to the {SINGLE_TASK}"
-    return record | {
-        "against": [{"role": "baseline", "name": SINGLE_TASK, **compared}],
-        "claim": claim,
-        "why": why,
-    }
+    reference = row["test"]["score"] - row["delta"] if "differences" in row and "delta" in row else None
+    return {"differences": {}, **row, "reference_score": reference}

@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from dfwe.report.columns import (
-    COST_COLUMNS,
-    DECODING_COLUMNS,
-    DELTA,
-    DEV,
-    MERGE,
-    MERGE_COLUMNS,
-    MODEL,
-    MODEL_COLUMNS,
-    OPTIMISM,
-    P_VALUE,
-    SEARCH_COLUMNS,
-    TEST,
-    nested,
-    task_differences,
-    task_score,
-)
+from dfwe.report import columns as registry
 from dfwe.report.names import expert_name, name_of
 from dfwe.report.study_results import Record, StudyResults
 from dfwe.report.tables import MISSING, Cell, Column, ReportTable, number, score, tabulate, text
@@ -34,7 +19,9 @@ def model_tables(results: StudyResults) -> list[ReportTable]:
     """Return the table of all models, and of several tasks the tables of their differences and dev scores."""
     if not results.tasks:
         notes = f"{_SMALL}, or ± one standard error."
-        table = _tabulate_models("models", results, columns=MODEL_COLUMNS, caption="Scores times 100.", notes=notes)
+        table = _tabulate_models(
+            "models", results, columns=registry.MODEL_COLUMNS, caption="Scores times 100.", notes=notes
+        )
         return present(table)
     return present(task_table(results, rows=results.rows), differences_table(results), _dev_table(results))
 
@@ -51,9 +38,9 @@ def task_table(results: StudyResults, *, rows: Sequence[Record], title: str = ""
     """
     shares, published = share_of_single(results), results.raw.get("published") or {}
     columns = [
-        _of_tasks(Column("test", "mean", TEST.cell)),
-        *(_of_tasks(task_score(task, split="test"), task=task) for task in results.tasks),
-        _of_tasks(Column("dev", "mean\non dev", DEV.cell)),
+        _of_tasks(Column("test", "mean", registry.TEST.cell)),
+        *(_of_tasks(registry.task_score(task, split="test"), task=task) for task in results.tasks),
+        _of_tasks(Column("dev", "mean\non dev", registry.DEV.cell)),
         Column("share", "share of\nsingle-task", lambda row: _share(shares.get(row["name"])), is_optional=True),
         Column("published", "published (on dev)", lambda r: _published(published.get(r["name"])), is_optional=True),
     ]
@@ -77,14 +64,14 @@ def differences_table(results: StudyResults, *, rows: Sequence[Record] | None = 
     compared = [row for row in (results.rows if rows is None else rows) if row.get("differences")]
     if not compared:
         return None
-    by_task = [column for task in results.tasks for column in task_differences(task)]
-    mean = Column(DELTA.key, "Δ mean", DELTA.cell)
-    references = ", ".join(compared[0]["against_single"].get("others", {}).values())
+    by_task = [column for task in results.tasks for column in registry.task_differences(task)]
+    mean = Column(registry.DELTA.key, "Δ mean", registry.DELTA.cell)
+    references = ", ".join((results.raw.get("single") or {}).values())
     caption = (
         f"Test scores less those of the single-task models{f' ({references})' if references else ''}, each on "
         "its own task; times 100. p of a task is corrected over the tasks (Holm)."
     )
-    columns = [mean, P_VALUE, *by_task, OPTIMISM]
+    columns = [mean, registry.P_VALUE, *by_task, registry.OPTIMISM]
     return _tabulate_models("differences", results, columns=columns, caption=caption, rows=compared, notes=f"{_SMALL}.")
 
 
@@ -98,7 +85,9 @@ def errors_table(results: StudyResults) -> ReportTable | None:
         Column(f"bin{place}", f"{bin['low']:g} to {bin['high']:g}\n(n {bin['n']})", _squared_error(place))
         for place, bin in enumerate(bins)
     ]
-    return tabulate("errors-by-gold", rows, columns=[MODEL, *columns], caption="Squared error by gold number on test.")
+    return tabulate(
+        "errors-by-gold", rows, columns=[registry.MODEL, *columns], caption="Squared error by gold number on test."
+    )
 
 
 def merges_table(results: StudyResults) -> ReportTable | None:
@@ -107,7 +96,7 @@ def merges_table(results: StudyResults) -> ReportTable | None:
     return tabulate(
         "merges",
         rows,
-        columns=[MERGE, *MERGE_COLUMNS],
+        columns=[registry.MERGE, *registry.MERGE_COLUMNS],
         caption="Merges; differences are of test scores, times 100.",
         strong=lambda row: bool(row["name"] == results.headline_merge),
         group=lambda row: f"budget {row['budget']}" if row.get("budget") is not None else "",
@@ -118,8 +107,8 @@ def merges_table(results: StudyResults) -> ReportTable | None:
 def search_table(rows: Sequence[Record]) -> ReportTable | None:
     """Return how searches went; None where results do not say."""
     compared = [row for row in rows if row.get("search_diagnostics")]
-    name = Column("search", "search", MERGE.cell, is_numeric=False)
-    columns = [name, *nested("search_diagnostics", SEARCH_COLUMNS)]
+    name = Column("search", "search", registry.MERGE.cell, is_numeric=False)
+    columns = [name, *registry.nested("search_diagnostics", registry.SEARCH_COLUMNS)]
     return tabulate("search-diagnostics", compared, columns=columns, caption="How the searches went.")
 
 
@@ -129,7 +118,10 @@ def cost_table(results: StudyResults, *, rows: Sequence[Record] | None = None) -
     return tabulate(
         "costs",
         [row for row in (results.rows if rows is None else rows) if row.get("cost")],
-        columns=[Column("model", "model", lambda row: text(name_of(row)), is_numeric=False), *_costs()],
+        columns=[
+            Column("model", "model", lambda row: text(name_of(row)), is_numeric=False),
+            *registry.nested("cost", registry.COST_COLUMNS),
+        ],
         caption=f"Cost of each model, its experts included, without pre-training. {plain} plain fine-tuning.",
         strong=lambda row: bool(row["name"] == results.headline_merge),
     )
@@ -137,7 +129,7 @@ def cost_table(results: StudyResults, *, rows: Sequence[Record] | None = None) -
 
 def decoding_table(results: StudyResults) -> ReportTable | None:
     """Return how other ways of decoding agree with the study's own; None where none was compared."""
-    record, names = results.raw.get("agreement") or {}, results.names
+    record, names = results.raw.get("decoding_comparison") or {}, results.names
     ways = [{**way, "model": model["name"]} for model in record.get("models", ()) for way in model["ways"]]
     name = Column(
         "model",
@@ -145,9 +137,13 @@ def decoding_table(results: StudyResults) -> ReportTable | None:
         lambda way: Cell(names.get(way["model"], way["model"]), small=way["way"], brief=way["way"]),
         is_numeric=False,
     )
-    caption = f"Agreement on test with the study's own decoding, {record.get('own')}; times 100."
+    caption = f"Agreement on test with the study's own decoding, {record.get('default')}; times 100."
     return tabulate(
-        "agreement", ways, columns=[name, *DECODING_COLUMNS], caption=caption, group=lambda way: str(way["model"])
+        "agreement",
+        ways,
+        columns=[name, *registry.DECODING_COLUMNS],
+        caption=caption,
+        group=lambda way: str(way["model"]),
     )
 
 
@@ -155,7 +151,9 @@ def coefficients_table(merges: Sequence[Record]) -> ReportTable | None:
     """Return the coefficients that were kept: a row per expert, a column per merge."""
     experts = list(dict.fromkeys(name for row in merges for name in row["coefficients"]))
     columns = [Column("expert", "expert", lambda name: text(expert_name(name)), is_numeric=False)]
-    columns += [Column(row["name"], name_of(row), _coefficient_in(row)) for row in merges]
+    columns += [
+        Column(row["name"], name_of(row), _by_key(row["coefficients"], partial(number, digits=3))) for row in merges
+    ]
     return tabulate("coefficients", experts, columns=columns, caption="Coefficients that were kept.")
 
 
@@ -165,8 +163,11 @@ def label_tables(results: StudyResults) -> Iterator[ReportTable]:
     for place, (task, record) in enumerate((results.raw.get("classes") or {}).items()):
         columns = [
             Column("label", "label", text, is_numeric=False),
-            Column("n", "n", _number_in(record["gold"]), note="test instances with this gold label"),
-            *(Column(model, names.get(model, model), _score_in(of)) for model, of in record["f1"].items()),
+            Column("n", "n", _by_key(record["gold"], number), note="test instances with this gold label"),
+            *(
+                Column(model, names.get(model, model), _by_key(of, _defined_score))
+                for model, of in record["f1"].items()
+            ),
         ]
         caption = f"F1 of each label of {task} on test, times 100; – is a label that is neither gold nor answered."
         yield from present(tabulate(f"classes-{place}", record["gold"], columns=columns, caption=caption))
@@ -175,7 +176,10 @@ def label_tables(results: StudyResults) -> Iterator[ReportTable]:
 def seconds_table(results: StudyResults) -> ReportTable | None:
     """Return how long the stages took that this run made; None where all were in the store."""
     seconds = results.raw.get("seconds", {})
-    columns = [Column("stage", "stage", text, is_numeric=False), Column("seconds", "seconds", _number_in(seconds, 1))]
+    columns = [
+        Column("stage", "stage", text, is_numeric=False),
+        Column("seconds", "seconds", _by_key(seconds, partial(number, digits=1))),
+    ]
     return tabulate("seconds", seconds, columns=columns, caption="What this run made itself; the store had the rest.")
 
 
@@ -211,7 +215,7 @@ def _tabulate_models(
     return tabulate(
         id,
         results.rows if rows is None else rows,
-        columns=[MODEL, *columns],
+        columns=[registry.MODEL, *columns],
         caption=caption,
         strong=lambda row: bool(row["name"] == results.headline_merge),
         group=lambda row: str(row["kind"]),
@@ -220,8 +224,8 @@ def _tabulate_models(
 
 
 def _dev_table(results: StudyResults) -> ReportTable | None:
-    columns = [Column("dev", "mean", DEV.cell)]
-    columns += [task_score(task, split="dev") for task in results.tasks]
+    columns = [Column("dev", "mean", registry.DEV.cell)]
+    columns += [registry.task_score(task, split="dev") for task in results.tasks]
     return _tabulate_models("dev", results, columns=columns, caption="Scores on dev, times 100.")
 
 
@@ -241,8 +245,12 @@ def _rank(row: Record) -> float:
     return -1.0 if value is None else float(value)
 
 
-def _costs() -> list[Column]:
-    return nested("cost", COST_COLUMNS)
+def _by_key(values: Mapping[str, Any], write: Callable[[Any], Cell]) -> Callable[[str], Cell]:
+    return lambda key: write(values.get(key))
+
+
+def _defined_score(value: float | None) -> Cell:
+    return MISSING if value is None else score(value)
 
 
 def _share(share: float | None) -> Cell:
@@ -259,15 +267,3 @@ def _squared_error(place: int) -> Any:
         return MISSING if error is None else Cell(f"{error:.2f}", error)
 
     return cell
-
-
-def _coefficient_in(row: Record) -> Any:
-    return lambda name: number(row["coefficients"].get(name), digits=3)
-
-
-def _number_in(numbers: Mapping[str, Any], digits: int = 0) -> Any:
-    return lambda key: number(numbers[key], digits=digits)
-
-
-def _score_in(scores: Mapping[str, Any]) -> Any:
-    return lambda key: MISSING if scores[key] is None else score(scores[key])

@@ -13,26 +13,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Final
+from typing import Final, Literal, get_args
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-from dfwe.data.friends.annotations import (
-    CHARACTERS,
-    EMORY,
-    MELD,
-    OFFICIAL_TEST,
-    PERSONALITY,
-    QUERIES,
-    QUESTIONS,
-    RELATIONS,
-)
+from dfwe.data.friends import annotations as feta
 from dfwe.errors import DataError
 from dfwe.io.files import make_folder, replacing
 from dfwe.metrics.multilabel import MultilabelF1
 from dfwe.report.numbers import signed
-from dfwe.report.predictions import AnswerKind, StudyPredictions
+from dfwe.report.run_folder import TEST_PREDICTIONS, Run, read_run, read_run_file, readable_results
+from dfwe.report.study_results import Record
 from dfwe.report.tables import Cell, Column, ReportTable, number, tabulate, text
 from dfwe.values.names import BASELINE
+
+AnswerKind = Literal["label", "relations", "text"]
 
 
 @dataclass(frozen=True)
@@ -44,14 +38,52 @@ class FetaTask:
 
 
 FETA: Final[Mapping[str, FetaTask]] = {
-    EMORY: FetaTask("label", 7),
-    QUERIES: FetaTask("text", 0),
-    CHARACTERS: FetaTask("label", 7),
-    QUESTIONS: FetaTask("text", 0),
-    PERSONALITY: FetaTask("label", 2),
-    RELATIONS: FetaTask("relations", 37),
-    MELD: FetaTask("label", 7),
+    feta.EMORY: FetaTask("label", 7),
+    feta.QUERIES: FetaTask("text", 0),
+    feta.CHARACTERS: FetaTask("label", 7),
+    feta.QUESTIONS: FetaTask("text", 0),
+    feta.PERSONALITY: FetaTask("label", 2),
+    feta.RELATIONS: FetaTask("relations", 37),
+    feta.MELD: FetaTask("label", 7),
 }
+
+
+@dataclass(frozen=True)
+class StudyPredictions:
+    """Hold all models' answers on the target's test split in the split's order, and their scores.
+
+    `task` says how an answer is understood: `kind` (one label, any relations named in it, or a text as it stands), its
+    `labels` in the benchmark's order, and of relations the labels' natural `names`, the `default` label, `whole_words`.
+    """
+
+    path: Path
+    target: str  # the task's long name
+    task: Record
+    instance_ids: tuple[str, ...]  # real data repeat some
+    answers: Mapping[str, Sequence[str]]  # by model
+    scores: Mapping[str, float]  # by model: its score on test, in [0, 1], where it is defined
+    headline_merge: str | None
+
+    @classmethod
+    def read(cls, path: Path) -> StudyPredictions:
+        """Read those of a run folder.
+
+        Raises:
+            DataError: a file is missing, broken, or of another study than the other.
+        """
+        run, record = read_run(path), read_run_file(path / TEST_PREDICTIONS)
+        with readable_results(path):
+            _check_answers(run, record)
+            rows = [row for row in run.results.rows if row.get("test", {}).get("score") is not None]
+            return cls(
+                path=path,
+                target=record["task"]["name"],
+                task=record["task"],
+                instance_ids=tuple(record["instance_ids"]),
+                answers=record["models"],
+                scores={row["name"]: row["test"]["score"] for row in rows},
+                headline_merge=run.results.headline.get("name"),
+            )
 
 
 @dataclass(frozen=True)
@@ -73,7 +105,7 @@ class TaskPredictions:
 
     def warnings(self) -> Iterator[str]:
         """Yield reasons why this is not an official submission, in sentences."""
-        num, official = len(self.instance_ids), OFFICIAL_TEST[self.task]
+        num, official = len(self.instance_ids), feta.OFFICIAL_TEST[self.task]
         if num != official:
             yield f"{self.task}: {num} test instances, the official test set has {official}: not comparable"
         if self.num_no_label:
@@ -145,6 +177,21 @@ def _score_of(key: str) -> Callable[[TaskPredictions], Cell]:
     return lambda task: Cell(f"{100 * getattr(task, key):.2f}", getattr(task, key))
 
 
+def _check_answers(run: Run, record: Record) -> None:
+    """Raise a DataError where the two files do not fit each other, or answers are not texts."""
+    results, task, num = run.results, record["task"], len(record["instance_ids"])
+    tested = {row["name"] for row in results.rows if "test" in row}
+    if (task["name"], num, set(record["models"])) != (results.target, results.raw["n"]["test"], tested):
+        raise DataError(f"{run.path}: its results and {TEST_PREDICTIONS} are not of the same study: run it again")
+    if task["kind"] not in get_args(AnswerKind):
+        raise DataError(
+            f"{run.path}: unknown kind of answers '{task['kind']}', expected {', '.join(get_args(AnswerKind))}"
+        )
+    for name, answers in record["models"].items():
+        if len(answers) != num or not all(isinstance(answer, str) for answer in answers):
+            raise DataError(f"{run.path}: {name} must have a text for each of {num} test instances")
+
+
 def _by_task(studies: Sequence[StudyPredictions]) -> dict[str, StudyPredictions]:
     by_task: dict[str, StudyPredictions] = {}
     for study in studies:
@@ -152,11 +199,11 @@ def _by_task(studies: Sequence[StudyPredictions]) -> dict[str, StudyPredictions]
             raise DataError(f"{study.path}: '{study.target}' is not one of FETA-Friends' tasks: {', '.join(FETA)}")
         if study.target in by_task:
             raise DataError(f"two studies of {study.target}, {by_task[study.target].path} and {study.path}: give one")
-        expected = FETA[study.target]
-        if (study.kind, len(study.labels)) != (expected.kind, expected.num_labels):
+        expected, kind, num_labels = FETA[study.target], study.task["kind"], len(study.task["labels"])
+        if (kind, num_labels) != (expected.kind, expected.num_labels):
             raise DataError(
                 f"{study.path}: {study.target} must have answers of kind {expected.kind} and {expected.num_labels} "
-                f"labels, found {study.kind} and {len(study.labels)}: the task's YAML was changed"
+                f"labels, found {kind} and {num_labels}: the task's YAML was changed"
             )
         by_task[study.target] = study
     return by_task
@@ -184,14 +231,16 @@ def _predictions(study: StudyPredictions, *, model: str | None) -> TaskPredictio
 
 def _field(study: StudyPredictions, answer: str) -> tuple[str, bool]:
     """Return the prediction as the file has it, and True where the answer was a label (a text always is)."""
-    if study.kind == "text":
+    task, labels = study.task, study.task["labels"]
+    if task["kind"] == "text":
         return answer, True
-    if study.kind == "label":
-        is_label = answer in study.labels
-        return str(study.labels.index(answer) if is_label else 0), is_label
-    metric = MultilabelF1(names=study.names, scored=(), default=study.default, whole_words=study.whole_words)
+    if task["kind"] == "label":
+        return str(labels.index(answer) if answer in labels else 0), answer in labels
+    metric = MultilabelF1(
+        names=task["names"], scored=(), default=task["default"], whole_words=task.get("whole_words", False)
+    )
     codes = metric.parse(answer)
-    return f"[{' '.join('1.0' if label in codes else '0.0' for label in study.labels)}]", True
+    return f"[{' '.join('1.0' if label in codes else '0.0' for label in labels)}]", True
 
 
 def _write(tasks: Sequence[TaskPredictions], *, path: Path) -> None:

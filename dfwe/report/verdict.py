@@ -52,7 +52,7 @@ def undefined_note(results: StudyResults) -> str:
 
 def holdout_note(row: Record) -> str:
     """Report what the dev examples that a search did not see say of its result; empty where it saw all."""
-    holdout = row.get("holdout", row.get("confirm"))
+    holdout = row.get("holdout")
     if not holdout:
         return ""
     expert = "" if holdout["expert"] is None else f", the best expert {times_100(holdout['expert'])}"
@@ -77,11 +77,11 @@ def rare_classes_note(results: StudyResults) -> str:
 
 def source_selection_note(results: StudyResults) -> str:
     """Report how sources were selected: the candidates in their order with their scores; empty without a selection."""
-    selection = results.raw.get("source_selection", results.raw.get("choice"))
+    selection = results.raw.get("source_selection")
     if not selection:
         return ""
-    selected = [_candidate(task) for task in selection["ranking"] if task["task"] in selection["taken"]]
-    rest = [_candidate(task) for task in selection["ranking"] if task["task"] not in selection["taken"]]
+    selected = [_candidate(task) for task in selection["ranking"] if task["task"] in selection["selected"]]
+    rest = [_candidate(task) for task in selection["ranking"] if task["task"] not in selection["selected"]]
     parts = [f"Sources chosen by {', '.join(selection['by'])}: {', '.join(selected)}"]
     parts += [f"before {', '.join(rest)}"] if rest else []
     parts += [f"nothing is known of {', '.join(selection['unknown'])}"] if selection["unknown"] else []

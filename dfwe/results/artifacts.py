@@ -16,8 +16,8 @@ from dfwe.data.prompts.template import Template
 from dfwe.errors import StoreError
 from dfwe.io.files import replacing, replacing_folder, write_json
 from dfwe.io.strict_json import read_json
-from dfwe.metrics.multilabel import MultilabelF1
 from dfwe.report.run_folder import TEST_PREDICTIONS
+from dfwe.results.details import relations_metric
 from dfwe.results.recommendation import BEST
 from dfwe.stages.evaluate import ANSWERS
 from dfwe.stages.merge import MergeStage
@@ -57,7 +57,7 @@ def understanding(task: Task) -> dict[str, Any]:
         "kind": "label" if task.labels else "text",
         "labels": list(task.labels),
     }
-    relations = next((metric for metric in task.scorer.metrics.values() if isinstance(metric, MultilabelF1)), None)
+    relations = relations_metric(task)
     if relations is not None:
         names, default, whole_words = dict(relations.names), relations.default, relations.whole_words
         content |= {"kind": "relations", "names": names, "default": default, "whole_words": whole_words}

@@ -1,23 +1,186 @@
-"""Compare models on several tasks: intervals and differences of each task, and of the tasks' mean."""
+"""Compare the models of a study on test: with the baseline, or of several tasks with the single-task models."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from dfwe.config.tasks import TaskMean
 from dfwe.families.scorer import MeanScorer
-from dfwe.metrics.comparison import RESAMPLES, summarize_difference
+from dfwe.metrics.by_task import mean_if_defined, scores_by_task
+from dfwe.metrics.comparison import RESAMPLES, delta, summarize_difference, with_interval
 from dfwe.metrics.scorer import Scorer
 from dfwe.metrics.statistics import holm, interval, mcnemar, resampled_scores, resampling_weights
 from dfwe.records import Evaluation
+from dfwe.results.recommendation import BEST_EXPERT, EQUALLY_TRAINED, best_by_dev
 from dfwe.seeding import derive
+from dfwe.stages.train import TrainStage
+from dfwe.studies.listed_merges import complete_models
+from dfwe.studies.study import Study
+from dfwe.values.names import BASELINE, UNIFORM
 
+SINGLE = "single-task models"  # several models, each on its own task: what rows are compared with, never recommended
+LONG_BASELINE = "same_compute"  # takes the role of the equally trained baseline where it is among the baselines
 _BLOCK = 100  # resamples drawn at a time: of a test set of 80,000 instances all of them would take 640 MB
 Resampled = Float[np.ndarray, " resamples"]
+
+
+class TargetComparison:
+    """Hold models' answers on the test split of one target, judged once each, and the differences between them."""
+
+    def __init__(self, study: Study) -> None:
+        self._study, self._store = study, study.family.context.store
+        self.evaluations = {
+            name: stage.evaluation(stage.result(self._store)) for name, stage in study.evaluations.items()
+        }
+
+    @cached_property
+    def roles(self) -> Mapping[str, str]:
+        """Models that others are compared with, by their role.
+
+        The equally trained baseline saw the target alone and was trained as every expert was: the expert of the target
+        itself, both trainings of it. Where `same_compute` is among the baselines, it takes the role.
+        """
+        study, experts = self._study, self._study.experts or self._study.trained
+        roles = {BASELINE: BASELINE} if study.baseline is not None else {}
+        if LONG_BASELINE in study.controls:
+            roles[EQUALLY_TRAINED] = LONG_BASELINE
+        elif study.target.short in experts:
+            roles[EQUALLY_TRAINED] = study.target.short
+        dev = {name: stage.dev(stage.result(self._store)).score for name, stage in experts.items()}
+        best = best_by_dev(dev, simplest_first=tuple(experts))
+        roles |= {} if best is None else {BEST_EXPERT: best}
+        return roles | ({UNIFORM: UNIFORM} if UNIFORM in study.merges else {})
+
+    def scores(self, scores: Mapping[str, Any]) -> dict[str, Any]:
+        """Return an evaluation's scores as rows have them."""
+        return dict(scores)
+
+    def on_test(self, name: str) -> dict[str, Any]:
+        """Return a row's scores on test with their interval, and its difference to the baseline."""
+        test = with_interval(self.evaluations[name], scorer=self._study.target.scorer, seed=self._study.seed)
+        return {"test": test, **(self.difference(name, BASELINE) if name != BASELINE else {})}
+
+    def difference(self, name: str, other: str) -> dict[str, Any]:
+        """Return the score less the other's, as `delta` does; empty where one of them was not tested."""
+        return self._less(self.evaluations.get(name), other)
+
+    def answers(self) -> dict[str, dict[str, tuple[str, ...]]]:
+        """Return each model's answers by the target's key."""
+        return {self._study.target.short: {name: of.predictions for name, of in self.evaluations.items()}}
+
+    def mixture(self, name: str, *, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a merge's best mixture, experts apart, and its differences; the merge itself where that is one.
+
+        Empty where no mixture was tested.
+        """
+        stage = self._study.mixtures.get(name)
+        if stage is None:
+            return {}
+        entry = stage.result(self._store)
+        evaluation, card = stage.evaluation(entry), entry.card.result
+        is_merge = evaluation is None
+        source = row if is_merge else {**card, "selection": card["picked"]}
+        evaluation = evaluation or self.evaluations[name]
+        scores = with_interval(evaluation, scorer=self._study.target.scorer, seed=self._study.seed)
+        against = [
+            {"role": role, "name": other, **difference}
+            for role, other in self.roles.items()
+            if (difference := self._less(evaluation, other))
+        ]
+        return {
+            "is_merge": is_merge,
+            **{key: source[key] for key in ("selection", "trial", "coefficients")},
+            "dev": source["dev"]["score"],
+            "test": scores["score"],
+            "interval": scores.get("interval"),
+            "cost": {"seconds": card["seconds"], "test_answers": card.get("test_answers", 0)},
+            "against": against,
+            **self._less(evaluation, BASELINE),
+        }
+
+    def _less(self, ours: Evaluation | None, other: str) -> dict[str, Any]:
+        theirs = self.evaluations.get(other)
+        if ours is None or theirs is None:
+            return {}
+        return delta(ours, baseline=theirs, scorer=self._study.target.scorer, seed=self._study.seed)
+
+
+class TaskMeanComparison:
+    """Hold the same of listed models, which are compared by the mean of several tasks."""
+
+    def __init__(self, study: Study) -> None:
+        assert isinstance(study.objective, TaskMean)
+        self._study, self._columns, self._store = study, tuple(study.objective.tasks), study.family.context.store
+        self._complete = tuple(complete_models(study.trained, objective=study.objective))
+        self.evaluations = {name: stage.evaluation(stage.result(self._store)) for name, stage in study.tested.items()}
+        scorer = study.family.scorer(study.objective, split="test")
+        assert isinstance(scorer, MeanScorer)
+        self._paired = PairedComparison.of(self.evaluations, scorer=scorer, seed=study.seed)
+
+    @cached_property
+    def roles(self) -> Mapping[str, str]:
+        """Models that others are compared with, by their role: the single-task models, and the best model by dev."""
+        dev = {name: self._dev(self._study.trained[name])["score"] for name in self._complete}
+        best = best_by_dev(dev, simplest_first=self._complete)
+        return {BASELINE: SINGLE} | ({} if best is None else {BEST_EXPERT: best})
+
+    @cached_property
+    def single(self) -> dict[str, str]:
+        """Single-task model of each task, of several the first of the best on dev."""
+        best: dict[str, tuple[float, str]] = {}
+        for name, stage in self._study.trained.items():
+            columns = task_columns(self._study, stage)
+            if len(columns) == 1 and columns[0] in self._columns and name in self.evaluations:
+                score = self._dev(stage)["tasks"][columns[0]]
+                scored = (-1.0 if score is None else score, name)
+                best[columns[0]] = max(best.get(columns[0], scored), scored, key=lambda pair: pair[0])
+        return {column: best[column][1] for column in self._columns if column in best}
+
+    def scores(self, scores: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the mean, and the scores by task."""
+        columns = scores_by_task(scores["metrics"])
+        return {"score": mean_if_defined(list(columns.values())), "tasks": columns}
+
+    def on_test(self, name: str) -> dict[str, Any]:
+        """Return a row's scores on test with their intervals, and its differences to the single-task models.
+
+        A single-task model is compared with nothing.
+        """
+        intervals = self._paired.intervals(name)
+        test = self.scores(self.evaluations[name].scores) | {"intervals": intervals["tasks"]}
+        if "mean" in intervals:
+            test["interval"] = intervals["mean"]
+        stage = self._study.models[name]
+        is_single = isinstance(stage, TrainStage) and len(task_columns(self._study, stage)) == 1
+        if is_single or not self.single:
+            return {"test": test}
+        difference = self._paired.difference(name, others=self.single)
+        return {"test": test, "differences": difference["tasks"], **difference.get("mean", {})}
+
+    def difference(self, name: str, other: str) -> dict[str, Any]:
+        """Return the mean score less the other's; empty where one of them was not tested or is undefined."""
+        if name not in self.evaluations or (other != SINGLE and other not in self.evaluations):
+            return {}
+        others = self.single if other == SINGLE else dict.fromkeys(self._columns, other)
+        mean: dict[str, Any] = self._paired.difference(name, others=others).get("mean", {})
+        return mean
+
+    def answers(self) -> dict[str, dict[str, tuple[str, ...]]]:
+        """Return each model's answers by column."""
+        parts = self._paired.parts
+        return {column: {name: of[column].predictions for name, of in parts.items()} for column in self._columns}
+
+    def _dev(self, stage: TrainStage) -> dict[str, Any]:
+        return self.scores(stage.dev(stage.result(self._store)).scores)
+
+
+Comparison = TargetComparison | TaskMeanComparison
 
 
 @dataclass(frozen=True)
@@ -64,15 +227,12 @@ class PairedComparison:
         """Return a model's test scores minus other models', each on one task; what is undefined is left out.
 
         `tasks` and `mean` have what `delta` says of a difference; tasks have `p_holm`, too, Holm's correction over
-        them. `mean` is there where every task is, and `others` by task say what was compared with.
+        them. `mean` is there where every task is.
         """
         tasks = {task: self._difference(name, other, task=task) for task, other in others.items()}
         defined = {task: difference for task, difference in tasks.items() if difference}
         adjusted = holm({task: difference["p"] for task, difference in defined.items()})
-        result: dict[str, Any] = {
-            "others": dict(others),
-            "tasks": {task: {**defined[task], "p_holm": adjusted[task]} for task in defined},
-        }
+        result: dict[str, Any] = {"tasks": {task: {**defined[task], "p_holm": adjusted[task]} for task in defined}}
         if len(defined) < len(self.scorers):
             return result
         theirs = {task: self.resampled[other][task] for task, other in others.items()}
@@ -87,6 +247,20 @@ class PairedComparison:
         exact = None if right[0] is None or right[1] is None else mcnemar(right[0], right[1])
         resampled = self.resampled[name][task] - self.resampled[other][task]
         return summarize_difference(ours.score - theirs.score, resampled=resampled, exact=exact)
+
+
+def against(comparison: Comparison, name: str) -> list[dict[str, Any]]:
+    """Return a model's test score less that of each other model with a role; undefined ones are left out."""
+    return [
+        {"role": role, "name": other, **difference}
+        for role, other in comparison.roles.items()
+        if other != name and (difference := comparison.difference(name, other))
+    ]
+
+
+def task_columns(study: Study, stage: TrainStage) -> list[str]:
+    """Return the keys of the tasks that a model was trained on."""
+    return [column for column, task in study.tasks.items() if task in stage.recipe.tasks]
 
 
 def _resampled(evaluations: Sequence[Evaluation], *, scorer: Scorer, seed: int) -> list[Resampled]:

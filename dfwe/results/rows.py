@@ -2,61 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dfwe.metrics.comparison import optimism, with_interval
+from dfwe.config.tasks import Task, TaskMean, tasks_of
+from dfwe.metrics.by_task import binned_errors
+from dfwe.metrics.comparison import optimism
 from dfwe.results.artifacts import questions
-from dfwe.results.costs import Costs
-from dfwe.results.examples import changed
-from dfwe.results.f1_by_label import class_results
-from dfwe.results.learning_curves import curve_results
-from dfwe.results.listed_rows import ListedRows
-from dfwe.results.recommendation import Standing
-from dfwe.results.search_diagnostics import search_diagnostics
+from dfwe.results.comparison import (
+    LONG_BASELINE,
+    Comparison,
+    TargetComparison,
+    TaskMeanComparison,
+    against,
+    task_columns,
+)
+from dfwe.results.details import Costs, changed_answers, class_results, curve_results, search_diagnostics
+from dfwe.results.recommendation import BEST, claimed, recommend
 from dfwe.results.warnings import study_warnings
 from dfwe.stages.diagnostics.base import diagnostic_results
+from dfwe.stages.ensemble import EnsembleStage
 from dfwe.stages.merge import MergeStage, expert_of
 from dfwe.stages.train import TrainStage
 from dfwe.store.card import library_versions
 from dfwe.studies.baselines import EvaluatedModel
 from dfwe.studies.decoding_comparison import decoding_results
+from dfwe.studies.listed_merges import complete_models
 from dfwe.studies.source_selection.stage import selection_results
 from dfwe.studies.study import Study
 from dfwe.values.names import BASELINE
 
 FORMAT = 4  # of results.json; dfwe.report.study_results reads earlier ones
+log = logging.getLogger(__name__)
+Row = dict[str, Any]
 
 
 def study_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, Any]:
     """Return the study's results as JSON; scores are fractions in [0, 1], null where they are undefined.
 
     `models` are its rows: `dev` and `test` have a `score`, of several tasks the mean of `tasks`. `delta` is the test
-    score minus the baseline's, with the paired bootstrap standard error over test instances; a merge has the same
-    `against` the uniform merge, the best expert by dev and the equally trained baseline. Of several tasks
-    `against_single` is the difference to the single-task models, each on its own task.
+    score minus that of the reference, with the paired bootstrap standard error over test instances: of the baseline, or
+    of several tasks of the single-task models, each on its own task (by task in `differences`). A merge has the same
+    `against` other models by their role.
 
-    `headline` is the merge that was asked for, `recommended` the single model to ship, the best of all by dev; both say
-    what they are held `against` and what that allows to claim. `warnings` say what the numbers cannot carry.
+    `headline` is the merge that was asked for, `recommended` the single model to ship, the best of all by dev; both
+    have what they are compared with in `against`, and what that allows to claim. `warnings` say what the numbers
+    cannot carry.
     """
-    rows = _DfweRows(study) if study.listing is None else ListedRows(study)
     store = study.family.context.store
+    comparison: Comparison = TargetComparison(study) if study.listing is None else TaskMeanComparison(study)
     diagnostics = diagnostic_results(study.probes, store=store)
     diagnosed = {planned.merge.name for planned in study.probes}
-    models = [row | (diagnostics.of_merge if row["name"] in diagnosed else {}) for row in rows.rows()]
-    warnings = study_warnings(study, rows=models, evaluations=rows.evaluations)
+    names = [name for name in study.models if study.listing is None or name in comparison.evaluations]
+    costs = Costs(store)
+    rows = [
+        _row(name, study=study, comparison=comparison, costs=costs)
+        | (diagnostics.of_merge if name in diagnosed else {})
+        for name in names
+    ]
+    warnings = study_warnings(study, rows=rows, evaluations=comparison.evaluations)
     withheld = [warning.text for warning in warnings if warning.withholds]
+    candidates = list(_simplest_first(study, names=names))
     return {
         "format": FORMAT,
         "unit": "scores are fractions; tables show them times 100",
-        **rows.facts(),
+        **(_target_facts(study, comparison) if study.listing is None else _listed_facts(study, comparison)),
         "seed": study.seed,
         "precision": study.family.context.precision,
-        "n": rows.sizes(),
-        "classes": rows.classes(),
+        "n": _sizes(study),
+        "classes": dict(_classes(study, comparison)),
         "curves": curve_results(study.stages(), store=store),
-        "models": models,
-        **rows.conclusions(models, withheld=withheld),
+        "models": rows,
+        "roles": dict(comparison.roles),
+        "headline": _headline(rows, study=study, comparison=comparison, withheld=withheld),
+        "recommended": recommend(
+            rows,
+            simplest_first=candidates,
+            against={name: against(comparison, name) for name in candidates},
+            withheld=withheld,
+            folder=BEST if study.listing is None else None,
+        ),
+        "examples": _examples(study, comparison),
+        "decoding_comparison": decoding_results(study.agreement, evaluations=study.tested, seed=study.seed),
         "warnings": [warning.as_dict() for warning in warnings],
         **diagnostics.of_study,
         "data": _data(study),
@@ -80,6 +108,161 @@ def summary(results: Mapping[str, Any]) -> dict[str, float]:
     return scores | {key: headline[key] for key in ("delta", "test") if headline.get(key) is not None}
 
 
+def _row(name: str, *, study: Study, comparison: Comparison, costs: Costs) -> Row:
+    """Return the row of a model: what it is, its scores and differences, how it was made, what it cost."""
+    stage = study.models[name]
+    entry = stage.result(study.family.context.store)
+    card = dict(entry.card.result)
+    row: Row = {"name": name, "kind": _kind(name, stage, study=study), "stage": f"{stage.kind}-{stage.digest}"}
+    if study.listing is not None:
+        listed = study.listing.config["models"].get(name, {})
+        row["title"] = listed.get("title") or study.listing.titles.get(name) or name
+    if isinstance(stage, TrainStage):
+        row |= {"tasks": task_columns(study, stage), "epochs": len(card["epochs"])}
+        row |= {key: card[key] for key in ("best_epoch", "criterion")} | {"most_epochs": stage.recipe.fit["epochs"]}
+        row["dev"] = comparison.scores(stage.dev(entry).scores)
+    else:
+        row |= {**card, "dev": comparison.scores(card["dev"])}
+    if name in comparison.evaluations:
+        row |= comparison.on_test(name)
+    if isinstance(stage, MergeStage):
+        row["selection"] = row.pop("picked")
+        row |= optimism(row["dev"]["score"], row.get("test", {}).get("score"))
+        row |= {"is_expert": expert_of(entry), "budget": stage.config["search"].get("budget")}
+        row |= {"search_diagnostics": search_diagnostics(entry)}
+        row["mixture"] = comparison.mixture(name, row=row) if isinstance(comparison, TargetComparison) else {}
+        row["against"] = {
+            difference["role"]: {key: value for key, value in difference.items() if key != "role"}
+            for difference in against(comparison, name)
+            if difference["role"] != BASELINE  # which the row has itself
+        }
+        if study.listing is not None:
+            row["of"] = list(study.listing.members.get(name, stage.experts))
+    elif study.listing is not None and study.listing.config["bins"] is not None:
+        column = study.listing.config["bins"]["column"]
+        row["errors_by_gold"] = _bins(study, comparison.answers()[column][name])
+    return row | {"cost": costs.of(stage)}
+
+
+def _kind(name: str, stage: EvaluatedModel, *, study: Study) -> str:
+    if name == BASELINE or name in study.controls:
+        return "baseline"
+    if isinstance(stage, MergeStage):
+        return "merge"
+    if study.listing is None or not isinstance(stage, TrainStage):
+        return "expert"
+    return "single" if len(task_columns(study, stage)) == 1 else "model"
+
+
+def _target_facts(study: Study, comparison: Comparison) -> dict[str, Any]:
+    """Return what a study of one target is about."""
+    evaluation = next(iter(comparison.evaluations.values()), None)
+    rare = () if evaluation is None else study.target.scorer.rare_classes(evaluation.counts)
+    return {
+        "target": study.target.name,
+        "sources": [task.name for task in study.sources],
+        "source_selection": selection_results(study.choice),
+        "decode": study.family.decoding(study.target),
+        "rare_classes": list(rare),  # they make intervals of a macro F1 too narrow
+        "questions": questions(study.target),
+    }
+
+
+def _listed_facts(study: Study, comparison: Comparison) -> dict[str, Any]:
+    """Return what a study of listed models is about; `single` are the models that each task is compared with."""
+    assert study.listing is not None
+    assert isinstance(study.objective, TaskMean)
+    assert isinstance(comparison, TaskMeanComparison)
+    listing = study.listing
+    if len(listing.candidates) == 1:
+        log.warning("%s alone is Pareto-optimal: there is nothing to merge", listing.candidates[0])
+    return {
+        "kind": "multitask",
+        "target": ", ".join(study.objective.tasks),
+        "sources": [task.name for task in study.tasks.values() if task not in tasks_of(study.objective)],
+        "columns": {column: study.tasks[column].short for column in study.objective.tasks},
+        "candidates": list(listing.candidates),
+        "single": comparison.single,
+        "ablation": {name: listing.titles[name] for name in listing.ablation},
+        "published": listing.config["published"],
+    }
+
+
+def _sizes(study: Study) -> dict[str, Any]:
+    """Return the numbers of instances by split: of the target, or of several tasks of each."""
+    data = study.family.context.data
+
+    def of_task(task: Task, *, is_tested: bool = True) -> dict[str, int]:
+        splits = ("train", "dev", "test") if is_tested else ("train", "dev")
+        return {split: len(data.instances(task, split=split)) for split in splits}  # type: ignore[arg-type]
+
+    if study.listing is None:
+        return of_task(study.target, is_tested=bool(study.evaluations))
+    return {column: of_task(task) for column, task in study.tasks.items()}
+
+
+def _classes(study: Study, comparison: Comparison) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each task that counts and has labels with each label's F1 for each model."""
+    for name, answers in comparison.answers().items() if comparison.evaluations else ():
+        task = study.target if study.listing is None else study.tasks[name]
+        gold = [instance.references for instance in study.family.context.data.instances(task, split="test")]
+        if classes := class_results(task, answers=answers, references=gold):
+            yield name, classes
+
+
+def _headline(rows: list[Row], *, study: Study, comparison: Comparison, withheld: list[str]) -> dict[str, Any]:
+    """Return the headline's merge beside the baseline on test; empty where one of them was not tested."""
+    row = next((row for row in rows if row["name"] == study.asked and "delta" in row), None)
+    if row is None:
+        return {}
+    keys = ("name", "delta", "delta_standard_error", "delta_interval", "p", "p_by", "coefficients", "evaluations")
+    differences = against(comparison, row["name"])
+    conclusion = {"against": differences, **claimed(differences, withheld=withheld)}
+    return {key: row[key] for key in keys} | {"test": row["test"]["score"]} | conclusion
+
+
+def _simplest_first(study: Study, *, names: list[str]) -> Iterator[str]:
+    """Yield the models that may be recommended: the baseline, one trained longer, experts, merges.
+
+    An ensemble is not a single model; of several tasks a model must be trained on every one.
+    """
+
+    def complexity(name: str) -> int:
+        if isinstance(study.models[name], TrainStage):
+            return {BASELINE: 0, LONG_BASELINE: 1}.get(name, 2)
+        return 3
+
+    if study.listing is None:
+        possible = [name for name in names if not isinstance(study.models[name], EnsembleStage)]
+    else:
+        assert isinstance(study.objective, TaskMean)
+        complete = complete_models(study.trained, objective=study.objective)
+        possible = [name for name in names if name in study.merges or name in complete]
+    yield from sorted(possible, key=complexity)
+
+
+def _examples(study: Study, comparison: Comparison) -> dict[str, Any]:
+    """Return instances that the merge fixed or broke against the baseline; empty where one of them is missing."""
+    evaluations = comparison.evaluations
+    merge, baseline = evaluations.get(study.asked or ""), evaluations.get(BASELINE)
+    if merge is None or baseline is None:
+        return {}
+    instances = study.family.context.data.instances(study.target, split="test")
+    changed = changed_answers(
+        merge, baseline=baseline, instances=instances, scorer=study.target.scorer, seed=study.seed
+    )
+    return {"merge": study.asked, "against": BASELINE, **changed}
+
+
+def _bins(study: Study, answers: tuple[str, ...]) -> list[dict[str, float | int | None]]:
+    """Return squared errors on test by the gold number, of the task that `multitask.bins` names."""
+    assert study.listing is not None
+    bins = study.listing.config["bins"]
+    instances = study.family.context.data.instances(study.tasks[bins["column"]], split="test")
+    gold = [float(instance.references[0]) for instance in instances]
+    return binned_errors([float(text) for text in answers], gold=gold, edges=[float(edge) for edge in bins["edges"]])
+
+
 def _data(study: Study) -> dict[str, Any]:
     """Return where each task's instances come from, and which rows of its files were left out."""
     data, tasks = study.family.context.data, {}
@@ -94,113 +277,3 @@ def _data(study: Study) -> dict[str, Any]:
             "left_out_on_purpose": dict(corpus.num_excluded),
         }
     return {"root": None if data.root is None else str(data.root), "tasks": tasks}
-
-
-class _DfweRows:
-    """Rows of a study of one target, one per model."""
-
-    def __init__(self, study: Study) -> None:
-        self._study, self._store = study, study.family.context.store
-        self._costs = Costs(self._store)
-        self._standing = Standing(study)
-        self.evaluations = self._standing.evaluations
-
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """Yield the rows in the order of the table."""
-        for name, model in self._study.models.items():
-            yield self._row(name, model)
-
-    def facts(self) -> dict[str, Any]:
-        """Return what the study is about."""
-        study = self._study
-        return {
-            "target": study.target.name,
-            "sources": [task.name for task in study.sources],
-            "choice": selection_results(study.choice),
-            "decode": study.family.decoding(study.target),
-            "rare_classes": self._rare_classes(),
-            "questions": questions(study.target),
-        }
-
-    def conclusions(self, models: Sequence[dict[str, Any]], *, withheld: Sequence[str]) -> dict[str, Any]:
-        """Return headline, recommendation and what they rest on."""
-        study, standing = self._study, self._standing
-        return {
-            "roles": standing.roles,
-            "headline": standing.headline(models, withheld=withheld),
-            "recommended": standing.recommended(models, withheld=withheld),
-            "examples": self._examples(study.asked),
-            "agreement": decoding_results(study.agreement, evaluations=study.tested, seed=study.seed),
-        }
-
-    def sizes(self) -> dict[str, int]:
-        """Return the number of the target's instances by split."""
-        splits = ("train", "dev", "test") if self._study.evaluations else ("train", "dev")
-        data, target = self._study.family.context.data, self._study.target
-        return {split: len(data.instances(target, split=split)) for split in splits}  # type: ignore[arg-type]
-
-    def _rare_classes(self) -> list[str]:
-        """Return the classes of the test split that make intervals of a macro F1 too narrow."""
-        evaluation = next(iter(self.evaluations.values()), None)
-        return [] if evaluation is None else list(self._study.target.scorer.rare_classes(evaluation.counts))
-
-    def classes(self) -> dict[str, Any]:
-        """Return each label's F1 for each model by task, the target alone; empty without labels or tests."""
-        target = self._study.target
-        answers = {name: evaluation.predictions for name, evaluation in self.evaluations.items()}
-        if not answers:
-            return {}
-        gold = [instance.references for instance in self._study.family.context.data.instances(target, split="test")]
-        classes = class_results(target, answers=answers, references=gold)
-        return {target.short: classes} if classes else {}
-
-    def _row(self, name: str, stage: EvaluatedModel) -> dict[str, Any]:
-        entry = stage.result(self._store)
-        row: dict[str, Any] = {
-            "name": name,
-            "kind": "control" if name in self._study.controls else _kind(name, stage),
-            "stage": f"{stage.kind}-{stage.digest}",
-        }
-        if not isinstance(stage, TrainStage):
-            row |= dict(entry.card.result)
-        else:
-            row |= {"dev": stage.dev(entry).scores, "epochs": len(entry.card.result["epochs"])}
-            row |= {key: entry.card.result[key] for key in ("best_epoch", "criterion")}
-            row |= {"most_epochs": stage.recipe.fit["epochs"]}
-        if name in self.evaluations:
-            row |= self._test(name)
-            if row["kind"] == "merge":
-                row |= {"against": self._against(name)} | optimism(row["dev"]["score"], row["test"]["score"])
-        if isinstance(stage, MergeStage):
-            row |= {"search_diagnostics": search_diagnostics(entry), "budget": stage.config["search"].get("budget")}
-            row |= {"is_expert": expert_of(entry), "mixture": self._standing.mixture(name, row=row)}
-        return row | {"cost": self._costs.of(stage)}
-
-    def _examples(self, headline: str | None) -> dict[str, Any]:
-        """Return instances that the merge fixed or broke against the baseline; empty where one of them is missing."""
-        merge, baseline = self.evaluations.get(headline or ""), self.evaluations.get(BASELINE)
-        if merge is None or baseline is None:
-            return {}
-        instances = self._study.family.context.data.instances(self._study.target, split="test")
-        scorer, seed = self._study.target.scorer, self._study.seed
-        examples = changed(merge, baseline=baseline, instances=instances, scorer=scorer, seed=seed)
-        return {"merge": headline, "against": "baseline", **examples}
-
-    def _against(self, name: str) -> dict[str, Any]:
-        """Return a merge's differences by role, the baseline's aside, which the row has itself."""
-        return {
-            difference["role"]: {key: value for key, value in difference.items() if key != "role"}
-            for difference in self._standing.against(name)
-            if difference["role"] != BASELINE
-        }
-
-    def _test(self, name: str) -> dict[str, Any]:
-        scorer, seed = self._study.target.scorer, self._study.seed
-        test = with_interval(self.evaluations[name], scorer=scorer, seed=seed)
-        return {"test": test, **(self._standing.difference(name, BASELINE) if name != BASELINE else {})}
-
-
-def _kind(name: str, stage: EvaluatedModel) -> str:
-    if isinstance(stage, MergeStage):
-        return "merge"
-    return "baseline" if name == BASELINE else "expert"

@@ -100,7 +100,7 @@ def decoding_results(comparison: DecodingComparison, *, evaluations: Evaluations
             if BASELINE in answers and name != BASELINE:
                 row |= delta(answers[name], baseline=answers[BASELINE], scorer=stage.target.scorer, seed=seed)
             rows[name].append(row)
-    return {"own": comparison.default, "models": [{"name": name, "ways": rows[name]} for name in names], **result}
+    return {"default": comparison.default, "models": [{"name": name, "ways": rows[name]} for name in names], **result}
 
 
 def _row(stage: EvaluateStage, evaluation: Evaluation, *, default: Evaluation) -> dict[str, Any]:

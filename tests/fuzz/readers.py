@@ -285,7 +285,7 @@ def _run_files() -> Files:
 def _read_runs(folder: Path) -> None:
     from rich.console import Console
 
-    from dfwe.report.predictions import StudyPredictions
+    from dfwe.report.submission import StudyPredictions
     from dfwe.report.sweep.report import report_sweep
     from dfwe.report.terminal.run_list import list_runs
 

@@ -37,9 +37,15 @@ def study(tmp_path):
     def folder(task, ids, *, name=None, scores=(0.5, 0.625), **answers):
         path = tmp_path / (name or task)
         path.mkdir()
-        models = [{"name": m, "test": {"score": s}} for m, s in zip(answers, scores, strict=True)]
+        models = [
+            {"name": m, "kind": "baseline" if m == "baseline" else "merge", "dev": {"score": s}, "test": {"score": s}}
+            for m, s in zip(answers, scores, strict=True)
+        ]
         results = {
+            "format": 4,
             "target": task,
+            "sources": [],
+            "seed": 0,
             "n": {"train": 9, "dev": 9, "test": len(ids)},
             "models": models,
             "headline": {"name": list(answers)[-1]} if len(answers) > 1 else {},

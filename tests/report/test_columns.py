@@ -11,7 +11,7 @@ from dfwe.report.study_results import as_study
 from dfwe.report.study_tables import cost_table, merges_table, model_tables
 from dfwe.report.tables import MISSING, Cell, Column, difference, markdown, number, score, tabulate, text, values
 from dfwe.report.terminal.study import show
-from dfwe.report.wandb.merges import merge_runs, table
+from dfwe.report.wandb.publish import merge_runs, table
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from dfwe.errors import DataError
-from dfwe.report.predictions import StudyPredictions
+from dfwe.report.submission import StudyPredictions
 
 
 def change(path, file, **changes):
@@ -15,9 +15,9 @@ def change(path, file, **changes):
 
 def test_a_study_is_read_with_ids_answers_and_scores(answered):
     study = StudyPredictions.read(answered("MELD_emotion_recognition", answer="joy"))
-    assert (study.target, study.kind, study.labels[3]) == ("MELD_emotion_recognition", "label", "joy")
+    assert (study.target, study.task["kind"], study.task["labels"][3]) == ("MELD_emotion_recognition", "label", "joy")
     assert study.instance_ids == ("s1_a", "s1_b")
-    assert study.answers == {"baseline": ("joy", "joy"), "merged": ("joy", "joy")}
+    assert study.answers == {"baseline": ["joy", "joy"], "merged": ["joy", "joy"]}
     assert (study.scores, study.headline_merge) == ({"baseline": 0.5, "merged": 0.625}, "merged")
 
 
@@ -25,7 +25,7 @@ def test_a_study_is_read_with_ids_answers_and_scores(answered):
 def test_missing_file_is_an_error(answered, file):
     path = answered("question_answering")
     (path / file).unlink()
-    with pytest.raises(DataError, match=f"{file} is missing: expected the folder of a study"):
+    with pytest.raises(DataError, match=f"holds no {file}: expected the folder of a finished run"):
         StudyPredictions.read(path)
 
 
@@ -42,8 +42,12 @@ def test_broken_json_is_an_error(answered):
         ("results.json", {"target": "reading_comprehension"}, "not of the same study"),
         ("results.json", {"n": {"test": 3}}, "not of the same study"),
         ("results.json", {"models": []}, "not of the same study"),
-        ("results.json", {"n": {}}, "lacks a part.*'test'"),
-        ("test_predictions.json", {"task": {"name": "question_answering", "labels": []}}, "lacks a part.*'kind'"),
+        ("results.json", {"n": {}}, "not what a study writes .KeyError: 'test'"),
+        (
+            "test_predictions.json",
+            {"task": {"name": "question_answering", "labels": []}},
+            "not what a study writes .KeyError: 'kind'",
+        ),
         ("test_predictions.json", {"models": {"baseline": ["a"], "merged": ["a", "b"]}}, "baseline must have a text"),
         ("test_predictions.json", {"models": {"baseline": [1, 2], "merged": ["a", "b"]}}, "baseline must have a text"),
     ],

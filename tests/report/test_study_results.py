@@ -27,14 +27,21 @@ def test_several_tasks_have_their_mean_as_score(of_heads):
     assert (study.target, study.tasks, study.reference) == ("SST, STS", ("SST", "STS"), "the single-task models")
 
 
-def test_several_tasks_of_an_earlier_format_recommend_by_dev(of_heads):
-    best = as_study(of_heads).recommended
-    assert (best["name"], best["claim"], best["against"][0]["delta"]) == ("soup", "not_shown", 0.125)
+def test_keys_of_earlier_formats_have_their_new_names(results):
+    old = results | {"choice": {"taken": ["taste"]}, "agreement": {"own": "labels"}, "probes": {}}
+    merge = results["models"][-1] | {"health": {"evaluated": 3}, "confirm": {"score": 0.5}}
+    random = {**results["models"][0], "name": "random", "kind": "control"}
+    study = as_study(old | {"models": [results["models"][0], random, merge]})
+    assert study.raw["source_selection"]["selected"] == ["taste"]
+    assert study.raw["decoding_comparison"]["default"] == "labels"
+    assert study.raw["diagnostics"] == {}
+    row = study.row("found")
+    assert (row["selection"], row["search_diagnostics"], row["holdout"]) == ("search", {"evaluated": 3}, {"score": 0.5})
+    assert [row["kind"] for row in study.rows] == ["baseline", "baseline", "merge"]
+    assert [row["name"] for row in study.compared()] == ["random", "found"]
 
 
-def test_an_undefined_mean_is_recommended_by_nobody(of_heads):
-    of_heads["rows"][1]["test"]["mean"] = None
-    del of_heads["rows"][1]["against_single"]
+def test_several_tasks_without_a_recommendation_recommend_nothing(of_heads):
     assert as_study(of_heads).recommended == {}
 
 

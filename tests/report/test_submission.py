@@ -10,7 +10,7 @@ from rich.console import Console, Group
 
 from dfwe.errors import DataError
 from dfwe.report.submission import FETA, TaskPredictions, check_submission, submission_table, write_submission
-from dfwe.report.terminal.console import draw_table
+from dfwe.report.terminal.console import FittedTable
 
 
 def rows(path, task, file="predictions.csv"):
@@ -190,7 +190,7 @@ def predictions(name, *, baseline, transfer):
 def text(tasks):
     console = Console(file=io.StringIO(), width=140)
     table = submission_table(tasks)
-    console.print(Group(draw_table(table), table.notes))
+    console.print(Group(FittedTable(table), table.notes))
     return " ".join(console.file.getvalue().split())
 
 

@@ -28,9 +28,10 @@ def test_sources_that_were_not_selected_have_no_note(results):
     assert source_selection_note(as_study(results)) == ""
 
 
-def test_holdout_of_an_earlier_format_has_its_shrinkage():
+def test_holdout_of_an_earlier_format_has_its_shrinkage(results):
     confirm = {"examples": 36, "score": 0.55, "unshrunk": 0.5, "shrunk": 0.25, "start": 0.4, "expert": 0.6}
-    assert holdout_note({"confirm": confirm}) == (
+    results["models"][-1]["confirm"] = confirm
+    assert holdout_note(as_study(results).rows[-1]) == (
         "By 36 dev instances that were kept from the search it scores 55.0 (shrunk by 0.25; 50.0 before), the uniform "
         "merge 40.0, the best expert 60.0."
     )

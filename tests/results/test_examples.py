@@ -3,7 +3,7 @@
 from dfwe.metrics.classification import Accuracy
 from dfwe.metrics.scorer import Scorer
 from dfwe.records import Instance
-from dfwe.results.examples import MOST, changed
+from dfwe.results.details import MOST_EXAMPLES, changed_answers
 
 SCORER = Scorer(metrics={"acc": Accuracy(labels=["a", "b"])})
 
@@ -12,7 +12,7 @@ def found(before, after, *, text="Is it?"):
     instances = [Instance(str(n), "d", "", text, ("a",), ("a",)) for n in range(len(before))]
     references = [instance.references for instance in instances]
     one, other = (SCORER.evaluate(list(answers), references=references) for answers in (before, after))
-    return changed(other, baseline=one, instances=instances, scorer=SCORER, seed=0)
+    return changed_answers(other, baseline=one, instances=instances, scorer=SCORER, seed=0)
 
 
 def test_what_was_fixed_and_what_was_broken_is_told_apart():
@@ -27,7 +27,7 @@ def test_of_many_some_are_drawn_in_their_order_and_all_are_counted():
     drawn = [int(each["instance_id"]) for each in made["fixed"]]
     assert made["num_fixed"] == 50
     assert drawn == sorted(drawn)
-    assert len(set(drawn)) == MOST
+    assert len(set(drawn)) == MOST_EXAMPLES
 
 
 def test_a_long_source_loses_its_beginning():

@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import f1_score
 
 from dfwe.config.tasks import load_task
-from dfwe.results.f1_by_label import class_results
+from dfwe.results.details import class_results
 
 
 def test_each_models_f1_is_that_of_its_answers(ran):

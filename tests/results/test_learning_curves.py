@@ -3,7 +3,7 @@
 import json
 
 from dfwe.execution.local import describe
-from dfwe.results.learning_curves import curve_results
+from dfwe.results.details import curve_results
 from dfwe.stages.train import TrainStage
 from dfwe.studies.plan import plan_study
 

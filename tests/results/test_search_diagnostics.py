@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dfwe.results.search_diagnostics import search_diagnostics
+from dfwe.results.details import search_diagnostics
 from dfwe.store.store import Store
 
 

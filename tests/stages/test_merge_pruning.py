@@ -42,7 +42,7 @@ def test_pruning_keeps_selection_scores_and_answers(studies):
     raced, whole = (read(studies[race], "results.json") for race in (True, False))
     assert raced["headline"] == whole["headline"]
     mine, theirs = raced["models"][-1], whole["models"][-1]
-    for key in ("picked", "trial", "coefficients", "dev", "test", "delta", "evaluations"):
+    for key in ("selection", "trial", "coefficients", "dev", "test", "delta", "evaluations"):
         assert mine[key] == theirs[key]
     assert read(studies[True], "test_predictions.json") == read(studies[False], "test_predictions.json")
 

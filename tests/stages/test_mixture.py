@@ -36,7 +36,7 @@ def test_mixture_of_a_mixture_costs_nothing(ran, stage, tmp_path):
     assert row["is_expert"] is None
     assert stage.make(tmp_path, tell=lambda share: None) == ({"kept": True, "seconds": 0.0}, ())
     mixture = row["mixture"]
-    assert (mixture["kept"], mixture["dev"], mixture["test"]) == (True, row["dev"]["score"], row["test"]["score"])
+    assert (mixture["is_merge"], mixture["dev"], mixture["test"]) == (True, row["dev"]["score"], row["test"]["score"])
     assert (mixture["coefficients"], mixture["cost"]["test_answers"]) == (row["coefficients"], 0)
     assert mixture["delta"] == pytest.approx(row["delta"])
 
@@ -72,10 +72,10 @@ def test_mixture_replaces_a_selected_expert(ran, small, monkeypatch):
     monkeypatch.setattr(TrainStage, "dev", honest)
     found = study_results(study, seconds={})
     row = next(row for row in found["models"] if row["name"] == "beaten")
-    assert row["picked"] == "expert"
+    assert row["selection"] == "expert"
     assert row["is_expert"] in study.experts
     mixture, rows = row["mixture"], {each["name"]: each for each in found["models"]}
-    assert (mixture["kept"], mixture["picked"] in ("uniform", "search", "bagged")) == (False, True)
+    assert (mixture["is_merge"], mixture["selection"] in ("uniform", "search", "bagged")) == (False, True)
     assert np.count_nonzero(list(mixture["coefficients"].values())) > 1
     assert mixture["dev"] < row["dev"]["score"] == 1.0
     assert mixture["cost"]["test_answers"] == found["n"]["test"]

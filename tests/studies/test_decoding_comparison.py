@@ -25,8 +25,8 @@ def compared(ran, small, tmp_path_factory):
 
 
 def test_the_headlines_two_models_answer_in_every_way_the_studys_own_first(compared):
-    found = results(compared[0])["agreement"]
-    assert found["own"] == "labels"
+    found = results(compared[0])["decoding_comparison"]
+    assert found["default"] == "labels"
     assert [model["name"] for model in found["models"]] == ["baseline", "nelder_mead"]
     assert all([row["way"] for row in each["ways"]] == ["labels", "greedy", "reference"] for each in found["models"])
 
@@ -34,7 +34,7 @@ def test_the_headlines_two_models_answer_in_every_way_the_studys_own_first(compa
 def test_shares_and_scores_are_those_of_the_answers(compared):
     study = plan_study(compared[1])
     instances, store = study.family.context.data.instances(study.target, split="test"), study.family.context.store
-    rows = {row["way"]: row for row in results(compared[0])["agreement"]["models"][1]["ways"]}
+    rows = {row["way"]: row for row in results(compared[0])["decoding_comparison"]["models"][1]["ways"]}
     stages = {"labels": study.evaluations["nelder_mead"]}
     stages |= {way: stages["nelder_mead"] for way, stages in study.agreement.stages.items()}
     found = {way: stage.evaluation(stage.result(store)) for way, stage in stages.items()}
@@ -49,7 +49,7 @@ def test_shares_and_scores_are_those_of_the_answers(compared):
 
 
 def test_the_delta_is_to_the_baseline_that_answers_in_the_same_way(compared):
-    baseline, merge = results(compared[0])["agreement"]["models"]
+    baseline, merge = results(compared[0])["decoding_comparison"]["models"]
     for ours, other in zip(merge["ways"], baseline["ways"], strict=True):
         assert ours["delta"] == pytest.approx(ours["score"] - other["score"])
         assert "delta" not in other
@@ -57,8 +57,8 @@ def test_the_delta_is_to_the_baseline_that_answers_in_the_same_way(compared):
 
 def test_all_else_stays_as_it_was_without(compared, ran):
     ours, other = results(compared[0]), results(ran[0])
-    assert other["agreement"] == {}
-    assert {**ours, "agreement": 0, "seconds": 0} == {**other, "agreement": 0, "seconds": 0}
+    assert other["decoding_comparison"] == {}
+    assert {**ours, "decoding_comparison": 0, "seconds": 0} == {**other, "decoding_comparison": 0, "seconds": 0}
 
 
 def test_a_second_run_answers_nothing_again(compared, tmp_path, monkeypatch):
@@ -67,15 +67,15 @@ def test_a_second_run_answers_nothing_again(compared, tmp_path, monkeypatch):
 
     monkeypatch.setattr("dfwe.stages.evaluate.EvaluateStage.make", refuse)
     run_study(compared[1], folder=tmp_path)
-    assert results(tmp_path)["agreement"] == results(compared[0])["agreement"]
+    assert results(tmp_path)["decoding_comparison"] == results(compared[0])["decoding_comparison"]
 
 
 def test_a_study_of_sampled_answers_compares_with_labels(small, tmp_path):
     overrides = ("decode=reference", "agreement=[labels]", "trainer.train.epochs=1", "trainer.finetune.epochs=1")
     run_study(small(tmp_path / "store", *overrides, "sources=[personality]"), folder=tmp_path)
     found = results(tmp_path)
-    assert (found["decode"], found["agreement"]["own"]) == ("reference", "reference")
-    sampled, labels = found["agreement"]["models"][1]["ways"]
+    assert (found["decode"], found["decoding_comparison"]["default"]) == ("reference", "reference")
+    sampled, labels = found["decoding_comparison"]["models"][1]["ways"]
     assert (labels["way"], labels["no_label"]) == ("labels", 0.0)
     assert sampled["score"] == found["headline"]["test"]
     asking = json.loads((tmp_path / "merged" / "dfwe.json").read_text())

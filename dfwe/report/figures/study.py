@@ -8,17 +8,20 @@ from statistics import fmean
 
 from matplotlib.figure import Figure
 
-from dfwe.report.figures.bars import draw_coefficients, draw_leave_one_out
-from dfwe.report.figures.confusion import count_confusions, draw_confusion
-from dfwe.report.figures.curves import Curve, draw_curves
-from dfwe.report.figures.interpolation import draw_interpolations
-from dfwe.report.figures.simplex import draw_simplex, project
-from dfwe.report.figures.trace import draw_trace
+from dfwe.report.figures.scores import (
+    Curve,
+    count_confusions,
+    draw_coefficients,
+    draw_confusion,
+    draw_curves,
+    draw_leave_one_out,
+)
+from dfwe.report.figures.search import draw_interpolations, draw_simplex, draw_trace, project
 from dfwe.report.names import display_name, expert_name, name_of
 from dfwe.report.run_folder import Run
 from dfwe.report.study_results import Record, StudyResults, rank_by_dev
 from dfwe.report.trials import SETTING_PREFIXES, ExpertPath, on_simplex
-from dfwe.values.names import UNIFORM
+from dfwe.values.names import BASELINE, UNIFORM
 
 MOST_MERGES = 4  # that are drawn, the one that was asked for first
 MOST_BARS = 30
@@ -95,7 +98,9 @@ def _search(run: Run, row: Record) -> Iterator[NamedFigure]:
         caption += f" The best expert by dev is {name_of(best)}."
     if any(trial.score is None for trial in trials):
         caption += " A cross is a candidate that was stopped, at the most that it could still have scored."
-    levels = [("baseline", row) for row in run.results.of_kind("baseline")] + ([("best expert", best)] if best else [])
+    levels = [("baseline", row) for row in run.results.of_kind("baseline") if row["name"] == BASELINE] + (
+        [("best expert", best)] if best else []
+    )
     scores = {key: level["dev"]["score"] for key, level in levels if level["dev"]["score"] is not None}
     figure = draw_trace(trials, selected=selected, levels=scores)
     yield NamedFigure(f"trace_{name}", "search", f"Search of {title}", caption, figure)

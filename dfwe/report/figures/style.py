@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import re
 import warnings
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -22,6 +23,7 @@ from matplotlib.figure import Figure
 
 from dfwe.io.files import make_folder, write_bytes
 
+PANEL_LETTERS = 9.0  # points, in small pictures side by side
 WIDTH = 4.8  # inches: at a phone's width letters then keep about their size
 INK, GRID = "#1b1b1d", "#d8d8da"  # in a page these follow its light or dark colours
 MUTED = "#8a8a8e"
@@ -81,6 +83,20 @@ def new_figure(height: float, *, width: float = WIDTH) -> tuple[Figure, Axes]:
     """Return an empty figure of that many inches, and its axes."""
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.add_subplot()
+
+
+def new_panels(num: int, *, margin: float, height: float, share_x: bool) -> tuple[Figure, list[Axes]]:
+    """Return a figure of small pictures on one scale of scores, two beside each other, and their axes."""
+    columns = min(2, num)
+    rows = math.ceil(num / columns)
+    figure = Figure(figsize=(WIDTH, margin + height * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, sharex=share_x, sharey=True, squeeze=False).ravel()
+    for axes in grid:
+        axes.tick_params(labelsize=PANEL_LETTERS)
+    for place in range(num, len(grid)):
+        grid[place].set_visible(False)
+        grid[place - columns].tick_params(labelbottom=True)  # nothing stands below it
+    return figure, list(grid[:num])
 
 
 def short(name: str, *, most: int = 26) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from dfwe.errors import DataError
 from dfwe.io.files import make_folder, write_text
 from dfwe.report.figures.style import svg_of
-from dfwe.report.figures.sweep_figures import sweep_figures
+from dfwe.report.figures.sweep import sweep_figures
 from dfwe.report.html.forest import ForestPlot, ForestRow, forest_plot
 from dfwe.report.html.page import PagePicture, render
 from dfwe.report.numbers import signed, times_100

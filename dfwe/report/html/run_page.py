@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dfwe.io.files import write_text
+from dfwe.report import study_tables
 from dfwe.report.figures.study import MOST_MERGES, figure_merges, study_figures, training_curves
 from dfwe.report.figures.style import save
 from dfwe.report.html.answer import answer
@@ -16,17 +17,6 @@ from dfwe.report.html.use import use
 from dfwe.report.names import in_words, name_of
 from dfwe.report.run_folder import Run, read_run, readable_results, started_at
 from dfwe.report.study_results import Record, StudyResults
-from dfwe.report.study_tables import (
-    coefficients_table,
-    cost_table,
-    decoding_table,
-    label_tables,
-    merges_table,
-    model_tables,
-    present,
-    search_table,
-    seconds_table,
-)
 from dfwe.report.sweep.tables import PAGE
 from dfwe.report.tables import MISSING, Column, ReportTable, number, tabulate, text
 from dfwe.report.verdict import source_selection_note
@@ -73,7 +63,10 @@ def _sections(run: Run, pictures: Mapping[str, Pictures]) -> Iterator[PageSectio
     yield answer(results)
     yield _question(results)
     yield use(run)
-    tables = [*model_tables(results), *present(merges_table(results), decoding_table(results))]
+    tables = [
+        *study_tables.model_tables(results),
+        *study_tables.present(study_tables.merges_table(results), study_tables.decoding_table(results)),
+    ]
     yield PageSection("table", "All models", tables=tables, note="Every model's scores on test and dev.")
     yield _learning(results, pictures=pictures.get("learning", []))
     yield _search(results, pictures=pictures.get("search", []))
@@ -100,7 +93,7 @@ def _learning(results: StudyResults, *, pictures: Pictures) -> PageSection | Non
 
 
 def _labels(results: StudyResults) -> PageSection | None:
-    tables = list(label_tables(results))
+    tables = list(study_tables.label_tables(results))
     note = "Where a score comes from: F1 of each label on test."
     return PageSection("classes", "F1 by label", tables=tables, note=note) if tables else None
 
@@ -115,7 +108,7 @@ def _search(results: StudyResults, *, pictures: Pictures) -> PageSection | None:
     if len(merges) > MOST_MERGES + 1 and pictures:
         lines.append(f"Pictures show {MOST_MERGES} merges, the one that was asked for and the best on dev.")
     searched = [row for row in merges if (row.get("search_diagnostics") or {}).get("evaluated", 0) > 1]
-    tables = present(search_table(searched))
+    tables = study_tables.present(study_tables.search_table(searched))
     return PageSection("search", "The search", lines, warnings=list(_doubts(results)), tables=tables, pictures=pictures)
 
 
@@ -136,7 +129,7 @@ def _coefficients(results: StudyResults, *, pictures: Pictures) -> PageSection |
     """Return the coefficients that were kept, as numbers and bars; None where nothing has coefficients."""
     merges = results.of_kind("merge") if results.tasks else figure_merges(results)
     merges = [row for row in merges if row.get("coefficients")]
-    tables = present(coefficients_table(merges)) if merges else []
+    tables = study_tables.present(study_tables.coefficients_table(merges)) if merges else []
     return PageSection("weights", "Coefficients", tables=tables, pictures=pictures) if merges else None
 
 
@@ -172,9 +165,9 @@ def _example(record: Record) -> dict[str, str]:
 
 
 def _cost(results: StudyResults) -> PageSection:
-    tables = present(cost_table(results), seconds_table(results))
+    tables = study_tables.present(study_tables.cost_table(results), study_tables.seconds_table(results))
     lines = [] if tables else ["Everything lay in the store already."]
-    costs = results.raw.get("diagnostics", results.raw.get("probes")) or {}
+    costs = results.raw.get("diagnostics") or {}
     if costs:
         answers = " and ".join(f"{number(cost['dev_answers']).text} by {name}" for name, cost in costs.items())
         lines.append(f"Beside what the models need, diagnostics needed answers on dev: {answers}.")
@@ -190,7 +183,7 @@ def _reproduction(results: StudyResults) -> PageSection:
         Column("what", "what", lambda fact: text(fact[0]), is_numeric=False),
         Column("is", "is", lambda fact: text(in_words(fact[1])), is_numeric=False),
     ]
-    tables = present(
+    tables = study_tables.present(
         tabulate("facts", facts.items(), columns=columns, caption="What made the numbers."), _data_table(results)
     )
     lines = ["The same command again trains nothing twice: what it needs lies in the store."] if command else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -15,8 +15,10 @@ from dfwe.errors import DataError
 from dfwe.report.names import name_of
 from dfwe.report.run_folder import Run
 from dfwe.report.study_results import Record, StudyResults
-from dfwe.report.sweep.published import MODEL, SHOTS
+from dfwe.values.names import BASELINE
 
+MODEL = "parent flan_t5_base"  # of the published numbers, as results name it
+SHOTS = 0.1  # of train and dev: FETA-Friends' few-shot part
 # results have it elsewhere, or it changes no score
 _NOT_SETTINGS = (
     *("seed=", "target=", "sources=", "subset.", "source_subset.", "sweep=", "merge=", "diagnostics=", "baselines="),
@@ -72,7 +74,7 @@ class JobResult:
 
     @property
     def kind(self) -> str:
-        """Kind of its row: merge, control, or of several tasks model."""
+        """Kind of its row: merge, baseline, or of several tasks model."""
         return str(self.row.get("kind", "merge"))
 
     @property
@@ -150,6 +152,19 @@ def mean_of(jobs: Sequence[JobResult], score: str) -> float:
     return fmean(getattr(job, score) for job in jobs)
 
 
+def scores_by_number(by_target: Mapping[str, Sequence[JobResult]]) -> dict[str, dict[int, list[float]]]:
+    """Return test scores by target and number of sources."""
+    return {
+        target: {number: [job.test for job in group] for number, group in by_number(jobs).items()}
+        for target, jobs in by_target.items()
+    }
+
+
+def has_numbers(jobs: Sequence[JobResult]) -> bool:
+    """Check that the jobs have different numbers of sources."""
+    return len({len(job.sources) for job in jobs}) > 1
+
+
 def _grouped(jobs: Iterable[JobResult], key: Callable[[JobResult], Any]) -> dict[Any, list[JobResult]]:
     groups: dict[Any, list[JobResult]] = defaultdict(list)
     for job in jobs:
@@ -159,7 +174,7 @@ def _grouped(jobs: Iterable[JobResult], key: Callable[[JobResult], Any]) -> dict
 
 def _job(run: Run, row: Record, *, is_headline: bool) -> JobResult:
     results = run.results
-    baseline = next(iter(results.of_kind("baseline")), {})
+    baseline = results.row(BASELINE) or {}
     return JobResult(
         target=results.target,
         sources=results.sources,

@@ -9,11 +9,19 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from dfwe.report.run_folder import readable_results
-from dfwe.report.sweep.jobs import JobResult, by_merge, by_number, by_sources, distinct, of_sweep
+from dfwe.report.sweep.jobs import (
+    JobResult,
+    by_merge,
+    by_sources,
+    distinct,
+    has_numbers,
+    of_sweep,
+    scores_by_number,
+)
 from dfwe.report.sweep.runs import read_jobs, read_runs
 from dfwe.report.sweep.tables import matrix_table, number_table, paper_table, seeds_table, sources_table
 from dfwe.report.tables import ReportTable
-from dfwe.report.terminal.console import draw_table, show_plain
+from dfwe.report.terminal.console import FittedTable, show_plain
 
 FIGURE = "score_by_number_of_sources"
 
@@ -47,21 +55,8 @@ def draw_sweep(jobs: Sequence[JobResult], *, left_out: Sequence[str] = ()) -> Re
     """Return the tables that the jobs allow, and which jobs were left out."""
     parts: list[RenderableType] = []
     for table in _tables(jobs):
-        parts += [draw_table(table), Text(table.notes)]
+        parts += [FittedTable(table), Text(table.notes)]
     return Group(*parts, *(Text(f"left out: {reason}") for reason in left_out))
-
-
-def scores_by_number(by_target: Mapping[str, Sequence[JobResult]]) -> dict[str, dict[int, list[float]]]:
-    """Return test scores by target and number of sources."""
-    return {
-        target: {number: [job.test for job in group] for number, group in by_number(jobs).items()}
-        for target, jobs in by_target.items()
-    }
-
-
-def has_numbers(jobs: Sequence[JobResult]) -> bool:
-    """Check that the jobs have different numbers of sources."""
-    return len({len(job.sources) for job in jobs}) > 1
 
 
 def _draw(by_target: Mapping[str, Sequence[JobResult]], *, merge: str, folder: Path, name: str) -> Path:

@@ -4,40 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
+from typing import Any
 
-from dfwe.report.columns import DELTA, TEST
+from dfwe.report.columns import DELTA, MERGE_COLUMNS, P_VALUE, TEST
 from dfwe.report.names import display_name
 from dfwe.report.numbers import signed, times_100
+from dfwe.report.study_results import Record
+from dfwe.report.sweep import statistics
 from dfwe.report.sweep.jobs import JobResult, by_number, by_setting, by_sources, mean_of
-from dfwe.report.sweep.published import TABLE_2, PublishedScores
-from dfwe.report.sweep.statistics import (
-    SCORES,
-    MatrixCell,
-    MergeMatrix,
-    Spread,
-    comparability_note,
-    corrected_note,
-    differing,
-    is_comparable,
-    mean_over_targets,
-    spreads,
-    table_jobs,
-)
-from dfwe.report.tables import (
-    MISSING,
-    Cell,
-    Column,
-    ReportTable,
-    difference,
-    number,
-    p_value,
-    score,
-    tabulate,
-    text,
-)
+from dfwe.report.tables import MISSING, Cell, Column, ReportTable, difference, number, score, tabulate, text
 
 PAGE = "report.html"  # of a run
 _PUBLISHED = {"baseline": "baseline", "dfwe": "DFWE", "delta": "delta"}
@@ -45,20 +22,20 @@ _MATRIX_NOTE = (
     "Best mixture, experts apart, less the baseline on test, times 100; means over the jobs of a merge and target. "
     "= marks merges that kept one expert as it is, with its difference; (=) those that did in some of their jobs."
 )
+Group = Sequence[JobResult]
 
 
-def runs_table(jobs: Sequence[JobResult], *, beside: Path) -> ReportTable | None:
+def runs_table(jobs: Group, *, beside: Path) -> ReportTable | None:
     """Return a row per merge and run, with a link to the run's page where there is one."""
     several = _has_several_targets(jobs)
     columns = [
         Column("merge", _merge_heading(several), lambda job: _merge(job, several=several), is_numeric=False),
-        Column(TEST.key, TEST.heading, lambda job: TEST.cell(job.row)),
+        _of_row(TEST),
         Column(DELTA.key, DELTA.heading, _delta, note="test score less the same run's baseline's"),
-        Column("p", "p", lambda job: p_value(job.p), note="two-sided"),
+        _of_row(P_VALUE),
         Column("dev", "dev", lambda job: score(job.dev)),
         Column("seed", "seed", lambda job: number(job.seed)),
-        Column("evaluations", "evaluations", lambda job: number(job.row.get("evaluations"))),
-        Column("seconds", "seconds", lambda job: number(job.row.get("seconds"), digits=1), note="of the search"),
+        *(_of_row(column) for column in MERGE_COLUMNS if column.key in ("evaluations", "seconds")),
         Column("sources", "sources", lambda job: text(", ".join(job.sources)), is_numeric=False),
         Column("run", "run", lambda job: _link(job, beside=beside), is_numeric=False),
     ]
@@ -73,100 +50,83 @@ def runs_table(jobs: Sequence[JobResult], *, beside: Path) -> ReportTable | None
     )
 
 
-def means_table(groups: Sequence[Sequence[JobResult]]) -> ReportTable | None:
+def means_table(groups: Sequence[Group]) -> ReportTable | None:
     """Return a row per setting: means over seeds with their standard deviation, the best on dev first."""
-    settings = {id(group): unique for group, unique in zip(groups, differing(groups), strict=True)}
-    means = {id(group): spreads(group) for group in groups}
     several = _has_several_targets([job for group in groups for job in group])
+    settings = zip(groups, statistics.differing(groups), strict=True)
+    rows = [(group, unique, statistics.spreads(group)) for group, unique in settings]
     columns = [
         Column(
             "merge",
             _merge_heading(several),
-            lambda group: _merge(group[0], several=several, settings=settings[id(group)]),
+            lambda row: _merge(row[0][0], several=several, settings=row[1]),
             is_numeric=False,
         ),
-        *(Column(key, key, _spread_in(means, key), DELTA.note if key == "delta" else "") for key in SCORES),
-        Column("seeds", "seeds", lambda group: number(len({job.seed for job in group})), note="number of seeds"),
-        Column("sources", "sources", lambda group: text(", ".join(group[0].sources)), is_numeric=False),
+        *(Column(key, key, _spread(key), DELTA.note if key == "delta" else "") for key in statistics.SCORES),
+        Column("seeds", "seeds", lambda row: number(len({job.seed for job in row[0]})), note="number of seeds"),
+        Column("sources", "sources", lambda row: text(", ".join(row[0][0].sources)), is_numeric=False),
     ]
     return tabulate(
         "means",
-        sorted(groups, key=lambda group: -means[id(group)]["dev"].mean),
+        sorted(rows, key=lambda row: -row[2]["dev"].mean),
         columns=columns,
         caption="Means over seeds of jobs that differ in nothing else, times 100, the best on dev first.",
-        strong=lambda group: bool(group[0].is_headline),
-        facts=filter_facts,
+        strong=lambda row: bool(row[0][0].is_headline),
+        facts=lambda row: filter_facts(row[0]),
         notes="± is one standard deviation over seeds, of one seed and not of the mean.",
     )
 
 
-def seeds_table(jobs: Sequence[JobResult]) -> ReportTable | None:
+def seeds_table(jobs: Group) -> ReportTable | None:
     """Return the means of the settings that ran with several seeds; None where none did."""
     return means_table([group for group in by_setting(jobs) if len({job.seed for job in group}) > 1])
 
 
-def sources_table(target: str, *, jobs: Sequence[JobResult], merge: str) -> ReportTable | None:
+def sources_table(target: str, *, jobs: Group, merge: str) -> ReportTable | None:
     """Return every set of sources, the best on dev first; its notes have the ranks on test."""
     sets = sorted(by_sources(jobs).values(), key=lambda group: mean_of(group, "dev"), reverse=True)
     tests = [mean_of(group, "test") for group in sets]
     rank = sorted(tests, reverse=True).index(tests[0]) + 1
-    columns = [
-        Column("sources", "sources", lambda group: text(", ".join(sorted(group[0].sources))), is_numeric=False),
-        Column("jobs", "jobs", lambda group: number(len(group))),
-        *(Column(key, key, _mean_of(key)) for key in ("dev", "test")),
-        Column("delta", "delta", lambda group: difference({"delta": mean_of(group, "delta")})),
-    ]
     least, middle, most = min(tests), sorted(tests)[len(tests) // 2], max(tests)
-    notes = (
-        f"The best set on dev is number {rank} of {len(sets)} on test; on test they score {times_100(least)} to "
-        f"{times_100(most)}, the middle one {times_100(middle)}."
+    name = Column("sources", "sources", lambda group: text(", ".join(sorted(group[0].sources))), is_numeric=False)
+    return tabulate(
+        "sources",
+        sets,
+        columns=[name, *_mean_columns()],
+        caption=f"{target}: sets of sources with {merge}, the best on dev first",
+        notes=f"The best set on dev is number {rank} of {len(sets)} on test; on test they score {times_100(least)} to "
+        f"{times_100(most)}, the middle one {times_100(middle)}.",
     )
-    caption = f"{target}: sets of sources with {merge}, the best on dev first"
-    return tabulate("sources", sets, columns=columns, caption=caption, notes=notes)
 
 
-def number_table(target: str, *, jobs: Sequence[JobResult], merge: str) -> ReportTable | None:
+def number_table(target: str, *, jobs: Group, merge: str) -> ReportTable | None:
     """Return the score by the number of sources, its mean and spread over sets and seeds."""
-    columns = [
-        Column("sources", "sources", lambda group: number(len(group[0].sources))),
-        Column("jobs", "jobs", lambda group: number(len(group))),
-        *(Column(key, key, _mean_of(key)) for key in ("dev", "test")),
+    spread = (
         Column("deviation", "± sd", lambda group: _deviation([job.test for job in group])),
         Column("least", "least", lambda group: score(min(job.test for job in group))),
         Column("most", "most", lambda group: score(max(job.test for job in group))),
-        Column("delta", "delta", lambda group: difference({"delta": mean_of(group, "delta")})),
-    ]
+    )
     return tabulate(
         "numbers",
         by_number(jobs).values(),
-        columns=columns,
+        columns=[Column("sources", "sources", lambda group: number(len(group[0].sources))), *_mean_columns(*spread)],
         caption=f"{target}: score by number of sources with {merge}",
         notes="sd: standard deviation over the jobs, sets of sources and seeds.",
     )
 
 
-@dataclass(frozen=True)
-class _PaperRow:
-    name: str
-    num_jobs: int | None
-    scores: Mapping[str, float]
-    published: PublishedScores | None
-    is_comparable: bool
-    experts: str = ""
-
-
-def paper_table(by_target: Mapping[str, Sequence[JobResult]], *, merge: str, place: int = 0) -> ReportTable | None:
+def paper_table(by_target: Mapping[str, Group], *, merge: str, place: int = 0) -> ReportTable | None:
     """Return the paper's Table 2 with the published numbers beside ours; its notes have what can be claimed.
 
     Of several sets of sources the one with the best dev score counts; seeds are averaged.
     """
-    by_task = table_jobs(by_target)
+    by_task = statistics.table_jobs(by_target)
     columns = [
-        Column("task", "task", lambda row: text(row.name), is_numeric=False),
-        Column("jobs", "jobs", lambda row: number(row.num_jobs)),
-        Column("baseline", "baseline", lambda row: _exact(row.scores["baseline"])),
-        Column("merge", "merge", lambda row: _exact(row.scores["test"], note=row.experts)),
-        Column("delta", "delta", lambda row: _exact(row.scores["delta"], sign=True)),
+        Column("task", "task", lambda row: text(row["name"]), is_numeric=False),
+        Column("jobs", "jobs", lambda row: number(row.get("num_jobs"))),
+        Column("baseline", "baseline", lambda row: _exact(row["baseline"])),
+        Column("merge", "merge", lambda row: _exact(row["test"], note=row.get("experts", ""))),
+        Column("delta", "delta", lambda row: _exact(row["delta"], sign=True)),
         *(Column(f"published_{part}", f"paper's\n{name}", _published(part)) for part, name in _PUBLISHED.items()),
     ]
     several = any(len(by_sources(jobs)) > 1 for jobs in by_target.values())
@@ -177,13 +137,13 @@ def paper_table(by_target: Mapping[str, Sequence[JobResult]], *, merge: str, pla
         columns=columns,
         caption=f"Table 2 of the paper with {merge}, test scores times 100.",
         footer=_mean_row(by_task),
-        notes=" ".join([*notes, *corrected_note(by_task), comparability_note(by_task)]),
+        notes=" ".join([*notes, *statistics.corrected_note(by_task), statistics.comparability_note(by_task)]),
     )
 
 
-def matrix_table(jobs: Sequence[JobResult]) -> ReportTable | None:
+def matrix_table(jobs: Group) -> ReportTable | None:
     """Return merges by targets, each best mixture less the baseline; None unless there are several of both."""
-    matrix = MergeMatrix.of([job for job in jobs if job.kind == "merge"])
+    matrix = statistics.MergeMatrix.of([job for job in jobs if job.kind == "merge"])
     if matrix is None:
         return None
     columns = [
@@ -192,11 +152,10 @@ def matrix_table(jobs: Sequence[JobResult]) -> ReportTable | None:
         *(Column(target, target, _in_matrix(target)) for target in matrix.targets),
         Column("mean", "mean", lambda row: _matrix_mean(row[2], num_targets=len(matrix.targets))),
     ]
-    caption = f"Merges by targets. {_MATRIX_NOTE}"
-    return tabulate("matrix", matrix.rows, columns=columns, caption=caption)
+    return tabulate("matrix", matrix.rows, columns=columns, caption=f"Merges by targets. {_MATRIX_NOTE}")
 
 
-def filter_facts(group: Sequence[JobResult]) -> dict[str, str]:
+def filter_facts(group: Group) -> dict[str, str]:
     """Return what filters of a page know of a setting; several values of a key are lines."""
     job = group[0]
     return {
@@ -215,7 +174,23 @@ def kind_of(job: JobResult) -> str:
     return "other merge" if job.kind == "merge" else job.kind
 
 
-def _has_several_targets(jobs: Sequence[JobResult]) -> bool:
+def _of_row(column: Column) -> Column:
+    """Return the registered column, read from a job's row and never left out."""
+    return Column(column.key, column.heading, lambda job: column.cell(job.row), column.note)
+
+
+def _mean_columns(*spread: Column) -> list[Column]:
+    """Return the columns of means over a group of jobs, with those of the spread on test."""
+    return [
+        Column("jobs", "jobs", lambda group: number(len(group))),
+        Column("dev", "dev", lambda group: score(mean_of(group, "dev"))),
+        Column("test", "test", lambda group: score(mean_of(group, "test"))),
+        *spread,
+        Column("delta", "delta", lambda group: difference({"delta": mean_of(group, "delta")})),
+    ]
+
+
+def _has_several_targets(jobs: Group) -> bool:
     return len({job.target for job in jobs}) > 1
 
 
@@ -230,8 +205,7 @@ def _merge(job: JobResult, *, several: bool, settings: Sequence[str] = ()) -> Ce
 
 
 def _delta(job: JobResult) -> Cell:
-    keys = ("delta_interval", "delta_standard_error")
-    return difference({"delta": job.delta, **{key: job.row.get(key) for key in keys}})
+    return difference({**job.row, "delta": job.delta})
 
 
 def _link(job: JobResult, *, beside: Path) -> Cell:
@@ -240,9 +214,9 @@ def _link(job: JobResult, *, beside: Path) -> Cell:
     return Cell(f"{job.path.parent.name}/{job.path.name}", link=link)
 
 
-def _spread_in(means: Mapping[int, Mapping[str, Spread]], key: str) -> Callable[[Sequence[JobResult]], Cell]:
-    def cell(group: Sequence[JobResult]) -> Cell:
-        spread = means[id(group)][key]
+def _spread(key: str) -> Callable[[Any], Cell]:
+    def cell(row: Any) -> Cell:
+        spread = row[2][key]
         words = signed(spread.mean) if key == "delta" else times_100(spread.mean)
         small = "" if spread.deviation is None else f"± {100 * spread.deviation:.1f}"
         return Cell(words, spread.mean, small, small)
@@ -250,30 +224,37 @@ def _spread_in(means: Mapping[int, Mapping[str, Spread]], key: str) -> Callable[
     return cell
 
 
-def _mean_of(key: str) -> Callable[[Sequence[JobResult]], Cell]:
-    return lambda group: score(mean_of(group, key))
-
-
 def _deviation(values: Sequence[float]) -> Cell:
     return score(stdev(values)) if len(values) > 1 else MISSING
 
 
-def _paper_row(name: str, jobs: Sequence[JobResult]) -> _PaperRow:
-    scores = {key: mean_of(jobs, key) for key in ("baseline", "test", "delta")}
-    return _PaperRow(name, len(jobs), scores, TABLE_2.get(name), is_comparable(jobs), _experts(jobs))
+def _paper_row(name: str, jobs: Group) -> Record:
+    return {
+        "name": name,
+        "num_jobs": len(jobs),
+        **{key: mean_of(jobs, key) for key in ("baseline", "test", "delta")},
+        "published": statistics.TABLE_2.get(name),
+        "is_comparable": statistics.is_comparable(jobs),
+        "experts": _experts(jobs),
+    }
 
 
-def _mean_row(by_task: Mapping[str, Sequence[JobResult]]) -> _PaperRow:
-    scores = {key: fmean(mean_of(jobs, key) for jobs in by_task.values()) for key in ("baseline", "test", "delta")}
-    published = [TABLE_2[name] for name in by_task if name in TABLE_2]
+def _mean_row(by_task: Mapping[str, Group]) -> Record:
+    rows = [_paper_row(name, jobs) for name, jobs in by_task.items()]
+    published = [row["published"] for row in rows]
     mean = None
-    if len(published) == len(by_task):
-        mean = PublishedScores(*(fmean(getattr(row, part) for row in published) for part in _PUBLISHED))
-    comparable = all(is_comparable(jobs) for jobs in by_task.values())
-    return _PaperRow(f"mean of {len(by_task)} tasks", None, scores, mean, comparable)
+    if None not in published:
+        means = (fmean(getattr(scores, part) for scores in published) for part in _PUBLISHED)
+        mean = statistics.PublishedScores(*means)
+    return {
+        "name": f"mean of {len(rows)} tasks",
+        **{key: fmean(row[key] for row in rows) for key in ("baseline", "test", "delta")},
+        "published": mean,
+        "is_comparable": all(row["is_comparable"] for row in rows),
+    }
 
 
-def _experts(jobs: Sequence[JobResult]) -> str:
+def _experts(jobs: Group) -> str:
     """Return which expert the merge is, where it kept one, and what its best mixture scores."""
     experts = [display_name(str(job.expert), kind="expert") for job in jobs if job.expert is not None]
     if not experts:
@@ -288,19 +269,19 @@ def _exact(value: float, *, sign: bool = False, note: str = "") -> Cell:
     return Cell(words, value, note, f"({note})" if note else "")
 
 
-def _published(part: str) -> Callable[[_PaperRow], Cell]:
-    def cell(row: _PaperRow) -> Cell:
-        if row.published is None:
+def _published(part: str) -> Callable[[Record], Cell]:
+    def cell(row: Record) -> Cell:
+        if row["published"] is None:
             return MISSING
-        value = getattr(row.published, part)
+        value = getattr(row["published"], part)
         words = f"{value:+.2f}" if part == "delta" else f"{value:.2f}"
-        return Cell(words if row.is_comparable else f"({words})", value)
+        return Cell(words if row["is_comparable"] else f"({words})", value)
 
     return cell
 
 
-def _in_matrix(target: str) -> Callable[[tuple[int | None, str, Mapping[str, MatrixCell]]], Cell]:
-    def cell(row: tuple[int | None, str, Mapping[str, MatrixCell]]) -> Cell:
+def _in_matrix(target: str) -> Callable[[Any], Cell]:
+    def cell(row: Any) -> Cell:
         averages = row[2].get(target)
         if averages is None:
             return MISSING
@@ -310,6 +291,6 @@ def _in_matrix(target: str) -> Callable[[tuple[int | None, str, Mapping[str, Mat
     return cell
 
 
-def _matrix_mean(cells: Mapping[str, MatrixCell], *, num_targets: int) -> Cell:
-    mean = mean_over_targets(cells, "mixture")
+def _matrix_mean(cells: Mapping[str, statistics.MatrixCell], *, num_targets: int) -> Cell:
+    mean = statistics.mean_over_targets(cells, "mixture")
     return Cell(signed(mean), mean) if len(cells) == num_targets else MISSING

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from dfwe.report.numbers import seconds_in_words, size_in_words
 from dfwe.report.tables import MISSING, Cell, Column, number, tabulate, text
-from dfwe.report.terminal.console import draw_table
+from dfwe.report.terminal.console import FittedTable
 
 _LEAST_ESTIMATE = 1.0  # seconds: less is not an estimate where other stages are unknown
 
@@ -29,7 +29,7 @@ def draw_plan(plan: Mapping[str, Any]) -> RenderableType:
     ]
     table = tabulate("plan", rows, columns=columns, caption=f"Plan of {jobs} {'study' if jobs == 1 else 'studies'}")
     failed = [Text(f"job {job['job']} is not planned: {job['message']}") for job in plan.get("failed", ())]
-    return Group(*([draw_table(table)] if table else []), Text(_words(plan)), *_unresolved(plan), *failed)
+    return Group(*([FittedTable(table)] if table else []), Text(_words(plan)), *_unresolved(plan), *failed)
 
 
 def _count(key: str) -> Callable[[Mapping[str, Any]], Cell]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.console import RenderableType
+from rich.text import Text
+
 from dfwe.errors import DataError
 from dfwe.report.columns import DELTA, TEST
 from dfwe.report.names import name_of
 from dfwe.report.run_folder import Run, read_run, readable_results, started_at
 from dfwe.report.sweep.runs import has_results, run_folders, without_results
 from dfwe.report.tables import MISSING, Cell, Column, tabulate, text
-from dfwe.report.terminal.console import draw_table
-from dfwe.report.terminal.fitted_table import FittedTable
+from dfwe.report.terminal.console import FittedTable
 
 DEFAULT = (Path("outputs"), Path("multirun"))  # where Hydra puts runs and sweeps
 _COLUMNS = (
@@ -23,7 +25,7 @@ _COLUMNS = (
 )
 
 
-def list_runs(folders: Sequence[Path]) -> FittedTable:
+def list_runs(folders: Sequence[Path]) -> RenderableType:
     """Return a row per run folder at or below the folders, the newest first; a broken one has the reason in its row.
 
     Raises:
@@ -37,7 +39,7 @@ def list_runs(folders: Sequence[Path]) -> FittedTable:
     rows = [(started_at(path).strftime("%Y-%m-%d %H:%M"), *_cells(path)) for path in finished]
     title = _title(len(finished), num_empty=len(paths) - len(finished))
     table = tabulate("list", rows, columns=_COLUMNS, caption=title)
-    return FittedTable(title=title, title_justify="left") if table is None else draw_table(table)
+    return Text(title) if table is None else FittedTable(table)
 
 
 def _cells(path: Path) -> tuple[str, Cell, Cell]:

@@ -3,36 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
+from dfwe.report import study_tables, verdict
 from dfwe.report.names import in_words
 from dfwe.report.study_results import StudyResults, as_study
-from dfwe.report.study_tables import (
-    ablation_table,
-    coefficients_table,
-    cost_table,
-    decoding_table,
-    differences_table,
-    errors_table,
-    merges_table,
-    model_tables,
-    present,
-    share_of_single,
-    task_table,
-)
 from dfwe.report.tables import ReportTable
-from dfwe.report.terminal.console import draw_table, show_plain
-from dfwe.report.verdict import (
-    holdout_note,
-    p_note,
-    rare_classes_note,
-    source_selection_note,
-    undefined_note,
-    verdict_lines,
-)
+from dfwe.report.terminal.console import FittedTable, show_plain
 from dfwe.values.names import UNIFORM
 
 _FEW_MERGES = 4  # beside each other in a table of coefficients
@@ -48,10 +29,10 @@ def show(results: Mapping[str, Any], *, console: Console | None = None) -> None:
 def draw(raw: Mapping[str, Any]) -> RenderableType:
     """Return the tables of a study; below them the model to ship, warnings, and how numbers are to be read."""
     results = as_study(raw)
-    tables = [draw_table(table) for table in _tables(results)]
-    tables[0].title = f"{tables[0].title} Seed {results.seed}." if results.tasks else _title(results)
-    parts = [part for table in tables for part in (table, Text())]
-    return Group(*parts, *(Text(line) for line in _lines(results) if line))
+    first, *tables = _tables(results)
+    title = f"{first.caption} Seed {results.seed}." if results.tasks else _title(results)
+    drawn = [part for table in (replace(first, caption=title), *tables) for part in (FittedTable(table), Text())]
+    return Group(*drawn, *(Text(line) for line in _lines(results) if line))
 
 
 def _title(results: StudyResults) -> str:
@@ -68,45 +49,49 @@ def _tables(results: StudyResults) -> list[ReportTable]:
     mixed = len(merges) > _FEW_MERGES or any(row.get("mixture") for row in merges)
     return [
         *_model_tables(results),
-        *present(
-            coefficients_table(merges) if merges and few else None,
-            merges_table(results) if mixed and not results.tasks else None,
-            cost_table(results, rows=costs),
-            decoding_table(results),
+        *study_tables.present(
+            study_tables.coefficients_table(merges) if merges and few else None,
+            study_tables.merges_table(results) if mixed and not results.tasks else None,
+            study_tables.cost_table(results, rows=costs),
+            study_tables.decoding_table(results),
         ),
     ]
 
 
 def _model_tables(results: StudyResults) -> list[ReportTable]:
     if not results.tasks:
-        return model_tables(results)
+        return study_tables.model_tables(results)
     rows = [row for row in results.rows if row["name"] not in results.partial_merges]
-    differences = differences_table(results, rows=rows)
-    return present(task_table(results, rows=rows), differences, ablation_table(results), errors_table(results))
+    return study_tables.present(
+        study_tables.task_table(results, rows=rows),
+        study_tables.differences_table(results, rows=rows),
+        study_tables.ablation_table(results),
+        study_tables.errors_table(results),
+    )
 
 
 def _lines(results: StudyResults) -> Iterator[str]:
-    yield source_selection_note(results)
+    yield verdict.source_selection_note(results)
     if not results.headline and not results.recommended.get("against"):
-        yield undefined_note(results) or ("" if results.tasks else "No merge was scored on test.")
-    yield from verdict_lines(results)
+        yield verdict.undefined_note(results) or ("" if results.tasks else "No merge was scored on test.")
+    yield from verdict.verdict_lines(results)
     if results.tasks:
         yield from _lines_of_tasks(results)
     for row in results.rows:
-        if (note := holdout_note(row)) and (results.tasks or row["name"] == results.headline.get("name")):
+        if (note := verdict.holdout_note(row)) and (results.tasks or row["name"] == results.headline.get("name")):
             yield f"{results.names[row['name']]}: {note}"
     yield (
         f"Scores are times 100; delta is to {results.reference}, ± its paired bootstrap standard error over test "
-        f"instances; intervals hold 95 %, of one seed. {p_note(results)}{rare_classes_note(results)}"
+        f"instances; intervals hold 95 %, of one seed. {verdict.p_note(results)}{verdict.rare_classes_note(results)}"
     ).rstrip()
-    for decoding, reason in results.raw.get("agreement", {}).get("left_out", {}).items():
+    for decoding, reason in (results.raw.get("decoding_comparison") or {}).get("left_out", {}).items():
         yield f"Agreement leaves out {decoding}: {reason}."
 
 
 def _lines_of_tasks(results: StudyResults) -> Iterator[str]:
     """Yield the share of single-task training, what was merged, and where Fisher information is missing."""
     best = results.recommended.get("name")
-    share = share_of_single(results).get(str(best))
+    share = study_tables.share_of_single(results).get(str(best))
     if share is not None:
         yield f"{results.names[str(best)]} has {100 * share:.1f}% of the single-task average (the paper: 98.9%)."
     candidates = results.raw.get("candidates", ())

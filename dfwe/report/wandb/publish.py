@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dfwe.report.wandb.merges import LONGEST, TRIAL, MergeRun, merge_runs, table
+from dfwe.report import columns
+from dfwe.report.names import in_words, name_of
+from dfwe.report.run_folder import Run
+from dfwe.report.study_results import StudyResults, as_study
+from dfwe.report.tables import Column, values
+from dfwe.report.trials import SearchTrial
 from dfwe.report.wandb.session import Session
 
 MERGED = "merged"
+TRIAL = "trial"
+LONGEST = 128  # letters of a name that the server takes
+_ORIGIN = ("seed", "decode", "precision", "parent", "command")
 _OF_TRIALS = ("score", "best", "bound", "seconds", "alpha/*")
+
+
+@dataclass(frozen=True)
+class MergeRun:
+    """Hold a merge of a study as a run; `history` has a row per trial, scores are fractions in [0, 1]."""
+
+    run_id: str
+    name: str  # its key
+    title: str  # what people read
+    group: str
+    config: Mapping[str, Any]
+    history: tuple[Mapping[str, float | int], ...]
+    summary: Mapping[str, float]
 
 
 def publish(
@@ -39,16 +62,85 @@ def show_study(run: Any, *, results: Mapping[str, Any], folder: Path) -> None:
     import wandb
 
     if {"models", "rows"} & set(results):
-        columns, rows = table(results)
-        run.log({"models": wandb.Table(columns=columns, data=rows)})
-    images = {f"pictures/{path.stem}": wandb.Image(str(path)) for path in pictures(folder)}
-    if images:
-        run.log(images)
+        headings, rows = table(results)
+        run.log({"models": wandb.Table(columns=headings, data=rows)})
+    pictures = sorted([*folder.glob("*.png"), *folder.glob("pictures/*.png")])
+    if pictures:
+        run.log({f"pictures/{path.stem}": wandb.Image(str(path)) for path in pictures})
 
 
-def pictures(folder: Path) -> list[Path]:
-    """Return the PNG files that a study has drawn."""
-    return sorted([*folder.glob("*.png"), *folder.glob("pictures/*.png")])
+def merge_runs(
+    raw: Mapping[str, Any], *, folder: Path, described: Mapping[str, Mapping[str, Any]]
+) -> tuple[MergeRun, ...]:
+    """Return the merges of a study's results; `described` has by name the method and search that made each.
+
+    The id is a digest of the stage that made the merge, its name and the target: the same command gives the same ids.
+    """
+    results = as_study(raw)
+    run, numbers = Run(folder, results), number_columns(results)
+    model = results.raw["model"].removeprefix("parent ")
+    origin = {key: results.raw[key] for key in _ORIGIN if key in results.raw}
+    origin |= {"target": results.target, "sources": ", ".join(results.sources), "model": model}
+    return tuple(
+        MergeRun(
+            run_id=_digest(row["stage"], row["name"], results.target),
+            name=row["name"],
+            title=name_of(row),
+            group=group_of(results.target, sources=results.sources, model=model),
+            config={
+                **origin,
+                "merge": name_of(row),
+                **described.get(row["name"], {}),
+                **{"stage": row["stage"], "selection_rule": row["selection"], "alpha": in_words(row["coefficients"])},
+            },
+            history=tuple(_history(run.trials(row["name"]))),
+            summary=values([*numbers, *(columns.coefficient(name, heading=name) for name in row["coefficients"])], row),
+        )
+        for row in results.of_kind("merge")
+    )
+
+
+def number_columns(results: StudyResults) -> list[Column]:
+    """Return all columns of numbers that rows of these results can have."""
+    by_task: list[Column] = []
+    for task in results.tasks:
+        by_task += [columns.task_score(task, split=split) for split in ("dev", "test")]
+        by_task += columns.task_differences(task)
+    of_merges = [column for column in columns.MERGE_COLUMNS if column.is_numeric and column.key != "dev"]
+    return [*columns.MODEL_COLUMNS, *of_merges, *columns.nested("cost", columns.COST_COLUMNS), *by_task]
+
+
+def group_of(target: str, *, sources: Sequence[str], model: str) -> str:
+    """Return `target | sources | model`; where that is longer than a server takes its end is a digest."""
+    group = " | ".join((target, ", ".join(sources), model.removeprefix("parent ")))
+    return group if len(group) <= LONGEST else f"{group[: LONGEST - 9]} {_digest(group)[:8]}"
+
+
+def table(raw: Mapping[str, Any]) -> tuple[list[str], list[list[Any]]]:
+    """Return the study's final table: its columns, and a row per model."""
+    results = as_study(raw)
+    registered = number_columns(results)
+    numbers = [values(registered, row) for row in results.rows]
+    keys = list(dict.fromkeys(key for of_row in numbers for key in of_row))
+    rows = [
+        [name_of(row), row["kind"], *map(of_row.get, keys)] for row, of_row in zip(results.rows, numbers, strict=True)
+    ]
+    return ["model", "kind", *keys], rows
+
+
+def _history(trials: Sequence[SearchTrial]) -> Iterator[Mapping[str, float | int]]:
+    """Yield a row per trial, in order; a pruned one has a bound in place of a score."""
+    best: float | None = None
+    for trial in trials:
+        if trial.score is not None:
+            best = trial.score if best is None else max(best, trial.score)
+        numbers = {"score": trial.score, "bound": trial.bound, "seconds": trial.seconds, "best": best}
+        alphas = {f"alpha/{expert}": value for expert, value in trial.coefficients.items()}
+        yield {TRIAL: trial.number, **{key: value for key, value in numbers.items() if value is not None}, **alphas}
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def _fill(run: Any, *, merge: MergeRun, results: Mapping[str, Any], folder: Path) -> None:

@@ -19,7 +19,7 @@ CONNECT, FINISH, UPLOAD = 30.0, 120.0, 3600.0  # seconds to wait for the server:
 class Session:
     """Open the runs of one study in its folder (`folder/wandb`).
 
-    What goes wrong there is logged once, with what to do; from then on runs are written offline, so that nothing is lost.
+    What goes wrong there is logged once, with what to do; from then on runs are written offline: nothing is lost.
     If `artifact`, merged models are uploaded. The key is read by W&B itself, from where it keeps it.
     """
 

@@ -74,7 +74,7 @@ def plan_diagnostics(probes: Mapping[str, Diagnostic], *, merge: MergeStage | No
 
 
 def diagnostic_results(probes: Sequence[PlannedDiagnostic], *, store: Store) -> DiagnosticResult:
-    """What the probes of a study tell together; beside it, as `probes`, what each asked for, its stages made."""
+    """What the probes of a study tell together; beside it, as `diagnostics`, what each asked for, its stages made."""
     of_merge: dict[str, Any] = {}
     of_study: dict[str, Any] = {}
     costs: dict[str, Any] = {}
@@ -87,4 +87,4 @@ def diagnostic_results(probes: Sequence[PlannedDiagnostic], *, store: Store) -> 
             "dev_answers": sum(card["dev_answers"] for card in found),
             "seconds": round(sum(card["seconds"] for card in found), 2),
         }
-    return DiagnosticResult(of_merge, of_study | ({"probes": costs} if costs else {}))
+    return DiagnosticResult(of_merge, of_study | ({"diagnostics": costs} if costs else {}))

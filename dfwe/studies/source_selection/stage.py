@@ -91,6 +91,7 @@ def selection_results(stage: SelectSourcesStage | None) -> dict[str, Any] | None
     result = dict(stage.result(stage.family.context.store).card.result)
     del result["seconds"]
     specs = {name: inputs.spec() for name, inputs in stage.inputs.items()}
+    result["selected"] = result.pop("taken")
     return {"number": stage.policy.number, **result, "stage": f"{stage.kind}-{stage.digest}", "evidence": specs}
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from dfwe.report.figures.bars import TaskScores, draw_coefficients, draw_leave_one_out, draw_tasks
-from dfwe.report.sweep.published import PublishedScores
+from dfwe.report.figures.scores import TaskScores, draw_coefficients, draw_leave_one_out, draw_tasks
+from dfwe.report.sweep.statistics import PublishedScores
 
 
 def names(axes):

@@ -1,6 +1,6 @@
 """Confusion matrices."""
 
-from dfwe.report.figures.confusion import MOST, NO_LABEL, OTHER, count_confusions, draw_confusion
+from dfwe.report.figures.scores import MOST_LABELS, NO_LABEL, OTHER, count_confusions, draw_confusion
 
 
 def test_rows_are_gold_labels_and_columns_answers():
@@ -16,7 +16,7 @@ def test_confusions_without_a_label_have_a_column():
 
 
 def test_confusions_of_rare_labels_share_a_row():
-    labels = [f"l{number:02}" for number in range(MOST + 3)]
+    labels = [f"l{number:02}" for number in range(MOST_LABELS + 3)]
     gold = [label for number, label in enumerate(labels) for _ in range(number + 1)]
     rows, columns, counts = count_confusions(gold, answers=gold, labels=labels)
     assert rows == columns == (*labels[4:], OTHER)

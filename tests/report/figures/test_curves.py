@@ -1,6 +1,6 @@
 """Learning curves."""
 
-from dfwe.report.figures.curves import Curve, draw_curves
+from dfwe.report.figures.scores import Curve, draw_curves
 from dfwe.report.figures.study import training_curves
 from dfwe.report.figures.style import svg_of
 from dfwe.report.study_results import as_study

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dfwe.report.figures.simplex import HEIGHT, draw_simplex, places, project
+from dfwe.report.figures.search import HEIGHT, draw_simplex, places, project
 from dfwe.report.trials import SearchTrial
 
 

@@ -3,7 +3,7 @@
 import matplotlib
 import pytest
 
-from dfwe.report.figures.bars import draw_coefficients
+from dfwe.report.figures.scores import draw_coefficients
 from dfwe.report.figures.style import INK, inline_svg, save, short, svg_of
 
 NASTY = '<b>"a & b"</b>'

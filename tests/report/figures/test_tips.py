@@ -4,8 +4,8 @@ import re
 
 from matplotlib.figure import Figure
 
+from dfwe.report.figures.search import draw_trace
 from dfwe.report.figures.style import svg_of, tip, with_tips
-from dfwe.report.figures.trace import draw_trace
 from dfwe.report.trials import SearchTrial
 
 NASTY = "<b>&'\""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dfwe.report.figures.trace import best_so_far, draw_trace
+from dfwe.report.figures.search import best_so_far, draw_trace
 from dfwe.report.trials import SearchTrial
 
 

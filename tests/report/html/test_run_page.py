@@ -318,7 +318,7 @@ def test_a_study_of_models_with_heads_has_a_page(plain):
     rows.append({"name": "a", "kind": "single", "dev": {"tasks": {"SST": 0.5}, "mean": 0.5}})
     more = {
         "kind": "multitask",
-        "format": 1,
+        "format": 2,
         "columns": {"SST": "sst", "STS": "sts"},
         "rows": rows,
         "candidates": ["a"],
@@ -338,7 +338,9 @@ def test_several_tasks_have_differences_with_intervals(plain):
     soup |= {"evaluations": 3, "seconds": 1.5, "dev": {"tasks": {"SST": 0.53}, "mean": 0.53}, "test": test}
     soup |= {"against_single": against, "optimism": 0.034, "cost": cost}
     soup["health"] = {"evaluated": 3, "distinct_scores": 2, "plateau": 1}
-    more = {"kind": "multitask", "columns": {"SST": "sst"}, "rows": [soup], "candidates": ["a"]}
+    best = {"name": "soup", "kind": "merge", "dev": 0.53, "chosen_among": 1, "claim": "worse", "why": "it scores less"}
+    best["against"] = [{"role": "baseline", "name": "single-task models", **sure}]
+    more = {"kind": "multitask", "columns": {"SST": "sst"}, "rows": [soup], "candidates": ["a"], "recommended": best}
     html = page(plain(**more))
     assert re.findall(r"<h2[^>]*>(.*?)</h2>", html)[:6] == [
         "Answer",

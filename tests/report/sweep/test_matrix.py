@@ -8,7 +8,7 @@ from rich.console import Console
 from dfwe.report.sweep.jobs import JobResult
 from dfwe.report.sweep.statistics import MergeMatrix
 from dfwe.report.sweep.tables import matrix_table
-from dfwe.report.terminal.console import draw_table
+from dfwe.report.terminal.console import FittedTable
 
 JOB = JobResult("meld", ("a",), "ties", 0, "merge-1", dev=0.5, test=0.5, baseline=0.25, budget=40)
 
@@ -23,7 +23,7 @@ def grid(**changes):
 
 def printed(jobs):
     console = Console(width=80, record=True)
-    console.print(draw_table(matrix_table(jobs)))
+    console.print(FittedTable(matrix_table(jobs)))
     return console.export_text()
 
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from dfwe.report.sweep.jobs import JobResult, by_setting, settings_of
 from dfwe.report.sweep.statistics import Spread, differing, spreads
 from dfwe.report.sweep.tables import seeds_table
-from dfwe.report.terminal.console import draw_table
+from dfwe.report.terminal.console import FittedTable
 
 
 def job(seed, test, *, baseline=0.4, sources=("a", "b"), merge="ties", settings=(), stage=None):
@@ -22,7 +22,7 @@ def groups(*jobs):
 
 def shown(*jobs):
     console = Console(width=100, record=True, file=io.StringIO())
-    console.print(draw_table(seeds_table(jobs)))
+    console.print(FittedTable(seeds_table(jobs)))
     return " ".join(console.export_text().split())
 
 

@@ -4,24 +4,32 @@ import io
 from pathlib import Path
 
 import pytest
-from rich.box import SIMPLE
 from rich.console import Console
 
-from dfwe.report.terminal import fitted_table as fitting
-from dfwe.report.terminal.fitted_table import FittedTable
+from dfwe.report.tables import Cell, Column, ReportTable, TableRow, text
+from dfwe.report.terminal import console
+from dfwe.report.terminal.console import FittedTable
 from dfwe.report.terminal.study import draw
 
 NAME = "character_identification"
 
 
-def table(num_columns, *, name=NAME, **more):
-    made = FittedTable(title="Scores of many merges", **more)
-    made.add_column("model", no_wrap=True)
-    for number in range(num_columns):
-        made.add_column(f"coefficient\nin merge_{number}", justify="right", no_wrap=True)
-    for row in range(3):
-        made.add_row(f"{name}{row}", *(f"+{row}.{number} ± 0.2" for number in range(num_columns)))
-    return made
+def fitted(headings, rows, *, folded=("sources", "run"), title=""):
+    """A table of columns that hold numbers but for those that may be folded; a row of None sets groups apart."""
+    columns = [Column(heading, heading, text, is_numeric=heading not in folded) for heading in headings]
+    groups = [sum(row is None for row in rows[:place]) for place in range(len(rows))]
+    made = [
+        TableRow([Cell(cell) for cell in row], group=str(group))
+        for row, group in zip(rows, groups, strict=True)
+        if row is not None
+    ]
+    return FittedTable(ReportTable("x", title, columns, made))
+
+
+def table(num_columns, *, name=NAME):
+    headings = ["model", *(f"coefficient\nin merge_{number}" for number in range(num_columns))]
+    rows = [[f"{name}{row}", *(f"+{row}.{number} ± 0.2" for number in range(num_columns))] for row in range(3)]
+    return fitted(headings, rows, title="Scores of many merges")
 
 
 @pytest.fixture
@@ -44,22 +52,21 @@ def results():
 
 
 def lines(table, *, width):
-    console = Console(width=width, file=io.StringIO(), record=True)
-    console.print(table)
-    return console.export_text().splitlines()
+    screen = Console(width=width, file=io.StringIO(), record=True)
+    screen.print(table)
+    return screen.export_text().splitlines()
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
-@pytest.mark.parametrize("more", [{}, {"box": SIMPLE, "padding": (0, 0, 0, 1), "show_edge": False}])
 @pytest.mark.parametrize("num_columns", [1, 4, 9, 24])
-def test_nothing_is_cut_at_any_width(width, more, num_columns):
-    shown = lines(table(num_columns, **more), width=width)
-    text = "\n".join(shown)
+def test_nothing_is_cut_at_any_width(width, num_columns):
+    shown = lines(table(num_columns), width=width)
+    words = "\n".join(shown)
     assert max(map(len, shown)) <= width
-    assert "…" not in text
+    assert "…" not in words
     for number in range(num_columns):
-        assert f"merge_{number}" in text
-        assert all(f"+{row}.{number} ± 0.2" in text for row in range(3))
+        assert f"merge_{number}" in words
+        assert all(f"+{row}.{number} ± 0.2" in words for row in range(3))
 
 
 def test_each_part_begins_with_the_rows_names():
@@ -83,63 +90,45 @@ def test_a_name_without_end_is_folded_not_cut():
 
 
 def test_a_column_that_may_wrap_wraps_before_the_table_is_split():
-    made = FittedTable()
-    made.add_column("sources", overflow="fold")
-    for heading in ("dev", "test", "delta"):
-        made.add_column(heading, no_wrap=True)
-    made.add_row("emory_emotion, personality, reading_comprehension, question_answering", "50.0", "51.0", "+1.0 ± 2.0")
+    sources = "emory_emotion, personality, reading_comprehension, question_answering"
+    made = fitted(["sources", "dev", "test", "delta"], [[sources, "50.0", "51.0", "+1.0 ± 2.0"]])
     shown = lines(made, width=60)
     assert sum("sources" in line for line in shown) == 1
     assert "…" not in "".join(shown)
 
 
-def test_an_empty_table_and_one_column_are_drawn():
-    assert "".join(lines(FittedTable(), width=20)) == ""
-    one = FittedTable()
-    one.add_column("a")
-    assert any("a" in line for line in lines(one, width=20))
+def test_a_table_of_one_column_is_drawn():
+    assert any("a" in line for line in lines(fitted(["a"], [["1"]]), width=20))
 
 
 def test_parts_below_leave_out_rows_with_nothing_in_them():
-    made = FittedTable()
-    for heading in ("model", "x" * 50, "y" * 50):
-        made.add_column(heading, no_wrap=True)
-    made.add_row("first", "1", "")
-    made.add_section()
-    made.add_row("second", "2", "3")
+    made = fitted(["model", "x" * 50, "y" * 50], [["first", "1", ""], None, ["second", "2", "3"]])
     shown = lines(made, width=80)
     assert [sum(name in line for line in shown) for name in ("first", "second")] == [1, 2]
 
 
 def test_every_table_of_the_package_fits():
-    package = Path(fitting.__file__).parents[1]
-    plain = [path.name for path in package.rglob("*.py") if "from rich.table import Table" in path.read_text("utf8")]
-    assert plain == []
+    package = Path(console.__file__).parents[1]
+    drawing = [path.name for path in package.rglob("*.py") if "from rich.table import Table" in path.read_text("utf8")]
+    assert drawing == ["console.py"]
 
 
 @pytest.mark.parametrize("width", [60, 80])
 def test_a_study_of_many_merges_and_long_names_fits(width, results):
-    text = lines(draw(results), width=width)
-    assert max(map(len, text)) <= width
-    assert "…" not in "".join(text)
-    assert all(f"{100 * number / 128:.1f}" in "".join(text) for number in range(1, 23))
+    shown = lines(draw(results), width=width)
+    assert max(map(len, shown)) <= width
+    assert "…" not in "".join(shown)
+    assert all(f"{100 * number / 128:.1f}" in "".join(shown) for number in range(1, 23))
 
 
 def test_a_heading_without_end_is_folded_not_cut():
-    made = FittedTable()
-    for heading in ("model", "y" * 90):
-        made.add_column(heading, no_wrap=True)
-    made.add_row("x" * 90, "1.0")
-    text = "".join(lines(made, width=60))
-    assert (text.count("x"), text.count("y"), "…" in text) == (90, 90, False)
+    shown = "".join(lines(fitted(["model", "y" * 90], [["x" * 90, "1.0"]]), width=60))
+    assert (shown.count("x"), shown.count("y"), "…" in shown) == (90, 90, False)
 
 
 def test_a_path_is_folded_before_the_table_is_split():
-    made = FittedTable(box=SIMPLE, show_edge=False)
-    made.add_column("when", no_wrap=True)
-    made.add_column("run", overflow="fold")
-    made.add_column("test", no_wrap=True)
-    made.add_row("2026-01-01 00:00", "multirun/2026-11-28/20-43-39/seed-1_merge-nelder_mead", "50.0")
+    run = "multirun/2026-11-28/20-43-39/seed-1_merge-nelder_mead"
+    made = fitted(["when", "run", "test"], [["2026-01-01 00:00", run, "50.0"]])
     shown = lines(made, width=60)
     assert "50.0" in next(line for line in shown if "2026-01-01 00:00" in line)
     assert sum("when" in line for line in shown) == 1

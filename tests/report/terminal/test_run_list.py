@@ -52,7 +52,7 @@ def test_runs_without_results_are_passed_over_with_their_number(plain, tmp_path)
     plain("2026-01-01/00-00-03")
     for name in ("00-00-01", "00-00-02"):
         (tmp_path / "2026-01-01" / name / ".hydra").mkdir(parents=True)
-    assert list_runs([tmp_path]).title == (
+    assert list_runs([tmp_path]).table.caption == (
         "1 run; passed over: 2 folders without results: failed, broken off, or only planned"
     )
 

@@ -1,6 +1,6 @@
 """Runs of merges as values."""
 
-from dfwe.report.wandb.merges import group_of, merge_runs, table
+from dfwe.report.wandb.publish import group_of, merge_runs, table
 
 
 def test_history_has_a_row_per_trial(results, study_folder):

@@ -7,8 +7,7 @@ import sys
 
 import pytest
 
-from dfwe.report.wandb.merges import merge_runs
-from dfwe.report.wandb.publish import publish
+from dfwe.report.wandb.publish import merge_runs, publish
 from dfwe.report.wandb.session import Session
 
 PUBLISH = """

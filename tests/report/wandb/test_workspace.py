@@ -83,7 +83,7 @@ def test_a_view_that_cannot_be_saved_is_one_line(section, monkeypatch, capsys):
         raise OSError("no route to it")
 
     monkeypatch.setattr("wandb_workspaces.workspaces.Workspace.save", refuse)
-    monkeypatch.setattr("dfwe.report.wandb.command.mode", lambda: "online")
+    monkeypatch.setattr("dfwe.report.wandb.workspace.mode", lambda: "online")
     assert main(["wandb", "--entity", "someone"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: the view cannot be saved in W&B (no route to it)")
@@ -91,7 +91,7 @@ def test_a_view_that_cannot_be_saved_is_one_line(section, monkeypatch, capsys):
 
 def test_a_folder_without_results_is_one_line(tmp_path, capsys):
     assert main(["wandb", str(tmp_path)]) == 2
-    assert "expected a run's folder with results.json" in capsys.readouterr().err
+    assert "holds no results.json: expected the folder of a finished run" in capsys.readouterr().err
 
 
 def test_without_the_extra_the_error_names_it(monkeypatch):

@@ -70,5 +70,5 @@ def test_pairs_are_shared_with_other_merges_of_the_same_experts(planned):
 def test_what_probes_asked_is_told_beside_the_models_costs(probed):
     size = probed["n"]["dev"]
     rows = {row["name"]: row for row in probed["models"]}
-    assert probed["probes"]["leave_one_out"]["dev_answers"] == size * len(rows["nelder_mead"]["leave_one_out"])
-    assert probed["probes"]["interpolation"]["dev_answers"] == size * 6 * 5
+    assert probed["diagnostics"]["leave_one_out"]["dev_answers"] == size * len(rows["nelder_mead"]["leave_one_out"])
+    assert probed["diagnostics"]["interpolation"]["dev_answers"] == size * 6 * 5

@@ -31,12 +31,12 @@ def results(folder):
 
 def test_the_best_are_the_sources_and_the_results_say_why(chosen):
     found = results(chosen[0])
-    choice, study = found["choice"], plan_study(chosen[1])
+    choice, study = found["source_selection"], plan_study(chosen[1])
     scores = [each["scores"]["gradients"] for each in choice["ranking"]]
     assert len(scores) == 6
     assert scores == sorted(scores, reverse=True)
-    assert choice["taken"] == sorted(each["task"] for each in choice["ranking"][:2])
-    assert [task.short for task in study.sources] == choice["taken"]
+    assert choice["selected"] == sorted(each["task"] for each in choice["ranking"][:2])
+    assert [task.short for task in study.sources] == choice["selected"]
     assert (choice["by"], choice["number"], choice["unknown"]) == (["gradients"], 2, [])
     assert choice["stage"] == f"choice-{study.choice.digest}"
     assert set(choice["evidence"]["gradients"]["own"]) == {each["task"] for each in choice["ranking"]}
@@ -65,7 +65,7 @@ def test_chosen_sources_are_the_experts_of_a_study_that_says_them(chosen, small)
 def test_the_table_says_what_was_chosen(chosen, tmp_path, capsys):
     run_study(chosen[1], folder=tmp_path)
     text = " ".join(capsys.readouterr().out.split())
-    first = results(chosen[0])["choice"]["ranking"][0]
+    first = results(chosen[0])["source_selection"]["ranking"][0]
     assert f"Sources chosen by gradients: {first['task']} (gradients {first['scores']['gradients']:+.3f})" in text
 
 

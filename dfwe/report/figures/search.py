@@ -1,4 +1,4 @@
-"""Draw the simplex of coefficients: trials coloured by score in a triangle, or on a line for two experts."""
+"""Draw searches: every candidate's dev score, candidates on the simplex of coefficients, lines between experts."""
 
 from __future__ import annotations
 
@@ -10,10 +10,73 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from dfwe.report.figures.style import INK, SCORES, VERMILION, new_figure, short, styled, tip
+from dfwe.report.figures.style import (
+    BLUE,
+    INK,
+    MUTED,
+    PANEL_LETTERS,
+    SCORES,
+    VERMILION,
+    new_figure,
+    new_panels,
+    short,
+    styled,
+    tip,
+)
 from dfwe.report.names import expert_name
-from dfwe.report.trials import SearchTrial
+from dfwe.report.trials import ExpertPath, SearchTrial
+
+LINES = (":", "--", "-.")
+
+
+def best_so_far(trials: Sequence[SearchTrial]) -> list[tuple[int, float]]:
+    """Return the number of each scored trial and the best score until then."""
+    best, scores = float("-inf"), []
+    for trial in trials:
+        if trial.score is not None:
+            best = max(best, trial.score)
+            scores.append((trial.number, best))
+    return scores
+
+
+@styled
+def draw_trace(trials: Sequence[SearchTrial], *, selected: int | None, levels: Mapping[str, float]) -> Figure:
+    """Draw the dev score times 100 by the number of the evaluation.
+
+    Stopped trials are crosses at the bound that they could not exceed; the `selected` trial is a star; `levels`
+    are up to three dev scores to compare with, such as the best expert's, as lines.
+    """
+    figure, axes = new_figure(3.7)
+    scored = [trial for trial in trials if trial.score is not None]
+    stopped = [trial for trial in trials if trial.score is None and trial.bound is not None]
+    _points(axes, scored, marker="o", color=MUTED, label="a candidate")
+    if stopped:
+        _points(axes, stopped, marker="x", color=MUTED, label="stopped: at most")
+    best = best_so_far(trials)
+    axes.step([n for n, _ in best], [100 * s for _, s in best], where="post", color=BLUE, label="best so far")
+    selection = [trial for trial in scored if trial.number == selected]
+    if selection:
+        _points(axes, selection, marker="*", color=VERMILION, label="kept", size=150.0)
+    for line, (name, score) in zip(LINES, levels.items(), strict=False):
+        label = f"{short(name, most=24)}: {100 * score:.1f}"
+        axes.axhline(100 * score, color=INK, linestyle=line, linewidth=1.0, label=label)
+    axes.set_xlabel("evaluation")
+    axes.set_ylabel("dev score × 100")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    figure.legend(loc="outside upper center", ncols=2)
+    return figure
+
+
+def _points(
+    axes: Axes, trials: Sequence[SearchTrial], *, marker: str, color: str, label: str, size: float = 26.0
+) -> None:
+    scores = [100 * (trial.score if trial.score is not None else trial.bound or 0.0) for trial in trials]
+    points = axes.scatter([t.number for t in trials], scores, marker=marker, color=color, label=label, s=size, zorder=3)
+    at_most = "at most " if label.startswith("stopped") else ""
+    tip(points, [f"evaluation {t.number}: {at_most}{score:.1f}" for t, score in zip(trials, scores, strict=True)])
+
 
 HEIGHT = 3**0.5 / 2
 CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, HEIGHT]])
@@ -119,3 +182,31 @@ def _grid(axes: Axes) -> None:
             ends = np.array([[quarter, 1 - quarter, 0.0], [quarter, 0.0, 1 - quarter]])
             axes.plot(*places(np.roll(ends, turn, axis=1)).T, color=INK, linewidth=0.5, alpha=0.25)
     axes.plot(*CORNERS[[0, 1, 2, 0]].T, color=INK, linewidth=1.0)
+
+
+@styled
+def draw_interpolations(paths: Sequence[ExpertPath]) -> Figure:
+    """Draw a small picture per pair, all on one scale: its scores, the straight line, and the barrier times 100."""
+    figure, panels = new_panels(len(paths), margin=0.7, height=1.45, share_x=True)
+    for axes, path in zip(panels, paths, strict=True):
+        _draw_path(axes, path)
+    figure.supxlabel("share of the second expert", fontsize=10)
+    figure.supylabel("dev score × 100", fontsize=10)
+    return figure
+
+
+def _draw_path(axes: Axes, path: ExpertPath) -> None:
+    scores = [100 * score for score in path.scores]
+    axes.plot(path.shares, scores, color=BLUE, marker="o", markersize=3)
+    axes.set_title(
+        f"{short(expert_name(path.first), most=18)} →\n{short(expert_name(path.second), most=18)}",
+        loc="left",
+        fontsize=PANEL_LETTERS,
+    )
+    axes.set_xticks((0, 0.5, 1))
+    if path.losses is None or path.barrier is None:
+        return
+    axes.plot((0, 1), (scores[0], scores[-1]), color=MUTED, linestyle="--", linewidth=1.0)
+    place = path.losses.index(max(path.losses))
+    axes.vlines(path.shares[place], scores[place], scores[place] + 100 * path.barrier, color=VERMILION, linewidth=1.5)
+    axes.set_title(f"barrier\n{100 * path.barrier:.1f}", loc="right", fontsize=PANEL_LETTERS, color=VERMILION)

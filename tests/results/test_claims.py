@@ -2,7 +2,7 @@
 
 import pytest
 
-from dfwe.results.verdict import best_by_dev, claimed
+from dfwe.results.recommendation import best_by_dev, claimed
 
 
 def difference(role, low, high, *, p=0.01, name=None):

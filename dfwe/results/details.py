@@ -1,0 +1,167 @@
+"""Read from stages what rows tell beside scores: costs, searches, learning curves, F1 by label, examples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from dfwe.config.tasks import Task
+from dfwe.metrics.classification import score_classes
+from dfwe.metrics.multilabel import MultilabelF1
+from dfwe.metrics.scorer import Scorer
+from dfwe.records import Evaluation, Instance
+from dfwe.report.trials import read_trials
+from dfwe.seeding import derive
+from dfwe.stages.base import Stage
+from dfwe.stages.merge import TRIALS, MergeStage
+from dfwe.stages.statistics import StatisticsStage
+from dfwe.stages.train import TrainStage
+from dfwe.store.store import Entry, Store
+
+MOST_EXAMPLES = 8  # of each kind
+_LONGEST = 1500  # characters of a source; its beginning is left out, for the question stands at its end
+_SAME = 12  # decimals: scores that agree in so many are one, summed in another order
+
+
+@dataclass
+class Costs:
+    """Count what models cost; the work of each training is counted once, since a study asks for each model."""
+
+    store: Store
+    _work: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def of(self, stage: Stage) -> dict[str, Any]:
+        """Return the cost of the model and of every expert and statistic that it is made from, pre-training aside.
+
+        `train_steps` of the optimizer and `train_tokens` that the encoder read (no padding), of epochs that were run;
+        `dev_answers`, one an instance that was asked on dev; `seconds` of training and searching (null where one was
+        not recorded); `bytes` of weights and statistics in the store (a merge itself is a few coefficients).
+        """
+        stages = {part.digest: part for part in _needed(stage)}.values()
+        cards = [(part, part.result(self.store).card) for part in stages]
+        seconds = [card.result.get("seconds") for _, card in cards]
+        files = [file for part, card in cards if not isinstance(part, MergeStage) for file in card.files.values()]
+        trainings = [(part, len(card.result["epochs"])) for part, card in cards if isinstance(part, TrainStage)]
+        work = [self._work_of(training, epochs=epochs) for training, epochs in trainings]
+        return {
+            "train_steps": sum(steps for steps, _ in work),
+            "train_tokens": sum(tokens for _, tokens in work),
+            "dev_answers": sum(epochs * _dev_size(training) for training, epochs in trainings)
+            + sum(card.result["dev_answers"] for part, card in cards if isinstance(part, MergeStage)),
+            "seconds": None if None in seconds else round(sum(time for time in seconds if time is not None), 2),
+            "bytes": sum(file["bytes"] for file in files),
+        }
+
+    def _work_of(self, stage: TrainStage, *, epochs: int) -> tuple[int, int]:
+        """Return steps and tokens."""
+        if stage.digest not in self._work:
+            self._work[stage.digest] = (stage.family.num_steps(stage.recipe, epochs=epochs), stage.num_tokens(epochs))
+        return self._work[stage.digest]
+
+
+def search_diagnostics(entry: Entry) -> dict[str, Any]:
+    """Return how many candidates a merge's search evaluated (stopped ones count), and how many different scores.
+
+    `plateau` is the longest run of evaluations without a new best; `repeats` are points that were asked again and cost
+    nothing, `diameters` those of the simplex before each iteration, in logits, if the search has one.
+    """
+    searched = [trial for trial in read_trials(entry.file(TRIALS)) if trial.kind in ("uniform", "search")]
+    best, since, plateau = float("-inf"), 0, 0
+    for trial in searched:
+        score = float("-inf") if trial.score is None else trial.score
+        since = 0 if score > best else since + 1
+        best, plateau = max(best, score), max(plateau, since)
+    scores = {round(trial.score, _SAME) for trial in searched if trial.score is not None}
+    record = entry.card.result.get("search", {})  # which older stores lack
+    return {"evaluated": len(searched), "distinct_scores": len(scores), "plateau": plateau, **record}
+
+
+def curve_results(stages: Iterable[tuple[str, Stage]], *, store: Store) -> list[dict[str, Any]]:
+    """Return a record for each training among a study's stages and their parts, in the order in which they were made.
+
+    `epochs` hold the dev scores, fractions: `target`, and `own` of an expert's own task where that is another; null
+    where they are not known. `best_epoch` counts from 1, and `criterion` is what it was chosen by.
+    """
+    return [
+        {
+            "name": stage.recipe.name,
+            "part": part,
+            "tasks": [task.short for task in stage.recipe.tasks],
+            **{key: stage.result(store).card.result[key] for key in ("epochs", "best_epoch", "criterion")},
+        }
+        for part, stage in stages
+        if isinstance(stage, TrainStage)
+    ]
+
+
+def class_results(
+    task: Task, *, answers: Mapping[str, Sequence[str]], references: Sequence[Sequence[str]]
+) -> dict[str, Any]:
+    """Return `gold`, how often each label is right on test, and `f1`, each label's by model; empty without labels.
+
+    F1 is a fraction, null for a label that is neither gold nor predicted.
+    """
+    if not task.labels or not answers:
+        return {}
+    relations = relations_metric(task)
+    labels_in: Callable[[str], Collection[str]] = (lambda text: (text,)) if relations is None else relations.parse
+    scores = {
+        name: score_classes([labels_in(text) for text in texts], gold=references, labels=task.labels)
+        for name, texts in answers.items()
+    }
+    first = next(iter(scores.values()))
+    return {
+        "gold": {label: score.num_gold for label, score in first.items()},
+        "f1": {name: {label: score.f1 for label, score in of.items()} for name, of in scores.items()},
+    }
+
+
+def relations_metric(task: Task) -> MultilabelF1 | None:
+    """Return the metric that reads several labels from an answer; None where an answer is one label."""
+    return next((metric for metric in task.scorer.metrics.values() if isinstance(metric, MultilabelF1)), None)
+
+
+def changed_answers(
+    evaluation: Evaluation, *, baseline: Evaluation, instances: Sequence[Instance], scorer: Scorer, seed: int
+) -> dict[str, Any]:
+    """Return the numbers of instances that were fixed and broken, and some of each, drawn with the seed.
+
+    An instance is fixed where its answer alone would score more than the baseline's.
+    """
+    ours, theirs = (np.asarray(scorer.score(answers.counts)) for answers in (evaluation, baseline))
+    fixed, broke = np.flatnonzero(ours > theirs), np.flatnonzero(ours < theirs)
+    generator = np.random.default_rng(derive(seed, "examples"))
+
+    def some(places: Any) -> list[dict[str, Any]]:
+        sample = np.sort(generator.permutation(places)[:MOST_EXAMPLES])
+        return [
+            _example(instances[place], baseline.predictions[place], evaluation.predictions[place]) for place in sample
+        ]
+
+    return {"num_fixed": len(fixed), "num_broke": len(broke), "fixed": some(fixed), "broke": some(broke)}
+
+
+def _needed(stage: Stage) -> Iterator[Stage]:
+    yield stage
+    for need in stage.needs:
+        if isinstance(need, TrainStage | StatisticsStage):
+            yield from _needed(need)
+
+
+def _dev_size(stage: TrainStage) -> int:
+    objective = stage.recipe.objective
+    return 0 if objective is None else len(stage.family.instances(objective, split="dev"))
+
+
+def _example(instance: Instance, before: str, after: str) -> dict[str, Any]:
+    source = instance.source or " / ".join(instance.sentences)
+    return {
+        "instance_id": instance.instance_id,
+        "source": source if len(source) <= _LONGEST else "… " + source[-_LONGEST:],
+        "gold": list(instance.references),
+        "before": before,
+        "after": after,
+    }
