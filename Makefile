@@ -4,13 +4,16 @@ PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
 INTEROP := .venv-interop
 
-.PHONY: demo test page-test faults fuzz lint minilm interop clean
+.PHONY: demo test docs page-test faults fuzz lint minilm interop clean
 
 demo: $(READY)  ## the paper's method, end to end, on the toy corpus
 	$(PYTHON) -m dfwe.run +target=meld merge=nelder_mead
 
-test: lint  ## lint, types, import contract, tests
+test: lint docs  ## lint, types, import contract, docs, tests
 	$(PYTHON) -m pytest -n 2
+
+docs: $(READY)  ## build/site: docs/ as pages; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet
 
 page-test: $(READY)  ## the pages in a headless Chromium, which is installed where it is missing and apt is there
 	$(PYTHON) -m pip install --quiet -c constraints.txt -e ".[dev,page-test]"
@@ -49,7 +52,7 @@ $(INTEROP)/.ready: interop.txt constraints.txt
 $(READY): pyproject.toml setup.py constraints.txt
 	test -x $(PYTHON) || python3 -m venv $(VENV)
 	$(PYTHON) -m pip install --quiet -c constraints.txt torch
-	$(PYTHON) -m pip install --quiet -c constraints.txt -e ".[dev,ray,slurm]"
+	$(PYTHON) -m pip install --quiet -c constraints.txt -e ".[dev,docs,ray,slurm]"
 	touch $(READY)
 
 clean:

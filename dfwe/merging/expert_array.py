@@ -69,7 +69,7 @@ class ExpertArray:
 
 
 def load_experts(
-    files: Mapping[str, Path],
+    files: Mapping[str, str | Path],
     *,
     layout: Layout,
     parent: Float[Tensor, " parameters"] | None = None,
@@ -86,7 +86,7 @@ def load_experts(
         raise MergeError("a merge needs at least one expert")
     weights = torch.empty(len(files), layout.size)
     for row, (name, path) in zip(weights, files.items(), strict=True):
-        _read_into(row, layout=layout, path=path, expert=name, spare=spare)
+        _read_into(row, layout=layout, path=Path(path), expert=name, spare=spare)
     return ExpertArray(tuple(files), layout, weights, parent)
 
 

@@ -1,4 +1,4 @@
-"""The configuration composes as the README says."""
+"""The configuration composes as the documentation says."""
 
 import pytest
 from hydra.errors import ConfigCompositionException

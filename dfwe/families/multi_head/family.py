@@ -92,7 +92,7 @@ class MultiHeadFamily(ModelFamily):
         """
         if task.head is None:
             raise ConfigurationError(
-                f"the task '{task.short}' has no head: give its YAML a `head:` section (README, 'Models with heads'), "
+                f"the task '{task.short}' has no head: give its YAML a `head:` section (docs/multi-task.md), "
                 "or choose a model of another family, for instance model=minilm"
             )
         if not isinstance(task.prompt, Template):
