@@ -1,4 +1,4 @@
-"""What can run code is named here, module by module: whoever adds a way must add it to this list and to docs/trust.md."""
+"""What can run code is named here, module by module: whoever adds a way must add it here and to docs/trust.md."""
 
 import ast
 from pathlib import Path

@@ -55,7 +55,7 @@ def instances_of(inputs: Iterable[Item], *, prompt: Prompt, max_words: int) -> l
             raise DataError(f"{where}: {error}") from error
     if inputs and not instances:
         raise DataError(
-            f"{inputs[0].where} asks nothing of {prompt.task}, nor does any other: docs/predict.md shows what it must hold"
+            f"{inputs[0].where} asks nothing of {prompt.task}, nor does any other: see docs/predict.md"
         )
     return instances
 
