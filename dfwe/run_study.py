@@ -10,7 +10,7 @@ from dfwe.config.instantiate import bind
 from dfwe.execution.local import Executor
 from dfwe.execution.quiet import quiet
 from dfwe.execution.tracking import begin, finish, following
-from dfwe.io.files import write_json
+from dfwe.io.files import make_folder, write_json
 from dfwe.report.terminal.progress import bars
 from dfwe.report.terminal.study import show
 from dfwe.results.artifacts import command, copy_journals, export_models, write_answers, write_report
@@ -22,6 +22,7 @@ from dfwe.studies.study import StudyPlan
 
 def run_study(config: DictConfig, *, folder: Path) -> None:
     """Plan, execute and report a study; `folder` is the run's own, where results, journal and merged model go."""
+    make_folder(folder)  # now: training can take hours, and a folder that cannot be made should end it before
     quiet()
     executor: Executor = bind(config.executor)
     plan = load_plan(config)
