@@ -22,7 +22,8 @@ from hydra import compose, initialize_config_dir
 
 from dfwe.conf import conf_dir
 from dfwe.config.task_options import register
-from dfwe.stages.merge import TRIALS, MergeStage
+from dfwe.stages.merge import MergeStage
+from dfwe.stages.merge_search import TRIALS
 from dfwe.studies.plan import plan_study
 from dfwe.studies.study import Study
 

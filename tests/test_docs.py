@@ -23,8 +23,7 @@ from torch import nn
 
 from dfwe.conf import conf_dir
 from dfwe.config.command_line import hydra_arguments
-from dfwe.config.consistency import check_study
-from dfwe.config.resolve import complete
+from dfwe.config.consistency import check_study, complete
 from dfwe.config.task_options import register
 from dfwe.merging.expert_array import save_weights
 

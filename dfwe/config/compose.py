@@ -10,9 +10,8 @@ from omegaconf import DictConfig
 
 from dfwe.conf import conf_dir
 from dfwe.config.command_line import hydra_arguments
-from dfwe.config.consistency import check_study
+from dfwe.config.consistency import check_study, complete
 from dfwe.config.hydra_errors import in_our_words
-from dfwe.config.resolve import complete
 from dfwe.config.task_options import register
 
 

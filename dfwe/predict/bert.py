@@ -133,7 +133,7 @@ def bert_logits(
         return functional.layer_norm(values, weight.shape, weight, bias, eps=config.layer_norm_eps)
 
     def heads(name: str, values: Tensor) -> Tensor:
-        return linear(name, values).unflatten(-1, (config.num_attention_heads, -1)).transpose(1, 2)
+        return linear(name, values).view(*values.shape[:-1], config.num_attention_heads, -1).transpose(1, 2)
 
     words, positions, segments = (
         tensors[f"bert.embeddings.{name}_embeddings.weight"] for name in ("word", "position", "token_type")
@@ -163,7 +163,8 @@ class BertTokenizer:
 
     def __call__(self, *sentences: str, **arguments: Any) -> SentenceEncoding:
         """Return the tokens of one sentence or of a pair, uncut; the arguments change nothing here."""
-        return SentenceEncoding(self.backend.encode(*sentences))
+        first, second = sentences if len(sentences) == 2 else (sentences[0], None)
+        return SentenceEncoding(self.backend.encode(first, second))
 
 
 @dataclass(frozen=True)
@@ -223,7 +224,8 @@ def _read_tokenizer(folder: Path) -> BertTokenizer | None:
         and all(token in added for token in special.values())
         and (settings.get("tokenizer_class") == "TokenizersBackend" or _is_word_piece(backend, settings))
     )
-    return BertTokenizer(backend, backend.token_to_id(special["pad_token"])) if known else None
+    pad_token_id = backend.token_to_id(special["pad_token"] or "")
+    return BertTokenizer(backend, pad_token_id) if known and pad_token_id is not None else None
 
 
 def _is_word_piece(backend: Tokenizer, settings: Mapping[str, Any]) -> bool:

@@ -54,9 +54,7 @@ def instances_of(inputs: Iterable[Item], *, prompt: Prompt, max_words: int) -> l
         except RowError as error:
             raise DataError(f"{where}: {error}") from error
     if inputs and not instances:
-        raise DataError(
-            f"{inputs[0].where} asks nothing of {prompt.task}, nor does any other: see docs/predict.md"
-        )
+        raise DataError(f"{inputs[0].where} asks nothing of {prompt.task}, nor does any other: see docs/predict.md")
     return instances
 
 

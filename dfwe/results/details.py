@@ -16,7 +16,8 @@ from dfwe.records import Evaluation, Instance
 from dfwe.report.trials import read_trials
 from dfwe.seeding import derive
 from dfwe.stages.base import Stage
-from dfwe.stages.merge import TRIALS, MergeStage
+from dfwe.stages.merge import MergeStage
+from dfwe.stages.merge_search import TRIALS
 from dfwe.stages.statistics import StatisticsStage
 from dfwe.stages.train import TrainStage
 from dfwe.store.store import Entry, Store

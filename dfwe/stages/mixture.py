@@ -18,8 +18,8 @@ from dfwe.search.selection import SelectionContext, argmax
 from dfwe.seeding import derive
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.evaluate import ANSWERS, read_predictions, write_predictions
-from dfwe.stages.merge import PREDICTIONS, TRIALS, MergeStage, expert_of
-from dfwe.stages.merge_search import EXTRA_KIND
+from dfwe.stages.merge import MergeStage, expert_of
+from dfwe.stages.merge_search import EXTRA_KIND, PREDICTIONS, TRIALS
 from dfwe.stages.train import parent_of
 from dfwe.store.store import Entry
 
