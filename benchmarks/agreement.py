@@ -52,9 +52,9 @@ def main() -> None:
     model = family.model(family.tasks)
     load_weights(model, options.weights, name=options.weights.stem)
     scorer = family.scorer(target, split=options.split)
-    scorer.predict(model), scorer.predict(model, exact=True)  # warm
+    scorer(model).predictions, scorer(model, exact=True).predictions  # warm
     rounds = [
-        (seconds(lambda: scorer.predict(model, exact=True)), seconds(lambda: scorer.predict(model)))
+        (seconds(lambda: scorer(model, exact=True).predictions), seconds(lambda: scorer(model).predictions))
         for _ in range(options.rounds)
     ]
     (_, exact), (_, half) = rounds[-1]

@@ -23,12 +23,11 @@ import torch
 from shapes import SHAPES, Prompts, model_of, prompts_of
 
 from dfwe.families.batching import token_batches
-from dfwe.families.padding import pad
-from dfwe.families.seq2seq.fast.bf16 import HalfCopy
-from dfwe.families.seq2seq.fast.kernels import fast_kernels
+from dfwe.families.fast.kernels import HalfCopy, fast_kernels
 from dfwe.families.seq2seq.inference.generate import greedy
 from dfwe.families.seq2seq.inference.labels import best_candidates, candidate_log_likelihoods
 from dfwe.families.seq2seq.inference.trie import PackedTries
+from dfwe.families.tokens import pad
 
 LABELS = [[1001, 1], [2002, 2003, 1], [3003, 1], [4004, 4005, 1], [5005, 1], [6006, 1], [7007, 7008, 1]]
 BATCH = 8  # the usual way's, in the order of the file

@@ -19,13 +19,13 @@ import numpy as np
 import torch
 from transformers import BertConfig, BertModel
 
+from dfwe.families.encoder.data import SentenceSplit, sentence_batch
 from dfwe.families.multi_head.fisher import HeadFisher
 from dfwe.families.multi_head.heads.base import HeadSpec
 from dfwe.families.multi_head.heads.classification import Classification
 from dfwe.families.multi_head.heads.pair_classification import PairClassification
 from dfwe.families.multi_head.heads.similarity import SimilarityHead
 from dfwe.families.multi_head.model import MultiHead
-from dfwe.families.multi_head.tokenization import SentenceSplit, sentence_batch
 from dfwe.records import Instance
 
 WIDTH, WORDS = 384, 30522
@@ -97,7 +97,7 @@ def main() -> None:
     for name, splits in sets.items():
         work: list[Callable[[], object]] = [
             partial(epoch, model, splits, size=size),
-            partial(collector.collect, [model], splits=splits, seed=0),
+            partial(collector.collect, [model], questions=[splits], seed=0),
         ]
         times = [[seconds(each) for each in work] for _ in range(arguments.rounds + 1)][1:]  # the first warms up
         trained, found = (statistics.median(column) * 1000 / number for column in zip(*times, strict=True))

@@ -28,9 +28,9 @@ from tokenizers import Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import Unigram
 from transformers import PreTrainedTokenizerFast
 
-from dfwe.families.seq2seq.fast.bf16 import HalfCopy
+from dfwe.families.fast.kernels import HalfCopy
+from dfwe.families.scorer import SplitScorer
 from dfwe.families.seq2seq.inference import answers
-from dfwe.families.seq2seq.scorer import SplitScorer
 from dfwe.families.seq2seq.tokenization import TokenisedSplit
 from dfwe.merging.expert_array import ExpertArray, Layout
 from dfwe.metrics.base import Metric
@@ -110,12 +110,13 @@ def scorer_of(options: argparse.Namespace, *, vocabulary: int, parts: Parts) -> 
         max_new_tokens=NEW,
         max_tokens=1024,  # both as in conf/trainer/base.yaml
         text_tokens=16384,
-        bf16=resolve_precision(options.precision, accelerator="auto") == "bf16-mixed",
     )
     tokenizer = tokenizer_of(vocabulary)
     parts.watch(tokenizer, "batch_decode", part="tokens to text")
     split = split_of(options.prompts, closed=closed)
-    return SplitScorer(split, scorer=Scorer(metrics), decoding=decoding, tokenizer=tokenizer)
+    half = HalfCopy() if resolve_precision(options.precision, accelerator="auto") == "bf16-mixed" else None
+    reader = answers.TextReader(split, decoding=decoding, tokenizer=tokenizer)
+    return SplitScorer(reader, scorer=Scorer(metrics), half=half)
 
 
 def experts_of(model: Any) -> ExpertArray:
@@ -133,7 +134,7 @@ def watch_all(parts: Parts) -> None:
     for name in ("candidate_log_likelihoods", "greedy"):
         parts.watch(answers, name, part=FORWARD)
     for owner, attribute, part in (
-        (answers.Answers, "of", "batches and best answers"),
+        (answers.TextReader, "answers", "batches and best answers"),
         (HalfCopy, "of", "bfloat16 copy"),
         (Scorer, "evaluate", "metrics"),
         (Journal, "append", "journal"),

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 from transformers import BertConfig, BertModel
 
-from dfwe.families.multi_head.gradient_surgery import Surgery
+from dfwe.families.encoder.gradient_surgery import Surgery
 from dfwe.families.multi_head.heads.base import HeadSpec
 from dfwe.families.multi_head.heads.classification import Classification
 from dfwe.families.multi_head.heads.pair_classification import PairClassification

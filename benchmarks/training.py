@@ -32,10 +32,10 @@ from shapes import SHAPES, model_of
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
-from dfwe.families.padding import pad
-from dfwe.families.seq2seq.datamodule import IGNORE, TrainingData
+from dfwe.families.seq2seq.datamodule import IGNORE, text_data
 from dfwe.families.seq2seq.model import TextToText
 from dfwe.families.seq2seq.tokenization import TokenisedSplit
+from dfwe.families.tokens import pad
 from dfwe.merging.expert_array import save_weights
 from dfwe.training.fit import FitSettings, fit_expert
 from dfwe.training.precision import resolve_precision
@@ -129,14 +129,6 @@ def ours(
     work: Work, *, clock: Clock, accumulate: int = 1, light_dropout: bool = True, precision: str = "auto"
 ) -> torch.dtype:
     """As a study's train stage does."""
-
-    class Data(TrainingData):
-        def train_dataloader(self) -> Any:
-            batches = super().train_dataloader()
-            clock.padded += sum(batch["input_ids"].numel() for batch in batches)
-            clock.epoch()
-            return batches
-
     rows = work.rows()
     columns = {
         "source": [row["source"] for row in rows],
@@ -144,6 +136,16 @@ def ours(
         "length": [len(row["source"]) for row in rows],
     }
     split = TokenisedSplit((), datasets.Dataset.from_dict(columns))
+    data = text_data([split], batch_size=BATCH, group_batches=GROUP_BATCHES, pad_id=0, seed=0)
+    batches_of_epoch = data.train_dataloader
+
+    def train_dataloader() -> Any:
+        batches = batches_of_epoch()
+        clock.padded += sum(batch["input_ids"].numel() for batch in batches)
+        clock.epoch()
+        return batches
+
+    data.train_dataloader = train_dataloader  # type: ignore[method-assign]
     resolved = resolve_precision(precision, accelerator="cpu")
     settings = FitSettings(
         epochs=1 + work.epochs,
@@ -159,7 +161,7 @@ def ours(
     with tempfile.TemporaryDirectory() as folder:
         fit_expert(
             TextToText(model_of(work.shape), optimizer=optimizer, light_dropout=light_dropout),
-            data=Data([split], batch_size=BATCH, group_batches=GROUP_BATCHES, pad_id=0, seed=0),
+            data=data,
             settings=settings,
             target=None,
             own=None,

@@ -284,7 +284,7 @@ SENTENCES = [
 @pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory) -> Path:
     """A Hugging Face folder with a tiny random BERT and a tokenizer."""
-    from dfwe.families.multi_head.weights import FreshBert
+    from dfwe.families.encoder.weights import FreshBert
 
     folder = tmp_path_factory.mktemp("tiny_bert")
     config = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.errors import InstantiationException
-from hydra.utils import instantiate
+from hydra.utils import get_class, instantiate
 from omegaconf import OmegaConf
 
 from dfwe.errors import ConfigurationError, DfweError
@@ -28,6 +28,14 @@ def bind(config: Mapping[str, Any], **arguments: Any) -> Any:
     except InstantiationException as error:
         mistake = _mistake(error)
     raise mistake  # out here: raised while Hydra's error is handled, it would be its own cause's cause
+
+
+def class_of(config: Mapping[str, Any]) -> Any:
+    """Return the class that a part's `_target_` names; ConfigurationError where there is none."""
+    try:
+        return get_class(config["_target_"])
+    except (ImportError, ValueError) as error:
+        raise ConfigurationError(f"{config['_target_']}: {error}") from error
 
 
 def _mistake(error: InstantiationException) -> DfweError:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytorch_lightning as pl
 import torch
@@ -22,8 +22,10 @@ from dfwe.config.task_data import StudyData
 from dfwe.config.tasks import Objective, Task, TaskMean, tasks_of
 from dfwe.errors import ConfigurationError
 from dfwe.families.scorer import MeanScorer, ModelScorer
+from dfwe.families.statistics.base import CalibrationExample, Collector
 from dfwe.models.loading import load_tokenizer
 from dfwe.records import Instance, Split
+from dfwe.seeding import derive
 from dfwe.store.store import Store
 from dfwe.training.precision import resolve_device
 
@@ -138,22 +140,15 @@ class ModelFamily(ABC):
         default_factory=dict, compare=False, repr=False, kw_only=True
     )
 
-    @property
-    @abstractmethod
-    def name(self) -> str:
-        """Name of the family: that of its folder."""
-
-    @property
-    @abstractmethod
-    def auto_class(self) -> str:
-        """Name of Transformers' class that loads an exported model."""
+    name: ClassVar[str]  # that of its folder
+    auto_class: ClassVar[str]  # of Transformers, that loads an exported model
+    adapts_all: ClassVar[bool] = False  # whether every task can be answered
+    head_prefix: ClassVar[str | None] = None  # of a task's own tensors, of which files may have more than a model
+    has_heads: ClassVar[bool] = False  # whether its splits are SentenceSplits, which some collectors read whole
 
     @abstractmethod
-    def spec(self) -> dict[str, Any]:
-        """Return the settings that affect results, as JSON; `task_spec` covers the data.
-
-        `base_model` is the base model's digest.
-        """
+    def settings_spec(self) -> dict[str, Any]:
+        """Return the family's own part of `spec`."""
 
     @abstractmethod
     def with_heads(self, heads: Mapping[str, Mapping[str, Any]]) -> ModelFamily:
@@ -161,8 +156,9 @@ class ModelFamily(ABC):
 
     # Tasks ----------------------------------------------------------------------------------------------------------
 
+    @staticmethod
     @abstractmethod
-    def adapt(self, task: Task) -> Task:
+    def adapt(task: Task) -> Task:
         """Return the task as this family's models read it.
 
         Raises:
@@ -187,14 +183,6 @@ class ModelFamily(ABC):
         """Yield the texts that a fresh tokenizer is trained on."""
 
     # Models ---------------------------------------------------------------------------------------------------------
-
-    @property
-    @abstractmethod
-    def head_prefix(self) -> str | None:
-        """Prefix of the names of a task's own tensors, which files may hold for tasks that a model lacks.
-
-        None where all models have the same tensors.
-        """
 
     @abstractmethod
     def head_trainings(self, tasks: Sequence[Task]) -> tuple[HeadTraining, ...]:
@@ -252,13 +240,35 @@ class ModelFamily(ABC):
         """Return a scorer of the task's split; `task_scorer` keeps it."""
 
     @abstractmethod
+    def draw_examples(self, tasks: Sequence[Task], *, examples: int, seed: int) -> Sequence[CalibrationExample]:
+        """Draw so many examples of the tasks' train splits together, on which collectors measure a model."""
+
+    # The same for all families --------------------------------------------------------------------------------------
+
+    def spec(self) -> dict[str, Any]:
+        """Return the settings that affect results, as JSON; `task_spec` covers the data.
+
+        `base_model` is the base model's digest.
+        """
+        return {
+            "base_model": self.base_model.digest,
+            "precision": self.context.precision,
+            "threads": torch.get_num_threads(),
+            "eval_tokens": self.context.tokens_at_once("eval_tokens"),
+            **self.settings_spec(),
+        }
+
     def check_collector(self, collector: Any) -> None:
         """Check that the collector of statistics suits the family's models; ConfigurationError where it does not."""
+        if not isinstance(collector, Collector) or (collector.reads == "splits" and not self.has_heads):
+            raise ConfigurationError(
+                f"{type(collector).__name__} does not measure models of the family {self.name}: set merge.statistics "
+                "as in merge=fisher or merge=regmean, or choose a merge without statistics"
+            )
 
-    @abstractmethod
     def statistics(
         self,
-        collector: Any,
+        collector: Collector,
         models: Sequence[Any],
         *,
         tasks: Sequence[Sequence[Task]],
@@ -266,8 +276,15 @@ class ModelFamily(ABC):
         on_progress: OnProgress,
     ) -> list[dict[str, Tensor]]:
         """Return each model's statistics by the names of its tensors, measured on train splits: `tasks` per model."""
+        self.check_collector(collector)
+        questions = [self._questions(collector, of_model, seed=seed) for of_model in tasks]
+        return collector.collect(models, questions=questions, seed=derive(seed, "draws"), tell=on_progress)
 
-    # The same for all families --------------------------------------------------------------------------------------
+    def _questions(self, collector: Collector, tasks: Sequence[Task], *, seed: int) -> Sequence[Any]:
+        if collector.reads == "splits":
+            return [self.encode(task, split="train") for task in tasks]
+        names = [task.name for task in tasks]
+        return self.draw_examples(tasks, examples=collector.examples, seed=derive(seed, "examples", *names))
 
     def with_tasks(self, tasks: tuple[Task, ...], *, data: StudyData) -> ModelFamily:
         """Return the same for other tasks and data, the base model shared."""
@@ -304,7 +321,8 @@ class ModelFamily(ABC):
 
     def instances(self, objective: Objective, *, split: Split) -> list[Instance]:
         """Return the instances, in the order of a scorer's answers."""
-        return [each for task in tasks_of(objective) for each in self.context.data.instances(task, split=split)]
+        instances = (self.context.data.instances(task, split=split) for task in tasks_of(objective))
+        return [instance for of_task in instances for instance in of_task]
 
     @cached_property
     def tokenizer(self) -> Any:

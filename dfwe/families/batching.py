@@ -1,4 +1,4 @@
-"""Which instances go together: groups of like length, and mixtures of tasks."""
+"""Batches: instances of like length together, and mixtures of tasks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def token_batches(lengths: Sequence[int], *, max_tokens: int) -> list[list[int]]:
-    """Indices sorted by length and cut so that no batch holds more than `max_tokens` tokens, padding included."""
+    """Return indices sorted by length and cut so that no batch has more than `max_tokens` tokens with padding."""
     batches: list[list[int]] = []
     batch: list[int] = []
     for index in sorted(range(len(lengths)), key=lambda i: (lengths[i], i)):
@@ -39,7 +39,7 @@ def shuffled_batches(
 
 
 def mixture_order(num_batches: Sequence[int], *, generator: np.random.Generator) -> list[int]:
-    """The task of each step: tasks are drawn in proportion to the batches they have left (the reference's way)."""
+    """Return the task of each step: drawn in proportion to the batches that tasks have left (the reference's way)."""
     left = np.asarray(num_batches, dtype=np.int64)
     order: list[int] = []
     while left.sum() > 0:
@@ -50,7 +50,7 @@ def mixture_order(num_batches: Sequence[int], *, generator: np.random.Generator)
 
 
 def loss_weights(num_batches: Sequence[int]) -> list[float]:
-    """1 / sqrt(number of batches) per task in a mixture (the reference's way); 1 for a task alone.
+    """Return 1 / sqrt(number of batches) per task in a mixture (the reference's way); 1 for a task alone.
 
     Alone the factor would only rescale a loss that Adam divides out again, and change what gradient clipping means.
     """

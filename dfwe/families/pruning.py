@@ -29,7 +29,7 @@ class Race:
         return self._bound.value
 
     def order(self, groups: Sequence[Sequence[int]], *, sizes: Sequence[int]) -> list[int]:
-        """The places of groups of instances, those first that cost the best most for their size (in any unit).
+        """Return the places of groups of instances, those first that cost the best most for their size (in any unit).
 
         What the best gets wrong others get wrong, too: there the bound falls fastest. The order changes when a race is
         lost, never whether. It depends on the groups alone, not on the order in which they come.
@@ -38,6 +38,6 @@ class Race:
         return sorted(range(len(groups)), key=lambda place: (-losses[place], tuple(groups[place])))
 
     def is_lost(self, instances: Sequence[int], answers: Sequence[str]) -> bool:
-        """Whether it is, after these answers to instances that were not answered before."""
+        """Return whether it is, after these answers to instances that were not answered before."""
         self._bound.take(answers, examples=instances)
         return self.bound < self._best.score - _ROUNDING

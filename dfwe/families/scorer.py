@@ -1,10 +1,12 @@
-"""Scorers of models on one split of an objective: the interface, and the mean over several tasks."""
+"""Scorers of models on one split of an objective: of one task, or of several and their mean."""
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +15,45 @@ from jaxtyping import Float
 from torch import nn
 
 from dfwe.errors import MetricError
+from dfwe.families.fast.kernels import HalfCopy, fast_kernels
+from dfwe.families.pruning import Race
 from dfwe.metrics.mean import MeanOfScorers
-from dfwe.metrics.scorer import Scorer
-from dfwe.records import Evaluation, PartialEvaluation
+from dfwe.metrics.scorer import ScoreBound, Scorer
+from dfwe.records import Answer, Evaluation, Instance, PartialEvaluation
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Instances that are answered together: their places in the split, and what a model reads."""
+
+    members: tuple[int, ...]
+    inputs: dict[str, Any]
+
+    @property
+    def size(self) -> int:
+        """Number of tokens that are read, padding included."""
+        return int(self.inputs["input_ids"].numel())
+
+
+class SplitReader(ABC):
+    """Asks a model the questions of one split; `is_closed` says whether it chooses among each instance's candidates."""
+
+    instances: tuple[Instance, ...]
+    is_closed: bool
+
+    @abstractmethod
+    def groups(self) -> list[list[int]]:
+        """Return the places of all instances, those together that are answered together."""
+
+    @abstractmethod
+    def batch(self, members: Sequence[int]) -> Batch:
+        """Return these instances as tensors."""
+
+    @abstractmethod
+    def answers(self, model: Any, batch: Any) -> list[Answer]:
+        """Return the answers to a batch, in order."""
 
 
 class ModelScorer(ABC):
@@ -63,6 +101,136 @@ class ModelScorer(ABC):
     def bound(self, predictions: tuple[str | None, ...]) -> float:
         """Return the highest score that answers in place of the Nones could give; raises as `race`."""
         raise MetricError("this scorer evaluates a split to its end: it has no bound")
+
+
+class SplitScorer(ModelScorer):
+    """Scores models on one split of one task; its batches are built once and kept in memory.
+
+    A batch that the memory has no room for is halved, once and for all. With `half` a copy of the model in bfloat16
+    answers, except where `exact` is asked for.
+    """
+
+    def __init__(self, reader: SplitReader, *, scorer: Scorer, half: HalfCopy | None = None) -> None:
+        self._reader, self._scorer, self._half = reader, scorer, half
+        self._batches = [reader.batch(group) for group in reader.groups()]
+
+    @property
+    def scorer(self) -> Scorer:
+        """The task's metrics."""
+        return self._scorer
+
+    @property
+    def approximates(self) -> bool:
+        """Whether `exact` makes a difference."""
+        return self._half is not None
+
+    @property
+    def has_bound(self) -> bool:
+        """Whether `race` and `bound` are possible: Pearson's correlation, for one, has no bound."""
+        return self._scorer.best_counts(self._references) is not None
+
+    def __len__(self) -> int:
+        return len(self._reader.instances)
+
+    def __call__(self, model: Any, *, exact: bool = False) -> Evaluation:
+        """Return the model's evaluation, in its own precision if `exact`; its mode is left as it was."""
+        return self._evaluation(self.answers(model, exact=exact))
+
+    def answers(self, model: Any, *, exact: bool = False) -> list[Answer]:
+        """Return the model's answers in the order of the instances."""
+        answers = self._read(model, self._batches, exact=exact)
+        return [answers[place] for place in range(len(self))]
+
+    def evaluate(self, predictions: tuple[str, ...]) -> Evaluation:
+        """Return the evaluation of given answers, one per instance and in order."""
+        return self._scorer.evaluate(predictions, references=self._references)
+
+    def label_counts(self) -> Float[np.ndarray, "examples labels counts"] | None:
+        """Return what each answer of an instance's closed set would count; None without closed sets.
+
+        Beside the labels of an instance that has fewer than others stand those of its last.
+        """
+        sets = [instance.candidates for instance in self._reader.instances]
+        if not self._reader.is_closed or not sets:
+            return None
+        columns = [[texts[min(place, len(texts) - 1)] for texts in sets] for place in range(max(map(len, sets)))]
+        return np.stack([self._scorer.counts(column, references=self._references) for column in columns], axis=1)
+
+    def race(self, model: Any, *, best: Evaluation) -> Evaluation | PartialEvaluation:
+        """Return the evaluation, stopped at the first batch after which the model cannot score as much as `best`.
+
+        `best` is another evaluation on the same split; the batches that cost it most come first.
+
+        Raises:
+            MetricError: the split has no bound.
+        """
+        race = Race(self._scorer, references=self._references, best=best)
+        order = race.order([batch.members for batch in self._batches], sizes=[batch.size for batch in self._batches])
+        answers = self._read(model, [self._batches[place] for place in order], until=race.is_lost)
+        if len(answers) == len(self):
+            return self._evaluation([answers[place] for place in range(len(self))])
+        texts = {place: answer.text for place, answer in answers.items()}
+        return PartialEvaluation(race.bound, tuple(texts.get(place) for place in range(len(self))))
+
+    def bound(self, predictions: tuple[str | None, ...]) -> float:
+        """Return the highest score that answers in place of the Nones could give.
+
+        Raises:
+            MetricError: the split has no bound, or another number of instances.
+        """
+        if len(predictions) != len(self):
+            raise MetricError(f"found {len(predictions)} answers for {len(self)} instances")
+        bound = ScoreBound(self._scorer, references=self._references)
+        answers = {place: answer for place, answer in enumerate(predictions) if answer is not None}
+        bound.take(list(answers.values()), examples=list(answers))
+        return bound.value
+
+    @property
+    def _references(self) -> list[tuple[str, ...]]:
+        return [instance.references for instance in self._reader.instances]
+
+    def _evaluation(self, answers: Sequence[Answer]) -> Evaluation:
+        evaluation = self.evaluate(tuple(answer.text for answer in answers))
+        return replace(evaluation, label_scores=_padded([answer.label_scores for answer in answers]))
+
+    def _read(
+        self,
+        model: Any,
+        batches: Sequence[Batch],
+        *,
+        exact: bool = False,
+        until: Callable[[Sequence[int], Sequence[str]], bool] = lambda members, answers: False,
+    ) -> dict[int, Answer]:
+        """Return answers by instance, in the order of the batches; the rest is left out once `until` holds of one."""
+        answers: dict[int, Answer] = {}
+        todo, done = list(batches)[::-1], []
+        reading = model if self._half is None or exact else self._half.of(model)
+        with evaluating(reading), fast_kernels(reading):
+            while todo:
+                batch = todo.pop()
+                of_batch = self._answers_if_room(reading, batch)
+                if of_batch is None:
+                    half = len(batch.members) // 2
+                    log.warning("no memory for %d instances at once, going on with halves", len(batch.members))
+                    todo += [self._reader.batch(batch.members[half:]), self._reader.batch(batch.members[:half])]
+                    continue
+                done.append(batch)
+                answers |= dict(zip(batch.members, of_batch, strict=True))
+                if until(batch.members, [answer.text for answer in of_batch]):
+                    break
+        self._batches = done + todo[::-1]
+        return answers
+
+    def _answers_if_room(self, model: Any, batch: Batch) -> list[Answer] | None:
+        """Return the batch's answers; None where it does not fit the memory and can be halved."""
+        try:
+            return self._reader.answers(model, batch)
+        except RuntimeError as error:
+            if not _is_out_of_memory(error) or len(batch.members) == 1:
+                raise
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return None
 
 
 class MeanScorer(ModelScorer):
@@ -139,3 +307,19 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             yield
     finally:
         model.train(training)
+
+
+def _padded(rows: Sequence[Float[np.ndarray, " labels"] | None]) -> Float[np.ndarray, "examples labels"] | None:
+    """Return the rows as one array, -inf behind the shorter ones; None where one has no scores."""
+    present = [row for row in rows if row is not None]
+    if not present or len(present) < len(rows):
+        return None
+    padded = np.full((len(present), max(map(len, present))), -np.inf, dtype=np.float32)
+    for place, row in enumerate(present):
+        padded[place, : len(row)] = row
+    return padded
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """Return whether it is: CUDA has an exception of its own; the CPU's allocator says it in its message."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

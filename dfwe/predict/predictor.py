@@ -147,9 +147,9 @@ def _text_writer(folder: Path, *, task: Task, asking: Asking) -> Predictor:
     from transformers import AutoModelForSeq2SeqLM  # seconds, once all else is known to be right
 
     from dfwe.config.foreign import record
-    from dfwe.families.seq2seq.inference.answers import Decoding
+    from dfwe.families.scorer import SplitScorer
+    from dfwe.families.seq2seq.inference.answers import Decoding, TextReader
     from dfwe.families.seq2seq.inference.generate import ReferenceDecoding
-    from dfwe.families.seq2seq.scorer import SplitScorer
     from dfwe.families.seq2seq.tokenization import TokenLimits, tokens_in_memory
 
     model, tokenizer = _load(AutoModelForSeq2SeqLM, folder)
@@ -159,7 +159,6 @@ def _text_writer(folder: Path, *, task: Task, asking: Asking) -> Predictor:
         max_new_tokens=task.max_new_tokens,
         max_tokens=_MAX_TOKENS,
         text_tokens=_TEXT_TOKENS,
-        bf16=False,
         reference=record(ReferenceDecoding, asking.reference, where="dfwe.json, `reference`")
         if decode == "reference"
         else None,
@@ -168,7 +167,8 @@ def _text_writer(folder: Path, *, task: Task, asking: Asking) -> Predictor:
 
     def answer(instances: Sequence[Instance]) -> list[Answer]:
         split = tokens_in_memory(instances, tokenizer=tokenizer, limits=limits)
-        return SplitScorer(split, scorer=task.scorer, decoding=decoding, tokenizer=tokenizer).answers(model)
+        reader = TextReader(split, decoding=decoding, tokenizer=tokenizer)
+        return SplitScorer(reader, scorer=task.scorer).answers(model)
 
     return Predictor(task, max_words=asking.max_words, decode=decode, answer=answer)
 

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import numpy as np
 from omegaconf import DictConfig
 
 from dfwe.config.consistency import candidates, only_target
-from dfwe.config.instantiate import plain
+from dfwe.config.instantiate import class_of, plain
 from dfwe.config.tasks import Task, build_task
 from dfwe.errors import ConfigurationError
+from dfwe.families.base import ModelFamily
 from dfwe.seeding import derive
 
 ORDERS = ("names", "drawn")
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 def subset_by_number(sources: Mapping[str, T], *, subset: Mapping[str, Any]) -> dict[str, T]:
@@ -57,9 +61,29 @@ def study_tasks(config: DictConfig) -> tuple[Task, tuple[Task, ...]]:
     """Return the target and the sources of a configuration; ConfigurationError where they do not fit together."""
     short, target = only_target(config)
     sources = candidates(short, sources=dict(config.sources), without_target=config.sources_without_target)
+    if config.sources_without_target:  # a composition such as `all`
+        sources = _answerable(sources, family=class_of(plain(config.model.family)))
     sources = subset_of(sources, subset=plain(config.subset), is_selected=bool(config.choice.by))
     tasks = tuple(build_task(name, config=plain(source)) for name, source in sources.items())
     return build_task(short, config=plain(target)), tasks
+
+
+def _answerable(sources: Mapping[str, T], *, family: type[ModelFamily]) -> dict[str, T]:
+    """Return the sources that models of the family can answer; the others are warned of."""
+    if family.adapts_all:
+        return dict(sources)
+    answerable = {}
+    for name, config in sources.items():
+        with suppress(ConfigurationError):
+            family.adapt(build_task(name, config=plain(config)))
+            answerable[name] = config
+    if left_out := [name for name in sources if name not in answerable]:
+        log.warning(
+            "left out of the sources, as models of the family %s cannot answer them: %s",
+            family.name,
+            ", ".join(left_out),
+        )
+    return answerable
 
 
 def subset_of(sources: Mapping[str, T], *, subset: Mapping[str, Any], is_selected: bool) -> dict[str, T]:

@@ -58,12 +58,12 @@ class KeepBest(pl.Callback):
         return self._folder / self.files[self.choice.criterion][0]
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Ends a resumed training that had decided to stop when it was killed."""
+        """End a resumed training that had decided to stop when it was killed."""
         if self.history and self.choice.stop:
             trainer.should_stop = True
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Scores, keeps, decides."""
+        """Score, keep, decide."""
         self._remove_replaced()
         model = cast(nn.Module, pl_module.model)
         target = None if self._target is None else self._target(model)
@@ -83,7 +83,7 @@ class KeepBest(pl.Callback):
             trainer.should_stop = True
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run needs to decide as if it had never stopped."""
+        """Return what a resumed run needs to decide as if it had never stopped."""
         return {
             "history": [asdict(epoch) for epoch in self.history],
             "files": dict(self.files.values()),
@@ -96,7 +96,7 @@ class KeepBest(pl.Callback):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """The inverse of `state_dict`."""
+        """Restore what `state_dict` returned."""
         self.history = [EpochScores(**epoch) for epoch in state_dict["history"]]
         files = state_dict["files"]
         self.files = {criterion: (name, files[name]) for criterion, name in state_dict["best"].items()}
@@ -114,7 +114,7 @@ class KeepBest(pl.Callback):
         return ("own",) if self._stop_on == "own" else ("target", "own")
 
     def _remove_replaced(self) -> None:
-        """Removes weights that the last checkpoint does not count on."""
+        """Remove weights that the last checkpoint does not count on."""
         names = {name for name, _ in self.files.values()}
         for path in self._folder.glob("best_by_*.safetensors"):
             if path.name not in names:
@@ -128,7 +128,7 @@ class ReseedEpoch(pl.Callback):
         self._seed = seed
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
-        """Sets torch's generator before the first batch (Lightning resumes without the hook of an epoch's start)."""
+        """Set torch's generator before the first batch (Lightning resumes without the hook of an epoch's start)."""
         if args[1] == 0:
             torch.manual_seed((self._seed + 1_000_003 * trainer.current_epoch) % 2**63)
 
@@ -140,7 +140,7 @@ class TellProgress(pl.Callback):
         self._tell = tell
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
-        """After every batch."""
+        """Report after every batch."""
         epochs = max(1, trainer.max_epochs or 1)
         batches = max(1, int(trainer.num_training_batches))
         batch = int(args[2]) + 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,7 @@ def fit_expert(
     logger: Any = False,
     tell: Callable[[float], None] = lambda share: None,
 ) -> Fit:
-    """Trains until nothing improves on dev, and keeps the best epoch; goes on where a killed run stopped.
+    """Train until nothing improves on dev, and keep the best epoch; go on where a killed run stopped.
 
     The module's `model` is what is scored and saved. `folder` is the working folder: checkpoint and best weights lie
     there.
@@ -80,8 +80,26 @@ def fit_expert(
     )
     callbacks: list[pl.Callback] = [ReseedEpoch(seed), keep, TellProgress(tell)]
     if settings.checkpoint:
-        callbacks.append(_checkpoint(folder))
-    trainer = make_trainer(settings, max_epochs=settings.epochs, callbacks=callbacks, logger=logger)
+        callbacks.append(
+            ModelCheckpoint(folder, Path(LAST).stem, save_on_train_epoch_end=True, enable_version_counter=False)
+        )
+    _silence_lightning()
+    trainer = pl.Trainer(
+        max_epochs=settings.epochs,
+        accelerator=settings.accelerator,
+        devices=1,
+        precision=settings.precision,
+        accumulate_grad_batches=settings.accumulate,
+        gradient_clip_val=settings.gradient_clip,
+        callbacks=callbacks,
+        logger=logger,
+        reload_dataloaders_every_n_epochs=1,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=settings.checkpoint,
+        num_sanity_val_steps=0,
+        log_every_n_steps=1,
+    )
     module.train()  # a loaded model is in evaluation mode, where nothing is dropped out; Lightning leaves modes alone
     last = resumable(folder, state_key=keep.state_key)
     trainer.fit(module, datamodule=data, ckpt_path=last, weights_only=True)  # no pickle is ever loaded
@@ -91,37 +109,8 @@ def fit_expert(
     return Fit(keep.weights, tuple(keep.history), keep.choice, keep.predictions[best], keep.label_scores[best])
 
 
-def make_trainer(
-    settings: FitSettings, *, max_epochs: int, callbacks: Sequence[pl.Callback], logger: Any
-) -> pl.Trainer:
-    """A quiet Lightning trainer; the command shows progress of its own."""
+def _silence_lightning() -> None:
+    """Silence Lightning: the command shows progress of its own."""
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     warnings.filterwarnings("ignore", message=".*(LeafSpec|does not have many workers).*")
-    return pl.Trainer(
-        max_epochs=max_epochs,
-        accelerator=settings.accelerator,
-        devices=1,
-        precision=settings.precision,
-        accumulate_grad_batches=settings.accumulate,
-        gradient_clip_val=settings.gradient_clip,
-        callbacks=list(callbacks),
-        logger=logger,
-        reload_dataloaders_every_n_epochs=1,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        enable_checkpointing=any(isinstance(callback, ModelCheckpoint) for callback in callbacks),
-        num_sanity_val_steps=0,
-        log_every_n_steps=1,
-    )
-
-
-def _checkpoint(folder: Path) -> ModelCheckpoint:
-    return ModelCheckpoint(
-        dirpath=folder,
-        filename=Path(LAST).stem,
-        save_top_k=1,
-        save_on_train_epoch_end=True,
-        every_n_epochs=1,
-        enable_version_counter=False,
-    )

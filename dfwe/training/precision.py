@@ -12,7 +12,7 @@ Precision = Literal["32-true", "bf16-mixed"]
 
 
 def resolve_precision(precision: str, *, accelerator: str) -> Precision:
-    """The precision Lightning is to use: `auto` is bf16-mixed where the hardware multiplies bf16, else 32-true."""
+    """Return the precision for Lightning: `auto` is bf16-mixed where the hardware multiplies bf16, else 32-true."""
     if precision != "auto":
         return cast(Precision, precision)
     if resolve_device(accelerator).type == "cuda":
@@ -23,7 +23,7 @@ def resolve_precision(precision: str, *, accelerator: str) -> Precision:
 
 
 def resolve_device(accelerator: str) -> torch.device:
-    """The device that Lightning would take."""
+    """Return the device that Lightning would take."""
     if accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
         raise ConfigurationError(f"trainer.accelerator={accelerator}: torch finds no CUDA device here; set auto or cpu")
     wants_gpu = accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()

@@ -23,7 +23,7 @@ _DAMAGE = (*_DAMAGE_OF_ZIP, pickle.UnpicklingError, RuntimeError, ValueError, Ke
 
 
 def resumable(folder: Path, *, state_key: str) -> Path | None:
-    """The checkpoint in the folder, None where there is none, or it or the best weights beside it are damaged.
+    """Return the checkpoint in the folder; None where there is none, or it or the best weights beside it are damaged.
 
     torch does not look at the checksums that its files carry, so they are looked at here. `state_key` is where the
     checkpoint has the state of `KeepBest`, with the digests of the weights' files. What is damaged is removed.

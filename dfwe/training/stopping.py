@@ -29,7 +29,7 @@ class Choice:
 
 
 def choose_epoch(history: Sequence[EpochScores], *, stop_on: Criterion, patience: int) -> Choice:
-    """The best epoch so far; ties go to the later one; stops when the last `patience` epochs brought no gain.
+    """Return the best epoch so far (of equals the latest), and whether `patience` epochs without a gain have passed.
 
     A tie is no gain, or a plateau would last until the cap; only before the first gain it is one, for a model that
     answers one label to everything for some epochs may still begin to learn.
@@ -47,7 +47,7 @@ def choose_epoch(history: Sequence[EpochScores], *, stop_on: Criterion, patience
 
 
 def best_epoch(history: Sequence[EpochScores], *, criterion: Criterion) -> int:
-    """The latest of the epochs with the highest score by that criterion; the last epoch for `last`."""
+    """Return the latest of the epochs with the highest score by that criterion; the last epoch for `last`."""
     if criterion == "last":
         return len(history) - 1
     scores = [_score(epoch, criterion) for epoch in history]
@@ -55,7 +55,7 @@ def best_epoch(history: Sequence[EpochScores], *, criterion: Criterion) -> int:
 
 
 def _last_gain(history: Sequence[EpochScores], *, criterion: Criterion) -> int:
-    """The first epoch with the highest score; the latest where the first epoch of all has it, too."""
+    """Return the first epoch with the highest score; the latest where the first epoch of all has it, too."""
     scores = [_score(epoch, criterion) for epoch in history]
     first = scores.index(max(scores))
     return first if first > 0 else best_epoch(history, criterion=criterion)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from dfwe.families.multi_head.scorer import HeadScorer
-from dfwe.families.multi_head.tokenization import SentenceSplit
-from dfwe.families.scorer import MeanScorer
+from dfwe.families.encoder.data import SentenceSplit
+from dfwe.families.encoder.reader import HeadReader
+from dfwe.families.scorer import MeanScorer, SplitScorer
 from dfwe.metrics.classification import Accuracy
 from dfwe.metrics.correlation import Pearson
 from dfwe.metrics.scorer import Scorer
@@ -18,7 +18,7 @@ NUM = 100
 def part(task, metric, references):
     instances = tuple(Instance(f"{i}", "d", "", "", (), (each,), (), ("a",)) for i, each in enumerate(references))
     split = SentenceSplit(task, instances, (([1, 2],),) * len(instances), np.zeros(len(instances)), 0)
-    return HeadScorer(split, scorer=Scorer(metrics={"m": metric}), max_tokens=64)
+    return SplitScorer(HeadReader(split, max_tokens=64), scorer=Scorer(metrics={"m": metric}))
 
 
 def right(number):

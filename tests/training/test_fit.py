@@ -8,9 +8,9 @@ import torch
 from safetensors.torch import load_file
 
 from dfwe.errors import MetricError
-from dfwe.families.seq2seq.datamodule import TrainingData
+from dfwe.families.seq2seq.datamodule import text_data
 from dfwe.families.seq2seq.model import TextToText, load_model
-from dfwe.families.seq2seq.tokenization import TokenLimits, tokenise
+from dfwe.families.seq2seq.tokenization import TokenLimits, tokens_in_memory
 from dfwe.merging.expert_array import save_weights
 from dfwe.records import Evaluation, Instance
 from dfwe.training.fit import FitSettings, fit_expert
@@ -52,8 +52,8 @@ def data(tokenizer, tmp_path):
         Instance(f"i{i}", "d", f"context: {word} " * (i % 3 + 1), " emotion:", (label, "joy"), (label,), ())
         for i, (word, label) in enumerate([("glad", "joy"), ("furious", "anger"), ("is", "fear")] * 6)
     ]
-    split = tokenise(instances, tokenizer=tokenizer, limits=TokenLimits(64, 8), cache=tmp_path)
-    return lambda: TrainingData([split], batch_size=4, group_batches=4, pad_id=0, seed=5)
+    split = tokens_in_memory(instances, tokenizer=tokenizer, limits=TokenLimits(64, 8))
+    return lambda: text_data([split], batch_size=4, group_batches=4, pad_id=0, seed=5)
 
 
 def train(tiny_t5, data, folder, score, *, seed=7, light_dropout=True, save=save_weights, **settings):

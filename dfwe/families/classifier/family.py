@@ -6,37 +6,31 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytorch_lightning as pl
-import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import nn
 from transformers import PreTrainedModel
 
 from dfwe.config.instantiate import bind
 from dfwe.config.tasks import Task
 from dfwe.errors import ConfigurationError
-from dfwe.families.base import (
-    HEAD,
-    HeadTraining,
-    ModelFamily,
-    OnProgress,
-    TrainingRecipe,
-)
+from dfwe.families.base import HEAD, HeadTraining, ModelFamily, TrainingRecipe
 from dfwe.families.batching import loss_weights
-from dfwe.families.classifier.calibration import draw_examples
 from dfwe.families.classifier.linear_probe import LinearProbe, train_head
-from dfwe.families.classifier.model import HEADS, Classifier, load_classifier
+from dfwe.families.classifier.model import Classifier, load_classifier
 from dfwe.families.classifier.tasks import answers_of, classification_task
 from dfwe.families.classifier.tokenization import encode_instances
-from dfwe.families.multi_head.datamodule import SentenceData
-from dfwe.families.multi_head.lightning_module import MultiTask
-from dfwe.families.multi_head.scorer import HeadScorer
-from dfwe.families.multi_head.tokenization import SentenceSplit
-from dfwe.families.statistics.base import Collector
+from dfwe.families.datamodule import EpochData
+from dfwe.families.encoder.calibration import HeadExample, draw_examples
+from dfwe.families.encoder.data import SentenceSplit
+from dfwe.families.encoder.datamodule import sentence_data
+from dfwe.families.encoder.lightning_module import MultiTask
+from dfwe.families.encoder.model import HEADS
+from dfwe.families.encoder.reader import HeadReader
+from dfwe.families.scorer import SplitScorer
 from dfwe.records import Split
-from dfwe.seeding import derive
 
 WEIGHTS = "head.safetensors"
 
@@ -49,6 +43,11 @@ class ClassifierFamily(ModelFamily):
     frozen encoder, once, and every model that has it starts from there: experts whose heads are fresh end too far from
     each other to be averaged (Kumar et al. 2022; Ramé et al. 2023).
     """
+
+    name: ClassVar[str] = "classifier"
+    auto_class: ClassVar[str] = "AutoModelForSequenceClassification"
+    head_prefix: ClassVar[str | None] = HEADS
+    has_heads: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.settings.decode != "task":
@@ -64,35 +63,22 @@ class ClassifierFamily(ModelFamily):
                 "a larger trainer.batch_size"
             )
 
-    @property
-    def name(self) -> str:
-        """Name of the family."""
-        return "classifier"
-
-    @property
-    def auto_class(self) -> str:
-        """Name of Transformers' class that loads an exported model."""
-        return "AutoModelForSequenceClassification"
-
-    def spec(self) -> dict[str, Any]:
-        """Return the settings that affect results, as JSON; heads follow from the tasks, which stages name."""
+    def settings_spec(self) -> dict[str, Any]:
+        """Return the family's own part of `spec`; heads follow from the tasks, which stages name."""
         trainer = self.context.trainer
         return {
-            "base_model": self.base_model.digest,
             "heads_seed": self.settings.seed,
             "head_probe": dict(trainer["head_probe"]) if trainer["head_first"] else None,
             "max_words": self.context.data.max_words,
             "max_tokens": self.settings.max_source_tokens,
-            "precision": self.context.precision,
-            "threads": torch.get_num_threads(),
-            "eval_tokens": self.context.tokens_at_once("eval_tokens"),
         }
 
     def with_heads(self, heads: Mapping[str, Mapping[str, Any]]) -> ClassifierFamily:
         """Raise ConfigurationError: the architecture decides what its heads are."""
         raise ConfigurationError(f"changes to the heads of {', '.join(heads)}: a classifier's heads have no settings")
 
-    def adapt(self, task: Task) -> Task:
+    @staticmethod
+    def adapt(task: Task) -> Task:
         """Return the task with a closed set of answers, or with numbers; ConfigurationError for any other."""
         return classification_task(task)
 
@@ -109,11 +95,6 @@ class ClassifierFamily(ModelFamily):
         for task in tasks:
             for instance in self.context.data.instances(task, split="train"):
                 yield from instance.sentences or (instance.source,)
-
-    @property
-    def head_prefix(self) -> str:
-        """Prefix of the names of heads' tensors."""
-        return HEADS
 
     def head_trainings(self, tasks: Sequence[Task]) -> tuple[HeadTraining, ...]:
         """Return a linear probe per task where `trainer.head_first` asks for it."""
@@ -178,9 +159,9 @@ class ClassifierFamily(ModelFamily):
             light_dropout=trainer["light_dropout"],
         )
 
-    def training_data(self, recipe: TrainingRecipe, *, seed: int) -> SentenceData:
+    def training_data(self, recipe: TrainingRecipe, *, seed: int) -> EpochData:
         """Return a mixture of the batches of the tasks' train splits."""
-        return SentenceData(
+        return sentence_data(
             [self.encode(task, split="train") for task in recipe.tasks],
             schedule="proportional",
             joint_epoch="shortest",
@@ -208,37 +189,9 @@ class ClassifierFamily(ModelFamily):
             max_truncated_fraction=self.settings.max_truncated_fraction,
         )
 
-    def check_collector(self, collector: Any) -> None:
-        """Accept collectors that ask questions: Fisher values, Gram matrices, mean gradients."""
-        if not isinstance(collector, Collector):
-            raise ConfigurationError(
-                f"{type(collector).__name__} does not measure classifiers: set merge.statistics as in merge=fisher or "
-                "merge=regmean, or choose a merge without statistics"
-            )
-
-    def statistics(
-        self,
-        collector: Any,
-        models: Sequence[Any],
-        *,
-        tasks: Sequence[Sequence[Task]],
-        seed: int,
-        on_progress: OnProgress,
-    ) -> list[dict[str, Tensor]]:
-        """Return what the collector measures on a draw of each model's tasks."""
-        self.check_collector(collector)
-        questions = [
-            draw_examples(
-                [(self.encode(task, split="train"), bool(answers_of(task))) for task in group],
-                examples=collector.examples,
-                seed=derive(seed, "examples", *(task.name for task in group)),
-            )
-            for group in tasks
-        ]
-        statistics: list[dict[str, Tensor]] = collector.collect(
-            models, questions=questions, seed=derive(seed, "draws"), tell=on_progress
-        )
-        return statistics
+    def draw_examples(self, tasks: Sequence[Task], *, examples: int, seed: int) -> Sequence[HeadExample]:
+        """Draw examples of the tasks' train splits."""
+        return draw_examples([self.encode(task, split="train") for task in tasks], examples=examples, seed=seed)
 
     def _fresh_model(self, tasks: Sequence[Task]) -> Classifier:
         answers = {task.short: answers_of(classification_task(task)) for task in tasks}
@@ -255,7 +208,7 @@ class ClassifierFamily(ModelFamily):
         evaluation = self.task_scorer(task, split="dev")(model)
         return {"task": task.name, "examples": len(split), "dev": evaluation.scores}, (WEIGHTS,)
 
-    def new_scorer(self, task: Task, *, split: Split) -> HeadScorer:
+    def new_scorer(self, task: Task, *, split: Split) -> SplitScorer:
         """Return a scorer of the task's split."""
-        tokens = self.encode(task, split=split)
-        return HeadScorer(tokens, scorer=task.scorer, max_tokens=self.context.tokens_at_once("eval_tokens"))
+        tokens = self.context.tokens_at_once("eval_tokens")
+        return SplitScorer(HeadReader(self.encode(task, split=split), max_tokens=tokens), scorer=task.scorer)

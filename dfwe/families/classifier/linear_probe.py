@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ from torch.nn import functional
 from dfwe.errors import DataError
 from dfwe.families.batching import token_batches
 from dfwe.families.classifier.model import Classifier, output_layer
-from dfwe.families.multi_head.tokenization import SentenceSplit, sentence_batch
+from dfwe.families.encoder.data import SentenceSplit, sentence_batch
 from dfwe.families.scorer import evaluating
 from dfwe.values.allowed import Count, Positive
 
@@ -51,7 +50,10 @@ class LinearProbe:
         def closure() -> Tensor:
             optimizer.zero_grad()
             logits = scaled @ weight.t() + bias
-            data = functional.cross_entropy(logits, gold.long()) if num_labels else _half_squares(logits[:, 0], gold)
+            if num_labels:
+                data = functional.cross_entropy(logits, gold.long())
+            else:
+                data = (logits[:, 0] - gold).square().mean() / 2
             loss: Tensor = data + self.l2 / (2 * len(gold)) * weight.square().sum()
             loss.backward()  # type: ignore[no-untyped-call]
             return loss
@@ -92,16 +94,8 @@ def head_features(model: Classifier, split: SentenceSplit, *, max_tokens: int) -
     try:
         with evaluating(model):
             for members in token_batches(split.lengths, max_tokens=max_tokens):
-                model(_to(device, sentence_batch(split, members)))
+                model(sentence_batch(split, members, device=device))
                 rows.update(zip(members, inputs.pop().double().cpu(), strict=True))
     finally:
         handle.remove()
     return torch.stack([rows[index].clone() for index in range(len(split))])
-
-
-def _half_squares(numbers: Float[Tensor, " examples"], gold: Float[Tensor, " examples"]) -> Float[Tensor, ""]:
-    return (numbers - gold).square().mean() / 2
-
-
-def _to(device: torch.device, batch: dict[str, Any]) -> dict[str, Any]:
-    return {name: value.to(device) if isinstance(value, Tensor) else value for name, value in batch.items()}

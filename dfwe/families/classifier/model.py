@@ -13,22 +13,19 @@ from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from dfwe.errors import ModelError
-from dfwe.families.multi_head.heads.base import Head
-from dfwe.families.multi_head.heads.label_head import LabelHead
-from dfwe.families.multi_head.heads.number_head import NumberHead
-from dfwe.families.multi_head.model import SentenceBatch, TaskModel
+from dfwe.families.encoder.data import SentenceBatch
+from dfwe.families.encoder.heads import LabelHead, NumberHead
+from dfwe.families.encoder.model import TaskModel
 from dfwe.models.loading import load_encoder
 from dfwe.seeding import derive
 
-HEADS = "heads."  # what the names of heads' parameters begin with
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
 class Classifier(TaskModel):
     """Transformers' models for sequence classification, one per task, all around the encoder of the first.
 
-    Parameters are named `encoder...` and `heads.<task>.network...`. A batch is that of `sentence_batch`, with one text
-    or one pair per example.
+    A batch has one text or one pair per example, in one row.
     """
 
     def __init__(self, networks: Mapping[str, PreTrainedModel], *, answers: Mapping[str, Sequence[str]]) -> None:
@@ -39,15 +36,9 @@ class Classifier(TaskModel):
             # known to each network, but a module of this one alone: parameters have one name each
             delattr(network, network.base_model_prefix)
             object.__setattr__(network, network.base_model_prefix, self.encoder)
-            self.heads[task] = _head(network, answers=answers[task])
-
-    def head(self, task: str) -> Head:
-        """Return the task's head; ModelError where there is none."""
-        if task not in self.heads:
-            raise ModelError(f"the classifier has no head for task '{task}': it has heads for {', '.join(self.heads)}")
-        head = self.heads[task]
-        assert isinstance(head, Head)
-        return head
+            kind = LabelHead if answers[task] else NumberHead
+            # the network itself reads text, so that pooling is its own
+            self.heads[task] = kind(network, labels=answers[task], num_sentences=1, pooling="cls")
 
     def network(self, task: str) -> Any:
         """Return the task's model for sequence classification, whose encoder is not a module of it."""
@@ -60,11 +51,6 @@ class Classifier(TaskModel):
         network.__dict__.pop(network.base_model_prefix)
         setattr(network, network.base_model_prefix, self.encoder)
         return network
-
-    def embed(self, batch: SentenceBatch) -> Float[Tensor, "rows length width"]:
-        """Return the word embeddings of the batch's tokens."""
-        embeddings: Tensor = self.encoder.get_input_embeddings()(batch["input_ids"])
-        return embeddings
 
     def forward(
         self, batch: SentenceBatch, *, embeddings: Float[Tensor, "rows length width"] | None = None
@@ -123,9 +109,3 @@ def _fresh_network(encoder: Any, *, answers: Sequence[str], seed: int, where: Pa
         return AutoModelForSequenceClassification.from_config(config)
     except ValueError as error:
         raise ModelError(f"{where}: Transformers has no sequence classifier of type '{config.model_type}'") from error
-
-
-def _head(network: Any, *, answers: Sequence[str]) -> Head:
-    """Return the meaning of the network's outputs; the network itself reads text, so that pooling is its own."""
-    kind = LabelHead if answers else NumberHead
-    return kind(network, labels=answers, num_sentences=1, pooling="cls")

@@ -16,7 +16,7 @@ from dfwe.errors import ModelError
 from dfwe.families.batching import token_batches
 from dfwe.families.classifier.tasks import answers_of
 from dfwe.families.classifier.tokenization import encode_instances
-from dfwe.families.multi_head.tokenization import sentence_batch
+from dfwe.families.encoder.data import sentence_batch
 from dfwe.records import Answer, Instance
 
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids")

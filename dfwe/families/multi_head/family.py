@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytorch_lightning as pl
-import torch
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import nn
 from transformers import PreTrainedModel
 
 from dfwe.config.consistency import changed_head
@@ -20,21 +19,18 @@ from dfwe.config.instantiate import bind, call
 from dfwe.config.tasks import Task
 from dfwe.data.prompts.template import Sentences, Template
 from dfwe.errors import ConfigurationError
-from dfwe.families.base import (
-    HeadTraining,
-    ModelFamily,
-    OnProgress,
-    TrainingRecipe,
-    check_no_head_first,
-)
-from dfwe.families.multi_head.datamodule import SentenceData
-from dfwe.families.multi_head.fisher import HeadFisher
-from dfwe.families.multi_head.gradient_surgery import Surgery
+from dfwe.families.base import HeadTraining, ModelFamily, TrainingRecipe, check_no_head_first
+from dfwe.families.datamodule import EpochData
+from dfwe.families.encoder.calibration import HeadExample, draw_examples
+from dfwe.families.encoder.data import SentenceSplit
+from dfwe.families.encoder.datamodule import sentence_data
+from dfwe.families.encoder.gradient_surgery import Surgery
+from dfwe.families.encoder.lightning_module import MultiTask
+from dfwe.families.encoder.reader import HeadReader
 from dfwe.families.multi_head.heads.base import HeadSpec
-from dfwe.families.multi_head.lightning_module import MultiTask
 from dfwe.families.multi_head.model import MultiHead, load_multi_head
-from dfwe.families.multi_head.scorer import HeadScorer
-from dfwe.families.multi_head.tokenization import SentenceSplit, tokenise_sentences
+from dfwe.families.multi_head.tokenization import tokenise_sentences
+from dfwe.families.scorer import SplitScorer
 from dfwe.records import Split
 from dfwe.seeding import derive
 
@@ -50,6 +46,9 @@ class MultiHeadFamily(ModelFamily):
     by short names) and `smart`, as conf/multitask explains them. `heads` are changes to the heads' configurations.
     """
 
+    name: ClassVar[str] = "multi_head"
+    auto_class: ClassVar[str] = "AutoModel"  # the encoder alone
+    has_heads: ClassVar[bool] = True
     training: Mapping[str, Any]
     heads: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -58,33 +57,20 @@ class MultiHeadFamily(ModelFamily):
             raise ConfigurationError(f"decode={self.settings.decode}: heads answer in one way; set decode=task")
         check_no_head_first(self)
 
-    @property
-    def name(self) -> str:
-        """Name of the family."""
-        return "multi_head"
-
-    @property
-    def auto_class(self) -> str:
-        """Name of Transformers' class that loads the encoder."""
-        return "AutoModel"
-
     def with_heads(self, heads: Mapping[str, Mapping[str, Any]]) -> MultiHeadFamily:
         """Return the same with these changes to the heads; their sentences and scorers are shared."""
         return replace(self, heads=heads)
 
-    def spec(self) -> dict[str, Any]:
-        """Return the settings that affect results, as JSON."""
+    def settings_spec(self) -> dict[str, Any]:
+        """Return the family's own part of `spec`."""
         return {
-            "base_model": self.base_model.digest,
             "heads": {task.short: self._head_config(task) for task in self.tasks},
             "heads_seed": self.settings.seed,
             "max_tokens": self.settings.max_source_tokens,
-            "precision": self.context.precision,
-            "threads": torch.get_num_threads(),
-            "eval_tokens": self.context.tokens_at_once("eval_tokens"),
         }
 
-    def adapt(self, task: Task) -> Task:
+    @staticmethod
+    def adapt(task: Task) -> Task:
         """Return the task asked as sentences for a head instead of as one text.
 
         Raises:
@@ -112,10 +98,6 @@ class MultiHeadFamily(ModelFamily):
         for task in tasks:
             for instance in self.context.data.instances(task, split="train"):
                 yield from instance.sentences
-
-    @property
-    def head_prefix(self) -> None:
-        """None: every model of a study has all heads."""
 
     def head_trainings(self, tasks: Sequence[Task]) -> tuple[HeadTraining, ...]:
         """Return none: fresh heads are trained with the encoder."""
@@ -165,10 +147,10 @@ class MultiHeadFamily(ModelFamily):
             light_dropout=trainer["light_dropout"],
         )
 
-    def training_data(self, recipe: TrainingRecipe, *, seed: int) -> SentenceData:
+    def training_data(self, recipe: TrainingRecipe, *, seed: int) -> EpochData:
         """Return the batches of the tasks' train splits in their turns."""
-        data: SentenceData = call(
-            SentenceData,
+        data: EpochData = call(
+            sentence_data,
             [self.encode(task, split="train") for task in recipe.tasks],
             schedule=recipe.options["schedule"],
             joint_epoch=recipe.options["joint_epoch"],
@@ -215,37 +197,14 @@ class MultiHeadFamily(ModelFamily):
             max_truncated_fraction=self.settings.max_truncated_fraction,
         )
 
-    def new_scorer(self, task: Task, *, split: Split) -> HeadScorer:
+    def new_scorer(self, task: Task, *, split: Split) -> SplitScorer:
         """Return a scorer of the task's split."""
-        tokens = self.encode(task, split=split)
-        return HeadScorer(tokens, scorer=task.scorer, max_tokens=self.context.tokens_at_once("eval_tokens"))
+        tokens = self.context.tokens_at_once("eval_tokens")
+        return SplitScorer(HeadReader(self.encode(task, split=split), max_tokens=tokens), scorer=task.scorer)
 
-    def check_collector(self, collector: Any) -> None:
-        """Accept HeadFisher."""
-        if not isinstance(collector, HeadFisher):
-            raise ConfigurationError(
-                f"{type(collector).__name__} does not measure models with heads: set merge.statistics to "
-                "dfwe.families.multi_head.fisher.HeadFisher, or choose a merge without statistics"
-            )
-
-    def statistics(
-        self,
-        collector: Any,
-        models: Sequence[Any],
-        *,
-        tasks: Sequence[Sequence[Task]],
-        seed: int,
-        on_progress: OnProgress,
-    ) -> list[dict[str, Tensor]]:
-        """Return Fisher values on the train splits of the tasks, which all models have in common."""
-        self.check_collector(collector)
-        names = {tuple(task.short for task in group) for group in tasks}
-        assert len(names) == 1, "models are measured on the same tasks"
-        splits = [self.encode(task, split="train") for task in tasks[0]]
-        statistics: list[dict[str, Tensor]] = collector.collect(
-            models, splits=splits, seed=derive(seed, "draws"), tell=on_progress
-        )
-        return statistics
+    def draw_examples(self, tasks: Sequence[Task], *, examples: int, seed: int) -> Sequence[HeadExample]:
+        """Draw examples of the tasks' train splits."""
+        return draw_examples([self.encode(task, split="train") for task in tasks], examples=examples, seed=seed)
 
     def _surgery(self, recipe: TrainingRecipe, *, seed: int) -> Surgery | None:
         config = recipe.options["surgery"]

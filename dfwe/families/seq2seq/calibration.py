@@ -106,10 +106,6 @@ def _until_end(row: Int[Tensor, " tokens"], end: Int[Tensor, " ends"]) -> Int[Te
 
 
 def _example(split: TokenisedSplit, row: int, max_new_tokens: int) -> TextExample:
-    tokens = split.tokens[row]
-    return TextExample(
-        torch.tensor([tokens["source"]]),
-        torch.tensor([tokens["targets"][0]]),
-        tuple(tuple(candidate) for candidate in tokens["candidates"]),
-        max_new_tokens,
-    )
+    (source,), (targets,), (candidates,) = (split.tokens[[row]][name] for name in ("source", "targets", "candidates"))
+    closed = tuple(tuple(candidate) for candidate in candidates)
+    return TextExample(torch.tensor([source]), torch.tensor([targets[0]]), closed, max_new_tokens)

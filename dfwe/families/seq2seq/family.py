@@ -7,31 +7,25 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytorch_lightning as pl
-import torch
-from torch import Tensor, nn
+from torch import nn
 from transformers import PreTrainedModel
 
 from dfwe.config.instantiate import bind
 from dfwe.config.task_options import read_tasks
 from dfwe.config.tasks import Task
 from dfwe.errors import ConfigurationError
-from dfwe.families.base import (
-    HeadTraining,
-    ModelFamily,
-    OnProgress,
-    TrainingRecipe,
-    check_no_head_first,
-)
-from dfwe.families.seq2seq.calibration import TextExample, draw_examples
-from dfwe.families.seq2seq.datamodule import TrainingData
-from dfwe.families.seq2seq.fast.bf16 import HalfCopy
-from dfwe.families.seq2seq.inference.answers import Decoding
+from dfwe.families.base import HeadTraining, ModelFamily, TrainingRecipe, check_no_head_first
+from dfwe.families.datamodule import EpochData
+from dfwe.families.fast.kernels import HalfCopy
+from dfwe.families.scorer import SplitScorer
+from dfwe.families.seq2seq.calibration import draw_examples
+from dfwe.families.seq2seq.datamodule import text_data
+from dfwe.families.seq2seq.inference.answers import Decoding, TextReader
 from dfwe.families.seq2seq.inference.generate import ReferenceDecoding
 from dfwe.families.seq2seq.model import TextToText, load_model
-from dfwe.families.seq2seq.scorer import SplitScorer
 from dfwe.families.seq2seq.tokenization import (
     TokenisedSplit,
     TokenLimits,
@@ -40,7 +34,7 @@ from dfwe.families.seq2seq.tokenization import (
     tokens_key,
     warn_of_full,
 )
-from dfwe.families.statistics.base import Collector
+from dfwe.families.statistics.base import CalibrationExample
 from dfwe.records import Split
 from dfwe.seeding import derive
 
@@ -51,6 +45,9 @@ TOKENS = "tokens"
 class Seq2SeqFamily(ModelFamily):
     """Models that read a task's prompt and write, or choose, its answer."""
 
+    name: ClassVar[str] = "seq2seq"
+    auto_class: ClassVar[str] = "AutoModelForSeq2SeqLM"
+    adapts_all: ClassVar[bool] = True
     _half: HalfCopy = field(default_factory=HalfCopy, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -60,28 +57,14 @@ class Seq2SeqFamily(ModelFamily):
             ReferenceDecoding(**self.settings.reference)  # a wrong number shows now
         check_no_head_first(self)
 
-    @property
-    def name(self) -> str:
-        """Name of the family."""
-        return "seq2seq"
-
-    @property
-    def auto_class(self) -> str:
-        """Name of Transformers' class that loads an exported model."""
-        return "AutoModelForSeq2SeqLM"
-
-    def spec(self) -> dict[str, Any]:
-        """Return the settings that affect results, as JSON."""
+    def settings_spec(self) -> dict[str, Any]:
+        """Return the family's own part of `spec`."""
         settings, context = self.settings, self.context
         reference = {"reference": asdict(self._reference)} if settings.decode == "reference" else {}
         return {
-            "base_model": self.base_model.digest,
             "max_words": context.data.max_words,
             "limits": [settings.max_source_tokens, settings.max_target_tokens, settings.truncation],
-            "precision": context.precision,
-            "threads": torch.get_num_threads(),
             "decode": settings.decode,
-            "eval_tokens": context.tokens_at_once("eval_tokens"),
             "text_tokens": context.tokens_at_once("text_tokens"),
             **reference,
         }
@@ -90,7 +73,8 @@ class Seq2SeqFamily(ModelFamily):
         """Raise ConfigurationError: there are no heads."""
         raise ConfigurationError(f"changes to the heads of {', '.join(heads)}: a seq2seq model does not have heads")
 
-    def adapt(self, task: Task) -> Task:
+    @staticmethod
+    def adapt(task: Task) -> Task:
         """Return the task itself: every prompt is a text."""
         return task
 
@@ -111,10 +95,6 @@ class Seq2SeqFamily(ModelFamily):
         for config in read_tasks().values():
             if config.data is None:
                 yield from config.labels
-
-    @property
-    def head_prefix(self) -> None:
-        """None: all models have the same tensors."""
 
     def head_trainings(self, tasks: Sequence[Task]) -> tuple[HeadTraining, ...]:
         """Return none: a pretrained decoder answers any task."""
@@ -158,9 +138,9 @@ class Seq2SeqFamily(ModelFamily):
         optimizer: Any = bind(trainer["optimizer"], lr=recipe.fit["learning_rate"])
         return TextToText(model, optimizer=optimizer, light_dropout=trainer["light_dropout"])
 
-    def training_data(self, recipe: TrainingRecipe, *, seed: int) -> pl.LightningDataModule:
+    def training_data(self, recipe: TrainingRecipe, *, seed: int) -> EpochData:
         """Return a mixture of the batches of every task's train split."""
-        return TrainingData(
+        return text_data(
             [self.encode(task, split="train") for task in recipe.tasks],
             batch_size=recipe.batch_size,
             group_batches=self.context.trainer["group_batches"],
@@ -189,30 +169,10 @@ class Seq2SeqFamily(ModelFamily):
             settings.max_truncated_fraction,
         )
 
-    def check_collector(self, collector: Any) -> None:
-        """Accept collectors of this family's `statistics`."""
-        if not isinstance(collector, Collector):
-            raise ConfigurationError(
-                f"{type(collector).__name__} does not measure seq2seq models: set merge.statistics to a collector of "
-                "dfwe.families.statistics"
-            )
-
-    def statistics(
-        self,
-        collector: Any,
-        models: Sequence[Any],
-        *,
-        tasks: Sequence[Sequence[Task]],
-        seed: int,
-        on_progress: OnProgress,
-    ) -> list[dict[str, Tensor]]:
-        """Return what the collector measures on a draw of each model's tasks."""
-        self.check_collector(collector)
-        questions = [self._questions(group, examples=collector.examples, seed=seed) for group in tasks]
-        statistics: list[dict[str, Tensor]] = collector.collect(
-            models, questions=questions, seed=derive(seed, "draws"), tell=on_progress
-        )
-        return statistics
+    def draw_examples(self, tasks: Sequence[Task], *, examples: int, seed: int) -> Sequence[CalibrationExample]:
+        """Draw examples of the tasks' train splits."""
+        splits = [(self.encode(task, split="train"), task.max_new_tokens) for task in tasks]
+        return draw_examples(splits, examples=examples, seed=seed)
 
     @cached_property
     def _reference(self) -> ReferenceDecoding:
@@ -234,10 +194,6 @@ class Seq2SeqFamily(ModelFamily):
             warn_of_full(tokens, limits=limits, of=f"{task.short}, {split}")
         return tokens
 
-    def _questions(self, tasks: Sequence[Task], *, examples: int, seed: int) -> tuple[TextExample, ...]:
-        splits = [(self.encode(task, split="train"), task.max_new_tokens) for task in tasks]
-        return draw_examples(splits, examples=examples, seed=derive(seed, "examples", *(task.name for task in tasks)))
-
     def new_scorer(self, task: Task, *, split: Split) -> SplitScorer:
         """Return a scorer of the task's split."""
         decode, settings, context = self.decoding(task), self.settings, self.context
@@ -246,14 +202,9 @@ class Seq2SeqFamily(ModelFamily):
             max_new_tokens=task.max_new_tokens,
             max_tokens=context.tokens_at_once("eval_tokens"),
             text_tokens=context.tokens_at_once("text_tokens"),
-            bf16=context.precision == "bf16-mixed",
             seed=derive(self._reference.seed, "decode", task.name, split) if decode == "reference" else 0,
             reference=None if settings.reference is None else self._reference,
         )
-        return SplitScorer(
-            self.encode(task, split=split),
-            scorer=task.scorer,
-            decoding=decoding,
-            tokenizer=self.tokenizer,
-            half=self._half,
-        )
+        reader = TextReader(self.encode(task, split=split), decoding=decoding, tokenizer=self.tokenizer)
+        half = self._half if context.precision == "bf16-mixed" else None
+        return SplitScorer(reader, scorer=task.scorer, half=half)

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import pytorch_lightning as pl
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from transformers import AutoModelForSeq2SeqLM, PreTrainedModel
 
-from dfwe.errors import ModelError
-from dfwe.families.seq2seq.fast.dropout import LightDropout
+from dfwe.families.fast.dropout import LightDropout
 from dfwe.models.loading import load_weights_of
 
 Batch = dict[str, Tensor]
@@ -27,9 +25,7 @@ class TextToText(pl.LightningModule):
     `light_dropout` training draws its dropout as `LightDropout` does.
     """
 
-    def __init__(
-        self, model: PreTrainedModel, *, optimizer: OptimizerFactory | None = None, light_dropout: bool = False
-    ) -> None:
+    def __init__(self, model: PreTrainedModel, *, optimizer: OptimizerFactory, light_dropout: bool) -> None:
         super().__init__()
         self.model = model
         self._optimizer, self._light_dropout = optimizer, light_dropout
@@ -44,8 +40,6 @@ class TextToText(pl.LightningModule):
 
     def configure_optimizers(self) -> Optimizer:
         """Return the optimizer given at construction over all parameters."""
-        if self._optimizer is None:
-            raise ModelError("this module was built for evaluation: give it an optimizer to train it")
         return self._optimizer(self.parameters())
 
     def configure_gradient_clipping(
@@ -57,10 +51,6 @@ class TextToText(pl.LightningModule):
         """Clip the gradient's norm; Lightning's own way refuses a fused optimizer under bf16 (no scaler there)."""
         if gradient_clip_val:
             nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
-
-    def train_dataloader(self) -> Any:
-        """Nothing: a datamodule brings the data (Lightning asks even when no epoch is run)."""
-        return []
 
 
 def load_model(folder: Path) -> PreTrainedModel:

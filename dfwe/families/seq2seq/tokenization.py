@@ -8,14 +8,14 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
+
+from transformers import PreTrainedTokenizerBase
 
 from dfwe.errors import DataError
+from dfwe.families.tokens import check_truncation, source_ids
 from dfwe.io.files import replacing_folder
 from dfwe.records import Instance
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
 
 log = logging.getLogger(__name__)
 
@@ -53,20 +53,6 @@ class TokenisedSplit:
         return len(self.instances)
 
 
-def tokenise(
-    instances: Sequence[Instance], *, tokenizer: PreTrainedTokenizerBase, limits: TokenLimits, cache: Path
-) -> TokenisedSplit:
-    """Return the instances' tokens, from the cache where the same texts met the same tokenizer and limits before.
-
-    Raises:
-        DataError: more prompts are too long than `limits.max_truncated_fraction` allows; fewer are a warning.
-    """
-    folder = cache / f"tokens-{tokens_key(instances, tokenizer=tokenizer, limits=limits)}"
-    if not folder.exists():
-        save_tokens(instances, tokenizer=tokenizer, limits=limits, folder=folder)
-    return read_tokens(instances, limits=limits, folder=folder)
-
-
 def tokens_key(instances: Sequence[Instance], *, tokenizer: PreTrainedTokenizerBase, limits: TokenLimits) -> str:
     """Return a digest of the limits, the tokenizer and the instances, which names the tokens."""
     digest = hashlib.sha256(json.dumps(asdict(limits)).encode())
@@ -79,7 +65,11 @@ def tokens_key(instances: Sequence[Instance], *, tokenizer: PreTrainedTokenizerB
 def save_tokens(
     instances: Sequence[Instance], *, tokenizer: PreTrainedTokenizerBase, limits: TokenLimits, folder: Path
 ) -> None:
-    """Write the instances' tokens into the folder, whole or not at all; DataError as in `tokenise`."""
+    """Write the instances' tokens into the folder, whole or not at all.
+
+    Raises:
+        DataError: an answer of a closed set that is too long, or one that another has the same tokens as.
+    """
     columns = _columns(instances, tokenizer=tokenizer, limits=limits)
     import datasets
 
@@ -100,7 +90,7 @@ def read_tokens(instances: Sequence[Instance], *, limits: TokenLimits, folder: P
 def tokens_in_memory(
     instances: Sequence[Instance], *, tokenizer: PreTrainedTokenizerBase, limits: TokenLimits
 ) -> TokenisedSplit:
-    """Return the instances with their tokens, which are written nowhere; DataError as in `tokenise`."""
+    """Return the instances with their tokens, which are written nowhere; errors as in `save_tokens`, `read_tokens`."""
     columns = _Columns(_columns(instances, tokenizer=tokenizer, limits=limits))
     split = TokenisedSplit(tuple(instances), columns)
     _check_cut(split, limits=limits)
@@ -132,28 +122,11 @@ def warn_of_full(split: TokenisedSplit, *, limits: TokenLimits, of: str) -> None
         )
 
 
-def source_ids(instance: Instance, *, tokenizer: Any, limits: TokenLimits) -> tuple[list[int], int]:
-    """Return the source text's ids within the limit, and how many tokens the prompt lost; see `TokenLimits`."""
-    if limits.truncation == "reference":
-        cut: list[int] = tokenizer(instance.source, truncation=True, max_length=limits.max_source_tokens)["input_ids"]
-        return cut, 0
-    encoded = tokenizer(instance.source, return_offsets_mapping=True, return_special_tokens_mask=True)
-    ids: list[int] = encoded["input_ids"]
-    excess = len(ids) - limits.max_source_tokens
-    if excess <= 0:
-        return ids, 0
-    special, offsets = encoded["special_tokens_mask"], encoded["offset_mapping"]
-    droppable = [i for i in range(len(ids)) if not special[i]]
-    num_context = sum(offsets[i][0] < len(instance.context) for i in droppable)
-    dropped = set(droppable[:excess])
-    return [token for i, token in enumerate(ids) if i not in dropped], max(0, excess - num_context)
-
-
 def _columns(
     instances: Sequence[Instance], *, tokenizer: PreTrainedTokenizerBase, limits: TokenLimits
 ) -> dict[str, list[Any]]:
     answers = _AnswerIds(tokenizer, limits.max_target_tokens)
-    sources = [source_ids(instance, tokenizer=tokenizer, limits=limits) for instance in instances]
+    sources = [_source(instance, tokenizer=tokenizer, limits=limits) for instance in instances]
     return {
         "source": [ids for ids, _ in sources],
         "targets": [answers.of(instance.targets) for instance in instances],
@@ -164,19 +137,22 @@ def _columns(
 
 
 def _check_cut(split: TokenisedSplit, *, limits: TokenLimits) -> None:
-    cut = [number for number, tokens in enumerate(split.tokens["cut"]) if tokens]
-    if not cut:
-        return
-    first, tokens = split.instances[cut[0]], split.tokens["cut"][cut[0]]
-    message = (
-        f"{len(cut)} of {len(split)} prompts alone are longer than model.max_source_tokens={limits.max_source_tokens}, "
-        f"the first is {first.instance_id}'s, by {tokens} tokens"
+    check_truncation(
+        split.instances,
+        list(split.tokens["cut"]),
+        subject="the prompt",
+        max_tokens=limits.max_source_tokens,
+        most=limits.max_truncated_fraction,
+        loses="beginning",
     )
-    if len(cut) > limits.max_truncated_fraction * len(split):
-        raise DataError(
-            f"{message}: raise model.max_source_tokens (data.max_truncated_fraction says how many may lose a part)"
-        )
-    log.warning("%s: they lose their beginning", message)
+
+
+def _source(instance: Instance, *, tokenizer: PreTrainedTokenizerBase, limits: TokenLimits) -> tuple[list[int], int]:
+    """Return the source text's ids within the limit, and how many tokens the prompt lost."""
+    most = limits.max_source_tokens
+    if limits.truncation == "reference":
+        return tokenizer(instance.source, truncation=True, max_length=most)["input_ids"], 0
+    return source_ids(instance, tokenizer=tokenizer, max_tokens=most)
 
 
 class _AnswerIds:
@@ -197,7 +173,7 @@ class _AnswerIds:
         return self._sets[instance.candidates]
 
     def _checked(self, instance: Instance) -> list[list[int]]:
-        found: dict[tuple[int, ...], str] = {}
+        texts: dict[tuple[int, ...], str] = {}
         sets = [_target_ids(text, tokenizer=self._tokenizer, limit=_NO_LIMIT) for text in instance.candidates]
         for text, tokens in zip(instance.candidates, sets, strict=True):
             if len(tokens) > self._limit:
@@ -205,7 +181,7 @@ class _AnswerIds:
                     f"{instance.instance_id}: the answer '{text}' has {len(tokens)} tokens, more than "
                     f"model.max_target_tokens={self._limit}; raise that"
                 )
-            other = found.setdefault(tuple(tokens), text)
+            other = texts.setdefault(tuple(tokens), text)
             if other != text:
                 raise DataError(
                     f"{instance.instance_id}: the answers '{other}' and '{text}' are the same tokens to the model: "

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-
-from dfwe.errors import ConfigurationError
 
 Tell = Callable[[float], None]
 
@@ -55,19 +53,20 @@ class CalibrationExample(ABC):
         """Yield log p of answers drawn from the model, one after the other; for examples without a closed set."""
 
 
+Questions = Sequence[CalibrationExample]
+Reads = Literal["examples", "splits"]
+
+
 class Collector(ABC):
-    """What measures something of experts on their own training data, for rules that need it; a frozen dataclass."""
+    """Measures experts on their own training data, for methods that need it; a frozen dataclass."""
 
     examples: int  # that each expert's statistics are measured on
-
-    @property
-    @abstractmethod
-    def together(self) -> bool:
-        """Whether an expert's statistics depend on the other experts."""
+    reads: ClassVar[Reads] = "examples"  # or the whole train splits, as SentenceSplits of models with heads
+    together: ClassVar[bool] = False  # whether an expert's statistics depend on the other experts
 
     @abstractmethod
     def collect(
-        self, models: Sequence[Any], *, questions: Sequence[Sequence[CalibrationExample]], seed: int, tell: Tell
+        self, models: Sequence[Any], *, questions: Sequence[Questions], seed: int, tell: Tell
     ) -> list[dict[str, Tensor]]:
         """Return each model's statistics by the names of its tensors, measured on its own examples.
 
@@ -81,14 +80,20 @@ def draw_places(sizes: Sequence[int], *, examples: int, seed: int) -> list[tuple
     Rows come as the split's place and the row in it.
     """
     rows = [(place, row) for place, size in enumerate(sizes) for row in range(size)]
-    drawn = np.random.default_rng(seed).permutation(len(rows))[:examples]
-    return [rows[index] for index in drawn]
+    indices = np.random.default_rng(seed).permutation(len(rows))[:examples]
+    return [rows[index] for index in indices]
 
 
-def check_examples(examples: int) -> None:
-    """Raise ConfigurationError unless there is one at least."""
-    if examples < 1:
-        raise ConfigurationError(f"statistics: examples must be at least 1, not {examples}")
+def add_gradients(
+    total: dict[str, Tensor], value: Tensor, *, parameters: Mapping[str, Tensor], weight: float, power: int, last: bool
+) -> None:
+    """Add `weight` times the gradient of `value`, or its square for `power` 2; `last` frees the graph."""
+    gradients = torch.autograd.grad(value, list(parameters.values()), retain_graph=not last, allow_unused=True)
+    for total_of, gradient in zip(total.values(), gradients, strict=True):
+        if gradient is not None and power == 2:
+            total_of.addcmul_(gradient, gradient, value=weight)
+        elif gradient is not None:
+            total_of.add_(gradient, alpha=weight)
 
 
 @contextmanager

@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dfwe.errors import ConfigurationError
-from dfwe.families.statistics.base import CalibrationExample, Collector, Tell, check_examples, in_evaluation
+from dfwe.families.statistics.base import CalibrationExample, Collector, Questions, Tell, add_gradients, in_evaluation
 from dfwe.values.allowed import Count, OneOf
 
 
@@ -29,51 +28,35 @@ class DiagonalFisher(Collector):
     answers: Annotated[str, OneOf("expected", "sampled", "gold")]
     samples: Count
 
-    def __post_init__(self) -> None:
-        check_examples(self.examples)
-        if self.answers not in ("expected", "sampled", "gold"):
-            raise ConfigurationError(f"DiagonalFisher: answers must be expected, sampled or gold, not '{self.answers}'")
-        if self.samples < 1:
-            raise ConfigurationError(f"DiagonalFisher: samples must be at least 1, not {self.samples}")
-
-    @property
-    def together(self) -> bool:
-        """An expert's Fisher values are its own."""
-        return False
-
     def collect(
-        self, models: Sequence[Any], *, questions: Sequence[Sequence[CalibrationExample]], seed: int, tell: Tell
+        self, models: Sequence[Any], *, questions: Sequence[Questions], seed: int, tell: Tell
     ) -> list[dict[str, Tensor]]:
         """See Collector; values are at least 0."""
         return [
-            diagonal_fisher(model, own, answers=self.answers, samples=self.samples, seed=seed, tell=tell)
-            for model, own in zip(models, questions, strict=True)
+            diagonal_fisher(model, of_model, answers=self.answers, samples=self.samples, seed=seed, tell=tell)
+            for model, of_model in zip(models, questions, strict=True)
         ]
 
 
 def diagonal_fisher(
     model: Any,
-    questions: Sequence[CalibrationExample],
+    questions: Questions,
     *,
     answers: str,
     samples: int,
     seed: int,
     tell: Tell = lambda share: None,
 ) -> dict[str, Tensor]:
-    """The diagonal Fisher by the names of the model's unique parameters; see DiagonalFisher."""
+    """Return the diagonal Fisher by the names of the model's unique parameters; see DiagonalFisher."""
     parameters = dict(model.named_parameters())
     total = {name: torch.zeros_like(parameter) for name, parameter in parameters.items()}
     seeds = np.random.default_rng(seed).integers(2**31, size=len(questions)).tolist()
     with in_evaluation(model) as device, torch.enable_grad():
-        for number, (question, own) in enumerate(zip(questions, seeds, strict=True), start=1):
+        for number, (question, own_seed) in enumerate(zip(questions, seeds, strict=True), start=1):
             here = question.to(device)
-            for weight, likelihood, last in _weighted(model, here, answers=answers, samples=samples, seed=own):
-                gradients = torch.autograd.grad(
-                    likelihood, list(parameters.values()), retain_graph=not last, allow_unused=True
-                )
-                for squares, gradient in zip(total.values(), gradients, strict=True):
-                    if gradient is not None:
-                        squares.addcmul_(gradient, gradient, value=weight / len(questions))
+            for weight, likelihood, last in _weighted(model, here, answers=answers, samples=samples, seed=own_seed):
+                share = weight / len(questions)
+                add_gradients(total, likelihood, parameters=parameters, weight=share, power=2, last=last)
             tell(number / len(questions))
     return {name: squares.detach() for name, squares in total.items()}
 

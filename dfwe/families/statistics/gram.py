@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dfwe.families.statistics.base import CalibrationExample, Collector, Tell, check_examples, in_evaluation
+from dfwe.families.statistics.base import CalibrationExample, Collector, Questions, Tell, in_evaluation
 from dfwe.values.allowed import Count
 
 
@@ -24,19 +24,11 @@ class Gram(Collector):
 
     examples: Count
 
-    def __post_init__(self) -> None:
-        check_examples(self.examples)
-
-    @property
-    def together(self) -> bool:
-        """An expert's inputs are its own."""
-        return False
-
     def collect(
-        self, models: Sequence[Any], *, questions: Sequence[Sequence[CalibrationExample]], seed: int, tell: Tell
+        self, models: Sequence[Any], *, questions: Sequence[Questions], seed: int, tell: Tell
     ) -> list[dict[str, Tensor]]:
         """See Collector; nothing is random."""
-        return [gram_matrices(model, own, tell=tell) for model, own in zip(models, questions, strict=True)]
+        return [gram_matrices(model, of_model, tell=tell) for model, of_model in zip(models, questions, strict=True)]
 
 
 @dataclass
@@ -47,21 +39,19 @@ class Sums:
     tokens: dict[str, int] = field(default_factory=dict)
 
     def take(self, name: str, inputs: Tensor) -> None:
-        """Adds the inputs [..., in] of one forward pass."""
+        """Add the inputs [..., in] of one forward pass."""
         rows = inputs.detach().reshape(-1, inputs.shape[-1]).float()
         product = rows.T @ rows
         self.products[name] = self.products[name].add_(product) if name in self.products else product
         self.tokens[name] = self.tokens.get(name, 0) + len(rows)
 
     def means(self) -> dict[str, Tensor]:
-        """The Gram matrices, divided by the number of tokens."""
+        """Return the Gram matrices, divided by the number of tokens."""
         return {name: product / self.tokens[name] for name, product in self.products.items()}
 
 
-def gram_matrices(
-    model: Any, questions: Sequence[CalibrationExample], *, tell: Tell = lambda share: None
-) -> dict[str, Tensor]:
-    """The Gram matrices by the names of the layers' weights; see Gram."""
+def gram_matrices(model: Any, questions: Questions, *, tell: Tell = lambda share: None) -> dict[str, Tensor]:
+    """Return the Gram matrices by the names of the layers' weights; see Gram."""
     with in_evaluation(model), summing_inputs(linear_layers(model).items()) as sums:
         for number, question in enumerate(questions, start=1):
             read(model, question)
@@ -70,13 +60,13 @@ def gram_matrices(
 
 
 def read(model: Any, question: CalibrationExample) -> None:
-    """One forward pass over the question and its gold answer."""
+    """Run one forward pass over the question and its gold answer."""
     with torch.no_grad():
         question.to(next(model.parameters()).device).read(model)
 
 
 def linear_layers(model: nn.Module) -> dict[str, nn.Linear]:
-    """The model's linear layers by the names of their weights, without those that share their weight."""
+    """Return the model's linear layers by the names of their weights, without those that share their weight."""
     owners: dict[int, int] = {}
     for _, parameter in model.named_parameters(remove_duplicate=False):
         owners[id(parameter)] = owners.get(id(parameter), 0) + 1
@@ -86,7 +76,7 @@ def linear_layers(model: nn.Module) -> dict[str, nn.Linear]:
 
 @contextmanager
 def summing_inputs(layers: Iterable[tuple[str, nn.Module]]) -> Iterator[Sums]:
-    """Within it, every pass through these layers is added to the sums."""
+    """Add every pass through these layers to the sums."""
     sums = Sums()
     with ExitStack() as stack:
         for name, layer in layers:

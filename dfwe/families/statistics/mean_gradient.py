@@ -10,11 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dfwe.errors import ConfigurationError
-from dfwe.families.statistics.base import CalibrationExample, Collector, Tell, in_evaluation
+from dfwe.families.statistics.base import CalibrationExample, Collector, Questions, Tell, add_gradients, in_evaluation
 from dfwe.values.allowed import Count, OneOf
-
-ANSWERS = ("text", "set")
 
 
 @dataclass(frozen=True)
@@ -27,42 +24,28 @@ class MeanGradient(Collector):
     """
 
     examples: Count
-    answers: Annotated[str, OneOf(*ANSWERS)]
-
-    def __post_init__(self) -> None:
-        if self.examples < 1:
-            raise ConfigurationError(f"a mean gradient needs at least 1 of a task's examples, not {self.examples}")
-        if self.answers not in ANSWERS:
-            raise ConfigurationError(f"answers of a mean gradient must be text or set, not '{self.answers}'")
-
-    @property
-    def together(self) -> bool:
-        """A model's gradient is its own."""
-        return False
+    answers: Annotated[str, OneOf("text", "set")]
 
     def collect(
-        self, models: Sequence[Any], *, questions: Sequence[Sequence[CalibrationExample]], seed: int, tell: Tell
+        self, models: Sequence[Any], *, questions: Sequence[Questions], seed: int, tell: Tell
     ) -> list[dict[str, Tensor]]:
         """See Collector; nothing is drawn beside the questions."""
         return [
-            mean_gradient(model, own, answers=self.answers, tell=tell)
-            for model, own in zip(models, questions, strict=True)
+            mean_gradient(model, of_model, answers=self.answers, tell=tell)
+            for model, of_model in zip(models, questions, strict=True)
         ]
 
 
 def mean_gradient(
-    model: Any, questions: Sequence[CalibrationExample], *, answers: str, tell: Tell = lambda share: None
+    model: Any, questions: Questions, *, answers: str, tell: Tell = lambda share: None
 ) -> dict[str, Tensor]:
-    """The mean gradient by the names of the model's unique parameters; see MeanGradient."""
+    """Return the mean gradient by the names of the model's unique parameters; see MeanGradient."""
     parameters = dict(model.named_parameters())
     total = {name: torch.zeros_like(parameter) for name, parameter in parameters.items()}
     with in_evaluation(model) as device, torch.enable_grad():
         for number, question in enumerate(questions, start=1):
             value = loss(model, question.to(device), answers=answers)
-            gradients = torch.autograd.grad(value, list(parameters.values()), allow_unused=True)
-            for summed, gradient in zip(total.values(), gradients, strict=True):
-                if gradient is not None:
-                    summed.add_(gradient, alpha=1 / len(questions))
+            add_gradients(total, value, parameters=parameters, weight=1 / len(questions), power=1, last=True)
             tell(number / len(questions))
     return {name: summed.detach() for name, summed in total.items()}
 

@@ -9,8 +9,9 @@ from sklearn.preprocessing import StandardScaler
 from dfwe.errors import DataError
 from dfwe.families.classifier.linear_probe import LinearProbe, head_features, train_head
 from dfwe.families.classifier.model import load_classifier
-from dfwe.families.multi_head.scorer import HeadScorer
-from dfwe.families.multi_head.tokenization import SentenceSplit
+from dfwe.families.encoder.data import SentenceSplit
+from dfwe.families.encoder.reader import HeadReader
+from dfwe.families.scorer import SplitScorer
 from dfwe.metrics.classification import Accuracy
 from dfwe.metrics.scorer import Scorer
 from dfwe.records import Instance
@@ -73,7 +74,7 @@ def moods():
 
 def test_train_head_raises_accuracy_and_leaves_model(model):
     split = moods()
-    scorer = HeadScorer(split, scorer=Scorer({"acc": Accuracy(LABELS)}), max_tokens=64)
+    scorer = SplitScorer(HeadReader(split, max_tokens=64), scorer=Scorer({"acc": Accuracy(LABELS)}))
     before = scorer(model).score
     weights = {name: p.clone() for name, p in model.named_parameters()}
     head = train_head(model, split, probe=LinearProbe(l2=0.01, max_iterations=300), max_tokens=64)
@@ -89,8 +90,8 @@ def test_train_head_numbers_reach_gold(model):
     )
     head = train_head(model, split, probe=LinearProbe(l2=1e-4, max_iterations=300), max_tokens=64)
     model.load_state_dict(head, strict=False)
-    answers = HeadScorer(split, scorer=Scorer({"acc": Accuracy(("0",))}), max_tokens=64)._answered(model)
-    assert [round(float(answers[n][0])) for n in range(12)] == [n % 3 for n in range(12)]
+    scorer = SplitScorer(HeadReader(split, max_tokens=64), scorer=Scorer({"acc": Accuracy(("0",))}))
+    assert [round(float(answer.text)) for answer in scorer.answers(model)] == [n % 3 for n in range(12)]
 
 
 def test_train_head_twice_gives_same_bits(model):

@@ -5,7 +5,8 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, RobertaConfig, RobertaModel, pipeline
 
 from dfwe.errors import MergeError, ModelError
-from dfwe.families.classifier.model import HEADS, load_classifier, output_layer
+from dfwe.families.classifier.model import load_classifier, output_layer
+from dfwe.families.encoder.model import HEADS
 from dfwe.merging.expert_array import Layout, copy_weights, flatten, load_experts, load_weights, save_weights
 
 ANSWERS = {"mood": ("bad", "good", "mixed"), "alike": ()}
@@ -32,7 +33,7 @@ def test_forward_batch_task_chooses_head(model, tokenizer):
 
 
 def test_forward_unknown_task_names_heads(model, tokenizer):
-    with pytest.raises(ModelError, match="no head for task 'tone': it has heads for mood, alike"):
+    with pytest.raises(ModelError, match="no head for task 'tone': the model has heads for mood, alike"):
         model(batch_of(tokenizer, "tone", "a merry tale"))
 
 

@@ -7,7 +7,7 @@ from transformers import AutoTokenizer
 
 from dfwe.errors import DataError
 from dfwe.families.classifier.tokenization import encode_instances
-from dfwe.families.multi_head.tokenization import sentence_batch
+from dfwe.families.encoder.data import sentence_batch
 from dfwe.records import Instance
 
 LABELS = ("bad", "good")

@@ -5,11 +5,11 @@ import torch
 from transformers import AutoTokenizer, BertConfig, BertModel
 
 from dfwe.errors import ConfigurationError, ModelError
+from dfwe.families.fast.dropout import LightDropout
 from dfwe.families.multi_head.heads.classification import Classification
 from dfwe.families.multi_head.heads.pair_classification import PairClassification
 from dfwe.families.multi_head.heads.similarity import SimilarityHead
 from dfwe.families.multi_head.model import MultiHead, load_multi_head
-from dfwe.families.seq2seq.fast.dropout import LightDropout
 from dfwe.merging.expert_array import copy_weights, flatten, load_weights, save_weights
 
 PAIR = {"columns": ["a", "b"], "pooling": "mean", "dropout": 0.3, "hidden": 8}

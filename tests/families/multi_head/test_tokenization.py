@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from dfwe.errors import DataError
-from dfwe.families.multi_head.tokenization import sentence_batch, tokenise_sentences
+from dfwe.families.encoder.data import sentence_batch
+from dfwe.families.multi_head.tokenization import tokenise_sentences
 from dfwe.records import Instance
 
 PAIRS = [("tea", "warm tea"), ("warm cold tea", "tea"), ("cold", "cold")]  # tea 3, warm 4, cold 5; see conftest
@@ -73,7 +74,7 @@ def test_a_long_sentence_loses_its_end_and_keeps_its_closing_token(tokenised, pa
 
 
 def test_too_many_cut_examples_are_an_error_that_names_the_first(tokenised, pairs):
-    message = r"pairs: 2 of 3 examples .* model.max_source_tokens=3, the first is i0, by 1 tokens: raise"
+    message = r"pairs: a sentence of 2 of 3 examples is longer than .*=3, the first is that of i0, by 1 tokens: raise"
     with pytest.raises(DataError, match=message):
         tokenised(pairs, max_tokens=3, max_truncated_fraction=0.6)
 

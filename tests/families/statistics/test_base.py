@@ -3,18 +3,18 @@
 import pytest
 
 from dfwe.families.seq2seq.calibration import draw_examples
-from dfwe.families.seq2seq.tokenization import TokenLimits, tokenise
+from dfwe.families.seq2seq.tokenization import TokenLimits, tokens_in_memory
 from dfwe.records import Instance
 
 
 @pytest.fixture
-def split(tokenizer, tmp_path):
+def split(tokenizer):
     def make(num, *, candidates=()):
         instances = [
             Instance(f"i{i}", "d", "glad " * (i + 1), " emotion:", ("joy", "anger"), ("joy",), candidates)
             for i in range(num)
         ]
-        return tokenise(instances, tokenizer=tokenizer, limits=TokenLimits(64, 8), cache=tmp_path)
+        return tokens_in_memory(instances, tokenizer=tokenizer, limits=TokenLimits(64, 8))
 
     return make
 

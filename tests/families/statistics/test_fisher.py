@@ -5,7 +5,6 @@ import math
 import pytest
 import torch
 
-from dfwe.errors import ConfigurationError
 from dfwe.families.seq2seq.calibration import TextExample, drawn_texts, log_likelihood
 from dfwe.families.statistics.fisher import DiagonalFisher, diagonal_fisher
 
@@ -125,12 +124,3 @@ def test_each_model_has_its_own_questions(model):
     assert torch.equal(found[1]["shared.weight"], fisher(model, CLOSED[:1])["shared.weight"])
     assert not torch.equal(found[0]["shared.weight"], found[1]["shared.weight"])
     assert shares[-1] == 1.0
-
-
-def test_settings_out_of_range_are_errors():
-    with pytest.raises(ConfigurationError, match="examples must be at least 1, not 0"):
-        DiagonalFisher(examples=0, answers="gold", samples=1)
-    with pytest.raises(ConfigurationError, match="answers must be expected, sampled or gold, not 'all'"):
-        DiagonalFisher(examples=1, answers="all", samples=1)
-    with pytest.raises(ConfigurationError, match="samples must be at least 1, not 0"):
-        DiagonalFisher(examples=1, answers="gold", samples=0)

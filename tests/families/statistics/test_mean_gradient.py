@@ -5,7 +5,6 @@ import math
 import pytest
 import torch
 
-from dfwe.errors import ConfigurationError
 from dfwe.families.seq2seq.calibration import TextExample
 from dfwe.families.statistics.mean_gradient import MeanGradient, mean_gradient
 
@@ -88,10 +87,3 @@ def test_the_collector_gives_each_model_the_gradient_on_its_own_questions(model)
     assert_same(found[1], mean_gradient(model, QUESTIONS, answers="text"))
     assert told == [1.0, 0.5, 1.0]
     assert not collector.together
-
-
-def test_wrong_settings_are_said():
-    with pytest.raises(ConfigurationError, match="at least 1 of a task's examples, not 0"):
-        MeanGradient(examples=0, answers="text")
-    with pytest.raises(ConfigurationError, match="must be text or set, not 'gold'"):
-        MeanGradient(examples=1, answers="gold")

@@ -9,8 +9,8 @@ from typing import Annotated
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dfwe.families.multi_head.heads.base import POOLINGS, HeadSpec, check_spec
-from dfwe.families.multi_head.heads.label_head import LabelHead
+from dfwe.families.encoder.heads import LabelHead
+from dfwe.families.multi_head.heads.base import POOLINGS, HeadSpec, check_columns
 from dfwe.values.allowed import Name, OneOf, PartialShare
 
 
@@ -23,7 +23,7 @@ class Classification(HeadSpec):
     dropout: PartialShare
 
     def __post_init__(self) -> None:
-        check_spec(self.columns, most=1, pooling=self.pooling, dropout=self.dropout)
+        check_columns(self.columns, least=1, most=1)
 
     def build(self, *, width: int, labels: Sequence[str]) -> LabelHead:
         """Return a head with fresh weights."""

@@ -12,9 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dfwe.errors import ConfigurationError
-from dfwe.families.multi_head.heads.base import POOLINGS, HeadSpec, check_spec
-from dfwe.families.multi_head.heads.label_head import LabelHead
-from dfwe.families.multi_head.heads.perceptron import PAIR_FEATURES, Perceptron, check_perceptron
+from dfwe.families.encoder.heads import LabelHead
+from dfwe.families.multi_head.heads.base import PAIR_FEATURES, POOLINGS, HeadSpec, Perceptron, check_columns
 from dfwe.values.allowed import Count, Name, OneOf, PartialShare
 
 
@@ -29,8 +28,9 @@ class PairClassification(HeadSpec):
     features: Sequence[Annotated[str, OneOf(*PAIR_FEATURES)]]  # some of u, v, abs_difference, product
 
     def __post_init__(self) -> None:
-        check_spec(self.columns, least=2, most=2, pooling=self.pooling, dropout=self.dropout)
-        check_perceptron(self.features, hidden=self.hidden)
+        check_columns(self.columns, least=2, most=2)
+        if not self.features or len(set(self.features)) < len(self.features):
+            raise ConfigurationError(f"head.features must name one feature or more, each once, not {self.features}")
 
     def build(self, *, width: int, labels: Sequence[str]) -> LabelHead:
         """Return a head with fresh weights."""
@@ -55,7 +55,7 @@ class PairCosine(HeadSpec):
     offset: float
 
     def __post_init__(self) -> None:
-        check_spec(self.columns, least=2, most=2, pooling=self.pooling, dropout=self.dropout)
+        check_columns(self.columns, least=2, most=2)
 
     def build(self, *, width: int, labels: Sequence[str]) -> LabelHead:
         """Return a head for two labels; the second is what alike sentences have."""

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from dfwe.families.multi_head.heads.base import POOLINGS, HeadSpec, check_spec
-from dfwe.families.multi_head.heads.number_head import NumberHead
-from dfwe.families.multi_head.heads.perceptron import PAIR_FEATURES, Perceptron, check_hidden
+from dfwe.families.encoder.heads import NumberHead
+from dfwe.families.multi_head.heads.base import PAIR_FEATURES, POOLINGS, HeadSpec, Perceptron, check_columns
 from dfwe.values.allowed import Count, Name, OneOf, PartialShare
 
 
@@ -22,8 +21,7 @@ class Regression(HeadSpec):
     hidden: Count
 
     def __post_init__(self) -> None:
-        check_spec(self.columns, most=2, pooling=self.pooling, dropout=self.dropout)
-        check_hidden(self.hidden)
+        check_columns(self.columns, least=1, most=2)
 
     def build(self, *, width: int, labels: Sequence[str]) -> NumberHead:
         """Return a head with fresh weights."""

@@ -11,9 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dfwe.errors import ConfigurationError
-from dfwe.families.multi_head.heads.base import POOLINGS, HeadSpec, check_spec
-from dfwe.families.multi_head.heads.number_head import NumberHead
-from dfwe.families.multi_head.heads.perceptron import check_hidden
+from dfwe.families.encoder.heads import NumberHead
+from dfwe.families.multi_head.heads.base import POOLINGS, HeadSpec, check_columns
 from dfwe.values.allowed import Count, Name, OneOf, PartialShare, Positive
 
 SQUASHES = ("identity", "relu", "clamp")
@@ -37,14 +36,9 @@ class SimilarityHead(HeadSpec):
     high: float
 
     def __post_init__(self) -> None:
-        check_spec(self.columns, least=2, most=2, pooling=self.pooling, dropout=self.dropout)
-        check_hidden(self.hidden)
-        if self.squash not in SQUASHES:
-            raise ConfigurationError(f"head.squash must be one of {', '.join(SQUASHES)}, not '{self.squash}'")
-        if self.squash == "clamp" and not 0 < self.k <= 1:
-            raise ConfigurationError(
-                f"head.k, the cosine that counts as the same, must be above 0, at most 1: {self.k}"
-            )
+        check_columns(self.columns, least=2, most=2)
+        if self.squash == "clamp" and self.k > 1:
+            raise ConfigurationError(f"head.k, the cosine that counts as the same, must be at most 1, not {self.k}")
         if not self.low < self.high:
             raise ConfigurationError(f"head.low={self.low} must be below head.high={self.high}")
 
@@ -54,7 +48,7 @@ class SimilarityHead(HeadSpec):
 
 
 def squashed(cosines: Float[Tensor, " batch"], *, squash: str, k: float) -> Float[Tensor, " batch"]:
-    """What f of `SimilarityHead` makes of the cosines."""
+    """Return f of `SimilarityHead` of the cosines."""
     match squash:
         case "identity":
             return cosines

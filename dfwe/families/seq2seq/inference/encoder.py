@@ -16,7 +16,7 @@ from dfwe.families.batching import token_batches
 def encode(
     model: Any, *, input_ids: Int[Tensor, "batch source"], attention_mask: Int[Tensor, "batch source"]
 ) -> Float[Tensor, "batch source width"]:
-    """The encoder's states.
+    """Return the encoder's states.
 
     T5's positions and the mask of padding are one bias, added up once a batch; its own code does so in every layer.
     """
@@ -37,7 +37,7 @@ def encode_in_parts(
     attention_mask: Int[Tensor, "batch source"],
     max_tokens: int,
 ) -> Float[Tensor, "batch source width"]:
-    """The encoder's states, read in parts of so many tokens, padding included; those of padding mean nothing.
+    """Return the encoder's states, read in parts of so many tokens, padding included; those of padding mean nothing.
 
     Writing goes faster with more rows at once, as each step reads the whole decoder; reading, on a CPU, with fewer.
     """
@@ -58,7 +58,7 @@ def encode_in_parts(
 
 @contextmanager
 def computing_bias(attention: Any, compute_bias: Callable[..., Tensor]) -> Iterator[None]:
-    """Within it, T5's first attention computes the bias of all layers by that function."""
+    """Let T5's first attention compute the bias of all layers by that function."""
     attention.compute_bias = compute_bias
     try:
         yield
@@ -67,7 +67,7 @@ def computing_bias(attention: Any, compute_bias: Callable[..., Tensor]) -> Itera
 
 
 def t5_attention(stack: Any) -> Any | None:
-    """The self-attention that computes T5's relative positions for the whole stack; None in other models."""
+    """Return the self-attention that computes T5's relative positions for the whole stack; None in other models."""
     try:
         return stack.block[0].layer[0].SelfAttention
     except AttributeError:

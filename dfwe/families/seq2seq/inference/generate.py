@@ -12,7 +12,7 @@ from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutput
 
 from dfwe.errors import ConfigurationError
-from dfwe.families.seq2seq.fast.cross_attention import unprojected_source
+from dfwe.families.fast.cross_attention import unprojected_source
 from dfwe.families.seq2seq.inference.encoder import encode_in_parts
 
 _COMPACT = 0.75  # of the rows at most still going: then the finished ones leave the batch and its cache
@@ -54,7 +54,7 @@ def greedy(
     max_new_tokens: int,
     max_tokens: int,
 ) -> Int[Tensor, "batch target"]:
-    """Ids of the most likely continuation, token by token, without the start token; filled up with padding.
+    """Return ids of the most likely continuation, token by token, without the start token; filled up with padding.
 
     The same as `generate` without sampling or beams. The source is read in parts of `max_tokens`; rows that have ended
     leave the batch, so that one long answer does not keep all others busy.
@@ -99,7 +99,7 @@ def reference(
     decoding: ReferenceDecoding,
     seed: int,
 ) -> Int[Tensor, "batch target"]:
-    """Ids by the reference's decoding, drawn from a stream of that seed; torch's global state is left as it was."""
+    """Return ids by the reference's decoding, from a stream of that seed; torch's global state is left as it was."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         ids: Tensor = model.generate(

@@ -12,7 +12,7 @@ from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutput
 
 from dfwe.errors import ModelError
-from dfwe.families.seq2seq.fast.cross_attention import unprojected_source
+from dfwe.families.fast.cross_attention import unprojected_source
 from dfwe.families.seq2seq.inference.encoder import computing_bias, encode, t5_attention
 from dfwe.families.seq2seq.inference.trie import PackedTries
 
@@ -24,7 +24,7 @@ def candidate_log_likelihoods(
     attention_mask: Int[Tensor, "batch source"],
     tries: PackedTries,
 ) -> Float[Tensor, " candidates"]:
-    """log p(candidate | source of its row), the end token included, of all rows' candidates in order.
+    """Return log p(candidate | source of its row), the end token included, of all rows' candidates in order.
 
     The source is encoded once. One decoder pass runs over each row's tree of candidates: a node sees its way from the
     start alone and stands at its depth, so that every candidate is scored as in a teacher-forced pass of its own.
@@ -51,13 +51,13 @@ def candidate_log_likelihoods(
 
 
 def best_candidates(scores: Float[Tensor, " candidates"], *, sizes: Sequence[int]) -> list[int]:
-    """For each row its best candidate's place in the row's own list; the first of equals."""
+    """Return for each row its best candidate's place in the row's own list; the first of equals."""
     return [int(row.argmax()) for row in torch.split(scores, list(sizes))]
 
 
 @contextmanager
 def _positions(model: Any, depths: Int[Tensor, "rows nodes"]) -> Iterator[dict[str, Tensor]]:
-    """Makes the decoder count positions by depth; gives the arguments that do so, where arguments can."""
+    """Make the decoder count positions by depth; give the arguments that do so, where arguments can."""
     if model.config.model_type == "encoder-decoder":
         yield {"decoder_position_ids": depths}
         return

@@ -23,7 +23,7 @@ class Trie:
 
     @classmethod
     def of(cls, answers: Sequence[Sequence[int]]) -> Trie:
-        """The tree of these answers, each a non-empty list of ids."""
+        """Return the tree of these answers, each a non-empty list of ids."""
         tokens, parents = [0], [0]
         children: dict[tuple[int, int], int] = {}
         paths = []
@@ -49,7 +49,7 @@ class Trie:
         return tuple(depths)
 
     def visible(self) -> Bool[Tensor, "nodes nodes"]:
-        """Which nodes each node sees: those on its way from the start, and itself."""
+        """Return which nodes each node sees: those on its way from the start, and itself."""
         seen = torch.eye(len(self.tokens), dtype=torch.bool)
         for node, parent in enumerate(self.parents):
             seen[node] |= seen[parent]
@@ -74,7 +74,7 @@ class PackedTries:
 
     @classmethod
     def of(cls, sets: Sequence[Sequence[Sequence[int]]]) -> PackedTries:
-        """The trees of these sets of answers, one a row."""
+        """Return the trees of these sets of answers, one per row."""
         keys = [tuple(tuple(answer) for answer in answers) for answers in sets]
         trie_of = {key: Trie.of(key) for key in dict.fromkeys(keys)}
         tries = [trie_of[key] for key in keys]
@@ -98,7 +98,7 @@ class PackedTries:
         )
 
     def to(self, device: torch.device) -> PackedTries:
-        """The same on that device."""
+        """Return the same on that device."""
         moved = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
         return PackedTries(**moved, num_answers=self.num_answers)
 

@@ -58,11 +58,9 @@ def test_the_embeddings_go_through_one_layer_that_both_share():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"squash": "tanh"}, r"head\.squash must be one of identity, relu, clamp, not 'tanh'"),
-        ({"k": 0.0}, r"head\.k, the cosine that counts as the same, must be above 0, at most 1: 0\.0"),
+        ({"k": 1.5}, r"head\.k, the cosine that counts as the same, must be at most 1, not 1\.5"),
         ({"low": 5.0}, r"head\.low=5\.0 must be below head\.high=5\.0"),
         ({"columns": ["a"]}, r"head\.columns must name 2 column\(s\)"),
-        ({"hidden": 0}, r"head\.hidden must be at least 1"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(changes, message):

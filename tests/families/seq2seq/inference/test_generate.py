@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from dfwe.errors import ConfigurationError
-from dfwe.families.padding import pad
 from dfwe.families.seq2seq.inference.generate import ReferenceDecoding, greedy, reference
+from dfwe.families.tokens import pad
 
 NEW = 12
 SAMPLED = {"do_sample": True, "num_beams": 2, "repetition_penalty": 5.0, "max_length": 20, "seed": 0}

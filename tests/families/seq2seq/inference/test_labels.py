@@ -6,9 +6,9 @@ from transformers import BartConfig, BartForConditionalGeneration
 from transformers.modeling_outputs import BaseModelOutput
 
 from dfwe.errors import ModelError
-from dfwe.families.padding import pad
 from dfwe.families.seq2seq.inference.labels import best_candidates, candidate_log_likelihoods
 from dfwe.families.seq2seq.inference.trie import PackedTries
+from dfwe.families.tokens import pad
 
 
 def teacher_forced(model, *, input_ids, attention_mask, candidate):

@@ -1,0 +1,47 @@
+"""Models of one encoder and a head per task."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from dfwe.errors import ModelError
+from dfwe.families.encoder.data import SentenceBatch
+from dfwe.families.encoder.heads import Head
+
+HEADS = "heads."  # prefix of the names of heads' parameters
+
+
+class TaskModel(nn.Module, ABC):
+    """A model with a head per task, whose batches name their task: see `sentence_batch`.
+
+    Its parameters are named `encoder...` and `heads.<task>...`.
+    """
+
+    encoder: Any
+    heads: nn.ModuleDict
+
+    def head(self, task: str) -> Head:
+        """Return the task's head; ModelError where there is none."""
+        if task not in self.heads:
+            raise ModelError(
+                f"no head for task '{task}': the model has heads for {', '.join(self.heads) or 'no task'}; a task of "
+                "a multi-head study gets one from `head` in its YAML"
+            )
+        head = self.heads[task]
+        assert isinstance(head, Head)
+        return head
+
+    def embed(self, batch: SentenceBatch) -> Float[Tensor, "rows length width"]:
+        """Return the word embeddings of the batch's tokens, which `forward` takes back, changed or not."""
+        embeddings: Tensor = self.encoder.get_input_embeddings()(batch["input_ids"])
+        return embeddings
+
+    @abstractmethod
+    def forward(
+        self, batch: SentenceBatch, *, embeddings: Float[Tensor, "rows length width"] | None = None
+    ) -> Float[Tensor, "batch outputs"]:
+        """Return the outputs of the task's head; from `embeddings` where they are given, else from the tokens."""

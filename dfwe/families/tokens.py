@@ -1,0 +1,58 @@
+"""Rows of token ids: padded to one tensor, and what cutting them loses."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dfwe.errors import DataError
+from dfwe.records import Instance
+
+log = logging.getLogger(__name__)
+
+
+def pad(rows: Sequence[Sequence[int]], *, value: int) -> Tensor:
+    """Return the rows as one int64 tensor [rows, longest], filled up on the right."""
+    longest = max(len(row) for row in rows)
+    return torch.tensor([[*row, *[value] * (longest - len(row))] for row in rows], dtype=torch.int64)
+
+
+def check_truncation(
+    instances: Sequence[Instance], cuts: Sequence[int], *, subject: str, max_tokens: int, most: float, loses: str
+) -> None:
+    """Check how many instances lose tokens of their `subject`; `cuts` has how many each loses.
+
+    Raises:
+        DataError: more than the share `most` of the instances do; fewer are a warning.
+    """
+    cut = [(instance, tokens) for instance, tokens in zip(instances, cuts, strict=True) if tokens]
+    if not cut:
+        return
+    first, tokens = cut[0]
+    message = (
+        f"{subject} of {len(cut)} of {len(instances)} examples is longer than model.max_source_tokens={max_tokens}, "
+        f"the first is that of {first.instance_id}, by {tokens} tokens"
+    )
+    if len(cut) > most * len(instances):
+        raise DataError(
+            f"{message}: raise model.max_source_tokens, or data.max_truncated_fraction, the share that may be cut"
+        )
+    log.warning("%s: they lose their %s", message, loses)
+
+
+def source_ids(instance: Instance, *, tokenizer: Any, max_tokens: int) -> tuple[list[int], int]:
+    """Return the ids of the source text, without the oldest that are too many, and how many tokens the prompt lost."""
+    encoded = tokenizer(instance.source, return_offsets_mapping=True, return_special_tokens_mask=True)
+    ids: list[int] = encoded["input_ids"]
+    excess = len(ids) - max_tokens
+    if excess <= 0:
+        return ids, 0
+    special, offsets = encoded["special_tokens_mask"], encoded["offset_mapping"]
+    droppable = [i for i in range(len(ids)) if not special[i]]
+    num_context = sum(offsets[i][0] < len(instance.context) for i in droppable)
+    dropped = set(droppable[:excess])
+    return [token for i, token in enumerate(ids) if i not in dropped], max(0, excess - num_context)

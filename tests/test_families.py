@@ -1,0 +1,145 @@
+"""The whole method on every family, and what a family cannot do is an error before any training."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file
+from transformers import AutoModel, AutoModelForSequenceClassification, pipeline
+
+from dfwe.errors import ConfigurationError
+from dfwe.predict import load
+from dfwe.predict.inputs import instances_of, items
+from dfwe.run_study import run_study
+from dfwe.studies.plan import plan_study
+
+SHORT = (
+    "model.pretrain=null",
+    "model.source.vocab_size=300",
+    "model.source.config={hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 32, "
+    "max_position_embeddings: 128}",
+    "trainer.train.epochs=1",
+    "trainer.finetune.epochs=1",
+    "trainer.checkpoint=false",
+    "trainer.threads=1",
+    "merge.search.budget=3",
+    "merge/holdout=split",
+    "probes=[leave_one_out,interpolation]",
+    "report=false",
+)
+ROWS = "{train: 24, dev: 12, test: 12}"
+MULTI_HEAD = (
+    "+target=toy_sentiment",
+    "sources=[toy_paraphrase]",
+    "data=toy_multitask",
+    "model=bert_toy",
+    *(f"data.generator.rows.{task}={ROWS}" for task in ("sentiment", "paraphrase", "similarity", "inference")),
+)
+CLASSIFIER = ("+target=meld", "sources=[emory_emotion]", "model=bert_toy_classifier")
+BASELINES = ["random", "multitask", "ensemble"]
+
+
+@pytest.fixture(scope="module")
+def classifier(composed, tmp_path_factory, small_overrides):
+    """The folder of a small study of classifiers that has run."""
+    folder = tmp_path_factory.mktemp("classifier")
+    data = [override for override in small_overrides if override.startswith("data.")]
+    run_study(composed(*CLASSIFIER, *SHORT, *data, f"paths.store={folder}/store"), folder=folder)
+    return folder
+
+
+@pytest.fixture
+def encoder(composed, tmp_path):
+    """A function from overrides to a small study of models with heads."""
+    return lambda *overrides: composed(*MULTI_HEAD, *SHORT, f"paths.store={tmp_path}/store", *overrides)
+
+
+def results_of(folder):
+    return json.loads((folder / "results.json").read_text())
+
+
+def rows_of(folder):
+    return {row["name"]: row for row in results_of(folder)["models"]}
+
+
+def check_whole_method(folder, *, experts):
+    """Check that every model has scores, and the merge what holdout and diagnostics found."""
+    rows = rows_of(folder)
+    assert list(rows) == ["baseline", *experts, *BASELINES, "uniform", "nelder_mead"]
+    assert all(0 <= row["test"]["score"] <= 1 for row in rows.values())
+    merge = rows["nelder_mead"]
+    assert set(merge["coefficients"]) == set(merge["leave_one_out"]) == set(experts)
+    assert len(results_of(folder)["interpolations"]) == 3
+    assert merge["holdout"]["score"] is not None
+
+
+def test_classifier_study_has_whole_method(classifier):
+    check_whole_method(classifier, experts=["meld", "mixture", "emory_emotion"])
+
+
+def test_classifier_folder_is_a_text_classification_pipeline(classifier):
+    folder, texts = classifier / "merged", ["Monica Vale: I feel glad.", "Ross Dahl: That makes me furious."]
+    network, predictor = AutoModelForSequenceClassification.from_pretrained(folder), load(folder)
+    assert tuple(network.config.id2label.values()) == predictor.labels
+    ours = predictor.probabilities(texts)
+    instances = instances_of(items(texts), prompt=replace(predictor._task.prompt, unlabelled=True), max_words=100)
+    sources = [instance.source for instance in instances]
+    theirs = pipeline("text-classification", model=str(folder), top_k=None)(sources)
+    for probabilities, scores in zip(ours, theirs, strict=True):
+        assert probabilities == pytest.approx({item["label"]: item["score"] for item in scores}, abs=1e-5)
+
+
+def test_multi_head_study_has_whole_method_and_is_exported(encoder, tmp_path):
+    run_study(encoder(), folder=tmp_path)
+    check_whole_method(tmp_path, experts=["toy_sentiment", "mixture", "toy_paraphrase"])
+    assert AutoModel.from_pretrained(tmp_path / "merged").config.hidden_size == 16
+    heads = load_file(tmp_path / "merged" / "heads.safetensors")
+    assert {name.split(".")[0] for name in heads} == {"toy_sentiment", "toy_paraphrase"}
+
+
+def test_seq2seq_study_has_finite_rows(ran):
+    rows = rows_of(ran[0])
+    assert np.isfinite([row["test"]["score"] for row in rows.values()]).all()
+    assert rows["nelder_mead"]["coefficients"].keys() == {"meld", "mixture", "emory_emotion", "personality"}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["agreement=[greedy]"], "models with heads answer in one way"),
+        (["decode=greedy"], "heads answer in one way; set decode=task"),
+        (["sources.toy_paraphrase.head=null"], "'toy_paraphrase' has no head.*another family"),
+        (["trainer.head_first=true"], "have no heads to train first"),
+    ],
+)
+def test_multi_head_study_refuses_before_training(encoder, overrides, message):
+    with pytest.raises(ConfigurationError, match=message):
+        plan_study(encoder(*overrides))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["+target=question_answering", "sources=[meld]"], "whose answers are free text: choose .* family seq2seq"),
+        (["+target=meld", "sources=[reading_comprehension]"], "are candidates that differ per question"),
+        (["+target=meld", "agreement=[greedy]"], "a classifier answers in one way"),
+        (["+target=meld", "trainer.accumulate=2"], "a classifier makes a step per batch"),
+        (["+target=meld", "data.truncation=reference"], "a classifier's input loses its beginning"),
+    ],
+)
+def test_classifier_study_refuses_before_training(composed, tmp_path, overrides, message):
+    config = composed("model=bert_toy_classifier", f"paths.store={tmp_path}/store", *overrides)
+    with pytest.raises(ConfigurationError, match=message):
+        plan_study(config)
+
+
+def test_classifier_study_of_all_sources_leaves_out_free_text(composed, tmp_path, caplog):
+    config = composed("+target=meld", "sources=all", "model=bert_toy_classifier", f"paths.store={tmp_path}/store")
+    plan_study(config)
+    assert "cannot answer them: question_answering, reading_comprehension" in caplog.text
+
+
+def test_seq2seq_study_without_target_tokens_is_an_error(small, tmp_path):
+    with pytest.raises(ConfigurationError, match=r"model\.max_target_tokens=0"):
+        plan_study(small(tmp_path, "model.max_target_tokens=0"))
