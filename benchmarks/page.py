@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from dfwe.data.friends.annotations import TASKS
+from dfwe.data.friends.tasks import TASKS
 from dfwe.report.html.compare_page import write_comparison
 from dfwe.report.html.run_page import write_run_page
 

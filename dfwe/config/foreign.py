@@ -26,7 +26,16 @@ Error = type[DfweError]
 TARGET = "_target_"
 _NAME = re.compile(r"(dfwe(?:\.[a-z][a-z0-9_]*)+)\.([A-Z][A-Za-z0-9]*)", re.ASCII)
 # Classes by the names that merged folders of earlier versions have for them.
-_RENAMED = {"dfwe.data.prompts.answers.OneOf": "dfwe.data.prompts.answers.ClassLabel"}
+_DIALOGUES = "dfwe.data.prompts.dialogues"
+_RENAMED = {
+    "dfwe.data.prompts.answers.OneOf": "dfwe.data.prompts.answers.ClassLabel",
+    "dfwe.data.prompts.emotion.Emotion": f"{_DIALOGUES}.Emotion",
+    "dfwe.data.prompts.character_identification.CharacterIdentification": f"{_DIALOGUES}.CharacterIdentification",
+    "dfwe.data.prompts.reading_comprehension.ReadingComprehension": f"{_DIALOGUES}.ReadingComprehension",
+    "dfwe.data.prompts.question_answering.QuestionAnswering": f"{_DIALOGUES}.QuestionAnswering",
+    "dfwe.data.prompts.personality.Personality": f"{_DIALOGUES}.Personality",
+    "dfwe.data.prompts.relation_extraction.RelationExtraction": f"{_DIALOGUES}.RelationExtraction",
+}
 _INTERPOLATION = re.compile(r"\$\{(?P<up>\.*)(?P<path>[A-Za-z_]\w*(?:\.\w+)*)\}", re.ASCII)
 _SPECIAL = re.compile(r"_\w*_")  # Hydra's _args_, _partial_, ...: none of them is obeyed here
 

@@ -19,8 +19,7 @@ from dfwe.data.prompts.base import Prompt
 from dfwe.data.readers.base import Corpus, Reader
 from dfwe.errors import ConfigurationError, DfweError, ModelError, did_you_mean
 from dfwe.metrics.base import Metric
-from dfwe.metrics.mean import MeanOfScorers
-from dfwe.metrics.scorer import Scorer
+from dfwe.metrics.scorer import MeanOfScorers, Scorer
 from dfwe.store.card import identity
 
 

@@ -5,7 +5,6 @@ The unpacking is our own: `pooch.Unzip` refuses neither links nor zip bombs.
 
 from __future__ import annotations
 
-import shutil
 import stat
 import zlib
 from collections.abc import Callable, Sequence
@@ -95,10 +94,10 @@ def fetch(release: Release, *, folder: Path) -> bool:
     try:
         downloads.fetch(release.path, downloader=_download)
     except requests.RequestException as error:
-        kind = (
-            _UnreachableHostError if isinstance(error, (requests.ConnectionError, requests.Timeout)) else NetworkError
-        )
-        raise kind(f"given up after {1 + _NUM_RETRIES} attempts: {error}") from error
+        is_silent = isinstance(error, (requests.ConnectionError, requests.Timeout))
+        raise (_UnreachableHostError if is_silent else NetworkError)(
+            f"given up after {1 + _NUM_RETRIES} attempts: {error}"
+        ) from error
     except ValueError as error:  # pooch's word for another digest
         raise DataError(f"{release.url} has another sha256 than published ({error}); try again") from error
     return True
@@ -131,49 +130,34 @@ def unpack(path: Path, *, folder: Path) -> list[Path]:
     try:
         with ZipFile(path) as archive:
             entries = archive.infolist()
-            targets = {entry.filename: _target(entry, folder=folder, archive=path) for entry in entries}
-            _check_size(entries, archive=path)
-            _check_distinct([targets[entry.filename] for entry in entries if not entry.is_dir()], archive=path)
+            files = [folder / entry.filename for entry in entries if not entry.is_dir()]
+            if harm := _harm(entries, files=files, folder=folder):
+                raise DataError(f"{path}{harm}; nothing was unpacked")
             damaged = archive.testzip()
             if damaged is not None:
                 raise DataError(f"{path}: '{damaged}' in it is damaged; delete the file to fetch it again")
-            return [_write(archive, entry, targets[entry.filename]) for entry in entries if not entry.is_dir()]
+            archive.extractall(folder)
+            return files
     except (BadZipFile, NotImplementedError, EOFError, zlib.error) as error:
         raise DataError(f"{path} is not a readable zip ({error}); delete it to fetch it again") from error
 
 
-def _target(entry: ZipInfo, *, folder: Path, archive: Path) -> Path:
-    """Return the path of an entry; DataError unless it is a regular file or folder inside the folder."""
-    name = PureWindowsPath(entry.filename)  # knows drives and both kinds of slashes
-    target = (folder / entry.filename).resolve()
-    if name.drive or name.root or ".." in name.parts or not target.is_relative_to(folder.resolve()):
-        raise DataError(f"{archive}: '{entry.filename}' would leave {folder}; nothing was unpacked")
-    kind = stat.S_IFMT(entry.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR) or entry.flag_bits & 1:
-        raise DataError(f"{archive}: '{entry.filename}' is a link, a special file or encrypted; nothing was unpacked")
-    return target
+def _harm(entries: Sequence[ZipInfo], *, files: Sequence[Path], folder: Path) -> str:
+    """Return a reason not to unpack the entries; empty without one.
 
-
-def _check_size(entries: Sequence[ZipInfo], *, archive: Path) -> None:
-    """Check the declared sizes, which suffice: the reader returns no more of a file than its entry declares."""
+    Declared sizes suffice: the reader returns no more of a file than its entry declares.
+    """
+    for entry in entries:
+        name = PureWindowsPath(entry.filename)  # knows drives and both kinds of slashes
+        is_inside = (folder / entry.filename).resolve().is_relative_to(folder.resolve())
+        if name.drive or name.root or ".." in name.parts or not is_inside:
+            return f": '{entry.filename}' would leave {folder}"
+        if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR) or entry.flag_bits & 1:
+            return f": '{entry.filename}' is a link, a special file or encrypted"
     total = sum(entry.file_size for entry in entries)
     if total > _MAX_BYTES or len(entries) > _MAX_FILES:
-        raise DataError(
-            f"{archive} holds {len(entries)} files of {total} bytes, more than {_MAX_FILES} files or {_MAX_BYTES} "
-            "bytes; nothing was unpacked"
-        )
-
-
-def _check_distinct(files: Sequence[Path], *, archive: Path) -> None:
-    """Raise DataError if two files have one path, or one lies in the other."""
-    folders = {parent for file in files for parent in file.parents}
-    if len(set(files)) != len(files) or not folders.isdisjoint(files):
-        raise DataError(f"{archive} holds two files of one path; nothing was unpacked")
-
-
-def _write(archive: ZipFile, entry: ZipInfo, target: Path) -> Path:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(target.name + ".part")
-    with archive.open(entry) as source, part.open("wb") as file:
-        shutil.copyfileobj(source, file)
-    return part.replace(target)
+        return f" holds {len(entries)} files of {total} bytes, more than {_MAX_FILES} files or {_MAX_BYTES} bytes"
+    is_distinct = len(set(files)) == len(files) and {parent for file in files for parent in file.parents}.isdisjoint(
+        files
+    )
+    return "" if is_distinct else " holds two files of one path"

@@ -18,6 +18,7 @@ from dfwe.errors import ConfigurationError
 from dfwe.records import Instance, Split
 
 REFERENCE_SEED = 2530  # of the reference's few-shot lists
+FEW_SHOT = 0.1  # of the dialogues that the benchmark's lists have
 _SPLIT_SEED = 0
 _HELD_OUT = 0.15  # of the dialogues, for test and again for dev
 

@@ -13,8 +13,7 @@ from pathlib import Path
 
 from dfwe.controls import without_controls
 from dfwe.data.fetch import fetch_all, unpack
-from dfwe.data.friends import report
-from dfwe.data.friends.prepare import prepare, write
+from dfwe.data.friends.prepare import prepare, report_text, summarize, write
 from dfwe.data.friends.releases import RELEASES, TLIDB
 from dfwe.data.friends.split import OfficialSplit, read_official_split
 from dfwe.process.exit import exit_code
@@ -32,9 +31,9 @@ def _friends(options: argparse.Namespace) -> None:
     raw = options.raw or _download(options.out)
     official = OfficialSplit() if options.split is None else read_official_split(options.split)
     prepared = prepare(raw, official=official, max_invalid_fraction=options.max_invalid_fraction)
-    summary = report.summary(prepared, official=official)
-    folder = write(prepared, out=options.out, report=summary)
-    print(without_controls(report.text(summary)))
+    report = summarize(prepared, official=official)
+    folder = write(prepared, out=options.out, report=report)
+    print(without_controls(report_text(report)))
     print(f"\nwritten to {folder}; use it with: data=friends data.root={options.out}")
 
 

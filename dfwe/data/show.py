@@ -21,7 +21,6 @@ from dfwe.data.few_shot import REFERENCE_SEED, Shots
 from dfwe.data.readers.base import Corpus
 from dfwe.data.readers.tlidb import Tlidb
 from dfwe.process.exit import exit_code
-from dfwe.records import Instance
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,12 +52,9 @@ def entries(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
         shots=Shots(arguments.shots, seed=REFERENCE_SEED),
     )
     for instance in instances:
-        alternatives = not task.labels and not instance.candidates
-        yield {
-            "instance_id": instance.instance_id,
-            "source": instance.source,
-            "target": _target(instance, alternatives=alternatives),
-        }
+        is_choice = bool(task.labels or instance.candidates)
+        target = instance.targets[0] if is_choice else list(instance.targets)
+        yield {"instance_id": instance.instance_id, "source": instance.source, "target": target}
 
 
 def _corpus(task: Task, *, root: Path, max_words: int) -> Corpus:
@@ -69,10 +65,6 @@ def _corpus(task: Task, *, root: Path, max_words: int) -> Corpus:
         for warning in report.warnings():
             print(f"warning: {in_one_line(warning)}", file=sys.stderr)
     return corpus
-
-
-def _target(instance: Instance, *, alternatives: bool) -> str | list[str]:
-    return list(instance.targets) if alternatives else instance.targets[0]
 
 
 def _readable(entry: dict[str, Any]) -> str:
@@ -93,17 +85,10 @@ def _words(text: str) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m dfwe.data.show", description="Show what the model sees.")
-    parser.add_argument(
-        "--root", type=Path, required=True, help="the folder that holds TLiDB_Friends, or a task's own files"
-    )
+    parser.add_argument("--root", type=Path, required=True, help="folder of TLiDB_Friends, or of a task's own files")
     parser.add_argument("--task", required=True, help="short or long name of the task")
     parser.add_argument("--split", choices=("train", "dev", "test"), required=True)
-    parser.add_argument(
-        "--max-words",
-        type=_words,
-        default=512,
-        help="limit of the context in words; 0 is none (default: 512)",
-    )
+    parser.add_argument("--max-words", type=_words, default=512, help="of a context; 0 is no limit (default: 512)")
     parser.add_argument("--shots", type=_shots, default="all", help="all, a few-shot share such as 0.1, or a number")
     parser.add_argument("--config-dir", type=Path, action="append", default=[], help="a folder with tasks of your own")
     parser.add_argument("--trust", action="store_true", help="run the classes that its YAML names, whosever they are")

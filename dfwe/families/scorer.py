@@ -17,8 +17,7 @@ from torch import nn
 from dfwe.errors import MetricError
 from dfwe.families.fast.kernels import HalfCopy, fast_kernels
 from dfwe.families.pruning import Race
-from dfwe.metrics.mean import MeanOfScorers
-from dfwe.metrics.scorer import ScoreBound, Scorer
+from dfwe.metrics.scorer import MeanOfScorers, ScoreBound, Scorer
 from dfwe.records import Answer, Evaluation, Instance, PartialEvaluation
 
 log = logging.getLogger(__name__)

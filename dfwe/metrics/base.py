@@ -11,6 +11,9 @@ from numpy.typing import ArrayLike
 
 from dfwe.errors import MetricError
 
+References = Sequence[Sequence[str]]  # of each example: one gold answer, or several that are all correct
+Counts = Float[np.ndarray, "examples counts"]
+
 
 class Metric(ABC):
     """A score in [0, 1], higher is better, that depends on the examples through the sum of their rows alone.
@@ -24,9 +27,7 @@ class Metric(ABC):
         """Length of an example's row."""
 
     @abstractmethod
-    def counts(
-        self, predictions: Sequence[str], *, references: Sequence[Sequence[str]]
-    ) -> Float[np.ndarray, "examples counts"]:
+    def counts(self, predictions: Sequence[str], *, references: References) -> Counts:
         """Return a row per example.
 
         Raises:
@@ -34,7 +35,7 @@ class Metric(ABC):
         """
 
     @abstractmethod
-    def best_counts(self, references: Sequence[Sequence[str]]) -> Float[np.ndarray, "examples counts"] | None:
+    def best_counts(self, references: References) -> Counts | None:
         """Return rows that no answers' rows can beat: in place of any examples' own they never lower the value.
 
         That holds whatever the other rows are, so that a search can give a candidate up before it has answered all. No
@@ -56,13 +57,18 @@ class Metric(ABC):
         """Return the classes that are too rare for an interval of the value to be trusted."""
         return ()
 
-    def is_correct(self, counts: Float[np.ndarray, "examples counts"]) -> Bool[np.ndarray, " examples"] | None:
+    def is_correct(self, counts: Counts) -> Bool[np.ndarray, " examples"] | None:
         """Return which answers are correct, if the value is their fraction; None for other metrics."""
         return None
 
 
-def check_pairs(predictions: Sequence[str], *, references: Sequence[Sequence[str]]) -> None:
-    """Raise MetricError unless every prediction has at least one reference."""
+def check_pairs(predictions: Sequence[str], *, references: References, metric: str = "") -> None:
+    """Raise MetricError unless every prediction has at least one reference.
+
+    No predictions are an error for a `metric` of which the reference implementation crashes then.
+    """
+    if metric and not predictions:
+        raise MetricError(f"{metric} of no examples is undefined: give at least one example")
     if len(predictions) != len(references):
         raise MetricError(
             f"every prediction needs its references: found {len(predictions)} predictions "
@@ -73,13 +79,7 @@ def check_pairs(predictions: Sequence[str], *, references: Sequence[Sequence[str
             raise MetricError(f"example {number} has no reference: give at least one, or leave the example out")
 
 
-def check_some(predictions: Sequence[str], *, metric: str) -> None:
-    """Raise MetricError without any prediction, where the reference implementation crashes."""
-    if not predictions:
-        raise MetricError(f"{metric} of no examples is undefined: give at least one example")
-
-
-def gold_answers(references: Sequence[Sequence[str]]) -> list[str]:
+def gold_answers(references: References) -> list[str]:
     """Return the first reference of each example, empty if it has none (which `check_pairs` refuses)."""
     return [next(iter(alternatives), "") for alternatives in references]
 

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from dfwe.errors import MetricError
-from dfwe.metrics.base import Metric, check_pairs, gold_answers, ratio
+from dfwe.metrics.base import Counts, Metric, References, check_pairs, gold_answers, ratio
 
 _RARE = 10  # gold answers
 
@@ -42,22 +42,20 @@ class F1(Metric):
         """Three counts per label and for "no label"."""
         return 3 * (len(self.labels) + 1)
 
-    def counts(
-        self, predictions: Sequence[str], *, references: Sequence[Sequence[str]]
-    ) -> Float[np.ndarray, "examples counts"]:
+    def counts(self, predictions: Sequence[str], *, references: References) -> Counts:
         """Return counts of correct, predicted and gold answers by label.
 
         Raises:
             MetricError: a gold label off the list, or not exactly one for an example.
         """
         one_hot = np.eye(len(self.labels) + 1)
-        predicted = one_hot[_predicted(predictions, labels=self.labels)]
+        predicted = one_hot[_indices(predictions, labels=self.labels)]
         gold = one_hot[_gold(predictions, references=references, labels=self.labels)]
         if not self.no_label_class:
             predicted[:, -1] = 0.0
         return np.concatenate([predicted * gold, predicted, gold], axis=1)
 
-    def best_counts(self, references: Sequence[Sequence[str]]) -> Float[np.ndarray, "examples counts"]:
+    def best_counts(self, references: References) -> Counts:
         """Return the gold labels' rows; raises as `counts` does.
 
         Any other answer lowers its gold label's F1, raises no other's, and may bring a label with F1 0 into the macro
@@ -91,24 +89,19 @@ class Accuracy(Metric):
 
     labels: Sequence[str]
 
-    @property
-    def num_counts(self) -> int:
-        """Two: correct or not, and 1."""
-        return 2
+    num_counts = 2  # correct or not, and 1
 
-    def counts(
-        self, predictions: Sequence[str], *, references: Sequence[Sequence[str]]
-    ) -> Float[np.ndarray, "examples counts"]:
+    def counts(self, predictions: Sequence[str], *, references: References) -> Counts:
         """Return 1 for correct answers and 0 for others, and 1.
 
         Raises:
             MetricError: a gold label off the list, or not exactly one for an example.
         """
         gold = _gold(predictions, references=references, labels=self.labels)
-        right = _predicted(predictions, labels=self.labels) == gold
+        right = _indices(predictions, labels=self.labels) == gold
         return np.stack([right.astype(np.float64), np.ones(len(predictions))], axis=1)
 
-    def best_counts(self, references: Sequence[Sequence[str]]) -> Float[np.ndarray, "examples counts"]:
+    def best_counts(self, references: References) -> Counts:
         """Return the gold labels' rows; raises as `counts` does."""
         return self.counts(gold_answers(references), references=references)
 
@@ -116,7 +109,7 @@ class Accuracy(Metric):
         """Return the fraction in [0, 1]."""
         return ratio(totals[..., 0], totals[..., 1])
 
-    def is_correct(self, counts: Float[np.ndarray, "examples counts"]) -> Bool[np.ndarray, " examples"]:
+    def is_correct(self, counts: Counts) -> Bool[np.ndarray, " examples"]:
         """Return which predictions are correct."""
         return counts[:, 0] > 0
 
@@ -146,19 +139,16 @@ def score_classes(
     return scores
 
 
-def _predicted(predictions: Sequence[str], *, labels: Sequence[str]) -> Int[np.ndarray, " examples"]:
+def _indices(texts: Sequence[str], *, labels: Sequence[str]) -> Int[np.ndarray, " examples"]:
     indices = {label: index for index, label in enumerate(labels)}
-    return np.array([indices.get(prediction, len(labels)) for prediction in predictions], dtype=np.int64)
+    return np.array([indices.get(text, len(labels)) for text in texts], dtype=np.int64)
 
 
-def _gold(
-    predictions: Sequence[str], *, references: Sequence[Sequence[str]], labels: Sequence[str]
-) -> Int[np.ndarray, " examples"]:
+def _gold(predictions: Sequence[str], *, references: References, labels: Sequence[str]) -> Int[np.ndarray, " examples"]:
     check_pairs(predictions, references=references)
-    indices = {label: index for index, label in enumerate(labels)}
     for number, gold in enumerate(references, start=1):
         if len(gold) != 1:
             raise MetricError(f"example {number} must have one gold label, not {len(gold)}: {', '.join(gold)}")
-        if gold[0] not in indices:
+        if gold[0] not in labels:
             raise MetricError(f"example {number} has the gold label '{gold[0]}', expected one of {', '.join(labels)}")
-    return np.array([indices[gold[0]] for gold in references], dtype=np.int64)
+    return _indices([gold[0] for gold in references], labels=labels)

@@ -1,7 +1,8 @@
-"""Pearson's correlation of numbers, from sums as resampling needs it (`scipy.stats` takes single pairs)."""
+"""Numbers: Pearson's correlation, from sums as resampling needs it (`scipy.stats` takes single pairs), and errors."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from dfwe.errors import MetricError
-from dfwe.metrics.base import Metric, check_pairs, check_some, ratio
+from dfwe.metrics.base import Counts, Metric, References, check_pairs, ratio
 from dfwe.values.allowed import Within
 
 _ROUNDING = 1e-12  # a variance below this share of the mean square is rounding: the numbers are all the same
@@ -29,26 +30,20 @@ class Pearson(Metric):
 
     unparsable: Annotated[float, Within(at_least=-1, at_most=1)]
 
-    @property
-    def num_counts(self) -> int:
-        """Six: 1, and the sums of x, y, xx, yy, xy."""
-        return 6
+    num_counts = 6  # 1, x, y, xx, yy, xy
 
-    def counts(
-        self, predictions: Sequence[str], *, references: Sequence[Sequence[str]]
-    ) -> Float[np.ndarray, "examples counts"]:
+    def counts(self, predictions: Sequence[str], *, references: References) -> Counts:
         """Return a row per example.
 
         Raises:
             MetricError: no examples, or a gold answer that is not one finite number.
         """
-        check_some(predictions, metric="Pearson's correlation")
-        check_pairs(predictions, references=references)
+        check_pairs(predictions, references=references, metric="Pearson's correlation")
         x = np.array([_number(text, otherwise=self.unparsable) for text in predictions])
         y = np.array([_gold(texts, number=number) for number, texts in enumerate(references, start=1)])
         return np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=1)
 
-    def best_counts(self, references: Sequence[Sequence[str]]) -> None:
+    def best_counts(self, references: References) -> None:
         """Return None: next to wrong numbers the correct one can lower the correlation."""
 
     def value(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
@@ -61,6 +56,22 @@ class Pearson(Metric):
         """Return whether neither the predictions nor the gold numbers are all the same."""
         n, x, y, xx, yy = (totals[..., index] for index in range(5))
         return bool(_spread(n, x, xx) > 0 and _spread(n, y, yy) > 0)
+
+
+def binned_errors(
+    predicted: Sequence[float], *, gold: Sequence[float], edges: Sequence[float]
+) -> list[dict[str, float | int | None]]:
+    """Return the mean squared error by bins of the gold number, from each edge to below the next.
+
+    The last bin includes its end.
+    """
+    errors, numbers = (np.asarray(predicted) - np.asarray(gold)) ** 2, np.asarray(gold)
+    bins = []
+    for place, (low, high) in enumerate(itertools.pairwise(edges)):
+        inside = (numbers >= low) & ((numbers <= high) if place == len(edges) - 2 else (numbers < high))
+        error = float(errors[inside].mean()) if inside.any() else None
+        bins.append({"low": low, "high": high, "n": int(inside.sum()), "squared_error": error})
+    return bins
 
 
 def _spread(

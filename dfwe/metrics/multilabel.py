@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from dfwe.errors import MetricError
-from dfwe.metrics.base import Metric, check_pairs, check_some, ratio
+from dfwe.metrics.base import Counts, Metric, References, check_pairs, ratio
 from dfwe.values.allowed import Natural
 
 
@@ -28,23 +28,15 @@ class MultilabelF1(Metric):
     default: str
     whole_words: bool = False  # the reference's; conf/task says it in full
 
-    @property
-    def num_counts(self) -> int:
-        """Number of labels: correct, predicted and gold."""
-        return 3
+    num_counts = 3  # labels: correct, predicted and gold
 
-    def counts(
-        self, predictions: Sequence[str], *, references: Sequence[Sequence[str]]
-    ) -> Float[np.ndarray, "examples counts"]:
+    def counts(self, predictions: Sequence[str], *, references: References) -> Counts:
         """Count the scored labels that are correct, predicted and gold.
 
         Raises:
-            MetricError: no examples (the reference implementation crashes), one without a gold code, or a
-            code that
-                is none of the names'.
+            MetricError: no examples, one without a gold code, or a code that is none of the names'.
         """
-        check_some(predictions, metric="multi-label F1")
-        check_pairs(predictions, references=references)
+        check_pairs(predictions, references=references, metric="multi-label F1")
         scored = self._scored_codes()
         rows = []
         for number, (text, gold) in enumerate(zip(predictions, references, strict=True), start=1):
@@ -53,7 +45,7 @@ class MultilabelF1(Metric):
             rows.append((len(predicted & expected), len(predicted), len(expected)))
         return np.array(rows, dtype=np.float64)
 
-    def best_counts(self, references: Sequence[Sequence[str]]) -> Float[np.ndarray, "examples counts"]:
+    def best_counts(self, references: References) -> Counts:
         """Return the rows of exactly the scored gold codes; raises as `counts` does for its codes.
 
         No text need have that row: where a name holds another, as "engaged" holds "age", both are found.

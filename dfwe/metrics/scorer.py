@@ -1,4 +1,4 @@
-"""Score of a task, the mean of its metrics, and upper bounds of it while answers come in."""
+"""Scores of a task, the mean of its metrics, and of several tasks; upper bounds of scores while answers come in."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from dfwe.errors import MetricError
-from dfwe.metrics.base import Metric
+from dfwe.metrics.base import Counts, Metric, References
 from dfwe.records import Evaluation
 
 
@@ -28,7 +28,7 @@ class Scorer:
         """Length of an example's row, all metrics' side by side."""
         return sum(metric.num_counts for metric in self.metrics.values())
 
-    def evaluate(self, predictions: Sequence[str], *, references: Sequence[Sequence[str]]) -> Evaluation:
+    def evaluate(self, predictions: Sequence[str], *, references: References) -> Evaluation:
         """Return the answers with metrics and score, fractions in [0, 1], and a row of counts per example.
 
         A metric that is undefined for these answers is named so, and counts as 0.
@@ -46,14 +46,12 @@ class Scorer:
         score = sum(values.values()) / len(values)
         return Evaluation(score, values, tuple(predictions), counts, undefined=self._undefined(totals))
 
-    def counts(
-        self, predictions: Sequence[str], *, references: Sequence[Sequence[str]]
-    ) -> Float[np.ndarray, "examples counts"]:
+    def counts(self, predictions: Sequence[str], *, references: References) -> Counts:
         """Return a row per example, all metrics' side by side; raises as they do."""
         rows = [metric.counts(predictions, references=references) for metric in self.metrics.values()]
         return np.concatenate(rows, axis=1)
 
-    def best_counts(self, references: Sequence[Sequence[str]]) -> Float[np.ndarray, "examples counts"] | None:
+    def best_counts(self, references: References) -> Counts | None:
         """Return rows that no answers can beat (`Metric.best_counts`); None if a metric has none."""
         rows = [metric.best_counts(references) for metric in self.metrics.values()]
         available = [row for row in rows if row is not None]
@@ -63,29 +61,77 @@ class Scorer:
         """Return the score of summed rows of `Evaluation.counts`, vectorised over leading axes; in [0, 1]."""
         return np.asarray(np.mean(list(self._values(totals).values()), axis=0))
 
-    def is_correct(self, counts: Float[np.ndarray, "examples counts"]) -> Bool[np.ndarray, " examples"] | None:
+    def is_correct(self, counts: Counts) -> Bool[np.ndarray, " examples"] | None:
         """Return which answers are correct, if the score is their fraction; None otherwise."""
         metric, *more = self.metrics.values()
         return None if more else metric.is_correct(counts)
 
-    def rare_classes(self, counts: Float[np.ndarray, "examples counts"]) -> tuple[str, ...]:
+    def rare_classes(self, counts: Counts) -> tuple[str, ...]:
         """Return the classes that are too rare among these examples for intervals of the score to be trusted."""
-        parts = self._parts(counts.sum(axis=0))
+        parts = _split(counts.sum(axis=0), parts=self.metrics)
         names = [name for key, metric in self.metrics.items() for name in metric.rare_classes(parts[key])]
         return tuple(dict.fromkeys(names))
 
     def _undefined(self, totals: Float[np.ndarray, " counts"]) -> tuple[str, ...]:
-        parts = self._parts(totals)
+        parts = _split(totals, parts=self.metrics)
         return tuple(name for name, metric in self.metrics.items() if not metric.is_defined(parts[name]))
 
     def _values(self, totals: Float[np.ndarray, "*batch counts"]) -> dict[str, Float[np.ndarray, "*batch"]]:
-        parts = self._parts(totals)
+        parts = _split(totals, parts=self.metrics)
         return {name: metric.value(parts[name]) for name, metric in self.metrics.items()}
 
-    def _parts(self, totals: Float[np.ndarray, "*batch counts"]) -> dict[str, Float[np.ndarray, "*batch _"]]:
-        """Split the totals by metric."""
-        ends = np.cumsum([metric.num_counts for metric in self.metrics.values()])
-        return dict(zip(self.metrics, np.split(totals, ends[:-1], axis=-1), strict=True))
+
+@dataclass(frozen=True)
+class MeanOfScorers:
+    """Several tasks as one: the examples of all of them, part by part, and the mean of the parts' scores.
+
+    An example's row of counts is 0 in the columns of the other parts, so that the score is a function of the sum of
+    rows, as one task's is: bootstrap and bagging resample the examples of all tasks together.
+    """
+
+    parts: Mapping[str, Scorer]
+
+    def __post_init__(self) -> None:
+        if not self.parts:
+            raise MetricError("a mean of tasks' scores needs at least one task")
+
+    def joined(self, evaluations: Mapping[str, Evaluation]) -> Evaluation:
+        """Join the parts' evaluations in the order of `parts`; metrics are named `part/metric`.
+
+        Undefined metrics stay so; label scores are left out, as the parts' labels differ.
+        """
+        parts = {name: evaluations[name] for name in self.parts}
+        return Evaluation(
+            score=sum(part.score for part in parts.values()) / len(parts),
+            metrics={
+                f"{name}/{metric}": value for name, part in parts.items() for metric, value in part.metrics.items()
+            },
+            predictions=tuple(answer for part in parts.values() for answer in part.predictions),
+            counts=_block_diagonal([part.counts for part in parts.values()]),
+            undefined=tuple(f"{name}/{metric}" for name, part in parts.items() for metric in part.undefined),
+        )
+
+    def score(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
+        """Return the mean of the parts' scores of summed rows, vectorised over leading axes; in [0, 1]."""
+        totals_by_part = _split(totals, parts=self.parts)
+        return np.asarray(np.mean([part.score(totals_by_part[name]) for name, part in self.parts.items()], axis=0))
+
+    def is_correct(self, counts: Counts) -> None:
+        """Return None: a mean of tasks is not a fraction of correct answers."""
+
+
+def scores_by_task(metrics: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Return each task's score from metrics named `task/metric`: the mean of its metrics; None where undefined."""
+    values: dict[str, list[float | None]] = {}
+    for name, value in metrics.items():
+        values.setdefault(name.split("/")[0], []).append(value)
+    return {task: mean_if_defined(of_task) for task, of_task in values.items()}
+
+
+def mean_if_defined(values: Sequence[float | None]) -> float | None:
+    """Return the mean; None where a value is undefined."""
+    defined = [value for value in values if value is not None]
+    return sum(defined) / len(defined) if len(defined) == len(values) else None
 
 
 class ScoreBound:
@@ -98,7 +144,7 @@ class ScoreBound:
         MetricError: one of the metrics knows no best rows (Pearson's correlation), or a reference cannot be scored.
     """
 
-    def __init__(self, scorer: Scorer, *, references: Sequence[Sequence[str]]) -> None:
+    def __init__(self, scorer: Scorer, *, references: References) -> None:
         best = scorer.best_counts(references)
         if best is None:
             raise MetricError(
@@ -118,10 +164,26 @@ class ScoreBound:
         rows = self._scorer.counts(answers, references=[self._references[index] for index in examples])
         self._totals = self._totals + (rows - self._best[list(examples)]).sum(axis=0)
 
-    def losses(
-        self, counts: Float[np.ndarray, "examples counts"], *, groups: Sequence[Sequence[int]]
-    ) -> Float[np.ndarray, " groups"]:
+    def losses(self, counts: Counts, *, groups: Sequence[Sequence[int]]) -> Float[np.ndarray, " groups"]:
         """Return by how much each group's rows of another evaluation, on their own, would lower the bound."""
         lost = self._best - counts
         totals = np.stack([self._totals - lost[list(group)].sum(axis=0) for group in groups])
         return self.value - self._scorer.score(totals)
+
+
+def _block_diagonal(blocks: Sequence[Float[np.ndarray, "_examples _counts"]]) -> Counts:
+    """Return a matrix with the blocks down the diagonal, 0 elsewhere."""
+    whole = np.zeros((sum(len(block) for block in blocks), sum(block.shape[1] for block in blocks)))
+    row = column = 0
+    for block in blocks:
+        whole[row : row + len(block), column : column + block.shape[1]] = block
+        row, column = row + len(block), column + block.shape[1]
+    return whole
+
+
+def _split(
+    totals: Float[np.ndarray, "*batch counts"], *, parts: Mapping[str, Metric | Scorer]
+) -> dict[str, Float[np.ndarray, "*batch _"]]:
+    """Split summed rows into those of each part."""
+    ends = np.cumsum([part.num_counts for part in parts.values()])
+    return dict(zip(parts, np.split(totals, ends[:-1], axis=-1), strict=True))

@@ -1,4 +1,7 @@
-"""Free text against its reference texts: exact match and token F1 as FETA-Friends computes them."""
+"""Free text against its reference texts: exact match and token F1 as FETA-Friends computes them.
+
+A text that contains one of a metric's `unanswerable_phrases` counts as empty; Friends has none of them.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from dfwe.metrics.base import Metric, check_pairs, check_some, ratio
+from dfwe.metrics.base import Counts, Metric, References, check_pairs, ratio
 
 Overlap = tuple[int, int, int]  # tokens shared, only predicted, only in the reference
 
@@ -24,30 +27,22 @@ def normalise(text: str) -> str:
 
 @dataclass(frozen=True)
 class ExactMatch(Metric):
-    """Fraction of predictions that, normalised, equal one of their references.
-
-    A text that contains one of `unanswerable_phrases` counts as empty; Friends has none of them.
-    """
+    """Fraction of predictions that, normalised, equal one of their references."""
 
     unanswerable_phrases: Sequence[str] = ()
+    num_counts = 2  # match or not, and 1
 
-    @property
-    def num_counts(self) -> int:
-        """Two: match or not, and 1."""
-        return 2
-
-    def counts(
-        self, predictions: Sequence[str], *, references: Sequence[Sequence[str]]
-    ) -> Float[np.ndarray, "examples counts"]:
+    def counts(self, predictions: Sequence[str], *, references: References) -> Counts:
         """Return 1 for matches and 0 for others, and 1.
 
         Raises:
             MetricError: no examples (the reference implementation crashes), or one without a reference.
         """
-        pairs = _clean(predictions, references=references, phrases=self.unanswerable_phrases, metric="exact match")
+        check_pairs(predictions, references=references, metric="exact match")
+        pairs = _clean(predictions, references=references, phrases=self.unanswerable_phrases)
         return np.array([(float(prediction in alternatives), 1.0) for prediction, alternatives in pairs])
 
-    def best_counts(self, references: Sequence[Sequence[str]]) -> Float[np.ndarray, "examples counts"]:
+    def best_counts(self, references: References) -> Counts:
         """Return a match per example."""
         return np.ones((len(references), 2))
 
@@ -55,7 +50,7 @@ class ExactMatch(Metric):
         """Return the fraction in [0, 1]."""
         return ratio(totals[..., 0], totals[..., 1])
 
-    def is_correct(self, counts: Float[np.ndarray, "examples counts"]) -> Bool[np.ndarray, " examples"]:
+    def is_correct(self, counts: Counts) -> Bool[np.ndarray, " examples"]:
         """Return which predictions match."""
         return counts[:, 0] > 0
 
@@ -65,20 +60,15 @@ class TokenF1Macro(Metric):
     """The mean over examples of the best token F1 over an example's references."""
 
     unanswerable_phrases: Sequence[str] = ()
+    num_counts = 2  # the best F1, and 1
 
-    @property
-    def num_counts(self) -> int:
-        """Two: the best F1, and 1."""
-        return 2
-
-    def counts(
-        self, predictions: Sequence[str], *, references: Sequence[Sequence[str]]
-    ) -> Float[np.ndarray, "examples counts"]:
+    def counts(self, predictions: Sequence[str], *, references: References) -> Counts:
         """Return the best F1, and 1; raises as ExactMatch does."""
-        pairs = _clean(predictions, references=references, phrases=self.unanswerable_phrases, metric="token F1")
+        check_pairs(predictions, references=references, metric="token F1")
+        pairs = _clean(predictions, references=references, phrases=self.unanswerable_phrases)
         return np.array([(max(_f1(_overlap(prediction, text)) for text in texts), 1.0) for prediction, texts in pairs])
 
-    def best_counts(self, references: Sequence[Sequence[str]]) -> Float[np.ndarray, "examples counts"]:
+    def best_counts(self, references: References) -> Counts:
         """Return F1 1 per example."""
         return np.ones((len(references), 2))
 
@@ -94,67 +84,38 @@ class TokenF1Micro(Metric):
     It never updates the best F1 that it compares with, so an example is counted against the *last* reference
     with any overlap; and an example without overlap adds nothing at all, so a wrong answer costs nothing.
     Where no example overlaps the reference crashes; here that is 0.
+
+    With `best_reference`, the corrected variant, an example is counted against its best reference, the first on a tie:
+    without overlap its tokens are wrongly predicted, and those of its first reference missed.
     """
 
     unanswerable_phrases: Sequence[str] = ()
+    best_reference: bool = False
+    num_counts = 3  # tokens: shared, only predicted, only in the reference
 
-    @property
-    def num_counts(self) -> int:
-        """Number of tokens: shared, only predicted, only in the reference."""
-        return 3
+    def counts(self, predictions: Sequence[str], *, references: References) -> Counts:
+        """Return the overlap with the reference that counts; raises as ExactMatch does."""
+        check_pairs(predictions, references=references, metric="token F1")
+        pairs = _clean(predictions, references=references, phrases=self.unanswerable_phrases)
+        overlaps = ([_overlap(prediction, text) for text in texts] for prediction, texts in pairs)
+        rows = [max(row, key=_f1) if self.best_reference else _last_with_overlap(row) for row in overlaps]
+        return np.array(rows, dtype=np.float64)
 
-    def counts(
-        self, predictions: Sequence[str], *, references: Sequence[Sequence[str]]
-    ) -> Float[np.ndarray, "examples counts"]:
-        """Return the overlap with the last overlapping reference; raises as ExactMatch does."""
-        pairs = _clean(predictions, references=references, phrases=self.unanswerable_phrases, metric="token F1")
-        return _overlaps(pairs, choose=_last_with_overlap)
-
-    def best_counts(self, references: Sequence[Sequence[str]]) -> Float[np.ndarray, "examples counts"]:
-        """Return all tokens of the longest reference as shared; the first reference's own row may be worse."""
-        return _all_shared(references, phrases=self.unanswerable_phrases)
-
-    def value(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
-        """Return F1 in [0, 1]."""
-        return _micro(totals)
-
-
-@dataclass(frozen=True)
-class CorrectedTokenF1Micro(Metric):
-    """Token F1 of all tokens together, each example against its best reference, the first on a tie.
-
-    An example without overlap counts in full: its tokens as wrongly predicted, those of its first reference
-    as missed.
-    """
-
-    unanswerable_phrases: Sequence[str] = ()
-
-    @property
-    def num_counts(self) -> int:
-        """Number of tokens: shared, only predicted, only in the reference."""
-        return 3
-
-    def counts(
-        self, predictions: Sequence[str], *, references: Sequence[Sequence[str]]
-    ) -> Float[np.ndarray, "examples counts"]:
-        """Return the overlap with the best reference; raises as ExactMatch does."""
-        pairs = _clean(predictions, references=references, phrases=self.unanswerable_phrases, metric="token F1")
-        return _overlaps(pairs, choose=lambda overlaps: max(overlaps, key=_f1))
-
-    def best_counts(self, references: Sequence[Sequence[str]]) -> Float[np.ndarray, "examples counts"]:
-        """Return all tokens of the longest reference as shared, none as wrong."""
-        return _all_shared(references, phrases=self.unanswerable_phrases)
+    def best_counts(self, references: References) -> Counts:
+        """Return the longest reference as shared, an empty one as one token; the first reference's row may be worse."""
+        clean = _cleaner(self.unanswerable_phrases)
+        lengths = [max(max(1, len(clean(text).split())) for text in texts) for texts in references]
+        return np.array([(length, 0, 0) for length in lengths], dtype=np.float64).reshape(-1, 3)
 
     def value(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
         """Return F1 in [0, 1]."""
-        return _micro(totals)
+        shared, spurious, missed = totals[..., 0], totals[..., 1], totals[..., 2]
+        return ratio(2 * shared, 2 * shared + spurious + missed)
 
 
 def _clean(
-    predictions: Sequence[str], *, references: Sequence[Sequence[str]], phrases: Sequence[str], metric: str
+    predictions: Sequence[str], *, references: References, phrases: Sequence[str]
 ) -> list[tuple[str, list[str]]]:
-    check_some(predictions, metric=metric)
-    check_pairs(predictions, references=references)
     clean = _cleaner(phrases)
     return [(clean(text), [clean(t) for t in texts]) for text, texts in zip(predictions, references, strict=True)]
 
@@ -184,22 +145,3 @@ def _f1(overlap: Overlap) -> float:
 
 def _last_with_overlap(overlaps: Sequence[Overlap]) -> Overlap:
     return next((overlap for overlap in reversed(overlaps) if overlap[0]), (0, 0, 0))
-
-
-def _overlaps(
-    pairs: Sequence[tuple[str, list[str]]], *, choose: Callable[[Sequence[Overlap]], Overlap]
-) -> Float[np.ndarray, "examples 3"]:
-    rows = [choose([_overlap(prediction, text) for text in texts]) for prediction, texts in pairs]
-    return np.array(rows, dtype=np.float64)
-
-
-def _all_shared(references: Sequence[Sequence[str]], *, phrases: Sequence[str]) -> Float[np.ndarray, "examples 3"]:
-    """Return rows with all tokens shared and none wrong; an empty reference counts as one token (`_overlap`)."""
-    clean = _cleaner(phrases)
-    lengths = [max(max(1, len(clean(text).split())) for text in texts) for texts in references]
-    return np.array([(length, 0, 0) for length in lengths], dtype=np.float64).reshape(-1, 3)
-
-
-def _micro(totals: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch"]:
-    shared, spurious, missed = totals[..., 0], totals[..., 1], totals[..., 2]
-    return ratio(2 * shared, 2 * shared + spurious + missed)

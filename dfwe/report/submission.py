@@ -16,7 +16,7 @@ from statistics import fmean
 from typing import Final, Literal, get_args
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-from dfwe.data.friends import annotations as feta
+from dfwe.data.friends import tasks as feta
 from dfwe.errors import DataError
 from dfwe.io.files import make_folder, replacing
 from dfwe.metrics.multilabel import MultilabelF1

@@ -11,7 +11,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 
 from dfwe.config.tasks import Task
-from dfwe.data.prompts.emotion import Emotion
+from dfwe.data.prompts.dialogues import Emotion
 from dfwe.data.prompts.template import Template
 from dfwe.errors import StoreError
 from dfwe.io.files import replacing, replacing_folder, write_json

@@ -12,10 +12,18 @@ from jaxtyping import Float
 
 from dfwe.config.tasks import TaskMean
 from dfwe.families.scorer import MeanScorer
-from dfwe.metrics.by_task import mean_if_defined, scores_by_task
-from dfwe.metrics.comparison import RESAMPLES, delta, summarize_difference, with_interval
-from dfwe.metrics.scorer import Scorer
-from dfwe.metrics.statistics import holm, interval, mcnemar, resampled_scores, resampling_weights
+from dfwe.metrics.scorer import Scorer, mean_if_defined, scores_by_task
+from dfwe.metrics.statistics import (
+    RESAMPLES,
+    delta,
+    holm,
+    interval,
+    mcnemar,
+    resampled_scores,
+    resampling_weights,
+    summarize_difference,
+    with_interval,
+)
 from dfwe.records import Evaluation
 from dfwe.results.recommendation import BEST_EXPERT, EQUALLY_TRAINED, best_by_dev
 from dfwe.seeding import derive

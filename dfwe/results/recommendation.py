@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from dfwe.metrics.comparison import optimism
+from dfwe.metrics.statistics import optimism
 from dfwe.report.names import display_name, expert_name
 from dfwe.report.numbers import ALPHA, interval
 from dfwe.values.names import BASELINE, UNIFORM

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dfwe.config.tasks import Task, TaskMean, tasks_of
-from dfwe.metrics.by_task import binned_errors
-from dfwe.metrics.comparison import optimism
+from dfwe.metrics.correlation import binned_errors
+from dfwe.metrics.statistics import optimism
 from dfwe.results.artifacts import questions
 from dfwe.results.comparison import (
     LONG_BASELINE,

@@ -10,7 +10,7 @@ from typing import Any
 from dfwe.config.tasks import Task
 from dfwe.errors import ConfigurationError
 from dfwe.families.base import ModelFamily
-from dfwe.metrics.comparison import delta
+from dfwe.metrics.statistics import delta
 from dfwe.records import Evaluation
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.values.names import BASELINE

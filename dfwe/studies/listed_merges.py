@@ -10,7 +10,7 @@ from typing import Any
 from dfwe.config.merges import option, resolve_names, uniform
 from dfwe.config.tasks import Task, TaskMean
 from dfwe.errors import ConfigurationError, MergeError
-from dfwe.metrics.by_task import scores_by_task
+from dfwe.metrics.scorer import scores_by_task
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.train import TrainStage
 

@@ -7,8 +7,7 @@ import pytest
 from dfwe.data.examples import collect_instances, drop_invalid_rows, paused_garbage_collection
 from dfwe.data.few_shot import ALL, Shots
 from dfwe.data.prompts.answers import ClassLabel
-from dfwe.data.prompts.emotion import Emotion
-from dfwe.data.prompts.question_answering import QuestionAnswering
+from dfwe.data.prompts.dialogues import Emotion, QuestionAnswering
 from dfwe.data.prompts.template import Template
 from dfwe.data.readers.delimited import Delimited
 from dfwe.data.readers.table import Table

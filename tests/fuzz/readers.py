@@ -176,13 +176,12 @@ def _releases() -> Files:
 
 
 def _read_releases(folder: Path) -> None:
-    from dfwe.data.friends import report
-    from dfwe.data.friends.prepare import prepare
+    from dfwe.data.friends.prepare import prepare, report_text, summarize
     from dfwe.data.friends.split import OfficialSplit, read_official_split
 
     split = folder / "split.json"
     known = read_official_split(split) if split.exists() else OfficialSplit()
-    report.text(report.summary(prepare(folder, official=known, max_invalid_fraction=1.0), official=known))
+    report_text(summarize(prepare(folder, official=known, max_invalid_fraction=1.0), official=known))
 
 
 def _card_files() -> Files:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from dfwe.errors import MetricError
-from dfwe.metrics.correlation import Pearson
+from dfwe.metrics.correlation import Pearson, binned_errors
 
 METRIC = Pearson(unparsable=-1.0)
 
@@ -73,3 +73,16 @@ def test_a_gold_answer_that_is_not_one_number_is_an_error(references):
 def test_pearson_of_constants_is_undefined(predictions, gold, defined):
     totals = METRIC.counts(predictions, references=[[text] for text in gold]).sum(axis=0)
     assert METRIC.is_defined(totals) is defined
+
+
+def test_binned_errors_include_the_end_of_the_last_bin():
+    bins = binned_errors([1.0, 2.0, 4.0, 5.0], gold=[0.0, 1.0, 4.5, 5.0], edges=[0.0, 1.0, 4.0, 5.0])
+    assert [(each["low"], each["n"], each["squared_error"]) for each in bins] == [
+        (0, 1, 1.0),
+        (1, 1, 1.0),
+        (4, 2, 0.125),
+    ]
+
+
+def test_binned_errors_of_an_empty_bin_are_undefined():
+    assert binned_errors([1.0], gold=[0.0], edges=[0.0, 1.0, 2.0])[1]["squared_error"] is None

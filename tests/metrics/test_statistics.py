@@ -5,7 +5,19 @@ from math import comb
 import numpy as np
 import pytest
 
-from dfwe.metrics.statistics import holm, interval, mcnemar, resampled_scores, resampling_weights, two_sided_p
+from dfwe.metrics.classification import F1, Accuracy
+from dfwe.metrics.correlation import Pearson
+from dfwe.metrics.scorer import Scorer
+from dfwe.metrics.statistics import (
+    delta,
+    holm,
+    interval,
+    mcnemar,
+    resampled_scores,
+    resampling_weights,
+    two_sided_p,
+    with_interval,
+)
 
 
 def share(totals):
@@ -57,3 +69,54 @@ def test_mcnemar_of_equally_right_models_is_1():
 def test_holm_adjusts_in_order():
     assert holm({"a": 0.01, "b": 0.04, "c": 0.03}) == {"a": 0.03, "b": 0.06, "c": 0.06}
     assert holm({"a": 0.6, "b": 0.7}) == {"a": 1.0, "b": 1.0}
+
+
+SCORER = Scorer(metrics={"acc": Accuracy(labels=["a", "b"])})
+GOLD = [["a"]] * 100
+
+
+def of(num_right):
+    return SCORER.evaluate(["a"] * num_right + ["b"] * (100 - num_right), references=GOLD)
+
+
+def test_delta_has_paired_standard_error():
+    found = delta(of(70), baseline=of(60), scorer=SCORER, seed=0)
+    assert found["delta"] == pytest.approx(0.1)
+    # ten of a hundred answers differ, all one way: sqrt(0.1 * 0.9 / 100)
+    assert found["delta_standard_error"] == pytest.approx(0.03, rel=0.1)
+
+
+def test_equal_answers_differ_by_nothing_for_certain():
+    found = delta(of(60), baseline=of(60), scorer=SCORER, seed=0)
+    assert found == {
+        "delta": 0.0,
+        "delta_standard_error": 0.0,
+        "delta_interval": [0.0, 0.0],
+        "p": 1.0,
+        "p_by": "mcnemar",
+    }
+
+
+def test_delta_p_is_mcnemars_for_accuracy():
+    found = delta(of(70), baseline=of(60), scorer=SCORER, seed=0)
+    assert found["p"] == pytest.approx(2 / 2**10)  # ten of ten differing answers
+    scorer = Scorer(metrics={"f1": F1(labels=["a", "b"], average="macro")})
+    first, second = (scorer.evaluate(["a"] * n + ["b"] * (9 - n), references=[["a"]] * 9) for n in (5, 4))
+    found = delta(first, baseline=second, scorer=scorer, seed=0)
+    assert found["p_by"] == "bootstrap"
+    assert found["delta_interval"][0] <= found["delta"] <= found["delta_interval"][1]
+
+
+def test_with_interval_omits_undefined_scores():
+    low, high = with_interval(of(60), scorer=SCORER, seed=0)["interval"]
+    assert low < 0.6 < high
+    numbers = Scorer(metrics={"pearson": Pearson(unparsable=-1.0)})
+    constant = numbers.evaluate(["2", "2"], references=[["1"], ["2"]])
+    assert "interval" not in with_interval(constant, scorer=numbers, seed=0)
+
+
+def test_an_undefined_score_differs_from_none():
+    numbers = Scorer(metrics={"pearson": Pearson(unparsable=-1.0)})
+    first, second = (numbers.evaluate(answers, references=[["1"], ["2"]]) for answers in (["1", "2"], ["2", "2"]))
+    assert delta(first, baseline=second, scorer=numbers, seed=0) == {}
+    assert delta(second, baseline=first, scorer=numbers, seed=0) == {}

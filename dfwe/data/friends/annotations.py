@@ -6,29 +6,18 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dfwe.data.friends.excerpt import Annotation
-from dfwe.data.friends.scene import HIDDEN, Line, Placement, Scene
+from dfwe.data.friends.scene import HIDDEN, Annotation, Line, Placement, Scene
+from dfwe.data.friends.tasks import (
+    ALTERNATE,
+    CHARACTERS,
+    MAIN,
+    PERSONALITY,
+    QUERIES,
+    QUESTIONS,
+    RELATIONS,
+    UNANSWERABLE,
+)
 from dfwe.data.friends.words import words_of
-
-EMORY, MELD = "emory_emotion_recognition", "MELD_emotion_recognition"
-QUERIES, QUESTIONS = "reading_comprehension", "question_answering"
-CHARACTERS, PERSONALITY, RELATIONS = "character_identification", "personality_detection", "relation_extraction"
-
-OFFICIAL_TEST: Mapping[str, int] = {  # published numbers of test instances
-    EMORY: 1_912,
-    QUERIES: 2_284,
-    CHARACTERS: 7_803,
-    QUESTIONS: 1_937,
-    PERSONALITY: 550,
-    RELATIONS: 1_131,
-    MELD: 1_247,
-}
-TASKS = tuple(OFFICIAL_TEST)  # in the benchmark's order
-
-MAIN = ("Chandler Bing", "Joey Tribbiani", "Monica Geller", "Phoebe Buffay", "Rachel Green", "Ross Geller")
-TRAITS = ("aggreeable", "conscientious", "extroverted", "open", "neurotic")  # the first spelt as the benchmark does
-
-ALTERNATE, UNANSWERABLE = "per:alternate_names", "unanswerable"
 
 NO_LINE = "its turn is in no line of the scene"
 LABEL_EXISTS = "one label a line: another utterance stands in the same line"

@@ -63,15 +63,7 @@ _FILES: Final[Mapping[tuple[str, str, str], Mapping[str, str | None]]] = {
         "data/test.json": "198402e8a6d2f4c7d05e41a41231a97ec0381aa7f7fceb1b3a42e786336eab89",
     },
     ("emorynlp/character-mining", "a5b07f36a64f67ceeec500ef8c8d02d10bb173e8", "character_mining"): {
-        "json/friends_season_01.json": None,
-        "json/friends_season_02.json": None,
-        "json/friends_season_03.json": None,
-        "json/friends_season_04.json": None,
-        "json/friends_season_05.json": None,
-        "json/friends_season_06.json": None,
-        "json/friends_season_07.json": None,
-        "json/friends_season_08.json": None,
-        "json/friends_season_09.json": None,
+        **{f"json/friends_season_{season:02d}.json": None for season in range(1, 10)},
         "json/friends_season_10.json": "45bf5139aabd80e4bef025de858ba7893152698a5ba2fdac2f5d2c67962c8e81",
     },
 }

@@ -1,17 +1,18 @@
-"""Scenes: lines of several releases in one order."""
+"""Excerpts of releases, and the scenes into which they are merged: lines of several releases in one order."""
 
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rapidfuzz.distance import LCSseq
 
-from dfwe.data.friends.excerpt import Excerpt, Turn
 from dfwe.data.friends.words import Word, words_of
+from dfwe.data.readers.base import RowReport
 
 _PLACED = 0.5  # of a turn's words that the scene must have
 _MAX_NAME_WORDS = 3
@@ -19,6 +20,72 @@ CODE = "@ent"  # how a release writes a name that it hides, with a number
 CODES = re.compile(rf"{CODE}\d+")
 HIDDEN = "Speaker "  # how another one writes a speaker whom it hides, with a number
 ALL = "#ALL#"  # the speaker of what everybody says
+
+
+@dataclass(frozen=True)
+class Turn:
+    """An utterance, or a stage direction without speakers."""
+
+    speakers: tuple[str, ...]
+    text: str
+
+
+class Annotation(ABC):
+    """An annotation of an excerpt's turns."""
+
+    task: str
+
+    @abstractmethod
+    def write(self, scene: Scene, placement: Placement) -> Mapping[str, int]:
+        """Write the annotation to the scene's lines; return the number of dropped instances by reason."""
+
+    def within(self, start: int, stop: int) -> Annotation | None:
+        """Return the annotation for an excerpt of the turns from `start` to before `stop`, None outside of them."""
+        return None
+
+    def __len__(self) -> int:
+        """Return the number of instances of the task."""
+        return 1
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """A run of turns of one release, with its annotations."""
+
+    release: str
+    key: str  # the release's own name; the dialogue's id if no scene is found
+    turns: tuple[Turn, ...]
+    annotations: tuple[Annotation, ...] = ()
+    scene_id: str | None = None  # sXX_eYY_cZZ if the release names it
+    whole: bool = False  # the scene's turns are all there
+    codes: frozenset[str] = frozenset()  # that hide the names of its entities
+    divisible: bool = False  # each annotation concerns one turn, so that the excerpt may belong to several scenes
+
+    def __post_init__(self) -> None:
+        if not self.turns:
+            raise ValueError("it has no turn")
+
+    def part(self, start: int, stop: int) -> Excerpt:
+        """Return the turns from `start` to before `stop` with their annotations, under a new key."""
+        if (start, stop) == (0, len(self.turns)):
+            return self
+        annotations = [annotation.within(start, stop) for annotation in self.annotations]
+        return replace(
+            self,
+            key=f"{self.key}_{start:02d}",
+            turns=self.turns[start:stop],
+            annotations=tuple(annotation for annotation in annotations if annotation is not None),
+        )
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Excerpts of one release."""
+
+    name: str
+    excerpts: tuple[Excerpt, ...]
+    report: RowReport
+    missing: tuple[str, ...] = ()  # files that the release has and the folder lacks
 
 
 @dataclass(eq=False)
@@ -55,10 +122,10 @@ class Placement:
     num_words: int  # of the excerpt
     num_scene_words: int
 
-    def agreeing(self, num_turns: int) -> list[int]:
+    def agreeing(self) -> list[int]:
         """Count the agreeing words of each turn."""
         counts = Counter(number for number, _ in self.words)
-        return [counts[number] for number in range(num_turns)]
+        return [counts[number] for number in range(len(self.lines))]
 
 
 def place(turns: Sequence[Turn], *, scene: Scene) -> Placement:
@@ -69,16 +136,16 @@ def place(turns: Sequence[Turn], *, scene: Scene) -> Placement:
     left = [(number, word) for number, turn in enumerate(turns) for word in words_of(turn.text)]
     right = [(line, word) for line in scene.lines for word in line.words]
     pairs = _common([word.key for _, word in left], [word.key for _, word in right])
-    lines: list[Line | None] = []
     votes: list[Counter[Line]] = [Counter() for _ in turns]
     for i, j in pairs:
         votes[left[i][0]][right[j][0]] += 1
     lengths = Counter(number for number, _ in left)
-    for number, vote in enumerate(votes):
-        best = max(vote, key=lambda line: vote[line], default=None)
-        lines.append(best if vote.total() >= _PLACED * lengths[number] else None)
+    lines = tuple(
+        max(vote, key=lambda line: vote[line], default=None) if vote.total() >= _PLACED * lengths[number] else None
+        for number, vote in enumerate(votes)
+    )
     words = {(left[i][0], left[i][1].start): right[j] for i, j in pairs}
-    return Placement(tuple(lines), words, len(left), len(right))
+    return Placement(lines, words, len(left), len(right))
 
 
 def fold(excerpt: Excerpt, *, scene: Scene) -> Placement:
@@ -90,7 +157,8 @@ def fold(excerpt: Excerpt, *, scene: Scene) -> Placement:
     turns = excerpt.turns
     if not scene.lines:
         scene.lines.extend(Line(turn.speakers, turn.text) for turn in turns)
-        placement = _exactly(scene)
+        words = {(n, word.start): (line, word) for n, line in enumerate(scene.lines) for word in line.words}
+        placement = Placement(tuple(scene.lines), words, len(words), len(words))
     else:
         placement = place(turns, scene=scene)
         learn_names(turns, placement=placement, scene=scene)
@@ -101,7 +169,7 @@ def fold(excerpt: Excerpt, *, scene: Scene) -> Placement:
 
 def _extended(turns: Sequence[Turn], *, placement: Placement, scene: Scene) -> Placement:
     lines, words = list(placement.lines), dict(placement.words)
-    position = _first_position(lines, scene=scene)
+    position = next((scene.lines.index(line) for line in lines if line is not None), len(scene.lines))
     for number, turn in enumerate(turns):
         line = lines[number]
         if line is None and turn.speakers and words_of(turn.text):
@@ -118,18 +186,10 @@ def num_words(turns: Sequence[Turn]) -> int:
     return sum(len(words_of(turn.text)) for turn in turns)
 
 
-def _exactly(scene: Scene) -> Placement:
-    """Return the placement of the excerpt that a scene was made of."""
-    words = {(n, word.start): (line, word) for n, line in enumerate(scene.lines) for word in line.words}
-    return Placement(tuple(scene.lines), words, len(words), len(words))
-
-
 def learn_names(turns: Sequence[Turn], *, placement: Placement, scene: Scene) -> None:
     """Count names that stand where another release hides one: among speakers, and between agreeing words."""
     for turn, line in zip(turns, placement.lines, strict=True):
-        if line is None:
-            continue
-        if len(turn.speakers) == len(line.speakers) == 1:
+        if line is not None and len(turn.speakers) == len(line.speakers) == 1:
             # a speaker's tag is clean, a word in a gap may be off: two votes against one
             _learn(scene, turn.speakers[0], line.speakers[0], votes=2)
     for left, right in _gaps(turns, placement=placement, scene=scene):
@@ -138,12 +198,8 @@ def learn_names(turns: Sequence[Turn], *, placement: Placement, scene: Scene) ->
 
 def _learn(scene: Scene, left: str, right: str, *, votes: int) -> None:
     for code, name in ((left, right), (right, left)):
-        if (
-            code.startswith(CODE)
-            and " " not in code
-            and (name[:1].isupper() or name == ALL)
-            and not name.startswith(HIDDEN)
-        ):
+        is_name = (name[:1].isupper() or name == ALL) and not name.startswith(HIDDEN)
+        if is_name and code.startswith(CODE) and " " not in code:
             scene.names[code][name] += votes
 
 
@@ -166,14 +222,6 @@ def _text(text: str, words: Sequence[Word]) -> str:
     return text[words[0].start : words[-1].end]
 
 
-def _first_position(lines: Sequence[Line | None], *, scene: Scene) -> int:
-    first = next((line for line in lines if line is not None), None)
-    return len(scene.lines) if first is None else scene.lines.index(first)
-
-
 def _common(left: Sequence[str], right: Sequence[str]) -> list[tuple[int, int]]:
-    pairs: list[tuple[int, int]] = []
-    for code in LCSseq.opcodes(left, right):
-        if code.tag == "equal":
-            pairs += zip(range(code.src_start, code.src_end), range(code.dest_start, code.dest_end), strict=True)
-    return pairs
+    blocks = LCSseq.editops(left, right).as_matching_blocks()
+    return [(block.a + index, block.b + index) for block in blocks for index in range(block.size)]

@@ -9,25 +9,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dfwe.data.few_shot import REFERENCE_SEED, reference_split
+from dfwe.data.few_shot import FEW_SHOT, REFERENCE_SEED, reference_split
 from dfwe.data.friends.words import words_of
 from dfwe.errors import DataError
 from dfwe.io.strict_json import read_json_object
 
 SPLITS = ("train", "dev", "test")
-FEW_SHOT = 0.1  # of the few-shot lists
 _LONG = 8  # words; a shorter line may be said twice
 _RARE = 3  # a line that more dialogues have is a quotation
 
 
 @dataclass(frozen=True)
 class OfficialSplit:
-    """Ids of the official split and of its few-shot part, as far as they are known."""
+    """Ids of the official split and of its few-shot part, by split, as far as they are known."""
 
-    ids: Mapping[str, frozenset[str]] = field(default_factory=lambda: {split: frozenset() for split in SPLITS})
-    few_shot: Mapping[str, frozenset[str]] = field(
-        default_factory=lambda: {split: frozenset() for split in ("train", "dev")}
-    )
+    ids: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    few_shot: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def of(self, dialogue_id: str) -> str | None:
         """Return the dialogue's official split, None if it is not known."""
@@ -72,9 +69,8 @@ def split_dialogues(
     groups = _groups([i for i in ids if split[i] is None], shared=shared)
     free = []
     for group in groups:
-        votes = Counter(
-            vote for i in group for other in shared[i].elements() if (vote := official.of(other)) is not None
-        )
+        votes = Counter(official.of(other) or "" for i in group for other in shared[i].elements())
+        del votes[""]
         winner = max(votes, key=lambda name: (votes[name], name), default=None)
         split.update(dict.fromkeys(group, winner))
         free += [] if winner else [group]
@@ -91,9 +87,10 @@ def few_shot_lists(split: Mapping[str, Sequence[str]], *, official: OfficialSpli
     lists: dict[str, tuple[str, ...]] = {}
     for name in ("train", "dev"):
         size = int(len(split[name]) * FEW_SHOT)
-        listed = [i for i in split[name] if i in official.few_shot[name]][:size]
+        official_ids = official.few_shot.get(name, frozenset())
+        listed = [i for i in split[name] if i in official_ids][:size]
         new = [i for i in split[name] if official.of(i) is None]
-        unlisted = [i for i in split[name] if i not in official.few_shot[name] and official.of(i) is not None]
+        unlisted = [i for i in split[name] if i not in official_ids and official.of(i) is not None]
         num_missing = size - len(listed)
         sample = generator.sample(new, min(num_missing, len(new)))
         sample += generator.sample(unlisted, num_missing - len(sample))

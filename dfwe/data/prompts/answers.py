@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dfwe.data.prompts.base import Prompt
-from dfwe.data.prompts.fields import dialogue_name, records
-from dfwe.data.readers.base import Dialogue, RowError
-from dfwe.errors import ConfigurationError, DataError
+from dfwe.data.readers.base import RowError
+from dfwe.errors import ConfigurationError
 from dfwe.values.allowed import Name, Natural, Positive
 
 _MAX_STEPS, _MAX_DECIMALS = 10_000, 15  # each step is an answer that is scored
@@ -54,9 +53,9 @@ class ClassLabel(AnswerFormat):
     texts: Mapping[str, str]
 
     def __post_init__(self) -> None:
-        twice = [label for number, label in enumerate(self.labels) if label in self.labels[:number]]
-        if twice:
-            raise ConfigurationError(f"the label '{twice[0]}' is listed twice under `labels`: list each once")
+        twice = next((label for label, number in Counter(self.labels).items() if number > 1), None)
+        if twice is not None:
+            raise ConfigurationError(f"the label '{twice}' is listed twice under `labels`: list each once")
         for cell, label in self.texts.items():
             if label not in self.labels:
                 raise ConfigurationError(
@@ -105,15 +104,15 @@ class FreeText(AnswerFormat):
 
     def gold(self, cells: Cells) -> Gold:
         """Return the non-empty alternatives in the order of the columns; see AnswerFormat."""
-        texts = tuple(text for column in self.texts for text in self._alternatives(cells[column]) if text)
+        alternatives = [flat(text) for column in self.texts for text in self._alternatives(cells[column])]
+        texts = tuple(text for text in alternatives if text)
         if not texts:
             raise RowError(f"its answer ({', '.join(self.texts)}) is empty", remedy=_FILL.format(column=self.texts[0]))
         return Gold(texts, texts)
 
     def _alternatives(self, cell: str | tuple[str, ...]) -> list[str]:
-        whole = [cell] if isinstance(cell, str) else list(cell)
-        parts = whole if self.separator is None else [part for text in whole for part in text.split(self.separator)]
-        return [flat(part) for part in parts]
+        texts = [cell] if isinstance(cell, str) else list(cell)
+        return texts if self.separator is None else [part for text in texts for part in text.split(self.separator)]
 
 
 @dataclass(frozen=True)
@@ -189,43 +188,3 @@ def _exclude(column: str) -> str:
 def flat(text: str) -> str:
     """Return the text with single blanks for white space, none at its ends."""
     return " ".join(text.split())
-
-
-@dataclass(frozen=True)
-class AnsweredRow:
-    """A row of a table and its answer, which is empty where an unlabelled row lacks it."""
-
-    row_id: str
-    cells: Cells
-    gold: Gold
-
-
-def answered_rows(
-    dialogue: Dialogue, *, prompt: Prompt, columns: Sequence[str], answer: AnswerFormat
-) -> Iterator[AnsweredRow]:
-    """Yield the rows of a dialogue; `columns` are those that the question shows.
-
-    Raises:
-        RowError: a row has an invalid answer.
-        DataError: a column is missing.
-    """
-    for row in records(dialogue, key="rows", where=dialogue_name(dialogue)):
-        cells: Cells = row["cells"]
-        is_answered = not prompt.unlabelled or any(cells.get(column) for column in answer.columns)
-        needed = (*columns, *(answer.columns if is_answered else ()))
-        _check_columns(cells, needed=needed, task=prompt.task, path=row["path"])
-        yield AnsweredRow(row["id"], cells, answer.gold(cells) if is_answered else Gold((), ()))
-
-
-def check_hidden(answer: AnswerFormat, *, columns: Iterable[str], owner: str) -> None:
-    """Raise ConfigurationError if one of the question's columns holds the answer."""
-    for column in columns:
-        if column in answer.columns:
-            raise ConfigurationError(f"{owner} gives the answer away: it shows column '{column}'")
-
-
-def _check_columns(cells: Cells, *, needed: Iterable[str], task: str, path: str) -> None:
-    for column in needed:
-        if column not in cells:
-            columns = ", ".join(f"'{name}'" for name in cells)
-            raise DataError(f"{path} has no column '{column}', which {task} needs: it has {columns}")

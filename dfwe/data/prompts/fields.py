@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from dfwe.data.readers.base import Dialogue
@@ -71,9 +71,11 @@ def number_of(holder: Any, *, key: str, where: str) -> int:
     return value
 
 
-def own_id(annotation: Mapping[str, Any], *, derived: str, where: str) -> str:
-    """Return the annotation's `instance_id`, or the derived one if it has none."""
-    return text_of(annotation, key="instance_id", where=where) if "instance_id" in annotation else derived
+def identify(annotation: Mapping[str, Any], *, dialogue: Dialogue, derived: str) -> tuple[str, str]:
+    """Return the annotation's `instance_id`, or the derived one if it has none, and the instance's name in messages."""
+    name = dialogue_name(dialogue)
+    instance_id = text_of(annotation, key="instance_id", where=name) if "instance_id" in annotation else derived
+    return instance_id, f"{name}, instance '{instance_id}'"
 
 
 def gold(
@@ -87,22 +89,12 @@ def gold(
     return (label,)
 
 
-def check_label(label: Any, *, labels: Sequence[str], where: str) -> None:
+def check_label(label: Any, *, labels: Collection[str], where: str) -> None:
     """Raise DataError for a label that the task does not have."""
     if label not in labels:
         raise DataError(f"{where}: unknown label '{label}', expected one of {', '.join(labels)}")
 
 
-def location(dialogue: Dialogue, *, instance_id: str) -> str:
-    """Return the name of an instance in messages."""
-    return f"{dialogue_name(dialogue)}, instance '{instance_id}'"
-
-
 def dialogue_name(dialogue: Dialogue) -> str:
     """Return the name of a dialogue in messages."""
     return f"dialogue '{dialogue['dialogue_id']}'"
-
-
-def hyphenated(name: str) -> str:
-    """Return a name as in instance ids."""
-    return name.replace(" ", "-")

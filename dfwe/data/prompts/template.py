@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from dfwe.data.prompts.answers import AnswerFormat, Cells, answered_rows, check_hidden, single
+from dfwe.data.prompts.answers import AnswerFormat, Cells, Gold, single
 from dfwe.data.prompts.base import Prompt
+from dfwe.data.prompts.fields import dialogue_name, records
 from dfwe.data.readers.base import Dialogue
-from dfwe.errors import ConfigurationError
+from dfwe.errors import ConfigurationError, DataError
 from dfwe.records import Instance
 
 _MAX_SENTENCES = 2
@@ -32,7 +33,7 @@ class Template(Prompt):
     answer: AnswerFormat
 
     def __post_init__(self) -> None:
-        check_hidden(self.answer, columns=self.columns, owner=f"the template of {self.task}")
+        _check_hidden(self.answer, columns=self.columns, owner=f"the template of {self.task}")
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -48,17 +49,11 @@ class Template(Prompt):
             DataError: a column is missing.
         """
         context, prompt = self._parts
-        for row in answered_rows(dialogue, prompt=self, columns=self.columns, answer=self.answer):
-            cells, gold = row.cells, row.gold
-            yield Instance(
-                instance_id=row.row_id,
-                dialogue_id=dialogue["dialogue_id"],
-                context=_cut(_fill(context, cells), max_words=max_words),
-                prompt=_fill(prompt, cells),
-                targets=gold.targets,
-                references=gold.references,
-                candidates=self.answer.candidates,
-            )
+
+        def question(cells: Cells) -> dict[str, Any]:
+            return {"context": _cut(_fill(context, cells), max_words=max_words), "prompt": _fill(prompt, cells)}
+
+        yield from _instances(dialogue, prompt=self, columns=self.columns, answer=self.answer, question=question)
 
     @cached_property
     def _parts(self) -> tuple[Parts, Parts]:
@@ -78,7 +73,7 @@ class Sentences(Prompt):
     def __post_init__(self) -> None:
         if isinstance(self.columns, str) or not 1 <= len(self.columns) <= _MAX_SENTENCES:
             raise ConfigurationError(f"{self.task} needs a list of one or two columns of sentences: {self.columns}")
-        check_hidden(self.answer, columns=self.columns, owner=f"the head of {self.task}")
+        _check_hidden(self.answer, columns=self.columns, owner=f"the head of {self.task}")
 
     def instances(self, dialogue: Dialogue, *, max_words: int, seed: int) -> Iterator[Instance]:
         """Yield the instances of the rows; `max_words` has no effect, as sentences are truncated by tokens. See Prompt.
@@ -87,22 +82,51 @@ class Sentences(Prompt):
             RowError: a row has an empty cell, or an answer that cannot be.
             DataError: a column is missing.
         """
-        for row in answered_rows(dialogue, prompt=self, columns=self.columns, answer=self.answer):
-            yield Instance(
-                instance_id=row.row_id,
-                dialogue_id=dialogue["dialogue_id"],
-                context="",
-                prompt="",
-                targets=row.gold.targets,
-                references=row.gold.references,
-                candidates=self.answer.candidates,
-                sentences=tuple(single(row.cells, column=column) for column in self.columns),
-            )
+
+        def question(cells: Cells) -> dict[str, Any]:
+            sentences = tuple(single(cells, column=column) for column in self.columns)
+            return {"context": "", "prompt": "", "sentences": sentences}
+
+        yield from _instances(dialogue, prompt=self, columns=self.columns, answer=self.answer, question=question)
 
 
 def row_dialogue(cells: Mapping[str, Any], *, row_id: str, path: str, line: int) -> Dialogue:
     """Return a single row as the reader of tables does."""
     return {"dialogue_id": row_id, "rows": [{"id": row_id, "path": path, "line": line, "cells": cells}]}
+
+
+def _check_hidden(answer: AnswerFormat, *, columns: Iterable[str], owner: str) -> None:
+    """Raise ConfigurationError if one of the question's columns holds the answer."""
+    for column in columns:
+        if column in answer.columns:
+            raise ConfigurationError(f"{owner} gives the answer away: it shows column '{column}'")
+
+
+def _instances(
+    dialogue: Dialogue,
+    *,
+    prompt: Prompt,
+    columns: Sequence[str],
+    answer: AnswerFormat,
+    question: Callable[[Cells], dict[str, Any]],
+) -> Iterator[Instance]:
+    """Yield an instance per row; `columns` are those that `question` shows."""
+    for row in records(dialogue, key="rows", where=dialogue_name(dialogue)):
+        cells: Cells = row["cells"]
+        is_answered = not prompt.unlabelled or any(cells.get(column) for column in answer.columns)
+        for column in (*columns, *(answer.columns if is_answered else ())):
+            if column not in cells:
+                names = ", ".join(f"'{name}'" for name in cells)
+                raise DataError(f"{row['path']} has no column '{column}', which {prompt.task} needs: it has {names}")
+        gold = answer.gold(cells) if is_answered else Gold((), ())
+        yield Instance(
+            instance_id=row["id"],
+            dialogue_id=dialogue["dialogue_id"],
+            targets=gold.targets,
+            references=gold.references,
+            candidates=answer.candidates,
+            **question(cells),
+        )
 
 
 def _parse(template: str, *, task: str) -> Parts:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from dfwe.data.readers.base import RowIssue, RowReport
 from dfwe.data.readers.sheet import Sheet, SheetRow, SheetSource, read_text, renamed
-from dfwe.errors import ConfigurationError, DataError
+from dfwe.errors import DataError
 from dfwe.values.allowed import Character, Encoding, Name
 
 _DELIMITERS = ("\t", ";", ",", "|")
 _QUOTING = "Set the file's `quoting: false` where a quotation mark is a character as any other"
+_SPANNING = "a quotation mark opens in one line and closes in a later one"
 _TOO_LONG = f"a cell has more than {csv.field_size_limit()} characters"
 
 Record = tuple[int, int, Sequence[str] | str]  # first line, last line, the fields or an error
@@ -37,10 +38,6 @@ class Delimited(SheetSource):
     encoding: Encoding
     rename: Mapping[str, Name]  # from the file's names to those of the task
 
-    def __post_init__(self) -> None:
-        if len(self.delimiter) != 1:
-            raise ConfigurationError(f"the delimiter of {self.path} must be one character, not '{self.delimiter}'")
-
     def sheet(self, root: Path) -> Sheet:
         """Read the rows of the file; see SheetSource."""
         path = root / self.path
@@ -52,7 +49,9 @@ class Delimited(SheetSource):
         for first, last, fields in records:
             if not isinstance(fields, str) and len(fields) == len(named):
                 rows.append(SheetRow(first, dict(zip(named, fields, strict=True))))
-                suspicious += [_spanning(path, first=first, last=last)] if first < last else []
+                if first < last:
+                    reason = f"the record goes on to line {last}: {_SPANNING}"
+                    suspicious.append(RowIssue(str(path), first, reason, _QUOTING))
             else:
                 invalid += self._issues(path, first=first, last=last, fields=fields, named=named)
         if not rows and not invalid:
@@ -105,18 +104,11 @@ class Delimited(SheetSource):
         other = self._other_delimiter(fields[0]) if len(fields) == 1 else None
         fits = other is not None and fields[0].count(other) + 1 == len(named)
         remedy = f"Set the file's `delimiter` to {other!r} (it is {self.delimiter!r})" if fits else ""
-        return (
-            f"{len(fields)} field{'s' if len(fields) > 1 else ''}, expected {len(named)} ({', '.join(named)})",
-            remedy,
-        )
+        count = "1 field" if len(fields) == 1 else f"{len(fields)} fields"
+        return f"{count}, expected {len(named)} ({', '.join(named)})", remedy
 
     def _other_delimiter(self, text: str) -> str | None:
         """Return the most frequent usual delimiter in a text; None without any."""
         counts = {mark: text.count(mark) for mark in _DELIMITERS if mark != self.delimiter}
         best = max(counts, key=lambda mark: counts[mark])
         return best if counts[best] else None
-
-
-def _spanning(path: Path, *, first: int, last: int) -> RowIssue:
-    reason = f"the record goes on to line {last}: a quotation mark opens in one line and closes in a later one"
-    return RowIssue(str(path), first, reason, _QUOTING)

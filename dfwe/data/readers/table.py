@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -31,34 +32,23 @@ class Table(Reader):
     """
 
     root: Path | str
-    files: Mapping[str, SheetSource]  # by split; train is required
-    holdout_fractions: Mapping[str, OpenShare]  # of the train file, for splits without a file
+    files: Mapping[Split, SheetSource]  # train is required
+    holdout_fractions: Mapping[Split, OpenShare]  # of the train file, for splits without a file
     seed: Natural
     id: Name | None  # a column; null for the file's name and the row's line
     group: Name | None  # a column whose values must not occur in two splits; null for single rows
     exclude: Mapping[str, Sequence[str]]  # cells by column
-    max_examples: Mapping[str, Count] = field(default_factory=dict)  # groups per split; a split not named has all
+    max_examples: Mapping[Split, Count] = field(default_factory=dict)  # groups per split; a split not named has all
 
     def __post_init__(self) -> None:
-        for split in (*self.files, *self.holdout_fractions):
-            if split not in _SPLITS:
-                raise ConfigurationError(
-                    f"a reader's files and holdout_fractions are for train, dev and test, not '{split}'"
-                )
-        missing = [split for split in _SPLITS if split not in self.files]
-        if "train" in missing or set(missing) != set(self.holdout_fractions):
+        if "train" not in self.files or sorted([*self.files, *self.holdout_fractions]) != sorted(_SPLITS):
             raise ConfigurationError(
                 "each split needs a file or, dev and test, a part of the train file under `holdout_fractions` (not "
                 f"both): there are files for {sorted(self.files)} and fractions for {sorted(self.holdout_fractions)}"
             )
-        for split, number in self.max_examples.items():
-            if split not in _SPLITS or number < 1:
-                raise ConfigurationError(
-                    f"`max_examples` gives train, dev and test a number above 0, not {split} {number}"
-                )
-        if any(share <= 0 for share in self.holdout_fractions.values()) or sum(self.holdout_fractions.values()) >= 1:
+        if sum(self.holdout_fractions.values()) >= 1:
             raise ConfigurationError(
-                f"`holdout_fractions` must be above 0 and leave some rows for train, not {dict(self.holdout_fractions)}"
+                f"`holdout_fractions` must leave some rows for train, not {dict(self.holdout_fractions)}"
             )
 
     def read(self) -> Corpus:
@@ -71,8 +61,8 @@ class Table(Reader):
         sheets = {split: self.files[split].sheet(Path(self.root)) for split in _SPLITS if split in self.files}
         rows = _TableRows(self, sheets)
         groups = {split: rows.groups(split) for split in sheets}
-        dialogues = {group: dialogue for split in sheets for group, dialogue in groups[split].items()}
         _check_disjoint(groups, origins={split: sheet.origin for split, sheet in sheets.items()})
+        dialogues = {group: dialogue for split in sheets for group, dialogue in groups[split].items()}
         all_ids = self._splits({split: tuple(ids) for split, ids in groups.items()})
         splits = {split: self._sample(ids, split=split) for split, ids in all_ids.items()}
         return Corpus(
@@ -90,12 +80,10 @@ class Table(Reader):
         start = 0
         for split in _SPLITS:
             if split in self.holdout_fractions:
-                end = start + int(len(train) * self.holdout_fractions[split])
+                fraction = self.holdout_fractions[split]
+                end = start + int(len(train) * fraction)
                 if end == start:
-                    raise DataError(
-                        f"{self.root}: holding out {self.holdout_fractions[split]} of {len(train)} rows leaves none "
-                        f"for {split}"
-                    )
+                    raise DataError(f"{self.root}: holding out {fraction} of {len(train)} rows leaves none for {split}")
                 splits[split] = tuple(train[index] for index in sorted(order[start:end]))
                 start = end
         splits["train"] = tuple(train[index] for index in sorted(order[start:]))
@@ -116,7 +104,7 @@ class _TableRows:
         self._table, self._sheets = table, sheets
         self._place_of: dict[str, str] = {}  # by id
         self._invalid: dict[Split, list[RowIssue]] = {s: list(sheet.report.invalid) for s, sheet in sheets.items()}
-        self.num_excluded: dict[str, int] = {}
+        self.num_excluded: Counter[str] = Counter()  # by the reason
 
     def groups(self, split: Split) -> dict[str, dict[str, Any]]:
         """Return a file's valid rows by group."""
@@ -135,31 +123,19 @@ class _TableRows:
 
     def _valid(self, split: Split) -> Iterator[tuple[str, SheetRow]]:
         sheet = self._sheets[split]
+        stems = [other.stem for other in self._sheets.values()]
+        stem = sheet.stem if stems.count(sheet.stem) == 1 else f"{split}-{sheet.stem}"
         for row in sheet.rows:
-            if self._is_excluded(row):
+            excluded = next((name for name, cells in self._table.exclude.items() if row.cells[name] in cells), None)
+            if excluded is not None:
+                self.num_excluded[f"{excluded} is '{row.cells[excluded]}'"] += 1
                 continue
-            row_id = self._id(row, split=split)
-            reason = self._mistake(row, row_id=row_id)
-            if reason:
+            row_id = f"{stem}-{row.line}" if self._table.id is None else _text(row.cells[self._table.id])
+            if reason := self._mistake(row, row_id=row_id):
                 self._invalid[split].append(RowIssue(sheet.origin, row.line, reason))
             else:
                 self._place_of[row_id] = f"{sheet.origin}, line {row.line}"
                 yield row_id, row
-
-    def _is_excluded(self, row: SheetRow) -> bool:
-        for column, cells in self._table.exclude.items():
-            if row.cells[column] in cells:
-                reason = f"{column} is '{row.cells[column]}'"
-                self.num_excluded[reason] = self.num_excluded.get(reason, 0) + 1
-                return True
-        return False
-
-    def _id(self, row: SheetRow, *, split: Split) -> str:
-        if self._table.id is not None:
-            return _text(row.cells[self._table.id])
-        stems = [sheet.stem for sheet in self._sheets.values()]
-        stem = self._sheets[split].stem
-        return f"{stem}-{row.line}" if stems.count(stem) == 1 else f"{split}-{stem}-{row.line}"
 
     def _mistake(self, row: SheetRow, *, row_id: str) -> str:
         if not row_id:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dfwe.data.few_shot import FEW_SHOT
 from dfwe.data.readers.base import Corpus, Dialogue, Reader
 from dfwe.errors import DataError
-from dfwe.io.files import decoded
+from dfwe.io.files import decoded, make_folder, write_text
 from dfwe.io.strict_json import loads
 from dfwe.records import Split
 
@@ -33,41 +34,36 @@ class Tlidb(Reader):
         Raises:
             DataError: a file is missing or broken; a dialogue id occurs twice or not at all.
         """
-        contents = {path.name: _read(path, root=Path(self.root)) for path in self._paths()}
-        dialogues = _parse(contents[DIALOGUES], path=self._folder / DIALOGUES)
-        ids = {name: tuple(text.split()) for name, text in self._lists(contents).items()}
-        for name, list_ids in ids.items():
-            _check_ids(list_ids, dialogues=dialogues, path=self._folder / name)
-        return Corpus(
-            dialogues=dialogues,
-            splits={split: ids[_list_of(split)] for split in _SPLITS},
-            digest=_digest(contents),
-            origin=str(self._folder),
-            few_shot={
-                share: {split: ids[_few_shot_list(share, split)] for split in _FEW_SHOT_SPLITS}
-                for share in self._shares()
-            },
-        )
-
-    def _lists(self, contents: Mapping[str, bytes]) -> dict[str, str]:
-        lists = {name: content for name, content in contents.items() if name != DIALOGUES}
-        return {name: decoded(content, where=str(self._folder / name)) for name, content in lists.items()}
-
-    @property
-    def _folder(self) -> Path:
-        return Path(self.root) / FOLDER
-
-    def _paths(self) -> list[Path]:
-        names = [DIALOGUES, *(_list_of(split) for split in _SPLITS)]
+        folder = Path(self.root) / FOLDER
+        shares = _shares(folder)
+        lists = [_list_of(split) for split in _SPLITS]
         # both lists are required, so that an error names the missing one of a broken data set
-        names += [_few_shot_list(share, split) for share in self._shares() for split in _FEW_SHOT_SPLITS]
-        return [self._folder / name for name in names]
+        lists += [_few_shot_list(share, split) for share in shares for split in _FEW_SHOT_SPLITS]
+        contents = {name: _read(folder / name, root=Path(self.root)) for name in (DIALOGUES, *lists)}
+        dialogues = _parse(contents[DIALOGUES], path=folder / DIALOGUES)
+        ids = {name: tuple(decoded(contents[name], where=str(folder / name)).split()) for name in lists}
+        for name in lists:
+            _check_ids(ids[name], dialogues=dialogues, path=folder / name)
+        few_shot = {share: {split: ids[_few_shot_list(share, split)] for split in _FEW_SHOT_SPLITS} for share in shares}
+        splits = {split: ids[_list_of(split)] for split in _SPLITS}
+        return Corpus(dialogues, splits, digest=_digest(contents), origin=str(folder), few_shot=few_shot)
 
-    def _shares(self) -> list[str]:
-        """Return the fractions, as in file names, for which the folder holds few-shot lists."""
-        names = [path.name for path in self._folder.glob(_few_shot_list("*", "*"))]
-        matches = (re.fullmatch(_few_shot_list(r"(0?\.\d+)", "(?:train|dev)"), name) for name in names)
-        return sorted({match[1] for match in matches if match})
+
+def write_tlidb(
+    folder: Path, *, content: str, splits: Mapping[str, Sequence[str]], few_shot: Mapping[str, Sequence[str]]
+) -> Path:
+    """Write a data set below the folder: its JSON text, and the sorted lists of its splits and few-shot parts.
+
+    Raises:
+        OutputError: the folder cannot be written to.
+    """
+    lists = {_list_of(split): ids for split, ids in splits.items()}
+    lists |= {_few_shot_list(str(FEW_SHOT), split): ids for split, ids in few_shot.items()}
+    files = {name: "".join(f"{dialogue_id}\n" for dialogue_id in sorted(ids)) for name, ids in lists.items()}
+    make_folder(folder / FOLDER)
+    for name, text in {DIALOGUES: content, **files}.items():
+        write_text(folder / FOLDER / name, text)
+    return folder / FOLDER
 
 
 def check_dialogue(value: Any, *, where: str) -> Dialogue:
@@ -102,6 +98,13 @@ def _turn_mistake(turn: Any) -> str:
         text = f", not the text '{speakers[:40]}'" if isinstance(speakers, str) else ""
         return f"needs 'speakers', a list of names{text}"
     return ""
+
+
+def _shares(folder: Path) -> list[str]:
+    """Return the fractions, as in file names, for which the folder holds few-shot lists."""
+    names = [path.name for path in folder.glob(_few_shot_list("*", "*"))]
+    matches = (re.fullmatch(_few_shot_list(r"(0?\.\d+)", "(?:train|dev)"), name) for name in names)
+    return sorted({match[1] for match in matches if match})
 
 
 def _list_of(split: str) -> str:

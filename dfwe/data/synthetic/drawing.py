@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -12,14 +13,23 @@ from dfwe.errors import ConfigurationError
 T = TypeVar("T")
 
 
-def choose(options: Sequence[T], *, rng: np.random.Generator) -> T:
-    """Return one of the options, all equally likely."""
-    return options[int(rng.integers(len(options)))]
+@dataclass(frozen=True)
+class Draws:
+    """Draws from one random stream."""
 
+    rng: np.random.Generator
 
-def happens(probability: float, *, rng: np.random.Generator) -> bool:
-    """Draw whether an event of this probability happens."""
-    return bool(rng.random() < probability)
+    def choose(self, options: Sequence[T]) -> T:
+        """Return one of the options, all equally likely."""
+        return options[int(self.rng.integers(len(options)))]
+
+    def happens(self, probability: float) -> bool:
+        """Draw whether an event of this probability happens."""
+        return bool(self.rng.random() < probability)
+
+    def shuffle(self, options: Sequence[T]) -> list[T]:
+        """Return the options in random order."""
+        return [options[index] for index in self.rng.permutation(len(options))]
 
 
 def draw_distinct(draw: Callable[[], T], *, key: Callable[[T], Hashable]) -> Iterator[T]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from dfwe.data.friends.annotations import OFFICIAL_TEST
+from dfwe.data.friends.tasks import OFFICIAL_TEST
 from dfwe.errors import DataError
 from dfwe.report.names import name_of
 from dfwe.report.run_folder import Run

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
-from dfwe.data.friends.annotations import CHARACTERS, EMORY, MELD, PERSONALITY, QUERIES, QUESTIONS, RELATIONS
+from dfwe.data.friends.tasks import CHARACTERS, EMORY, MELD, PERSONALITY, QUERIES, QUESTIONS, RELATIONS
 from dfwe.metrics.statistics import holm
 from dfwe.report.numbers import ALPHA
 from dfwe.report.sweep.jobs import JobResult, best_sources

@@ -1,9 +1,7 @@
 import pytest
 
 from dfwe.data.friends.annotations import (
-    EMORY,
     LABEL_EXISTS,
-    MELD,
     NO_LINE,
     EmotionAnnotation,
     MentionAnnotation,
@@ -14,8 +12,8 @@ from dfwe.data.friends.annotations import (
     RelationAnnotation,
     RelationPair,
 )
-from dfwe.data.friends.excerpt import Turn
-from dfwe.data.friends.scene import Line, Scene, place
+from dfwe.data.friends.scene import Line, Scene, Turn, place
+from dfwe.data.friends.tasks import EMORY, MELD
 
 TEXTS = (("Ada Pike", "I saw Vera Quill by the pond."), ("Ross Geller", "Tip - toe past her, and past her again."))
 

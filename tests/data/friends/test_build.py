@@ -1,8 +1,9 @@
 import pytest
 
-from dfwe.data.friends.annotations import LABEL_EXISTS, MELD, EmotionAnnotation
+from dfwe.data.friends.annotations import LABEL_EXISTS, EmotionAnnotation
 from dfwe.data.friends.build import build
-from dfwe.data.friends.excerpt import Excerpt, Reading, Turn
+from dfwe.data.friends.scene import Excerpt, Reading, Turn
+from dfwe.data.friends.tasks import MELD
 from dfwe.data.readers.base import RowReport
 
 BOATS = "The grey harbour keeps nine wooden boats under a leaking copper roof."  # 12 words

@@ -4,9 +4,9 @@ from collections import Counter
 
 import pytest
 
-from dfwe.data.friends.annotations import CHARACTERS, EMORY, MELD, PERSONALITY, QUERIES, QUESTIONS, RELATIONS, TASKS
 from dfwe.data.friends.dialogue import count, dialogue_of
 from dfwe.data.friends.scene import Line, Scene
+from dfwe.data.friends.tasks import CHARACTERS, EMORY, MELD, PERSONALITY, QUERIES, QUESTIONS, RELATIONS, TASKS
 
 KITCHEN, BREWERY = "s01_e01_c01", "s02_e01_c01"
 

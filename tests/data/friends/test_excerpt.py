@@ -2,8 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from dfwe.data.friends.annotations import MELD, EmotionAnnotation, PersonalityAnnotation
-from dfwe.data.friends.excerpt import Excerpt, Turn
+from dfwe.data.friends.annotations import EmotionAnnotation, PersonalityAnnotation
+from dfwe.data.friends.scene import Excerpt, Turn
+from dfwe.data.friends.tasks import MELD
 
 TURNS = tuple(Turn((), text) for text in ("one", "two", "three"))
 

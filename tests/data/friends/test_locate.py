@@ -1,8 +1,7 @@
 import pytest
 
-from dfwe.data.friends.excerpt import Excerpt, Turn
-from dfwe.data.friends.locate import Scenes
-from dfwe.data.friends.scene import Line
+from dfwe.data.friends.build import Scenes
+from dfwe.data.friends.scene import Excerpt, Line, Turn
 
 LONG = "The grey harbour keeps nine wooden boats under a leaking roof."  # 11 words
 OTHER = "Yesterday our baker sold forty loaves to the travelling circus."  # 10

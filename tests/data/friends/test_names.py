@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 
-from dfwe.data.friends.names import Names, names_of
+from dfwe.data.friends.dialogue import Names, names_of
 from dfwe.data.friends.scene import ALL, Scene
 
 NAMES = Names({"@ent00": "Vera Quill", "@ent01": "The Waiter", "@ent02": ALL, "@ent03": "Ross Geller"})

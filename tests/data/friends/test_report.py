@@ -2,8 +2,7 @@ import json
 
 import pytest
 
-from dfwe.data.friends import report
-from dfwe.data.friends.prepare import prepare
+from dfwe.data.friends.prepare import prepare, report_text, summarize
 from dfwe.data.friends.split import OfficialSplit
 
 OFFICIAL = OfficialSplit(
@@ -17,7 +16,7 @@ OFFICIAL = OfficialSplit(
 
 @pytest.fixture
 def summary(raw):
-    return report.summary(prepare(raw, official=OFFICIAL, max_invalid_fraction=0.0), official=OFFICIAL)
+    return summarize(prepare(raw, official=OFFICIAL, max_invalid_fraction=0.0), official=OFFICIAL)
 
 
 def test_each_task_tells_found_used_and_dropped(summary):
@@ -61,7 +60,7 @@ def test_the_report_is_json(summary):
 
 
 def test_the_text_says_it_to_people(summary):
-    lines = report.text(summary).splitlines()
+    lines = report_text(summary).splitlines()
     (meld,) = [line for line in lines if line.startswith("MELD_emotion")]
     assert meld.split()[1:3] == ["7", "6"]
     assert meld.endswith("1247 (-99.8%)")
@@ -72,13 +71,13 @@ def test_the_text_says_it_to_people(summary):
 
 def test_the_text_says_where_counts_agree(summary):
     summary["tasks"]["personality_detection"]["instances"]["test"] = 550
-    assert "550 (the same)" in report.text(summary)
+    assert "550 (the same)" in report_text(summary)
 
 
 def test_report_counts_invalid_rows(files, lay):
     files["meld/dev_sent_emo.csv"] += b"8,Hum.,Ada,glee,x,9,0,1,1,,\n9,,Ada,joy,x,9,0,1,1,,\n"
     prepared = prepare(lay(files), official=OfficialSplit(), max_invalid_fraction=0.5)
-    summary = report.summary(prepared, official=OfficialSplit())
+    summary = summarize(prepared, official=OfficialSplit())
     bad = summary["releases"]["MELD"]["bad_rows"]
     assert len(bad) == 2
     assert bad[0].endswith(
@@ -86,4 +85,4 @@ def test_report_counts_invalid_rows(files, lay):
         "sadness, surprise"
     )
     assert bad[1].endswith("line 10: the utterance is empty")
-    assert f"2 of 9 rows are broken, the first: {bad[0]}" in report.text(summary)
+    assert f"2 of 9 rows are broken, the first: {bad[0]}" in report_text(summary)

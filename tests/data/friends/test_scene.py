@@ -1,7 +1,6 @@
 import pytest
 
-from dfwe.data.friends.excerpt import Excerpt, Turn
-from dfwe.data.friends.scene import Line, Scene, fold, num_words, place
+from dfwe.data.friends.scene import Excerpt, Line, Scene, Turn, fold, num_words, place
 
 LINES = (("Ada Pike", "Seven geese sleep here."), ("Ben Lowe", "Do they snore?"), ("Ada Pike", "Only the old ones."))
 
@@ -26,7 +25,7 @@ def texts_of(scene):
 def test_turns_stand_in_the_lines_that_have_their_words(scene):
     placement = place(turns("do they, SNORE", "Only the old ones!"), scene=scene)
     assert placement.lines == (scene.lines[1], scene.lines[2])
-    assert placement.agreeing(2) == [3, 4]
+    assert placement.agreeing() == [3, 4]
     assert (placement.num_words, placement.num_scene_words) == (7, 11)
 
 
@@ -57,7 +56,7 @@ def test_the_first_excerpt_gives_the_lines():
     placement = fold(excerpt("One two.", "Three."), scene=scene)
     assert texts_of(scene) == ["One two.", "Three."]
     assert placement.lines == tuple(scene.lines)
-    assert placement.agreeing(2) == [2, 1]
+    assert placement.agreeing() == [2, 1]
     assert not scene.whole
 
 
@@ -65,7 +64,7 @@ def test_what_no_line_has_is_added_after_the_turn_before(scene):
     placement = fold(excerpt("Seven geese sleep here.", "In a red barn.", "Only the old ones."), scene=scene)
     assert texts_of(scene) == [LINES[0][1], "In a red barn.", LINES[1][1], LINES[2][1]]
     assert placement.lines == (scene.lines[0], scene.lines[1], scene.lines[3])
-    assert placement.agreeing(3) == [4, 4, 4]
+    assert placement.agreeing() == [4, 4, 4]
 
 
 def test_fold_adds_beginning_before_first_agreeing_line(scene):

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from dfwe.data.prompts.character_identification import CharacterIdentification, phrase
+from dfwe.data.prompts.dialogues import CharacterIdentification, phrase
 from dfwe.errors import DataError
 
 PROMPT = CharacterIdentification(task="character_identification", labels=("monica", "ross", "other"))

@@ -2,12 +2,14 @@ import contextlib
 
 import pytest
 
-from dfwe.data.prompts.character_identification import CharacterIdentification
 from dfwe.data.prompts.context import cut_around, cut_start, render, select, turn_texts
-from dfwe.data.prompts.personality import Personality
-from dfwe.data.prompts.question_answering import QuestionAnswering
-from dfwe.data.prompts.reading_comprehension import ReadingComprehension
-from dfwe.data.prompts.relation_extraction import RelationExtraction
+from dfwe.data.prompts.dialogues import (
+    CharacterIdentification,
+    Personality,
+    QuestionAnswering,
+    ReadingComprehension,
+    RelationExtraction,
+)
 from dfwe.errors import DataError
 
 TURNS = ("a b", "c d e", "f", "g h")  # 2, 3, 1, 2 words

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from dfwe.data.prompts.emotion import Emotion
+from dfwe.data.prompts.dialogues import Emotion
 from dfwe.errors import DataError
 
 TASK = "MELD_emotion_recognition"

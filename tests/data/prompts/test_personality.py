@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from dfwe.data.prompts.personality import Personality
+from dfwe.data.prompts.dialogues import Personality
 from dfwe.errors import DataError
 
 PROMPT = Personality(task="personality_detection", labels=("0", "1"), traits=("aggreeable", "open", "neurotic"))

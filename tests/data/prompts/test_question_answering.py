@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from dfwe.data.prompts.question_answering import QuestionAnswering
+from dfwe.data.prompts.dialogues import QuestionAnswering
 from dfwe.errors import DataError
 
 PROMPT = QuestionAnswering(task="question_answering")

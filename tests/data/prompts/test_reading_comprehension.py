@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from dfwe.data.prompts.reading_comprehension import ReadingComprehension
+from dfwe.data.prompts.dialogues import ReadingComprehension
 from dfwe.errors import DataError
 
 TASK = "reading_comprehension"

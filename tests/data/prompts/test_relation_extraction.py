@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from dfwe.data.prompts.relation_extraction import RelationExtraction
+from dfwe.data.prompts.dialogues import RelationExtraction
 from dfwe.errors import DataError
 
 NAMES = {"per:age": "age", "per:other_family": "other family"}

@@ -93,11 +93,9 @@ def test_delimited_missing_file_raises(tmp_path):
         source.sheet(tmp_path)
 
 
-def test_delimited_unknown_encoding_or_delimiter_raises(tmp_path):
+def test_delimited_unknown_encoding_raises(tmp_path):
     with pytest.raises(ConfigurationError, match="unknown encoding 'utf-9'"):
         read(tmp_path, "text\n", encoding="utf-9")
-    with pytest.raises(ConfigurationError, match="must be one character"):
-        read(tmp_path, "text\n", delimiter="||")
 
 
 def test_a_whole_record_that_spans_lines_is_odd(tmp_path):

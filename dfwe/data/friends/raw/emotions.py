@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dfwe.data.friends.annotations import EMORY, MELD, EmotionAnnotation
-from dfwe.data.friends.excerpt import Excerpt, Reading, Turn
+from dfwe.data.friends.annotations import EmotionAnnotation
 from dfwe.data.friends.raw.files import label_of, names_of, read_release, table
-from dfwe.data.friends.raw.transcript import scene_of, scenes
+from dfwe.data.friends.raw.scenes import read_scenes, scene_of
+from dfwe.data.friends.scene import Excerpt, Reading, Turn
+from dfwe.data.friends.tasks import EMORY, MELD
 from dfwe.data.readers.base import RowIssue, RowReport
 
 NUMBER = "Utterance_ID"  # the column that counts the utterances of a dialogue, in files that have it
@@ -40,18 +41,15 @@ def read_meld(folder: Path) -> Reading:
 
 
 def _meld_file(path: Path) -> tuple[list[Excerpt], RowReport]:
-    utterances, rows = read_utterances(path, columns=_MELD_COLUMNS, read=_meld_utterance)
-    part = path.name.split("_")[0]
-    key = f"meld_{part}_{{:04d}}".format
-    return dialogues(utterances, release="MELD", task=MELD, key=key, last=True), rows
+    return _MELD.excerpts(path, part=path.name.split("_")[0])
 
 
-def _meld_utterance(row: Mapping[str, str]) -> Utterance:
+def _meld_utterance(line: int, row: Mapping[str, str]) -> Utterance:
     text = row["Utterance"].translate(_REPAIR).strip()
     if not text:
         raise ValueError("the utterance is empty")
     label = label_of(row["Emotion"], labels=MELD_LABELS)
-    return Utterance(int(row["Dialogue_ID"]), number_of(row), Turn((row["Speaker"],), text), label)
+    return Utterance(int(row["Dialogue_ID"]), _number_of(row), Turn((row["Speaker"],), text), label, line)
 
 
 def read_emory(folder: Path) -> Reading:
@@ -63,11 +61,8 @@ def read_emory(folder: Path) -> Reading:
 
 def _emory_file(path: Path) -> tuple[list[Excerpt], RowReport]:
     if path.suffix == ".json":
-        return scenes(path, read=_emory_scene)
-    utterances, rows = read_utterances(path, columns=_EMORY_COLUMNS, read=_emory_utterance)
-    part = path.name.split("_")[1]
-    key = f"emory_{part}_{{}}".format
-    return dialogues(utterances, release="Emory emotion (CSV)", task=EMORY, key=key, last=False), rows
+        return read_scenes(path, read=_emory_scene)
+    return _EMORY.excerpts(path, part=path.name.split("_")[1])
 
 
 def _emory_scene(scene: Mapping[str, Any]) -> Excerpt:
@@ -80,12 +75,12 @@ def _emory_scene(scene: Mapping[str, Any]) -> Excerpt:
     return Excerpt("Emory emotion", f"emory_{name}", turns, annotations, scene_id=name, whole=True)
 
 
-def _emory_utterance(row: Mapping[str, str]) -> Utterance:
+def _emory_utterance(line: int, row: Mapping[str, str]) -> Utterance:
     key = f"s{int(row['Season']):02d}_e{int(row['Episode']):02d}_scene{int(row['Scene_ID']):02d}"
     if not row["Utterance"].strip():
         raise ValueError("the utterance is empty")
     turn = Turn(_speakers(row["Speaker"]), row["Utterance"].strip())
-    return Utterance(key, number_of(row), turn, label_of(row["Emotion"], labels=EMORY_LABELS))
+    return Utterance(key, _number_of(row), turn, label_of(row["Emotion"], labels=EMORY_LABELS), line)
 
 
 def _speakers(text: str) -> tuple[str, ...]:
@@ -97,82 +92,80 @@ def _speakers(text: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Utterance:
-    """Row of an utterance with an emotion."""
+    """Row of an utterance with an emotion, which repeats another where all but the line is equal."""
 
     dialogue: Any  # its name in the release
     number: int | None  # orders the dialogue; None if the file has no numbers
     turn: Turn
     label: str
-    line: int = 0
+    line: int = field(compare=False)
 
 
-def read_utterances(
-    path: Path, *, columns: Sequence[str], read: Callable[[Mapping[str, str]], Utterance]
-) -> tuple[list[Utterance], RowReport]:
-    """Read a file's utterances, grouped by dialogue and ordered by their own numbers.
+@dataclass(frozen=True)
+class _Rows:
+    """A release's rows of utterances."""
 
-    A row that repeats another of its dialogue is invalid. One that has the number of another, stands after a higher
-    one, or apart from its dialogue, is suspicious.
-    """
-    numbered, report = table(path, columns=columns, read=read)
-    dialogues: dict[Any, list[Utterance]] = {}
-    invalid, suspicious = list(report.invalid), list(report.suspicious)
-    last = None
-    for line, read_one in numbered:
-        utterance = replace(read_one, line=line)
-        before = dialogues.setdefault(utterance.dialogue, [])
-        first = next((row for row in before if _is_repeated(row, by=utterance)), None)
-        if first is not None:
-            reason = f"utterance {utterance.number} of its dialogue comes again: line {first.line} has it, too"
-            invalid.append(RowIssue(str(path), line, reason))
-            continue
-        suspicious += _disorder(utterance, before=before, apart=utterance.dialogue != last, path=path)
-        before.append(utterance)
-        last = utterance.dialogue
-    ordered = [row for group in dialogues.values() for row in sorted(group, key=_order)]
-    return ordered, RowReport(report.num_rows, tuple(sorted(invalid, key=lambda issue: issue.line)), tuple(suspicious))
+    release: str
+    task: str
+    columns: Sequence[str]
+    read: Callable[[int, Mapping[str, str]], Utterance]
+    key: str  # of a dialogue, with places for the part and the dialogue's name
+    last: bool = False  # as in `EmotionAnnotation`
 
+    def excerpts(self, path: Path, *, part: str) -> tuple[list[Excerpt], RowReport]:
+        """Return an excerpt per dialogue, in the order of first utterances; utterances in that of their own numbers.
 
-def dialogues(
-    utterances: Sequence[Utterance], *, release: str, task: str, key: Callable[[Any], str], last: bool
-) -> list[Excerpt]:
-    """Return an excerpt per dialogue, in the order of first utterances; `last` as in `EmotionAnnotation`."""
-    groups: dict[Any, list[Utterance]] = {}
-    for utterance in utterances:
-        groups.setdefault(utterance.dialogue, []).append(utterance)
-    excerpts = []
-    for name, group in groups.items():
-        annotations = tuple(EmotionAnnotation(task, number, row.label, last=last) for number, row in enumerate(group))
-        turns = tuple(row.turn for row in group)
-        excerpts.append(Excerpt(release, key(name), turns, annotations, divisible=True))
-    return excerpts
+        A row that repeats another of its dialogue is invalid. One that has the number of another, stands after a
+        higher one, or apart from its dialogue, is suspicious.
+        """
+        utterances, report = table(path, columns=self.columns, read=self.read)
+        dialogues: dict[Any, list[Utterance]] = {}
+        invalid, suspicious = list(report.invalid), list(report.suspicious)
+        last = None
+        for utterance in utterances:
+            before = dialogues.setdefault(utterance.dialogue, [])
+            if utterance.number is not None and utterance in before:
+                first = before[before.index(utterance)]
+                reason = f"utterance {utterance.number} of its dialogue comes again: line {first.line} has it, too"
+                invalid.append(RowIssue(str(path), utterance.line, reason))
+                continue
+            reason = _disorder(utterance, before=before, apart=utterance.dialogue != last)
+            suspicious += [RowIssue(str(path), utterance.line, reason)] if reason else []
+            before.append(utterance)
+            last = utterance.dialogue
+        invalid.sort(key=lambda issue: issue.line)
+        report = RowReport(report.num_rows, tuple(invalid), tuple(suspicious))
+        return [self._excerpt(group, key=self.key.format(part, name)) for name, group in dialogues.items()], report
 
-
-def _is_repeated(first: Utterance, *, by: Utterance) -> bool:
-    """Check whether a row repeats another, number included; equal words with another number are another utterance."""
-    return by.number is not None and replace(first, line=by.line) == by
+    def _excerpt(self, group: Sequence[Utterance], *, key: str) -> Excerpt:
+        rows = sorted(group, key=_order)
+        labels = (EmotionAnnotation(self.task, place, row.label, last=self.last) for place, row in enumerate(rows))
+        return Excerpt(self.release, key, tuple(row.turn for row in rows), tuple(labels), divisible=True)
 
 
-def _disorder(utterance: Utterance, *, before: Sequence[Utterance], apart: bool, path: Path) -> list[RowIssue]:
-    """Return an issue if the utterance is out of order, with the first reason that applies."""
+def _disorder(utterance: Utterance, *, before: Sequence[Utterance], apart: bool) -> str:
+    """Return the first reason for which an utterance is out of order, empty without one."""
     if not before:
-        return []
+        return ""
+    if apart:
+        return f"it stands apart from its dialogue, which ends in line {before[-1].line}; it is read with it"
     highest = max(before, key=_order)
     same = next((row for row in before if utterance.number is not None and row.number == utterance.number), None)
-    reason = ""
-    if apart:
-        reason = f"it stands apart from its dialogue, which ends in line {before[-1].line}; it is read with it"
-    elif same is not None:
-        reason = f"it has the number {same.number} of its dialogue, as line {same.line} has with other words"
-    elif _order(utterance) < _order(highest):
-        reason = f"utterance {utterance.number} stands after {highest.number} of its dialogue; it is read before it"
-    return [RowIssue(str(path), utterance.line, reason)] if reason else []
+    if same is not None:
+        return f"it has the number {same.number} of its dialogue, as line {same.line} has with other words"
+    if _order(utterance) < _order(highest):
+        return f"utterance {utterance.number} stands after {highest.number} of its dialogue; it is read before it"
+    return ""
 
 
 def _order(utterance: Utterance) -> int:
     return 0 if utterance.number is None else utterance.number
 
 
-def number_of(row: Mapping[str, str]) -> int | None:
+def _number_of(row: Mapping[str, str]) -> int | None:
     """Return the utterance's own number; ValueError if the column exists and holds none."""
     return int(row[NUMBER]) if NUMBER in row else None
+
+
+_MELD = _Rows("MELD", MELD, _MELD_COLUMNS, _meld_utterance, key="meld_{}_{:04d}", last=True)
+_EMORY = _Rows("Emory emotion (CSV)", EMORY, _EMORY_COLUMNS, _emory_utterance, key="emory_{}_{}")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from dfwe.data.friends.excerpt import Excerpt, Reading
+from dfwe.data.friends.scene import Excerpt, Reading
 from dfwe.data.readers.base import RowIssue, RowReport
 from dfwe.data.readers.delimited import Delimited
 from dfwe.data.readers.sheet import check_columns
@@ -50,9 +50,9 @@ def records(holder: Any, *, name: str, key: str | None) -> list[Any]:
 
 
 def table(
-    path: Path, *, columns: Sequence[str], read: Callable[[Mapping[str, str]], T]
-) -> tuple[list[tuple[int, T]], RowReport]:
-    """Convert the rows of a comma-separated file with a header, each with the line that it begins on.
+    path: Path, *, columns: Sequence[str], read: Callable[[int, Mapping[str, str]], T]
+) -> tuple[list[T], RowReport]:
+    """Convert the rows of a comma-separated file with a header; `read` takes a row's first line and its cells.
 
     Raises:
         DataError: the file cannot be read, or a column is missing.
@@ -60,7 +60,9 @@ def table(
     file = Delimited(path.name, delimiter=",", quoting=True, columns=None, encoding="utf-8", rename={})
     sheet = file.sheet(path.parent)
     check_columns(sheet, needed=columns)
-    values, report = _convert(((row.line, row.cells) for row in sheet.rows), path=path, read=read)
+    values, report = convert(
+        ((row.line, row) for row in sheet.rows), path=path, read=lambda row: read(row.line, row.cells)
+    )
     invalid = sorted((*sheet.report.invalid, *report.invalid), key=lambda issue: issue.line)
     return values, RowReport(len(values) + len(invalid), tuple(invalid), sheet.report.suspicious)
 
@@ -69,18 +71,11 @@ def convert(
     numbered: Iterable[tuple[int, Any]], *, path: Path | str, read: Callable[[Any], T]
 ) -> tuple[list[T], RowReport]:
     """Convert each record with `read`; a record that lacks something is an invalid row with its number."""
-    values, report = _convert(numbered, path=path, read=read)
-    return [value for _, value in values], report
-
-
-def _convert(
-    numbered: Iterable[tuple[int, Any]], *, path: Path | str, read: Callable[[Any], T]
-) -> tuple[list[tuple[int, T]], RowReport]:
-    values: list[tuple[int, T]] = []
+    values: list[T] = []
     invalid: list[RowIssue] = []
     for number, record in numbered:
         try:
-            values.append((number, read(record)))
+            values.append(read(record))
         except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
             invalid.append(RowIssue(str(path), number, _reason(error)))
     return values, RowReport(len(values) + len(invalid), tuple(invalid))

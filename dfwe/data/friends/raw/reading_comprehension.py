@@ -6,17 +6,17 @@ cut to 25 utterances, or filled up with the utterances after them, which are rem
 
 from __future__ import annotations
 
+import re
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from dfwe.data.friends.annotations import QueryAnnotation
-from dfwe.data.friends.excerpt import Excerpt, Reading, Turn
-from dfwe.data.friends.raw.episode_scenes import NUM_UTTERANCES, EpisodeScenes, Utterances, recode
 from dfwe.data.friends.raw.files import convert, json_records, scene_id
-from dfwe.data.friends.scene import CODES
+from dfwe.data.friends.scene import CODES, Excerpt, Reading, Turn
 from dfwe.data.friends.words import detokenise, without_notes
 from dfwe.data.readers.base import RowReport
 from dfwe.errors import DataError
@@ -117,3 +117,88 @@ def _entities(utterances: Utterances, *, queries: Iterable[QueryAnnotation]) -> 
 def _turns(utterances: Utterances) -> tuple[Turn, ...]:
     texts = [(speaker, without_notes(detokenise(tokens))) for speaker, tokens in utterances]
     return tuple(Turn((speaker,) if speaker else (), text) for speaker, text in texts if text)
+
+
+NUM_UTTERANCES = 25
+_SCENE = re.compile(r"\[ ?(Scene|Time Lapse|Cut to)", re.IGNORECASE)
+_NUM_OPENING = 2  # utterances that tell a scene's beginning
+_FREE = 50  # codes from here on stand for names that the whole scene lacks
+
+Utterances = tuple[tuple[str, str], ...]  # (speaker, tokens)
+
+
+@dataclass(frozen=True)
+class EpisodeScenes:
+    """Scenes of episodes, by which a scene's own utterances are separated from those of its neighbours."""
+
+    scenes: Mapping[str, Utterances]
+    openings: Mapping[str, tuple[str, ...]]  # of scenes whose first utterances are their own
+    last: frozenset[str]  # scenes that end their episodes
+
+    @classmethod
+    def of(cls, scenes: Mapping[str, Utterances], *, other_ids: Iterable[str] = ()) -> EpisodeScenes:
+        """Build the index of an episode's scenes; `other_ids` are scenes of which only the id is known."""
+        last = frozenset({name[:7]: name for name in sorted({*scenes, *other_ids})}.values())
+        openings = {
+            name: tuple(_masked(tokens) for _, tokens in utterances[:_NUM_OPENING])
+            for name, utterances in scenes.items()
+            if name not in last or len(utterances) != NUM_UTTERANCES
+        }
+        return cls(scenes, openings, last)
+
+    def utterances_of(self, scene: str) -> Utterances:
+        """Return the scene's own utterances: up to the next scene's beginning, or from its own beginning on."""
+        utterances = self.scenes[scene]
+        texts = [_masked(tokens) for _, tokens in utterances]
+        if scene in self.last:
+            return utterances[self._beginning(texts, scene=scene) :]
+        openings = {opening for name, opening in self.openings.items() if name != scene and name[:7] == scene[:7]}
+        for position in range(1, len(texts)):
+            opening = tuple(texts[position : position + _NUM_OPENING])
+            if _SCENE.match(texts[position]) or any(opening == other[: len(opening)] for other in openings):
+                return utterances[:position]
+        return utterances
+
+    def _beginning(self, texts: list[str], *, scene: str) -> int:
+        notes = [position for position, text in enumerate(texts) if _SCENE.match(text)]
+        if notes:
+            return notes[-1]
+        before = max((name for name in self.scenes if name[:7] == scene[:7] and name < scene), default=None)
+        foreign = {_masked(tokens) for _, tokens in self.utterances_of(before)} if before else set()
+        beginning = 0
+        while beginning < len(texts) - 1 and texts[beginning] in foreign:
+            beginning += 1
+        return beginning
+
+
+def recode(query: QueryAnnotation, *, excerpt: Utterances, scene: Utterances) -> QueryAnnotation:
+    """Return the query with the codes of the whole scene, unchanged if that scene is not available."""
+    codes = _same_codes(excerpt, scene=scene)
+    if not codes:
+        return query
+    free = iter(range(_FREE, _FREE + NUM_UTTERANCES * 4))
+    for code in dict.fromkeys(CODES.findall(f"{query.text} {query.answer}")):
+        if code not in codes:
+            codes[code] = f"@ent{next(free)}"
+    text = CODES.sub(lambda match: codes[match.group()], query.text)
+    return replace(query, text=text, answer=codes.get(query.answer, query.answer))
+
+
+def _same_codes(excerpt: Utterances, *, scene: Utterances) -> dict[str, str]:
+    if not scene:
+        return {}
+    part, whole = ([_masked(tokens) for _, tokens in utterances] for utterances in (excerpt, scene))
+    for offset in range(len(part)):
+        length = min(len(whole), len(part) - offset)
+        if part[offset : offset + length] == whole[:length]:
+            pairs = zip(excerpt[offset : offset + length], scene[:length], strict=True)
+            return {a: b for left, right in pairs for a, b in zip(_codes(left), _codes(right), strict=True)}
+    return {}
+
+
+def _codes(utterance: tuple[str, str]) -> list[str]:
+    return CODES.findall(" ".join(utterance))
+
+
+def _masked(tokens: str) -> str:
+    return CODES.sub("@", tokens)

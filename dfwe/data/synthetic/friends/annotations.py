@@ -20,56 +20,40 @@ from typing import Any
 
 import numpy as np
 
-from dfwe.data.synthetic.drawing import choose
+from dfwe.data.friends import tasks as friends
+from dfwe.data.friends.tasks import CHARACTERS, EMORY, MELD, PERSONALITY, QUERIES, QUESTIONS, RELATIONS, TASKS
+from dfwe.data.synthetic.drawing import Draws
 from dfwe.data.synthetic.friends.lexicon import AWAY_PLACES, CARELESS_VERBS, EMOTIONS, KINSHIPS, SPEAKERS, Person
-from dfwe.data.synthetic.friends.turns import Event, Mention, SceneTurn
+from dfwe.data.synthetic.friends.scenes import Event, Mention, SceneTurn
 
-TASKS: tuple[str, ...] = (
-    "emory_emotion_recognition",
-    "reading_comprehension",
-    "character_identification",
-    "question_answering",
-    "personality_detection",
-    "relation_extraction",
-    "MELD_emotion_recognition",
-)
-_RELATIONS = (
-    *("per:positive_impression", "per:negative_impression", "per:acquaintance", "per:alumni", "per:boss"),
-    *("per:subordinate", "per:client", "per:dates", "per:friends", "per:girl/boyfriend", "per:neighbor"),
-    *("per:roommate", "per:children", "per:other_family", "per:parents", "per:siblings", "per:spouse"),
-    *("per:place_of_residence", "per:place_of_birth", "per:visited_place", "per:origin"),
-    *("per:employee_or_member_of", "per:schools_attended", "per:works", "per:age", "per:date_of_birth"),
-    *("per:major", "per:place_of_work", "per:title", "per:alternate_names", "per:pet"),
-    *("gpe:residents_of_place", "gpe:visitors_of_place", "gpe:births_in_place", "org:employees_or_members"),
-    *("org:students", "unanswerable"),
-)
-_SCORED_RELATIONS = [index for index in range(35) if index not in (18, 29, 33)]
+_NOT_SCORED = ("per:place_of_birth", "per:alternate_names", "gpe:births_in_place")
 
 
 def task_metadata(tasks: Sequence[str]) -> dict[str, Any]:
     """Return the `metadata` object of a data set with these tasks: labels and the reference's metrics."""
     people = [*(person.label for person in SPEAKERS), "other"]
+    scored = [index for index, code in enumerate(friends.RELATION_CODES[:35]) if code not in _NOT_SCORED]
     metadata = {
-        "emory_emotion_recognition": _f1("micro", "weighted", labels=sorted({e.emory for e in EMOTIONS.values()})),
-        "reading_comprehension": {"metrics": ["exact_match"]},
-        "character_identification": _f1("micro", "macro", labels=people),
-        "question_answering": {
+        EMORY: _metrics(labels=sorted({e.emory for e in EMOTIONS.values()}), f1=("micro", "weighted")),
+        QUERIES: {"metrics": ["exact_match"]},
+        CHARACTERS: _metrics(labels=people, f1=("micro", "macro")),
+        QUESTIONS: {
             "metrics": ["exact_match", "token_f1"],
             "metric_kwargs": {"token_f1": [{"average": "macro"}, {"average": "micro"}]},
         },
-        "personality_detection": {"labels": ["0", "1"], "metrics": ["accuracy"]},
-        "relation_extraction": {
-            "labels": list(_RELATIONS),
+        PERSONALITY: {"labels": ["0", "1"], "metrics": ["accuracy"]},
+        RELATIONS: {
+            "labels": list(friends.RELATION_CODES),
             "metrics": ["multilabel_f1"],
-            "metric_kwargs": {"multilabel_f1": [{"labels": _SCORED_RELATIONS}]},
+            "metric_kwargs": {"multilabel_f1": [{"labels": scored}]},
         },
-        "MELD_emotion_recognition": _f1("micro", "weighted", labels=sorted({e.meld for e in EMOTIONS.values()})),
+        MELD: _metrics(labels=sorted({e.meld for e in EMOTIONS.values()}), f1=("micro", "weighted")),
     }
     return {"dataset_name": "Friends", "tasks": list(tasks), "task_metadata": {task: metadata[task] for task in tasks}}
 
 
-def _f1(*averages: str, labels: Sequence[str]) -> dict[str, Any]:
-    kwargs = {"f1": [{"average": average} for average in averages]}
+def _metrics(*, labels: Sequence[str], f1: Sequence[str]) -> dict[str, Any]:
+    kwargs = {"f1": [{"average": average} for average in f1]}
     return {"labels": list(labels), "metrics": ["f1"], "metric_kwargs": kwargs}
 
 
@@ -77,15 +61,16 @@ def annotate(
     scene: Sequence[SceneTurn], *, dialogue_id: str, tasks: Sequence[str], rng: np.random.Generator
 ) -> dict[str, Any]:
     """Return the dialogue as TLiDB's JSON object with the annotations of `tasks`; `rng` chooses the questions."""
+    draws = Draws(rng)
     turns = [
         {"turn_id": number, "speakers": [turn.speaker.name], "utterance": turn.utterance}
-        | _selected(_turn_annotations(turn, turn_id=f"{dialogue_id}_t{number}", rng=rng), tasks=tasks)
+        | _selected(_turn_annotations(turn, turn_id=f"{dialogue_id}_t{number}", draws=draws), tasks=tasks)
         for number, turn in enumerate(scene)
     ]
-    annotations = _selected(_dialogue_annotations(scene, dialogue_id=dialogue_id, rng=rng), tasks=tasks)
+    annotations = _selected(_dialogue_annotations(scene, dialogue_id=dialogue_id, draws=draws), tasks=tasks)
     metadata: dict[str, Any] = {task: None for task in TASKS if task in tasks}
-    if "reading_comprehension" in annotations:
-        metadata["reading_comprehension"] = {"scene_entities": entities(scene)}
+    if QUERIES in annotations:
+        metadata[QUERIES] = {"scene_entities": entities(scene)}
     return {"dialogue_id": dialogue_id, "dialogue_metadata": metadata, "dialogue": turns, **annotations}
 
 
@@ -93,21 +78,18 @@ def _selected(annotations: Mapping[str, Any], *, tasks: Sequence[str]) -> dict[s
     return {task: annotation for task, annotation in annotations.items() if task in tasks and annotation}
 
 
-def _turn_annotations(turn: SceneTurn, *, turn_id: str, rng: np.random.Generator) -> dict[str, Any]:
+def _turn_annotations(turn: SceneTurn, *, turn_id: str, draws: Draws) -> dict[str, Any]:
     mentions = {mention.text: mention for mention in reversed(turn.mentions)}  # the first of each word
-    mention = choose(list(mentions.values()), rng=rng) if mentions else None
     return {
-        "emory_emotion_recognition": {"label": turn.emotion.emory, "instance_id": turn_id},
-        "character_identification": [character(mention, turn_id=turn_id)] if mention else [],
-        "MELD_emotion_recognition": {"label": turn.emotion.meld, "instance_id": turn_id},
+        EMORY: {"label": turn.emotion.emory, "instance_id": turn_id},
+        CHARACTERS: [character(draws.choose(list(mentions.values())), turn_id=turn_id)] if mentions else [],
+        MELD: {"label": turn.emotion.meld, "instance_id": turn_id},
     }
 
 
-def _dialogue_annotations(
-    scene: Sequence[SceneTurn], *, dialogue_id: str, rng: np.random.Generator
-) -> dict[str, list[dict[str, Any]]]:
+def _dialogue_annotations(scene: Sequence[SceneTurn], *, dialogue_id: str, draws: Draws) -> dict[str, Any]:
     numbers = list(range(len(scene)))
-    focus = choose(scene, rng=rng).speaker
+    focus = draws.choose(scene).speaker
     triples = [
         {"head": head, "tail": tail, "relations": codes, "instance_id": f"{dialogue_id}_{_dashed(head, tail)}"}
         for (head, tail), codes in relations(scene).items()
@@ -119,13 +101,13 @@ def _dialogue_annotations(
         "instance_id": f"{dialogue_id}_{focus.first_name}",
     }
     return {
-        "reading_comprehension": [
+        QUERIES: [
             {"query": query, "answer": answer, "instance_id": f"{dialogue_id}_qa{number}"}
             for number, (query, answer) in enumerate(queries(scene))
         ],
-        "question_answering": [{"qas": questions(scene, dialogue_id=dialogue_id, rng=rng)}],
-        "personality_detection": [sample],
-        "relation_extraction": [{"turns": numbers, "relation_triples": triples}],
+        QUESTIONS: [{"qas": questions(scene, dialogue_id=dialogue_id, draws=draws)}],
+        PERSONALITY: [sample],
+        RELATIONS: [{"turns": numbers, "relation_triples": triples}],
     }
 
 
@@ -141,17 +123,17 @@ def character(mention: Mention, *, turn_id: str) -> dict[str, Any]:
 
 
 def traits(scene: Sequence[SceneTurn], *, of: Person) -> dict[str, str]:
-    """Return the five traits of a speaker, "0" or "1", the first spelt as in the benchmark."""
+    """Return the five traits of a speaker, "0" or "1"."""
     turns = [turn for turn in scene if turn.speaker is of]
     events = [turn.event for turn in turns if turn.event]
-    values = {
-        "aggreeable": not any(turn.emotion.name in ("rage", "revulsion") for turn in turns),
-        "conscientious": not any(event.agent is of and event.verb in CARELESS_VERBS for event in events),
-        "extroverted": _mostly(turns, emotions=("glee", "pride", "wonder")),
-        "open": any(event.place in AWAY_PLACES for event in events),
-        "neurotic": _mostly(turns, emotions=("gloom", "dread", "shock")),
-    }
-    return {trait: str(int(value)) for trait, value in values.items()}
+    values = (
+        not any(turn.emotion.name in ("rage", "revulsion") for turn in turns),
+        not any(event.agent is of and event.verb in CARELESS_VERBS for event in events),
+        _mostly(turns, emotions=("glee", "pride", "wonder")),
+        any(event.place in AWAY_PLACES for event in events),
+        _mostly(turns, emotions=("gloom", "dread", "shock")),
+    )
+    return {trait: str(int(value)) for trait, value in zip(friends.TRAITS, values, strict=True)}
 
 
 def _mostly(turns: Sequence[SceneTurn], *, emotions: Sequence[str]) -> bool:
@@ -202,7 +184,7 @@ def queries(scene: Sequence[SceneTurn]) -> Iterator[tuple[str, str]]:
             yield f"[PLACEHOLDER] lives in {turn.residence}.", turn.speaker.first_name.lower()
 
 
-def questions(scene: Sequence[SceneTurn], *, dialogue_id: str, rng: np.random.Generator) -> list[dict[str, Any]]:
+def questions(scene: Sequence[SceneTurn], *, dialogue_id: str, draws: Draws) -> list[dict[str, Any]]:
     """Return one question about each event."""
     entries = []
     for number, turn in enumerate(scene):
@@ -211,14 +193,10 @@ def questions(scene: Sequence[SceneTurn], *, dialogue_id: str, rng: np.random.Ge
         forms = [_ask_place, _ask_thing]
         if turn.event.reference not in ("you", "he", "she"):
             forms.append(_ask_agent)
-        question, answers = choose(forms, rng=rng)(turn, turn.event)
-        entries.append(
-            {
-                "question": question,
-                "answers": [answer | {"answer_utterance_id": number} for answer in answers],
-                "instance_id": f"{dialogue_id}_q{number}_{question.split()[0]}",
-            }
-        )
+        question, answers = draws.choose(forms)(turn, turn.event)
+        answers = [answer | {"answer_utterance_id": number} for answer in answers]
+        instance_id = f"{dialogue_id}_q{number}_{question.split()[0]}"
+        entries.append({"question": question, "answers": answers, "instance_id": instance_id})
     return entries
 
 

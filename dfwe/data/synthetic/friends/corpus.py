@@ -11,18 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from dfwe.data.few_shot import REFERENCE_SEED, few_shot_ids
+from dfwe.data.few_shot import FEW_SHOT, REFERENCE_SEED, few_shot_ids
+from dfwe.data.friends.tasks import TASKS
+from dfwe.data.readers.tlidb import write_tlidb
 from dfwe.data.synthetic.drawing import check_tasks, draw_distinct
-from dfwe.data.synthetic.friends.annotations import TASKS, annotate, task_metadata
+from dfwe.data.synthetic.friends.annotations import annotate, task_metadata
 from dfwe.data.synthetic.friends.lexicon import EMOTIONS
-from dfwe.data.synthetic.friends.scenes import write_scene
-from dfwe.data.synthetic.friends.turns import DialogueStyle, SceneTurn
+from dfwe.data.synthetic.friends.scenes import DialogueStyle, SceneTurn, write_scene
 from dfwe.errors import ConfigurationError
-from dfwe.io.files import make_folder, write_text
-from dfwe.records import Split
 from dfwe.values.allowed import Count, Natural, Share
 
-_FEW_SHOT = 0.1  # of the train and dev dialogues, as in the benchmark's lists
 _SCENES_PER_EPISODE = 10
 _EPISODES_PER_SEASON = 20
 
@@ -50,24 +48,13 @@ class ToyFriends:
 
     def write(self, folder: Path) -> None:
         """Write `folder`/TLiDB_Friends: the JSON file and all id lists, the same bytes for the same arguments."""
-        root = folder / "TLiDB_Friends"
-        make_folder(root)
         splits = self._splits()
-        few_shot = few_shot_ids(splits["train"], dev_ids=splits["dev"], fraction=_FEW_SHOT, seed=REFERENCE_SEED)
-        lists = {f"TTiDB_{split}_ids.txt": ids for split, ids in splits.items()}
-        lists |= {
-            f"TTiDB_{_FEW_SHOT}_percent_few_shot_{split}_ids.txt": ids
-            for split, ids in zip(("train", "dev"), few_shot, strict=True)
-        }
-        for name, ids in lists.items():
-            write_text(root / name, "".join(f"{dialogue_id}\n" for dialogue_id in sorted(ids)))
-        data = {
-            "metadata": task_metadata([task for task in TASKS if task in self.task_fractions]),
-            "data": list(self._dialogues(splits)),
-        }
-        write_text(root / "TLiDB_Friends.json", json.dumps(data, indent=1))
+        few_shot = few_shot_ids(splits["train"], dev_ids=splits["dev"], fraction=FEW_SHOT, seed=REFERENCE_SEED)
+        metadata = task_metadata([task for task in TASKS if task in self.task_fractions])
+        content = json.dumps({"metadata": metadata, "data": list(self._dialogues(splits))}, indent=1)
+        write_tlidb(folder, content=content, splits=splits, few_shot=dict(zip(("train", "dev"), few_shot, strict=True)))
 
-    def _splits(self) -> Mapping[Split, Sequence[str]]:
+    def _splits(self) -> Mapping[str, Sequence[str]]:
         ids = [_dialogue_id(number) for number in range(self.num_train + self.num_dev + self.num_test)]
         shuffled = [str(dialogue_id) for dialogue_id in np.random.default_rng([self.seed, 0]).permutation(ids)]
         end = self.num_train + self.num_dev
@@ -77,7 +64,7 @@ class ToyFriends:
             "test": shuffled[end:],
         }
 
-    def _dialogues(self, splits: Mapping[Split, Sequence[str]]) -> Iterator[dict[str, Any]]:
+    def _dialogues(self, splits: Mapping[str, Sequence[str]]) -> Iterator[dict[str, Any]]:
         rng = np.random.default_rng([self.seed, 1])
         excluded = self._excluded(splits["train"])
         for number, scene in enumerate(self._scenes(sum(map(len, splits.values())))):

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from dfwe.data.friends.annotations import MentionAnnotation
-from dfwe.data.friends.raw.transcript import read_mentions
+from dfwe.data.friends.raw.scenes import read_mentions
 
 NAME = "character_identification/character-identification-dev.json"
 

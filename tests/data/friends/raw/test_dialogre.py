@@ -4,13 +4,14 @@ import pytest
 
 from dfwe.config.tasks import load_task
 from dfwe.data.friends.annotations import RelationPair
-from dfwe.data.friends.excerpt import Turn
-from dfwe.data.friends.raw import dialogre
+from dfwe.data.friends.raw import excerpts
+from dfwe.data.friends.scene import Turn
+from dfwe.data.friends.tasks import RELATION_CODES
 from dfwe.errors import DataError
 
 
 def read(lay, *records):
-    return dialogre.read(lay({"dialogre/dev.json": json.dumps(records).encode()}))
+    return excerpts.read_dialogre(lay({"dialogre/dev.json": json.dumps(records).encode()}))
 
 
 def pair(**fields):
@@ -75,8 +76,8 @@ def test_unreadable_dialogue_is_an_invalid_row(lay, record, reason):
 
 def test_another_top_level_is_an_error(lay):
     with pytest.raises(DataError, match=r"dev\.json must hold a list"):
-        dialogre.read(lay({"dialogre/dev.json": b'{"data": []}'}))
+        excerpts.read_dialogre(lay({"dialogre/dev.json": b'{"data": []}'}))
 
 
 def test_the_codes_are_the_tasks_labels():
-    assert load_task("relation_extraction").labels == dialogre.CODES
+    assert load_task("relation_extraction").labels == RELATION_CODES

@@ -3,9 +3,10 @@ import json
 import pytest
 
 from dfwe.config.tasks import load_task
-from dfwe.data.friends.annotations import EMORY, EmotionAnnotation
-from dfwe.data.friends.excerpt import Turn
+from dfwe.data.friends.annotations import EmotionAnnotation
 from dfwe.data.friends.raw import emotions
+from dfwe.data.friends.scene import Turn
+from dfwe.data.friends.tasks import EMORY
 
 COLUMNS = "Utterance,Speaker,Emotion,Scene_ID,Season,Episode\n"
 

@@ -1,7 +1,7 @@
 import pytest
 
 from dfwe.data.friends.annotations import QueryAnnotation
-from dfwe.data.friends.raw.episode_scenes import EpisodeScenes, recode
+from dfwe.data.friends.raw.reading_comprehension import EpisodeScenes, recode
 
 ONE, TWO, THREE = "s01_e01_c01", "s01_e01_c02", "s01_e01_c03"
 

@@ -1,6 +1,5 @@
 import pytest
 
-from dfwe.data.friends.excerpt import Excerpt, Turn
 from dfwe.data.friends.raw.files import (
     convert,
     json_records,
@@ -12,6 +11,7 @@ from dfwe.data.friends.raw.files import (
     table,
     text_of,
 )
+from dfwe.data.friends.scene import Excerpt, Turn
 from dfwe.data.readers.base import RowReport
 from dfwe.errors import DataError
 from dfwe.io.files import read_text
@@ -76,7 +76,7 @@ def test_our_own_mistakes_are_not_hidden():
 def rows_of(tmp_path):
     def _rows(content):
         (tmp_path / "t.csv").write_bytes(content)
-        return table(tmp_path / "t.csv", columns=("a", "b"), read=lambda row: (int(row["a"]), row["b"]))
+        return table(tmp_path / "t.csv", columns=("a", "b"), read=lambda line, row: (line, (int(row["a"]), row["b"])))
 
     return _rows
 

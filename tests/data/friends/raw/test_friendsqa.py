@@ -3,8 +3,8 @@ import json
 import pytest
 
 from dfwe.data.friends.annotations import QuestionAnswer
-from dfwe.data.friends.excerpt import Turn
-from dfwe.data.friends.raw import friendsqa
+from dfwe.data.friends.raw import scenes
+from dfwe.data.friends.scene import Turn
 from dfwe.errors import DataError
 
 NAME = "question_answering/friendsqa_trn.json"
@@ -17,7 +17,7 @@ def read(files, lay):
     def _read(change=lambda scene: None):
         content = json.loads(files[NAME])
         change(content["data"][0])
-        return friendsqa.read(lay({NAME: json.dumps(content).encode()}))
+        return scenes.read_friendsqa(lay({NAME: json.dumps(content).encode()}))
 
     return _read
 
@@ -74,10 +74,10 @@ def test_unreadable_scene_is_an_invalid_row(read, change, reason):
 @pytest.mark.parametrize("content", ["[]", '{"data": {}}', '{"scenes": []}', "7"])
 def test_another_top_level_is_an_error(lay, content):
     with pytest.raises(DataError, match=r"friendsqa_trn\.json must be an object with a list 'data'"):
-        friendsqa.read(lay({NAME: content.encode()}))
+        scenes.read_friendsqa(lay({NAME: content.encode()}))
 
 
 @pytest.mark.parametrize("content", ["", "{"])
 def test_broken_json_is_an_error(lay, content):
     with pytest.raises(DataError, match=r"friendsqa_trn\.json, line 1, column \d: broken JSON"):
-        friendsqa.read(lay({NAME: content.encode()}))
+        scenes.read_friendsqa(lay({NAME: content.encode()}))

@@ -1,7 +1,8 @@
 from dfwe.config.tasks import load_task
-from dfwe.data.friends.annotations import MELD, EmotionAnnotation
-from dfwe.data.friends.excerpt import Turn
+from dfwe.data.friends.annotations import EmotionAnnotation
 from dfwe.data.friends.raw import emotions
+from dfwe.data.friends.scene import Turn
+from dfwe.data.friends.tasks import MELD
 
 COLUMNS = "Utterance,Speaker,Emotion,Dialogue_ID\n"
 

@@ -1,8 +1,8 @@
 import pytest
 
 from dfwe.data.friends.annotations import PersonalityAnnotation
-from dfwe.data.friends.excerpt import Turn
-from dfwe.data.friends.raw import personality
+from dfwe.data.friends.raw import excerpts
+from dfwe.data.friends.scene import Turn
 
 HEADER = ",scene_id,text,character,cAGR,cCON,cEXT,cOPN,cNEU\n"
 HTML = "<b>s01_e01_c01(0) for Ada Pike</b><br><br>{}"
@@ -10,7 +10,7 @@ HTML = "<b>s01_e01_c01(0) for Ada Pike</b><br><br>{}"
 
 def read(lay, *, text, scene="01_e01_c01", traits="1,0,1,0,1"):
     row = f'0,{scene},"{HTML.format(text)}",Ada Pike,{traits}\n'
-    return personality.read(lay({"personality/friends-personality.csv": (HEADER + row).encode()}))
+    return excerpts.read_personality(lay({"personality/friends-personality.csv": (HEADER + row).encode()}))
 
 
 @pytest.mark.parametrize(
@@ -53,6 +53,6 @@ def test_unreadable_sample_is_an_invalid_row(lay, changes, reason):
 
 
 def test_a_missing_release_is_empty(tmp_path):
-    reading = personality.read(tmp_path)
+    reading = excerpts.read_personality(tmp_path)
     assert (reading.excerpts, reading.report.num_rows) == ((), 0)
     assert reading.missing == ("friends-personality.csv",)

@@ -3,8 +3,8 @@ import json
 import pytest
 
 from dfwe.data.friends.annotations import QueryAnnotation
-from dfwe.data.friends.excerpt import Turn
 from dfwe.data.friends.raw import reading_comprehension
+from dfwe.data.friends.scene import Turn
 from dfwe.errors import DataError
 
 NAME = "reading_comprehension/reading-comprehension-dev.json"

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from dfwe.data.friends.excerpt import Turn
-from dfwe.data.friends.raw import transcript
+from dfwe.data.friends.raw.scenes import read_seasons
+from dfwe.data.friends.scene import Turn
 from dfwe.errors import DataError
 
 
@@ -14,7 +14,7 @@ def utterance(**fields):
 def read(lay, *utterances, content=None, scene_id="s10_e01_c01"):
     scenes = [{"scene_id": scene_id, "utterances": list(utterances)}]
     content = {"episodes": [{"scenes": []}, {"scenes": scenes}]} if content is None else content
-    return transcript.read(lay({"character_mining/friends_season_10.json": json.dumps(content).encode()}))
+    return read_seasons(lay({"character_mining/friends_season_10.json": json.dumps(content).encode()}))
 
 
 def test_a_scene_is_its_utterances_and_stage_directions(lay):

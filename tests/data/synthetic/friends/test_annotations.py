@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from dfwe.data.friends.tasks import TASKS
+from dfwe.data.synthetic.drawing import Draws
 from dfwe.data.synthetic.friends.annotations import (
-    TASKS,
     annotate,
     character,
     entities,
@@ -12,7 +13,7 @@ from dfwe.data.synthetic.friends.annotations import (
     traits,
 )
 from dfwe.data.synthetic.friends.lexicon import OUTSIDERS, SPEAKERS
-from dfwe.data.synthetic.friends.turns import EmotionStatement, Event, SceneTurn
+from dfwe.data.synthetic.friends.scenes import EmotionStatement, Event, SceneTurn
 
 CHANDLER, JOEY, MONICA, *_ = SPEAKERS
 WALT = OUTSIDERS[0]
@@ -137,7 +138,7 @@ def asked(turn):
     """All questions that some seed asks about a turn, with their answers."""
     found = {}
     for seed in range(30):
-        (one,) = questions([turn], dialogue_id="d", rng=np.random.default_rng(seed))
+        (one,) = questions([turn], dialogue_id="d", draws=Draws(np.random.default_rng(seed)))
         found[one["question"]] = [(answer["text"], answer["is_speaker"]) for answer in one["answers"]]
     return found
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from dfwe.data.synthetic.friends.annotations import TASKS
+from dfwe.data.friends.tasks import TASKS
 from dfwe.errors import ConfigurationError
 
 

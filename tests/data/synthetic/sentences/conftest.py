@@ -5,7 +5,8 @@ import pytest
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from dfwe.data.synthetic.sentences.tasks import Noise, RowSampler
+from dfwe.data.synthetic.drawing import Draws
+from dfwe.data.synthetic.sentences.frames import Noise, RowSampler
 
 
 @pytest.fixture(scope="session")
@@ -18,4 +19,6 @@ def toy():
 @pytest.fixture
 def exact(toy):
     """Draws by the rules alone, without noise."""
-    return RowSampler(toy.style, Noise(sentiment=0.0, similarity=0.0, random_label=0.0), np.random.default_rng(3))
+    return RowSampler(
+        toy.style, Noise(sentiment=0.0, similarity=0.0, random_label=0.0), Draws(np.random.default_rng(3))
+    )

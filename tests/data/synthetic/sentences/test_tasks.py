@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from dfwe.data.synthetic.sentences.frames import Noise
 from dfwe.data.synthetic.sentences.lexicon import ADDITIONS, DEGREES, OPINIONS, WORLD, opposite, third_person
-from dfwe.data.synthetic.sentences.tasks import RELATIONS, TASKS, TOPICS, WEIGHTS, Noise, frame_similarity
+from dfwe.data.synthetic.sentences.tasks import RELATIONS, TASKS, TOPICS, WEIGHTS, frame_similarity
 
 CONCEPTS = [one for slots in WORLD.values() for concepts in slots.values() for one in concepts]
 MEANING = {word: concept for concept in CONCEPTS for word in concept.words}
