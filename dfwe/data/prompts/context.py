@@ -1,4 +1,4 @@
-"""Text of a dialogue for the model, cut by whole turns to a number of words."""
+"""Questions about a dialogue, whose text is cut by whole turns to a number of words."""
 
 from __future__ import annotations
 
@@ -8,6 +8,28 @@ from typing import Any
 from dfwe.data.prompts.fields import field
 from dfwe.data.readers.base import Dialogue
 from dfwe.errors import DataError
+from dfwe.records import Instance
+
+
+def question_of(
+    dialogue: Dialogue,
+    instance_id: str,
+    *,
+    context: str,
+    prompt: str,
+    answer: tuple[str, ...],
+    candidates: Sequence[str] = (),
+) -> Instance:
+    """Return the instance whose references are the targets."""
+    return Instance(
+        instance_id=instance_id,
+        dialogue_id=dialogue["dialogue_id"],
+        context=context,
+        prompt=prompt,
+        targets=answer,
+        references=answer,
+        candidates=tuple(candidates),
+    )
 
 
 def turn_texts(dialogue: Dialogue) -> tuple[str, ...]:

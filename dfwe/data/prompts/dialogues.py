@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dfwe.data.prompts.base import Prompt
-from dfwe.data.prompts.context import cut_around, cut_start, render, select, turn_texts
+from dfwe.data.prompts.context import cut_around, cut_start, question_of, render, select, turn_texts
 from dfwe.data.prompts.fields import (
     annotations_of,
     check_label,
@@ -48,7 +48,7 @@ class Emotion(Prompt):
             instance_id, where = identify(annotation, dialogue=dialogue, derived=turn_id)
             answer = gold(annotation, key="label", labels=self.labels, unlabelled=self.unlabelled, where=where)
             context = render(cut_start(texts, max_words=max_words))
-            yield _instance(
+            yield question_of(
                 dialogue, instance_id, context=context, prompt=" emotion:", answer=answer, candidates=self.labels
             )
 
@@ -69,7 +69,7 @@ class CharacterIdentification(Prompt):
                 key = "normalized_entity"
                 answer = gold(mention, key=key, labels=self.labels, unlabelled=self.unlabelled, where=where)
                 prompt = self._prompt(mention, utterance=turn["utterance"], where=where)
-                yield _instance(
+                yield question_of(
                     dialogue, instance_id, context=context, prompt=prompt, answer=answer, candidates=self.labels
                 )
 
@@ -107,7 +107,7 @@ class ReadingComprehension(Prompt):
             answer = self._answer(query, entities=entities, where=where)
             text = text_of(query, key="query", where=where)
             prompt = f" question: {text} Out of {' or '.join(entities)}, [PLACEHOLDER] is "
-            yield _instance(dialogue, instance_id, context=context, prompt=prompt, answer=answer, candidates=entities)
+            yield question_of(dialogue, instance_id, context=context, prompt=prompt, answer=answer, candidates=entities)
 
     def _entities(self, dialogue: Dialogue, *, where: str) -> tuple[str, ...]:
         metadata = field(dialogue, key="dialogue_metadata", where=where)
@@ -153,7 +153,7 @@ class QuestionAnswering(Prompt):
             else:
                 context = render(cut_start(texts, max_words=max_words))
             prompt = f" question: {text_of(question, key='question', where=where)} answer:"
-            yield _instance(dialogue, instance_id, context=context, prompt=prompt, answer=alternatives)
+            yield question_of(dialogue, instance_id, context=context, prompt=prompt, answer=alternatives)
 
     def _answers(self, question: Mapping[str, Any], *, where: str) -> Sequence[Mapping[str, Any]]:
         if self.unlabelled and not question.get("answers"):
@@ -186,7 +186,7 @@ class Personality(Prompt):
             for trait in values:
                 answer = gold(values, key=trait, labels=self.labels, unlabelled=self.unlabelled, where=where)
                 instance_id, prompt = f"{sample_id}_{trait}", f" {speaker} is {trait}:"
-                yield _instance(
+                yield question_of(
                     dialogue, instance_id, context=context, prompt=prompt, answer=answer, candidates=self.labels
                 )
 
@@ -217,7 +217,7 @@ class RelationExtraction(Prompt):
                 codes = self._codes(pair, where=where)
                 answer = (" and ".join(self.names[code] for code in codes),) if codes else ()
                 prompt = f" {head} has the following relations with {tail}:"
-                instance = _instance(dialogue, instance_id, context=context, prompt=prompt, answer=answer)
+                instance = question_of(dialogue, instance_id, context=context, prompt=prompt, answer=answer)
                 yield replace(instance, references=codes)
 
     def _codes(self, pair: Mapping[str, Any], *, where: str) -> tuple[str, ...]:
@@ -229,26 +229,6 @@ class RelationExtraction(Prompt):
         for code in codes:
             check_label(code, labels=self.names, where=where)
         return codes
-
-
-def _instance(
-    dialogue: Dialogue,
-    instance_id: str,
-    *,
-    context: str,
-    prompt: str,
-    answer: tuple[str, ...],
-    candidates: Sequence[str] = (),
-) -> Instance:
-    return Instance(
-        instance_id=instance_id,
-        dialogue_id=dialogue["dialogue_id"],
-        context=context,
-        prompt=prompt,
-        targets=answer,
-        references=answer,
-        candidates=tuple(candidates),
-    )
 
 
 def _turns(dialogue: Dialogue, *, prompt: Prompt) -> Iterator[tuple[str, Mapping[str, Any], Sequence[str]]]:

@@ -7,18 +7,21 @@ seed, task and dialogue.
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from dfwe.data.prompts.base import Prompt
-from dfwe.data.prompts.context import cut_start, render, turn_texts
+from dfwe.data.prompts.context import cut_start, question_of, render, turn_texts
 from dfwe.data.readers.base import Dialogue
 from dfwe.records import Instance
 from dfwe.values.allowed import Count
 
+T = TypeVar("T")
 Words = list[list[str]]  # of each turn's utterance
 Place = tuple[int, int]  # number of a turn, number of a word in it
 
@@ -37,11 +40,11 @@ class NextWord(Prompt):
 
     def instances(self, dialogue: Dialogue, *, max_words: int, seed: int) -> Iterator[Instance]:
         """Yield the dialogue's cuts; see Prompt."""
-        words, sampler = _words(dialogue), _QuestionSampler(dialogue, self.task, max_words=max_words, seed=seed)
-        for turn, cut in sampler.draw(_inside(words, self.markers), num_questions=self.num_questions):
+        words, questions = _words(dialogue), _Questions(dialogue, self.task, max_words=max_words, seed=seed)
+        for turn, cut in questions.draw(_inside(words, self.markers), at_most=self.num_questions):
             last = words[turn]
             context = [*words[:turn], [*last[: cut - 1], last[cut - 1] + "."]]
-            yield sampler.instance(context, prompt=f" {last[cut]}:", answer=_bare(last[cut + 1 : cut + 2]))
+            yield questions.instance(context, prompt=f" {last[cut]}:", answer=_bare(last[cut + 1 : cut + 2]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,13 +60,13 @@ class PhraseContinuation(Prompt):
 
     def instances(self, dialogue: Dialogue, *, max_words: int, seed: int) -> Iterator[Instance]:
         """Yield the dialogue's phrases; see Prompt."""
-        words, sampler = _words(dialogue), _QuestionSampler(dialogue, self.task, max_words=max_words, seed=seed)
+        words, questions = _words(dialogue), _Questions(dialogue, self.task, max_words=max_words, seed=seed)
         places = _unique(words, length=self.num_words)
-        candidates = [(turn, at) for turn, at in places if at + self.num_words < len(words[turn])]
-        for turn, at in sampler.draw(candidates, num_questions=self.num_questions):
+        continued = [(turn, at) for turn, at in places if at + self.num_words < len(words[turn])]
+        for turn, at in questions.draw(continued, at_most=self.num_questions):
             end = at + self.num_words
             prompt = f" after '{_bare(words[turn][at:end])}' comes"
-            yield sampler.instance(words, prompt=prompt, answer=_bare(words[turn][end : end + self.num_next]))
+            yield questions.instance(words, prompt=prompt, answer=_bare(words[turn][end : end + self.num_next]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,41 +81,31 @@ class LastWords(Prompt):
 
     def instances(self, dialogue: Dialogue, *, max_words: int, seed: int) -> Iterator[Instance]:
         """Yield the dialogue's speakers; see Prompt."""
-        words, sampler = _words(dialogue), _QuestionSampler(dialogue, self.task, max_words=max_words, seed=seed)
+        words, questions = _words(dialogue), _Questions(dialogue, self.task, max_words=max_words, seed=seed)
         last = {turn["speakers"][0].split()[0]: number for number, turn in enumerate(dialogue["dialogue"])}
-        names = list(last)
-        for index, _ in sampler.draw([(index, 0) for index in range(len(names))], num_questions=self.num_questions):
-            answer = _bare(words[last[names[index]]][-self.num_words :])
-            yield sampler.instance(words, prompt=f" {names[index]} ends with:", answer=answer)
+        for name, turn in questions.draw(list(last.items()), at_most=self.num_questions):
+            yield questions.instance(words, prompt=f" {name} ends with:", answer=_bare(words[turn][-self.num_words :]))
 
 
-class _QuestionSampler:
+class _Questions:
     """Random draws of one dialogue's questions, with numbers for the instances."""
 
     def __init__(self, dialogue: Dialogue, task: str, *, max_words: int, seed: int) -> None:
-        self._dialogue, self._max_words = dialogue, max_words
-        self._id = dialogue["dialogue_id"]
-        self._rng = np.random.default_rng([seed, zlib.crc32(f"{task} {self._id}".encode())])
-        self._num_questions = 0
+        self._dialogue, self._max_words, self._numbers = dialogue, max_words, itertools.count()
+        self._rng = np.random.default_rng([seed, zlib.crc32(f"{task} {dialogue['dialogue_id']}".encode())])
 
-    def draw(self, places: Sequence[Place], *, num_questions: int) -> Iterator[Place]:
-        """Yield at most this number of places, in random order."""
-        for index in self._rng.permutation(len(places))[:num_questions]:
-            yield places[index]
+    def draw(self, options: Sequence[T], *, at_most: int) -> Iterator[T]:
+        """Yield at most this number of options, in random order."""
+        for index in self._rng.permutation(len(options))[:at_most]:
+            yield options[index]
 
     def instance(self, words: Words, *, prompt: str, answer: str) -> Instance:
         """Return an instance whose context is the first turns of the dialogue, with these words instead."""
         turns = zip(self._dialogue["dialogue"], words, strict=False)
         context = {"dialogue": [{"speakers": t["speakers"], "utterance": " ".join(spoken)} for t, spoken in turns]}
-        self._num_questions += 1
-        return Instance(
-            instance_id=f"{self._id}_{self._num_questions - 1}",
-            dialogue_id=self._id,
-            context=render(cut_start(turn_texts(context), max_words=self._max_words)),
-            prompt=prompt,
-            targets=(answer,),
-            references=(answer,),
-        )
+        instance_id = f"{self._dialogue['dialogue_id']}_{next(self._numbers)}"
+        text = render(cut_start(turn_texts(context), max_words=self._max_words))
+        return question_of(self._dialogue, instance_id, context=text, prompt=prompt, answer=(answer,))
 
 
 def _words(dialogue: Dialogue) -> Words:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dfwe.data.readers.base import RowReport
-from dfwe.data.readers.sheet import Sheet, SheetRow, SheetSource, cell_of, renamed
+from dfwe.data.readers.sheet import Sheet, SheetSource, sheet_of
 from dfwe.errors import DataError
 from dfwe.values.allowed import Name
 
@@ -31,14 +30,8 @@ class HubSplit(SheetSource):
         data = self._load(root)
         if not len(data):
             raise DataError(f"{self.name} ({self.split}) has no rows: expected at least one")
-        columns: list[str] = list(data.column_names)
-        origin = f"{self.name} ({self.split})"
-        named = renamed(columns, rename=self.rename, origin=origin)
-        rows = tuple(
-            SheetRow(number, {new: cell_of(record[old]) for old, new in zip(columns, named, strict=True)})
-            for number, record in enumerate(data, start=1)
-        )
-        return Sheet(origin, f"{Path(self.name).name}-{self.split}", named, rows, RowReport(len(rows)))
+        stem = f"{Path(self.name).name}-{self.split}"
+        return sheet_of(list(enumerate(data, 1)), origin=f"{self.name} ({self.split})", stem=stem, rename=self.rename)
 
     def _load(self, root: Path) -> Any:
         import datasets  # takes seconds, so only on use

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dfwe.data.readers.base import RowIssue, RowReport
-from dfwe.data.readers.sheet import Sheet, SheetRow, SheetSource, cell_of, read_text, renamed
+from dfwe.data.readers.base import RowIssue
+from dfwe.data.readers.sheet import Sheet, SheetSource, read_text, sheet_of
 from dfwe.errors import DataError
 from dfwe.io.strict_json import json_lines, loads_counted
 from dfwe.values.allowed import Encoding, Name
@@ -40,15 +40,9 @@ class JsonLines(SheetSource):
             suspicious += [RowIssue(str(path), line, f"{num_replaced} {_SURROGATE}")] if num_replaced else []
         if not objects and not invalid:
             raise DataError(f"{path} is empty: expected one JSON object per line")
-        keys = tuple(dict.fromkeys(key for _, content in objects for key in content))
-        named = dict(zip(keys, renamed(keys, rename=self.rename, origin=str(path)), strict=True))
-        empty = dict.fromkeys(named.values(), "")
-        rows = tuple(
-            SheetRow(line, empty | {named[key]: cell_of(value) for key, value in content.items()})
-            for line, content in objects
+        return sheet_of(
+            objects, origin=str(path), stem=path.stem, rename=self.rename, invalid=invalid, suspicious=suspicious
         )
-        report = RowReport(len(rows) + len(invalid), tuple(invalid), tuple(suspicious))
-        return Sheet(str(path), path.stem, tuple(named.values()), rows, report)
 
 
 def _object(text: str) -> tuple[Mapping[str, Any], int]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dfwe.data.readers.base import RowReport
+from dfwe.data.readers.base import RowIssue, RowReport
 from dfwe.errors import ConfigurationError, DataError
 
 Cell = str | tuple[str, ...]  # a text, or alternatives (a list of texts, where the format has lists)
@@ -79,6 +79,27 @@ def renamed(columns: Sequence[str], *, rename: Mapping[str, str], origin: str) -
         if new.count(column) > 1:
             raise DataError(f"{origin} has more than one column '{column}': rename or name its columns")
     return new
+
+
+def sheet_of(
+    objects: Sequence[tuple[int, Mapping[str, Any]]],
+    *,
+    origin: str,
+    stem: str,
+    rename: Mapping[str, str],
+    invalid: Sequence[RowIssue] = (),
+    suspicious: Sequence[RowIssue] = (),
+) -> Sheet:
+    """Return JSON objects, each with its line, as rows; a missing key is an empty cell."""
+    keys = tuple(dict.fromkeys(key for _, content in objects for key in content))
+    named = dict(zip(keys, renamed(keys, rename=rename, origin=origin), strict=True))
+    empty = dict.fromkeys(named.values(), "")
+    rows = tuple(
+        SheetRow(line, empty | {named[key]: cell_of(value) for key, value in content.items()})
+        for line, content in objects
+    )
+    report = RowReport(len(rows) + len(invalid), tuple(invalid), tuple(suspicious))
+    return Sheet(origin, stem, tuple(named.values()), rows, report)
 
 
 def check_columns(sheet: Sheet, *, needed: Iterable[str]) -> None:
