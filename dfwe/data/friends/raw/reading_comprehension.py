@@ -1,7 +1,8 @@
 """Emory's reading comprehension (Ma et al., 2018): sentences about a scene with a gap, all names hidden behind codes.
 
 The official files have whole scenes. If one is missing, the 25-utterance variant provides its queries. Its scenes are
-cut to 25 utterances, or filled up with the utterances after them, which are removed again where possible.
+cut to 25 utterances, or filled up with the utterances after them, the last of an episode with those before it, which
+are removed again where possible. Names are numbered over all of that.
 """
 
 from __future__ import annotations
@@ -22,7 +23,13 @@ from dfwe.data.readers.base import RowReport
 from dfwe.errors import DataError
 from dfwe.io.files import decoded, read_text
 
+NUM_UTTERANCES = 25
+_SCENE = re.compile(r"\[ ?(Scene|Time Lapse|Cut to)", re.IGNORECASE)
+_NUM_OPENING = 2  # utterances that tell a scene's beginning
+_FREE = 50  # codes from here on stand for names that the whole scene lacks
 _PARTS = {"trn": "Trn", "dev": "Dev", "tst": "Tst"}
+
+Utterances = tuple[tuple[str, str], ...]  # (speaker, tokens)
 
 
 class Record(NamedTuple):
@@ -117,14 +124,6 @@ def _entities(utterances: Utterances, *, queries: Iterable[QueryAnnotation]) -> 
 def _turns(utterances: Utterances) -> tuple[Turn, ...]:
     texts = [(speaker, without_notes(detokenise(tokens))) for speaker, tokens in utterances]
     return tuple(Turn((speaker,) if speaker else (), text) for speaker, text in texts if text)
-
-
-NUM_UTTERANCES = 25
-_SCENE = re.compile(r"\[ ?(Scene|Time Lapse|Cut to)", re.IGNORECASE)
-_NUM_OPENING = 2  # utterances that tell a scene's beginning
-_FREE = 50  # codes from here on stand for names that the whole scene lacks
-
-Utterances = tuple[tuple[str, str], ...]  # (speaker, tokens)
 
 
 @dataclass(frozen=True)
