@@ -131,7 +131,7 @@ def unpack(path: Path, *, folder: Path) -> list[Path]:
         with ZipFile(path) as archive:
             entries = archive.infolist()
             files = [folder / entry.filename for entry in entries if not entry.is_dir()]
-            if harm := _harm(entries, files=files, folder=folder):
+            if harm := _find_harm(entries, files=files, folder=folder):
                 raise DataError(f"{path}{harm}; nothing was unpacked")
             damaged = archive.testzip()
             if damaged is not None:
@@ -142,7 +142,7 @@ def unpack(path: Path, *, folder: Path) -> list[Path]:
         raise DataError(f"{path} is not a readable zip ({error}); delete it to fetch it again") from error
 
 
-def _harm(entries: Sequence[ZipInfo], *, files: Sequence[Path], folder: Path) -> str:
+def _find_harm(entries: Sequence[ZipInfo], *, files: Sequence[Path], folder: Path) -> str:
     """Return a reason not to unpack the entries; empty without one.
 
     Declared sizes suffice: the reader returns no more of a file than its entry declares.

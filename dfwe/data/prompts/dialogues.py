@@ -179,7 +179,7 @@ class Personality(Prompt):
         texts = turn_texts(dialogue)
         for sample in annotations_of(dialogue, task=self.task, unlabelled=self.unlabelled):
             speaker = text_of(sample, key="focus_speaker", where=dialogue_name(dialogue))
-            sample_id, where = identify(sample, dialogue=dialogue, derived=_joined(dialogue, speaker))
+            sample_id, where = identify(sample, dialogue=dialogue, derived=_join(dialogue, speaker))
             turns = select(texts, sample=sample, unlabelled=self.unlabelled, where=where)
             context = render(cut_start(turns, max_words=max_words))
             values = self._values(sample, where=where)
@@ -213,7 +213,7 @@ class RelationExtraction(Prompt):
             context = render(cut_start(turns, max_words=max_words))
             for pair in records(sample, key="relation_triples", where=name):
                 head, tail = (text_of(pair, key=key, where=name) for key in ("head", "tail"))
-                instance_id, where = identify(pair, dialogue=dialogue, derived=_joined(dialogue, head, tail))
+                instance_id, where = identify(pair, dialogue=dialogue, derived=_join(dialogue, head, tail))
                 codes = self._codes(pair, where=where)
                 answer = (" and ".join(self.names[code] for code in codes),) if codes else ()
                 prompt = f" {head} has the following relations with {tail}:"
@@ -240,5 +240,5 @@ def _turns(dialogue: Dialogue, *, prompt: Prompt) -> Iterator[tuple[str, Mapping
             yield turn_id, turn, texts[: position + 1]
 
 
-def _joined(dialogue: Dialogue, *names: str) -> str:
+def _join(dialogue: Dialogue, *names: str) -> str:
     return "_".join([dialogue["dialogue_id"], *(name.replace(" ", "-") for name in names)])

@@ -62,8 +62,8 @@ class PhraseContinuation(Prompt):
         """Yield the dialogue's phrases; see Prompt."""
         words, questions = _words(dialogue), _Questions(dialogue, self.task, max_words=max_words, seed=seed)
         places = _unique(words, length=self.num_words)
-        continued = [(turn, at) for turn, at in places if at + self.num_words < len(words[turn])]
-        for turn, at in questions.draw(continued, at_most=self.num_questions):
+        places_before_words = [(turn, at) for turn, at in places if at + self.num_words < len(words[turn])]
+        for turn, at in questions.draw(places_before_words, at_most=self.num_questions):
             end = at + self.num_words
             prompt = f" after '{_bare(words[turn][at:end])}' comes"
             yield questions.instance(words, prompt=prompt, answer=_bare(words[turn][end : end + self.num_next]))
