@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +22,20 @@ from dfwe.store.store import Store
 
 log = logging.getLogger(__name__)
 
-_OF_STUDY = ""  # where the study's corpus stands among those of tasks
+
+class Corpora:
+    """Corpora by the descriptions that they were read from, so that the studies of a sweep read each once."""
+
+    def __init__(self) -> None:
+        self._corpora: dict[str, Corpus] = {}
+
+    def get(self, description: Mapping[str, Any], *, read: Callable[[], Corpus]) -> Corpus:
+        """Return the corpus of that description, read now if it was not yet; raises what `read` raises."""
+        key = json.dumps(description, sort_keys=True, default=str)
+        if key not in self._corpora:
+            with paused_garbage_collection():
+                self._corpora[key] = read()
+        return self._corpora[key]
 
 
 @dataclass(frozen=True)
@@ -38,7 +52,8 @@ class StudyData:
     max_words: int
     seed: int
     shots: Mapping[str, Shots] = field(default_factory=dict)
-    _own: dict[str, Corpus] = field(default_factory=dict, compare=False, repr=False)
+    corpora: Corpora = field(default_factory=Corpora, compare=False, repr=False)
+    _by_task: dict[str, Corpus] = field(default_factory=dict, compare=False, repr=False)
     _instances: dict[tuple[str, Split], tuple[Instance, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def corpus(self, task: Task) -> Corpus:
@@ -48,11 +63,9 @@ class StudyData:
             ConfigurationError: there is none, or its root is not said.
             DataError: the folder is no such corpus, or too many of its rows are broken.
         """
-        if task.data is None:
-            return self._of_study
-        if task.name not in self._own:
-            self._own[task.name] = self._own_corpus(task)
-        return self._own[task.name]
+        if task.name not in self._by_task:
+            self._by_task[task.name] = self._study_corpus() if task.data is None else self._task_corpus(task)
+        return self._by_task[task.name]
 
     def digest(self, task: Task) -> dict[str, Any]:
         """Return what names the task's data in a stage's spec: the corpus, and what is drawn of it."""
@@ -88,27 +101,26 @@ class StudyData:
             shots=self._shots(task),
         )
 
-    @property
-    def _of_study(self) -> Corpus:
-        if _OF_STUDY not in self._own:
-            self._own[_OF_STUDY] = self._read()
-        return self._own[_OF_STUDY]
-
-    def _read(self) -> Corpus:
-        if self.config["reader"] is None:
+    def _study_corpus(self) -> Corpus:
+        reader = self.config["reader"]
+        if reader is None:
             raise ConfigurationError(
                 "data=files has no corpus for tasks that bring no data of their own: choose data=friends or data=toy, "
                 "or only tasks whose YAML has a `data:` section"
             )
-        with paused_garbage_collection():
-            corpus: Corpus = bind(self.config["reader"], root=self.root).read()
-        return corpus
+        return self.corpora.get({"reader": reader, "root": self.root}, read=lambda: bind(reader, root=self.root).read())
 
-    def _own_corpus(self, task: Task) -> Corpus:
-        max_invalid_fraction = self.config["max_invalid_fraction"]
-        corpus = own_corpus(
-            task, files=self._files, max_invalid_fraction=max_invalid_fraction, max_words=self.max_words
-        )
+    def _task_corpus(self, task: Task) -> Corpus:
+        settings = {
+            "files": self._files,
+            "max_invalid_fraction": self.config["max_invalid_fraction"],
+            "max_words": self.max_words,
+        }
+        description = {**settings, "task": task.name, "data": task.data, "prompt": task.prompt}
+        return self.corpora.get(description, read=lambda: self._checked_corpus(task, settings))
+
+    def _checked_corpus(self, task: Task, settings: Mapping[str, Any]) -> Corpus:
+        corpus = own_corpus(task, **settings)
         for report in corpus.row_reports.values():
             for warning in report.warnings():
                 log.warning("%s: %s", task.short, in_one_line(warning))

@@ -104,7 +104,7 @@ def parent_stages(model: Mapping[str, Any], *, context: StudyContext) -> tuple[P
     if pretrain is None:
         parent = SourceParent(model["name"], source, model["seed"], lambda: (), dict)
         return parent, (parent,)
-    data = StudyData(context.store, pretrain["data"], max_words=0, seed=model["seed"])
+    data = StudyData(context.store, pretrain["data"], max_words=0, seed=model["seed"], corpora=context.data.corpora)
     context = replace(context, data=data, logger=False)
     tasks = tuple(build_task(name, config=config) for name, config in pretrain["tasks"].items())
     fresh = SourceParent(

@@ -9,7 +9,7 @@ import torch
 from omegaconf import DictConfig
 
 from dfwe.config.instantiate import bind, check_optimizer, plain
-from dfwe.config.task_data import StudyData, shots_by_task
+from dfwe.config.task_data import Corpora, StudyData, shots_by_task
 from dfwe.config.tasks import Task
 from dfwe.errors import ConfigurationError
 from dfwe.families.base import FamilySettings, ModelFamily, StudyContext
@@ -20,7 +20,7 @@ from dfwe.store.store import Store
 from dfwe.training.precision import resolve_precision
 
 
-def load_context(config: DictConfig, *, tasks: Sequence[Task]) -> StudyContext:
+def load_context(config: DictConfig, *, tasks: Sequence[Task], corpora: Corpora | None = None) -> StudyContext:
     """Return the context that a composed configuration describes; also sets torch's threads.
 
     Raises:
@@ -33,23 +33,27 @@ def load_context(config: DictConfig, *, tasks: Sequence[Task]) -> StudyContext:
     store = Store(Path(config.paths.store).expanduser().resolve())
     warn_of_older(store.root)
     shots = shots_by_task(data["shots"], seed=config.data.shots_seed, tasks=tasks)
+    corpora = corpora or Corpora()
     return StudyContext(
         store,
-        StudyData(store, data, max_words=config.data.max_words, seed=config.seed, shots=shots),
+        StudyData(store, data, max_words=config.data.max_words, seed=config.seed, shots=shots, corpora=corpora),
         trainer,
         resolve_precision(trainer["precision"], accelerator=trainer["accelerator"]),
         bind(config.logger) if config.logger else False,
     )
 
 
-def study_family(config: DictConfig, *, tasks: Sequence[Task]) -> tuple[ModelFamily, tuple[Stage, ...]]:
+def study_family(
+    config: DictConfig, *, tasks: Sequence[Task], corpora: Corpora | None = None
+) -> tuple[ModelFamily, tuple[Stage, ...]]:
     """Return the family of the study's models, and the stages that make its base model.
 
-    `tasks` are all that may be asked of the data. Raises ConfigurationError for settings that cannot work.
+    `tasks` are all that may be asked of the data; `corpora` are those that other studies share, if there are some.
+    Raises ConfigurationError for settings that cannot work.
     """
     if config.decode not in ("task", "greedy", "reference"):
         raise ConfigurationError(f"decode must be task, greedy or reference, not '{config.decode}'")
-    context, model = load_context(config, tasks=tasks), plain(config.model)
+    context, model = load_context(config, tasks=tasks, corpora=corpora), plain(config.model)
     parent, stages = parent_stages(model, context=context)
     settings = FamilySettings(
         seed=model["seed"],

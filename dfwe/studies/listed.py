@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from dfwe.config.instantiate import plain
+from dfwe.config.task_data import Corpora
 from dfwe.config.tasks import Task, TaskMean, build_task
 from dfwe.errors import ConfigurationError
 from dfwe.families.base import ModelFamily, TrainingRecipe
@@ -101,8 +102,8 @@ class ListedPlan(StudyPlan):
         return any(task in self.objective.tasks.values() for task in model.recipe.tasks)
 
 
-def plan_listed(config: DictConfig) -> ListedPlan:
-    """Return the plan of a study that lists its models.
+def plan_listed(config: DictConfig, *, corpora: Corpora | None = None) -> ListedPlan:
+    """Return the plan of a study that lists its models; `corpora` are those that other studies share.
 
     Raises:
         ConfigurationError: a task that the family cannot answer, a column or model that is not there, an unknown
@@ -115,7 +116,7 @@ def plan_listed(config: DictConfig) -> ListedPlan:
         raise ConfigurationError("a study of several tasks answers them in one way: set agreement=[]")
     multitask = plain(config.multitask)
     raw = _columns(config, names=multitask["columns"])
-    family, pretraining = study_family(config, tasks=tuple(raw.values()))
+    family, pretraining = study_family(config, tasks=tuple(raw.values()), corpora=corpora)
     columns = {column: family.adapt(task) for column, task in raw.items()}
     objective = TaskMean({name: _of(columns, name, key="multitask.score") for name in multitask["score"]})
     for task in columns.values():  # empty splits and unknown labels show before any training

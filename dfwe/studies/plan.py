@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from omegaconf import DictConfig
 
+from dfwe.config.task_data import Corpora
 from dfwe.studies.context import study_family
 from dfwe.studies.listed import plan_listed
 from dfwe.studies.recipes import DfwePlan
@@ -13,20 +14,20 @@ from dfwe.studies.stage_factory import StageFactory
 from dfwe.studies.study import Study, StudyPlan
 
 
-def load_plan(config: DictConfig, *, reads_data: bool = True) -> StudyPlan:
+def load_plan(config: DictConfig, *, reads_data: bool = True, corpora: Corpora | None = None) -> StudyPlan:
     """Return the plan of the study that a composed configuration describes.
 
-    With `reads_data` empty splits and unknown labels show now, too.
+    With `reads_data` empty splits and unknown labels show now, too; `corpora` are those that other studies share.
 
     Raises:
         ConfigurationError: no target, target among the sources, no source, an unknown stage name, ...
         DataError: the corpus, or the split of a task that training needs, is missing, broken or empty.
     """
     if config.multitask is not None:
-        return plan_listed(config)
+        return plan_listed(config, corpora=corpora)
     target, sources = study_tasks(config)
     spec = StudySpec.of(config)
-    family, pretraining = study_family(config, tasks=(target, *sources))
+    family, pretraining = study_family(config, tasks=(target, *sources), corpora=corpora)
     target, sources = family.adapt(target), tuple(family.adapt(task) for task in sources)
     for task in (target, *sources) if reads_data else ():
         for split in ("train", "dev"):

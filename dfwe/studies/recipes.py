@@ -15,6 +15,7 @@ from dfwe.families.base import ModelFamily
 from dfwe.stages.base import Stage
 from dfwe.stages.diagnostics.base import plan_diagnostics
 from dfwe.stages.ensemble import EnsembleStage
+from dfwe.stages.mixture import MixtureStage
 from dfwe.stages.train import head_stages
 from dfwe.studies.baselines import BaselineInputs, EvaluatedModel, baseline_models
 from dfwe.studies.decoding_comparison import plan_decodings
@@ -117,7 +118,7 @@ def dfwe_study(plan: DfwePlan, *, sources: Sequence[Task]) -> Study:
         merges=merges,
         controls=controls,
         evaluations=evaluations,
-        mixtures={name: factory.mixture(merges[name]) for name in merges if name in evaluations and name != UNIFORM},
+        mixtures={name: MixtureStage(merges[name]) for name in merges if name in evaluations and name != UNIFORM},
         agreement=plan_decodings(
             spec.agreement, target=target, family=factory.family, evaluations=single(evaluations), headline=headline
         ),

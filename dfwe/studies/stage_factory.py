@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -10,7 +11,6 @@ from dfwe.config.tasks import Objective, Task
 from dfwe.families.base import ModelFamily, TrainingRecipe
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.merge import MergeStage
-from dfwe.stages.mixture import MixtureStage
 from dfwe.stages.statistics import statistics_stages
 from dfwe.stages.train import TrainStage
 from dfwe.values.names import BASELINE, MIXTURE
@@ -22,8 +22,8 @@ S = TypeVar("S")
 class StageFactory:
     """Trainings, merges and evaluations of a family's models.
 
-    For the same task and stage objects it returns the same stage: a sweep of a thousand studies instantiates and
-    digests what they share once. Its arguments live as long as it does.
+    It returns the same stage for the same tasks, by name, and the same settings: a sweep of a thousand studies
+    instantiates and digests what they share once.
     """
 
     family: ModelFamily
@@ -65,42 +65,28 @@ class StageFactory:
     ) -> MergeStage:
         """Return the merge that a configuration describes, its classes instantiated once per number of experts."""
         template = self.memoize(
-            ("template", id(config), len(experts)),
+            ("merge", json.dumps(config, sort_keys=True), len(experts)),
             lambda: MergeStage.of(config, family=self.family, experts=experts, target=target, seed=seed),
-            holds=config,
         )
-
-        def make() -> MergeStage:
-            statistics = statistics_stages(
-                config["statistics"],
-                method=template.method,
-                family=self.family,
-                experts=experts,
-                objective=target,
-                seed=seed,
-            )
-            return replace(template, experts=experts, target=target, seed=seed, statistics=statistics)
-
-        key = ("merge", id(config), tuple((name, id(stage)) for name, stage in experts.items()), id(target), seed)
-        return self.memoize(key, make, holds=(config, experts, target))
+        statistics = statistics_stages(
+            config["statistics"],
+            method=template.method,
+            family=self.family,
+            experts=experts,
+            objective=target,
+            seed=seed,
+        )
+        return replace(template, experts=experts, target=target, seed=seed, statistics=statistics)
 
     def evaluation(self, model: TrainStage | MergeStage, *, target: Objective) -> EvaluateStage:
         """Return the evaluation of the model on the objective's test split."""
-        return self.memoize(
-            ("evaluate", id(model), id(target)),
-            lambda: EvaluateStage(model.family, model, target),
-            holds=(model, target),
-        )
+        return self.memoize(("evaluate", model.digest, target.name), lambda: EvaluateStage(model.family, model, target))
 
-    def mixture(self, merge: MergeStage) -> MixtureStage:
-        """Return the merge's best mixture, its experts apart."""
-        return self.memoize(("mixture", id(merge)), lambda: MixtureStage(merge), holds=merge)
-
-    def memoize(self, key: Hashable, make: Callable[[], S], *, holds: Any) -> S:
-        """Return what `make` gave the first time; `holds` are the objects in the key, so that no id comes again."""
+    def memoize(self, key: Hashable, make: Callable[[], S]) -> S:
+        """Return what `make` gave for the key the first time."""
         if key not in self._stages:
-            self._stages[key] = (make(), holds)
-        stage: S = self._stages[key][0]
+            self._stages[key] = make()
+        stage: S = self._stages[key]
         return stage
 
     def _source_expert(self, name: str, tasks: tuple[Task, ...], *, target: Task, seed: int) -> TrainStage:
@@ -130,8 +116,6 @@ class StageFactory:
         recipe = TrainingRecipe(
             name, tasks, target, fit, self.family.context.trainer["batch_size"], self.family.options
         )
-        return self.memoize(
-            (part, name, *map(id, tasks), id(target), seed, id(start), fit["epochs"], fit["patience"]),
-            lambda: TrainStage(self.family, recipe, start, seed),
-            holds=(tasks, target, start),
-        )
+        origin = None if start is None else start.digest
+        key = (part, name, *(task.name for task in tasks), target.name, seed, origin, fit["epochs"], fit["patience"])
+        return self.memoize(key, lambda: TrainStage(self.family, recipe, start, seed))

@@ -1,11 +1,13 @@
 """Jobs of a multirun before they are composed, and what they are called.
 
 Hydra composes a configuration in some 100 ms. Jobs that differ in seed or subset of sources alone share one
-composition: `Job.composed` is what has to be composed, `Job.numbers` are put into it.
+composition: `Job.composed` is what has to be composed, `Job.numbers` are put into it. Where all tasks are sources, as
+in `+sweep=[source_triples,all_targets]`, the target may be one of them: then it is put into it, too.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +21,8 @@ from dfwe.config.run_name import name_of
 from dfwe.errors import ConfigurationError
 
 _NUMBERS = ("seed", "subset.size", "subset.number")
+_TARGET = re.compile(r"\+?target=(\w+)")
+_CHANGES_TASKS = re.compile(r"\b(target\b|sources\.|experiment\b)")
 _SWEEPER = f"{BasicSweeper.__module__}.{BasicSweeper.__qualname__}"
 
 
@@ -29,6 +33,13 @@ class Job:
     number: int
     composed: tuple[str, ...]  # overrides
     numbers: tuple[tuple[str, int], ...]  # changes to the composition, by key
+    target: str | None = None  # the override of the target, where the composition may do without
+
+    @property
+    def overrides(self) -> tuple[str, ...]:
+        """All overrides."""
+        target = () if self.target is None else (self.target,)
+        return *self.composed, *target, *(f"{key}={value}" for key, value in self.numbers)
 
 
 def jobs_of(config: DictConfig) -> tuple[Job, ...]:
@@ -84,4 +95,8 @@ def _job(number: int, overrides: Sequence[str]) -> Job:
             numbers.append((key, int(text)))
         else:
             composed.append(override)
+    target = next(filter(_TARGET.fullmatch, composed), None)
+    others = [override for override in composed if override != target]
+    if "sources=all" in others and not any(map(_CHANGES_TASKS.search, others)):
+        return Job(number, tuple(others), tuple(numbers), target)
     return Job(number, tuple(composed), tuple(numbers))

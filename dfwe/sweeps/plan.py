@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from omegaconf.errors import OmegaConfBaseException
 from dfwe.config.consistency import complete
 from dfwe.config.hydra_errors import words
 from dfwe.config.instantiate import plain
+from dfwe.config.task_data import Corpora
+from dfwe.data.examples import paused_garbage_collection
 from dfwe.errors import DfweError
 from dfwe.report.terminal.console import show_plain
 from dfwe.report.terminal.plan_table import draw_plan
@@ -52,47 +54,78 @@ def show_plan(config: DictConfig) -> None:
 def plan_sweep(jobs: Iterable[Job], *, compose: Callable[[Sequence[str]], DictConfig]) -> dict[str, Any]:
     """Return the plan of a multirun's jobs, as JSON (`summary`); a job that cannot be is listed and left out.
 
-    `compose` returns the configuration of overrides. Each is composed once, and its jobs share their stages.
+    `compose` returns the configuration of overrides.
     """
     failed: list[dict[str, Any]] = []
 
     def studies() -> Iterator[Planned]:
-        threads, compositions = torch.get_num_threads(), dict[tuple[str, ...], Composition]()
+        threads, compositions = torch.get_num_threads(), Compositions(compose)
         for job in jobs:
             try:
                 torch.set_num_threads(threads)  # a configuration may set others
-                if job.composed not in compositions:
-                    compositions[job.composed] = Composition(compose(job.composed))
-                yield compositions[job.composed].study(dict(job.numbers))
+                yield compositions.study(job)
             except DfweError as error:
                 failed.append({"job": job.number, "message": " ".join(str(error).split())})
             except (HydraException, OmegaConfBaseException) as error:
                 failed.append({"job": job.number, "message": words(error)})
 
-    return {**summary(studies()), "failed": failed}
+    with paused_garbage_collection():
+        return {**summary(studies()), "failed": failed}
+
+
+class Compositions:
+    """Studies of jobs: each configuration is composed once, and the jobs that share it share their stages."""
+
+    def __init__(self, compose: Callable[[Sequence[str]], DictConfig]) -> None:
+        self._compose, self._corpora = compose, Corpora()
+        self._compositions: dict[tuple[str, ...], Composition] = {}
+
+    def study(self, job: Job) -> Planned:
+        """Return the job's study, as far as it is known; raises what the job would raise before its first stage."""
+        composition, numbers = self._composition(job.composed), dict(job.numbers)
+        if job.target is None:
+            return composition.study(numbers)
+        target = job.target.partition("=")[2]
+        if target in composition.sources:
+            return composition.study(numbers, target=target)
+        return self._composition((*job.composed, job.target)).study(numbers)
+
+    def _composition(self, overrides: tuple[str, ...]) -> Composition:
+        if overrides not in self._compositions:
+            self._compositions[overrides] = Composition(self._compose(overrides), corpora=self._corpora)
+        return self._compositions[overrides]
 
 
 class Composition:
-    """The studies of jobs that differ in seed and subset of sources alone: they share their stages."""
+    """The studies of jobs that differ in seed, subset of sources and target alone: they share their stages."""
 
-    def __init__(self, config: DictConfig) -> None:
+    def __init__(self, config: DictConfig, *, corpora: Corpora) -> None:
         config.logger = None  # nothing is logged, and no run begun
-        self._config, self._subset = complete(config), plain(config.subset)
+        self._config, self._subset, self._corpora = complete(config), plain(config.subset), corpora
+        self._plans: dict[str | None, DfwePlan] = {}
 
-    def study(self, numbers: Mapping[str, int]) -> Planned:
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Short names of the sources."""
+        return tuple(self._config.sources)
+
+    def study(self, numbers: Mapping[str, int], *, target: str | None = None) -> Planned:
         """Return the study with these numbers, as far as it is known; torch's threads are the study's then.
+
+        `target` is one of the sources, None for that of the configuration.
 
         Raises:
             DfweError: what the job itself would raise before its first stage (data of its tasks are not looked at).
         """
         if self._config.multitask is not None:
-            return load_plan(_changed(self._config, numbers), reads_data=False).known()
+            return load_plan(_changed(self._config, numbers), reads_data=False, corpora=self._corpora).known()
         if threads := self._config.trainer.threads:
             torch.set_num_threads(threads)
         subset = self._subset | {key.removeprefix("subset."): numbers[key] for key in numbers if key != "seed"}
         if self._config.choice.by and subset["number"] is not None:
             subset_of({}, subset=subset, is_selected=True)  # raises what the job itself would, before others do
-        plan, candidates = self._plan, {task.short: task for task in self._plan.candidates}
+        plan = self._plan(target)
+        candidates = {task.short: task for task in plan.candidates}
         sources = subset_of(candidates, subset=subset, is_selected=plan.choice is not None)
         return DfwePlan.of(
             plan.spec,
@@ -103,12 +136,16 @@ class Composition:
             seed=numbers.get("seed", self._config.seed),
         ).known()
 
-    @cached_property
-    def _plan(self) -> DfwePlan:
-        """The plan with all candidates for sources."""
-        plan = load_plan(_changed(self._config, {"subset.number": None}), reads_data=False)
-        assert isinstance(plan, DfwePlan)
-        return plan
+    def _plan(self, target: str | None) -> DfwePlan:
+        """Return the plan with all candidates for sources."""
+        if target not in self._plans:
+            config = _changed(self._config, {"subset.number": None})
+            if target is not None:
+                config.target = {target: config.sources[target]}
+            plan = load_plan(config, reads_data=False, corpora=self._corpora)
+            assert isinstance(plan, DfwePlan)
+            self._plans[target] = plan
+        return self._plans[target]
 
 
 def _changed(config: DictConfig, changes: Mapping[str, int | None]) -> DictConfig:

@@ -1,7 +1,5 @@
 """Multiruns as Hydra sees them, without its command."""
 
-from functools import cache
-
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -15,17 +13,15 @@ from dfwe.config.task_options import register
 def multirun():
     """A function from overrides to a multirun's jobs, and one from a job to its planned study."""
     from dfwe.sweeps.jobs import jobs_of
-    from dfwe.sweeps.plan import Composition
+    from dfwe.sweeps.plan import Compositions
 
-    @cache
-    def composition(overrides):
-        return Composition(compose("config", overrides=list(overrides)))
+    compositions = Compositions(lambda overrides: compose("config", overrides=list(overrides)))
 
     def of(*overrides):
         config = GlobalHydra.instance().hydra.compose_config(
             "config", list(overrides), run_mode=RunMode.MULTIRUN, from_shell=False, with_log_configuration=False
         )
-        return jobs_of(config), lambda job: composition(job.composed).study(dict(job.numbers))
+        return jobs_of(config), compositions.study
 
     register()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):

@@ -29,10 +29,6 @@ def small_jobs(multirun, small_overrides, tmp_path, kept_threads):
     return of
 
 
-def overrides_of(job):
-    return [*job.composed, *(f"{key}={value}" for key, value in job.numbers)]
-
-
 def digests(study):
     return [(part, stage.digest) for part, stage in study.stages()]
 
@@ -51,7 +47,17 @@ def digests(study):
 def test_a_planned_study_has_the_stages_of_the_composed_one(small_jobs, overrides):
     jobs, study_of = small_jobs(*overrides)
     for job in jobs:
-        assert digests(study_of(job)) == digests(plan_study(compose("config", overrides=overrides_of(job))))
+        assert digests(study_of(job)) == digests(plan_study(compose("config", overrides=list(job.overrides))))
+
+
+def test_targets_share_a_composition_with_all_sources(small_jobs):
+    jobs, study_of = small_jobs("+target=meld,personality,sst", "sources=all", own_sources=True)
+    assert len({job.composed for job in jobs}) == 1
+    studies = [study_of(job) for job in jobs]
+    assert [len(study.sources) for study in studies] == [6, 6, 7]
+    assert studies[0].family.context.data.corpora is studies[1].family.context.data.corpora
+    for job, study in zip(jobs[:2], studies, strict=False):
+        assert digests(study) == digests(plan_study(compose("config", overrides=list(job.overrides))))
 
 
 def test_each_target_has_its_own_sources_unless_they_are_said(small_jobs):
@@ -59,7 +65,7 @@ def test_each_target_has_its_own_sources_unless_they_are_said(small_jobs):
     for job in jobs:
         study = study_of(job)
         assert [task.short for task in study.sources] == read_tasks()[study.target.short].default_sources
-        assert digests(study) == digests(plan_study(compose("config", overrides=overrides_of(job))))
+        assert digests(study) == digests(plan_study(compose("config", overrides=list(job.overrides))))
 
 
 def test_a_job_that_chooses_its_sources_is_a_draft_until_they_are_known(small_jobs, tmp_path):
@@ -72,7 +78,7 @@ def test_a_job_that_chooses_its_sources_is_a_draft_until_they_are_known(small_jo
     for _, stage in drafts[0].parts():
         stage.result(drafts[0].family.context.store)
     study = study_of(jobs[0])
-    assert digests(study) == digests(plan_study(compose("config", overrides=overrides_of(jobs[0]))))
+    assert digests(study) == digests(plan_study(compose("config", overrides=list(jobs[0].overrides))))
     assert len(study.sources) == 2
 
 

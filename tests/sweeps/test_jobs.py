@@ -28,7 +28,15 @@ def test_jobs_of_all_targets_are_seven(multirun):
 def test_jobs_of_sweeps_and_seeds_multiply(multirun):
     jobs, _ = multirun("+sweep=[source_triples,all_targets]", "seed=0,1", "merge=linear,ties")
     assert len(jobs) == 20 * 7 * 2 * 2
-    assert len({job.composed for job in jobs}) == 7 * 2
+    assert len({job.composed for job in jobs}) == 2
+    assert len({job.target for job in jobs}) == 7
+
+
+@pytest.mark.parametrize("change", ["target.meld.max_new_tokens=7", "sources.meld.max_new_tokens=7"])
+def test_jobs_with_changed_tasks_are_composed_per_target(multirun, change):
+    jobs, _ = multirun("+target=meld", "sources=all", change)
+    assert [job.target for job in jobs] == [None]
+    assert jobs[0].composed == ("+target=meld", "sources=all", change)
 
 
 def test_jobs_of_number_of_sources_have_three_draws(multirun):

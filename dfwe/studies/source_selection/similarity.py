@@ -51,8 +51,8 @@ class TaskSimilarity(Criterion):
         """Return the parent, measured on the target and on each candidate."""
 
         def measurement(task: Task) -> tuple[Part, ...]:
-            key = ("affinity", self.measure, id(task), seed)
-            stage = factory.memoize(key, lambda: AffinityStage(factory.family, task, self.measure, seed), holds=task)
+            key = ("affinity", self.measure, task.name, seed)
+            stage = factory.memoize(key, lambda: AffinityStage(factory.family, task, self.measure, seed))
             return (("choose", stage),)
 
         return CriterionInputs(measurement(target), {task.short: measurement(task) for task in candidates})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -141,8 +142,9 @@ class SelectionPolicy:
             }
             return SelectSourcesStage(factory.family, target, ordered, self, inputs)
 
-        key = ("choice", id(self), id(target), tuple(map(id, ordered)), seed)
-        return factory.memoize(key, make, holds=(self, target, ordered))
+        names = tuple(task.name for task in ordered)
+        key = ("choice", json.dumps(self.by, sort_keys=True), self.number, target.name, names, seed)
+        return factory.memoize(key, make)
 
 
 def _criterion(name: str, *, config: Any) -> Criterion:
