@@ -31,15 +31,20 @@ def check_study(config: DictConfig) -> None:
     Raises:
         ConfigurationError: what cannot work, or rows that would share a name.
     """
-    if config.multitask is None:
-        short, _ = only_target(config)
-        sources = candidates(short, sources=dict(config.sources), without_target=config.sources_without_target)
-        check_names(config, experts=(short, *sources))
-    else:
+    if lists_models(config):
         name = shared_name(config.multitask.models, config.multitask.merges)
         if name is not None:
             raise ConfigurationError(f"multitask.models and multitask.merges both have '{name}': rename one")
+    else:
+        short, _ = only_target(config)
+        sources = candidates(short, sources=dict(config.sources), without_target=config.sources_without_target)
+        check_names(config, experts=(short, *sources))
     check_model(config)
+
+
+def lists_models(config: DictConfig) -> bool:
+    """Return whether a configuration lists its models (`multitask`) instead of naming a target."""
+    return config.multitask is not None
 
 
 def only_target(config: DictConfig) -> tuple[str, Any]:

@@ -12,6 +12,7 @@ from dfwe.conf import conf_dir
 from dfwe.config.instantiate import bind, option_file
 from dfwe.config.tasks import Objective, Task
 from dfwe.stages.ensemble import EnsembleStage
+from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.train import TrainStage
 from dfwe.studies.stage_factory import StageFactory
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 
 GROUP = "control"
 EvaluatedModel = TrainStage | MergeStage | EnsembleStage
+Tested = EvaluateStage | EnsembleStage
 
 
 @dataclass(frozen=True)
@@ -119,3 +121,13 @@ def baseline_models(baselines: Mapping[str, Baseline], *, study: BaselineInputs)
         else:
             models[name] = model
     return models
+
+
+def evaluated(
+    models: Mapping[str, EvaluatedModel], *, factory: StageFactory, objective: Objective
+) -> dict[str, Tested]:
+    """Return the evaluations of models on test; an ensemble is its own."""
+    return {
+        name: model if isinstance(model, EnsembleStage) else factory.evaluation(model, target=objective)
+        for name, model in models.items()
+    }

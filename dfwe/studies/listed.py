@@ -16,10 +16,9 @@ from dfwe.families.base import ModelFamily, TrainingRecipe
 from dfwe.stages.base import Stage
 from dfwe.stages.diagnostics.base import plan_diagnostics
 from dfwe.stages.train import TrainStage
-from dfwe.studies.baselines import BaselineInputs, baseline_models
+from dfwe.studies.baselines import BaselineInputs, baseline_models, evaluated
 from dfwe.studies.context import study_family
 from dfwe.studies.listed_merges import ListedMerges, candidates
-from dfwe.studies.recipes import evaluated
 from dfwe.studies.spec import StudySpec
 from dfwe.studies.stage_factory import StageFactory
 from dfwe.studies.study import Listing, Part, Study, StudyPlan, headline_merge

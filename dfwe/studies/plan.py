@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from omegaconf import DictConfig
 
+from dfwe.config.consistency import lists_models
 from dfwe.config.task_data import Corpora
 from dfwe.studies.context import study_family
 from dfwe.studies.listed import plan_listed
@@ -23,7 +24,7 @@ def load_plan(config: DictConfig, *, reads_data: bool = True, corpora: Corpora |
         ConfigurationError: no target, target among the sources, no source, an unknown stage name, ...
         DataError: the corpus, or the split of a task that training needs, is missing, broken or empty.
     """
-    if config.multitask is not None:
+    if lists_models(config):
         return plan_listed(config, corpora=corpora)
     target, sources = study_tasks(config)
     spec = StudySpec.of(config)
@@ -32,14 +33,7 @@ def load_plan(config: DictConfig, *, reads_data: bool = True, corpora: Corpora |
     for task in (target, *sources) if reads_data else ():
         for split in ("train", "dev"):
             family.context.data.instances(task, split=split)
-    return DfwePlan.of(
-        spec,
-        factory=StageFactory(family),
-        pretraining=pretraining,
-        target=target,
-        candidates=sources,
-        seed=config.seed,
-    )
+    return DfwePlan(spec, StageFactory(family), pretraining, target, sources, config.seed)
 
 
 def plan_study(config: DictConfig) -> Study:

@@ -6,29 +6,31 @@ coefficients that a derivative-free search finds on dev (4.4). All models are ev
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 from dfwe.config.tasks import Task
 from dfwe.families.base import ModelFamily
 from dfwe.stages.base import Stage
 from dfwe.stages.diagnostics.base import plan_diagnostics
-from dfwe.stages.ensemble import EnsembleStage
 from dfwe.stages.mixture import MixtureStage
 from dfwe.stages.train import head_stages
-from dfwe.studies.baselines import BaselineInputs, EvaluatedModel, baseline_models
+from dfwe.studies.baselines import BaselineInputs, baseline_models, evaluated
 from dfwe.studies.decoding_comparison import plan_decodings
 from dfwe.studies.source_selection.stage import SelectSourcesStage
 from dfwe.studies.spec import StudySpec
 from dfwe.studies.stage_factory import StageFactory
-from dfwe.studies.study import Part, Study, StudyPlan, Tested, headline_merge, single
+from dfwe.studies.study import Part, Study, StudyPlan, headline_merge, single
 from dfwe.values.names import BASELINE, UNIFORM
 
 
 @dataclass(frozen=True)
 class DfwePlan(StudyPlan):
-    """A study of one target, whose sources may have to be selected first; all candidates are where `choice` is None."""
+    """A study of one target; its sources are all candidates, or those that `choice` selects among them.
+
+    Raises:
+        ConfigurationError: a selection of more sources than there are.
+    """
 
     spec: StudySpec
     factory: StageFactory
@@ -36,23 +38,16 @@ class DfwePlan(StudyPlan):
     target: Task
     candidates: tuple[Task, ...]
     seed: int
-    choice: SelectSourcesStage | None
+    choice: SelectSourcesStage | None = field(init=False)
 
-    @classmethod
-    def of(
-        cls,
-        spec: StudySpec,
-        *,
-        factory: StageFactory,
-        pretraining: tuple[Stage, ...],
-        target: Task,
-        candidates: tuple[Task, ...],
-        seed: int,
-    ) -> DfwePlan:
-        """Return the plan; ConfigurationError for a selection of more sources than there are."""
-        policy = spec.choice
-        choice = None if policy is None else policy.stage(factory, target=target, candidates=candidates, seed=seed)
-        return cls(spec, factory, pretraining, target, candidates, seed, choice)
+    def __post_init__(self) -> None:
+        policy = self.spec.choice
+        choice = (
+            None
+            if policy is None
+            else policy.stage(self.factory, target=self.target, candidates=self.candidates, seed=self.seed)
+        )
+        object.__setattr__(self, "choice", choice)  # frozen
 
     @property
     def family(self) -> ModelFamily:
@@ -94,18 +89,23 @@ class DfwePlan(StudyPlan):
 
 def dfwe_study(plan: DfwePlan, *, sources: Sequence[Task]) -> Study:
     """Return the study with these sources, its stages made in the plan's factory; nothing is read and nothing runs."""
-    spec, factory, target, seed = plan.spec, plan.factory, plan.target, plan.seed
-    runs = spec.runs
+    spec, factory, target, seed, runs = plan.spec, plan.factory, plan.target, plan.seed, plan.spec.runs
+
+    # 4.2.1: experts on S* = {t, {t} and S, s1 .. sn}; 4.3: each fine-tuned on t, as the baseline is from the start
     trained = factory.train_source_experts(target, sources=sources, seed=seed, finetuned="finetune" in runs)
     experts = factory.finetune(trained, target=target, seed=seed) if "finetune" in runs else trained
     baseline = factory.baseline(target, seed=seed) if "baseline" in runs else None
+
+    # 4.4: their weights merged, the uniform mixture and the search's
     configs = spec.merges_of(len(experts)) if "merge" in runs else ()
     merges = {config["name"]: factory.merge(config, experts=experts, target=target, seed=seed) for config in configs}
-    around = BaselineInputs(factory, target, trained, experts, seed)
-    controls = baseline_models(spec.controls, study=around) if merges and "evaluate" in runs else {}
+    headline = headline_merge(merges)
+
+    # 5: all on test, with what a merge must beat
+    inputs = BaselineInputs(factory, target, trained, experts, seed)
+    controls = baseline_models(spec.controls, study=inputs) if merges and "evaluate" in runs else {}
     models = ({BASELINE: baseline} if baseline else {}) | dict(experts) | dict(merges) | controls
     evaluations = evaluated(models, factory=factory, objective=target) if "evaluate" in runs else {}
-    headline = headline_merge(merges)
     return Study(
         family=factory.family,
         objective=target,
@@ -125,11 +125,3 @@ def dfwe_study(plan: DfwePlan, *, sources: Sequence[Task]) -> Study:
         probes=plan_diagnostics(spec.probes if "evaluate" in runs else {}, merge=merges.get(headline or "")),
         choice=plan.choice,
     )
-
-
-def evaluated(models: Mapping[str, EvaluatedModel], *, factory: StageFactory, objective: Any) -> dict[str, Tested]:
-    """Return the evaluations of models on test; an ensemble is its own."""
-    return {
-        name: model if isinstance(model, EnsembleStage) else factory.evaluation(model, target=objective)
-        for name, model in models.items()
-    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -102,7 +102,7 @@ class Composition:
     def __init__(self, config: DictConfig, *, corpora: Corpora) -> None:
         config.logger = None  # nothing is logged, and no run begun
         self._config, self._subset, self._corpora = complete(config), plain(config.subset), corpora
-        self._plans: dict[str | None, DfwePlan] = {}
+        self._plans: dict[str | None, StudyPlan] = {}
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -117,34 +117,25 @@ class Composition:
         Raises:
             DfweError: what the job itself would raise before its first stage (data of its tasks are not looked at).
         """
-        if self._config.multitask is not None:
-            return load_plan(_changed(self._config, numbers), reads_data=False, corpora=self._corpora).known()
         if threads := self._config.trainer.threads:
             torch.set_num_threads(threads)
         subset = self._subset | {key.removeprefix("subset."): numbers[key] for key in numbers if key != "seed"}
         if self._config.choice.by and subset["number"] is not None:
             subset_of({}, subset=subset, is_selected=True)  # raises what the job itself would, before others do
         plan = self._plan(target)
+        if not isinstance(plan, DfwePlan):
+            return load_plan(_changed(self._config, numbers), reads_data=False, corpora=self._corpora).known()
         candidates = {task.short: task for task in plan.candidates}
         sources = subset_of(candidates, subset=subset, is_selected=plan.choice is not None)
-        return DfwePlan.of(
-            plan.spec,
-            factory=plan.factory,
-            pretraining=plan.pretraining,
-            target=plan.target,
-            candidates=tuple(sources.values()),
-            seed=numbers.get("seed", self._config.seed),
-        ).known()
+        return replace(plan, candidates=tuple(sources.values()), seed=numbers.get("seed", self._config.seed)).known()
 
-    def _plan(self, target: str | None) -> DfwePlan:
-        """Return the plan with all candidates for sources."""
+    def _plan(self, target: str | None) -> StudyPlan:
+        """Return the plan, with all candidates for sources."""
         if target not in self._plans:
             config = _changed(self._config, {"subset.number": None})
             if target is not None:
                 config.target = {target: config.sources[target]}
-            plan = load_plan(config, reads_data=False, corpora=self._corpora)
-            assert isinstance(plan, DfwePlan)
-            self._plans[target] = plan
+            self._plans[target] = load_plan(config, reads_data=False, corpora=self._corpora)
         return self._plans[target]
 
 
