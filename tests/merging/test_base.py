@@ -29,7 +29,7 @@ def two_experts(array, *, parent):
     [
         ("breadcrumbs", {"density": 1.5}, "breadcrumbs: density=1.5: expected a number above 0 and of at most 1"),
         ("breadcrumbs_ties", {"gamma": 1.0}, "gamma=1.0: expected a number of at least 0 and below 1"),
-        ("breadcrumbs_ties", {"aggregate": "median"}, "aggregate=median: expected mean, sum or max"),
+        ("breadcrumbs_ties", {"aggregate": "median"}, "aggregate=median: expected linear, mean, sum or max"),
         ("dare_linear", {"rescale": "l1"}, "rescale=l1: expected probability, norm or none"),
         ("dare_ties", {"seed": -1}, "seed=-1: expected a whole number of at least 0"),
         ("della", {"density": 0.2, "epsilon": 0.2}, "epsilon must be in (0, 1), not epsilon 0.2 at density 0.2"),

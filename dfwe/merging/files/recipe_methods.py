@@ -60,7 +60,8 @@ class RecipeMethod:
                 )
             return self.default, (1.0 - options["t"], options["t"])
         settings = {"scale" if name == "lambda" else name: value for name, value in options.items()}
-        settings = {name: _as_type_of(defaults[name], value) for name, value in settings.items()}
+        whole = {name: int(value) for name, value in settings.items() if type(defaults[name]) is int}
+        settings |= {name: value for name, value in whole.items() if value == settings[name]}
         if "rescale" in defaults:
             settings["rescale"] = "norm" if rescales else "none"
         if defaults.get("aggregate", "linear") != "linear":
@@ -125,8 +126,3 @@ def _load(file: Path) -> MergeMethod | None:
     method: MergeMethod = resolve_name(settings.pop("_target_"))(**settings)
     method = replace(method, **method.recipe.defaults)  # type: ignore[type-var]
     return None if method.properties.needs_statistics else method
-
-
-def _as_type_of(default: float | bool, value: float | bool) -> float | bool:
-    """Return a whole number as such where the default is one."""
-    return int(value) if type(default) is int and value == int(value) else value

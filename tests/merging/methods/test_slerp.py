@@ -52,7 +52,7 @@ def test_slerp_has_one_angle_per_tensor():
 
 def test_slerp_of_three_experts_is_an_error():
     layout = Layout(("w",), (torch.Size([1]),))
-    with pytest.raises(MergeError, match="two models, not 3"):
+    with pytest.raises(MergeError, match="2 models, not 3"):
         prepare_merge(METHOD, ExpertArray(("a", "b", "c"), layout, torch.zeros(3, 1)))
 
 
