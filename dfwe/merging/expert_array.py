@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,11 +35,6 @@ class Layout:
     def size(self) -> int:
         """Number of parameters."""
         return sum(shape.numel() for shape in self.shapes)
-
-    def without(self, names: Collection[str]) -> Layout:
-        """Return the layout without the parameters of these names."""
-        pairs = [(name, shape) for name, shape in zip(self.names, self.shapes, strict=True) if name not in names]
-        return Layout(tuple(name for name, _ in pairs), tuple(shape for _, shape in pairs))
 
     def views(self, flat: Float[Tensor, " parameters"]) -> dict[str, Tensor]:
         """Return views into the flat vector by name."""
@@ -106,8 +101,10 @@ def load_weights(model: nn.Module, path: Path, *, name: str, spare: str | None =
     layout = Layout.of(model)
     if spare is not None:
         with _open(path, expert=name) as file:
-            missing = set(layout.names) - set(file.keys())
-        layout = layout.without({tensor for tensor in missing if tensor.startswith(spare)})
+            stored = set(file.keys())
+        pairs = zip(layout.names, layout.shapes, strict=True)
+        present = {name: shape for name, shape in pairs if name in stored or not name.startswith(spare)}
+        layout = Layout(tuple(present), tuple(present.values()))
     experts = load_experts({name: path}, layout=layout, spare=spare)
     copy_weights(model, {**dict(model.named_parameters()), **layout.views(experts.weights[0])})
 

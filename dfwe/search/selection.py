@@ -184,9 +184,8 @@ def start_of(trials: Sequence[Trial]) -> Coefficients:
 def best_shares(trials: Sequence[Trial], *, score: Score, weights: ResamplingWeights) -> Float[np.ndarray, " trials"]:
     """Return, for each trial, the share of resamples of the examples in which it is the best.
 
-    Bagging (Breiman 1996) of `argmax`, its rule for ties included. Sharing a resample among tied trials was
-    worse in simulation (100 dev examples, unit-step Nelder-Mead, 150 surfaces, mean regret in points: 0.50
-    against 0.40 with the optimum inside, 0.33 against 0.28 on a flat surface, 0.60 against 0.65 near a face).
+    Bagging (Breiman 1996) of `argmax`, its rule for ties included: sharing a resample among tied trials was worse in
+    simulation.
     """
     return np.bincount(_best(trials, score=score, weights=weights), minlength=len(trials)) / len(weights)
 
