@@ -9,6 +9,7 @@ setup(
     packages=[*find_packages(include=["dfwe*"]), "dfwe.configuration"],
     package_dir={"dfwe.configuration": "conf"},
     package_data={
+        "dfwe": ["py.typed"],
         "dfwe.configuration": ["**/*.yaml"],
         "dfwe.report.html": ["templates/*"],
     },

@@ -1,11 +1,11 @@
-"""Merge models by a recipe, from files to a folder: `python -m dfwe.combine recipe.yaml <out folder>`."""
+"""Merge models by a recipe, from files to a folder: `dfwe merge recipe.yaml FOLDER`."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from dfwe.process.arguments import Parser
 from dfwe.process.exit import as_process, exit_code
 
 
@@ -21,8 +21,9 @@ def _combine(recipe: Path, *, out: Path) -> None:
     print(f"{out}: {merge_files(recipe, out=out)} tensors")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m dfwe.combine", description=__doc__)
+def _parser() -> Parser:
+    examples = ("dfwe merge recipe.yaml merged", "dfwe merge recipe.yaml merged --verbose")
+    parser = Parser(prog="dfwe merge", description="Merge models' files by a recipe into a folder.", examples=examples)
     parser.add_argument("recipe", type=Path, help="a recipe in mergekit's format; its paths are relative to here")
     parser.add_argument("out", type=Path, help="the folder to write, which must not exist")
     return parser

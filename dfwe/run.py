@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from dfwe.errors import ConfigurationError, DfweError, OutputError
 from dfwe.process.exit import FAILED, PIPE_CLOSED, as_process, complain, exit_code, words_of
@@ -21,13 +21,10 @@ if TYPE_CHECKING:
 _FULL_ERROR = "HYDRA_FULL_ERROR"  # =1: Hydra raises what it would print; a developer who sets it sees tracebacks
 
 
-def main() -> NoReturn:
-    """Run the command as a process."""
-    as_process(command, advice=GOES_ON)
-
-
-def command() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the study, or the sweep, that the command line describes and return the exit code."""
+    if arguments is not None:
+        sys.argv[1:] = arguments  # where Hydra reads them
     jobs = Jobs(os.getpid())
     return exit_code(lambda: _command(jobs, sys.argv[1:])) or (FAILED if jobs.failures else 0)
 
@@ -175,4 +172,4 @@ def _job() -> str:
 
 
 if __name__ == "__main__":
-    main()
+    as_process(main, advice=GOES_ON)

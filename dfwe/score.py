@@ -1,4 +1,4 @@
-"""Scores predictions from a file: `python -m dfwe.score --task meld cases.jsonl`."""
+"""Score predictions from a file: `dfwe score --task meld cases.jsonl`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ if __name__ == "__main__":  # here, so that Ctrl-C is heard while the rest is im
 
     run_module("dfwe.score")
 
-import argparse
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,11 +15,12 @@ from typing import Any
 from dfwe.config.tasks import load_task
 from dfwe.errors import DataError
 from dfwe.io.strict_json import read_json_lines
+from dfwe.process.arguments import Parser
 from dfwe.process.exit import exit_code
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Prints metrics and score as one JSON object; the exit code, 2 for an error of the user's."""
+    """Print metrics and score as one JSON object; return the exit code, 2 for a user error."""
     arguments = _parser().parse_args(argv)
     options = {"task": arguments.task, "folders": arguments.config_dir, "trusted": arguments.trust}
     return exit_code(lambda: print(json.dumps(score_file(arguments.cases, **options))))
@@ -42,8 +42,10 @@ def score_file(path: Path, *, task: str, folders: Sequence[Path] = (), trusted: 
     return {"task": loaded.name, "n": len(cases), **evaluation.scores}
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m dfwe.score", description="Score predictions of a task.")
+def _parser() -> Parser:
+    examples = ("dfwe score --task meld cases.jsonl", "dfwe score --task plants --config-dir my_conf cases.jsonl")
+    description = "Score predictions of a task; print metrics and score as one JSON object."
+    parser = Parser(prog="dfwe score", description=description, examples=examples)
     parser.add_argument("--task", required=True, help="short or long name of the task")
     parser.add_argument("--config-dir", type=Path, action="append", default=[], help="a folder with tasks of your own")
     parser.add_argument("--trust", action="store_true", help="run the classes that its YAML names, whosever they are")

@@ -16,7 +16,7 @@ from dfwe.conf import conf_dir
 DRIVER = """
 import contextlib, io, json, os, resource, sys
 import dfwe.run_study
-from dfwe.run import command
+from dfwe.run import main
 for line in sys.stdin:
     if child := os.fork():
         _, status = os.waitpid(child, 0)
@@ -27,7 +27,7 @@ for line in sys.stdin:
     resource.setrlimit(resource.RLIMIT_CPU, (int(used) + 60, int(used) + 60))
     sys.argv[1:], said = json.loads(line), io.StringIO()
     with contextlib.redirect_stderr(said):
-        code = command()
+        code = main()
     print("case:", json.dumps([code, said.getvalue()]), flush=True)
     os._exit(0)
 """

@@ -1,4 +1,4 @@
-"""`python -m dfwe.data.prepare friends --out FOLDER`: FETA-Friends from its public releases."""
+"""Make FETA-Friends from its public releases: `dfwe data prepare friends --out FOLDER`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from dfwe.data.fetch import fetch_all, unpack
 from dfwe.data.friends.prepare import prepare, report_text, summarize, write
 from dfwe.data.friends.releases import RELEASES, TLIDB
 from dfwe.data.friends.split import OfficialSplit, read_official_split
+from dfwe.process.arguments import Parser, add_command
 from dfwe.process.exit import exit_code
 
 MAX_INVALID_FRACTION = 0.01  # as data.max_invalid_fraction
@@ -47,10 +48,16 @@ def _download(out: Path) -> Path:
     return raw
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m dfwe.data.prepare", description=__doc__)
-    commands = parser.add_subparsers(dest="data_set", required=True)
-    friends = commands.add_parser("friends", help="FETA-Friends in the TLiDB format, from the sets it was made of")
+def _parser() -> Parser:
+    examples = (
+        "dfwe data prepare friends --out FOLDER",
+        "dfwe data prepare friends --raw RELEASES --out FOLDER --split official.json",
+    )
+    description = "Make a data set from its public releases."
+    parser = Parser(prog="dfwe data prepare", description=description, examples=examples, has_commands=True)
+    commands = parser.add_subparsers(dest="data_set", required=True, metavar="DATA_SET")
+    summary = "make FETA-Friends in the TLiDB format, from the sets it was made of"
+    friends = add_command(commands, "friends", summary, examples=examples)
     friends.add_argument("--raw", type=Path, help="folder of the releases; without it they are downloaded to OUT/raw")
     friends.add_argument("--out", type=Path, required=True, help="folder to write TLiDB_Friends/ into")
     friends.add_argument("--split", type=Path, help="JSON with the official ids as far as known: train, dev, test")

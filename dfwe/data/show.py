@@ -1,4 +1,4 @@
-"""Show the texts that a model reads: `python -m dfwe.data.show --root <folder> --task meld --split train --json`."""
+"""Show the texts that a model reads: `dfwe data show --root FOLDER --task meld --split train --json`."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from dfwe.data.examples import collect_instances
 from dfwe.data.few_shot import REFERENCE_SEED, Shots
 from dfwe.data.readers.base import Corpus
 from dfwe.data.readers.tlidb import Tlidb
+from dfwe.process.arguments import Parser
 from dfwe.process.exit import exit_code
 
 
@@ -83,9 +84,15 @@ def _words(text: str) -> int:
     return number
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m dfwe.data.show", description="Show what the model sees.")
-    parser.add_argument("--root", type=Path, required=True, help="folder of TLiDB_Friends, or of a task's own files")
+def _parser() -> Parser:
+    examples = (
+        "dfwe data show --root FOLDER --task meld --split train",
+        "dfwe data show --config-dir my_conf --root FOLDER --task plants --split dev --json",
+    )
+    parser = Parser(prog="dfwe data show", description="Show the texts that a model reads.", examples=examples)
+    parser.add_argument(
+        "--root", type=Path, required=True, help="the folder that holds TLiDB_Friends, or a task's own files"
+    )
     parser.add_argument("--task", required=True, help="short or long name of the task")
     parser.add_argument("--split", choices=("train", "dev", "test"), required=True)
     parser.add_argument("--max-words", type=_words, default=512, help="of a context; 0 is no limit (default: 512)")

@@ -1,4 +1,4 @@
-"""Answers for files: `python -m dfwe.predict --model outputs/.../merged questions.csv`."""
+"""Answer the questions of a file: `dfwe predict --model outputs/.../merged questions.csv`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from pathlib import Path
 from dfwe.errors import DataError
 from dfwe.predict.files import FORMS, STDIN, form_of, read_items, write_predictions
 from dfwe.predict.predictor import load
+from dfwe.process.arguments import Parser
 from dfwe.process.exit import exit_code
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Writes an answer for each question; the exit code, 2 for an error of the user's."""
+    """Write an answer for each question; return the exit code, 2 for a user error."""
     arguments = _parser().parse_args(argv)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -38,7 +39,7 @@ def _predict(arguments: argparse.Namespace) -> None:
     if not inputs:
         raise DataError(f"{arguments.questions} holds no questions")
     answers = predictor.answers_to(inputs)
-    wanted = form_of(arguments.out or "", given=None) or form
+    wanted = form_of(arguments.out or "", given="jsonl" if arguments.json else None) or form
     text = write_predictions(answers, form=wanted, probabilities=arguments.probabilities)
     if arguments.out:
         write_text(Path(arguments.out), text, through=True)
@@ -59,8 +60,12 @@ def _check_encoding(text: str) -> None:
         ) from None
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m dfwe.predict", description="Answer questions with a merged model.")
+def _parser() -> Parser:
+    examples = (
+        "dfwe predict --model outputs/RUN/best questions.csv",
+        "printf 'text\\nA warm kettle.\\n' | dfwe predict --model outputs/RUN/best --probabilities --json",
+    )
+    parser = Parser(prog="dfwe predict", description="Answer questions with a model of a study.", examples=examples)
     parser.add_argument("--model", type=Path, required=True, help="the folder merged/ or best/ of a run")
     parser.add_argument(
         "questions",
@@ -73,5 +78,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--probabilities", action="store_true", help="of each of the closed set of answers, too")
     parser.add_argument("--format", choices=FORMS, help="of the questions; else by the file's name, or its beginning")
     parser.add_argument("--out", metavar="FILE", help="where answers go, in the form its name says; else printed")
+    parser.add_argument("--json", action="store_true", help="answers as JSON lines, whatever the questions' form")
     parser.add_argument("--trust", action="store_true", help="run the classes that the folder names, whosever they are")
     return parser

@@ -8,11 +8,14 @@ if __name__ == "__main__":  # here, so that Ctrl-C is heard while the rest is im
     run_module("dfwe.report.__main__")
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from dfwe.controls import without_controls
+from dfwe.process.arguments import Parser, add_command
 from dfwe.process.exit import exit_code
 from dfwe.report.run_folder import read_run, readable_results
 from dfwe.report.study_tables import cost_table, merges_table, model_tables, present
@@ -20,7 +23,7 @@ from dfwe.report.submission import submission_table, write_submission
 from dfwe.report.sweep.report import report_sweep
 from dfwe.report.tables import markdown
 from dfwe.report.terminal.console import FittedTable, show_plain
-from dfwe.report.terminal.run_list import DEFAULT, list_runs
+from dfwe.report.terminal.run_list import DEFAULT, list_runs, run_records
 from dfwe.report.wandb.workspace import add_wandb
 
 
@@ -60,30 +63,67 @@ def _markdown(arguments: argparse.Namespace) -> None:
 
 def _list(arguments: argparse.Namespace) -> None:
     folders = [arguments.folder] if arguments.folder else [folder for folder in DEFAULT if folder.is_dir()]
-    show_plain(list_runs(folders))
+    if arguments.json:
+        print(json.dumps(run_records(folders), indent=2, ensure_ascii=False))
+    else:
+        show_plain(list_runs(folders))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m dfwe.report", description="Report on finished studies.")
+def _parser() -> Parser:
+    examples = ("dfwe report list", "dfwe report page multirun/DATE/TIME")
+    description = "List, compare and convert finished studies."
+    parser = Parser(prog="dfwe report", description=description, examples=examples, has_commands=True)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    submission = commands.add_parser("submission", help="the predictions of seven studies for FETA-Friends")
-    submission.add_argument("folders", type=Path, nargs="+", help="run folders, one per task")
-    submission.add_argument("--out", type=Path, required=True, help="the zip to write")
-    submission.add_argument("--model", help="the model in predictions.csv; by default the headline merge")
-    submission.add_argument("--partial", action="store_true", help="write it though tasks are missing")
-    submission.set_defaults(command=_submission)
-    sweep = commands.add_parser("sweep", help="the tables of a finished sweep, as at its end")
-    sweep.add_argument("folder", type=Path, help="the sweep's folder, multirun/<date>/<time>")
-    sweep.set_defaults(command=_sweep)
-    page = commands.add_parser("page", help="a page that compares runs, with tables to sort and filter")
-    page.add_argument("folders", type=Path, nargs="+", help="run folders, or folders of runs, such as a sweep's")
-    page.add_argument("--out", type=Path, help="the file to write; by default comparison.html in the first folder")
-    page.set_defaults(command=_page)
-    tables = commands.add_parser("markdown", help="the tables of a run in Markdown, for notes and papers")
-    tables.add_argument("folder", type=Path, help="the run's folder, outputs/<date>/<time>_...")
-    tables.set_defaults(command=_markdown)
-    runs = commands.add_parser("list", help="past runs with their headline numbers, the newest first")
-    runs.add_argument("folder", type=Path, nargs="?", help="where to look; by default outputs and multirun")
-    runs.set_defaults(command=_list)
+    _add_list(commands)
+    _add_page(commands)
+    _add_sweep(commands)
+    _add_submission(commands)
+    _add_markdown(commands)
     add_wandb(commands)
     return parser
+
+
+def _add_list(commands: Any) -> None:
+    summary = "list past runs with their headline numbers, the newest first"
+    parser = add_command(commands, "list", summary, examples=("dfwe report list", "dfwe report list multirun --json"))
+    parser.add_argument("folder", type=Path, nargs="?", help="where to look; by default outputs and multirun")
+    parser.add_argument("--json", action="store_true", help="print a JSON list")
+    parser.set_defaults(command=_list)
+
+
+def _add_page(commands: Any) -> None:
+    examples = ("dfwe report page multirun/DATE/TIME", "dfwe report page outputs/DATE --out november.html")
+    summary = "write a page that compares runs, with tables to sort and filter"
+    parser = add_command(commands, "page", summary, examples=examples)
+    parser.add_argument("folders", type=Path, nargs="+", help="run folders, or folders of runs, such as a sweep's")
+    parser.add_argument("--out", type=Path, help="the file to write; by default comparison.html in the first folder")
+    parser.set_defaults(command=_page)
+
+
+def _add_sweep(commands: Any) -> None:
+    examples = ("dfwe report sweep multirun/DATE/TIME", "dfwe report sweep multirun/DATE/TIME > tables.txt")
+    parser = add_command(commands, "sweep", "print the tables of a finished sweep, as at its end", examples=examples)
+    parser.add_argument("folder", type=Path, help="the sweep's folder, multirun/<date>/<time>")
+    parser.set_defaults(command=_sweep)
+
+
+def _add_submission(commands: Any) -> None:
+    examples = (
+        "dfwe report submission RUN_FOLDERS --out submission.zip",
+        "dfwe report submission RUN_FOLDER --partial --model baseline --out part.zip",
+    )
+    summary = "write the predictions of seven studies for FETA-Friends"
+    parser = add_command(commands, "submission", summary, examples=examples)
+    parser.add_argument("folders", type=Path, nargs="+", help="run folders, one per task")
+    parser.add_argument("--out", type=Path, required=True, help="the zip to write")
+    parser.add_argument("--model", help="the model in predictions.csv; by default the headline merge")
+    parser.add_argument("--partial", action="store_true", help="write it though tasks are missing")
+    parser.set_defaults(command=_submission)
+
+
+def _add_markdown(commands: Any) -> None:
+    examples = ("dfwe report markdown RUN_FOLDER", "dfwe report markdown RUN_FOLDER > notes.md")
+    summary = "print the tables of a run in Markdown, for notes and papers"
+    parser = add_command(commands, "markdown", summary, examples=examples)
+    parser.add_argument("folder", type=Path, help="the run's folder, outputs/<date>/<time>_...")
+    parser.set_defaults(command=_markdown)

@@ -1,4 +1,4 @@
-"""What a store holds: `python -m dfwe.store list`, `verify`, `prune --older-than DAYS`."""
+"""List, verify and prune what a store holds: `dfwe store list`, `verify`, `prune --older-than DAYS`."""
 
 from __future__ import annotations
 
@@ -8,21 +8,26 @@ if __name__ == "__main__":  # here, so that Ctrl-C is heard while the rest is im
     run_module("dfwe.store.__main__")
 
 import argparse
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from dfwe.controls import in_one_line
 from dfwe.errors import StoreError
+from dfwe.process.arguments import Parser, add_command
 from dfwe.process.exit import exit_code
 from dfwe.store.card import NewerFormatError
 from dfwe.store.inventory import DAMAGED, FINISHED, LINK, NEWER, OLDER, inventory, lines_of, num, total
 from dfwe.store.prune import run_prune
 from dfwe.store.store import verify
 
+_DESCRIPTION = "List, verify and prune what a store holds."
+_EXAMPLES = ("dfwe store list", "dfwe store prune --older-than 30")
+
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Does what the subcommand says; the exit code, 2 for an error of the user's or a damaged result."""
+    """Run the subcommand; return the exit code, 2 for a user error or a damaged result."""
     arguments = _parser().parse_args(argv)
     commands = {"list": _list, "verify": _verify, "prune": run_prune}
     return exit_code(lambda: commands[arguments.command](arguments))
@@ -30,6 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _list(arguments: argparse.Namespace) -> None:
     items = inventory(arguments.store)
+    if arguments.json:
+        print(json.dumps([item.record() for item in items], indent=2))
+        return
     print(*lines_of(items), sep="\n")
     print(total(items))
 
@@ -57,12 +65,28 @@ def _verify(arguments: argparse.Namespace) -> None:
         raise StoreError(f"damaged: {names}; a study that needs one sets it aside and makes it again, or delete it")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m dfwe.store", description="What a store holds.")
+def _parser() -> Parser:
+    parser = Parser(prog="dfwe store", description=_DESCRIPTION, examples=_EXAMPLES, has_commands=True)
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
-    listing = commands.add_parser("list", help="each result with its size and age, the oldest first")
-    checking = commands.add_parser("verify", help="compares every file with its digest")
-    pruning = commands.add_parser("prune", help="deletes what is old or large, and nothing that a running study uses")
+    listing = add_command(
+        commands,
+        "list",
+        "list each result with its size and age, the oldest first",
+        examples=("dfwe store list", "dfwe store list --store /shared/store --json"),
+    )
+    listing.add_argument("--json", action="store_true", help="print a JSON list")
+    checking = add_command(
+        commands,
+        "verify",
+        "compare every file with its digest",
+        examples=("dfwe store verify", "dfwe store verify --store /shared/store"),
+    )
+    pruning = add_command(
+        commands,
+        "prune",
+        "delete what is old or large, and nothing that a running study uses",
+        examples=("dfwe store prune --older-than 30 --dry-run", "dfwe store prune --keep-size 20 --yes"),
+    )
     pruning.add_argument("--older-than", type=float, metavar="DAYS", help="since it was made")
     pruning.add_argument("--larger-than", type=float, metavar="GB", help="single results larger than this")
     pruning.add_argument("--keep-size", type=float, metavar="GB", help="the oldest, until no more than this is left")

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dfwe.controls import in_one_line
 from dfwe.errors import StoreError
@@ -45,6 +46,17 @@ class StoreItem:
     def name(self) -> str:
         """The result's name, whatever its state: what its lock and its users call it."""
         return self.folder.name.split(".")[0]
+
+    def record(self) -> dict[str, Any]:
+        """Return the item as JSON."""
+        return {
+            "folder": str(self.folder),
+            "kind": self.kind,
+            "title": self.title,
+            "state": self.state,
+            "bytes": self.num_bytes,
+            "age_seconds": round(self.age, 1),
+        }
 
 
 def inventory(root: Path) -> list[StoreItem]:

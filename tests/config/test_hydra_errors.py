@@ -8,11 +8,11 @@ import pytest
 
 DRIVER = """
 import contextlib, io, json, sys
-from dfwe.run import command
+from dfwe.run import main
 for line in sys.stdin:
     sys.argv[1:], said = json.loads(line), io.StringIO()
     with contextlib.redirect_stderr(said):
-        code = command()
+        code = main()
     print("case:", json.dumps([code, said.getvalue(), "torch" in sys.modules]), flush=True)
 """
 MINE = "--config-dir", "MINE"

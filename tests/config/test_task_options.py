@@ -6,7 +6,7 @@ import pytest
 
 from dfwe.config.task_options import check_configs, help_text
 from dfwe.errors import ConfigurationError
-from dfwe.run import command
+from dfwe.run import main
 
 
 def test_help_names_every_group_with_its_options():
@@ -28,7 +28,7 @@ def test_help_has_the_tasks_as_targets_and_sources_and_a_users_own(tmp_path):
 
 def test_the_command_prints_it_and_runs_nothing(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["dfwe", "+target=meld", "--help"])
-    assert command() == 0
+    assert main() == 0
     assert capsys.readouterr().out == help_text() + "\n"
 
 

@@ -77,7 +77,7 @@ def test_wrong_options_exit_with_2(arguments, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(arguments)
     assert stopped.value.code == 2
-    assert "usage:" in capsys.readouterr().err
+    assert "see dfwe data prepare" in capsys.readouterr().err
 
 
 def test_without_a_folder_the_releases_are_fetched(raw, tmp_path, capsys, monkeypatch):

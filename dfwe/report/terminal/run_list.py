@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -31,15 +32,49 @@ def list_runs(folders: Sequence[Path]) -> RenderableType:
     Raises:
         DataError: a folder that does not exist.
     """
+    finished, num_empty = _finished(folders)
+    rows = [(started_at(path).strftime("%Y-%m-%d %H:%M"), *_cells(path)) for path in finished]
+    title = _title(len(finished), num_empty=num_empty)
+    table = tabulate("list", rows, columns=_COLUMNS, caption=title)
+    return Text(title) if table is None else FittedTable(table)
+
+
+def run_records(folders: Sequence[Path]) -> list[dict[str, Any]]:
+    """Return the same runs as JSON: scores are fractions, a broken run has its `error`.
+
+    Raises:
+        DataError: a folder that does not exist.
+    """
+    return [_record(path) for path in _finished(folders)[0]]
+
+
+def _finished(folders: Sequence[Path]) -> tuple[list[Path], int]:
+    """Return the run folders that have results, the newest first, and the number of the others."""
     for folder in folders:
         if not folder.is_dir():
             raise DataError(f"{folder} is not a folder: expected one that holds runs, such as outputs")
     paths = {path.resolve(): path for folder in folders for path in run_folders(folder)}
     finished = sorted((path for path in paths.values() if has_results(path)), key=started_at, reverse=True)
-    rows = [(started_at(path).strftime("%Y-%m-%d %H:%M"), *_cells(path)) for path in finished]
-    title = _title(len(finished), num_empty=len(paths) - len(finished))
-    table = tabulate("list", rows, columns=_COLUMNS, caption=title)
-    return Text(title) if table is None else FittedTable(table)
+    return finished, len(paths) - len(finished)
+
+
+def _record(path: Path) -> dict[str, Any]:
+    record: dict[str, Any] = {"folder": str(path), "started": started_at(path).isoformat()}
+    try:
+        results = read_run(path).results
+        with readable_results(path):
+            row = results.leading_row() or {}
+            return record | {
+                "target": results.target,
+                "sources": list(results.sources),
+                "seed": results.seed,
+                "model": row.get("name"),
+                "test": row.get("test", {}).get("score"),
+                "delta": row.get("delta"),
+                "delta_interval": row.get("delta_interval"),
+            }
+    except DataError as error:
+        return record | {"error": str(error)}
 
 
 def _cells(path: Path) -> tuple[str, Cell, Cell]:

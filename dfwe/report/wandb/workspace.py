@@ -10,6 +10,7 @@ from typing import Any
 
 from dfwe.errors import ConfigurationError, NetworkError
 from dfwe.io.files import write_json
+from dfwe.process.arguments import add_command
 from dfwe.report.run_folder import read_run, readable_results
 from dfwe.report.wandb.session import mode
 
@@ -21,7 +22,8 @@ ORIGIN = ("target", "sources", "model", "merge", "search")
 
 def add_wandb(commands: Any) -> None:
     """Add the subcommand."""
-    parser = commands.add_parser("wandb", help="a view of your W&B project that compares merges")
+    examples = ("dfwe report wandb RUN_FOLDER", "dfwe report wandb RUN_FOLDER --out view.json")
+    parser = add_command(commands, "wandb", "save a view of your W&B project that compares merges", examples=examples)
     parser.add_argument("folders", type=Path, nargs="*", help="run folders: their experts get axes of their own")
     parser.add_argument("--entity", help="the user or team whose project it is; by default yours")
     parser.add_argument("--project", default="dfwe", help="as in logger.project; dfwe by default")

@@ -1,0 +1,141 @@
+"""The command `dfwe`: a table of subcommands, each imported once it is called, so that all others start at once."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from dfwe import __version__
+from dfwe.errors import ConfigurationError, did_you_mean
+from dfwe.process.arguments import log_to_stderr
+from dfwe.process.exit import as_process, exit_code
+from dfwe.process.interrupt import GOES_ON
+
+RUN = "run"
+_RESUMABLE = (RUN,)  # after an interrupt the same command goes on where it stopped
+
+
+@dataclass(frozen=True)
+class Command:
+    """The module whose `main` takes the arguments and returns the exit code, and a line of help."""
+
+    module: str
+    summary: str
+
+
+COMMANDS = {
+    RUN: Command("dfwe.run", "run a study or a sweep; `dfwe +target=meld` is the same"),
+    "merge": Command("dfwe.combine", "merge models' files by a recipe"),
+    "predict": Command("dfwe.predict.__main__", "answer questions with a model of a study"),
+    "score": Command("dfwe.score", "score predictions of a task"),
+    "data show": Command("dfwe.data.show", "show the texts that a model reads"),
+    "data prepare": Command("dfwe.data.prepare", "make FETA-Friends from its public releases"),
+    "report": Command("dfwe.report.__main__", "list, compare and convert finished studies"),
+    "store": Command("dfwe.store.__main__", "list, verify and prune stored results"),
+}
+_EXAMPLES = {
+    "": ("dfwe +target=meld merge=nelder_mead", "dfwe report list"),
+    "data": (
+        "dfwe data show --root FOLDER --task meld --split train",
+        "dfwe data prepare friends --out FOLDER",
+    ),
+}
+_MORE = "`dfwe COMMAND --help` shows a command's options, `dfwe run --help` what a study can be set to."
+
+
+def main() -> NoReturn:
+    """Run the command as a process."""
+    arguments = sys.argv[1:]
+    name, rest = command_of(arguments)
+    advice = GOES_ON if name in _RESUMABLE and "--help" not in rest else ""
+    as_process(lambda: dispatch(arguments), advice=advice)
+
+
+def dispatch(arguments: Sequence[str]) -> int:
+    """Run the subcommand that the arguments name and return its exit code."""
+    name, rest = command_of(arguments)
+    if name in COMMANDS:
+        return _call(name, rest)
+    if rest[:1] == ["--version"]:
+        print(f"dfwe {__version__}")
+        return 0
+    if (rest[0] if rest else "--help") in ("--help", "-h"):
+        print(overview(name))
+        return 0
+    return exit_code(lambda: _refuse(rest[0], group=name))
+
+
+def command_of(arguments: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the name of the subcommand, and its arguments.
+
+    What begins with a setting or a flag of Hydra's is a study. The name is empty, or that of a group of commands, where
+    no command is named.
+    """
+    first = arguments[0] if arguments else "--help"
+    if _is_setting(first) or (first.startswith("-") and first not in ("--help", "-h", "--version")):
+        return RUN, list(arguments)
+    for length in (1, 2):
+        name = " ".join(arguments[:length])
+        if name in COMMANDS:
+            return name, list(arguments[length:])
+    return (first, list(arguments[1:])) if _subcommands(first) else ("", list(arguments))
+
+
+def overview(group: str = "") -> str:
+    """Return what `--help` prints: the commands, two examples, and where there is more."""
+    names = _subcommands(group) if group else list(COMMANDS)
+    width = max(map(len, names))
+    title = f"dfwe {group}: choose a command" if group else "dfwe trains experts, merges them, says what it is worth"
+    lines = [title, "", *(f"  dfwe {name:{width}}  {COMMANDS[name].summary}" for name in names)]
+    lines += ["", "examples:", *(f"  {example}" for example in _EXAMPLES[group]), "", _MORE]
+    return "\n".join(lines)
+
+
+def _call(name: str, arguments: list[str]) -> int:
+    """Import the command and run it."""
+    if name != RUN:  # whose log Hydra configures
+        log_to_stderr()
+    elif {"-sc", "--shell-completion"} & set(arguments) and not _hydra_completes(os.environ.get("COMP_LINE", "")):
+        return 0
+    return int(importlib.import_module(COMMANDS[name].module).main(arguments))
+
+
+def _hydra_completes(line: str) -> bool:
+    """Print the commands that complete a shell's line; return whether Hydra, which knows studies alone, adds to them.
+
+    The line is empty where completion is installed.
+    """
+    words = line.split()[1:]
+    names = dict.fromkeys(name.split()[0] for name in COMMANDS)
+    is_first_word = len(words) + line.endswith(" ") <= 1
+    if line and is_first_word:
+        print(*(name for name in names if name.startswith("".join(words))), sep="\n")
+        return True
+    if words[:1] == [RUN]:
+        os.environ["COMP_LINE"] = line.replace(f" {RUN}", "", 1)
+        return True
+    return not words or words[0] not in names
+
+
+def _is_setting(word: str) -> bool:
+    return "=" in word or word.startswith(("+", "~"))
+
+
+def _subcommands(group: str) -> list[str]:
+    return [name for name in COMMANDS if name.split()[:-1] == [group]]
+
+
+def _refuse(word: str, *, group: str) -> NoReturn:
+    """Refuse an unknown command.
+
+    Raises:
+        ConfigurationError: always, with the closest name.
+    """
+    names = [name.removeprefix(group).split()[0] for name in (_subcommands(group) or COMMANDS)]
+    known = ", ".join(dict.fromkeys(names))
+    whose = f"dfwe {group}".rstrip()
+    raise ConfigurationError(f"{whose} has no command '{word}'{did_you_mean(word, names)}: choose one of {known}")
