@@ -16,7 +16,7 @@ from dfwe.process.exit import as_process, exit_code
 from dfwe.process.interrupt import GOES_ON
 
 RUN = "run"
-_RESUMABLE = (RUN,)  # after an interrupt the same command goes on where it stopped
+_RESUMABLE = (RUN, "fit")  # after an interrupt the same command goes on where it stopped
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Command:
 
 COMMANDS = {
     RUN: Command("dfwe.run", "run a study or a sweep; `dfwe +target=meld` is the same"),
+    "fit": Command("dfwe.fit.command", "from a table to a model, in one line"),
     "merge": Command("dfwe.combine", "merge models' files by a recipe"),
     "predict": Command("dfwe.predict.__main__", "answer questions with a model of a study"),
     "score": Command("dfwe.score", "score predictions of a task"),
@@ -38,7 +39,7 @@ COMMANDS = {
     "store": Command("dfwe.store.__main__", "list, verify and prune stored results"),
 }
 _EXAMPLES = {
-    "": ("dfwe +target=meld merge=nelder_mead", "dfwe report list"),
+    "": ("dfwe +target=meld merge=nelder_mead", "dfwe fit messages.csv --text text --label topic"),
     "data": (
         "dfwe data show --root FOLDER --task meld --split train",
         "dfwe data prepare friends --out FOLDER",

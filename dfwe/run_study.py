@@ -7,8 +7,9 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from dfwe.config.instantiate import bind
-from dfwe.execution.local import Executor
+from dfwe.execution.local import Executor, LocalExecutor
 from dfwe.execution.quiet import quiet
+from dfwe.execution.remaining import RemainingTime, num_rows
 from dfwe.execution.tracking import begin, finish, following
 from dfwe.io.files import make_folder, write_json
 from dfwe.report.terminal.progress import bars
@@ -29,13 +30,16 @@ def run_study(config: DictConfig, *, folder: Path) -> None:
     family = plan.family
     logger, seconds = family.context.logger, dict[str, float]()
     with bars() as start, executor.opened(config, family=family) as execute:
-        start = following(start, logger=logger)
         is_named = False
         for stages in plan.rounds():
             if not is_named and plan.name is not None:
                 _begin(plan)
                 is_named = True
-            seconds |= execute(stages, start=start)
+            if isinstance(executor, LocalExecutor) and config.multitask is None:  # one after the other, all alike
+                start_stage = RemainingTime(num_rows(stages, store=family.context.store)).following(start)
+            else:
+                start_stage = start
+            seconds |= execute(stages, start=following(start_stage, logger=logger))
     study = plan.resolve()
     results = study_results(study, seconds=seconds) | command()
     write_json(folder / "results.json", results)

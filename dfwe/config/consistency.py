@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
@@ -19,8 +19,6 @@ from dfwe.values.check import check, check_part
 from dfwe.values.names import MIXTURE, UNIFORM, shared_name
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 _OF_EVERY_HEAD = ("columns", "pooling", "dropout")
 
@@ -37,7 +35,7 @@ def check_study(config: DictConfig) -> None:
             raise ConfigurationError(f"multitask.models and multitask.merges both have '{name}': rename one")
     else:
         short, _ = only_target(config)
-        sources = candidates(short, sources=dict(config.sources), without_target=config.sources_without_target)
+        sources = candidates(short, config=config)
         check_names(config, experts=(short, *sources))
     check_model(config)
 
@@ -55,15 +53,19 @@ def only_target(config: DictConfig) -> tuple[str, Any]:
     return short, target
 
 
-def candidates(target: str, *, sources: Mapping[str, T], without_target: bool) -> dict[str, T]:
-    """Return the sources that a study may take; ConfigurationError without one, or with the target among them."""
-    available = {name: node for name, node in sources.items() if not (without_target and name == target)}
+def candidates(target: str, *, config: DictConfig) -> dict[str, Any]:
+    """Return the sources that a study may take; ConfigurationError for the target among them, or a merge of none."""
+    without_target = config.sources_without_target
+    available = {str(name): node for name, node in config.sources.items() if not (without_target and name == target)}
     if target in available:
         raise ConfigurationError(
             f"the target '{target}' is among its sources {list(available)}: leave it out of sources="
         )
-    if not available:
-        raise ConfigurationError("a study needs at least one source: set sources=[<task>,...] or sources=all")
+    if not available and "merge" not in config.stages.skip:
+        raise ConfigurationError(
+            "a study needs at least one source: set sources=[<task>,...] or sources=all, or stages.skip=[merge] to "
+            "train on the target alone"
+        )
     return available
 
 

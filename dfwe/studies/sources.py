@@ -60,7 +60,7 @@ def _shuffled(number: int, *, count: int, size: int, seed: int) -> int:
 def study_tasks(config: DictConfig) -> tuple[Task, tuple[Task, ...]]:
     """Return the target and the sources of a configuration; ConfigurationError where they do not fit together."""
     short, target = only_target(config)
-    sources = candidates(short, sources=dict(config.sources), without_target=config.sources_without_target)
+    sources = candidates(short, config=config)
     if config.sources_without_target:  # a composition such as `all`
         sources = _answerable(sources, family=class_of(plain(config.model.family)))
     sources = subset_of(sources, subset=plain(config.subset), is_selected=bool(config.choice.by))

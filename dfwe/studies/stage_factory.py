@@ -37,7 +37,8 @@ class StageFactory:
         Where experts on one task stop on their own dev score and are fine-tuned later, nothing of the target is in
         them: they are the same for every target.
         """
-        sets = {target.short: (target,), MIXTURE: (target, *sources)} | {task.short: (task,) for task in sources}
+        mixture = {MIXTURE: (target, *sources)} if sources else {}
+        sets = {target.short: (target,)} | mixture | {task.short: (task,) for task in sources}
         stops_on_source = finetuned and self.family.context.trainer["train"]["stop_on"] == "own"
         return {
             name: self._source_expert(

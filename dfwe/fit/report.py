@@ -1,0 +1,87 @@
+"""Tell the user of `dfwe fit` what is made of a table, and write the card of the model that came out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from dfwe.controls import without_controls
+from dfwe.fit.task import TableTask
+from dfwe.io.files import write_text
+from dfwe.report.names import name_of
+from dfwe.report.numbers import interval, times_100
+from dfwe.report.run_folder import Run, read_run
+from dfwe.report.verdict import verdict_lines
+
+CARD = "README.md"
+_LANGUAGES = {"At the command line": "sh"}
+_MAX_SHOWN = 8  # labels
+
+
+def description(task: TableTask, *, shots: int | None) -> Iterator[str]:
+    """Yield what the user checks: columns, answers, splits."""
+    table, sizes = task.table, task.splits()
+    role = "source" if task.is_source else "target"
+    yield f"{role} {task.name}: {table.path}, {len(table.used_rows)} rows; {table.columns}"
+    yield f"  answers: {_answers(task)}"
+    grouped = "" if table.columns.group is None else f", whole groups by '{table.columns.group}'"
+    splits = ", ".join(f"{sizes[split]} {split}" for split in ("train", "dev", "test"))
+    note = "" if shots is None else f"; {shots} of train and of dev are used (--shots)"
+    yield f"  splits: {splits} ({_fractions(task)}{grouped}){note}"
+    if num_empty := len(table.sheet.rows) - len(table.used_rows):
+        yield f"  left out: {num_empty} rows without a text or a label"
+    if table.sheet.report.invalid:
+        yield f"  broken: {table.sheet.report.warnings()[0]}"
+
+
+def write_card(run_folder: Path) -> Path | None:
+    """Write the card into the recommended model's folder and return its path; None where there is no such folder."""
+    run = read_run(run_folder)
+    folder = run.results.recommended.get("folder")
+    if not folder or not (run.path / folder).is_dir():
+        return None
+    path: Path = run.path / folder / CARD
+    write_text(path, without_controls("\n".join(_lines(run, folder=folder))) + "\n")
+    return path
+
+
+def _answers(task: TableTask) -> str:
+    counts = task.table.counts
+    if task.kind == "text":
+        return "free text"
+    if task.kind == "number":
+        return f"a number from {task.values[0]} to {task.values[-1]}, {len(counts)} distinct (--kind labels for labels)"
+    most = [f"{label} {number}" for label, number in counts.most_common(_MAX_SHOWN)]
+    more = [f"{len(counts) - _MAX_SHOWN} more"] if len(counts) > _MAX_SHOWN else []
+    return f"{len(counts)} labels: {', '.join([*most, *more])}"
+
+
+def _fractions(task: TableTask) -> str:
+    reader = task.reader()
+    cut = [f"{100 * fraction:g} % {split}" for split, fraction in reader["holdout_fractions"].items()]
+    test = [f"test from {task.test[0]}"] if task.test is not None else []
+    most = reader.get("max_examples", {}).get("train")
+    cap = [f"at most {most} of train"] if most is not None else []
+    return ", ".join([*cut, *test, *cap])
+
+
+def _lines(run: Run, *, folder: str) -> Iterator[str]:
+    from dfwe.report.html.use import snippets  # jinja: not before a study has run
+
+    results = run.results
+    row = results.row(results.recommended["name"]) or {}
+    yield from (f"# {results.target}", "")
+    yield f"{name_of(row)}, the model to ship of a study by dfwe."
+    yield from ("", "| split | instances | score × 100 |", "|---|---|---|")
+    for split in ("dev", "test"):
+        score = row.get(split, {})
+        ends = f" ({interval(score['interval'])})" if score.get("interval") else ""
+        number = "undefined" if score.get("score") is None else times_100(score["score"])
+        yield f"| {split} | {results.raw['n'][split]} | {number}{ends} |"
+    yield from ("", "Scores are the mean of the task's metrics; the interval holds 95 %, of one seed.", "")
+    yield from (f"- {line}" for line in verdict_lines(results))
+    raw = results.raw
+    auto_class = raw.get("auto_class", "AutoModelForSeq2SeqLM")
+    for title, code in snippets(folder, questions=raw.get("questions") or {}, auto_class=auto_class):
+        yield from ("", f"## {title}", "", f"```{_LANGUAGES.get(title, 'python')}", code, "```")
+    yield from ("", "The code names the folder as it is called from the run's folder.")

@@ -1,0 +1,221 @@
+"""Read a table of any usual form, and guess which columns hold the text, the label and the group."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from dfwe.data.readers.delimited import Delimited
+from dfwe.data.readers.json_lines import JsonLines
+from dfwe.data.readers.sheet import Sheet, SheetRow, SheetSource, read_text
+from dfwe.errors import DataError, did_you_mean
+
+KINDS = ("labels", "number", "text")
+_DELIMITERS = (",", "\t", ";", "|")
+_JSON = (".jsonl", ".json", ".ndjson")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a table that a task uses; `guessed` names those that nobody named."""
+
+    texts: tuple[str, ...]
+    label: str
+    group: str | None
+    guessed: frozenset[str]
+
+    def __str__(self) -> str:
+        parts = [*(("text", name) for name in self.texts), ("label", self.label)]
+        parts += [("group", self.group)] if self.group is not None else []
+        return ", ".join(f"{part} = '{name}'{' (guessed)' if part in self.guessed else ''}" for part, name in parts)
+
+
+@dataclass(frozen=True)
+class LabelledTable:
+    """A table that was read, how it is read, and its columns."""
+
+    path: Path
+    source: SheetSource
+    sheet: Sheet
+    columns: Columns
+
+    @cached_property
+    def used_rows(self) -> list[SheetRow]:
+        """Rows in which no column that is used is empty."""
+        names = (*self.columns.texts, self.columns.label)
+        return [row for row in self.sheet.rows if all(cell_text(row, name) for name in names)]
+
+    @cached_property
+    def counts(self) -> Counter[str]:
+        """Number of rows by the label column's text."""
+        return Counter(cell_text(row, self.columns.label) for row in self.used_rows)
+
+
+def read_table(path: Path, *, encoding: str) -> tuple[SheetSource, Sheet]:
+    """Return how a table is read, and its rows.
+
+    Raises:
+        DataError: it is missing, in another encoding, has one column, or no rows.
+    """
+    if not path.is_file():
+        raise DataError(f"{path} is not a file: name a table in CSV, TSV or JSON Lines")
+    if path.suffix.lower() in _JSON:
+        source: SheetSource = JsonLines(path.name, encoding=encoding, rename={})
+        sheet = source.sheet(path.parent)
+    else:
+        source, sheet = _read_delimited(path, encoding=encoding)
+    if not sheet.rows:
+        raise DataError(f"{path}: no row can be read: {sheet.report.warnings()[0]}")
+    return source, sheet
+
+
+def find_columns(
+    sheet: Sheet, *, texts: Sequence[str], label: str | None, group: str | None, names: Mapping[str, Any]
+) -> Columns:
+    """Return the columns to use; those that are not given are guessed by `names`, of `conf/fit.yaml`, or their cells.
+
+    Raises:
+        DataError: a column is missing, or there is nothing to guess by.
+    """
+    for name in (*texts, *(name for name in (label, group) if name is not None)):
+        _check_column(sheet, name)
+    chosen = label or _guess_label(sheet, texts=texts, names=names)
+    sentences = tuple(texts) or _guess_texts(sheet, label=chosen, names=names)
+    if chosen in sentences:
+        raise DataError(f"{sheet.origin}: column '{chosen}' cannot be both the text and the label")
+    by = group or _guess_group(sheet, used=(*sentences, chosen), names=names)
+    missing = {"text": not texts, "label": label is None, "group": group is None}
+    return Columns(sentences, chosen, by, frozenset(part for part, is_missing in missing.items() if is_missing))
+
+
+def kind_of(table: LabelledTable, *, names: Mapping[str, Any]) -> str:
+    """Return the kind of answer that a label column holds.
+
+    Raises:
+        DataError: it has one value only, or too many for labels.
+    """
+    counts, rows = table.counts, len(table.used_rows)
+    column = f"{table.path}: column '{table.columns.label}'"
+    if not counts:
+        raise DataError(f"{column} has no row with a text and a label")
+    if len(counts) == 1:
+        raise DataError(f"{column} has one value only, '{next(iter(counts))}': expected at least two")
+    if len(counts) > names["max_labels"] and all(is_number(value) for value in counts):
+        if _is_counting(counts, rows=rows):
+            raise DataError(
+                f"{column} has another whole number in each row, as ids are: name another with --label, or set --kind "
+                "number"
+            )
+        return "number"
+    if len(counts) > names["max_label_share"] * rows:
+        raise DataError(
+            f"{column} has {len(counts)} distinct values in {rows} rows: name another with --label, or set --kind text "
+            "for free text"
+        )
+    return "labels"
+
+
+def is_number(text: str) -> bool:
+    """Return whether a text is a finite number."""
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def cell_text(row: SheetRow, column: str) -> str:
+    """Return a cell as one line of text; the alternatives of a list are joined."""
+    cell = row.cells[column]
+    return " ".join((cell if isinstance(cell, str) else " ".join(cell)).split())
+
+
+def _read_delimited(path: Path, *, encoding: str) -> tuple[Delimited, Sheet]:
+    """Read with quotes and, where rows are broken then, without; return what breaks fewer rows."""
+    delimiter = _delimiter(path, encoding=encoding)
+    readings = []
+    for quoting in (True, False):
+        table = Delimited(path.name, delimiter, quoting=quoting, columns=None, encoding=encoding, rename={})
+        sheet = table.sheet(path.parent)
+        readings.append((table, sheet))
+        if not sheet.report.invalid:
+            break
+    return min(readings, key=lambda reading: len(reading[1].report.invalid))
+
+
+def _delimiter(path: Path, *, encoding: str) -> str:
+    """Return the delimiter that splits the header into most columns."""
+    lines = (line for line in read_text(path, encoding=encoding).splitlines() if line.strip())
+    header = next(lines, None)
+    if header is None:
+        raise DataError(f"{path} is empty: expected a header and rows")
+    sizes = {mark: len(next(csv.reader([header], delimiter=mark))) for mark in _DELIMITERS}
+    best = max(sizes, key=lambda mark: sizes[mark])
+    if sizes[best] == 1:
+        raise DataError(
+            f"{path}: its header is one column, '{header[:60]}': expected columns separated by a comma, tab, semicolon "
+            "or |"
+        )
+    return best
+
+
+def _check_column(sheet: Sheet, name: str) -> None:
+    if name not in sheet.columns:
+        hint = did_you_mean(name, sheet.columns)
+        raise DataError(f"{sheet.origin} has no column '{name}'{hint}: it has {_quoted(sheet.columns)}")
+
+
+def _guess_label(sheet: Sheet, *, texts: Sequence[str], names: Mapping[str, Any]) -> str:
+    """Return the column with a usual name, else the only one with a few values that come again and again."""
+    others = [column for column in sheet.columns if column not in texts]
+    if (name := _by_name(others, names["label_columns"])) is not None:
+        return name
+    few = [column for column in others if 1 < len(_values(sheet, column)) <= names["max_labels"]]
+    if len(few) != 1:
+        raise DataError(f"{sheet.origin}: which column is the label? Name it with --label: {_quoted(sheet.columns)}")
+    return few[0]
+
+
+def _guess_texts(sheet: Sheet, *, label: str, names: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return a usual pair of columns, else the column with a usual name, else that with the longest texts."""
+    others = [column for column in sheet.columns if column != label]
+    lower = {column.lower(): column for column in others}
+    for pair in names["pair_columns"]:
+        if all(name in lower for name in pair):
+            return tuple(lower[name] for name in pair)
+    if (name := _by_name(others, names["text_columns"])) is not None:
+        return (name,)
+    lengths = {column: sum(len(cell_text(row, column).split()) for row in sheet.rows) for column in others}
+    longest = max(lengths, key=lambda column: lengths[column], default=None)
+    if longest is None or lengths[longest] < 2 * len(sheet.rows):
+        raise DataError(f"{sheet.origin}: which column is the text? Name it with --text: {_quoted(sheet.columns)}")
+    return (longest,)
+
+
+def _guess_group(sheet: Sheet, *, used: Sequence[str], names: Mapping[str, Any]) -> str | None:
+    """Return a column with a usual name whose values come again; None without any."""
+    name = _by_name([column for column in sheet.columns if column not in used], names["group_columns"])
+    values = set() if name is None else _values(sheet, name)
+    return name if "" not in values and names["min_groups"] <= len(values) < len(sheet.rows) else None
+
+
+def _by_name(columns: Sequence[str], names: Sequence[str]) -> str | None:
+    lower = {column.lower(): column for column in columns}
+    return next((lower[name] for name in names if name in lower), None)
+
+
+def _values(sheet: Sheet, column: str) -> set[str]:
+    return {cell_text(row, column) for row in sheet.rows}
+
+
+def _is_counting(counts: Counter[str], *, rows: int) -> bool:
+    return len(counts) == rows and all(value.isdecimal() for value in counts)
+
+
+def _quoted(columns: Sequence[str]) -> str:
+    return ", ".join(f"'{column}'" for column in columns)

@@ -1,0 +1,170 @@
+"""Make of a table the YAML of a task: its prompt, its answers, its splits."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dfwe.config.instantiate import bind
+from dfwe.data.readers.base import Corpus
+from dfwe.data.readers.sheet import SheetSource
+from dfwe.errors import DataError
+from dfwe.fit.table import LabelledTable, is_number
+from dfwe.records import Split
+
+_ANSWERS = "dfwe.data.prompts.answers"
+_UNSAFE = re.compile(r"[{}!:.\[\]]")  # what a template's braces cannot hold
+
+
+@dataclass(frozen=True)
+class TableTask:
+    """A table, the kind of its answers, and the file of its test split, if it has one of its own."""
+
+    name: str
+    table: LabelledTable
+    kind: str
+    values: tuple[str, ...]  # of the label column, in the tables of all splits
+    test: tuple[Path, SheetSource] | None
+    is_source: bool
+    numbers: Mapping[str, Any]  # of conf/fit.yaml
+
+    def splits(self) -> dict[Split, int]:
+        """Return the number of rows of each split.
+
+        Raises:
+            DataError: a split has too few rows, or train has one label only.
+        """
+        answer = self._column(self.table.columns.label)
+        corpus: Corpus = bind(self.reader(), root=self.table.path.parent.resolve()).read()
+        labels: dict[Split, Counter[str]] = {
+            split: Counter(row["cells"][answer] for name in names for row in corpus.dialogues[name]["rows"])
+            for split, names in corpus.splits.items()
+        }
+        sizes = {split: sum(labels[split].values()) for split in labels}
+        self._check(sizes, num_labels=len(labels["train"]))
+        return sizes
+
+    def _check(self, sizes: Mapping[Split, int], *, num_labels: int) -> None:
+        rows = ", ".join(f"{sizes[split]} for {split}" for split in sizes)
+        if min(sizes.values()) < self.numbers["min_rows"]:
+            raise DataError(
+                f"{self.table.path}: its rows are too few, {rows}: a split needs {self.numbers['min_rows']}; add rows"
+                f"{'' if self.is_source else ', or name a test file with --test'}"
+            )
+        if num_labels < 2:
+            raise DataError(f"{self.table.path}: train has one label only ({rows}): add rows of other labels")
+
+    def content(self, *, sources: Sequence[str]) -> dict[str, Any]:
+        """Return the task as YAML holds it."""
+        columns = self.table.columns
+        texts, label = [self._column(name) for name in columns.texts], self._column(columns.label)
+        return {
+            "name": self.name,
+            "default_sources": list(sources),
+            "labels": list(self.values) if self.kind == "labels" else [],
+            "decode": {"labels": "labels", "number": "candidates", "text": "greedy"}[self.kind],
+            "max_new_tokens": self.numbers["max_new_tokens"][self.kind],
+            "prompt": {
+                "_target_": "dfwe.data.prompts.template.Template",
+                "task": "${..name}",
+                "context": " ".join(f"{text}: {{{text}}}" for text in texts),
+                "prompt": f" {label}:",
+                "answer": self._answer(label),
+            },
+            "metrics": self.numbers["metrics"][self.kind],
+            "data": {"root": str(self.table.path.parent.resolve()), "reader": self.reader()},
+        }
+
+    def reader(self) -> dict[str, Any]:
+        """Return the reader of the table's splits."""
+        columns, numbers = self.table.columns, self.numbers
+        fractions = dict(numbers["source_holdout_fractions" if self.is_source else "holdout_fractions"])
+        files = {"train": self._file(self.table.path, self.table.source)}
+        if self.test is not None:
+            files["test"] = self._file(*self.test)
+            del fractions["test"]
+        most = numbers["max_source_rows"] if self.is_source else None
+        return {
+            "_target_": "dfwe.data.readers.table.Table",
+            "files": files,
+            "holdout_fractions": fractions,
+            "seed": numbers["split_seed"],
+            "id": None,
+            "group": None if columns.group is None else self._column(columns.group),
+            "exclude": {self._column(name): self._blanks(name) for name in self._used},
+            **({"max_examples": {"train": most}} if most is not None else {}),
+        }
+
+    @property
+    def _used(self) -> tuple[str, ...]:
+        return (*self.table.columns.texts, self.table.columns.label)
+
+    def _file(self, path: Path, source: SheetSource) -> dict[str, Any]:
+        """Return the file's source, below the table's folder or by its full path."""
+        beside = path.parent.resolve() == self.table.path.parent.resolve()
+        values = {field.name: getattr(source, field.name) for field in fields(source)}  # type: ignore[arg-type]
+        group = self.table.columns.group
+        names = [*self._used, *([group] if group is not None else [])]
+        values["path"] = path.name if beside else str(path.resolve())
+        values["rename"] = {name: self._column(name) for name in names if self._column(name) != name}
+        return {"_target_": f"{type(source).__module__}.{type(source).__name__}", **values}
+
+    def _blanks(self, column: str) -> list[str]:
+        """Return the cells of a column that are empty but for white space, the empty one in any case."""
+        cells = (row.cells[column] for row in self.table.sheet.rows)
+        return sorted({"", *(cell for cell in cells if isinstance(cell, str) and not cell.strip())})
+
+    def _column(self, name: str) -> str:
+        """Return a column's name as a template can hold it."""
+        return _UNSAFE.sub("_", name).strip() or "column"
+
+    def _answer(self, label: str) -> dict[str, Any]:
+        if self.kind == "labels":
+            return {"_target_": f"{_ANSWERS}.ClassLabel", "column": label, "labels": "${...labels}", "texts": {}}
+        if self.kind == "text":
+            return {"_target_": f"{_ANSWERS}.FreeText", "texts": [label], "separator": None}
+        low, high, step, decimals = scale(self.values, num_steps=self.numbers["num_steps"])
+        answer = {"column": label, "low": low, "high": high, "step": step, "decimals": decimals}
+        return {"_target_": f"{_ANSWERS}.Number", **answer}
+
+
+def scale(values: Sequence[str], *, num_steps: int) -> tuple[float, float, float, int]:
+    """Return low, high, step and decimals of a scale on which all values lie, with at least that many steps.
+
+    The step is 1, 2 or 5 times a power of ten.
+    """
+    numbers = [float(value) for value in values]
+    extent = max(numbers) - min(numbers)
+    exponent = math.floor(math.log10(extent / num_steps))
+    step = max(factor * 10.0**exponent for factor in (1, 2, 5) if factor * 10.0**exponent * num_steps <= extent * 1.001)
+    decimals = max(0, -exponent)
+    low, high = math.floor(min(numbers) / step + 1e-9) * step, math.ceil(max(numbers) / step - 1e-9) * step
+    return round(low, decimals), round(high, decimals), round(step, decimals), decimals
+
+
+def ordered(values: Sequence[str]) -> tuple[str, ...]:
+    """Return values in the order of their numbers, else of the alphabet."""
+    if all(is_number(value) for value in values):
+        return tuple(sorted(values, key=float))
+    return tuple(sorted(values, key=str.casefold))
+
+
+def task_name(path: Path, *, taken: Sequence[str]) -> str:
+    """Return a short name for the task of a table: its file's, with a number where that is taken."""
+    stem = re.sub(r"\W+", "_", path.stem.lower(), flags=re.ASCII).strip("_") or "table"
+    stem = f"table_{stem}" if stem[0].isdecimal() else stem
+    names = [stem, f"{stem}_table", *(f"{stem}_{number}" for number in range(2, len(taken) + 3))]
+    return next(name for name in names if name not in taken)
+
+
+def yaml_text(content: Mapping[str, Any], *, comment: str) -> str:
+    """Return the YAML of a task below a comment."""
+    body = yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True, width=120)
+    return f"# {comment}\n{body}"

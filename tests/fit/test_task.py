@@ -1,0 +1,133 @@
+"""The YAML of a table's task: what it holds is what the study reads."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from omegaconf import OmegaConf
+
+from dfwe.conf import conf_dir
+from dfwe.config.tasks import build_task, own_corpus
+from dfwe.errors import DataError
+from dfwe.fit.table import LabelledTable, find_columns, read_table
+from dfwe.fit.task import TableTask, ordered, scale, task_name, yaml_text
+from dfwe.io.strict_yaml import read_yaml
+
+NUMBERS = read_yaml(conf_dir() / "fit.yaml")
+HELD_OUT = np.random.default_rng(NUMBERS["split_seed"]).permutation(10)[0]  # of ten rows, one that is not in train
+
+
+def task(path, *, kind="labels", texts=(), group=None, **options):
+    source, sheet = read_table(path, encoding="utf-8")
+    columns = find_columns(sheet, texts=texts, label="label", group=group, names=NUMBERS)
+    table = LabelledTable(path, source, sheet, columns)
+    values = ordered(list(table.counts))
+    return TableTask("mine", table, kind, values, **{"test": None, "is_source": False, "numbers": NUMBERS, **options})
+
+
+def table(folder, rows, header="text,label", name="rows.csv"):
+    path = folder / name
+    path.write_text("\n".join([header, *rows]) + "\n", encoding="utf8")
+    return path
+
+
+def read_back(made, tmp_path):
+    """The task and its corpus as a study reads them from the YAML."""
+    text = yaml_text(made.content(sources=["other"]), comment="made by a test")
+    config = OmegaConf.create(yaml.safe_load(text))
+    loaded = build_task("mine", config=config)
+    return loaded, own_corpus(loaded, files=None, max_invalid_fraction=0.0)
+
+
+def test_the_yaml_gives_the_task_and_its_splits(tmp_path):
+    rows = [f'"The {n}th, cup",{("no", "yes", "01")[n % 3]}' for n in range(30)] + ["   ,no", "blank,"]
+    made = task(table(tmp_path, rows))
+    loaded, corpus = read_back(made, tmp_path)
+    assert loaded.labels == ("01", "no", "yes")
+    assert (
+        {split: len(ids) for split, ids in corpus.splits.items()} == made.splits() == {"train": 18, "dev": 6, "test": 6}
+    )
+    (instance,) = loaded.prompt.instances(next(iter(corpus.dialogues.values())), max_words=0, seed=0)
+    assert (instance.source, instance.targets) == ("text: The 0th, cup label:", ("no",))
+
+
+def test_groups_stay_whole(tmp_path):
+    rows = [f"text {n},{n % 2},g{n // 3}" for n in range(60)]
+    made = task(table(tmp_path, rows, header="text,label,who"), group="who")
+    corpus = read_back(made, tmp_path)[1]
+    assert {len(group["rows"]) for group in corpus.dialogues.values()} == {3}
+    assert made.splits() == {"train": 36, "dev": 12, "test": 12}
+
+
+def test_pairs_numbers_and_names_that_templates_cannot_hold(tmp_path):
+    rows = [f"one {n},two {n},{n / 8}" for n in range(40)]
+    made = task(table(tmp_path, rows, header="a:x,b{y},label"), kind="number", texts=["a:x", "b{y}"])
+    loaded, corpus = read_back(made, tmp_path)
+    (instance,) = loaded.prompt.instances(next(iter(corpus.dialogues.values())), max_words=0, seed=0)
+    assert instance.source == "a_x: one 0 b_y_: two 0 label:"
+    assert (instance.targets, instance.candidates[-1]) == (("0.0",), "5.0")
+
+
+def test_free_text_has_its_metrics(tmp_path):
+    made = task(table(tmp_path, [f"text {n},an answer {n}" for n in range(20)]), kind="text")
+    loaded, corpus = read_back(made, tmp_path)
+    assert (loaded.decode, loaded.labels, list(loaded.scorer.metrics)) == ("greedy", (), ["em", "f1"])
+    (instance,) = loaded.prompt.instances(next(iter(corpus.dialogues.values())), max_words=0, seed=0)
+    assert instance.targets == ("an answer 0",)
+
+
+def test_a_test_file_is_the_test_split_and_sources_are_capped(tmp_path):
+    rows = [f"text {n},{n % 2}" for n in range(40)]
+    (tmp_path / "elsewhere").mkdir()
+    test = table(tmp_path / "elsewhere", rows[:5])
+    made = task(table(tmp_path, rows), test=(test, read_table(test, encoding="utf-8")[0]))
+    assert (
+        made.splits()
+        == {"dev": 8, "test": 5, "train": 32}
+        == {k: len(v) for k, v in read_back(made, tmp_path)[1].splits.items()}
+    )
+    source = task(table(tmp_path, rows), is_source=True, numbers={**NUMBERS, "max_source_rows": 10})
+    assert source.splits() == {"train": 10, "dev": 4, "test": 4}
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (
+            [f"text {n},{n % 2}" for n in range(6)],
+            "too few, .*1 for dev.*: a split needs 2; add rows, or name a test file",
+        ),
+        ([f"text {n},{'rare' if n == HELD_OUT else 'usual'}" for n in range(10)], "train has one label only"),
+    ],
+)
+def test_splits_are_checked(rows, message, tmp_path):
+    with pytest.raises(DataError, match=message):
+        task(table(tmp_path, rows)).splits()
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (["0", "5"], (0.0, 5.0, 0.2, 1)),
+        (["0.3", "0.99"], (0.3, 1.0, 0.02, 2)),
+        (["-100", "2300"], (-100.0, 2300.0, 100.0, 0)),
+        (["12", "12.5"], (12.0, 12.5, 0.02, 2)),
+    ],
+)
+def test_scale_holds_all_values_in_round_steps(values, expected):
+    assert scale(values, num_steps=20) == pytest.approx(expected)
+
+
+def test_ordered_goes_by_numbers_else_by_the_alphabet():
+    assert ordered(["10", "9", "-1"]) == ("-1", "9", "10")
+    assert ordered(["b", "A", "10"]) == ("10", "A", "b")
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("My Rows (2).csv", "my_rows_2"), ("2024.csv", "table_2024"), ("meld.csv", "meld_table"), ("ü.csv", "table")],
+)
+def test_task_name_is_the_files_unless_it_is_taken(file, name):
+    assert task_name(Path(file), taken=["meld"]) == name
+    assert task_name(Path(file), taken=["meld", name]) != name
