@@ -21,6 +21,8 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from torch import nn
 
+from dfwe.cli import COMMANDS as SUBCOMMANDS
+from dfwe.cli import command_of
 from dfwe.conf import conf_dir
 from dfwe.config.command_line import hydra_arguments
 from dfwe.config.consistency import check_study, complete
@@ -82,12 +84,18 @@ def shell_lines(block: Block) -> list[list[str]]:
 
 
 COMMANDS = [(str(block), words) for block in BLOCKS if block.language == "bash" for words in shell_lines(block)]
-STUDIES = [
-    (place, words[1:] if words[0] == "dfwe" else words[3:])
+CALLS = [  # of dfwe: the place, the module, and its arguments
+    (place, SUBCOMMANDS[name].module, arguments)
     for place, words in COMMANDS
-    if words[0] == "dfwe" or words[:3] == ["python", "-m", "dfwe.run"]
+    if words[0] == "dfwe"
+    for name, arguments in [command_of(words[1:])]
+    if name in SUBCOMMANDS
 ]
-SMALL = [(place, words) for place, words in COMMANDS if words[:2] == ["python", "-m"] and words[2] != "dfwe.run"]
+CALLS += [
+    (place, MODULES.get(words[2], words[2]), words[3:]) for place, words in COMMANDS if words[:2] == ["python", "-m"]
+]
+STUDIES = [(place, arguments) for place, module, arguments in CALLS if module == "dfwe.run"]
+SMALL = [call for call in CALLS if call[1] != "dfwe.run"]
 
 
 def prose(page: Path) -> list[str]:
@@ -209,12 +217,13 @@ def test_a_wrong_study_does_not_compose():
 
 
 def test_small_commands_parse():
-    for place, words in SMALL:
-        parser = importlib.import_module(MODULES.get(words[2], words[2]))._parser()
+    for place, module, arguments in SMALL:
+        parser = importlib.import_module(module)._parser()
+        parse = parser.parse_intermixed_args if module == "dfwe.fit.command" else parser.parse_args
         try:
-            parser.parse_args(words[3:])
+            parse(arguments)
         except SystemExit:
-            pytest.fail(f"{place}: {' '.join(words)}")
+            pytest.fail(f"{place}: {module} {' '.join(arguments)}")
 
 
 def test_other_commands_are_there():
