@@ -137,7 +137,7 @@ def _model(name: str, *, tasks: Sequence[TableTask]) -> str:
     family = config["family"]["_target_"].split(".")[2]
     if family not in _FAMILIES:
         raise ConfigurationError(
-            f"--model {name}: its heads are set in a task's YAML; choose minilm_classifier or minilm"
+            f"--model {name} needs heads that a task's YAML describes: choose minilm_classifier or minilm"
         )
     if family != _WRITERS and (writes := [task for task in tasks if task.kind == "text"]):
         raise ConfigurationError(
