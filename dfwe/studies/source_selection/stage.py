@@ -142,8 +142,8 @@ class SelectionPolicy:
             }
             return SelectSourcesStage(factory.family, target, ordered, self, inputs)
 
-        names = tuple(task.name for task in ordered)
-        key = ("choice", json.dumps(self.by, sort_keys=True), self.number, target.name, names, seed)
+        long_names = tuple(task.name for task in ordered)
+        key = ("choice", json.dumps(self.by, sort_keys=True), self.number, target.name, long_names, seed)
         return factory.memoize(key, make)
 
 
