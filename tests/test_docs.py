@@ -158,7 +158,9 @@ def user_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("user") / "my_conf"
     (folder / "task").mkdir(parents=True)
     (block,) = (block for block in BLOCKS if block.text.startswith("# my_conf/task/plants.yaml"))
-    (folder / "task" / "plants.yaml").write_text(block.text)
+    for name in ("plants", "messages", "other"):  # the last two are of docs/fit.md
+        text = block.text.replace("name: plant_care", f"name: {name}_of_a_table")
+        (folder / "task" / f"{name}.yaml").write_text(text)
     return folder
 
 
