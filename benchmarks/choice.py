@@ -76,7 +76,7 @@ def scores_of(study: Study) -> dict[str, float]:
     for stage in (*study.trained.values(), *study.experts.values()):
         stage.result(store)
     found = {}
-    for name, words in ((study.asked, ""), ("uniform", "uniform ")):
+    for name, words in ((study.headline, ""), ("uniform", "uniform ")):
         assert name is not None
         found[f"{words}dev"] = study.merges[name].result(store).card.result["dev"]["score"]
         found[f"{words}test"] = study.evaluations[name].result(store).card.result["score"]

@@ -62,8 +62,8 @@ def one_seed(seed: int, *, overrides: Sequence[str]) -> dict[str, dict[str, Any]
         store = study.family.context.store
         for stage in study.pretraining:
             stage.result(store)
-        assert study.asked is not None
-        found[way] = merged(study.merges[study.asked])
+        assert study.headline is not None
+        found[way] = merged(study.merges[study.headline])
         print(f"seed {seed} {way}: {found[way]}", file=sys.stderr, flush=True)
     found["uniform"] = merged(study.merges["uniform"])
     best = max(study.experts.values(), key=lambda stage: stage.dev(stage.result(store)).score)

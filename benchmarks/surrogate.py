@@ -63,8 +63,8 @@ def compared(seed: int, *, few: int, overrides: Sequence[str]) -> dict[str, Any]
         study = planned([*overrides, f"seed={seed}", *more])
         for stage in study.pretraining:
             stage.result(study.family.context.store)
-        assert study.asked is not None
-        found[way] = searched(study.merges[study.asked])
+        assert study.headline is not None
+        found[way] = searched(study.merges[study.headline])
     best = found[_LONG]["best"]
     return found | {"needed": {way: needed(found[way], best=best) for way in ways}}
 

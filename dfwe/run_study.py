@@ -43,7 +43,7 @@ def run_study(config: DictConfig, *, folder: Path) -> None:
     study = plan.resolve()
     results = study_results(study, seconds=seconds) | command()
     write_json(folder / "results.json", results)
-    copy_journals(study.merges, headline=study.asked, files=(TRIALS, PREDICTIONS), folder=folder)
+    copy_journals(study.merges, headline=study.headline, files=(TRIALS, PREDICTIONS), folder=folder)
     if study.evaluations and study.listing is None:
         write_answers(study, folder=folder)
     if config.export and study.evaluations:

@@ -49,7 +49,7 @@ def _mistake(error: InstantiationException) -> DfweError:
 
 
 def call(make: Callable[..., Any], *values: Any, key: str, **arguments: Any) -> Any:
-    """What a bound `_partial_` gives; a wrong argument is a ConfigurationError that names the configuration's key."""
+    """Call a bound `_partial_`; a wrong argument is a ConfigurationError that names the configuration's key."""
     try:
         return make(*values, **arguments)
     except DfweError:
@@ -73,7 +73,7 @@ def option_file(folder: Path, name: str, *, key: str) -> dict[str, Any]:
     """
     path = folder / f"{name}.yaml"
     if not path.is_file():
-        options = ", ".join(sorted(each.stem for each in folder.glob("*.yaml")))
+        options = ", ".join(sorted(file.stem for file in folder.glob("*.yaml")))
         raise ConfigurationError(f"unknown {key} '{name}': choose among {options}")
     return plain(OmegaConf.create(read_yaml(path)))
 

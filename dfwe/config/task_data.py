@@ -130,7 +130,7 @@ class StudyData:
 
     @property
     def _files(self) -> str | None:
-        """Where tasks with data of their own find these; generated, where the study has no corpus beside them."""
+        """Folder of the data that tasks bring; generated, where the study has no corpus beside them."""
         generated = self.config["reader"] is None and self.config["generator"] is not None
         files = self.root if generated and self.config["files"] is None else self.config["files"]
         return None if files is None else str(files)
@@ -150,6 +150,8 @@ def shots_by_task(setting: Any, *, seed: int, tasks: Sequence[Task]) -> dict[str
     names = {name: task.name for task in tasks for name in (task.short, task.name)}
     for name in setting:
         if name not in names:
-            known = ", ".join(task.short for task in tasks)
-            raise ConfigurationError(f"data.shots names '{name}', which is no task of this study: it has {known}")
+            tasks_of_study = ", ".join(task.short for task in tasks)
+            raise ConfigurationError(
+                f"data.shots names '{name}', which is no task of this study: it has {tasks_of_study}"
+            )
     return {names[name]: Shots(amount, seed=seed) for name, amount in setting.items()}

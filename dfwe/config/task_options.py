@@ -75,7 +75,7 @@ def check_configs(folders: Sequence[Path]) -> None:
 
 
 def help_text(folders: Sequence[Path] = ()) -> str:
-    """What --help prints: the template in conf/config.yaml with the groups and their options.
+    """Return what --help prints: the template in conf/config.yaml with the groups and their options.
 
     Hydra fills it in, too, but copies its store twice for each group on the way, which takes seconds.
     """
@@ -86,12 +86,12 @@ def help_text(folders: Sequence[Path] = ()) -> str:
 def _groups(folders: Sequence[Path]) -> str:
     """A line a group with its options."""
     tasks = read_tasks(folders)
-    found: dict[str, set[str]] = {"sources": {*tasks, "all"}, "target": set(tasks)}
+    options: dict[str, set[str]] = {"sources": {*tasks, "all"}, "target": set(tasks)}
     for root in (conf_dir(), *folders):
         for path in root.rglob("*.yaml"):
             if path.parent != root:
-                found.setdefault(path.parent.relative_to(root).as_posix(), set()).add(path.stem)
-    return "\n".join(f"{group}: {', '.join(sorted(found[group]))}" for group in sorted(found))
+                options.setdefault(path.parent.relative_to(root).as_posix(), set()).add(path.stem)
+    return "\n".join(f"{group}: {', '.join(sorted(options[group]))}" for group in sorted(options))
 
 
 def _check_not_taken(path: Path) -> None:

@@ -101,7 +101,9 @@ def load_task(name: str, *, folders: Sequence[Path] = (), trusted: bool = False)
     from dfwe.config.task_options import read_tasks
 
     configs: dict[str, Any] = dict(read_tasks(folders if trusted else ()))
-    files = {} if trusted else {path.stem: path for each in folders for path in sorted((each / "task").glob("*.yaml"))}
+    files = (
+        {} if trusted else {path.stem: path for folder in folders for path in sorted((folder / "task").glob("*.yaml"))}
+    )
     configs |= {short: read_foreign_yaml(path) for short, path in files.items()}
     for short, config in configs.items():
         if name in (short, config.get("name")):

@@ -35,7 +35,7 @@ class StudyLogger(Logger):
 
     @property
     def name(self) -> str:
-        """The project."""
+        """Project of its runs."""
         return self.session.project
 
     @property
@@ -44,27 +44,27 @@ class StudyLogger(Logger):
         return ""
 
     def begin(self, *, name: str, group: str, config: Mapping[str, Any]) -> None:
-        """Says what the run is called; what was logged before is written now."""
+        """Set what the run is called; what was logged before is written now."""
         self._known = {"name": name, "group": group, "config": config}
         waiting, self._waiting = self._waiting, []
         for row in waiting:
             self._write(row)
 
     def running(self, title: str) -> None:
-        """Which stage is running: its curves have its title."""
+        """Set the stage that is running: its curves have its title."""
         self._title = title
 
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        """Writes them, or keeps them until the run has a name."""
-        told = {key: value for key, value in metrics.items() if key != "epoch"}  # which Lightning adds
-        row = {f"{self._title}/{key}": value for key, value in told.items()}
+        """Write them, or keep them until the run has a name."""
+        values = {key: value for key, value in metrics.items() if key != "epoch"}  # which Lightning adds
+        row = {f"{self._title}/{key}": value for key, value in values.items()}
         self._write(row if step is None else {**row, STEP: step})
 
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        """Nothing: the configuration is the study's, not a module's."""
+        """Log nothing: the configuration is the study's, not a module's."""
 
     def finish(self, results: Mapping[str, Any], *, summary: Mapping[str, float]) -> None:
-        """The final numbers, table and pictures, and the end of the run, if there is one."""
+        """Write the final numbers, table and pictures, and end the run, if there is one."""
         run, self._run = self._run, None
         if run is not None:
             self.session.safely(lambda: run.summary.update({k: v for k, v in summary.items() if v is not None}))
@@ -95,28 +95,28 @@ class StudyLogger(Logger):
 
 
 def wandb_logger(*, project: str, folder: str, entity: str | None = None, artifact: bool = False) -> StudyLogger:
-    """A logger whose runs lie in the study's own folder; nothing reaches W&B before something is logged."""
+    """Return a logger whose runs lie in the study's own folder; nothing reaches W&B before something is logged."""
     return StudyLogger(Session(project=project, folder=Path(folder), entity=entity, artifact=artifact))
 
 
 def following(start: Start, *, logger: Any) -> Start:
-    """The same `start`, which tells the logger, too, what is running."""
+    """Return the same `start`, which tells the logger, too, what is running."""
 
-    def told(number: int, total: int, title: str) -> Tell:
+    def start_logged(number: int, total: int, title: str) -> Tell:
         running(logger, title=title)
         return start(number, total, title)
 
-    return told
+    return start_logged
 
 
 def running(logger: Any, *, title: str) -> None:
-    """What is logged next is of the stage with that title."""
+    """Set the stage, by its title, of what is logged next."""
     if isinstance(logger, StudyLogger):
         logger.running(title)
 
 
 def begin(logger: Any, *, target: str, sources: tuple[str, ...], model: str, seed: int) -> None:
-    """Names the live run and puts it beside its merges."""
+    """Name the live run and put it beside its merges."""
     if isinstance(logger, StudyLogger):
         group = group_of(target, sources=sources, model=model)
         config = {"target": target, "sources": ", ".join(sources), "model": model.removeprefix("parent "), "seed": seed}
@@ -130,18 +130,22 @@ def finish(
     summary: Mapping[str, float],
     merges: Mapping[str, Mapping[str, Any]],
 ) -> None:
-    """Ends the live run with the final numbers, and writes a run for each of the merges, given by their settings."""
+    """End the live run with the final numbers, and write a run for each of the merges, given by their settings."""
     if isinstance(logger, StudyLogger):
         # merges have `test` and `delta` of their own: charts of these are of merges alone
         logger.finish(results, summary={name: score for name, score in summary.items() if "/" in name})
-        publish(results, session=logger.session, described={name: _described(each) for name, each in merges.items()})
+        publish(
+            results, session=logger.session, described={name: _described(config) for name, config in merges.items()}
+        )
 
 
 def _described(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return method, search and selection by the names of their classes, each with its settings."""
-    found: dict[str, Any] = {}
+    settings_by_part: dict[str, Any] = {}
     for part in ("method", "search", "selection"):
-        found[part] = str(config[part]["_target_"]).rsplit(".", 1)[-1]
+        settings_by_part[part] = str(config[part]["_target_"]).rsplit(".", 1)[-1]
         settings = {key: value for key, value in config[part].items() if isinstance(value, str | int | float)}
-        found[f"{part}_settings"] = in_words({key: value for key, value in settings.items() if not key.startswith("_")})
-    return found
+        settings_by_part[f"{part}_settings"] = in_words(
+            {key: value for key, value in settings.items() if not key.startswith("_")}
+        )
+    return settings_by_part

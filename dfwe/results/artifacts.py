@@ -85,9 +85,9 @@ def export_models(study: Study, *, recommended: str | None, folder: Path) -> Non
 
     Where they are one model `best/` is a copy: a folder of its own, which may be changed without the other.
     """
-    if study.asked is not None:
-        export(study, name=study.asked, folder=folder / MERGED)
-    if recommended is not None and recommended == study.asked:
+    if study.headline is not None:
+        export(study, name=study.headline, folder=folder / MERGED)
+    if recommended is not None and recommended == study.headline:
         with replacing_folder(folder / BEST, mark=ASKING) as new:
             shutil.copytree(folder / MERGED, new, dirs_exist_ok=True)
     elif recommended is not None:

@@ -212,7 +212,7 @@ def _classes(study: Study, comparison: Comparison) -> Iterator[tuple[str, dict[s
 
 def _headline(rows: list[Row], *, study: Study, comparison: Comparison, withheld: list[str]) -> dict[str, Any]:
     """Return the headline's merge beside the baseline on test; empty where one of them was not tested."""
-    row = next((row for row in rows if row["name"] == study.asked and "delta" in row), None)
+    row = next((row for row in rows if row["name"] == study.headline and "delta" in row), None)
     if row is None:
         return {}
     keys = ("name", "delta", "delta_standard_error", "delta_interval", "p", "p_by", "coefficients", "evaluations")
@@ -244,14 +244,14 @@ def _simplest_first(study: Study, *, names: list[str]) -> Iterator[str]:
 def _examples(study: Study, comparison: Comparison) -> dict[str, Any]:
     """Return instances that the merge fixed or broke against the baseline; empty where one of them is missing."""
     evaluations = comparison.evaluations
-    merge, baseline = evaluations.get(study.asked or ""), evaluations.get(BASELINE)
+    merge, baseline = evaluations.get(study.headline or ""), evaluations.get(BASELINE)
     if merge is None or baseline is None:
         return {}
     instances = study.family.context.data.instances(study.target, split="test")
     changed = changed_answers(
         merge, baseline=baseline, instances=instances, scorer=study.target.scorer, seed=study.seed
     )
-    return {"merge": study.asked, "against": BASELINE, **changed}
+    return {"merge": study.headline, "against": BASELINE, **changed}
 
 
 def _bins(study: Study, answers: tuple[str, ...]) -> list[dict[str, float | int | None]]:

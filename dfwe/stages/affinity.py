@@ -32,11 +32,11 @@ class AffinityStage(Stage):
 
     @property
     def title(self) -> str:
-        """What the user reads."""
+        """Title in the user's words."""
         return f"{type(self.collector).__name__} of {self.task.short}"
 
     def spec(self) -> dict[str, Any]:
-        """The parent, the task and its data, the collector, the seed."""
+        """Return the parent, the task and its data, the collector, the seed."""
         kind = type(self.collector)
         return {
             "family": self.family.spec(),
@@ -47,15 +47,17 @@ class AffinityStage(Stage):
 
     @property
     def needs(self) -> tuple[Stage, ...]:
-        """The parent."""
+        """Parent, and the head of the task."""
         return (*parent_of(self.family), *head_stages(self.family, (self.task,)))
 
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
-        """Writes what was found by the names of the parent's tensors."""
-        begun = time.perf_counter()
+        """Write the measurement by the names of the parent's tensors."""
+        start = time.perf_counter()
         model = self.family.model((self.task,)).to(self.family.context.device)
         seed = derive(self.seed, "affinity")
-        (found,) = self.family.statistics(self.collector, [model], tasks=[(self.task,)], seed=seed, on_progress=tell)
-        save_file({name: tensor.float().cpu().contiguous() for name, tensor in found.items()}, folder / MEASURED)
-        seconds = round(time.perf_counter() - begun, 2)
+        (measurement,) = self.family.statistics(
+            self.collector, [model], tasks=[(self.task,)], seed=seed, on_progress=tell
+        )
+        save_file({name: tensor.float().cpu().contiguous() for name, tensor in measurement.items()}, folder / MEASURED)
+        seconds = round(time.perf_counter() - start, 2)
         return {"task": self.task.name, "examples": self.collector.examples, "seconds": seconds}, (MEASURED,)

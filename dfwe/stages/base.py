@@ -1,4 +1,4 @@
-"""What a stage is, and how one is made or found in the store."""
+"""The interface of stages: each is made once, and looked up in the store."""
 
 from __future__ import annotations
 
@@ -22,42 +22,42 @@ class Stage(ABC):
     @property
     @abstractmethod
     def title(self) -> str:
-        """What the user reads while it runs."""
+        """Title in the user's words, shown while it runs."""
 
     @abstractmethod
     def spec(self) -> dict[str, Any]:
-        """Everything that makes the result, as JSON; other stages by their digest."""
+        """Return everything that makes the result, as JSON; other stages by their digest."""
 
     @property
     @abstractmethod
     def needs(self) -> tuple[Stage, ...]:
-        """The stages whose results `make` reads; it makes them itself where they are not there."""
+        """Stages whose results `make` reads; it makes them itself where they are not there."""
 
     @abstractmethod
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
-        """Makes the result in the working folder; returns what goes on the card and the names of the files to keep.
+        """Make the result in the working folder; return what goes on the card and the names of the files to keep.
 
         `tell` takes the share that is done, in [0, 1].
         """
 
     @cached_property
     def digest(self) -> str:
-        """The name of the result, found once: other stages' digests hold it, and a sweep's plan asks for thousands."""
+        """Name of the result, computed once: other stages' digests hold it, and a sweep's plan reads thousands."""
         return spec_digest(self.kind, self.spec())
 
     def find(self, store: Store) -> Entry | None:
-        """The finished result, if there is one."""
+        """Return the finished result, if there is one."""
         return store.find(self.kind, spec=self.spec())
 
     def result(self, store: Store, *, tell: Tell = lambda share: None) -> Entry:
-        """The finished result, made now if there is none, by one process alone."""
+        """Return the finished result, made now if there is none, by one process alone."""
         return store.made(
             self.kind, spec=self.spec(), make=lambda folder: self.make(folder, tell=tell), title=self.title
         )
 
 
 def unique_parts(parts: Iterable[tuple[str, Stage]]) -> Iterator[tuple[str, Stage]]:
-    """Stages with their part in a study; one that plays two parts comes once."""
+    """Yield stages with their part in a study; one that plays two parts comes once."""
     seen: set[str] = set()
     for part, stage in parts:
         if stage.digest not in seen:

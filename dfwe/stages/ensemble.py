@@ -36,11 +36,11 @@ class EnsembleStage(Stage):
 
     @property
     def title(self) -> str:
-        """What the user reads."""
+        """Title in the user's words."""
         return "ensemble of the experts' answers"
 
     def spec(self) -> dict[str, Any]:
-        """The experts and the task."""
+        """Return the experts and the task."""
         return {
             "family": self.family.spec(),
             "experts": {name: stage.digest for name, stage in self.experts.items()},
@@ -49,27 +49,27 @@ class EnsembleStage(Stage):
 
     @property
     def needs(self) -> tuple[Stage, ...]:
-        """The experts and their answers."""
+        """Experts and their answers."""
         return (*parent_of(self.family), *self.experts.values(), *self.tested.values())
 
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
-        """Its answers on dev and test."""
-        begun, store = time.perf_counter(), self.family.context.store
+        """Average the experts' label scores, and answer dev and test."""
+        start, store = time.perf_counter(), self.family.context.store
         on_dev, on_test = [], []
         for number, (name, stage) in enumerate(self.experts.items()):
             tell(number / len(self.experts))
-            kept = stage.label_scores(stage.result(store))
-            on_dev.append(self._scores(stage, split="dev") if kept is None else kept)
+            label_scores = stage.label_scores(stage.result(store))
+            on_dev.append(self._scores(stage, split="dev") if label_scores is None else label_scores)
             tested = self.tested[name]
-            kept = tested.label_scores(tested.result(store))
-            on_test.append(self._scores(stage, split="test") if kept is None else kept)
+            label_scores = tested.label_scores(tested.result(store))
+            on_test.append(self._scores(stage, split="test") if label_scores is None else label_scores)
         dev = self.family.scorer(self.target, split="dev").evaluate(self._answers(on_dev, split="dev"))
         instances = self.family.instances(self.target, split="test")
         write_predictions(folder / ANSWERS, self._answers(on_test, split="test"), instances=instances)
-        return {"dev": dev.scores, "seconds": round(time.perf_counter() - begun, 2)}, (ANSWERS,)
+        return {"dev": dev.scores, "seconds": round(time.perf_counter() - start, 2)}, (ANSWERS,)
 
     def evaluation(self, entry: Entry) -> Evaluation:
-        """On test, from the stored answers."""
+        """Return the evaluation on test, from the stored answers."""
         return self.family.scorer(self.target, split="test").evaluate(read_predictions(entry.file(ANSWERS)))
 
     def _scores(self, stage: TrainStage, *, split: Any) -> Float[np.ndarray, "examples labels"]:
@@ -87,9 +87,9 @@ class EnsembleStage(Stage):
 def mean_log_probabilities(
     scores: Sequence[Float[np.ndarray, "examples labels"]],
 ) -> Float[np.ndarray, "examples labels"]:
-    """The mean over models of log-likelihoods that are normalised over each example's labels (-inf: no label)."""
+    """Return the models' mean of log-likelihoods, normalised over each example's labels (-inf: no label)."""
     total = np.zeros(scores[0].shape)
-    for each in scores:
-        shifted = each.astype(np.float64) - each.max(axis=1, keepdims=True)
+    for array in scores:
+        shifted = array.astype(np.float64) - array.max(axis=1, keepdims=True)
         total += shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     return np.asarray(total / len(scores))

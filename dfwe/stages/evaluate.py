@@ -39,7 +39,7 @@ class EvaluateStage(Stage):
 
     @property
     def title(self) -> str:
-        """What the user reads."""
+        """Title in the user's words."""
         words = f"test {self.subject.title}"
         return (
             words
@@ -48,7 +48,7 @@ class EvaluateStage(Stage):
         )
 
     def spec(self) -> dict[str, Any]:
-        """The model, the task, the split."""
+        """Return the model, the task, the split."""
         return {
             "family": self.family.spec(),
             "subject": self.subject.digest,
@@ -58,39 +58,39 @@ class EvaluateStage(Stage):
 
     @property
     def needs(self) -> tuple[Stage, ...]:
-        """The model; of a merge, which is made again from its coefficients, what that needs, too."""
+        """Stage of the model; of a merge, which is made again from its coefficients, what that needs, too."""
         return (*parent_of(self.family), self.subject, *self.subject.needs)
 
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
-        """Answers every test instance once."""
-        begun = time.perf_counter()
+        """Answer every test instance once."""
+        start = time.perf_counter()
         scorer = self.family.scorer(self.target, split="test")
         model = self.subject.model(self.subject.result(self.family.context.store))
         evaluation = scorer(model.to(self.family.context.device), exact=True)
         instances = self.family.instances(self.target, split="test")
         write_predictions(folder / ANSWERS, evaluation.predictions, instances=instances)
-        result = {**evaluation.scores, "n": len(instances), "seconds": round(time.perf_counter() - begun, 2)}
+        result = {**evaluation.scores, "n": len(instances), "seconds": round(time.perf_counter() - start, 2)}
         if evaluation.label_scores is None:
             return result, (ANSWERS,)
         np.save(folder / LABEL_SCORES, evaluation.label_scores)
         return result, (ANSWERS, LABEL_SCORES)
 
     def evaluation(self, entry: Entry) -> Evaluation:
-        """The evaluation, from the stored answers."""
+        """Return the evaluation, from the stored answers."""
         return self.family.scorer(self.target, split="test").evaluate(read_predictions(entry.file(ANSWERS)))
 
     def label_scores(self, entry: Entry) -> Float[np.ndarray, "examples labels"] | None:
-        """How likely each label was found; None for free text, and where they were not kept (an older store)."""
+        """Return the likelihood of each label; None for free text, and where an older store did not keep them."""
         return np.asarray(np.load(entry.file(LABEL_SCORES))) if LABEL_SCORES in entry.card.files else None
 
 
 def write_predictions(path: Path, predictions: Sequence[str], *, instances: Sequence[Instance]) -> None:
-    """The answers on a split beside their instances' ids."""
+    """Write the answers on a split beside their instances' ids."""
     pairs = zip(instances, predictions, strict=True)
     content = [{"instance_id": instance.instance_id, "prediction": answer} for instance, answer in pairs]
     path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf8")
 
 
 def read_predictions(path: Path) -> tuple[str, ...]:
-    """The answers alone."""
-    return tuple(each["prediction"] for each in read_json(path, error=StoreError))
+    """Read the answers alone."""
+    return tuple(answer["prediction"] for answer in read_json(path, error=StoreError))

@@ -38,11 +38,11 @@ class StatisticsStage(Stage):
 
     @property
     def title(self) -> str:
-        """What the user reads."""
+        """Title in the user's words."""
         return f"statistics of {', '.join(expert.recipe.name for expert in self.experts)}"
 
     def spec(self) -> dict[str, Any]:
-        """The experts, the collector, the seed; the data are in the experts' digests."""
+        """Return the experts, the collector, the seed; the data are in the experts' digests."""
         return {
             "family": self.family.spec(),
             "experts": [expert.digest for expert in self.experts],
@@ -53,32 +53,32 @@ class StatisticsStage(Stage):
 
     @property
     def needs(self) -> tuple[Stage, ...]:
-        """The parent and the experts."""
+        """Parent and experts."""
         return (*parent_of(self.family), *self.experts)
 
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
-        """Writes a file an expert, by the names of its tensors."""
-        begun, store = time.perf_counter(), self.family.context.store
+        """Write a file per expert, by the names of its tensors."""
+        start, store = time.perf_counter(), self.family.context.store
         models = [expert.model(expert.result(store)).to(self.family.context.device) for expert in self.experts]
         tasks = [self.tasks or expert.recipe.tasks for expert in self.experts]
-        found = self.family.statistics(self.collector, models, tasks=tasks, seed=self.seed, on_progress=tell)
-        files = tuple(file_of(place) for place in range(len(found)))
-        for file, tensors in zip(files, found, strict=True):
+        measurements = self.family.statistics(self.collector, models, tasks=tasks, seed=self.seed, on_progress=tell)
+        files = tuple(file_of(place) for place in range(len(measurements)))
+        for file, tensors in zip(files, measurements, strict=True):
             save_file({name: tensor.float().cpu().contiguous() for name, tensor in tensors.items()}, folder / file)
-        seconds = round(time.perf_counter() - begun, 2)
+        seconds = round(time.perf_counter() - start, 2)
         return {
             "examples": self.collector.examples,
-            "tensors": [len(each) for each in found],
+            "tensors": [len(tensors) for tensors in measurements],
             "seconds": seconds,
         }, files
 
     def load(self, entry: Entry) -> tuple[dict[str, Tensor], ...]:
-        """Each expert's statistics by the names of tensors."""
+        """Load each expert's statistics by the names of tensors."""
         return tuple(load_file(entry.file(file_of(place))) for place in range(len(self.experts)))
 
 
 def file_of(place: int) -> str:
-    """The name of the file with the statistics of the stage's expert at that place."""
+    """Return the name of the file with the statistics of the stage's expert at that place."""
     return f"statistics_{place}.safetensors"
 
 
@@ -115,5 +115,5 @@ def statistics_stages(
 
 
 def statistics_of(stages: Sequence[StatisticsStage], *, store: Store) -> tuple[dict[str, Tensor], ...]:
-    """What the stages found, one mapping an expert in their order; made now where the store has none."""
-    return tuple(found for stage in stages for found in stage.load(stage.result(store)))
+    """Return the stages' statistics, one mapping per expert in their order, made now where the store has none."""
+    return tuple(tensors for stage in stages for tensors in stage.load(stage.result(store)))

@@ -53,7 +53,7 @@ class TrainStage(Stage):
 
     @property
     def source_task(self) -> Task | None:
-        """The source that is trained on alone, whose dev score serves `stop_on=own` and as the fall-back."""
+        """Source that is trained on alone, whose dev score serves `stop_on=own` and as the fall-back."""
         tasks, objective = self.recipe.tasks, self.recipe.objective
         sources = [task for task in tasks if objective is None or task.name != objective.name]
         return sources[0] if len(tasks) == 1 and sources else None
@@ -87,8 +87,8 @@ class TrainStage(Stage):
         return head_stages(self.family, self._answered)
 
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
-        """Trains, goes on where a killed run stopped, and keeps the best epoch's weights."""
-        begun = time.perf_counter()
+        """Train, go on where a killed run stopped, and keep the best epoch's weights."""
+        start = time.perf_counter()
         fit = self._fit(folder, tell=tell)
         _give_name(fit.weights, folder / WEIGHTS)
         (folder / DEV).write_text(json.dumps(fit.predictions, ensure_ascii=False), encoding="utf8")
@@ -96,7 +96,7 @@ class TrainStage(Stage):
             "epochs": [asdict(epoch) for epoch in fit.history],
             "best_epoch": fit.choice.epoch + 1,
             "criterion": fit.choice.criterion,
-            "seconds": round(time.perf_counter() - begun, 2),  # of what was left to do, if a killed run had begun
+            "seconds": round(time.perf_counter() - start, 2),  # of what was left to do, if a killed run had begun
         }
         if fit.label_scores is None:
             return result, (WEIGHTS, DEV)
@@ -104,13 +104,13 @@ class TrainStage(Stage):
         return result, (WEIGHTS, DEV, LABEL_SCORES)
 
     def dev(self, entry: Entry) -> Evaluation:
-        """The expert's own evaluation on the target's dev split, from the answers stored at its best epoch."""
+        """Return the expert's own evaluation on the target's dev split, from the answers stored at its best epoch."""
         assert self.recipe.objective is not None
         predictions = tuple(read_json(entry.file(DEV), error=StoreError))
         return self.family.scorer(self.recipe.objective, split="dev").evaluate(predictions)
 
     def label_scores(self, entry: Entry) -> Float[np.ndarray, "examples labels"] | None:
-        """How likely the expert found each label of the target's dev instances, from when `dev` was answered.
+        """Return the likelihood of each label of the target's dev instances, from when `dev` was answered.
 
         None for free text, and for an expert trained before these were kept.
         """

@@ -57,8 +57,10 @@ def plan_decodings(
     default = "labels" if family.decoding(target) == "candidates" else family.decoding(target)
     left_out = _left_out(decodings, default=default, target=target, family=family)
     models = [name for name in (BASELINE, headline) if name in evaluations] or list(evaluations)
-    others = [decoding for decoding in dict.fromkeys(decodings) if decoding != default and decoding not in left_out]
-    families = {decoding: family.with_decoding(decoding) for decoding in others}
+    alternatives = [
+        decoding for decoding in dict.fromkeys(decodings) if decoding != default and decoding not in left_out
+    ]
+    families = {decoding: family.with_decoding(decoding) for decoding in alternatives}
     stages = {
         decoding: {name: EvaluateStage(other, evaluations[name].subject, target) for name in models if name is not None}
         for decoding, other in families.items()

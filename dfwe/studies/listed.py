@@ -63,7 +63,7 @@ class ListedPlan(StudyPlan):
 
     @property
     def is_resolved(self) -> bool:
-        """Whether all models are trained."""
+        """True if all models are trained."""
         return all(stage.find(self.family.context.store) is not None for _, stage in self.parts())
 
     def resolve(self) -> Study:

@@ -88,8 +88,8 @@ class ListedMerges:
 
     def _check_heads(self, experts: Models, *, name: str, untrained: bool) -> None:
         """Check that heads are the same everywhere, and each trained by every model unless that is meant."""
-        (first, heads), *others = ((expert, stage.family.spec().get("heads", {})) for expert, stage in experts.items())
-        for other, specs in others:
+        (first, heads), *rest = ((expert, stage.family.spec().get("heads", {})) for expert, stage in experts.items())
+        for other, specs in rest:
             differing = [task for task, spec in heads.items() if specs[task] != spec]
             if differing:
                 raise MergeError(

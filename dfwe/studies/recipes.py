@@ -70,7 +70,7 @@ class DfwePlan(StudyPlan):
 
     @property
     def is_resolved(self) -> bool:
-        """Whether the sources are known."""
+        """True if the sources are known."""
         return self.choice is None or self.choice.find(self.family.context.store) is not None
 
     def resolve(self) -> Study:

@@ -77,7 +77,7 @@ class Study:
         return tuple(task for task in self.tasks.values() if task is not self.objective)
 
     @property
-    def asked(self) -> str | None:
+    def headline(self) -> str | None:
         """Name of the headline's merge, see `headline_merge`; None of a study that lists its merges."""
         return headline_merge(self.merges) if self.listing is None else None
 
@@ -89,7 +89,7 @@ class Study:
 
     @property
     def is_resolved(self) -> bool:
-        """Always true: all of its stages are known."""
+        """True: all of its stages are known."""
         return True
 
     @property
@@ -147,10 +147,10 @@ class StudyPlan(ABC):
     @property
     @abstractmethod
     def is_resolved(self) -> bool:
-        """Whether the store has the results on which other stages depend."""
+        """True if the store has the results on which other stages depend."""
 
-    def known(self) -> Study | StudyPlan:
-        """Return what is known before anything runs: the study, or this plan where it is not resolved."""
+    def resolve_if_ready(self) -> Study | StudyPlan:
+        """Return the study where the store has all that it depends on, else this plan; nothing runs."""
         return self.resolve() if self.is_resolved else self
 
     def rounds(self) -> Iterator[list[Part]]:

@@ -75,7 +75,7 @@ _EXCLUDED = "hydra.job.config.override_dirname.exclude_keys"
 
 
 def _is_new(part: DictConfig) -> bool:
-    """Whether each run is to have a folder of its own: its name has the time, unless the user names it himself."""
+    """Return whether each run gets a folder of its own: its name has the time, unless the user names it himself."""
     return _NOW in str(OmegaConf.to_container(part, resolve=False)["dir"])  # type: ignore[call-overload, index]
 
 

@@ -96,7 +96,7 @@ def _job(number: int, overrides: Sequence[str]) -> Job:
         else:
             composed.append(override)
     target = next(filter(_TARGET.fullmatch, composed), None)
-    others = [override for override in composed if override != target]
-    if "sources=all" in others and not any(map(_CHANGES_TASKS.search, others)):
-        return Job(number, tuple(others), tuple(numbers), target)
+    rest = [override for override in composed if override != target]
+    if "sources=all" in rest and not any(map(_CHANGES_TASKS.search, rest)):
+        return Job(number, tuple(rest), tuple(numbers), target)
     return Job(number, tuple(composed), tuple(numbers))

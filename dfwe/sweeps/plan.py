@@ -48,7 +48,7 @@ _IF_ANY = ("choices", "probes")  # most studies name their sources, and a sweep'
 def show_plan(config: DictConfig) -> None:
     """Print what one study needs; nothing runs. Raises what planning the study raises."""
     config.logger = None
-    show_plain(draw_plan(summary([load_plan(config, reads_data=False).known()])))
+    show_plain(draw_plan(summary([load_plan(config, reads_data=False).resolve_if_ready()])))
 
 
 def plan_sweep(jobs: Iterable[Job], *, compose: Callable[[Sequence[str]], DictConfig]) -> dict[str, Any]:
@@ -124,10 +124,14 @@ class Composition:
             subset_of({}, subset=subset, is_selected=True)  # raises what the job itself would, before others do
         plan = self._plan(target)
         if not isinstance(plan, DfwePlan):
-            return load_plan(_changed(self._config, numbers), reads_data=False, corpora=self._corpora).known()
+            return load_plan(
+                _changed(self._config, numbers), reads_data=False, corpora=self._corpora
+            ).resolve_if_ready()
         candidates = {task.short: task for task in plan.candidates}
         sources = subset_of(candidates, subset=subset, is_selected=plan.choice is not None)
-        return replace(plan, candidates=tuple(sources.values()), seed=numbers.get("seed", self._config.seed)).known()
+        return replace(
+            plan, candidates=tuple(sources.values()), seed=numbers.get("seed", self._config.seed)
+        ).resolve_if_ready()
 
     def _plan(self, target: str | None) -> StudyPlan:
         """Return the plan, with all candidates for sources."""

@@ -37,7 +37,7 @@ def test_holdout_resumed_search_is_the_same(small, ran, tmp_path):
     _, store, _ = ran
     config = small(store, SPLIT, "merge.search.budget=6")
     study = plan_study(config)
-    stage = study.merges[study.asked]
+    stage = study.merges[study.headline]
     whole, part = tmp_path / "whole", tmp_path / "part"
     for folder in (whole, part):
         folder.mkdir()
@@ -55,7 +55,7 @@ def test_holdout_resumed_search_is_the_same(small, ran, tmp_path):
 def test_holdout_by_name_is_the_option_of_the_group(small, ran):
     _, store, _ = ran
     by_group, by_name = (plan_study(small(store, more)) for more in (SPLIT, "merge.holdout=split"))
-    assert by_group.merges[by_group.asked].digest == by_name.merges[by_name.asked].digest
+    assert by_group.merges[by_group.headline].digest == by_name.merges[by_name.headline].digest
 
 
 def test_holdout_unknown_name_is_refused(small, tmp_path):

@@ -17,7 +17,7 @@ def test_surrogate_correlation_is_in_the_result(small, ran, tmp_path):
     config = small(store, *LOGITS)
     run_study(config, folder=tmp_path)
     study = plan_study(config)
-    result = study.merges[study.asked].result(study.family.context.store).card.result
+    result = study.merges[study.headline].result(study.family.context.store).card.result
     assert set(result["surrogate"]) == {"rank_correlation", "used_until", "switched_off"}
     assert result["surrogate"]["used_until"] == 8
     trials = [json.loads(line) for line in (tmp_path / "trials.jsonl").read_text().splitlines()]
@@ -27,7 +27,7 @@ def test_surrogate_correlation_is_in_the_result(small, ran, tmp_path):
 def test_experts_store_label_scores_of_dev(ran):
     _, _, config = ran
     study = plan_study(config)
-    for stage in study.merges[study.asked].experts.values():
+    for stage in study.merges[study.headline].experts.values():
         entry = stage.result(study.family.context.store)
         scores = stage.label_scores(entry)
         assert entry.file(LABEL_SCORES).exists()

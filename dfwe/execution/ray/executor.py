@@ -210,8 +210,8 @@ def _done(references: list[Any], *, patience: float | None = None) -> list[Any]:
     """Return the references that are done, as soon as there is one; none after `patience` seconds."""
     import ray
 
-    begun = time.monotonic()
-    while patience is None or time.monotonic() - begun < patience:
+    start = time.monotonic()
+    while patience is None or time.monotonic() - start < patience:
         done, _ = ray.wait(references, timeout=_TICK)
         if done:
             return list(done)

@@ -1,4 +1,4 @@
-"""What a probe is, and which a study has."""
+"""The interface of diagnostics, and those of a study."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ class Diagnostic(ABC):
 
     @abstractmethod
     def stages(self, merge: MergeStage) -> tuple[DiagnosticStage, ...]:
-        """The stages that find it out."""
+        """Return the stages that measure it."""
 
     @abstractmethod
-    def told(self, merge: MergeStage, *, found: Sequence[Mapping[str, Any]]) -> DiagnosticResult:
-        """What their cards tell, in the order of the stages; what could not be found out is logged."""
+    def result(self, merge: MergeStage, *, cards: Sequence[Mapping[str, Any]]) -> DiagnosticResult:
+        """Return the result of the stages' cards, in their order; what could not be measured is logged."""
 
 
 @dataclass(frozen=True)
@@ -74,17 +74,17 @@ def plan_diagnostics(probes: Mapping[str, Diagnostic], *, merge: MergeStage | No
 
 
 def diagnostic_results(probes: Sequence[PlannedDiagnostic], *, store: Store) -> DiagnosticResult:
-    """What the probes of a study tell together; beside it, as `diagnostics`, what each asked for, its stages made."""
+    """Return the results of a study's probes together and, as `diagnostics`, what each cost; its stages are made."""
     of_merge: dict[str, Any] = {}
     of_study: dict[str, Any] = {}
     costs: dict[str, Any] = {}
-    for each in probes:
-        found = [stage.result(store).card.result for stage in each.stages]
-        told = each.probe.told(each.merge, found=found)
-        of_merge |= told.of_merge
-        of_study |= told.of_study
-        costs[each.name] = {
-            "dev_answers": sum(card["dev_answers"] for card in found),
-            "seconds": round(sum(card["seconds"] for card in found), 2),
+    for diagnostic in probes:
+        cards = [stage.result(store).card.result for stage in diagnostic.stages]
+        result = diagnostic.probe.result(diagnostic.merge, cards=cards)
+        of_merge |= result.of_merge
+        of_study |= result.of_study
+        costs[diagnostic.name] = {
+            "dev_answers": sum(card["dev_answers"] for card in cards),
+            "seconds": round(sum(card["seconds"] for card in cards), 2),
         }
     return DiagnosticResult(of_merge, of_study | ({"diagnostics": costs} if costs else {}))

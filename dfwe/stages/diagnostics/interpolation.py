@@ -41,14 +41,14 @@ class Interpolation(Diagnostic):
             raise ConfigurationError(f"conf/probe/interpolation.yaml: points must be at least 1, not {self.points}")
 
     def stages(self, merge: MergeStage) -> tuple[DiagnosticStage, ...]:
-        """One a pair: other merges of the same experts, in a sweep too, have those pairs in common."""
+        """Return one per pair: other merges of the same experts, in a sweep too, have those pairs in common."""
         pairs = combinations(merge.experts.values(), 2)
         return tuple(PairStage(merge.family, merge.target, *pair, self.points) for pair in pairs)
 
-    def told(self, merge: MergeStage, *, found: Sequence[Mapping[str, Any]]) -> DiagnosticResult:
-        """Each pair's points and its barrier; shares are the second expert's."""
+    def result(self, merge: MergeStage, *, cards: Sequence[Mapping[str, Any]]) -> DiagnosticResult:
+        """Return each pair's points and its barrier; shares are the second expert's."""
         pairs = combinations(merge.experts, 2)
-        lines = [{"a": a, "b": b, "points": each["points"]} for (a, b), each in zip(pairs, found, strict=True)]
+        lines = [{"a": a, "b": b, "points": card["points"]} for (a, b), card in zip(pairs, cards, strict=True)]
         return DiagnosticResult(
             of_study={"interpolations": [{**line, "barrier": ExpertPath.of(line).barrier} for line in lines]}
         )
@@ -67,11 +67,11 @@ class PairStage(DiagnosticStage):
 
     @property
     def title(self) -> str:
-        """What the user reads."""
+        """Title in the user's words."""
         return f"mixtures of {self.first.title} and {self.second.title}"
 
     def spec(self) -> dict[str, Any]:
-        """The two experts, the points, the task."""
+        """Return the two experts, the points, the task."""
         return {
             "probe": self.probe,
             "family": self.family.spec(),
@@ -82,12 +82,12 @@ class PairStage(DiagnosticStage):
 
     @property
     def needs(self) -> tuple[Stage, ...]:
-        """The parent and the two experts."""
+        """Parent and the two experts."""
         return (*parent_of(self.family), self.first, self.second)
 
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
-        """An evaluation a point; the ends are what training found of the experts."""
-        begun = time.perf_counter()
+        """Evaluate each point; the ends are what training measured of the experts."""
+        start = time.perf_counter()
         between = []
         for number, point in enumerate(self._between(), start=1):
             between.append(point)
@@ -97,11 +97,11 @@ class PairStage(DiagnosticStage):
             for share, expert in ((0.0, self.first), (1.0, self.second))
         ]
         answers = len(between) * len(self.family.instances(self.target, split="dev"))
-        seconds = round(time.perf_counter() - begun, 2)
+        seconds = round(time.perf_counter() - start, 2)
         return {"points": [ends[0], *between, ends[1]], "dev_answers": answers, "seconds": seconds}, ()
 
     def _between(self) -> Iterator[dict[str, float | None]]:
-        """The points but for the ends; approximated (bfloat16) where training, which scored the ends, did so."""
+        """Yield the points but for the ends; approximated (bfloat16) where training, which scored the ends, did so."""
         scorer = self.family.scorer(self.target, split="dev")
         model = self.family.model(tasks_of(self.target)).to(self.family.context.device)
         experts = {"first": self.first, "second": self.second}

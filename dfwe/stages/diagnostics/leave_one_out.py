@@ -31,12 +31,12 @@ class LeaveOneOut(Diagnostic):
     """Each expert that counts in the merge is left out, the others' coefficients scaled to the same sum."""
 
     def stages(self, merge: MergeStage) -> tuple[DiagnosticStage, ...]:
-        """One."""
+        """Return the one stage that evaluates the merge without each expert."""
         return (LeaveOneOutStage(merge.family, merge.target, merge),)
 
-    def told(self, merge: MergeStage, *, found: Sequence[Mapping[str, Any]]) -> DiagnosticResult:
-        """Dev scores by the expert that is left out; nothing where none can be."""
-        (card,) = found
+    def result(self, merge: MergeStage, *, cards: Sequence[Mapping[str, Any]]) -> DiagnosticResult:
+        """Return dev scores by the expert that is left out; nothing where none can be."""
+        (card,) = cards
         for reason in card["impossible"]:
             log.info("no leave_one_out of %s: %s", merge.name, reason)
         return DiagnosticResult(of_merge={"leave_one_out": card["dev"]} if card["dev"] else {})
@@ -53,11 +53,11 @@ class LeaveOneOutStage(DiagnosticStage):
 
     @property
     def title(self) -> str:
-        """What the user reads."""
+        """Title in the user's words."""
         return f"{self.merge.title} without each expert"
 
     def spec(self) -> dict[str, Any]:
-        """The merge."""
+        """Return the merge."""
         return {
             "probe": self.probe,
             "family": self.family.spec(),
@@ -67,43 +67,44 @@ class LeaveOneOutStage(DiagnosticStage):
 
     @property
     def needs(self) -> tuple[Stage, ...]:
-        """The merge and what it is made from."""
+        """Stages of the merge and of what it is made from."""
         return (*parent_of(self.family), self.merge, *self.merge.needs)
 
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
-        """An evaluation an expert, without approximations, as what a merge keeps is scored."""
-        begun, kept = time.perf_counter(), self.merge.result(self.family.context.store).card.result
+        """Evaluate per expert, without approximations, as the merge itself was scored."""
+        start, card = time.perf_counter(), self.merge.result(self.family.context.store).card.result
         dev: dict[str, float | None] = {}
         impossible = ["it kept one expert alone"]
-        if kept["picked"] != "expert":
-            dev, impossible = self._scores(kept["coefficients"], tell=tell)
+        if card["picked"] != "expert":
+            dev, impossible = self._scores(card["coefficients"], tell=tell)
         answers = len(dev) * len(self.family.instances(self.target, split="dev"))
-        seconds = round(time.perf_counter() - begun, 2)
+        seconds = round(time.perf_counter() - start, 2)
         return {"dev": dev, "impossible": impossible, "dev_answers": answers, "seconds": seconds}, ()
 
-    def _scores(self, kept: Mapping[str, float], *, tell: Tell) -> tuple[dict[str, float | None], list[str]]:
-        """Dev scores (None: undefined) by the expert that is left out, and why others cannot be."""
+    def _scores(self, values: Mapping[str, float], *, tell: Tell) -> tuple[dict[str, float | None], list[str]]:
+        """Return dev scores (None: undefined) by the expert that is left out, and why others cannot be."""
         merge, scorer = self.merge, self.family.scorer(self.target, split="dev")
         array = merge.expert_array()
         space = merge.space(array)
         model = self.family.model(tasks_of(self.target)).to(self.family.context.device)
         candidate = Candidate(model, experts=array, method=merge.method, groups=merge.groups, space=space)
-        found = Coefficients(space.names, tuple(kept[name] for name in space.names))
+        coefficients = Coefficients(space.names, tuple(values[name] for name in space.names))
         dev: dict[str, float | None] = {}
         impossible = []
         for number, expert in enumerate(space.experts):
             tell(number / len(space.experts))
-            if not space.matrix(found)[:, number].any():
+            if not space.matrix(coefficients)[:, number].any():
                 continue
             try:
-                dev[expert] = scorer(candidate.at(without(found, expert, space=space)), exact=True).scores["score"]
+                changed = candidate.at(without(coefficients, expert, space=space))
+                dev[expert] = scorer(changed, exact=True).scores["score"]
             except MergeError as error:
                 impossible.append(f"without {expert}, {error}")
         return dev, impossible
 
 
 def without(coefficients: Coefficients, expert: str, *, space: Space) -> Coefficients:
-    """The candidate with that expert's coefficients at 0; settings stay.
+    """Return the candidate with that expert's coefficients at 0; settings stay.
 
     On the simplex each group's others are scaled to the sum that the group had; in a box they stay as they are.
 

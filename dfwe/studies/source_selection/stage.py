@@ -60,7 +60,7 @@ class SelectSourcesStage(Stage):
 
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Score, rank and select; ConfigurationError where too few candidates are known."""
-        begun = time.perf_counter()
+        start = time.perf_counter()
         scores = {
             name: self.policy.criteria[name].scores(inputs, store=self.family.context.store)
             for name, inputs in self.inputs.items()
@@ -76,7 +76,7 @@ class SelectSourcesStage(Stage):
                 for candidate in ranked
             ],
             "unknown": sorted(set(names) - {candidate.task for candidate in ranked}),
-            "seconds": round(time.perf_counter() - begun, 2),
+            "seconds": round(time.perf_counter() - start, 2),
         }, ()
 
     def selected(self, entry: Entry) -> tuple[Task, ...]:

@@ -49,13 +49,13 @@ def kept(ran, small, tmp_path, monkeypatch, scattered):
 
     def of(values, *overrides, picked="search"):
         study = plan_study(small(ran[1], *overrides))
-        merge = study.merges[study.asked]
+        merge = study.merges[study.headline]
         coefficients = dict(zip(study.experts, values, strict=True))
         entry = SimpleNamespace(card=SimpleNamespace(result={"picked": picked, "coefficients": coefficients}))
         with monkeypatch.context() as patch:
             patch.setattr(MergeStage, "result", lambda stage, store: entry)
             card, _ = LeaveOneOutStage(study.family, study.target, merge).make(tmp_path, tell=lambda share: None)
-        return study, card, LeaveOneOut().told(merge, found=[card])
+        return study, card, LeaveOneOut().result(merge, cards=[card])
 
     yield of
     torch.set_num_threads(before)

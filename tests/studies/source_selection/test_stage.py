@@ -70,13 +70,13 @@ def test_the_table_says_what_was_chosen(chosen, tmp_path, capsys):
 
 
 def test_before_the_choice_a_plan_holds_what_choosing_needs_and_after_it_all(small, tmp_path):
-    draft = load_plan(small(tmp_path, *AUTO)).known()
+    draft = load_plan(small(tmp_path, *AUTO)).resolve_if_ready()
     assert isinstance(draft, DfwePlan)
     plan = summary([draft])
     assert (plan["undecided"], plan["rows"]["choices"]["to_do"], plan["rows"]["experts"]["needed"]) == (1, 8, 0)
     for _, stage in draft.parts():
         stage.result(draft.family.context.store)
-    study = draft.known()
+    study = draft.resolve_if_ready()
     assert isinstance(study, Study)
     after = summary([study])
     assert (after["undecided"], after["rows"]["choices"]["to_do"], after["rows"]["experts"]["to_do"]) == (0, 0, 9)
