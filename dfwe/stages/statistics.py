@@ -17,15 +17,15 @@ from dfwe.errors import ConfigurationError
 from dfwe.families.base import ModelFamily
 from dfwe.merging.base import MergeMethod, method_name
 from dfwe.stages.base import Stage, Tell
-from dfwe.stages.train import TrainStage, parent_of
+from dfwe.stages.train import TrainStage, head_stages, parent_of
 from dfwe.store.store import Entry, Store
 
 
 @dataclass(frozen=True)
 class StatisticsStage(Stage):
-    """Measures experts on the train splits of the tasks they were last trained on.
+    """Measures experts on the train splits of the tasks they were last trained on, or else of `tasks`.
 
-    One expert alone, unless the collector has to see all of them together.
+    One expert alone, unless the collector has to see all of them together; without experts the parent, on `tasks`.
     """
 
     kind: ClassVar[str] = "statistics"
@@ -39,7 +39,7 @@ class StatisticsStage(Stage):
     @property
     def title(self) -> str:
         """Title in the user's words."""
-        return f"statistics of {', '.join(expert.recipe.name for expert in self.experts)}"
+        return f"statistics of {', '.join(expert.recipe.name for expert in self.experts) or self._parent_title}"
 
     def spec(self) -> dict[str, Any]:
         """Return the experts, the collector, the seed; the data are in the experts' digests."""
@@ -53,14 +53,16 @@ class StatisticsStage(Stage):
 
     @property
     def needs(self) -> tuple[Stage, ...]:
-        """Parent and experts."""
-        return (*parent_of(self.family), *self.experts)
+        """Parent, with its heads where itself is measured, and experts."""
+        heads = () if self.experts else head_stages(self.family, self.tasks or ())
+        return (*parent_of(self.family), *heads, *self.experts)
 
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Write a file per expert, by the names of its tensors."""
         start, store = time.perf_counter(), self.family.context.store
-        models = [expert.model(expert.result(store)).to(self.family.context.device) for expert in self.experts]
-        tasks = [self.tasks or expert.recipe.tasks for expert in self.experts]
+        tasks = [self.tasks or expert.recipe.tasks for expert in self.experts] or [self.tasks or ()]
+        models = [expert.model(expert.result(store)) for expert in self.experts] or [self.family.model(tasks[0])]
+        models = [model.to(self.family.context.device) for model in models]
         measurements = self.family.statistics(self.collector, models, tasks=tasks, seed=self.seed, on_progress=tell)
         files = tuple(file_of(place) for place in range(len(measurements)))
         for file, tensors in zip(files, measurements, strict=True):
@@ -74,7 +76,11 @@ class StatisticsStage(Stage):
 
     def load(self, entry: Entry) -> tuple[dict[str, Tensor], ...]:
         """Load each expert's statistics by the names of tensors."""
-        return tuple(load_file(entry.file(file_of(place))) for place in range(len(self.experts)))
+        return tuple(load_file(entry.file(file_of(place))) for place in range(len(self.experts) or 1))
+
+    @property
+    def _parent_title(self) -> str:
+        return f"the parent on {', '.join(task.short for task in self.tasks or ())}"
 
 
 def file_of(place: int) -> str:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
 
 from dfwe.config.tasks import Objective, Task
 from dfwe.families.base import ModelFamily, TrainingRecipe
+from dfwe.families.statistics.base import Collector
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.merge import MergeStage
-from dfwe.stages.statistics import statistics_stages
+from dfwe.stages.statistics import StatisticsStage, statistics_stages
 from dfwe.stages.train import TrainStage
+from dfwe.store.identity import TARGET
 from dfwe.values.names import BASELINE, MIXTURE
 
 S = TypeVar("S")
@@ -78,6 +80,15 @@ class StageFactory:
             seed=seed,
         )
         return replace(template, experts=experts, target=target, seed=seed, statistics=statistics)
+
+    def parent_statistics(self, collector: Collector, *, task: Task, seed: int) -> StatisticsStage:
+        """Return what the collector measures of the parent on one task; the same for every target."""
+        kind = type(collector)
+        config = {TARGET: f"{kind.__module__}.{kind.__qualname__}", **asdict(collector)}  # type: ignore[call-overload]
+        return self.memoize(
+            ("statistics", collector, task.name, seed),
+            lambda: StatisticsStage(self.family, (), config, collector, seed, (task,)),
+        )
 
     def evaluation(self, model: TrainStage | MergeStage, *, target: Objective) -> EvaluateStage:
         """Return the evaluation of the model on the objective's test split."""

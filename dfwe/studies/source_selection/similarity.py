@@ -15,7 +15,8 @@ from torch import Tensor
 from dfwe.config.tasks import Task
 from dfwe.errors import ConfigurationError
 from dfwe.families.statistics.base import Collector
-from dfwe.stages.affinity import MEASURED, AffinityStage
+from dfwe.seeding import derive
+from dfwe.stages.statistics import file_of
 from dfwe.store.store import Store
 from dfwe.studies.source_selection.base import Criterion, CriterionInputs, Part
 from dfwe.studies.stage_factory import StageFactory
@@ -51,9 +52,7 @@ class TaskSimilarity(Criterion):
         """Return the parent, measured on the target and on each candidate."""
 
         def measurement(task: Task) -> tuple[Part, ...]:
-            key = ("affinity", self.measure, task.name, seed)
-            stage = factory.memoize(key, lambda: AffinityStage(factory.family, task, self.measure, seed))
-            return (("choose", stage),)
+            return (("choose", factory.parent_statistics(self.measure, task=task, seed=derive(seed, "affinity"))),)
 
         return CriterionInputs(measurement(target), {task.short: measurement(task) for task in candidates})
 
@@ -64,8 +63,10 @@ class TaskSimilarity(Criterion):
             ConfigurationError: all that was measured of a task is 0, or not finite; shares of negative values.
         """
         stages = [stage for _, stage in inputs.parts()]
-        tensors = _tensors([stage.result(store).file(MEASURED) for stage in stages])
-        cosines = cosines_to_first(tensors, compare=self.compare, names=[stage.title for stage in stages])
+        tensors = _tensors([stage.result(store).file(file_of(0)) for stage in stages])
+        collector = type(self.measure).__name__
+        names = [f"{collector} of {name}" for name in ("the target", *inputs.per_candidate)]
+        cosines = cosines_to_first(tensors, compare=self.compare, names=names)
         return dict(zip(inputs.per_candidate, cosines, strict=True))
 
 

@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 
 from dfwe.errors import ConfigurationError
 from dfwe.families.statistics.mean_gradient import MeanGradient
-from dfwe.stages.affinity import MEASURED
+from dfwe.stages.statistics import file_of
 from dfwe.studies.plan import load_plan
 from dfwe.studies.source_selection.similarity import TaskSimilarity, cosines_to_first
 
@@ -73,7 +73,7 @@ def test_the_scores_are_the_cosines_of_the_stored_gradients(small, tmp_path):
     store = draft.family.context.store
     inputs = GRADIENTS.inputs(draft.factory, target=draft.target, candidates=draft.candidates, seed=0)
     scores = GRADIENTS.scores(inputs, store=store)
-    files = [stage.find(store).file(MEASURED) for _, stage in inputs.parts()]
+    files = [stage.find(store).file(file_of(0)) for _, stage in inputs.parts()]
     vectors = [torch.cat([tensor.flatten() for tensor in load_file(file).values()]) for file in files]
     assert len(vectors[0]) == sum(parameter.numel() for parameter in draft.family.model(()).parameters())
     expected = [float(torch.cosine_similarity(vectors[0], other, dim=0)) for other in vectors[1:]]

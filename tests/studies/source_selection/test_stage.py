@@ -46,7 +46,7 @@ def test_a_second_run_makes_nothing_and_says_the_same(chosen, tmp_path, monkeypa
     def refuse(*arguments, **names):
         raise AssertionError("a stage was made again")
 
-    for kind in ("train.TrainStage", "affinity.AffinityStage"):
+    for kind in ("train.TrainStage", "statistics.StatisticsStage"):
         monkeypatch.setattr(f"dfwe.stages.{kind}.make", refuse)
     monkeypatch.setattr("dfwe.studies.source_selection.stage.SelectSourcesStage.make", refuse)
     run_study(chosen[1], folder=tmp_path)
@@ -127,4 +127,4 @@ def test_where_too_little_is_known_nothing_is_guessed(ran, small):
 def test_what_cannot_work_is_said_before_anything_runs(small, tmp_path, overrides, error, message):
     with pytest.raises(error, match=message):
         run_study(small(tmp_path / "store", *overrides), folder=tmp_path)
-    assert not [*(tmp_path / "store").glob("affinity-*"), *(tmp_path / "store").glob("train-*")]
+    assert not [*(tmp_path / "store").glob("statistics-*"), *(tmp_path / "store").glob("train-*")]
