@@ -66,12 +66,12 @@ class ModelScorer(ABC):
     @property
     @abstractmethod
     def approximates(self) -> bool:
-        """Whether `exact` makes a difference: models are evaluated in less than their own precision otherwise."""
+        """True if `exact` makes a difference: models are evaluated in less than their own precision otherwise."""
 
     @property
     @abstractmethod
     def has_bound(self) -> bool:
-        """Whether `race` and `bound` are possible."""
+        """True if `race` and `bound` are possible."""
 
     @abstractmethod
     def __len__(self) -> int:
@@ -120,12 +120,12 @@ class SplitScorer(ModelScorer):
 
     @property
     def approximates(self) -> bool:
-        """Whether `exact` makes a difference."""
+        """True if `exact` makes a difference."""
         return self._half is not None
 
     @property
     def has_bound(self) -> bool:
-        """Whether `race` and `bound` are possible: Pearson's correlation, for one, has no bound."""
+        """True if `race` and `bound` are possible: Pearson's correlation, for one, has no bound."""
         return self._scorer.best_counts(self._references) is not None
 
     def __len__(self) -> int:
@@ -250,7 +250,7 @@ class MeanScorer(ModelScorer):
 
     @property
     def approximates(self) -> bool:
-        """Whether a part does."""
+        """True if a part does."""
         return any(part.approximates for part in self._parts.values())
 
     @property

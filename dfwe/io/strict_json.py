@@ -124,7 +124,7 @@ def _constant(text: str) -> float:
 
 
 def _is_deep(value: Any) -> bool:
-    """Whether the value is nested deeper than `MAX_DEPTH`, level by level, so that it cannot recurse itself."""
+    """Return whether the value is nested deeper than `MAX_DEPTH`, level by level, so that it cannot recurse itself."""
     level = [value] if isinstance(value, (dict, list)) else []
     for _ in range(MAX_DEPTH):
         if not level:

@@ -72,7 +72,7 @@ def signals_end(advice: str = GOES_ON) -> Iterator[None]:
 
 @contextmanager
 def kept_interrupt() -> Iterator[None]:
-    """What else goes wrong because of an interrupt, such as a file that was half written, is the interrupt."""
+    """Raise the interrupt for what goes wrong because of it, such as a file that was half written."""
     try:
         yield
     except Exception as error:

@@ -38,7 +38,7 @@ def locked(path: Path, *, title: str) -> Iterator[None]:
 
 @contextmanager
 def locked_if_free(path: Path) -> Iterator[bool]:
-    """Whether the lock was to be had; if so it is held meanwhile."""
+    """Yield whether the lock was free; if so it is held meanwhile."""
     lock = _lock(path)
     try:
         holder = lock.acquire(blocking=False)

@@ -94,7 +94,7 @@ def _delete(folder: Path) -> str | None:
 
 
 def _take(root: Path, item: StoreItem, *, dry_run: bool) -> bool:
-    """Whether nobody holds the item's lock; then it is renamed, unless in a dry run."""
+    """Return whether nobody holds the item's lock; then it is renamed, unless in a dry run."""
     with locked_if_free(root / FOLDER / f"{item.name}.lock") as free:
         if free and not dry_run and item.folder != _away(item):
             shutil.rmtree(_away(item), ignore_errors=True)

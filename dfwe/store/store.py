@@ -47,7 +47,7 @@ class Store:
     _verified: dict[Path, tuple[Signature, Entry]] = field(default_factory=dict, compare=False, repr=False)
 
     def folder(self, kind: str, *, spec: Mapping[str, Any]) -> Path:
-        """Where the result of that spec lies or will lie."""
+        """Return the folder where the result of that spec lies or will lie."""
         return self.root / f"{kind}-{spec_digest(kind, spec)}"
 
     def find(self, kind: str, *, spec: Mapping[str, Any]) -> Entry | None:
@@ -197,7 +197,7 @@ def _partial(folder: Path) -> Path:
 
 
 def _signature(folder: Path) -> Signature:
-    """What changes when somebody writes into the folder."""
+    """Return a value that changes when somebody writes into the folder."""
     paths = sorted(folder.rglob("*"))
     stats = ((path, path.stat() if path.exists() else path.lstat()) for path in paths)  # a link may lead nowhere
     return tuple((str(path), stat.st_size, stat.st_mtime_ns) for path, stat in stats)

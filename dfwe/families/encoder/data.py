@@ -39,7 +39,7 @@ class SentenceSplit:
 
     @property
     def is_closed(self) -> bool:
-        """Whether each answer is one of a closed set."""
+        """True if each answer is one of a closed set."""
         return all(instance.candidates for instance in self.instances)
 
     @cached_property

@@ -59,7 +59,7 @@ class Smart:
 
     @property
     def passes(self) -> int:
-        """How often a batch is read in a step: as it is, in each ascent, with the adversary, by averaged weights."""
+        """Number of times a step reads a batch: as it is, in each ascent, with the adversary, by averaged weights."""
         return 2 + self.ascents + (self.proximal is not None)
 
     def penalty(

@@ -42,7 +42,7 @@ class Trie:
 
     @property
     def depths(self) -> tuple[int, ...]:
-        """How many tokens stand before each node."""
+        """Number of tokens before each node."""
         depths = [0]
         for parent in self.parents[1:]:  # a parent comes before its children
             depths.append(depths[parent] + 1)
