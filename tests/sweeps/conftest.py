@@ -12,8 +12,8 @@ from dfwe.config.task_options import register
 @pytest.fixture
 def multirun():
     """A function from overrides to a multirun's jobs, and one from a job to its planned study."""
+    from dfwe.sweeps.compositions import Compositions
     from dfwe.sweeps.jobs import jobs_of
-    from dfwe.sweeps.plan import Compositions
 
     compositions = Compositions(lambda overrides: compose("config", overrides=list(overrides)))
 
