@@ -12,11 +12,6 @@ from typing import Any
 
 from dfwe.errors import StoreError
 from dfwe.stages.base import Stage
-from dfwe.stages.diagnostics.base import DiagnosticStage
-from dfwe.stages.evaluate import EvaluateStage
-from dfwe.stages.merge import MergeStage
-from dfwe.stages.mixture import MixtureStage
-from dfwe.stages.train import TrainStage
 from dfwe.store.card import CARD, Card, NewerFormatError, identity
 
 NEWEST = 200  # cards of a kind: enough for a mean, and read in no time
@@ -49,7 +44,7 @@ class CostEstimator:
         cards = self._cards(stage.kind)
         if not cards:
             return UNKNOWN
-        same, near = _keys_of_stage(stage)
+        same, near = _keys(stage.digest, stage.spec())
         return _mean(cards.get(same) or cards.get(near) or [], alike=same in cards)
 
     def _cards(self, kind: str) -> Mapping[Hashable, list[Card]]:
@@ -57,7 +52,7 @@ class CostEstimator:
             by_key: dict[Hashable, list[Card]] = defaultdict(list)
             for card in _newest(self._root, kind=kind):
                 with suppress(KeyError, TypeError, AttributeError):  # of a version that told it otherwise
-                    for key in _keys_of_card(card):
+                    for key in _keys(card.digest, card.spec):
                         by_key[key].append(card)
             self._kinds[kind] = dict(by_key)
         return self._kinds[kind]
@@ -82,46 +77,13 @@ def _mean(cards: Sequence[Card], *, alike: bool) -> Cost:
     return Cost(sum(seconds) / len(seconds) if seconds else None, sum(sizes) / len(sizes), len(cards), alike)
 
 
-def _keys_of_stage(stage: Stage) -> tuple[Hashable, Hashable]:
-    """Return the keys of stages like this one, and of those a little like it."""
-    if isinstance(stage, TrainStage):
-        family = stage.family
-        tasks = [family.task_spec(task) for task in stage.recipe.tasks]
-        return _keys(family.spec()["base_model"], tasks, stage.recipe.fit["epochs"])
-    if isinstance(stage, MergeStage):
-        family = stage.family
-        return _keys(
-            family.spec()["base_model"], [family.task_spec(stage.target)], stage.config["search"].get("budget")
-        )
-    if isinstance(stage, EvaluateStage):
-        return _keys(stage.family.spec()["base_model"], [stage.family.task_spec(stage.target)], None)
-    if isinstance(stage, MixtureStage):
-        family = stage.merge.family
-        return _keys(family.spec()["base_model"], [family.task_spec(stage.merge.target)], None)
-    if isinstance(stage, DiagnosticStage):
-        return _keys(stage.family.spec()["base_model"], [stage.family.task_spec(stage.target)], stage.probe)
-    return (stage.digest,), _of_parent(stage.kind, stage.spec())
-
-
-def _keys_of_card(card: Card) -> tuple[Hashable, Hashable]:
-    spec = card.spec
-    if card.kind == "train":
-        return _keys(spec["family"]["base_model"], spec["tasks"], spec["fit"]["epochs"])
-    if card.kind == "merge":
-        return _keys(spec["family"]["base_model"], [spec["target"]], spec["search"].get("budget"))
-    if card.kind in ("evaluate", "mixture"):
-        return _keys(spec["family"]["base_model"], [spec["target"]], None)
-    if card.kind == "probe":
-        return _keys(spec["family"]["base_model"], [spec["target"]], spec["probe"])
-    return (card.digest,), _of_parent(card.kind, spec)
-
-
-def _of_parent(kind: str, spec: Mapping[str, Any]) -> tuple[Hashable, ...]:
-    """Return what stages of other kinds must share to be a little alike: the parent; what has none is like nothing."""
+def _keys(digest: str, spec: Mapping[str, Any]) -> tuple[Hashable, Hashable]:
+    """Return the keys of stages like this one, and of those a little like it: of the same parent and as long."""
     family = spec.get("family")
     parent = family.get("base_model") if isinstance(family, Mapping) else None
-    return (kind, json.dumps(identity(spec), sort_keys=True, default=str) if parent is None else parent)
-
-
-def _keys(parent: str, tasks: Sequence[Any], length: Any) -> tuple[Hashable, Hashable]:
-    return (parent, json.dumps(tasks, sort_keys=True), length), (parent, length)
+    if parent is None:  # a parent itself, which is like nothing but its own
+        return digest, json.dumps(identity(spec), sort_keys=True, default=str)
+    length = spec.get("fit", {}).get("epochs"), spec.get("search", {}).get("budget"), spec.get("probe")
+    tasks = spec.get("tasks", spec.get("target"))
+    same = digest if tasks is None else (parent, json.dumps(tasks, sort_keys=True), length)
+    return same, (parent, length)
