@@ -1,6 +1,7 @@
 """Shared by all tests: annotations are checked while they run, and nothing reaches a network."""
 
 import os
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -54,16 +55,24 @@ def tokenizer(tiny_t5):
 
 @pytest.fixture(scope="session")
 def composed():
-    """A function from overrides to the composed configuration."""
+    """A function from overrides to the composed configuration, of its own; stores aside each is composed once."""
     from hydra import compose, initialize_config_dir
 
     from dfwe.conf import conf_dir
     from dfwe.config.task_options import register
 
-    def configuration(*overrides):
+    @cache
+    def composition(overrides):
         register()
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
             return compose("config", overrides=list(overrides))
+
+    def configuration(*overrides):
+        stores = [override for override in overrides if override.startswith("paths.store=/")]
+        config = composition(tuple(override for override in overrides if override not in stores)).copy()
+        for override in stores:
+            config.paths.store = override.removeprefix("paths.store=")
+        return config
 
     return configuration
 
