@@ -14,7 +14,6 @@ from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.statistics import StatisticsStage, statistics_stages
 from dfwe.stages.train import TrainStage
-from dfwe.store.identity import TARGET
 from dfwe.values.names import BASELINE, MIXTURE
 
 S = TypeVar("S")
@@ -84,7 +83,7 @@ class StageFactory:
     def parent_statistics(self, collector: Collector, *, task: Task, seed: int) -> StatisticsStage:
         """Return what the collector measures of the parent on one task; the same for every target."""
         kind = type(collector)
-        config = {TARGET: f"{kind.__module__}.{kind.__qualname__}", **asdict(collector)}  # type: ignore[call-overload]
+        config = {"_target_": f"{kind.__module__}.{kind.__qualname__}", **asdict(collector)}  # type: ignore[call-overload]
         return self.memoize(
             ("statistics", collector, task.name, seed),
             lambda: StatisticsStage(self.family, (), config, collector, seed, (task,)),
