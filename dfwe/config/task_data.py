@@ -82,7 +82,7 @@ class StudyData:
             generator.write(folder)
             return {}, tuple(path.name for path in folder.iterdir())
 
-        return self.store.made("data", spec=spec, make=make, title="the generated data").folder
+        return self.store.get_or_make("data", spec=spec, make=make, title="the generated data").folder
 
     def instances(self, task: Task, *, split: Split) -> tuple[Instance, ...]:
         """Return the task's instances, collected once; DataError for an empty split or an unknown label."""

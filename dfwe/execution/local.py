@@ -49,7 +49,7 @@ class LocalExecutor(Executor):
 
 def execute(stages: Sequence[tuple[str, Stage]], *, store: Store, start: Start) -> dict[str, float]:
     """Execute the stages in their order, see `Execute`."""
-    store.use(f"{stage.kind}-{stage.digest}" for _, stage in stages)
+    store.reserve(f"{stage.kind}-{stage.digest}" for _, stage in stages)
     seconds: dict[str, float] = {}
     for number, (part, stage) in enumerate(stages, start=1):
         title = describe(part, stage)

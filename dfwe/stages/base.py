@@ -51,7 +51,7 @@ class Stage(ABC):
 
     def result(self, store: Store, *, tell: Tell = lambda share: None) -> Entry:
         """Return the finished result, made now if there is none, by one process alone."""
-        return store.made(
+        return store.get_or_make(
             self.kind, spec=self.spec(), make=lambda folder: self.make(folder, tell=tell), title=self.title
         )
 

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 PARTIAL, CORRUPT = ".partial", ".corrupt"
 Signature = tuple[tuple[str, int, int], ...]
-Made = tuple[Mapping[str, Any], tuple[str, ...]]  # what goes on the card, and the names of the files to keep
+Output = tuple[Mapping[str, Any], tuple[str, ...]]  # what goes on the card, and the names of the files to keep
 
 
 @dataclass(frozen=True)
@@ -61,15 +61,15 @@ class Store:
             if folder.is_symlink():
                 raise StoreError(f"{folder} is a link that leads nowhere: mend what it leads to, or remove it")
             return None
-        self.use([folder.name])
+        self.reserve([folder.name])
         try:
             return self._verified_entry(folder)
         except StoreError:  # looked at again under the lock: another process may be setting it aside, or has
             with self._lock(folder, title=folder.name):
                 return self._sound_entry(folder)
 
-    def made(
-        self, kind: str, *, spec: Mapping[str, Any], make: Callable[[Path], Made], title: str | None = None
+    def get_or_make(
+        self, kind: str, *, spec: Mapping[str, Any], make: Callable[[Path], Output], title: str | None = None
     ) -> Entry:
         """The finished result of that spec, made now in its working folder if there is none.
 
@@ -84,15 +84,15 @@ class Store:
         folder = self.folder(kind, spec=spec)
         title = title or kind
         with full_disk_said(self.root), self._lock(folder, title=title):
-            self.use([folder.name])
+            self.reserve([folder.name])
             entry = self._sound_entry(folder) or self._committed_but_for_the_name(folder)
             if entry is not None:
                 return entry
             result, keep = make(self.partial(kind, spec=spec))
             return self.commit(kind, spec=spec, result=result, keep=keep, title=title)
 
-    def use(self, names: Iterable[str]) -> None:
-        """Says that this process counts on these results, there or not yet: they are not pruned while it runs."""
+    def reserve(self, names: Iterable[str]) -> None:
+        """Reserve results, there or not yet: they are not pruned while this process runs."""
         self._uses.add(names)
 
     def partial(self, kind: str, *, spec: Mapping[str, Any]) -> Path:

@@ -28,5 +28,5 @@ def test_evaluations_distinct_scores_and_the_longest_plateau_are_counted(tmp_pat
         (folder / "trials.jsonl").write_text("\n".join(lines))
         return {}, ("trials.jsonl",)
 
-    diagnostics = search_diagnostics(Store(tmp_path).made("merge", spec={}, make=make))
+    diagnostics = search_diagnostics(Store(tmp_path).get_or_make("merge", spec={}, make=make))
     assert (diagnostics["evaluated"], diagnostics["distinct_scores"], diagnostics["plateau"]) == expected

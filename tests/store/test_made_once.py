@@ -27,7 +27,7 @@ def made(store, *, seconds=0.0, diary=None):
         (folder / "weights.txt").write_text("weights")
         return {"score": 0.5}, ("weights.txt",)
 
-    return store.made("train", spec=SPEC, make=make, title="train expert a")
+    return store.get_or_make("train", spec=SPEC, make=make, title="train expert a")
 
 
 def ask(root, diary, seconds):
@@ -102,7 +102,7 @@ def test_a_full_disk_is_one_clear_line_and_the_same_call_goes_on(tmp_path):
 
     store = Store(tmp_path)
     with pytest.raises(StoreError, match=r"the disk is full at .*weights\.txt: make room, .*prune --store .*goes on"):
-        store.made("train", spec=SPEC, make=full)
+        store.get_or_make("train", spec=SPEC, make=full)
     assert made(store).card.result == {"score": 0.5}
 
 

@@ -25,7 +25,9 @@ def make(root, name, *, days=0.0, size=1000, store=None):
         return {}, ("weights.txt",)
 
     folder = (
-        (store or Store(root)).made("train", spec={"name": name, "seed": 1}, make=write, title=f"expert {name}").folder
+        (store or Store(root))
+        .get_or_make("train", spec={"name": name, "seed": 1}, make=write, title=f"expert {name}")
+        .folder
     )
     age(folder, days=days)
     return folder
@@ -94,7 +96,7 @@ def test_a_dry_run_deletes_nothing(tmp_path, capsys):
 def test_prune_leaves_what_a_living_store_found_made_or_counts_on(tmp_path, capsys):
     old, store = make(tmp_path, "old", days=8), Store(tmp_path)
     assert store.find("train", spec={"name": "old", "seed": 1}) is not None
-    store.use([f"train-{'0' * 16}"])
+    store.reserve([f"train-{'0' * 16}"])
     (planned := tmp_path / f"train-{'0' * 16}.partial").mkdir()
     age(planned, days=8)
     main(["prune", "--store", str(tmp_path), "--older-than", "7", *YES])
@@ -111,7 +113,7 @@ def test_a_killed_process_uses_nothing_any_more(tmp_path):
     old = make(tmp_path, "old", days=8)
     code = (
         "import sys; from pathlib import Path; from dfwe.store.store import Store; store = Store(Path(sys.argv[1]));"
-        "store.use([sys.argv[2]]); print('uses', flush=True); sys.stdin.read()"
+        "store.reserve([sys.argv[2]]); print('uses', flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", code, str(tmp_path), old.name]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -279,7 +281,7 @@ def test_a_store_that_is_a_file_is_one_line(tmp_path, capsys):
 
 
 def test_escape_sequences_of_a_title_never_reach_the_terminal(tmp_path, capsys):
-    Store(tmp_path).made("train", spec={}, make=lambda folder: ({}, ()), title="\x1b[2Jx")
+    Store(tmp_path).get_or_make("train", spec={}, make=lambda folder: ({}, ()), title="\x1b[2Jx")
     main(["list", "--store", str(tmp_path)])
     assert "\x1b" not in capsys.readouterr().out
 
@@ -287,7 +289,7 @@ def test_escape_sequences_of_a_title_never_reach_the_terminal(tmp_path, capsys):
 @pytest.mark.parametrize("columns", [60, 80])
 def test_a_list_fits_a_terminal_and_is_a_line_each_in_a_pipe(tmp_path, capsys, monkeypatch, columns):
     title = "expert " + "x" * 40
-    Store(tmp_path).made("statistics", spec={}, make=lambda folder: ({}, ()), title=title)
+    Store(tmp_path).get_or_make("statistics", spec={}, make=lambda folder: ({}, ()), title=title)
     main(["list", "--store", str(tmp_path)])
     assert len(capsys.readouterr().out.splitlines()) == 2
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)

@@ -158,7 +158,7 @@ def test_a_newer_format_is_never_called_damage(tmp_path):
 
 
 def make_again(store):
-    store.made("train", spec=SPEC, make=lambda folder: pytest.fail("made"))
+    store.get_or_make("train", spec=SPEC, make=lambda folder: pytest.fail("made"))
 
 
 def test_a_link_to_a_result_is_used_and_one_to_nowhere_is_one_line(tmp_path):
@@ -187,7 +187,7 @@ def test_a_store_that_may_not_be_written_is_one_line(tmp_path, number):
         raise OSError(number, os.strerror(number), str(folder / "weights"))
 
     with pytest.raises(OutputError, match="cannot be written: .*name another place"):
-        Store(tmp_path).made("train", spec=SPEC, make=refuse)
+        Store(tmp_path).get_or_make("train", spec=SPEC, make=refuse)
 
 
 def test_a_full_disk_elsewhere_is_not_taken_for_the_stores(tmp_path):

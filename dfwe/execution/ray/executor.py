@@ -135,7 +135,7 @@ def _execute(
 
     from dfwe.execution.ray.worker import SharedStudy, make_stage
 
-    context.store.use(f"{stage.kind}-{stage.digest}" for _, stage in stages)
+    context.store.reserve(f"{stage.kind}-{stage.digest}" for _, stage in stages)
     titled_stages = {stage.digest: (describe(part, stage), stage) for part, stage in stages}
     study_reference = [ray.put(SharedStudy(config, context.store, context.logger, titled_stages).pickled())]
     task = ray.remote(max_retries=config.retries, **config.options)(make_stage)

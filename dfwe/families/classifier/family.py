@@ -113,7 +113,7 @@ class ClassifierFamily(ModelFamily):
         """Return a fresh copy of the base encoder with the tasks' heads, trained first where that is asked for."""
         model, store = self._fresh_model(tasks), self.context.store
         for training in self.head_trainings(tasks):
-            entry = store.made(HEAD, spec=dict(training.spec), make=training.make, title=training.title)
+            entry = store.get_or_make(HEAD, spec=dict(training.spec), make=training.make, title=training.title)
             model.load_state_dict(load_file(entry.file(WEIGHTS)), strict=False)
         return model
 

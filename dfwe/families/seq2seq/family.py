@@ -188,7 +188,7 @@ class Seq2SeqFamily(ModelFamily):
             save_tokens(instances, tokenizer=tokenizer, limits=limits, folder=folder / TOKENS)
             return {"task": task.name, "split": split}, (TOKENS,)
 
-        entry = self.context.store.made("tokens", spec=spec, make=make, title=f"tokens of {task.short}, {split}")
+        entry = self.context.store.get_or_make("tokens", spec=spec, make=make, title=f"tokens of {task.short}, {split}")
         tokens = read_tokens(instances, limits=limits, folder=entry.folder / TOKENS)
         if task.data is not None:
             warn_of_full(tokens, limits=limits, of=f"{task.short}, {split}")
