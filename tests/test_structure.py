@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 FILES_PER_FOLDER = 16
 IMPORTS_PER_FILE = 14
 FILES = {  # with more imports of our own modules: a ratchet for each
-    "dfwe/families/classifier/family.py": 16,  # a family is where everything about a kind of model meets
+    "dfwe/families/classifier/family.py": 17,  # a family is where everything about a kind of model meets
     "dfwe/families/multi_head/family.py": 18,
     "dfwe/families/seq2seq/family.py": 17,
     "dfwe/results/rows.py": 19,  # to be drawn from fewer files

@@ -22,7 +22,6 @@ from dfwe.families.classifier.linear_probe import LinearProbe, train_head
 from dfwe.families.classifier.model import Classifier, load_classifier
 from dfwe.families.classifier.tasks import answers_of, classification_task
 from dfwe.families.classifier.tokenization import encode_instances
-from dfwe.families.datamodule import EpochData
 from dfwe.families.encoder.calibration import HeadExample, draw_examples
 from dfwe.families.encoder.data import SentenceSplit
 from dfwe.families.encoder.datamodule import sentence_data
@@ -159,7 +158,7 @@ class ClassifierFamily(ModelFamily):
             light_dropout=trainer["light_dropout"],
         )
 
-    def training_data(self, recipe: TrainingRecipe, *, seed: int) -> EpochData:
+    def training_data(self, recipe: TrainingRecipe, *, seed: int) -> pl.LightningDataModule:
         """Return a mixture of the batches of the tasks' train splits."""
         return sentence_data(
             [self.encode(task, split="train") for task in recipe.tasks],

@@ -27,8 +27,7 @@ from dfwe.families.encoder.datamodule import sentence_data
 from dfwe.families.encoder.gradient_surgery import Surgery
 from dfwe.families.encoder.lightning_module import MultiTask
 from dfwe.families.encoder.reader import HeadReader
-from dfwe.families.multi_head.heads.base import HeadSpec
-from dfwe.families.multi_head.model import MultiHead, load_multi_head
+from dfwe.families.multi_head.model import HeadSpecs, MultiHead, load_multi_head
 from dfwe.families.multi_head.tokenization import tokenise_sentences
 from dfwe.families.scorer import SplitScorer
 from dfwe.records import Split
@@ -182,7 +181,7 @@ class MultiHeadFamily(ModelFamily):
         return tokens * passes
 
     @cached_property
-    def specs(self) -> dict[str, tuple[HeadSpec, tuple[str, ...]]]:
+    def specs(self) -> HeadSpecs:
         """Heads and their labels by task; raises what their classes raise for wrong arguments."""
         return {task.short: (bind(self._head_config(task)), task.labels) for task in self.tasks}
 
