@@ -147,10 +147,9 @@ def _text_writer(folder: Path, *, task: Task, asking: Asking) -> Predictor:
     from transformers import AutoModelForSeq2SeqLM  # seconds, once all else is known to be right
 
     from dfwe.config.foreign import record
-    from dfwe.families.scorer import SplitScorer
-    from dfwe.families.seq2seq.inference.answers import Decoding, TextReader
+    from dfwe.families.seq2seq.inference.answers import Decoding, answer_instances
     from dfwe.families.seq2seq.inference.generate import ReferenceDecoding
-    from dfwe.families.seq2seq.tokenization import TokenLimits, tokens_in_memory
+    from dfwe.families.seq2seq.tokenization import TokenLimits
 
     model, tokenizer = _load(AutoModelForSeq2SeqLM, folder)
     decode: Any = task.decode if asking.decode == "task" else asking.decode
@@ -166,9 +165,9 @@ def _text_writer(folder: Path, *, task: Task, asking: Asking) -> Predictor:
     limits = TokenLimits(asking.max_source_tokens, asking.max_target_tokens, asking.truncation)
 
     def answer(instances: Sequence[Instance]) -> list[Answer]:
-        split = tokens_in_memory(instances, tokenizer=tokenizer, limits=limits)
-        reader = TextReader(split, decoding=decoding, tokenizer=tokenizer)
-        return SplitScorer(reader, scorer=task.scorer).answers(model)
+        return answer_instances(
+            model, instances, scorer=task.scorer, tokenizer=tokenizer, limits=limits, decoding=decoding
+        )
 
     return Predictor(task, max_words=asking.max_words, decode=decode, answer=answer)
 

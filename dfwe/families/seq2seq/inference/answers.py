@@ -12,13 +12,14 @@ from torch import nn
 
 from dfwe.errors import ConfigurationError
 from dfwe.families.batching import token_batches
-from dfwe.families.scorer import Batch, SplitReader
+from dfwe.families.scorer import Batch, SplitReader, SplitScorer
 from dfwe.families.seq2seq.inference.generate import ReferenceDecoding, greedy, reference
 from dfwe.families.seq2seq.inference.labels import best_candidates, candidate_log_likelihoods
 from dfwe.families.seq2seq.inference.trie import PackedTries
-from dfwe.families.seq2seq.tokenization import TokenisedSplit
+from dfwe.families.seq2seq.tokenization import TokenisedSplit, TokenLimits, tokens_in_memory
 from dfwe.families.tokens import pad
-from dfwe.records import Answer
+from dfwe.metrics.scorer import Scorer
+from dfwe.records import Answer, Instance
 
 Decode = Literal["labels", "candidates", "greedy", "reference"]
 
@@ -106,3 +107,17 @@ class TextReader(SplitReader):
             ids = greedy(model, max_new_tokens=new, max_tokens=most, **batch.inputs)
         texts: list[str] = self._tokenizer.batch_decode(ids, skip_special_tokens=True)
         return [Answer(text) for text in texts]
+
+
+def answer_instances(
+    model: Any,
+    instances: Sequence[Instance],
+    *,
+    scorer: Scorer,
+    tokenizer: Any,
+    limits: TokenLimits,
+    decoding: Decoding,
+) -> list[Answer]:
+    """Return the model's answers to instances of one task, in order."""
+    split = tokens_in_memory(instances, tokenizer=tokenizer, limits=limits)
+    return SplitScorer(TextReader(split, decoding=decoding, tokenizer=tokenizer), scorer=scorer).answers(model)
