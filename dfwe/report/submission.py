@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Final, Literal, get_args
+from typing import Final
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from dfwe.data.friends import tasks as feta
@@ -26,25 +26,14 @@ from dfwe.report.study_results import Record
 from dfwe.report.tables import Cell, Column, ReportTable, number, tabulate, text
 from dfwe.values.names import BASELINE
 
-AnswerKind = Literal["label", "relations", "text"]
-
-
-@dataclass(frozen=True)
-class FetaTask:
-    """Hold what the benchmark expects of a task's predictions."""
-
-    kind: AnswerKind
-    num_labels: int
-
-
-FETA: Final[Mapping[str, FetaTask]] = {
-    feta.EMORY: FetaTask("label", 7),
-    feta.QUERIES: FetaTask("text", 0),
-    feta.CHARACTERS: FetaTask("label", 7),
-    feta.QUESTIONS: FetaTask("text", 0),
-    feta.PERSONALITY: FetaTask("label", 2),
-    feta.RELATIONS: FetaTask("relations", 37),
-    feta.MELD: FetaTask("label", 7),
+FETA: Final[Mapping[str, tuple[str, int]]] = {  # by task: the kind of its answers, and how many labels it has
+    feta.EMORY: ("label", 7),
+    feta.QUERIES: ("text", 0),
+    feta.CHARACTERS: ("label", 7),
+    feta.QUESTIONS: ("text", 0),
+    feta.PERSONALITY: ("label", 2),
+    feta.RELATIONS: ("relations", 37),
+    feta.MELD: ("label", 7),
 }
 
 
@@ -144,15 +133,17 @@ def write_submission(
 
 
 def check_submission(tasks: Sequence[TaskPredictions], *, path: Path) -> None:
-    """Raise a DataError unless the zip holds exactly those tasks' files, with valid predictions for every test id."""
+    """Raise a DataError unless the zip holds exactly those tasks' files, with a prediction for every test id."""
     with ZipFile(path) as archive:
         names = [f"{task.task}/{name}" for task in tasks for name in task.files]
         if sorted(archive.namelist()) != sorted(names):
             raise DataError(f"{path} must hold {', '.join(names)}, found {', '.join(archive.namelist())}")
         for task in tasks:
-            for name in task.files:
+            for name, predictions in task.files.items():
                 text = archive.read(f"{task.task}/{name}").decode("utf8")
-                _check_file(list(csv.reader(io.StringIO(text, newline=""), strict=True)), task=task, name=name)
+                rows = [tuple(row) for row in csv.reader(io.StringIO(text, newline=""), strict=True)]
+                if rows != list(zip(task.instance_ids, predictions, strict=True)):
+                    raise DataError(f"{task.task}/{name} does not have the ids of the test split, with predictions")
 
 
 def submission_table(tasks: Sequence[TaskPredictions]) -> ReportTable | None:
@@ -179,14 +170,10 @@ def _score_of(key: str) -> Callable[[TaskPredictions], Cell]:
 
 def _check_answers(run: Run, record: Record) -> None:
     """Raise a DataError where the two files do not fit each other, or answers are not texts."""
-    results, task, num = run.results, record["task"], len(record["instance_ids"])
+    results, num = run.results, len(record["instance_ids"])
     tested = {row["name"] for row in results.rows if "test" in row}
-    if (task["name"], num, set(record["models"])) != (results.target, results.raw["n"]["test"], tested):
+    if (record["task"]["name"], num, set(record["models"])) != (results.target, results.raw["n"]["test"], tested):
         raise DataError(f"{run.path}: its results and {TEST_PREDICTIONS} are not of the same study: run it again")
-    if task["kind"] not in get_args(AnswerKind):
-        raise DataError(
-            f"{run.path}: unknown kind of answers '{task['kind']}', expected {', '.join(get_args(AnswerKind))}"
-        )
     for name, answers in record["models"].items():
         if len(answers) != num or not all(isinstance(answer, str) for answer in answers):
             raise DataError(f"{run.path}: {name} must have a text for each of {num} test instances")
@@ -199,11 +186,11 @@ def _by_task(studies: Sequence[StudyPredictions]) -> dict[str, StudyPredictions]
             raise DataError(f"{study.path}: '{study.target}' is not one of FETA-Friends' tasks: {', '.join(FETA)}")
         if study.target in by_task:
             raise DataError(f"two studies of {study.target}, {by_task[study.target].path} and {study.path}: give one")
-        expected, kind, num_labels = FETA[study.target], study.task["kind"], len(study.task["labels"])
-        if (kind, num_labels) != (expected.kind, expected.num_labels):
+        (kind, num_labels), labels = FETA[study.target], study.task["labels"]
+        if (study.task["kind"], len(labels)) != (kind, num_labels):
             raise DataError(
-                f"{study.path}: {study.target} must have answers of kind {expected.kind} and {expected.num_labels} "
-                f"labels, found {kind} and {num_labels}: the task's YAML was changed"
+                f"{study.path}: {study.target} must have answers of kind {kind} and {num_labels} labels, found "
+                f"{study.task['kind']} and {len(labels)}: the task's YAML was changed"
             )
         by_task[study.target] = study
     return by_task
@@ -256,24 +243,3 @@ def _write(tasks: Sequence[TaskPredictions], *, path: Path) -> None:
 def _quoted(text: str) -> str:
     """Quote a field; the csv module would leave a lone carriage return bare, and readers end a line there."""
     return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in ',"\r\n') else text
-
-
-def _check_file(rows: Sequence[Sequence[str]], *, task: TaskPredictions, name: str) -> None:
-    where = f"{task.task}/{name}"
-    if any(len(row) != 2 for row in rows):
-        raise DataError(f"{where} has a row without two fields")
-    if tuple(row[0] for row in rows) != task.instance_ids:
-        raise DataError(f"{where} does not have the {len(task.instance_ids)} ids of the test split in their order")
-    for (instance_id, prediction), meant in zip(rows, task.files[name], strict=True):
-        if prediction != meant or not _is_valid(prediction, expected=FETA[task.task]):
-            raise DataError(f"{where}: '{prediction}' is not a prediction for {instance_id}")
-
-
-def _is_valid(prediction: str, *, expected: FetaTask) -> bool:
-    if expected.kind == "text":
-        return True
-    if expected.kind == "label":
-        return prediction in {str(index) for index in range(expected.num_labels)}
-    numbers = prediction.removeprefix("[").removesuffix("]").split(" ")
-    bracketed = prediction.startswith("[") and prediction.endswith("]")
-    return bracketed and len(numbers) == expected.num_labels and set(numbers) <= {"0.0", "1.0"}

@@ -1,12 +1,17 @@
 """One registry of columns: each number is shown on the terminal, the page, in W&B and in Markdown."""
 
 import io
+import json
 
 import pytest
 from rich.console import Console
 
+from dfwe.report import columns
+from dfwe.report.__main__ import main
 from dfwe.report.columns import COST_COLUMNS, MERGE_COLUMNS, MODEL_COLUMNS, task_score
 from dfwe.report.html.page import PageSection, render
+from dfwe.report.html.run_page import run_page
+from dfwe.report.run_folder import read_run
 from dfwe.report.study_results import as_study
 from dfwe.report.study_tables import cost_table, merges_table, model_tables
 from dfwe.report.tables import MISSING, Cell, Column, difference, markdown, number, score, tabulate, text, values
@@ -25,8 +30,8 @@ def study(results):
     return results | {"n": {"test": 9}}
 
 
-def headings(columns):
-    return [column.heading for column in columns]
+def headings(of):
+    return [column.heading for column in of]
 
 
 def test_every_registered_column_is_in_the_tables_of_a_study(study):
@@ -56,6 +61,26 @@ def test_the_terminal_and_the_page_draw_the_same_tables(study):
         assert heading in page
 
 
+@pytest.mark.parametrize("registered", ["MODEL_COLUMNS", "MERGE_COLUMNS"])
+def test_a_new_column_is_drawn_in_all_four(study, study_folder, monkeypatch, capsys, registered):
+    new = Column("learnt", "words\nlearnt", lambda row: number(row.get("learnt")), is_optional=True)
+    monkeypatch.setattr(columns, registered, (*getattr(columns, registered), new))
+    study["models"][2]["learnt"] = 4242
+    (study_folder / "results.json").write_text(json.dumps({"format": 4, **study}))
+    console = Console(file=io.StringIO(), width=300)
+    show(study, console=console)
+    page = run_page(read_run(study_folder), pictures={})
+    *_, run = merge_runs(study, folder=study_folder, described={})
+    headings_of_table, (*_, cells) = table(study)
+    assert main(["markdown", str(study_folder)]) == 0
+    markdown_lines = capsys.readouterr().out
+    assert "4,242" in console.file.getvalue()
+    assert run.summary["learnt"] == dict(zip(headings_of_table, cells, strict=True))["learnt"] == 4242
+    for drawing in (page, markdown_lines):
+        assert "words learnt" in " ".join(drawing.split())
+        assert "4\u202f242" in drawing
+
+
 def test_markdown_has_a_line_per_row(study):
     lines = markdown(model_tables(as_study(study))[0]).splitlines()
     assert lines[2] == "| model | test | delta | p | dev |"
@@ -63,14 +88,14 @@ def test_markdown_has_a_line_per_row(study):
 
 
 def test_an_optional_column_without_values_is_left_out():
-    columns = [Column("a", "a", lambda row: text(row)), Column("b", "b", lambda row: MISSING, is_optional=True)]
-    assert headings(tabulate("x", ["1"], columns=columns, caption="").columns) == ["a"]
-    assert tabulate("x", [], columns=columns, caption="") is None
+    two = [Column("a", "a", lambda row: text(row)), Column("b", "b", lambda row: MISSING, is_optional=True)]
+    assert headings(tabulate("x", ["1"], columns=two, caption="").columns) == ["a"]
+    assert tabulate("x", [], columns=two, caption="") is None
 
 
 def test_values_have_the_ends_of_intervals():
-    columns = [Column("test", "test", lambda row: score(0.5, ends=(0.25, 0.75))), Column("name", "", text)]
-    assert values(columns, "row") == {"test": 0.5, "test_low": 0.25, "test_high": 0.75}
+    two = [Column("test", "test", lambda row: score(0.5, ends=(0.25, 0.75))), Column("name", "", text)]
+    assert values(two, "row") == {"test": 0.5, "test_low": 0.25, "test_high": 0.75}
 
 
 @pytest.mark.parametrize(

@@ -57,10 +57,3 @@ def test_files_that_do_not_fit_are_an_error(answered, file, changes, message):
     change(path, file, **changes)
     with pytest.raises(DataError, match=message):
         StudyPredictions.read(path)
-
-
-def test_unknown_kind_of_answers_is_an_error(answered):
-    path = answered("question_answering")
-    change(path, "test_predictions.json", task={"name": "question_answering", "kind": "tree", "labels": []})
-    with pytest.raises(DataError, match="unknown kind of answers 'tree', expected label, relations, text"):
-        StudyPredictions.read(path)

@@ -127,44 +127,15 @@ def test_unknown_model_is_an_error_naming_the_choice(study, out):
 
 
 @pytest.mark.parametrize(
-    ("task", "text", "message"),
-    [
-        ("personality_detection", "s1_a,1\n", "does not have the 2 ids"),
-        ("personality_detection", "s1_b,1\ns1_a,1\n", "does not have the 2 ids"),
-        ("personality_detection", "s1_a,1\ns1_a,1\n", "does not have the 2 ids"),
-        ("personality_detection", "s1_a,1\ns1_b\n", "row without two fields"),
-        ("personality_detection", "s1_a,1\ns1_b,2\n", "'2' is not a prediction for s1_b"),
-        ("question_answering", "s1_a,some words\ns1_b,other\n", "'other' is not a prediction"),
-    ],
+    "text", ["s1_a,1\n", "s1_b,1\ns1_a,1\n", "s1_a,1\ns1_a,1\n", "s1_a,1\ns1_b\n", "s1_a,1\ns1_b,2\n"]
 )
-def test_the_check_finds_a_damaged_file(answered, out, task, text, message):
-    tasks = write_submission([answered(task)], out=out, partial=True)
+def test_the_check_finds_a_damaged_file(answered, out, text):
+    tasks = write_submission([answered("personality_detection")], out=out, partial=True)
     with zipfile.ZipFile(out, "w") as archive:
-        archive.writestr(f"{task}/baseline_predictions.csv", text)
-        archive.writestr(f"{task}/predictions.csv", text)
-    with pytest.raises(DataError, match=message):
+        for name in tasks[0].files:
+            archive.writestr(f"personality_detection/{name}", text)
+    with pytest.raises(DataError, match=r"predictions\.csv does not have the ids of the test split"):
         check_submission(tasks, path=out)
-
-
-@pytest.mark.parametrize(
-    ("task", "prediction"),
-    [
-        ("MELD_emotion_recognition", "7"),
-        ("MELD_emotion_recognition", "-1"),
-        ("relation_extraction", "[" + " ".join(["0.0"] * 36) + "]"),
-        ("relation_extraction", "[" + " ".join(["0.5"] * 37) + "]"),
-        ("relation_extraction", " ".join(["1.0"] * 37)),
-    ],
-)
-def test_the_check_finds_a_prediction_out_of_range(answered, out, task, prediction):
-    (written,) = write_submission([answered(task)], out=out, partial=True)
-    wrong = replace(written, files=dict.fromkeys(written.files, (prediction, prediction)))
-    text = f"s1_a,{prediction}\ns1_b,{prediction}\n"
-    with zipfile.ZipFile(out, "w") as archive:
-        for name in written.files:
-            archive.writestr(f"{task}/{name}", text)
-    with pytest.raises(DataError, match="is not a prediction for s1_a"):
-        check_submission([wrong], path=out)
 
 
 def test_the_check_finds_a_missing_and_a_foreign_file(answered, out):
