@@ -1,4 +1,4 @@
-"""How good the sources are that `choice` takes, among all triples, over studies' seeds.
+"""How good the sources are that `source_selection` takes, among all triples, over studies' seeds.
 
     python benchmarks/choice.py +target=meld [--seeds 5] [--first 0] [overrides ...]
 
@@ -34,21 +34,21 @@ from dfwe.studies.source_selection.ranking import relative_ranks
 from dfwe.studies.source_selection.stage import SelectionPolicy
 from dfwe.studies.study import Study
 
-GRADIENTS, FISHER = "choice.by.gradients", "choice.by.fisher"
+GRADIENTS, FISHER = "source_selection.by.gradients", "source_selection.by.fisher"
 WAYS = {
-    "gradients": ("choice=gradients",),
-    "gradients, centred": ("choice=gradients", f"{GRADIENTS}.compare=centred"),
-    "gradients in the set": ("choice=gradients", f"{GRADIENTS}.measure.answers=set"),
+    "gradients": ("source_selection=gradients",),
+    "gradients, centred": ("source_selection=gradients", f"{GRADIENTS}.compare=centred"),
+    "gradients in the set": ("source_selection=gradients", f"{GRADIENTS}.measure.answers=set"),
     "gradients in the set, centred": (
-        "choice=gradients",
+        "source_selection=gradients",
         f"{GRADIENTS}.measure.answers=set",
         f"{GRADIENTS}.compare=centred",
     ),
-    "fisher": ("choice=fisher",),
-    "fisher, cosine": ("choice=fisher", f"{FISHER}.compare=cosine"),
-    "fisher, centred": ("choice=fisher", f"{FISHER}.compare=centred"),
-    "transfer": ("choice=transfer",),
-    "transfer and gradients": ("choice=[transfer,gradients]",),
+    "fisher": ("source_selection=fisher",),
+    "fisher, cosine": ("source_selection=fisher", f"{FISHER}.compare=cosine"),
+    "fisher, centred": ("source_selection=fisher", f"{FISHER}.compare=centred"),
+    "transfer": ("source_selection=transfer",),
+    "transfer and gradients": ("source_selection=[transfer,gradients]",),
 }
 Triple = tuple[str, ...]
 Scores = dict[Triple, dict[str, float]]

@@ -174,8 +174,8 @@ SMALL = (
     "trainer.checkpoint=false",
     "trainer.threads=1",
     "merge.search.budget=4",
-    "controls=[]",
-    "probes=[]",
+    "baselines=[]",
+    "diagnostics=[]",
 )
 
 FEW_DIALOGUES = ("data.generator.num_train=12", "data.generator.num_dev=8", "data.generator.num_test=8")

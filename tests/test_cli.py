@@ -32,7 +32,7 @@ def printed(capsys, *arguments, code=0):
     [
         ("+target=meld seed=1", "run", "+target=meld seed=1"),
         ("target=meld", "run", "target=meld"),
-        ("~probes", "run", "~probes"),
+        ("~diagnostics", "run", "~diagnostics"),
         ("-m +target=meld", "run", "-m +target=meld"),
         ("--config-dir my +target=plants", "run", "--config-dir my +target=plants"),
         ("-sc install=bash", "run", "-sc install=bash"),

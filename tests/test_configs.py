@@ -43,9 +43,9 @@ def made_search(config):
     return instantiate(plain(config), _partial_=True, _convert_="all")(space=SPACE, seed=0)
 
 
-@pytest.mark.parametrize("choice", options("choice"))
+@pytest.mark.parametrize("choice", options("source_selection"))
 def test_every_criterion_of_choice_is_bound(composed, choice):
-    rule = SelectionPolicy.of(composed("+target=meld", f"choice={choice}"))
+    rule = SelectionPolicy.of(composed("+target=meld", f"source_selection={choice}"))
     assert list(rule.criteria) == [choice]
 
 

@@ -53,8 +53,11 @@ CASES = {
     "Gram": ([*MELD, "merge=regmean", "merge.statistics.examples=0"], "examples"),
     "MergedGram": ([*MELD, "merge=regmean_pp", "merge.statistics.examples=0"], "examples"),
     "HeadFisher": ([*HEADS, "multitask.fisher.sigma=-1"], "sigma"),
-    "MeanGradient": ([*AUTO, "choice=gradients", "choice.by.gradients.measure.examples=0"], "examples"),
-    "TaskSimilarity": ([*AUTO, "choice=fisher", "choice.by.fisher.compare=taste"], "compare"),
+    "MeanGradient": (
+        [*AUTO, "source_selection=gradients", "source_selection.by.gradients.measure.examples=0"],
+        "examples",
+    ),
+    "TaskSimilarity": ([*AUTO, "source_selection=fisher", "source_selection.by.fisher.compare=taste"], "compare"),
     "Classification": ([*HEADS, "sources.toy_sentiment.head.pooling=most"], "pooling"),
     "PairClassification": ([*HEADS, "sources.toy_inference.head.features=[u, w]"], "features"),
     "PairCosine": (
@@ -81,7 +84,7 @@ CASES = {
     "Seq2SeqFamily": ([*MELD, "trainer.head_first=true"], "head_first"),
     "Surgery": ([*HEADS, "multitask.surgery.scope=some"], "scope"),
 }
-NOT_OF_THE_COMMAND = {"Interpolation"}  # whose numbers stand in conf/probe alone
+NOT_OF_THE_COMMAND = {"Interpolation"}  # whose numbers stand in conf/diagnostic alone
 
 
 def refusing_classes():

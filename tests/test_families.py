@@ -25,7 +25,7 @@ SHORT = (
     "trainer.threads=1",
     "merge.search.budget=3",
     "merge/holdout=split",
-    "probes=[leave_one_out,interpolation]",
+    "diagnostics=[leave_one_out,interpolation]",
     "report=false",
 )
 ROWS = "{train: 24, dev: 12, test: 12}"
@@ -109,7 +109,7 @@ def test_seq2seq_study_has_finite_rows(ran):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["agreement=[greedy]"], "models with heads answer in one way"),
+        (["decoding_comparison=[greedy]"], "models with heads answer in one way"),
         (["decode=greedy"], "heads answer in one way; set decode=task"),
         (["sources.toy_paraphrase.head=null"], "'toy_paraphrase' has no head.*another family"),
         (["trainer.head_first=true"], "have no heads to train first"),
@@ -125,7 +125,7 @@ def test_multi_head_study_refuses_before_training(encoder, overrides, message):
     [
         (["+target=question_answering", "sources=[meld]"], "whose answers are free text: choose .* family seq2seq"),
         (["+target=meld", "sources=[reading_comprehension]"], "are candidates that differ per question"),
-        (["+target=meld", "agreement=[greedy]"], "a classifier answers in one way"),
+        (["+target=meld", "decoding_comparison=[greedy]"], "a classifier answers in one way"),
         (["+target=meld", "trainer.accumulate=2"], "a classifier makes a step per batch"),
         (["+target=meld", "data.truncation=reference"], "a classifier's input loses its beginning"),
     ],

@@ -18,8 +18,8 @@ SMALL = [
     "trainer.finetune.epochs=1",
     "trainer.threads=1",
     "merge.search.budget=2",
-    "controls=[]",
-    "probes=[]",
+    "baselines=[]",
+    "diagnostics=[]",
 ]
 
 

@@ -184,7 +184,11 @@ def test_a_damaged_expert_is_trained_again_and_gives_the_same_weights(ran, caplo
         (["decode=guess"], ConfigurationError, "decode must be task, greedy or reference, not 'guess'"),
         (["target.meld.decode=guess"], ConfigurationError, "meld: decode must be one of labels, candidates, greedy"),
         (["decoding.reference.num_beams=0"], ConfigurationError, "num_beams must be at least 1"),
-        (["agreement=[beams]"], ConfigurationError, "agreement is a list of labels, greedy, reference, not 'beams'"),
+        (
+            ["decoding_comparison=[beams]"],
+            ConfigurationError,
+            "decoding_comparison is a list of labels, greedy, reference, not 'beams'",
+        ),
     ],
 )
 def test_what_cannot_work_is_said_before_any_training(small, tmp_path, overrides, error, message):

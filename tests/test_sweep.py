@@ -16,8 +16,8 @@ SMALL = [
     "trainer.threads=1",
     "merge.search.budget=2",
     "export=false",
-    "controls=[]",
-    "probes=[]",
+    "baselines=[]",
+    "diagnostics=[]",
 ]
 
 

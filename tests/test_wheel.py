@@ -21,8 +21,8 @@ SMALL = (
     "trainer.finetune.epochs=1",
     "trainer.threads=1",
     "merge.search.budget=3",
-    "controls=[]",
-    "probes=[]",
+    "baselines=[]",
+    "diagnostics=[]",
 )
 
 

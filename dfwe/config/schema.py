@@ -341,8 +341,8 @@ class SubsetConfig:
 
 
 @dataclass
-class ChoiceConfig:
-    """Which of the sources a study takes, where it is to find that out (conf/choice, sources=auto)."""
+class SourceSelectionConfig:
+    """Which of the sources a study takes, where it is to find that out (conf/source_selection, sources=auto)."""
 
     by: Parts = MISSING  # criteria by name; none: all sources are taken
     number: Count = MISSING  # of sources to take
@@ -355,7 +355,7 @@ class StudyConfig:
     seed: Natural = MISSING
     decode: Annotated[str, OneOf("task", "greedy", "reference")] = MISSING
     decoding: DecodingConfig = MISSING
-    agreement: list[Annotated[str, OneOf(*OTHER_WAYS)]] = MISSING
+    decoding_comparison: list[Annotated[str, OneOf(*OTHER_WAYS)]] = MISSING
     export: bool = MISSING
     report: bool = MISSING
     plan_only: bool = MISSING
@@ -363,7 +363,7 @@ class StudyConfig:
     sources: dict[str, TaskConfig] = MISSING
     sources_without_target: bool = MISSING
     subset: SubsetConfig = MISSING
-    choice: ChoiceConfig = MISSING
+    source_selection: SourceSelectionConfig = MISSING
     model: ModelConfig = MISSING
     data: DataConfig = MISSING
     trainer: TrainerConfig = MISSING
@@ -371,8 +371,8 @@ class StudyConfig:
     merge: MergeConfig | None = MISSING
     merges: dict[str, MergeConfig] = MISSING
     zoo: ZooConfig | None = MISSING
-    controls: list[Annotated[str, option_of("control")]] = MISSING
-    probes: list[Annotated[str, option_of("probe")]] = MISSING
+    baselines: list[Annotated[str, option_of("baseline")]] = MISSING
+    diagnostics: list[Annotated[str, option_of("diagnostic")]] = MISSING
     multitask: MultitaskConfig | None = MISSING
     logger: MayBePart = MISSING
     executor: APart = MISSING  # where stages are made (conf/executor)

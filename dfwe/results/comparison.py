@@ -49,14 +49,14 @@ class TargetComparison:
 
     @cached_property
     def roles(self) -> Mapping[str, str]:
-        """Models that others are compared with, by their role.
+        """Models that the rows are compared with, by their role.
 
         The equally trained baseline saw the target alone and was trained as every expert was: the expert of the target
         itself, both trainings of it. Where `same_compute` is among the baselines, it takes the role.
         """
         study, experts = self._study, self._study.experts or self._study.trained
         roles = {BASELINE: BASELINE} if study.baseline is not None else {}
-        if LONG_BASELINE in study.controls:
+        if LONG_BASELINE in study.baselines:
             roles[EQUALLY_TRAINED] = LONG_BASELINE
         elif study.target.short in experts:
             roles[EQUALLY_TRAINED] = study.target.short
@@ -133,7 +133,7 @@ class TaskMeanComparison:
 
     @cached_property
     def roles(self) -> Mapping[str, str]:
-        """Models that others are compared with, by their role: the single-task models, and the best model by dev."""
+        """Models that the rows are compared with, by their role: the single-task models, and the best model by dev."""
         dev = {name: self._dev(self._study.trained[name])["score"] for name in self._complete}
         best = best_by_dev(dev, simplest_first=self._complete)
         return {BASELINE: SINGLE} | ({} if best is None else {BEST_EXPERT: best})
@@ -168,15 +168,15 @@ class TaskMeanComparison:
         is_single = isinstance(stage, TrainStage) and len(task_columns(self._study, stage)) == 1
         if is_single or not self.single:
             return {"test": test}
-        difference = self._paired.difference(name, others=self.single)
+        difference = self._paired.difference(name, references=self.single)
         return {"test": test, "differences": difference["tasks"], **difference.get("mean", {})}
 
     def difference(self, name: str, other: str) -> dict[str, Any]:
         """Return the mean score less the other's; empty where one of them was not tested or is undefined."""
         if name not in self.evaluations or (other != SINGLE and other not in self.evaluations):
             return {}
-        others = self.single if other == SINGLE else dict.fromkeys(self._columns, other)
-        mean: dict[str, Any] = self._paired.difference(name, others=others).get("mean", {})
+        references = self.single if other == SINGLE else dict.fromkeys(self._columns, other)
+        mean: dict[str, Any] = self._paired.difference(name, references=references).get("mean", {})
         return mean
 
     def answers(self) -> dict[str, dict[str, tuple[str, ...]]]:
@@ -231,19 +231,19 @@ class PairedComparison:
             intervals["mean"] = list(interval(_mean(resampled)))
         return intervals
 
-    def difference(self, name: str, *, others: Mapping[str, str]) -> dict[str, Any]:
+    def difference(self, name: str, *, references: Mapping[str, str]) -> dict[str, Any]:
         """Return a model's test scores minus other models', each on one task; what is undefined is left out.
 
         `tasks` and `mean` have what `delta` says of a difference; tasks have `p_holm`, too, Holm's correction over
         them. `mean` is there where every task is.
         """
-        tasks = {task: self._difference(name, other, task=task) for task, other in others.items()}
+        tasks = {task: self._difference(name, other, task=task) for task, other in references.items()}
         defined = {task: difference for task, difference in tasks.items() if difference}
         adjusted = holm({task: difference["p"] for task, difference in defined.items()})
         result: dict[str, Any] = {"tasks": {task: {**defined[task], "p_holm": adjusted[task]} for task in defined}}
         if len(defined) < len(self.scorers):
             return result
-        theirs = {task: self.resampled[other][task] for task, other in others.items()}
+        theirs = {task: self.resampled[other][task] for task, other in references.items()}
         mean = sum(difference["delta"] for difference in defined.values()) / len(defined)
         return result | {"mean": summarize_difference(mean, resampled=_mean(self.resampled[name]) - _mean(theirs))}
 

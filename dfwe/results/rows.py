@@ -52,8 +52,8 @@ def study_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, An
     """
     store = study.family.context.store
     comparison: Comparison = TargetComparison(study) if study.listing is None else TaskMeanComparison(study)
-    diagnostics = diagnostic_results(study.probes, store=store)
-    diagnosed = {planned.merge.name for planned in study.probes}
+    diagnostics = diagnostic_results(study.diagnostics, store=store)
+    diagnosed = {planned.merge.name for planned in study.diagnostics}
     names = [name for name in study.models if study.listing is None or name in comparison.evaluations]
     costs = Costs(store)
     rows = [
@@ -84,7 +84,7 @@ def study_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, An
             folder=BEST if study.listing is None else None,
         ),
         "examples": _examples(study, comparison),
-        "decoding_comparison": decoding_results(study.agreement, evaluations=study.tested, seed=study.seed),
+        "decoding_comparison": decoding_results(study.decoding_comparison, evaluations=study.tested, seed=study.seed),
         "warnings": [warning.as_dict() for warning in warnings],
         **diagnostics.of_study,
         "data": _data(study),
@@ -145,7 +145,7 @@ def _row(name: str, *, study: Study, comparison: Comparison, costs: Costs) -> Ro
 
 
 def _kind(name: str, stage: EvaluatedModel, *, study: Study) -> str:
-    if name == BASELINE or name in study.controls:
+    if name == BASELINE or name in study.baselines:
         return "baseline"
     if isinstance(stage, MergeStage):
         return "merge"
@@ -161,7 +161,7 @@ def _target_facts(study: Study, comparison: Comparison) -> dict[str, Any]:
     return {
         "target": study.target.name,
         "sources": [task.name for task in study.sources],
-        "source_selection": selection_results(study.choice),
+        "source_selection": selection_results(study.source_selection),
         "decode": study.family.decoding(study.target),
         "rare_classes": list(rare),  # they make intervals of a macro F1 too narrow
         "questions": questions(study.target),

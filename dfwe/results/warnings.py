@@ -71,9 +71,9 @@ def _trainings(study: Study) -> dict[str, dict[str, TrainStage]]:
             trainings.setdefault(key, {})[name] = stage
         return trainings
     baseline = {} if study.baseline is None else {BASELINE: study.baseline}
-    controls = {name: stage for name, stage in study.controls.items() if isinstance(stage, TrainStage)}
+    baselines = {name: stage for name, stage in study.baselines.items() if isinstance(stage, TrainStage)}
     first = {stage.digest for stage in study.trained.values()}
-    last = {**baseline, **controls, **study.experts}
+    last = {**baseline, **baselines, **study.experts}
     return {
         "trainer.finetune.epochs": {name: stage for name, stage in last.items() if stage.digest not in first},
         "trainer.train.epochs": dict(study.trained),

@@ -20,7 +20,7 @@ from dfwe.values.names import MIXTURE
 
 log = logging.getLogger(__name__)
 
-GROUP = "control"
+GROUP = "baseline"
 EvaluatedModel = TrainStage | MergeStage | EnsembleStage
 Tested = EvaluateStage | EnsembleStage
 
@@ -108,7 +108,7 @@ class SameCompute(Baseline):
 
 def load_baselines(names: Sequence[str]) -> dict[str, Baseline]:
     """Return baselines by their names, once for all studies of a sweep; ConfigurationError for an unknown name."""
-    return {name: bind(option_file(conf_dir() / GROUP, name, key="controls")) for name in names}
+    return {name: bind(option_file(conf_dir() / GROUP, name, key="baselines")) for name in names}
 
 
 def baseline_models(baselines: Mapping[str, Baseline], *, study: BaselineInputs) -> dict[str, EvaluatedModel]:

@@ -53,7 +53,7 @@ def plan_decodings(
     """
     for decoding in decodings:
         if decoding not in DECODINGS:
-            raise ConfigurationError(f"agreement is a list of {', '.join(DECODINGS)}, not '{decoding}'")
+            raise ConfigurationError(f"decoding_comparison is a list of {', '.join(DECODINGS)}, not '{decoding}'")
     default = "labels" if family.decoding(target) == "candidates" else family.decoding(target)
     left_out = _left_out(decodings, default=default, target=target, family=family)
     models = [name for name in (BASELINE, headline) if name in evaluations] or list(evaluations)
@@ -76,8 +76,8 @@ def _left_out(decodings: Sequence[str], *, default: str, target: Task, family: M
     reason = f"{target.short} is answered in free text, it has no labels to choose among"
     if set(decodings) == {"labels"}:
         possible = " or ".join(decoding for decoding in DECODINGS if decoding not in ("labels", default))
-        raise ConfigurationError(f"agreement=[labels]: {reason}; choose {possible}")
-    log.warning("agreement leaves out labels: %s", reason)
+        raise ConfigurationError(f"decoding_comparison=[labels]: {reason}; choose {possible}")
+    log.warning("decoding_comparison leaves out labels: %s", reason)
     return {"labels": reason}
 
 

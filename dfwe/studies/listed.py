@@ -74,7 +74,7 @@ class ListedPlan(StudyPlan):
         stages = {name: merge.stage for name, merge in {**merges, **ablation}.items()}
         experts = {name: self.models[name] for name in names}
         around = BaselineInputs(factory, objective, experts, experts, self.seed)
-        controls = baseline_models(self.spec.controls, study=around) if len(experts) > 1 else {}
+        baselines = baseline_models(self.spec.baselines, study=around) if len(experts) > 1 else {}
         scored = {name: model for name, model in self.models.items() if self._counts(model)}
         return Study(
             family=self.family,
@@ -84,9 +84,9 @@ class ListedPlan(StudyPlan):
             pretraining=self.pretraining,
             trained=self.models,
             merges=stages,
-            controls=controls,
-            evaluations=evaluated({**scored, **controls, **stages}, factory=factory, objective=objective),
-            probes=plan_diagnostics(self.spec.probes, merge=stages.get(headline_merge(stages) or "")),
+            baselines=baselines,
+            evaluations=evaluated({**scored, **baselines, **stages}, factory=factory, objective=objective),
+            diagnostics=plan_diagnostics(self.spec.diagnostics, merge=stages.get(headline_merge(stages) or "")),
             listing=Listing(
                 self.config,
                 names,
@@ -109,10 +109,12 @@ def plan_listed(config: DictConfig, *, corpora: Corpora | None = None) -> Listed
             option, ...
         DataError: the split of a task is missing, broken or empty.
     """
-    if config.choice.by:
-        raise ConfigurationError("a study of listed models selects no sources: leave out choice= and sources=auto")
-    if config.agreement:
-        raise ConfigurationError("a study of several tasks answers them in one way: set agreement=[]")
+    if config.source_selection.by:
+        raise ConfigurationError(
+            "a study of listed models selects no sources: leave out source_selection= and sources=auto"
+        )
+    if config.decoding_comparison:
+        raise ConfigurationError("a study of several tasks answers them in one way: set decoding_comparison=[]")
     multitask = plain(config.multitask)
     raw = _columns(config, names=multitask["columns"])
     family, pretraining = study_family(config, tasks=tuple(raw.values()), corpora=corpora)

@@ -26,7 +26,7 @@ from dfwe.values.names import BASELINE, UNIFORM
 
 @dataclass(frozen=True)
 class DfwePlan(StudyPlan):
-    """A study of one target; its sources are all candidates, or those that `choice` selects among them.
+    """A study of one target; its sources are all candidates, or those that `source_selection` selects among them.
 
     Raises:
         ConfigurationError: a selection of more sources than there are.
@@ -38,16 +38,16 @@ class DfwePlan(StudyPlan):
     target: Task
     candidates: tuple[Task, ...]
     seed: int
-    choice: SelectSourcesStage | None = field(init=False)
+    source_selection: SelectSourcesStage | None = field(init=False)
 
     def __post_init__(self) -> None:
-        policy = self.spec.choice
+        policy = self.spec.source_selection
         choice = (
             None
             if policy is None
             else policy.stage(self.factory, target=self.target, candidates=self.candidates, seed=self.seed)
         )
-        object.__setattr__(self, "choice", choice)  # frozen
+        object.__setattr__(self, "source_selection", choice)  # frozen
 
     @property
     def family(self) -> ModelFamily:
@@ -57,21 +57,21 @@ class DfwePlan(StudyPlan):
     @property
     def name(self) -> tuple[str, tuple[str, ...]] | None:
         """Target and sources; None where these are to be selected."""
-        if self.choice is not None and not self.is_resolved:
+        if self.source_selection is not None and not self.is_resolved:
             return None
         return self.target.name, tuple(task.name for task in self._sources())
 
     def parts(self) -> Iterator[Part]:
         """Yield the stages up to the selection of sources; none where nothing is selected."""
-        if self.choice is not None:
+        if self.source_selection is not None:
             yield from (("parent", stage) for stage in self.pretraining)
             yield from (("parent", head) for head in head_stages(self.family, (self.target, *self.candidates)))
-            yield from self.choice.parts()
+            yield from self.source_selection.parts()
 
     @property
     def is_resolved(self) -> bool:
         """True if the sources are known."""
-        return self.choice is None or self.choice.find(self.family.context.store) is not None
+        return self.source_selection is None or self.source_selection.find(self.family.context.store) is not None
 
     def resolve(self) -> Study:
         """Return the study; nothing runs but a selection that the store lacks.
@@ -82,9 +82,9 @@ class DfwePlan(StudyPlan):
         return dfwe_study(self, sources=self._sources())
 
     def _sources(self) -> tuple[Task, ...]:
-        if self.choice is None:
+        if self.source_selection is None:
             return self.candidates
-        return self.choice.selected(self.choice.result(self.family.context.store))
+        return self.source_selection.selected(self.source_selection.result(self.family.context.store))
 
 
 def dfwe_study(plan: DfwePlan, *, sources: Sequence[Task]) -> Study:
@@ -103,8 +103,8 @@ def dfwe_study(plan: DfwePlan, *, sources: Sequence[Task]) -> Study:
 
     # 5: all on test, with what a merge must beat
     inputs = BaselineInputs(factory, target, trained, experts, seed)
-    controls = baseline_models(spec.controls, study=inputs) if merges and "evaluate" in runs else {}
-    models = ({BASELINE: baseline} if baseline else {}) | dict(experts) | dict(merges) | controls
+    baselines = baseline_models(spec.baselines, study=inputs) if merges and "evaluate" in runs else {}
+    models = ({BASELINE: baseline} if baseline else {}) | dict(experts) | dict(merges) | baselines
     evaluations = evaluated(models, factory=factory, objective=target) if "evaluate" in runs else {}
     return Study(
         family=factory.family,
@@ -116,12 +116,16 @@ def dfwe_study(plan: DfwePlan, *, sources: Sequence[Task]) -> Study:
         experts=experts if "finetune" in runs else {},
         baseline=baseline,
         merges=merges,
-        controls=controls,
+        baselines=baselines,
         evaluations=evaluations,
         mixtures={name: MixtureStage(merges[name]) for name in merges if name in evaluations and name != UNIFORM},
-        agreement=plan_decodings(
-            spec.agreement, target=target, family=factory.family, evaluations=single(evaluations), headline=headline
+        decoding_comparison=plan_decodings(
+            spec.decoding_comparison,
+            target=target,
+            family=factory.family,
+            evaluations=single(evaluations),
+            headline=headline,
         ),
-        probes=plan_diagnostics(spec.probes if "evaluate" in runs else {}, merge=merges.get(headline or "")),
-        choice=plan.choice,
+        diagnostics=plan_diagnostics(spec.diagnostics if "evaluate" in runs else {}, merge=merges.get(headline or "")),
+        source_selection=plan.source_selection,
     )

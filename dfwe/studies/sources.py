@@ -63,7 +63,7 @@ def study_tasks(config: DictConfig) -> tuple[Task, tuple[Task, ...]]:
     sources = candidates(short, config=config)
     if config.sources_without_target:  # a composition such as `all`
         sources = _answerable(sources, family=class_of(plain(config.model.family)))
-    sources = subset_of(sources, subset=plain(config.subset), is_selected=bool(config.choice.by))
+    sources = subset_of(sources, subset=plain(config.subset), is_selected=bool(config.source_selection.by))
     tasks = tuple(build_task(name, config=plain(source)) for name, source in sources.items())
     return build_task(short, config=plain(target)), tasks
 
@@ -90,7 +90,8 @@ def subset_of(sources: Mapping[str, T], *, subset: Mapping[str, Any], is_selecte
     """Return the sources that `subset` numbers; ConfigurationError where they are to be selected, too."""
     if is_selected and subset["number"] is not None:
         raise ConfigurationError(
-            f"subset.number={subset['number']} takes a subset of the sources and choice.by chooses among them: set one "
-            "of the two (sources=all is sources=auto without a choice; choice.number is how many are chosen)"
+            f"subset.number={subset['number']} takes a subset of the sources and source_selection.by chooses among "
+            "them: set one of the two (sources=all is sources=auto without a selection; source_selection.number is how "
+            "many are selected)"
         )
     return subset_by_number(sources, subset=subset)

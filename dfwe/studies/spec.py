@@ -26,17 +26,17 @@ class StudySpec:
     runs: frozenset[str]
     merges: tuple[dict[str, Any], ...]  # the uniform merge first
     zoo: dict[str, Any] | None
-    controls: Mapping[str, Baseline]
-    probes: Mapping[str, Diagnostic]
-    agreement: tuple[str, ...]
-    choice: SelectionPolicy | None
+    baselines: Mapping[str, Baseline]
+    diagnostics: Mapping[str, Diagnostic]
+    decoding_comparison: tuple[str, ...]
+    source_selection: SelectionPolicy | None
 
     @classmethod
     def of(cls, config: DictConfig) -> StudySpec:
         """Return the settings of a composed configuration.
 
         Raises:
-            ConfigurationError: an unknown stage, control, probe or criterion of choice, two merges of one name.
+            ConfigurationError: an unknown stage, baseline, diagnostic or criterion, two merges of one name.
         """
         merges = [plain(config.merges[name]) for name in config.merges]
         merges += [plain(config.merge)] if config.merge is not None else []
@@ -44,10 +44,10 @@ class StudySpec:
             runs=_stages_to_run(config.stages),
             merges=_named_merges(merges),
             zoo=None if config.zoo is None else plain(config.zoo),
-            controls=load_baselines(config.controls),
-            probes=load_diagnostics(config.probes),
-            agreement=tuple(config.agreement),
-            choice=SelectionPolicy.of(config),
+            baselines=load_baselines(config.baselines),
+            diagnostics=load_diagnostics(config.diagnostics),
+            decoding_comparison=tuple(config.decoding_comparison),
+            source_selection=SelectionPolicy.of(config),
         )
 
     def merges_of(self, num_experts: int) -> tuple[dict[str, Any], ...]:

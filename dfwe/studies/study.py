@@ -45,7 +45,7 @@ class Study:
     `tasks` are all tasks by the names that tables have for them, `objective` is what models are judged by: one task, or
     the mean of several. `trained` are the first trainings (the experts on S*, or the listed models), `experts` those
     that were fine-tuned on the target, none without fine-tuning. `mixtures` are merges' best ones, experts apart.
-    `choice` selected the sources, where they were selected.
+    `source_selection` selected the sources, where they were selected.
     """
 
     family: ModelFamily
@@ -57,12 +57,12 @@ class Study:
     experts: Mapping[str, TrainStage] = field(default_factory=dict)
     baseline: TrainStage | None = None
     merges: Mapping[str, MergeStage] = field(default_factory=dict)
-    controls: Mapping[str, EvaluatedModel] = field(default_factory=dict)
+    baselines: Mapping[str, EvaluatedModel] = field(default_factory=dict)
     evaluations: Mapping[str, Tested] = field(default_factory=dict)
     mixtures: Mapping[str, MixtureStage] = field(default_factory=dict)
-    agreement: DecodingComparison = field(default_factory=DecodingComparison)
-    probes: tuple[PlannedDiagnostic, ...] = ()
-    choice: SelectSourcesStage | None = None
+    decoding_comparison: DecodingComparison = field(default_factory=DecodingComparison)
+    diagnostics: tuple[PlannedDiagnostic, ...] = ()
+    source_selection: SelectSourcesStage | None = None
     listing: Listing | None = None
 
     @property
@@ -85,7 +85,7 @@ class Study:
     def models(self) -> dict[str, EvaluatedModel]:
         """Models in the order of the table, by name."""
         baseline = {} if self.baseline is None else {BASELINE: self.baseline}
-        return {**baseline, **(self.experts or self.trained), **self.controls, **self.merges}
+        return {**baseline, **(self.experts or self.trained), **self.baselines, **self.merges}
 
     @property
     def is_resolved(self) -> bool:
@@ -104,8 +104,8 @@ class Study:
     def parts(self) -> Iterator[Part]:
         """Yield the same with repetitions."""
         yield from (("parent", stage) for stage in self.pretraining)
-        if self.choice is not None:
-            yield from self.choice.parts()
+        if self.source_selection is not None:
+            yield from self.source_selection.parts()
         yield from (("parent", head) for stage in self.trained.values() for head in stage.heads)
         yield from (("train", stage) for stage in self.trained.values())
         yield from (("finetune", stage) for stage in self.experts.values())
@@ -114,13 +114,13 @@ class Study:
         for merge in self.merges.values():
             yield from (("merge", stage) for stage in merge.statistics)
             yield "merge", merge
-        for subject in self.controls.values():
+        for subject in self.baselines.values():
             if not isinstance(subject, EnsembleStage):  # which is its own evaluation, of the experts' ones
                 yield ("merge" if isinstance(subject, MergeStage) else "baseline"), subject
         yield from (("evaluate", stage) for stage in self.evaluations.values())
         yield from (("evaluate", stage) for stage in self.mixtures.values())
-        yield from (("evaluate", stage) for stage in self.agreement.all_stages())
-        yield from (("probe", stage) for planned in self.probes for stage in planned.stages)
+        yield from (("evaluate", stage) for stage in self.decoding_comparison.all_stages())
+        yield from (("probe", stage) for planned in self.diagnostics for stage in planned.stages)
 
 
 class StudyPlan(ABC):

@@ -67,7 +67,7 @@ class Composition:
         if threads := self._config.trainer.threads:
             torch.set_num_threads(threads)
         subset = self._subset | {key.removeprefix("subset."): numbers[key] for key in numbers if key != "seed"}
-        if self._config.choice.by and subset["number"] is not None:
+        if self._config.source_selection.by and subset["number"] is not None:
             subset_of({}, subset=subset, is_selected=True)  # raises what the job itself would, before others do
         plan = self._plan(target)
         if not isinstance(plan, DfwePlan):
@@ -75,7 +75,7 @@ class Composition:
                 _changed(self._config, numbers), reads_data=False, corpora=self._corpora
             ).resolve_if_ready()
         candidates = {task.short: task for task in plan.candidates}
-        sources = subset_of(candidates, subset=subset, is_selected=plan.choice is not None)
+        sources = subset_of(candidates, subset=subset, is_selected=plan.source_selection is not None)
         return replace(
             plan, candidates=tuple(sources.values()), seed=numbers.get("seed", self._config.seed)
         ).resolve_if_ready()

@@ -33,10 +33,10 @@ _ROWS = {
     "baseline": "experts",
     "merge": "merges",
     "evaluate": "evaluations",
-    "probe": "probes",
+    "probe": "diagnostics",
 }
 ROWS = tuple(dict.fromkeys(_ROWS.values()))
-_IF_ANY = ("choices", "probes")  # most studies name their sources, and a sweep's have no diagnostics
+_IF_ANY = ("choices", "diagnostics")  # most studies name their sources, and a sweep's have no diagnostics
 
 
 def show_plan(config: DictConfig) -> None:

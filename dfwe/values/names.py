@@ -36,9 +36,9 @@ class NotReserved:
 
 
 def reserved_names() -> tuple[str, ...]:
-    """Return the names of rows that studies have whatever a user calls others; the controls are the files in conf/."""
-    controls = sorted(path.stem for path in (conf_dir() / "control").glob("*.yaml"))
-    return (BASELINE, MIXTURE, UNIFORM, *controls)
+    """Return the names of rows that studies have whatever a user calls others; the baselines are the files in conf/."""
+    baselines = sorted(path.stem for path in (conf_dir() / "baseline").glob("*.yaml"))
+    return (BASELINE, MIXTURE, UNIFORM, *baselines)
 
 
 def compositions() -> tuple[str, ...]:

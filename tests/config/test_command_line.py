@@ -15,7 +15,7 @@ from dfwe.run import user_folders
         (["target=meld"], ["+target=meld"]),
         (["-m", "target=meld,sst", "seed=1"], ["+target=meld,sst", "seed=1", "-m"]),
         (["sweep=all_targets", "-m"], ["+sweep=all_targets", "-m"]),
-        (["+target=meld", "target.meld.name=x", "~controls"], ["+target=meld", "target.meld.name=x", "~controls"]),
+        (["+target=meld", "target.meld.name=x", "~baselines"], ["+target=meld", "target.meld.name=x", "~baselines"]),
         (["seed=1", "-m", "+target=meld"], ["seed=1", "+target=meld", "-m"]),  # argparse refuses what is after a flag
         (["--cfg", "job", "seed=1", "-p", "seed"], ["seed=1", "--cfg", "job", "-p", "seed"]),
         (["-sc", "query=bash"], ["query=bash", "-sc"]),

@@ -38,6 +38,16 @@ CASES = {
         "unknown key 'data.max_bad_share' "
         "(did you mean data.max_invalid_fraction or model.pretrain.data.max_invalid_fraction?)",
     ),
+    "an old name of the baselines": (["baselines=[random]"], "unknown key 'baselines' (did you mean baselines?)"),
+    "an old name of the diagnostics": (["diagnostics=[]"], "unknown key 'diagnostics' (did you mean diagnostics?)"),
+    "an old name of source selection": (
+        ["source_selection=fisher"],
+        "unknown key 'choice' (did you mean source_selection?)",
+    ),
+    "an old name of decodings": (
+        ["decoding_comparison=[]"],
+        "unknown key 'decoding_comparison' (did you mean decoding_comparison?)",
+    ),
     "an old name of a selection": (
         ["+target=meld", "merge.pick=argmax"],
         "unknown key 'merge.pick' (did you mean merge.selection",
@@ -47,7 +57,7 @@ CASES = {
     "a group and a key of one name": (["merg=ties"], "unknown key 'merg' (did you mean merge or merges?)"),
     "a wrong type": (["trainer.train.epochs=ten"], "trainer.train.epochs must be a whole number, not 'ten'"),
     "no boolean": (["export=maybe"], "export must be true or false, not 'maybe'"),
-    "no list": (["controls=random"], "controls must be a list, such as [random]"),
+    "no list": (["baselines=random"], "baselines must be a list, such as [random]"),
     "a value for a part": (["trainer.train=3"], "trainer.train has keys of its own"),
     "no option": (["model=null"], "model must be the name of an option, or a list of names, not null"),
     "no equals sign": (["meld"], "'meld' is not key=value: write for instance target=meld"),

@@ -48,7 +48,7 @@ def test_hydra_finds_the_name_in_the_root():
     [
         (["+target=meld", "seed=3", "merge=ties"], "target-meld_seed-3"),
         (["+target=meld", "sources=[a, b]"], "target-meld_sources-a-b"),
-        (["~probes", "seed=-1"], "probes_seed--1"),
+        (["~diagnostics", "seed=-1"], "diagnostics_seed--1"),
         (["merge=ties"], ""),
     ],
 )

@@ -112,7 +112,8 @@ def test_the_references_decoding_is_that_of_the_benchmarks_code(composed):
 
 
 @pytest.mark.parametrize(
-    "override", ["trainer.train.epoch=3", "paths.stor=x", "merge.serach.budget=3", "sede=1", "agreement=greedy"]
+    "override",
+    ["trainer.train.epoch=3", "paths.stor=x", "merge.serach.budget=3", "sede=1", "decoding_comparison=greedy"],
 )
 def test_a_misspelt_key_or_a_wrong_type_fails_when_composing(composed, override):
     with pytest.raises(ConfigCompositionException):

@@ -12,7 +12,7 @@ from dfwe.run import main
 def test_help_names_every_group_with_its_options():
     lines = help_text().splitlines()
     assert "merge/selection: argmax, bagged, greedy_soup, one_standard_error, uniform" in lines
-    assert "choice: fisher, gradients, transfer" in lines
+    assert "source_selection: fisher, gradients, transfer" in lines
     assert "  dfwe +target=meld merge=nelder_mead               the paper's method on the toy corpus" in lines
     assert "$" not in help_text()
 

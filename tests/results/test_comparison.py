@@ -46,7 +46,7 @@ def test_each_task_is_compared_with_its_own_single_task_model(two_accuracies):
     of, scorer = two_accuracies
     evaluations = {"soup": of(70, 61), "one": of(60, 0), "other": of(0, 60)}
     certainty = PairedComparison.of(evaluations, scorer=scorer, seed=0)
-    found = certainty.difference("soup", others={"SST": "one", "QDPD": "other"})
+    found = certainty.difference("soup", references={"SST": "one", "QDPD": "other"})
     assert [each["delta"] for each in found["tasks"].values()] == pytest.approx([0.1, 0.01])
     assert found["mean"]["delta"] == pytest.approx(0.055)
     # ten of a hundred answers differ, all one way, and one of the other hundred: half the root of both variances
@@ -57,7 +57,7 @@ def test_each_task_is_compared_with_its_own_single_task_model(two_accuracies):
 def test_accuracies_have_mcnemars_p_and_holms_and_their_mean_the_bootstraps(two_accuracies):
     of, scorer = two_accuracies
     certainty = PairedComparison.of({"soup": of(70, 61), "one": of(60, 60)}, scorer=scorer, seed=0)
-    found = certainty.difference("soup", others={"SST": "one", "QDPD": "one"})
+    found = certainty.difference("soup", references={"SST": "one", "QDPD": "one"})
     first, second = found["tasks"].values()
     assert (first["p"], first["p_by"], first["p_holm"]) == (2 / 2**10, "mcnemar", 4 / 2**10)
     assert (second["p"], second["p_holm"]) == (1.0, 1.0)
@@ -67,7 +67,7 @@ def test_accuracies_have_mcnemars_p_and_holms_and_their_mean_the_bootstraps(two_
 def test_a_task_without_a_single_task_model_is_not_compared_and_neither_is_the_mean(two_accuracies):
     of, scorer = two_accuracies
     found = PairedComparison.of({"soup": of(70, 61), "one": of(60, 60)}, scorer=scorer, seed=0).difference(
-        "soup", others={"SST": "one"}
+        "soup", references={"SST": "one"}
     )
     assert list(found["tasks"]) == ["SST"]
     assert "mean" not in found
@@ -78,7 +78,7 @@ def test_an_undefined_score_has_no_interval_and_no_difference():
     evaluations = {"good": numbers.evaluate(("1", "2", "4", "4")), "flat": numbers.evaluate(("2",) * 4)}
     certainty = PairedComparison.of(evaluations, scorer=numbers, seed=0)
     assert certainty.intervals("flat") == {"tasks": {}}
-    assert certainty.difference("good", others={"STS": "flat"}) == {"tasks": {}}
+    assert certainty.difference("good", references={"STS": "flat"}) == {"tasks": {}}
     assert "mean" in certainty.intervals("good")
 
 

@@ -5,8 +5,8 @@ from dfwe.studies.plan import plan_study
 
 def test_a_study_lists_every_stage_after_those_it_needs(small, tmp_path):
     before = set()
-    controls = "controls=[multitask,ensemble,random,same_compute]"
-    for _, stage in plan_study(small(tmp_path, "agreement=[greedy]", "merge=fisher", controls)).stages():
+    baselines = "baselines=[multitask,ensemble,random,same_compute]"
+    for _, stage in plan_study(small(tmp_path, "decoding_comparison=[greedy]", "merge=fisher", baselines)).stages():
         assert {need.digest for need in stage.needs} <= before, stage.title
         before.add(stage.digest)
 

@@ -10,14 +10,14 @@ from dfwe.run_study import run_study
 from dfwe.stages.ensemble import EnsembleStage
 from dfwe.studies.plan import plan_study
 
-ALL = "controls=[random,multitask,ensemble,same_compute]"
+ALL = "baselines=[random,multitask,ensemble,same_compute]"
 
 
 @pytest.fixture(scope="module")
 def found(ran, small, tmp_path_factory):
     """The results of a study with every control; its trainings are those of the study that ran."""
     _, store, _ = ran
-    folder = tmp_path_factory.mktemp("controls")
+    folder = tmp_path_factory.mktemp("baselines")
     run_study(small(store, ALL), folder=folder)
     return json.loads((folder / "results.json").read_text())
 
@@ -57,7 +57,7 @@ def test_the_long_baseline_may_take_as_many_steps_as_all_experts_together(rows):
 def test_the_long_baseline_ends_where_a_plain_trainings_epochs_gain_nothing(small, tmp_path):
     study = plan_study(small(tmp_path, ALL, "trainer.finetune.epochs=6", "trainer.finetune.patience=1"))
     assert study.baseline.recipe.fit["patience"] == 1
-    assert study.controls["same_compute"].recipe.fit["patience"] == 6
+    assert study.baselines["same_compute"].recipe.fit["patience"] == 6
 
 
 def test_the_long_baseline_is_the_equally_trained_one_where_it_is_asked_for(found):
@@ -90,16 +90,16 @@ def test_a_merge_and_an_ensemble_cost_what_their_experts_cost_and_their_own_answ
 
 def test_free_text_has_no_ensemble_and_that_is_said(small, tmp_path, caplog):
     with caplog.at_level(logging.INFO):
-        study = plan_study(small(tmp_path, "+target=question_answering", "controls=[ensemble]"))
-    assert not study.controls
+        study = plan_study(small(tmp_path, "+target=question_answering", "baselines=[ensemble]"))
+    assert not study.baselines
     assert "no control ensemble for question_answering: answers in free text cannot be averaged" in caplog.text
 
 
 def test_experts_that_are_not_fine_tuned_have_multitask_training_among_them(small, tmp_path):
-    study = plan_study(small(tmp_path, "controls=[multitask,ensemble]", "stages.skip=[finetune]"))
-    assert [type(stage) for stage in study.controls.values()] == [EnsembleStage]
+    study = plan_study(small(tmp_path, "baselines=[multitask,ensemble]", "stages.skip=[finetune]"))
+    assert [type(stage) for stage in study.baselines.values()] == [EnsembleStage]
 
 
 def test_an_unknown_control_is_an_error_with_the_choice(small, tmp_path):
-    with pytest.raises(ConfigurationError, match="unknown controls 'chance': choose among .*random"):
-        plan_study(small(tmp_path, "controls=[chance]"))
+    with pytest.raises(ConfigurationError, match="unknown baselines 'chance': choose among .*random"):
+        plan_study(small(tmp_path, "baselines=[chance]"))

@@ -19,7 +19,7 @@ def results(folder):
 @pytest.fixture(scope="module")
 def compared(ran, small, tmp_path_factory):
     """The run's folder and the configuration of the small study, its answers in three ways."""
-    folder, config = tmp_path_factory.mktemp("compared"), small(ran[1], "agreement=[greedy,labels,reference]")
+    folder, config = tmp_path_factory.mktemp("compared"), small(ran[1], "decoding_comparison=[greedy,labels,reference]")
     run_study(config, folder=folder)
     return folder, config
 
@@ -36,7 +36,7 @@ def test_shares_and_scores_are_those_of_the_answers(compared):
     instances, store = study.family.context.data.instances(study.target, split="test"), study.family.context.store
     rows = {row["way"]: row for row in results(compared[0])["decoding_comparison"]["models"][1]["ways"]}
     stages = {"labels": study.evaluations["nelder_mead"]}
-    stages |= {way: stages["nelder_mead"] for way, stages in study.agreement.stages.items()}
+    stages |= {way: stages["nelder_mead"] for way, stages in study.decoding_comparison.stages.items()}
     found = {way: stage.evaluation(stage.result(store)) for way, stage in stages.items()}
     for way, row in rows.items():
         pairs = list(zip(found[way].predictions, found["labels"].predictions, strict=True))
@@ -71,7 +71,12 @@ def test_a_second_run_answers_nothing_again(compared, tmp_path, monkeypatch):
 
 
 def test_a_study_of_sampled_answers_compares_with_labels(small, tmp_path):
-    overrides = ("decode=reference", "agreement=[labels]", "trainer.train.epochs=1", "trainer.finetune.epochs=1")
+    overrides = (
+        "decode=reference",
+        "decoding_comparison=[labels]",
+        "trainer.train.epochs=1",
+        "trainer.finetune.epochs=1",
+    )
     run_study(small(tmp_path / "store", *overrides, "sources=[personality]"), folder=tmp_path)
     found = results(tmp_path)
     assert (found["decode"], found["decoding_comparison"]["default"]) == ("reference", "reference")
@@ -84,12 +89,12 @@ def test_a_study_of_sampled_answers_compares_with_labels(small, tmp_path):
 
 def digests(config):
     study = plan_study(config)
-    return study.evaluations["baseline"].digest, study.agreement.stages["reference"]["baseline"].digest
+    return study.evaluations["baseline"].digest, study.decoding_comparison.stages["reference"]["baseline"].digest
 
 
 def test_the_references_numbers_name_what_they_made_and_nothing_else(ran, small):
-    own, sampled = digests(small(ran[1], "agreement=[reference]"))
-    again, other = digests(small(ran[1], "agreement=[reference]", "decoding.reference.num_beams=3"))
+    own, sampled = digests(small(ran[1], "decoding_comparison=[reference]"))
+    again, other = digests(small(ran[1], "decoding_comparison=[reference]", "decoding.reference.num_beams=3"))
     assert own == again
     assert sampled != other
     beams = [f"decoding.reference.num_beams={number}" for number in (2, 3)]
@@ -98,28 +103,30 @@ def test_the_references_numbers_name_what_they_made_and_nothing_else(ran, small)
 
 
 def test_free_text_can_be_forced_on_every_task_and_is_another_study(ran, small):
-    study = plan_study(small(ran[1], "decode=greedy", "agreement=[labels,greedy]"))
-    assert study.family.decoding(study.target) == study.agreement.default == "greedy"
-    assert list(study.agreement.stages) == ["labels"]
+    study = plan_study(small(ran[1], "decode=greedy", "decoding_comparison=[labels,greedy]"))
+    assert study.family.decoding(study.target) == study.decoding_comparison.default == "greedy"
+    assert list(study.decoding_comparison.stages) == ["labels"]
     assert study.baseline.digest != plan_study(small(ran[1])).baseline.digest
 
 
 def test_a_task_of_free_text_has_no_labels_to_compare_with(small, ran, caplog):
-    with pytest.raises(ConfigurationError, match=r"agreement=\[labels\]: .* is answered in free text.*reference"):
-        plan_study(small(ran[1], *QUESTIONS, "agreement=[labels]"))
-    study = plan_study(small(ran[1], *QUESTIONS, "agreement=[labels,greedy,reference]"))
-    assert (study.agreement.default, list(study.agreement.stages)) == ("greedy", ["reference"])
-    assert "agreement leaves out labels: question_answering is answered in free text" in caplog.text
+    with pytest.raises(
+        ConfigurationError, match=r"decoding_comparison=\[labels\]: .* is answered in free text.*reference"
+    ):
+        plan_study(small(ran[1], *QUESTIONS, "decoding_comparison=[labels]"))
+    study = plan_study(small(ran[1], *QUESTIONS, "decoding_comparison=[labels,greedy,reference]"))
+    assert (study.decoding_comparison.default, list(study.decoding_comparison.stages)) == ("greedy", ["reference"])
+    assert "decoding_comparison leaves out labels: question_answering is answered in free text" in caplog.text
 
 
 def test_of_free_text_there_is_no_share_of_labels_and_what_is_left_out_is_said(small, ran):
-    study = plan_study(small(ran[1], *QUESTIONS, "agreement=[labels,greedy]"))
-    found = decoding_results(study.agreement, evaluations=study.evaluations, seed=0)
+    study = plan_study(small(ran[1], *QUESTIONS, "decoding_comparison=[labels,greedy]"))
+    found = decoding_results(study.decoding_comparison, evaluations=study.evaluations, seed=0)
     assert list(found) == ["left_out"]
 
 
 def test_without_the_headlines_models_all_are_compared_and_without_tests_none(ran, small):
-    without = plan_study(small(ran[1], "agreement=[greedy]", "stages.skip=[merge,baseline]"))
-    assert list(without.agreement.stages["greedy"]) == list(without.evaluations) != []
-    early = plan_study(small(ran[1], "agreement=[greedy]", "stages.until=merge"))
-    assert decoding_results(early.agreement, evaluations=early.evaluations, seed=0) == {}
+    without = plan_study(small(ran[1], "decoding_comparison=[greedy]", "stages.skip=[merge,baseline]"))
+    assert list(without.decoding_comparison.stages["greedy"]) == list(without.evaluations) != []
+    early = plan_study(small(ran[1], "decoding_comparison=[greedy]", "stages.until=merge"))
+    assert decoding_results(early.decoding_comparison, evaluations=early.evaluations, seed=0) == {}

@@ -69,7 +69,12 @@ def test_each_target_has_its_own_sources_unless_they_are_said(small_jobs):
 
 
 def test_a_job_that_chooses_its_sources_is_a_draft_until_they_are_known(small_jobs, tmp_path):
-    auto = ("sources=auto", "choice.number=2", "choice.by.gradients.measure.examples=4", "model.max_source_tokens=512")
+    auto = (
+        "sources=auto",
+        "source_selection.number=2",
+        "source_selection.by.gradients.measure.examples=4",
+        "model.max_source_tokens=512",
+    )
     jobs, study_of = small_jobs("+target=meld,personality", *auto, own_sources=True)
     drafts = [study_of(job) for job in jobs]
     assert all(isinstance(draft, DfwePlan) for draft in drafts)
@@ -114,7 +119,7 @@ def test_experts_that_are_merged_without_fine_tuning_keep_their_target(small_job
         (["+target=relation_extraction", "subset.number=1", "subset.size=2"], "subset.number must be 0 to 0"),
         (["+target=meld", "data.shots=???"], r"a value is missing: say data\.shots=\.\.\."),
         (["seed=0"], "a study needs one target"),
-        (["+target=meld", "choice=fisher", "subset.number=0"], "subset.number=0 takes a subset"),
+        (["+target=meld", "source_selection=fisher", "subset.number=0"], "subset.number=0 takes a subset"),
         (["+target=meld", "multitask=cuts_and_stitches"], "multitask.columns has 'sst' for SST"),
     ],
 )
@@ -125,7 +130,7 @@ def test_what_a_job_would_say_is_said_of_its_plan(small_jobs, overrides, message
 
 
 def test_controls_are_bound_once_for_all_jobs(small_jobs):
-    jobs, study_of = small_jobs("+target=meld", "controls=[random,ensemble]", "seed=0,1")
+    jobs, study_of = small_jobs("+target=meld", "baselines=[random,ensemble]", "seed=0,1")
     first, second = (study_of(job) for job in jobs)
-    assert first.controls["random"].method is second.controls["random"].method
-    assert first.controls["random"].digest != second.controls["random"].digest
+    assert first.baselines["random"].method is second.baselines["random"].method
+    assert first.baselines["random"].digest != second.baselines["random"].digest

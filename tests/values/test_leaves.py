@@ -68,7 +68,7 @@ GROUPS = (
         "merge/holdout",
         "merge/surrogate",
         "merge/by",
-        "choice",
+        "source_selection",
         "data",
         "trainer",
         "executor",

@@ -87,7 +87,9 @@ class ClassifierFamily(ModelFamily):
 
     def with_decoding(self, decode: str) -> ClassifierFamily:
         """Raise ConfigurationError: heads answer in one way."""
-        raise ConfigurationError(f"agreement=[{decode}]: a classifier answers in one way; set agreement=[]")
+        raise ConfigurationError(
+            f"decoding_comparison=[{decode}]: a classifier answers in one way; set decoding_comparison=[]"
+        )
 
     def texts(self, tasks: Sequence[Task]) -> Iterator[str]:
         """Yield what the models read of the tasks' train splits."""

@@ -90,7 +90,9 @@ class MultiHeadFamily(ModelFamily):
 
     def with_decoding(self, decode: str) -> MultiHeadFamily:
         """Raise ConfigurationError: heads answer in one way."""
-        raise ConfigurationError(f"agreement=[{decode}]: models with heads answer in one way; set agreement=[]")
+        raise ConfigurationError(
+            f"decoding_comparison=[{decode}]: models with heads answer in one way; set decoding_comparison=[]"
+        )
 
     def texts(self, tasks: Sequence[Task]) -> Iterator[str]:
         """Yield the sentences of the tasks' train splits."""

@@ -31,7 +31,7 @@ from dfwe.report.sweep.statistics import PublishedScores
 Interval = tuple[float, float]
 MOST_LABELS = 12  # of a confusion matrix; the rarest become one
 OTHER, NO_LABEL = "other labels", "no label"
-TARGET, OWN, KEPT = LABELS = ("target", "own task", "kept")
+ON_TARGET, ON_SOURCE, BEST = LABELS = ("target", "own task", "kept")
 
 
 def grouped_bars(
@@ -219,8 +219,8 @@ def draw_curves(curves: Sequence[Curve]) -> Figure:
 
 
 def _draw_curve(axes: Axes, curve: Curve) -> None:
-    _line(axes, curve.target, color=BLUE, line="-", marker="o", label=TARGET)
-    _line(axes, curve.source, color=ORANGE, line="--", marker="s", label=OWN)
+    _line(axes, curve.target, color=BLUE, line="-", marker="o", label=ON_TARGET)
+    _line(axes, curve.source, color=ORANGE, line="--", marker="s", label=ON_SOURCE)
     best_score = next((s[curve.best - 1] for s in (curve.target, curve.source) if _has(s, curve.best)), None)
     if best_score is not None:
         axes.plot(
@@ -230,7 +230,7 @@ def _draw_curve(axes: Axes, curve: Curve) -> None:
             marker="*",
             markersize=11,
             linestyle="",
-            label=KEPT,
+            label=BEST,
             zorder=4,
         )
     axes.set_title(f"{short(curve.title)}\n{short(curve.stage, most=30)}", loc="left", fontsize=PANEL_LETTERS)

@@ -22,7 +22,18 @@ SHOTS = 0.1  # of train and dev: FETA-Friends' few-shot part
 # results have it elsewhere, or it changes no score
 _NOT_SETTINGS = (
     *("seed=", "target=", "sources=", "subset.", "source_subset.", "sweep=", "merge=", "diagnostics=", "baselines="),
-    *("paths.", "logger", "report=", "export=", "executor", "hydra", "controls=", "probes=", "agreement="),
+    *(
+        "paths.",
+        "logger",
+        "report=",
+        "export=",
+        "executor",
+        "hydra",
+        "decoding_comparison=",
+        "controls=",
+        "probes=",
+        "agreement=",
+    ),
 )
 
 

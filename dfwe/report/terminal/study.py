@@ -31,8 +31,8 @@ def draw(raw: Mapping[str, Any]) -> RenderableType:
     results = as_study(raw)
     first, *tables = _tables(results)
     title = f"{first.caption} Seed {results.seed}." if results.tasks else _title(results)
-    drawn = [part for table in (replace(first, caption=title), *tables) for part in (FittedTable(table), Text())]
-    return Group(*drawn, *(Text(line) for line in _lines(results) if line))
+    parts = [part for table in (replace(first, caption=title), *tables) for part in (FittedTable(table), Text())]
+    return Group(*parts, *(Text(line) for line in _lines(results) if line))
 
 
 def _title(results: StudyResults) -> str:

@@ -15,7 +15,7 @@ from dfwe.stages.base import Stage
 from dfwe.stages.merge import MergeStage
 from dfwe.store.store import Store
 
-GROUP = "probe"
+GROUP = "diagnostic"
 
 
 class DiagnosticStage(Stage):
@@ -63,22 +63,24 @@ class PlannedDiagnostic:
 
 def load_diagnostics(names: Sequence[str]) -> dict[str, Diagnostic]:
     """Probes by their names, once for all studies of a sweep; ConfigurationError where there is none of a name."""
-    return {name: bind(option_file(conf_dir() / GROUP, name, key="probes")) for name in names}
+    return {name: bind(option_file(conf_dir() / GROUP, name, key="diagnostics")) for name in names}
 
 
-def plan_diagnostics(probes: Mapping[str, Diagnostic], *, merge: MergeStage | None) -> tuple[PlannedDiagnostic, ...]:
-    """The probes with their stages; none of a study without a merge."""
+def plan_diagnostics(
+    diagnostics: Mapping[str, Diagnostic], *, merge: MergeStage | None
+) -> tuple[PlannedDiagnostic, ...]:
+    """The diagnostics with their stages; none of a study without a merge."""
     if merge is None:
         return ()
-    return tuple(PlannedDiagnostic(name, probe, merge, probe.stages(merge)) for name, probe in probes.items())
+    return tuple(PlannedDiagnostic(name, probe, merge, probe.stages(merge)) for name, probe in diagnostics.items())
 
 
-def diagnostic_results(probes: Sequence[PlannedDiagnostic], *, store: Store) -> DiagnosticResult:
-    """Return the results of a study's probes together and, as `diagnostics`, what each cost; its stages are made."""
+def diagnostic_results(diagnostics: Sequence[PlannedDiagnostic], *, store: Store) -> DiagnosticResult:
+    """Return the results of a study's diagnostics together and, as `diagnostics`, what each cost; its stages are made."""
     of_merge: dict[str, Any] = {}
     of_study: dict[str, Any] = {}
     costs: dict[str, Any] = {}
-    for diagnostic in probes:
+    for diagnostic in diagnostics:
         cards = [stage.result(store).card.result for stage in diagnostic.stages]
         result = diagnostic.probe.result(diagnostic.merge, cards=cards)
         of_merge |= result.of_merge

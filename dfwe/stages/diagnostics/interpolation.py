@@ -38,7 +38,9 @@ class Interpolation(Diagnostic):
 
     def __post_init__(self) -> None:
         if self.points < 1:
-            raise ConfigurationError(f"conf/probe/interpolation.yaml: points must be at least 1, not {self.points}")
+            raise ConfigurationError(
+                f"conf/diagnostic/interpolation.yaml: points must be at least 1, not {self.points}"
+            )
 
     def stages(self, merge: MergeStage) -> tuple[DiagnosticStage, ...]:
         """Return one per pair: other merges of the same experts, in a sweep too, have those pairs in common."""

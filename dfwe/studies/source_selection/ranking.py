@@ -53,8 +53,8 @@ def best(ranked: tuple[RankedCandidate, ...], *, number: int, candidates: tuple[
     if len(ranked) < number:
         unknown = sorted(set(candidates) - {candidate.task for candidate in ranked})
         raise ConfigurationError(
-            f"choice.number is {number}, but no criterion knows anything of {', '.join(unknown)}: add one that "
-            "measures every candidate (choice=[transfer,gradients]), or have the missing experts trained "
-            "(choice.by.transfer.train=true)"
+            f"source_selection.number is {number}, but no criterion knows anything of {', '.join(unknown)}: add one "
+            "that measures every candidate (source_selection=[transfer,gradients]), or train the missing experts "
+            "(source_selection.by.transfer.train=true)"
         )
     return tuple(sorted(candidate.task for candidate in ranked[:number]))

@@ -117,7 +117,7 @@ def _check(squares: Float[Tensor, " tasks"], *, names: Sequence[str], after: str
             problem = "zero" if square <= 0.0 else "not finite"
             raise ConfigurationError(
                 f"{name} at the parent is {problem}{after}, so that nothing can be compared with it: leave the task "
-                "out of sources=, or choose by something else (choice=transfer)"
+                "out of sources=, or choose by something else (source_selection=transfer)"
             )
 
 

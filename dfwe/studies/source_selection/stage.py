@@ -106,18 +106,18 @@ class SelectionPolicy:
 
     @classmethod
     def of(cls, study: DictConfig) -> SelectionPolicy | None:
-        """Return the policy that `choice` of a configuration describes; None where nothing is to be selected.
+        """Return the policy that `source_selection` of a configuration describes; None where nothing is to be selected.
 
         Raises:
             ConfigurationError: something that is not a criterion, or a number below 1.
         """
-        by = plain(study.choice.by)
+        by = plain(study.source_selection.by)
         if not by:
             return None
         criteria = {name: _criterion(name, config=config) for name, config in by.items()}
-        if study.choice.number < 1:
-            raise ConfigurationError(f"choice.number must be at least 1, not {study.choice.number}")
-        return cls(criteria, by, study.choice.number)
+        if study.source_selection.number < 1:
+            raise ConfigurationError(f"source_selection.number must be at least 1, not {study.source_selection.number}")
+        return cls(criteria, by, study.source_selection.number)
 
     def stage(
         self, factory: StageFactory, *, target: Task, candidates: Sequence[Task], seed: int
@@ -130,7 +130,8 @@ class SelectionPolicy:
         if self.number > len(candidates):
             names = ", ".join(task.short for task in candidates)
             raise ConfigurationError(
-                f"choice.number is {self.number}, but {target.short} has only these candidates for sources: {names}"
+                f"source_selection.number is {self.number}, but {target.short} has only these candidates for sources: "
+                f"{names}"
             )
 
         ordered = tuple(sorted(candidates, key=lambda task: task.short))  # as the digest has them
@@ -149,9 +150,11 @@ class SelectionPolicy:
 
 def _criterion(name: str, *, config: Any) -> Criterion:
     if not isinstance(config, Mapping) or "_target_" not in config:
-        raise ConfigurationError(f"choice.by.{name} must name the class of a criterion in `_target_`, and its settings")
+        raise ConfigurationError(
+            f"source_selection.by.{name} must name the class of a criterion in `_target_`, and its settings"
+        )
     criterion = bind(config)
     if not isinstance(criterion, Criterion):
         kind = type(criterion).__name__
-        raise ConfigurationError(f"choice.by.{name} is a {kind}, which is not a criterion of choice")
+        raise ConfigurationError(f"source_selection.by.{name} is a {kind}, which is not a criterion of choice")
     return criterion

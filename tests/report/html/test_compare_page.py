@@ -92,7 +92,7 @@ def test_a_folder_given_twice_counts_once(plain):
 def test_sweep_has_table_2_pictures_and_all_rows(invented, tmp_path):
     invented.write_sweep(tmp_path, targets=(MELD, "personality_detection"), most=3)
     html = page(tmp_path)
-    assert len(rows(html, "runs")) == 2 * 3 * 5  # uniform, searched, three controls
+    assert len(rows(html, "runs")) == 2 * 3 * 5  # uniform, searched, three baselines
     assert [row[0].replace(" ", "") for row in rows(html, "table2-0")] == ["personality_detection", MELD]
     assert "Published numbers in brackets are not comparable: invented instead of Flan-T5-base" in html
     assert re.findall(r'<figure id="picture-([^"]+)"', html) == ["tasks-nelder-mead", "sources-nelder-mead"]

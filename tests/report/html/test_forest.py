@@ -44,6 +44,6 @@ def test_row_without_a_difference_is_none():
 def test_page_has_a_mark_per_compared_row(whole):
     html = run_page(read_run(whole), pictures={})
     marks = re.findall(r'<svg class="bar" height="18" role="img" aria-label="([^"]+)"><title>([^<]+)</title>', html)
-    assert len(marks) == 9  # four experts, three controls, two merges
+    assert len(marks) == 9  # four experts, three baselines, two merges
     assert all(label == title for label, title in marks)
     assert re.search(r"uniform merge: [+-]\d+\.\d \(", html)

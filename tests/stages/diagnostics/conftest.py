@@ -12,11 +12,11 @@ from dfwe.records import Evaluation
 
 @pytest.fixture(scope="session")
 def probed(ran, small, tmp_path_factory):
-    """The results of the study that ran, both probes added; its merge keeps the uniform mixture, never an expert."""
+    """Results of the study that ran, with both diagnostics; its merge keeps the uniform mixture, never an expert."""
     from dfwe.run_study import run_study
 
     folder = tmp_path_factory.mktemp("probed")
-    run_study(small(ran[1], "merge.selection=uniform", "probes=[leave_one_out,interpolation]"), folder=folder)
+    run_study(small(ran[1], "merge.selection=uniform", "diagnostics=[leave_one_out,interpolation]"), folder=folder)
     return json.loads((folder / "results.json").read_text())
 
 

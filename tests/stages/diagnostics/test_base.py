@@ -9,7 +9,7 @@ from dfwe.stages.diagnostics.base import load_diagnostics
 from dfwe.studies.plan import plan_study
 from dfwe.sweeps.plan import summary
 
-BOTH = "probes=[leave_one_out,interpolation]"
+BOTH = "diagnostics=[leave_one_out,interpolation]"
 
 
 @pytest.fixture
@@ -26,8 +26,10 @@ def test_every_probe_is_bound(name):
 
 
 def test_an_unknown_probe_is_an_error_with_the_choice(small, tmp_path):
-    with pytest.raises(ConfigurationError, match="unknown probes 'radar': choose among interpolation, leave_one_out"):
-        plan_study(small(tmp_path, "probes=[radar]"))
+    with pytest.raises(
+        ConfigurationError, match="unknown diagnostics 'radar': choose among interpolation, leave_one_out"
+    ):
+        plan_study(small(tmp_path, "diagnostics=[radar]"))
 
 
 def test_probes_come_after_what_they_need(planned):
@@ -38,32 +40,32 @@ def test_probes_come_after_what_they_need(planned):
 
 
 def test_probes_have_a_row_in_the_plan_where_there_are_some(planned):
-    assert "probes" not in summary([planned()])["rows"]
-    row = summary([planned(BOTH)])["rows"]["probes"]
+    assert "diagnostics" not in summary([planned()])["rows"]
+    row = summary([planned(BOTH)])["rows"]["diagnostics"]
     assert row["needed"] == 1 + 6  # the merge; the pairs of four experts
 
 
 def test_probes_that_were_made_are_found_again_and_tell_what_others_will_take(planned, probed):
-    row = summary([planned(BOTH)])["rows"]["probes"]
+    row = summary([planned(BOTH)])["rows"]["diagnostics"]
     assert (row["there"], row["to_do"]) == (7, 0)
-    row = summary([planned(BOTH, "seed=5")])["rows"]["probes"]
+    row = summary([planned(BOTH, "seed=5")])["rows"]["diagnostics"]
     assert (row["to_do"], row["unknown"], row["alike"]) == (7, 0, 7)
-    assert summary([planned(BOTH, "model.seed=1")])["rows"]["probes"]["unknown"] == 7
+    assert summary([planned(BOTH, "model.seed=1")])["rows"]["diagnostics"]["unknown"] == 7
 
 
 @pytest.mark.parametrize("stages", ["stages.skip=[evaluate]", "stages.until=baseline"])
 def test_a_study_that_is_not_evaluated_has_no_probes(planned, stages):
-    assert planned(BOTH, stages).probes == ()
+    assert planned(BOTH, stages).diagnostics == ()
 
 
 def test_probes_are_of_the_merge_that_was_asked_for(planned):
-    study = planned("+merge@merges.second=linear", "probes=[leave_one_out]")
-    assert [each.merge for each in study.probes] == [study.merges["nelder_mead"]]
+    study = planned("+merge@merges.second=linear", "diagnostics=[leave_one_out]")
+    assert [each.merge for each in study.diagnostics] == [study.merges["nelder_mead"]]
 
 
 def test_pairs_are_shared_with_other_merges_of_the_same_experts(planned):
     first, other = (planned(BOTH, f"merge.search.budget={budget}") for budget in (4, 5))
-    alike = [{stage.digest for each in study.probes for stage in each.stages} for study in (first, other)]
+    alike = [{stage.digest for each in study.diagnostics for stage in each.stages} for study in (first, other)]
     assert len(alike[0] & alike[1]) == 6
 
 

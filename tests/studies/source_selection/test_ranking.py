@@ -46,5 +46,7 @@ def test_the_best_are_taken_in_the_order_of_their_names():
 
 def test_fewer_known_than_are_to_be_taken_is_an_error_that_names_the_others():
     ranked = ranking({"x": {"a": 1.0, "c": 2.0}}, candidates=NAMES)
-    with pytest.raises(ConfigurationError, match=r"choice.number is 3, but no criterion knows anything of b, d: add"):
+    with pytest.raises(
+        ConfigurationError, match=r"source_selection.number is 3, but no criterion knows anything of b, d: add"
+    ):
         best(ranked, number=3, candidates=NAMES)

@@ -11,8 +11,17 @@ from dfwe.studies.recipes import DfwePlan
 from dfwe.studies.study import Study
 from dfwe.sweeps.plan import summary
 
-AUTO = ("sources=auto", "choice.number=2", "choice.by.gradients.measure.examples=6", "model.max_source_tokens=512")
-KNOWN = ("sources=[emory_emotion,question_answering,personality]", "choice.number=2", "choice.by.transfer.train=false")
+AUTO = (
+    "sources=auto",
+    "source_selection.number=2",
+    "source_selection.by.gradients.measure.examples=6",
+    "model.max_source_tokens=512",
+)
+KNOWN = (
+    "sources=[emory_emotion,question_answering,personality]",
+    "source_selection.number=2",
+    "source_selection.by.transfer.train=false",
+)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +47,7 @@ def test_the_best_are_the_sources_and_the_results_say_why(chosen):
     assert choice["selected"] == sorted(each["task"] for each in choice["ranking"][:2])
     assert [task.short for task in study.sources] == choice["selected"]
     assert (choice["by"], choice["number"], choice["unknown"]) == (["gradients"], 2, [])
-    assert choice["stage"] == f"choice-{study.choice.digest}"
+    assert choice["stage"] == f"choice-{study.source_selection.digest}"
     assert set(choice["evidence"]["gradients"]["own"]) == {each["task"] for each in choice["ranking"]}
 
 
@@ -59,7 +68,7 @@ def test_chosen_sources_are_the_experts_of_a_study_that_says_them(chosen, small)
     said = small(chosen[1].paths.store, f"sources=[{sources}]", AUTO[-1])
     experts = {name: stage.digest for name, stage in plan_study(said).experts.items()}
     assert {name: stage.digest for name, stage in study.experts.items()} == experts
-    assert plan_study(said).choice is None
+    assert plan_study(said).source_selection is None
 
 
 def test_the_table_says_what_was_chosen(chosen, tmp_path, capsys):
@@ -83,17 +92,17 @@ def test_before_the_choice_a_plan_holds_what_choosing_needs_and_after_it_all(sma
 
 
 def test_experts_in_the_store_choose_and_what_was_there_is_part_of_the_choice(ran, small):
-    study = plan_study(small(ran[1], *KNOWN, "choice=transfer"))
+    study = plan_study(small(ran[1], *KNOWN, "source_selection=transfer"))
     assert [task.short for task in study.sources] == ["emory_emotion", "personality"]
-    result = study.choice.result(study.family.context.store).card.result
+    result = study.source_selection.result(study.family.context.store).card.result
     assert result["unknown"] == ["question_answering"]
-    both = load_plan(small(ran[1], *KNOWN, "choice=[transfer,gradients]")).choice
+    both = load_plan(small(ran[1], *KNOWN, "source_selection=[transfer,gradients]")).source_selection
     assert list(both.inputs) == ["transfer", "gradients"]
     assert len(both.inputs["gradients"].per_candidate) == 3
 
 
 def test_where_too_little_is_known_nothing_is_guessed(ran, small):
-    draft = load_plan(small(ran[1], *KNOWN, "choice=transfer", "choice.number=3"))
+    draft = load_plan(small(ran[1], *KNOWN, "source_selection=transfer", "source_selection.number=3"))
     with pytest.raises(ConfigurationError, match="no criterion knows anything of question_answering"):
         draft.resolve()
 
@@ -101,24 +110,44 @@ def test_where_too_little_is_known_nothing_is_guessed(ran, small):
 @pytest.mark.parametrize(
     ("overrides", "error", "message"),
     [
-        (["sources=auto", "choice.number=7"], ConfigurationError, "choice.number is 7, but meld has only these cand"),
-        (["sources=auto", "choice.number=0"], ConfigurationError, "choice.number must be at least 1, not 0"),
-        (["sources=auto", "subset.number=3"], ConfigurationError, "subset.number=3 takes a subset .* set one"),
-        (["sources=[meld,personality]", "choice=fisher"], ConfigurationError, "the target 'meld' is among its sources"),
-        (["+choice.by.luck={odds: 1}"], ConfigurationError, "choice.by.luck must name the class of a criterion"),
         (
-            ["+choice.by.x={_target_: dfwe.merging.methods.linear.Linear}"],
+            ["sources=auto", "source_selection.number=7"],
+            ConfigurationError,
+            "source_selection.number is 7, but meld has only these cand",
+        ),
+        (
+            ["sources=auto", "source_selection.number=0"],
+            ConfigurationError,
+            "source_selection.number must be at least 1, not 0",
+        ),
+        (["sources=auto", "subset.number=3"], ConfigurationError, "subset.number=3 takes a subset .* set one"),
+        (
+            ["sources=[meld,personality]", "source_selection=fisher"],
+            ConfigurationError,
+            "the target 'meld' is among its sources",
+        ),
+        (
+            ["+source_selection.by.luck={odds: 1}"],
+            ConfigurationError,
+            "source_selection.by.luck must name the class of a criterion",
+        ),
+        (
+            ["+source_selection.by.x={_target_: dfwe.merging.methods.linear.Linear}"],
             ConfigurationError,
             "is a Linear, which is not a crit",
         ),
-        (["choice=gradients", "choice.by.gradients.compare=x"], ConfigurationError, "compare must be one of cosine"),
+        (
+            ["source_selection=gradients", "source_selection.by.gradients.compare=x"],
+            ConfigurationError,
+            "compare must be one of cosine",
+        ),
         (
             ["sources=auto", "~data.generator.task_fractions.personality_detection"],
             DataError,
             "no instance of personality",
         ),
         (
-            ["multitask=cuts_and_stitches", "choice=fisher"],
+            ["multitask=cuts_and_stitches", "source_selection=fisher"],
             ConfigurationError,
             "a study of listed models selects no sources",
         ),
