@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from dfwe.metrics.statistics import optimism
@@ -23,13 +23,13 @@ def recommend(
     rows: Iterable[Mapping[str, Any]],
     *,
     simplest_first: Sequence[str],
-    against: Mapping[str, Sequence[Difference]],
+    against: Callable[[str], Sequence[Difference]],
     withheld: Collection[str],
     folder: str | None,
 ) -> dict[str, Any]:
     """Recommend the single model to ship: the best by dev of those named, of equal ones the simplest.
 
-    `against` has each model's differences to the models with a role. Empty where no dev score is defined.
+    `against` returns a model's differences to the models with a role. Empty where no dev score is defined.
     """
     by_name = {row["name"]: row for row in rows}
     dev = {name: by_name[name]["dev"]["score"] for name in simplest_first}
@@ -37,7 +37,7 @@ def recommend(
     if name is None:
         return {}
     row = by_name[name]
-    test = row.get("test", {}).get("score")
+    test, differences = row.get("test", {}).get("score"), against(name)
     return {
         "name": name,
         "kind": row["kind"],
@@ -46,8 +46,8 @@ def recommend(
         "test": test,
         **optimism(dev[name], test),
         "chosen_among": len(simplest_first),
-        "against": against[name],
-        **claimed(against[name], withheld=withheld),
+        "against": differences,
+        **claimed(differences, withheld=withheld),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from dfwe.config.tasks import Task, TaskMean, tasks_of
@@ -63,7 +64,6 @@ def study_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, An
     ]
     warnings = study_warnings(study, rows=rows, evaluations=comparison.evaluations)
     withheld = [warning.text for warning in warnings if warning.withholds]
-    candidates = list(_simplest_first(study, names=names))
     return {
         "format": FORMAT,
         "unit": "scores are fractions; tables show them times 100",
@@ -78,8 +78,8 @@ def study_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, An
         "headline": _headline(rows, study=study, comparison=comparison, withheld=withheld),
         "recommended": recommend(
             rows,
-            simplest_first=candidates,
-            against={name: against(comparison, name) for name in candidates},
+            simplest_first=list(_simplest_first(study, names=names)),
+            against=partial(against, comparison),
             withheld=withheld,
             folder=BEST if study.listing is None else None,
         ),

@@ -13,8 +13,7 @@ def row(name, kind, dev):
 
 def best(*rows, against=(), withheld=()):
     names = [name for name in MODELS if name in {row["name"] for row in rows}]
-    differences = {name: list(against) for name in names}
-    return recommend(rows, simplest_first=names, against=differences, withheld=list(withheld), folder=None)
+    return recommend(rows, simplest_first=names, against=lambda name: against, withheld=list(withheld), folder=None)
 
 
 ROWS = (row("single_sst", "single", 0.9), row("surgery", "model", 0.6), row("round_robin", "model", 0.5))
