@@ -216,16 +216,15 @@ def _read_tokenizer(folder: Path) -> BertTokenizer | None:
         return None
     backend.no_truncation()
     backend.no_padding()
-    special = {name: settings.get(name) for name in _SPECIAL_TOKENS}
-    added = [token.content for token in backend.get_added_tokens_decoder().values() if token.special]
+    special = [settings.get(name) for name in _SPECIAL_TOKENS]
+    added = {token.content: number for number, token in backend.get_added_tokens_decoder().items() if token.special}
     known = (
         {*settings} <= _TOKENIZER_SETTINGS | {*_SPECIAL_TOKENS}
         and settings.get("model_input_names", list(_INPUT_NAMES)) == list(_INPUT_NAMES)
-        and all(token in added for token in special.values())
+        and all(isinstance(token, str) and token in added for token in special)
         and (settings.get("tokenizer_class") == "TokenizersBackend" or _is_word_piece(backend, settings))
     )
-    pad_token_id = backend.token_to_id(special["pad_token"] or "")
-    return BertTokenizer(backend, pad_token_id) if known and pad_token_id is not None else None
+    return BertTokenizer(backend, added[settings["pad_token"]]) if known else None
 
 
 def _is_word_piece(backend: Tokenizer, settings: Mapping[str, Any]) -> bool:
