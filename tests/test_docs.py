@@ -1,5 +1,6 @@
 """README and docs/: short sentences, right spelling, whole links, commands that compose, Python that runs."""
 
+import argparse
 import importlib
 import re
 import runpy
@@ -224,8 +225,26 @@ def test_small_commands_parse():
         parse = parser.parse_intermixed_args if module == "dfwe.fit.command" else parser.parse_args
         try:
             parse(arguments)
-        except SystemExit:
-            pytest.fail(f"{place}: {module} {' '.join(arguments)}")
+        except SystemExit as end:
+            if end.code:
+                pytest.fail(f"{place}: {module} {' '.join(arguments)}")
+
+
+def flags(parser):
+    """Return the long options of a parser and of its subcommands."""
+    names = set()
+    for action in parser._actions:
+        names |= {name for name in action.option_strings if name.startswith("--")}
+        if isinstance(action, argparse._SubParsersAction):
+            names |= {name for each in action.choices.values() for name in flags(each)}
+    return names
+
+
+@pytest.mark.parametrize("name", sorted(set(SUBCOMMANDS) - {"run"}))
+def test_every_flag_is_named(name):
+    text = "\n".join(page.read_text(encoding="utf8") for page in PAGES[1:])
+    parser = importlib.import_module(SUBCOMMANDS[name].module)._parser()
+    assert {flag for flag in flags(parser) if f"`{flag}`" not in text} == set()
 
 
 def test_other_commands_are_there():
@@ -238,8 +257,10 @@ def test_other_commands_are_there():
             assert {name for word in words for name in re.findall(r"[a-z]+", word.partition("[")[2])} <= extras, place
         elif words[0] == "python" and words[1] != "-m":
             assert (ROOT / words[1]).is_file(), place
+        elif words[0] == "dfwe":
+            assert command_of(words[1:])[0] in SUBCOMMANDS or words[1] in ("--help", "--version"), place
         else:
-            assert words[0] in ("dfwe", "python", "wandb", "printf", "eval"), place
+            assert words[0] in ("python", "wandb", "printf", "eval"), place
 
 
 PYTHON = [block for block in BLOCKS if block.language == "python"]
