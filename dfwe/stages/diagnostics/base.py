@@ -76,7 +76,7 @@ def plan_diagnostics(
 
 
 def diagnostic_results(diagnostics: Sequence[PlannedDiagnostic], *, store: Store) -> DiagnosticResult:
-    """Return the results of a study's diagnostics together and, as `diagnostics`, what each cost; its stages are made."""
+    """Return the results of a study's diagnostics together, and the cost of each; their stages are made."""
     of_merge: dict[str, Any] = {}
     of_study: dict[str, Any] = {}
     costs: dict[str, Any] = {}
