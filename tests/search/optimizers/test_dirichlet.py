@@ -11,7 +11,6 @@ def draws(num, *, seed=0):
     found = []
     for _ in range(num):
         point = search.ask()
-        np.testing.assert_array_equal(search.ask(), point)
         search.tell(point, loss=0.0)
         found.append(softmax(point))
     search.close()
