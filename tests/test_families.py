@@ -145,3 +145,10 @@ def test_classifier_study_of_all_sources_leaves_out_free_text(composed, tmp_path
 def test_seq2seq_study_without_target_tokens_is_an_error(small, tmp_path):
     with pytest.raises(ConfigurationError, match=r"model\.max_target_tokens=0"):
         plan_study(small(tmp_path, "model.max_target_tokens=0"))
+
+
+def test_greedy_soup_of_another_search_is_refused_before_training(small, tmp_path):
+    with pytest.raises(
+        ConfigurationError, match="greedy_soup keeps the result of a greedy soup: set merge/search=greedy"
+    ):
+        plan_study(small(tmp_path, "merge/selection=greedy_soup"))

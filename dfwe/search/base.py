@@ -25,6 +25,7 @@ class Search(ABC):
         batch_size: Number of points it returns before it needs the loss of the first.
         supports_pruning: True if a bound may replace the loss of a candidate that is not the best so far, initial
             trials included. The search then asks for the same points.
+        has_final_candidate: True if `final_candidate` is set when the search is over.
         final_candidate: Result of a search that ends with more than its best candidate, such as a greedy soup.
         diameters: Largest distance of two corners of its simplex before each iteration, in logits; may be empty.
     """
@@ -32,6 +33,7 @@ class Search(ABC):
     budget: int
     batch_size: int = 1
     supports_pruning: bool = False
+    has_final_candidate: bool = False
     final_candidate: Coefficients | None = None
     diameters: Sequence[float] = ()
 

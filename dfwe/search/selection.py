@@ -46,9 +46,11 @@ class SelectionRule(ABC):
 
     Attributes:
         supports_pruning: True if it returns the best trial, so that a worse one's score does not matter.
+        needs_final_candidate: True if the search must end with one (`Search.has_final_candidate`).
     """
 
     supports_pruning: ClassVar[bool] = False
+    needs_final_candidate: ClassVar[bool] = False
 
     @abstractmethod
     def choose(self, trials: Sequence[Trial], *, context: SelectionContext) -> Trial:
@@ -78,6 +80,8 @@ class Uniform(SelectionRule):
 
 class GreedySoup(SelectionRule):
     """Choose the soup that a greedy search ends with, which the start may have beaten."""
+
+    needs_final_candidate = True
 
     def choose(self, trials: Sequence[Trial], *, context: SelectionContext) -> Trial:
         """Return its trial; raise SearchError if the search has none. Nothing is evaluated."""

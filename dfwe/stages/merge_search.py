@@ -12,6 +12,7 @@ import numpy as np
 
 from dfwe.config.instantiate import bind, call
 from dfwe.config.tasks import Objective, tasks_of
+from dfwe.errors import ConfigurationError
 from dfwe.families.base import ModelFamily
 from dfwe.records import Instance, Trial
 from dfwe.search.base import AnyTrial, Search, SearchLimits
@@ -48,15 +49,20 @@ class SearchConfig:
     @classmethod
     def read(cls, config: Mapping[str, Any], *, space: Space) -> SearchConfig:
         """Instantiate the parts of `merge`; raises what their classes raise."""
-        make_search = bind(config["search"], _partial_=True)
-        call(make_search, space=space, seed=0, key="merge.search").close()
+        make_search, selection = bind(config["search"], _partial_=True), bind(config["selection"])
+        search: Search = call(make_search, space=space, seed=0, key="merge.search")
+        search.close()
+        if selection.needs_final_candidate and not search.has_final_candidate:
+            raise ConfigurationError(
+                "merge.selection=greedy_soup keeps the result of a greedy soup: set merge/search=greedy"
+            )
         holdout, surrogate = config.get("holdout"), config.get("surrogate")
         options = {key: config[key] for key in ("search", "limits", "selection")}
         options |= {key: config[key] for key in ("holdout", "surrogate") if config.get(key)}
         bound_holdout: DevHoldout | None = bind(holdout) if holdout else None
         return cls(
             make_search,
-            bind(config["selection"]),
+            selection,
             bound_holdout,
             bind(surrogate, _partial_=True) if surrogate else None,
             SearchLimits(**config["limits"]),

@@ -26,6 +26,8 @@ class Greedy(Search):
         SearchError: coefficients have a range without 0 or 1, or, in `initialize`, an expert has no trial.
     """
 
+    has_final_candidate = True
+
     def __init__(self, space: Space, *, seed: int, budget: Count, strict: bool = False) -> None:
         box = space.box
         if box is not None and not (box.low <= 0.0 and box.high >= 1.0):
