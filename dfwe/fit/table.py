@@ -18,6 +18,7 @@ from dfwe.errors import DataError, did_you_mean
 
 KINDS = ("labels", "number", "text")
 _DELIMITERS = (",", "\t", ";", "|")
+_RENAME = "rename the column of the labels to 'label'"
 _JSON = (".jsonl", ".json", ".ndjson")
 
 
@@ -84,7 +85,7 @@ def find_columns(
         DataError: a column is missing, or there is nothing to guess by.
     """
     for name in (*texts, *(name for name in (label, group) if name is not None)):
-        _check_column(sheet, name)
+        check_column(sheet, name)
     chosen = label or _guess_label(sheet, texts=texts, names=names)
     sentences = tuple(texts) or _guess_texts(sheet, label=chosen, names=names)
     if chosen in sentences:
@@ -94,8 +95,15 @@ def find_columns(
     return Columns(sentences, chosen, by, frozenset(part for part, is_missing in missing.items() if is_missing))
 
 
-def kind_of(table: LabelledTable, *, names: Mapping[str, Any]) -> str:
-    """Return the kind of answer that a label column holds.
+def check_column(sheet: Sheet, name: str) -> None:
+    """Raise DataError if a table lacks a column."""
+    if name not in sheet.columns:
+        hint = did_you_mean(name, sheet.columns)
+        raise DataError(f"{sheet.origin} has no column '{name}'{hint}: it has {_quoted(sheet.columns)}")
+
+
+def kind_of(table: LabelledTable, *, names: Mapping[str, Any], is_source: bool = False) -> str:
+    """Return the kind of answer that a label column holds; free text is guessed for a source only.
 
     Raises:
         DataError: it has one value only, or too many for labels.
@@ -108,12 +116,12 @@ def kind_of(table: LabelledTable, *, names: Mapping[str, Any]) -> str:
         raise DataError(f"{column} has one value only, '{next(iter(counts))}': expected at least two")
     if len(counts) > names["max_labels"] and all(is_number(value) for value in counts):
         if _is_counting(counts, rows=rows):
-            raise DataError(
-                f"{column} has another whole number in each row, as ids are: name another with --label, or set --kind "
-                "number"
-            )
+            remedy = _RENAME if is_source else "name another with --label, or set --kind number"
+            raise DataError(f"{column} has another whole number in each row, as ids are: {remedy}")
         return "number"
     if len(counts) > names["max_label_share"] * rows:
+        if is_source:
+            return "text"
         raise DataError(
             f"{column} has {len(counts)} distinct values in {rows} rows: name another with --label, or set --kind text "
             "for free text"
@@ -164,12 +172,6 @@ def _delimiter(path: Path, *, encoding: str) -> str:
     return best
 
 
-def _check_column(sheet: Sheet, name: str) -> None:
-    if name not in sheet.columns:
-        hint = did_you_mean(name, sheet.columns)
-        raise DataError(f"{sheet.origin} has no column '{name}'{hint}: it has {_quoted(sheet.columns)}")
-
-
 def _guess_label(sheet: Sheet, *, texts: Sequence[str], names: Mapping[str, Any]) -> str:
     """Return the column with a usual name, else the only one with a few values that come again and again."""
     others = [column for column in sheet.columns if column not in texts]
@@ -177,7 +179,9 @@ def _guess_label(sheet: Sheet, *, texts: Sequence[str], names: Mapping[str, Any]
         return name
     few = [column for column in others if 1 < len(_values(sheet, column)) <= names["max_labels"]]
     if len(few) != 1:
-        raise DataError(f"{sheet.origin}: which column is the label? Name it with --label: {_quoted(sheet.columns)}")
+        raise DataError(
+            f"{sheet.origin}: which column is the label? Name it with --label, or {_RENAME}: {_quoted(sheet.columns)}"
+        )
     return few[0]
 
 

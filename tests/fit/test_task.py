@@ -119,6 +119,14 @@ def test_scale_holds_all_values_in_round_steps(values, expected):
     assert scale(values, num_steps=20) == pytest.approx(expected)
 
 
+def test_num_repeated_counts_rows_of_texts_in_two_splits(tmp_path):
+    made = task(table(tmp_path, [f"text {n // 20},{n % 2}" for n in range(40)]))
+    assert made.num_repeated() == 40
+    assert task(table(tmp_path, [f"text {n},{n % 2}" for n in range(40)])).num_repeated() == 0
+    by_text = task(table(tmp_path, [f"text {n // 2},{n % 2}" for n in range(40)]), group="text")
+    assert (by_text.num_repeated(), by_text.splits()) == (0, {"train": 24, "dev": 8, "test": 8})
+
+
 def test_ordered_goes_by_numbers_else_by_the_alphabet():
     assert ordered(["10", "9", "-1"]) == ("-1", "9", "10")
     assert ordered(["b", "A", "10"]) == ("10", "A", "b")
@@ -126,7 +134,14 @@ def test_ordered_goes_by_numbers_else_by_the_alphabet():
 
 @pytest.mark.parametrize(
     ("file", "name"),
-    [("My Rows (2).csv", "my_rows_2"), ("2024.csv", "table_2024"), ("meld.csv", "meld_table"), ("ü.csv", "table")],
+    [
+        ("My Rows (2).csv", "my_rows_2"),
+        ("2024.csv", "table_2024"),
+        ("meld.csv", "meld_table"),
+        ("ü.csv", "table"),
+        ("True.csv", "true_table"),
+        ("nan.csv", "nan_table"),
+    ],
 )
 def test_task_name_is_the_files_unless_it_is_taken(file, name):
     assert task_name(Path(file), taken=["meld"]) == name

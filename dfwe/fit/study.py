@@ -1,0 +1,102 @@
+"""The study of `dfwe fit`: its model, its settings, and the arguments that run it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from dfwe.conf import conf_dir
+from dfwe.config.consistency import check_package
+from dfwe.config.hydra_errors import in_our_words
+from dfwe.errors import ConfigurationError, did_you_mean
+from dfwe.fit.task import HYDRA_WORDS, TableTask
+from dfwe.io.files import read_text
+from dfwe.io.strict_yaml import read_yaml
+
+_WRITERS = "seq2seq"
+_FAMILIES = ("classifier", _WRITERS)  # the others need a head in each task's YAML
+_OFF = ("false", "no", "off", "0")
+
+
+def check_settings(settings: Sequence[str]) -> None:
+    """Refuse settings with which a study would end without a model to ship.
+
+    Raises:
+        ConfigurationError: the settings leave out the evaluation or the model's files, or cannot be read.
+    """
+    with in_our_words():
+        overrides = OverridesParser.create().parse_overrides(list(settings))
+    for override in overrides:
+        key, value = override.key_or_group, override.value()
+        ends = {
+            "export": str(value).lower() in _OFF,
+            "plan_only": str(value).lower() not in _OFF,
+            "stages.until": value != "evaluate",
+            "stages.skip": isinstance(value, list) and "evaluate" in value,
+        }
+        if ends.get(key, False):
+            raise ConfigurationError(
+                f"{override.input_line} leaves no model to ship: leave it out, or add it to the study's command, which "
+                "--dry-run prints"
+            )
+
+
+def check_model(name: str, *, tasks: Sequence[TableTask]) -> None:
+    """Check that a model is there, and that it suits all tasks.
+
+    Raises:
+        ConfigurationError: it is unknown, not installed, or cannot learn a task's answers.
+    """
+    path = conf_dir() / "model" / f"{name}.yaml"
+    if not path.is_file():
+        names = sorted(option.stem for option in path.parent.glob("*.yaml"))
+        raise ConfigurationError(f"unknown model '{name}'{did_you_mean(name, names)}: choose one of {', '.join(names)}")
+    config = read_yaml(path)
+    family = config["family"]["_target_"].split(".")[2]
+    if family not in _FAMILIES:
+        raise ConfigurationError(
+            f"--model {name} needs heads that a task's YAML describes: choose minilm_classifier or minilm"
+        )
+    if family != _WRITERS and (writes := [task for task in tasks if task.kind == "text"]):
+        table = writes[0].table
+        leave = f", or leave out --source {table.path}" if writes[0].is_source else ""
+        raise ConfigurationError(
+            f"{table.path}: the answers in column '{table.columns.label}' are free text, and {name} chooses among "
+            f"labels: set --model minilm{leave}"
+        )
+    check_package(config["source"], model=name)
+
+
+def study_arguments(
+    target: str, *, sources: Sequence[str], model: str, settings: Sequence[str], out: Path
+) -> list[str]:
+    """Return the arguments of the study."""
+    chosen = [f"sources=[{','.join(sources)}]"] if sources else ["sources=none", "stages.skip=[merge]"]
+    study = [f"+target={target}", *chosen, f"model={model}", *settings, f"hydra.run.dir={_value(out)}"]
+    return ["--config-dir", str(out / "conf"), "experiment=fit", *study]
+
+
+def check_not_edited(contents: Mapping[Path, str], *, study: Sequence[str]) -> None:
+    """Refuse to write over a task that was edited, or that another table made.
+
+    Raises:
+        ConfigurationError: a file is there with other content, or cannot be read.
+    """
+    for path, text in contents.items():
+        if path.exists() and read_text(path, error=ConfigurationError) != text:
+            raise ConfigurationError(
+                f"{path} is there with other content: run `{shlex.join(['dfwe', *study])}` to use it, or set --out to "
+                "another folder"
+            )
+
+
+def _value(path: Path) -> str:
+    """Return a path as Hydra reads it: in quotes unless it is sure to be read as text."""
+    text = str(path)
+    if re.fullmatch(r"(\.\./)*/?[a-z_][\w./-]*", text, re.ASCII | re.IGNORECASE) and text.lower() not in HYDRA_WORDS:
+        return text
+    return "'{}'".format(text.replace("\\", "\\\\").replace("'", "\\'"))

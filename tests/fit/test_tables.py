@@ -1,0 +1,105 @@
+"""Tasks of several tables: what holds for the target alone, and guesses that give way."""
+
+import pytest
+
+from dfwe.conf import conf_dir
+from dfwe.errors import ConfigurationError, DataError
+from dfwe.fit.report import description
+from dfwe.fit.study import check_model
+from dfwe.fit.tables import NO_GROUP, TableOptions, read_tasks
+from dfwe.io.strict_yaml import read_yaml
+
+NUMBERS = read_yaml(conf_dir() / "fit.yaml")
+
+
+@pytest.fixture
+def write(tmp_path):
+    """A function from a header and rows to the file that holds them."""
+
+    def write(name, header, rows):
+        (tmp_path / name).write_text("\n".join([header, *rows]) + "\n", encoding="utf8")
+        return tmp_path / name
+
+    return write
+
+
+@pytest.fixture
+def messages(write):
+    """A table of sixty messages by twenty users."""
+    return write(
+        "messages.csv", "text,topic,user_id", [f"a message {n},{('sea', 'pan')[n % 2]},u{n // 3}" for n in range(60)]
+    )
+
+
+def tasks(table, *sources, **options):
+    defaults = {"texts": (), "label": None, "group": None, "kind": None, "test": None, "encoding": "utf-8"}
+    return read_tasks(table, sources=sources, options=TableOptions(**{**defaults, **options}), numbers=NUMBERS)
+
+
+def test_kind_is_the_targets_alone(messages, write):
+    notes = write("notes.csv", "text,label", [f"a note {n},its answer {n}" for n in range(40)])
+    assert [task.kind for task in tasks(notes, messages, kind="text")] == ["text", "labels"]
+    made = tasks(messages, notes)
+    assert [task.kind for task in made] == ["labels", "text"]
+    check_model("minilm", tasks=made)
+    with pytest.raises(ConfigurationError, match="in column 'label' are free text, .*leave out --source .*notes.csv"):
+        check_model("minilm_classifier", tasks=made)
+
+
+def test_columns_that_a_source_lacks_are_guessed_and_said(messages, write):
+    other = write("other.csv", "note,label", [f"a long note {n},{n % 2}" for n in range(40)])
+    target, source = tasks(messages, other, texts=("text",), label="topic", group="user_id")
+    assert source.table.columns.label == "label"
+    lines = "\n".join(description(source, shots=None))
+    for option, column in (("--text", "text"), ("--label", "topic"), ("--group", "user_id")):
+        assert f"guessed: {other} has no column '{column}' ({option})" in lines
+    assert target.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("header", "note"),
+    [
+        ("text,topic,x", "has no column 'user_id', which was guessed"),
+        ("text,topic,user_id", "has values of both tables"),
+    ],
+)
+def test_a_guessed_group_gives_way_to_the_test_table(header, note, messages, write):
+    test = write("test.csv", header, [f"another {n},{('sea', 'pan')[n % 2]},u{n}" for n in range(10)])
+    (task,) = tasks(messages, test=test)
+    assert task.table.columns.group is None
+    assert task.reader()["group"] is None
+    assert note in "\n".join(description(task, shots=None))
+    with pytest.raises(DataError, match="has no column 'user_id'|stands in .*messages.csv and in"):
+        tasks(messages, test=test, group="user_id")[0].splits()
+
+
+def test_a_test_table_needs_no_group(write):
+    header, rows = "text,topic", [f"a long message {n},{n % 2}" for n in range(40)]
+    (task,) = tasks(write("train.csv", header, rows), test=write("test.csv", header, rows[:9]))
+    assert task.splits() == {"train": 32, "dev": 8, "test": 9}
+    assert task.num_repeated() == 18
+    with pytest.raises(DataError, match="bad.csv has no column 'topic'"):
+        tasks(write("train.csv", header, rows), test=write("bad.csv", "text,topik", rows))
+
+
+def test_group_none_turns_the_guess_off(messages):
+    assert tasks(messages)[0].table.columns.group == "user_id"
+    assert tasks(messages, group=NO_GROUP)[0].table.columns.group is None
+
+
+def test_one_number_only_is_refused(write):
+    table = write("ones.csv", "text,label", [f"a text {n},{('1', '1.0')[n % 2]}" for n in range(40)])
+    with pytest.raises(DataError, match="column 'label' holds one number only, 1: expected at least two"):
+        tasks(table, kind="number")
+
+
+def test_repeated_texts_are_counted(write):
+    rows = [f"the same {n // 20},{n % 2}" for n in range(40)]
+    (task,) = tasks(write("same.csv", "text,label", rows))
+    lines = "\n".join(description(task, shots=None))
+    assert "repeated: 40 rows have a text that stands in another split, too: set --group text" in lines
+
+
+def test_task_names_differ(messages, write):
+    copy = write("Messages.csv", "text,topic", [f"a text {n},{n % 2}" for n in range(40)])
+    assert [task.name for task in tasks(messages, copy)] == ["messages", "messages_table"]
