@@ -41,12 +41,13 @@ def run_study(config: DictConfig, *, folder: Path) -> None:
                 start_stage = start
             seconds |= execute(stages, start=following(start_stage, logger=logger))
     study = plan.resolve()
-    results = study_results(study, seconds=seconds) | command()
+    exported = bool(config.export and study.evaluations)
+    results = study_results(study, seconds=seconds, exported=exported) | command()
     write_json(folder / "results.json", results)
     copy_journals(study.merges, headline=study.headline, files=(TRIALS, PREDICTIONS), folder=folder)
     if study.evaluations and study.listing is None:
         write_answers(study, folder=folder)
-    if config.export and study.evaluations:
+    if exported:
         export_models(study, recommended=results["recommended"].get("name"), folder=folder)
     show(results)
     print(f"results: {folder / 'results.json'}")

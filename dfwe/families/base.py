@@ -218,7 +218,7 @@ class ModelFamily(ABC):
     def module(self, model: nn.Module, recipe: TrainingRecipe, *, seed: int) -> pl.LightningModule:
         """Return the Lightning module that trains `model`, its attribute `model`.
 
-        Where it optimizes by itself (`automatic_optimization` false) it accumulates and clips by itself, too.
+        Where it optimizes by itself (`automatic_optimization` false) it clips by itself, too, and does not accumulate.
         """
 
     @abstractmethod
@@ -336,4 +336,18 @@ def check_no_head_first(family: ModelFamily) -> None:
         raise ConfigurationError(
             f"trainer.head_first=true: models of the family {family.name} have no heads to train first; set "
             "trainer.head_first=false"
+        )
+
+
+def check_steps_and_cut(family: ModelFamily, *, kind: str) -> None:
+    """Raise ConfigurationError for what an encoder with heads cannot do: accumulate gradients, cut on the right."""
+    if family.settings.truncation != "context":
+        raise ConfigurationError(
+            f"data.truncation={family.settings.truncation}: the input of {kind} loses its beginning; set "
+            "data.truncation=context"
+        )
+    if (accumulate := family.context.trainer["accumulate"]) != 1:
+        raise ConfigurationError(
+            f"trainer.accumulate={accumulate}: {kind} cannot accumulate gradients; set trainer.accumulate=1 and a "
+            "larger trainer.batch_size"
         )

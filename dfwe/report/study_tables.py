@@ -186,19 +186,20 @@ def seconds_table(results: StudyResults) -> ReportTable | None:
 def share_of_single(results: StudyResults) -> dict[str, float]:
     """Return each mean on test as a share of the single-task models' mean, each on its own task; the paper has 98.9%.
 
-    Empty where a task has no single-task model, or a score is undefined.
+    Of several single-task models of a task, the best on dev counts. Empty where a task has none, or a score is
+    undefined.
     """
-    best: dict[str, float] = {}
+    best: dict[str, tuple[float, float | None]] = {}  # by task: scores on dev and test
     for row in results.of_kind("single"):
         task = row.get("tasks", [None])[0]
         if "test" in row and task in results.tasks:
-            value = row["test"]["tasks"].get(task)
-            if value is None:
-                return {}
-            best[task] = max(value, best.get(task, value))
-    if not results.tasks or set(best) != set(results.tasks) or sum(best.values()) <= 0:
+            dev = row.get("dev", {}).get("tasks", {}).get(task)
+            scores = (-1.0 if dev is None else dev, row["test"]["tasks"].get(task))
+            best[task] = max(best.get(task, scores), scores, key=lambda pair: pair[0])
+    test = [score for _, score in best.values() if score is not None]
+    if not results.tasks or set(best) != set(results.tasks) or len(test) < len(best) or sum(test) <= 0:
         return {}
-    mean = sum(best.values()) / len(best)
+    mean = sum(test) / len(test)
     rows = (row for row in results.rows if row["kind"] != "single")
     return {row["name"]: row["test"]["score"] / mean for row in rows if row.get("test", {}).get("score")}
 

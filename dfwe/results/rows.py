@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 Row = dict[str, Any]
 
 
-def study_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, Any]:
+def study_results(study: Study, *, seconds: Mapping[str, float], exported: bool = True) -> dict[str, Any]:
     """Return the study's results as JSON; scores are fractions in [0, 1], null where they are undefined.
 
     `models` are its rows: `dev` and `test` have a `score`, of several tasks the mean of `tasks`. `delta` is the test
@@ -48,7 +48,8 @@ def study_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, An
     `against` other models by their role.
 
     `headline` is the merge that was asked for, `recommended` the single model to ship, the best of all by dev; both
-    have what they are compared with in `against`, and what that allows to claim. `warnings` say what the numbers
+    have what they are compared with in `against`, and what that allows to claim. It names a `folder` if the models are
+    `exported`. `warnings` say what the numbers
     cannot carry.
     """
     store = study.family.context.store
@@ -81,7 +82,7 @@ def study_results(study: Study, *, seconds: Mapping[str, float]) -> dict[str, An
             simplest_first=list(_simplest_first(study, names=names)),
             against=partial(against, comparison),
             withheld=withheld,
-            folder=BEST if study.listing is None else None,
+            folder=BEST if exported and study.listing is None else None,
         ),
         "examples": _examples(study, comparison),
         "decoding_comparison": decoding_results(study.decoding_comparison, evaluations=study.tested, seed=study.seed),

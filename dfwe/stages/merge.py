@@ -167,5 +167,5 @@ def expert_of(entry: Entry) -> str | None:
     card = entry.card.result
     if card["picked"] != "expert":
         return None
-    coefficients: dict[str, float] = card["coefficients"]
+    coefficients = {name: value for name, value in card["coefficients"].items() if not name.startswith("method.")}
     return max(coefficients, key=lambda name: coefficients[name]).rsplit("/", 1)[-1]

@@ -54,7 +54,7 @@ class Ensemble(Baseline):
         if not isinstance(objective, Task):
             return "answers to several tasks cannot be averaged"
         if factory.family.decoding(objective) not in ("labels", "candidates"):
-            return "answers in free text cannot be averaged"
+            return "only label scores can be averaged, and its answers are not labels"
         evaluations = {name: factory.evaluation(stage, target=objective) for name, stage in study.experts.items()}
         return EnsembleStage(factory.family, dict(study.experts), evaluations, objective)
 
@@ -117,7 +117,7 @@ def baseline_models(baselines: Mapping[str, Baseline], *, study: BaselineInputs)
     for name, baseline in baselines.items():
         model = baseline.model(study)
         if isinstance(model, str):
-            log.info("no control %s for %s: %s", name, study.objective.name, model)
+            log.info("no baseline %s for %s: %s", name, study.objective.name, model)
         else:
             models[name] = model
     return models

@@ -130,6 +130,8 @@ def plan_listed(config: DictConfig, *, corpora: Corpora | None = None) -> Listed
             name, entry, config=config, family=family, columns=columns, target=objective, models=models
         )
     _check_entries(multitask)
+    if multitask["bins"] is not None and _of(columns, multitask["bins"]["column"], key="multitask.bins.column").labels:
+        raise ConfigurationError("multitask.bins.column must be a task whose answers are numbers")
     spec = StudySpec.of(config)
     plan = ListedPlan(spec, StageFactory(family), columns, objective, config.seed, pretraining, models, multitask)
     plan.merges.check()

@@ -16,7 +16,7 @@ from transformers import PreTrainedModel
 from dfwe.config.instantiate import bind
 from dfwe.config.tasks import Task
 from dfwe.errors import ConfigurationError
-from dfwe.families.base import HEAD, HeadTraining, ModelFamily, TrainingRecipe
+from dfwe.families.base import HEAD, HeadTraining, ModelFamily, TrainingRecipe, check_steps_and_cut
 from dfwe.families.batching import loss_weights
 from dfwe.families.classifier.linear_probe import LinearProbe, train_head
 from dfwe.families.classifier.model import Classifier, load_classifier
@@ -51,16 +51,7 @@ class ClassifierFamily(ModelFamily):
     def __post_init__(self) -> None:
         if self.settings.decode != "task":
             raise ConfigurationError(f"decode={self.settings.decode}: a classifier answers in one way; set decode=task")
-        if self.settings.truncation != "context":
-            raise ConfigurationError(
-                f"data.truncation={self.settings.truncation}: a classifier's input loses its beginning; set "
-                "data.truncation=context"
-            )
-        if (accumulate := self.context.trainer["accumulate"]) != 1:
-            raise ConfigurationError(
-                f"trainer.accumulate={accumulate}: a classifier makes a step per batch; set trainer.accumulate=1 and "
-                "a larger trainer.batch_size"
-            )
+        check_steps_and_cut(self, kind="a classifier")
 
     def settings_spec(self) -> dict[str, Any]:
         """Return the family's own part of `spec`; heads follow from the tasks, which stages name."""

@@ -19,7 +19,13 @@ from dfwe.config.instantiate import bind, call
 from dfwe.config.tasks import Task
 from dfwe.data.prompts.template import Sentences, Template
 from dfwe.errors import ConfigurationError
-from dfwe.families.base import HeadTraining, ModelFamily, TrainingRecipe, check_no_head_first
+from dfwe.families.base import (
+    HeadTraining,
+    ModelFamily,
+    TrainingRecipe,
+    check_no_head_first,
+    check_steps_and_cut,
+)
 from dfwe.families.datamodule import EpochData
 from dfwe.families.encoder.calibration import HeadExample, draw_examples
 from dfwe.families.encoder.data import SentenceSplit
@@ -54,6 +60,7 @@ class MultiHeadFamily(ModelFamily):
     def __post_init__(self) -> None:
         if self.settings.decode != "task":
             raise ConfigurationError(f"decode={self.settings.decode}: heads answer in one way; set decode=task")
+        check_steps_and_cut(self, kind="heads")
         check_no_head_first(self)
 
     def with_heads(self, heads: Mapping[str, Mapping[str, Any]]) -> MultiHeadFamily:
