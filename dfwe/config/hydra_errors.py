@@ -97,8 +97,6 @@ def _unreadable(error: OverrideParseException) -> str:
 def _composition(text: str, *, cause: BaseException | None, files: _Files) -> str:
     first = text.splitlines()[0] if text else ""
     if match := re.match(r"Could not override '(.+?)'\. No match in the defaults list", first):
-        if match[1] not in files.groups():
-            return f"unknown group '{match[1]}'{_close_groups(match[1], groups=files.groups())}"
         return f"{match[1]} is not chosen yet, so that it cannot be changed: write +{match[1]}=..."
     if match := re.match(r"Multiple values for (\S+?)\. ", first):
         return f"{match[1]} is given twice: write {match[1]}=... once, without +"
@@ -147,13 +145,6 @@ def _unknown_key(error: OmegaConfBaseException, *, key: str, files: _Files) -> s
         return f"unknown key '{key}': a file of conf/{key} that sets other keys begins with `# @package _global_`"
     close = _close_keys(key, root=root, groups=files.groups()) if root is not None else ""
     return f"unknown key '{key}'{close}{files.place(key, '')}"
-
-
-def _close_groups(group: str, *, groups: Sequence[str]) -> str:
-    """Return the known group that is most like this one, or has its name of today."""
-    above, slash, last = group.rpartition("/")
-    renamed = f"{above}{slash}{NEW_NAMES.get(last, last)}"
-    return f" (did you mean {renamed}?)" if renamed in groups else did_you_mean(group, groups)
 
 
 def _close_keys(key: str, *, root: DictConfig, groups: Sequence[str] = ()) -> str:

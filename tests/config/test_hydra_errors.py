@@ -52,7 +52,7 @@ CASES = {
         ["+target=meld", "merge.pick=argmax"],
         "unknown key 'merge.pick' (did you mean merge.selection",
     ),
-    "an old name of its group": (["merge/pick=argmax"], "unknown group 'merge/pick' (did you mean merge/selection?)"),
+    "an old name of its group": (["merge/pick=argmax"], "unknown key 'merge/pick' (did you mean merge/selection"),
     "a group's name": (["targets=meld"], "unknown key 'targets' (did you mean target"),
     "a group and a key of one name": (["merg=ties"], "unknown key 'merg' (did you mean merge or merges?)"),
     "a wrong type": (["trainer.train.epochs=ten"], "trainer.train.epochs must be a whole number, not 'ten'"),

@@ -62,7 +62,7 @@ def test_predict_has_the_probabilities_of_transformers(classifier, monkeypatch):
         assert answer.probabilities == pytest.approx(other.probabilities, abs=1e-5)
 
 
-def test_predict_of_a_bert_imports_neither_transformers_nor_hydra(classifier):
+def test_predict_of_a_bert_imports_no_transformers_or_hydra(classifier):
     code = (
         "import sys; from dfwe.predict.__main__ import main; "
         f"assert main(['--model', {str(classifier)!r}, '--format', 'txt', '-']) == 0; "
