@@ -185,7 +185,8 @@ def last_job(overrides, *, is_sweep):
     return list(batches[-1][-1])
 
 
-def test_studies_compose(user_folder):
+def test_studies_compose(user_folder, monkeypatch):
+    monkeypatch.setattr("dfwe.config.consistency.check_model", lambda config: None)  # asks for installed weights
     register((user_folder,))
     composed = set()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):

@@ -8,7 +8,7 @@ import pytest
 from safetensors.torch import load_file
 from transformers import AutoModel, AutoModelForSequenceClassification, pipeline
 
-from dfwe.errors import ConfigurationError
+from dfwe.errors import ConfigurationError, SearchError
 from dfwe.predict import load
 from dfwe.predict.inputs import instances_of, items
 from dfwe.run_study import run_study
@@ -113,6 +113,8 @@ def test_seq2seq_study_has_finite_rows(ran):
         (["decode=greedy"], "heads answer in one way; set decode=task"),
         (["sources.toy_paraphrase.head=null"], "'toy_paraphrase' has no head.*another family"),
         (["trainer.head_first=true"], "have no heads to train first"),
+        (["trainer.accumulate=2"], "heads cannot accumulate gradients; set trainer.accumulate=1"),
+        (["data.truncation=reference"], "the input of heads loses its beginning"),
     ],
 )
 def test_multi_head_study_refuses_before_training(encoder, overrides, message):
@@ -126,8 +128,8 @@ def test_multi_head_study_refuses_before_training(encoder, overrides, message):
         (["+target=question_answering", "sources=[meld]"], "whose answers are free text: choose .* family seq2seq"),
         (["+target=meld", "sources=[reading_comprehension]"], "are candidates that differ per question"),
         (["+target=meld", "decoding_comparison=[greedy]"], "a classifier answers in one way"),
-        (["+target=meld", "trainer.accumulate=2"], "a classifier makes a step per batch"),
-        (["+target=meld", "data.truncation=reference"], "a classifier's input loses its beginning"),
+        (["+target=meld", "trainer.accumulate=2"], "a classifier cannot accumulate gradients"),
+        (["+target=meld", "data.truncation=reference"], "the input of a classifier loses its beginning"),
     ],
 )
 def test_classifier_study_refuses_before_training(composed, tmp_path, overrides, message):
@@ -148,7 +150,5 @@ def test_seq2seq_study_without_target_tokens_is_an_error(small, tmp_path):
 
 
 def test_greedy_soup_of_another_search_is_refused_before_training(small, tmp_path):
-    with pytest.raises(
-        ConfigurationError, match="greedy_soup keeps the result of a greedy soup: set merge/search=greedy"
-    ):
+    with pytest.raises(SearchError, match="greedy_soup keeps the result of a greedy soup: set merge/search=greedy"):
         plan_study(small(tmp_path, "merge/selection=greedy_soup"))

@@ -71,6 +71,10 @@ def test_a_dev_set_of_few_instances_is_warned_of_and_withholds_the_claim(ran, mo
     assert codes["small_dev"]["text"] in found["headline"]["why"]
 
 
+def test_a_model_that_was_not_exported_is_in_no_folder(ran):
+    assert study_results(plan_study(ran[2]), seconds={}, exported=False)["recommended"]["folder"] is None
+
+
 def test_the_recommended_model_lies_in_best_and_answers_as_it_did(ran, tmp_path):
     folder, _, config = ran
     study, name = plan_study(config), results(folder)["recommended"]["name"]
@@ -78,7 +82,7 @@ def test_the_recommended_model_lies_in_best_and_answers_as_it_did(ran, tmp_path)
     model = AutoModelForSeq2SeqLM.from_pretrained(folder / "best")
     assert len(AutoTokenizer.from_pretrained(folder / "best")) == model.config.vocab_size
     stored = stage.evaluation(stage.result(study.family.context.store)).predictions
-    assert study.family.scorer(study.target, split="test").predict(model) == stored
+    assert study.family.scorer(study.target, split="test")(model, exact=True).predictions == stored
     assert json.loads((folder / "best" / "dfwe.json").read_text())["model"] == name
 
 
@@ -151,7 +155,7 @@ def test_the_merged_folder_loads_and_gives_the_same_answers(ran):
     stored = stage.evaluation(stage.result(study.family.context.store)).predictions
     model = AutoModelForSeq2SeqLM.from_pretrained(folder / "merged")
     assert len(AutoTokenizer.from_pretrained(folder / "merged")) == model.config.vocab_size
-    assert study.family.scorer(study.target, split="test").predict(model) == stored
+    assert study.family.scorer(study.target, split="test")(model, exact=True).predictions == stored
     corpus = study.family.context.data.corpus(study.target)
     dialogues = [corpus.dialogues[i] for i in corpus.splits["test"]]
     by_id = {each.instance_id: each.answer for each in load(folder / "merged").answers(dialogues)}

@@ -13,8 +13,8 @@ SOURCES = {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text("utf-8"))
 BY_NAME = {
     "instantiate": {"config/instantiate.py"},  # the user's own configuration
     "resolve_name": {"config/foreign.py", "merging/files/recipe_methods.py"},  # behind --trust; of conf/merge alone
-    "import_module": {"config/foreign.py", "process/exit.py"},  # of dfwe's own packages alone; dfwe's own commands
-    "get_class": set(),
+    "import_module": {"cli.py", "config/foreign.py", "process/exit.py"},  # of dfwe's own packages and commands alone
+    "get_class": {"config/instantiate.py"},  # the user's own configuration
     "get_method": set(),
     "get_object": set(),
     "eval": {"values/signature.py"},  # annotations of classes that the user's own configuration names

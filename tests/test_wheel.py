@@ -76,7 +76,8 @@ def test_the_wheel_holds_every_file_of_the_project(wheel):
 
 
 def test_help_and_the_configuration_are_the_wheels_own(run, installed):
-    assert "target: " in run("--help")
+    assert "dfwe run" in run("--help")
+    assert "target: " in run("run", "--help")
     assert "name: MELD_emotion_recognition" in run("+target=meld", "--cfg", "job")
     asked = [sys.executable, "-c", "from dfwe.conf import conf_dir; print(conf_dir())"]
     environment = {**os.environ, "PYTHONPATH": str(installed)}

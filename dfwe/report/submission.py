@@ -170,13 +170,15 @@ def _score_of(key: str) -> Callable[[TaskPredictions], Cell]:
 
 def _check_answers(run: Run, record: Record) -> None:
     """Raise a DataError where the two files do not fit each other, or answers are not texts."""
-    results, num = run.results, len(record["instance_ids"])
+    results, num, task = run.results, len(record["instance_ids"]), record["task"]
     tested = {row["name"] for row in results.rows if "test" in row}
-    if (record["task"]["name"], num, set(record["models"])) != (results.target, results.raw["n"]["test"], tested):
+    if (task["name"], num, set(record["models"])) != (results.target, results.raw["n"]["test"], tested):
         raise DataError(f"{run.path}: its results and {TEST_PREDICTIONS} are not of the same study: run it again")
     for name, answers in record["models"].items():
         if len(answers) != num or not all(isinstance(answer, str) for answer in answers):
             raise DataError(f"{run.path}: {name} must have a text for each of {num} test instances")
+    if not isinstance(task["kind"], str) or not isinstance(task["labels"], list):
+        raise DataError(f"{run.path}: {TEST_PREDICTIONS} must say the kind of the answers and list the labels")
 
 
 def _by_task(studies: Sequence[StudyPredictions]) -> dict[str, StudyPredictions]:

@@ -46,11 +46,12 @@ class SelectionRule(ABC):
 
     Attributes:
         supports_pruning: True if it returns the best trial, so that a worse one's score does not matter.
-        needs_final_candidate: True if the search must end with one (`Search.has_final_candidate`).
     """
 
     supports_pruning: ClassVar[bool] = False
-    needs_final_candidate: ClassVar[bool] = False
+
+    def check_search(self, *, has_final_candidate: bool) -> None:  # noqa: B027
+        """Raise SearchError for a search that cannot give what the rule chooses."""
 
     @abstractmethod
     def choose(self, trials: Sequence[Trial], *, context: SelectionContext) -> Trial:
@@ -81,13 +82,16 @@ class Uniform(SelectionRule):
 class GreedySoup(SelectionRule):
     """Choose the soup that a greedy search ends with, which the start may have beaten."""
 
-    needs_final_candidate = True
+    def check_search(self, *, has_final_candidate: bool) -> None:
+        """Raise SearchError unless it is a greedy soup."""
+        if not has_final_candidate:
+            raise SearchError("merge.selection=greedy_soup keeps the result of a greedy soup: set merge/search=greedy")
 
     def choose(self, trials: Sequence[Trial], *, context: SelectionContext) -> Trial:
         """Return its trial; raise SearchError if the search has none. Nothing is evaluated."""
         trial = next((trial for trial in trials if trial.coefficients == context.final_candidate), None)
-        if trial is None:
-            raise SearchError("merge.selection=greedy_soup keeps the result of a greedy soup: set merge/search=greedy")
+        self.check_search(has_final_candidate=trial is not None)
+        assert trial is not None
         return trial
 
 

@@ -167,5 +167,6 @@ def expert_of(entry: Entry) -> str | None:
     card = entry.card.result
     if card["picked"] != "expert":
         return None
-    coefficients = {name: value for name, value in card["coefficients"].items() if not name.startswith("method.")}
-    return max(coefficients, key=lambda name: coefficients[name]).rsplit("/", 1)[-1]
+    values: dict[str, float] = card["coefficients"]
+    coefficients = [name for name in values if not name.startswith("method.")]  # others are the method's own numbers
+    return max(coefficients, key=lambda name: values[name]).rsplit("/", 1)[-1]

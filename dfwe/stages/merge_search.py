@@ -12,7 +12,6 @@ import numpy as np
 
 from dfwe.config.instantiate import bind, call
 from dfwe.config.tasks import Objective, tasks_of
-from dfwe.errors import ConfigurationError
 from dfwe.families.base import ModelFamily
 from dfwe.records import Instance, Trial
 from dfwe.search.base import AnyTrial, Search, SearchLimits
@@ -52,10 +51,7 @@ class SearchConfig:
         make_search, selection = bind(config["search"], _partial_=True), bind(config["selection"])
         search: Search = call(make_search, space=space, seed=0, key="merge.search")
         search.close()
-        if selection.needs_final_candidate and not search.has_final_candidate:
-            raise ConfigurationError(
-                "merge.selection=greedy_soup keeps the result of a greedy soup: set merge/search=greedy"
-            )
+        selection.check_search(has_final_candidate=search.has_final_candidate)
         holdout, surrogate = config.get("holdout"), config.get("surrogate")
         options = {key: config[key] for key in ("search", "limits", "selection")}
         options |= {key: config[key] for key in ("holdout", "surrogate") if config.get(key)}

@@ -135,7 +135,7 @@ class TrainStage(Stage):
         return self.family.module(self.family.model(self._answered), self.recipe, seed=self.seed)
 
     def settings(self, module: pl.LightningModule) -> FitSettings:
-        """Return the settings of the fit; a module that optimizes by itself clips by itself, and does not accumulate."""
+        """Return the settings of the fit; one that optimizes by itself clips by itself, and does not accumulate."""
         fit, context = self.recipe.fit, self.family.context
         trainer, automatic = context.trainer, module.automatic_optimization
         return FitSettings(

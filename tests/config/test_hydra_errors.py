@@ -38,15 +38,15 @@ CASES = {
         "unknown key 'data.max_bad_share' "
         "(did you mean data.max_invalid_fraction or model.pretrain.data.max_invalid_fraction?)",
     ),
-    "an old name of the baselines": (["baselines=[random]"], "unknown key 'baselines' (did you mean baselines?)"),
-    "an old name of the diagnostics": (["diagnostics=[]"], "unknown key 'diagnostics' (did you mean diagnostics?)"),
+    "an old name of the baselines": (["controls=[random]"], "unknown key 'controls' (did you mean baselines?)"),
+    "an old name of the diagnostics": (["probes=[]"], "unknown key 'probes' (did you mean diagnostics?)"),
     "an old name of source selection": (
-        ["source_selection=fisher"],
+        ["choice=fisher"],
         "unknown key 'choice' (did you mean source_selection?)",
     ),
     "an old name of decodings": (
-        ["decoding_comparison=[]"],
-        "unknown key 'decoding_comparison' (did you mean decoding_comparison?)",
+        ["agreement=[]"],
+        "unknown key 'agreement' (did you mean decoding_comparison?)",
     ),
     "an old name of a selection": (
         ["+target=meld", "merge.pick=argmax"],

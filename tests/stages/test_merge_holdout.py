@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dfwe.errors import ConfigurationError, SearchError
+from dfwe.errors import ConfigurationError
 from dfwe.run_study import run_study
 from dfwe.studies.plan import plan_study
 
@@ -61,8 +61,3 @@ def test_holdout_by_name_is_the_option_of_the_group(small, ran):
 def test_holdout_unknown_name_is_refused(small, tmp_path):
     with pytest.raises(ConfigurationError, match=r"unknown merge\.holdout 'magic': choose among k_fold, split"):
         plan_study(small(tmp_path, "merge.holdout=magic"))
-
-
-def test_holdout_share_out_of_range_is_refused(small, tmp_path):
-    with pytest.raises(SearchError, match="between 0 and 1, not 1.5"):
-        plan_study(small(tmp_path, SPLIT, "merge.holdout.share=1.5"))

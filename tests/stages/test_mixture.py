@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from dfwe.results.rows import study_results
+from dfwe.stages.merge import expert_of
 from dfwe.stages.mixture import MixtureStage
 from dfwe.stages.train import TrainStage
+from dfwe.store.card import Card
+from dfwe.store.store import Entry
 from dfwe.studies.plan import plan_study
 
 
@@ -21,6 +24,12 @@ def as_if(monkeypatch):
 def stage(ran):
     """That of the study's merge."""
     return plan_study(ran[2]).mixtures["nelder_mead"]
+
+
+def test_expert_of_ignores_tuned_parameters(tmp_path):
+    values = {"meld": 0.9, "snli": 0.1, "method.scale": 1.5}
+    card = Card("merge", "0", {}, {"picked": "expert", "coefficients": values}, {}, {})
+    assert expert_of(Entry(tmp_path, card)) == "meld"
 
 
 def test_mixture_exists_for_every_searched_merge(ran, small):
@@ -52,7 +61,7 @@ def test_mixture_applies_the_same_selection_rule(stage, tmp_path, as_if):
     }
     answers = [each["prediction"] for each in json.loads((tmp_path / files[0]).read_text())]
     scorer = stage.merge.family.scorer(stage.merge.target, split="test")
-    assert answers == list(scorer.predict(stage.merge.model(entry)))
+    assert answers == list(scorer(stage.merge.model(entry), exact=True).predictions)
     assert found["test_answers"] == len(answers)
 
 

@@ -60,6 +60,12 @@ def test_share_is_of_each_single_model_on_its_own_task():
     assert "SOUP 58.5 45.0 72.0 58.5 90.0%" in text(found)
 
 
+def test_share_counts_the_best_single_model_on_dev():
+    second = row("second_sst", "single", 0.6, 0.1, tasks=["SST"]) | {"dev": scores(0.4, 0.1)}
+    found = results(*SINGLE, second, row("soup", "merge", 0.45, 0.72))
+    assert share_of_single(as_study(found))["soup"] == pytest.approx(0.585 / 0.65)
+
+
 def test_share_is_unknown_without_a_single_model_per_task():
     assert share_of_single(as_study(results(SINGLE[0], row("soup", "merge", 0.45, 0.72)))) == {}
 
