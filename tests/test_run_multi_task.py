@@ -92,7 +92,7 @@ def test_the_clamp_study_has_errors_by_gold_similarity(small_heads, tmp_path):
     ("override", "message"),
     [
         ("multitask.columns.SST=sst", "multitask.columns has 'sst' for SST, which is not among sources="),
-        ("multitask.bins={column: SNLI, edges: [0, 1]}", "multitask.bins.column names 'SNLI', which is none of"),
+        ("multitask.bins={column: MNLI, edges: [0, 1]}", "multitask.bins.column names 'MNLI', which is none of"),
         (
             "multitask.bins={column: SST, edges: [0, 1]}",
             "multitask.bins.column must be a task whose answers are numbers",
