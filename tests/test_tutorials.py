@@ -32,4 +32,4 @@ def test_tutorial_is_stored_without_outputs(notebook):
 
 
 def test_there_are_tutorials():
-    assert len(TUTORIALS) >= 2
+    assert len(TUTORIALS) >= 3
