@@ -1,5 +1,6 @@
 """Shared by all tests: annotations are checked while they run, and nothing reaches a network."""
 
+import logging
 import os
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,14 @@ TEXTS = [
     "sadness",
     "what is it? answer:",
 ]
+
+
+@pytest.fixture(autouse=True)
+def log_level():
+    """Undo the `-v` or `-q` of a command that ran in this process."""
+    logging.getLogger("dfwe").setLevel(logging.NOTSET)
+    yield
+    logging.getLogger("dfwe").setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

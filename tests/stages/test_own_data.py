@@ -128,7 +128,7 @@ def test_bad_rows_are_warned_of_once_and_stand_in_the_data(own, my_files, caplog
         file.write("The last kettle.,fine\n")
     study = plan_study(own(*ALONE, "data.max_invalid_fraction=0.1"))
     study.family.context.data.instances(study.target, split="test")
-    (record,) = [record for record in caplog.records if "rows left out" in record.message]
+    (record,) = [record for record in caplog.records if "rows left out: " in record.message]
     assert "mood.csv, line 24: unknown label 'fine'" in record.message
     assert len(study.family.context.data.corpus(study.target).row_reports[str(my_files / "mood.csv")].invalid) == 1
 

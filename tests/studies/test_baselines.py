@@ -92,7 +92,7 @@ def test_free_text_has_no_ensemble_and_that_is_said(small, tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         study = plan_study(small(tmp_path, "+target=question_answering", "baselines=[ensemble]"))
     assert not study.baselines
-    assert "no control ensemble for question_answering: answers in free text cannot be averaged" in caplog.text
+    assert "no baseline ensemble for question_answering: only label scores can be averaged" in caplog.text
 
 
 def test_experts_that_are_not_fine_tuned_have_multitask_training_among_them(small, tmp_path):
