@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,7 @@ from dfwe.errors import ConfigurationError
 from dfwe.stages.diagnostics.base import Diagnostic, load_diagnostics
 from dfwe.studies.baselines import Baseline, load_baselines
 from dfwe.studies.source_selection.stage import SelectionPolicy
-from dfwe.values.names import UNIFORM
+from dfwe.values.names import UNIFORM, suits_files
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def _named_merges(merges: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], ...
     if len(configs) < len(names) + (UNIFORM not in names):
         raise ConfigurationError(f"two merges share a name: {names}; set merges.<key>.name")
     for name in configs:
-        if not re.fullmatch(r"\w[\w.+-]*", name):
+        if not suits_files(name):
             raise ConfigurationError(
                 f"a merge's name becomes part of files' names: letters, digits, '_', '.', '+' and '-', not '{name}'"
             )

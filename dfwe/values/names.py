@@ -57,8 +57,13 @@ def shared_name(*groups: Iterable[str]) -> str | None:
     return None
 
 
+def suits_files(name: str) -> bool:
+    """Return whether a name may become part of files' names."""
+    return bool(re.fullmatch(r"\w[\w.+-]*", name))
+
+
 _IN_FILES = Where(
-    lambda name: bool(re.fullmatch(r"\w[\w.+-]*", name)),
+    suits_files,
     "of letters, digits, '_', '.', '+' and '-', as it becomes part of files' names",
 )
 
