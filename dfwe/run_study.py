@@ -16,7 +16,7 @@ from dfwe.io.files import make_folder, write_json
 from dfwe.report.terminal.progress import bars
 from dfwe.report.terminal.study import show
 from dfwe.results.artifacts import command, copy_journals, export_models, write_answers, write_report
-from dfwe.results.rows import study_results, summary
+from dfwe.results.document import study_results, summary
 from dfwe.stages.merge_search import PREDICTIONS, TRIALS
 from dfwe.studies.plan import load_plan
 from dfwe.studies.study import StudyPlan

@@ -12,7 +12,7 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 from dfwe.errors import ConfigurationError, DataError, DfweError
 from dfwe.predict import load
 from dfwe.results.artifacts import export_models
-from dfwe.results.rows import study_results
+from dfwe.results.document import study_results
 from dfwe.run_study import run_study
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.studies.plan import plan_study

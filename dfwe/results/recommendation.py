@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from dfwe.config.tasks import TaskMean
 from dfwe.metrics.statistics import optimism
 from dfwe.report.names import display_name, expert_name
 from dfwe.report.numbers import ALPHA, interval
+from dfwe.stages.ensemble import EnsembleStage
+from dfwe.stages.train import TrainStage
+from dfwe.studies.listed_merges import complete_models
+from dfwe.studies.study import Study
 from dfwe.values.names import BASELINE, UNIFORM
 
 BEST = "best"  # the folder of the recommended model
 EQUALLY_TRAINED, BEST_EXPERT = "equally_trained", "best_expert"  # roles beside those of BASELINE and UNIFORM
+LONG_BASELINE = "same_compute"  # takes the role of the equally trained baseline where it is among the baselines
 DECIDING = (BASELINE, EQUALLY_TRAINED, BEST_EXPERT)  # a model is better where it is better than all of these
 BETTER, NOT_SHOWN, WORSE = "better", "not_shown", "worse"
 _SAME = 1e-12  # scores this close are one score, summed in another order
@@ -96,3 +102,23 @@ def _name_of(difference: Difference) -> str:
         return str(difference["name"])
     kind = "merge" if difference["role"] == UNIFORM else "baseline"
     return display_name(expert_name(difference["name"]), kind=kind)
+
+
+def models_by_simplicity(study: Study, *, names: list[str]) -> Iterator[str]:
+    """Yield the models that may be recommended: the baseline, one trained longer, experts, merges.
+
+    An ensemble is not a single model; of several tasks a model must be trained on every one.
+    """
+
+    def complexity(name: str) -> int:
+        if isinstance(study.models[name], TrainStage):
+            return {BASELINE: 0, LONG_BASELINE: 1}.get(name, 2)
+        return 3
+
+    if study.listing is None:
+        possible = [name for name in names if not isinstance(study.models[name], EnsembleStage)]
+    else:
+        assert isinstance(study.objective, TaskMean)
+        complete = complete_models(study.trained, objective=study.objective)
+        possible = [name for name in names if name in study.merges or name in complete]
+    yield from sorted(possible, key=complexity)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from dfwe.results.rows import study_results
+from dfwe.results.document import study_results
 from dfwe.stages.merge import expert_of
 from dfwe.stages.mixture import MixtureStage
 from dfwe.stages.train import TrainStage
