@@ -65,7 +65,8 @@ def read_text(path: Path, *, encoding: str) -> str:
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise DataError(
-            f"{path}, line {line}: not {encoding} text ({error.reason}); save it as such, or set the file's `encoding`"
+            f"{path}, line {line}: not {encoding} text ({error.reason}); save it as such, or set the file's `encoding` "
+            "(of dfwe fit: --encoding)"
         ) from error
 
 

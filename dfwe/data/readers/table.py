@@ -14,6 +14,7 @@ import numpy as np
 
 from dfwe.data.readers.base import Corpus, Reader, RowIssue, RowReport
 from dfwe.data.readers.sheet import Cell, Sheet, SheetRow, SheetSource, check_columns
+from dfwe.data.readers.stratify import stratified
 from dfwe.errors import ConfigurationError, DataError
 from dfwe.records import Split
 from dfwe.values.allowed import Count, Name, Natural, OpenShare
@@ -25,10 +26,11 @@ _SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 class Table(Reader):
     """Rows as a corpus: a "dialogue" holds, under `rows`, the rows of a group (a single row without groups).
 
-    A split without a file is held out from the train file: that fraction of its groups, drawn with `seed`. Rows whose
-    cell equals one of `exclude` are left out and counted separately. Rows without an id, or with the id of an earlier
-    row, are invalid. Rows of a group come together, at the place of the first. A split named in `max_examples` has at
-    most that many groups, drawn with `seed`.
+    A split without a file is held out from the train file: that fraction of its groups, drawn with `seed`. With
+    `stratify` each split has its share of the rows of every value of that column, as far as whole groups allow. Rows
+    whose cell equals one of `exclude` are left out and counted separately. Rows without an id, or with the id of an
+    earlier row, are invalid. Rows of a group come together, at the place of the first. A split named in `max_examples`
+    has at most that many groups, drawn with `seed`.
     """
 
     root: Path | str
@@ -39,6 +41,7 @@ class Table(Reader):
     group: Name | None  # a column whose values must not occur in two splits; null for single rows
     exclude: Mapping[str, Sequence[str]]  # cells by column
     max_examples: Mapping[Split, Count] = field(default_factory=dict)  # groups per split; a split not named has all
+    stratify: Name | None = None  # a column, such as that of the labels; null to hold out whatever is drawn
 
     def __post_init__(self) -> None:
         if "train" not in self.files or sorted([*self.files, *self.holdout_fractions]) != sorted(_SPLITS):
@@ -63,7 +66,8 @@ class Table(Reader):
         groups = {split: rows.groups(split) for split in sheets}
         _check_disjoint(groups, origins={split: sheet.origin for split, sheet in sheets.items()})
         dialogues = {group: dialogue for split in sheets for group, dialogue in groups[split].items()}
-        all_ids = self._splits({split: tuple(ids) for split, ids in groups.items()})
+        all_ids = {split: tuple(ids) for split, ids in groups.items()}
+        all_ids |= self._cut(all_ids["train"]) if self.stratify is None else self._stratified_cut(groups["train"])
         splits = {split: self._sample(ids, split=split) for split, ids in all_ids.items()}
         return Corpus(
             dialogues=dialogues,
@@ -74,20 +78,35 @@ class Table(Reader):
             num_excluded=rows.num_excluded,
         )
 
-    def _splits(self, ids: Mapping[Split, tuple[str, ...]]) -> dict[Split, tuple[str, ...]]:
-        train, splits = ids["train"], dict(ids)
+    def _cut(self, train: tuple[str, ...]) -> dict[Split, tuple[str, ...]]:
+        """Return the train file's groups by split, held out whatever their labels."""
+        splits: dict[Split, tuple[str, ...]] = {}
         order = np.random.default_rng(self.seed).permutation(len(train))
         start = 0
-        for split in _SPLITS:
-            if split in self.holdout_fractions:
-                fraction = self.holdout_fractions[split]
-                end = start + int(len(train) * fraction)
-                if end == start:
-                    raise DataError(f"{self.root}: holding out {fraction} of {len(train)} rows leaves none for {split}")
-                splits[split] = tuple(train[index] for index in sorted(order[start:end]))
-                start = end
-        splits["train"] = tuple(train[index] for index in sorted(order[start:]))
+        for split in self._held_out():
+            end = start + int(len(train) * self.holdout_fractions[split])
+            splits[split] = tuple(train[index] for index in sorted(order[start:end]))
+            self._check_held_out(splits[split], split=split, num_groups=len(train))
+            start = end
+        return {**splits, "train": tuple(train[index] for index in sorted(order[start:]))}
+
+    def _stratified_cut(self, train: Mapping[str, Mapping[str, Any]]) -> dict[Split, tuple[str, ...]]:
+        """Return the train file's groups by split, each split with its share of every label."""
+        column = str(self.stratify)
+        labels = {name: Counter(_text(row["cells"][column]) for row in group["rows"]) for name, group in train.items()}
+        held_out = {split: self.holdout_fractions[split] for split in self._held_out()}
+        splits = stratified(labels, fractions={"train": 1 - sum(held_out.values()), **held_out}, seed=self.seed)
+        for split in held_out:
+            self._check_held_out(splits[split], split=split, num_groups=len(train))
         return splits
+
+    def _held_out(self) -> tuple[Split, ...]:
+        return tuple(split for split in _SPLITS if split in self.holdout_fractions)
+
+    def _check_held_out(self, ids: tuple[str, ...], *, split: Split, num_groups: int) -> None:
+        if not ids:
+            fraction = self.holdout_fractions[split]
+            raise DataError(f"{self.root}: holding out {fraction} of {num_groups} rows leaves none for {split}")
 
     def _sample(self, ids: tuple[str, ...], *, split: Split) -> tuple[str, ...]:
         """Return as many ids as `max_examples` allows, in their order."""
@@ -109,7 +128,9 @@ class _TableRows:
     def groups(self, split: Split) -> dict[str, dict[str, Any]]:
         """Return a file's valid rows by group."""
         sheet, table = self._sheets[split], self._table
-        check_columns(sheet, needed=[name for name in (table.id, table.group, *table.exclude) if name is not None])
+        check_columns(
+            sheet, needed=[name for name in (table.id, table.group, table.stratify, *table.exclude) if name is not None]
+        )
         groups: dict[str, dict[str, Any]] = {}
         for row_id, row in self._valid(split):
             group = row_id if table.group is None else _text(row.cells[table.group])

@@ -154,3 +154,32 @@ def test_table_max_examples_limits_groups(one):
     assert [capped[split] for split in ("train", "dev")] == [whole[split] for split in ("train", "dev")]
     assert len(capped["test"]) == 2
     assert capped["test"] == tuple(name for name in whole["test"] if name in capped["test"])
+
+
+def test_stratify_gives_each_split_its_share(tmp_path):
+    rows = [f"It is {number}.,{'rare' if number < 5 else 'usual'}" for number in range(50)]
+    (tmp_path / "all.csv").write_text("\n".join(["text,mark", *rows]) + "\n")
+    corpus = table(tmp_path, {"train": "all.csv"}, holdout_fractions={"dev": 0.2, "test": 0.2}, stratify="mark").read()
+    marks = {
+        split: [corpus.dialogues[i]["rows"][0]["cells"]["mark"] for i in ids] for split, ids in corpus.splits.items()
+    }
+    assert {split: (len(cells), cells.count("rare")) for split, cells in marks.items()} == {
+        "train": (30, 3),
+        "dev": (10, 1),
+        "test": (10, 1),
+    }
+
+
+def test_stratify_cuts_no_group_and_needs_its_column(one):
+    settings = {"holdout_fractions": CUT, "group": "house"}
+    corpus = table(one, {"train": "all.csv"}, stratify="mark", **settings).read()
+    assert {len(group["rows"]) for group in corpus.dialogues.values()} == {2}
+    assert {split: len(ids) for split, ids in corpus.splits.items()} == {"train": 5, "dev": 2, "test": 3}
+    with pytest.raises(DataError, match=r"all\.csv has no column 'marks'"):
+        table(one, {"train": "all.csv"}, stratify="marks", **settings).read()
+
+
+def test_stratify_leaves_an_empty_split_to_nobody(tmp_path):
+    (tmp_path / "all.csv").write_text("text,mark\na,x\nb,x\n")
+    with pytest.raises(DataError, match=r"holding out 0\.2 of 2 rows leaves none for test"):
+        table(tmp_path, {"train": "all.csv"}, holdout_fractions={"dev": 0.2, "test": 0.2}, stratify="mark").read()
