@@ -6,11 +6,14 @@ import argparse
 import shlex
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from dfwe.conf import conf_dir
+from dfwe.controls import without_controls
 from dfwe.errors import ConfigurationError
-from dfwe.fit.report import description, write_card
+from dfwe.fit.answer import answer
+from dfwe.fit.report import CARD, description, recommended_run, write_card
 from dfwe.fit.study import check_model, check_not_edited, check_settings, study_arguments
 from dfwe.fit.table import KINDS
 from dfwe.fit.tables import NO_GROUP, TableOptions, read_tasks
@@ -25,19 +28,29 @@ from dfwe.process.interrupt import GOES_ON
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     options = _parser().parse_intermixed_args(arguments)
-    study: list[str] = []
-    if code := exit_code(lambda: study.extend(_prepare(options))):
+    plans: list[Plan] = []
+    if code := exit_code(lambda: plans.append(_prepare(options))):
         return code
     if options.dry_run:
         return 0
     from dfwe.run import main as run_study
 
     start = time.monotonic()
-    return run_study(study) or exit_code(lambda: _finish(options.out, study=study, seconds=time.monotonic() - start))
+    (plan,) = plans
+    return run_study(plan.study) or exit_code(lambda: _finish(plan, seconds=time.monotonic() - start))
 
 
-def _prepare(options: argparse.Namespace) -> list[str]:
-    """Write the tasks' YAML, tell what was guessed, and return the arguments of the study.
+@dataclass(frozen=True)
+class Plan:
+    """The target, the folder for everything, and the arguments of the study."""
+
+    target: TableTask
+    out: Path
+    study: list[str]
+
+
+def _prepare(options: argparse.Namespace) -> Plan:
+    """Write the tasks' YAML, tell what was guessed, and return what is to be run.
 
     Raises:
         DfweError: a table, a column, the model or the output folder is not what the study needs.
@@ -83,7 +96,7 @@ def _prepare(options: argparse.Namespace) -> list[str]:
         )
     if options.dry_run:
         print("nothing was trained: edit the tasks if you like, then run the study's command")
-    return study
+    return Plan(target, options.out, study)
 
 
 def _yaml(task: TableTask, *, sources: Sequence[str], target: str) -> str:
@@ -92,14 +105,17 @@ def _yaml(task: TableTask, *, sources: Sequence[str], target: str) -> str:
     return yaml_text(task.content(sources=others), comment=comment)
 
 
-def _finish(out: Path, *, study: Sequence[str], seconds: float) -> None:
-    """Write the card of the model to ship, and tell where everything is."""
-    card = write_card(out)
-    print(f"\nmodel: {card.parent} (its card: {card})")
-    print(f"use it: dfwe predict --model {shlex.quote(str(card.parent))} TABLE")
-    if (out / "report.html").is_file():
-        print(f"page: {out / 'report.html'}")
-    print(f"again, with edited tasks: {shlex.join(['dfwe', *study])}")
+def _finish(plan: Plan, *, seconds: float) -> None:
+    """Write the card of the model to ship, and say which it is, why, and where everything is."""
+    run, folder = recommended_run(plan.out)
+    sentences = [without_controls(line) for line in answer(run.results, target=plan.target, folder=str(folder))]
+    write_card(run, folder=folder, sentences=sentences)
+    print("", "Which model to ship, and why:", *(f"  {line}" for line in sentences), "", sep="\n")
+    print(f"model: {folder} (its card: {folder / CARD})")
+    print(f"use it: dfwe predict --model {shlex.quote(str(folder))} TABLE")
+    if (plan.out / "report.html").is_file():
+        print(f"page: {plan.out / 'report.html'}")
+    print(f"again, with edited tasks: {shlex.join(['dfwe', *plan.study])}")
     print(f"took {seconds / 60:.1f} minutes")
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from dfwe.controls import without_controls
 from dfwe.errors import DataError
+from dfwe.fit.table import is_number
 from dfwe.fit.task import TableTask
 from dfwe.io.files import write_text
+from dfwe.records import Split
 from dfwe.report.names import name_of
 from dfwe.report.numbers import interval, times_100
 from dfwe.report.run_folder import Run, read_run
@@ -27,34 +29,43 @@ def description(task: TableTask, *, shots: int | None) -> Iterator[str]:
     yield f"{role} {task.name}: {table.path}, {len(table.used_rows)} rows; {table.columns}"
     yield f"  answers: {_answers(task)}"
     grouped = "" if table.columns.group is None else f", whole groups by '{table.columns.group}'"
+    even = ", each with its share of every label" if task.kind == "labels" else ""
+    even = f"{even}, as far as groups allow" if even and grouped else even
     splits = ", ".join(f"{sizes[split]} {split}" for split in ("train", "dev", "test"))
     note = "" if shots is None else f"; {shots} of train and of dev are used (--shots)"
-    yield f"  splits: {splits} ({_fractions(task)}{grouped}){note}"
+    yield f"  splits: {splits} ({_fractions(task)}{grouped}{even}){note}"
     if num_repeated := task.num_repeated():
         yield f"  repeated: {num_repeated} rows have a text that stands in another split, too{_remedy(task)}"
     yield from (f"  {note}" for note in task.notes)
+    if not task.is_source:
+        yield from _too_few(task, sizes)
     if num_empty := len(table.sheet.rows) - len(table.used_rows):
-        yield f"  left out: {num_empty} rows without a text or a label"
+        words = ", ".join(f"'{word}'" for word in table.missing_cells if word.strip())
+        as_none = f" ({words} as a label is none)" if words else ""
+        yield f"  left out: {num_empty} rows without a text or a label{as_none}"
     if table.sheet.report.invalid:
         yield f"  broken: {table.sheet.report.warnings()[0]}"
 
 
-def write_card(run_folder: Path) -> Path:
-    """Write the card into the recommended model's folder and return its path.
+def recommended_run(path: Path) -> tuple[Run, Path]:
+    """Return the run of a folder, and the folder of the model that it recommends.
 
     Raises:
         DataError: the study recommends no model, or did not export it.
     """
-    run = read_run(run_folder)
+    run = read_run(path)
     recommended = run.results.recommended
     if not recommended:
-        raise DataError(f"{run_folder}: no model has a defined score on dev, so none is recommended: see results.json")
+        raise DataError(f"{path}: no model has a defined score on dev, so none is recommended: see results.json")
     folder = recommended.get("folder")
-    if not folder or not (run.path / folder).is_dir():
-        raise DataError(f"{run_folder}: the model to ship, {recommended['name']}, was not exported: set export=true")
-    path: Path = run.path / folder / CARD
-    write_text(path, without_controls("\n".join(_lines(run, folder=folder))) + "\n")
-    return path
+    if not folder or not (path / folder).is_dir():
+        raise DataError(f"{path}: the model to ship, {recommended['name']}, was not exported: set export=true")
+    return run, path / folder
+
+
+def write_card(run: Run, *, folder: Path, sentences: Sequence[str]) -> None:
+    """Write the card into the folder of the model to ship; `sentences` say why it is."""
+    write_text(folder / CARD, without_controls("\n".join(_lines(run, folder=folder.name, sentences=sentences))) + "\n")
 
 
 def _answers(task: TableTask) -> str:
@@ -65,7 +76,22 @@ def _answers(task: TableTask) -> str:
         return f"a number from {task.values[0]} to {task.values[-1]}, {len(counts)} distinct (--kind labels for labels)"
     most = [f"{label} {number}" for label, number in counts.most_common(_MAX_SHOWN)]
     more = [f"{len(counts) - _MAX_SHOWN} more"] if len(counts) > _MAX_SHOWN else []
-    return f"{len(counts)} labels: {', '.join([*most, *more])}"
+    is_numeric = not task.is_source and all(map(is_number, counts))
+    return f"{len(counts)} labels: {', '.join([*most, *more])}{' (--kind number for a number)' if is_numeric else ''}"
+
+
+def _too_few(task: TableTask, sizes: Mapping[Split, int]) -> Iterator[str]:
+    """Yield what too few rows mean: of a split, and of a label."""
+    few, most = (
+        [split for split in ("dev", "test") if sizes[split] < task.numbers["few_rows"]],
+        task.numbers["few_rows"],
+    )
+    if few:
+        yield f"  few rows: {' and '.join(few)} have fewer than {most}, so what they choose or show is mostly luck"
+    lacking = [label for label in task.values if not task.answers["dev"][label]] if task.kind == "labels" else []
+    if lacking:
+        names = ", ".join(f"'{label}'" for label in lacking[:_MAX_SHOWN])
+        yield f"  rare labels: no row of dev has {names}{' and others' if len(lacking) > _MAX_SHOWN else ''}"
 
 
 def _remedy(task: TableTask) -> str:
@@ -79,19 +105,20 @@ def _remedy(task: TableTask) -> str:
 def _fractions(task: TableTask) -> str:
     reader = task.reader()
     cut = [f"{100 * fraction:g} % {split}" for split, fraction in reader["holdout_fractions"].items()]
-    test = [f"test from {task.test[0]}"] if task.test is not None else []
+    test = [f"test from {task.test.path}"] if task.test is not None else []
     most = reader.get("max_examples", {}).get("train")
     cap = [f"at most {most} of train"] if most is not None else []
     return ", ".join([*cut, *test, *cap])
 
 
-def _lines(run: Run, *, folder: str) -> Iterator[str]:
+def _lines(run: Run, *, folder: str, sentences: Sequence[str]) -> Iterator[str]:
     from dfwe.report.html.use import snippets  # jinja: not before a study has run
 
     results = run.results
     row = results.row(results.recommended["name"]) or {}
     yield from (f"# {results.target}", "")
     yield f"{name_of(row)}, the model to ship of a study by dfwe."
+    yield from ("", *sentences)
     yield from ("", "| split | instances | score × 100 |", "|---|---|---|")
     for split in ("dev", "test"):
         score = row.get(split, {})

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +21,8 @@ KINDS = ("labels", "number", "text")
 _DELIMITERS = (",", "\t", ";", "|")
 _RENAME = "rename the column of the labels to 'label'"
 _JSON = (".jsonl", ".json", ".ndjson")
+_BINARY = (".xlsx", ".xls", ".ods", ".parquet", ".feather", ".arrow", ".pkl")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+(,\d+)?")
 
 
 @dataclass(frozen=True)
@@ -45,12 +48,22 @@ class LabelledTable:
     source: SheetSource
     sheet: Sheet
     columns: Columns
+    missing: frozenset[str] = frozenset()  # words, in lower case, that stand in the label column for no label
 
     @cached_property
     def used_rows(self) -> list[SheetRow]:
-        """Rows in which no column that is used is empty."""
+        """Rows in which no column that is used is empty, and which have a label."""
         names = (*self.columns.texts, self.columns.label)
-        return [row for row in self.sheet.rows if all(cell_text(row, name) for name in names)]
+        return [row for row in self.sheet.rows if all(cell_text(row, name) for name in names) and self._has_label(row)]
+
+    @cached_property
+    def missing_cells(self) -> tuple[str, ...]:
+        """Words of the label column that stand for no label."""
+        cells = (row.cells[self.columns.label] for row in self.sheet.rows if not self._has_label(row))
+        return tuple(sorted({cell for cell in cells if isinstance(cell, str)}))
+
+    def _has_label(self, row: SheetRow) -> bool:
+        return cell_text(row, self.columns.label).lower() not in self.missing
 
     @cached_property
     def counts(self) -> Counter[str]:
@@ -66,9 +79,11 @@ def read_table(path: Path, *, encoding: str) -> tuple[SheetSource, Sheet]:
     """
     if not path.is_file():
         raise DataError(f"{path} is not a file: name a table in CSV, TSV or JSON Lines")
+    if path.suffix.lower() in _BINARY:
+        raise DataError(f"{path} is not a text file: save it as CSV (UTF-8), and name that file")
     if path.suffix.lower() in _JSON:
         source: SheetSource = JsonLines(path.name, encoding=encoding, rename={})
-        sheet = source.sheet(path.parent)
+        sheet = _read_json(source, path=path, encoding=encoding)
     else:
         source, sheet = _read_delimited(path, encoding=encoding)
     if not sheet.rows:
@@ -114,6 +129,8 @@ def kind_of(table: LabelledTable, *, names: Mapping[str, Any], is_source: bool =
         raise DataError(f"{column} has no row with a text and a label")
     if len(counts) == 1:
         raise DataError(f"{column} has one value only, '{next(iter(counts))}': expected at least two")
+    if len(counts) > names["max_labels"] and (number := _with_comma(counts)):
+        raise DataError(f"{column} has numbers with a comma, '{number}': write {number.replace(',', '.')}")
     if len(counts) > names["max_labels"] and all(is_number(value) for value in counts):
         if _is_counting(counts, rows=rows):
             remedy = _RENAME if is_source else "name another with --label, or set --kind number"
@@ -141,6 +158,15 @@ def cell_text(row: SheetRow, column: str) -> str:
     """Return a cell as one line of text; the alternatives of a list are joined."""
     cell = row.cells[column]
     return " ".join((cell if isinstance(cell, str) else " ".join(cell)).split())
+
+
+def _read_json(source: SheetSource, *, path: Path, encoding: str) -> Sheet:
+    if read_text(path, encoding=encoding).lstrip()[:1] == "[":
+        raise DataError(
+            f"{path} is one JSON list: write one object per line instead (in pandas: to_json(orient='records', "
+            "lines=True))"
+        )
+    return source.sheet(path.parent)
 
 
 def _read_delimited(path: Path, *, encoding: str) -> tuple[Delimited, Sheet]:
@@ -215,6 +241,14 @@ def _by_name(columns: Sequence[str], names: Sequence[str]) -> str | None:
 
 def _values(sheet: Sheet, column: str) -> set[str]:
     return {cell_text(row, column) for row in sheet.rows}
+
+
+def _with_comma(values: Iterable[str]) -> str:
+    """Return the first of numbers that has a decimal comma; nothing where there is none, or a value is not a number."""
+    values = list(values)
+    if not all(_DECIMAL_COMMA.fullmatch(value) for value in values):
+        return ""
+    return next((value for value in values if "," in value), "")
 
 
 def _is_counting(counts: Counter[str], *, rows: int) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dfwe.conf import conf_dir
-from dfwe.data.readers.sheet import Sheet, SheetSource
+from dfwe.data.readers.sheet import Sheet
 from dfwe.errors import DataError
 from dfwe.fit.table import Columns, LabelledTable, cell_text, check_column, find_columns, is_number, kind_of, read_table
 from dfwe.fit.task import TableTask, ordered, task_name
@@ -42,6 +42,7 @@ def read_tasks(
     target = _target(table, name=name, options=options, numbers=numbers)
     tasks = [target]
     for path in sources:
+        _check_differs(path, option="--source", others=[table, *([options.test] if options.test is not None else [])])
         name = task_name(path, taken=[*taken, *(task.name for task in tasks)])
         tasks.append(_source(path, name=name, options=options, columns=target.table.columns, numbers=numbers))
     return tasks
@@ -52,7 +53,9 @@ def _target(path: Path, *, name: str, options: TableOptions, numbers: Mapping[st
     test: LabelledTable | None = None
     notes: tuple[str, ...] = ()
     if options.test is not None:
-        test = LabelledTable(options.test, *read_table(options.test, encoding=options.encoding), table.columns)
+        _check_differs(options.test, option="--test", others=(path,))
+        read = read_table(options.test, encoding=options.encoding)
+        test = LabelledTable(options.test, *read, table.columns, _missing(numbers))
         if reason := _group_misfit(table, test=test):
             table, test = _ungrouped(table), _ungrouped(test)
             notes = (f"groups: none; {reason}",)
@@ -62,8 +65,7 @@ def _target(path: Path, *, name: str, options: TableOptions, numbers: Mapping[st
     values = _values([table] if test is None else [table, test])
     kind = options.kind or kind_of(table, names=numbers)
     _check_kind(kind, values=values, table=table)
-    file: tuple[Path, SheetSource] | None = None if test is None else (test.path, test.source)
-    return TableTask(name, table, kind, values, file, is_source=False, numbers=numbers, notes=notes)
+    return TableTask(name, table, kind, values, test, is_source=False, numbers=numbers, notes=notes)
 
 
 def _source(path: Path, *, name: str, options: TableOptions, columns: Columns, numbers: Mapping[str, Any]) -> TableTask:
@@ -76,7 +78,8 @@ def _source(path: Path, *, name: str, options: TableOptions, columns: Columns, n
         label=columns.label if columns.label in sheet.columns else None,
         group=options.group if options.group in (NO_GROUP, *sheet.columns) else None,
     )
-    table = LabelledTable(path, source, sheet, _columns(sheet, options=fitting, numbers=numbers))
+    columns = _columns(sheet, options=fitting, numbers=numbers)
+    table = LabelledTable(path, source, sheet, columns, _missing(numbers))
     kind, values = kind_of(table, names=numbers, is_source=True), _values([table])
     _check_kind(kind, values=values, table=table)
     notes = tuple(f"guessed: {path} has no column '{column}' ({option})" for option, column in missing)
@@ -85,7 +88,17 @@ def _source(path: Path, *, name: str, options: TableOptions, columns: Columns, n
 
 def _table(path: Path, *, options: TableOptions, numbers: Mapping[str, Any]) -> LabelledTable:
     source, sheet = read_table(path, encoding=options.encoding)
-    return LabelledTable(path, source, sheet, _columns(sheet, options=options, numbers=numbers))
+    return LabelledTable(path, source, sheet, _columns(sheet, options=options, numbers=numbers), _missing(numbers))
+
+
+def _missing(numbers: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(numbers["missing_labels"])
+
+
+def _check_differs(path: Path, *, option: str, others: Sequence[Path]) -> None:
+    """Refuse a table that is there already: what a model is tested on would be trained on."""
+    if any(other.exists() and path.exists() and path.samefile(other) for other in others):
+        raise DataError(f"{option} {path} is named already: its rows would be trained on and tested on; leave it out")
 
 
 def _columns(sheet: Sheet, *, options: TableOptions, numbers: Mapping[str, Any]) -> Columns:

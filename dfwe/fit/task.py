@@ -27,13 +27,13 @@ HYDRA_WORDS = ("true", "false", "null", "inf", "nan")  # which it does not read 
 
 @dataclass(frozen=True)
 class TableTask:
-    """A table, the kind of its answers, and the file of its test split, if it has one of its own."""
+    """A table, the kind of its answers, and the table of its test split, if it has one of its own."""
 
     name: str
     table: LabelledTable
     kind: str
     values: tuple[str, ...]  # of the label column, in the tables of all splits
-    test: tuple[Path, SheetSource] | None
+    test: LabelledTable | None
     is_source: bool
     numbers: Mapping[str, Any]  # of conf/fit.yaml
     notes: tuple[str, ...] = ()  # for the user, on options that do not fit
@@ -44,11 +44,15 @@ class TableTask:
         Raises:
             DataError: a split has too few rows, or train has one label only.
         """
-        answer = self._column(self.table.columns.label)
-        labels = {split: Counter(cells[answer] for cells in rows) for split, rows in self._cells.items()}
-        sizes = {split: sum(labels[split].values()) for split in labels}
-        self._check(sizes, num_labels=len(labels["train"]))
+        sizes = {split: number.total() for split, number in self.answers.items()}
+        self._check(sizes, num_labels=len(self.answers["train"]))
         return sizes
+
+    @cached_property
+    def answers(self) -> dict[Split, Counter[str]]:
+        """Number of rows of each split by their answer."""
+        answer = self._column(self.table.columns.label)
+        return {split: Counter(_text(cells[answer]) for cells in rows) for split, rows in self._cells.items()}
 
     def num_repeated(self) -> int:
         """Return the number of rows whose texts stand in another split, too."""
@@ -103,7 +107,7 @@ class TableTask:
         fractions = dict(numbers["source_holdout_fractions" if self.is_source else "holdout_fractions"])
         files = {"train": self._file(self.table.path, self.table.source)}
         if self.test is not None:
-            files["test"] = self._file(*self.test)
+            files["test"] = self._file(self.test.path, self.test.source)
             del fractions["test"]
         most = numbers["max_source_rows"] if self.is_source else None
         return {
@@ -113,6 +117,7 @@ class TableTask:
             "seed": numbers["split_seed"],
             "id": None,
             "group": None if columns.group is None else self._column(columns.group),
+            "stratify": self._column(columns.label) if self.kind == "labels" else None,
             "exclude": {self._column(name): self._blanks(name) for name in self._used},
             **({"max_examples": {"train": most}} if most is not None else {}),
         }
@@ -132,9 +137,12 @@ class TableTask:
         return {"_target_": f"{type(source).__module__}.{type(source).__name__}", **values}
 
     def _blanks(self, column: str) -> list[str]:
-        """Return the cells of a column that are empty but for white space, the empty one in any case."""
-        cells = (row.cells[column] for row in self.table.sheet.rows)
-        return sorted({"", *(cell for cell in cells if isinstance(cell, str) and not cell.strip())})
+        """Return the cells of a column for which a row is left out: the empty one in any case."""
+        tables = [self.table, *([self.test] if self.test is not None else [])]
+        cells = (row.cells[column] for table in tables for row in table.sheet.rows)
+        is_label = column == self.table.columns.label
+        words = [word for table in tables for word in table.missing_cells] if is_label else []
+        return sorted({"", *words, *(cell for cell in cells if isinstance(cell, str) and not cell.strip())})
 
     def _column(self, name: str) -> str:
         """Return a column's name as a template can hold it."""
@@ -162,6 +170,10 @@ def scale(values: Sequence[str], *, num_steps: int) -> tuple[float, float, float
     decimals = max(0, -exponent)
     low, high = math.floor(min(numbers) / step + 1e-9) * step, math.ceil(max(numbers) / step - 1e-9) * step
     return round(low, decimals), round(high, decimals), round(step, decimals), decimals
+
+
+def _text(cell: str | tuple[str, ...]) -> str:
+    return " ".join((cell if isinstance(cell, str) else " ".join(cell)).split())
 
 
 def ordered(values: Sequence[str]) -> tuple[str, ...]:

@@ -105,6 +105,32 @@ def test_mistakes_name_the_file_and_the_way_out(text, options, message, written)
     assert "table.csv" in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("rows.xlsx", "rows.xlsx is not a text file: save it as CSV"),
+        ("rows.json", "rows.json is one JSON list: write one object per line"),
+    ],
+)
+def test_read_table_says_how_to_save_what_it_cannot_read(name, message, written):
+    with pytest.raises(DataError, match=message):
+        read_table(written(' [{"text": "a", "label": "x"}]', name=name), encoding="utf-8")
+
+
+def test_read_table_names_the_option_for_an_encoding(tmp_path):
+    path = tmp_path / "latin.csv"
+    path.write_bytes("text,label\ncafé,x\n".encode("latin-1"))
+    with pytest.raises(DataError, match="of dfwe fit: --encoding"):
+        read_table(path, encoding="utf-8")
+    assert read_table(path, encoding="latin-1")[1].rows[0].cells["text"] == "café"
+
+
+def test_read_table_reads_a_byte_order_mark_and_semicolons(tmp_path):
+    path = tmp_path / "bom.csv"
+    path.write_bytes("\ufefftext;label\na, b;x\n".encode())
+    assert read_table(path, encoding="utf-8")[1].columns == ("text", "label")
+
+
 def test_read_table_refuses_a_missing_file(tmp_path):
     with pytest.raises(DataError, match="is not a file: name a table in CSV"):
         read_table(tmp_path / "no.csv", encoding="utf-8")
@@ -138,6 +164,7 @@ def test_kind_of_a_source_may_be_free_text(written):
         ([f"w{n}" for n in range(9)], "has 9 distinct values in 9 rows: name another with --label, or set --kind text"),
         ([str(n) for n in range(30)], "has another whole number in each row, as ids are"),
         ([" "] * 9, "has no row with a text and a label"),
+        ([f'"{n},5"' for n in range(30)], "has numbers with a comma, '0,5': write 0.5"),
     ],
 )
 def test_kind_of_refuses_what_nobody_can_learn(values, message, written):

@@ -104,3 +104,24 @@ def test_repeated_texts_are_counted(write):
 def test_task_names_differ(messages, write):
     copy = write("Messages.csv", "text,topic", [f"a text {n},{n % 2}" for n in range(40)])
     assert [task.name for task in tasks(messages, copy)] == ["messages", "messages_table"]
+
+
+def test_a_table_named_twice_is_refused(messages, write):
+    other = write("other.csv", "text,topic", [f"a text {n},{n % 2}" for n in range(40)])
+    for sources, test in (((messages,), None), ((other,), other), ((), messages)):
+        with pytest.raises(DataError, match="is named already: its rows would be trained on and tested on"):
+            tasks(messages, *sources, test=test)
+
+
+def test_few_rows_rare_labels_and_numbers_as_labels_are_told(write):
+    (few,) = tasks(write("few.csv", "text,label", [f"a text {n},{n % 2 if n else 7}" for n in range(12)]))
+    lines = "\n".join(description(few, shots=None))
+    assert "few rows: dev and test have fewer than 30" in lines
+    assert "rare labels: no row of dev has '7'" in lines
+    assert "3 labels: 1 6, 0 5, 7 1 (--kind number for a number)" in lines
+    assert "each with its share of every label)" in lines
+    (many,) = tasks(write("many.csv", "text,label", [f"a text {n},{'ab'[n % 2]}" for n in range(200)]))
+    lines = "\n".join(description(many, shots=None))
+    assert "few rows" not in lines
+    assert "rare labels" not in lines
+    assert "--kind number" not in lines

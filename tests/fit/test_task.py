@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import yaml
 from omegaconf import OmegaConf
@@ -15,7 +14,6 @@ from dfwe.fit.task import TableTask, ordered, scale, task_name, yaml_text
 from dfwe.io.strict_yaml import read_yaml
 
 NUMBERS = read_yaml(conf_dir() / "fit.yaml")
-HELD_OUT = np.random.default_rng(NUMBERS["split_seed"]).permutation(10)[0]  # of ten rows, one that is not in train
 
 
 def task(path, *, kind="labels", texts=(), group=None, **options):
@@ -81,7 +79,8 @@ def test_a_test_file_is_the_test_split_and_sources_are_capped(tmp_path):
     rows = [f"text {n},{n % 2}" for n in range(40)]
     (tmp_path / "elsewhere").mkdir()
     test = table(tmp_path / "elsewhere", rows[:5])
-    made = task(table(tmp_path, rows), test=(test, read_table(test, encoding="utf-8")[0]))
+    columns = task(table(tmp_path, rows)).table.columns
+    made = task(table(tmp_path, rows), test=LabelledTable(test, *read_table(test, encoding="utf-8"), columns))
     assert (
         made.splits()
         == {"dev": 8, "test": 5, "train": 32}
@@ -91,19 +90,32 @@ def test_a_test_file_is_the_test_split_and_sources_are_capped(tmp_path):
     assert source.splits() == {"train": 10, "dev": 4, "test": 4}
 
 
-@pytest.mark.parametrize(
-    ("rows", "message"),
-    [
-        (
-            [f"text {n},{n % 2}" for n in range(6)],
-            "too few, .*1 for dev.*: a split needs 2; add rows, or name a test file",
-        ),
-        ([f"text {n},{'rare' if n == HELD_OUT else 'usual'}" for n in range(10)], "train has one label only"),
-    ],
-)
-def test_splits_are_checked(rows, message, tmp_path):
-    with pytest.raises(DataError, match=message):
-        task(table(tmp_path, rows)).splits()
+def test_splits_are_checked(tmp_path):
+    with pytest.raises(DataError, match=r"too few, .*1 for dev.*: a split needs 2; add rows, or name a test file"):
+        task(table(tmp_path, [f"text {n},{n % 2}" for n in range(6)])).splits()
+    rows = [f"text {n},{'rare' if n == 0 else 'usual'}" for n in range(40)]
+    few = task(table(tmp_path, rows), is_source=True, numbers={**NUMBERS, "max_source_rows": 2})
+    with pytest.raises(DataError, match="train has one label only"):
+        few.splits()
+
+
+def test_each_split_has_its_share_of_every_label(tmp_path):
+    made = task(table(tmp_path, [f"text {n},{'rare' if n < 5 else 'usual'}" for n in range(50)]))
+    assert made.reader()["stratify"] == "label"
+    assert {split: number["rare"] for split, number in made.answers.items()} == {"train": 3, "dev": 1, "test": 1}
+    assert task(table(tmp_path, [f"text {n},{n / 8}" for n in range(40)]), kind="number").reader()["stratify"] is None
+
+
+def test_words_for_no_label_are_left_out(tmp_path):
+    rows = [f"text {n},{('a', 'b', 'NA', ' nan')[n % 4]}" for n in range(80)]
+    path = table(tmp_path, rows)
+    columns = task(path).table.columns
+    missing = LabelledTable(path, *read_table(path, encoding="utf-8"), columns, frozenset(NUMBERS["missing_labels"]))
+    made = TableTask("mine", missing, "labels", ("a", "b"), None, is_source=False, numbers=NUMBERS)
+    assert (list(missing.counts), missing.missing_cells) == (["a", "b"], (" nan", "NA"))
+    assert made.splits() == {"train": 24, "dev": 8, "test": 8}
+    corpus = read_back(made, tmp_path)[1]
+    assert sum(corpus.num_excluded.values()) == 40
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import heapq
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import starmap
 
 import numpy as np
 
@@ -17,16 +18,16 @@ def stratified(
 ) -> dict[Split, tuple[str, ...]]:
     """Return the groups of each split, in the order of `labels`, which has each group's number of rows by label.
 
-    Iterative stratification (Sechidis, Tsoumakas and Vlahavas 2011, Algorithm 1). The label with the fewest rows left
-    comes first, and each of its groups goes to the split that lacks most rows of it; of equal splits to the one that
-    lacks most rows at all, then to the first of `fractions`. Departure: a group may hold several rows of a label, so
-    that large groups come before small ones. Which of equal groups comes first is drawn with `seed`.
+    Groups with the rarest label come first, as in iterative stratification (Sechidis, Tsoumakas and Vlahavas 2011), of
+    these the largest. Each goes to the split where it brings chi-square down most, the sum over labels and splits of
+    (rows - share)^2 / share; of equal splits to the one that lacks most rows at all, then to the first of `fractions`.
+    Which of equal groups comes first is drawn with `seed`.
     """
     total = _sum(labels)
     splits = {split: _Split(fraction, total, total.total()) for split, fraction in fractions.items()}
     split_of: dict[str, Split] = {}
-    for label, group in _in_turn(labels, seed=seed):
-        split_of[group] = max(splits, key=lambda split: splits[split].lacks(label))
+    for group in _in_turn(labels, seed=seed):
+        split_of[group] = max(splits, key=lambda split: splits[split].lacks(labels[group]))
         splits[split_of[group]].add(labels[group])
     return {split: tuple(group for group in labels if split_of[group] == split) for split in fractions}
 
@@ -41,18 +42,23 @@ class _Split:
     rows: Counter[str] = field(default_factory=Counter)
     size: int = 0
 
-    def lacks(self, label: str) -> tuple[float, float]:
-        """Return how many rows of the label are lacking, and how many of all labels."""
-        of_label = self.fraction * self.total[label] - self.rows[label]
-        return round(of_label, 6), round(self.fraction * self.total_size - self.size, 6)
+    def lacks(self, group: Counter[str]) -> tuple[float, float]:
+        """Return how much a group would bring chi-square down, and how many rows are lacking."""
+        return round(sum(starmap(self._closer, group.items())), 9), round(
+            self.fraction * self.total_size - self.size, 6
+        )
+
+    def _closer(self, label: str, number: int) -> float:
+        share = self.fraction * self.total[label]
+        return number * (2 * (share - self.rows[label]) - number) / share
 
     def add(self, group: Counter[str]) -> None:
         self.rows.update(group)
         self.size += group.total()
 
 
-def _in_turn(labels: Mapping[str, Counter[str]], *, seed: int) -> Iterator[tuple[str, str]]:
-    """Yield each group once, with the label for which it is placed."""
+def _in_turn(labels: Mapping[str, Counter[str]], *, seed: int) -> Iterator[str]:
+    """Yield each group once: those with the rarest label first, of these the largest."""
     names = list(labels)
     drawn = [names[place] for place in np.random.default_rng(seed).permutation(len(names))]
     groups = defaultdict(list)
@@ -71,7 +77,7 @@ def _in_turn(labels: Mapping[str, Counter[str]], *, seed: int) -> Iterator[tuple
             if group not in placed:
                 placed.add(group)
                 rows.subtract(labels[group])
-                yield label, group
+                yield group
 
 
 def _sum(labels: Mapping[str, Counter[str]]) -> Counter[str]:

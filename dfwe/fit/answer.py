@@ -1,0 +1,103 @@
+"""Say in three plain sentences which model to ship, how good it is, and what it gains over the plain one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dfwe.fit.task import TableTask
+from dfwe.report.numbers import times_100
+from dfwe.report.study_results import Record, StudyResults
+from dfwe.values.names import BASELINE, MIXTURE
+
+_MULTITASK = "multitask"
+_BETTER, _WORSE = "better", "worse"
+
+
+def answer(results: StudyResults, *, target: TableTask, folder: str) -> Iterator[str]:
+    """Yield the sentences for someone who knows no statistics; results recommend a model."""
+    best = results.recommended
+    row = results.row(best["name"]) or {}
+    yield _choice(results, target=target, folder=folder)
+    if row.get("test", {}).get("score") is None:
+        yield "Its score on test is undefined: it gives the same answer to every row, so it has learnt nothing yet."
+        return
+    yield _quality(row["test"], target=target)
+    yield _gain(results, target=target)
+
+
+def _choice(results: StudyResults, *, target: TableTask, folder: str) -> str:
+    best, num_dev = results.recommended, results.raw["n"]["dev"]
+    made = _made(results.row(best["name"]) or best, results=results, target=target)
+    return (
+        f"Ship {folder}: {made}. Of the {best['chosen_among']} models that were made it does best on the {num_dev} "
+        f"rows of dev, which choose ({_score(best['dev'], target=target)})."
+    )
+
+
+def _made(row: Record, *, results: StudyResults, target: TableTask) -> str:
+    """Return how a model was made, in words that need no glossary."""
+    name, table = str(row["name"]), target.table.path.name
+    if row["kind"] == "merge":
+        return f"the weighted average of {len(results.of_kind('expert'))} models (merge {name})"
+    if name == BASELINE:
+        return f"the plain model, trained on {table} alone"
+    if name == target.name:
+        return f"the model trained on {table} alone, twice"
+    if name == _MULTITASK:
+        return "the model trained on all tables at once"
+    first = "all tables" if name == MIXTURE else f"{name}'s table"
+    return f"the model trained on {first} first, then on {table}"
+
+
+def _quality(test: Record, *, target: TableTask) -> str:
+    """Return how good a model is on test, beside what needs no model."""
+    answers, ends = target.answers["test"], test.get("interval") or ()
+    size = answers.total()
+    on_test = f"On the {size} rows of test, which no training saw,"
+    score = _score(test["score"], target=target)
+    likely = f"; on other rows of this kind expect {_range(*ends, target=target)}" if ends else ""
+    if target.kind != "labels":
+        return f"{on_test} it has {score}{likely}."
+    usual = target.answers["train"].most_common(1)[0][0]
+    share = answers[usual] / size
+    is_unsure = not ends or ends[0] <= share
+    more = ": the model is not surely better than that, so it needs more rows" if is_unsure else ""
+    always = f"Always answering '{usual}' would be right for {times_100(share)} %{more}."
+    return f"{on_test} {score} of its answers are right{likely}. {always}"
+
+
+def _gain(results: StudyResults, *, target: TableTask) -> str:
+    """Return what the model to ship gains over the plain one, and whether that can be chance."""
+    best = results.recommended
+    if best["name"] == BASELINE:
+        tried = "other tables and merging" if results.sources else "training for longer"
+        return f"It is the plain model: {tried} brought nothing more on dev."
+    plain = (results.row(BASELINE) or {}).get("test", {}).get("score")
+    if plain is None:
+        return "It was compared with no other model on test."
+    against = next((other for other in best.get("against", ()) if other["role"] == BASELINE), None)
+    versus = f"The plain model, trained on {target.table.path.name} alone, has {_score(plain, target=target)} there"
+    if against is None:
+        return f"{versus}."
+    low, high = against["delta_interval"]
+    if low > 0 and against["p"] <= 0.05:
+        return f"{versus}, and the gain is more than chance explains."
+    if high < 0 and against["p"] <= 0.05:
+        return (
+            f"{versus}, which is more than chance explains: dev chose badly, and more rows are needed to choose well."
+        )
+    return f"{versus}: the difference is small enough to be chance, so do not count on a gain."
+
+
+def _score(score: float, *, target: TableTask) -> str:
+    if target.kind == "labels":
+        return f"{times_100(score)} %"
+    if target.kind == "number":
+        return f"a correlation of {score:.2f} with the true numbers"
+    return f"{times_100(score)} points of 100"
+
+
+def _range(low: float, high: float, *, target: TableTask) -> str:
+    if target.kind == "number":
+        return f"{low:.2f} to {high:.2f}"
+    return f"{times_100(low)} to {times_100(high)}{' %' if target.kind == 'labels' else ''}"
