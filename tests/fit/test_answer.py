@@ -1,0 +1,100 @@
+"""The answer of a fit in plain words: what to ship, how good it is, and what it gains."""
+
+import pytest
+
+from dfwe.conf import conf_dir
+from dfwe.fit.answer import answer
+from dfwe.fit.table import LabelledTable, find_columns, read_table
+from dfwe.fit.task import TableTask, ordered
+from dfwe.io.strict_yaml import read_yaml
+from dfwe.report.study_results import as_study
+
+NUMBERS = read_yaml(conf_dir() / "fit.yaml")
+
+
+@pytest.fixture
+def target(tmp_path):
+    """A function from a kind of answers to the target, 30 of whose 40 rows are 'sea'."""
+
+    def make(kind="labels"):
+        path = tmp_path / "notes.csv"
+        answers = [f"{n / 8}" if kind == "number" else "sea" if n % 4 else "pan" for n in range(40)]
+        path.write_text("text,label\n" + "".join(f"a text {n},{cell}\n" for n, cell in enumerate(answers)))
+        source, sheet = read_table(path, encoding="utf-8")
+        columns = find_columns(sheet, texts=["text"], label="label", group=None, names=NUMBERS)
+        table = LabelledTable(path, source, sheet, columns)
+        return TableTask("notes", table, kind, ordered(list(table.counts)), None, is_source=False, numbers=NUMBERS)
+
+    return make
+
+
+def study(best, *, interval=(0.6, 0.9), delta=(0.01, 0.2), p=0.01, sources=("tea",), test=0.75):
+    kinds = {"baseline": "baseline", "notes": "expert", "mixture": "expert", "tea": "expert"}
+    kinds |= {"multitask": "baseline", "nelder_mead": "merge"}
+    rows = [
+        {"name": name, "kind": kind, "dev": {"score": 0.7}, "test": {"score": 0.625, "interval": interval}}
+        for name, kind in kinds.items()
+    ]
+    next(row for row in rows if row["name"] == best)["test"] = {"score": test, "interval": interval}
+    against = [{"role": "baseline", "name": "baseline", "delta": 0.125, "delta_interval": delta, "p": p}]
+    recommended = {"name": best, "kind": kinds[best], "dev": 0.8, "test": test, "chosen_among": 6}
+    recommended["against"] = [] if best == "baseline" else against
+    facts = {"target": "notes", "sources": list(sources), "n": {"train": 24, "dev": 8, "test": 8}, "seed": 0}
+    return as_study({**facts, "models": rows, "headline": {}, "recommended": recommended})
+
+
+def said(results, task):
+    return list(answer(results, target=task, folder="out/best"))
+
+
+@pytest.mark.parametrize(
+    ("best", "made"),
+    [
+        ("baseline", "the plain model, trained on notes.csv alone"),
+        ("notes", "the model trained on notes.csv alone, twice"),
+        ("tea", "the model trained on tea's table first, then on notes.csv"),
+        ("mixture", "the model trained on all tables first, then on notes.csv"),
+        ("multitask", "the model trained on all tables at once"),
+        ("nelder_mead", "the weighted average of 3 models (merge nelder_mead)"),
+    ],
+)
+def test_the_first_sentence_names_the_model_and_why(best, made, target):
+    expected = f"Ship out/best: {made}. Of the 6 models that were made it does best on the 8 rows of dev"
+    assert said(study(best), target())[0].startswith(expected)
+
+
+def test_the_second_sentence_holds_the_score_beside_the_usual_answer(target):
+    sure, unsure = (said(study("tea", interval=ends), target())[1] for ends in ((0.8, 0.9), (0.4, 0.9)))
+    assert sure == (
+        "On the 8 rows of test, which no training saw, 75.0 % of its answers are right; on other rows of this kind "
+        "expect 80.0 to 90.0 %. Always answering 'sea' would be right for 75.0 %."
+    )
+    assert unsure.endswith("75.0 %: the model is not surely better than that, so it needs more rows.")
+
+
+@pytest.mark.parametrize(
+    ("changes", "end"),
+    [
+        ({}, "has 62.5 % there, and the gain is more than chance explains."),
+        ({"delta": (-0.1, 0.3), "p": 0.4}, "the difference is small enough to be chance, so do not count on a gain."),
+        ({"delta": (-0.3, -0.1)}, "which is more than chance explains: dev chose badly, and more rows are needed"),
+    ],
+)
+def test_the_third_sentence_says_what_is_gained(changes, end, target):
+    assert end in said(study("tea", **changes), target())[2]
+
+
+def test_the_plain_model_may_be_the_one(target):
+    assert said(study("baseline"), target())[2].endswith("other tables and merging brought nothing more on dev.")
+    assert said(study("baseline", sources=()), target())[2].endswith("training for longer brought nothing more on dev.")
+
+
+def test_numbers_have_a_correlation(target):
+    lines = said(study("tea"), target("number"))
+    assert (
+        "has a correlation of 0.75 with the true numbers; on other rows of this kind expect 0.60 to 0.90." in lines[1]
+    )
+
+
+def test_an_undefined_score_is_told(target):
+    assert "it has learnt nothing yet" in said(study("tea", test=None), target())[1]
