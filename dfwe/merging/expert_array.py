@@ -168,5 +168,6 @@ def _read_into(row: Tensor, *, layout: Layout, path: Path, expert: str, spare: s
                     f"{list(view.shape)}; experts of one merge must share their architecture"
                 )
             view.copy_(tensor)
-    if bad := int((~row.isfinite()).sum()):
+    if not bool(row.isfinite().all()):
+        bad = int((~row.isfinite()).sum())  # slow, so that it is counted only where there are some
         raise MergeError(f"expert '{expert}' ({path}): {bad} weights are NaN or infinite; train it again")

@@ -43,7 +43,8 @@ class KeepBest(pl.Callback):
         self._target, self._own, self._stop_on, self._patience = target, own, stop_on, patience
         self._folder, self._save = folder, save
         self.history: list[EpochScores] = []
-        self.files: dict[Criterion, tuple[str, dict[str, Any]]] = {}  # name and digest of the best epoch's weights
+        self.files: dict[Criterion, str] = {}  # names of the best epoch's weights
+        self._digests: dict[str, dict[str, Any]] = {}  # of these files, for checkpoints
         self.predictions: dict[str, tuple[str, ...]] = {}  # the target's answers at the best epoch of each criterion
         self.label_scores: dict[str, Float[np.ndarray, "examples labels"] | None] = {}  # of the same answers
 
@@ -55,7 +56,7 @@ class KeepBest(pl.Callback):
     @property
     def weights(self) -> Path:
         """The weights of the epoch to keep."""
-        return self._folder / self.files[self.choice.criterion][0]
+        return self._folder / self.files[self.choice.criterion]
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """End a resumed training that had decided to stop when it was killed."""
@@ -73,7 +74,7 @@ class KeepBest(pl.Callback):
             if best_epoch(self.history, criterion=criterion) == len(self.history) - 1:
                 path = self._folder / f"best_by_{criterion}_{len(self.history)}.safetensors"
                 self._save(model, path)
-                self.files[criterion] = path.name, file_digest(path)
+                self.files[criterion] = path.name
                 self.predictions[criterion] = () if target is None else target.predictions
                 self.label_scores[criterion] = None if target is None else target.label_scores
         if trainer.logger is not None:
@@ -86,8 +87,8 @@ class KeepBest(pl.Callback):
         """Return what a resumed run needs to decide as if it had never stopped."""
         return {
             "history": [asdict(epoch) for epoch in self.history],
-            "files": dict(self.files.values()),
-            "best": {criterion: name for criterion, (name, _) in self.files.items()},
+            "files": {name: self._digest(name) for name in self.files.values()},
+            "best": dict(self.files),
             "predictions": {criterion: list(answers) for criterion, answers in self.predictions.items()},
             "label_scores": {
                 criterion: None if scores is None else torch.from_numpy(scores)  # loaded without pickle
@@ -98,8 +99,7 @@ class KeepBest(pl.Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore what `state_dict` returned."""
         self.history = [EpochScores(**epoch) for epoch in state_dict["history"]]
-        files = state_dict["files"]
-        self.files = {criterion: (name, files[name]) for criterion, name in state_dict["best"].items()}
+        self.files, self._digests = dict(state_dict["best"]), dict(state_dict["files"])
         self.predictions = {criterion: tuple(answers) for criterion, answers in state_dict["predictions"].items()}
         self.label_scores = {
             criterion: None if scores is None else scores.cpu().numpy()
@@ -113,9 +113,14 @@ class KeepBest(pl.Callback):
             return ("target",)
         return ("own",) if self._stop_on == "own" else ("target", "own")
 
+    def _digest(self, name: str) -> dict[str, Any]:
+        if name not in self._digests:
+            self._digests[name] = file_digest(self._folder / name)
+        return self._digests[name]
+
     def _remove_replaced(self) -> None:
         """Remove weights that the last checkpoint does not count on."""
-        names = {name for name, _ in self.files.values()}
+        names = set(self.files.values())
         for path in self._folder.glob("best_by_*.safetensors"):
             if path.name not in names:
                 path.unlink()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy, deepcopy
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
+from transformers.initialization import no_init_weights
 
 from dfwe.errors import ModelError
 from dfwe.families.encoder.data import SentenceBatch
@@ -75,7 +77,7 @@ def load_classifier(folder: Path, *, answers: Mapping[str, Sequence[str]], seed:
     with torch.random.fork_rng(devices=[]):
         encoder = load_encoder(folder)
         networks = {
-            task: _fresh_network(encoder, answers=texts, seed=derive(seed, "head", task), where=folder)
+            task: _network(encoder, answers=texts, head=_drawn_head(folder, tuple(texts), derive(seed, "head", task)))
             for task, texts in answers.items()
         }
     shared = next(iter(networks.values())).base_model
@@ -99,13 +101,33 @@ def output_layer(network: Any) -> tuple[str, nn.Linear]:
     return layers[-1]
 
 
-def _fresh_network(encoder: Any, *, answers: Sequence[str], seed: int, where: Path) -> Any:
+def _network(encoder: Any, *, answers: Sequence[str], head: Mapping[str, Tensor]) -> Any:
+    """Return a network with this head; the weights of its encoder are still to be loaded."""
+    with no_init_weights():  # drawing 20 million of them takes longer than all else here
+        network = AutoModelForSequenceClassification.from_config(_config(encoder, answers=answers))
+    network.load_state_dict(head, strict=False)
+    return network
+
+
+@lru_cache(maxsize=128)
+def _drawn_head(folder: Path, answers: tuple[str, ...], seed: int) -> Mapping[str, Tensor]:
+    """Return the weights that `seed` draws for the head of a whole network: a study asks for each many times."""
+    encoder = load_encoder(folder)
+    torch.default_generator.manual_seed(seed)  # the caller restores it; torch.manual_seed would touch a GPU's, too
+    try:
+        network = AutoModelForSequenceClassification.from_config(_config(encoder, answers=answers))
+    except ValueError as error:
+        raise ModelError(
+            f"{folder}: Transformers has no sequence classifier of type '{encoder.config.model_type}'"
+        ) from error
+    encoder_prefix = f"{network.base_model_prefix}."
+    weights = network.state_dict()
+    return {name: weights[name].clone() for name in weights if not name.startswith(encoder_prefix)}
+
+
+def _config(encoder: Any, *, answers: Sequence[str]) -> Any:
     config = deepcopy(encoder.config)
     config.id2label = dict(enumerate(answers)) if answers else {0: "value"}
     config.label2id = {label: number for number, label in config.id2label.items()}
     config.problem_type = "single_label_classification" if answers else "regression"
-    torch.default_generator.manual_seed(seed)  # the caller restores it; torch.manual_seed would touch a GPU's, too
-    try:
-        return AutoModelForSequenceClassification.from_config(config)
-    except ValueError as error:
-        raise ModelError(f"{where}: Transformers has no sequence classifier of type '{config.model_type}'") from error
+    return config

@@ -5,7 +5,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, RobertaConfig, RobertaModel, pipeline
 
 from dfwe.errors import MergeError, ModelError
-from dfwe.families.classifier.model import load_classifier, output_layer
+from dfwe.families.classifier.model import _drawn_head, load_classifier, output_layer
 from dfwe.families.encoder.model import HEADS
 from dfwe.merging.expert_array import Layout, copy_weights, flatten, load_experts, load_weights, save_weights
 
@@ -54,6 +54,13 @@ def test_heads_are_independent_of_other_tasks(tiny_bert, model):
     torch.testing.assert_close(alone.network("alike").classifier.weight, model.network("alike").classifier.weight)
     other = load_classifier(tiny_bert, answers={"alike": ()}, seed=4)
     assert not torch.equal(other.network("alike").classifier.weight, alone.network("alike").classifier.weight)
+
+
+def test_a_head_is_drawn_once(tiny_bert, model):
+    drawn = _drawn_head.cache_info().misses
+    again = load_classifier(tiny_bert, answers=ANSWERS, seed=3)
+    assert _drawn_head.cache_info().misses == drawn
+    assert all(torch.equal(again.state_dict()[name], tensor) for name, tensor in model.state_dict().items())
 
 
 def test_load_leaves_global_generator(tiny_bert):
