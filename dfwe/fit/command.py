@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dfwe.conf import conf_dir
-from dfwe.controls import without_controls
 from dfwe.errors import ConfigurationError
-from dfwe.fit.answer import answer
-from dfwe.fit.report import CARD, description, recommended_run, write_card
+from dfwe.fit.report import description, outcome
 from dfwe.fit.study import check_model, check_not_edited, check_settings, study_arguments
 from dfwe.fit.table import KINDS
 from dfwe.fit.tables import NO_GROUP, TableOptions, read_tasks
@@ -106,15 +104,7 @@ def _yaml(task: TableTask, *, sources: Sequence[str], target: str) -> str:
 
 
 def _finish(plan: Plan, *, seconds: float) -> None:
-    """Write the card of the model to ship, and say which it is, why, and where everything is."""
-    run, folder = recommended_run(plan.out)
-    sentences = [without_controls(line) for line in answer(run.results, target=plan.target, folder=str(folder))]
-    write_card(run, folder=folder, sentences=sentences)
-    print("", "Which model to ship, and why:", *(f"  {line}" for line in sentences), "", sep="\n")
-    print(f"model: {folder} (its card: {folder / CARD})")
-    print(f"use it: dfwe predict --model {shlex.quote(str(folder))} TABLE")
-    if (plan.out / "report.html").is_file():
-        print(f"page: {plan.out / 'report.html'}")
+    print(*outcome(plan.out, target=plan.target), sep="\n")
     print(f"again, with edited tasks: {shlex.join(['dfwe', *plan.study])}")
     print(f"took {seconds / 60:.1f} minutes")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dfwe.controls import without_controls
 from dfwe.errors import DataError
+from dfwe.fit.answer import answer
 from dfwe.fit.table import is_number
 from dfwe.fit.task import TableTask
 from dfwe.io.files import write_text
@@ -47,25 +48,27 @@ def description(task: TableTask, *, shots: int | None) -> Iterator[str]:
         yield f"  broken: {table.sheet.report.warnings()[0]}"
 
 
-def recommended_run(path: Path) -> tuple[Run, Path]:
-    """Return the run of a folder, and the folder of the model that it recommends.
+def outcome(run_folder: Path, *, target: TableTask) -> Iterator[str]:
+    """Write the card into the folder of the model to ship; yield which it is, why, and where everything is.
 
     Raises:
         DataError: the study recommends no model, or did not export it.
     """
-    run = read_run(path)
+    run = read_run(run_folder)
     recommended = run.results.recommended
     if not recommended:
-        raise DataError(f"{path}: no model has a defined score on dev, so none is recommended: see results.json")
-    folder = recommended.get("folder")
-    if not folder or not (path / folder).is_dir():
-        raise DataError(f"{path}: the model to ship, {recommended['name']}, was not exported: set export=true")
-    return run, path / folder
-
-
-def write_card(run: Run, *, folder: Path, sentences: Sequence[str]) -> None:
-    """Write the card into the folder of the model to ship; `sentences` say why it is."""
-    write_text(folder / CARD, without_controls("\n".join(_lines(run, folder=folder.name, sentences=sentences))) + "\n")
+        raise DataError(f"{run_folder}: no model has a defined score on dev, so none is recommended: see results.json")
+    name = recommended.get("folder")
+    if not name or not (run.path / name).is_dir():
+        raise DataError(f"{run_folder}: the model to ship, {recommended['name']}, was not exported: set export=true")
+    folder = run.path / name
+    sentences = [without_controls(line) for line in answer(run.results, target=target, folder=str(folder))]
+    write_text(folder / CARD, without_controls("\n".join(_card(run, folder=name, sentences=sentences))) + "\n")
+    yield from ("", "Which model to ship, and why:", *(f"  {line}" for line in sentences), "")
+    yield f"model: {folder} (its card: {folder / CARD})"
+    yield f"use it: dfwe predict --model {shlex.quote(str(folder))} TABLE"
+    if (run.path / "report.html").is_file():
+        yield f"page: {run.path / 'report.html'}"
 
 
 def _answers(task: TableTask) -> str:
@@ -111,7 +114,7 @@ def _fractions(task: TableTask) -> str:
     return ", ".join([*cut, *test, *cap])
 
 
-def _lines(run: Run, *, folder: str, sentences: Sequence[str]) -> Iterator[str]:
+def _card(run: Run, *, folder: str, sentences: Sequence[str]) -> Iterator[str]:
     from dfwe.report.html.use import snippets  # jinja: not before a study has run
 
     results = run.results

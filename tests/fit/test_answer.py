@@ -63,7 +63,7 @@ def test_the_first_sentence_names_the_model_and_why(best, made, target):
     assert said(study(best), target())[0].startswith(expected)
 
 
-def test_the_second_sentence_holds_the_score_beside_the_usual_answer(target):
+def test_the_second_sentence_has_score_and_usual_answer(target):
     sure, unsure = (said(study("tea", interval=ends), target())[1] for ends in ((0.8, 0.9), (0.4, 0.9)))
     assert sure == (
         "On the 8 rows of test, which no training saw, 75.0 % of its answers are right; on other rows of this kind "

@@ -36,7 +36,7 @@ def test_train_and_dev_come_before_test(number, train, dev, test):
     assert sizes == {"train": train, "dev": dev, "test": test}
 
 
-def test_stratified_depends_on_the_seed_alone_and_keeps_the_order():
+def test_stratified_depends_on_the_seed_and_keeps_the_order():
     labels = rows(a=20, b=20)
     first, again, other = (stratified(labels, fractions=FRACTIONS, seed=seed) for seed in (1, 1, 2))
     assert first == again != other
