@@ -13,6 +13,7 @@ from dfwe.families.seq2seq.model import TextToText, load_model
 from dfwe.families.seq2seq.tokenization import TokenLimits, tokens_in_memory
 from dfwe.merging.expert_array import save_weights
 from dfwe.records import Evaluation, Instance
+from dfwe.training import callbacks
 from dfwe.training.fit import FitSettings, fit_expert
 
 SETTINGS = FitSettings(
@@ -88,6 +89,12 @@ def test_the_best_epochs_label_scores_are_kept_by_a_killed_training_too(tiny_t5,
         train(tiny_t5, data, tmp_path / "a", Scripted(0.1, 0.6, None))
     resumed = train(tiny_t5, data, tmp_path / "a", Scripted(0.3, 0.4))
     np.testing.assert_array_equal(resumed.label_scores, [[-2.0, -2.0]])
+
+
+def test_without_checkpoints_no_weights_are_hashed(tiny_t5, data, tmp_path, monkeypatch):
+    monkeypatch.setattr(callbacks, "file_digest", lambda path: pytest.fail(f"hashed {path}"))
+    fitted = train(tiny_t5, data, tmp_path / "a", Scripted(0.1, 0.2), epochs=2, checkpoint=False)
+    assert (fitted.choice.epoch, [path.name for path in tmp_path.glob("a/*.ckpt")]) == (1, [])
 
 
 def test_training_stops_when_nothing_improves(tiny_t5, data, tmp_path):
