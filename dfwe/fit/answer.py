@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dfwe.fit.task import TableTask
+from dfwe.report.names import name_of
 from dfwe.report.numbers import times_100
 from dfwe.report.study_results import Record, StudyResults
 from dfwe.values.names import BASELINE, MIXTURE
@@ -27,10 +28,11 @@ def answer(results: StudyResults, *, target: TableTask, folder: str) -> Iterator
 
 def _choice(results: StudyResults, *, target: TableTask, folder: str) -> str:
     best, num_dev = results.recommended, results.raw["n"]["dev"]
-    made = _made(results.row(best["name"]) or best, results=results, target=target)
+    row = results.row(best["name"]) or best
+    made = _made(row, results=results, target=target)
     return (
-        f"Ship {folder}: {made}. Of the {best['chosen_among']} models that were made it does best on the {num_dev} "
-        f"rows of dev, which choose ({_score(best['dev'], target=target)})."
+        f"Ship {folder} ({name_of(row)}): {made}. Of the {best['chosen_among']} models that were made none does better "
+        f"on the {num_dev} rows of dev, which were set aside to choose by: {_score(best['dev'], target=target)}."
     )
 
 
@@ -38,7 +40,7 @@ def _made(row: Record, *, results: StudyResults, target: TableTask) -> str:
     """Return how a model was made, in words that need no glossary."""
     name, table = str(row["name"]), target.table.path.name
     if row["kind"] == "merge":
-        return f"the weighted average of {len(results.of_kind('expert'))} models (merge {name})"
+        return f"the weighted average of {len(results.of_kind('expert'))} models"
     if name == BASELINE:
         return f"the plain model, trained on {table} alone"
     if name == target.name:
@@ -56,12 +58,15 @@ def _quality(test: Record, *, target: TableTask) -> str:
     on_test = f"On the {size} rows of test, which no training saw,"
     score = _score(test["score"], target=target)
     likely = f"; on other rows of this kind expect {_range(*ends, target=target)}" if ends else ""
+    likely = "; so few rows say almost nothing" if size < target.numbers["few_rows"] else likely
     if target.kind != "labels":
-        return f"{on_test} it has {score}{likely}."
+        is_guess = not ends or ends[0] <= 0
+        guess = {"number": "better than guessing", "text": "able to write such answers"}[target.kind]
+        more = f" It is not surely {guess}, so it needs more rows." if is_guess else ""
+        return f"{on_test} it has {score}{likely}.{more}"
     usual = target.answers["train"].most_common(1)[0][0]
     share = answers[usual] / size
-    is_unsure = not ends or ends[0] <= share
-    more = ": the model is not surely better than that, so it needs more rows" if is_unsure else ""
+    more = ": the model is not surely better than that, so it needs more rows" if not ends or ends[0] <= share else ""
     always = f"Always answering '{usual}' would be right for {times_100(share)} %{more}."
     return f"{on_test} {score} of its answers are right{likely}. {always}"
 

@@ -74,7 +74,9 @@ def outcome(run_folder: Path, *, target: TableTask) -> Iterator[str]:
 def _answers(task: TableTask) -> str:
     counts = task.table.counts
     if task.kind == "text":
-        return "free text"
+        return (
+            "free text; minilm has to learn to write it, from thousands of rows; --model flan_t5_small can (a download)"
+        )
     if task.kind == "number":
         return f"a number from {task.values[0]} to {task.values[-1]}, {len(counts)} distinct (--kind labels for labels)"
     most = [f"{label} {number}" for label, number in counts.most_common(_MAX_SHOWN)]

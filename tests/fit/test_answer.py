@@ -16,14 +16,15 @@ NUMBERS = read_yaml(conf_dir() / "fit.yaml")
 def target(tmp_path):
     """A function from a kind of answers to the target, 30 of whose 40 rows are 'sea'."""
 
-    def make(kind="labels"):
+    def make(kind="labels", *, few_rows=1):
         path = tmp_path / "notes.csv"
         answers = [f"{n / 8}" if kind == "number" else "sea" if n % 4 else "pan" for n in range(40)]
         path.write_text("text,label\n" + "".join(f"a text {n},{cell}\n" for n, cell in enumerate(answers)))
         source, sheet = read_table(path, encoding="utf-8")
         columns = find_columns(sheet, texts=["text"], label="label", group=None, names=NUMBERS)
         table = LabelledTable(path, source, sheet, columns)
-        return TableTask("notes", table, kind, ordered(list(table.counts)), None, is_source=False, numbers=NUMBERS)
+        numbers = {**NUMBERS, "few_rows": few_rows}
+        return TableTask("notes", table, kind, ordered(list(table.counts)), None, is_source=False, numbers=numbers)
 
     return make
 
@@ -50,16 +51,16 @@ def said(results, task):
 @pytest.mark.parametrize(
     ("best", "made"),
     [
-        ("baseline", "the plain model, trained on notes.csv alone"),
-        ("notes", "the model trained on notes.csv alone, twice"),
-        ("tea", "the model trained on tea's table first, then on notes.csv"),
-        ("mixture", "the model trained on all tables first, then on notes.csv"),
-        ("multitask", "the model trained on all tables at once"),
-        ("nelder_mead", "the weighted average of 3 models (merge nelder_mead)"),
+        ("baseline", "(baseline (target alone)): the plain model, trained on notes.csv alone"),
+        ("notes", "(notes): the model trained on notes.csv alone, twice"),
+        ("tea", "(tea): the model trained on tea's table first, then on notes.csv"),
+        ("mixture", "(expert on all tasks): the model trained on all tables first, then on notes.csv"),
+        ("multitask", "(multitask training): the model trained on all tables at once"),
+        ("nelder_mead", "(nelder_mead): the weighted average of 3 models"),
     ],
 )
 def test_the_first_sentence_names_the_model_and_why(best, made, target):
-    expected = f"Ship out/best: {made}. Of the 6 models that were made it does best on the 8 rows of dev"
+    expected = f"Ship out/best {made}. Of the 6 models that were made none does better on the 8 rows of dev"
     assert said(study(best), target())[0].startswith(expected)
 
 
@@ -96,5 +97,22 @@ def test_numbers_have_a_correlation(target):
     )
 
 
+def test_a_correlation_that_may_be_none_is_told(target):
+    lines = said(study("tea", interval=(-0.1, 0.9)), target("number"))
+    assert lines[1].endswith("expect -0.10 to 0.90. It is not surely better than guessing, so it needs more rows.")
+
+
+def test_free_text_that_was_not_learnt_is_told(target):
+    lines = said(study("tea", interval=(0.0, 0.0), test=0.0), target("text"))
+    assert "it has 0.0 points of 100" in lines[1]
+    assert lines[1].endswith("It is not surely able to write such answers, so it needs more rows.")
+
+
 def test_an_undefined_score_is_told(target):
     assert "it has learnt nothing yet" in said(study("tea", test=None), target())[1]
+
+
+def test_few_rows_have_no_interval(target):
+    line = said(study("tea"), target(few_rows=9))[1]
+    assert "75.0 % of its answers are right; so few rows say almost nothing." in line
+    assert "expect" not in line

@@ -55,13 +55,16 @@ def test_a_study_with_a_source_ends_with_a_model_and_its_card(messages, results,
     output = capfd.readouterr()
     assert "target messages: messages.csv, 40 rows; text = 'text' (guessed), label = 'topic' (guessed)" in output.out
     assert "2 labels: sea 20, pan 20" in output.out
-    assert "splits: 24 train, 8 dev, 8 test (20 % dev, 20 % test)" in output.out
+    assert "splits: 24 train, 8 dev, 8 test (20 % dev, 20 % test, each with its share" in output.out
     assert "text = 'note' (guessed), label = 'label' (guessed)" in output.out
     assert "training time left: " in output.err
+    assert "\nWhich model to ship, and why:\n  Ship out/best (" in output.out
+    assert "On the 8 rows of test, which no training saw," in output.out
     assert "\nmodel: out/best (its card: out/best/README.md)" in output.out
     card = (tmp_path / "out" / "best" / "README.md").read_text()
     assert "# messages" in card
     assert "| test | 8 | " in card
+    assert card.splitlines()[4].startswith("Ship out/best (")
     assert 'load("best")' in card
     assert sorted(results()["sources"]) == ["other"]
     assert main(arguments) == 0  # goes on: nothing is trained twice

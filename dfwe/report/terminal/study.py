@@ -37,7 +37,8 @@ def draw(raw: Mapping[str, Any]) -> RenderableType:
 
 def _title(results: StudyResults) -> str:
     sizes = in_words(results.raw["n"]).replace(":", "")
-    return f"{results.target} with {', '.join(results.sources)} · seed {results.seed} · {sizes} instances"
+    sources = f" with {', '.join(results.sources)}" if results.sources else ""
+    return f"{results.target}{sources} · seed {results.seed} · {sizes} instances"
 
 
 def _tables(results: StudyResults) -> list[ReportTable]:

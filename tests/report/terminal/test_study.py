@@ -51,6 +51,11 @@ def test_scores_are_shown_times_100_with_deltas():
     assert "baseline (target alone) 40.0 50.0" in shown
 
 
+def test_the_title_names_sources_where_there_are_some():
+    assert "MELD_emotion_recognition with personality_detection · seed 3" in text(results(0.1, 0.02))
+    assert "MELD_emotion_recognition · seed 3" in text({**results(0.1, 0.02), "sources": []})
+
+
 def test_coefficients_have_a_column_per_merge():
     assert "expert nelder_mead" in text(results(0.1, 0.02))
     assert "meld 0.250 expert on all tasks 0.750" in text(results(0.1, 0.02)).replace("─", "")
