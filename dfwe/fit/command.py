@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dfwe.conf import conf_dir
 from dfwe.errors import ConfigurationError
-from dfwe.fit.report import description, outcome
+from dfwe.fit.report import description, outcome, shared
 from dfwe.fit.study import check_model, check_not_edited, check_settings, study_arguments
 from dfwe.fit.table import KINDS
 from dfwe.fit.tables import NO_GROUP, TableOptions, read_tasks
@@ -74,6 +74,8 @@ def _prepare(options: argparse.Namespace) -> Plan:
     options.out = options.out or Path("outputs") / f"fit_{target.name}"
     for task in tasks:
         print(*description(task, shots=None if task.is_source else options.shots), sep="\n")
+        if task.is_source:
+            print("".join(f"{line}\n" for line in shared(task, target=target)), end="")
     conf = options.out / "conf"
     names = [source.name for source in sources]
     contents = {conf / "task" / f"{task.name}.yaml": _yaml(task, sources=names, target=target.name) for task in tasks}

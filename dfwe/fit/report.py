@@ -48,6 +48,13 @@ def description(task: TableTask, *, shots: int | None) -> Iterator[str]:
         yield f"  broken: {table.sheet.report.warnings()[0]}"
 
 
+def shared(source: TableTask, *, target: TableTask) -> Iterator[str]:
+    """Yield a line on rows of the target's dev and test whose texts a source trains on."""
+    held_out = target.texts["dev"] + target.texts["test"]
+    if num_rows := sum(number for text, number in held_out.items() if text in source.texts["train"]):
+        yield f"  shared: it trains on the texts of {num_rows} rows of {target.name}'s dev or test: take them out of it"
+
+
 def outcome(run_folder: Path, *, target: TableTask) -> Iterator[str]:
     """Write the card into the folder of the model to ship; yield which it is, why, and where everything is.
 

@@ -56,10 +56,16 @@ class TableTask:
 
     def num_repeated(self) -> int:
         """Return the number of rows whose texts stand in another split, too."""
-        texts = [self._column(name) for name in self.table.columns.texts]
-        splits = [Counter(tuple(cells[text] for text in texts) for cells in rows) for rows in self._cells.values()]
-        num_splits = Counter(text for split in splits for text in split)
-        return sum(number for split in splits for text, number in split.items() if num_splits[text] > 1)
+        num_splits = Counter(text for split in self.texts.values() for text in split)
+        return sum(number for split in self.texts.values() for text, number in split.items() if num_splits[text] > 1)
+
+    @cached_property
+    def texts(self) -> dict[Split, Counter[tuple[str, ...]]]:
+        """Number of rows of each split by their texts."""
+        names = [self._column(name) for name in self.table.columns.texts]
+        return {
+            split: Counter(tuple(_text(c[name]) for name in names) for c in self._cells[split]) for split in self._cells
+        }
 
     @cached_property
     def _cells(self) -> dict[Split, list[Mapping[str, Any]]]:

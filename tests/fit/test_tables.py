@@ -4,7 +4,7 @@ import pytest
 
 from dfwe.conf import conf_dir
 from dfwe.errors import ConfigurationError, DataError
-from dfwe.fit.report import description
+from dfwe.fit.report import description, shared
 from dfwe.fit.study import check_model
 from dfwe.fit.tables import NO_GROUP, TableOptions, read_tasks
 from dfwe.io.strict_yaml import read_yaml
@@ -125,3 +125,16 @@ def test_few_rows_rare_labels_and_numbers_as_labels_are_told(write):
     assert "few rows" not in lines
     assert "rare labels" not in lines
     assert "--kind number" not in lines
+
+
+def test_texts_that_a_source_shares_with_dev_or_test_are_told(write):
+    rows = [f"a text {n},{'ab'[n % 2]}" for n in range(40)]
+    mine, copy = tasks(write("mine.csv", "text,topic", rows), write("copy.csv", "text,topic", rows))
+    number = sum(text in copy.texts["train"] for split in ("dev", "test") for text in mine.texts[split])
+    assert number > 8
+    (line,) = shared(copy, target=mine)
+    assert f"it trains on the texts of {number} rows of mine's dev or test: take them out of it" in line
+    (_, other) = tasks(
+        write("mine.csv", "text,topic", rows), write("other.csv", "text,topic", [f"b {r}" for r in rows])
+    )
+    assert list(shared(other, target=mine)) == []
