@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 
 from dfwe.config.consistency import lists_models
 from dfwe.config.instantiate import bind
-from dfwe.execution.local import Executor, LocalExecutor
+from dfwe.execution.local import Executor
 from dfwe.execution.quiet import quiet
 from dfwe.execution.remaining import RemainingTime, num_rows
 from dfwe.execution.tracking import begin, finish, following
@@ -36,7 +36,7 @@ def run_study(config: DictConfig, *, folder: Path) -> None:
             if not is_named and plan.name is not None:
                 _begin(plan)
                 is_named = True
-            if isinstance(executor, LocalExecutor) and not lists_models(config):  # one after the other, all alike
+            if executor.is_sequential and not lists_models(config):  # one after the other, all alike
                 start_stage = RemainingTime(num_rows(stages, store=family.context.store)).following(start)
             else:
                 start_stage = start

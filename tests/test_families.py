@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file
 from transformers import AutoModel, AutoModelForSequenceClassification, pipeline
 
@@ -12,7 +13,8 @@ from dfwe.errors import ConfigurationError, SearchError
 from dfwe.predict import load
 from dfwe.predict.inputs import instances_of, items
 from dfwe.run_study import run_study
-from dfwe.studies.plan import plan_study
+from dfwe.store.card import Card
+from dfwe.studies.plan import load_plan, plan_study
 
 SHORT = (
     "model.pretrain=null",
@@ -78,6 +80,34 @@ def check_whole_method(folder, *, experts):
 
 def test_classifier_study_has_whole_method(classifier):
     check_whole_method(classifier, experts=["meld", "mixture", "emory_emotion"])
+
+
+def test_classifier_costs_include_its_heads(classifier):
+    rows = rows_of(classifier)
+    heads = {card.result["task"]: card for card in map(Card.read, (classifier / "store").glob("head-*"))}
+    assert set(heads) == {"MELD_emotion_recognition", "emory_emotion_recognition"}
+    weights = {name: card.files["head.safetensors"]["bytes"] for name, card in heads.items()}
+    baseline = Card.read(classifier / "store" / rows["baseline"]["stage"])
+    trained = sum(file["bytes"] for file in baseline.files.values())
+    assert rows["baseline"]["cost"]["bytes"] == trained + weights["MELD_emotion_recognition"]
+    head = heads["MELD_emotion_recognition"].result["seconds"]
+    assert rows["baseline"]["cost"]["seconds"] == pytest.approx(baseline.result["seconds"] + head, abs=0.01)
+
+
+@pytest.mark.parametrize("criterion", ["gradients", "fisher"])
+def test_classifier_sources_are_selected_by_their_encoder(composed, tmp_path, small_overrides, criterion):
+    data = [override for override in small_overrides if override.startswith("data.")]
+    select = (f"source_selection={criterion}", "source_selection.number=1", "sources=[emory_emotion,personality]")
+    config = composed(CLASSIFIER[0], CLASSIFIER[2], *select, *SHORT, *data, f"paths.store={tmp_path}/store")
+    plan = load_plan(config)
+    assert len(plan.resolve().sources) == 1
+    criteria, inputs = plan.spec.source_selection.criteria[criterion], plan.source_selection.inputs[criterion]
+    files = [stage.find(plan.family.context.store).file("statistics_0.safetensors") for _, stage in inputs.parts()]
+    encoders = [{name: t for name, t in load_file(file).items() if name.startswith("encoder.")} for file in files]
+    vectors = [torch.cat([tensors[name].flatten() for name in encoders[0]]).double() for tensors in encoders]
+    if criterion == "gradients":
+        expected = [float(torch.cosine_similarity(vectors[0], other, dim=0)) for other in vectors[1:]]
+        assert list(criteria.scores(inputs, store=plan.family.context.store).values()) == pytest.approx(expected)
 
 
 def test_classifier_folder_is_a_text_classification_pipeline(classifier):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dfwe.errors import ConfigurationError, MergeError
+from dfwe.errors import ConfigurationError, MergeError, SearchError
 from dfwe.report.wandb.publish import merge_runs
 from dfwe.run_study import run_study
 from dfwe.studies.listed import plan_listed
@@ -61,15 +61,31 @@ def test_models_of_another_head_are_not_merged(small_heads, tmp_path):
         "+multitask.merges.uniform={title: soup, merge: uniform}",
         experiment="paraphrase_cosine",
     )
-    study = plan_listed(config)
     with pytest.raises(MergeError, match="perceptron and cosine have another head for toy_paraphrase"):
-        study.resolve()
+        plan_listed(config)
 
 
 def test_models_that_never_trained_a_head_are_merged_only_where_that_is_meant(heads_tables, tmp_path):
-    config = heads_tables(tmp_path, "multitask.merges.single_uniform.untrained_heads=false")
-    with pytest.raises(MergeError, match="single_sst never trained its head for QDPD, STS"):
-        plan_listed(config).merges.plan(("surgery", "surgery_smart"))
+    for candidates in ("pareto", "[surgery,surgery_smart]"):
+        few = f"multitask.candidates={candidates}", "multitask.merges.single_uniform.untrained_heads=false"
+        with pytest.raises(MergeError, match="single_sst never trained its head for QDPD, STS"):
+            plan_listed(heads_tables(tmp_path, *few))
+
+
+def test_a_search_too_small_for_the_named_candidates_is_an_error_before_training(heads_tables, tmp_path):
+    merge = "+multitask.merges.grid={merge: linear, search: grid, budget: 3}"
+    with pytest.raises(SearchError, match="over 3 values takes 4 evaluations, more than"):
+        plan_listed(heads_tables(tmp_path, merge))
+
+
+def test_diagnostics_are_of_the_last_merge_and_not_of_the_ablation(heads_tables, tmp_path):
+    study = plan_listed(heads_tables(tmp_path, "diagnostics=[leave_one_out]")).resolve()
+    assert [planned.merge.name for planned in study.diagnostics] == ["single_fisher"]
+
+
+def test_an_ablation_of_a_merge_without_title_has_its_name(heads_tables, tmp_path):
+    study = plan_listed(heads_tables(tmp_path, "multitask.merges.uniform.title=null", "multitask.ablation=uniform"))
+    assert study.resolve().listing.titles["uniform_1_2"] == "uniform w/ Model 1 and 2"
 
 
 def test_the_cosine_changes_nothing_but_the_paraphrase_head(small_heads, tmp_path):
@@ -103,18 +119,16 @@ def test_the_clamp_study_has_errors_by_gold_similarity(small_heads, tmp_path):
         ("+multitask.merges.greedy.of=soup", "multitask.merges.greedy.of is 'soup'"),
         ("multitask.sets.single=[single_mnli]", "multitask.sets.single has 'single_mnli'"),
         ("multitask.ablation=fishr", "multitask.ablation is 'fishr'"),
+        ("multitask.candidates=[surgery,soup]", "multitask.candidates has 'soup', .*round_robin"),
+        ("stages.until=train", "does not use stages: leave it out"),
+        ("subset.number=0", "does not use subset.number"),
+        ("+zoo={methods: all, searches: [], search: cma, budget: 5}", "does not use zoo: .* multitask.merges"),
         ("sources.toy_inference.head=null", "toy_inference' has no head"),
     ],
 )
 def test_what_a_study_does_not_have_is_an_error_before_training(heads_tables, tmp_path, override, message):
     with pytest.raises(ConfigurationError, match=message):
         plan_listed(heads_tables(tmp_path, override))
-
-
-def test_an_unknown_candidate_is_an_error_with_the_choice(heads_tables, tmp_path):
-    study = plan_listed(heads_tables(tmp_path, "multitask.candidates=[surgery,soup]"))
-    with pytest.raises(ConfigurationError, match="multitask.candidates has 'soup', .*round_robin"):
-        study.resolve()
 
 
 def test_a_user_s_own_schedule_is_checked_when_data_are_made(heads_tables, tmp_path):

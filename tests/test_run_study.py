@@ -10,6 +10,7 @@ import torch
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 from dfwe.errors import ConfigurationError, DataError, DfweError
+from dfwe.execution.local import Executor, LocalExecutor
 from dfwe.predict import load
 from dfwe.results.artifacts import export_models
 from dfwe.results.document import study_results
@@ -18,6 +19,15 @@ from dfwe.stages.evaluate import EvaluateStage
 from dfwe.studies.plan import plan_study
 
 MODELS = ["baseline", "meld", "mixture", "emory_emotion", "personality", "uniform", "nelder_mead"]
+
+
+class OtherExecutor(Executor):
+    """Runs stages as the local one does, and says that it does not."""
+
+    is_sequential = False
+
+    def opened(self, config, *, family):
+        return LocalExecutor().opened(config, family=family)
 
 
 def results(folder):
@@ -33,6 +43,18 @@ def test_the_results_hold_every_model_with_dev_test_and_delta(ran):
         rows[name]["delta"] == pytest.approx(rows[name]["test"]["score"] - rows["baseline"]["test"]["score"])
         for name in MODELS[1:]
     )
+
+
+@pytest.mark.parametrize("is_sequential", [True, False])
+def test_an_executor_decides_whether_time_left_is_shown(ran, tmp_path, monkeypatch, is_sequential):
+    monkeypatch.setattr(OtherExecutor, "is_sequential", is_sequential)
+    monkeypatch.setattr("dfwe.run_study.bind", lambda config: OtherExecutor())
+    monkeypatch.setattr(
+        "dfwe.run_study.num_rows", lambda stages, *, store: estimated.append(stages) or [0] * len(stages)
+    )
+    estimated = []
+    run_study(ran[2], folder=tmp_path)
+    assert bool(estimated) is is_sequential
 
 
 def test_a_merge_stands_against_the_uniform_mixture_the_equally_trained_and_the_best_expert_on_dev(ran):

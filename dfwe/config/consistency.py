@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from dfwe.conf import conf_dir
 from dfwe.config.hydra_errors import unresolved, words
-from dfwe.config.schema import StudyConfig
+from dfwe.config.schema import STAGES, StudyConfig
 from dfwe.errors import ConfigurationError
 from dfwe.values.check import check, check_part
 from dfwe.values.names import MIXTURE, UNIFORM, shared_name
@@ -30,6 +30,7 @@ def check_study(config: DictConfig) -> None:
         ConfigurationError: what cannot work, or rows that would share a name.
     """
     if lists_models(config):
+        check_listed(config)
         name = shared_name(config.multitask.models, config.multitask.merges)
         if name is not None:
             raise ConfigurationError(f"multitask.models and multitask.merges both have '{name}': rename one")
@@ -43,6 +44,25 @@ def check_study(config: DictConfig) -> None:
 def lists_models(config: DictConfig) -> bool:
     """Return whether a configuration lists its models (`multitask`) instead of naming a target."""
     return config.multitask is not None
+
+
+def check_listed(config: DictConfig) -> None:
+    """Raise ConfigurationError for a setting of studies of one target, which one of listed models would not heed."""
+    if config.source_selection.by:
+        raise ConfigurationError(
+            "a study of listed models selects no sources: leave out source_selection= and sources=auto"
+        )
+    if config.decoding_comparison:
+        raise ConfigurationError("a study of several tasks answers them in one way: set decoding_comparison=[]")
+    unused = [key for key in ("target", "merges", "zoo") if config[key]]
+    unused += ["merge"] if _is_chosen("merge=") and not _is_chosen("merge=null") else []
+    unused += ["stages"] if config.stages.skip or config.stages.until != STAGES[-1] else []
+    unused += ["subset.number"] if config.subset.number is not None else []
+    if unused:
+        raise ConfigurationError(
+            f"a study of listed models does not use {', '.join(unused)}: leave it out. Its tasks are in "
+            "multitask.columns, its models in multitask.models, its merges in multitask.merges"
+        )
 
 
 def only_target(config: DictConfig) -> tuple[str, Any]:
@@ -124,10 +144,13 @@ def check_package(source: Mapping[str, Any] | DictConfig, *, model: str) -> None
 
 def _is_model_chosen() -> bool:
     """Report whether the command line chose the model, by itself or with an experiment; true without a command line."""
-    if not HydraConfig.initialized():
-        return True
-    overrides = HydraConfig.get().overrides.task
-    return any(override.lstrip("+").startswith(("model=", "experiment=")) for override in overrides)
+    return not HydraConfig.initialized() or _is_chosen("model=", "experiment=")
+
+
+def _is_chosen(*beginnings: str) -> bool:
+    """Report whether an override on the command line begins so; false without a command line."""
+    overrides = HydraConfig.get().overrides.task if HydraConfig.initialized() else ()
+    return any(override.lstrip("+").startswith(beginnings) for override in overrides)
 
 
 def _merges(config: DictConfig) -> Iterator[tuple[str, DictConfig]]:

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache, partial
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from omegaconf import DictConfig
 
@@ -35,6 +35,8 @@ class Execute(Protocol):
 class Executor(ABC):
     """Where a study's stages are made."""
 
+    is_sequential: ClassVar[bool]  # whether it makes one stage after the other
+
     @abstractmethod
     def opened(self, config: DictConfig, *, family: ModelFamily) -> AbstractContextManager[Execute]:
         """Return the context within which stages of the configuration's study are run."""
@@ -42,6 +44,8 @@ class Executor(ABC):
 
 class LocalExecutor(Executor):
     """In this process, one after the other."""
+
+    is_sequential: ClassVar[bool] = True
 
     def opened(self, config: DictConfig, *, family: ModelFamily) -> AbstractContextManager[Execute]:
         """Return a context that prepares nothing."""

@@ -12,10 +12,10 @@ from dfwe.records import Evaluation
 _ROUNDING = 1e-9  # far above that of summed counts, far below an answer's worth: a tie is never taken for a loss
 
 
-class Race:
+class Pruner:
     """A model against the best evaluation so far, on the same instances.
 
-    A race is lost when answers that make the most of all instances left would still score less than the best: what is
+    It is lost when answers that make the most of all instances left would still score less than the best: what is
     stopped then could not have become the best, nor tied with it, so a search that only compares finds the same.
     """
 
@@ -31,7 +31,7 @@ class Race:
     def order(self, groups: Sequence[Sequence[int]], *, sizes: Sequence[int]) -> list[int]:
         """Return the places of groups of instances, those first that cost the best most for their size (in any unit).
 
-        What the best gets wrong others get wrong, too: there the bound falls fastest. The order changes when a race is
+        What the best gets wrong others get wrong, too: there the bound falls fastest. The order changes when it is
         lost, never whether. It depends on the groups alone, not on the order in which they come.
         """
         losses = self._bound.losses(self._best.counts, groups=groups) / np.asarray(sizes)

@@ -16,7 +16,7 @@ from torch import nn
 
 from dfwe.errors import MetricError
 from dfwe.families.fast.kernels import HalfCopy, fast_kernels
-from dfwe.families.pruning import Race
+from dfwe.families.pruning import Pruner
 from dfwe.metrics.scorer import MeanOfScorers, ScoreBound, Scorer
 from dfwe.records import Answer, Evaluation, Instance, PartialEvaluation
 
@@ -71,7 +71,7 @@ class ModelScorer(ABC):
     @property
     @abstractmethod
     def has_bound(self) -> bool:
-        """True if `race` and `bound` are possible."""
+        """True if `score_pruned` and `bound` are possible."""
 
     @abstractmethod
     def __len__(self) -> int:
@@ -89,7 +89,7 @@ class ModelScorer(ABC):
     def label_counts(self) -> Float[np.ndarray, "examples labels counts"] | None:
         """Return what each label would count as the answer to an instance; None where answers have no common labels."""
 
-    def race(self, model: Any, *, best: Evaluation) -> Evaluation | PartialEvaluation:
+    def score_pruned(self, model: Any, *, best: Evaluation) -> Evaluation | PartialEvaluation:
         """Return the evaluation, or `PartialEvaluation` once the model cannot score as much as `best`.
 
         Raises:
@@ -98,7 +98,7 @@ class ModelScorer(ABC):
         raise MetricError("this scorer evaluates a split to its end: it has no bound")
 
     def bound(self, predictions: tuple[str | None, ...]) -> float:
-        """Return the highest score that answers in place of the Nones could give; raises as `race`."""
+        """Return the highest score that answers in place of the Nones could give; raises as `score_pruned`."""
         raise MetricError("this scorer evaluates a split to its end: it has no bound")
 
 
@@ -125,7 +125,7 @@ class SplitScorer(ModelScorer):
 
     @property
     def has_bound(self) -> bool:
-        """True if `race` and `bound` are possible: Pearson's correlation, for one, has no bound."""
+        """True if `score_pruned` and `bound` are possible: Pearson's correlation, for one, has no bound."""
         return self._scorer.best_counts(self._references) is not None
 
     def __len__(self) -> int:
@@ -155,7 +155,7 @@ class SplitScorer(ModelScorer):
         columns = [[texts[min(place, len(texts) - 1)] for texts in sets] for place in range(max(map(len, sets)))]
         return np.stack([self._scorer.counts(column, references=self._references) for column in columns], axis=1)
 
-    def race(self, model: Any, *, best: Evaluation) -> Evaluation | PartialEvaluation:
+    def score_pruned(self, model: Any, *, best: Evaluation) -> Evaluation | PartialEvaluation:
         """Return the evaluation, stopped at the first batch after which the model cannot score as much as `best`.
 
         `best` is another evaluation on the same split; the batches that cost it most come first.
@@ -163,13 +163,13 @@ class SplitScorer(ModelScorer):
         Raises:
             MetricError: the split has no bound.
         """
-        race = Race(self._scorer, references=self._references, best=best)
-        order = race.order([batch.members for batch in self._batches], sizes=[batch.size for batch in self._batches])
-        answers = self._read(model, [self._batches[place] for place in order], until=race.is_lost)
+        pruner = Pruner(self._scorer, references=self._references, best=best)
+        order = pruner.order([batch.members for batch in self._batches], sizes=[batch.size for batch in self._batches])
+        answers = self._read(model, [self._batches[place] for place in order], until=pruner.is_lost)
         if len(answers) == len(self):
             return self._evaluation([answers[place] for place in range(len(self))])
         texts = {place: answer.text for place, answer in answers.items()}
-        return PartialEvaluation(race.bound, tuple(texts.get(place) for place in range(len(self))))
+        return PartialEvaluation(pruner.bound, tuple(texts.get(place) for place in range(len(self))))
 
     def bound(self, predictions: tuple[str | None, ...]) -> float:
         """Return the highest score that answers in place of the Nones could give.

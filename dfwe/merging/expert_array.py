@@ -68,11 +68,11 @@ def load_experts(
     *,
     layout: Layout,
     parent: Float[Tensor, " parameters"] | None = None,
-    spare: str | None = None,
+    optional_prefix: str | None = None,
 ) -> ExpertArray:
     """Load the experts in these safetensors files into one array.
 
-    Tensors whose names begin with `spare` may be there though the layout lacks them.
+    Tensors whose names begin with `optional_prefix` may be there though the layout lacks them.
 
     Raises:
         MergeError: no expert; tensors missing, of another shape, or not finite (names expert and tensor).
@@ -81,7 +81,7 @@ def load_experts(
         raise MergeError("a merge needs at least one expert")
     weights = torch.empty(len(files), layout.size)
     for row, (name, path) in zip(weights, files.items(), strict=True):
-        _read_into(row, layout=layout, path=Path(path), expert=name, spare=spare)
+        _read_into(row, layout=layout, path=Path(path), expert=name, optional_prefix=optional_prefix)
     return ExpertArray(tuple(files), layout, weights, parent)
 
 
@@ -92,20 +92,20 @@ def save_weights(model: nn.Module, path: Path) -> None:
         save_file(tensors, temporary)
 
 
-def load_weights(model: nn.Module, path: Path, *, name: str, spare: str | None = None) -> None:
+def load_weights(model: nn.Module, path: Path, *, name: str, optional_prefix: str | None = None) -> None:
     """Load the file's weights into the model; errors as in `load_experts`.
 
-    Tensors whose names begin with `spare` may be there though the model lacks them, and may be missing: then the
-    model's own stay.
+    Tensors whose names begin with `optional_prefix` may be there though the model lacks them, and may be missing: then
+    the model's own stay.
     """
     layout = Layout.of(model)
-    if spare is not None:
+    if optional_prefix is not None:
         with _open(path, expert=name) as file:
             stored = set(file.keys())
         pairs = zip(layout.names, layout.shapes, strict=True)
-        present = {name: shape for name, shape in pairs if name in stored or not name.startswith(spare)}
+        present = {name: shape for name, shape in pairs if name in stored or not name.startswith(optional_prefix)}
         layout = Layout(tuple(present), tuple(present.values()))
-    experts = load_experts({name: path}, layout=layout, spare=spare)
+    experts = load_experts({name: path}, layout=layout, optional_prefix=optional_prefix)
     copy_weights(model, {**dict(model.named_parameters()), **layout.views(experts.weights[0])})
 
 
@@ -148,12 +148,12 @@ def _open(path: Path, *, expert: str) -> Iterator[Any]:
         raise MergeError(f"expert '{expert}': {path} cannot be read ({error})") from error
 
 
-def _read_into(row: Tensor, *, layout: Layout, path: Path, expert: str, spare: str | None) -> None:
+def _read_into(row: Tensor, *, layout: Layout, path: Path, expert: str, optional_prefix: str | None) -> None:
     with _open(path, expert=expert) as file:
         stored = set(file.keys())
         unknown = sorted(stored - set(layout.names))
-        if spare is not None:
-            unknown = [name for name in unknown if not name.startswith(spare)]
+        if optional_prefix is not None:
+            unknown = [name for name in unknown if not name.startswith(optional_prefix)]
         if unknown:
             raise MergeError(
                 f"expert '{expert}' ({path}) has the tensor '{unknown[0]}', which the model lacks: another model"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from dfwe.config.tasks import Task
+from dfwe.families.base import BaseModel
 from dfwe.metrics.classification import score_classes
 from dfwe.metrics.multilabel import MultilabelF1
 from dfwe.metrics.scorer import Scorer
@@ -16,9 +17,9 @@ from dfwe.records import Evaluation, Instance
 from dfwe.report.trials import read_trials
 from dfwe.seeding import derive
 from dfwe.stages.base import Stage
+from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.merge_search import TRIALS
-from dfwe.stages.statistics import StatisticsStage
 from dfwe.stages.train import TrainStage
 from dfwe.store.store import Entry, Store
 
@@ -146,9 +147,10 @@ def changed_answers(
 
 
 def _needed(stage: Stage) -> Iterator[Stage]:
+    """Yield the stage and all that it is made from, whatever their kind; the base model and answers on test aside."""
     yield stage
     for need in stage.needs:
-        if isinstance(need, TrainStage | StatisticsStage):
+        if not isinstance(need, BaseModel | EvaluateStage):
             yield from _needed(need)
 
 

@@ -46,4 +46,4 @@ class CandidateEvaluator:
         model = self._candidate.at(coefficients)
         if best is None:
             return TimedEvaluation(self._scorer(model), time.perf_counter() - start)
-        return TimedEvaluation(self._scorer.race(model, best=best), time.perf_counter() - start)
+        return TimedEvaluation(self._scorer.score_pruned(model, best=best), time.perf_counter() - start)

@@ -121,7 +121,7 @@ class MergeStage(Stage):
         model = self.family.model(tasks_of(self.target))
         needs_parent = self.method.properties.needs_parent
         parent = torch.cat([p.detach().flatten() for p in model.parameters()]) if needs_parent else None
-        array = load_experts(files, layout=Layout.of(model), parent=parent, spare=self.family.head_prefix)
+        array = load_experts(files, layout=Layout.of(model), parent=parent, optional_prefix=self.family.head_prefix)
         return replace(array, statistics=statistics_of(self.statistics, store=store))
 
     def weights(self, entry: Entry) -> Float[Tensor, " parameters"]:

@@ -108,7 +108,7 @@ class MergeSearch:
             totals_score=scorer.scorer.score,
             seed=derive(self.seed, "pick", self.name),
             on_trial=on_trial,
-            score_pruned=(lambda model, best: scorer.race(model, best=best)) if scorer.has_bound else None,
+            score_pruned=(lambda model, best: scorer.score_pruned(model, best=best)) if scorer.has_bound else None,
             score_exact=(lambda model: scorer(model, exact=True)) if scorer.approximates else None,
             limits=self.config.limits,
             **options,

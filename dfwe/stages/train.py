@@ -172,8 +172,8 @@ class TrainStage(Stage):
         module = self.module()
         if self.start is not None:
             weights = self.start.result(family.context.store).file(WEIGHTS)
-            name, spare = self.start.recipe.name, family.head_prefix
-            load_weights(cast(nn.Module, module.model), weights, name=name, spare=spare)
+            name, optional_prefix = self.start.recipe.name, family.head_prefix
+            load_weights(cast(nn.Module, module.model), weights, name=name, optional_prefix=optional_prefix)
         data = family.training_data(self.recipe, seed=self._order_seed)
         if objective is not None:
             family.scorer(objective, split="test")  # a question that is too long stops the study here, not at its end

@@ -49,7 +49,7 @@ def locked_if_free(path: Path) -> Iterator[bool]:
         yield True
 
 
-def kept(path: Path) -> FileLock:
+def held_lock(path: Path) -> FileLock:
     """The lock of a file that nobody else has, held for as long as the object lives."""
     lock = _lock(path)
     lock.acquire(blocking=False)
@@ -86,7 +86,7 @@ class Uses:
             return
         try:
             with gate(self._root):
-                self._lock = self._lock or kept(self._file.with_suffix(".lock"))
+                self._lock = self._lock or held_lock(self._file.with_suffix(".lock"))
                 with self._file.open("a", encoding="utf8") as file:
                     file.writelines(f"{name}\n" for name in new)
         except OSError as error:

@@ -8,6 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from dfwe.config.consistency import check_listed
 from dfwe.config.instantiate import plain
 from dfwe.config.task_data import Corpora
 from dfwe.config.tasks import Task, TaskMean, build_task
@@ -18,7 +19,7 @@ from dfwe.stages.diagnostics.base import plan_diagnostics
 from dfwe.stages.train import TrainStage
 from dfwe.studies.baselines import BaselineInputs, baseline_models, evaluated
 from dfwe.studies.context import study_family
-from dfwe.studies.listed_merges import ListedMerges, candidates
+from dfwe.studies.listed_merges import ListedMerges, candidates, check_models
 from dfwe.studies.spec import StudySpec
 from dfwe.studies.stage_factory import StageFactory
 from dfwe.studies.study import Listing, Part, Study, StudyPlan, headline_merge
@@ -72,6 +73,7 @@ class ListedPlan(StudyPlan):
         names = candidates(self.config, self.models, objective=objective)
         merges, ablation = self.merges.plan(names)
         stages = {name: merge.stage for name, merge in {**merges, **ablation}.items()}
+        last = headline_merge({name: stages[name] for name in merges})  # those of the ablation stand behind it
         experts = {name: self.models[name] for name in names}
         around = BaselineInputs(factory, objective, experts, experts, self.seed)
         baselines = baseline_models(self.spec.baselines, study=around) if len(experts) > 1 else {}
@@ -86,7 +88,7 @@ class ListedPlan(StudyPlan):
             merges=stages,
             baselines=baselines,
             evaluations=evaluated({**scored, **baselines, **stages}, factory=factory, objective=objective),
-            diagnostics=plan_diagnostics(self.spec.diagnostics, merge=stages.get(headline_merge(stages) or "")),
+            diagnostics=plan_diagnostics(self.spec.diagnostics, merge=stages.get(last or "")),
             listing=Listing(
                 self.config,
                 names,
@@ -109,12 +111,7 @@ def plan_listed(config: DictConfig, *, corpora: Corpora | None = None) -> Listed
             option, ...
         DataError: the split of a task is missing, broken or empty.
     """
-    if config.source_selection.by:
-        raise ConfigurationError(
-            "a study of listed models selects no sources: leave out source_selection= and sources=auto"
-        )
-    if config.decoding_comparison:
-        raise ConfigurationError("a study of several tasks answers them in one way: set decoding_comparison=[]")
+    check_listed(config)
     multitask = plain(config.multitask)
     raw = _columns(config, names=multitask["columns"])
     family, pretraining = study_family(config, tasks=tuple(raw.values()), corpora=corpora)
@@ -200,9 +197,9 @@ def _model(
 def _check_entries(multitask: Mapping[str, Any]) -> None:
     """Check that merges and sets name models that there are."""
     for name, members in multitask["sets"].items():
-        for model in members:
-            if model not in multitask["models"]:
-                raise ConfigurationError(f"multitask.sets.{name} has '{model}', which is none of multitask.models")
+        check_models(members, multitask["models"], key=f"multitask.sets.{name}")
+    if multitask["candidates"] != "pareto":
+        check_models(multitask["candidates"], multitask["models"], key="multitask.candidates")
     for name, changes in multitask["merges"].items():
         entry = {**multitask["merge"], **changes}
         if unknown := sorted(set(entry) - {*multitask["merge"], "title", "merge"}):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -52,12 +52,18 @@ class ListedMerges:
         return merges, dict(self._ablation(tuple(of)))
 
     def check(self) -> None:
-        """Instantiate what each merge is made of before anything is trained; raises what its classes raise."""
-        pair = tuple(complete_models(self.models, objective=self.objective))[:2]  # whose candidates are not known yet
+        """Instantiate what each merge is made of before anything is trained; raises what `plan` raises.
+
+        The Pareto-optimal models are not known yet: of these only what any two have in common is checked.
+        """
+        if self.config["candidates"] != "pareto":
+            self.plan(self.config["candidates"])
+            return
+        self.plan(())
+        pair = tuple(complete_models(self.models, objective=self.objective))[:2]
         for name, entry in self._entries.items():
-            members = pair if entry["of"] == "candidates" else self.config["sets"][entry["of"]]
-            if len(members) > 1:
-                self._stage(entry, name=name, experts={member: self.models[member] for member in members})
+            if entry["of"] == "candidates" and len(pair) > 1:
+                self._stage(entry, name=name, experts={member: self.models[member] for member in pair})
 
     @property
     def _entries(self) -> dict[str, dict[str, Any]]:
@@ -68,11 +74,12 @@ class ListedMerges:
         if merge is None or len(of) < 3:  # of two the pair is all
             return
         entry = self._entries[merge]
+        title = entry["title"] or merge
         for members in (*combinations(of, 2), of):
             numbers = [str(1 + of.index(name)) for name in members]
             words = "all models" if members == of else f"w/ Model {' and '.join(numbers)}"
             name = merge if members == of else f"{merge}_{'_'.join(numbers)}"
-            yield name, self._merge(entry, name=name, members=members, title=f"{entry['title']} {words}")
+            yield name, self._merge(entry, name=name, members=members, title=f"{title} {words}")
 
     def _merge(self, entry: Mapping[str, Any], *, name: str, members: tuple[str, ...], title: str) -> ListedMerge:
         experts = {member: self.models[member] for member in members}
@@ -110,20 +117,19 @@ def candidates(config: Mapping[str, Any], models: Models, *, objective: TaskMean
     """Return the models to merge: those that `multitask.candidates` names, or the Pareto-optimal ones on dev.
 
     Pareto-optimal are models among those that were trained on every task.
-
-    Raises:
-        ConfigurationError: a name that is not a model.
     """
     names = config["candidates"]
     if names == "pareto":
         complete = complete_models(models, objective=objective)
         return pareto_optimal({name: _dev_by_task(stage) for name, stage in complete.items()})
+    return tuple(names)
+
+
+def check_models(names: Iterable[str], models: Collection[str], *, key: str) -> None:
+    """Raise ConfigurationError for a name that is not a model."""
     for name in names:
         if name not in models:
-            raise ConfigurationError(
-                f"multitask.candidates has '{name}', which is none of multitask.models: {', '.join(models)}"
-            )
-    return tuple(names)
+            raise ConfigurationError(f"{key} has '{name}', which is none of multitask.models: {', '.join(models)}")
 
 
 def complete_models(models: Models, *, objective: TaskMean) -> dict[str, TrainStage]:

@@ -35,8 +35,9 @@ _ROWS = {
     "evaluate": "evaluations",
     "probe": "diagnostics",
 }
-ROWS = tuple(dict.fromkeys(_ROWS.values()))
-_IF_ANY = ("choices", "diagnostics")  # most studies name their sources, and a sweep's have no diagnostics
+_OTHERS = "other stages"  # whose part in a study has no row of its own
+ROWS = (*dict.fromkeys(_ROWS.values()), _OTHERS)
+_IF_ANY = ("choices", "diagnostics", _OTHERS)  # most studies name their sources, and a sweep's have no diagnostics
 
 
 def show_plan(config: DictConfig) -> None:
@@ -82,10 +83,10 @@ def summary(studies: Iterable[Planned]) -> dict[str, Any]:
         undecided += not study.is_resolved
         root = study.family.context.store.root
         parts = {f"{stage.kind}-{stage.digest}": (part, stage) for part, stage in study.parts()}
-        separately.update(_ROWS[part] for part, _ in parts.values())
+        separately.update(_row_of(part) for part, _ in parts.values())
         for name, (part, stage) in parts.items():
             if name not in stages:
-                stages[name] = RequiredStage(_ROWS[part], stage, root, is_cached=name in store_contents(root))
+                stages[name] = RequiredStage(_row_of(part), stage, root, is_cached=name in store_contents(root))
     estimator = cache(CostEstimator)  # one per store
     rows = {row: [stage for stage in stages.values() if stage.row == row] for row in ROWS}
     return {
@@ -121,6 +122,10 @@ def _row(required: list[RequiredStage], *, estimator: Callable[[Path], CostEstim
         "unknown": len(costs) - len(seconds),
         "alike": sum(cost.alike for cost in costs),
     }
+
+
+def _row_of(part: str) -> str:
+    return _ROWS.get(part, _OTHERS)
 
 
 def _entries(root: Path) -> frozenset[str]:

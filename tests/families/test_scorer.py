@@ -129,14 +129,14 @@ def test_in_bf16_a_copy_answers_and_follows_the_models_weights(model, tokenizer,
 
 
 def answered_as(split, answers):
-    """The evaluation of other answers, to race against."""
+    """The evaluation of other answers, to prune against."""
     return split.evaluate(tuple(answers))
 
 
 def test_a_race_that_is_not_lost_ends_as_without_one(model, tokenizer):
     split = scorer(tokenizer)
     whole = split(model)
-    raced = split.race(model, best=whole)
+    raced = split.score_pruned(model, best=whole)
     assert (raced.score, raced.metrics, raced.predictions) == (whole.score, whole.metrics, whole.predictions)
     np.testing.assert_array_equal(raced.counts, whole.counts)
 
@@ -145,7 +145,7 @@ def test_a_race_that_is_not_lost_ends_as_without_one(model, tokenizer):
 def test_a_lost_race_keeps_the_answers_of_the_batches_so_far(model, tokenizer, decode, candidates):
     split = scorer(tokenizer, decode=decode, candidates=candidates, num=12, max_tokens=32)
     whole = split(model)
-    raced = split.race(model, best=answered_as(split, [LABELS[i % 3] for i in range(12)]))
+    raced = split.score_pruned(model, best=answered_as(split, [LABELS[i % 3] for i in range(12)]))
     assert isinstance(raced, PartialEvaluation)
     assert 0 < raced.num_answered < 12
     assert all(answer in (None, full) for answer, full in zip(raced.predictions, whole.predictions, strict=True))
@@ -156,7 +156,10 @@ def test_a_lost_race_keeps_the_answers_of_the_batches_so_far(model, tokenizer, d
 
 def test_a_race_lost_at_the_last_batch_has_a_score(model, tokenizer):
     split = scorer(tokenizer, max_tokens=10_000)
-    assert split.race(model, best=answered_as(split, [LABELS[i % 3] for i in range(7)])).score == split(model).score
+    assert (
+        split.score_pruned(model, best=answered_as(split, [LABELS[i % 3] for i in range(7)])).score
+        == split(model).score
+    )
 
 
 def test_halves_of_a_batch_that_did_not_fit_outlive_a_lost_race(model, tokenizer):
@@ -169,7 +172,7 @@ def test_halves_of_a_batch_that_did_not_fit_outlive_a_lost_race(model, tokenizer
         return encode(input_ids=input_ids, **more)
 
     model.get_encoder().forward = at_most_two
-    raced = split.race(model, best=answered_as(split, [LABELS[i % 3] for i in range(7)]))
+    raced = split.score_pruned(model, best=answered_as(split, [LABELS[i % 3] for i in range(7)]))
     assert raced.num_answered < 7
     assert split(model).predictions == expected
 

@@ -1,10 +1,13 @@
 """What the results of a study of models with heads say beside scores."""
 
 import json
+from dataclasses import dataclass
+from typing import ClassVar
 
 import pytest
 
 from dfwe.results.details import Costs
+from dfwe.stages.base import Stage
 from dfwe.studies.listed import plan_listed
 
 SINGLE = {"SST": "single_sst", "QDPD": "single_quora", "STS": "single_sts"}
@@ -84,6 +87,37 @@ def test_a_merge_costs_its_models_each_once_and_its_search(rows):
     assert merge["dev_answers"] == sum(each["dev_answers"] for each in members) + 3 * 36
     assert merge["bytes"] == sum(each["bytes"] for each in members)
     assert snli["bytes"] > rows["surgery"]["cost"]["bytes"]
+
+
+@dataclass(frozen=True)
+class Pruning(Stage):
+    """A stage between a training and what is made of it."""
+
+    kind: ClassVar[str] = "pruning"
+    training: Stage
+
+    @property
+    def title(self):
+        return "prune"
+
+    def spec(self):
+        return {"training": self.training.digest}
+
+    @property
+    def needs(self):
+        return (self.training,)
+
+    def make(self, folder, *, tell):
+        (folder / "mask.txt").write_text("1010")
+        return {"seconds": 0.5}, ("mask.txt",)
+
+
+def test_the_cost_follows_a_stage_of_another_kind(study, rows):
+    between, training = Pruning(study.models["surgery"]), rows["surgery"]["cost"]
+    found = Costs(study.family.context.store).of(Pruning(between))
+    assert {**found, "bytes": None, "seconds": None} == {**training, "bytes": None, "seconds": None}
+    assert found["bytes"] == training["bytes"] + 2 * len("1010")
+    assert found["seconds"] == pytest.approx(training["seconds"] + 2 * 0.5)
 
 
 def test_a_joint_epoch_reads_of_a_longer_task_what_it_has_steps_for(heads_tables, tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dfwe.errors import SearchError
-from dfwe.families.pruning import Race
+from dfwe.families.pruning import Pruner
 from dfwe.metrics.classification import F1
 from dfwe.metrics.scorer import ScoreBound, Scorer
 from dfwe.records import Coefficients, PartialEvaluation, PrunedTrial, Trial
@@ -48,7 +48,7 @@ class Surface:
         return self.scored(self.answers(coefficients))
 
     def race(self, coefficients, best):
-        against, found = Race(SCORER, references=self.references, best=best), {}
+        against, found = Pruner(SCORER, references=self.references, best=best), {}
         answers = self.answers(coefficients)
         for place in against.order(self.groups, sizes=[1] * len(self.groups)):
             found |= {index: answers[index] for index in self.groups[place]}

@@ -120,5 +120,5 @@ def test_a_store_that_one_may_only_read_is_read(tmp_path, monkeypatch):
     def refused(*arguments, **options):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("dfwe.store.locks.kept", refused)
+    monkeypatch.setattr("dfwe.store.locks.held_lock", refused)
     assert Store(tmp_path).find("train", spec=SPEC) is not None

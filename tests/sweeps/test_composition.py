@@ -120,7 +120,8 @@ def test_experts_that_are_merged_without_fine_tuning_keep_their_target(small_job
         (["+target=meld", "data.shots=???"], r"a value is missing: say data\.shots=\.\.\."),
         (["seed=0"], "a study needs one target"),
         (["+target=meld", "source_selection=fisher", "subset.number=0"], "subset.number=0 takes a subset"),
-        (["+target=meld", "multitask=cuts_and_stitches"], "multitask.columns has 'sst' for SST"),
+        (["multitask=cuts_and_stitches"], "multitask.columns has 'sst' for SST"),
+        (["+target=meld", "multitask=cuts_and_stitches"], "does not use target: leave it out"),
     ],
 )
 def test_what_a_job_would_say_is_said_of_its_plan(small_jobs, overrides, message):

@@ -43,6 +43,20 @@ def test_another_seed_takes_as_long_as_the_first(studies, ran):
     assert 9 * min(seconds) <= row["seconds"] <= 9 * max(seconds)
 
 
+def test_a_part_without_a_row_of_its_own_is_among_other_stages(studies):
+    study = studies("seed=5")
+
+    class WithAnother:
+        family, is_resolved = study.family, True
+
+        def parts(self):
+            return [("prune", study.baseline), ("evaluate", next(iter(study.evaluations.values())))]
+
+    plan = summary([WithAnother()])
+    assert (counts(plan)["other stages"], counts(plan)["evaluations"]) == ((1, 0, 1), (1, 0, 1))
+    assert "other stages" not in counts(summary([study]))
+
+
 def test_another_parent_is_unknown(studies):
     row = summary([studies("model.seed=1")])["rows"]["experts"]
     assert (row["to_do"], row["unknown"], row["bytes"]) == (9, 9, 0)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from omegaconf import DictConfig
@@ -41,6 +41,8 @@ class RayExecutor(Executor):
     Raises:
         ConfigurationError: Ray is not installed, or a number is too low.
     """
+
+    is_sequential: ClassVar[bool] = False
 
     address: str | None
     workers: Count | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -134,7 +135,10 @@ class ClassifierFamily(ModelFamily):
     def check_recipe(self, recipe: TrainingRecipe) -> None:
         """Accept every recipe without options."""
         if recipe.options:
-            raise ConfigurationError(f"{recipe.name}: a classifier has no options of training: {dict(recipe.options)}")
+            raise ConfigurationError(
+                f"{recipe.name}: a classifier is trained in one way, without {', '.join(recipe.options)}: choose a "
+                "model of the family multi_head, such as model=minilm_heads"
+            )
 
     def module(self, model: nn.Module, recipe: TrainingRecipe, *, seed: int) -> pl.LightningModule:
         """Return a module whose losses are weighted as in the paper's mixtures, 1 / sqrt(batches) per task."""
@@ -192,13 +196,15 @@ class ClassifierFamily(ModelFamily):
 
     def _train_head(self, task: Task, folder: Path) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Fit the task's head on its train split, write it, and return its dev score for the card."""
+        start = time.perf_counter()
         model = self._fresh_model((task,)).to(self.context.device)
         split, probe = self.encode(task, split="train"), LinearProbe(**self.context.trainer["head_probe"])
         head = train_head(model, split, probe=probe, max_tokens=self.context.tokens_at_once("eval_tokens"))
         save_file(head, folder / WEIGHTS)
         model.load_state_dict(head, strict=False)
         evaluation = self.task_scorer(task, split="dev")(model)
-        return {"task": task.name, "examples": len(split), "dev": evaluation.scores}, (WEIGHTS,)
+        seconds = round(time.perf_counter() - start, 2)
+        return {"task": task.name, "examples": len(split), "dev": evaluation.scores, "seconds": seconds}, (WEIGHTS,)
 
     def new_scorer(self, task: Task, *, split: Split) -> SplitScorer:
         """Return a scorer of the task's split."""

@@ -130,7 +130,10 @@ class Seq2SeqFamily(ModelFamily):
     def check_recipe(self, recipe: TrainingRecipe) -> None:
         """Accept every recipe without options."""
         if recipe.options:
-            raise ConfigurationError(f"{recipe.name}: a seq2seq model has no options of training: {recipe.options}")
+            raise ConfigurationError(
+                f"{recipe.name}: a seq2seq model is trained in one way, without {', '.join(recipe.options)}: choose a "
+                "model of the family multi_head, such as model=minilm_heads"
+            )
 
     def module(self, model: nn.Module, recipe: TrainingRecipe, *, seed: int) -> pl.LightningModule:
         """Return TextToText with the trainer's optimizer."""

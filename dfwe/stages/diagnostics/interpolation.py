@@ -108,7 +108,7 @@ class PairStage(DiagnosticStage):
         model = self.family.model(tasks_of(self.target)).to(self.family.context.device)
         experts = {"first": self.first, "second": self.second}
         files = {name: stage.result(self.family.context.store).file(WEIGHTS) for name, stage in experts.items()}
-        array = load_experts(files, layout=Layout.of(model), spare=self.family.head_prefix)
+        array = load_experts(files, layout=Layout.of(model), optional_prefix=self.family.head_prefix)
         space = Space(tuple(experts))
         candidate = Candidate(model, experts=array, method=Linear(), groups=None, space=space)
         for number in range(1, self.points + 1):

@@ -16,7 +16,7 @@ from dfwe.config.tasks import Task
 from dfwe.errors import ConfigurationError
 from dfwe.families.statistics.base import Collector
 from dfwe.seeding import derive
-from dfwe.stages.statistics import file_of
+from dfwe.stages.statistics import StatisticsStage, file_of
 from dfwe.store.store import Store
 from dfwe.studies.source_selection.base import Criterion, CriterionInputs, Part
 from dfwe.studies.stage_factory import StageFactory
@@ -32,7 +32,8 @@ class TaskSimilarity(Criterion):
     `measure` is a Collector: a mean gradient (Yu et al., Gradient Surgery for Multi-Task Learning, 2020: of tasks whose
     gradients have a negative cosine each one's steps undo the other's), or a diagonal Fisher (Achille et al., Task2Vec,
     2019; there of a probe network with a head fitted to the task, here of the parent as it is). With v_t the vector of
-    the target, v_s that of a candidate, over all of the parent's values:
+    the target, v_s that of a candidate, over all of the parent's values (those of heads aside, where each task has its
+    own):
 
     `cosine`   v_t . v_s / (|v_t| |v_s|)
     `centred`  the same after the mean over target and candidates is taken off: what all tasks have in common, such as
@@ -62,8 +63,9 @@ class TaskSimilarity(Criterion):
         Raises:
             ConfigurationError: all that was measured of a task is 0, or not finite; shares of negative values.
         """
-        stages = [stage for _, stage in inputs.parts()]
-        tensors = _tensors([stage.result(store).file(file_of(0)) for stage in stages])
+        stages = [stage for _, stage in inputs.parts() if isinstance(stage, StatisticsStage)]
+        files = [stage.result(store).file(file_of(0)) for stage in stages]
+        tensors = _tensors(files, head_prefix=stages[0].family.head_prefix)
         collector = type(self.measure).__name__
         names = [f"{collector} of {name}" for name in ("the target", *inputs.per_candidate)]
         cosines = cosines_to_first(tensors, compare=self.compare, names=names)
@@ -121,10 +123,14 @@ def _check(squares: Float[Tensor, " tasks"], *, names: Sequence[str], after: str
             )
 
 
-def _tensors(files: Sequence[Path]) -> Iterator[Float[Tensor, "tasks values"]]:
-    """Yield all tasks' values of one tensor of the parent after the other: whole models would fill the memory."""
+def _tensors(files: Sequence[Path], *, head_prefix: str | None) -> Iterator[Float[Tensor, "tasks values"]]:
+    """Yield all tasks' values of one tensor of the parent after the other: whole models would fill the memory.
+
+    Tensors whose names begin with `head_prefix` are one task's own.
+    """
     with safe_open(files[0], framework="pt") as first:
-        names = sorted(first.keys())
+        stored = list(first.keys())
+    names = sorted(name for name in stored if head_prefix is None or not name.startswith(head_prefix))
     for name in names:
         yield torch.stack([_tensor(file, name).flatten() for file in files])
 

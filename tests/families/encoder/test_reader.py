@@ -163,7 +163,7 @@ def test_answers_of_all_parts_are_needed():
 
 def test_race_of_labels_is_lost_before_the_last_batch():
     scorer, whole = mood(max_tokens=3), mood()(Model())
-    raced = scorer.race(Model(), best=scorer.evaluate(("bad", "good", "bad", "bad", "bad")))
+    raced = scorer.score_pruned(Model(), best=scorer.evaluate(("bad", "good", "bad", "bad", "bad")))
     assert isinstance(raced, PartialEvaluation)
     assert 0 < raced.num_answered < 5
     assert whole.score <= raced.bound < 1.0
@@ -177,4 +177,4 @@ def test_mean_of_tasks_has_no_bound_and_nothing_is_approximated():
     with pytest.raises(MetricError, match="it has no bound"):
         scorer.bound(("good",))
     with pytest.raises(MetricError, match="it has no bound"):
-        scorer.race(Model(), best=mood()(Model()))
+        scorer.score_pruned(Model(), best=mood()(Model()))
