@@ -83,9 +83,12 @@ def test_diagnostics_are_of_the_last_merge_and_not_of_the_ablation(heads_tables,
     assert [planned.merge.name for planned in study.diagnostics] == ["single_fisher"]
 
 
-def test_an_ablation_of_a_merge_without_title_has_its_name(heads_tables, tmp_path):
-    study = plan_listed(heads_tables(tmp_path, "multitask.merges.uniform.title=null", "multitask.ablation=uniform"))
-    assert study.resolve().listing.titles["uniform_1_2"] == "uniform w/ Model 1 and 2"
+def test_a_merge_without_title_has_its_name(heads_tables, tmp_path):
+    plain = "+multitask.merges.soup={merge: uniform}"
+    study = plan_listed(heads_tables(tmp_path, plain, "multitask.ablation=soup")).resolve()
+    titles = {name: title for name, title in study.listing.titles.items() if name.startswith("soup")}
+    pairs = {f"soup_{a}_{b}": f"soup w/ Model {a} and {b}" for a, b in ((1, 2), (1, 3), (2, 3))}
+    assert titles == {"soup": "soup all models", **pairs}
 
 
 def test_the_cosine_changes_nothing_but_the_paraphrase_head(small_heads, tmp_path):

@@ -60,6 +60,9 @@ def test_a_sweep_ends_with_its_tables_and_its_repetition_has_nothing_to_do(tmp_p
     assert done.returncode == 0, done.stderr
     assert "sets of sources with nelder_mead, the best on dev first" in done.words
     assert "Table 2 of the paper with nelder_mead" in done.words
+    assert "comparison.html" in done.words
+    assert (tmp_path / "sweep" / "comparison.html").is_file()  # though the jobs have no pages
+    assert not list((tmp_path / "sweep").glob("*/report.html"))
     again = dfwe(*sweep, "plan_only=true", folder=tmp_path)
     assert "experts 22 22 0" in again.words
     assert "Everything is in the store" in again.words

@@ -116,7 +116,7 @@ def check_model(config: DictConfig) -> None:
     check_package(source, model=config.model.name)
     if not str(source.get("_target_")).rpartition(".")[2].startswith("Fresh"):
         return
-    with_data = [short for short, task in config.target.items() if task.data is not None]
+    with_data = [short for short, task in config.target.items() if _brings_data(task, data=config.data)]
     if with_data and not _is_model_chosen():
         raise ConfigurationError(
             f"{with_data[0]} brings data of its own, and no model was chosen: set data=files (for model=minilm, whose "
@@ -128,6 +128,12 @@ def check_model(config: DictConfig) -> None:
             "scores; model=minilm has real weights",
             config.model.name,
         )
+
+
+def _brings_data(task: DictConfig, *, data: DictConfig) -> bool:
+    """Report whether a task reads files of its own that no generator writes."""
+    is_generated = data.generator is not None and data.reader is None and data.files is None
+    return task.data is not None and not (is_generated and task.data.root is None)
 
 
 def check_package(source: Mapping[str, Any] | DictConfig, *, model: str) -> None:

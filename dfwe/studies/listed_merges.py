@@ -45,7 +45,7 @@ class ListedMerges:
         """
         sets = {"candidates": tuple(of), **{name: tuple(names) for name, names in self.config["sets"].items()}}
         merges = {
-            name: self._merge(entry, name=name, members=sets[entry["of"]], title=entry["title"])
+            name: self._merge(entry, name=name, members=sets[entry["of"]], title=_title(entry, name=name))
             for name, entry in self._entries.items()
             if len(sets[entry["of"]]) > 1
         }
@@ -74,7 +74,7 @@ class ListedMerges:
         if merge is None or len(of) < 3:  # of two the pair is all
             return
         entry = self._entries[merge]
-        title = entry["title"] or merge
+        title = _title(entry, name=merge)
         for members in (*combinations(of, 2), of):
             numbers = [str(1 + of.index(name)) for name in members]
             words = "all models" if members == of else f"w/ Model {' and '.join(numbers)}"
@@ -111,6 +111,10 @@ class ListedMerges:
                     f"{name}: {expert} never trained its head for {', '.join(missing)}: leave it out, or set "
                     f"multitask.merges.{name}.untrained_heads=true"
                 )
+
+
+def _title(entry: Mapping[str, Any], *, name: str) -> str:
+    return str(entry.get("title") or name)
 
 
 def candidates(config: Mapping[str, Any], models: Models, *, objective: TaskMean) -> tuple[str, ...]:

@@ -42,10 +42,15 @@ class SweepCallback(Callback):
             report_sweep(Path(config.hydra.sweep.dir))
         except DfweError as error:
             print(f"no table of the sweep: {error}", file=sys.stderr)
-        if config.report:
+        if config.report or not _is_page_refused(config):
             _write_page(Path(config.hydra.sweep.dir))
         if config.hydra.launcher._target_ != _IN_PROCESS and _said_elsewhere(Path(config.hydra.sweep.dir)):
             sys.exit(2)
+
+
+def _is_page_refused(config: DictConfig) -> bool:
+    """Report whether the command itself sets `report`; the ready sweeps set it for their jobs alone."""
+    return any(override.lstrip("+").startswith("report=") for override in config.hydra.overrides.task)
 
 
 def _write_page(folder: Path) -> None:

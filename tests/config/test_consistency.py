@@ -51,10 +51,20 @@ def test_a_toy_on_real_data_is_warned_of_once(composed, caplog):
         check_study(complete(composed("+target=sst", "sources=[snli]", "data=files", "model=t5_toy")))
     assert len(caplog.records) == 1
     assert "t5_toy has random weights" in caplog.text
-    caplog.clear()
+
+
+@pytest.mark.parametrize("overrides", [("+target=meld",), ("+target=toy_sentiment", "data=toy_multitask")])
+def test_a_toy_on_a_toy_corpus_is_not_warned_of(composed, caplog, overrides):
     with caplog.at_level(logging.WARNING):
-        check_study(complete(composed("+target=meld")))
+        check_study(complete(composed(*overrides)))
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize("real", ["data.files=here", "target.toy_sentiment.data.root=here"])
+def test_a_toy_task_with_other_files_is_warned_of(composed, caplog, real):
+    with caplog.at_level(logging.WARNING):
+        check_study(complete(composed("+target=toy_sentiment", "data=toy_multitask", real)))
+    assert "t5_toy has random weights" in caplog.text
 
 
 @pytest.mark.parametrize("name", ["mixture", "baseline", "uniform", "random", "same_compute", "all", "none"])

@@ -1,11 +1,14 @@
 """What a sweep needs, what is there, what the rest will take."""
 
+from dataclasses import dataclass
+
 import pytest
 import torch
 from hydra import compose
 
 from dfwe.store.card import Card
 from dfwe.studies.plan import plan_study
+from dfwe.studies.study import Study, StudyPlan
 from dfwe.sweeps.plan import plan_sweep, summary
 
 
@@ -15,6 +18,25 @@ def studies(ran, small):
     before = torch.get_num_threads()
     yield lambda *overrides: plan_study(small(ran[1], *overrides))
     torch.set_num_threads(before)
+
+
+@dataclass(frozen=True)
+class WithAnother(StudyPlan):
+    """A plan of two stages of a study, one of them in a part that there is not."""
+
+    study: Study
+    name = None
+    is_resolved = False
+
+    @property
+    def family(self):
+        return self.study.family
+
+    def parts(self):
+        return iter([("prune", self.study.baseline), ("evaluate", next(iter(self.study.evaluations.values())))])
+
+    def resolve(self):
+        return self.study
 
 
 def counts(plan):
@@ -45,14 +67,7 @@ def test_another_seed_takes_as_long_as_the_first(studies, ran):
 
 def test_a_part_without_a_row_of_its_own_is_among_other_stages(studies):
     study = studies("seed=5")
-
-    class WithAnother:
-        family, is_resolved = study.family, True
-
-        def parts(self):
-            return [("prune", study.baseline), ("evaluate", next(iter(study.evaluations.values())))]
-
-    plan = summary([WithAnother()])
+    plan = summary([WithAnother(study)])
     assert (counts(plan)["other stages"], counts(plan)["evaluations"]) == ((1, 0, 1), (1, 0, 1))
     assert "other stages" not in counts(summary([study]))
 
