@@ -25,8 +25,9 @@ from shapes import SHAPES, Prompts, model_of, prompts_of
 from dfwe.families.batching import token_batches
 from dfwe.families.fast.kernels import HalfCopy, fast_kernels
 from dfwe.families.seq2seq.inference.generate import greedy
-from dfwe.families.seq2seq.inference.labels import best_candidates, candidate_log_likelihoods
-from dfwe.families.seq2seq.inference.trie import PackedTries
+from dfwe.families.seq2seq.inference.labels import candidate_log_likelihoods
+from dfwe.families.text.reader import best_candidates
+from dfwe.families.text.trie import PackedTries
 from dfwe.families.tokens import pad
 
 LABELS = [[1001, 1], [2002, 2003, 1], [3003, 1], [4004, 4005, 1], [5005, 1], [6006, 1], [7007, 7008, 1]]

@@ -30,8 +30,10 @@ from transformers import PreTrainedTokenizerFast
 
 from dfwe.families.fast.kernels import HalfCopy
 from dfwe.families.scorer import SplitScorer
-from dfwe.families.seq2seq.inference import answers
-from dfwe.families.seq2seq.tokenization import TokenisedSplit
+from dfwe.families.seq2seq.inference.asking import Seq2SeqInference
+from dfwe.families.text.decoding import Decoding
+from dfwe.families.text.reader import TextReader
+from dfwe.families.text.tokenization import TokenisedSplit
 from dfwe.merging.expert_array import ExpertArray, Layout
 from dfwe.metrics.base import Metric
 from dfwe.metrics.classification import F1
@@ -105,7 +107,7 @@ def scorer_of(options: argparse.Namespace, *, vocabulary: int, parts: Parts) -> 
     closed = options.answers == "labels"
     labels: dict[str, Metric] = {"micro": F1(LABELS, "micro"), "weighted": F1(LABELS, "weighted")}
     metrics = labels if closed else {"exact match": ExactMatch(), "token F1": TokenF1Macro()}
-    decoding = answers.Decoding(
+    decoding = Decoding(
         decode="labels" if closed else "greedy",
         max_new_tokens=NEW,
         max_tokens=1024,  # both as in conf/trainer/base.yaml
@@ -115,7 +117,7 @@ def scorer_of(options: argparse.Namespace, *, vocabulary: int, parts: Parts) -> 
     parts.watch(tokenizer, "batch_decode", part="tokens to text")
     split = split_of(options.prompts, closed=closed)
     half = HalfCopy() if resolve_precision(options.precision, accelerator="auto") == "bf16-mixed" else None
-    reader = answers.TextReader(split, decoding=decoding, tokenizer=tokenizer)
+    reader = TextReader(split, decoding=decoding, tokenizer=tokenizer, inference=Seq2SeqInference())
     return SplitScorer(reader, scorer=Scorer(metrics), half=half)
 
 
@@ -132,9 +134,9 @@ def experts_of(model: Any) -> ExpertArray:
 def watch_all(parts: Parts) -> None:
     """Counts the parts of a search."""
     for name in ("candidate_log_likelihoods", "greedy"):
-        parts.watch(answers, name, part=FORWARD)
+        parts.watch(Seq2SeqInference, name, part=FORWARD)
     for owner, attribute, part in (
-        (answers.TextReader, "answers", "batches and best answers"),
+        (TextReader, "answers", "batches and best answers"),
         (HalfCopy, "of", "bfloat16 copy"),
         (Scorer, "evaluate", "metrics"),
         (Journal, "append", "journal"),

@@ -32,9 +32,10 @@ from shapes import SHAPES, model_of
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
-from dfwe.families.seq2seq.datamodule import IGNORE, text_data
+from dfwe.families.seq2seq.family import collate as seq2seq_batch
 from dfwe.families.seq2seq.model import TextToText
-from dfwe.families.seq2seq.tokenization import TokenisedSplit
+from dfwe.families.text.datamodule import IGNORE, text_data
+from dfwe.families.text.tokenization import TokenisedSplit
 from dfwe.families.tokens import pad
 from dfwe.merging.expert_array import save_weights
 from dfwe.training.fit import FitSettings, fit_expert
@@ -136,7 +137,9 @@ def ours(
         "length": [len(row["source"]) for row in rows],
     }
     split = TokenisedSplit((), datasets.Dataset.from_dict(columns))
-    data = text_data([split], batch_size=BATCH, group_batches=GROUP_BATCHES, pad_id=0, seed=0)
+    data = text_data(
+        [split], batch_size=BATCH, group_batches=GROUP_BATCHES, collate=partial(seq2seq_batch, pad_id=0), seed=0
+    )
     batches_of_epoch = data.train_dataloader
 
     def train_dataloader() -> Any:

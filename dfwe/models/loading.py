@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -80,6 +81,24 @@ def load_tokenizer(name: str | Path, **where: Any) -> Any:
         _check_has_tokenizer(folder, config=config)
     check_configuration(config, where=f"{name}: {TOKENIZER_CONFIG}")
     return _safely(AutoTokenizer.from_pretrained, name, **where)
+
+
+def load_gguf(auto: Any, path: Path) -> tuple[Any, Any]:
+    """Return the model, in float32, and the tokenizer of a GGUF file, its quantised weights converted.
+
+    Raises:
+        ModelError: the file cannot be read, or the package `gguf` is missing.
+    """
+    if importlib.util.find_spec("gguf") is None:
+        raise ModelError("the package 'gguf' that reads GGUF files is not installed: run `pip install 'dfwe[gguf]'`")
+    tokenizer = _safely(AutoTokenizer.from_pretrained, path.parent, gguf_file=path.name)
+    model = _safely(auto.from_pretrained, path.parent, gguf_file=path.name, dtype=torch.float32)
+    check_finite(model, where=str(path))
+    for name in ("quantization_config", "_pre_quantization_dtype"):  # the weights are plain numbers now
+        if hasattr(model.config, name):
+            delattr(model.config, name)
+    model.is_quantized, model.hf_quantizer = False, None
+    return model, tokenizer
 
 
 def load_config(name: str | Path, **where: Any) -> Any:

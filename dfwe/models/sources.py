@@ -57,11 +57,17 @@ def packaged_folder(package: str, *, folder: str, sha256: str, install: str) -> 
     Raises:
         ModelError: the package is not installed (names the command `install`), or holds other weights.
     """
+    file = packaged_file(package, file=f"{folder}/model.safetensors", sha256=sha256, install=install)
+    return file.parent
+
+
+def packaged_file(package: str, *, file: str, sha256: str, install: str) -> Path:
+    """Return the path of that file inside an installed package, which is not imported; raises as `packaged_folder`."""
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise ModelError(f"the package '{package}' that carries the weights is not installed: run `{install}`")
-    path = Path(next(iter(spec.submodule_search_locations))) / folder
-    check_sha256(path / "model.safetensors", expected=sha256)
+    path = Path(next(iter(spec.submodule_search_locations))) / file
+    check_sha256(path, expected=sha256)
     return path
 
 

@@ -36,6 +36,20 @@ def train_tokenizer(texts: Iterable[str], *, vocab_size: int) -> PreTrainedToken
     )
 
 
+def train_decoder_tokenizer(texts: Iterable[str], *, vocab_size: int) -> PreTrainedTokenizerFast:
+    """Train the same for decoder-only models: nothing is put before or behind a text."""
+    special = (_PAD, _EOS, _UNKNOWN)
+    backend = _trained(texts, vocab_size=vocab_size, special=special, unknown=_UNKNOWN, normalizer=None)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        pad_token=_PAD,
+        eos_token=_EOS,
+        unk_token=_UNKNOWN,
+        clean_up_tokenization_spaces=False,
+        padding_side="left",
+    )
+
+
 def train_bert_tokenizer(texts: Iterable[str], *, vocab_size: int) -> PreTrainedTokenizerFast:
     """Train the same for encoders: a sentence stands between `[CLS]` and `[SEP]`, in lower case as for an uncased BERT.
 
@@ -62,12 +76,20 @@ def train_bert_tokenizer(texts: Iterable[str], *, vocab_size: int) -> PreTrained
 
 
 def _trained(
-    texts: Iterable[str], *, vocab_size: int, special: Sequence[str], unknown: str, normalizer: normalizers.Normalizer
+    texts: Iterable[str],
+    *,
+    vocab_size: int,
+    special: Sequence[str],
+    unknown: str,
+    normalizer: normalizers.Normalizer | None,
 ) -> Tokenizer:
+    """Return a byte-level BPE; what a normalizer has put before a text, decoding removes."""
     backend = Tokenizer(BPE(unk_token=unknown))
-    backend.normalizer = normalizer
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    backend.decoder = decoders.Sequence([decoders.ByteLevel(), decoders.Strip(" ", left=1, right=0)])
+    backend.decoder = decoders.ByteLevel()
+    if normalizer is not None:
+        backend.normalizer = normalizer
+        backend.decoder = decoders.Sequence([decoders.ByteLevel(), decoders.Strip(" ", left=1, right=0)])
     trainer = BpeTrainer(
         vocab_size=vocab_size,
         special_tokens=list(special),

@@ -28,6 +28,10 @@ class Asking:
     truncation: Literal["context", "reference"]
     decode: Literal["task", "greedy", "reference"]
     reference: object = None  # the numbers of decode=reference
+    family: str = "seq2seq"
+    chat_template: bool = False  # this and what follows: of decoder-only models
+    target_delimiter: str = ""
+    length_normalized: bool = False
 
     def __post_init__(self) -> None:
         if self.max_words < 0 or min(self.max_source_tokens, self.max_target_tokens) < 1:

@@ -17,6 +17,8 @@ from dfwe.predict.inputs import Item, columns_of, instances_of, items
 if TYPE_CHECKING:
     from dfwe.config.tasks import Task
     from dfwe.families.classifier.predict import ExportedClassifier
+    from dfwe.families.text.reader import Inference
+    from dfwe.families.text.tokenization import PromptForm
     from dfwe.records import Answer, Instance
 
 Input = str | Mapping[str, Any]  # a text; a row; a dialogue, or a turn of one
@@ -144,14 +146,13 @@ def _load_classifier(folder: Path) -> ExportedClassifier:
 
 
 def _text_writer(folder: Path, *, task: Task, asking: Asking) -> Predictor:
-    from transformers import AutoModelForSeq2SeqLM  # seconds, once all else is known to be right
-
     from dfwe.config.foreign import record
-    from dfwe.families.seq2seq.inference.answers import Decoding, answer_instances
-    from dfwe.families.seq2seq.inference.generate import ReferenceDecoding
-    from dfwe.families.seq2seq.tokenization import TokenLimits
+    from dfwe.families.text.decoding import Decoding, ReferenceDecoding  # seconds, once all else is known to be right
+    from dfwe.families.text.reader import answer_instances
+    from dfwe.families.text.tokenization import TokenLimits
 
-    model, tokenizer = _load(AutoModelForSeq2SeqLM, folder)
+    auto, inference, form = _way_of_asking(asking)
+    model, tokenizer = _load(auto, folder)
     decode: Any = task.decode if asking.decode == "task" else asking.decode
     decoding = Decoding(
         decode=decode,
@@ -161,15 +162,40 @@ def _text_writer(folder: Path, *, task: Task, asking: Asking) -> Predictor:
         reference=record(ReferenceDecoding, asking.reference, where="dfwe.json, `reference`")
         if decode == "reference"
         else None,
+        length_normalized=asking.length_normalized,
     )
     limits = TokenLimits(asking.max_source_tokens, asking.max_target_tokens, asking.truncation)
 
     def answer(instances: Sequence[Instance]) -> list[Answer]:
         return answer_instances(
-            model, instances, scorer=task.scorer, tokenizer=tokenizer, limits=limits, decoding=decoding
+            model,
+            instances,
+            scorer=task.scorer,
+            tokenizer=tokenizer,
+            limits=limits,
+            decoding=decoding,
+            inference=inference,
+            form=form,
         )
 
     return Predictor(task, max_words=asking.max_words, decode=decode, answer=answer)
+
+
+def _way_of_asking(asking: Asking) -> tuple[Any, Inference, PromptForm]:
+    """Return the Auto class of the model, how it is asked, and the form of its prompts."""
+    if asking.family == "causal_lm":
+        from transformers import AutoModelForCausalLM
+
+        from dfwe.families.causal_lm.asking import CausalInference
+        from dfwe.families.causal_lm.prompts import CausalForm
+
+        return AutoModelForCausalLM, CausalInference(), CausalForm(asking.chat_template, asking.target_delimiter)
+    from transformers import AutoModelForSeq2SeqLM
+
+    from dfwe.families.seq2seq.inference.asking import Seq2SeqInference
+    from dfwe.families.text.tokenization import PLAIN
+
+    return AutoModelForSeq2SeqLM, Seq2SeqInference(), PLAIN
 
 
 def _load(auto: Any, folder: Path) -> tuple[Any, Any]:

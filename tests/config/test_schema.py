@@ -6,7 +6,7 @@ from hydra.errors import ConfigCompositionException
 from dfwe.conf import conf_dir
 from dfwe.config.task_options import read_tasks, register
 from dfwe.errors import ConfigurationError
-from dfwe.families.seq2seq.inference.generate import ReferenceDecoding
+from dfwe.families.text.decoding import ReferenceDecoding
 
 SHORT = {
     "emory_emotion",

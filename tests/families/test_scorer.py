@@ -7,9 +7,10 @@ import torch
 from dfwe.errors import ConfigurationError, MetricError
 from dfwe.families.fast.kernels import HalfCopy
 from dfwe.families.scorer import SplitScorer
-from dfwe.families.seq2seq.inference.answers import Decoding, TextReader
-from dfwe.families.seq2seq.inference.generate import ReferenceDecoding
-from dfwe.families.seq2seq.tokenization import TokenLimits, tokens_in_memory
+from dfwe.families.seq2seq.inference.asking import Seq2SeqInference
+from dfwe.families.text.decoding import Decoding, ReferenceDecoding
+from dfwe.families.text.reader import TextReader
+from dfwe.families.text.tokenization import TokenLimits, tokens_in_memory
 from dfwe.metrics.classification import Accuracy
 from dfwe.metrics.correlation import Pearson
 from dfwe.metrics.scorer import Scorer
@@ -29,7 +30,7 @@ def scorer(tokenizer, *, decode="labels", num=7, candidates=LABELS, max_tokens=6
         decode=decode, max_new_tokens=4, max_tokens=max_tokens, text_tokens=2 * max_tokens, reference=SAMPLED
     )
     metrics = Scorer(metrics={"acc": Accuracy(labels=list(LABELS))})
-    reader = TextReader(split, decoding=decoding, tokenizer=tokenizer)
+    reader = TextReader(split, decoding=decoding, tokenizer=tokenizer, inference=Seq2SeqInference())
     return SplitScorer(reader, scorer=metrics, half=HalfCopy() if bf16 else None)
 
 
@@ -188,7 +189,9 @@ def test_a_correlation_has_no_bound_to_race_with(tokenizer):
     split = tokens_in_memory(instances, tokenizer=tokenizer, limits=TokenLimits(64, 8))
     decoding = Decoding(decode="labels", max_new_tokens=4, max_tokens=64, text_tokens=64)
     metrics = Scorer(metrics={"pearson": Pearson(unparsable=-1.0)})
-    assert not SplitScorer(TextReader(split, decoding=decoding, tokenizer=tokenizer), scorer=metrics).has_bound
+    assert not SplitScorer(
+        TextReader(split, decoding=decoding, tokenizer=tokenizer, inference=Seq2SeqInference()), scorer=metrics
+    ).has_bound
 
 
 def test_an_evaluation_has_its_label_scores_in_the_order_of_the_instances(model, tokenizer):

@@ -8,9 +8,10 @@ import torch
 from safetensors.torch import load_file
 
 from dfwe.errors import MetricError
-from dfwe.families.seq2seq.datamodule import text_data
+from dfwe.families.seq2seq.family import collate
 from dfwe.families.seq2seq.model import TextToText, load_model
-from dfwe.families.seq2seq.tokenization import TokenLimits, tokens_in_memory
+from dfwe.families.text.datamodule import text_data
+from dfwe.families.text.tokenization import TokenLimits, tokens_in_memory
 from dfwe.merging.expert_array import save_weights
 from dfwe.records import Evaluation, Instance
 from dfwe.training import callbacks
@@ -54,7 +55,7 @@ def data(tokenizer, tmp_path):
         for i, (word, label) in enumerate([("glad", "joy"), ("furious", "anger"), ("is", "fear")] * 6)
     ]
     split = tokens_in_memory(instances, tokenizer=tokenizer, limits=TokenLimits(64, 8))
-    return lambda: text_data([split], batch_size=4, group_batches=4, pad_id=0, seed=5)
+    return lambda: text_data([split], batch_size=4, group_batches=4, collate=partial(collate, pad_id=0), seed=5)
 
 
 def train(tiny_t5, data, folder, score, *, seed=7, light_dropout=True, save=save_weights, **settings):

@@ -106,7 +106,7 @@ ZERO = {
     "*seed": "every number from 0 on seeds",
     "data.max_words": "0 is for no limit",
     "data.max_*_fraction": "none may be bad, or cut",
-    "model.max_target_tokens": "0 where heads answer; studies of texts refuse it (dfwe.families.seq2seq.family)",
+    "model.max_target_tokens": "0 where heads answer; studies of texts refuse it (dfwe.families.text.family)",
     "model.pretrain.data.max_invalid_fraction": "none may be bad",
     "*.style.*": "a share of 0",
     "*.noise.*": "no noise",

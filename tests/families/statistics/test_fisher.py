@@ -5,12 +5,14 @@ import math
 import pytest
 import torch
 
-from dfwe.families.seq2seq.calibration import TextExample, drawn_texts, log_likelihood
+from dfwe.families.seq2seq.calibration import Seq2SeqExample
 from dfwe.families.statistics.fisher import DiagonalFisher, diagonal_fisher
 
 
 def question(source, *, target=(5, 1), candidates=()):
-    return TextExample(torch.tensor([source]), torch.tensor([target]), tuple(map(tuple, candidates)), max_new_tokens=4)
+    return Seq2SeqExample(
+        torch.tensor([source]), torch.tensor([target]), tuple(map(tuple, candidates)), max_new_tokens=4
+    )
 
 
 CLOSED = [
@@ -102,11 +104,11 @@ def test_free_text_is_drawn_from_the_model_and_the_seed_says_what(model):
 def test_drawn_texts_stop_at_their_end_and_come_as_often_as_the_model_says(model):
     with torch.no_grad():
         model.shared.weight.mul_(0.02)  # nearly uniform over the words
-    texts = drawn_texts(model, FREE[0], samples=400, seed=0)
+    texts = FREE[0].drawn_texts(model, samples=400, seed=0)
     ends = [text[0].tolist() for text in texts]
     assert all(1 not in text[:-1] and len(text) <= 4 for text in ends)
     assert len({text[0] for text in ends}) > 150  # 300 words, 400 draws: about 220 are seen
-    assert torch.isfinite(log_likelihood(model, FREE[0], target=texts[0]))
+    assert torch.isfinite(FREE[0].log_likelihood(model, texts[0]))
 
 
 def test_the_model_is_left_as_it_was(model):

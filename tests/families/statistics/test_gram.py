@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dfwe.errors import MergeError
-from dfwe.families.seq2seq.calibration import TextExample
+from dfwe.families.seq2seq.calibration import Seq2SeqExample
 from dfwe.families.statistics.gram import gram_matrices, linear_layers
 from dfwe.families.statistics.merged_gram import MergedGram
 from dfwe.merging.base import TensorGroup, TensorInfo
@@ -16,7 +16,7 @@ METHOD = Regmean(alpha=0.5, ridge=1e-7)
 
 
 def question(source, target):
-    return TextExample(torch.tensor([source]), torch.tensor([target]), (), max_new_tokens=4)
+    return Seq2SeqExample(torch.tensor([source]), torch.tensor([target]), (), max_new_tokens=4)
 
 
 ASKED = [question([3, 9, 20, 1], [5, 1]), question([8, 1], [30, 31, 32, 1])]

@@ -5,12 +5,14 @@ import math
 import pytest
 import torch
 
-from dfwe.families.seq2seq.calibration import TextExample
+from dfwe.families.seq2seq.calibration import Seq2SeqExample
 from dfwe.families.statistics.mean_gradient import MeanGradient, mean_gradient
 
 
 def question(source, *, target=(5, 1), candidates=()):
-    return TextExample(torch.tensor([source]), torch.tensor([target]), tuple(map(tuple, candidates)), max_new_tokens=4)
+    return Seq2SeqExample(
+        torch.tensor([source]), torch.tensor([target]), tuple(map(tuple, candidates)), max_new_tokens=4
+    )
 
 
 QUESTIONS = [question([3, 9, 20, 1]), question([8, 11, 1], target=(30, 31, 1))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,39 +10,11 @@ from torch import Tensor
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutput
 
-from dfwe.errors import ConfigurationError
 from dfwe.families.fast.cross_attention import unprojected_source
 from dfwe.families.seq2seq.inference.encoder import encode_in_parts
+from dfwe.families.text.decoding import ReferenceDecoding
 
 _COMPACT = 0.75  # of the rows at most still going: then the finished ones leave the batch and its cache
-
-
-@dataclass(frozen=True)
-class ReferenceDecoding:
-    """How the benchmark's code answers; its numbers, which published scores used, stand in conf/config.yaml.
-
-    `max_length` counts the start token. Sampling makes a score random: `seed` is the stream's.
-
-    Raises:
-        ConfigurationError: a number that `generate` cannot take.
-    """
-
-    do_sample: bool
-    num_beams: int
-    repetition_penalty: float
-    max_length: int
-    seed: int
-
-    def __post_init__(self) -> None:
-        for name, least in (("num_beams", 1), ("max_length", 2)):
-            if getattr(self, name) < least:
-                raise ConfigurationError(
-                    f"decoding.reference.{name} must be at least {least}, not {getattr(self, name)}"
-                )
-        if not self.repetition_penalty > 0:
-            raise ConfigurationError(
-                f"decoding.reference.repetition_penalty must be above 0, not {self.repetition_penalty}"
-            )
 
 
 def greedy(

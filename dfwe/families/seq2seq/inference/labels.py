@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,7 +14,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from dfwe.errors import ModelError
 from dfwe.families.fast.cross_attention import unprojected_source
 from dfwe.families.seq2seq.inference.encoder import computing_bias, encode, t5_attention
-from dfwe.families.seq2seq.inference.trie import PackedTries
+from dfwe.families.text.trie import PackedTries
 
 
 def candidate_log_likelihoods(
@@ -48,11 +48,6 @@ def candidate_log_likelihoods(
     total = logits.float().logsumexp(-1)
     log_probabilities = logits[tries.row, tries.node, tries.token].float() - total[tries.row, tries.node]
     return torch.zeros(tries.num_answers, device=log_probabilities.device).index_add(0, tries.answer, log_probabilities)
-
-
-def best_candidates(scores: Float[Tensor, " candidates"], *, sizes: Sequence[int]) -> list[int]:
-    """Return for each row its best candidate's place in the row's own list; the first of equals."""
-    return [int(row.argmax()) for row in torch.split(scores, list(sizes))]
 
 
 @contextmanager

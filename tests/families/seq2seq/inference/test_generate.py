@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from dfwe.errors import ConfigurationError
-from dfwe.families.seq2seq.inference.generate import ReferenceDecoding, greedy, reference
+from dfwe.families.seq2seq.inference.generate import greedy, reference
+from dfwe.families.text.decoding import ReferenceDecoding
 from dfwe.families.tokens import pad
 
 NEW = 12

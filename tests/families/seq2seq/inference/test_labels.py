@@ -6,8 +6,9 @@ from transformers import BartConfig, BartForConditionalGeneration
 from transformers.modeling_outputs import BaseModelOutput
 
 from dfwe.errors import ModelError
-from dfwe.families.seq2seq.inference.labels import best_candidates, candidate_log_likelihoods
-from dfwe.families.seq2seq.inference.trie import PackedTries
+from dfwe.families.seq2seq.inference.labels import candidate_log_likelihoods
+from dfwe.families.text.reader import best_candidates
+from dfwe.families.text.trie import PackedTries
 from dfwe.families.tokens import pad
 
 

@@ -39,6 +39,36 @@ class TokenLimits:
 
 
 @dataclass(frozen=True)
+class PromptForm:
+    """How prompts and answers become tokens: here, as an encoder-decoder reads and writes them."""
+
+    def spec(self) -> dict[str, Any]:
+        """Return what of the form changes tokens, as JSON values."""
+        return {}
+
+    def source(
+        self, instance: Instance, *, tokenizer: PreTrainedTokenizerBase, limits: TokenLimits
+    ) -> tuple[list[int], int]:
+        """Return the prompt's ids within the limit, and how many tokens the prompt proper lost."""
+        most = limits.max_source_tokens
+        if limits.truncation == "reference":
+            return tokenizer(instance.source, truncation=True, max_length=most)["input_ids"], 0
+        return source_ids(instance, tokenizer=tokenizer, max_tokens=most)
+
+    def answer(self, text: str, *, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+        """Return an answer's ids, without a start token (the decoder brings its own) and without an end token."""
+        ids: list[int] = tokenizer(text_target=text, add_special_tokens=False)["input_ids"]
+        return ids
+
+    def answer_text(self, text: str) -> str:
+        """Return the answer in a text that a model has written."""
+        return text
+
+
+PLAIN = PromptForm()
+
+
+@dataclass(frozen=True)
 class TokenisedSplit:
     """Instances of one split and their tokens.
 
@@ -53,9 +83,15 @@ class TokenisedSplit:
         return len(self.instances)
 
 
-def tokens_key(instances: Sequence[Instance], *, tokenizer: PreTrainedTokenizerBase, limits: TokenLimits) -> str:
-    """Return a digest of the limits, the tokenizer and the instances, which names the tokens."""
-    digest = hashlib.sha256(json.dumps(asdict(limits)).encode())
+def tokens_key(
+    instances: Sequence[Instance],
+    *,
+    tokenizer: PreTrainedTokenizerBase,
+    limits: TokenLimits,
+    form: PromptForm = PLAIN,
+) -> str:
+    """Return a digest of the limits, the form, the tokenizer and the instances, which names the tokens."""
+    digest = hashlib.sha256(json.dumps(asdict(limits) | form.spec()).encode())
     digest.update(tokenizer.backend_tokenizer.to_str().encode())
     for instance in instances:
         digest.update(repr(tuple(vars(instance).values())).encode())
@@ -63,14 +99,19 @@ def tokens_key(instances: Sequence[Instance], *, tokenizer: PreTrainedTokenizerB
 
 
 def save_tokens(
-    instances: Sequence[Instance], *, tokenizer: PreTrainedTokenizerBase, limits: TokenLimits, folder: Path
+    instances: Sequence[Instance],
+    *,
+    tokenizer: PreTrainedTokenizerBase,
+    limits: TokenLimits,
+    folder: Path,
+    form: PromptForm = PLAIN,
 ) -> None:
     """Write the instances' tokens into the folder, whole or not at all.
 
     Raises:
         DataError: an answer of a closed set that is too long, or one that another has the same tokens as.
     """
-    columns = _columns(instances, tokenizer=tokenizer, limits=limits)
+    columns = _columns(instances, tokenizer=tokenizer, limits=limits, form=form)
     import datasets
 
     datasets.disable_progress_bars()
@@ -88,10 +129,14 @@ def read_tokens(instances: Sequence[Instance], *, limits: TokenLimits, folder: P
 
 
 def tokens_in_memory(
-    instances: Sequence[Instance], *, tokenizer: PreTrainedTokenizerBase, limits: TokenLimits
+    instances: Sequence[Instance],
+    *,
+    tokenizer: PreTrainedTokenizerBase,
+    limits: TokenLimits,
+    form: PromptForm = PLAIN,
 ) -> TokenisedSplit:
     """Return the instances with their tokens, which are written nowhere; errors as in `save_tokens`, `read_tokens`."""
-    columns = _Columns(_columns(instances, tokenizer=tokenizer, limits=limits))
+    columns = _Columns(_columns(instances, tokenizer=tokenizer, limits=limits, form=form))
     split = TokenisedSplit(tuple(instances), columns)
     _check_cut(split, limits=limits)
     return split
@@ -123,10 +168,10 @@ def warn_of_full(split: TokenisedSplit, *, limits: TokenLimits, of: str) -> None
 
 
 def _columns(
-    instances: Sequence[Instance], *, tokenizer: PreTrainedTokenizerBase, limits: TokenLimits
+    instances: Sequence[Instance], *, tokenizer: PreTrainedTokenizerBase, limits: TokenLimits, form: PromptForm
 ) -> dict[str, list[Any]]:
-    answers = _AnswerIds(tokenizer, limits.max_target_tokens)
-    sources = [_source(instance, tokenizer=tokenizer, limits=limits) for instance in instances]
+    answers = _AnswerIds(form, tokenizer, limits.max_target_tokens)
+    sources = [form.source(instance, tokenizer=tokenizer, limits=limits) for instance in instances]
     return {
         "source": [ids for ids, _ in sources],
         "targets": [answers.of(instance.targets) for instance in instances],
@@ -147,19 +192,11 @@ def _check_cut(split: TokenisedSplit, *, limits: TokenLimits) -> None:
     )
 
 
-def _source(instance: Instance, *, tokenizer: PreTrainedTokenizerBase, limits: TokenLimits) -> tuple[list[int], int]:
-    """Return the source text's ids within the limit, and how many tokens the prompt lost."""
-    most = limits.max_source_tokens
-    if limits.truncation == "reference":
-        return tokenizer(instance.source, truncation=True, max_length=most)["input_ids"], 0
-    return source_ids(instance, tokenizer=tokenizer, max_tokens=most)
-
-
 class _AnswerIds:
     """Ids of short answers, each tokenised once: closed sets repeat in every instance."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, limit: int) -> None:
-        self._tokenizer, self._limit = tokenizer, limit
+    def __init__(self, form: PromptForm, tokenizer: PreTrainedTokenizerBase, limit: int) -> None:
+        self._form, self._tokenizer, self._limit = form, tokenizer, limit
         self._known: dict[str, list[int]] = {}
         self._sets: dict[tuple[str, ...], list[list[int]]] = {}
 
@@ -174,7 +211,7 @@ class _AnswerIds:
 
     def _checked(self, instance: Instance) -> list[list[int]]:
         texts: dict[tuple[int, ...], str] = {}
-        sets = [_target_ids(text, tokenizer=self._tokenizer, limit=_NO_LIMIT) for text in instance.candidates]
+        sets = [self._ids(text, limit=_NO_LIMIT) for text in instance.candidates]
         for text, tokens in zip(instance.candidates, sets, strict=True):
             if len(tokens) > self._limit:
                 raise DataError(
@@ -191,12 +228,11 @@ class _AnswerIds:
 
     def _one(self, text: str) -> list[int]:
         if text not in self._known:
-            self._known[text] = _target_ids(text, tokenizer=self._tokenizer, limit=self._limit)
+            self._known[text] = self._ids(text, limit=self._limit)
         return self._known[text]
 
-
-def _target_ids(text: str, *, tokenizer: PreTrainedTokenizerBase, limit: int) -> list[int]:
-    """Return ids of an answer, closed by the end token and without a start token (the decoder brings its own)."""
-    end = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else tokenizer.sep_token_id
-    ids: list[int] = tokenizer(text_target=text, add_special_tokens=False)["input_ids"]
-    return [*ids[: limit - 1], end]
+    def _ids(self, text: str, *, limit: int) -> list[int]:
+        """Return an answer's ids, closed by the end token."""
+        tokenizer = self._tokenizer
+        end = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else tokenizer.sep_token_id
+        return [*self._form.answer(text, tokenizer=tokenizer)[: limit - 1], end]

@@ -97,6 +97,11 @@ class PackedTries:
             num_answers=answer,
         )
 
+    @property
+    def lengths(self) -> Int[Tensor, " answers"]:
+        """Number of tokens of each answer, the end token included."""
+        return torch.bincount(self.answer, minlength=self.num_answers)
+
     def to(self, device: torch.device) -> PackedTries:
         """Return the same on that device."""
         moved = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}

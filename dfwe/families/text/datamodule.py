@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,8 +11,7 @@ from torch import Tensor
 
 from dfwe.families.batching import loss_weights, mixture_order, shuffled_batches
 from dfwe.families.datamodule import EpochData
-from dfwe.families.seq2seq.tokenization import TokenisedSplit
-from dfwe.families.tokens import pad
+from dfwe.families.text.tokenization import TokenisedSplit
 
 IGNORE = -100  # what the models' cross-entropy skips
 
@@ -24,8 +23,12 @@ class _Step(NamedTuple):
     draws: np.ndarray  # in [0, 1) per member: which of several references it trains on
 
 
+Collate = Callable[[Sequence[Sequence[int]], Sequence[Sequence[int]]], dict[str, Tensor]]
+"""Makes a batch of sources and their targets."""
+
+
 def text_data(
-    tasks: Sequence[TokenisedSplit], *, batch_size: int, group_batches: int, pad_id: int, seed: int
+    tasks: Sequence[TokenisedSplit], *, batch_size: int, group_batches: int, collate: Collate, seed: int
 ) -> EpochData:
     """Return batches of a mixture of tasks, each with the loss weight of its task.
 
@@ -46,11 +49,6 @@ def text_data(
     def build(step: _Step) -> dict[str, Tensor]:
         rows = tasks[step.task].tokens[step.members]
         targets = [texts[int(draw * len(texts))] for texts, draw in zip(rows["targets"], step.draws, strict=True)]
-        return {
-            "input_ids": pad(rows["source"], value=pad_id),
-            "attention_mask": pad([[1] * len(row) for row in rows["source"]], value=0),
-            "labels": pad(targets, value=IGNORE),
-            "loss_weight": torch.tensor(step.weight),
-        }
+        return {**collate(rows["source"], targets), "loss_weight": torch.tensor(step.weight)}
 
     return EpochData(plan, build, seed=seed)

@@ -1,6 +1,6 @@
 """Answers as trees of tokens."""
 
-from dfwe.families.seq2seq.inference.trie import PackedTries, Trie
+from dfwe.families.text.trie import PackedTries, Trie
 
 
 def test_answers_that_begin_alike_share_nodes_by_hand():

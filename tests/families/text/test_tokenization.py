@@ -5,7 +5,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from dfwe.errors import DataError
-from dfwe.families.seq2seq.tokenization import (
+from dfwe.families.text.tokenization import (
     TokenisedSplit,
     TokenLimits,
     read_tokens,

@@ -1,0 +1,1 @@
+"""Decoder-only models that answer in text (AutoModelForCausalLM)."""

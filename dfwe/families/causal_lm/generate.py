@@ -1,0 +1,87 @@
+"""Answering in free text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+from transformers.cache_utils import DynamicCache
+
+from dfwe.families.causal_lm.labels import positions_of
+from dfwe.families.text.decoding import ReferenceDecoding
+
+_COMPACT = 0.75  # of the rows at most still going: then the finished ones leave the batch and its cache
+
+
+def greedy(
+    model: Any,
+    *,
+    input_ids: Int[Tensor, "batch prompt"],
+    attention_mask: Int[Tensor, "batch prompt"],
+    max_new_tokens: int,
+    pad_id: int,
+) -> Int[Tensor, "batch target"]:
+    """Return ids of the most likely continuation, token by token, without the prompt; filled up with padding.
+
+    The same as `generate` without sampling or beams. Prompts are filled up on their left. Rows that have ended leave
+    the batch, so that one long answer does not keep all others busy.
+    """
+    ends = end_ids(model, device=input_ids.device)
+    written = torch.full((len(input_ids), max_new_tokens), pad_id, device=input_ids.device)
+    rows = torch.arange(len(input_ids), device=input_ids.device)  # of `written`, for each row of the batch
+    going = torch.ones_like(rows, dtype=torch.bool)
+    cache, tokens, positions = DynamicCache(config=model.config), input_ids, positions_of(attention_mask)
+    for step in range(max_new_tokens):
+        logits = model(
+            input_ids=tokens,
+            attention_mask=attention_mask,
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        ).logits
+        tokens, positions = logits[:, -1].argmax(-1, keepdim=True), positions[:, -1:] + 1
+        written[rows[going], step] = tokens[going, 0]
+        going = going & ~torch.isin(tokens[:, 0], ends)
+        if not bool(going.any()):
+            break
+        attention_mask = torch.cat([attention_mask, torch.ones_like(tokens)], dim=1)
+        if int(going.sum()) <= _COMPACT * len(going):
+            alive = going.nonzero()[:, 0]
+            cache.batch_select_indices(alive)
+            attention_mask, tokens, positions, rows, going = (
+                tensor[alive] for tensor in (attention_mask, tokens, positions, rows, going)
+            )
+    return written
+
+
+def reference(
+    model: Any,
+    *,
+    input_ids: Int[Tensor, "batch prompt"],
+    attention_mask: Int[Tensor, "batch prompt"],
+    decoding: ReferenceDecoding,
+    pad_id: int,
+    seed: int,
+) -> Int[Tensor, "batch target"]:
+    """Return ids by the reference's decoding, from a stream of that seed; torch's global state is left as it was."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        ids: Tensor = model.generate(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            do_sample=decoding.do_sample,
+            num_beams=decoding.num_beams,
+            repetition_penalty=decoding.repetition_penalty,
+            max_new_tokens=decoding.max_length - 1,  # which counts an encoder-decoder's start token
+            pad_token_id=pad_id,
+        )
+    return ids[:, input_ids.shape[1] :]
+
+
+def end_ids(model: Any, *, device: torch.device) -> Int[Tensor, " ends"]:
+    """Return the ids after which the model writes no more."""
+    ids = model.generation_config.eos_token_id
+    return torch.tensor([] if ids is None else ids, dtype=torch.int64, device=device).reshape(-1)

@@ -1,0 +1,105 @@
+"""Answering from a closed set: the log-likelihood of every candidate after its prompt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from dfwe.families.text.trie import PackedTries
+
+
+def candidate_log_likelihoods(
+    model: Any,
+    *,
+    input_ids: Int[Tensor, "batch prompt"],
+    attention_mask: Int[Tensor, "batch prompt"],
+    tries: PackedTries,
+) -> Float[Tensor, " candidates"]:
+    """Return log p(candidate | prompt of its row), the end token included, of all rows' candidates in order.
+
+    One pass reads each prompt, filled up on its left, and behind it the tree of its candidates: a node sees the prompt
+    and its way from there, and stands at its depth, so that every candidate is scored as in a teacher-forced pass of
+    its own.
+    """
+    prompt, nodes = input_ids.shape[1], tries.tokens.shape[1]
+    lengths = attention_mask.sum(1, keepdim=True)
+    ids = torch.cat([input_ids, tries.tokens[:, 1:]], dim=1)  # the tree's first node is the prompt's last token
+    positions = torch.cat([positions_of(attention_mask), lengths - 1 + tries.depths[:, 1:]], dim=1)
+    logits = last_logits(
+        model,
+        num=nodes,
+        input_ids=ids,
+        attention_mask=_additive(_visible(attention_mask, tries, width=prompt + nodes - 1), dtype=model.dtype),
+        position_ids=positions,
+    )
+    total = logits.float().logsumexp(-1)
+    log_probabilities = logits[tries.row, tries.node, tries.token].float() - total[tries.row, tries.node]
+    return torch.zeros(tries.num_answers, device=log_probabilities.device).index_add(0, tries.answer, log_probabilities)
+
+
+def teacher_forced_log_likelihoods(
+    model: Any,
+    *,
+    input_ids: Int[Tensor, "batch prompt"],
+    attention_mask: Int[Tensor, "batch prompt"],
+    tries: PackedTries,
+) -> Float[Tensor, " candidates"]:
+    """Return the same by one row per candidate, for models whose attention takes no mask of one's own."""
+    rows, answers = answers_of(tries)
+    longest = max(map(len, answers))
+    targets = torch.tensor([[*answer, *[0] * (longest - len(answer))] for answer in answers], device=input_ids.device)
+    real = torch.tensor(
+        [[1] * len(answer) + [0] * (longest - len(answer)) for answer in answers], device=input_ids.device
+    )
+    mask = torch.cat([attention_mask[rows], real[:, :-1]], dim=1)
+    logits = last_logits(
+        model,
+        num=longest,
+        input_ids=torch.cat([input_ids[rows], targets[:, :-1]], dim=1),
+        attention_mask=mask,
+        position_ids=positions_of(mask),
+    )
+    scores = logits.float().log_softmax(-1).gather(-1, targets[..., None])[..., 0]
+    return (scores * real).sum(1)
+
+
+def last_logits(model: Any, *, num: int, **inputs: Tensor) -> Float[Tensor, "batch num vocabulary"]:
+    """Return the logits at the last positions: at the others nothing is asked, and a vocabulary is large."""
+    logits: Tensor = model(**inputs, use_cache=False, logits_to_keep=num).logits
+    return logits[:, -num:]
+
+
+def positions_of(attention_mask: Int[Tensor, "batch tokens"]) -> Int[Tensor, "batch tokens"]:
+    """Return each token's number in its row, padding aside."""
+    return (attention_mask.cumsum(1) - 1).clamp(min=0)
+
+
+def answers_of(tries: PackedTries) -> tuple[list[int], list[list[int]]]:
+    """Return the row and the ids of each answer."""
+    rows, answers = [0] * tries.num_answers, [[] for _ in range(tries.num_answers)]  # type: list[int], list[list[int]]
+    for row, token, answer in zip(tries.row.tolist(), tries.token.tolist(), tries.answer.tolist(), strict=True):
+        rows[answer] = row
+        answers[answer].append(token)
+    return rows, answers
+
+
+def _visible(
+    attention_mask: Int[Tensor, "batch prompt"], tries: PackedTries, *, width: int
+) -> Bool[Tensor, "batch width width"]:
+    """Return which positions each position sees: earlier ones of the prompt, in the tree those on its way, itself."""
+    batch, prompt = attention_mask.shape
+    seen = torch.eye(width, dtype=torch.bool, device=attention_mask.device).repeat(batch, 1, 1)
+    readable = attention_mask.bool()[:, None, :]
+    causal = torch.ones(prompt, prompt, dtype=torch.bool, device=attention_mask.device).tril()
+    seen[:, :prompt, :prompt] |= causal & readable
+    seen[:, prompt:, :prompt] = readable
+    seen[:, prompt:, prompt:] = tries.visible[:, 0, 1:, 1:]
+    return seen
+
+
+def _additive(seen: Bool[Tensor, "batch n n"], *, dtype: torch.dtype) -> Float[Tensor, "batch 1 n n"]:
+    mask = torch.zeros(seen.shape, dtype=dtype, device=seen.device)
+    return mask.masked_fill_(~seen, torch.finfo(dtype).min)[:, None]

@@ -1,0 +1,96 @@
+"""The Lightning module for decoder-only models, and loading one from a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from transformers import AutoModelForCausalLM, PreTrainedModel
+
+from dfwe.errors import ModelError
+from dfwe.families.causal_lm.asking import left_padded
+from dfwe.families.causal_lm.labels import last_logits, positions_of
+from dfwe.families.text.datamodule import IGNORE
+from dfwe.families.text.lightning_module import Batch, TextModule
+from dfwe.families.tokens import pad
+from dfwe.models.loading import load_config, load_weights_of
+
+
+class CausalText(TextModule):
+    """A decoder-only model that learns answers: prompts are read, and only the answers' tokens have a loss.
+
+    A batch is what `collate` returns.
+    """
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Return the mean cross-entropy of the answers' tokens."""
+        return answer_loss(self.model, batch)
+
+
+def collate(sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]], *, pad_id: int) -> dict[str, Any]:
+    """Return prompts with their answers as one text per row, and the answers as `labels`, [rows, longest answer].
+
+    Prompts are filled up on the left and answers on the right, so that all answers stand at the end: only there the
+    vocabulary's logits are computed.
+    """
+    prompts = left_padded(sources, pad_id=pad_id)
+    inputs = [target[:-1] for target in targets]  # after the last token nothing is predicted
+    longest = max(map(len, inputs))
+    ids = torch.tensor([[*row, *[pad_id] * (longest - len(row))] for row in inputs], dtype=torch.int64)
+    real = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in inputs], dtype=torch.int64)
+    return {
+        "input_ids": torch.cat([prompts["input_ids"], ids.view(len(inputs), longest)], dim=1),
+        "attention_mask": torch.cat([prompts["attention_mask"], real.view(len(inputs), longest)], dim=1),
+        "labels": pad(targets, value=IGNORE),
+    }
+
+
+def answer_loss(model: Any, batch: Batch) -> Tensor:
+    """Return the mean of -log p(token) over the answers' tokens."""
+    labels, mask = batch["labels"], batch["attention_mask"]
+    logits = last_logits(
+        model,
+        num=labels.shape[1],
+        input_ids=batch["input_ids"],
+        attention_mask=mask,
+        position_ids=positions_of(mask),
+    )
+    return functional.cross_entropy(logits.float().flatten(0, 1), labels.flatten(), ignore_index=IGNORE)
+
+
+def load_model(folder: Path) -> PreTrainedModel:
+    """Return the model in a Hugging Face folder, in float32 and evaluation mode; errors as in `load_weights_of`."""
+    model: PreTrainedModel = load_weights_of(AutoModelForCausalLM, folder)
+    model.eval()
+    return model
+
+
+def check_is_decoder(name: str | Path, **where: Any) -> None:
+    """Raise ModelError for an encoder-decoder, or an encoder that Transformers could run as a decoder."""
+    config = load_config(name, **where)
+    if config.is_encoder_decoder:
+        raise ModelError(f"{name} holds an encoder-decoder; choose a model of the family seq2seq: model=flan_t5_base")
+    if config.model_type in _ENCODERS and not getattr(config, "is_decoder", False):
+        raise ModelError(
+            f"{name} holds an encoder ({config.model_type}); choose a model of the family classifier, as "
+            "model=minilm_classifier"
+        )
+
+
+_ENCODERS = (  # Transformers can run them as decoders; without that, each token sees those after it
+    "bert",
+    "camembert",
+    "data2vec-text",
+    "electra",
+    "ernie",
+    "megatron-bert",
+    "roberta",
+    "roberta-prelayernorm",
+    "xlm-roberta",
+    "xlm-roberta-xl",
+    "xmod",
+)

@@ -1,0 +1,57 @@
+"""Settings of answering: from closed sets, greedily, or as the benchmark's code does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from dfwe.errors import ConfigurationError
+
+Decode = Literal["labels", "candidates", "greedy", "reference"]
+
+
+@dataclass(frozen=True)
+class ReferenceDecoding:
+    """How the benchmark's code answers; its numbers, which published scores used, stand in conf/config.yaml.
+
+    `max_length` counts the start token. Sampling makes a score random: `seed` is the stream's.
+
+    Raises:
+        ConfigurationError: a number that `generate` cannot take.
+    """
+
+    do_sample: bool
+    num_beams: int
+    repetition_penalty: float
+    max_length: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        for name, least in (("num_beams", 1), ("max_length", 2)):
+            if getattr(self, name) < least:
+                raise ConfigurationError(
+                    f"decoding.reference.{name} must be at least {least}, not {getattr(self, name)}"
+                )
+        if not self.repetition_penalty > 0:
+            raise ConfigurationError(
+                f"decoding.reference.repetition_penalty must be above 0, not {self.repetition_penalty}"
+            )
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How answers are found.
+
+    `labels` and `candidates` take the most likely of the instance's closed set, `greedy` writes free text, `reference`
+    samples as the benchmark's code does, by the numbers of `reference`. `max_tokens` bounds what is read at once,
+    padding included, and `text_tokens` the batch that texts are written for. With `length_normalized` an answer of a
+    closed set scores the mean log-likelihood of its tokens, else the sum.
+    """
+
+    decode: Decode
+    max_new_tokens: int
+    max_tokens: int
+    text_tokens: int
+    seed: int = 0
+    reference: ReferenceDecoding | None = None
+    length_normalized: bool = False
