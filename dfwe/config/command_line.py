@@ -9,9 +9,11 @@ from typing import Never
 
 from hydra._internal.utils import get_args_parser
 
+from dfwe.config.external_model import with_model_of_experts
 from dfwe.errors import ConfigurationError, did_you_mean
 
 _GROUPS = ("target", "sweep")  # groups that a study chooses from though config.yaml has no default for them
+_WITH_OR_WITHOUT = ("+experts", "+base_model")  # keys that config.yaml has: a `+` is understood, too
 _OPEN = re.compile(r"(merge|merges\.\w+)\.tuned_parameters(\.\w+)*")  # mappings whose keys the user chooses
 
 
@@ -30,13 +32,15 @@ def hydra_arguments(arguments: Sequence[str]) -> list[str]:
     rest = list(arguments)
     for word in overrides:
         rest.remove(word)
-    return [*map(_with_plus, overrides), *rest]
+    return [*map(_with_plus, with_model_of_experts(overrides)), *rest]
 
 
 def _with_plus(override: str) -> str:
     key, equals, _ = override.partition("=")
     if equals and _OPEN.fullmatch(key):
         return f"++{override}"
+    if equals and key in _WITH_OR_WITHOUT:
+        return override.removeprefix("+")
     return f"+{override}" if equals and key in _GROUPS else override
 
 

@@ -36,7 +36,7 @@ def check_study(config: DictConfig) -> None:
             raise ConfigurationError(f"multitask.models and multitask.merges both have '{name}': rename one")
     else:
         short, _ = only_target(config)
-        sources = candidates(short, config=config)
+        sources = () if config.experts else candidates(short, config=config)
         check_names(config, experts=(short, *sources))
     check_model(config)
 

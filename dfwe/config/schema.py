@@ -362,6 +362,8 @@ class StudyConfig:
     target: dict[str, TaskConfig] = MISSING
     sources: dict[str, TaskConfig] = MISSING
     sources_without_target: bool = MISSING
+    experts: Annotated[Any, As(list[Name] | dict[ModelName, Name])] = MISSING  # that were trained elsewhere
+    base_model: Name | None = MISSING  # their common parent
     subset: SubsetConfig = MISSING
     source_selection: SourceSelectionConfig = MISSING
     model: ModelConfig = MISSING

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 import pytorch_lightning as pl
 import torch
+import transformers
 from torch import Tensor, nn
 
 from dfwe.config.task_data import StudyData
@@ -23,7 +24,8 @@ from dfwe.config.tasks import Objective, Task, TaskMean, tasks_of
 from dfwe.errors import ConfigurationError
 from dfwe.families.scorer import MeanScorer, ModelScorer
 from dfwe.families.statistics.base import CalibrationExample, Collector
-from dfwe.models.loading import load_tokenizer
+from dfwe.models.external import ExternalModel, copy_external
+from dfwe.models.loading import load_tokenizer, load_weights_of
 from dfwe.records import Instance, Split
 from dfwe.seeding import derive
 from dfwe.store.store import Store
@@ -202,6 +204,26 @@ class ModelFamily(ABC):
     @abstractmethod
     def export(self, model: Any, folder: Path) -> dict[str, Any]:
         """Write the model into the folder, with its tokenizer; return what `dfwe.json` has of asking it."""
+
+    def plain_network(self, model: Any) -> Any:
+        """Return the model as Transformers has it, weights shared: what a model from elsewhere must fit.
+
+        Raises:
+            ConfigurationError: models of this family cannot come from elsewhere.
+        """
+        raise ConfigurationError(
+            f"experts=[...]: models of the family {self.name} cannot come from elsewhere; choose a model of the family "
+            "seq2seq, causal_lm or classifier"
+        )
+
+    def can_be_asked(self, external: ExternalModel) -> bool:
+        """Return whether a model can answer the target as it is, which a base model may not."""
+        return True
+
+    def copy_external(self, model: Any, external: ExternalModel) -> None:
+        """Copy the weights of a model that was trained elsewhere into `model`; errors as in `models.external`."""
+        auto = getattr(transformers, self.auto_class)
+        copy_external(self.plain_network(model), external, load=lambda name: load_weights_of(auto, name))
 
     # Training -------------------------------------------------------------------------------------------------------
 

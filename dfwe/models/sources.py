@@ -40,11 +40,11 @@ def save_parent(model: Any, *, tokenizer: Any, folder: Path, source: str) -> Non
         raise ModelError(f"{source} cannot be written as a model of one's own: {error}") from error
 
 
-def check_sha256(path: Path, *, expected: str) -> None:
+def checkfile_sha256(path: Path, *, expected: str) -> None:
     """Raise ModelError if the file is missing or another than expected."""
     if not path.is_file():
         raise ModelError(f"{path} is missing: install its package again")
-    digest = _sha256(path)
+    digest = file_sha256(path)
     if digest != expected:
         raise ModelError(
             f"{path} has sha256 {digest}, not {expected}: it is damaged or another version; install it again"
@@ -67,7 +67,7 @@ def packaged_file(package: str, *, file: str, sha256: str, install: str) -> Path
     if spec is None or not spec.submodule_search_locations:
         raise ModelError(f"the package '{package}' that carries the weights is not installed: run `{install}`")
     path = Path(next(iter(spec.submodule_search_locations))) / file
-    check_sha256(path, expected=sha256)
+    checkfile_sha256(path, expected=sha256)
     return path
 
 
@@ -83,10 +83,11 @@ def folder_digest(folder: Path) -> dict[str, str]:
     """Return the sha256 of every weight and configuration file in the folder, by name."""
     read_config(folder)
     files = sorted(path for path in folder.iterdir() if path.suffix in WEIGHTS_AND_CONFIG and path.is_file())
-    return {path.name: _sha256(path) for path in files}
+    return {path.name: file_sha256(path) for path in files}
 
 
-def _sha256(path: Path) -> str:
+def file_sha256(path: Path) -> str:
+    """Return the file's sha256; ModelError where it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -65,6 +65,8 @@ class Multitask(Baseline):
 
     def model(self, study: BaselineInputs) -> TrainStage | str:
         """Return the expert on {t} and S as it was before its fine-tuning."""
+        if MIXTURE not in study.trained:
+            return "its experts were trained elsewhere"
         if study.trained is study.experts:
             return "experts are not fine-tuned, so it is one of them"
         return study.trained[MIXTURE]

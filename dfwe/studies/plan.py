@@ -7,6 +7,7 @@ from omegaconf import DictConfig
 from dfwe.config.consistency import lists_models
 from dfwe.config.task_data import Corpora
 from dfwe.studies.context import study_family
+from dfwe.studies.external_experts import plan_external
 from dfwe.studies.listed import plan_listed
 from dfwe.studies.recipes import DfwePlan
 from dfwe.studies.sources import study_tasks
@@ -26,6 +27,8 @@ def load_plan(config: DictConfig, *, reads_data: bool = True, corpora: Corpora |
     """
     if lists_models(config):
         return plan_listed(config, corpora=corpora)
+    if config.experts:
+        return plan_external(config, corpora=corpora)
     target, sources = study_tasks(config)
     spec = StudySpec.of(config)
     family, pretraining = study_family(config, tasks=(target, *sources), corpora=corpora)

@@ -12,16 +12,12 @@ from dataclasses import dataclass, field
 from dfwe.config.tasks import Task
 from dfwe.families.base import ModelFamily
 from dfwe.stages.base import Stage
-from dfwe.stages.diagnostics.base import plan_diagnostics
-from dfwe.stages.mixture import MixtureStage
 from dfwe.stages.train import head_stages
-from dfwe.studies.baselines import BaselineInputs, baseline_models, evaluated
-from dfwe.studies.decoding_comparison import plan_decodings
+from dfwe.studies.merge_study import merge_study
 from dfwe.studies.source_selection.stage import SelectSourcesStage
 from dfwe.studies.spec import StudySpec
 from dfwe.studies.stage_factory import StageFactory
-from dfwe.studies.study import Part, Study, StudyPlan, headline_merge, single
-from dfwe.values.names import BASELINE, UNIFORM
+from dfwe.studies.study import Part, Study, StudyPlan
 
 
 @dataclass(frozen=True)
@@ -96,36 +92,16 @@ def dfwe_study(plan: DfwePlan, *, sources: Sequence[Task]) -> Study:
     experts = factory.finetune(trained, target=target, seed=seed) if "finetune" in runs else trained
     baseline = factory.baseline(target, seed=seed) if "baseline" in runs else None
 
-    # 4.4: their weights merged, the uniform mixture and the search's
-    configs = spec.merges_of(len(experts)) if "merge" in runs else ()
-    merges = {config["name"]: factory.merge(config, experts=experts, target=target, seed=seed) for config in configs}
-    headline = headline_merge(merges)
-
-    # 5: all on test, with what a merge must beat
-    inputs = BaselineInputs(factory, target, trained, experts, seed)
-    baselines = baseline_models(spec.baselines, study=inputs) if merges and "evaluate" in runs else {}
-    models = ({BASELINE: baseline} if baseline else {}) | dict(experts) | dict(merges) | baselines
-    evaluations = evaluated(models, factory=factory, objective=target) if "evaluate" in runs else {}
-    return Study(
-        family=factory.family,
-        objective=target,
-        tasks={task.short: task for task in (target, *sources)},
+    # 4.4: their weights merged, the uniform mixture and the search's; 5: all on test, with what a merge must beat
+    return merge_study(
+        spec,
+        factory=factory,
+        target=target,
+        sources=sources,
         seed=seed,
         pretraining=plan.pretraining,
         trained=trained,
-        experts=experts if "finetune" in runs else {},
+        experts=experts,
         baseline=baseline,
-        merges=merges,
-        baselines=baselines,
-        evaluations=evaluations,
-        mixtures={name: MixtureStage(merges[name]) for name in merges if name in evaluations and name != UNIFORM},
-        decoding_comparison=plan_decodings(
-            spec.decoding_comparison,
-            target=target,
-            family=factory.family,
-            evaluations=single(evaluations),
-            headline=headline,
-        ),
-        diagnostics=plan_diagnostics(spec.diagnostics if "evaluate" in runs else {}, merge=merges.get(headline or "")),
         source_selection=plan.source_selection,
     )

@@ -20,7 +20,7 @@ from dfwe.errors import ConfigurationError
 from dfwe.families.base import HEAD, HeadTraining, ModelFamily, TrainingRecipe, check_steps_and_cut
 from dfwe.families.batching import loss_weights
 from dfwe.families.classifier.linear_probe import LinearProbe, train_head
-from dfwe.families.classifier.model import Classifier, load_classifier
+from dfwe.families.classifier.model import Classifier, has_head, labels_of, load_classifier, order_outputs
 from dfwe.families.classifier.tasks import answers_of, classification_task
 from dfwe.families.classifier.tokenization import encode_instances
 from dfwe.families.encoder.calibration import HeadExample, draw_examples
@@ -30,6 +30,7 @@ from dfwe.families.encoder.lightning_module import MultiTask
 from dfwe.families.encoder.model import HEADS
 from dfwe.families.encoder.reader import HeadReader
 from dfwe.families.scorer import SplitScorer
+from dfwe.models.external import ExternalModel
 from dfwe.records import Split
 
 WEIGHTS = "head.safetensors"
@@ -114,6 +115,30 @@ class ClassifierFamily(ModelFamily):
         """Return the encoder: heads are left behind."""
         encoder: PreTrainedModel = model.encoder
         return encoder
+
+    def plain_network(self, model: Classifier) -> PreTrainedModel:
+        """Return the model for sequence classification of the target."""
+        network: PreTrainedModel = model.plain(self.tasks[0].short)
+        return network
+
+    def can_be_asked(self, external: ExternalModel) -> bool:
+        """Return whether it is a classifier with the target's labels: a plain encoder has no head."""
+        answers = answers_of(self.tasks[0])
+        return (
+            external.form == "model"
+            and has_head(external.name)
+            and (sorted(labels_of(external.name)) == sorted(answers))
+        )
+
+    def copy_external(self, model: Classifier, external: ExternalModel) -> None:
+        """Copy the weights, the outputs put into the order of the target's labels.
+
+        Raises:
+            ModelError: the weights do not fit, or the labels are not the target's.
+        """
+        super().copy_external(model, external)
+        if external.form == "model":
+            order_outputs(self.plain_network(model), labels_of(external.name), answers=answers_of(self.tasks[0]))
 
     def export(self, model: Classifier, folder: Path) -> dict[str, Any]:
         """Write a folder that `AutoModelForSequenceClassification` loads, with the target's labels."""

@@ -18,7 +18,7 @@ from dfwe.errors import ModelError
 from dfwe.families.encoder.data import SentenceBatch
 from dfwe.families.encoder.heads import LabelHead, NumberHead
 from dfwe.families.encoder.model import TaskModel
-from dfwe.models.loading import load_encoder
+from dfwe.models.loading import load_config, load_encoder
 from dfwe.seeding import derive
 
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
@@ -99,6 +99,39 @@ def output_layer(network: Any) -> tuple[str, nn.Linear]:
     if not layers or layers[-1][1].out_features != network.config.num_labels:
         raise ModelError(f"{type(network).__name__} has no linear output layer that could be trained first")
     return layers[-1]
+
+
+def has_head(name: str) -> bool:
+    """Return whether a folder or repository holds a model for sequence classification."""
+    return any(str(kind).endswith("ForSequenceClassification") for kind in load_config(name).architectures or ())
+
+
+def labels_of(name: str) -> tuple[str, ...]:
+    """Return the labels of a model for sequence classification in a folder or repository, in its outputs' order."""
+    labels = load_config(name).id2label
+    return tuple(str(labels[number]) for number in sorted(labels))
+
+
+def order_outputs(network: Any, labels: Sequence[str], *, answers: Sequence[str]) -> None:
+    """Put the outputs of a network with these labels into the order of the answers.
+
+    Labels that Transformers made up (`LABEL_0`) count as being in that order.
+
+    Raises:
+        ModelError: the labels are others.
+    """
+    if tuple(labels) == tuple(answers) or not answers or all(label.startswith("LABEL_") for label in labels):
+        return
+    if sorted(labels) != sorted(answers):
+        raise ModelError(
+            f"a classifier has the labels {', '.join(labels)}, the target has {', '.join(answers)}: name the target's "
+            "labels as the model's are"
+        )
+    _, layer = output_layer(network)
+    order = [list(labels).index(answer) for answer in answers]
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.copy_(parameter[order].clone())
 
 
 def _network(encoder: Any, *, answers: Sequence[str], head: Mapping[str, Tensor]) -> Any:

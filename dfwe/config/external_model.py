@@ -1,0 +1,70 @@
+"""Choose the option of `model` that suits experts from elsewhere, by what config.json says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+
+from dfwe.errors import ConfigurationError, ModelError
+from dfwe.io.strict_json import read_json_object
+
+_KINDS = {  # options of conf/model by the end of the architecture's name
+    "ForSequenceClassification": "classifier",
+    "ForConditionalGeneration": "seq2seq",
+    "EncoderDecoderModel": "seq2seq",
+    "ForCausalLM": "causal_lm",
+    "LMHeadModel": "causal_lm",
+}
+CONFIG = "config.json"
+
+
+def with_model_of_experts(overrides: Sequence[str]) -> list[str]:
+    """Return the overrides, with `model` and its source where `experts` are given and no model is chosen.
+
+    The architecture is that of the base model, else of the first expert that is a folder.
+
+    Raises:
+        ConfigurationError: no folder tells the architecture, or it is none that can be merged here.
+    """
+    given = {key.lstrip("+"): value for key, _, value in (override.partition("=") for override in overrides)}
+    if not given.get("experts") or "model" in given:
+        return list(overrides)
+    names = [*_names(given.get("base_model"), key="base_model"), *_names(given["experts"], key="experts")]
+    folder = next((Path(name).expanduser() for name in names if (Path(name).expanduser() / CONFIG).is_file()), None)
+    if folder is None:
+        raise ConfigurationError(
+            f"none of {', '.join(names)} is a folder with {CONFIG}: set base_model=<folder of the model that the "
+            "experts were trained from>, or model=causal_lm, seq2seq or classifier and model.source.name=<name>"
+        )
+    source = [] if "model.source.name" in given else [f"model.source.name='{folder}'"]
+    return [*overrides, f"model={_option(folder)}", *source]
+
+
+def _option(folder: Path) -> str:
+    """Return the option of `model` for the folder's architecture."""
+    architectures = read_json_object(folder / CONFIG, error=ModelError).get("architectures")
+    kinds = [str(name) for name in architectures] if isinstance(architectures, list) else []
+    for end, option in _KINDS.items():
+        if any(kind.endswith(end) for kind in kinds):
+            return option
+    raise ConfigurationError(
+        f"{folder} holds {', '.join(kinds) or 'a model without a named architecture'}: experts are classifiers "
+        "(...ForSequenceClassification), encoder-decoders (...ForConditionalGeneration) or decoders (...ForCausalLM)"
+    )
+
+
+def _names(value: str | None, *, key: str) -> list[str]:
+    """Return the models that an override names; none where it names none, or sweeps over several."""
+    if not value or value == "null":
+        return []
+    try:
+        parsed: Any = OverridesParser.create().parse_override(f"{key}={value}").value()
+    except HydraException:
+        return []  # Hydra itself says what is wrong
+    if isinstance(parsed, Mapping):
+        return [str(name) for name in parsed.values()]
+    return [str(name) for name in parsed] if isinstance(parsed, list) else [str(parsed)]

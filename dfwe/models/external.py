@@ -1,0 +1,209 @@
+"""Models that were trained elsewhere: folders, files, repositories and adapters, and how their weights become ours."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from dfwe.errors import ModelError
+from dfwe.models.checkpoint import Checkpoint
+from dfwe.models.fit import list_names
+from dfwe.models.folders import ADAPTER_CONFIG, CONFIG, is_hub_name
+from dfwe.models.sources import file_sha256, weights_identity
+
+log = logging.getLogger(__name__)
+
+Form = Literal["model", "file", "lightning", "adapter"]
+STORED = "weights.safetensors"  # of a store's entry
+_LIGHTNING = (".ckpt",)
+_RECOMPUTED = re.compile(r"(inv_freq|position_ids|masked_bias|attn\.bias)$")  # some versions store them
+_WRAPPERS = ("_orig_mod.", "module.", "model.", "network.", "base_model.model.", "_forward_module.")
+
+
+@dataclass(frozen=True)
+class ExternalModel:
+    """A model that was trained elsewhere, by the name that the user gave.
+
+    Its form is `model` (a folder that Transformers loads, or a repository on the Hub), `file` (safetensors, or an entry
+    of a store), `lightning` (a checkpoint of Lightning's) or `adapter` (a folder of PEFT's).
+    """
+
+    name: str
+
+    @property
+    def form(self) -> Form:
+        """What there is under the name.
+
+        Raises:
+            ModelError: nothing, or something else.
+        """
+        path = self.path
+        if path.is_dir():
+            if (path / ADAPTER_CONFIG).exists() and not (path / CONFIG).exists():
+                return "adapter"
+            return "file" if (path / STORED).exists() and not (path / CONFIG).exists() else "model"
+        if path.is_file():
+            if path.suffix in _LIGHTNING:
+                return "lightning"
+            if path.suffix == ".safetensors":
+                return "file"
+            raise ModelError(
+                f"{path} is neither a folder nor a file of weights: name a model's folder, a .safetensors file or a "
+                "Lightning checkpoint (.ckpt)"
+            )
+        if not is_hub_name(self.name):
+            raise ModelError(f"there is no folder or file {path}")
+        return "model"
+
+    @property
+    def path(self) -> Path:
+        """The name as a path."""
+        return Path(self.name).expanduser()
+
+    def identity(self) -> dict[str, Any]:
+        """Return the digests of its files, or its repository's name."""
+        if self.form in ("file", "lightning"):
+            return {"source": "file", "sha256": file_sha256(self._file)}
+        if self.form == "adapter":
+            files = sorted(file for file in self.path.iterdir() if file.suffix in (".safetensors", ".json", ".bin"))
+            return {"source": "adapter", "files": {file.name: file_sha256(file) for file in files}}
+        return weights_identity(self.name, revision="main")
+
+    def tensors(self) -> Mapping[str, Tensor]:
+        """Return the tensors of a file by their names there.
+
+        Raises:
+            ModelError: the file is damaged, or holds more than weights.
+        """
+        if self.form != "lightning":
+            checkpoint = Checkpoint(self._file)
+            return {name: checkpoint.tensor(name) for name in sorted(checkpoint.names)}
+        try:
+            content = torch.load(self._file, map_location="cpu", weights_only=True, mmap=True)
+        except Exception as error:  # a stranger's file makes torch raise anything
+            raise ModelError(
+                f"{self.name} cannot be read as weights alone ({_first_line(error)}): save it with "
+                "ModelCheckpoint(save_weights_only=True)"
+            ) from error
+        state = content.get("state_dict") if isinstance(content, Mapping) else None
+        if not isinstance(state, Mapping):
+            raise ModelError(f"{self.name} holds no state_dict: it is not a checkpoint of Lightning's")
+        return {str(name): tensor for name, tensor in state.items() if isinstance(tensor, Tensor)}
+
+    @property
+    def _file(self) -> Path:
+        return self.path / STORED if self.path.is_dir() else self.path
+
+
+def copy_external(network: nn.Module, external: ExternalModel, *, load: Callable[[str], nn.Module]) -> None:
+    """Copy the weights of a model that was trained elsewhere into a network of the same architecture.
+
+    `load` builds the model in a folder or repository. An adapter is added to the network's own weights.
+
+    Raises:
+        ModelError: tensors are missing, left over, of another shape, NaN or infinite; names them, and what to do.
+    """
+    if external.form == "adapter":
+        add_adapter(network, external)
+    elif external.form == "model":
+        _copy(network, dict(load(external.name).state_dict()), of=external.name)
+    else:
+        _copy(network, _unwrapped(external.tensors(), names=network.state_dict().keys()), of=external.name)
+    if bad := [name for name, tensor in network.named_parameters() if not bool(tensor.isfinite().all())]:
+        raise ModelError(f"{external.name}: NaN or infinite values in {list_names(bad)}: leave this model out")
+
+
+def add_adapter(network: nn.Module, external: ExternalModel) -> None:
+    """Add a LoRA's product to the network's own weights, by PEFT.
+
+    Raises:
+        ModelError: PEFT is missing, or the adapter does not suit the network.
+    """
+    try:
+        from peft import PeftModel
+    except ImportError as error:
+        raise ModelError(
+            f"{external.name} is a LoRA adapter, which the package peft adds to its base model: run `pip install "
+            "'dfwe[lora]'`"
+        ) from error
+    before = {name: tensor.shape for name, tensor in network.named_parameters()}
+    try:
+        wrapped = PeftModel.from_pretrained(network, str(external.path))
+        merged = wrapped.merge_and_unload(safe_merge=True)
+    except Exception as error:  # a stranger's files make PEFT raise anything
+        raise ModelError(
+            f"the LoRA adapter {external.name} does not suit the base model: {_first_line(error)}; set base_model= to "
+            "the model that it was trained on"
+        ) from error
+    weights = {name: tensor.detach() for name, tensor in merged.named_parameters()}
+    if {name: tensor.shape for name, tensor in weights.items()} != before:
+        raise ModelError(f"the LoRA adapter {external.name} changes more than weights: it cannot be merged")
+    for parameter in network.parameters():
+        parameter.requires_grad_(True)
+
+
+def names_of(models: Sequence[str]) -> dict[str, str]:
+    """Return the models by short names: the last parts of their paths, as many as tell them apart."""
+    parts = [re.split(r"[/\\]+", model.rstrip("/\\")) for model in models]
+    for depth in range(1, max(map(len, parts), default=1) + 1):
+        names = ["-".join(part for part in path[-depth:] if part not in ("", "~", "..", ".")) for path in parts]
+        names = [re.sub(r"[^\w.+-]", "_", name.removesuffix(".safetensors").removesuffix(".ckpt")) for name in names]
+        if len(set(names)) == len(names) and all(names):
+            return dict(zip(names, models, strict=True))
+    raise ModelError(f"two experts are the same: {', '.join(models)}")
+
+
+def _copy(network: nn.Module, tensors: Mapping[str, Tensor], *, of: str) -> None:
+    """Copy tensors by name; a parameter may come under any of its tied names."""
+    places: dict[int, list[str]] = {}
+    for name, parameter in network.named_parameters(remove_duplicate=False):
+        places.setdefault(id(parameter), []).append(name)
+    known = {name for names in places.values() for name in names} | {name for name, _ in network.named_buffers()}
+    parameters = dict(network.named_parameters())
+    if extra := [name for name in sorted(tensors.keys() - known) if not _RECOMPUTED.search(name)]:
+        raise ModelError(f"{of} has {list_names(extra)}, which the base model lacks: it is another model")
+    for name, parameter in parameters.items():
+        given = [other for other in places[id(parameter)] if other in tensors]
+        if not given:
+            raise ModelError(f"{of} lacks {name}: it is another model, or its file is not complete")
+        tensor = tensors[given[0]]
+        if tensor.shape != parameter.shape:
+            raise ModelError(
+                f"{of}: {given[0]} has the shape {list(tensor.shape)}, the base model's has {list(parameter.shape)}: "
+                "experts of one merge share their architecture, vocabulary and labels"
+            )
+        with torch.no_grad():
+            parameter.copy_(tensor)
+
+
+def _unwrapped(tensors: Mapping[str, Tensor], *, names: Any) -> dict[str, Tensor]:
+    """Return the tensors under the model's own names, without the words that a wrapper has put before them."""
+    expected = set(names)
+    renamed = dict(tensors)
+    while len(expected & renamed.keys()) < len(renamed):
+        candidates = [
+            {name.removeprefix(prefix): tensor for name, tensor in renamed.items() if name.startswith(prefix)}
+            for prefix in (*_WRAPPERS, *_own_prefix(renamed))
+        ]
+        best = max(candidates, key=lambda each: len(expected & each.keys()), default={})
+        if len(expected & best.keys()) <= len(expected & renamed.keys()):
+            break
+        renamed = best
+    return renamed
+
+
+def _own_prefix(tensors: Mapping[str, Tensor]) -> list[str]:
+    """Return the first word of all names, where they share it."""
+    words = {name.split(".", 1)[0] for name in tensors if "." in name}
+    return [f"{word}." for word in words] if len(words) <= 3 else []
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,89 @@
+"""The stage of an expert that was trained elsewhere: its weights come into the store as they are."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from dfwe.config.tasks import Task
+from dfwe.families.base import ModelFamily, TrainingRecipe
+from dfwe.merging.expert_array import save_weights
+from dfwe.models.external import ExternalModel
+from dfwe.stages.base import Stage, Tell
+from dfwe.stages.train import DEV, LABEL_SCORES, WEIGHTS, HeadStage, TrainStage, parent_of
+
+_NO_TRAINING = {"epochs": 0, "patience": 0, "learning_rate": 0.0, "stop_on": "last"}
+
+
+@dataclass(frozen=True)
+class ExternalExpert(TrainStage):
+    """A training of no epochs: the weights are those of a model from elsewhere, and dev is answered once."""
+
+    kind: ClassVar[str] = "expert"
+    external: ExternalModel
+
+    @classmethod
+    def of(cls, name: str, *, external: ExternalModel, family: ModelFamily, target: Task) -> ExternalExpert:
+        """Return the expert of that name, asked for the target."""
+        recipe = TrainingRecipe(name, (target,), target, _NO_TRAINING, 1, family.options)
+        return cls(family, recipe, None, 0, external)
+
+    @property
+    def title(self) -> str:
+        """Title in the user's words."""
+        return f"expert {self.recipe.name}"
+
+    def spec(self) -> dict[str, Any]:
+        """Return the base model, the digests of the model's files and the target."""
+        assert self.recipe.objective is not None
+        return {
+            "family": self.family.spec(),
+            "external": self.external.identity(),
+            "objective": self.family.task_spec(self.recipe.objective),
+        }
+
+    @property
+    def needs(self) -> tuple[Stage, ...]:
+        """The base model's stages."""
+        return parent_of(self.family)
+
+    @property
+    def heads(self) -> tuple[HeadStage, ...]:
+        """None: it brings its own."""
+        return ()
+
+    @property
+    def num_planned_steps(self) -> int:
+        """No steps."""
+        return 0
+
+    def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+        """Copy the weights and answer dev.
+
+        Raises:
+            ModelError: the model does not fit the base model.
+        """
+        start, target = time.perf_counter(), self.recipe.objective
+        assert target is not None
+        model = self.family.model((self.recipe.tasks[0],))
+        self.family.copy_external(model, self.external)
+        save_weights(model, folder / WEIGHTS)
+        evaluation = self.family.scorer(target, split="dev")(model.to(self.family.context.device), exact=True)
+        (folder / DEV).write_text(json.dumps(evaluation.predictions, ensure_ascii=False), encoding="utf8")
+        result = {
+            "external": self.external.name,
+            "epochs": [],
+            "best_epoch": 0,
+            "criterion": "last",
+            "seconds": round(time.perf_counter() - start, 2),
+        }
+        if evaluation.label_scores is None:
+            return result, (WEIGHTS, DEV)
+        np.save(folder / LABEL_SCORES, evaluation.label_scores)
+        return result, (WEIGHTS, DEV, LABEL_SCORES)
