@@ -155,17 +155,26 @@ def _one_task(raw: Record) -> StudyResults:
         target=target,
         sources=sources,
         title=f"Merging experts for {target}",
-        question=(
-            f"Does merging experts help on {target}? Experts were trained on {in_words(sources)}, and each was "
-            "fine-tuned on the target; the merge of their weights is compared with the baseline, the same parent "
-            "fine-tuned on the target alone."
-        ),
+        question=_question(target, sources=sources, are_external=bool(raw.get("external"))),
         facts=tuple(_facts_of_one_task(raw, row=next((r for r in rows if r["name"] == headline_merge), None))),
         data=data,
         test_set=(next(iter(data.values()), {}).get("corpus"), raw.get("n", {}).get("test")),  # the target comes first
         headline=raw["headline"],
         recommended=raw.get("recommended") or {},
         headline_merge=headline_merge,
+    )
+
+
+def _question(target: str, *, sources: Sequence[str], are_external: bool) -> str:
+    if are_external:
+        return (
+            f"Does merging {in_words(sources)} help on {target}? They were trained elsewhere; the merge of their "
+            "weights is compared with the best of them, and with their base model where it is known."
+        )
+    return (
+        f"Does merging experts help on {target}? Experts were trained on {in_words(sources)}, and each was "
+        "fine-tuned on the target; the merge of their weights is compared with the baseline, the same parent "
+        "fine-tuned on the target alone."
     )
 
 
@@ -177,7 +186,10 @@ def _of_one_task(row: Record, *, reference: float | None) -> Record:
 
 def _facts_of_one_task(raw: Record, *, row: Record | None) -> Iterator[tuple[str, str]]:
     yield "target", str(raw["target"])
-    yield "sources", in_words(raw["sources"])
+    if external := raw.get("external"):
+        yield "experts", in_words(external)
+    else:
+        yield "sources", in_words(raw["sources"])
     yield "model", str(raw.get("model", "unknown"))
     yield "instances of the target", in_words(raw.get("n", {}))
     yield "answers by", str(raw.get("decode", "unknown"))

@@ -114,7 +114,9 @@ def search_table(rows: Sequence[Record]) -> ReportTable | None:
 
 def cost_table(results: StudyResults, *, rows: Sequence[Record] | None = None) -> ReportTable | None:
     """Return what each model needs, its experts included; None where results do not say."""
-    plain = "The single-task models are" if results.tasks else "The baseline is"
+    plain = "The single-task models are plain fine-tuning" if results.tasks else "The baseline is plain fine-tuning"
+    if results.raw.get("external"):
+        plain = "Experts were trained elsewhere"
     return tabulate(
         "costs",
         [row for row in (results.rows if rows is None else rows) if row.get("cost")],
@@ -122,7 +124,7 @@ def cost_table(results: StudyResults, *, rows: Sequence[Record] | None = None) -
             Column("model", "model", lambda row: text(name_of(row)), is_numeric=False),
             *registry.nested("cost", registry.COST_COLUMNS),
         ],
-        caption=f"Cost of each model, its experts included, without pre-training. {plain} plain fine-tuning.",
+        caption=f"Cost of each model, its experts included, without pre-training. {plain}.",
         strong=lambda row: bool(row["name"] == results.headline_merge),
     )
 

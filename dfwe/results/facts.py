@@ -8,6 +8,7 @@ from typing import Any
 from dfwe.config.tasks import Task, TaskMean, tasks_of
 from dfwe.results.artifacts import questions
 from dfwe.results.comparison import Comparison, TaskMeanComparison
+from dfwe.stages.external_expert import ExternalExpert
 from dfwe.studies.source_selection.stage import selection_results
 from dfwe.studies.study import Study
 
@@ -17,15 +18,23 @@ log = logging.getLogger(__name__)
 def target_facts(study: Study, comparison: Comparison) -> dict[str, Any]:
     """Return what a study of one target is about."""
     evaluation = next(iter(comparison.evaluations.values()), None)
+    external = external_models(study)
     rare = () if evaluation is None else study.target.scorer.rare_classes(evaluation.counts)
     return {
         "target": study.target.name,
-        "sources": [task.name for task in study.sources],
+        "sources": list(external or [task.name for task in study.sources]),
+        **({"external": external} if external else {}),
         "source_selection": selection_results(study.source_selection),
         "decode": study.family.decoding(study.target),
         "rare_classes": list(rare),  # they make intervals of a macro F1 too narrow
         "questions": questions(study.target),
     }
+
+
+def external_models(study: Study) -> dict[str, str]:
+    """Return the experts that were trained elsewhere, as the user named them, by name."""
+    stages = study.trained.items()
+    return {name: stage.external.name for name, stage in stages if isinstance(stage, ExternalExpert)}
 
 
 def listed_facts(study: Study, comparison: Comparison) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dfwe.metrics.correlation import binned_errors
 from dfwe.metrics.statistics import optimism
 from dfwe.results.comparison import Comparison, TargetComparison, against, task_columns
 from dfwe.results.details import Costs, search_diagnostics
+from dfwe.stages.external_expert import ExternalExpert
 from dfwe.stages.merge import MergeStage, expert_of
 from dfwe.stages.train import TrainStage
 from dfwe.studies.baselines import EvaluatedModel
@@ -26,6 +27,8 @@ def row_of(name: str, *, study: Study, comparison: Comparison, costs: Costs) -> 
     if study.listing is not None:
         listed = study.listing.config["models"].get(name, {})
         row["title"] = listed.get("title") or study.listing.titles.get(name) or name
+    if isinstance(stage, ExternalExpert):
+        row |= {"external": stage.external.name} | ({"title": "base model"} if name == BASELINE else {})
     if isinstance(stage, TrainStage):
         row |= {"tasks": task_columns(study, stage), "epochs": len(card["epochs"])}
         row |= {key: card[key] for key in ("best_epoch", "criterion")} | {"most_epochs": stage.recipe.fit["epochs"]}

@@ -1,0 +1,67 @@
+"""Experts from elsewhere choose the kind of model by their config.json."""
+
+import json
+
+import pytest
+
+from dfwe.config.command_line import hydra_arguments
+from dfwe.errors import ConfigurationError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A function from an architecture to a folder with its config.json."""
+
+    def make(architecture):
+        path = tmp_path / (architecture or "unnamed")
+        path.mkdir(exist_ok=True)
+        content = {"architectures": [architecture]} if architecture else {}
+        (path / "config.json").write_text(json.dumps(content))
+        return path
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("architecture", "option"),
+    [
+        ("BertForSequenceClassification", "classifier"),
+        ("T5ForConditionalGeneration", "seq2seq"),
+        ("EncoderDecoderModel", "seq2seq"),
+        ("LlamaForCausalLM", "causal_lm"),
+        ("GPT2LMHeadModel", "causal_lm"),
+    ],
+)
+@pytest.mark.parametrize("form", ["[{0},other]", "{{a:{0},b:other}}"], ids=["list", "by name"])
+@pytest.mark.parametrize("plus", ["", "+"])
+def test_the_first_folder_chooses_the_model(folder, architecture, option, form, plus):
+    path = folder(architecture)
+    arguments = hydra_arguments(["+target=meld", f"{plus}experts={form.format(path)}"])
+    assert arguments == [
+        "+target=meld",
+        f"experts={form.format(path)}",
+        f"model={option}",
+        f"model.source.name='{path}'",
+    ]
+
+
+def test_the_base_model_comes_first(folder):
+    base, expert = folder("T5ForConditionalGeneration"), folder("LlamaForCausalLM")
+    arguments = hydra_arguments([f"+experts=[{expert}]", f"+base_model={base}"])
+    assert arguments[-2:] == ["model=seq2seq", f"model.source.name='{base}'"]
+
+
+def test_a_chosen_model_stays(folder):
+    overrides = [f"experts=[{folder('LlamaForCausalLM')}]", "model=smollm2"]
+    assert hydra_arguments(overrides) == overrides
+
+
+@pytest.mark.parametrize("architecture", ["BertForMaskedLM", ""])
+def test_another_architecture_is_refused(folder, architecture):
+    with pytest.raises(ConfigurationError, match="experts are classifiers .*, encoder-decoders .* or decoders"):
+        hydra_arguments([f"experts=[{folder(architecture)}]"])
+
+
+def test_without_a_folder_it_says_what_to_set():
+    with pytest.raises(ConfigurationError, match=r"none of a, b is a folder with config.json: set base_model="):
+        hydra_arguments(["experts=[a,b]"])

@@ -1,0 +1,166 @@
+"""Studies of experts that were trained elsewhere."""
+
+import json
+
+import pytest
+import torch
+from transformers import (
+    AutoTokenizer,
+    BertConfig,
+    BertForSequenceClassification,
+    BertModel,
+    LlamaForCausalLM,
+)
+
+from dfwe.config.compose import compose_study
+from dfwe.errors import ConfigurationError, ModelError
+from dfwe.families.causal_lm.weights import FreshLlama
+from dfwe.families.encoder.weights import FreshBert
+from dfwe.predict import load
+from dfwe.run_study import run_study
+from dfwe.studies.plan import load_plan, plan_study
+
+LABELS = ["anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise"]
+TEXTS = ["I feel glad.", "That makes me furious.", "What is the emotion of the last line?"]
+SHORT = ["+target=meld", "merge.search.budget=3", "report=false", "trainer.threads=1", "diagnostics=[leave_one_out]"]
+
+
+@pytest.fixture
+def settings(tmp_path, small_overrides):
+    """Overrides of every study here."""
+    data = [override for override in small_overrides if override.startswith("data.")]
+    return [*SHORT, *data, f"paths.store={tmp_path}/store"]
+
+
+@pytest.fixture
+def decoders(tmp_path):
+    """The base model and three tiny Llamas near it, as folders."""
+    shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1}
+    base = tmp_path / "base"
+    FreshLlama(300, {**shape, "intermediate_size": 32}).build(base, seed=0, texts=TEXTS)
+    return [base, *_around(base, LlamaForCausalLM, num=3)]
+
+
+@pytest.fixture
+def classifiers(tmp_path):
+    """Three tiny BERTs with heads, the last with its labels in another order; their encoder is the base model."""
+    base = tmp_path / "base"
+    FreshBert(
+        300, {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    ).build(base, seed=0, texts=TEXTS)
+    config = BertConfig.from_pretrained(base, id2label=dict(enumerate(LABELS)), num_labels=len(LABELS))
+    torch.manual_seed(0)
+    network = BertForSequenceClassification(config)
+    network.bert.load_state_dict(BertModel.from_pretrained(base, add_pooling_layer=True).state_dict())
+    network.save_pretrained(tmp_path / "network")
+    AutoTokenizer.from_pretrained(base).save_pretrained(tmp_path / "network")
+    folders = _around(tmp_path / "network", BertForSequenceClassification, num=3)
+    last = BertForSequenceClassification.from_pretrained(folders[-1])
+    last.config.id2label = dict(enumerate(reversed(LABELS)))
+    last.config.label2id = {label: number for number, label in last.config.id2label.items()}
+    for parameter in last.classifier.parameters():
+        parameter.data = parameter.data.flip(0)
+    last.save_pretrained(folders[-1])
+    return [base, *folders]
+
+
+def _around(base, kind, *, num):
+    folders = []
+    for number in range(num):
+        torch.manual_seed(number + 1)
+        model = kind.from_pretrained(base)
+        for parameter in model.parameters():
+            parameter.data += 0.1 * torch.randn_like(parameter)
+        folders.append(base.parent / f"expert_{number}")
+        model.save_pretrained(folders[-1])
+        AutoTokenizer.from_pretrained(base).save_pretrained(folders[-1])
+    return folders
+
+
+def experts(folders):
+    return f"+experts=[{','.join(map(str, folders))}]"
+
+
+def rows_of(folder):
+    return {row["name"]: row for row in json.loads((folder / "results.json").read_text())["models"]}
+
+
+def test_decoders_are_merged_and_the_base_model_is_the_baseline(decoders, settings, tmp_path):
+    base, *folders = decoders
+    config = compose_study([*settings, experts(folders), f"base_model={base}", "merge=task_arithmetic"])
+    run_study(config, folder=tmp_path)
+    rows = rows_of(tmp_path)
+    names = ["expert_0", "expert_1", "expert_2"]
+    assert list(rows) == ["baseline", *names, "random", "ensemble", "uniform", "task_arithmetic"]
+    assert rows["baseline"]["title"] == "base model"
+    assert rows["expert_1"]["external"] == str(folders[1])
+    assert all(row["cost"]["train_steps"] == 0 for row in rows.values())
+    assert rows["uniform"]["delta"] == pytest.approx(
+        rows["uniform"]["test"]["score"] - rows["baseline"]["test"]["score"]
+    )
+    merged = dict(LlamaForCausalLM.from_pretrained(tmp_path / "merged").named_parameters())
+    parts = [dict(LlamaForCausalLM.from_pretrained(folder).named_parameters()) for folder in decoders]
+    weights = [rows["task_arithmetic"]["coefficients"][name] for name in names]
+    name = "model.layers.0.mlp.up_proj.weight"
+    assert merged[name].shape == parts[0][name].shape
+    assert rows["task_arithmetic"]["is_expert"] or len(set(weights)) > 1
+
+
+def test_classifiers_are_merged_with_labels_in_one_order(classifiers, settings, tmp_path):
+    _, *folders = classifiers
+    run_study(compose_study([*settings, experts(folders), "merge=linear"]), folder=tmp_path)
+    rows = rows_of(tmp_path)
+    assert "baseline" not in rows
+    predictor, texts = load(tmp_path / "best"), ["Monica Vale: I feel glad."]
+    assert predictor.labels == tuple(LABELS)
+    assert sum(predictor.probabilities(texts)[0].values()) == pytest.approx(1)
+    alone = plan_study(compose_study([*settings, experts([folders[-1]]), "merge=linear"]))
+    ours = alone.trained["expert_2"].result(alone.family.context.store)
+    network = alone.family.plain_network(alone.trained["expert_2"].model(ours))
+    theirs = BertForSequenceClassification.from_pretrained(folders[-1])
+    assert torch.equal(network.classifier.weight, theirs.classifier.weight.flip(0))
+
+
+def test_another_run_trains_and_copies_nothing(decoders, settings, tmp_path):
+    base, *folders = decoders
+    arguments = [*settings, experts(folders[:2]), f"base_model={base}"]
+    run_study(compose_study(arguments), folder=tmp_path / "a")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "store").glob("*/card.json")}
+    run_study(compose_study(arguments), folder=tmp_path / "b")
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "store").glob("*/card.json")} == before
+    assert rows_of(tmp_path / "a") == rows_of(tmp_path / "b")
+
+
+def test_subsets_of_experts_are_numbered(decoders, settings):
+    _, *folders = decoders
+    arguments = [*settings, experts(folders), "subset.size=2"]
+    names = [load_plan(compose_study([*arguments, f"subset.number={number}"])).name[1] for number in range(3)]
+    assert names == [("expert_0", "expert_1"), ("expert_0", "expert_2"), ("expert_1", "expert_2")]
+
+
+def test_task_vectors_need_the_base_model(decoders, settings):
+    with pytest.raises(ConfigurationError, match="merge=ties works on the differences .*set base_model="):
+        load_plan(compose_study([*settings, experts(decoders[1:]), "merge=ties"]))
+
+
+def test_labels_that_are_others_are_refused(classifiers, settings):
+    _, *folders = classifiers
+    other = BertForSequenceClassification.from_pretrained(folders[0])
+    other.config.id2label = dict(enumerate("abcdefg"))
+    other.config.label2id = {label: number for number, label in other.config.id2label.items()}
+    other.save_pretrained(folders[0])
+    study = plan_study(compose_study([*settings, experts(folders[:2])]))
+    with pytest.raises(ModelError, match="has the labels a, b, c.* the target has anger"):
+        study.trained["expert_0"].result(study.family.context.store)
+
+
+def test_an_expert_called_as_a_row_is_refused(decoders, settings):
+    with pytest.raises(ConfigurationError, match="uniform"):
+        load_plan(compose_study([*settings, f"+experts={{uniform:{decoders[1]},b:{decoders[2]}}}"]))
+
+
+def test_models_with_heads_of_their_own_are_refused(decoders, settings, tmp_path):
+    config = compose_study([*settings, experts(decoders[1:3]), "model=bert_toy"])
+    with pytest.raises(ConfigurationError, match="multi_head cannot come from elsewhere|has no head"):
+        study = plan_study(config)
+        study.trained["expert_0"].result(study.family.context.store)
