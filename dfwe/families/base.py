@@ -146,6 +146,7 @@ class ModelFamily(ABC):
     auto_class: ClassVar[str]  # of Transformers, that loads an exported model
     adapts_all: ClassVar[bool] = False  # whether every task can be answered
     head_prefix: ClassVar[str | None] = None  # of a task's own tensors, of which files may have more than a model
+    takes_external: ClassVar[bool] = True  # whether models that were trained elsewhere can be its models
     has_heads: ClassVar[bool] = False  # whether its splits are SentenceSplits, which some collectors read whole
 
     @abstractmethod
@@ -206,15 +207,9 @@ class ModelFamily(ABC):
         """Write the model into the folder, with its tokenizer; return what `dfwe.json` has of asking it."""
 
     def plain_network(self, model: Any) -> Any:
-        """Return the model as Transformers has it, weights shared: what a model from elsewhere must fit.
-
-        Raises:
-            ConfigurationError: models of this family cannot come from elsewhere.
-        """
-        raise ConfigurationError(
-            f"experts=[...]: models of the family {self.name} cannot come from elsewhere; choose a model of the family "
-            "seq2seq, causal_lm or classifier"
-        )
+        """Return the model as Transformers has it, weights shared: what a model from elsewhere must fit."""
+        assert self.takes_external
+        return model
 
     def can_be_asked(self, external: ExternalModel) -> bool:
         """Return whether a model can answer the target as it is, which a base model may not."""

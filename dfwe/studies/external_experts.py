@@ -90,6 +90,11 @@ def plan_external(config: DictConfig, *, corpora: Corpora | None = None) -> Exte
     for merge in spec.merges:
         _check_parent(merge, base=base)
     family, pretraining = study_family(config, tasks=(target,), corpora=corpora)
+    if not family.takes_external:
+        raise ConfigurationError(
+            f"experts=[...]: models of the family {family.name} cannot come from elsewhere; choose model=seq2seq, "
+            "causal_lm or classifier"
+        )
     if family.context.trainer["head_first"]:  # experts bring their heads
         context = replace(family.context, trainer={**family.context.trainer, "head_first": False})
         family = replace(family, context=context)

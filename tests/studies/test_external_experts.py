@@ -100,10 +100,12 @@ def test_decoders_are_merged_and_the_base_model_is_the_baseline(decoders, settin
     )
     merged = dict(LlamaForCausalLM.from_pretrained(tmp_path / "merged").named_parameters())
     parts = [dict(LlamaForCausalLM.from_pretrained(folder).named_parameters()) for folder in decoders]
-    weights = [rows["task_arithmetic"]["coefficients"][name] for name in names]
-    name = "model.layers.0.mlp.up_proj.weight"
-    assert merged[name].shape == parts[0][name].shape
-    assert rows["task_arithmetic"]["is_expert"] or len(set(weights)) > 1
+    if rows["task_arithmetic"]["is_expert"] is None:
+        weights = [rows["task_arithmetic"]["coefficients"][name] for name in names]
+        for name, tensor in merged.items():
+            start, *others = [part[name] for part in parts]
+            summed = sum(weight * (other - start) for weight, other in zip(weights, others, strict=True))
+            assert torch.allclose(tensor, start + summed, atol=1e-5)
 
 
 def test_classifiers_are_merged_with_labels_in_one_order(classifiers, settings, tmp_path):
@@ -159,8 +161,7 @@ def test_an_expert_called_as_a_row_is_refused(decoders, settings):
         load_plan(compose_study([*settings, f"+experts={{uniform:{decoders[1]},b:{decoders[2]}}}"]))
 
 
-def test_models_with_heads_of_their_own_are_refused(decoders, settings, tmp_path):
+def test_models_with_heads_of_their_own_are_refused(decoders, settings):
     config = compose_study([*settings, experts(decoders[1:3]), "model=bert_toy"])
-    with pytest.raises(ConfigurationError, match="multi_head cannot come from elsewhere|has no head"):
-        study = plan_study(config)
-        study.trained["expert_0"].result(study.family.context.store)
+    with pytest.raises(ConfigurationError, match="of the family multi_head cannot come from elsewhere"):
+        load_plan(config)

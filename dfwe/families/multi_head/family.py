@@ -52,6 +52,7 @@ class MultiHeadFamily(ModelFamily):
     """
 
     name: ClassVar[str] = "multi_head"
+    takes_external: ClassVar[bool] = False
     auto_class: ClassVar[str] = "AutoModel"  # the encoder alone
     has_heads: ClassVar[bool] = True
     training: Mapping[str, Any]

@@ -122,10 +122,6 @@ class TextFamily(ModelFamily):
         """Return all of it."""
         return model
 
-    def plain_network(self, model: PreTrainedModel) -> PreTrainedModel:
-        """Return the model itself."""
-        return model
-
     def export(self, model: PreTrainedModel, folder: Path) -> dict[str, Any]:
         """Write a folder that the family's Auto class loads."""
         model.save_pretrained(folder)
