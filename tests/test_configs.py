@@ -51,7 +51,8 @@ def test_every_criterion_of_choice_is_bound(composed, choice):
 
 @pytest.mark.parametrize("model", options("model"))
 def test_every_model_is_bound_and_has_its_trainer(composed, model):
-    config = composed("+target=meld", f"model={model}")
+    source = ["model.source.name=FOLDER"] if model in ("causal_lm", "classifier", "seq2seq") else []  # of any model
+    config = composed("+target=meld", f"model={model}", *source)
     instantiate(config.model.source, _convert_="all")
     assert config.model.name == model
     assert config.trainer.train.epochs > 0

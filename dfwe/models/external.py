@@ -17,6 +17,7 @@ from dfwe.models.checkpoint import Checkpoint
 from dfwe.models.fit import list_names
 from dfwe.models.folders import ADAPTER_CONFIG, CONFIG, is_hub_name
 from dfwe.models.sources import file_sha256, weights_identity
+from dfwe.values.names import reserved_names
 
 log = logging.getLogger(__name__)
 
@@ -147,6 +148,24 @@ def add_adapter(network: nn.Module, external: ExternalModel) -> None:
         raise ModelError(f"the LoRA adapter {external.name} changes more than weights: it cannot be merged")
     for parameter in network.parameters():
         parameter.requires_grad_(True)
+
+
+def named_models(given: Mapping[Any, Any] | Sequence[Any]) -> dict[str, ExternalModel]:
+    """Return models by name: the user's, or those that their paths give.
+
+    Raises:
+        ModelError: two are the same, one is not there, or a name is that of a row that every study has.
+    """
+    named = dict(given) if isinstance(given, Mapping) else names_of([str(model) for model in given])
+    if taken := [name for name in named if name in reserved_names()]:
+        raise ModelError(
+            f"experts: '{taken[0]}' is the name of a row that every study has; name it otherwise, as in "
+            f"experts={{my_{taken[0]}: {named[taken[0]]}}}"
+        )
+    models = {str(name): ExternalModel(str(model)) for name, model in named.items()}
+    for external in models.values():
+        external.form  # noqa: B018  # what is not there shows now
+    return models
 
 
 def names_of(models: Sequence[str]) -> dict[str, str]:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from omegaconf import DictConfig
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
-from dfwe.config.consistency import lists_models
+from omegaconf import DictConfig, OmegaConf
+
+from dfwe.config.consistency import lists_models, only_target
+from dfwe.config.instantiate import bind, plain
 from dfwe.config.task_data import Corpora
+from dfwe.config.tasks import build_task
+from dfwe.errors import ConfigurationError
+from dfwe.models.external import ExternalModel, named_models
 from dfwe.studies.context import study_family
-from dfwe.studies.external_experts import plan_external
+from dfwe.studies.external_experts import ExternalExpertsPlan
 from dfwe.studies.listed import plan_listed
 from dfwe.studies.recipes import DfwePlan
-from dfwe.studies.sources import study_tasks
+from dfwe.studies.sources import study_tasks, subset_by_number
 from dfwe.studies.spec import StudySpec
 from dfwe.studies.stage_factory import StageFactory
 from dfwe.studies.study import Study, StudyPlan
@@ -28,7 +36,7 @@ def load_plan(config: DictConfig, *, reads_data: bool = True, corpora: Corpora |
     if lists_models(config):
         return plan_listed(config, corpora=corpora)
     if config.experts:
-        return plan_external(config, corpora=corpora)
+        return _plan_external(config, corpora=corpora)
     target, sources = study_tasks(config)
     spec = StudySpec.of(config)
     family, pretraining = study_family(config, tasks=(target, *sources), corpora=corpora)
@@ -46,3 +54,35 @@ def plan_study(config: DictConfig) -> Study:
     are made now where the store lacks them.
     """
     return load_plan(config).resolve()
+
+
+def _plan_external(config: DictConfig, *, corpora: Corpora | None) -> ExternalExpertsPlan:
+    """Return the plan of a configuration with `experts`; errors as in `load_plan`, and for what is not a model."""
+    short, target_config = only_target(config)
+    target, spec = build_task(short, config=plain(target_config)), StudySpec.of(config)
+    given: Any = OmegaConf.to_container(config.experts)
+    experts = subset_by_number(named_models(given), subset=plain(config.subset))
+    base = None if config.base_model is None else ExternalModel(config.base_model)
+    for merge in spec.merges:
+        _check_parent(merge, base=base)
+    family, pretraining = study_family(config, tasks=(target,), corpora=corpora)
+    if not family.takes_external:
+        raise ConfigurationError(
+            f"experts=[...]: models of the family {family.name} cannot come from elsewhere; choose model=seq2seq, "
+            "causal_lm or classifier"
+        )
+    if family.context.trainer["head_first"]:  # experts bring their heads
+        context = replace(family.context, trainer={**family.context.trainer, "head_first": False})
+        family = replace(family, context=context)
+    target = family.adapt(target)
+    return ExternalExpertsPlan(spec, StageFactory(family), pretraining, target, experts, base, config.seed)
+
+
+def _check_parent(merge: Mapping[str, Any], *, base: ExternalModel | None) -> None:
+    """Raise ConfigurationError for a method that works on task vectors where no base model was named."""
+    method: Any = bind(merge["method"])
+    if base is None and method.properties.needs_parent:
+        raise ConfigurationError(
+            f"merge={merge['name']} works on the differences to the experts' common parent: set base_model=<folder or "
+            "name on the Hub>"
+        )

@@ -45,7 +45,7 @@ def test_a_chat_prompt_is_the_users_turn(words):
 
 
 @pytest.mark.parametrize(("form", "begin"), [(PLAIN, ""), (CHAT, "<user>")], ids=["plain", "chat"])
-def test_a_long_prompt_loses_its_oldest_words_and_keeps_its_frame(words, form, begin):
+def test_a_long_prompt_loses_its_oldest_words_alone(words, form, begin):
     whole, _, length = text_of(words, form, most=100)
     text, cut, number = text_of(words, form, most=length - 3)
     assert (cut, number) == (0, length - 3)

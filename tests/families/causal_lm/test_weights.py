@@ -31,7 +31,7 @@ def weights(folder: Path):
     return load_file(folder / "model.safetensors")
 
 
-def test_fresh_weights_repeat_with_the_seed_and_differ_with_another(tmp_path):
+def test_fresh_weights_repeat_with_the_seed(tmp_path):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         FreshLlama(300, CONFIG).build(tmp_path / name, seed=seed, texts=TEXTS)
     a, b, c = (weights(tmp_path / name)["model.embed_tokens.weight"] for name in "abc")
