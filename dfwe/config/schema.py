@@ -362,7 +362,7 @@ class StudyConfig:
     target: dict[str, TaskConfig] = MISSING
     sources: dict[str, TaskConfig] = MISSING
     sources_without_target: bool = MISSING
-    experts: Annotated[Any, As(list[Name] | dict[ModelName, Name])] = MISSING  # that were trained elsewhere
+    experts: Annotated[Any, As(list[Name] | dict[ModelName, Name] | None)] = MISSING  # that were trained elsewhere
     base_model: Name | None = MISSING  # their common parent
     subset: SubsetConfig = MISSING
     source_selection: SourceSelectionConfig = MISSING

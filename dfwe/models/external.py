@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -25,7 +25,6 @@ Form = Literal["model", "file", "lightning", "adapter"]
 STORED = "weights.safetensors"  # of a store's entry
 _LIGHTNING = (".ckpt",)
 _RECOMPUTED = re.compile(r"(inv_freq|position_ids|masked_bias|attn\.bias)$")  # some versions store them
-_WRAPPERS = ("_orig_mod.", "module.", "model.", "network.", "base_model.model.", "_forward_module.")
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,11 @@ def copy_external(network: nn.Module, external: ExternalModel, *, load: Callable
     elif external.form == "model":
         _copy(network, dict(load(external.name).state_dict()), of=external.name)
     else:
-        _copy(network, _unwrapped(external.tensors(), names=network.state_dict().keys()), of=external.name)
+        _copy(
+            network,
+            _unwrapped(external.tensors(), names=network.state_dict().keys(), of=external.name),
+            of=external.name,
+        )
     if bad := [name for name, tensor in network.named_parameters() if not bool(tensor.isfinite().all())]:
         raise ModelError(f"{external.name}: NaN or infinite values in {list_names(bad)}: leave this model out")
 
@@ -202,26 +205,19 @@ def _copy(network: nn.Module, tensors: Mapping[str, Tensor], *, of: str) -> None
             parameter.copy_(tensor)
 
 
-def _unwrapped(tensors: Mapping[str, Tensor], *, names: Any) -> dict[str, Tensor]:
-    """Return the tensors under the model's own names, without the words that a wrapper has put before them."""
-    expected = set(names)
-    renamed = dict(tensors)
-    while len(expected & renamed.keys()) < len(renamed):
-        candidates = [
-            {name.removeprefix(prefix): tensor for name, tensor in renamed.items() if name.startswith(prefix)}
-            for prefix in (*_WRAPPERS, *_own_prefix(renamed))
-        ]
-        best = max(candidates, key=lambda each: len(expected & each.keys()), default={})
-        if len(expected & best.keys()) <= len(expected & renamed.keys()):
-            break
-        renamed = best
-    return renamed
+def _unwrapped(tensors: Mapping[str, Tensor], *, names: Collection[str], of: str) -> dict[str, Tensor]:
+    """Return the tensors under the model's own names: a wrapper, such as a LightningModule, puts words before them.
 
-
-def _own_prefix(tensors: Mapping[str, Tensor]) -> list[str]:
-    """Return the first word of all names, where they share it."""
-    words = {name.split(".", 1)[0] for name in tensors if "." in name}
-    return [f"{word}." for word in words] if len(words) <= 3 else []
+    What does not begin with these words is the wrapper's own, and left out.
+    """
+    longest = max(names, key=len)
+    prefixes = [name.removesuffix(longest) for name in tensors if name == longest or name.endswith(f".{longest}")]
+    matches = {prefix: sum(f"{prefix}{name}" in tensors for name in names) for prefix in prefixes}
+    best = [prefix for prefix, number in matches.items() if number == max(matches.values())]
+    if len(best) > 1:
+        raise ModelError(f"{of} holds {len(best)} models ({', '.join(best)}): save the one that is meant by itself")
+    prefix = best[0] if best else ""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def _first_line(error: Exception) -> str:

@@ -63,7 +63,7 @@ def _plan_external(config: DictConfig, *, corpora: Corpora | None) -> ExternalEx
     given: Any = OmegaConf.to_container(config.experts)
     experts = subset_by_number(named_models(given), subset=plain(config.subset))
     base = None if config.base_model is None else ExternalModel(config.base_model)
-    for merge in spec.merges:
+    for merge in spec.merges_of(len(experts)):
         _check_parent(merge, base=base)
     family, pretraining = study_family(config, tasks=(target,), corpora=corpora)
     if not family.takes_external:

@@ -55,6 +55,16 @@ def test_a_file_is_copied_whatever_wrapped_the_model(tmp_path, prefix):
     assert same(copied(tmp_path / "a.safetensors"), llama(1))
 
 
+def test_a_wrappers_own_tensors_are_left_out(tmp_path):
+    tensors = {f"student.{name}": tensor.clone() for name, tensor in llama(1).named_parameters()}
+    save_file({**tensors, "loss.weight": torch.ones(2)}, tmp_path / "a.safetensors")
+    assert same(copied(tmp_path / "a.safetensors"), llama(1))
+    other = {name.replace("student", "teacher"): tensor.clone() for name, tensor in tensors.items()}
+    save_file({**tensors, **other}, tmp_path / "b.safetensors")
+    with pytest.raises(ModelError, match=r"holds 2 models \(student., teacher.\)"):
+        copied(tmp_path / "b.safetensors")
+
+
 def test_a_lightning_checkpoint_gives_its_weights_alone(tmp_path):
     state = {f"model.{name}": tensor for name, tensor in llama(1).state_dict().items()}
     torch.save({"state_dict": state, "epoch": 3, "optimizer_states": [{"lr": 0.1}]}, tmp_path / "a.ckpt")

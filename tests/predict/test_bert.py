@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from dfwe.errors import ModelError
 from dfwe.predict import load
 from dfwe.predict.bert import load_bert
-from dfwe.predict.predictor import _load_classifier
+from dfwe.predict.models import _load_classifier
 
 TEXTS = ["A warm kettle.", "", "is the KETTLE warm? Oui, déjà vu!", "merry " * 40]
 

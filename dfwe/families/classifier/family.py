@@ -28,8 +28,7 @@ from dfwe.families.encoder.data import SentenceSplit
 from dfwe.families.encoder.datamodule import sentence_data
 from dfwe.families.encoder.lightning_module import MultiTask
 from dfwe.families.encoder.model import HEADS
-from dfwe.families.encoder.reader import HeadReader
-from dfwe.families.scorer import SplitScorer
+from dfwe.families.encoder.reader import HeadScorer
 from dfwe.models.external import ExternalModel
 from dfwe.records import Split
 
@@ -138,7 +137,8 @@ class ClassifierFamily(ModelFamily):
         """
         super().copy_external(model, external)
         if external.form == "model":
-            order_outputs(self.plain_network(model), labels_of(external.name), answers=answers_of(self.tasks[0]))
+            target = self.tasks[0]
+            order_outputs(model.network(target.short), labels_of(external.name), answers=answers_of(target))
 
     def export(self, model: Classifier, folder: Path) -> dict[str, Any]:
         """Write a folder that `AutoModelForSequenceClassification` loads, with the target's labels."""
@@ -231,7 +231,7 @@ class ClassifierFamily(ModelFamily):
         seconds = round(time.perf_counter() - start, 2)
         return {"task": task.name, "examples": len(split), "dev": evaluation.scores, "seconds": seconds}, (WEIGHTS,)
 
-    def new_scorer(self, task: Task, *, split: Split) -> SplitScorer:
+    def new_scorer(self, task: Task, *, split: Split) -> HeadScorer:
         """Return a scorer of the task's split."""
         tokens = self.context.tokens_at_once("eval_tokens")
-        return SplitScorer(HeadReader(self.encode(task, split=split), max_tokens=tokens), scorer=task.scorer)
+        return HeadScorer(self.encode(task, split=split), max_tokens=tokens, scorer=task.scorer)

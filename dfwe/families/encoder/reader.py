@@ -9,7 +9,8 @@ import torch
 
 from dfwe.families.batching import token_batches
 from dfwe.families.encoder.data import SentenceSplit, batch_on, sentence_batch
-from dfwe.families.scorer import Batch, SplitReader
+from dfwe.families.scorer import Batch, SplitReader, SplitScorer
+from dfwe.metrics.scorer import Scorer
 from dfwe.records import Answer
 
 
@@ -41,3 +42,10 @@ class HeadReader(SplitReader):
         scores = head.label_scores(outputs)
         rows = [None] * len(batch.members) if scores is None else list(scores.float().cpu().numpy())
         return [Answer(text, row) for text, row in zip(head.answers(outputs), rows, strict=True)]
+
+
+class HeadScorer(SplitScorer):
+    """Scores models by their head on the split's task."""
+
+    def __init__(self, split: SentenceSplit, *, max_tokens: int, scorer: Scorer) -> None:
+        super().__init__(HeadReader(split, max_tokens=max_tokens), scorer=scorer)

@@ -32,10 +32,9 @@ from dfwe.families.encoder.data import SentenceSplit
 from dfwe.families.encoder.datamodule import sentence_data
 from dfwe.families.encoder.gradient_surgery import Surgery
 from dfwe.families.encoder.lightning_module import MultiTask
-from dfwe.families.encoder.reader import HeadReader
+from dfwe.families.encoder.reader import HeadScorer
 from dfwe.families.multi_head.model import HeadSpecs, MultiHead, load_multi_head
 from dfwe.families.multi_head.tokenization import tokenise_sentences
-from dfwe.families.scorer import SplitScorer
 from dfwe.records import Split
 from dfwe.seeding import derive
 
@@ -206,10 +205,10 @@ class MultiHeadFamily(ModelFamily):
             max_truncated_fraction=self.settings.max_truncated_fraction,
         )
 
-    def new_scorer(self, task: Task, *, split: Split) -> SplitScorer:
+    def new_scorer(self, task: Task, *, split: Split) -> HeadScorer:
         """Return a scorer of the task's split."""
         tokens = self.context.tokens_at_once("eval_tokens")
-        return SplitScorer(HeadReader(self.encode(task, split=split), max_tokens=tokens), scorer=task.scorer)
+        return HeadScorer(self.encode(task, split=split), max_tokens=tokens, scorer=task.scorer)
 
     def draw_examples(self, tasks: Sequence[Task], *, examples: int, seed: int) -> Sequence[HeadExample]:
         """Draw examples of the tasks' train splits."""
