@@ -16,7 +16,7 @@ from dfwe.process.exit import as_process, exit_code
 from dfwe.process.interrupt import GOES_ON
 
 RUN = "run"
-_RESUMABLE = (RUN, "fit")  # after an interrupt the same command goes on where it stopped
+_RESUMABLE = (RUN, "fit", "search")  # after an interrupt the same command goes on where it stopped
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Command:
 COMMANDS = {
     RUN: Command("dfwe.run", "run a study or a sweep; `dfwe +target=meld` is the same"),
     "fit": Command("dfwe.fit.command", "from a table to a model, in one line"),
+    "search": Command("dfwe.fit.search", "find the coefficients for models of your own"),
     "merge": Command("dfwe.combine", "merge models' files by a recipe"),
     "predict": Command("dfwe.predict.__main__", "answer questions with a model of a study"),
     "score": Command("dfwe.score", "score predictions of a task"),

@@ -11,7 +11,7 @@ from dfwe.report.study_results import Record, StudyResults
 from dfwe.values.names import BASELINE, MIXTURE
 
 _MULTITASK = "multitask"
-_BETTER, _WORSE = "better", "worse"
+_BEST_EXPERT = "best_expert"  # a role
 
 
 def answer(results: StudyResults, *, target: TableTask, folder: str) -> Iterator[str]:
@@ -39,6 +39,8 @@ def _choice(results: StudyResults, *, target: TableTask, folder: str) -> str:
 def _made(row: Record, *, results: StudyResults, target: TableTask) -> str:
     """Return how a model was made, in words that need no glossary."""
     name, table = str(row["name"]), target.table.path.name
+    if row.get("external"):
+        return "the base model as it is" if name == BASELINE else "one of the models, as it is"
     if row["kind"] == "merge":
         return f"the weighted average of {len(results.of_kind('expert'))} models"
     if name == BASELINE:
@@ -74,6 +76,8 @@ def _quality(test: Record, *, target: TableTask) -> str:
 def _gain(results: StudyResults, *, target: TableTask) -> str:
     """Return what the model to ship gains over the plain one, and whether that can be chance."""
     best = results.recommended
+    if results.raw.get("external"):
+        return _gain_of_merge(results, target=target)
     if best["name"] == BASELINE:
         tried = "other tables and merging" if results.sources else "training for longer"
         return f"It is the plain model: {tried} brought nothing more on dev."
@@ -82,6 +86,25 @@ def _gain(results: StudyResults, *, target: TableTask) -> str:
         return "It was compared with no other model on test."
     against = next((other for other in best.get("against", ()) if other["role"] == BASELINE), None)
     versus = f"The plain model, trained on {target.table.path.name} alone, has {_score(plain, target=target)} there"
+    return _significance(versus, against=against)
+
+
+def _gain_of_merge(results: StudyResults, *, target: TableTask) -> str:
+    """Return what a merge of models that were trained elsewhere gains over the best of them."""
+    best, name = results.recommended, results.raw["roles"].get(_BEST_EXPERT)
+    if name is None or best["name"] in (name, BASELINE):
+        return "No mixture of the models does better on dev than this one alone."
+    single = (results.row(name) or {}).get("test", {}).get("score")
+    if single is None:
+        return "It was compared with no other model on test."
+    against = next((other for other in best.get("against", ()) if other["role"] == _BEST_EXPERT), None)
+    return _significance(
+        f"{name}, the best single model on dev, has {_score(single, target=target)} there", against=against
+    )
+
+
+def _significance(versus: str, *, against: Record | None) -> str:
+    """Return the sentence about the other model, and whether chance explains the difference to it."""
     if against is None:
         return f"{versus}."
     low, high = against["delta_interval"]

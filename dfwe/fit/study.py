@@ -76,7 +76,7 @@ def study_arguments(
 ) -> list[str]:
     """Return the arguments of the study."""
     chosen = [f"sources=[{','.join(sources)}]"] if sources else ["sources=none", "stages.skip=[merge]"]
-    study = [f"+target={target}", *chosen, f"model={model}", *settings, f"hydra.run.dir={_value(out)}"]
+    study = [f"+target={target}", *chosen, f"model={model}", *settings, f"hydra.run.dir={hydra_value(out)}"]
     return ["--config-dir", str(out / "conf"), "experiment=fit", *study]
 
 
@@ -94,7 +94,7 @@ def check_not_edited(contents: Mapping[Path, str], *, study: Sequence[str]) -> N
             )
 
 
-def _value(path: Path) -> str:
+def hydra_value(path: Path) -> str:
     """Return a path as Hydra reads it: in quotes unless it is sure to be read as text."""
     text = str(path)
     if re.fullmatch(r"(\.\./)*/?[a-z_][\w./-]*", text, re.ASCII | re.IGNORECASE) and text.lower() not in HYDRA_WORDS:

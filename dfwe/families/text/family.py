@@ -145,8 +145,8 @@ class TextFamily(ModelFamily):
         """Accept every recipe without options."""
         if recipe.options:
             raise ConfigurationError(
-                f"{recipe.name}: a {self.name} model is trained in one way, without {', '.join(recipe.options)}: choose a "
-                "model of the family multi_head, such as model=minilm_heads"
+                f"{recipe.name}: a {self.name} model is trained in one way, without {', '.join(recipe.options)}: "
+                "choose one of the family multi_head, such as model=minilm_heads"
             )
 
     def training_data(self, recipe: TrainingRecipe, *, seed: int) -> EpochData:

@@ -1,0 +1,161 @@
+"""Which coefficients? `dfwe search --models A B C --data dev.csv`: merge models that are there already."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dfwe.conf import conf_dir
+from dfwe.errors import ConfigurationError
+from dfwe.fit.command import Plan
+from dfwe.fit.report import description, outcome
+from dfwe.fit.study import check_not_edited, check_settings, hydra_value
+from dfwe.fit.table import KINDS
+from dfwe.fit.tables import NO_GROUP, TableOptions, read_tasks
+from dfwe.fit.task import TableTask, yaml_text
+from dfwe.io.files import write_text
+from dfwe.io.strict_yaml import read_yaml
+from dfwe.process.arguments import Parser
+from dfwe.process.exit import as_process, exit_code
+from dfwe.process.interrupt import GOES_ON
+
+_COLUMN = re.compile(r"\{([^{}]+)\}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    options = _parser().parse_args(arguments)
+    plans: list[Plan] = []
+    if code := exit_code(lambda: plans.append(_prepare(options))):
+        return code
+    if options.dry_run:
+        return 0
+    from dfwe.run import main as run_study
+
+    start = time.monotonic()
+    (plan,) = plans
+    return run_study(plan.study) or exit_code(lambda: _finish(plan, seconds=time.monotonic() - start))
+
+
+def _prepare(options: argparse.Namespace) -> Plan:
+    """Write the task's YAML, tell what was guessed, and return the arguments of the study.
+
+    Raises:
+        DfweError: a table, a column, a model or a setting is not what the study needs.
+    """
+    check_settings(options.set)
+    target = _target(options, numbers=read_yaml(conf_dir() / "fit.yaml"))
+    options.out = options.out or Path("outputs") / f"search_{target.name}"
+    print(*description(target, shots=None), sep="\n")
+    path = options.out / "conf" / "task" / f"{target.name}.yaml"
+    content = _with_prompt(target.content(sources=()), prompt=options.prompt)
+    text = yaml_text(content, comment=f"Written by `dfwe search` for {target.table.path.name}.")
+    study = _study(options, target=target.name)
+    check_not_edited({path: text}, study=study)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, text)
+    print(f"task: {path}", f"study: {shlex.join(['dfwe', *study])}", sep="\n")
+    return Plan(target, options.out, study)
+
+
+def _target(options: argparse.Namespace, *, numbers: Mapping[str, Any]) -> TableTask:
+    """Return the task of the table, cut into dev and test: nothing is trained, so that train is small."""
+    fractions = dict(numbers["search_holdout_fractions"])
+    if options.test is not None:
+        fractions = {"dev": sum(fractions.values())}
+    tables = TableOptions(
+        texts=tuple(options.text),
+        label=options.label,
+        group=options.group,
+        kind=options.kind,
+        test=options.test,
+        encoding=options.encoding,
+    )
+    (target,) = read_tasks(
+        options.data, sources=(), options=tables, numbers={**numbers, "holdout_fractions": fractions}
+    )
+    return target
+
+
+def _with_prompt(content: dict[str, Any], *, prompt: str | None) -> dict[str, Any]:
+    """Return the task with the user's prompt, whose part up to its last column may lose words.
+
+    Raises:
+        ConfigurationError: the prompt shows no column.
+    """
+    if prompt is None:
+        return content
+    columns = list(_COLUMN.finditer(prompt))
+    if not columns:
+        raise ConfigurationError(f"--prompt '{prompt}' shows no column: write one in braces, as in '{{text}} Topic:'")
+    end = columns[-1].end()
+    content["prompt"] = {**content["prompt"], "context": prompt[:end], "prompt": prompt[end:]}
+    return content
+
+
+def _study(options: argparse.Namespace, *, target: str) -> list[str]:
+    """Return the arguments of the study."""
+    models = ",".join(hydra_value(Path(model)) for model in options.models)
+    base = [] if options.base is None else [f"base_model={hydra_value(Path(options.base))}"]
+    settings = [f"merge={options.merge}", f"merge.search.budget={options.budget}", f"seed={options.seed}", *options.set]
+    study = [f"+target={target}", f"experts=[{models}]", *base, *settings, f"hydra.run.dir={hydra_value(options.out)}"]
+    return ["--config-dir", str(options.out / "conf"), "experiment=search", *study]
+
+
+def _finish(plan: Plan, *, seconds: float) -> None:
+    """Tell the coefficients, the model to ship and why, and where everything is."""
+    print(*_coefficients(plan.out), *outcome(plan.out, target=plan.target), sep="\n")
+    print(f"again: {shlex.join(['dfwe', *plan.study])}")
+    print(f"took {seconds / 60:.1f} minutes")
+
+
+def _coefficients(out: Path) -> Iterator[str]:
+    """Yield the coefficients that the search kept."""
+    from dfwe.report.names import name_of
+    from dfwe.report.run_folder import read_run
+
+    results = read_run(out).results
+    row = results.row(results.headline_merge or "")
+    if row is not None and row.get("coefficients"):
+        shares = ", ".join(f"{name} {value:.3f}" for name, value in row["coefficients"].items())
+        yield f"\ncoefficients of {name_of(row)}: {shares}"
+
+
+def _parser() -> Parser:
+    examples = (
+        "dfwe search --models A B C --data dev.csv --text text --label topic",
+        "dfwe search --models A B --base P --merge ties --data dev.csv --prompt 'Text: {text} Topic:' --label topic",
+    )
+    description = (
+        "Which coefficients? Merge models that are there already (folders, .safetensors files, Lightning checkpoints, "
+        "LoRA adapters) with coefficients that score best on a labelled table."
+    )
+    parser = Parser(prog="dfwe search", description=description, examples=examples)
+    parser.add_argument("--models", nargs="+", required=True, metavar="MODEL", help="two or more, of one architecture")
+    parser.add_argument("--base", metavar="MODEL", help="the model that all were trained from; task vectors need it")
+    parser.add_argument("--data", type=Path, required=True, metavar="TABLE", help="labelled rows to search and test on")
+    parser.add_argument("--test", type=Path, metavar="TABLE", help="the test split; else a part of the table")
+    parser.add_argument("--text", action="append", default=[], metavar="COLUMN", help="the text; twice for a pair")
+    parser.add_argument("--label", metavar="COLUMN", help="what is predicted; else guessed, and shown")
+    parser.add_argument("--prompt", metavar="TEXT", help="how models that write are asked, columns in braces")
+    parser.add_argument("--kind", choices=KINDS, help="of the answers; else guessed by the label column")
+    parser.add_argument(
+        "--group", metavar="COLUMN", help=f"rows of one group never stand in two splits; '{NO_GROUP}' for no groups"
+    )
+    parser.add_argument("--merge", default="nelder_mead", metavar="METHOD", help="an option of conf/merge; nelder_mead")
+    parser.add_argument("--budget", type=int, default=40, metavar="N", help="mixtures that are tried; 40")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the search")
+    parser.add_argument("--encoding", default="utf-8", help="of the tables")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="where all goes; else outputs/search_TABLE")
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="further settings of the study")
+    parser.add_argument("--dry-run", action="store_true", help="write the task and stop before anything is scored")
+    return parser
+
+
+if __name__ == "__main__":
+    as_process(main, advice=GOES_ON)
