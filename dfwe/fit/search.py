@@ -103,7 +103,14 @@ def _study(options: argparse.Namespace, *, target: str) -> list[str]:
     models = ",".join(hydra_value(Path(model)) for model in options.models)
     base = [] if options.base is None else [f"base_model={hydra_value(Path(options.base))}"]
     settings = [f"merge={options.merge}", f"merge.search.budget={options.budget}", f"seed={options.seed}", *options.set]
-    study = [f"+target={target}", f"experts=[{models}]", *base, *settings, f"hydra.run.dir={hydra_value(options.out)}"]
+    study = [
+        f"+target={target}",
+        "sources=none",
+        f"experts=[{models}]",
+        *base,
+        *settings,
+        f"hydra.run.dir={hydra_value(options.out)}",
+    ]
     return ["--config-dir", str(options.out / "conf"), "experiment=search", *study]
 
 

@@ -1,0 +1,86 @@
+"""`dfwe search`: from models and a table to coefficients, a model and its card; mistakes before anything heavy."""
+
+import json
+
+import pytest
+import torch
+from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
+
+from dfwe.families.causal_lm.weights import FreshLlama
+from dfwe.families.encoder.weights import FreshBert
+from dfwe.fit.search import main
+
+SMALL = ["--budget", "3", "--out", "out", "--set", "report=false", "diagnostics=[]"]
+
+
+@pytest.fixture
+def table(tmp_path, monkeypatch):
+    """The name of a table of forty messages, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{('the boat left', 'the soup boiled')[n % 2]} at {n},{('sea', 'pan')[n % 2]}" for n in range(40)]
+    (tmp_path / "dev.csv").write_text("\n".join(["text,topic", *rows]) + "\n", encoding="utf8")
+    return "dev.csv"
+
+
+@pytest.fixture
+def classifiers(tmp_path):
+    """The names of two folders with tiny classifiers of one origin."""
+    shape = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
+    FreshBert(150, shape).build(tmp_path / "base", seed=0, texts=["the boat left", "the soup boiled"])
+    labels = {0: "pan", 1: "sea"}
+    config = BertConfig.from_pretrained(tmp_path / "base", id2label=labels, num_labels=2)
+    for number, name in enumerate("ab"):
+        torch.manual_seed(number)
+        BertForSequenceClassification(config).save_pretrained(tmp_path / name)
+        AutoTokenizer.from_pretrained(tmp_path / "base").save_pretrained(tmp_path / name)
+    return ["a", "b"]
+
+
+@pytest.fixture
+def results(tmp_path):
+    """A function that reads the results of the output folder."""
+    return lambda: json.loads((tmp_path / "out" / "results.json").read_text())
+
+
+def test_classifiers_get_coefficients_and_a_card(table, classifiers, results, tmp_path, capfd):
+    assert main(["--models", *classifiers, "--data", table, "--text", "text", "--label", "topic", *SMALL]) == 0
+    output = capfd.readouterr().out
+    assert "splits: 2 train, 20 dev, 18 test (50 % dev, 45 % test" in output
+    row = next(row for row in results()["models"] if row["name"] == "nelder_mead")
+    shares = ", ".join(f"{name} {value:.3f}" for name, value in row["coefficients"].items())
+    assert f"coefficients of nelder_mead: {shares}" in output
+    assert "Ship out/best" in output
+    assert "the plain model" not in (tmp_path / "out" / "best" / "README.md").read_text().lower()
+    best = BertForSequenceClassification.from_pretrained(tmp_path / "out" / "best")
+    assert best.config.id2label == {0: "pan", 1: "sea"}
+
+
+def test_decoders_are_asked_by_the_users_prompt(table, results, tmp_path):
+    shape = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "num_key_value_heads": 1}
+    for seed, name in enumerate("ab"):
+        source = FreshLlama(300, {**shape, "intermediate_size": 8})
+        source.build(tmp_path / name, seed=seed, texts=["the boat left", "the soup boiled"])
+    prompt = ["--prompt", "Message: {text}\nTopic:", "--label", "topic", "--base", "a", "--merge", "task_arithmetic"]
+    assert main(["--models", "a", "b", "--data", table, *prompt, *SMALL]) == 0
+    rows = {row["name"]: row for row in results()["models"]}
+    assert rows["baseline"]["title"] == "base model"
+    task = (tmp_path / "out" / "conf" / "task" / "dev.yaml").read_text()
+    assert "Message: {text}" in task
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--models", "a", "nowhere/b", "--data", "dev.csv"], "there is no folder or file nowhere/b"),
+        (["--models", "a", "b", "--data", "gone.csv"], "gone.csv"),
+        (["--models", "a", "b", "--data", "dev.csv", "--prompt", "no column"], "--prompt 'no column' shows no column"),
+        (["--models", "a", "b", "--data", "dev.csv", "--merge", "ties"], "set base_model="),
+        (["--models", "a", "a", "--data", "dev.csv"], "two experts are the same: a, a"),
+        (["--models", "a", "b", "--data", "dev.csv", "--set", "export=false"], "leaves no model to ship"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(table, classifiers, capfd, arguments, words):
+    assert main([*arguments, "--out", "out"]) == 2
+    error = capfd.readouterr().err
+    assert words in error
+    assert "Traceback" not in error
