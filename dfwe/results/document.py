@@ -63,7 +63,7 @@ def study_results(study: Study, *, seconds: Mapping[str, float], exported: bool 
             simplest_first=list(models_by_simplicity(study, names=names)),
             against=partial(against, comparison),
             withheld=withheld,
-            folder=BEST if exported and study.listing is None else None,
+            folder=BEST if exported else None,
         ),
         "examples": _examples(study, comparison),
         "decoding_comparison": decoding_results(study.decoding_comparison, evaluations=study.tested, seed=study.seed),

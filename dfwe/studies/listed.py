@@ -8,7 +8,6 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from dfwe.config.consistency import check_listed
 from dfwe.config.instantiate import plain
 from dfwe.config.task_data import Corpora
 from dfwe.config.tasks import Task, TaskMean, build_task
@@ -111,7 +110,6 @@ def plan_listed(config: DictConfig, *, corpora: Corpora | None = None) -> Listed
             option, ...
         DataError: the split of a task is missing, broken or empty.
     """
-    check_listed(config)
     multitask = plain(config.multitask)
     raw = _columns(config, names=multitask["columns"])
     family, pretraining = study_family(config, tasks=tuple(raw.values()), corpora=corpora)

@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from dfwe.config.consistency import lists_models, only_target
+from dfwe.config.consistency import check_listed, lists_models, only_target
 from dfwe.config.instantiate import bind, plain
 from dfwe.config.task_data import Corpora
 from dfwe.config.tasks import build_task
@@ -34,6 +34,7 @@ def load_plan(config: DictConfig, *, reads_data: bool = True, corpora: Corpora |
         DataError: the corpus, or the split of a task that training needs, is missing, broken or empty.
     """
     if lists_models(config):
+        check_listed(config)
         return plan_listed(config, corpora=corpora)
     if config.experts:
         return _plan_external(config, corpora=corpora)

@@ -23,6 +23,10 @@ REFUSED = [
         "needs the package not-there, .*`make minilm`, or choose another",
     ),
     (("experiment=cuts_and_stitches", "+multitask.models.greedy={tasks: [SST]}"), "both have 'greedy'"),
+    (("experiment=[cuts_and_stitches,merge_zoo]",), "does not use zoo: leave it out.* in multitask.merges"),
+    (("experiment=cuts_and_stitches", "stages.until=train"), "does not use stages: leave it out"),
+    (("experiment=cuts_and_stitches", "subset.number=0"), "does not use subset.number"),
+    (("experiment=cuts_and_stitches", "+target=toy_topic"), "does not use target: leave it out"),
 ]
 
 

@@ -17,7 +17,7 @@ def pruner(scorer, answers, *, references=REFERENCES):
     return Pruner(scorer, references=references, best=scorer.evaluate(answers, references=references))
 
 
-def test_a_model_has_lost_at_the_answer_that_puts_the_best_out_of_reach():
+def test_a_model_has_lost_once_the_best_is_out_of_reach():
     against = pruner(ACCURACY, ["red", "green", "red", "green"])  # 2 of 4
     assert not against.is_lost([0], ["green"])
     assert not against.is_lost([1], ["red"])  # 2 of 4 can still be had: a tie
