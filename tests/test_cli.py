@@ -115,7 +115,7 @@ def test_lists_are_json_if_that_is_asked_for(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("line", "names", "rest"),
     [
-        ("dfwe s", "score store", "dfwe s"),
+        ("dfwe s", "search score store", "dfwe s"),
         ("dfwe store ", "", None),
         ("dfwe run +tar", "", "dfwe +tar"),
         ("dfwe +target=m", "", "dfwe +target=m"),

@@ -26,6 +26,14 @@ def answer(results: StudyResults, *, target: TableTask, folder: str) -> Iterator
     yield _gain(results, target=target)
 
 
+def coefficients(results: StudyResults) -> Iterator[str]:
+    """Yield the coefficients that a search over models from elsewhere kept."""
+    row = results.row(results.headline_merge or "") or {}
+    if results.raw.get("external") and row.get("coefficients"):
+        shares = ", ".join(f"{name} {value:.3f}" for name, value in row["coefficients"].items())
+        yield f"coefficients of {name_of(row)}: {shares}"
+
+
 def _choice(results: StudyResults, *, target: TableTask, folder: str) -> str:
     best, num_dev = results.recommended, results.raw["n"]["dev"]
     row = results.row(best["name"]) or best

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dfwe.controls import without_controls
 from dfwe.errors import DataError
-from dfwe.fit.answer import answer
+from dfwe.fit.answer import answer, coefficients
 from dfwe.fit.table import is_number
 from dfwe.fit.task import TableTask
 from dfwe.io.files import write_text
@@ -71,7 +71,13 @@ def outcome(run_folder: Path, *, target: TableTask) -> Iterator[str]:
     folder = run.path / name
     sentences = [without_controls(line) for line in answer(run.results, target=target, folder=str(folder))]
     write_text(folder / CARD, without_controls("\n".join(_card(run, folder=name, sentences=sentences))) + "\n")
-    yield from ("", "Which model to ship, and why:", *(f"  {line}" for line in sentences), "")
+    yield from (
+        "",
+        *coefficients(run.results),
+        "Which model to ship, and why:",
+        *(f"  {line}" for line in sentences),
+        "",
+    )
     yield f"model: {folder} (its card: {folder / CARD})"
     yield f"use it: dfwe predict --model {shlex.quote(str(folder))} TABLE"
     if (run.path / "report.html").is_file():

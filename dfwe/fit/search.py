@@ -6,7 +6,7 @@ import argparse
 import re
 import shlex
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -116,21 +116,9 @@ def _study(options: argparse.Namespace, *, target: str) -> list[str]:
 
 def _finish(plan: Plan, *, seconds: float) -> None:
     """Tell the coefficients, the model to ship and why, and where everything is."""
-    print(*_coefficients(plan.out), *outcome(plan.out, target=plan.target), sep="\n")
+    print(*outcome(plan.out, target=plan.target), sep="\n")
     print(f"again: {shlex.join(['dfwe', *plan.study])}")
     print(f"took {seconds / 60:.1f} minutes")
-
-
-def _coefficients(out: Path) -> Iterator[str]:
-    """Yield the coefficients that the search kept."""
-    from dfwe.report.names import name_of
-    from dfwe.report.run_folder import read_run
-
-    results = read_run(out).results
-    row = results.row(results.headline_merge or "")
-    if row is not None and row.get("coefficients"):
-        shares = ", ".join(f"{name} {value:.3f}" for name, value in row["coefficients"].items())
-        yield f"\ncoefficients of {name_of(row)}: {shares}"
 
 
 def _parser() -> Parser:

@@ -71,7 +71,7 @@ def test_decoders_are_asked_by_the_users_prompt(table, results, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--models", "a", "nowhere/b", "--data", "dev.csv"], "there is no folder or file nowhere/b"),
+        (["--models", "a", "/nowhere/b", "--data", "dev.csv"], "there is no folder or file /nowhere/b"),
         (["--models", "a", "b", "--data", "gone.csv"], "gone.csv"),
         (["--models", "a", "b", "--data", "dev.csv", "--prompt", "no column"], "--prompt 'no column' shows no column"),
         (["--models", "a", "b", "--data", "dev.csv", "--merge", "ties"], "set base_model="),
