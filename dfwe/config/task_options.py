@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from omegaconf.errors import OmegaConfBaseException
 from dfwe.conf import conf_dir
 from dfwe.config.schema import Labels, StudyConfig, TaskConfig
 from dfwe.errors import ConfigurationError
-from dfwe.io.strict_yaml import read_yaml
+from dfwe.io.files import read_text
+from dfwe.io.strict_yaml import loads, read_yaml
 from dfwe.values.check import check
 from dfwe.values.names import compositions, reserved_names
 
@@ -25,7 +27,7 @@ def read_tasks(folders: Sequence[Path] = ()) -> dict[str, DictConfig]:
         ConfigurationError: a task's YAML is broken or has a key that no task has.
     """
     files = [path for folder in (conf_dir(), *folders) for path in sorted((folder / "task").glob("*.yaml"))]
-    tasks = {path.stem: _read_task(path) for path in files}
+    tasks = {path.stem: _parse_task(read_text(path), str(path)) for path in files}
     for path in files:
         _check_not_taken(path)
     for path in files:
@@ -112,14 +114,17 @@ def _check_own_name(path: Path, *, tasks: Mapping[str, DictConfig]) -> None:
             raise ConfigurationError(f"{path}: the task {short} is called {name}, too: set another `name`")
 
 
-def _read_task(path: Path) -> DictConfig:
-    content = read_yaml(path)
+@cache  # a file is read at each call, its text parsed once a process: parsing takes most of the time
+def _parse_task(text: str, where: str) -> DictConfig:
+    """Return the task that a file's text describes, read-only, as calls share it; `where` names the file."""
+    content = loads(text, where=where)
     if not isinstance(content, dict):
-        raise ConfigurationError(f"{path} must hold names and values, as the files of conf/task do")
+        raise ConfigurationError(f"{where} must hold names and values, as the files of conf/task do")
     try:
-        check(content.get("labels", []), Labels, key=f"{path}: labels")  # before OmegaConf makes texts of them
+        check(content.get("labels", []), Labels, key=f"{where}: labels")  # before OmegaConf makes texts of them
         config = OmegaConf.merge(OmegaConf.structured(TaskConfig), content)
     except OmegaConfBaseException as error:
-        raise ConfigurationError(f"{path}: {str(error).splitlines()[0]}") from error
+        raise ConfigurationError(f"{where}: {str(error).splitlines()[0]}") from error
     assert isinstance(config, DictConfig)
+    OmegaConf.set_readonly(config, True)
     return config
