@@ -10,7 +10,7 @@ demo: $(READY)  ## the paper's method, end to end, on the toy corpus
 	$(PYTHON) -m dfwe.run +target=meld merge=nelder_mead
 
 test: lint docs  ## lint, types, import contract, docs, tests
-	$(PYTHON) -m pytest -n 2
+	$(PYTHON) -m pytest -n 2 --dist worksteal  # a worker takes a half in order, so that a fixture is made once
 
 docs: $(READY)  ## build/site: docs/ as pages; a broken link is an error
 	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet

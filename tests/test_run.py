@@ -23,10 +23,15 @@ SMALL = [
 ]
 
 
-def dfwe(*arguments, folder):
-    where = [f"paths.store={folder}/store", f"hydra.run.dir={folder}/run", f"hydra.sweep.dir={folder}/sweep"]
-    command = [sys.executable, "-m", "dfwe.run", *arguments, *where]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+@pytest.fixture
+def dfwe(run_module):
+    """A function that runs the command with its store and its run in a folder."""
+
+    def run(*arguments, folder):
+        where = [f"paths.store={folder}/store", f"hydra.run.dir={folder}/run", f"hydra.sweep.dir={folder}/sweep"]
+        return run_module("dfwe.run", *arguments, *where)
+
+    return run
 
 
 @pytest.mark.parametrize(
@@ -42,7 +47,7 @@ def dfwe(*arguments, folder):
         ),
     ],
 )
-def test_a_mistake_is_one_line_on_stderr_and_exit_code_2(arguments, message, tmp_path):
+def test_a_mistake_is_one_line_on_stderr_and_exit_code_2(dfwe, arguments, message, tmp_path):
     done = dfwe(*arguments, folder=tmp_path)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
@@ -50,15 +55,14 @@ def test_a_mistake_is_one_line_on_stderr_and_exit_code_2(arguments, message, tmp
     assert message in line
 
 
-def test_runs_of_one_moment_have_folders_of_their_own_and_plans_and_slips_none(tmp_path):
-    command = [sys.executable, "-m", "dfwe.run", "+target=meld", "merge=ties", "seed=3", *SMALL]
-    command += ["report=false", "export=false"]
+def test_runs_of_one_moment_have_folders_of_their_own_and_plans_and_slips_none(run_module, tmp_path):
     name = "hydra.run.dir=runs/${now:%Y}_${run_name:}"  # the same for all of one year
-    slip = [*command, name, "sources=[meld,personality]"]
-    for arguments, code in (slip, 2), ([*command, name, "plan_only=true"], 0):
-        assert subprocess.run(arguments, capture_output=True, timeout=300, cwd=tmp_path).returncode == code
+    study = ["+target=meld", "merge=ties", "seed=3", *SMALL, "report=false", "export=false", name]
+    for arguments, code in ([*study, "sources=[meld,personality]"], 2), ([*study, "plan_only=true"], 0):
+        assert run_module("dfwe.run", *arguments, cwd=tmp_path).returncode == code
         assert not list(tmp_path.glob("runs/*"))
-    both = [subprocess.Popen([*command, name], cwd=tmp_path, stdout=subprocess.DEVNULL) for _ in range(2)]
+    command = [sys.executable, "-m", "dfwe.run", *study]
+    both = [subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL) for _ in range(2)]
     assert [process.wait(300) for process in both] == [0, 0]
     first, second = sorted(path.name for path in (tmp_path / "runs").iterdir())
     assert first.endswith("_meld_ties_s3")
@@ -66,7 +70,7 @@ def test_runs_of_one_moment_have_folders_of_their_own_and_plans_and_slips_none(t
     assert all((tmp_path / "runs" / run / "results.json").exists() for run in (first, second))
 
 
-def test_a_named_folder_keeps_another_studys_results_and_takes_the_same_command_again(tmp_path):
+def test_a_named_folder_keeps_another_studys_results_and_takes_the_same_command_again(dfwe, tmp_path):
     assert dfwe("+target=meld", *SMALL, "export=false", folder=tmp_path).returncode == 0
     before = (tmp_path / "run" / "results.json").read_bytes()
     other = dfwe("+target=meld", *SMALL, "merge=ties", folder=tmp_path)
@@ -77,7 +81,7 @@ def test_a_named_folder_keeps_another_studys_results_and_takes_the_same_command_
     assert (tmp_path / "run" / "merged").is_dir()
 
 
-def test_in_a_sweep_a_failed_job_is_reported_and_the_others_run(tmp_path):
+def test_in_a_sweep_a_failed_job_is_reported_and_the_others_run(dfwe, tmp_path):
     done = dfwe("-m", "+target=emory_emotion,meld", *SMALL, folder=tmp_path)
     assert done.returncode == 2
     assert "error: job 0 (" in done.stderr
@@ -88,7 +92,7 @@ def test_in_a_sweep_a_failed_job_is_reported_and_the_others_run(tmp_path):
 
 
 @pytest.mark.parametrize(("logger", "number"), [("wandb", 3), ("csv", 1)])  # W&B: the study and its two merges
-def test_curves_and_trials_are_logged_offline_and_the_key_nowhere(logger, number, tmp_path, monkeypatch):
+def test_curves_and_trials_are_logged_offline_and_the_key_nowhere(dfwe, logger, number, tmp_path, monkeypatch):
     key = "0123456789abcdef" * 5
     monkeypatch.setenv("WANDB_API_KEY", key)
     done = dfwe("+target=meld", f"logger={logger}", *SMALL, folder=tmp_path)

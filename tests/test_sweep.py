@@ -1,7 +1,6 @@
 """Sweeps as a user runs them: planned first, then run, with a table at the end."""
 
-import subprocess
-import sys
+import pytest
 
 SMALL = [
     "model.pretrain=null",
@@ -21,15 +20,20 @@ SMALL = [
 ]
 
 
-def dfwe(*arguments, folder):
-    where = [f"paths.store={folder}/store", f"hydra.run.dir={folder}/run", f"hydra.sweep.dir={folder}/sweep"]
-    command = [sys.executable, "-m", "dfwe.run", *arguments, *SMALL, *where]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    done.words = " ".join(done.stdout.replace("│", " ").split())
-    return done
+@pytest.fixture
+def dfwe(run_module):
+    """A function that runs the command on small studies, with its store and its runs in a folder."""
+
+    def run(*arguments, folder):
+        where = [f"paths.store={folder}/store", f"hydra.run.dir={folder}/run", f"hydra.sweep.dir={folder}/sweep"]
+        done = run_module("dfwe.run", *arguments, *SMALL, *where)
+        done.words = " ".join(done.stdout.replace("│", " ").split())
+        return done
+
+    return run
 
 
-def test_a_plan_alone_trains_nothing_and_exits_with_0(tmp_path):
+def test_a_plan_alone_trains_nothing_and_exits_with_0(dfwe, tmp_path):
     done = dfwe("-m", "+target=meld", "+sweep=source_triples", "plan_only=true", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "Plan of 20 studies" in done.words
@@ -39,7 +43,7 @@ def test_a_plan_alone_trains_nothing_and_exits_with_0(tmp_path):
     assert not (tmp_path / "sweep").exists()
 
 
-def test_a_single_study_has_a_plan_too(tmp_path):
+def test_a_single_study_has_a_plan_too(dfwe, tmp_path):
     done = dfwe("+target=meld", "plan_only=true", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "Plan of 1 study" in done.words
@@ -47,13 +51,13 @@ def test_a_single_study_has_a_plan_too(tmp_path):
     assert not list((tmp_path / "store").glob("train-*"))
 
 
-def test_a_plan_with_a_job_that_cannot_run_exits_with_2(tmp_path):
+def test_a_plan_with_a_job_that_cannot_run_exits_with_2(dfwe, tmp_path):
     done = dfwe("-m", "+target=meld", "subset.number=0,1", "plan_only=true", folder=tmp_path)
     assert done.returncode == 2
     assert "job 1 is not planned: subset.number must be 0 to 0, as 3 sources have 1 subsets of 3, not 1" in done.words
 
 
-def test_a_sweep_ends_with_its_tables_and_its_repetition_has_nothing_to_do(tmp_path):
+def test_a_sweep_ends_with_its_tables_and_its_repetition_has_nothing_to_do(dfwe, tmp_path):
     sweep = ["-m", "+sweep=[source_triples,all_targets]", "+target=meld,personality", "subset.size=1"]
     sweep.append("subset.number=0,1")
     done = dfwe(*sweep, folder=tmp_path)

@@ -1,8 +1,6 @@
 """Tasks with data of their own: where they lie, few shots, bad rows, and whole studies."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 
@@ -44,10 +42,9 @@ def own(composed, my_conf, my_files, tmp_path):
 ALONE = ("+target=mood", "sources=[taste]", "data=files", "model=t5_toy")
 
 
-def test_a_users_task_runs_from_the_command_line_alone(my_conf, my_files, tmp_path, capsys):
+def test_a_users_task_runs_from_the_command_line_alone(run_module, my_conf, my_files, tmp_path, capsys):
     where = [f"data.files={my_files}", f"paths.store={tmp_path}/store", f"hydra.run.dir={tmp_path}/run"]
-    command = [sys.executable, "-m", "dfwe.run", "--config-dir", str(my_conf), *ALONE, *SMALL, *where]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = run_module("dfwe.run", "--config-dir", str(my_conf), *ALONE, *SMALL, *where)
     assert done.returncode == 0, done.stderr
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     assert results["n"] == {"train": 10, "dev": 5, "test": 5}
