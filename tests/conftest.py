@@ -14,7 +14,7 @@ from pathlib import Path
 
 import jaxtyping
 import pytest
-from beartype import beartype
+from beartype import BeartypeConf, beartype
 from jaxtyping._decorator import _destring_annotation
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -60,7 +60,7 @@ def _has_shape(hint):
 def _checked_by_beartype(function, hints):
     """The hints are those of the function, evaluated: a name that only mypy knows stands for anything, as above."""
     written, function.__annotations__ = function.__annotations__, hints
-    checked = beartype(function)
+    checked = beartype(function, conf=BeartypeConf(violation_type=jaxtyping.TypeCheckError))
     function.__annotations__ = checked.__annotations__ = written
     return checked
 

@@ -20,7 +20,7 @@ CALLS = {
 
 @pytest.mark.parametrize("call", CALLS)
 def test_wrong_values_are_refused(call):
-    with pytest.raises(Exception, match=r"violates type hint|Type-check error"):
+    with pytest.raises(TypeError, match=r"violates type hint|Type-check error"):
         CALLS[call]()
 
 
