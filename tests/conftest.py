@@ -1,21 +1,15 @@
 """Shared by all tests: annotations are checked while they run, and nothing reaches a network."""
 
-import dataclasses
-import inspect
 import json
 import logging
 import os
 import subprocess
 import sys
-import typing
-from collections import Counter
 from functools import cache
 from pathlib import Path
 
-import jaxtyping
 import pytest
-from beartype import BeartypeConf, beartype
-from jaxtyping._decorator import _destring_annotation
+from jaxtyping import install_import_hook
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["WANDB_MODE"] = "offline"
@@ -23,51 +17,14 @@ os.environ["OMP_NUM_THREADS"] = "1"  # the suite runs one process a core
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a hundred processes would compile all of dfwe, each for itself
 sys.dont_write_bytecode = False
 
-jaxtyping.install_import_hook("dfwe", "beartype.beartype")
-jaxtyped, MOST_CLOSURES, num_closures = jaxtyping.jaxtyped, 20, Counter()
-
-
-def check_annotations(*, typechecker):
-    """A decorator like jaxtyping's own, at a fraction of its cost, which was half of many tests' time.
-
-    Functions without tensors are checked by beartype alone; of an inner function, which is compiled for each closure,
-    the first closures are checked.
-    """
-
-    def decorate(thing):
-        if isinstance(thing, type):
-            made = dataclasses.is_dataclass(thing) and "__init__" in vars(thing)
-            if made and not hasattr(thing.__init__, "__wrapped__"):
-                thing.__init__ = decorate(thing.__init__)
-            return thing
-        if "<locals>" in thing.__qualname__:
-            num_closures[thing.__code__] += 1
-            if num_closures[thing.__code__] > MOST_CLOSURES:
-                return thing
-        hints = {name: _destring_annotation(hint, thing.__globals__) for name, hint in thing.__annotations__.items()}
-        if inspect.isgeneratorfunction(thing) or any(_has_shape(hint) for hint in hints.values()):
-            return jaxtyped(thing, typechecker=typechecker)
-        return _checked_by_beartype(thing, hints)
-
-    return decorate
-
-
-def _has_shape(hint):
-    parts = hint if isinstance(hint, list) else typing.get_args(hint)
-    return getattr(hint, "__module__", None) == "jaxtyping" or any(_has_shape(part) for part in parts)
-
-
-def _checked_by_beartype(function, hints):
-    """The hints are those of the function, evaluated: a name that only mypy knows stands for anything, as above."""
-    written, function.__annotations__ = function.__annotations__, hints
-    checked = beartype(function, conf=BeartypeConf(violation_type=jaxtyping.TypeCheckError))
-    function.__annotations__ = checked.__annotations__ = written
-    return checked
-
-
-jaxtyping.jaxtyped = check_annotations
-if sys.version_info < (3, 12):  # which collects a protocol's members once, not for each object that is checked
-    typing._get_protocol_attrs = cache(typing._get_protocol_attrs)
+# checking every call is half of many tests' time: only modules that annotate shapes are checked
+_ROOT = Path(__file__).parent.parent
+_WITH_SHAPES = [
+    ".".join(path.relative_to(_ROOT).with_suffix("").parts)
+    for path in sorted((_ROOT / "dfwe").rglob("*.py"))
+    if "from jaxtyping import" in path.read_text(encoding="utf8")
+]
+install_import_hook(_WITH_SHAPES, "beartype.beartype")
 
 
 TEXTS = [
