@@ -373,6 +373,14 @@ def test_combine_labels_in_another_order_are_refused(here, capsys, labels, messa
     assert message is None or message in capsys.readouterr().err
 
 
+def test_combine_labels_are_compared_if_the_base_has_none(here, capsys):
+    configure("base")
+    configure("a", id2label=NAMES)
+    configure("b", id2label={"0": "positive", "1": "negative"})
+    assert recipe(merge_method="task_arithmetic", base_model="base") == 2
+    assert "a has the labels negative, positive, b positive, negative" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["lora_A.weight", "lora_B.default.weight", "lora_embedding_A"])
 def test_combine_adapters_are_refused(here, capsys, name):
     for folder in ("a", "b"):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,18 @@ _RECOMPUTED = ("inv_freq", "position_ids", "attn.bias", "masked_bias", "num_batc
 _WRAPPERS = ("_orig_mod.", "module.")
 
 
+@dataclass(frozen=True)
+class Misfit:
+    """Say what keeps a model from being merged with another, and what to do about it; `check` is the kind of it."""
+
+    check: str
+    text: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.text}: {self.remedy}"
+
+
 def check_architectures(models: Sequence[Checkpoint]) -> None:
     """Check that the models' config.json describe one architecture, and one order of labels; models without one pass.
 
@@ -43,9 +56,11 @@ def check_architectures(models: Sequence[Checkpoint]) -> None:
         ModelError: a config.json that is broken.
     """
     configs = [(model.path, config) for model in models if (config := config_of(model.path)) is not None]
-    for path, config in configs[1:]:
-        _check_pair(configs[0], (path, config))
-        _check_labels(configs[0], (path, config))
+    labelled = [(path, config) for path, config in configs if labels_of(config)]
+    for comparison, described in ((architecture_misfit, configs), (label_misfit, labelled)):
+        for other in described[1:]:
+            if (misfit := comparison(described[0], other)) is not None:
+                raise MergeError(str(misfit))
 
 
 def config_of(path: Path) -> Config | None:
@@ -54,9 +69,10 @@ def config_of(path: Path) -> Config | None:
     return None if folder is None else read_config(folder)
 
 
-def _check_pair(first: tuple[Path, Config], other: tuple[Path, Config]) -> None:
+def architecture_misfit(first: tuple[Path, Config], other: tuple[Path, Config]) -> Misfit | None:
+    """Compare all that changes what tensors mean; only where a field differs Transformers is asked for defaults."""
     if not (fields := _differences(first[1], other[1])):
-        return
+        return None
     # a field that one config.json leaves out has its class's default there, which Transformers alone knows
     full = [None, None] if "model_type" in fields else [_complete(path) for path, _ in (first, other)]
     if full[0] is not None and full[1] is not None:
@@ -64,13 +80,16 @@ def _check_pair(first: tuple[Path, Config], other: tuple[Path, Config]) -> None:
         fields = dict(sorted(_differences(full[0], full[1]).items(), key=lambda field: field[0] not in fields))
     else:
         fields = {field: values for field, values in fields.items() if None not in values or field == "model_type"}
-    if fields:
-        values = ", ".join(f"`{name}` is {a!r} and {b!r}" for name, (a, b) in list(fields.items())[:_MAX_FIELDS])
-        more = f" and {len(fields) - _MAX_FIELDS} more fields differ" if len(fields) > _MAX_FIELDS else ""
-        raise MergeError(
-            f"{first[0]} and {other[0]} are of different architectures, though their tensors may have the same shapes: "
-            f"in their {CONFIG} {values}{more}; models of one merge must come from one base model"
-        )
+    if not fields:
+        return None
+    values = ", ".join(f"`{name}` is {a!r} and {b!r}" for name, (a, b) in list(fields.items())[:_MAX_FIELDS])
+    more = f" and {len(fields) - _MAX_FIELDS} more fields differ" if len(fields) > _MAX_FIELDS else ""
+    return Misfit(
+        "architecture",
+        f"{first[0]} and {other[0]} are of different architectures, though their tensors may have the same shapes: "
+        f"in their {CONFIG} {values}{more}",
+        "models of one merge must come from one base model",
+    )
 
 
 def _complete(path: Path) -> Config | None:
@@ -113,21 +132,23 @@ def _flat(config: Config, *, before: str = "") -> dict[str, Any]:
     return flat
 
 
-def _check_labels(first: tuple[Path, Config], other: tuple[Path, Config]) -> None:
-    """Check that a head's rows mean the same labels; names such as LABEL_0 say nothing."""
-    a, b = _labels(first[1]), _labels(other[1])
+def label_misfit(first: tuple[Path, Config], other: tuple[Path, Config]) -> Misfit | None:
+    """Compare what a head's rows mean; names such as LABEL_0 say nothing."""
+    a, b = labels_of(first[1]), labels_of(other[1])
     if a is None or b is None or [label.casefold() for label in a] == [label.casefold() for label in b]:
-        return
+        return None
     lists = f"{first[0]} has the labels {', '.join(a)}, {other[0]} {', '.join(b)}"
-    if sorted(label.casefold() for label in a) == sorted(label.casefold() for label in b):
-        raise MergeError(
-            f"{lists}: the same in another order, so that a merge would mix rows of different labels; put one model's "
-            f"`id2label` and the rows of its head into the order of the other's, and save it again"
-        )
-    raise MergeError(f"{lists}: heads of different tasks cannot be merged")
+    if sorted(label.casefold() for label in a) != sorted(label.casefold() for label in b):
+        return Misfit("labels", lists, "heads of different tasks cannot be merged")
+    return Misfit(
+        "label order",
+        f"{lists}: the same in another order, so that a merge would mix rows of different labels",
+        "put one model's `id2label` and the rows of its head into the order of the other's, and save it again",
+    )
 
 
-def _labels(config: Config) -> list[str] | None:
+def labels_of(config: Config) -> list[str] | None:
+    """Return the names of a head's rows in their order; None without names, or for names such as LABEL_0."""
     names = config.get("id2label")
     if not isinstance(names, Mapping) or not all(str(number).isdecimal() for number in names):
         return None
@@ -148,9 +169,7 @@ def common_specs(models: Sequence[Checkpoint], *, dtype: str | None) -> dict[str
     for model in models:
         if lacking := sorted(names - model.names):
             holder = next(other for other in models if lacking[0] in other.names)
-            more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
-            advice = _advice(lacking, model=model, holder=holder)
-            raise MergeError(f"{model.path} lacks the tensor '{lacking[0]}'{more}, which {holder.path} has{advice}")
+            raise MergeError(str(_lacking(lacking, model=model, holder=holder)))
     return {name: _common_spec(name, models=models, dtype=dtype) for name in sorted(names)}
 
 
@@ -163,35 +182,51 @@ def main_dtype(specs: Mapping[str, TensorSpec]) -> str | None:
     return counts.most_common(1)[0][0] if counts else None
 
 
+def tensor_misfits(first: Checkpoint, other: Checkpoint) -> Iterator[Misfit]:
+    """Yield what one of two models lacks, and the first tensor whose shape or kind differs."""
+    for model, holder in ((other, first), (first, other)):
+        if lacking := sorted(holder.names - model.names):
+            yield _lacking(lacking, model=model, holder=holder)
+    shapes = (_shape_misfit(name, first=first, other=other) for name in sorted(first.names & other.names))
+    yield from [misfit for misfit in shapes if misfit is not None][:1]
+
+
 def _common_spec(name: str, *, models: Sequence[Checkpoint], dtype: str | None) -> TensorSpec:
+    for model in models[1:]:
+        if (misfit := _shape_misfit(name, first=models[0], other=model)) is not None:
+            raise MergeError(str(misfit))
     first, *rest = [model.spec(name) for model in models]
-    for model, other in zip(models[1:], rest, strict=True):
-        if (other.shape, other.is_floating) != (first.shape, first.is_floating):
-            raise MergeError(
-                f"'{name}' has shape {list(first.shape)} ({first.dtype_name}) in {models[0].path} and "
-                f"{list(other.shape)} ({other.dtype_name}) in {model.path}: models of one merge must share their "
-                "architecture"
-            )
     if dtype is not None and first.is_floating:
         return TensorSpec(first.shape, getattr(torch, dtype))
     return TensorSpec(first.shape, reduce(torch.promote_types, [other.dtype for other in rest], first.dtype))
 
 
-def _advice(lacking: Sequence[str], *, model: Checkpoint, holder: Checkpoint) -> str:
-    """Return what to do about tensors that one model stores and another leaves out; empty where nothing helps."""
+def _shape_misfit(name: str, *, first: Checkpoint, other: Checkpoint) -> Misfit | None:
+    a, b = first.spec(name), other.spec(name)
+    if (a.shape, a.is_floating) == (b.shape, b.is_floating):
+        return None
+    shapes = f"{list(a.shape)} ({a.dtype_name}) in {first.path} and {list(b.shape)} ({b.dtype_name}) in {other.path}"
+    return Misfit("shapes", f"'{name}' has shape {shapes}", "models of one merge must share their architecture")
+
+
+def _lacking(lacking: Sequence[str], *, model: Checkpoint, holder: Checkpoint) -> Misfit:
+    """Say which tensors one model stores and another leaves out, and what to do about that."""
+    more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+    text = f"{model.path} lacks the tensor '{lacking[0]}'{more}, which {holder.path} has"
     for prefix in _WRAPPERS:
         if all(name.startswith(prefix) for name in holder.names):
-            return f": a wrapper's '{prefix}' stands before the names; save the model that is within the wrapper"
+            remedy = f"a wrapper's '{prefix}' stands before the names; save the model that is within the wrapper"
+            return Misfit("tensors", text, remedy)
     prefix = lacking[0].split(".", 1)[0] + "."
     prefixed = [name for name in lacking if name.startswith(prefix)]
     if prefixed and all(name.removeprefix(prefix) in model.names for name in prefixed):
-        return (
-            f" and {model.path} has without the '{prefix}' before the name, as a model without a head: load it by the "
-            f"class that {holder.path} is of, and save it"
-        )
+        without = f" and {model.path} has without the '{prefix}' before the name, as a model without a head"
+        return Misfit("tensors", text + without, f"load it by the class that {holder.path} is of, and save it")
     if all(name.endswith((*_TIED, *_RECOMPUTED)) for name in lacking):
-        return (
-            ": such tensors are tied to others or computed anew, and some versions store them; load and save "
-            f"{holder.path} by Transformers (from_pretrained, save_pretrained), which leaves them out where it can"
+        return Misfit(
+            "tied tensors",
+            text,
+            "such tensors are tied to others or computed anew, and some versions store them; load and save "
+            f"{holder.path} by Transformers (from_pretrained, save_pretrained), which leaves them out where it can",
         )
-    return ": models of one merge must share their architecture, heads and names of tensors"
+    return Misfit("tensors", text, "models of one merge must share their architecture, heads and names of tensors")
