@@ -45,9 +45,14 @@ class TensorSpec:
     dtype: torch.dtype
 
     @property
+    def num_values(self) -> int:
+        """Number of values."""
+        return torch.Size(self.shape).numel()
+
+    @property
     def num_bytes(self) -> int:
         """Number of bytes on disk."""
-        return torch.Size(self.shape).numel() * self.dtype.itemsize
+        return self.num_values * self.dtype.itemsize
 
     @property
     def is_floating(self) -> bool:

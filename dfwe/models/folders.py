@@ -13,6 +13,9 @@ from dfwe.io.strict_json import read_json_object
 
 INDEX, SINGLE, LONE_SHARD = "model.safetensors.index.json", "model.safetensors", "model-00001-of-00001.safetensors"
 CONFIG, ADAPTER_CONFIG = "config.json", "adapter_config.json"
+TOKENIZER, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
+VOCABULARIES = (TOKENIZER, "*.model", "*.spm", "vocab.*", "*vocab*", "tekken.json", "*.codes", "*.bpe")
+WITHOUT_VOCABULARY = ("ByT5Tokenizer", "CanineTokenizer", "PerceiverTokenizer")  # theirs are the bytes
 WEIGHTS_AND_CONFIG = (".safetensors", ".json", ".model", ".txt", ".bin")
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 

@@ -23,20 +23,28 @@ from dfwe.errors import DfweError, ModelError, NetworkError
 from dfwe.io.strict_json import read_json_object
 from dfwe.models.checkpoint import Checkpoint
 from dfwe.models.fit import EXACT, LoadTolerance, check_finite, check_fit
-from dfwe.models.folders import CONFIG, INDEX, LONE_SHARD, SINGLE, local_folder, read_config
+from dfwe.models.folders import (
+    CONFIG,
+    INDEX,
+    LONE_SHARD,
+    SINGLE,
+    TOKENIZER_CONFIG,
+    VOCABULARIES,
+    WITHOUT_VOCABULARY,
+    local_folder,
+    read_config,
+)
 from dfwe.models.safe_config import check_configuration
 
 T = TypeVar("T")
 
-TOKENIZER_CONFIG, GENERATION_CONFIG = "tokenizer_config.json", "generation_config.json"
+GENERATION_CONFIG = "generation_config.json"
 _EXPECTED = {  # by name: the expected model in words, and its types
     "AutoModelForSeq2SeqLM": ("an encoder-decoder that writes text, such as T5 or BART", SEQ_TO_SEQ),
     "AutoModelForCausalLM": ("a model that can be a decoder, such as BERT", CAUSAL_LM),
     "AutoModel": ("an encoder, such as BERT", MODELS),
     "AutoModelForSequenceClassification": ("a classifier, such as BERT", CLASSIFIERS),
 }
-_VOCABULARIES = ("tokenizer.json", "*.model", "*.spm", "vocab.*", "*vocab*", "tekken.json", "*.codes", "*.bpe")
-_WITHOUT_VOCABULARY = ("ByT5Tokenizer", "CanineTokenizer", "PerceiverTokenizer")  # theirs are the bytes
 
 
 def load_weights_of(auto: Any, name: str | Path, *, tolerance: LoadTolerance = EXACT, **where: Any) -> Any:
@@ -168,8 +176,8 @@ def _check_kind(auto: Any, config: dict[str, Any], *, name: str | Path) -> None:
 
 def _check_has_tokenizer(folder: Path, *, config: dict[str, Any]) -> None:
     # without a vocabulary Transformers makes a tokenizer of some special tokens, and says nothing
-    has_one = any(path.is_file() for pattern in _VOCABULARIES for path in folder.glob(pattern))
-    if not has_one and config.get("tokenizer_class") not in _WITHOUT_VOCABULARY:
+    has_one = any(path.is_file() for pattern in VOCABULARIES for path in folder.glob(pattern))
+    if not has_one and config.get("tokenizer_class") not in WITHOUT_VOCABULARY:
         raise ModelError(
             f"{folder} holds no tokenizer: expected tokenizer.json, or a vocabulary such as spiece.model or vocab.txt; "
             "copy them from the model that it was trained from"

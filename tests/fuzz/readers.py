@@ -341,6 +341,14 @@ def _checkpoints() -> Files:
 
 
 @cache
+def _tokenized_checkpoints() -> Files:
+    model = {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": ["a b"]}
+    tokenizer = {"model": model, "added_tokens": [{"id": 3, "content": "<pad>"}], "normalizer": None}
+    files = {name: content for name, content in _checkpoints().items() if name != "recipe.yaml"}
+    return files | {f"{name}/tokenizer.json": _json(tokenizer) for name in "ab"}
+
+
+@cache
 def _base_model() -> Files:
     import tempfile
 
@@ -375,6 +383,12 @@ def _combine(folder: Path) -> None:
         merge_files(Path("recipe.yaml"), out=Path("out"))
     finally:
         os.chdir(before)
+
+
+def _preflight(folder: Path) -> None:
+    from dfwe.merging.files.preflight import preflight
+
+    preflight({"a": folder / "a", "b": folder / "b"}, base=None).check()
 
 
 def _task_files() -> Files:
@@ -460,6 +474,7 @@ READERS = (
     Reader("page", _run_files, _read_page, weight=0.1),
     Reader("recipe", lambda: {"recipe.yaml": RECIPE}, _read_recipe, weight=3),
     Reader("combine", _checkpoints, _combine, weight=1),
+    Reader("preflight", _tokenized_checkpoints, _preflight, weight=1),
     Reader("base model", _base_model, _read_base_model, weight=0.7),
     Reader("task", _task_files, _read_task, weight=1),
     Reader("predict", _predict_files, _predict, weight=3),
