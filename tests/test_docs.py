@@ -185,8 +185,12 @@ def last_job(overrides, *, is_sweep):
     return list(batches[-1][-1])
 
 
-def test_studies_compose(user_folder, monkeypatch):
+def test_studies_compose(user_folder, tmp_path, monkeypatch):
     monkeypatch.setattr("dfwe.config.consistency.check_model", lambda config: None)  # asks for installed weights
+    monkeypatch.chdir(tmp_path)
+    for name in ("parent", "model_a"):  # whose kind is read
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text('{"architectures": ["LlamaForCausalLM"]}')
     register((user_folder,))
     composed = set()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
@@ -249,7 +253,7 @@ def test_every_flag_is_named(name):
 
 
 def test_other_commands_are_there():
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     extras = set(re.findall(r"^([a-z-]+) = \[$", (ROOT / "pyproject.toml").read_text(), flags=re.MULTILINE))
     for place, words in COMMANDS:
         if words[0] == "make":

@@ -22,7 +22,8 @@ def _composed(group, composed):
     if group in ("model", "experiment"):
         for path in _files(group, "all_targets_smoke"):
             target = [] if group == "experiment" and path.stem not in ("dfwe_paper", "merge_zoo") else ["+target=meld"]
-            yield OmegaConf.to_container(complete(composed(f"{group}={path.stem}", "data.root=/x", *target)))
+            source = ["model.source.name=/x"] if "name: ???" in path.read_text() else []
+            yield OmegaConf.to_container(complete(composed(f"{group}={path.stem}", "data.root=/x", *target, *source)))
         return
     default = OmegaConf.to_container(composed("+target=meld"), resolve=True)
     if group == "task":
@@ -99,6 +100,7 @@ TEXTS = {
     "merge.by.patterns.*": "a regular expression, held against the model's tensors",
     "merge.method.averaged": "a regular expression",
     "merge.search.optimizer": "nevergrad's names are looked up when the study is planned",
+    "base_model": "a folder or a name on the Hub, looked for when the study is planned",
     "model.source.*": "a package, folder or repository, looked for before any training",
     "multitask.*": "models and columns by name, looked up when the study is planned",
 }
