@@ -31,7 +31,7 @@ COMMANDS = {
     RUN: Command("dfwe.run", "run a study or a sweep; `dfwe +target=meld` is the same"),
     "fit": Command("dfwe.fit.command", "from a table to a model, in one line"),
     "search": Command("dfwe.fit.search", "find the coefficients for models of your own"),
-    "merge": Command("dfwe.combine", "merge models' files by a recipe"),
+    "merge": Command("dfwe.combine", "merge models' files, by a method or a recipe"),
     "preflight": Command("dfwe.preflight", "check that models can be merged, before any work"),
     "predict": Command("dfwe.predict.__main__", "answer questions with a model of a study"),
     "score": Command("dfwe.score", "score predictions of a task"),

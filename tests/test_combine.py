@@ -454,3 +454,79 @@ def test_combine_missing_tokenizer_is_copied_with_a_warning(here, caplog):
     assert Path("out/tokenizer.json").read_text() == "first"
     assert "base has no tokenizer: that of a is taken" in caplog.text
     assert "the tokenizers of a and b differ (tokenizer.json): that of a is taken" in caplog.text
+
+
+def method(*arguments):
+    return main([*arguments, "--out", "out"])
+
+
+def test_combine_method_is_as_its_recipe(here):
+    assert method("linear", "a", "b", "--weights", "0.3", "0.7") == 0
+    assert merged() == pytest.approx([0.3 + 0.7 * 3])
+    Path("out").rename("first")
+    models = [{"model": name, "parameters": {"weight": weight}} for name, weight in (("a", 0.3), ("b", 0.7))]
+    assert recipe(models=models) == 0
+    assert Path("out/model.safetensors").read_bytes() == Path("first/model.safetensors").read_bytes()
+
+
+def test_combine_method_takes_options_in_any_place(here):
+    arguments = ["task_arithmetic", "--base", "base", "--set", "lambda=2", "a", "b", "--weights", "-1", "2"]
+    assert method(*arguments) == 0
+    assert merged() == [2.0 + 2 * (-1 * -1.0 + 2 * 1.0)]
+
+
+def test_combine_method_without_weights_counts_models_alike(here):
+    assert method("task_arithmetic", "a", "b", "--base", "base") == 0
+    assert merged() == [2.0]
+    Path("out").rename("first")
+    assert method("linear", "a", "b", "--set", "normalize=false") == 0
+    assert merged() == [2.0]
+
+
+def test_combine_method_slerp_goes_from_the_first_model(here):
+    save_file({"w": torch.tensor([1.0, 0.0])}, "a/model.safetensors")
+    save_file({"w": torch.tensor([0.0, 1.0])}, "b/model.safetensors")
+    assert method("slerp", "a", "b", "--set", "t=1/3") == 2
+    assert method("slerp", "a", "b", "--set", f"t={1 / 3}") == 0
+    torch.testing.assert_close(load_file("out/model.safetensors")["w"], torch.tensor([3**0.5 / 2, 0.5]))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["linera", "a", "b"], "unknown merge_method 'linera' (did you mean linear?), from files dfwe knows "),
+        (["linear", "a", "b", "--weights", "1"], "2 models and 1 weights: give each model one weight"),
+        (["linear"], "name the models to merge"),
+        (["linear", "a", "./a"], "model './a': it is listed twice, first as 'a'"),
+        (["linear", "a", "nowhere"], "there is no folder nowhere"),
+        (["linear", "a", "b", "--base", "base"], "linear has no base model: leave out --base"),
+        (["ties", "a", "b"], "ties merges task vectors: name the model that all others started from by --base"),
+        (["ties", "a", "b", "--base", "base", "--set", "density"], "--set density: expected NAME=VALUE"),
+        (["ties", "a", "b", "--base", "base", "--set", "dense=1"], "ties has no parameter 'dense'"),
+        (["slerp", "a", "b", "--weights", "1", "2"], "slerp has no weights: say how far to go by --set t=0.5"),
+        (["slerp", "a", "b"], "slerp needs the parameter `t`"),
+        (["fisher", "a", "b"], "unknown merge_method 'fisher'"),
+        (["recipe.yaml", "a"], "a recipe needs one folder to write, not 2: dfwe merge recipe.yaml FOLDER"),
+        (["recipe.yaml", "--base", "base"], "--base is for a merge without a recipe: set it in recipe.yaml"),
+    ],
+)
+def test_combine_wrong_method_call_is_one_line(here, capsys, arguments, message):
+    assert method(*arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert message in error
+    assert error.count("\n") == 1
+    assert not list(here.glob("out*"))
+
+
+def test_combine_method_without_out_is_an_error(here, capsys):
+    assert main(["linear", "a", "b"]) == 2
+    assert "name the folder to write by --out" in capsys.readouterr().err
+
+
+def test_combine_help_has_two_examples(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    text = capsys.readouterr().out
+    assert "dfwe merge linear expert_a expert_b --weights 0.3 0.7 --out merged" in text
+    assert "dfwe merge recipe.yaml merged" in text

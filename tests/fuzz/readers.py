@@ -376,11 +376,12 @@ def _read_recipe(folder: Path) -> None:
 
 def _combine(folder: Path) -> None:
     from dfwe.merging.files.merge_files import merge_files
+    from dfwe.merging.files.recipe import read_recipe
 
     before = Path.cwd()
     os.chdir(folder)
     try:
-        merge_files(Path("recipe.yaml"), out=Path("out"))
+        merge_files(read_recipe(Path("recipe.yaml")), out=Path("out"))
     finally:
         os.chdir(before)
 

@@ -18,7 +18,7 @@ from dfwe.io.files import make_folder, replacing_folder
 from dfwe.merging.base import MergeMethod, TensorGroup, TensorInfo, require_parent, tensor_infos
 from dfwe.merging.engine import blocks, thread_pool
 from dfwe.merging.files.compatibility import check_architectures, common_specs, main_dtype
-from dfwe.merging.files.recipe import read_recipe
+from dfwe.merging.files.recipe import Recipe
 from dfwe.merging.files.side_files import copy_side_files
 from dfwe.models.checkpoint import Checkpoint, TensorSpec, Writer, open_writer
 from dfwe.models.folders import SINGLE
@@ -26,7 +26,7 @@ from dfwe.models.folders import SINGLE
 log = logging.getLogger(__name__)
 
 
-def merge_files(recipe_file: Path, *, out: Path) -> int:
+def merge_files(recipe: Recipe, *, out: Path) -> int:
     """Merge models' files as the recipe says into the folder `out`; return the number of tensors.
 
     The folder is complete or not there. Sums are taken in float32, and in float64 for a result of that type. Without a
@@ -34,11 +34,10 @@ def merge_files(recipe_file: Path, *, out: Path) -> int:
     those of the base model, else of the first one.
 
     Raises:
-        MergeError: a wrong recipe; models of different architectures; tensors that are missing, of another shape, NaN
+        MergeError: models of different architectures; tensors that are missing, of another shape, NaN
             or infinite; no room on the disk.
         ModelError: a model's folder or file that cannot be read.
     """
-    recipe = read_recipe(recipe_file)
     if out.exists():
         raise MergeError(f"{out} exists: choose another folder, or remove it")
     models = {name: Checkpoint(Path(name).expanduser()) for name in recipe.models}

@@ -70,48 +70,53 @@ def read_recipe(path: Path) -> Recipe:
     recipe = read_yaml(path, error=MergeError)  # not OmegaConf, which takes a tenth of the command's time to import
     if not isinstance(recipe, dict):
         raise MergeError(f"{path} is not a recipe: expected `merge_method`, `models` and more")
-    _check_keys(recipe, allowed=_KEYS, where=str(path))
-    method, base = recipe_method(recipe.get("merge_method"), where=str(path)), recipe.get("base_model")
+    return parse_recipe(recipe, where=str(path))
+
+
+def parse_recipe(recipe: Mapping[str, Any], *, where: str) -> Recipe:
+    """Return the recipe that this content of a file means; errors as in `read_recipe` begin with `where`."""
+    _check_keys(recipe, allowed=_KEYS, where=where)
+    method, base = recipe_method(recipe.get("merge_method"), where=where), recipe.get("base_model")
     if not isinstance(base, str | None):
-        raise MergeError(f"{path}: `base_model` must be a folder, not {base!r}")
-    weights = _weights(recipe.get("models"), path=path)
+        raise MergeError(f"{where}: `base_model` must be a folder, not {base!r}")
+    weights = _weights(recipe.get("models"), where=where)
     if base is not None:  # under the name that the list has for it, if it is one of these
         base = next((model for model in weights if _location(model) == _location(base)), base)
     models = method.models(tuple(weights), base=base)
     if not models:
-        raise MergeError(f"{path} names no model to merge")
-    dtype = _dtype(recipe.get("out_dtype") or recipe.get("dtype"), path=path)
-    parameters = _parameters(recipe, where=str(path))
+        raise MergeError(f"{where} names no model to merge")
+    dtype = _dtype(recipe.get("out_dtype") or recipe.get("dtype"), where=where)
+    parameters = _parameters(recipe, where=where)
     return Recipe(method, models, base, dtype, parameters, tuple(weights.get(model) for model in models))
 
 
-def _weights(entries: Any, *, path: Path) -> dict[str, Any]:
+def _weights(entries: Any, *, where: str) -> dict[str, Any]:
     """Return the listed models and their weights, None for a model without one."""
     if not isinstance(entries, list) or not all(isinstance(entry, Mapping) and "model" in entry for entry in entries):
-        raise MergeError(f"{path} needs `models`, a list of entries with `model`")
+        raise MergeError(f"{where} needs `models`, a list of entries with `model`")
     weights: dict[str, Any] = {}
     names: dict[Path, str] = {}
     for entry in entries:
-        name, where = _name(entry["model"], path=path), f"{path}, model '{entry['model']}'"
+        name, label = _name(entry["model"], where=where), f"{where}, model '{entry['model']}'"
         if (other := names.setdefault(_location(name), name)) != name or name in weights:
             as_what = "" if other == name else f", first as '{other}'"
-            raise MergeError(f"{where}: it is listed twice{as_what}; give it one entry and the sum of the weights")
-        _check_keys(entry, allowed=_MODEL_KEYS, where=where)
-        parameters = _parameters(entry, where=where)
+            raise MergeError(f"{label}: it is listed twice{as_what}; give it one entry and the sum of the weights")
+        _check_keys(entry, allowed=_MODEL_KEYS, where=label)
+        parameters = _parameters(entry, where=label)
         weights[name] = parameters.pop("weight", None)
         if parameters:
             settings = ", ".join(f"`{parameter}`" for parameter in parameters)
             raise MergeError(
-                f"{where}: {settings} of one model alone is not merged here yet, only its `weight`; set it under the "
+                f"{label}: {settings} of one model alone is not merged here yet, only its `weight`; set it under the "
                 "recipe's `parameters`, for all models"
             )
     return weights
 
 
-def _name(model: Any, *, path: Path) -> str:
+def _name(model: Any, *, where: str) -> str:
     if not isinstance(model, str | int | float):
         raise MergeError(
-            f"{path}: a `model` must be a folder, not {model!r}: adapters and revisions are not merged here yet"
+            f"{where}: a `model` must be a folder, not {model!r}: adapters and revisions are not merged here yet"
         )
     return str(model)
 
@@ -122,12 +127,12 @@ def _location(name: str) -> Path:
     return path.parent.resolve() if path.name == SINGLE else path.resolve()
 
 
-def _dtype(name: Any, *, path: Path) -> str | None:
+def _dtype(name: Any, *, where: str) -> str | None:
     if name is None:
         return None
     dtype = _SHORT.get(str(name), str(name).removeprefix("torch."))
     if dtype not in _TYPES:
-        raise MergeError(f"{path}: unknown dtype '{name}', expected one of {', '.join(_TYPES)}")
+        raise MergeError(f"{where}: unknown dtype '{name}', expected one of {', '.join(_TYPES)}")
     return dtype
 
 

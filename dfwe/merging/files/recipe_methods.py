@@ -9,7 +9,7 @@ from pkgutil import resolve_name
 from typing import Any
 
 from dfwe.conf import conf_dir
-from dfwe.errors import MergeError
+from dfwe.errors import MergeError, did_you_mean
 from dfwe.io.strict_yaml import read_yaml
 from dfwe.merging.base import MergeMethod, require_parent
 
@@ -113,8 +113,11 @@ def recipe_method(name: Any, *, where: str) -> RecipeMethod:
     files = {file.stem: file for file in sorted((conf_dir() / "merge").glob("*.yaml"))}
     method = _load(files[name]) if isinstance(name, str) and name in files else None
     if method is None:
-        names = ", ".join(other for other, file in files.items() if _load(file))
-        raise MergeError(f"{where}: unknown merge_method '{name}', from files dfwe knows {names}")
+        names = [other for other, file in files.items() if _load(file)]
+        raise MergeError(
+            f"{where}: unknown merge_method '{name}'{did_you_mean(str(name), names)}, from files dfwe knows "
+            + ", ".join(names)
+        )
     return RecipeMethod(name, method)
 
 
