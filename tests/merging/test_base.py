@@ -42,6 +42,8 @@ def two_experts(array, *, parent):
         ("karcher", {"tol": 0.0}, "tol=0.0: expected a number above 0"),
         ("model_stock", {"floor": -1.0}, "floor=-1.0: expected a number of at least 0"),
         ("multislerp", {"eps": 0.0}, "eps=0.0: expected a number above 0"),
+        ("nearswap", {"t": -1.0}, "t=-1.0: expected a number of at least 0"),
+        ("nuslerp", {"nuslerp_flatten": 1}, "nuslerp_flatten=1: expected true or false"),
         ("pcb", {"outliers": 0.5}, "outliers=0.5: expected a number of at least 0 and below 0.5"),
         ("regmean", {"ridge": 0.0}, "ridge=0.0: expected a number above 0"),
         ("sce", {"select_topk": 0.0}, "select_topk=0.0: expected a number above 0"),

@@ -1,4 +1,4 @@
-"""Merge by the experts' angles: Model Stock, slerp, multislerp and the Karcher mean."""
+"""Merge by the experts' angles: Model Stock, slerp, nuslerp, multislerp and the Karcher mean."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
 from dfwe.errors import MergeError
 from dfwe.merging.base import (
@@ -31,6 +32,7 @@ from dfwe.values.allowed import Natural, NonNegative, Positive, Share
 
 BLOCK = 2**17  # values of an expert at a time: their copies in double precision stay in the cache
 _SINGULAR = 1e-6
+_PARALLEL = 1e-12  # of a cosine in double precision: nearer to 1 its sine is rounding
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,54 @@ class Slerp(MergeMethod):
             return 1.0 - share, share
         angle = math.acos(cosine)
         return math.sin((1.0 - share) * angle) / math.sin(angle), math.sin(share * angle) / math.sin(angle)
+
+
+@dataclass(frozen=True)
+class Nuslerp(MergeMethod):
+    """theta = o + sin((1 - t) omega) / sin(omega) x_1 + sin(t omega) / sin(omega) x_2, x_i = theta_i - o.
+
+    mergekit's NuSLERP: slerp of two models whose t is the second one's share of the coefficients, from the origin o,
+    the parent or 0. omega is the angle between the tensors taken as vectors, or without `nuslerp_flatten` between their
+    vectors along the last axis (with `nuslerp_row_wise` along the first). Parallel vectors are mixed linearly; zeros
+    count as at a right angle to the other.
+    """
+
+    nuslerp_flatten: bool
+    nuslerp_row_wise: bool
+    about_parent: bool | None  # true: the origin is the parent; null: if there is one, as in recipes
+
+    recipe = RecipeFormat(base_model="origin", defaults={"about_parent": None})
+
+    @property
+    def properties(self) -> MethodProperties:
+        """Properties: slerp's."""
+        needs_parent = self.about_parent is True
+        return MethodProperties(needs_parent=needs_parent, recovers_experts=True, min_experts=2, max_experts=2)
+
+    def merge_tensor(self, group: TensorGroup, *, coefficients: Sequence[float], state: Any) -> AnyShape:
+        """Interpolate one tensor."""
+        from_parent = group.parent_tensor is not None if self.about_parent is None else self.about_parent
+        first, second = group.task_vectors() if from_parent else group.experts
+        total = sum(coefficients)
+        merged = self._interpolate(first, second, share=coefficients[1] / total if total else 0.5)
+        return merged.add_(group.parent) if from_parent else merged
+
+    def _interpolate(self, first: AnyShape, second: AnyShape, *, share: float) -> AnyShape:
+        """Interpolate the vectors that the settings name, all angles at once."""
+        ends = [self._as_vectors(tensor) for tensor in (first, second)]
+        cosine = functional.cosine_similarity(ends[0].double(), ends[1].double(), dim=-1).clamp(-1.0, 1.0)[..., None]
+        is_parallel, angle = cosine.abs() > 1.0 - _PARALLEL, cosine.acos()
+        parts = (1.0 - share, share)
+        weights = [torch.where(is_parallel, part, torch.sin(part * angle) / torch.sin(angle)) for part in parts]
+        merged = ends[0] * weights[0].to(first) + ends[1] * weights[1].to(first)
+        is_turned = self.nuslerp_row_wise and not self.nuslerp_flatten and first.dim() > 0
+        return merged.movedim(-1, 0) if is_turned else merged.view(first.shape)
+
+    def _as_vectors(self, tensor: AnyShape) -> Tensor:
+        """Return a view of the tensor whose last axis holds the vectors."""
+        if self.nuslerp_flatten or not tensor.dim():
+            return tensor.reshape(1, -1)
+        return tensor.movedim(0, -1) if self.nuslerp_row_wise else tensor
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,12 @@ import pytest
 from dfwe.errors import MergeError
 from dfwe.merging.files.recipe_methods import recipe_method
 from dfwe.merging.methods.linear import Linear, Lines, Metagpt, NanWeights, TaskArithmetic, WiseFt
+from dfwe.merging.methods.nearswap import Nearswap
 from dfwe.merging.methods.pcb import Pcb
 from dfwe.merging.methods.sce import Sce
 from dfwe.merging.methods.sparse import Breadcrumbs, Dare, Della, Ties
 from dfwe.merging.methods.spectral import IsoC, IsoCts, TsvM, Wudi
-from dfwe.merging.methods.spherical import Karcher, ModelStock, ModelStockByFilter, Multislerp, Slerp
+from dfwe.merging.methods.spherical import Karcher, ModelStock, ModelStockByFilter, Multislerp, Nuslerp, Slerp
 
 EMBEDDINGS = "shared|embed|relative_attention_bias"
 AS_GIVEN, NORMALISED = (1.0, 3.0), (0.25, 0.75)
@@ -76,6 +77,9 @@ def built(name, weights=AS_GIVEN, **parameters):
             Breadcrumbs(1.0, 0.01, 1.0, "mean"),
             AS_GIVEN,
         ),
+        ("nearswap", {"t": 0.5}, Nearswap(t=0.5), NORMALISED),
+        ("nuslerp", {}, Nuslerp(True, False, None), NORMALISED),
+        ("nuslerp", {"nuslerp_flatten": False, "nuslerp_row_wise": True}, Nuslerp(False, True, None), NORMALISED),
         ("sce", {}, Sce(select_topk=1.0, least_energy=1e-6), NORMALISED),
         ("pcb", {}, Pcb(density=0.1, outliers=0.0001, scale=1.0), NORMALISED),
         ("iso_c", {}, IsoC(scale=1.0, averaged=None), NORMALISED),
@@ -125,6 +129,8 @@ def test_build_of_wrong_parameters_is_an_error(name, weights, parameters, messag
         ("karcher", ("base", "a"), "base", ("base", "a")),
         ("multislerp", ("a", "base"), "base", ("a",)),
         ("multislerp", ("a", "b"), None, ("a", "b")),
+        ("nuslerp", ("a", "base", "b"), "base", ("a", "b")),
+        ("nearswap", ("a", "base"), "base", ("a",)),
         ("slerp", ("a", "base"), "base", ("base", "a")),
     ],
 )
