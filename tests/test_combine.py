@@ -122,9 +122,11 @@ def test_combine_result_has_the_recipes_type(here):
     [
         ({"merge_method": "magic"}, "unknown merge_method 'magic', from files dfwe knows "),
         ({"merge_method": "ties"}, "ties needs the experts' common parent"),
+        ({"slices": []}, "has both `models` and `slices`: leave one of them out"),
+        ({"slices": [], "models": None}, "`slices` must be a list of entries with `sources`"),
         (
-            {"slices": []},
-            "`slices`: layers of several models are not put together here; list the models",
+            {"merge_method": "passthrough", "models": [{"model": "a"}, {"model": "b"}]},
+            "passthrough copies one model, not 2",
         ),
         ({"models": "a"}, "needs `models`, a list"),
         ({"models": [{"model": "a"}]}, "every model needs a `weight`, the recipe gives 0 of 1"),
@@ -148,7 +150,7 @@ def test_combine_result_has_the_recipes_type(here):
         ),
         ({"models": [{"model": "a"}, {"model": "./a/"}]}, "model './a/': it is listed twice, first as 'a'"),
         ({"models": [{"model": {"model": "a", "lora": "b"}}]}, "adapters and revisions are not merged here yet"),
-        ({"models": [{"model": "a+b"}], "parameters": {"weight": 1}}, "model+adapter, a LoRA, is not merged here yet"),
+        ({"models": [{"model": "a+b"}], "parameters": {"weight": 1}}, "b holds no adapter_config.json"),
         ({"models": [{"model": "own/model"}], "parameters": {"weight": 1}}, "nothing is downloaded here"),
         ({"tokenizer_source": "union"}, "`tokenizer_source`: tokenizers are not merged here; remove it"),
         ({"chat_template": "chatml"}, "`chat_template`: no template is made here; remove it"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -70,7 +71,30 @@ class TensorSpec:
         return torch.float64 if self.dtype == torch.float64 else torch.float32
 
 
-class Checkpoint:
+class TensorSource(ABC):
+    """Give a model's tensors by name: a checkpoint, or what is made of some, tensor by tensor."""
+
+    path: Path  # of the model that it is, or begins with
+
+    @property
+    @abstractmethod
+    def names(self) -> frozenset[str]:
+        """Names of the tensors."""
+
+    @abstractmethod
+    def spec(self, name: str) -> TensorSpec:
+        """Return the tensor's spec without reading it."""
+
+    @abstractmethod
+    def tensor(self, name: str) -> Tensor:
+        """Return the tensor; of float32 where it is computed."""
+
+    @abstractmethod
+    def file_of(self, name: str) -> Path:
+        """Return the file that holds the tensor, for messages."""
+
+
+class Checkpoint(TensorSource):
     """Read the tensors of a model folder (one file, or shards and their index), or of one file.
 
     Raises:

@@ -154,11 +154,6 @@ def _damage(path: Path, *, error: Exception) -> str:
 
 def _nothing_there(path: Path) -> str:
     name = str(path)
-    if "+" in path.name:
-        return (
-            f"there is no folder {path}: model+adapter, a LoRA, is not merged here yet; add the adapter to the model "
-            "first (PEFT's merge_and_unload, then save_pretrained) and name that folder"
-        )
     if is_hub_name(name) and "/" in name:
         return (
             f"there is no folder {path}, and nothing is downloaded here: if it is a repository on the Hub, download it "

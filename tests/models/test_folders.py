@@ -106,7 +106,6 @@ def test_weight_files_damaged_file_is_described(tmp_path, content, message):
     ("name", "message"),
     [
         ("somebody/model", "nothing is downloaded here: if it is a repository on the Hub, download it"),
-        ("base+adapter", "model\\+adapter, a LoRA, is not merged here yet"),
         ("./nowhere", "there is no folder"),
     ],
 )

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from dfwe.errors import DfweError, MergeError
-from dfwe.models.checkpoint import Checkpoint, TensorSpec
+from dfwe.models.checkpoint import TensorSource, TensorSpec
 from dfwe.models.folders import CONFIG, model_folder, read_config
 
 Config = Mapping[str, Any]
@@ -48,7 +48,7 @@ class Misfit:
         return f"{self.text}: {self.remedy}"
 
 
-def check_architectures(models: Sequence[Checkpoint]) -> None:
+def check_architectures(models: Sequence[TensorSource]) -> None:
     """Check that the models' config.json describe one architecture, and one order of labels; models without one pass.
 
     Raises:
@@ -156,7 +156,7 @@ def labels_of(config: Config) -> list[str] | None:
     return None if all(_UNNAMED.fullmatch(label) for label in labels) else labels
 
 
-def common_specs(models: Sequence[Checkpoint], *, dtype: str | None) -> dict[str, TensorSpec]:
+def common_specs(models: Sequence[TensorSource], *, dtype: str | None) -> dict[str, TensorSpec]:
     """Return the merge's tensors: each is in every model, in one shape, of numbers of one kind.
 
     Numbers have the type `dtype`, or else the smallest that holds all models' without loss: float16 with bfloat16 gives
@@ -182,7 +182,7 @@ def main_dtype(specs: Mapping[str, TensorSpec]) -> str | None:
     return counts.most_common(1)[0][0] if counts else None
 
 
-def tensor_misfits(first: Checkpoint, other: Checkpoint) -> Iterator[Misfit]:
+def tensor_misfits(first: TensorSource, other: TensorSource) -> Iterator[Misfit]:
     """Yield what one of two models lacks, and the first tensor whose shape or kind differs."""
     for model, holder in ((other, first), (first, other)):
         if lacking := sorted(holder.names - model.names):
@@ -191,7 +191,7 @@ def tensor_misfits(first: Checkpoint, other: Checkpoint) -> Iterator[Misfit]:
     yield from [misfit for misfit in shapes if misfit is not None][:1]
 
 
-def _common_spec(name: str, *, models: Sequence[Checkpoint], dtype: str | None) -> TensorSpec:
+def _common_spec(name: str, *, models: Sequence[TensorSource], dtype: str | None) -> TensorSpec:
     for model in models[1:]:
         if (misfit := _shape_misfit(name, first=models[0], other=model)) is not None:
             raise MergeError(str(misfit))
@@ -201,7 +201,7 @@ def _common_spec(name: str, *, models: Sequence[Checkpoint], dtype: str | None) 
     return TensorSpec(first.shape, reduce(torch.promote_types, [other.dtype for other in rest], first.dtype))
 
 
-def _shape_misfit(name: str, *, first: Checkpoint, other: Checkpoint) -> Misfit | None:
+def _shape_misfit(name: str, *, first: TensorSource, other: TensorSource) -> Misfit | None:
     a, b = first.spec(name), other.spec(name)
     if (a.shape, a.is_floating) == (b.shape, b.is_floating):
         return None
@@ -209,7 +209,7 @@ def _shape_misfit(name: str, *, first: Checkpoint, other: Checkpoint) -> Misfit 
     return Misfit("shapes", f"'{name}' has shape {shapes}", "models of one merge must share their architecture")
 
 
-def _lacking(lacking: Sequence[str], *, model: Checkpoint, holder: Checkpoint) -> Misfit:
+def _lacking(lacking: Sequence[str], *, model: TensorSource, holder: TensorSource) -> Misfit:
     """Say which tensors one model stores and another leaves out, and what to do about that."""
     more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
     text = f"{model.path} lacks the tensor '{lacking[0]}'{more}, which {holder.path} has"

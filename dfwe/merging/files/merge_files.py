@@ -19,8 +19,9 @@ from dfwe.merging.base import MergeMethod, TensorGroup, TensorInfo, require_pare
 from dfwe.merging.engine import blocks, thread_pool
 from dfwe.merging.files.compatibility import check_architectures, common_specs, main_dtype
 from dfwe.merging.files.recipe import Recipe
-from dfwe.merging.files.side_files import copy_side_files
-from dfwe.models.checkpoint import Checkpoint, TensorSpec, Writer, open_writer
+from dfwe.merging.files.side_files import copy_side_files, set_num_layers
+from dfwe.merging.files.sources import open_sources
+from dfwe.models.checkpoint import TensorSource, TensorSpec, Writer, open_writer
 from dfwe.models.folders import SINGLE
 
 log = logging.getLogger(__name__)
@@ -40,12 +41,10 @@ def merge_files(recipe: Recipe, *, out: Path) -> int:
     """
     if out.exists():
         raise MergeError(f"{out} exists: choose another folder, or remove it")
-    models = {name: Checkpoint(Path(name).expanduser()) for name in recipe.models}
-    base = None if recipe.base is None else models.get(recipe.base) or Checkpoint(Path(recipe.base).expanduser())
-    checkpoints = tuple(dict.fromkeys((*((base,) if base else ()), *models.values())))
-    check_architectures(checkpoints)
-    specs = common_specs(checkpoints, dtype=recipe.dtype)
-    merge = _FileMerge(tuple(models.values()), base, specs, recipe.at(tuple(specs)))
+    sources = open_sources(recipe)
+    check_architectures(sources.whole)
+    specs = common_specs(sources.merged, dtype=recipe.dtype)
+    merge = _FileMerge(sources.models, sources.base, specs, recipe.at(tuple(specs)))
     dtype = main_dtype(specs)
     make_folder(out.parent)
     num_bytes, free = sum(spec.num_bytes for spec in specs.values()), shutil.disk_usage(out.parent).free
@@ -54,7 +53,9 @@ def merge_files(recipe: Recipe, *, out: Path) -> int:
     with replacing_folder(out) as folder:
         with open_writer(folder / SINGLE, specs) as writer:
             merge.write(writer)
-        copy_side_files([model.path for model in checkpoints], folder=folder, dtype=dtype)
+        copy_side_files([model.path for model in sources.whole], folder=folder, dtype=dtype)
+        for stack in list(recipe.stacks.values())[:1]:
+            set_num_layers(folder, stack, paths=[sources.by_name[part.model].path for part in stack])
     if num_differing := sum(spec.is_floating and spec.dtype_name != dtype for spec in specs.values()):
         message = "%s: config.json names %s, the type of most numbers; %d of %d tensors have another"
         log.warning(message, out, dtype, num_differing, len(specs))
@@ -68,8 +69,8 @@ class _FileMerge:
     Iterating reads the tensors of floating-point numbers, in the type that they are summed in, as often as wished.
     """
 
-    models: tuple[Checkpoint, ...]
-    base: Checkpoint | None
+    models: tuple[TensorSource, ...]
+    base: TensorSource | None
     specs: Mapping[str, TensorSpec]
     methods: Mapping[str, tuple[MergeMethod, tuple[float, ...]]]  # with the coefficients, per tensor
 

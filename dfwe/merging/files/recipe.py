@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dfwe.errors import MergeError
 from dfwe.io.strict_yaml import read_yaml
-from dfwe.merging.base import MergeMethod, TensorInfo, tensor_infos
+from dfwe.merging.base import MergeMethod, TensorInfo, layer_of, tensor_infos
 from dfwe.merging.files.recipe_methods import RecipeMethod, recipe_method
+from dfwe.merging.files.slices import LayerRange, Slice, is_embedding, read_slices
 from dfwe.models.folders import SINGLE
 
-_KEYS = ("merge_method", "models", "base_model", "parameters", "dtype", "out_dtype")
+_COPY = "passthrough"
+_KEYS = ("merge_method", "models", "slices", "base_model", "parameters", "dtype", "out_dtype")
 _MODEL_KEYS = ("model", "parameters")
 _TYPES = ("float32", "float16", "bfloat16")
 _SHORT = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 _UNSUPPORTED = {  # keys of mergekit's: what to do instead
-    "slices": "layers of several models are not put together here; list the models under `models`, which gives the "
-    "same where the slices are all layers of all models",
     "modules": "parts of a model are not merged apart here; list whole models under `models`",
     "tokenizer_source": "tokenizers are not merged here; remove it: that of the base model is kept, else of the first "
     "model with one",
@@ -32,28 +32,53 @@ _UNSUPPORTED = {  # keys of mergekit's: what to do instead
 
 
 @dataclass(frozen=True)
+class RecipePart:
+    """Hold what is set for some of the result's layers: for one slice, or for all of them."""
+
+    parameters: Mapping[str, Any]  # for all models
+    weights: tuple[Any, ...]  # of each model, None if it has none
+    num_layers: int | None = None  # None for all
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Name the models that are merged, and the method and coefficients for each tensor."""
 
     method: RecipeMethod
     models: tuple[str, ...]  # in the method's order
-    base: str | None
+    base: str | None  # the parent, for methods that need one
     dtype: str | None  # of the result; None for the smallest that holds all models' numbers
-    parameters: Mapping[str, Any]  # for all models
-    weights: tuple[Any, ...]  # of each model, None if it has none
+    parts: tuple[RecipePart, ...]
+    base_model: str | None = None  # whose configuration the result has, and whose weights adapters change
+    stacks: Mapping[str, tuple[LayerRange, ...]] = field(default_factory=dict)  # models that are made of layers
+    default_weight: float | None = None
 
     def at(self, tensors: Sequence[str]) -> dict[str, tuple[MergeMethod, tuple[float, ...]]]:
         """Return the method and the coefficients for each of a model's tensors."""
-        return {tensor.name: self._at(tensor) for tensor in tensor_infos(tensors)}
+        return {tensor.name: self._at(*self._part_of(tensor)) for tensor in tensor_infos(tensors)}
 
-    def _at(self, tensor: TensorInfo) -> tuple[MergeMethod, tuple[float, ...]]:
+    def _part_of(self, tensor: TensorInfo) -> tuple[TensorInfo, RecipePart]:
+        """Return the part that the tensor is in, and its depth there."""
+        layer = layer_of(tensor.name) if self.stacks else None
+        if layer is None:
+            return tensor, self.parts[0 if is_embedding(tensor.name) else -1]
+        number = layer[1]
+        for part in self.parts:
+            num_layers = part.num_layers or 0
+            if number < num_layers:
+                return TensorInfo(tensor.name, number / (num_layers - 1) if num_layers > 1 else 1.0), part
+            number -= num_layers
+        raise AssertionError(f"{tensor.name} is in no slice")
+
+    def _at(self, tensor: TensorInfo, part: RecipePart) -> tuple[MergeMethod, tuple[float, ...]]:
         parameters = {
-            name: resolve_parameter(value, tensor=tensor, label=f"`{name}`") for name, value in self.parameters.items()
+            name: resolve_parameter(value, tensor=tensor, label=f"`{name}`") for name, value in part.parameters.items()
         }
         shared = parameters.pop("weight", None)
+        shared = self.default_weight if shared is None else shared
         weights = [
             resolve_parameter(weight, tensor=tensor, label=f"the weight of '{model}'")
-            for model, weight in zip(self.models, self.weights, strict=True)
+            for model, weight in zip(self.models, part.weights, strict=True)
         ]
         weights = [shared if weight is None else weight for weight in weights]
         if any(isinstance(weight, bool) for weight in weights):
@@ -74,24 +99,64 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def parse_recipe(recipe: Mapping[str, Any], *, where: str) -> Recipe:
-    """Return the recipe that this content of a file means; errors as in `read_recipe` begin with `where`."""
+    """Return the recipe that this content of a file means; errors as in `read_recipe` begin with `where`.
+
+    `passthrough` is a weighted sum of one model, whose `scale` is the weight.
+    """
     _check_keys(recipe, allowed=_KEYS, where=where)
-    method, base = recipe_method(recipe.get("merge_method"), where=where), recipe.get("base_model")
+    is_copy, base = recipe.get("merge_method") == _COPY, recipe.get("base_model")
+    method = recipe_method("linear" if is_copy else recipe.get("merge_method"), where=where)
     if not isinstance(base, str | None):
         raise MergeError(f"{where}: `base_model` must be a folder, not {base!r}")
-    weights = _weights(recipe.get("models"), where=where)
-    if base is not None:  # under the name that the list has for it, if it is one of these
-        base = next((model for model in weights if _location(model) == _location(base)), base)
-    models = method.models(tuple(weights), base=base)
+    if "slices" in recipe and "models" in recipe:
+        raise MergeError(f"{where} has both `models` and `slices`: leave one of them out")
+    weight = "scale" if is_copy else "weight"
+    if "slices" in recipe:
+        listing = _list_slices(read_slices(recipe["slices"], where=where), base=base, weight=weight, where=where)
+    else:
+        listing = _list_models(recipe.get("models"), base=base, weight=weight, where=where)
+    parent = None if is_copy else listing.parent
+    models = listing.names if is_copy else method.models(listing.names, base=parent)
     if not models:
         raise MergeError(f"{where} names no model to merge")
+    if is_copy and len(models) > 1:
+        raise MergeError(f"{where}: {_COPY} copies one model, not {len(models)}: choose another merge_method")
+    shared = _parameters(recipe, where=where)
+    parts = tuple(
+        RecipePart(
+            _as_linear({**shared, **part.parameters}) if is_copy else {**shared, **part.parameters},
+            tuple(part.weights.get(model) for model in models),
+            part.num_layers,
+        )
+        for part in listing.parts
+    )
     dtype = _dtype(recipe.get("out_dtype") or recipe.get("dtype"), where=where)
-    parameters = _parameters(recipe, where=where)
-    return Recipe(method, models, base, dtype, parameters, tuple(weights.get(model) for model in models))
+    default_weight = 1.0 if is_copy else None
+    return Recipe(method, models, parent, dtype, parts, base, listing.stacks, default_weight)
 
 
-def _weights(entries: Any, *, where: str) -> dict[str, Any]:
-    """Return the listed models and their weights, None for a model without one."""
+def _as_linear(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return {"normalize": False} | {"weight" if name == "scale" else name: value for name, value in parameters.items()}
+
+
+@dataclass(frozen=True)
+class _ListedPart:
+    parameters: Mapping[str, Any]
+    weights: Mapping[str, Any]  # by the models' names, None for a model without one
+    num_layers: int | None = None
+
+
+@dataclass(frozen=True)
+class _Listing:
+    """Hold what a recipe lists: whole models, or stacks of layers under names of ours."""
+
+    names: tuple[str, ...]
+    parent: str | None  # the base model, under the name that the list has for it
+    parts: tuple[_ListedPart, ...]
+    stacks: Mapping[str, tuple[LayerRange, ...]] = field(default_factory=dict)
+
+
+def _list_models(entries: Any, *, base: str | None, weight: str, where: str) -> _Listing:
     if not isinstance(entries, list) or not all(isinstance(entry, Mapping) and "model" in entry for entry in entries):
         raise MergeError(f"{where} needs `models`, a list of entries with `model`")
     weights: dict[str, Any] = {}
@@ -102,15 +167,46 @@ def _weights(entries: Any, *, where: str) -> dict[str, Any]:
             as_what = "" if other == name else f", first as '{other}'"
             raise MergeError(f"{label}: it is listed twice{as_what}; give it one entry and the sum of the weights")
         _check_keys(entry, allowed=_MODEL_KEYS, where=label)
-        parameters = _parameters(entry, where=label)
-        weights[name] = parameters.pop("weight", None)
-        if parameters:
-            settings = ", ".join(f"`{parameter}`" for parameter in parameters)
-            raise MergeError(
-                f"{label}: {settings} of one model alone is not merged here yet, only its `weight`; set it under the "
-                "recipe's `parameters`, for all models"
-            )
-    return weights
+        weights[name] = _weight(_parameters(entry, where=label), name=weight, label=label)
+    parent = None if base is None else names.get(_location(base), base)
+    return _Listing(tuple(weights), parent, (_ListedPart({}, weights),))
+
+
+def _list_slices(slices: Sequence[Slice], *, base: str | None, weight: str, where: str) -> _Listing:
+    """Return stacks of the slices' first sources, second ones and so on; the base model is first in all or none."""
+    rows = [sorted(item.sources, key=lambda source: not _is_base(source, base=base)) for item in slices]
+    columns = [tuple(column) for column in zip(*rows, strict=True)]
+    stacks = {", ".join(map(str, column)): column for column in columns}
+    if len(stacks) < len(columns):
+        raise MergeError(f"{where}: a slice lists the same layers of one model twice")
+    parts = tuple(
+        _ListedPart(
+            item.parameters,
+            {
+                name: _weight(dict(source.parameters), name=weight, label=f"{where}, {source}")
+                for name, source in zip(stacks, row, strict=True)
+            },
+            item.num_layers,
+        )
+        for item, row in zip(slices, rows, strict=True)
+    )
+    has_base = all(_is_base(source, base=base) for source in columns[0])
+    return _Listing(tuple(stacks), next(iter(stacks)) if has_base else None, parts, stacks)
+
+
+def _is_base(source: LayerRange, *, base: str | None) -> bool:
+    return base is not None and _location(source.model) == _location(base)
+
+
+def _weight(parameters: dict[str, Any], *, name: str, label: str) -> Any:
+    weight = parameters.pop(name, None)
+    if parameters:
+        settings = ", ".join(f"`{parameter}`" for parameter in parameters)
+        raise MergeError(
+            f"{label}: {settings} of one model alone is not merged here yet, only its `{name}`; set it under the "
+            "recipe's `parameters`, for all models"
+        )
+    return weight
 
 
 def _name(model: Any, *, where: str) -> str:

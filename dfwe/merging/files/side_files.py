@@ -13,6 +13,7 @@ from typing import Any
 
 from dfwe.errors import MergeError
 from dfwe.io.strict_json import read_json_object
+from dfwe.merging.files.slices import LayerRange, config_of_layers
 from dfwe.models.folders import CONFIG, model_folder
 
 log = logging.getLogger(__name__)
@@ -64,6 +65,21 @@ def copy_side_files(sources: Sequence[Path], *, folder: Path, dtype: str | None)
         content = read_json_object(folder / CONFIG, error=MergeError)
         if (changed := with_dtype(content, dtype=dtype)) != content:
             (folder / CONFIG).write_text(json.dumps(changed, indent=2) + "\n", encoding="utf-8")
+
+
+def set_num_layers(folder: Path, stack: Sequence[LayerRange], *, paths: Sequence[Path]) -> None:
+    """Write into the folder's config.json how many layers the stack has, given its ranges' models.
+
+    Raises:
+        MergeError: the configuration has no number of layers.
+    """
+    if not (folder / CONFIG).exists():
+        return
+    config = read_json_object(folder / CONFIG, error=MergeError)
+    origins = [path for source in paths if (path := model_folder(source))]
+    configs = [read_json_object(path / CONFIG, error=MergeError) for path in origins]
+    changed = config_of_layers(config, ranges=stack, configs=configs)
+    (folder / CONFIG).write_text(json.dumps(changed, indent=2) + "\n", encoding="utf-8")
 
 
 def with_dtype(config: dict[str, Any], *, dtype: str) -> dict[str, Any]:

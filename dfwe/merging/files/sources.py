@@ -1,0 +1,56 @@
+"""Open the models that a recipe names: folders, files, LoRA adapters with their base models, stacks of layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dfwe.errors import MergeError
+from dfwe.merging.files.recipe import Recipe
+from dfwe.merging.files.slices import LayerStack
+from dfwe.models.adapters import AdaptedCheckpoint, adapter_base, is_adapter
+from dfwe.models.checkpoint import Checkpoint, TensorSource
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Hold the models to merge, their base, and all models that they are made of, the one for configuration first."""
+
+    models: tuple[TensorSource, ...]
+    base: TensorSource | None
+    whole: tuple[TensorSource, ...]
+    by_name: Mapping[str, TensorSource]  # of the whole models
+
+    @property
+    def merged(self) -> tuple[TensorSource, ...]:
+        """Models whose tensors are merged, and the base."""
+        return tuple(dict.fromkeys((*((self.base,) if self.base else ()), *self.models)))
+
+
+def open_sources(recipe: Recipe) -> Sources:
+    """Open all models of the recipe; ModelError or MergeError for one that cannot be read."""
+    ranges = [part.model for stack in recipe.stacks.values() for part in stack]
+    listed = [] if recipe.stacks else [*([recipe.base] if recipe.base else []), *recipe.models]
+    first = [recipe.base_model] if recipe.base_model and recipe.base is None else []
+    opened = {name: _open(name, base=recipe.base_model) for name in dict.fromkeys((*first, *listed, *ranges))}
+    named = opened | {name: LayerStack(stack, opened) for name, stack in recipe.stacks.items()}
+    base = None if recipe.base is None else named[recipe.base]
+    return Sources(tuple(named[name] for name in recipe.models), base, tuple(opened.values()), opened)
+
+
+def _open(name: str, *, base: str | None) -> TensorSource:
+    """Open a folder or file; `model+adapter` and an adapter's folder are the adapter with its base model."""
+    path = Path(name).expanduser()
+    if not path.exists() and "+" in name:
+        model, _, adapter = name.rpartition("+")
+        return AdaptedCheckpoint(Checkpoint(Path(model).expanduser()), Path(adapter).expanduser())
+    if not is_adapter(path):
+        return Checkpoint(path)
+    model = base if base is not None and not is_adapter(Path(base).expanduser()) else (adapter_base(path) or "")
+    if not model or not Path(model).expanduser().exists():
+        raise MergeError(
+            f"{path} is a LoRA adapter, and its base model {model or 'is not named'} is not here: name a folder as the "
+            "recipe's base_model, or write model+adapter"
+        )
+    return AdaptedCheckpoint(Checkpoint(Path(model).expanduser()), path)

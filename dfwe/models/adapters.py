@@ -1,0 +1,163 @@
+"""Add LoRA adapters in PEFT's format to their base models, tensor by tensor, without building a model."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dfwe.errors import ModelError
+from dfwe.io.strict_json import read_json_object
+from dfwe.models.checkpoint import TensorSource, TensorSpec
+from dfwe.models.folders import ADAPTER_CONFIG, CONFIG, open_weights
+from dfwe.values.allowed import is_regular_expression
+
+ADAPTER = "adapter_model.safetensors"
+_FACTOR = re.compile(r"(?P<module>.+)\.lora_(?P<embedding>embedding_)?(?P<side>[AB])(\.default)?(\.weight)?")
+_PREFIX = "base_model.model."
+_UNSUPPORTED = {  # fields that change what the factors mean
+    "use_dora": "DoRA",
+    "use_qalora": "QA-LoRA",
+    "lora_bias": "biases of factors",
+    "layer_replication": "replicated layers",
+    "target_parameters": "adapted parameters",
+    "trainable_token_indices": "trained tokens",
+    "alora_invocation_tokens": "activated LoRA",
+}
+
+
+class AdaptedCheckpoint(TensorSource):
+    """Read a base model's tensors with a LoRA adapter added: W + scale B A, in float32.
+
+    scale is lora_alpha / r, or lora_alpha / sqrt(r) with `use_rslora`. Whole tensors of the adapter (`modules_to_save`,
+    biases) take the place of the base's.
+
+    Raises:
+        ModelError: an adapter of another kind, or of another model.
+    """
+
+    def __init__(self, base: TensorSource, adapter: Path) -> None:
+        self.path, self._base, self._adapter = base.path, base, adapter
+        self._config = _adapter_config(adapter)
+        self._file = open_weights(adapter / ADAPTER)
+        self._whole: dict[str, str] = {}  # the adapter's names, by the base's
+        self._factors: dict[str, dict[str, str]] = {}
+        self._modules: dict[str, str] = {}
+        for key in self._file.keys():  # noqa: SIM118
+            self._place(key)
+        for name, factors in self._factors.items():
+            self._check(name, factors=factors)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Names of the tensors: the base's."""
+        return self._base.names
+
+    def spec(self, name: str) -> TensorSpec:
+        """Return the base tensor's spec."""
+        return self._base.spec(name)
+
+    def file_of(self, name: str) -> Path:
+        """Return the file that is likely to blame, for messages."""
+        return self._adapter / ADAPTER if name in self._factors or name in self._whole else self._base.file_of(name)
+
+    def tensor(self, name: str) -> Tensor:
+        """Return the tensor with what the adapter adds to it, of float32 then."""
+        if name in self._whole:
+            return self._read(self._whole[name])
+        if name not in self._factors:
+            return self._base.tensor(name)
+        factors = self._factors[name]
+        first, second = self._read(factors["A"]).float(), self._read(factors["B"]).float()
+        is_turned = "embedding" in factors["A"] or bool(self._config.get("fan_in_fan_out"))
+        product = second @ first
+        return torch.add(self._base.tensor(name).float(), product.T if is_turned else product, alpha=self._scale(name))
+
+    def _scale(self, name: str) -> float:
+        """Return by how much the product counts; its rank is the factors' own, whatever `rank_pattern` says."""
+        rank = self._shape(self._factors[name]["A"])[0]
+        patterns = self._config.get("alpha_pattern") or {}
+        matching = (
+            value for key, value in patterns.items() if re.match(rf"(.*\.)?({key})$", self._modules[name]) is not None
+        )
+        alpha = next(matching, self._config["lora_alpha"])
+        return float(alpha) / (math.sqrt(rank) if self._config.get("use_rslora") else rank)
+
+    def _place(self, key: str) -> None:
+        """Note which of the base's tensors the adapter's tensor changes."""
+        plain = key.removeprefix(_PREFIX)
+        if match := _FACTOR.fullmatch(plain):
+            name = self._base_name(f"{match['module']}.weight")
+            self._factors.setdefault(name, {})[match["side"]] = key
+            self._modules[name] = match["module"]
+        else:
+            self._whole[self._base_name(plain.replace(".modules_to_save.default", ""))] = key
+
+    def _base_name(self, name: str) -> str:
+        """Return the base's name of the tensor; a model's class may put one part before all names."""
+        longer = [other for other in self._base.names if other.partition(".")[2] == name]
+        for candidate in (name, name.partition(".")[2], *longer):
+            if candidate in self._base.names:
+                return candidate
+        raise ModelError(
+            f"{self._adapter} changes '{name}', which {self.path} lacks: name the base model that it was trained on"
+        )
+
+    def _check(self, name: str, *, factors: Mapping[str, str]) -> None:
+        shapes = {side: self._shape(key) for side, key in factors.items()}
+        shape = self._base.spec(name).shape
+        if shapes.keys() != {"A", "B"} or any(len(pair) != 2 for pair in (*shapes.values(), shape)):
+            raise ModelError(f"{self._adapter}: the factors of '{name}' are not two matrices for a matrix")
+        product = (shapes["B"][0], shapes["A"][1])
+        is_turned = "embedding" in factors["A"] or bool(self._config.get("fan_in_fan_out"))
+        if (product[::-1] if is_turned else product) != shape or shapes["A"][0] != shapes["B"][1]:
+            raise ModelError(
+                f"{self._adapter}: the factors of '{name}' make {list(product)}, {self.path} has {list(shape)} there: "
+                "name the base model that it was trained on"
+            )
+
+    def _shape(self, key: str) -> tuple[int, ...]:
+        return tuple(self._file.get_slice(key).get_shape())
+
+    def _read(self, key: str) -> Tensor:
+        tensor: Tensor = self._file.get_tensor(key)
+        return tensor
+
+
+def is_adapter(folder: Path) -> bool:
+    """Return true for the folder of an adapter alone, without a model."""
+    return (folder / ADAPTER_CONFIG).exists() and not (folder / CONFIG).exists()
+
+
+def adapter_base(folder: Path) -> str | None:
+    """Return the base model that the adapter's configuration names."""
+    name = read_json_object(folder / ADAPTER_CONFIG, error=ModelError).get("base_model_name_or_path")
+    return name if isinstance(name, str) and name else None
+
+
+def _adapter_config(folder: Path) -> dict[str, Any]:
+    config = read_json_object(folder / ADAPTER_CONFIG, error=ModelError, missing=f"{folder} holds no {ADAPTER_CONFIG}")
+    kinds = [words for field, words in _UNSUPPORTED.items() if config.get(field)]
+    if (kind := str(config.get("peft_type")).upper()) != "LORA" or kinds:
+        raise ModelError(
+            f"{folder} is an adapter with {kinds[0] if kinds else kind}, and plain LoRA alone is added here: add it to "
+            "its base model first (PEFT's merge_and_unload, then save_pretrained) and name that folder"
+        )
+    if not (folder / ADAPTER).exists():
+        raise ModelError(f"{folder} holds no {ADAPTER}: save the adapter as safetensors")
+    _check_alphas(config, path=folder / ADAPTER_CONFIG)
+    return config
+
+
+def _check_alphas(config: Mapping[str, Any], *, path: Path) -> None:
+    patterns = config.get("alpha_pattern") or {}
+    if not isinstance(patterns, Mapping) or not all(map(is_regular_expression, patterns)):
+        raise ModelError(f"{path}: `alpha_pattern` must have regular expressions and numbers")
+    alphas = (config.get("lora_alpha"), *patterns.values())
+    if not all(isinstance(alpha, int | float) and math.isfinite(alpha) for alpha in alphas):
+        raise ModelError(f"{path}: `lora_alpha` and `alpha_pattern` must be numbers")
