@@ -384,15 +384,17 @@ def test_combine_labels_are_compared_if_the_base_has_none(here, capsys):
 
 
 @pytest.mark.parametrize("name", ["lora_A.weight", "lora_B.default.weight", "lora_embedding_A"])
-def test_combine_adapters_are_refused(here, capsys, name):
+def test_combine_adapters_without_their_base_are_refused(here, capsys, name):
     for folder in ("a", "b"):
         save_file({f"base_model.model.layer.q_proj.{name}": torch.ones(2, 2)}, f"{folder}/adapter_model.safetensors")
         Path(f"{folder}/adapter_config.json").write_text('{"base_model_name_or_path": "own/base"}')
     weights = {"parameters": {"weight": 1.0}}
     assert recipe(models=[{"model": f"{each}/adapter_model.safetensors", **weights} for each in "ab"]) == 2
-    assert "is a LoRA adapter, not a model, and its factors cannot be merged by themselves; add it to own/base" in (
-        capsys.readouterr().err
-    )
+    assert "is a LoRA adapter, and its base model own/base is not here" in capsys.readouterr().err
+    for folder in ("a", "b"):
+        Path(f"{folder}/adapter_config.json").unlink()
+    assert recipe(models=[{"model": f"{each}/adapter_model.safetensors", **weights} for each in "ab"]) == 2
+    assert "is a LoRA adapter, not a model, and its factors cannot be merged by themselves" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from dfwe.values.allowed import is_regular_expression
 ADAPTER = "adapter_model.safetensors"
 _FACTOR = re.compile(r"(?P<module>.+)\.lora_(?P<embedding>embedding_)?(?P<side>[AB])(\.default)?(\.weight)?")
 _PREFIX = "base_model.model."
+_WRAPPER = re.compile(r"\.(base_layer|modules_to_save\.default)(?=\.)")
 _UNSUPPORTED = {  # fields that change what the factors mean
     "use_dora": "DoRA",
     "use_qalora": "QA-LoRA",
@@ -96,7 +97,7 @@ class AdaptedCheckpoint(TensorSource):
             self._factors.setdefault(name, {})[match["side"]] = key
             self._modules[name] = match["module"]
         else:
-            self._whole[self._base_name(plain.replace(".modules_to_save.default", ""))] = key
+            self._whole[self._base_name(_WRAPPER.sub("", plain))] = key
 
     def _base_name(self, name: str) -> str:
         """Return the base's name of the tensor; a model's class may put one part before all names."""
@@ -129,9 +130,11 @@ class AdaptedCheckpoint(TensorSource):
         return tensor
 
 
-def is_adapter(folder: Path) -> bool:
-    """Return true for the folder of an adapter alone, without a model."""
-    return (folder / ADAPTER_CONFIG).exists() and not (folder / CONFIG).exists()
+def adapter_folder(path: Path) -> Path | None:
+    """Return the folder of the adapter that the file or folder is; None for all else, such as a model beside one."""
+    if path.name == ADAPTER:
+        return path.parent if (path.parent / ADAPTER_CONFIG).exists() else None
+    return path if (path / ADAPTER_CONFIG).exists() and not (path / CONFIG).exists() else None
 
 
 def adapter_base(folder: Path) -> str | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from dfwe.errors import MergeError
 from dfwe.merging.files.recipe import Recipe
 from dfwe.merging.files.slices import LayerStack
-from dfwe.models.adapters import AdaptedCheckpoint, adapter_base, is_adapter
+from dfwe.models.adapters import AdaptedCheckpoint, adapter_base, adapter_folder
 from dfwe.models.checkpoint import Checkpoint, TensorSource
 
 
@@ -45,12 +45,13 @@ def _open(name: str, *, base: str | None) -> TensorSource:
     if not path.exists() and "+" in name:
         model, _, adapter = name.rpartition("+")
         return AdaptedCheckpoint(Checkpoint(Path(model).expanduser()), Path(adapter).expanduser())
-    if not is_adapter(path):
+    if (folder := adapter_folder(path)) is None:
         return Checkpoint(path)
-    model = base if base is not None and not is_adapter(Path(base).expanduser()) else (adapter_base(path) or "")
+    is_named = base is not None and adapter_folder(Path(base).expanduser()) is None
+    model = base if base is not None and is_named else (adapter_base(folder) or "")
     if not model or not Path(model).expanduser().exists():
         raise MergeError(
             f"{path} is a LoRA adapter, and its base model {model or 'is not named'} is not here: name a folder as the "
             "recipe's base_model, or write model+adapter"
         )
-    return AdaptedCheckpoint(Checkpoint(Path(model).expanduser()), path)
+    return AdaptedCheckpoint(Checkpoint(Path(model).expanduser()), folder)
