@@ -51,7 +51,7 @@ def _open(name: str, *, base: str | None) -> TensorSource:
     model = base if base is not None and is_named else (adapter_base(folder) or "")
     if not model or not Path(model).expanduser().exists():
         raise MergeError(
-            f"{path} is a LoRA adapter, and its base model {model or 'is not named'} is not here: name a folder as the "
-            "recipe's base_model, or write model+adapter"
+            f"{path} is a LoRA adapter, and its base model {f'{model} is not here' if model else 'is not named there'}: "
+            "name a folder as the recipe's base_model, or write model+adapter"
         )
     return AdaptedCheckpoint(Checkpoint(Path(model).expanduser()), folder)
