@@ -146,7 +146,7 @@ def test_combine_result_has_the_recipes_type(here):
         ({"models": [{"model": "a"}, {"model": "a"}]}, "model 'a': it is listed twice"),
         (
             {"models": [{"model": "a", "parameters": {"weight": 1, "density": 0.5}}]},
-            "`density` of one model alone is not merged here yet",
+            "`density` of one model alone is not merged here, only its `weight`",
         ),
         ({"models": [{"model": "a"}, {"model": "./a/"}]}, "model './a/': it is listed twice, first as 'a'"),
         ({"models": [{"model": {"model": "a", "lora": "b"}}]}, "adapters and revisions are not merged here yet"),
@@ -154,7 +154,6 @@ def test_combine_result_has_the_recipes_type(here):
         ({"models": [{"model": "own/model"}], "parameters": {"weight": 1}}, "nothing is downloaded here"),
         ({"tokenizer_source": "union"}, "`tokenizer_source`: tokenizers are not merged here; remove it"),
         ({"chat_template": "chatml"}, "`chat_template`: no template is made here; remove it"),
-        ({"parameters": {"int8_mask": True}}, "`int8_mask`: it changes no result; remove it"),
         ({"models": [{"model": "a", "parameters": [1]}]}, "model 'a': `parameters` must be names and values, not [1]"),
         ({"models": []}, "names no model to merge"),
         ({"base_model": 3}, "`base_model` must be a folder, not 3"),
@@ -534,3 +533,29 @@ def test_combine_help_has_two_examples(capsys):
     text = capsys.readouterr().out
     assert "dfwe merge linear expert_a expert_b --weights 0.3 0.7 --out merged" in text
     assert "dfwe merge recipe.yaml merged" in text
+
+
+def test_combine_int8_mask_changes_nothing(here):
+    assert recipe(parameters={"int8_mask": True}) == 0
+    assert merged() == [2.5]
+
+
+def test_combine_density_of_one_model_is_its_own(here):
+    for name, values in {"base": [0.0] * 4, "a": [1.0, 2.0, 3.0, 4.0], "b": [8.0, 7.0, 6.0, 5.0]}.items():
+        save_file({"w": torch.tensor(values)}, f"{name}/model.safetensors")
+    models = [
+        {"model": name, "parameters": {"weight": 1.0, **own}} for name, own in (("a", {"density": 0.5}), ("b", {}))
+    ]
+    settings = {"density": 0.25, "normalize": False}
+    assert recipe(merge_method="ties", base_model="base", models=models, parameters=settings) == 0
+    assert load_file("out/model.safetensors")["w"].tolist() == [8.0, 0.0, 3.0, 4.0]
+    Path("out").rename("first")
+    models[0]["parameters"]["density"] = [{"filter": "other", "value": 0.5}]  # none for w: the shared one
+    assert recipe(merge_method="ties", base_model="base", models=models, parameters=settings) == 0
+    assert load_file("out/model.safetensors")["w"].tolist() == [8.0, 0.0, 0.0, 4.0]
+
+
+def test_combine_density_of_one_model_is_checked(here, capsys):
+    models = [{"model": name, "parameters": {"weight": 1, "density": value}} for name, value in (("a", 1), ("b", 3))]
+    assert recipe(merge_method="ties", base_model="base", models=models) == 2
+    assert "density=3.0: expected a number above 0 and of at most 1" in capsys.readouterr().err

@@ -105,7 +105,7 @@ def test_slices_gradient_spans_each_slice(here):
             {"method": "ties", "base_model": "base"},
             "needs the experts' common",
         ),
-        ([[source("a", 0, 1, density=0.5)]], {}, "`density` of one model alone is not merged here yet"),
+        ([[source("a", 0, 1, density=0.5)]], {}, "`density` of one model alone is not merged here, only its `scale`"),
     ],
 )
 def test_slices_that_do_not_fit_are_one_line(here, capsys, slices, changes, message):
@@ -150,7 +150,7 @@ def test_slices_of_real_models_load_and_answer_as_their_layers(tmp_path, monkeyp
             assert torch.equal(tensor, model.model.layers[origin].state_dict()[name])
 
 
-@pytest.mark.parametrize("name", ["slerp_slices"])
+@pytest.mark.parametrize("name", ["slerp_slices", "ties_density", "ties_same_density", "int8", "dare"])
 def test_slices_match_mergekit(tmp_path, monkeypatch, name):
     if not CASES.exists():
         pytest.skip("the public cases (../shared/cases) are not beside this checkout")

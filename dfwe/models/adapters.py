@@ -19,6 +19,7 @@ from dfwe.values.allowed import is_regular_expression
 
 ADAPTER = "adapter_model.safetensors"
 _FACTOR = re.compile(r"(?P<module>.+)\.lora_(?P<embedding>embedding_)?(?P<side>[AB])(\.default)?(\.weight)?")
+_LARGEST = 1e9  # a scale beyond it is a mistake
 _PREFIX = "base_model.model."
 _WRAPPER = re.compile(r"\.(base_layer|modules_to_save\.default)(?=\.)")
 _UNSUPPORTED = {  # fields that change what the factors mean
@@ -97,7 +98,12 @@ class AdaptedCheckpoint(TensorSource):
             self._factors.setdefault(name, {})[match["side"]] = key
             self._modules[name] = match["module"]
         else:
-            self._whole[self._base_name(_WRAPPER.sub("", plain))] = key
+            name = self._base_name(_WRAPPER.sub("", plain))
+            if self._shape(key) != self._base.spec(name).shape:
+                raise ModelError(
+                    f"{self._adapter} has '{name}' in another shape than {self.path}: save that model again"
+                )
+            self._whole[name] = key
 
     def _base_name(self, name: str) -> str:
         """Return the base's name of the tensor; a model's class may put one part before all names."""
@@ -112,7 +118,11 @@ class AdaptedCheckpoint(TensorSource):
     def _check(self, name: str, *, factors: Mapping[str, str]) -> None:
         shapes = {side: self._shape(key) for side, key in factors.items()}
         shape = self._base.spec(name).shape
-        if shapes.keys() != {"A", "B"} or any(len(pair) != 2 for pair in (*shapes.values(), shape)):
+        if (
+            shapes.keys() != {"A", "B"}
+            or any(len(pair) != 2 for pair in (*shapes.values(), shape))
+            or not shapes["A"][0]
+        ):
             raise ModelError(f"{self._adapter}: the factors of '{name}' are not two matrices for a matrix")
         product = (shapes["B"][0], shapes["A"][1])
         is_turned = "embedding" in factors["A"] or bool(self._config.get("fan_in_fan_out"))
@@ -137,10 +147,10 @@ def adapter_folder(path: Path) -> Path | None:
     return path if (path / ADAPTER_CONFIG).exists() and not (path / CONFIG).exists() else None
 
 
-def adapter_base(folder: Path) -> str | None:
-    """Return the base model that the adapter's configuration names."""
+def adapter_base(folder: Path) -> Path | None:
+    """Return where the base model that the adapter's configuration names would be, relative to here."""
     name = read_json_object(folder / ADAPTER_CONFIG, error=ModelError).get("base_model_name_or_path")
-    return name if isinstance(name, str) and name else None
+    return Path(name) if isinstance(name, str) and name else None
 
 
 def _adapter_config(folder: Path) -> dict[str, Any]:
@@ -162,5 +172,5 @@ def _check_alphas(config: Mapping[str, Any], *, path: Path) -> None:
     if not isinstance(patterns, Mapping) or not all(map(is_regular_expression, patterns)):
         raise ModelError(f"{path}: `alpha_pattern` must have regular expressions and numbers")
     alphas = (config.get("lora_alpha"), *patterns.values())
-    if not all(isinstance(alpha, int | float) and math.isfinite(alpha) for alpha in alphas):
+    if not all(isinstance(alpha, int | float) and abs(alpha) < _LARGEST for alpha in alphas):
         raise ModelError(f"{path}: `lora_alpha` and `alpha_pattern` must be numbers")

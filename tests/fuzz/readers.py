@@ -322,6 +322,31 @@ parameters: {normalize: true}
 """
 
 
+SLICES = b"""merge_method: passthrough
+slices:
+  - sources: [{model: a, layer_range: [0, 1], parameters: {scale: 0.5}}]
+  - sources: [{model: b, layer_range: [1, 2]}]
+parameters: {int8_mask: true}
+"""
+
+
+@cache
+def _adapter() -> Files:
+    import torch
+    from safetensors.torch import save
+
+    factors = {"x.q.lora_A.weight": torch.ones(1, 3), "x.q.lora_B.weight": torch.ones(2, 1), "x.norm": torch.ones(2)}
+    config = {
+        "peft_type": "LORA", "r": 1, "lora_alpha": 4, "alpha_pattern": {"q": 2}, "use_rslora": True,
+        "fan_in_fan_out": False, "base_model_name_or_path": "base",
+    }  # fmt: skip
+    return {
+        "base/model.safetensors": save({"x.q.weight": torch.ones(2, 3), "x.norm": torch.zeros(2)}),
+        "lora/adapter_model.safetensors": save({f"base_model.model.{name}": t for name, t in factors.items()}),
+        "lora/adapter_config.json": _json(config),
+    }
+
+
 @cache
 def _checkpoints() -> Files:
     import torch
@@ -372,6 +397,21 @@ def _read_recipe(folder: Path) -> None:
     from dfwe.merging.files.recipe import read_recipe
 
     read_recipe(folder / "recipe.yaml").at(("x.w", "layers.0.w", "layers.1.w"))
+
+
+def _read_slices(folder: Path) -> None:
+    from dfwe.merging.files.recipe import read_recipe
+
+    read_recipe(folder / "recipe.yaml").at(("embed.w", "layers.0.w", "norm.w"))
+
+
+def _read_adapter(folder: Path) -> None:
+    from dfwe.models.adapters import AdaptedCheckpoint
+    from dfwe.models.checkpoint import Checkpoint
+
+    model = AdaptedCheckpoint(Checkpoint(folder / "base"), folder / "lora")
+    for name in model.names:
+        model.tensor(name)
 
 
 def _combine(folder: Path) -> None:
@@ -474,6 +514,8 @@ READERS = (
     Reader("runs", _run_files, _read_runs, weight=3),
     Reader("page", _run_files, _read_page, weight=0.1),
     Reader("recipe", lambda: {"recipe.yaml": RECIPE}, _read_recipe, weight=3),
+    Reader("slices", lambda: {"recipe.yaml": SLICES}, _read_slices, weight=2),
+    Reader("adapter", _adapter, _read_adapter, weight=1),
     Reader("combine", _checkpoints, _combine, weight=1),
     Reader("preflight", _tokenized_checkpoints, _preflight, weight=1),
     Reader("base model", _base_model, _read_base_model, weight=0.7),

@@ -103,6 +103,8 @@ def test_adapter_whole_tensors_replace_the_bases(here):
         ({"base": {"x.q.weight": torch.ones(2, 4)}}, r"make \[2, 3\], base has \[2, 4\] there"),
         ({"base": {"x.q.weight": torch.ones(2, 3, 1)}}, "not two matrices for a matrix"),
         ({"tensors": {"base_model.model.x.q.lora_A.weight": torch.ones(1, 3)}}, "not two matrices for a matrix"),
+        ({"lora_alpha": 10**400}, "`lora_alpha` and `alpha_pattern` must be numbers"),
+        ({"tensors": {"base_model.model.x.norm": torch.ones(3)}}, "lora has 'x.norm' in another shape than base"),
         ({"tensors": {"base_model.model.x.q.lora_magnitude_vector": torch.ones(2)}}, "lora changes"),
     ],
 )
@@ -120,7 +122,7 @@ def test_adapter_without_safetensors_is_an_error(here):
 
 def test_adapter_folder_of_a_folder_with_a_model_is_none(here):
     adapter()
-    assert adapter_base(Path("lora")) == "base"
+    assert adapter_base(Path("lora")) == Path("base")
     assert adapter_folder(Path("lora/adapter_model.safetensors")) == adapter_folder(Path("lora")) == Path("lora")
     assert adapter_folder(Path("base")) is None
     Path("lora/config.json").write_text("{}")

@@ -16,7 +16,8 @@ from dfwe.merging.files.slices import LayerRange, Slice, is_embedding, read_slic
 from dfwe.models.folders import SINGLE
 
 _COPY = "passthrough"
-_KEYS = ("merge_method", "models", "slices", "base_model", "parameters", "dtype", "out_dtype")
+_KEYS = ("merge_method", "models", "slices", "base_model", "parameters", "dtype", "out_dtype", "name")
+_WITHOUT_EFFECT = ("int8_mask",)  # on results: it saves mergekit memory
 _MODEL_KEYS = ("model", "parameters")
 _TYPES = ("float32", "float16", "bfloat16")
 _SHORT = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
@@ -27,7 +28,6 @@ _UNSUPPORTED = {  # keys of mergekit's: what to do instead
     "tokenizer": "tokenizers are not merged here; remove it: that of the base model is kept, else of the first model "
     "with one",
     "chat_template": "no template is made here; remove it, and put a chat_template.jinja into the result",
-    "int8_mask": "it changes no result; remove it",
 }
 
 
@@ -36,7 +36,7 @@ class RecipePart:
     """Hold what is set for some of the result's layers: for one slice, or for all of them."""
 
     parameters: Mapping[str, Any]  # for all models
-    weights: tuple[Any, ...]  # of each model, None if it has none
+    by_model: tuple[Mapping[str, Any], ...]  # each model's weight and own settings
     num_layers: int | None = None  # None for all
 
 
@@ -71,19 +71,16 @@ class Recipe:
         raise AssertionError(f"{tensor.name} is in no slice")
 
     def _at(self, tensor: TensorInfo, part: RecipePart) -> tuple[MergeMethod, tuple[float, ...]]:
-        parameters = {
-            name: resolve_parameter(value, tensor=tensor, label=f"`{name}`") for name, value in part.parameters.items()
-        }
-        shared = parameters.pop("weight", None)
-        shared = self.default_weight if shared is None else shared
-        weights = [
-            resolve_parameter(weight, tensor=tensor, label=f"the weight of '{model}'")
-            for model, weight in zip(self.models, part.weights, strict=True)
+        shared = _resolve(part.parameters, tensor=tensor)
+        weight = shared.pop("weight", self.default_weight)
+        own = [
+            _resolve(settings, tensor=tensor, model=model)
+            for model, settings in zip(self.models, part.by_model, strict=True)
         ]
-        weights = [shared if weight is None else weight for weight in weights]
-        if any(isinstance(weight, bool) for weight in weights):
+        weights = [settings.pop("weight", weight) for settings in own]
+        if any(isinstance(number, bool) for number in weights):
             raise MergeError("a `weight` must be a number, not true or false")
-        return self.method.build(weights, {name: value for name, value in parameters.items() if value is not None})
+        return self.method.build_by_model(weights, [shared | settings for settings in own])
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -111,10 +108,11 @@ def parse_recipe(recipe: Mapping[str, Any], *, where: str) -> Recipe:
     if "slices" in recipe and "models" in recipe:
         raise MergeError(f"{where} has both `models` and `slices`: leave one of them out")
     weight = "scale" if is_copy else "weight"
+    names = (weight, *(() if is_copy else method.model_settings))
     if "slices" in recipe:
-        listing = _list_slices(read_slices(recipe["slices"], where=where), base=base, weight=weight, where=where)
+        listing = _list_slices(read_slices(recipe["slices"], where=where), base=base, names=names, where=where)
     else:
-        listing = _list_models(recipe.get("models"), base=base, weight=weight, where=where)
+        listing = _list_models(recipe.get("models"), base=base, names=names, where=where)
     parent = None if is_copy else listing.parent
     models = listing.names if is_copy else method.models(listing.names, base=parent)
     if not models:
@@ -124,8 +122,8 @@ def parse_recipe(recipe: Mapping[str, Any], *, where: str) -> Recipe:
     shared = _parameters(recipe, where=where)
     parts = tuple(
         RecipePart(
-            _as_linear({**shared, **part.parameters}) if is_copy else {**shared, **part.parameters},
-            tuple(part.weights.get(model) for model in models),
+            ({"normalize": False} if is_copy else {}) | _as_weight({**shared, **part.parameters}, name=weight),
+            tuple(_as_weight(part.by_model.get(model, {}), name=weight) for model in models),
             part.num_layers,
         )
         for part in listing.parts
@@ -135,14 +133,15 @@ def parse_recipe(recipe: Mapping[str, Any], *, where: str) -> Recipe:
     return Recipe(method, models, parent, dtype, parts, base, listing.stacks, default_weight)
 
 
-def _as_linear(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    return {"normalize": False} | {"weight" if name == "scale" else name: value for name, value in parameters.items()}
+def _as_weight(parameters: Mapping[str, Any], *, name: str) -> dict[str, Any]:
+    """Return the parameters with that one called `weight`."""
+    return {"weight" if parameter == name else parameter: value for parameter, value in parameters.items()}
 
 
 @dataclass(frozen=True)
 class _ListedPart:
     parameters: Mapping[str, Any]
-    weights: Mapping[str, Any]  # by the models' names, None for a model without one
+    by_model: Mapping[str, Mapping[str, Any]]  # by the models' names
     num_layers: int | None = None
 
 
@@ -156,23 +155,23 @@ class _Listing:
     stacks: Mapping[str, tuple[LayerRange, ...]] = field(default_factory=dict)
 
 
-def _list_models(entries: Any, *, base: str | None, weight: str, where: str) -> _Listing:
+def _list_models(entries: Any, *, base: str | None, names: Sequence[str], where: str) -> _Listing:
     if not isinstance(entries, list) or not all(isinstance(entry, Mapping) and "model" in entry for entry in entries):
         raise MergeError(f"{where} needs `models`, a list of entries with `model`")
-    weights: dict[str, Any] = {}
-    names: dict[Path, str] = {}
+    by_model: dict[str, Any] = {}
+    locations: dict[Path, str] = {}
     for entry in entries:
         name, label = _name(entry["model"], where=where), f"{where}, model '{entry['model']}'"
-        if (other := names.setdefault(_location(name), name)) != name or name in weights:
+        if (other := locations.setdefault(_location(name), name)) != name or name in by_model:
             as_what = "" if other == name else f", first as '{other}'"
             raise MergeError(f"{label}: it is listed twice{as_what}; give it one entry and the sum of the weights")
         _check_keys(entry, allowed=_MODEL_KEYS, where=label)
-        weights[name] = _weight(_parameters(entry, where=label), name=weight, label=label)
-    parent = None if base is None else names.get(_location(base), base)
-    return _Listing(tuple(weights), parent, (_ListedPart({}, weights),))
+        by_model[name] = _check_own(_parameters(entry, where=label), names=names, label=label)
+    parent = None if base is None else locations.get(_location(base), base)
+    return _Listing(tuple(by_model), parent, (_ListedPart({}, by_model),))
 
 
-def _list_slices(slices: Sequence[Slice], *, base: str | None, weight: str, where: str) -> _Listing:
+def _list_slices(slices: Sequence[Slice], *, base: str | None, names: Sequence[str], where: str) -> _Listing:
     """Return stacks of the slices' first sources, second ones and so on; the base model is first in all or none."""
     rows = [sorted(item.sources, key=lambda source: not _is_base(source, base=base)) for item in slices]
     columns = [tuple(column) for column in zip(*rows, strict=True)]
@@ -183,7 +182,7 @@ def _list_slices(slices: Sequence[Slice], *, base: str | None, weight: str, wher
         _ListedPart(
             item.parameters,
             {
-                name: _weight(dict(source.parameters), name=weight, label=f"{where}, {source}")
+                name: _check_own(source.parameters, names=names, label=f"{where}, {source}")
                 for name, source in zip(stacks, row, strict=True)
             },
             item.num_layers,
@@ -198,15 +197,14 @@ def _is_base(source: LayerRange, *, base: str | None) -> bool:
     return base is not None and _location(source.model) == _location(base)
 
 
-def _weight(parameters: dict[str, Any], *, name: str, label: str) -> Any:
-    weight = parameters.pop(name, None)
-    if parameters:
-        settings = ", ".join(f"`{parameter}`" for parameter in parameters)
+def _check_own(parameters: Mapping[str, Any], *, names: Sequence[str], label: str) -> Mapping[str, Any]:
+    """Return one model's parameters; MergeError for one that all models must share."""
+    if wrong := [name for name in parameters if name not in names]:
         raise MergeError(
-            f"{label}: {settings} of one model alone is not merged here yet, only its `{name}`; set it under the "
-            "recipe's `parameters`, for all models"
+            f"{label}: {', '.join(f'`{name}`' for name in wrong)} of one model alone is not merged here, only its "
+            f"{', '.join(f'`{name}`' for name in names)}; set it under the recipe's `parameters`, for all models"
         )
-    return weight
+    return parameters
 
 
 def _name(model: Any, *, where: str) -> str:
@@ -237,7 +235,7 @@ def _parameters(entry: Mapping[str, Any], *, where: str) -> dict[str, Any]:
     if not isinstance(parameters, Mapping):
         raise MergeError(f"{where}: `parameters` must be names and values, not {parameters!r}")
     _refuse_unsupported(parameters, where=where)
-    return {str(name): value for name, value in parameters.items()}
+    return {str(name): value for name, value in parameters.items() if name not in _WITHOUT_EFFECT}
 
 
 def _refuse_unsupported(entry: Mapping[str, Any], *, where: str) -> None:
@@ -251,6 +249,13 @@ def _check_keys(entry: Mapping[str, Any], *, allowed: Sequence[str], where: str)
     for key in entry:
         if key not in allowed:
             raise MergeError(f"{where}: '{key}' is not known here; a recipe may have {', '.join(allowed)}")
+
+
+def _resolve(settings: Mapping[str, Any], *, tensor: TensorInfo, model: str = "") -> dict[str, float | bool]:
+    """Return the settings' values for the tensor, without those that have none for it."""
+    labels = {name: f"the {name} of '{model}'" if model else f"`{name}`" for name in settings}
+    values = {name: resolve_parameter(settings[name], tensor=tensor, label=label) for name, label in labels.items()}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def resolve_parameter(setting: Any, *, tensor: TensorInfo, label: str) -> float | bool | None:

@@ -12,6 +12,9 @@ from dfwe.conf import conf_dir
 from dfwe.errors import MergeError, did_you_mean
 from dfwe.io.strict_yaml import read_yaml
 from dfwe.merging.base import MergeMethod, require_parent
+from dfwe.merging.methods.sparse import SparseByModel, SparseMethod
+
+_OF_MASKS = ("density", "gamma", "epsilon")
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,21 @@ class RecipeMethod:
             self.default.check(1 + len(experts))
             return (base, *experts)
         return tuple(listed) if base is None or base in listed else (*listed, base)
+
+    @property
+    def model_settings(self) -> tuple[str, ...]:
+        """Settings that may differ from model to model."""
+        return tuple(
+            name for name in _OF_MASKS if isinstance(self.default, SparseMethod) and name in vars(self.default)
+        )
+
+    def build_by_model(
+        self, weights: Sequence[float | None], parameters: Sequence[Mapping[str, Any]]
+    ) -> tuple[MergeMethod, tuple[float, ...]]:
+        """Return the method and coefficients for parameters that may differ from model to model; errors as `build`."""
+        built = [self.build(weights, of_model) for of_model in parameters]
+        methods = tuple(method for method, _ in built if isinstance(method, SparseMethod))
+        return SparseByModel(methods) if len(set(methods)) > 1 else built[0][0], built[0][1]
 
     def build(
         self, weights: Sequence[float | None], parameters: Mapping[str, Any]

@@ -48,10 +48,11 @@ def _open(name: str, *, base: str | None) -> TensorSource:
     if (folder := adapter_folder(path)) is None:
         return Checkpoint(path)
     is_named = base is not None and adapter_folder(Path(base).expanduser()) is None
-    model = base if base is not None and is_named else (adapter_base(folder) or "")
-    if not model or not Path(model).expanduser().exists():
+    model = Path(base).expanduser() if base is not None and is_named else adapter_base(folder)
+    if model is None or not model.exists():
+        lack = "is not named there" if model is None else f"{model} is not here"
         raise MergeError(
-            f"{path} is a LoRA adapter, and its base model {f'{model} is not here' if model else 'is not named there'}: "
-            "name a folder as the recipe's base_model, or write model+adapter"
+            f"{path} is a LoRA adapter, and its base model {lack}: name a folder as the recipe's base_model, or write "
+            "model+adapter"
         )
-    return AdaptedCheckpoint(Checkpoint(Path(model).expanduser()), folder)
+    return AdaptedCheckpoint(Checkpoint(model), folder)

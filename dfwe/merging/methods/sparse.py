@@ -218,6 +218,36 @@ class Della(SparseMethod):
         return random_masks(group, probabilities=probabilities, rescale=self.rescale, seed=self.seed)
 
 
+@dataclass(frozen=True)
+class SparseByModel(MergeMethod):
+    """Merge as a sparse method whose settings of masks, such as the density, differ from expert to expert."""
+
+    methods: tuple[SparseMethod, ...]  # one per expert
+
+    @property
+    def properties(self) -> MethodProperties:
+        """Properties: those of any of the methods."""
+        return self.methods[0].properties
+
+    def check_settings(self) -> None:
+        """Raise MergeError for a method whose settings are wrong."""
+        for method in self.methods:
+            method.check(len(self.methods))
+
+    def prepare_model(self, groups: Iterable[TensorGroup]) -> list[Any]:
+        """Compute each method's state."""
+        return [method.prepare_model(groups) for method in self.methods]
+
+    def prepare_tensor(self, group: TensorGroup, *, state: list[Any]) -> Sequence[Mask]:
+        """Return each expert's mask of that tensor, by its own method."""
+        pairs = enumerate(zip(self.methods, state, strict=True))
+        return [method.prepare_tensor(group, state=own)[position] for position, (method, own) in pairs]
+
+    def merge_tensor(self, group: TensorGroup, *, coefficients: Sequence[float], state: Sequence[Mask]) -> AnyShape:
+        """Merge one block's sparse task vectors."""
+        return self.methods[0].merge_tensor(group, coefficients=coefficients, state=state)
+
+
 def elect_signs(vectors: Sequence[AnyShape], *, coefficients: Sequence[float], aggregate: Aggregate) -> AnyShape:
     """Merge the vectors, entry by entry, from those experts that agree with the elected sign, as TIES does.
 
