@@ -43,8 +43,8 @@ def _open(name: str, *, base: str | None) -> TensorSource:
     """Open a folder or file; `model+adapter` and an adapter's folder are the adapter with its base model."""
     path = Path(name).expanduser()
     if not path.exists() and "+" in name:
-        model, _, adapter = name.rpartition("+")
-        return AdaptedCheckpoint(Checkpoint(Path(model).expanduser()), Path(adapter).expanduser())
+        before, _, after = name.rpartition("+")
+        return AdaptedCheckpoint(Checkpoint(Path(before).expanduser()), Path(after).expanduser())
     if (folder := adapter_folder(path)) is None:
         return Checkpoint(path)
     is_named = base is not None and adapter_folder(Path(base).expanduser()) is None
