@@ -101,6 +101,7 @@ TEXTS = {
     "merge.method.averaged": "a regular expression",
     "merge.search.optimizer": "nevergrad's names are looked up when the study is planned",
     "base_model": "a folder or a name on the Hub, looked for when the study is planned",
+    "model.family.target_delimiter": "a text",
     "model.source.*": "a package, folder or repository, looked for before any training",
     "multitask.*": "models and columns by name, looked up when the study is planned",
 }
@@ -150,6 +151,7 @@ NEGATIVE = {
     "*.heads.*.scale": "of a logit",
 }
 EMPTY = {
+    "model.family.target_delimiter": "nothing between a prompt and its answer",
     "*.exclude.*": "a cell",
     "*.prompt.*": "templates, and what is interpolated from the task's own name and labels, which are refused",
     "*.metrics.*": "likewise",
