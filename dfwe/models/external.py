@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -67,8 +68,9 @@ class ExternalModel:
         """The name as a path."""
         return Path(self.name).expanduser()
 
+    @cached_property
     def identity(self) -> dict[str, Any]:
-        """Return the digests of its files, or its repository's name."""
+        """Digests of its files, or its repository's name; read once, for the files may be large."""
         if self.form in ("file", "lightning"):
             return {"source": "file", "sha256": file_sha256(self._file)}
         if self.form == "adapter":

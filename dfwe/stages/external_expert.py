@@ -44,7 +44,7 @@ class ExternalExpert(TrainStage):
         assert self.recipe.objective is not None
         return {
             "family": self.family.spec(),
-            "external": self.external.identity(),
+            "external": self.external.identity,
             "objective": self.family.task_spec(self.recipe.objective),
         }
 

@@ -144,11 +144,11 @@ def test_what_is_not_a_model_is_refused(tmp_path, monkeypatch, name, match):
 
 def test_identity_changes_with_the_files(tmp_path):
     llama(1).save_pretrained(tmp_path)
-    before = ExternalModel(str(tmp_path)).identity()
-    assert ExternalModel(str(tmp_path)).identity() == before
+    before = ExternalModel(str(tmp_path)).identity
+    assert ExternalModel(str(tmp_path)).identity == before
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config | {"rms_norm_eps": 1e-5}))
-    assert ExternalModel(str(tmp_path)).identity() != before
+    assert ExternalModel(str(tmp_path)).identity != before
 
 
 @pytest.mark.parametrize(
