@@ -60,6 +60,11 @@ class AdaptedCheckpoint(TensorSource):
         """Names of the tensors: the base's."""
         return self._base.names
 
+    @property
+    def changed(self) -> frozenset[str]:
+        """Names of the tensors that the adapter changes."""
+        return frozenset((*self._factors, *self._whole))
+
     def spec(self, name: str) -> TensorSpec:
         """Return the base tensor's spec."""
         return self._base.spec(name)

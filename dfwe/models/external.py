@@ -14,9 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from dfwe.errors import ModelError
-from dfwe.models.checkpoint import Checkpoint
+from dfwe.models.adapters import AdaptedCheckpoint, adapter_folder
+from dfwe.models.checkpoint import Checkpoint, TensorSource, TensorSpec
 from dfwe.models.fit import list_names
-from dfwe.models.folders import ADAPTER_CONFIG, CONFIG, is_hub_name
+from dfwe.models.folders import CONFIG, is_hub_name
 from dfwe.models.sources import file_sha256, weights_identity
 from dfwe.values.names import reserved_names
 
@@ -47,7 +48,7 @@ class ExternalModel:
         """
         path = self.path
         if path.is_dir():
-            if (path / ADAPTER_CONFIG).exists() and not (path / CONFIG).exists():
+            if adapter_folder(path) is not None:
                 return "adapter"
             return "file" if (path / STORED).exists() and not (path / CONFIG).exists() else "model"
         if path.is_file():
@@ -127,32 +128,37 @@ def copy_external(network: nn.Module, external: ExternalModel, *, load: Callable
 
 
 def add_adapter(network: nn.Module, external: ExternalModel) -> None:
-    """Add a LoRA's product to the network's own weights, by PEFT.
+    """Add a LoRA's products to the network's own weights; ModelError where the adapter does not suit the network."""
+    parameters = dict(network.named_parameters(remove_duplicate=False))
+    adapted = AdaptedCheckpoint(_NetworkTensors(parameters), external.path)
+    with torch.no_grad():
+        for name in adapted.changed:
+            parameters[name].copy_(adapted.tensor(name))
 
-    Raises:
-        ModelError: PEFT is missing, or the adapter does not suit the network.
-    """
-    try:
-        from peft import PeftModel
-    except ImportError as error:
-        raise ModelError(
-            f"{external.name} is a LoRA adapter, which the package peft adds to its base model: run `pip install "
-            "'dfwe[lora]'`"
-        ) from error
-    before = {name: tensor.shape for name, tensor in network.named_parameters()}
-    try:
-        wrapped = PeftModel.from_pretrained(network, str(external.path))
-        merged = wrapped.merge_and_unload(safe_merge=True)
-    except Exception as error:  # a stranger's files make PEFT raise anything
-        raise ModelError(
-            f"the LoRA adapter {external.name} does not suit the base model: {_first_line(error)}; set base_model= to "
-            "the model that it was trained on"
-        ) from error
-    weights = {name: tensor.detach() for name, tensor in merged.named_parameters()}
-    if {name: tensor.shape for name, tensor in weights.items()} != before:
-        raise ModelError(f"the LoRA adapter {external.name} changes more than weights: it cannot be merged")
-    for parameter in network.parameters():
-        parameter.requires_grad_(True)
+
+class _NetworkTensors(TensorSource):
+    """A network's own tensors, for an adapter to be added to."""
+
+    def __init__(self, parameters: Mapping[str, nn.Parameter]) -> None:
+        self.path, self._parameters = Path("the base model"), parameters  # in messages
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Names of the tensors."""
+        return frozenset(self._parameters)
+
+    def spec(self, name: str) -> TensorSpec:
+        """Return the tensor's shape and type."""
+        parameter = self._parameters[name]
+        return TensorSpec(tuple(parameter.shape), parameter.dtype)
+
+    def tensor(self, name: str) -> Tensor:
+        """Return the tensor."""
+        return self._parameters[name].detach()
+
+    def file_of(self, name: str) -> Path:
+        """Return what stands for a file in messages."""
+        return self.path
 
 
 def named_models(given: Mapping[Any, Any] | Sequence[Any]) -> dict[str, ExternalModel]:

@@ -259,5 +259,4 @@ def test_loading_is_the_only_user_of_from_pretrained():
     assert users == {
         "models/loading.py",
         "families/seq2seq/weights.py",  # of two models that are loaded already
-        "models/external.py",  # PEFT's, of an adapter
     }
