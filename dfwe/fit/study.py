@@ -17,8 +17,8 @@ from dfwe.fit.task import HYDRA_WORDS, TableTask
 from dfwe.io.files import read_text
 from dfwe.io.strict_yaml import read_yaml
 
-_WRITERS = "seq2seq"
-_FAMILIES = ("classifier", _WRITERS)  # the others need a head in each task's YAML
+_WRITERS = ("seq2seq", "causal_lm")
+_FAMILIES = ("classifier", *_WRITERS)  # the others need a head in each task's YAML
 _OFF = ("false", "no", "off", "0")
 
 
@@ -61,7 +61,7 @@ def check_model(name: str, *, tasks: Sequence[TableTask]) -> None:
         raise ConfigurationError(
             f"--model {name} needs heads that a task's YAML describes: choose minilm_classifier or minilm"
         )
-    if family != _WRITERS and (writes := [task for task in tasks if task.kind == "text"]):
+    if family not in _WRITERS and (writes := [task for task in tasks if task.kind == "text"]):
         table = writes[0].table
         leave = f", or leave out --source {table.path}" if writes[0].is_source else ""
         raise ConfigurationError(

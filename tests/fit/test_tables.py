@@ -43,6 +43,7 @@ def test_kind_is_the_targets_alone(messages, write, monkeypatch):
     made = tasks(messages, notes)
     assert [task.kind for task in made] == ["labels", "text"]
     check_model("minilm", tasks=made)
+    check_model("llama_toy", tasks=made)
     with pytest.raises(ConfigurationError, match="in column 'label' are free text, .*leave out --source .*notes.csv"):
         check_model("minilm_classifier", tasks=made)
 
