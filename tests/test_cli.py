@@ -79,6 +79,7 @@ def test_version_is_dfwes(capsys):
     ("arguments", "message"),
     [
         (["stroe"], "dfwe has no command 'stroe' (did you mean store?): choose one of run, "),
+        (["meld"], "dfwe has no command 'meld': .*; a study needs no command, as in dfwe +target=meld"),
         (["data", "shwo"], "dfwe data has no command 'shwo' (did you mean show?): choose one of show, prepare"),
         (["report", "lits"], "unknown command 'lits' (did you mean list?): choose one of list, page, "),
         (["store"], "the following arguments are required: COMMAND: see dfwe store --help"),

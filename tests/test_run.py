@@ -40,7 +40,7 @@ def dfwe(run_module):
         ([], "a study needs one target: set +target=<task>"),
         (["+target=meld", "sources=[meld,personality]"], "the target 'meld' is among its sources"),
         (["+target=meld", "merge.name=../elsewhere"], "merge.name=../elsewhere: expected a text of letters, digits"),
-        (["+target=meld", "data=friends"], "a value is missing: say data.root=..."),
+        (["+target=meld", "data=friends"], "a value is missing: set data.root=..."),
         (
             ["+target=meld", "data=friends", "data.root=nowhere", "model=t5_toy"],
             "is missing: data.root must be the folder",

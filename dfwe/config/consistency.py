@@ -178,7 +178,7 @@ def complete(config: DictConfig) -> DictConfig:
     except OmegaConfBaseException as error:
         raise ConfigurationError(unresolved(config) or words(error)) from error
     if missing:
-        raise ConfigurationError(f"a value is missing: say {' '.join(f'{key}=...' for key in sorted(missing))}")
+        raise ConfigurationError(f"a value is missing: set {' '.join(f'{key}=...' for key in sorted(missing))}")
     check_all(OmegaConf.to_container(config))
     return config
 

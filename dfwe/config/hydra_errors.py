@@ -86,6 +86,8 @@ def _missing_option(error: MissingConfigException, *, files: _Files) -> str:
 
 def _unreadable(error: OverrideParseException) -> str:
     """Say what is wrong with an override's form."""
+    if error.override.startswith("+") and "=" not in error.override:
+        return f"'{error.override}' is not key=value: write {error.override}=... in one word"
     if "=" not in error.override:
         return f"'{error.override}' is not key=value: write for instance target={error.override.strip('-+~') or 'meld'}"
     reason = str(error).splitlines()[0].removeprefix("LexerNoViableAltException: ")
@@ -96,8 +98,9 @@ def _unreadable(error: OverrideParseException) -> str:
 
 def _composition(text: str, *, cause: BaseException | None, files: _Files) -> str:
     first = text.splitlines()[0] if text else ""
-    if match := re.match(r"Could not override '(.+?)'\. No match in the defaults list", first):
-        return f"{match[1]} is not chosen yet, so that it cannot be changed: write +{match[1]}=..."
+    if match := re.match(r"Could not override '(.+@.+)'\.|Could not override '(.+?)'\. No match in the defaults list", first):
+        key = match[1] or match[2]
+        return f"{key} is not chosen yet, so that it cannot be changed: write +{key}=..."
     if match := re.match(r"Multiple values for (\S+?)\. ", first):
         return f"{match[1]} is given twice: write {match[1]}=... once, without +"
     if match := re.match(r"Ambiguous value for argument '(.+?)=(.+)'", first):
@@ -143,6 +146,8 @@ def _unknown_key(error: OmegaConfBaseException, *, key: str, files: _Files) -> s
     root = _root(error)
     if key in files.groups():
         return f"unknown key '{key}': a file of conf/{key} that sets other keys begins with `# @package _global_`"
+    if re.fullmatch(r"merges\.\w+", key):
+        return f"unknown key '{key}': a further merge is added by +merge@{key}=..., as in +merge@{key}=ties"
     close = _close_keys(key, root=root, groups=files.groups()) if root is not None else ""
     return f"unknown key '{key}'{close}{files.place(key, '')}"
 

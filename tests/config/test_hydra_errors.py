@@ -61,6 +61,15 @@ CASES = {
     "a value for a part": (["trainer.train=3"], "trainer.train has keys of its own"),
     "no option": (["model=null"], "model must be the name of an option, or a list of names, not null"),
     "no equals sign": (["meld"], "'meld' is not key=value: write for instance target=meld"),
+    "a space for the equals sign": (["+target", "meld"], "'+target' is not key=value: write +target=... in one word"),
+    "a merge without its plus": (
+        ["+target=meld", "merge@merges.second=ties"],
+        "merge@merges.second is not chosen yet, so that it cannot be changed: write +merge@merges.second=...",
+    ),
+    "a merge as a key": (
+        ["+target=meld", "merges.second=ties"],
+        "unknown key 'merges.second': a further merge is added by +merge@merges.second=...",
+    ),
     "an open bracket": (["seed=[1"], "seed=[1 cannot be read"),
     "an open quotation mark": (["seed='1"], "seed='1 cannot be read: quote the value"),
     "a sweep without -m": (["seed=1,2"], "seed=1,2 has several values: add -m to sweep over them"),

@@ -117,7 +117,7 @@ def test_experts_that_are_merged_without_fine_tuning_keep_their_target(small_job
     [
         (["+target=meld,personality"], "the target 'personality' is among its sources"),
         (["+target=relation_extraction", "subset.number=1", "subset.size=2"], "subset.number must be 0 to 0"),
-        (["+target=meld", "data.shots=???"], r"a value is missing: say data\.shots=\.\.\."),
+        (["+target=meld", "data.shots=???"], r"a value is missing: set data\.shots=\.\.\."),
         (["seed=0"], "a study needs one target"),
         (["+target=meld", "source_selection=fisher", "subset.number=0"], "subset.number=0 takes a subset"),
         (["multitask=cuts_and_stitches"], "multitask.columns has 'sst' for SST"),
