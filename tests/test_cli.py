@@ -79,7 +79,6 @@ def test_version_is_dfwes(capsys):
     ("arguments", "message"),
     [
         (["stroe"], "dfwe has no command 'stroe' (did you mean store?): choose one of run, "),
-        (["meld"], "dfwe has no command 'meld': .*; a study needs no command, as in dfwe +target=meld"),
         (["data", "shwo"], "dfwe data has no command 'shwo' (did you mean show?): choose one of show, prepare"),
         (["report", "lits"], "unknown command 'lits' (did you mean list?): choose one of list, page, "),
         (["store"], "the following arguments are required: COMMAND: see dfwe store --help"),
@@ -91,6 +90,12 @@ def test_mistakes_are_one_line(arguments, message, capsys):
     text = printed(capsys, *arguments, code=2)
     assert text.startswith(f"error: {message}")
     assert text.count("\n") == 1
+
+
+def test_a_task_as_a_command_is_told_how_a_study_begins(capsys):
+    text = printed(capsys, "meld", code=2)
+    assert text.endswith("; a study needs no command, as in dfwe +target=meld\n")
+    assert "+target" not in printed(capsys, "data", "meld", code=2)
 
 
 @pytest.mark.parametrize(("flag", "level"), [("-v", "INFO"), ("-q", "ERROR"), (None, "NOTSET")])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep
 from hydra.errors import HydraException
 
 from dfwe.errors import ConfigurationError, ModelError
@@ -38,7 +39,7 @@ def with_model_of_experts(overrides: Sequence[str]) -> list[str]:
     if folder is None:
         raise ConfigurationError(
             f"none of {', '.join(names)} is a folder with {CONFIG}: set base_model=<folder of the model that the "
-            "experts were trained from>, or model=causal_lm, seq2seq or classifier and model.source.name=<name>"
+            "experts were trained from> (--base of dfwe search), or model=causal_lm, seq2seq or classifier and model.source.name=<name>"
         )
     source = [] if "model.source.name" in given else [f"model.source.name='{folder}'"]
     return [*overrides, f"model={_option(folder)}", *source]
@@ -58,13 +59,24 @@ def _option(folder: Path) -> str:
 
 
 def _names(value: str | None, *, key: str) -> list[str]:
-    """Return the models that an override names; none where it names none, or sweeps over several."""
+    """Return the models that an override names; none where it names none."""
     if not value or value == "null":
         return []
     try:
         parsed: Any = OverridesParser.create().parse_override(f"{key}={value}").value()
     except HydraException:
         return []  # Hydra itself says what is wrong
-    if isinstance(parsed, Mapping):
-        return [str(name) for name in parsed.values()]
-    return [str(name) for name in parsed] if isinstance(parsed, list) else [str(parsed)]
+    return list(_flat(parsed))
+
+
+def _flat(value: Any) -> Iterator[str]:
+    """Yield the names in a value: of a list, of a mapping, of the choices of a sweep."""
+    if isinstance(value, ChoiceSweep):
+        value = value.list
+    if isinstance(value, Mapping):
+        value = value.values()
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        yield str(getattr(value, "text", value))  # a choice may stand in quotation marks
+        return
+    for item in value:
+        yield from _flat(item)

@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 from dfwe.families.base import ModelFamily
 from dfwe.process.logs import about
 from dfwe.stages.base import Stage, Tell
+from dfwe.stages.external_expert import ExternalExpert
 from dfwe.store.store import Store
 
 Start = Callable[[int, int, str], Tell]
@@ -99,5 +100,7 @@ def _spare_libraries() -> None:
 
 def describe(part: str, stage: Stage) -> str:
     """Return a stage's title in the user's words."""
+    if isinstance(stage, ExternalExpert):
+        return f"load {stage.title}"
     words = {"train": "train expert {}", "finetune": "fine-tune {}", "baseline": "train the {}"}
     return words.get(part, "{}").format(stage.title).replace("expert expert ", "expert ")  # on all tasks

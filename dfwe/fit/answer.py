@@ -10,7 +10,7 @@ from dfwe.report.numbers import times_100
 from dfwe.report.study_results import Record, StudyResults
 from dfwe.values.names import BASELINE, MIXTURE
 
-_MULTITASK = "multitask"
+_MULTITASK, _RANDOM = "multitask", "random"  # baselines
 _BEST_EXPERT = "best_expert"  # a role
 
 
@@ -49,8 +49,10 @@ def _made(row: Record, *, results: StudyResults, target: TableTask) -> str:
     name, table = str(row["name"]), target.table.path.name
     if row.get("external"):
         return "the base model as it is" if name == BASELINE else "one of the models, as it is"
-    if row["kind"] == "merge":
-        return f"the weighted average of {len(results.of_kind('expert'))} models"
+    is_random = name == _RANDOM
+    if row["kind"] == "merge" or is_random:
+        at_random = ", with random coefficients" if is_random else ""
+        return f"the weighted average of {len(results.of_kind('expert'))} models{at_random}"
     if name == BASELINE:
         return f"the plain model, trained on {table} alone"
     if name == target.name:

@@ -76,6 +76,8 @@ def _entry(prediction: Prediction, probabilities: bool) -> dict[str, Any]:
 
 
 def _read(path: Path, *, form: Form | None, rows: bool) -> tuple[list[Item], Form]:
+    if not path.exists():
+        raise DataError(f"there is no file {path}: name a file of questions, or pipe one in")
     if form is None:  # a JSON object begins with a brace, a header rarely does
         form = "jsonl" if read_text(path).lstrip()[:1] in ("{", "[", "") else "csv"
     if form == "txt":

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dfwe.report.names import name_of
 from dfwe.report.numbers import interval, times_100
 from dfwe.report.study_results import Record, StudyResults
+from dfwe.values.names import BASELINE
 
 Names = Mapping[str, str]
 ROLES = {
@@ -16,18 +17,19 @@ ROLES = {
     "uniform": "the uniform merge",
 }
 P_BY = {"mcnemar": "McNemar's test", "bootstrap": "the paired bootstrap"}
-_KINDS = {"baseline": "the baseline", "expert": "an expert", "model": "trained on all tasks"}
+_KINDS = {"baseline": "a baseline", "expert": "an expert", "model": "trained on all tasks"}
 _CLAIMS = {"better": "better than these", "worse": "worse", "not_shown": "no difference shown"}
 
 
 def verdict_lines(results: StudyResults) -> Iterator[str]:
     """Yield the model to ship, the merge that was asked for, and warnings: one paragraph each."""
-    best, head, names = results.recommended, results.headline, results.names
+    best, head, names = results.recommended, results.headline or _without_baseline(results), results.names
     if best:
         yield _recommendation(best, headline_merge=head.get("name"), names=names)
     if head and head.get("name") != best.get("name"):
         compared = _comparison(head, names=names)
-        yield f"Asked for was {names.get(head['name'], head['name'])}: {times_100(head['test'])} on test; {compared}"
+        name = names.get(head["name"], head["name"])
+        yield f"The merge that was asked for is {name}: {times_100(head['test'])} on test; {compared}"
     for warning in results.warnings:
         yield f"Warning: {warning['text']}."
 
@@ -94,9 +96,18 @@ def _candidate(ranked: Record) -> str:
     return f"{ranked['task']} ({', '.join(scores)})"
 
 
+def _without_baseline(results: StudyResults) -> Record:
+    """Return the merge that was asked for where no baseline was tested, as of experts from elsewhere."""
+    row = results.row(results.headline_merge or "")
+    if row is None or results.tasks or row.get("test", {}).get("score") is None:
+        return {}
+    against = [{"role": role, **difference} for role, difference in row.get("against", {}).items()]
+    return {"name": row["name"], "test": row["test"]["score"], "against": against}
+
+
 def _recommendation(best: Record, *, headline_merge: str | None, names: Names) -> str:
     """Write the model's name and folder, why it is recommended, its score, and what it is compared with."""
-    kind = _KINDS.get(best["kind"], f"a {best['kind']}")
+    kind = "the baseline" if best["name"] == BASELINE else _KINDS.get(best["kind"], f"a {best['kind']}")
     role = kind if best["name"] != headline_merge else "the merge that was asked for"
     reason = f"the best on dev of {best['chosen_among']} models ({times_100(best['dev'])})"
     test = f"; {times_100(best['test'])} on test" if best.get("test") is not None else ""
@@ -117,7 +128,7 @@ def _comparison(model: Record, *, names: Names) -> str:
     differences = ", ".join(_difference(names.get(name, name), parts) for name, parts in roles.items())
     claim = _CLAIMS.get(model.get("claim") or "", "")
     reason = f": {model['why']}" if model.get("claim") == "not_shown" else ""
-    return f"{differences}: {claim}{reason}."
+    return f"{differences}: {claim}{reason}." if claim else f"{differences}."
 
 
 def _difference(name: str, differences: Sequence[Record]) -> str:

@@ -11,8 +11,6 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 
 from dfwe.config.tasks import Task
-from dfwe.data.prompts.dialogues import Emotion
-from dfwe.data.prompts.template import Template
 from dfwe.errors import StoreError
 from dfwe.io.files import replacing, replacing_folder, write_json
 from dfwe.io.strict_json import read_json
@@ -41,13 +39,6 @@ def write_answers(study: Study, *, folder: Path) -> None:
         "models": {name: [answer["prediction"] for answer in answers] for name, answers in stored.items()},
     }
     write_json(folder / TEST_PREDICTIONS, content)
-
-
-def questions(task: Task) -> dict[str, Any]:
-    """Return what the task's model is asked: `texts` (of turns), `rows` with `columns`, or whole `dialogues`."""
-    if isinstance(task.prompt, Template):
-        return {"form": "rows", "columns": list(task.prompt.columns)}
-    return {"form": "texts" if isinstance(task.prompt, Emotion) else "dialogues"}
 
 
 def understanding(task: Task) -> dict[str, Any]:

@@ -6,7 +6,9 @@ import logging
 from typing import Any
 
 from dfwe.config.tasks import Task, TaskMean, tasks_of
-from dfwe.results.artifacts import questions
+from dfwe.data.prompts.dialogues import Emotion
+from dfwe.data.prompts.template import Sentences, Template
+from dfwe.families.classifier.tasks import ClosedSet
 from dfwe.results.comparison import Comparison, TaskMeanComparison
 from dfwe.stages.external_expert import ExternalExpert
 from dfwe.studies.source_selection.stage import selection_results
@@ -29,6 +31,14 @@ def target_facts(study: Study, comparison: Comparison) -> dict[str, Any]:
         "rare_classes": list(rare),  # they make intervals of a macro F1 too narrow
         "questions": questions(study.target),
     }
+
+
+def questions(task: Task) -> dict[str, Any]:
+    """Return what the task's model is asked: `texts` (of turns), `rows` with `columns`, or whole `dialogues`."""
+    prompt = task.prompt.prompt if isinstance(task.prompt, ClosedSet) else task.prompt
+    if isinstance(prompt, Template | Sentences):
+        return {"form": "rows", "columns": list(prompt.columns)}
+    return {"form": "texts" if isinstance(prompt, Emotion) else "dialogues"}
 
 
 def external_models(study: Study) -> dict[str, str]:

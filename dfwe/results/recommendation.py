@@ -105,7 +105,7 @@ def _name_of(difference: Difference) -> str:
 
 
 def models_by_simplicity(study: Study, *, names: list[str]) -> Iterator[str]:
-    """Yield the models that may be recommended: the baseline, one trained longer, experts, merges.
+    """Yield the models that may be recommended: the baseline, one trained longer, experts, merges, a random merge.
 
     An ensemble is not a single model; of several tasks a model must be trained on every one.
     """
@@ -113,7 +113,7 @@ def models_by_simplicity(study: Study, *, names: list[str]) -> Iterator[str]:
     def complexity(name: str) -> int:
         if isinstance(study.models[name], TrainStage):
             return {BASELINE: 0, LONG_BASELINE: 1}.get(name, 2)
-        return 3
+        return 4 if name in study.baselines else 3
 
     if study.listing is None:
         possible = [name for name in names if not isinstance(study.models[name], EnsembleStage)]

@@ -139,7 +139,7 @@ def warn_of_older(root: Path) -> None:
     if older:
         log.warning(
             "%s holds %s of an older version, which are made again where they are needed; "
-            "`python -m dfwe.store prune --older-format --store %s` deletes them",
+            "`dfwe store prune --older-format --store %s` deletes them",
             root,
             num(len(older)),
             root,

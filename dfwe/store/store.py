@@ -234,6 +234,6 @@ def full_disk_said(root: Path) -> Iterator[None]:
                 raise
             where = f" at {file}" if file else ""
             raise StoreError(
-                f"the disk is full{where}: make room, for instance with `python -m dfwe.store prune "
+                f"the disk is full{where}: make room, for instance with `dfwe store prune "
                 f"--store {root} --older-than DAYS`, and repeat the command: it goes on where it stopped"
             ) from error

@@ -85,5 +85,5 @@ def _check_parent(merge: Mapping[str, Any], *, base: ExternalModel | None) -> No
     if base is None and method.properties.needs_parent:
         raise ConfigurationError(
             f"merge={merge['name']} works on the differences to the experts' common parent: set base_model=<folder or "
-            "name on the Hub>"
+            "name on the Hub> (--base of dfwe search)"
         )

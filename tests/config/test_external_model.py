@@ -51,6 +51,12 @@ def test_the_base_model_comes_first(folder):
     assert arguments[-2:] == ["model=seq2seq", f"model.source.name='{base}'"]
 
 
+@pytest.mark.parametrize("form", ["a,{0}", "a,'{0}'", "[a,{0}],[a,b]"], ids=["names", "quoted", "lists"])
+def test_a_sweeps_choices_are_names_of_models(folder, form):
+    path = folder("LlamaForCausalLM")
+    assert hydra_arguments([f"experts={form.format(path)}"])[-2:] == ["model=causal_lm", f"model.source.name='{path}'"]
+
+
 def test_a_chosen_model_stays(folder):
     overrides = [f"experts=[{folder('LlamaForCausalLM')}]", "model=smollm2"]
     assert hydra_arguments(overrides) == overrides

@@ -31,7 +31,7 @@ def target(tmp_path):
 
 def study(best, *, interval=(0.6, 0.9), delta=(0.01, 0.2), p=0.01, sources=("tea",), test=0.75):
     kinds = {"baseline": "baseline", "notes": "expert", "mixture": "expert", "tea": "expert"}
-    kinds |= {"multitask": "baseline", "nelder_mead": "merge"}
+    kinds |= {"multitask": "baseline", "random": "baseline", "nelder_mead": "merge"}
     rows = [
         {"name": name, "kind": kind, "dev": {"score": 0.7}, "test": {"score": 0.625, "interval": interval}}
         for name, kind in kinds.items()
@@ -56,6 +56,7 @@ def said(results, task):
         ("tea", "(tea): the model trained on tea's table first, then on notes.csv"),
         ("mixture", "(expert on all tasks): the model trained on all tables first, then on notes.csv"),
         ("multitask", "(multitask training): the model trained on all tables at once"),
+        ("random", "(random merge): the weighted average of 3 models, with random coefficients"),
         ("nelder_mead", "(nelder_mead): the weighted average of 3 models"),
     ],
 )

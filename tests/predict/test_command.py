@@ -112,7 +112,7 @@ def test_a_file_that_cannot_be_asked_about_is_one_line(predict, tmp_path, name, 
 
 
 def test_a_file_that_is_missing_and_a_broken_pipe_are_named(predict, tmp_path, monkeypatch):
-    assert "nothing.csv is missing" in predict(tmp_path / "nothing.csv")
+    assert "nothing.csv: name a file of questions" in predict(tmp_path / "nothing.csv")
     piped(monkeypatch, "id,text\nr1\n")
     assert predict().startswith("error: stdin, line 2: 1 field, expected 2")
 

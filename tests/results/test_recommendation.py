@@ -1,6 +1,8 @@
 """Which model to ship, and what may be said of it beside others."""
 
-from dfwe.results.recommendation import recommend
+from types import SimpleNamespace
+
+from dfwe.results.recommendation import models_by_simplicity, recommend
 
 SURE = {"delta": 0.1, "delta_standard_error": 0.01, "delta_interval": [0.05, 0.15], "p": 0.01, "p_by": "bootstrap"}
 OVER_SINGLE = {"role": "baseline", "name": "single-task models", **SURE}
@@ -28,6 +30,12 @@ def test_the_best_on_dev_of_those_named_is_recommended():
 
 def test_of_equal_ones_a_trained_model_comes_before_a_merge():
     assert best(row("soup", "merge", 0.6), *ROWS)["name"] == "surgery"
+
+
+def test_a_random_merge_comes_after_the_others():
+    merges = {name: object() for name in ("random", "uniform", "nelder_mead")}
+    study = SimpleNamespace(models=merges, baselines={"random": merges["random"]}, listing=None)
+    assert list(models_by_simplicity(study, names=list(merges))) == ["uniform", "nelder_mead", "random"]
 
 
 def test_a_model_that_is_not_named_is_not_shipped():

@@ -192,7 +192,7 @@ def test_a_store_that_may_not_be_written_is_one_line(tmp_path, number):
 
 def test_a_full_disk_elsewhere_is_not_taken_for_the_stores(tmp_path):
     (tmp_path / "store").mkdir()
-    for place, words in (("run", "make room there, or name"), ("store", "python -m dfwe.store prune --store")):
+    for place, words in (("run", "make room there, or name"), ("store", "dfwe store prune --store")):
         (tmp_path / place).mkdir(exist_ok=True)
         with pytest.raises(DfweError, match=f"^the disk is full at .*{place}/a: .*{words}"):  # noqa: SIM117
             with full_disk_said(tmp_path / "store"), replacing(tmp_path / place / "a"):

@@ -16,7 +16,7 @@ from dfwe.report.verdict import ROLES, holdout_note, rare_classes_note, undefine
 
 ONE_SEED = (
     "One seed: the intervals are over test instances only and say nothing of how seeds differ. "
-    "python -m dfwe.report page FOLDERS puts runs of several seeds together."
+    "dfwe report page FOLDERS puts runs of several seeds together."
 )
 _CLAIMS = {
     None: "Nothing is claimed",
@@ -124,7 +124,8 @@ def _lines(results: StudyResults, *, row: Record) -> Iterator[str]:
     same = "; it is the merge that was asked for" if is_merge else ""
     yield f"Ship {name_of(row)}: it scores best{among} on dev, {times_100(best['dev'])}{same}."
     yield _claim(best)
-    if merge is not None and not is_merge and head:
+    is_tested = merge is not None and merge.get("test", {}).get("score") is not None
+    if merge is not None and not is_merge and is_tested and not results.tasks:
         scores = f"The merge that was asked for, {name_of(merge)}, scores {times_100(merge['test']['score'])} on test."
         yield f"{scores} {_claim(head)}" if "claim" in head else scores
     yield from _notes(results, merge or row)

@@ -66,7 +66,7 @@ def snippets(
         file = "a table with the columns utterance, speaker, dialogue_id"
     if form == "dialogues":
         file = "a dialogue in the TLiDB format on each line"
-    command = f"# {file}\npython -m dfwe.predict --model {folder} {_FILES[form]}"
+    command = f"# {file}\ndfwe predict --model {folder} {_FILES[form]}"
     inputs: Any = [_TEXT] if form == "texts" or len(columns) == 1 else [dict.fromkeys(columns, _TEXT)]
     python = _PYTHON.format(folder=folder, inputs=json.dumps(inputs, ensure_ascii=False))
     transformers = ("With Transformers alone", _TRANSFORMERS.format(folder=folder, auto_class=auto_class))

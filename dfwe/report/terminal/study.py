@@ -81,8 +81,9 @@ def _lines(results: StudyResults) -> Iterator[str]:
     for row in results.rows:
         if (note := verdict.holdout_note(row)) and (results.tasks or row["name"] == results.headline.get("name")):
             yield f"{results.names[row['name']]}: {note}"
+    delta = f"delta is to {results.reference}, " if any("delta" in row for row in results.rows) else ""
     yield (
-        f"Scores are times 100; delta is to {results.reference}, ± its paired bootstrap standard error over test "
+        f"Scores are times 100; {delta}± is the paired bootstrap standard error over test "
         f"instances; intervals hold 95 %, of one seed. {verdict.p_note(results)}{verdict.rare_classes_note(results)}"
     ).rstrip()
     for decoding, reason in (results.raw.get("decoding_comparison") or {}).get("left_out", {}).items():

@@ -83,14 +83,28 @@ def test_recommended_model_comes_first_with_its_differences():
     assert "+12.3 (+8.3 to +16.3; p 0.004) against the baseline" in shown
     assert "against meld (the baseline trained as long and the best expert by dev): better than these." in shown
     assert "p by the paired bootstrap" in shown
-    assert "Asked for was" not in shown
+    assert "The merge that was asked for is" not in shown
 
 
 def test_another_headline_merge_is_judged_beside_it():
     shown = text(judged("worse", name="meld"))
     assert "Ship meld" in shown
-    assert "Asked for was nelder_mead: 52.3 on test" in shown
+    assert "The merge that was asked for is nelder_mead: 52.3 on test" in shown
     assert shown.count("worse") == 2
+
+
+def test_a_merge_without_a_baseline_is_told_beside_the_best_expert():
+    content = judged(None, name="meld")
+    content["models"] = [row for row in content["models"] if row["name"] != "baseline"]
+    for row in content["models"]:
+        row.pop("delta", None)
+        if row["name"] == "nelder_mead":
+            row["against"] = {"best_expert": content["headline"]["against"][2]}
+    content["headline"] = {}
+    shown = text(content)
+    assert "The merge that was asked for is nelder_mead: 52.3 on test; +12.3 (+8.3 to +16.3; p 0.004) against" in shown
+    assert "meld (the best expert by dev)." in shown
+    assert "delta is to" not in shown
 
 
 def test_claim_that_is_not_shown_has_its_reason():
