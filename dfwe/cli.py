@@ -47,6 +47,7 @@ _EXAMPLES = {
         "dfwe data prepare friends --out FOLDER",
     ),
 }
+_TITLE = "dfwe trains experts, merges their weights, and says whether that helped"
 _MORE = "`dfwe COMMAND --help` shows a command's options, `dfwe run --help` what a study can be set to."
 
 
@@ -92,11 +93,7 @@ def overview(group: str = "") -> str:
     """Return what `--help` prints: the commands, two examples, and where there is more."""
     names = _subcommands(group) if group else list(COMMANDS)
     width = max(map(len, names))
-    title = (
-        f"dfwe {group}: choose a command"
-        if group
-        else "dfwe trains experts, merges their weights, and says whether that helped"
-    )
+    title = f"dfwe {group}: choose a command" if group else _TITLE
     lines = [title, "", *(f"  dfwe {name:{width}}  {COMMANDS[name].summary}" for name in names)]
     lines += ["", "examples:", *(f"  {example}" for example in _EXAMPLES[group]), "", _MORE]
     return "\n".join(lines)
@@ -146,6 +143,5 @@ def _refuse(word: str, *, group: str) -> NoReturn:
     known = ", ".join(dict.fromkeys(names))
     whose = f"dfwe {group}".rstrip()
     study = "" if group else "; a study needs no command, as in dfwe +target=meld"
-    raise ConfigurationError(
-        f"{whose} has no command '{word}'{did_you_mean(word, names)}: choose one of {known}{study}"
-    )
+    close = did_you_mean(word, names)
+    raise ConfigurationError(f"{whose} has no command '{word}'{close}: choose one of {known}{study}")

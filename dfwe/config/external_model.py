@@ -39,7 +39,8 @@ def with_model_of_experts(overrides: Sequence[str]) -> list[str]:
     if folder is None:
         raise ConfigurationError(
             f"none of {', '.join(names)} is a folder with {CONFIG}: set base_model=<folder of the model that the "
-            "experts were trained from> (--base of dfwe search), or model=causal_lm, seq2seq or classifier and model.source.name=<name>"
+            "experts were trained from> (--base of dfwe search), or model=causal_lm, seq2seq or classifier and "
+            "model.source.name=<name>"
         )
     source = [] if "model.source.name" in given else [f"model.source.name='{folder}'"]
     return [*overrides, f"model={_option(folder)}", *source]

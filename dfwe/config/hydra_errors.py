@@ -98,9 +98,7 @@ def _unreadable(error: OverrideParseException) -> str:
 
 def _composition(text: str, *, cause: BaseException | None, files: _Files) -> str:
     first = text.splitlines()[0] if text else ""
-    if match := re.match(
-        r"Could not override '(.+@.+)'\.|Could not override '(.+?)'\. No match in the defaults list", first
-    ):
+    if match := re.match(r"Could not override '(.+?)'\. No match|Could not override '(.+@.+)'\.", first):
         key = match[1] or match[2]
         return f"{key} is not chosen yet, so that it cannot be changed: write +{key}=..."
     if match := re.match(r"Multiple values for (\S+?)\. ", first):

@@ -43,5 +43,5 @@ def test_the_pages_command_answers_a_table_with_the_columns_it_names(ran, tmp_pa
     (tmp_path / "best").symlink_to(folder / "best")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "texts.csv").write_text(",".join(columns) + "\n" + ",".join(["one"] * len(columns)) + "\n")
-    assert main(command.split()[3:]) == 0
+    assert main(command.split()[2:]) == 0
     assert capsys.readouterr().out.count("\n") >= 1
