@@ -49,6 +49,8 @@ def _prepare(options: argparse.Namespace) -> Plan:
         DfweError: a table, a column, a model or a setting is not what the study needs.
     """
     check_settings(options.set)
+    if len(options.models) == 1:
+        raise ConfigurationError(f"--models {options.models[0]} is one model: name two or more, with a space between")
     target = _target(options, numbers=read_yaml(conf_dir() / "fit.yaml"))
     options.out = options.out or Path("outputs") / f"search_{target.name}"
     print(*description(target, shots=None), sep="\n")

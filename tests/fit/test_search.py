@@ -73,6 +73,7 @@ def test_decoders_are_asked_by_the_users_prompt(table, results, tmp_path):
     [
         (["--models", "a", "/nowhere/b", "--data", "dev.csv"], "there is no folder or file /nowhere/b"),
         (["--models", "a", "b", "--data", "gone.csv"], "gone.csv"),
+        (["--models", "a,b", "--data", "dev.csv"], "--models a,b is one model: name two or more, with a space between"),
         (["--models", "a", "b", "--data", "dev.csv", "--prompt", "no column"], "--prompt 'no column' shows no column"),
         (["--models", "a", "b", "--data", "dev.csv", "--merge", "ties"], "(--base of dfwe search)"),
         (["--models", "a", "a", "--data", "dev.csv"], "two experts are the same: a, a"),

@@ -61,7 +61,7 @@ def snippets(
     `questions` are results' own: the code asks what the task asks. `auto_class` is Transformers' class that loads it.
     """
     form, columns = questions.get("form", "texts"), questions.get("columns", ())
-    file = f"a table with the columns {', '.join(columns)}"
+    file = f"a table with the column{'' if len(columns) == 1 else 's'} {', '.join(columns)}"
     if form == "texts":
         file = "a table with the columns utterance, speaker, dialogue_id"
     if form == "dialogues":

@@ -49,6 +49,7 @@ def test_snippets_ask_what_the_task_asks(questions, asked):
     assert asked in python
     assert all(compile(text, "snippet", "exec") for text in (python, transformers))
     assert ("# a table with the columns premise" in command) == (len(questions.get("columns", ())) == 2)
+    assert ("# a table with the column sentence\n" in command) == (len(questions.get("columns", ())) == 1)
 
 
 @pytest.mark.parametrize("changes", [{}, {"auto_class": "AutoModelForSequenceClassification"}])
