@@ -24,7 +24,7 @@ CONFIG = "config.json"
 
 
 def with_model_of_experts(overrides: Sequence[str]) -> list[str]:
-    """Return the overrides, with `model` and its source where `experts` are given and no model is chosen.
+    """Return the overrides, with no sources where `experts` are given, and `model` and its source if none is chosen.
 
     The architecture is that of the base model, else of the first expert that is a folder.
 
@@ -32,8 +32,11 @@ def with_model_of_experts(overrides: Sequence[str]) -> list[str]:
         ConfigurationError: no folder tells the architecture, or it is none that can be merged here.
     """
     given = {key.lstrip("+"): value for key, _, value in (override.partition("=") for override in overrides)}
-    if not given.get("experts") or "model" in given:
+    if not given.get("experts"):
         return list(overrides)
+    overrides = [*overrides, *([] if "sources" in given else ["sources=none"])]  # nothing is trained on any
+    if "model" in given:
+        return overrides
     names = [*_names(given.get("base_model"), key="base_model"), *_names(given["experts"], key="experts")]
     folder = next((Path(name).expanduser() for name in names if (Path(name).expanduser() / CONFIG).is_file()), None)
     if folder is None:

@@ -40,6 +40,7 @@ def test_the_first_folder_chooses_the_model(folder, architecture, option, form, 
     assert arguments == [
         "+target=meld",
         f"experts={form.format(path)}",
+        "sources=none",
         f"model={option}",
         f"model.source.name='{path}'",
     ]
@@ -59,7 +60,7 @@ def test_a_sweeps_choices_are_names_of_models(folder, form):
 
 def test_a_chosen_model_stays(folder):
     overrides = [f"experts=[{folder('LlamaForCausalLM')}]", "model=smollm2"]
-    assert hydra_arguments(overrides) == overrides
+    assert hydra_arguments(overrides) == [*overrides, "sources=none"]
 
 
 @pytest.mark.parametrize("architecture", ["BertForMaskedLM", ""])
