@@ -107,7 +107,6 @@ def _study(options: argparse.Namespace, *, target: str) -> list[str]:
     settings = [f"merge={options.merge}", f"merge.search.budget={options.budget}", f"seed={options.seed}", *options.set]
     study = [
         f"+target={target}",
-        "sources=none",
         f"experts=[{models}]",
         *base,
         *settings,
