@@ -79,6 +79,7 @@ CASES = {
     "NevergradSearch": ([*MELD, "merge/search=nevergrad", "merge.search.optimizer=Nothing"], "Nothing"),
     "Surrogate": ([*SURROGATE, "merge.surrogate.control=1"], "control"),
     "RayExecutor": ([*MELD, "executor=ray", "executor.workers=0"], "executor"),
+    "CausalLmFamily": ([*MELD, "model=llama_toy", "data.truncation=reference"], "truncation"),
     "ClassifierFamily": ([*MELD, "model=bert_toy_classifier", "trainer.accumulate=2"], "accumulate"),
     "MultiHeadFamily": ([*HEADS, "decode=greedy"], "decode"),
     "Seq2SeqFamily": ([*MELD, "trainer.head_first=true"], "head_first"),

@@ -98,7 +98,7 @@ def test_load_weights_of_other_task_keeps_own_head(tiny_bert, model, tmp_path):
     torch.nn.init.ones_(source.encoder.pooler.dense.bias)
     save_weights(source, tmp_path / "weights.safetensors")
     alone = load_classifier(tiny_bert, answers={"mood": ANSWERS["mood"]}, seed=3)
-    load_weights(alone, tmp_path / "weights.safetensors", name="expert", spare=HEADS)
+    load_weights(alone, tmp_path / "weights.safetensors", name="expert", optional_prefix=HEADS)
     assert torch.equal(alone.encoder.pooler.dense.bias, torch.ones(16))
     assert torch.equal(alone.network("mood").classifier.weight, model.network("mood").classifier.weight)
 
@@ -107,7 +107,7 @@ def test_load_experts_without_target_head_is_refused(tiny_bert, model, tmp_path)
     save_weights(load_classifier(tiny_bert, answers={"alike": ()}, seed=8), tmp_path / "weights.safetensors")
     alone = load_classifier(tiny_bert, answers={"mood": ANSWERS["mood"]}, seed=3)
     with pytest.raises(MergeError, match="lacks the tensor 'heads.mood.network.classifier.weight'"):
-        load_experts({"e": tmp_path / "weights.safetensors"}, layout=Layout.of(alone), spare=HEADS)
+        load_experts({"e": tmp_path / "weights.safetensors"}, layout=Layout.of(alone), optional_prefix=HEADS)
 
 
 def test_network_exports_plain_transformers_model(model, tokenizer, tmp_path):
