@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.util
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
+from io import StringIO
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -99,8 +100,9 @@ def load_gguf(auto: Any, path: Path) -> tuple[Any, Any]:
     """
     if importlib.util.find_spec("gguf") is None:
         raise ModelError("the package 'gguf' that reads GGUF files is not installed: run `pip install 'dfwe[gguf]'`")
-    tokenizer = _safely(AutoTokenizer.from_pretrained, path.parent, gguf_file=path.name)
-    model = _safely(auto.from_pretrained, path.parent, gguf_file=path.name, dtype=torch.float32)
+    with redirect_stderr(StringIO()):  # a progress bar of seconds, which nothing else turns off
+        tokenizer = _safely(AutoTokenizer.from_pretrained, path.parent, gguf_file=path.name)
+        model = _safely(auto.from_pretrained, path.parent, gguf_file=path.name, dtype=torch.float32)
     check_finite(model, where=str(path))
     for name in ("quantization_config", "_pre_quantization_dtype"):  # the weights are plain numbers now
         if hasattr(model.config, name):
