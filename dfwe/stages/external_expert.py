@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
-
 from dfwe.config.tasks import Task
 from dfwe.families.base import ModelFamily, TrainingRecipe
 from dfwe.merging.expert_array import save_weights
 from dfwe.models.external import ExternalModel
 from dfwe.stages.base import Stage, Tell
-from dfwe.stages.train import DEV, LABEL_SCORES, WEIGHTS, HeadStage, TrainStage, parent_of
+from dfwe.stages.train import WEIGHTS, HeadStage, TrainStage, parent_of, write_dev_answers
 
 _NO_TRAINING = {"epochs": 0, "patience": 0, "learning_rate": 0.0, "stop_on": "last"}
 
@@ -75,7 +72,7 @@ class ExternalExpert(TrainStage):
         self.family.copy_external(model, self.external)
         save_weights(model, folder / WEIGHTS)
         evaluation = self.family.scorer(target, split="dev")(model.to(self.family.context.device), exact=True)
-        (folder / DEV).write_text(json.dumps(evaluation.predictions, ensure_ascii=False), encoding="utf8")
+        answers = write_dev_answers(folder, evaluation.predictions, label_scores=evaluation.label_scores)
         result = {
             "external": self.external.name,
             "epochs": [],
@@ -83,7 +80,4 @@ class ExternalExpert(TrainStage):
             "criterion": "last",
             "seconds": round(time.perf_counter() - start, 2),
         }
-        if evaluation.label_scores is None:
-            return result, (WEIGHTS, DEV)
-        np.save(folder / LABEL_SCORES, evaluation.label_scores)
-        return result, (WEIGHTS, DEV, LABEL_SCORES)
+        return result, (WEIGHTS, *answers)

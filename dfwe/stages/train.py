@@ -91,17 +91,13 @@ class TrainStage(Stage):
         start = time.perf_counter()
         fit = self._fit(folder, tell=tell)
         _give_name(fit.weights, folder / WEIGHTS)
-        (folder / DEV).write_text(json.dumps(fit.predictions, ensure_ascii=False), encoding="utf8")
         result = {
             "epochs": [asdict(epoch) for epoch in fit.history],
             "best_epoch": fit.choice.epoch + 1,
             "criterion": fit.choice.criterion,
             "seconds": round(time.perf_counter() - start, 2),  # of what was left to do, if a killed run had begun
         }
-        if fit.label_scores is None:
-            return result, (WEIGHTS, DEV)
-        np.save(folder / LABEL_SCORES, fit.label_scores)
-        return result, (WEIGHTS, DEV, LABEL_SCORES)
+        return result, (WEIGHTS, *write_dev_answers(folder, fit.predictions, label_scores=fit.label_scores))
 
     def dev(self, entry: Entry) -> Evaluation:
         """Return the expert's own evaluation on the target's dev split, from the answers stored at its best epoch."""
@@ -198,6 +194,17 @@ class TrainStage(Stage):
                 objective.name if objective else "",
             )
         return fit
+
+
+def write_dev_answers(
+    folder: Path, predictions: Sequence[str], *, label_scores: Float[np.ndarray, "examples labels"] | None
+) -> tuple[str, ...]:
+    """Write an expert's answers on dev, with their label scores if there are some; return the files' names."""
+    (folder / DEV).write_text(json.dumps(predictions, ensure_ascii=False), encoding="utf8")
+    if label_scores is None:
+        return (DEV,)
+    np.save(folder / LABEL_SCORES, label_scores)
+    return DEV, LABEL_SCORES
 
 
 def _give_name(path: Path, name: Path) -> None:

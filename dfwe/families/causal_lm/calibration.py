@@ -9,10 +9,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from dfwe.families.causal_lm.generate import end_ids
 from dfwe.families.causal_lm.labels import candidate_log_likelihoods
 from dfwe.families.causal_lm.model import answer_loss
-from dfwe.families.text.calibration import TextExample, until_end
+from dfwe.families.text.calibration import TextExample
 from dfwe.families.text.trie import PackedTries
 
 
@@ -39,21 +38,10 @@ class CausalExample(TextExample):
         """Return log p(target | prompt), summed over the target's tokens."""
         return -self._loss(model, target) * target.shape[1]
 
-    def drawn_texts(self, model: Any, *, samples: int, seed: int) -> list[Int[Tensor, "1 target"]]:
-        """Draw texts from the model, each up to its end token; torch's global state is left as it was."""
-        ends = end_ids(model, device=self.source.device)
-        with torch.no_grad(), torch.random.fork_rng():
-            torch.manual_seed(seed)
-            ids: Tensor = model.generate(
-                input_ids=self.source.expand(samples, -1),
-                attention_mask=torch.ones_like(self.source).expand(samples, -1),
-                do_sample=True,
-                num_beams=1,
-                top_k=0,
-                max_new_tokens=self.max_new_tokens,
-                pad_token_id=int(ends[0]) if len(ends) else 0,
-            )
-        return [until_end(row, ends) for row in ids[:, self.source.shape[1] :]]
+    @property
+    def num_before(self) -> int:
+        """The prompt's."""
+        return self.source.shape[1]
 
     def _loss(self, model: Any, target: Int[Tensor, "1 target"]) -> Float[Tensor, ""]:
         ids = torch.cat([self.source, target[:, :-1]], dim=1)

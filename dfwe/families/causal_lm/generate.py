@@ -10,7 +10,7 @@ from torch import Tensor
 from transformers.cache_utils import DynamicCache
 
 from dfwe.families.causal_lm.labels import positions_of
-from dfwe.families.text.decoding import ReferenceDecoding
+from dfwe.families.text.decoding import ReferenceDecoding, end_ids
 
 _COMPACT = 0.75  # of the rows at most still going: then the finished ones leave the batch and its cache
 
@@ -79,9 +79,3 @@ def reference(
             pad_token_id=pad_id,
         )
     return ids[:, input_ids.shape[1] :]
-
-
-def end_ids(model: Any, *, device: torch.device) -> Int[Tensor, " ends"]:
-    """Return the ids after which the model writes no more."""
-    ids = model.generation_config.eos_token_id
-    return torch.tensor([] if ids is None else ids, dtype=torch.int64, device=device).reshape(-1)

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from dfwe.families.seq2seq.inference.labels import candidate_log_likelihoods
-from dfwe.families.text.calibration import TextExample, until_end
+from dfwe.families.text.calibration import TextExample
 from dfwe.families.text.trie import PackedTries
 
 
@@ -43,17 +43,7 @@ class Seq2SeqExample(TextExample):
         mean: Tensor = model(**self.inputs, labels=target).loss
         return -mean * target.shape[1]
 
-    def drawn_texts(self, model: Any, *, samples: int, seed: int) -> list[Int[Tensor, "1 target"]]:
-        """Draw texts from the model, each up to its end token; torch's global state is left as it was."""
-        with torch.no_grad(), torch.random.fork_rng():
-            torch.manual_seed(seed)
-            ids: Tensor = model.generate(
-                input_ids=self.source.expand(samples, -1),
-                attention_mask=torch.ones_like(self.source).expand(samples, -1),
-                do_sample=True,
-                num_beams=1,
-                top_k=0,
-                max_new_tokens=self.max_new_tokens,
-            )
-        end = torch.tensor(model.generation_config.eos_token_id, device=ids.device).reshape(-1)
-        return [until_end(row, end) for row in ids[:, 1:]]  # without the start token
+    @property
+    def num_before(self) -> int:
+        """One: the start token."""
+        return 1

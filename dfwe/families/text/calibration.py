@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from dfwe.families.statistics.base import CalibrationExample, draw_places
+from dfwe.families.text.decoding import end_ids
 from dfwe.families.text.tokenization import TokenisedSplit
 
 
@@ -51,9 +52,26 @@ class TextExample(CalibrationExample):
     def log_likelihood(self, model: Any, target: Int[Tensor, "1 target"]) -> Float[Tensor, ""]:
         """Return log p(target | source), summed over the target's tokens."""
 
+    @property
     @abstractmethod
+    def num_before(self) -> int:
+        """Number of tokens before the answer in what `generate` returns."""
+
     def drawn_texts(self, model: Any, *, samples: int, seed: int) -> list[Int[Tensor, "1 target"]]:
         """Draw texts from the model, each up to its end token; torch's global state is left as it was."""
+        ends = end_ids(model, device=self.source.device)
+        with torch.no_grad(), torch.random.fork_rng():
+            torch.manual_seed(seed)
+            ids: Tensor = model.generate(
+                input_ids=self.source.expand(samples, -1),
+                attention_mask=torch.ones_like(self.source).expand(samples, -1),
+                do_sample=True,
+                num_beams=1,
+                top_k=0,
+                max_new_tokens=self.max_new_tokens,
+                pad_token_id=int(ends[0]) if len(ends) else 0,  # fills up behind an end, and is cut off with it
+            )
+        return [_until_end(row, ends) for row in ids[:, self.num_before :]]
 
 
 Example = TypeVar("Example", bound=TextExample)
@@ -70,7 +88,7 @@ def draw_examples(
     return tuple(_example(kind, splits[place][0], row, splits[place][1]) for place, row in places)
 
 
-def until_end(row: Int[Tensor, " tokens"], end: Int[Tensor, " ends"]) -> Int[Tensor, "1 target"]:
+def _until_end(row: Int[Tensor, " tokens"], end: Int[Tensor, " ends"]) -> Int[Tensor, "1 target"]:
     """Return the row up to its first end token."""
     ends = torch.isin(row, end).nonzero()
     return row[None, : int(ends[0]) + 1] if len(ends) else row[None]

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
 
 from dfwe.errors import ConfigurationError
 
@@ -55,3 +59,9 @@ class Decoding:
     seed: int = 0
     reference: ReferenceDecoding | None = None
     length_normalized: bool = False
+
+
+def end_ids(model: Any, *, device: torch.device) -> Int[Tensor, " ends"]:
+    """Return the ids after which the model writes no more."""
+    ids = model.generation_config.eos_token_id
+    return torch.tensor([] if ids is None else ids, dtype=torch.int64, device=device).reshape(-1)

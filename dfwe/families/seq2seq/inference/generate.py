@@ -12,7 +12,7 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from dfwe.families.fast.cross_attention import unprojected_source
 from dfwe.families.seq2seq.inference.encoder import encode_in_parts
-from dfwe.families.text.decoding import ReferenceDecoding
+from dfwe.families.text.decoding import ReferenceDecoding, end_ids
 
 _COMPACT = 0.75  # of the rows at most still going: then the finished ones leave the batch and its cache
 
@@ -31,8 +31,7 @@ def greedy(
     leave the batch, so that one long answer does not keep all others busy.
     """
     settings = model.generation_config
-    end_ids = [] if settings.eos_token_id is None else settings.eos_token_id
-    ends = torch.tensor(end_ids, dtype=torch.int64, device=input_ids.device).reshape(-1)
+    ends = end_ids(model, device=input_ids.device)
     encoded = encode_in_parts(model, input_ids=input_ids, attention_mask=attention_mask, max_tokens=max_tokens)
     ids = torch.full((len(input_ids), max_new_tokens), settings.pad_token_id, device=input_ids.device)
     tokens = torch.full((len(input_ids), 1), settings.decoder_start_token_id, device=input_ids.device)
