@@ -4,47 +4,28 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from dfwe.conf import conf_dir
 from dfwe.errors import ConfigurationError
-from dfwe.fit.report import description, outcome, shared
-from dfwe.fit.study import check_model, check_not_edited, check_settings, study_arguments
+from dfwe.fit.report import description, shared
+from dfwe.fit.run import Plan, run_plan, table_options, write_tasks
+from dfwe.fit.study import check_model, check_settings, study_arguments
 from dfwe.fit.table import KINDS
-from dfwe.fit.tables import NO_GROUP, TableOptions, read_tasks
+from dfwe.fit.tables import NO_GROUP, read_tasks
 from dfwe.fit.task import TableTask, yaml_text
-from dfwe.io.files import write_text
 from dfwe.io.strict_yaml import read_yaml
 from dfwe.process.arguments import Parser
-from dfwe.process.exit import as_process, exit_code
+from dfwe.process.exit import as_process
 from dfwe.process.interrupt import GOES_ON
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     options = _parser().parse_intermixed_args(arguments)
-    plans: list[Plan] = []
-    if code := exit_code(lambda: plans.append(_prepare(options))):
-        return code
-    if options.dry_run:
-        return 0
-    from dfwe.run import main as run_study
-
-    start = time.monotonic()
-    (plan,) = plans
-    return run_study(plan.study) or exit_code(lambda: _finish(plan, seconds=time.monotonic() - start))
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The target, the folder for everything, and the arguments of the study."""
-
-    target: TableTask
-    out: Path
-    study: list[str]
+    return run_plan(partial(_prepare, options), dry_run=options.dry_run, again="again, with edited tasks")
 
 
 def _prepare(options: argparse.Namespace) -> Plan:
@@ -59,15 +40,7 @@ def _prepare(options: argparse.Namespace) -> Plan:
     if words := [word for word in options.setting if "=" not in word]:
         raise ConfigurationError(f"'{words[0]}' is not a setting, key=value: another table is --source {words[0]}")
     check_settings(options.setting)
-    tables = TableOptions(
-        texts=tuple(options.text),
-        label=options.label,
-        group=options.group,
-        kind=options.kind,
-        test=options.test,
-        encoding=options.encoding,
-    )
-    tasks = read_tasks(options.table, sources=options.source, options=tables, numbers=numbers)
+    tasks = read_tasks(options.table, sources=options.source, options=table_options(options), numbers=numbers)
     target, *sources = tasks
     model = options.model or numbers["models"][target.kind]
     check_model(model, tasks=tasks)
@@ -82,10 +55,7 @@ def _prepare(options: argparse.Namespace) -> Plan:
     shots = [] if options.shots is None else [f"data.shots={{{target.name}: {options.shots}}}"]
     settings = [*shots, f"seed={options.seed}", *options.setting]
     study = study_arguments(target.name, sources=names, model=model, settings=settings, out=options.out)
-    check_not_edited(contents, study=study)
-    (conf / "task").mkdir(parents=True, exist_ok=True)
-    for path, text in contents.items():
-        write_text(path, text)
+    write_tasks(contents, study=study)
     print(f"tasks: {', '.join(map(str, contents))}")
     print(f"model: {model}")
     print(f"study: {shlex.join(['dfwe', *study])}")
@@ -103,12 +73,6 @@ def _yaml(task: TableTask, *, sources: Sequence[str], target: str) -> str:
     others = sources if not task.is_source else [target]
     comment = f"Written by `dfwe fit` for {task.table.path.name}; edit it and run the study's command again."
     return yaml_text(task.content(sources=others), comment=comment)
-
-
-def _finish(plan: Plan, *, seconds: float) -> None:
-    print(*outcome(plan.out, target=plan.target), sep="\n")
-    print(f"again, with edited tasks: {shlex.join(['dfwe', *plan.study])}")
-    print(f"took {seconds / 60:.1f} minutes")
 
 
 def _parser() -> Parser:

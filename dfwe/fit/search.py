@@ -5,23 +5,22 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
-import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from dfwe.conf import conf_dir
 from dfwe.errors import ConfigurationError
-from dfwe.fit.command import Plan
-from dfwe.fit.report import description, outcome
-from dfwe.fit.study import check_not_edited, check_settings, hydra_value
+from dfwe.fit.report import description
+from dfwe.fit.run import Plan, run_plan, table_options, write_tasks
+from dfwe.fit.study import check_settings, hydra_value
 from dfwe.fit.table import KINDS
-from dfwe.fit.tables import NO_GROUP, TableOptions, read_tasks
+from dfwe.fit.tables import NO_GROUP, read_tasks
 from dfwe.fit.task import TableTask, yaml_text
-from dfwe.io.files import write_text
 from dfwe.io.strict_yaml import read_yaml
 from dfwe.process.arguments import Parser
-from dfwe.process.exit import as_process, exit_code
+from dfwe.process.exit import as_process
 from dfwe.process.interrupt import GOES_ON
 
 _COLUMN = re.compile(r"\{([^{}]+)\}")
@@ -30,16 +29,7 @@ _COLUMN = re.compile(r"\{([^{}]+)\}")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     options = _parser().parse_args(arguments)
-    plans: list[Plan] = []
-    if code := exit_code(lambda: plans.append(_prepare(options))):
-        return code
-    if options.dry_run:
-        return 0
-    from dfwe.run import main as run_study
-
-    start = time.monotonic()
-    (plan,) = plans
-    return run_study(plan.study) or exit_code(lambda: _finish(plan, seconds=time.monotonic() - start))
+    return run_plan(partial(_prepare, options), dry_run=options.dry_run, again="again")
 
 
 def _prepare(options: argparse.Namespace) -> Plan:
@@ -58,9 +48,7 @@ def _prepare(options: argparse.Namespace) -> Plan:
     content = _with_prompt(target.content(sources=()), prompt=options.prompt)
     text = yaml_text(content, comment=f"Written by `dfwe search` for {target.table.path.name}.")
     study = _study(options, target=target.name)
-    check_not_edited({path: text}, study=study)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, text)
+    write_tasks({path: text}, study=study)
     print(f"task: {path}", f"study: {shlex.join(['dfwe', *study])}", sep="\n")
     return Plan(target, options.out, study)
 
@@ -70,16 +58,8 @@ def _target(options: argparse.Namespace, *, numbers: Mapping[str, Any]) -> Table
     fractions = dict(numbers["search_holdout_fractions"])
     if options.test is not None:
         fractions = {"dev": sum(fractions.values())}
-    tables = TableOptions(
-        texts=tuple(options.text),
-        label=options.label,
-        group=options.group,
-        kind=options.kind,
-        test=options.test,
-        encoding=options.encoding,
-    )
     (target,) = read_tasks(
-        options.data, sources=(), options=tables, numbers={**numbers, "holdout_fractions": fractions}
+        options.data, sources=(), options=table_options(options), numbers={**numbers, "holdout_fractions": fractions}
     )
     return target
 
@@ -113,13 +93,6 @@ def _study(options: argparse.Namespace, *, target: str) -> list[str]:
         f"hydra.run.dir={hydra_value(options.out)}",
     ]
     return ["--config-dir", str(options.out / "conf"), "experiment=search", *study]
-
-
-def _finish(plan: Plan, *, seconds: float) -> None:
-    """Tell the coefficients, the model to ship and why, and where everything is."""
-    print(*outcome(plan.out, target=plan.target), sep="\n")
-    print(f"again: {shlex.join(['dfwe', *plan.study])}")
-    print(f"took {seconds / 60:.1f} minutes")
 
 
 def _parser() -> Parser:

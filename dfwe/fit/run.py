@@ -1,0 +1,66 @@
+"""What `dfwe fit` and `dfwe search` share: write the tasks of tables, run the study, tell its outcome."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dfwe.fit.report import outcome
+from dfwe.fit.study import check_not_edited
+from dfwe.fit.tables import TableOptions
+from dfwe.fit.task import TableTask
+from dfwe.io.files import write_text
+from dfwe.process.exit import exit_code
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The target, the folder for everything, and the arguments of the study."""
+
+    target: TableTask
+    out: Path
+    study: list[str]
+
+
+def run_plan(prepare: Callable[[], Plan], *, dry_run: bool, again: str) -> int:
+    """Run the study that `prepare` returns, unless `dry_run`, and return the exit code; `again` begins its command."""
+    plans: list[Plan] = []
+    if code := exit_code(lambda: plans.append(prepare())):
+        return code
+    if dry_run:
+        return 0
+    from dfwe.run import main as run_study
+
+    (plan,) = plans
+    start = time.monotonic()
+    return run_study(plan.study) or exit_code(lambda: _tell(plan, again=again, seconds=time.monotonic() - start))
+
+
+def table_options(options: argparse.Namespace) -> TableOptions:
+    """Return the command's options that say how tables are read."""
+    return TableOptions(
+        texts=tuple(options.text),
+        label=options.label,
+        group=options.group,
+        kind=options.kind,
+        test=options.test,
+        encoding=options.encoding,
+    )
+
+
+def write_tasks(contents: Mapping[Path, str], *, study: Sequence[str]) -> None:
+    """Write the tasks' YAML; ConfigurationError where a file is there with other content."""
+    check_not_edited(contents, study=study)
+    for path, text in contents.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, text)
+
+
+def _tell(plan: Plan, *, again: str, seconds: float) -> None:
+    print(*outcome(plan.out, target=plan.target), sep="\n")
+    print(f"{again}: {shlex.join(['dfwe', *plan.study])}")
+    print(f"took {seconds / 60:.1f} minutes")
