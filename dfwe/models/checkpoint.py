@@ -35,6 +35,7 @@ _TYPES = {
     "U8": torch.uint8,
     "BOOL": torch.bool,
 }
+_RECOMPUTED = (".inv_freq", ".position_ids", ".attn.bias", ".masked_bias")  # GPT-2's c_attn.bias is none of them
 _CODES = {dtype: code for code, dtype in _TYPES.items()}
 
 
@@ -69,6 +70,11 @@ class TensorSpec:
     def sum_dtype(self) -> torch.dtype:
         """Type that such tensors are summed in."""
         return torch.float64 if self.dtype == torch.float64 else torch.float32
+
+
+def is_recomputed(name: str) -> bool:
+    """Return true for the name of a tensor that models compute anew, though some versions store it."""
+    return f".{name}".endswith(_RECOMPUTED)
 
 
 class TensorSource(ABC):

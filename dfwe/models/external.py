@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from dfwe.errors import ModelError
 from dfwe.models.adapters import AdaptedCheckpoint, adapter_folder
-from dfwe.models.checkpoint import Checkpoint, TensorSource, TensorSpec
+from dfwe.models.checkpoint import Checkpoint, TensorSource, TensorSpec, is_recomputed
 from dfwe.models.fit import list_names
 from dfwe.models.folders import CONFIG, is_hub_name
 from dfwe.models.sources import file_sha256, weights_identity
@@ -26,7 +26,6 @@ log = logging.getLogger(__name__)
 Form = Literal["model", "file", "lightning", "adapter"]
 STORED = "weights.safetensors"  # of a store's entry
 _LIGHTNING = (".ckpt",)
-_RECOMPUTED = re.compile(r"(inv_freq|position_ids|masked_bias|attn\.bias)$")  # some versions store them
 
 
 @dataclass(frozen=True)
@@ -197,7 +196,7 @@ def _copy(network: nn.Module, tensors: Mapping[str, Tensor], *, of: str) -> None
         places.setdefault(id(parameter), []).append(name)
     known = {name for names in places.values() for name in names} | {name for name, _ in network.named_buffers()}
     parameters = dict(network.named_parameters())
-    if extra := [name for name in sorted(tensors.keys() - known) if not _RECOMPUTED.search(name)]:
+    if extra := [name for name in sorted(tensors.keys() - known) if not is_recomputed(name)]:
         raise ModelError(f"{of} has {list_names(extra)}, which the base model lacks: it is another model")
     for name, parameter in parameters.items():
         given = [other for other in places[id(parameter)] if other in tensors]

@@ -51,7 +51,9 @@ class ExternalExpertsPlan(StudyPlan):
     def resolve(self) -> Study:
         """Return the study; ConfigurationError for a merge that cannot work."""
         experts = {name: self._expert(name, external) for name, external in self.experts.items()}
-        has_baseline = self.base is not None and "baseline" in self.spec.runs and self.family.can_be_asked(self.base)
+        base = self.base if "baseline" in self.spec.runs else None
+        if base is not None and not self.family.can_be_asked(base):
+            base = None
         return merge_study(
             self.spec,
             factory=self.factory,
@@ -61,7 +63,7 @@ class ExternalExpertsPlan(StudyPlan):
             pretraining=self.pretraining,
             trained=experts,
             experts=experts,
-            baseline=self._expert(BASELINE, self.base) if has_baseline and self.base is not None else None,
+            baseline=None if base is None else self._expert(BASELINE, base),
         )
 
     def _expert(self, name: str, external: ExternalModel) -> ExternalExpert:

@@ -130,6 +130,9 @@ def test_recomputed_tensors_of_old_versions_are_passed_over(tmp_path):
     tensors["model.layers.0.self_attn.rotary_emb.inv_freq"] = torch.ones(4)
     save_file(tensors, tmp_path / "a.safetensors")
     assert same(copied(tmp_path / "a.safetensors"), llama(1))
+    save_file({**tensors, "model.layers.9.c_attn.bias": torch.ones(4)}, tmp_path / "b.safetensors")
+    with pytest.raises(ModelError, match=r"has model\.layers\.9\.c_attn\.bias, which the base"):
+        copied(tmp_path / "b.safetensors")
 
 
 @pytest.mark.parametrize(

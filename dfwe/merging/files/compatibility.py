@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from dfwe.errors import DfweError, MergeError
-from dfwe.models.checkpoint import TensorSource, TensorSpec
+from dfwe.models.checkpoint import TensorSource, TensorSpec, is_recomputed
 from dfwe.models.folders import CONFIG, model_folder, read_config
 
 Config = Mapping[str, Any]
@@ -32,7 +32,7 @@ _FREE = re.compile(
 )
 _UNNAMED = re.compile(r"(?i)label_\d+")
 _TIED = ("lm_head.weight", "shared.weight", "embed_tokens.weight", "cls.predictions.decoder.weight", "wte.weight")
-_RECOMPUTED = ("inv_freq", "position_ids", "attn.bias", "masked_bias", "num_batches_tracked")
+_COUNTED = "num_batches_tracked"
 _WRAPPERS = ("_orig_mod.", "module.")
 
 
@@ -222,7 +222,7 @@ def _lacking(lacking: Sequence[str], *, model: TensorSource, holder: TensorSourc
     if prefixed and all(name.removeprefix(prefix) in model.names for name in prefixed):
         without = f" and {model.path} has without the '{prefix}' before the name, as a model without a head"
         return Misfit("tensors", text + without, f"load it by the class that {holder.path} is of, and save it")
-    if all(name.endswith((*_TIED, *_RECOMPUTED)) for name in lacking):
+    if all(name.endswith((*_TIED, _COUNTED)) or is_recomputed(name) for name in lacking):
         return Misfit(
             "tied tensors",
             text,
