@@ -7,7 +7,7 @@ import logging
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -20,7 +20,8 @@ from dfwe.config.tasks import Task, tasks_of
 from dfwe.errors import StoreError
 from dfwe.families.base import HEAD, HeadTraining, ModelFamily, TrainingRecipe
 from dfwe.io.strict_json import read_json
-from dfwe.merging.expert_array import load_weights, save_weights
+from dfwe.merging.expert_array import ExpertArray, Layout, flat_weights, load_experts, load_weights, save_weights
+from dfwe.models.adapters import ADAPTER, adapter_folder
 from dfwe.records import Evaluation
 from dfwe.report.names import expert_name
 from dfwe.seeding import derive
@@ -117,7 +118,7 @@ class TrainStage(Stage):
     def model(self, entry: Entry) -> Any:
         """Return the trained model, in storage of its own."""
         model = self.family.model(self._answered)
-        load_weights(model, entry.file(WEIGHTS), name=self.recipe.name)
+        load_weights(model, weights_file(entry), name=self.recipe.name)
         return model
 
     @property
@@ -167,7 +168,7 @@ class TrainStage(Stage):
         family, objective, source = self.family, self.recipe.objective, self.source_task
         module = self.module()
         if self.start is not None:
-            weights = self.start.result(family.context.store).file(WEIGHTS)
+            weights = weights_file(self.start.result(family.context.store))
             name, optional_prefix = self.start.recipe.name, family.head_prefix
             load_weights(cast(nn.Module, module.model), weights, name=name, optional_prefix=optional_prefix)
         data = family.training_data(self.recipe, seed=self._order_seed)
@@ -194,6 +195,23 @@ class TrainStage(Stage):
                 objective.name if objective else "",
             )
         return fit
+
+
+def weights_file(entry: Entry) -> Path:
+    """Return the file with a training's weights: a whole model's, or an adapter's with its configuration beside it."""
+    return entry.file(ADAPTER if ADAPTER in entry.card.files else WEIGHTS)
+
+
+def expert_array(
+    stages: Mapping[str, TrainStage], *, model: nn.Module, family: ModelFamily, needs_parent: bool
+) -> ExpertArray:
+    """Load the weights of experts for `model`, a fresh one: adapters are changes of its own."""
+    files = {name: weights_file(stage.result(family.context.store)) for name, stage in stages.items()}
+    parent = None
+    if needs_parent or any(map(adapter_folder, files.values())):
+        parent = flat_weights(model)
+    array = load_experts(files, layout=Layout.of(model), parent=parent, optional_prefix=family.head_prefix)
+    return array if needs_parent else replace(array, parent=None)
 
 
 def write_dev_answers(
