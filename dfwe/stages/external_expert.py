@@ -11,7 +11,9 @@ from typing import Any, ClassVar
 from dfwe.config.tasks import Task
 from dfwe.families.base import ModelFamily, TrainingRecipe
 from dfwe.merging.expert_array import save_weights
-from dfwe.models.external import ExternalModel
+from dfwe.models.adapters import ADAPTER
+from dfwe.models.external import ExternalModel, save_adapter
+from dfwe.models.folders import ADAPTER_CONFIG
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.train import WEIGHTS, HeadStage, TrainStage, parent_of, write_dev_answers
 
@@ -61,7 +63,7 @@ class ExternalExpert(TrainStage):
         return 0
 
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
-        """Copy the weights and answer dev.
+        """Copy the weights, of a LoRA its factors, and answer dev.
 
         Raises:
             ModelError: the model does not fit the base model.
@@ -70,7 +72,7 @@ class ExternalExpert(TrainStage):
         assert target is not None
         model = self.family.model((self.recipe.tasks[0],))
         self.family.copy_external(model, self.external)
-        save_weights(model, folder / WEIGHTS)
+        files = self._save(model, folder)
         evaluation = self.family.scorer(target, split="dev")(model.to(self.family.context.device), exact=True)
         answers = write_dev_answers(folder, evaluation.predictions, label_scores=evaluation.label_scores)
         result = {
@@ -80,4 +82,11 @@ class ExternalExpert(TrainStage):
             "criterion": "last",
             "seconds": round(time.perf_counter() - start, 2),
         }
-        return result, (WEIGHTS, *answers)
+        return result, (*files, *answers)
+
+    def _save(self, model: Any, folder: Path) -> tuple[str, ...]:
+        network = self.family.plain_network(model)
+        if self.external.form == "adapter" and save_adapter(network, self.external, model=model, folder=folder):
+            return ADAPTER, ADAPTER_CONFIG
+        save_weights(model, folder / WEIGHTS)
+        return (WEIGHTS,)
