@@ -212,6 +212,38 @@ class AdaptedCheckpoint(TensorSource):
         return tensor
 
 
+@dataclass(frozen=True)
+class AdapterContent:
+    """Say of an adapter which ranks its factors have, and which tensors it has whole."""
+
+    ranks: frozenset[int]
+    whole: tuple[str, ...]
+
+
+def adapter_content(folder: Path) -> AdapterContent:
+    """Read what the adapter in a folder holds, without its numbers; ModelError where it is not LoRA."""
+    _adapter_config(folder)
+    file = open_weights(folder / ADAPTER)
+    matches = {key: _FACTOR.fullmatch(key) for key in file.keys()}  # noqa: SIM118
+    firsts = [key for key, match in matches.items() if match is not None and match["side"] == "A"]
+    ranks = frozenset(file.get_slice(key).get_shape()[0] for key in firsts)
+    return AdapterContent(ranks, tuple(sorted(key for key, match in matches.items() if match is None)))
+
+
+def save_factors(folder: Path, factors: Mapping[str, Factors]) -> None:
+    """Write factors of one rank by the names of tensors as an adapter in PEFT's format; their scale is in B."""
+    tensors = {}
+    for name, part in factors.items():
+        module = f"{_PREFIX}{name.removesuffix('.weight')}"
+        tensors[f"{module}.lora_A.weight"] = part.right.contiguous()
+        tensors[f"{module}.lora_B.weight"] = (part.left * part.scale).contiguous()
+    (rank,) = {part.first.shape[0] for part in factors.values()}
+    modules = [name.removesuffix(".weight") for name in factors]
+    with replacing(folder / ADAPTER) as path:
+        save_file(tensors, path, metadata={"format": "pt"})
+    write_json(folder / ADAPTER_CONFIG, {"peft_type": "LORA", "r": rank, "lora_alpha": rank, "target_modules": modules})
+
+
 def adapter_folder(path: Path) -> Path | None:
     """Return the folder of the adapter that the file or folder is; None for all else, such as a model beside one."""
     if path.name == ADAPTER:

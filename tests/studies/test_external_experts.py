@@ -17,6 +17,7 @@ from dfwe.config.compose import compose_study
 from dfwe.errors import ConfigurationError, ModelError
 from dfwe.families.causal_lm.weights import FreshLlama
 from dfwe.families.encoder.weights import FreshBert
+from dfwe.merging.adapter_combinations import combine_adapters
 from dfwe.merging.engine import prepare_merge
 from dfwe.merging.expert_array import Layout
 from dfwe.models.adapters import AdaptedCheckpoint
@@ -175,6 +176,39 @@ def test_loras_of_classifiers_are_stored_as_factors(classifiers, settings, tmp_p
         assert all(torch.equal(tensor, ours[key]) for key, tensor in expected.named_parameters())
         assert not torch.equal(_flat(expected), _flat(study.family.model((study.target,))))
     assert study.merges["linear"].expert_array().weights.shape[0] == 0
+
+
+def test_pefts_combinations_are_rows_beside_the_merge(decoders, settings, tmp_path, adapter, caplog):
+    base, layout = decoders[0], Layout.of(LlamaForCausalLM.from_pretrained(decoders[0]))
+    folders = [adapter(f"lora_{seed}", layout, rank=2, seed=seed) for seed in range(2)]
+    arguments = [*settings, f"base_model={base}", "merge=linear", "merge.lora=factors", "merge.selection=uniform"]
+    run_study(compose_study([*arguments, experts(folders)]), folder=tmp_path / "run")
+    rows, study = rows_of(tmp_path / "run"), plan_study(compose_study([*arguments, experts(folders)]))
+    for way in ("linear", "svd"):
+        row, stage = rows[f"linear_peft_{way}"], study.baselines[f"linear_peft_{way}"]
+        assert {"dev", "test", "delta"} <= row.keys()
+        entry = stage.result(study.family.context.store)
+        assert entry.card.result["coefficients"] == rows["linear"]["coefficients"]
+        array = study.merges["linear"].expert_array()
+        ours = combine_adapters(array, [[0.5, 0.5]] * len(layout.names), combination=way)
+        parent = layout.views(array.base)
+        for key, tensor in stage.model(entry).named_parameters():
+            expected = ours[key].added_to(parent[key]) if key in ours else parent[key]
+            torch.testing.assert_close(tensor.detach(), expected)
+    folders.append(adapter("lora_3", layout, rank=3))
+    plan = plan_study(compose_study([*arguments, experts(folders)]))
+    assert [name for name in plan.baselines if "peft" in name] == ["linear_peft_svd"]
+    assert "no linear_peft_linear: PEFT needs adapters of one rank for it, these have 2, 3" in caplog.text
+
+
+def test_factors_of_what_is_not_lora_are_refused(decoders, settings, adapter):
+    base, layout = decoders[0], Layout.of(LlamaForCausalLM.from_pretrained(decoders[0]))
+    arguments = [*settings, f"base_model={base}", "merge=linear", "merge.lora=factors"]
+    plain, whole = adapter("lora", layout), adapter("whole", layout, whole=("norm.weight",))
+    with pytest.raises(ConfigurationError, match="expert_0 is a whole model: set merge.lora=products"):
+        plan_study(compose_study([*arguments, experts([plain, decoders[1]])]))
+    with pytest.raises(ConfigurationError, match=r"whole has .*norm\.weight as a whole tensor"):
+        plan_study(compose_study([*arguments, experts([plain, whole])]))
 
 
 def _flat(model):
