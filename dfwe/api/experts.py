@@ -61,14 +61,18 @@ def load_experts(
     if not models:
         raise MergeError("a merge needs at least one expert")
     layout = Layout.of(model)
-    parent = None if base is None else _row(network_of(_opened(base), like=model), layout=layout, name="base")
+    parent = None
+    if base is not None:
+        parent, source = torch.empty(layout.size), base if isinstance(base, nn.Module) else str(base)
+        _copy_into(parent, network_of(source, like=model), layout=layout, name="base", release=source is not base)
     start = model
     if parent is not None and any(isinstance(each, ExternalModel) for each in models.values()):
         start = copy.deepcopy(model)
         _fill(start, parent, layout=layout)
     weights = torch.empty(len(models), layout.size)
     for row, (name, expert) in zip(weights, models.items(), strict=True):
-        row.copy_(_row(network_of(expert, like=start), layout=layout, name=name))
+        network, is_theirs = network_of(expert, like=start), isinstance(expert, nn.Module)
+        _copy_into(row, network, layout=layout, name=name, release=not is_theirs)
     return ExpertArray(tuple(models), layout, weights, parent)
 
 
@@ -189,18 +193,27 @@ def _models(experts: Sequence[Model] | Mapping[str, Model]) -> dict[str, Externa
     return {name: each if isinstance(each, nn.Module) else paths[name] for name, each in models.items()}
 
 
-def _opened(model: Model) -> str | nn.Module:
-    return model if isinstance(model, nn.Module) else str(model)
-
-
-def _row(network: nn.Module, *, layout: Layout, name: str) -> Float[Tensor, " parameters"]:
-    if Layout.of(network) != layout:
-        raise MergeError(f"expert '{name}' has other parameters than the model: experts share their architecture")
-    tensors = [parameter.detach().to("cpu", torch.float32).flatten() for parameter in network.parameters()]
-    row = torch.cat(tensors)
+def _copy_into(
+    row: Float[Tensor, " parameters"], network: nn.Module, *, layout: Layout, name: str, release: bool
+) -> None:
+    """Copy a network's weights; `release` frees each one that was copied, so that memory holds no model twice."""
+    _check_layout(Layout.of(network), expected=layout, name=name)
+    for view, parameter in zip(layout.views(row).values(), network.parameters(), strict=True):
+        view.copy_(parameter.detach())
+        if release:
+            parameter.data = torch.empty(0)
     if not bool(row.isfinite().all()):
         raise MergeError(f"expert '{name}': {int((~row.isfinite()).sum())} weights are NaN or infinite")
-    return row
+
+
+def _check_layout(layout: Layout, *, expected: Layout, name: str) -> None:
+    shapes, others = (dict(zip(each.names, each.shapes, strict=True)) for each in (layout, expected))
+    wrong = [tensor for tensor in {**others, **shapes} if shapes.get(tensor) != others.get(tensor)]
+    if wrong or layout != expected:
+        of_tensor = f" ({wrong[0]}: {shapes.get(wrong[0])}, {others.get(wrong[0])})" if wrong else ""
+        raise MergeError(
+            f"expert '{name}' has other parameters than the model{of_tensor}: experts share their architecture"
+        )
 
 
 def _fill(network: nn.Module, row: Float[Tensor, " parameters"], *, layout: Layout) -> None:

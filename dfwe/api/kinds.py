@@ -45,11 +45,19 @@ def network_of(expert: str | ExternalModel | nn.Module, *, like: nn.Module) -> n
         network = expert if not labels or labels == own_labels(like) else copy.deepcopy(expert)
     else:
         external = ExternalModel(expert) if isinstance(expert, str) else expert
-        network = copy.deepcopy(like)
-        copy_external(network, external, load=lambda name: load_weights_of(_auto_class(like), name))
+        network = _load(external, like=like)
         labels = labels_of(external.name) if external.form == "model" and is_classifier(like) else ()
     if labels:
         order_outputs(network, labels, answers=own_labels(like))
+    return network
+
+
+def _load(external: ExternalModel, *, like: nn.Module) -> nn.Module:
+    if external.form == "model":  # not copied into a second network: memory has room for the experts and one model
+        network: nn.Module = load_weights_of(_auto_class(like), external.name)
+        return network
+    network = copy.deepcopy(like)
+    copy_external(network, external, load=lambda name: network)
     return network
 
 
