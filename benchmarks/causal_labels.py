@@ -51,16 +51,16 @@ def model_of(folder: Path | None) -> Any:
     return LlamaForCausalLM(config).eval()
 
 
-def work_of(num_prompts: int) -> tuple[list[list[int]], list[list[int]]]:
-    """Prompts and labels, the labels with their end token."""
+def draw_work(num_prompts: int, *, lengths: tuple[int, int] = (100, 200)) -> tuple[list[list[int]], list[list[int]]]:
+    """Prompts of these lengths and labels, the labels with their end token."""
     generator = torch.Generator().manual_seed(1)
 
     def draw(length: int) -> list[int]:
         ids: list[int] = torch.randint(3, 40_000, (length,), generator=generator).tolist()
         return ids
 
-    lengths = torch.randint(100, 201, (num_prompts,), generator=generator).tolist()
-    return [draw(length) for length in lengths], [[*draw(1 + place % 3), END] for place in range(NUM_LABELS)]
+    drawn = torch.randint(lengths[0], lengths[1] + 1, (num_prompts,), generator=generator).tolist()
+    return [draw(length) for length in drawn], [[*draw(1 + place % 3), END] for place in range(NUM_LABELS)]
 
 
 def packed(model: Any, prompts: Sequence[list[int]], labels: list[list[int]], *, max_tokens: int) -> list[int]:
@@ -105,7 +105,7 @@ def main() -> None:
     parser.add_argument("--max-tokens", type=int, default=1024)
     parser.add_argument("--folder", type=Path)
     options = parser.parse_args()
-    model, (prompts, labels) = model_of(options.folder), work_of(options.prompts)
+    model, (prompts, labels) = model_of(options.folder), draw_work(options.prompts)
     half = HalfCopy()
     ways: dict[str, Callable[[], list[int]]] = {
         "packed": lambda: packed(model, prompts, labels, max_tokens=options.max_tokens),

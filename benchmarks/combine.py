@@ -1,6 +1,6 @@
 """From five files to one: `mergekit-yaml` against `python -m dfwe.combine`, interleaved, each a process of its own.
 
-    make interop && python benchmarks/combine.py [--shape small|base] [--rounds 5] [--folder FOLDER]
+    make interop && python benchmarks/combine.py [--shape small|base] [--rounds 5] [--shards 100MB] [--folder FOLDER]
 
 Five Flan-T5 of that shape with random weights (float32, about 1 GB each for base), a linear recipe, files in the page
 cache. Prints the medians of the ratios taken round by round, the peak of each side's anonymous memory (mapped files
@@ -46,14 +46,14 @@ class Run:
     anonymous: float  # GB, at its peak
 
 
-def write_models(folder: Path, *, shape: str) -> None:
-    """Five models and their recipe."""
+def write_models(folder: Path, *, shape: str, shards: str) -> None:
+    """Five models, in shards of at most that size, and their recipe."""
     model = model_of(shape)
     with torch.no_grad():
         for number in range(len(WEIGHTS)):
             for parameter in model.parameters():
                 parameter.add_(torch.randn_like(parameter), alpha=0.02)
-            model.save_pretrained(folder / f"m{number}")
+            model.save_pretrained(folder / f"m{number}", max_shard_size=shards)
     lines = ["merge_method: linear", "dtype: float32", "models:"]
     for number, weight in enumerate(WEIGHTS):
         lines += [f"  - model: m{number}", f"    parameters: {{weight: {weight}}}"]
@@ -115,7 +115,7 @@ def theirs(folder: Path) -> Run:
 
 def limit(folder: Path) -> float:
     """Seconds for the bytes alone: five files read from memory, and one copied into the page cache, on all threads."""
-    size = (folder / "m0" / FILE).stat().st_size
+    size = sum(file.stat().st_size for file in (folder / "m0").glob("*.safetensors"))
     floats = torch.ones(2**26)
     floats.sum()
     bandwidth = 4 * floats.numel() / min(seconds(floats.sum) for _ in range(5))
@@ -196,10 +196,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shape", choices=SHAPES, default="small")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--shards", default="50GB", help="the largest size of an input's shard; default: one file")
     parser.add_argument("--folder", type=Path, help="where temporary files go (base: 8 GB); default: the system's")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        write_models(Path(folder), shape=options.shape)
+        write_models(Path(folder), shape=options.shape, shards=options.shards)
         measure(Path(folder), rounds=options.rounds)
 
 

@@ -155,7 +155,7 @@ def search(options: argparse.Namespace, *, folder: Path, parts: Parts) -> tuple[
     scorer = scorer_of(options, vocabulary=model.config.vocab_size, parts=parts)
     watch_all(parts)
     start = time.perf_counter()
-    result = weight_search.search_weights(
+    result = weight_search.run_weight_search(
         model,
         experts_of(model),
         NevergradSearch(

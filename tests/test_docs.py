@@ -42,7 +42,7 @@ MODULES = {  # of `python -m`, by the file that has the parser
     "dfwe.store": "dfwe.store.__main__",
 }
 RUN_WHOLE = {"README.md", "docs/getting-started.md", "docs/predict.md", "docs/reports-and-results.md"}
-RUN_WHOLE |= {f"docs/api/{page}.md" for page in ("search", "merging", "predict")}
+RUN_WHOLE |= {f"docs/api/{page}.md" for page in ("index", "search", "merging", "predict")}
 
 
 @dataclass(frozen=True)
@@ -276,8 +276,22 @@ def test_python_compiles(block):
     compile(block.text, str(block), "exec")
 
 
+def _classifiers(folder, encoder):
+    """Write three classifiers; return texts and their answers."""
+    from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
+
+    config = BertConfig.from_pretrained(encoder, num_labels=2, id2label={0: "calm", 1: "glad"})
+    network = BertForSequenceClassification(config)
+    for name in ("model_base", "model_a", "model_b"):
+        for parameter in network.parameters():
+            parameter.data += 0.01 * torch.randn_like(parameter)
+        network.save_pretrained(folder / name)
+        AutoTokenizer.from_pretrained(encoder).save_pretrained(folder / name)
+    return {"texts": ["a merry tale", "merry and mild", "is the kettle warm?"], "answers": ["glad", "glad", "calm"]}
+
+
 @pytest.mark.parametrize("block", [block for block in PYTHON if block.page in RUN_WHOLE], ids=str)
-def test_python_runs(block, ran, tmp_path, monkeypatch):
+def test_python_runs(block, ran, tiny_bert, tmp_path, monkeypatch):
     import pytorch_lightning as pl
 
     class Module(pl.LightningModule):
@@ -305,11 +319,13 @@ def test_python_runs(block, ran, tmp_path, monkeypatch):
     def accuracy(model):
         return 1.0 - float((model.layer.weight.detach()[0] - best).norm())
 
+    if "from_pretrained" in block.text:
+        values |= _classifiers(tmp_path, tiny_bert)
     values |= {"model": module, "module": module, "accuracy": accuracy, "run_folder": str(ran[0])}
     exec(compile(block.text, str(block), "exec"), values)
     if "accuracy)" in block.text:
         assert accuracy(module) > 0.95
-    if "answers" in values:
+    if "probabilities" in values:
         assert values["answers"][0] in values["model"].labels
         assert sum(values["probabilities"][0].values()) == pytest.approx(1.0)
 

@@ -23,7 +23,7 @@ from dfwe.search.space import Space
 from dfwe.search.surrogate import Surrogate
 from dfwe.seeding import derive
 from dfwe.stages.train import TrainStage
-from dfwe.training.weight_search import WeightSearchResult, log_trial, search_weights
+from dfwe.training.weight_search import WeightSearchResult, log_trial, run_weight_search
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class MergeSearch:
     def run(self, array: Any, *, folder: Path, on_progress: Callable[[float], None], **options: Any) -> dict[str, Any]:
         """Search, or resume a killed search from its journal in the folder; return the result as JSON.
 
-        `array` has the experts' weights, `options` are those of `search_weights`.
+        `array` has the experts' weights, `options` are those of `run_weight_search`.
         """
         search, selection, surrogate = self._build()
         scorer, context = self.family.scorer(self.target, split="dev"), self.family.context
@@ -91,7 +91,7 @@ class MergeSearch:
             log_trial(trial, logger=context.logger)
             on_progress(min(1.0, trial.number / search.budget))
 
-        result = search_weights(
+        result = run_weight_search(
             self.family.model(tasks_of(self.target)).to(context.device),
             array,
             search,

@@ -39,7 +39,7 @@ class WeightSearchResult:
     num_repeats: int
 
 
-def search_weights(
+def run_weight_search(
     model: nn.Module,
     experts: ExpertArray,
     search: Search,
@@ -89,14 +89,14 @@ def search_weights(
     space = replace(space or Space(experts.names), vertices=method.properties.recovers_experts)
     candidate = Candidate(model, experts=experts, method=method, groups=coefficient_groups, space=space)
     exact = score_exact or score
-    rescorer = FullPrecisionRescorer(lambda trial: _as_evaluation(exact(candidate.write(trial))))
+    rescorer = FullPrecisionRescorer(lambda trial: as_evaluation(exact(candidate.write(trial))))
     repeats: list[int] = []
 
     def evaluate(coefficients: Coefficients) -> Evaluation:
-        return _as_evaluation(score(candidate.at(coefficients)))
+        return as_evaluation(score(candidate.at(coefficients)))
 
     def evaluate_exact(coefficients: Coefficients) -> Evaluation:
-        return _as_evaluation(exact(candidate.at(coefficients)))
+        return as_evaluation(exact(candidate.at(coefficients)))
 
     def evaluate_pruned(coefficients: Coefficients, best: Evaluation) -> Evaluation | PartialEvaluation:
         assert score_pruned is not None
@@ -140,7 +140,7 @@ def search_weights(
 
 
 class WeightSearch(pl.Callback):
-    """Run `search_weights` on the module of a Lightning `Trainer`.
+    """Run `run_weight_search` on the module of a Lightning `Trainer`.
 
     It runs when training ends, or at once under `Trainer(max_epochs=0)`. The trainer's logger gets each trial. Then
     `result` holds what the search returned, and the module has the weights of the best trial.
@@ -150,7 +150,7 @@ class WeightSearch(pl.Callback):
         search: The search; it is closed afterwards.
         score: Returns an `Evaluation` of the module, or a number; higher is better.
         on_trial: Called with each trial.
-        **options: The other options of `search_weights`.
+        **options: The other options of `run_weight_search`.
     """
 
     def __init__(
@@ -181,7 +181,7 @@ class WeightSearch(pl.Callback):
             if self._on_trial is not None:
                 self._on_trial(trial)
 
-        self.result = search_weights(
+        self.result = run_weight_search(
             module, self._experts, self._search, self._score, on_trial=on_trial, **self._options
         )
 
@@ -199,7 +199,7 @@ class Candidate:
         space: Space,
     ) -> None:
         self._model, self._space = model, space
-        self._weights = _find_part(model, experts=experts)
+        self._weights = find_part(model, experts=experts)
         self._flat = flatten(self._weights)
         self._experts = experts.to(self._flat.device)
         self._combine = prepare_merge(method, self._experts, groups=groups)
@@ -252,7 +252,7 @@ def _rescore_best(
     return trials, pruned
 
 
-def _find_part(model: nn.Module, *, experts: ExpertArray) -> nn.Module:
+def find_part(model: nn.Module, *, experts: ExpertArray) -> nn.Module:
     """Return the model, or the module inside it, whose parameters are the experts'."""
     for part in (model, *model.children()):
         if Layout.of(part) == experts.layout:
@@ -269,7 +269,8 @@ def _refuse_counts(totals: Any) -> Any:
     )
 
 
-def _as_evaluation(score: Evaluation | float) -> Evaluation:
+def as_evaluation(score: Evaluation | float) -> Evaluation:
+    """Return a number as an evaluation without answers."""
     if isinstance(score, Evaluation):
         return score
     return Evaluation(score=float(score), metrics={"score": float(score)}, predictions=(), counts=np.zeros((0, 0)))

@@ -17,7 +17,7 @@ from dfwe.search.optimizers.nevergrad import NevergradSearch
 from dfwe.search.optimizers.sequence import Dirichlet, Grid
 from dfwe.search.selection import Bagged, Uniform
 from dfwe.search.space import Space
-from dfwe.training.weight_search import WeightSearch, search_weights
+from dfwe.training.weight_search import WeightSearch, run_weight_search
 
 ABC = Space(("a", "b", "c"))
 
@@ -253,7 +253,9 @@ def test_search_weights_matches_the_callback():
     callback = WeightSearch(experts(lightning), search(), closeness)
     run(callback, lightning)
     array = ExpertArray(("a", "b", "c"), Layout.of(plain), torch.eye(3))
-    result = search_weights(plain, array, search(), lambda model: 1.0 - float((model.weight.detach()[0] - BEST).norm()))
+    result = run_weight_search(
+        plain, array, search(), lambda model: 1.0 - float((model.weight.detach()[0] - BEST).norm())
+    )
     assert torch.equal(plain.weight, lightning.layer.weight)
     assert [trial.evaluation.score for trial in result.trials] == [
         trial.evaluation.score for trial in callback.result.trials

@@ -34,9 +34,7 @@ class ExportedClassifier:
 def classify(
     classifier: ExportedClassifier, instances: Sequence[Instance], *, task: Task, max_tokens: int, batch_tokens: int
 ) -> list[Answer]:
-    """Return the classifier's answers in order, with the labels' log-probabilities where there are labels.
-
-    At most `batch_tokens` tokens are read at once.
+    """Return the classifier's answers to a task in order; see `classify_instances`.
 
     Raises:
         ModelError: its labels are not the task's.
@@ -47,10 +45,29 @@ def classify(
             f"the classifier has the labels {', '.join(classifier.labels)}, the task '{task.short}' has "
             f"{', '.join(answers)}: ask it for the task that it was made for"
         )
+    limits = {"max_tokens": max_tokens, "batch_tokens": batch_tokens}
+    return classify_instances(classifier, instances, task=task.short, labels=task.labels, answers=answers, **limits)
+
+
+def classify_instances(
+    classifier: ExportedClassifier,
+    instances: Sequence[Instance],
+    *,
+    task: str,
+    labels: Sequence[str],
+    answers: Sequence[str],
+    max_tokens: int,
+    batch_tokens: int,
+) -> list[Answer]:
+    """Return the classifier's answers in order, with the labels' log-probabilities where there are labels.
+
+    `labels` are the gold labels, and `answers` their texts; without both the answers are numbers. A text is cut to
+    `max_tokens`. At most `batch_tokens` tokens are read at once.
+    """
     split = encode_instances(
         instances,
-        task=task.short,
-        labels=task.labels,
+        task=task,
+        labels=labels,
         tokenizer=classifier.tokenizer,
         max_tokens=max_tokens,
         max_truncated_fraction=1.0,
@@ -61,7 +78,7 @@ def classify(
         with torch.inference_mode():
             logits = classifier.logits(**{name: batch[name] for name in _INPUTS if name in batch})
         outputs = logits.float().log_softmax(-1) if answers else logits.float()
-        rows |= zip(members, outputs.numpy(), strict=True)
+        rows |= zip(members, outputs.cpu().numpy(), strict=True)
     if not answers:
         return [Answer(repr(float(rows[number][0]))) for number in range(len(instances))]
     return [Answer(answers[int(rows[number].argmax())], rows[number]) for number in range(len(instances))]

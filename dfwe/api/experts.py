@@ -1,0 +1,222 @@
+"""Experts in memory: load them for a model, merge them into it, search the coefficients."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from dfwe.api.kinds import network_of
+from dfwe.config.instantiate import bind, call
+from dfwe.config.merges import option, search_space
+from dfwe.errors import MergeError
+from dfwe.merging.base import MergeMethod, method_name
+from dfwe.merging.engine import prepare_merge
+from dfwe.merging.expert_array import ExpertArray, Layout, flatten, unflatten
+from dfwe.merging.files.findings import Preflight
+from dfwe.merging.files.preflight import preflight as check_files
+from dfwe.models.external import ExternalModel, named_models
+from dfwe.records import Coefficients, Trial
+from dfwe.search.base import Search
+from dfwe.seeding import derive
+from dfwe.training.weight_search import ScoreModel, WeightSearchResult, as_evaluation, find_part, run_weight_search
+
+Model = str | Path | nn.Module  # a name as in `experts=` of a study, or a model in memory
+_SEARCH, _BUDGET = "nelder_mead", 40  # the defaults of conf/merge
+
+
+def preflight(
+    models: Sequence[str | Path] | Mapping[str, str | Path], *, base: str | Path | None = None, out: str | Path = "."
+) -> Preflight:
+    """Check folders in Transformers' format before they are merged, as `dfwe preflight` does; nothing is loaded.
+
+    `check()` of the result raises MergeError if there is a refusal. `out` is a folder on the disk whose room is
+    checked.
+    """
+    named = models if isinstance(models, Mapping) else {str(model): model for model in models}
+    paths = {name: Path(model) for name, model in named.items()}
+    return check_files(paths, base=None if base is None else Path(base), out=Path(out))
+
+
+def load_experts(
+    experts: Sequence[Model] | Mapping[str, Model], *, model: nn.Module, base: Model | None = None
+) -> ExpertArray:
+    """Load experts of the architecture of `model`, whose own weights stay.
+
+    An expert is a model in memory, a folder in Transformers' format, a name on the Hub, a `.safetensors` file, a
+    Lightning checkpoint, or a LoRA folder, which is added to the base's weights, else to those of `model`. `base` is
+    their common parent, which methods on task vectors need.
+
+    Raises:
+        MergeError: no expert; one has other parameters than the model.
+        ModelError: an expert cannot be read, or its weights do not fit; two are the same.
+    """
+    models = _models(experts)
+    if not models:
+        raise MergeError("a merge needs at least one expert")
+    layout = Layout.of(model)
+    parent = None
+    if base is not None:
+        parent, source = torch.empty(layout.size), base if isinstance(base, nn.Module) else str(base)
+        _copy_into(parent, network_of(source, like=model), layout=layout, name="base", release=source is not base)
+    start = model
+    if parent is not None and any(isinstance(each, ExternalModel) for each in models.values()):
+        start = copy.deepcopy(model)
+        _fill(start, parent, layout=layout)
+    weights = torch.empty(len(models), layout.size)
+    for row, (name, expert) in zip(weights, models.items(), strict=True):
+        network, is_theirs = network_of(expert, like=start), isinstance(expert, nn.Module)
+        _copy_into(row, network, layout=layout, name=name, release=not is_theirs)
+    return ExpertArray(tuple(models), layout, weights, parent)
+
+
+def merge(
+    model: nn.Module,
+    experts: ExpertArray,
+    weights: Mapping[str, float] | Sequence[float] | None = None,
+    *,
+    method: str | MergeMethod = "linear",
+    **settings: Any,
+) -> None:
+    """Write the merge of the experts into the model's own parameters.
+
+    `weights` has one coefficient per expert, 1/n each if left out. `method` is the name of an option in conf/merge, and
+    `settings` are numbers of it, such as `density=0.3`.
+
+    Raises:
+        ConfigurationError: there is no such method.
+        MergeError: another number of weights than of experts, a wrong setting, or a base model that is missing.
+    """
+    coefficients = _coefficients(weights, names=experts.names)
+    write = prepare_merge(_method(method, settings), experts)
+    part = find_part(model, experts=experts)
+    flat = flatten(part)
+    try:
+        write(coefficients.as_array()[None], {}, flat)
+    finally:
+        unflatten(part)
+
+
+def new_search(experts: ExpertArray, name: str = _SEARCH, *, budget: int = _BUDGET, seed: int = 0) -> Search:
+    """Return a search over the experts' coefficients by the name of an option in conf/merge/search."""
+    config = option("linear", search=name, budget=budget)
+    space = search_space(config, method=_method("linear", {}), experts=experts.names, groups=("",))
+    search: Search = call(bind(config["search"], _partial_=True), space=space, seed=seed, key="search")
+    return search
+
+
+def search_weights(
+    model: nn.Module,
+    experts: ExpertArray,
+    score: ScoreModel,
+    *,
+    method: str | MergeMethod = "linear",
+    search: str | Search = _SEARCH,
+    budget: int = _BUDGET,
+    seed: int = 0,
+    settings: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> WeightSearchResult:
+    """Search the coefficients of a merge for the best score, and leave the model with the best weights.
+
+    The experts are scored first, so that the result is never worse than the best of them on what is scored. The
+    uniform merge follows, and `budget` mixtures in all.
+
+    Args:
+        model: The model, or a module that contains it.
+        experts: What `load_experts` returned.
+        score: A function of the model; it returns a number, higher is better, or what `evaluate` returns.
+        method: The name of an option in conf/merge, or a merge method.
+        search: The name of an option in conf/merge/search, or a search, which has a budget and a seed of its own.
+        budget: The number of mixtures that are scored, the experts aside.
+        seed: The seed of the search.
+        settings: Numbers of the method, such as `{"density": 0.3}`.
+        **options: Further options of `dfwe.training.weight_search.run_weight_search`.
+
+    Raises:
+        ConfigurationError: there is no such method or search.
+        MergeError: the method needs a base model, or the model has other parameters than the experts.
+        SearchError: a score is not a number.
+    """
+    merge_method = _method(method, settings or {})
+    merge_method.check(len(experts.names))
+    if isinstance(search, str):
+        search = new_search(experts, search, budget=budget, seed=derive(seed, "search"))
+    trials = tuple(_score_expert(name, model, experts, score) for name in experts.names)
+    return run_weight_search(
+        model,
+        experts,
+        search,
+        score,
+        method=merge_method,
+        initial_trials=trials,
+        seed=derive(seed, "pick"),
+        **options,
+    )
+
+
+def _score_expert(name: str, model: nn.Module, experts: ExpertArray, score: ScoreModel) -> Trial:
+    coefficients = Coefficients.vertex(experts.names, of=name)
+    merge(model, experts, coefficients.as_dict())
+    return Trial(0, "expert", coefficients, as_evaluation(score(model)))
+
+
+def _method(method: str | MergeMethod, settings: Mapping[str, Any]) -> MergeMethod:
+    result = bind(option(method, search=_SEARCH, budget=1)["method"]) if isinstance(method, str) else method
+    assert isinstance(result, MergeMethod)
+    if unknown := [name for name in settings if not hasattr(result, name)]:
+        raise MergeError(f"{method_name(result)} has no setting '{unknown[0]}'")
+    return replace(result, **settings) if settings else result  # type: ignore[type-var]
+
+
+def _coefficients(weights: Mapping[str, float] | Sequence[float] | None, *, names: Sequence[str]) -> Coefficients:
+    if weights is None:
+        return Coefficients.uniform(names)
+    by_name = dict(weights) if isinstance(weights, Mapping) else dict(zip(names, weights, strict=False))
+    if set(by_name) != set(names) or len(weights) != len(names):
+        raise MergeError(f"one weight for each of {', '.join(names)} is needed, not {len(weights)}: {weights}")
+    return Coefficients(tuple(names), tuple(float(by_name[name]) for name in names))
+
+
+def _models(experts: Sequence[Model] | Mapping[str, Model]) -> dict[str, ExternalModel | nn.Module]:
+    """Return models in memory as they are, and all others as what is under their names."""
+    if not isinstance(experts, Mapping) and not any(isinstance(expert, nn.Module) for expert in experts):
+        return dict(named_models([str(expert) for expert in experts]))
+    models = experts if isinstance(experts, Mapping) else {f"expert_{i}": each for i, each in enumerate(experts, 1)}
+    paths = named_models({name: str(each) for name, each in models.items() if not isinstance(each, nn.Module)})
+    return {name: each if isinstance(each, nn.Module) else paths[name] for name, each in models.items()}
+
+
+def _copy_into(
+    row: Float[Tensor, " parameters"], network: nn.Module, *, layout: Layout, name: str, release: bool
+) -> None:
+    """Copy a network's weights; `release` frees each one that was copied, so that memory holds no model twice."""
+    _check_layout(Layout.of(network), expected=layout, name=name)
+    for view, parameter in zip(layout.views(row).values(), network.parameters(), strict=True):
+        view.copy_(parameter.detach())
+        if release:
+            parameter.data = torch.empty(0)
+    if not bool(row.isfinite().all()):
+        raise MergeError(f"expert '{name}': {int((~row.isfinite()).sum())} weights are NaN or infinite")
+
+
+def _check_layout(layout: Layout, *, expected: Layout, name: str) -> None:
+    shapes, others = (dict(zip(each.names, each.shapes, strict=True)) for each in (layout, expected))
+    wrong = [tensor for tensor in {**others, **shapes} if shapes.get(tensor) != others.get(tensor)]
+    if wrong or layout != expected:
+        of_tensor = f" ({wrong[0]}: {shapes.get(wrong[0])}, {others.get(wrong[0])})" if wrong else ""
+        raise MergeError(
+            f"expert '{name}' has other parameters than the model{of_tensor}: experts share their architecture"
+        )
+
+
+def _fill(network: nn.Module, row: Float[Tensor, " parameters"], *, layout: Layout) -> None:
+    with torch.no_grad():
+        for parameter, view in zip(network.parameters(), layout.views(row).values(), strict=True):
+            parameter.copy_(view)

@@ -1,0 +1,75 @@
+"""Tell what kind of model of Transformers is at hand, and find the weights of others for it."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from torch import nn
+from transformers import (
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    AutoModelForSequenceClassification,
+    PreTrainedModel,
+)
+
+from dfwe.errors import MergeError
+from dfwe.families.classifier.model import labels_of, order_outputs
+from dfwe.models.external import ExternalModel, copy_external
+from dfwe.models.loading import load_weights_of
+
+
+def is_classifier(model: nn.Module) -> bool:
+    """Return whether it is one of Transformers' models for sequence classification."""
+    return type(model).__name__.endswith("ForSequenceClassification")
+
+
+def own_labels(model: Any) -> tuple[str, ...]:
+    """Return a classifier's labels in the order of its outputs."""
+    names = model.config.id2label
+    return tuple(str(names[number]) for number in sorted(names))
+
+
+def network_of(expert: str | ExternalModel | nn.Module, *, like: nn.Module) -> nn.Module:
+    """Return a network with the expert's weights, of the architecture of `like`; a model in memory as it is.
+
+    A classifier's outputs come in the order of the labels of `like`.
+
+    Raises:
+        ModelError: the weights cannot be read or do not fit; the labels are others.
+        MergeError: a folder is to be loaded for a model that is not of Transformers.
+    """
+    if isinstance(expert, nn.Module):
+        labels = own_labels(expert) if is_classifier(expert) else ()
+        network = expert if not labels or labels == own_labels(like) else copy.deepcopy(expert)
+    else:
+        external = ExternalModel(expert) if isinstance(expert, str) else expert
+        network = _load(external, like=like)
+        labels = labels_of(external.name) if external.form == "model" and is_classifier(like) else ()
+    if labels:
+        order_outputs(network, labels, answers=own_labels(like))
+    return network
+
+
+def _load(external: ExternalModel, *, like: nn.Module) -> nn.Module:
+    if external.form == "model":  # not copied into a second network: memory has room for the experts and one model
+        network: nn.Module = load_weights_of(_auto_class(like), external.name)
+        return network
+    network = copy.deepcopy(like)
+    copy_external(network, external, load=lambda name: network)
+    return network
+
+
+def _auto_class(model: nn.Module) -> Any:
+    """Return the class of Transformers that loads a folder of such a model."""
+    if not isinstance(model, PreTrainedModel):
+        raise MergeError(
+            f"{type(model).__name__} is not a model of Transformers, so that no folder can be loaded for it: name "
+            ".safetensors files"
+        )
+    if is_classifier(model):
+        return AutoModelForSequenceClassification
+    if model.config.is_encoder_decoder:
+        return AutoModelForSeq2SeqLM
+    return AutoModelForCausalLM if model.can_generate() else AutoModel
