@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
+import re
 import statistics
 import subprocess
 import sys
@@ -121,7 +121,8 @@ def _peak(options: argparse.Namespace) -> None:
         write = _write(options, layout=layout, flat=flat, method=method)
         for point in _points(options)[:2]:
             write(point, {}, flat)
-    print(_mb(1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
+    status = Path("/proc/self/status").read_text()  # ru_maxrss begins with that of the process that started this one
+    print(_mb(1024 * int(re.findall(r"VmHWM:\s+(\d+)", status)[0])))
 
 
 def _write(options: argparse.Namespace, *, layout: Layout, flat: torch.Tensor, method: MergeMethod) -> WriteMerge:

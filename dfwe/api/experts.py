@@ -18,10 +18,18 @@ from dfwe.config.merges import option, search_space
 from dfwe.errors import MergeError
 from dfwe.merging.base import MergeMethod, method_name
 from dfwe.merging.engine import prepare_merge
-from dfwe.merging.expert_array import ExpertArray, Layout, flatten, unflatten
+from dfwe.merging.expert_array import (
+    Adapter,
+    ExpertArray,
+    Layout,
+    flat_weights,
+    flatten,
+    read_adapter,
+    unflatten,
+)
 from dfwe.merging.files.findings import Preflight
 from dfwe.merging.files.preflight import preflight as check_files
-from dfwe.models.external import ExternalModel, named_models
+from dfwe.models.external import ExternalModel, named_models, names_in
 from dfwe.records import Coefficients, Trial
 from dfwe.search.base import Search
 from dfwe.seeding import derive
@@ -50,7 +58,7 @@ def load_experts(
     """Load experts of the architecture of `model`, whose own weights stay.
 
     An expert is a model in memory, a folder in Transformers' format, a name on the Hub, a `.safetensors` file, a
-    Lightning checkpoint, or a LoRA folder, which is added to the base's weights, else to those of `model`. `base` is
+    Lightning checkpoint, or a LoRA folder, held as the factors of what it adds to the base, else to `model`. `base` is
     their common parent, which methods on task vectors need.
 
     Raises:
@@ -65,15 +73,21 @@ def load_experts(
     if base is not None:
         parent, source = torch.empty(layout.size), base if isinstance(base, nn.Module) else str(base)
         _copy_into(parent, network_of(source, like=model), layout=layout, name="base", release=source is not base)
+    adapters = _adapters(models, model=model, base=parent)
+    whole = {name: expert for name, expert in models.items() if adapters.get(name) is None}
     start = model
-    if parent is not None and any(isinstance(each, ExternalModel) for each in models.values()):
+    if parent is not None and any(isinstance(expert, ExternalModel) for expert in whole.values()):
         start = copy.deepcopy(model)
         _fill(start, parent, layout=layout)
-    weights = torch.empty(len(models), layout.size)
-    for row, (name, expert) in zip(weights, models.items(), strict=True):
+    weights = torch.empty(len(whole), layout.size)
+    for row, (name, expert) in zip(weights, whole.items(), strict=True):
         network, is_theirs = network_of(expert, like=start), isinstance(expert, nn.Module)
         _copy_into(row, network, layout=layout, name=name, release=not is_theirs)
-    return ExpertArray(tuple(models), layout, weights, parent)
+    array = ExpertArray(tuple(models), layout, weights, parent)
+    if len(whole) == len(models):
+        return array
+    start_weights = flat_weights(model) if parent is None else parent
+    return replace(array, adapters=tuple(adapters.get(name) for name in models), base=start_weights)
 
 
 def merge(
@@ -191,6 +205,21 @@ def _models(experts: Sequence[Model] | Mapping[str, Model]) -> dict[str, Externa
     models = experts if isinstance(experts, Mapping) else {f"expert_{i}": each for i, each in enumerate(experts, 1)}
     paths = named_models({name: str(each) for name, each in models.items() if not isinstance(each, nn.Module)})
     return {name: each if isinstance(each, nn.Module) else paths[name] for name, each in models.items()}
+
+
+def _adapters(
+    models: Mapping[str, ExternalModel | nn.Module], *, model: nn.Module, base: Float[Tensor, " parameters"] | None
+) -> dict[str, Adapter | None]:
+    """Return what LoRA folders change of the base, or of the model; None where it changes two tied tensors."""
+    external = {name: expert for name, expert in models.items() if not isinstance(expert, nn.Module)}
+    folders = {name: expert.path for name, expert in external.items() if expert.form == "adapter"}
+    if not folders:
+        return {}
+    base = flat_weights(model) if base is None else base
+    layout, tied = Layout.of(model), names_in(model, of=model)
+    return {
+        name: read_adapter(folder, expert=name, layout=layout, base=base, tied=tied) for name, folder in folders.items()
+    }
 
 
 def _copy_into(

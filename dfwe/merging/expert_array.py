@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -161,10 +162,34 @@ def load_experts(
     adapters = tuple(
         None
         if folder is None
-        else _read_adapter(folder, expert=name, layout=layout, base=parent, optional_prefix=optional_prefix)
+        else read_adapter(folder, expert=name, layout=layout, base=parent, optional_prefix=optional_prefix)
         for name, folder in folders.items()
     )
     return ExpertArray(tuple(files), layout, weights, parent, adapters=adapters, base=parent)
+
+
+def read_adapter(
+    folder: Path,
+    *,
+    expert: str,
+    layout: Layout,
+    base: Float[Tensor, " parameters"] | None,
+    tied: Mapping[str, str] = MappingProxyType({}),
+    optional_prefix: str | None = None,
+) -> Adapter | None:
+    """Read what a LoRA in PEFT's format changes of its base; None where two tensors of it are one.
+
+    `tied` has further names of the layout's tensors. Errors as in `load_experts`.
+    """
+    if base is None:
+        raise MergeError(f"expert '{expert}' ({folder}) is a LoRA adapter: name the base model that it is added to")
+    views = layout.views(base)
+    loaded = LoadedTensors({**views, **{name: views[tied[name]] for name in tied}}, title="the base model")
+    checkpoint = AdaptedCheckpoint(loaded, folder, optional_prefix=optional_prefix)
+    names = {tied.get(name, name): name for name in sorted(checkpoint.changed)}
+    if len(names) < len(checkpoint.changed):
+        return None
+    return {place: _checked(checkpoint.change(name), name=name, expert=expert) for place, name in names.items()}
 
 
 def save_weights(model: nn.Module, path: Path) -> None:
@@ -204,8 +229,8 @@ def copy_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
 
 
 def flat_weights(model: nn.Module) -> Float[Tensor, " parameters"]:
-    """Return a copy of the model's unique parameters in one vector, in main memory."""
-    return torch.cat([parameter.detach().cpu().flatten() for parameter in model.parameters()])
+    """Return a copy of the model's unique parameters in one vector of float32, in main memory."""
+    return torch.cat([parameter.detach().cpu().float().flatten() for parameter in model.parameters()])
 
 
 def flatten(model: nn.Module) -> Float[Tensor, " parameters"]:
@@ -246,22 +271,11 @@ def _adapted(base: Tensor, change: Factors | Tensor | None) -> Tensor:
     return change.added_to(base) if isinstance(change, Factors) else change
 
 
-def _read_adapter(
-    folder: Path, *, expert: str, layout: Layout, base: Tensor | None, optional_prefix: str | None
-) -> Adapter:
-    if base is None:
-        raise MergeError(f"expert '{expert}' ({folder}) is a LoRA adapter: name the base model that it is added to")
-    loaded = LoadedTensors(layout.views(base), title="the base model")
-    checkpoint = AdaptedCheckpoint(loaded, folder, optional_prefix=optional_prefix)
-    adapter = {name: checkpoint.change(name) for name in layout.names if name in checkpoint.changed}
-    adapter = {name: change.float() if isinstance(change, Tensor) else change for name, change in adapter.items()}
-    for name, change in adapter.items():
-        parts = (change,) if isinstance(change, Tensor) else (change.first, change.second)
-        if not all(bool(part.isfinite().all()) for part in parts):
-            raise MergeError(
-                f"expert '{expert}' ({folder}): '{name}' is changed by NaN or infinite values; train it again"
-            )
-    return adapter
+def _checked(change: Factors | Tensor, *, name: str, expert: str) -> Factors | Tensor:
+    parts = (change,) if isinstance(change, Tensor) else (change.first, change.second)
+    if not all(bool(part.isfinite().all()) for part in parts):
+        raise MergeError(f"expert '{expert}': its adapter changes '{name}' by NaN or infinite values; train it again")
+    return change.float() if isinstance(change, Tensor) else change
 
 
 def _read_into(row: Tensor, *, layout: Layout, path: Path, expert: str, optional_prefix: str | None) -> None:

@@ -140,10 +140,13 @@ def save_adapter(network: nn.Module, external: ExternalModel, *, model: nn.Modul
 
     Nothing is written, and false returned, where two tensors that it changes are tied.
     """
+    return _adapted(network, external).save(folder, names=names_in(model, of=network))
+
+
+def names_in(model: nn.Module, *, of: nn.Module) -> dict[str, str]:
+    """Return the model's names of the parameters of a network that shares them, tied ones under all their names."""
     places = {id(parameter): name for name, parameter in model.named_parameters()}
-    parameters = network.named_parameters(remove_duplicate=False)
-    names = {name: places[id(parameter)] for name, parameter in parameters}
-    return _adapted(network, external).save(folder, names=names)
+    return {name: places[id(parameter)] for name, parameter in of.named_parameters(remove_duplicate=False)}
 
 
 def _adapted(network: nn.Module, external: ExternalModel) -> AdaptedCheckpoint:

@@ -11,6 +11,7 @@ from transformers import AutoTokenizer, BertConfig, BertForSequenceClassificatio
 
 from dfwe.api import WeightSearch, evaluate, load_experts, merge, new_search, preflight, search_weights
 from dfwe.errors import ConfigurationError, MergeError, ModelError
+from dfwe.merging.expert_array import Layout, load_weights
 
 LABELS = ["calm", "glad", "sad"]
 
@@ -51,6 +52,19 @@ def test_models_of_every_form_are_the_same_experts(folders, tmp_path):
     assert torch.equal(by_folder.weights, mixed.weights)
     assert torch.equal(by_folder.weights[0], parameters(llama(1)))
     assert torch.equal(parameters(model), parameters(llama(0)))  # its own weights stay
+
+
+@pytest.mark.parametrize("has_base", [True, False])
+def test_lora_folders_are_held_as_factors(folders, adapter, has_base):
+    model, layout = llama(0), Layout.of(llama(0))
+    lora = adapter("lora", layout, rank=2, whole=("norm.weight",))
+    experts = load_experts({"a": llama(1), "lora": lora}, model=model, base=folders[2] if has_base else None)
+    assert experts.weights.shape == (1, layout.size)
+    assert torch.equal(experts.base, parameters(llama(2 if has_base else 0)))
+    merge(model, experts, [0.3, 0.7])
+    expected = llama(2 if has_base else 0)
+    load_weights(expected, lora, name="lora")
+    torch.testing.assert_close(parameters(model), 0.3 * parameters(llama(1)) + 0.7 * parameters(expected))
 
 
 def test_models_in_memory_get_names():
