@@ -8,6 +8,7 @@ import torch
 
 from dfwe.errors import ExecutorError, MetricError
 from dfwe.merging.expert_array import ExpertArray, Layout
+from dfwe.models.adapters import Factors
 from dfwe.records import Coefficients, Evaluation
 from dfwe.search.trial_runner import TimedEvaluation
 from dfwe.stages.candidate_pool import CandidateEvaluator
@@ -128,6 +129,21 @@ def test_pool_shares_the_experts_array_without_copies(on_ray):
     assert torch.equal(shared.parent, ARRAY.parent)
     assert torch.equal(shared.statistics[0]["w"], ARRAY.statistics[0]["w"])
     assert not np.asarray(shared.weights.numpy()).flags.owndata
+
+
+def test_pool_shares_adapters_and_their_base_once(on_ray):
+    from dfwe.execution.ray.candidate_pool import RayCandidatePool
+
+    layout = Layout(("w.weight", "norm"), (torch.Size([300, 400]), torch.Size([400])))
+    base, factors = torch.rand(layout.size), Factors(torch.rand(2, 400), torch.rand(300, 2), 0.5, False)
+    adapters = ({"w.weight": factors, "norm": torch.rand(400)}, None)
+    array = ExpertArray(("a", "b"), layout, torch.rand(1, layout.size), base, adapters=adapters, base=base)
+    shared = RayCandidatePool(lambda array: None, num_helpers=0).share(array)
+    assert shared.parent is shared.base
+    assert shared.num_bytes == array.num_bytes
+    for ours, theirs in zip(array.tensors(), shared.tensors(), strict=True):
+        assert all(map(torch.equal, ours, theirs))
+    assert not np.asarray(shared.base.numpy()).flags.owndata
 
 
 def test_candidate_evaluator_equals_the_search(ran, small):
