@@ -133,6 +133,10 @@ def test_the_clamp_study_has_errors_by_gold_similarity(small_heads, tmp_path):
         ("multitask.ablation=fishr", "multitask.ablation is 'fishr'"),
         ("multitask.candidates=[surgery,soup]", "multitask.candidates has 'soup', .*round_robin"),
         ("sources.toy_inference.head=null", "toy_inference' has no head"),
+        (
+            "+multitask.merges.soup={merge: uniform, set: {lora: factors}}",
+            "multitask.merges.soup: lora=factors needs LoRA experts",
+        ),
     ],
 )
 def test_what_a_study_does_not_have_is_an_error_before_training(heads_tables, tmp_path, override, message):
