@@ -18,13 +18,13 @@ from dfwe.config.tasks import Objective, tasks_of
 from dfwe.families.base import ModelFamily
 from dfwe.merging.base import CoefficientGroups, MergeMethod
 from dfwe.merging.engine import prepare_merge, tensor_groups
-from dfwe.merging.expert_array import ExpertArray, Layout, copy_weights, load_experts
+from dfwe.merging.expert_array import ExpertArray, Layout, copy_weights
 from dfwe.search.space import Space
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.candidate_pool import CandidatePool
 from dfwe.stages.merge_search import PREDICTIONS, TRIALS, MergeSearch, SearchConfig
 from dfwe.stages.statistics import StatisticsStage, statistics_of, statistics_stages
-from dfwe.stages.train import WEIGHTS, TrainStage, parent_of
+from dfwe.stages.train import TrainStage, load_trained, parent_of
 from dfwe.store.store import Entry
 
 
@@ -116,13 +116,9 @@ class MergeStage(Stage):
 
     def expert_array(self) -> ExpertArray:
         """Load the experts' weights, with their parent's if the method works on task vectors."""
-        store = self.family.context.store
-        files = {name: stage.result(store).file(WEIGHTS) for name, stage in self.experts.items()}
-        model = self.family.model(tasks_of(self.target))
-        needs_parent = self.method.properties.needs_parent
-        parent = torch.cat([p.detach().flatten() for p in model.parameters()]) if needs_parent else None
-        array = load_experts(files, layout=Layout.of(model), parent=parent, optional_prefix=self.family.head_prefix)
-        return replace(array, statistics=statistics_of(self.statistics, store=store))
+        needs_parent, model = self.method.properties.needs_parent, self.family.model(tasks_of(self.target))
+        array = load_trained(self.experts, model=model, needs_parent=needs_parent)
+        return replace(array, statistics=statistics_of(self.statistics, store=self.family.context.store))
 
     def weights(self, entry: Entry) -> Float[Tensor, " parameters"]:
         """Merge again with the coefficients on the card, and return the weights."""

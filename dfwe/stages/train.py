@@ -13,19 +13,24 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 import pytorch_lightning as pl
+import torch
 from jaxtyping import Float
 from torch import nn
 
-from dfwe.config.tasks import Task, tasks_of
+from dfwe.config.tasks import Objective, Task, tasks_of
 from dfwe.errors import StoreError
 from dfwe.families.base import HEAD, HeadTraining, ModelFamily, TrainingRecipe
 from dfwe.io.strict_json import read_json
-from dfwe.merging.expert_array import load_weights, save_weights
+from dfwe.merging.expert_array import ExpertArray, Layout, load_experts, load_weights, save_weights
+from dfwe.models.adapters import ADAPTER
+from dfwe.models.folders import ADAPTER_CONFIG
+from dfwe.models.lora import Lora, load_factors, merged, save_adapter_config, save_factors
 from dfwe.records import Evaluation
 from dfwe.report.names import expert_name
 from dfwe.seeding import derive
 from dfwe.stages.base import Stage, Tell
 from dfwe.store.store import Entry
+from dfwe.training.callbacks import Score
 from dfwe.training.fit import Fit, FitSettings, fit_expert
 from dfwe.training.stopping import RULE
 
@@ -38,7 +43,10 @@ LABEL_SCORES = "dev_label_scores.npy"
 
 @dataclass(frozen=True)
 class TrainStage(Stage):
-    """Trains a model by a recipe, from the base model or from another training's weights (`start`)."""
+    """Trains a model by a recipe, from the base model or from another training's weights (`start`).
+
+    Where the family's settings have LoRA its result is an adapter in PEFT's format: factors, no model's weights.
+    """
 
     kind: ClassVar[str] = "train"
     family: ModelFamily
@@ -72,6 +80,7 @@ class TrainStage(Stage):
             "options": dict(recipe.options),
             **{key: trainer[key] for key in shared},
             "seed": self.seed,
+            **({} if self.lora is None else {"lora": self.lora.spec()}),
             **({} if recipe.fit["stop_on"] == "last" else {"stopping": RULE}),
         }
 
@@ -90,14 +99,15 @@ class TrainStage(Stage):
         """Train, go on where a killed run stopped, and keep the best epoch's weights."""
         start = time.perf_counter()
         fit = self._fit(folder, tell=tell)
-        _give_name(fit.weights, folder / WEIGHTS)
+        files = (WEIGHTS,) if self.lora is None else (ADAPTER, ADAPTER_CONFIG)
+        _give_name(fit.weights, folder / files[0])
         result = {
             "epochs": [asdict(epoch) for epoch in fit.history],
             "best_epoch": fit.choice.epoch + 1,
             "criterion": fit.choice.criterion,
             "seconds": round(time.perf_counter() - start, 2),  # of what was left to do, if a killed run had begun
         }
-        return result, (WEIGHTS, *write_dev_answers(folder, fit.predictions, label_scores=fit.label_scores))
+        return result, (*files, *write_dev_answers(folder, fit.predictions, label_scores=fit.label_scores))
 
     def dev(self, entry: Entry) -> Evaluation:
         """Return the expert's own evaluation on the target's dev split, from the answers stored at its best epoch."""
@@ -117,8 +127,13 @@ class TrainStage(Stage):
     def model(self, entry: Entry) -> Any:
         """Return the trained model, in storage of its own."""
         model = self.family.model(self._answered)
-        load_weights(model, entry.file(WEIGHTS), name=self.recipe.name)
+        load_weights(model, weights_path(entry), name=self.recipe.name)
         return model
+
+    @property
+    def lora(self) -> Lora | None:
+        """Factors that are trained in place of all weights, if any."""
+        return self.family.settings.lora
 
     @property
     def _answered(self) -> tuple[Task, ...]:
@@ -127,8 +142,11 @@ class TrainStage(Stage):
         return tuple({task.name: task for task in (*objective, *self.recipe.tasks)}.values())
 
     def module(self) -> pl.LightningModule:
-        """Return the Lightning module, with the base model's weights."""
-        return self.family.module(self.family.model(self._answered), self.recipe, seed=self.seed)
+        """Return the Lightning module, with the base model's weights; all trainings of a seed draw the same factors."""
+        model = self.family.model(self._answered)
+        if self.lora is not None:
+            self.lora.add_factors(model, seed=derive(self.seed, "lora"))
+        return self.family.module(model, self.recipe, seed=self.seed)
 
     def settings(self, module: pl.LightningModule) -> FitSettings:
         """Return the settings of the fit; one that optimizes by itself clips by itself, and does not accumulate."""
@@ -166,10 +184,11 @@ class TrainStage(Stage):
     def _fit(self, folder: Path, *, tell: Tell) -> Fit:
         family, objective, source = self.family, self.recipe.objective, self.source_task
         module = self.module()
+        model = cast(nn.Module, module.model)
         if self.start is not None:
-            weights = self.start.result(family.context.store).file(WEIGHTS)
-            name, optional_prefix = self.start.recipe.name, family.head_prefix
-            load_weights(cast(nn.Module, module.model), weights, name=name, optional_prefix=optional_prefix)
+            self._load_start(model)
+        if self.lora is not None:
+            save_adapter_config(model, folder)
         data = family.training_data(self.recipe, seed=self._order_seed)
         if objective is not None:
             family.scorer(objective, split="test")  # a question that is too long stops the study here, not at its end
@@ -177,11 +196,11 @@ class TrainStage(Stage):
             module,
             data=data,
             settings=self.settings(module),
-            target=None if objective is None else family.scorer(objective, split="dev"),
-            own=None if objective is None or source is None else family.scorer(source, split="dev"),
+            target=None if objective is None else self._dev_score(objective),
+            own=None if objective is None or source is None else self._dev_score(source),
             seed=derive(self._seed, "dropout"),
             folder=folder,
-            save=save_weights,
+            save=save_weights if self.lora is None else save_factors,
             logger=family.context.logger,
             tell=tell,
         )
@@ -194,6 +213,41 @@ class TrainStage(Stage):
                 objective.name if objective else "",
             )
         return fit
+
+    def _load_start(self, model: nn.Module) -> None:
+        """Load the weights of the training that this one goes on from; of a LoRA its factors."""
+        assert self.start is not None
+        path = weights_path(self.start.result(self.family.context.store))
+        if self.lora is not None:
+            load_factors(model, path)
+        else:
+            load_weights(model, path, name=self.start.recipe.name, optional_prefix=self.family.head_prefix)
+
+    def _dev_score(self, objective: Objective) -> Score:
+        """Return the score on dev of the model as it will be loaded."""
+        score = self.family.scorer(objective, split="dev")
+        if self.lora is None:
+            return score
+
+        def score_merged(model: nn.Module) -> Evaluation:
+            with merged(model) as plain:
+                return score(plain)
+
+        return score_merged
+
+
+def load_trained(experts: Mapping[str, TrainStage], *, model: nn.Module, needs_parent: bool = False) -> ExpertArray:
+    """Load trainings' weights by name into one array, with their parent's, which `model` has, if LoRA or need be."""
+    family = next(iter(experts.values())).family
+    files = {name: weights_path(stage.result(family.context.store)) for name, stage in experts.items()}
+    has_base = needs_parent or any(path.is_dir() for path in files.values())
+    parent = torch.cat([p.detach().cpu().flatten() for p in model.parameters()]) if has_base else None
+    return load_experts(files, layout=Layout.of(model), parent=parent, optional_prefix=family.head_prefix)
+
+
+def weights_path(entry: Entry) -> Path:
+    """Return the file of a training's weights; of a LoRA the folder with its factors."""
+    return entry.file(ADAPTER).parent if ADAPTER in entry.card.files else entry.file(WEIGHTS)
 
 
 def write_dev_answers(

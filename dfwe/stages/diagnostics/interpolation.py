@@ -14,14 +14,13 @@ import numpy as np
 from dfwe.config.tasks import Objective, tasks_of
 from dfwe.errors import ConfigurationError
 from dfwe.families.base import ModelFamily
-from dfwe.merging.expert_array import Layout, load_experts
 from dfwe.merging.methods.linear import Linear
 from dfwe.report.trials import ExpertPath
 from dfwe.search.space import Space
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.diagnostics.base import Diagnostic, DiagnosticResult, DiagnosticStage
 from dfwe.stages.merge import MergeStage
-from dfwe.stages.train import WEIGHTS, TrainStage, parent_of
+from dfwe.stages.train import TrainStage, load_trained, parent_of
 from dfwe.training.weight_search import Candidate
 from dfwe.values.allowed import Count
 
@@ -107,8 +106,7 @@ class PairStage(DiagnosticStage):
         scorer = self.family.scorer(self.target, split="dev")
         model = self.family.model(tasks_of(self.target)).to(self.family.context.device)
         experts = {"first": self.first, "second": self.second}
-        files = {name: stage.result(self.family.context.store).file(WEIGHTS) for name, stage in experts.items()}
-        array = load_experts(files, layout=Layout.of(model), optional_prefix=self.family.head_prefix)
+        array = load_trained(experts, model=model)
         space = Space(tuple(experts))
         candidate = Candidate(model, experts=array, method=Linear(), groups=None, space=space)
         for number in range(1, self.points + 1):
