@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,8 @@ from dfwe.merging.base import (
     require_parent,
     tensor_infos,
 )
-from dfwe.merging.expert_array import ExpertArray
+from dfwe.merging.expert_array import Adapter, ExpertArray
+from dfwe.models.adapters import Factors
 
 BLOCK = 2**19  # values: a result and one copy of its parts stay in a core's cache
 SUM_BLOCK = 2**20  # values of a weighted sum: the fastest of 2^14 to 2^21 when measured
@@ -52,13 +54,19 @@ def prepare_merge(method: MergeMethod, experts: ExpertArray, *, groups: Coeffici
     return _Engine(method, experts, rows=(groups or ByModel()).indices(experts.layout.names)).write
 
 
-def tensor_groups(experts: ExpertArray) -> Iterator[TensorGroup]:
-    """Yield the tensors of the experts' array, as views."""
-    rows = [experts.layout.views(row) for row in experts.weights]
-    parent = {} if experts.parent is None else experts.layout.views(experts.parent)
-    for info in tensor_infos(experts.layout.names):
-        statistics = tuple(tensors.get(info.name) for tensors in experts.statistics)
-        yield TensorGroup(info, tuple(row[info.name] for row in rows), parent.get(info.name), statistics)
+@dataclass(frozen=True, eq=False)
+class TensorGroups:
+    """Iterate over the tensors of an array of experts, as often as needed: views, but for what adapters change."""
+
+    experts: ExpertArray
+
+    def __iter__(self) -> Iterator[TensorGroup]:
+        """Yield the tensors in the layout's order; none that was computed is held."""
+        experts, infos = self.experts, tensor_infos(self.experts.layout.names)
+        parent = {} if experts.parent is None else experts.layout.views(experts.parent)
+        for info, tensors in zip(infos, experts.tensors(), strict=True):
+            statistics = tuple(of_expert.get(info.name) for of_expert in experts.statistics)
+            yield TensorGroup(info, tensors, parent.get(info.name), statistics)
 
 
 def blocks(group: TensorGroup) -> Iterator[TensorGroup]:
@@ -122,8 +130,67 @@ def sum_segments(
             _sum_segment(experts, segment, out=out, parent=parent)
 
 
+def sum_experts(
+    experts: ExpertArray, weights: Sequence[TensorWeights], *, out: Float[Tensor, " parameters"], has_parent: bool
+) -> None:
+    """Write the experts' sum with each tensor's weights, plus the weighted parent if it has one, into `out`.
+
+    Adapters' base is weighed once. Of each tensor that they change all factors are one product, added in place.
+    """
+    layout, end = experts.layout, 0
+    segments: list[Segment] = []
+    for name, shape, of_tensor in zip(layout.names, layout.shapes, weights, strict=True):
+        begin, end = end, end + shape.numel()
+        of_rows = _weights_of_rows(of_tensor, name=name, adapters=experts.adapters) if experts.adapters else of_tensor
+        if segments and segments[-1].weights == of_rows:
+            begin = segments.pop().begin
+        segments.append(Segment(begin, end, of_rows))
+    parent = experts.base if experts.adapters else experts.parent if has_parent else None
+    sum_segments(experts.weights, segments, out=out, parent=parent)
+    if experts.adapters:
+        _add_changes(experts, weights, out=out)
+
+
+def _weights_of_rows(weights: TensorWeights, *, name: str, adapters: Sequence[Adapter | None]) -> TensorWeights:
+    """Return the weights of whole models, and of the base: its own, and those of all adapters that begin with it."""
+    pairs = list(zip(weights.experts, adapters, strict=True))
+    rows = tuple(weight for weight, adapter in pairs if adapter is None)
+    of_base = (weight for weight, adapter in pairs if adapter is not None and not isinstance(adapter.get(name), Tensor))
+    return TensorWeights(rows, sum(of_base, start=weights.parent))
+
+
+def _add_changes(experts: ExpertArray, weights: Sequence[TensorWeights], *, out: Tensor) -> None:
+    """Add what adapters change to the weighted base; on a CPU tensors share the threads."""
+    tasks = []
+    for (name, view), of_tensor in zip(experts.layout.views(out).items(), weights, strict=True):
+        pairs = zip(of_tensor.experts, experts.adapters, strict=True)
+        changes = [(weight, adapter[name]) for weight, adapter in pairs if adapter and weight and name in adapter]
+        tasks += [(view, changes)] if changes else []
+    if out.device.type == "cpu" and len(tasks) > 1:
+        with thread_pool() as pool:
+            list(pool.map(lambda task: _add_to(*task), tasks))
+    else:
+        for task in tasks:
+            _add_to(*task)
+
+
+@torch.no_grad()
+def _add_to(view: Tensor, changes: Sequence[tuple[float, Factors | Tensor]]) -> None:
+    factors = [(weight, change) for weight, change in changes if isinstance(change, Factors)]
+    for weight, change in changes:
+        if isinstance(change, Tensor):
+            view.add_(change.to(view.device), alpha=weight)
+    if factors:
+        left = torch.cat([change.left.to(view.device) * (weight * change.scale) for weight, change in factors], dim=1)
+        view.addmm_(left, torch.cat([change.right.to(view.device) for _, change in factors]))
+
+
 def _sum_segment(experts: Tensor, segment: Segment, *, out: Tensor, parent: Tensor | None) -> None:
     part, weights = slice(segment.begin, segment.end), segment.weights
+    if not len(experts):
+        assert parent is not None, "there are adapters alone, and no base"
+        torch.mul(parent[part].to(out.device, non_blocking=True), weights.parent, out=out[part])
+        return
     if experts.device == out.device:
         torch.mv(experts[:, part].t(), torch.tensor(weights.experts, dtype=torch.float32).to(out), out=out[part])
     else:
@@ -173,7 +240,7 @@ class _Engine:
         if early == self._prepared:
             return
         self._prepared = early
-        groups = list(tensor_groups(self.experts))  # views, read again and again
+        groups = TensorGroups(self.experts)
         self._model_state = method.prepare_model(groups)
         self._states = {}
         if not isinstance(method, LinearMethod):
@@ -181,22 +248,17 @@ class _Engine:
 
     def _sum(self, method: LinearMethod, by_tensor: Sequence[tuple[float, ...]], out: Tensor) -> None:
         """Write weighted sums; neighbouring tensors with the same weights are one sum."""
-        layout, end = self.experts.layout, 0
-        segments: list[Segment] = []
-        for info, shape, coefficients in zip(tensor_infos(layout.names), layout.shapes, by_tensor, strict=True):
-            begin, end = end, end + shape.numel()
-            weights = method.tensor_weights(coefficients, tensor=info, state=self._model_state)
-            if segments and segments[-1].weights == weights:
-                begin = segments.pop().begin
-            segments.append(Segment(begin, end, weights))
-        parent = self.experts.parent if method.properties.needs_parent else None
-        sum_segments(self.experts.weights, segments, out=out, parent=parent)
+        pairs = zip(tensor_infos(self.experts.layout.names), by_tensor, strict=True)
+        weights = [
+            method.tensor_weights(coefficients, tensor=info, state=self._model_state) for info, coefficients in pairs
+        ]
+        if not method.properties.needs_parent:
+            weights = [replace(of_tensor, parent=0.0) for of_tensor in weights]
+        sum_experts(self.experts, weights, out=out, has_parent=method.properties.needs_parent)
 
     def _merge(self, method: MergeMethod, by_tensor: Sequence[tuple[float, ...]], out: Tensor) -> None:
-        views, tasks = self.experts.layout.views(out), []
+        views = self.experts.layout.views(out)
         is_elementwise = method.properties.is_elementwise
-        for group, coefficients in zip(tensor_groups(self.experts), by_tensor, strict=True):
-            tasks += [(part, coefficients) for part in (blocks(group) if is_elementwise else [group])]
 
         def merge(task: tuple[TensorGroup, tuple[float, ...]]) -> None:
             part, coefficients = task
@@ -206,9 +268,12 @@ class _Engine:
                 flat = views[part.info.name].view(-1)
                 flat[part.begin : part.begin + merged.numel()].view(merged.shape).copy_(merged)
 
-        if is_elementwise and out.device.type == "cpu":
-            with thread_pool() as pool:
-                list(pool.map(merge, tasks))
-        else:
-            for task in tasks:
-                merge(task)
+        batches: Iterable[list[tuple[TensorGroup, tuple[float, ...]]]] = (
+            [(part, coefficients) for part in (blocks(group) if is_elementwise else [group])]
+            for group, coefficients in zip(TensorGroups(self.experts), by_tensor, strict=True)
+        )
+        if not self.experts.adapters:  # all are views: no thread needs to wait for the others at a tensor's end
+            batches = [list(chain.from_iterable(batches))]
+        with thread_pool() if is_elementwise and out.device.type == "cpu" else nullcontext() as pool:
+            for batch in batches:
+                list(map(merge, batch) if pool is None else pool.map(merge, batch))

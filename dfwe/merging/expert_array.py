@@ -1,10 +1,10 @@
-"""Hold experts' weights in one array, and a model's parameters in one flat buffer."""
+"""Hold experts' weights in one array, LoRA experts' as their factors, and a model's parameters in one flat buffer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from torch import Tensor, nn
 
 from dfwe.errors import MergeError
 from dfwe.io.files import replacing
+from dfwe.models.adapters import AdaptedCheckpoint, Factors, adapter_folder
+from dfwe.models.checkpoint import LoadedTensors
 
 
 @dataclass(frozen=True)
@@ -42,25 +44,94 @@ class Layout:
         return {name: part.view(shape) for name, part, shape in zip(self.names, parts, self.shapes, strict=True)}
 
 
+Adapter = Mapping[str, Factors | Tensor]
+"""What an expert changes of its base, by the names of tensors: a product that is added, or a whole tensor instead."""
+
+
 @dataclass(frozen=True, eq=False)
 class ExpertArray:
-    """Hold the experts' weights, one row each, and what else a merge method needs of them."""
+    """Hold the experts' weights and what else a merge method needs of them.
+
+    Each expert that is a whole model has a row of `weights`. LoRA experts are held as what they change of their `base`:
+    `adapters` has an entry per expert, None for whole models, and is empty where all are. A parent is then the base.
+    """
 
     names: tuple[str, ...]
     layout: Layout
-    weights: Float[Tensor, "experts parameters"]
+    weights: Float[Tensor, "models parameters"]
     parent: Float[Tensor, " parameters"] | None = None
     statistics: tuple[Mapping[str, Tensor], ...] = ()  # one mapping per expert, by the names of tensors
+    adapters: tuple[Adapter | None, ...] = ()
+    base: Float[Tensor, " parameters"] | None = None
+
+    def tensors(self) -> Iterator[tuple[Tensor, ...]]:
+        """Yield each of the layout's tensors, of every expert: views, but for those that an adapter changes."""
+        rows = map(self.layout.views, self.weights)
+        base = {} if self.base is None else self.layout.views(self.base)
+        experts = [(next(rows), {}) if adapter is None else (base, adapter) for adapter in self.entries]
+        for name in self.layout.names:
+            yield tuple(_adapted(views[name], adapter.get(name)) for views, adapter in experts)
+
+    def write_expert(self, place: int, *, out: Float[Tensor, " parameters"]) -> None:
+        """Write the weights of the expert at that place into a flat buffer."""
+        adapter = self.entries[place]
+        if adapter is None:
+            out.copy_(self.weights[self.entries[:place].count(None)])
+            return
+        assert self.base is not None
+        out.copy_(self.base)
+        base, views = self.layout.views(self.base), self.layout.views(out)
+        for name, change in adapter.items():
+            views[name].copy_(_adapted(base[name], change))
 
     def to(self, device: torch.device) -> ExpertArray:
         """Move the array to that device; leave it in place, to be streamed, if the device has no room for it."""
-        tensors = [self.weights] if self.parent is None else [self.weights, self.parent]
-        tensors += [tensor for mapping in self.statistics for tensor in mapping.values()]
-        if device == self.weights.device or not _fits(sum(tensor.nbytes for tensor in tensors), device=device):
+        if device == self.weights.device or not _fits(self.num_bytes, device=device):
             return self
-        parent = None if self.parent is None else self.parent.to(device)
-        statistics = tuple({name: tensor.to(device) for name, tensor in item.items()} for item in self.statistics)
-        return ExpertArray(self.names, self.layout, self.weights.to(device), parent, statistics)
+        return self.map(lambda tensor: tensor.to(device))
+
+    @property
+    def num_bytes(self) -> int:
+        """Number of bytes of its tensors."""
+        sizes: list[int] = []
+
+        def measure(tensor: Tensor) -> Tensor:
+            sizes.append(tensor.nbytes)
+            return tensor
+
+        self.map(measure)
+        return sum(sizes)
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> ExpertArray:
+        """Return the array with each tensor replaced by what the function gives for it; called once per tensor."""
+        results: dict[int, Tensor] = {}
+
+        def once(tensor: Tensor) -> Tensor:
+            if id(tensor) not in results:
+                results[id(tensor)] = function(tensor)
+            return results[id(tensor)]
+
+        def changed(change: Factors | Tensor) -> Factors | Tensor:
+            if isinstance(change, Tensor):
+                return once(change)
+            return replace(change, first=once(change.first), second=once(change.second))
+
+        return replace(
+            self,
+            weights=once(self.weights),
+            parent=None if self.parent is None else once(self.parent),
+            statistics=tuple({name: once(tensor) for name, tensor in item.items()} for item in self.statistics),
+            adapters=tuple(
+                None if adapter is None else {name: changed(change) for name, change in adapter.items()}
+                for adapter in self.adapters
+            ),
+            base=None if self.base is None else once(self.base),
+        )
+
+    @property
+    def entries(self) -> tuple[Adapter | None, ...]:
+        """Each expert's adapter, None for a whole model, which has the next row of `weights`."""
+        return self.adapters or (None,) * len(self.names)
 
 
 def load_experts(
@@ -70,19 +141,30 @@ def load_experts(
     parent: Float[Tensor, " parameters"] | None = None,
     optional_prefix: str | None = None,
 ) -> ExpertArray:
-    """Load the experts in these safetensors files into one array.
+    """Load the experts in these safetensors files, or LoRA adapters of `parent` in PEFT's folders, into one array.
 
     Tensors whose names begin with `optional_prefix` may be there though the layout lacks them.
 
     Raises:
         MergeError: no expert; tensors missing, of another shape, or not finite (names expert and tensor).
+        ModelError: an adapter that is not LoRA, or of another model.
     """
     if not files:
         raise MergeError("a merge needs at least one expert")
-    weights = torch.empty(len(files), layout.size)
-    for row, (name, path) in zip(weights, files.items(), strict=True):
-        _read_into(row, layout=layout, path=Path(path), expert=name, optional_prefix=optional_prefix)
-    return ExpertArray(tuple(files), layout, weights, parent)
+    folders = {name: adapter_folder(Path(path)) for name, path in files.items()}
+    models = {name: Path(path) for name, path in files.items() if folders[name] is None}
+    weights = torch.empty(len(models), layout.size)
+    for row, (name, path) in zip(weights, models.items(), strict=True):
+        _read_into(row, layout=layout, path=path, expert=name, optional_prefix=optional_prefix)
+    if len(models) == len(files):
+        return ExpertArray(tuple(files), layout, weights, parent)
+    adapters = tuple(
+        None
+        if folder is None
+        else _read_adapter(folder, expert=name, layout=layout, base=parent, optional_prefix=optional_prefix)
+        for name, folder in folders.items()
+    )
+    return ExpertArray(tuple(files), layout, weights, parent, adapters=adapters, base=parent)
 
 
 def save_weights(model: nn.Module, path: Path) -> None:
@@ -93,12 +175,17 @@ def save_weights(model: nn.Module, path: Path) -> None:
 
 
 def load_weights(model: nn.Module, path: Path, *, name: str, optional_prefix: str | None = None) -> None:
-    """Load the file's weights into the model; errors as in `load_experts`.
+    """Load the file's weights into the model, or add the adapter to its own; errors as in `load_experts`.
 
     Tensors whose names begin with `optional_prefix` may be there though the model lacks them, and may be missing: then
     the model's own stay.
     """
     layout = Layout.of(model)
+    if adapter_folder(path) is not None:
+        parent = flat_weights(model)
+        experts = load_experts({name: path}, layout=layout, parent=parent, optional_prefix=optional_prefix)
+        copy_weights(model, {key: tensor for key, (tensor,) in zip(layout.names, experts.tensors(), strict=True)})
+        return
     if optional_prefix is not None:
         with _open(path, expert=name) as file:
             stored = set(file.keys())
@@ -114,6 +201,11 @@ def copy_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             parameter.copy_(weights[name])
+
+
+def flat_weights(model: nn.Module) -> Float[Tensor, " parameters"]:
+    """Return a copy of the model's unique parameters in one vector, in main memory."""
+    return torch.cat([parameter.detach().cpu().flatten() for parameter in model.parameters()])
 
 
 def flatten(model: nn.Module) -> Float[Tensor, " parameters"]:
@@ -146,6 +238,30 @@ def _open(path: Path, *, expert: str) -> Iterator[Any]:
             yield file
     except (OSError, SafetensorError) as error:
         raise MergeError(f"expert '{expert}': {path} cannot be read ({error})") from error
+
+
+def _adapted(base: Tensor, change: Factors | Tensor | None) -> Tensor:
+    if change is None:
+        return base
+    return change.added_to(base) if isinstance(change, Factors) else change
+
+
+def _read_adapter(
+    folder: Path, *, expert: str, layout: Layout, base: Tensor | None, optional_prefix: str | None
+) -> Adapter:
+    if base is None:
+        raise MergeError(f"expert '{expert}' ({folder}) is a LoRA adapter: name the base model that it is added to")
+    loaded = LoadedTensors(layout.views(base), title="the base model")
+    checkpoint = AdaptedCheckpoint(loaded, folder, optional_prefix=optional_prefix)
+    adapter = {name: checkpoint.change(name) for name in layout.names if name in checkpoint.changed}
+    adapter = {name: change.float() if isinstance(change, Tensor) else change for name, change in adapter.items()}
+    for name, change in adapter.items():
+        parts = (change,) if isinstance(change, Tensor) else (change.first, change.second)
+        if not all(bool(part.isfinite().all()) for part in parts):
+            raise MergeError(
+                f"expert '{expert}' ({folder}): '{name}' is changed by NaN or infinite values; train it again"
+            )
+    return adapter
 
 
 def _read_into(row: Tensor, *, layout: Layout, path: Path, expert: str, optional_prefix: str | None) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from dfwe.errors import ModelError
@@ -33,18 +35,43 @@ _UNSUPPORTED = {  # fields that change what the factors mean
 }
 
 
+@dataclass(frozen=True, eq=False)
+class Factors:
+    """Hold what an adapter adds to one matrix: scale B A, transposed where the layer stores its matrix so."""
+
+    first: Float[Tensor, "rank inputs"]  # A
+    second: Float[Tensor, "outputs rank"]  # B
+    scale: float
+    is_transposed: bool
+
+    @property
+    def left(self) -> Float[Tensor, "rows rank"]:
+        """Left factor of the matrix as it is stored, without the scale."""
+        return self.first.T if self.is_transposed else self.second
+
+    @property
+    def right(self) -> Float[Tensor, "rank columns"]:
+        """Right factor of the matrix as it is stored."""
+        return self.second.T if self.is_transposed else self.first
+
+    def added_to(self, base: Float[Tensor, "rows columns"]) -> Float[Tensor, "rows columns"]:
+        """Return the matrix with the product added, as a new tensor."""
+        product = self.second @ self.first
+        return torch.add(base, product.T if self.is_transposed else product, alpha=self.scale)
+
+
 class AdaptedCheckpoint(TensorSource):
     """Read a base model's tensors with a LoRA adapter added: W + scale B A, in float32.
 
     scale is lora_alpha / r, or lora_alpha / sqrt(r) with `use_rslora`. Whole tensors of the adapter (`modules_to_save`,
-    biases) take the place of the base's.
+    biases) take the place of the base's. What begins with `optional_prefix` may be there though the base lacks it.
 
     Raises:
         ModelError: an adapter of another kind, or of another model.
     """
 
-    def __init__(self, base: TensorSource, adapter: Path) -> None:
-        self.path, self._base, self._adapter = base.path, base, adapter
+    def __init__(self, base: TensorSource, adapter: Path, *, optional_prefix: str | None = None) -> None:
+        self.path, self._base, self._adapter, self._optional_prefix = base.path, base, adapter, optional_prefix
         self._config = _adapter_config(adapter)
         self._file = open_weights(adapter / ADAPTER)
         self._whole: dict[str, str] = {}  # the adapter's names, by the base's
@@ -75,15 +102,21 @@ class AdaptedCheckpoint(TensorSource):
 
     def tensor(self, name: str) -> Tensor:
         """Return the tensor with what the adapter adds to it, of float32 then."""
+        if name not in self._factors and name not in self._whole:
+            return self._base.tensor(name)
+        change = self.change(name)
+        return change.added_to(self._base.tensor(name).float()) if isinstance(change, Factors) else change
+
+    def change(self, name: str) -> Factors | Tensor:
+        """Return the factors of what is added to one of the `changed` tensors, or the tensor that takes its place."""
         if name in self._whole:
             return self._read(self._whole[name])
-        if name not in self._factors:
-            return self._base.tensor(name)
         factors = self._factors[name]
         first, second = self._read(factors["A"]).float(), self._read(factors["B"]).float()
-        is_turned = "embedding" in factors["A"] or bool(self._config.get("fan_in_fan_out"))
-        product = second @ first
-        return torch.add(self._base.tensor(name).float(), product.T if is_turned else product, alpha=self._scale(name))
+        return Factors(first, second, self._scale(name), self._is_transposed(factors))
+
+    def _is_transposed(self, factors: Mapping[str, str]) -> bool:
+        return "embedding" in factors["A"] or bool(self._config.get("fan_in_fan_out"))
 
     def _scale(self, name: str) -> float:
         """Return by how much the product counts; its rank is the factors' own, whatever `rank_pattern` says."""
@@ -98,6 +131,8 @@ class AdaptedCheckpoint(TensorSource):
     def _place(self, key: str) -> None:
         """Note which of the base's tensors the adapter's tensor changes."""
         plain = key.removeprefix(_PREFIX)
+        if self._is_optional(plain):
+            return
         if match := _FACTOR.fullmatch(plain):
             name = self._base_name(f"{match['module']}.weight")
             self._factors.setdefault(name, {})[match["side"]] = key
@@ -109,6 +144,13 @@ class AdaptedCheckpoint(TensorSource):
                     f"{self._adapter} has '{name}' in another shape than {self.path}: save that model again"
                 )
             self._whole[name] = key
+
+    def _is_optional(self, plain: str) -> bool:
+        """Return true for a tensor that the base need not have, such as one of another task's head, and has not."""
+        if self._optional_prefix is None or not plain.startswith(self._optional_prefix):
+            return False
+        match = _FACTOR.fullmatch(plain)
+        return (f"{match['module']}.weight" if match else _WRAPPER.sub("", plain)) not in self._base.names
 
     def _base_name(self, name: str) -> str:
         """Return the base's name of the tensor; a model's class may put one part before all names."""
@@ -130,8 +172,7 @@ class AdaptedCheckpoint(TensorSource):
         ):
             raise ModelError(f"{self._adapter}: the factors of '{name}' are not two matrices for a matrix")
         product = (shapes["B"][0], shapes["A"][1])
-        is_turned = "embedding" in factors["A"] or bool(self._config.get("fan_in_fan_out"))
-        if (product[::-1] if is_turned else product) != shape or shapes["A"][0] != shapes["B"][1]:
+        if (product[::-1] if self._is_transposed(factors) else product) != shape or shapes["A"][0] != shapes["B"][1]:
             raise ModelError(
                 f"{self._adapter}: the factors of '{name}' make {list(product)}, {self.path} has {list(shape)} there: "
                 "name the base model that it was trained on"

@@ -100,6 +100,31 @@ class TensorSource(ABC):
         """Return the file that holds the tensor, for messages."""
 
 
+class LoadedTensors(TensorSource):
+    """Give tensors that are in memory; `title` stands for a file in messages."""
+
+    def __init__(self, tensors: Mapping[str, Tensor], *, title: str) -> None:
+        self.path, self._tensors = Path(title), tensors
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Names of the tensors."""
+        return frozenset(self._tensors)
+
+    def spec(self, name: str) -> TensorSpec:
+        """Return the tensor's shape and type."""
+        tensor = self._tensors[name]
+        return TensorSpec(tuple(tensor.shape), tensor.dtype)
+
+    def tensor(self, name: str) -> Tensor:
+        """Return the tensor."""
+        return self._tensors[name].detach()
+
+    def file_of(self, name: str) -> Path:
+        """Return what stands for a file in messages."""
+        return self.path
+
+
 class Checkpoint(TensorSource):
     """Read the tensors of a model folder (one file, or shards and their index), or of one file.
 

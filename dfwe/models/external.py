@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from dfwe.errors import ModelError
 from dfwe.models.adapters import AdaptedCheckpoint, adapter_folder
-from dfwe.models.checkpoint import Checkpoint, TensorSource, TensorSpec, is_recomputed
+from dfwe.models.checkpoint import Checkpoint, LoadedTensors, is_recomputed
 from dfwe.models.fit import list_names
 from dfwe.models.folders import CONFIG, is_hub_name
 from dfwe.models.sources import file_sha256, weights_identity
@@ -129,35 +129,10 @@ def copy_external(network: nn.Module, external: ExternalModel, *, load: Callable
 def add_adapter(network: nn.Module, external: ExternalModel) -> None:
     """Add a LoRA's products to the network's own weights; ModelError where the adapter does not suit the network."""
     parameters = dict(network.named_parameters(remove_duplicate=False))
-    adapted = AdaptedCheckpoint(_NetworkTensors(parameters), external.path)
+    adapted = AdaptedCheckpoint(LoadedTensors(parameters, title="the base model"), external.path)
     with torch.no_grad():
         for name in adapted.changed:
             parameters[name].copy_(adapted.tensor(name))
-
-
-class _NetworkTensors(TensorSource):
-    """A network's own tensors, for an adapter to be added to."""
-
-    def __init__(self, parameters: Mapping[str, nn.Parameter]) -> None:
-        self.path, self._parameters = Path("the base model"), parameters  # in messages
-
-    @property
-    def names(self) -> frozenset[str]:
-        """Names of the tensors."""
-        return frozenset(self._parameters)
-
-    def spec(self, name: str) -> TensorSpec:
-        """Return the tensor's shape and type."""
-        parameter = self._parameters[name]
-        return TensorSpec(tuple(parameter.shape), parameter.dtype)
-
-    def tensor(self, name: str) -> Tensor:
-        """Return the tensor."""
-        return self._parameters[name].detach()
-
-    def file_of(self, name: str) -> Path:
-        """Return what stands for a file in messages."""
-        return self.path
 
 
 def named_models(given: Mapping[Any, Any] | Sequence[Any]) -> dict[str, ExternalModel]:

@@ -16,7 +16,7 @@ from torch import nn
 
 from dfwe.errors import ModelError
 from dfwe.io.files import replacing, write_json
-from dfwe.models.adapters import ADAPTER, Factors
+from dfwe.models.adapters import Factors
 from dfwe.models.folders import ADAPTER_CONFIG
 
 _PREFIX = "base_model.model."  # of all names in an adapter's file
@@ -104,14 +104,14 @@ def save_adapter_config(network: Any, folder: Path) -> None:
     write_json(folder / ADAPTER_CONFIG, {key: _as_json(value) for key, value in config.items()})
 
 
-def load_factors(network: nn.Module, folder: Path) -> None:
-    """Load the factors in an adapter's folder into a network that has factors of the same shapes."""
+def load_factors(network: nn.Module, file: Path) -> None:
+    """Load the factors in an adapter's file into a network that has factors of the same shapes."""
     import peft
 
-    tensors = {name.removeprefix(_PREFIX): tensor for name, tensor in load_file(folder / ADAPTER).items()}
+    tensors = {name.removeprefix(_PREFIX): tensor for name, tensor in load_file(file).items()}
     result = peft.set_peft_model_state_dict(network, tensors)
     left = [*result.unexpected_keys, *(name for name in result.missing_keys if ".lora_" in name)]
-    assert not left, f"{folder} has other factors than the network: {left[0]}"
+    assert not left, f"{file} has other factors than the network: {left[0]}"
 
 
 @contextmanager

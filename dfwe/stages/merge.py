@@ -17,14 +17,14 @@ from dfwe.config.merges import search_space
 from dfwe.config.tasks import Objective, tasks_of
 from dfwe.families.base import ModelFamily
 from dfwe.merging.base import CoefficientGroups, MergeMethod
-from dfwe.merging.engine import prepare_merge, tensor_groups
+from dfwe.merging.engine import TensorGroups, prepare_merge
 from dfwe.merging.expert_array import ExpertArray, Layout, copy_weights
 from dfwe.search.space import Space
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.candidate_pool import CandidatePool
 from dfwe.stages.merge_search import PREDICTIONS, TRIALS, MergeSearch, SearchConfig
 from dfwe.stages.statistics import StatisticsStage, statistics_of, statistics_stages
-from dfwe.stages.train import TrainStage, load_trained, parent_of
+from dfwe.stages.train import TrainStage, expert_array, parent_of
 from dfwe.store.store import Entry
 
 
@@ -111,13 +111,14 @@ class MergeStage(Stage):
             evaluate_batch=None if self.pool is None else self.pool.evaluate_batch,
         )
         seconds = round(time.perf_counter() - start, 3)
-        notes = self.method.notes(tensor_groups(array))
+        notes = self.method.notes(TensorGroups(array))
         return {**result, "notes": notes, "seconds": seconds}, (TRIALS, PREDICTIONS)
 
     def expert_array(self) -> ExpertArray:
         """Load the experts' weights, with their parent's if the method works on task vectors."""
-        needs_parent, model = self.method.properties.needs_parent, self.family.model(tasks_of(self.target))
-        array = load_trained(self.experts, model=model, needs_parent=needs_parent)
+        model = self.family.model(tasks_of(self.target))
+        needs_parent = self.method.properties.needs_parent
+        array = expert_array(self.experts, model=model, family=self.family, needs_parent=needs_parent)
         return replace(array, statistics=statistics_of(self.statistics, store=self.family.context.store))
 
     def weights(self, entry: Entry) -> Float[Tensor, " parameters"]:
@@ -127,7 +128,9 @@ class MergeStage(Stage):
             return self._weights_at(card["coefficients"])
         array = self.expert_array()
         space = self.space(array)
-        return array.weights[int(space.matrix(space.parse(card["coefficients"]))[0].argmax())].clone()
+        weights = torch.empty(array.layout.size)
+        array.write_expert(int(space.matrix(space.parse(card["coefficients"]))[0].argmax()), out=weights)
+        return weights
 
     def _weights_at(self, coefficients: Mapping[str, float]) -> Float[Tensor, " parameters"]:
         """Merge with these coefficients, and return the weights."""

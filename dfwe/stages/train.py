@@ -7,13 +7,12 @@ import logging
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import numpy as np
 import pytorch_lightning as pl
-import torch
 from jaxtyping import Float
 from torch import nn
 
@@ -21,8 +20,8 @@ from dfwe.config.tasks import Objective, Task, tasks_of
 from dfwe.errors import StoreError
 from dfwe.families.base import HEAD, HeadTraining, ModelFamily, TrainingRecipe
 from dfwe.io.strict_json import read_json
-from dfwe.merging.expert_array import ExpertArray, Layout, load_experts, load_weights, save_weights
-from dfwe.models.adapters import ADAPTER
+from dfwe.merging.expert_array import ExpertArray, Layout, flat_weights, load_experts, load_weights, save_weights
+from dfwe.models.adapters import ADAPTER, adapter_folder
 from dfwe.models.folders import ADAPTER_CONFIG
 from dfwe.models.lora import Lora, load_factors, merged, save_adapter_config, save_factors
 from dfwe.records import Evaluation
@@ -127,7 +126,7 @@ class TrainStage(Stage):
     def model(self, entry: Entry) -> Any:
         """Return the trained model, in storage of its own."""
         model = self.family.model(self._answered)
-        load_weights(model, weights_path(entry), name=self.recipe.name)
+        load_weights(model, weights_file(entry), name=self.recipe.name)
         return model
 
     @property
@@ -217,11 +216,11 @@ class TrainStage(Stage):
     def _load_start(self, model: nn.Module) -> None:
         """Load the weights of the training that this one goes on from; of a LoRA its factors."""
         assert self.start is not None
-        path = weights_path(self.start.result(self.family.context.store))
+        file = weights_file(self.start.result(self.family.context.store))
         if self.lora is not None:
-            load_factors(model, path)
+            load_factors(model, file)
         else:
-            load_weights(model, path, name=self.start.recipe.name, optional_prefix=self.family.head_prefix)
+            load_weights(model, file, name=self.start.recipe.name, optional_prefix=self.family.head_prefix)
 
     def _dev_score(self, objective: Objective) -> Score:
         """Return the score on dev of the model as it will be loaded."""
@@ -236,18 +235,21 @@ class TrainStage(Stage):
         return score_merged
 
 
-def load_trained(experts: Mapping[str, TrainStage], *, model: nn.Module, needs_parent: bool = False) -> ExpertArray:
-    """Load trainings' weights by name into one array, with their parent's, which `model` has, if LoRA or need be."""
-    family = next(iter(experts.values())).family
-    files = {name: weights_path(stage.result(family.context.store)) for name, stage in experts.items()}
-    has_base = needs_parent or any(path.is_dir() for path in files.values())
-    parent = torch.cat([p.detach().cpu().flatten() for p in model.parameters()]) if has_base else None
-    return load_experts(files, layout=Layout.of(model), parent=parent, optional_prefix=family.head_prefix)
+def weights_file(entry: Entry) -> Path:
+    """Return the file with a training's weights: a whole model's, or an adapter's with its configuration beside it."""
+    return entry.file(ADAPTER if ADAPTER in entry.card.files else WEIGHTS)
 
 
-def weights_path(entry: Entry) -> Path:
-    """Return the file of a training's weights; of a LoRA the folder with its factors."""
-    return entry.file(ADAPTER).parent if ADAPTER in entry.card.files else entry.file(WEIGHTS)
+def expert_array(
+    stages: Mapping[str, TrainStage], *, model: nn.Module, family: ModelFamily, needs_parent: bool
+) -> ExpertArray:
+    """Load the weights of experts for `model`, a fresh one: adapters are changes of its own."""
+    files = {name: weights_file(stage.result(family.context.store)) for name, stage in stages.items()}
+    parent = None
+    if needs_parent or any(map(adapter_folder, files.values())):
+        parent = flat_weights(model)
+    array = load_experts(files, layout=Layout.of(model), parent=parent, optional_prefix=family.head_prefix)
+    return array if needs_parent else replace(array, parent=None)
 
 
 def write_dev_answers(

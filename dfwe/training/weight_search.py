@@ -215,7 +215,7 @@ class Candidate:
         if trial.kind != "expert":
             return self.at(trial.coefficients)
         expert = int(np.argmax(self._space.matrix(trial.coefficients)[0]))
-        self._flat.copy_(self._experts.weights[expert])
+        self._experts.write_expert(expert, out=self._flat)
         return self._model
 
     def release(self) -> None:

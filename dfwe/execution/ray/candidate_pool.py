@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from ray.exceptions import NodeDiedError, OutOfMemoryError, RayActorError, RayTa
 from torch import Tensor
 
 from dfwe.errors import DfweError, ExecutorError
-from dfwe.merging.expert_array import ExpertArray, Layout
+from dfwe.merging.expert_array import ExpertArray
 from dfwe.records import Coefficients, Evaluation
 from dfwe.search.trial_runner import EvaluateOne, TimedEvaluation
 from dfwe.stages.candidate_pool import CandidatePool
@@ -25,26 +25,26 @@ from dfwe.stages.candidate_pool import CandidatePool
 class SharedArray:
     """An experts' array as NumPy's, which Ray's processes read where it lies: nothing may be written there."""
 
-    names: tuple[str, ...]
-    layout: Layout
-    weights: np.ndarray
-    parent: np.ndarray | None
-    statistics: tuple[Mapping[str, np.ndarray], ...]
+    form: ExpertArray  # of tensors without storage
+    arrays: tuple[np.ndarray, ...]
 
     @classmethod
     def of(cls, array: ExpertArray) -> SharedArray:
         """Wrap the array without a copy."""
-        parent = None if array.parent is None else array.parent.numpy()
-        statistics = tuple({name: tensor.numpy() for name, tensor in tensors.items()} for tensors in array.statistics)
-        return cls(array.names, array.layout, array.weights.numpy(), parent, statistics)
+        arrays: list[np.ndarray] = []
+
+        def take(tensor: Tensor) -> Tensor:
+            arrays.append(tensor.numpy())
+            return tensor.to("meta")
+
+        return cls(array.map(take), tuple(arrays))
 
     def array(self) -> ExpertArray:
         """Return the array in tensors, without a copy."""
+        arrays = iter(self.arrays)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="The given NumPy array is not writable")  # nobody writes
-            parent = None if self.parent is None else torch.from_numpy(self.parent)
-            statistics = tuple(_tensors(arrays) for arrays in self.statistics)
-            return ExpertArray(self.names, self.layout, torch.from_numpy(self.weights), parent, statistics)
+            return self.form.map(lambda tensor: torch.from_numpy(next(arrays)))
 
 
 class RayCandidatePool(CandidatePool):
@@ -120,7 +120,3 @@ def get_result(reference: Any, *, title: str) -> Any:
             f"{title}: its worker was lost once more than executor.retries allows ({str(error).splitlines()[0]}); "
             "check that the memory suffices for executor.workers, then run the same command to resume"
         ) from error
-
-
-def _tensors(arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
-    return {name: torch.from_numpy(array) for name, array in arrays.items()}

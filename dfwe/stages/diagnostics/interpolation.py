@@ -20,7 +20,7 @@ from dfwe.search.space import Space
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.diagnostics.base import Diagnostic, DiagnosticResult, DiagnosticStage
 from dfwe.stages.merge import MergeStage
-from dfwe.stages.train import TrainStage, load_trained, parent_of
+from dfwe.stages.train import TrainStage, expert_array, parent_of
 from dfwe.training.weight_search import Candidate
 from dfwe.values.allowed import Count
 
@@ -106,7 +106,7 @@ class PairStage(DiagnosticStage):
         scorer = self.family.scorer(self.target, split="dev")
         model = self.family.model(tasks_of(self.target)).to(self.family.context.device)
         experts = {"first": self.first, "second": self.second}
-        array = load_trained(experts, model=model)
+        array = expert_array(experts, model=model, family=self.family, needs_parent=False)
         space = Space(tuple(experts))
         candidate = Candidate(model, experts=array, method=Linear(), groups=None, space=space)
         for number in range(1, self.points + 1):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dfwe.errors import MergeError
-from dfwe.merging.engine import tensor_groups
+from dfwe.merging.engine import TensorGroups
 from dfwe.merging.methods.linear import Linear
 from dfwe.merging.methods.statistics import DfMerge, Fisher
 
@@ -86,8 +86,8 @@ def test_fisher_values_without_fisher_are_counted(array, merge):
     experts = array([names, other], statistics=(first, second))
     expected = {"values": 4, "of": 6, "tensors": ["head", "bias"]}
     for method in (PLAIN, Fisher(floor=1e-6, normalise=True), DfMerge(scale=1.0, floor=0.0, normalise=False)):
-        assert method.notes(tensor_groups(experts)) == {"without_fisher": expected}
-    assert Linear().notes(tensor_groups(experts)) == {}
+        assert method.notes(TensorGroups(experts)) == {"without_fisher": expected}
+    assert Linear().notes(TensorGroups(experts)) == {}
     for method in (PLAIN, Fisher(floor=1e-6, normalise=True)):
         found = merge(method, experts, [0.25, 0.75])
         torch.testing.assert_close(found["head"], torch.tensor([6.5, 1.5]))

@@ -2,7 +2,7 @@
 
 import torch
 
-from dfwe.merging.engine import tensor_groups
+from dfwe.merging.engine import TensorGroups
 from dfwe.merging.methods.nearswap import Nearswap
 
 
@@ -36,4 +36,4 @@ def test_nearswap_merges_blocks_alike(array, merge, monkeypatch):
     whole = merge(Nearswap(t=0.5), experts, [0.5, 0.5])["w"]
     monkeypatch.setattr("dfwe.merging.engine.BLOCK", 7)
     assert torch.equal(merge(Nearswap(t=0.5), experts, [0.5, 0.5])["w"], whole)
-    assert len(list(tensor_groups(experts))) == 1
+    assert len(list(TensorGroups(experts))) == 1

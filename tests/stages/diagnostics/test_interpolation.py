@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from dfwe.errors import ConfigurationError
-from dfwe.merging.expert_array import load_experts
 from dfwe.stages.diagnostics import interpolation
 from dfwe.stages.diagnostics.interpolation import Interpolation, PairStage
+from dfwe.stages.train import expert_array
 from dfwe.studies.plan import plan_study
 
 
@@ -40,8 +40,8 @@ def test_results_have_each_pair_by_its_names_with_its_barrier(study):
 
 def test_a_point_is_the_score_of_the_mixed_weights(study, tmp_path, monkeypatch, scales, scattered):
     arrays = []
-    load = lambda *args, **kwargs: arrays.append(scattered(load_experts(*args, **kwargs))) or arrays[0]  # noqa: E731
-    monkeypatch.setattr(interpolation, "load_experts", load)
+    load = lambda *args, **kwargs: arrays.append(scattered(expert_array(*args, **kwargs))) or arrays[0]  # noqa: E731
+    monkeypatch.setattr(interpolation, "expert_array", load)
     pair = [study.experts[name] for name in ("meld", "personality")]
     card, _ = PairStage(study.family, study.target, *pair, 3).make(tmp_path, tell=lambda share: None)
     first, second = map(scales.weigh, arrays[0].weights)
