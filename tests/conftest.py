@@ -358,3 +358,29 @@ def word_tokenizer():
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 1), ("[SEP]", 2)]
     )
     return PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="[UNK]", pad_token="[PAD]")
+
+
+@pytest.fixture
+def adapter(tmp_path):
+    """adapter("a", layout, rank=3, whole=("norm",), seed=0): a LoRA folder for all matrices of the layout."""
+
+    import torch
+    from safetensors.torch import save_file
+
+    def make(name, layout, *, rank=3, whole=(), seed=0, **config):
+        generator, tensors = torch.Generator().manual_seed(seed), {}
+        draw = lambda *shape: torch.randn(*shape, generator=generator)  # noqa: E731
+        for key, shape in zip(layout.names, layout.shapes, strict=True):
+            if any(key.endswith(end) for end in whole):
+                tensors[f"base_model.model.{key}"] = draw(*shape)
+            elif len(shape) == 2 and key.endswith(".weight"):
+                module = f"base_model.model.{key.removesuffix('.weight')}"
+                tensors[f"{module}.lora_A.weight"] = draw(rank, shape[1])
+                tensors[f"{module}.lora_B.weight"] = draw(shape[0], rank)
+        (tmp_path / name).mkdir()
+        save_file(tensors, tmp_path / name / "adapter_model.safetensors")
+        content = {"peft_type": "LORA", "lora_alpha": 5, "r": rank, **config}
+        (tmp_path / name / "adapter_config.json").write_text(json.dumps(content))
+        return tmp_path / name
+
+    return make

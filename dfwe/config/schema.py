@@ -229,6 +229,7 @@ class MergeConfig:
     statistics: MayBePart = (
         MISSING  # what the method must know of the experts beside their weights, and how it is measured
     )
+    lora: Annotated[str, OneOf("products", "factors")] = MISSING  # of LoRA experts; factors: PEFT's combinations, too
     search: APart = MISSING
     limits: LimitsConfig = MISSING
     selection: Annotated[Any, As(Annotated[str, option_of("merge/selection")] | Part)] = MISSING

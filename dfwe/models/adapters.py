@@ -11,9 +11,11 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
+from safetensors.torch import save_file
 from torch import Tensor
 
 from dfwe.errors import ModelError
+from dfwe.io.files import replacing, write_json
 from dfwe.io.strict_json import read_json_object
 from dfwe.models.checkpoint import TensorSource, TensorSpec
 from dfwe.models.folders import ADAPTER_CONFIG, CONFIG, open_weights
@@ -115,18 +117,42 @@ class AdaptedCheckpoint(TensorSource):
         first, second = self._read(factors["A"]).float(), self._read(factors["B"]).float()
         return Factors(first, second, self._scale(name), self._is_transposed(factors))
 
+    def save(self, folder: Path, *, names: Mapping[str, str]) -> bool:
+        """Write the adapter in PEFT's format, for a model that has other `names` for the base's tensors.
+
+        Nothing is written, and false returned, where two tensors that it changes are one in that model.
+        """
+        if len({names[name] for name in self.changed}) < len(self.changed):
+            return False
+        tensors = {f"{_PREFIX}{names[name]}": self._read(key) for name, key in self._whole.items()}
+        alphas = {}
+        for name, factors in self._factors.items():
+            module = names[name].removesuffix(".weight")
+            alphas[re.escape(module)] = self._alpha(name)
+            for key in factors.values():
+                tensors[f"{_PREFIX}{module}{key.removeprefix(_PREFIX).removeprefix(self._modules[name])}"] = self._read(
+                    key
+                )
+        with replacing(folder / ADAPTER) as path:
+            save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, path, metadata={"format": "pt"})
+        is_plain = not self._config.get("alpha_pattern")
+        write_json(folder / ADAPTER_CONFIG, {**self._config, "alpha_pattern": {} if is_plain else alphas})
+        return True
+
     def _is_transposed(self, factors: Mapping[str, str]) -> bool:
-        return "embedding" in factors["A"] or bool(self._config.get("fan_in_fan_out"))
+        return ".lora_embedding_" in factors["A"] or bool(self._config.get("fan_in_fan_out"))
 
     def _scale(self, name: str) -> float:
         """Return by how much the product counts; its rank is the factors' own, whatever `rank_pattern` says."""
         rank = self._shape(self._factors[name]["A"])[0]
+        return self._alpha(name) / (math.sqrt(rank) if self._config.get("use_rslora") else rank)
+
+    def _alpha(self, name: str) -> float:
         patterns = self._config.get("alpha_pattern") or {}
         matching = (
             value for key, value in patterns.items() if re.match(rf"(.*\.)?({key})$", self._modules[name]) is not None
         )
-        alpha = next(matching, self._config["lora_alpha"])
-        return float(alpha) / (math.sqrt(rank) if self._config.get("use_rslora") else rank)
+        return float(next(matching, self._config["lora_alpha"]))
 
     def _place(self, key: str) -> None:
         """Note which of the base's tensors the adapter's tensor changes."""
@@ -184,6 +210,38 @@ class AdaptedCheckpoint(TensorSource):
     def _read(self, key: str) -> Tensor:
         tensor: Tensor = self._file.get_tensor(key)
         return tensor
+
+
+@dataclass(frozen=True)
+class AdapterContent:
+    """Say of an adapter which ranks its factors have, and which tensors it has whole."""
+
+    ranks: frozenset[int]
+    whole: tuple[str, ...]
+
+
+def adapter_content(folder: Path) -> AdapterContent:
+    """Read what the adapter in a folder holds, without its numbers; ModelError where it is not LoRA."""
+    _adapter_config(folder)
+    file = open_weights(folder / ADAPTER)
+    matches = {key: _FACTOR.fullmatch(key) for key in file.keys()}  # noqa: SIM118
+    firsts = [key for key, match in matches.items() if match is not None and match["side"] == "A"]
+    ranks = frozenset(file.get_slice(key).get_shape()[0] for key in firsts)
+    return AdapterContent(ranks, tuple(sorted(key for key, match in matches.items() if match is None)))
+
+
+def save_factors(folder: Path, factors: Mapping[str, Factors]) -> None:
+    """Write factors of one rank by the names of tensors as an adapter in PEFT's format; their scale is in B."""
+    tensors = {}
+    for name, part in factors.items():
+        module = f"{_PREFIX}{name.removesuffix('.weight')}"
+        tensors[f"{module}.lora_A.weight"] = part.right.contiguous()
+        tensors[f"{module}.lora_B.weight"] = (part.left * part.scale).contiguous()
+    (rank,) = {part.first.shape[0] for part in factors.values()}
+    modules = [name.removesuffix(".weight") for name in factors]
+    with replacing(folder / ADAPTER) as path:
+        save_file(tensors, path, metadata={"format": "pt"})
+    write_json(folder / ADAPTER_CONFIG, {"peft_type": "LORA", "r": rank, "lora_alpha": rank, "target_modules": modules})
 
 
 def adapter_folder(path: Path) -> Path | None:

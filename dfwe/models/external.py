@@ -129,10 +129,26 @@ def copy_external(network: nn.Module, external: ExternalModel, *, load: Callable
 def add_adapter(network: nn.Module, external: ExternalModel) -> None:
     """Add a LoRA's products to the network's own weights; ModelError where the adapter does not suit the network."""
     parameters = dict(network.named_parameters(remove_duplicate=False))
-    adapted = AdaptedCheckpoint(LoadedTensors(parameters, title="the base model"), external.path)
+    adapted = _adapted(network, external)
     with torch.no_grad():
         for name in adapted.changed:
             parameters[name].copy_(adapted.tensor(name))
+
+
+def save_adapter(network: nn.Module, external: ExternalModel, *, model: nn.Module, folder: Path) -> bool:
+    """Write a LoRA of the network into a folder, its tensors named as in `model`, which has the network's parameters.
+
+    Nothing is written, and false returned, where two tensors that it changes are tied.
+    """
+    places = {id(parameter): name for name, parameter in model.named_parameters()}
+    parameters = network.named_parameters(remove_duplicate=False)
+    names = {name: places[id(parameter)] for name, parameter in parameters}
+    return _adapted(network, external).save(folder, names=names)
+
+
+def _adapted(network: nn.Module, external: ExternalModel) -> AdaptedCheckpoint:
+    parameters = dict(network.named_parameters(remove_duplicate=False))
+    return AdaptedCheckpoint(LoadedTensors(parameters, title="the base model"), external.path)
 
 
 def named_models(given: Mapping[Any, Any] | Sequence[Any]) -> dict[str, ExternalModel]:

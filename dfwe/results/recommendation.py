@@ -9,6 +9,7 @@ from dfwe.config.tasks import TaskMean
 from dfwe.metrics.statistics import optimism
 from dfwe.report.names import display_name, expert_name
 from dfwe.report.numbers import ALPHA, interval
+from dfwe.stages.adapter_combination import AdapterCombination
 from dfwe.stages.ensemble import EnsembleStage
 from dfwe.stages.train import TrainStage
 from dfwe.studies.listed_merges import complete_models
@@ -111,7 +112,8 @@ def models_by_simplicity(study: Study, *, names: list[str]) -> Iterator[str]:
     """
 
     def complexity(name: str) -> int:
-        if isinstance(study.models[name], TrainStage):
+        stage = study.models[name]
+        if isinstance(stage, TrainStage) and not isinstance(stage, AdapterCombination):
             return {BASELINE: 0, LONG_BASELINE: 1}.get(name, 2)
         return 4 if name in study.baselines else 3
 

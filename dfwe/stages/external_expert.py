@@ -11,11 +11,26 @@ from typing import Any, ClassVar
 from dfwe.config.tasks import Task
 from dfwe.families.base import ModelFamily, TrainingRecipe
 from dfwe.merging.expert_array import save_weights
-from dfwe.models.external import ExternalModel
+from dfwe.models.adapters import ADAPTER, AdapterContent, adapter_content
+from dfwe.models.external import ExternalModel, save_adapter
+from dfwe.models.folders import ADAPTER_CONFIG
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.train import WEIGHTS, HeadStage, TrainStage, parent_of, write_dev_answers
 
 _NO_TRAINING = {"epochs": 0, "patience": 0, "learning_rate": 0.0, "stop_on": "last"}
+
+
+def untrained(name: str, *, family: ModelFamily, target: Task) -> TrainingRecipe:
+    """Return the recipe of a model that is not trained here, and asked for the target."""
+    return TrainingRecipe(name, (target,), target, _NO_TRAINING, 1, family.options)
+
+
+def answer_dev(stage: TrainStage, model: Any, *, folder: Path) -> tuple[str, ...]:
+    """Let the model of a stage without training answer dev, exactly; return the names of the files."""
+    target, device = stage.recipe.objective, stage.family.context.device
+    assert target is not None
+    evaluation = stage.family.scorer(target, split="dev")(model.to(device), exact=True)
+    return write_dev_answers(folder, evaluation.predictions, label_scores=evaluation.label_scores)
 
 
 @dataclass(frozen=True)
@@ -28,8 +43,7 @@ class ExternalExpert(TrainStage):
     @classmethod
     def of(cls, name: str, *, external: ExternalModel, family: ModelFamily, target: Task) -> ExternalExpert:
         """Return the expert of that name, asked for the target."""
-        recipe = TrainingRecipe(name, (target,), target, _NO_TRAINING, 1, family.options)
-        return cls(family, recipe, None, 0, external)
+        return cls(family, untrained(name, family=family, target=target), None, 0, external)
 
     @property
     def title(self) -> str:
@@ -44,6 +58,11 @@ class ExternalExpert(TrainStage):
             "external": self.external.identity,
             "objective": self.family.task_spec(self.recipe.objective),
         }
+
+    @property
+    def adapter(self) -> AdapterContent | None:
+        """Content of the user's folder, if it is an adapter's."""
+        return adapter_content(self.external.path) if self.external.form == "adapter" else None
 
     @property
     def needs(self) -> tuple[Stage, ...]:
@@ -61,18 +80,16 @@ class ExternalExpert(TrainStage):
         return 0
 
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
-        """Copy the weights and answer dev.
+        """Copy the weights, of a LoRA its factors, and answer dev.
 
         Raises:
             ModelError: the model does not fit the base model.
         """
-        start, target = time.perf_counter(), self.recipe.objective
-        assert target is not None
+        start = time.perf_counter()
         model = self.family.model((self.recipe.tasks[0],))
         self.family.copy_external(model, self.external)
-        save_weights(model, folder / WEIGHTS)
-        evaluation = self.family.scorer(target, split="dev")(model.to(self.family.context.device), exact=True)
-        answers = write_dev_answers(folder, evaluation.predictions, label_scores=evaluation.label_scores)
+        files = self._save(model, folder)
+        answers = answer_dev(self, model, folder=folder)
         result = {
             "external": self.external.name,
             "epochs": [],
@@ -80,4 +97,11 @@ class ExternalExpert(TrainStage):
             "criterion": "last",
             "seconds": round(time.perf_counter() - start, 2),
         }
-        return result, (WEIGHTS, *answers)
+        return result, (*files, *answers)
+
+    def _save(self, model: Any, folder: Path) -> tuple[str, ...]:
+        network = self.family.plain_network(model)
+        if self.external.form == "adapter" and save_adapter(network, self.external, model=model, folder=folder):
+            return ADAPTER, ADAPTER_CONFIG
+        save_weights(model, folder / WEIGHTS)
+        return (WEIGHTS,)

@@ -147,6 +147,12 @@ class MergeStage(Stage):
         groups = self.groups.names(array.layout.names)
         return search_space(self.config, method=self.method, experts=array.names, groups=groups)
 
+    def tensor_coefficients(self, array: ExpertArray, values: Mapping[str, float]) -> list[tuple[float, ...]]:
+        """Return the experts' coefficients of each of the layout's tensors."""
+        space = self.space(array)
+        matrix = space.matrix(space.parse(values))
+        return [tuple(map(float, matrix[row])) for row in self.groups.indices(array.layout.names)]
+
     def model(self, entry: Entry) -> Any:
         """Return the merged model, in storage of its own (ready to be saved)."""
         return self._model_of(self.weights(entry))

@@ -21,7 +21,7 @@ from dfwe.errors import StoreError
 from dfwe.families.base import HEAD, HeadTraining, ModelFamily, TrainingRecipe
 from dfwe.io.strict_json import read_json
 from dfwe.merging.expert_array import ExpertArray, Layout, flat_weights, load_experts, load_weights, save_weights
-from dfwe.models.adapters import ADAPTER, adapter_folder
+from dfwe.models.adapters import ADAPTER, AdapterContent, adapter_folder
 from dfwe.models.folders import ADAPTER_CONFIG
 from dfwe.models.lora import Lora, load_factors, merged, save_adapter_config, save_factors
 from dfwe.records import Evaluation
@@ -57,6 +57,11 @@ class TrainStage(Stage):
     def title(self) -> str:
         """Title in the user's words."""
         return expert_name(self.recipe.name)
+
+    @property
+    def adapter(self) -> AdapterContent | None:
+        """What it leaves in the store if that is a LoRA of the base model; None for a whole model."""
+        return None
 
     @property
     def source_task(self) -> Task | None:

@@ -90,6 +90,8 @@ class ListedMerges:
         merge = entry["merge"]
         config = uniform() if merge == "uniform" else option(merge, search=entry["search"], budget=entry["budget"])
         config = resolve_names(config | dict(entry["set"]) | {"name": name})
+        if config["lora"] != "products":
+            raise ConfigurationError(f"multitask.merges.{name}: lora={config['lora']} needs LoRA experts; leave it out")
         family = next(iter(experts.values())).family
         return MergeStage.of(config, family=family, experts=experts, target=self.objective, seed=self.seed)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from dfwe.config.tasks import Task
+from dfwe.stages.adapter_combination import plan_combinations
 from dfwe.stages.base import Stage
 from dfwe.stages.diagnostics.base import plan_diagnostics
 from dfwe.stages.mixture import MixtureStage
@@ -42,6 +43,8 @@ def merge_study(
     headline = headline_merge(merges)
     inputs = BaselineInputs(factory, target, trained, experts, seed)
     baselines = baseline_models(spec.baselines, study=inputs) if merges and "evaluate" in runs else {}
+    for merge in merges.values():
+        baselines |= plan_combinations(merge) if "evaluate" in runs else {}
     models = ({BASELINE: baseline} if baseline else {}) | dict(experts) | dict(merges) | baselines
     evaluations = evaluated(models, factory=factory, objective=target) if "evaluate" in runs else {}
     return Study(

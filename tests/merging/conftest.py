@@ -1,12 +1,11 @@
 """Share an array of experts, a merge of it, the reference merges of ../shared/oracle."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from dfwe.merging.engine import prepare_merge
 from dfwe.merging.expert_array import ExpertArray, Layout
@@ -23,29 +22,6 @@ def array():
         rows = [torch.cat([expert[name].flatten() for name in layout.names]) for expert in experts]
         flat = None if parent is None else torch.cat([parent[name].flatten() for name in layout.names])
         return ExpertArray(tuple("abcdefgh"[: len(rows)]), layout, torch.stack(rows), flat, tuple(statistics))
-
-    return make
-
-
-@pytest.fixture
-def adapter(tmp_path):
-    """adapter("a", layout, rank=3, whole=("norm",), seed=0): a LoRA folder for all matrices of the layout."""
-
-    def make(name, layout, *, rank=3, whole=(), seed=0, **config):
-        generator, tensors = torch.Generator().manual_seed(seed), {}
-        draw = lambda *shape: torch.randn(*shape, generator=generator)  # noqa: E731
-        for key, shape in zip(layout.names, layout.shapes, strict=True):
-            if any(key.endswith(end) for end in whole):
-                tensors[f"base_model.model.{key}"] = draw(*shape)
-            elif len(shape) == 2 and key.endswith(".weight"):
-                module = f"base_model.model.{key.removesuffix('.weight')}"
-                tensors[f"{module}.lora_A.weight"] = draw(rank, shape[1])
-                tensors[f"{module}.lora_B.weight"] = draw(shape[0], rank)
-        (tmp_path / name).mkdir()
-        save_file(tensors, tmp_path / name / "adapter_model.safetensors")
-        content = {"peft_type": "LORA", "lora_alpha": 5, "r": rank, **config}
-        (tmp_path / name / "adapter_config.json").write_text(json.dumps(content))
-        return tmp_path / name
 
     return make
 

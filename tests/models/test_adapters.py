@@ -71,6 +71,12 @@ def test_adapter_of_a_turned_layer_or_embedding_is_turned(here):
     assert torch.equal(adapter(tensors, base=base).tensor("x.q.weight"), 1.0 + 4.0 * PRODUCT.T)
 
 
+def test_adapter_of_a_matrix_in_embeddings_is_not_turned(here):
+    tensors = {f"base_model.model.embeddings.project.{name}": tensor for name, tensor in FACTORS.items()}
+    model = adapter(tensors, base={"embeddings.project.weight": torch.ones(2, 3)})
+    assert torch.equal(model.tensor("embeddings.project.weight"), 1.0 + 4.0 * PRODUCT)
+
+
 def test_adapter_product_is_of_float32_for_a_small_base(here):
     base = {"x.q.weight": torch.ones(2, 3, dtype=torch.bfloat16)}
     tensors = {f"base_model.model.x.q.{name}": tensor / 1000 for name, tensor in FACTORS.items()}

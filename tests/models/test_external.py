@@ -8,7 +8,8 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, LlamaConfig, LlamaForCausalLM
 
 from dfwe.errors import ModelError
-from dfwe.models.external import ExternalModel, copy_external, names_of
+from dfwe.merging.expert_array import load_weights
+from dfwe.models.external import ExternalModel, copy_external, names_of, save_adapter
 
 
 def llama(seed, *, tied=True):
@@ -98,6 +99,30 @@ def test_an_adapter_is_added_by_its_product(tmp_path, rank):
         product = factors[f"{key}B.weight"] @ factors[f"{key}A.weight"] * 3 / rank if f"{key}A.weight" in factors else 0
         assert torch.allclose(tensor, base[name] + product, atol=1e-6)
     assert sum(not torch.equal(tensor, base[name]) for name, tensor in network.named_parameters()) == 4
+
+
+@pytest.mark.parametrize("targets", [["q_proj", "lm_head"], ["embed_tokens"]])
+def test_a_saved_adapter_is_named_as_the_models_parameters(tmp_path, targets):
+    peft = pytest.importorskip("peft", reason="PEFT is not installed")
+    pattern = {"alpha_pattern": {"layers.0.self_attn.q_proj": 7}, "use_rslora": True}
+    config = peft.LoraConfig(r=3, target_modules=targets, init_lora_weights=False, **pattern)
+    peft.get_peft_model(llama(0), config).save_pretrained(tmp_path / "a", save_embedding_layers=False)
+    network, holder = llama(0), torch.nn.ModuleDict()
+    holder["inner"] = network  # as a family's model may have other names than Transformers'
+    (tmp_path / "b").mkdir()
+    assert save_adapter(network, ExternalModel(str(tmp_path / "a")), model=holder, folder=tmp_path / "b")
+    load_weights(holder, tmp_path / "b" / "adapter_model.safetensors", name="b")
+    assert same(network, copied(tmp_path / "a"))
+    assert not same(network, llama(0))
+
+
+def test_an_adapter_of_tied_tensors_both_is_not_saved(tmp_path):
+    peft = pytest.importorskip("peft", reason="PEFT is not installed")
+    config = peft.LoraConfig(r=3, target_modules=["lm_head", "embed_tokens"], init_lora_weights=False)
+    peft.get_peft_model(llama(0), config).save_pretrained(tmp_path / "a", save_embedding_layers=False)
+    network = llama(0)
+    assert not save_adapter(network, ExternalModel(str(tmp_path / "a")), model=network, folder=tmp_path)
+    assert not (tmp_path / "adapter_config.json").exists()
 
 
 def test_an_adapter_of_another_base_is_refused(tmp_path):

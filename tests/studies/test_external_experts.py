@@ -1,6 +1,7 @@
 """Studies of experts that were trained elsewhere."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -16,6 +17,12 @@ from dfwe.config.compose import compose_study
 from dfwe.errors import ConfigurationError, ModelError
 from dfwe.families.causal_lm.weights import FreshLlama
 from dfwe.families.encoder.weights import FreshBert
+from dfwe.merging.adapter_combinations import combine_adapters
+from dfwe.merging.engine import prepare_merge
+from dfwe.merging.expert_array import Layout
+from dfwe.models.adapters import AdaptedCheckpoint
+from dfwe.models.checkpoint import Checkpoint
+from dfwe.models.external import ExternalModel
 from dfwe.predict import load
 from dfwe.run_study import run_study
 from dfwe.studies.plan import load_plan, plan_study
@@ -121,6 +128,95 @@ def test_classifiers_are_merged_with_labels_in_one_order(classifiers, settings, 
     network = alone.family.plain_network(alone.trained["expert_2"].model(ours))
     theirs = BertForSequenceClassification.from_pretrained(folders[-1])
     assert torch.equal(network.classifier.weight, theirs.classifier.weight.flip(0))
+
+
+@pytest.mark.parametrize("merge", ["linear", "ties"])
+def test_loras_are_merged_by_their_factors(decoders, settings, tmp_path, adapter, merge):
+    base = decoders[0]
+    layout = Layout.of(LlamaForCausalLM.from_pretrained(base))
+    folders = [adapter(f"lora_{seed}", layout, rank=2, seed=seed, alpha_pattern={"q_proj": 3}) for seed in range(3)]
+    config = compose_study([*settings, experts(folders), f"base_model={base}", f"merge={merge}"])
+    run_study(config, folder=tmp_path / "run")
+    study = plan_study(config)
+    store = study.family.context.store
+    for name, stage in study.trained.items():
+        files = stage.result(store).card.files
+        assert "weights.safetensors" not in files
+        assert files["adapter_model.safetensors"]["bytes"] < LlamaForCausalLM.from_pretrained(base).num_parameters()
+        expected = AdaptedCheckpoint(Checkpoint(base), tmp_path / name)
+        for key, tensor in stage.model(stage.result(store)).named_parameters():
+            assert torch.equal(tensor, expected.tensor(key))
+    stage = study.merges[merge]
+    array = stage.expert_array()
+    assert array.weights.shape[0] == 0
+    dense = replace(array, weights=_rows(array), adapters=(), base=None)
+    weights = stage.weights(stage.result(store))
+    row = rows_of(tmp_path / "run")[merge]
+    if row["is_expert"] is None:
+        out, space = torch.empty(layout.size), stage.space(array)
+        point = space.parse(row["coefficients"])
+        prepare_merge(stage.method, dense)(space.matrix(point), space.values_of_settings(point), out)
+        torch.testing.assert_close(weights, out, rtol=1e-5, atol=1e-5)
+
+
+def test_loras_of_classifiers_are_stored_as_factors(classifiers, settings, tmp_path, adapter):
+    base, network = classifiers[0], BertForSequenceClassification.from_pretrained(classifiers[1])
+    layout = Layout.of(network)
+    whole = ("classifier.weight", "classifier.bias")
+    folders = [adapter(f"lora_{seed}", layout, rank=2, whole=whole, seed=seed) for seed in range(2)]
+    arguments = [*settings, experts(folders), f"base_model={base}", "model=classifier", f"model.source.name={base}"]
+    study = plan_study(compose_study([*arguments, "merge=linear"]))
+    store = study.family.context.store
+    for name, stage in study.trained.items():
+        entry = stage.result(store)
+        assert {"adapter_config.json", "adapter_model.safetensors"} <= entry.card.files.keys()
+        expected = study.family.model((study.target,))
+        study.family.copy_external(expected, ExternalModel(str(tmp_path / name)))
+        ours = dict(stage.model(entry).named_parameters())
+        assert all(torch.equal(tensor, ours[key]) for key, tensor in expected.named_parameters())
+        assert not torch.equal(_flat(expected), _flat(study.family.model((study.target,))))
+    assert study.merges["linear"].expert_array().weights.shape[0] == 0
+
+
+def test_pefts_combinations_are_rows_beside_the_merge(decoders, settings, tmp_path, adapter, caplog):
+    base, layout = decoders[0], Layout.of(LlamaForCausalLM.from_pretrained(decoders[0]))
+    folders = [adapter(f"lora_{seed}", layout, rank=2, seed=seed) for seed in range(2)]
+    arguments = [*settings, f"base_model={base}", "merge=linear", "merge.lora=factors", "merge.selection=uniform"]
+    run_study(compose_study([*arguments, experts(folders)]), folder=tmp_path / "run")
+    rows, study = rows_of(tmp_path / "run"), plan_study(compose_study([*arguments, experts(folders)]))
+    for way in ("linear", "svd"):
+        row, stage = rows[f"linear_peft_{way}"], study.baselines[f"linear_peft_{way}"]
+        assert {"dev", "test", "delta"} <= row.keys()
+        entry = stage.result(study.family.context.store)
+        assert entry.card.result["coefficients"] == rows["linear"]["coefficients"]
+        array = study.merges["linear"].expert_array()
+        ours = combine_adapters(array, [[0.5, 0.5]] * len(layout.names), combination=way)
+        parent = layout.views(array.base)
+        for key, tensor in stage.model(entry).named_parameters():
+            expected = ours[key].added_to(parent[key]) if key in ours else parent[key]
+            torch.testing.assert_close(tensor.detach(), expected)
+    folders.append(adapter("lora_3", layout, rank=3))
+    plan = plan_study(compose_study([*arguments, experts(folders)]))
+    assert [name for name in plan.baselines if "peft" in name] == ["linear_peft_svd"]
+    assert "no linear_peft_linear: PEFT needs adapters of one rank for it, these have 2, 3" in caplog.text
+
+
+def test_factors_of_what_is_not_lora_are_refused(decoders, settings, adapter):
+    base, layout = decoders[0], Layout.of(LlamaForCausalLM.from_pretrained(decoders[0]))
+    arguments = [*settings, f"base_model={base}", "merge=linear", "merge.lora=factors"]
+    plain, whole = adapter("lora", layout), adapter("whole", layout, whole=("norm.weight",))
+    with pytest.raises(ConfigurationError, match="expert_0 is a whole model: set merge.lora=products"):
+        plan_study(compose_study([*arguments, experts([plain, decoders[1]])]))
+    with pytest.raises(ConfigurationError, match=r"whole has .*norm\.weight as a whole tensor"):
+        plan_study(compose_study([*arguments, experts([plain, whole])]))
+
+
+def _flat(model):
+    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+
+
+def _rows(array):
+    return torch.stack([torch.cat([t.flatten() for t in of]) for of in zip(*array.tensors(), strict=True)])
 
 
 def test_another_run_trains_and_copies_nothing(decoders, settings, tmp_path):
