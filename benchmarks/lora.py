@@ -25,7 +25,7 @@ from pathlib import Path
 
 from dfwe.config.compose import compose_study
 from dfwe.merging.expert_array import save_weights
-from dfwe.models.lora import save_factors
+from dfwe.models.lora import save_lora
 from dfwe.studies.plan import plan_study
 from dfwe.training.fit import fit_expert
 
@@ -47,7 +47,7 @@ def measure(model: str, overrides: Sequence[str]) -> dict[str, float]:
             own=None,
             seed=0,
             folder=Path(folder),
-            save=save_weights if stage.lora is None else save_factors,
+            save=save_weights if stage.lora is None else save_lora,
             tell=lambda share: stamps.append((time.perf_counter(), time.process_time())),
         )
         checkpoint, result = (Path(folder) / "last.ckpt").stat().st_size, fit.weights.stat().st_size

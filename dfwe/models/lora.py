@@ -88,7 +88,7 @@ class Lora:
                 )
 
 
-def save_factors(network: nn.Module, path: Path) -> None:
+def save_lora(network: nn.Module, path: Path) -> None:
     """Save the network's factors in float32 under PEFT's names, under a temporary name first."""
     import peft
 
@@ -98,13 +98,13 @@ def save_factors(network: nn.Module, path: Path) -> None:
         save_file(tensors, temporary)
 
 
-def save_adapter_config(network: Any, folder: Path) -> None:
+def save_lora_config(network: Any, folder: Path) -> None:
     """Write the file with which PEFT reads the factors beside it."""
     config = network.peft_config[_NAME].to_dict() | {"inference_mode": True}
     write_json(folder / ADAPTER_CONFIG, {key: _as_json(value) for key, value in config.items()})
 
 
-def load_factors(network: nn.Module, file: Path) -> None:
+def load_lora(network: nn.Module, file: Path) -> None:
     """Load the factors in an adapter's file into a network that has factors of the same shapes."""
     import peft
 

@@ -23,7 +23,7 @@ from dfwe.io.strict_json import read_json
 from dfwe.merging.expert_array import ExpertArray, Layout, flat_weights, load_experts, load_weights, save_weights
 from dfwe.models.adapters import ADAPTER, AdapterContent, adapter_folder
 from dfwe.models.folders import ADAPTER_CONFIG
-from dfwe.models.lora import Lora, load_factors, merged, save_adapter_config, save_factors
+from dfwe.models.lora import Lora, load_lora, merged, save_lora, save_lora_config
 from dfwe.records import Evaluation
 from dfwe.report.names import expert_name
 from dfwe.seeding import derive
@@ -61,7 +61,7 @@ class TrainStage(Stage):
     @property
     def adapter(self) -> AdapterContent | None:
         """What it leaves in the store if that is a LoRA of the base model; None for a whole model."""
-        return None
+        return None if self.lora is None else AdapterContent(frozenset({self.lora.rank}), ())
 
     @property
     def source_task(self) -> Task | None:
@@ -192,7 +192,7 @@ class TrainStage(Stage):
         if self.start is not None:
             self._load_start(model)
         if self.lora is not None:
-            save_adapter_config(model, folder)
+            save_lora_config(model, folder)
         data = family.training_data(self.recipe, seed=self._order_seed)
         if objective is not None:
             family.scorer(objective, split="test")  # a question that is too long stops the study here, not at its end
@@ -204,7 +204,7 @@ class TrainStage(Stage):
             own=None if objective is None or source is None else self._dev_score(source),
             seed=derive(self._seed, "dropout"),
             folder=folder,
-            save=save_weights if self.lora is None else save_factors,
+            save=save_weights if self.lora is None else save_lora,
             logger=family.context.logger,
             tell=tell,
         )
@@ -223,7 +223,7 @@ class TrainStage(Stage):
         assert self.start is not None
         file = weights_file(self.start.result(self.family.context.store))
         if self.lora is not None:
-            load_factors(model, file)
+            load_lora(model, file)
         else:
             load_weights(model, file, name=self.start.recipe.name, optional_prefix=self.family.head_prefix)
 

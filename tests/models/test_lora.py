@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel, Llam
 from dfwe.errors import ModelError
 from dfwe.merging.expert_array import load_weights
 from dfwe.models.adapters import ADAPTER
-from dfwe.models.lora import Lora, load_factors, merged, save_adapter_config, save_factors
+from dfwe.models.lora import Lora, load_lora, merged, save_lora, save_lora_config
 
 peft = pytest.importorskip("peft", reason="the extra lora is not installed")
 
@@ -45,8 +45,8 @@ def drawn(network, *, of, seed=1):
 
 def saved(network, folder):
     folder.mkdir(exist_ok=True)
-    save_factors(network, folder / ADAPTER)
-    save_adapter_config(network, folder)
+    save_lora(network, folder / ADAPTER)
+    save_lora_config(network, folder)
     return folder
 
 
@@ -116,7 +116,7 @@ def test_merged_network_comes_back_after_an_error():
 def test_saved_factors_are_loaded_as_they_were(tmp_path):
     network, other = drawn(llama(), of=lora()), llama()
     lora().add_factors(other, seed=5)
-    load_factors(other, saved(network, tmp_path / "a") / ADAPTER)
+    load_lora(other, saved(network, tmp_path / "a") / ADAPTER)
     assert all(torch.equal(other.state_dict()[name], tensor) for name, tensor in network.state_dict().items())
 
 

@@ -169,6 +169,13 @@ def test_a_merge_equals_that_of_whole_models(ran, tmp_path):
     torch.testing.assert_close(stage.weights(entry_of(study, stage)), dense, rtol=1e-5, atol=1e-6)
 
 
+def test_trained_factors_can_be_combined_as_peft_does(config, ran):
+    study = plan_study(config(ran[1].family.context.store.root, "merge.lora=factors"))
+    names = {f"nelder_mead_peft_{way}" for way in ("linear", "svd")}
+    assert names <= study.models.keys()
+    assert all(study.models[name].dev(entry_of(study, study.models[name])) for name in names)
+
+
 def test_exports_are_whole_models_with_equal_answers(ran):
     folder, study = ran
     name = json.loads((folder / "results.json").read_text())["recommended"]["name"]
