@@ -16,9 +16,10 @@ from torch import nn
 
 from dfwe.errors import ModelError
 from dfwe.io.files import replacing, write_json
-from dfwe.models.adapters import Factors
+from dfwe.models.adapters import ADAPTER, Factors
 from dfwe.models.folders import ADAPTER_CONFIG
 
+LORA_FILES = (ADAPTER, ADAPTER_CONFIG)  # of a folder in PEFT's format: factors, settings
 _PREFIX = "base_model.model."  # of all names in an adapter's file
 _NAME = "default"  # PEFT's, of a model's only adapter
 

@@ -6,7 +6,7 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -22,14 +22,12 @@ from dfwe.families.base import HEAD, HeadTraining, ModelFamily, TrainingRecipe
 from dfwe.io.strict_json import read_json
 from dfwe.merging.expert_array import ExpertArray, Layout, flat_weights, load_experts, load_weights, save_weights
 from dfwe.models.adapters import ADAPTER, AdapterContent, adapter_folder
-from dfwe.models.folders import ADAPTER_CONFIG
-from dfwe.models.lora import Lora, load_lora, merged, save_lora, save_lora_config
+from dfwe.models.lora import LORA_FILES, Lora, load_lora, merged, save_lora, save_lora_config
 from dfwe.records import Evaluation
 from dfwe.report.names import expert_name
 from dfwe.seeding import derive
 from dfwe.stages.base import Stage, Tell
 from dfwe.store.store import Entry
-from dfwe.training.callbacks import Score
 from dfwe.training.fit import Fit, FitSettings, fit_expert
 from dfwe.training.stopping import RULE
 
@@ -103,7 +101,7 @@ class TrainStage(Stage):
         """Train, go on where a killed run stopped, and keep the best epoch's weights."""
         start = time.perf_counter()
         fit = self._fit(folder, tell=tell)
-        files = (WEIGHTS,) if self.lora is None else (ADAPTER, ADAPTER_CONFIG)
+        files = (WEIGHTS,) if self.lora is None else LORA_FILES
         _give_name(fit.weights, folder / files[0])
         result = {
             "epochs": [asdict(epoch) for epoch in fit.history],
@@ -227,7 +225,7 @@ class TrainStage(Stage):
         else:
             load_weights(model, file, name=self.start.recipe.name, optional_prefix=self.family.head_prefix)
 
-    def _dev_score(self, objective: Objective) -> Score:
+    def _dev_score(self, objective: Objective) -> Callable[[nn.Module], Evaluation]:
         """Return the score on dev of the model as it will be loaded."""
         score = self.family.scorer(objective, split="dev")
         if self.lora is None:

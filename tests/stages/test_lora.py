@@ -187,7 +187,7 @@ def test_exports_are_whole_models_with_equal_answers(ran):
         assert scorer(plain).predictions == scorer(ours).predictions
 
 
-def test_other_settings_make_another_expert_and_null_the_one_of_before(config, tmp_path):
+def test_other_settings_make_another_expert(config, tmp_path):
     stages = {
         setting: plan_study(config(tmp_path, setting)).baseline
         for setting in (
@@ -240,7 +240,7 @@ def test_families_with_heads_refuse_lora(composed, tmp_path, overrides, message)
         plan_study(composed(*target, *overrides, f"paths.store={tmp_path}"))
 
 
-def test_every_stage_of_a_lora_study_is_a_training_of_factors(ran):
+def test_every_training_of_a_lora_study_is_of_factors(ran):
     _, study = ran
     trainings = [stage for _, stage in study.stages() if isinstance(stage, TrainStage)]
     assert len(trainings) == 7
