@@ -23,6 +23,8 @@ from dfwe.values.allowed import (
     NonNegative,
     OneOf,
     Pair,
+    PartialShare,
+    Pattern,
     Positive,
     Share,
     Where,
@@ -142,6 +144,21 @@ class PretrainConfig:
     options: dict[str, Any] = MISSING  # changes to the family's own options of a training
 
 
+Targets = Annotated[list[Name], Where(lambda names: bool(names) and _is_each_once(names), "(one at least, each once)")]
+
+
+@dataclass
+class LoraConfig:
+    """Low-rank factors that are trained in place of all weights, in PEFT's terms (conf/model/lora)."""
+
+    rank: Count = MISSING
+    alpha: Positive = MISSING  # the product of the factors counts alpha / rank
+    dropout: PartialShare = MISSING  # of what the factors read
+    rslora: bool = MISSING  # the product counts alpha / sqrt(rank)
+    # all-linear, names of modules or the ends of their names, or a regular expression of whole names
+    targets: Annotated[Any, As(Pattern | Targets)] = MISSING
+
+
 @dataclass
 class ModelConfig:
     """Where the parent comes from (conf/model)."""
@@ -153,6 +170,7 @@ class ModelConfig:
     max_source_tokens: Count = MISSING
     max_target_tokens: Natural = MISSING  # 0 where heads answer
     pretrain: PretrainConfig | None = MISSING
+    lora: LoraConfig | None = None  # none: trainings change all weights
 
 
 Shots = Annotated[str, OneOf("all")] | Annotated[float, Within(above=0, below=1)] | Count

@@ -26,6 +26,7 @@ from dfwe.families.scorer import MeanScorer, ModelScorer
 from dfwe.families.statistics.base import CalibrationExample, Collector
 from dfwe.models.external import ExternalModel, copy_external
 from dfwe.models.loading import load_tokenizer, load_weights_of
+from dfwe.models.lora import Lora
 from dfwe.records import Instance, Split
 from dfwe.seeding import derive
 from dfwe.store.store import Store
@@ -83,7 +84,8 @@ class FamilySettings:
     """Settings that families may read beside those in their own YAML (`model.family`).
 
     `seed` draws fresh weights, such as those of heads. `truncation` is `context` or `reference`, `decode` is `task` or
-    one way of answering for every task, `reference` the numbers of decode=reference.
+    one way of answering for every task, `reference` the numbers of decode=reference. With `lora` factors are trained in
+    place of all weights.
     """
 
     seed: int
@@ -93,6 +95,7 @@ class FamilySettings:
     max_truncated_fraction: float
     decode: str = "task"
     reference: Mapping[str, Any] | None = None
+    lora: Lora | None = None
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,7 @@ class ModelFamily(ABC):
     adapts_all: ClassVar[bool] = False  # whether every task can be answered
     head_prefix: ClassVar[str | None] = None  # of a task's own tensors, of which files may have more than a model
     takes_external: ClassVar[bool] = True  # whether models that were trained elsewhere can be its models
+    takes_lora: ClassVar[bool] = False  # whether its trainings can be of factors alone
     has_heads: ClassVar[bool] = False  # whether its splits are SentenceSplits, which some collectors read whole
 
     @abstractmethod

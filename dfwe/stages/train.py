@@ -6,7 +6,7 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -16,12 +16,13 @@ import pytorch_lightning as pl
 from jaxtyping import Float
 from torch import nn
 
-from dfwe.config.tasks import Task, tasks_of
+from dfwe.config.tasks import Objective, Task, tasks_of
 from dfwe.errors import StoreError
 from dfwe.families.base import HEAD, HeadTraining, ModelFamily, TrainingRecipe
 from dfwe.io.strict_json import read_json
 from dfwe.merging.expert_array import ExpertArray, Layout, flat_weights, load_experts, load_weights, save_weights
 from dfwe.models.adapters import ADAPTER, AdapterContent, adapter_folder
+from dfwe.models.lora import LORA_FILES, Lora, load_lora, merged, save_lora, save_lora_config
 from dfwe.records import Evaluation
 from dfwe.report.names import expert_name
 from dfwe.seeding import derive
@@ -39,7 +40,10 @@ LABEL_SCORES = "dev_label_scores.npy"
 
 @dataclass(frozen=True)
 class TrainStage(Stage):
-    """Trains a model by a recipe, from the base model or from another training's weights (`start`)."""
+    """Trains a model by a recipe, from the base model or from another training's weights (`start`).
+
+    Where the family's settings have LoRA its result is an adapter in PEFT's format: factors, no model's weights.
+    """
 
     kind: ClassVar[str] = "train"
     family: ModelFamily
@@ -55,7 +59,7 @@ class TrainStage(Stage):
     @property
     def adapter(self) -> AdapterContent | None:
         """What it leaves in the store if that is a LoRA of the base model; None for a whole model."""
-        return None
+        return None if self.lora is None else AdapterContent(frozenset({self.lora.rank}), ())
 
     @property
     def source_task(self) -> Task | None:
@@ -78,6 +82,7 @@ class TrainStage(Stage):
             "options": dict(recipe.options),
             **{key: trainer[key] for key in shared},
             "seed": self.seed,
+            **({} if self.lora is None else {"lora": self.lora.spec()}),
             **({} if recipe.fit["stop_on"] == "last" else {"stopping": RULE}),
         }
 
@@ -96,14 +101,15 @@ class TrainStage(Stage):
         """Train, go on where a killed run stopped, and keep the best epoch's weights."""
         start = time.perf_counter()
         fit = self._fit(folder, tell=tell)
-        _give_name(fit.weights, folder / WEIGHTS)
+        files = (WEIGHTS,) if self.lora is None else LORA_FILES
+        _give_name(fit.weights, folder / files[0])
         result = {
             "epochs": [asdict(epoch) for epoch in fit.history],
             "best_epoch": fit.choice.epoch + 1,
             "criterion": fit.choice.criterion,
             "seconds": round(time.perf_counter() - start, 2),  # of what was left to do, if a killed run had begun
         }
-        return result, (WEIGHTS, *write_dev_answers(folder, fit.predictions, label_scores=fit.label_scores))
+        return result, (*files, *write_dev_answers(folder, fit.predictions, label_scores=fit.label_scores))
 
     def dev(self, entry: Entry) -> Evaluation:
         """Return the expert's own evaluation on the target's dev split, from the answers stored at its best epoch."""
@@ -127,14 +133,22 @@ class TrainStage(Stage):
         return model
 
     @property
+    def lora(self) -> Lora | None:
+        """Factors that are trained in place of all weights, if any."""
+        return self.family.settings.lora
+
+    @property
     def _answered(self) -> tuple[Task, ...]:
         """Tasks that the model can answer: those that it is trained on, and the objective's."""
         objective = () if self.recipe.objective is None else tasks_of(self.recipe.objective)
         return tuple({task.name: task for task in (*objective, *self.recipe.tasks)}.values())
 
     def module(self) -> pl.LightningModule:
-        """Return the Lightning module, with the base model's weights."""
-        return self.family.module(self.family.model(self._answered), self.recipe, seed=self.seed)
+        """Return the Lightning module, with the base model's weights; all trainings of a seed draw the same factors."""
+        model = self.family.model(self._answered)
+        if self.lora is not None:
+            self.lora.add_factors(model, seed=derive(self.seed, "lora"))
+        return self.family.module(model, self.recipe, seed=self.seed)
 
     def settings(self, module: pl.LightningModule) -> FitSettings:
         """Return the settings of the fit; one that optimizes by itself clips by itself, and does not accumulate."""
@@ -172,10 +186,11 @@ class TrainStage(Stage):
     def _fit(self, folder: Path, *, tell: Tell) -> Fit:
         family, objective, source = self.family, self.recipe.objective, self.source_task
         module = self.module()
+        model = cast(nn.Module, module.model)
         if self.start is not None:
-            weights = weights_file(self.start.result(family.context.store))
-            name, optional_prefix = self.start.recipe.name, family.head_prefix
-            load_weights(cast(nn.Module, module.model), weights, name=name, optional_prefix=optional_prefix)
+            self._load_start(model)
+        if self.lora is not None:
+            save_lora_config(model, folder)
         data = family.training_data(self.recipe, seed=self._order_seed)
         if objective is not None:
             family.scorer(objective, split="test")  # a question that is too long stops the study here, not at its end
@@ -183,11 +198,11 @@ class TrainStage(Stage):
             module,
             data=data,
             settings=self.settings(module),
-            target=None if objective is None else family.scorer(objective, split="dev"),
-            own=None if objective is None or source is None else family.scorer(source, split="dev"),
+            target=None if objective is None else self._dev_score(objective),
+            own=None if objective is None or source is None else self._dev_score(source),
             seed=derive(self._seed, "dropout"),
             folder=folder,
-            save=save_weights,
+            save=save_weights if self.lora is None else save_lora,
             logger=family.context.logger,
             tell=tell,
         )
@@ -200,6 +215,27 @@ class TrainStage(Stage):
                 objective.name if objective else "",
             )
         return fit
+
+    def _load_start(self, model: nn.Module) -> None:
+        """Load the weights of the training that this one goes on from; of a LoRA its factors."""
+        assert self.start is not None
+        file = weights_file(self.start.result(self.family.context.store))
+        if self.lora is not None:
+            load_lora(model, file)
+        else:
+            load_weights(model, file, name=self.start.recipe.name, optional_prefix=self.family.head_prefix)
+
+    def _dev_score(self, objective: Objective) -> Callable[[nn.Module], Evaluation]:
+        """Return the score on dev of the model as it will be loaded."""
+        score = self.family.scorer(objective, split="dev")
+        if self.lora is None:
+            return score
+
+        def score_merged(model: nn.Module) -> Evaluation:
+            with merged(model) as plain:
+                return score(plain)
+
+        return score_merged
 
 
 def weights_file(entry: Entry) -> Path:

@@ -13,6 +13,7 @@ from dfwe.config.task_data import Corpora, StudyData, shots_by_task
 from dfwe.config.tasks import Task
 from dfwe.errors import ConfigurationError
 from dfwe.families.base import FamilySettings, ModelFamily, StudyContext
+from dfwe.models.lora import Lora
 from dfwe.stages.base import Stage
 from dfwe.stages.parent import make_family, parent_stages
 from dfwe.store.inventory import warn_of_older
@@ -63,6 +64,18 @@ def study_family(
         max_truncated_fraction=config.data.max_truncated_fraction,
         decode=config.decode,
         reference=plain(config.decoding.reference),
+        lora=None if model["lora"] is None else Lora(**model["lora"]),
     )
     family = make_family(model, context=context, base_model=parent, tasks=tuple(tasks), settings=settings)
+    if settings.lora is not None:
+        _check_lora(settings.lora, family=family)
     return family, stages
+
+
+def _check_lora(lora: Lora, *, family: ModelFamily) -> None:
+    if not family.takes_lora:
+        raise ConfigurationError(
+            f"model.lora: models of the family {family.name} train all their weights; set model.lora=null, or choose a "
+            "model of the family seq2seq or causal_lm"
+        )
+    lora.check_installed()

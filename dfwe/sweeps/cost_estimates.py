@@ -83,7 +83,8 @@ def _keys(digest: str, spec: Mapping[str, Any]) -> tuple[Hashable, Hashable]:
     parent = family.get("base_model") if isinstance(family, Mapping) else None
     if parent is None:  # a parent itself, which is like nothing but its own
         return digest, json.dumps(identity(spec), sort_keys=True, default=str)
-    length = spec.get("fit", {}).get("epochs"), spec.get("search", {}).get("budget"), spec.get("probe")
+    factors = json.dumps(identity(spec.get("lora")), sort_keys=True)  # small, and faster than all weights
+    length = factors, spec.get("fit", {}).get("epochs"), spec.get("search", {}).get("budget"), spec.get("probe")
     tasks = spec.get("tasks", spec.get("target"))
     same = digest if tasks is None else (parent, json.dumps(tasks, sort_keys=True), length)
     return same, (parent, length)

@@ -138,6 +138,23 @@ class ReseedEpoch(pl.Callback):
             torch.manual_seed((self._seed + 1_000_003 * trainer.current_epoch) % 2**63)
 
 
+class DropFrozen(pl.Callback):
+    """Leaves the model's frozen weights out of checkpoints: a resumed training has them from where it began."""
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Drop them from the module's state."""
+        for name in frozen_names(pl_module):
+            del checkpoint["state_dict"][name]
+
+
+def frozen_names(module: pl.LightningModule) -> list[str]:
+    """Return the names of the frozen parameters of the module's `model`, tied ones under all of theirs."""
+    parameters = cast(nn.Module, module.model).named_parameters(prefix="model", remove_duplicate=False)
+    return [name for name, parameter in parameters if not parameter.requires_grad]
+
+
 class TellProgress(pl.Callback):
     """Calls back with the share of the training that is done, in [0, 1]."""
 

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from dfwe.errors import ModelError
-from dfwe.training.callbacks import KeepBest, ReseedEpoch, SaveWeights, Score, TellProgress
+from dfwe.training.callbacks import DropFrozen, KeepBest, ReseedEpoch, SaveWeights, Score, TellProgress, frozen_names
 from dfwe.training.resume import LAST, resumable
 from dfwe.training.stopping import Choice, Criterion, EpochScores
 
@@ -78,7 +78,7 @@ def fit_expert(
     keep = KeepBest(
         target=target, own=own, stop_on=settings.stop_on, patience=settings.patience, folder=folder, save=save
     )
-    callbacks: list[pl.Callback] = [ReseedEpoch(seed), keep, TellProgress(tell)]
+    callbacks: list[pl.Callback] = [ReseedEpoch(seed), keep, DropFrozen(), TellProgress(tell)]
     if settings.checkpoint:
         callbacks.append(
             ModelCheckpoint(folder, Path(LAST).stem, save_on_train_epoch_end=True, enable_version_counter=False)
@@ -101,6 +101,7 @@ def fit_expert(
         log_every_n_steps=1,
     )
     module.train()  # a loaded model is in evaluation mode, where nothing is dropped out; Lightning leaves modes alone
+    module.strict_loading = not frozen_names(module)  # which checkpoints lack
     last = resumable(folder, state_key=keep.state_key)
     trainer.fit(module, datamodule=data, ckpt_path=last, weights_only=True)  # no pickle is ever loaded
     if not all(bool(parameter.isfinite().all()) for parameter in module.parameters()):

@@ -102,6 +102,7 @@ TEXTS = {
     "merge.search.optimizer": "nevergrad's names are looked up when the study is planned",
     "base_model": "a folder or a name on the Hub, looked for when the study is planned",
     "model.family.target_delimiter": "a text",
+    "model.lora.targets": "a regular expression, held against the model's modules before it is trained",
     "model.source.*": "a package, folder or repository, looked for before any training",
     "multitask.*": "models and columns by name, looked up when the study is planned",
 }

@@ -44,6 +44,7 @@ class TextFamily(ModelFamily):
     """Models that read a task's prompt and write, or choose, its answer."""
 
     adapts_all: ClassVar[bool] = True
+    takes_lora: ClassVar[bool] = True
     example: ClassVar[type[TextExample]]  # on which collectors measure its models
     _half: HalfCopy = field(default_factory=HalfCopy, compare=False, repr=False, kw_only=True)
 

@@ -41,8 +41,8 @@ class TextModule(pl.LightningModule):
         return loss
 
     def configure_optimizers(self) -> Optimizer:
-        """Return the optimizer given at construction over all parameters."""
-        return self._optimizer(self.parameters())
+        """Return the optimizer given at construction over all parameters that are not frozen."""
+        return self._optimizer([parameter for parameter in self.parameters() if parameter.requires_grad])
 
     def configure_gradient_clipping(
         self,
