@@ -184,6 +184,8 @@ def _not_in_mergekit(name: str, *, merge: MadeMerge) -> str:
         return f"mergekit draws other random masks for {name}"
     if name in _EQUAL and any(max(row) - min(row) > _SAME for row in merge.coefficients.values()):
         return f"mergekit's {name} has no weights, it counts all models alike"
-    if name not in (*_MERGEKIT, *_EQUAL, *_DRAWN):
-        return f"mergekit has no {name} of this kind"
+    if name == "nearswap" and len(merge.experts) > 1:
+        return "mergekit's nearswap takes one model beside the parent"
+    if name not in (*_MERGEKIT, *_EQUAL, *_DRAWN, "nearswap"):
+        return f"mergekit has no {name}"
     return ""
