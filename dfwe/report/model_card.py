@@ -130,7 +130,9 @@ def _metadata(results: StudyResults, *, row: Record, facts: ModelFacts, pipeline
     repositories = list(dict.fromkeys(origin.repository for origin in facts.origins if origin.repository))
     licenses = {origin.license for origin in facts.origins}
     languages = {origin.languages for origin in facts.origins}
-    relation: dict[str, Any] = {"base_model_relation": "merge" if facts.is_merge else "finetune"} if repositories else {}
+    relation: dict[str, Any] = (
+        {"base_model_relation": "merge" if facts.is_merge else "finetune"} if repositories else {}
+    )
     return ModelCardData(
         library_name="transformers",
         base_model=repositories or None,
@@ -195,7 +197,7 @@ def _made(row: Record, *, facts: ModelFacts) -> Iterator[str]:
             yield "taken as it is, nothing was trained"
             return
         yield f"last trained on: {', '.join(row['tasks'])}"
-        yield f"{row['epochs']} epochs; the weights are those of epoch {row['best_epoch']}"
+        yield f"epochs: {row['epochs']}, with the weights of epoch {row['best_epoch']}"
         return
     settings = ", ".join(f"{name} {value}" for name, value in facts.settings.items())
     yield f"merge method: {facts.method}{f' ({settings})' if settings else ''}"
@@ -207,16 +209,19 @@ def _made(row: Record, *, facts: ModelFacts) -> Iterator[str]:
 
 def _data(results: StudyResults) -> Iterator[Sequence[str]]:
     """Yield task, rows by split, where the data come from (no folder of this machine) and their digest."""
-    sizes = results.raw.get("n", {})
-    for number, (task, facts) in enumerate(results.data.items()):
-        rows = sizes.get(task, sizes if number == 0 else {})
-        rows = rows if all(isinstance(value, int) for value in rows.values()) else {}
+    sizes, columns = results.raw.get("n", {}), results.raw.get("columns")
+    if columns is None:
+        of_task = dict.fromkeys(list(results.data)[:1], sizes)  # the target comes first
+    else:
+        of_task = {columns.get(name, name): rows for name, rows in sizes.items()}
+    for task, facts in results.data.items():
+        rows = of_task.get(task, {})
         origin, shots = str(facts.get("origin", "unknown")), facts.get("shots")
         yield (
             task,
-            ", ".join(f"{value} {split}" for split, value in rows.items()) or f"train; shots: {shots}",
+            ", ".join(f"{value} {split}" for split, value in rows.items()) or f"shots: {shots}",
             Path(origin).name if "/" in origin or "\\" in origin else origin,
-            next((str(facts[key]) for key in ("corpus", "rows", "digest", "files") if facts.get(key)), "unknown"),
+            str(facts.get("corpus") or "unknown"),
         )
 
 

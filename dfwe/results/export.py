@@ -11,7 +11,7 @@ from typing import Any
 from dfwe import __version__
 from dfwe.config.merges import search_space
 from dfwe.config.tasks import Task, tasks_of
-from dfwe.data.prompts.template import Template
+from dfwe.data.prompts.template import Sentences, Template
 from dfwe.errors import MergeError
 from dfwe.families.classifier.tasks import ClosedSet
 from dfwe.io.files import make_folder, replacing_folder, write_json, write_text
@@ -188,4 +188,6 @@ def _asked(study: Study) -> str:
     prompt = tasks[0].prompt.prompt if isinstance(tasks[0].prompt, ClosedSet) else tasks[0].prompt
     if len(tasks) == 1 and isinstance(prompt, Template):
         return f"Its texts look like this, with columns of a table in braces: {prompt.context}{prompt.prompt}"
+    if len(tasks) == 1 and isinstance(prompt, Sentences):
+        return f"Its texts are columns of a table as they are: {', '.join(prompt.columns)}."
     return "The task's form of a text is in dfwe.json; dfwe.predict makes it."

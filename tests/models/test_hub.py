@@ -13,20 +13,18 @@ from safetensors.torch import load_file, save_file
 from dfwe.combine import main
 from dfwe.errors import ConfigurationError, ModelError, NetworkError
 from dfwe.models.hub import Push, push_option
-from tests.models.hub_stand_in import stand_in
+from dfwe.run_study import run_study
 
 
 @pytest.fixture
-def hub(monkeypatch):
+def hub(stand_in, monkeypatch):
     """The stand-in, which the Hub's library takes for the Hub."""
-    with stand_in() as hub:
-        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.address)
-        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
-        monkeypatch.setenv("HF_TOKEN", hub.token)
-        client = huggingface_hub.HfApi(endpoint=hub.address)
-        monkeypatch.setattr("huggingface_hub.HfApi", lambda: client)
-        yield hub
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
+    monkeypatch.setenv("HF_TOKEN", stand_in.token)
+    client = huggingface_hub.HfApi(endpoint=stand_in.address)
+    monkeypatch.setattr("huggingface_hub.HfApi", lambda: client)
+    return stand_in
 
 
 @pytest.fixture
@@ -106,16 +104,37 @@ def models(tmp_path):
         (tmp_path / name / "config.json").write_text(json.dumps({"dtype": "float32"}))
 
 
-def test_merge_is_pushed_by_the_commands_own_process(tmp_path):
+def test_merge_is_pushed_by_the_commands_own_process(stand_in, tmp_path):
     models(tmp_path)
     command = [sys.executable, "-m", "dfwe", "merge", "linear", "a", "b", "--out", "out", "--push-to", "ada/ab"]
-    with stand_in() as hub:
-        environment = {**os.environ, "HF_ENDPOINT": hub.address, "HF_TOKEN": hub.token, "HF_HUB_OFFLINE": "0"}
-        environment |= {"HF_HUB_DISABLE_XET": "1", "HF_HOME": str(tmp_path / "home")}
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        assert f"pushed: {hub.address}/ada/ab" in done.stdout
-        assert {"config.json", "model.safetensors"} <= hub.files["ada/ab"].keys()
+    environment = {**os.environ, "HF_ENDPOINT": stand_in.address, "HF_TOKEN": stand_in.token, "HF_HUB_OFFLINE": "0"}
+    environment |= {"HF_HUB_DISABLE_XET": "1", "HF_HOME": str(tmp_path / "home")}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert f"pushed: {stand_in.address}/ada/ab" in done.stdout
+    assert {"config.json", "model.safetensors"} <= stand_in.files["ada/ab"].keys()
+
+
+def test_study_pushes_the_model_that_was_chosen(hub, ran, small, tmp_path, capsys):
+    _, store, _ = ran
+    run_study(small(store, "push.repo=ada/mine", "push.folder=merged", "report=false"), folder=tmp_path)
+    assert f"pushed: {hub.address}/ada/mine" in capsys.readouterr().out
+    assert hub.files["ada/mine"]["README.md"] == (tmp_path / "merged" / "README.md").read_bytes()
+    assert {"recipe.yaml", "dfwe.json", "model.safetensors"} <= hub.files["ada/mine"].keys()
+
+
+def test_study_whose_push_fails_keeps_all_it_made(hub, ran, small, tmp_path):
+    _, store, _ = ran
+    hub.is_full = True
+    with pytest.raises(NetworkError, match="best is complete, but was not pushed"):
+        run_study(small(store, "push.repo=ada/mine"), folder=tmp_path)
+    assert all((tmp_path / name).exists() for name in ("results.json", "report.html", "best/model.safetensors"))
+
+
+def test_study_that_may_not_push_begins_nothing(hub, small, tmp_path):
+    with pytest.raises(ConfigurationError, match="bob/mine is not yours"):
+        run_study(small(tmp_path / "store", "push.repo=bob/mine"), folder=tmp_path / "run")
+    assert not (tmp_path / "store").exists()
 
 
 def test_merge_without_the_hub_does_no_work(tmp_path, monkeypatch, capsys):

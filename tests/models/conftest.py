@@ -3,9 +3,10 @@
 import base64
 import json
 import threading
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
 
 
 @dataclass
@@ -19,8 +20,9 @@ class StandIn:
     uploads: dict = field(default_factory=dict)  # large files by their digest
 
 
-@contextmanager
+@pytest.fixture
 def stand_in():
+    """A running stand-in for the Hub."""
     hub = StandIn()
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": hub}))
     hub.address = f"http://127.0.0.1:{server.server_port}"
