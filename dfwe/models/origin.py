@@ -37,20 +37,20 @@ def origin_of(name: str | Path, *, title: str) -> Origin:
     if not path.exists():
         return Origin(title, str(name) if "/" in str(name) and is_hub_name(str(name)) else None)
     folder = path if path.is_dir() else path.parent
-    said = dict(_said(folder))
-    languages = said.get("language", ())
+    fields = dict(_fields(folder))
+    languages = fields.get("language", ())
     languages = languages if isinstance(languages, list) else [languages] if languages else []
-    return Origin(title, None, _license(said), tuple(map(str, languages)))
+    return Origin(title, None, _license(fields), tuple(map(str, languages)))
 
 
-def _license(said: Mapping[str, Any]) -> str:
+def _license(fields: Mapping[str, Any]) -> str:
     """Return the licence's name; `other` says it in a field of its own."""
-    value = said.get("license") or ""
+    value = fields.get("license") or ""
     value = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return str(said.get("license_name") or value) if value == "other" else value
+    return str(fields.get("license_name") or value) if value == "other" else value
 
 
-def _said(folder: Path) -> Iterator[tuple[str, Any]]:
+def _fields(folder: Path) -> Iterator[tuple[str, Any]]:
     """Yield the fields of the folder's configuration and, after these, of its card."""
     try:
         if (folder / CONFIG).is_file():

@@ -60,7 +60,7 @@ class ModelFacts:
 
 
 @dataclass(frozen=True)
-class Coefficients:
+class CoefficientTable:
     """Hold a table of coefficients: a row per expert, or per group of tensors with a column per expert."""
 
     columns: Sequence[str]
@@ -87,7 +87,7 @@ def model_card(results: StudyResults, *, name: str, facts: ModelFacts) -> str:
         title=f"{results.target}: {name_of(row)}",
         intro=_intro(results, row=row, facts=facts),
         experts=coefficient_table(row) if facts.is_merge else None,
-        made=list(_made(row, facts=facts)),
+        how=list(_how(row, facts=facts)),
         recipe=facts.recipe,
         scores=list(_scores(row)),
         score_note=_score_note(results, row=row),
@@ -110,20 +110,22 @@ def with_answer(card: str, sentences: Sequence[str]) -> str:
     return f"{before}{title}\n{_lines(sentences)}{after}"
 
 
-def coefficient_table(row: Record) -> Coefficients | None:
+def coefficient_table(row: Record) -> CoefficientTable | None:
     """Return the coefficients of a merge's row, without the method's own numbers; None where there are none."""
     values = {name: value for name, value in (row.get("coefficients") or {}).items() if not _is_setting(name)}
     if not values:
         return None
     groups = {name: name.rpartition("/")[0] for name in values}
     if not any(groups.values()):
-        return Coefficients(["coefficient"], [(expert_name(name), [f"{value:.6g}"]) for name, value in values.items()])
+        return CoefficientTable(
+            ["coefficient"], [(expert_name(name), [f"{value:.6g}"]) for name, value in values.items()]
+        )
     columns = list(dict.fromkeys(name.rpartition("/")[2] for name in values))
     rows = [
         (group, [f"{values[f'{group}/{column}']:.6g}" for column in columns])
         for group in dict.fromkeys(groups.values())
     ]
-    return Coefficients([expert_name(column) for column in columns], rows, by_group=True)
+    return CoefficientTable([expert_name(column) for column in columns], rows, by_group=True)
 
 
 def _metadata(results: StudyResults, *, row: Record, facts: ModelFacts, pipeline: str | None) -> ModelCardData:
@@ -191,7 +193,7 @@ def _intro(results: StudyResults, *, row: Record, facts: ModelFacts) -> str:
     return f"{kind} for the task {results.target}{role}, made by dfwe."
 
 
-def _made(row: Record, *, facts: ModelFacts) -> Iterator[str]:
+def _how(row: Record, *, facts: ModelFacts) -> Iterator[str]:
     if not facts.is_merge:
         if not row.get("epochs"):
             yield "taken as it is, nothing was trained"
@@ -209,7 +211,8 @@ def _made(row: Record, *, facts: ModelFacts) -> Iterator[str]:
 
 def _data(results: StudyResults) -> Iterator[Sequence[str]]:
     """Yield task, rows by split, where the data come from (no folder of this machine) and their digest."""
-    sizes, columns = results.raw.get("n", {}), results.raw.get("columns")
+    sizes: Record = results.raw.get("n") or {}
+    columns: Record | None = results.raw.get("columns")
     if columns is None:
         of_task = dict.fromkeys(list(results.data)[:1], sizes)  # the target comes first
     else:

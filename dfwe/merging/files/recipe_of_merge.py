@@ -32,7 +32,7 @@ _DRAWN = ("dare_linear", "dare_ties", "della", "della_linear")
 
 
 @dataclass(frozen=True)
-class MadeMerge:
+class FinishedMerge:
     """Describe a merge that was made: `coefficients` are those of the experts by the names that tensors have in files.
 
     `experts` and `parent` are folders. `has_other_names` says that tensors had other names when they were merged.
@@ -66,7 +66,7 @@ def recipe_of_expert(folder: str) -> MergeRecipe:
     )
 
 
-def recipe_of_merge(merge: MadeMerge) -> MergeRecipe:
+def recipe_of_merge(merge: FinishedMerge) -> MergeRecipe:
     """Return the recipe, checked to mean the merge's method and its coefficients for every tensor.
 
     Raises:
@@ -87,7 +87,7 @@ def recipe_of_merge(merge: MadeMerge) -> MergeRecipe:
     return MergeRecipe(content, _not_in_mergekit(method.name, merge=merge))
 
 
-def _method_of(merge: MadeMerge) -> tuple[RecipeMethod, dict[str, Any]]:
+def _method_of(merge: FinishedMerge) -> tuple[RecipeMethod, dict[str, Any]]:
     """Return the recipes' method that is the merge's, and its parameters; MergeError where there is none."""
     reasons = []
     for method in recipe_methods():
@@ -118,7 +118,7 @@ def _differing(built: MergeMethod, wanted: MergeMethod) -> str:
     return ", ".join(f"{name} {value}" for name, value in values.items())
 
 
-def _models(merge: MadeMerge) -> list[dict[str, Any]]:
+def _models(merge: FinishedMerge) -> list[dict[str, Any]]:
     columns = zip(*merge.coefficients.values(), strict=True)
     names = list(merge.coefficients)
     return [
@@ -127,7 +127,7 @@ def _models(merge: MadeMerge) -> list[dict[str, Any]]:
     ]
 
 
-def _from_start(merge: MadeMerge) -> dict[str, Any]:
+def _from_start(merge: FinishedMerge) -> dict[str, Any]:
     """Return what a method that goes from the first model to the other has in place of weights."""
     shares = [row[1] / sum(row) if sum(row) else 0.0 for row in merge.coefficients.values()]
     models = [{"model": expert} for expert in merge.experts]
@@ -164,7 +164,7 @@ def _layer_alone(name: str, *, of_name: Mapping[str, float]) -> str:
     return part if part and all(value == of_name[name] for other, value in of_name.items() if part in other) else ""
 
 
-def _check(content: Mapping[str, Any], *, merge: MadeMerge) -> None:
+def _check(content: Mapping[str, Any], *, merge: FinishedMerge) -> None:
     """Check that the recipe, read again, gives every tensor its coefficients.
 
     Raises:
@@ -172,13 +172,13 @@ def _check(content: Mapping[str, Any], *, merge: MadeMerge) -> None:
     """
     read = parse_recipe(content, where=_WHERE).at(tuple(merge.coefficients))
     for name, wanted in merge.coefficients.items():
-        given = read[name][1]
+        weights = read[name][1]
         total = sum(wanted) if content["merge_method"] == "slerp" else 1.0
-        if max(abs(a - b / total) for a, b in zip(given, wanted, strict=True)) > _SAME:
+        if max(abs(a - b / total) for a, b in zip(weights, wanted, strict=True)) > _SAME:
             raise MergeError(f"in recipes the weights of {method_name(merge.method)} always add up to 1")
 
 
-def _not_in_mergekit(name: str, *, merge: MadeMerge) -> str:
+def _not_in_mergekit(name: str, *, merge: FinishedMerge) -> str:
     """Return why mergekit gives other numbers, or cannot run the recipe."""
     if name in _DRAWN and vars(merge.method)["density"] < 1:
         return f"mergekit draws other random masks for {name}"

@@ -19,7 +19,7 @@ from dfwe.io.strict_yaml import read_yaml
 from dfwe.merging.base import ByLayer, ByModel, ByPattern
 from dfwe.merging.engine import prepare_merge
 from dfwe.merging.expert_array import Layout, load_experts
-from dfwe.merging.files.recipe_of_merge import MadeMerge, recipe_of_expert, recipe_of_merge
+from dfwe.merging.files.recipe_of_merge import FinishedMerge, recipe_of_expert, recipe_of_merge
 from dfwe.merging.methods.linear import Linear, TaskArithmetic
 from dfwe.merging.methods.sparse import Dare, Della, Ties
 from dfwe.merging.methods.spherical import ModelStockByFilter, Multislerp, Nuslerp, Slerp
@@ -101,7 +101,7 @@ def merged(llamas, method, groups, rows):
     prepare_merge(method, array, groups=groups)(np.array(rows), {}, out)
     of_tensor = [tuple(rows[row]) for row in groups.indices(layout.names)]
     coefficients = dict(zip(layout.names, of_tensor, strict=True))
-    return layout.views(out), MadeMerge(method, [f"./{name}" for name in names], "./parent", coefficients)
+    return layout.views(out), FinishedMerge(method, [f"./{name}" for name in names], "./parent", coefficients)
 
 
 def written(llamas, name, method, groups, rows):
@@ -191,20 +191,20 @@ def test_random_masks_of_other_names_have_no_recipe(llamas):
 
 def test_method_that_needs_data_has_no_recipe():
     with pytest.raises(MergeError, match="recipes have no fisher"):
-        recipe_of_merge(MadeMerge(option("fisher"), ["a", "b"], "p", {"w": (0.5, 0.5)}))
+        recipe_of_merge(FinishedMerge(option("fisher"), ["a", "b"], "p", {"w": (0.5, 0.5)}))
 
 
 def test_names_that_are_parts_of_others_keep_their_coefficients():
     others = dict.fromkeys("stuvy", (0.5, 0.5))
     coefficients = {"w": (0.1, 0.9), "x.w": (0.2, 0.8), "x.w.w": (0.1, 0.9), **others}
-    content = recipe_of_merge(MadeMerge(Linear(), ["a", "b"], "p", coefficients)).content
+    content = recipe_of_merge(FinishedMerge(Linear(), ["a", "b"], "p", coefficients)).content
     filters = content["models"][0]["parameters"]["weight"]
     assert [entry.get("filter") for entry in filters] == ["x.w.w", "x.w", "w", None]
 
 
 def test_layers_that_share_a_beginning_have_a_filter_each():
     coefficients = {f"h.{layer}.w": (layer / 20, 1 - layer / 20) for layer in (1, 10, 11)}
-    content = recipe_of_merge(MadeMerge(Linear(), ["a", "b"], "p", coefficients)).content
+    content = recipe_of_merge(FinishedMerge(Linear(), ["a", "b"], "p", coefficients)).content
     weights = content["models"][0]["parameters"]["weight"]
     assert weights == [{"filter": "h.10.", "value": 0.5}, {"filter": "h.11.", "value": 0.55}, {"value": 0.05}]
 
