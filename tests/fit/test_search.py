@@ -14,6 +14,7 @@ from dfwe.combine import main as merge
 from dfwe.families.causal_lm.weights import FreshLlama
 from dfwe.families.encoder.weights import FreshBert
 from dfwe.fit.search import main
+from dfwe.models.hub import Push
 
 SMALL = ["--budget", "3", "--out", "out", "--set", "report=false", "diagnostics=[]"]
 
@@ -111,3 +112,21 @@ def test_a_mistake_is_one_line_and_exit_code_2(table, classifiers, capfd, argume
     error = capfd.readouterr().err
     assert words in error
     assert "Traceback" not in error
+
+
+def test_model_is_pushed_with_its_whole_card(table, classifiers, tmp_path, monkeypatch, capfd):
+    calls = []
+    monkeypatch.setattr(Push, "check", lambda push: calls.append((push, (tmp_path / "out" / "best").exists())))
+    monkeypatch.setattr(Push, "upload", lambda push, folder: (folder / "README.md").read_text())
+    columns = ["--text", "text", "--label", "topic", "--push-to", "ada/boats", "--public"]
+    assert main(["--models", *classifiers, "--data", table, *columns, *SMALL]) == 0
+    assert calls == [(Push("ada/boats", private=False), False)]
+    pushed = capfd.readouterr().out.split("pushed: ")[1]
+    assert "\nShip out/best" in pushed
+    assert "library_name: transformers" in pushed
+
+
+def test_impossible_repository_is_refused_at_once(table, classifiers, tmp_path, capfd):
+    assert main(["--models", *classifiers, "--data", table, "--push-to", "ada", *SMALL]) == 2
+    assert "--push-to ada: expected a repository on the Hub, as user/name" in capfd.readouterr().err
+    assert not (tmp_path / "out").exists()
