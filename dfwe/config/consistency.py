@@ -29,6 +29,8 @@ def check_study(config: DictConfig) -> None:
     Raises:
         ConfigurationError: what cannot work, or rows that would share a name.
     """
+    if config.push.repo is not None and not (config.export and config.stages.until == "evaluate"):
+        raise ConfigurationError(f"push.repo={config.push.repo} needs a model: set export=true stages.until=evaluate")
     if lists_models(config):
         check_listed(config)
         name = shared_name(config.multitask.models, config.multitask.merges)

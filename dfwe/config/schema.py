@@ -26,7 +26,9 @@ from dfwe.values.allowed import (
     PartialShare,
     Pattern,
     Positive,
+    Repository,
     Share,
+    Size,
     Where,
     Within,
 )
@@ -368,6 +370,15 @@ class SourceSelectionConfig:
 
 
 @dataclass
+class PushConfig:
+    """Where an exported model goes on the Hub."""
+
+    repo: Repository | None = MISSING  # user/name; null for nowhere
+    private: bool = MISSING  # of a repository that is not there yet
+    folder: Annotated[str, OneOf("best", "merged")] = MISSING
+
+
+@dataclass
 class StudyConfig:
     """The root."""
 
@@ -376,6 +387,9 @@ class StudyConfig:
     decoding: DecodingConfig = MISSING
     decoding_comparison: list[Annotated[str, OneOf(*OTHER_WAYS)]] = MISSING
     export: bool = MISSING
+    max_shard_size: Size = MISSING
+    export_experts: bool = MISSING
+    push: PushConfig = MISSING
     report: bool = MISSING
     plan_only: bool = MISSING
     target: dict[str, TaskConfig] = MISSING

@@ -207,8 +207,11 @@ class ModelFamily(ABC):
         """Return the part of a trained model that others start from, with `save_pretrained`."""
 
     @abstractmethod
-    def export(self, model: Any, folder: Path) -> dict[str, Any]:
-        """Write the model into the folder, with its tokenizer; return what `dfwe.json` has of asking it."""
+    def export(self, model: Any, folder: Path, *, max_shard_size: str) -> dict[str, Any]:
+        """Write the model into the folder, with its tokenizer; return what `dfwe.json` has of asking it.
+
+        Weights above `max_shard_size`, such as `5GB`, are cut into shards.
+        """
 
     def plain_network(self, model: Any) -> Any:
         """Return the model as Transformers has it, weights shared: what a model from elsewhere must fit."""

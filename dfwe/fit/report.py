@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from dfwe.controls import without_controls
@@ -11,15 +11,10 @@ from dfwe.errors import DataError
 from dfwe.fit.answer import answer, coefficients
 from dfwe.fit.table import is_number
 from dfwe.fit.task import TableTask
-from dfwe.io.files import write_text
+from dfwe.io.files import read_text, write_text
 from dfwe.records import Split
-from dfwe.report.names import name_of
-from dfwe.report.numbers import interval, times_100
-from dfwe.report.run_folder import Run, read_run
-from dfwe.report.verdict import verdict_lines
+from dfwe.report.run_folder import CARD, read_run
 
-CARD = "README.md"
-_LANGUAGES = {"At the command line": "sh"}
 _MAX_SHOWN = 8  # labels
 
 
@@ -56,7 +51,7 @@ def shared(source: TableTask, *, target: TableTask) -> Iterator[str]:
 
 
 def outcome(run_folder: Path, *, target: TableTask) -> Iterator[str]:
-    """Write the card into the folder of the model to ship; yield which it is, why, and where everything is.
+    """Write the answer into the card of the model to ship; yield which it is, why, and where everything is.
 
     Raises:
         DataError: the study recommends no model, or did not export it.
@@ -65,12 +60,15 @@ def outcome(run_folder: Path, *, target: TableTask) -> Iterator[str]:
     recommended = run.results.recommended
     if not recommended:
         raise DataError(f"{run_folder}: no model has a defined score on dev, so none is recommended: see results.json")
+    from dfwe.report.model_card import with_answer  # jinja and others: not before a study has run
+
     name = recommended.get("folder")
     if not name or not (run.path / name).is_dir():
         raise DataError(f"{run_folder}: the model to ship, {recommended['name']}, was not exported: set export=true")
     folder = run.path / name
     sentences = [without_controls(line) for line in answer(run.results, target=target, folder=str(folder))]
-    write_text(folder / CARD, without_controls("\n".join(_card(run, folder=name, sentences=sentences))) + "\n")
+    card = folder / CARD
+    write_text(card, with_answer(read_text(card), sentences))
     yield from (
         "",
         *coefficients(run.results),
@@ -78,8 +76,9 @@ def outcome(run_folder: Path, *, target: TableTask) -> Iterator[str]:
         *(f"  {line}" for line in sentences),
         "",
     )
-    yield f"model: {folder} (its card: {folder / CARD})"
+    yield f"model: {folder} (its card: {card})"
     yield f"use it: dfwe predict --model {shlex.quote(str(folder))} TABLE"
+    yield f'load it: transformers.{run.results.raw["auto_class"]}.from_pretrained("{folder}")'
     if (run.path / "report.html").is_file():
         yield f"page: {run.path / 'report.html'}"
 
@@ -127,26 +126,3 @@ def _fractions(task: TableTask) -> str:
     most = reader.get("max_examples", {}).get("train")
     cap = [f"at most {most} of train"] if most is not None else []
     return ", ".join([*cut, *test, *cap])
-
-
-def _card(run: Run, *, folder: str, sentences: Sequence[str]) -> Iterator[str]:
-    from dfwe.report.html.use import snippets  # jinja: not before a study has run
-
-    results = run.results
-    row = results.row(results.recommended["name"]) or {}
-    yield from (f"# {results.target}", "")
-    yield f"{name_of(row)}, the model to ship of a study by dfwe."
-    yield from ("", *sentences)
-    yield from ("", "| split | instances | score × 100 |", "|---|---|---|")
-    for split in ("dev", "test"):
-        score = row.get(split, {})
-        ends = f" ({interval(score['interval'])})" if score.get("interval") else ""
-        number = "undefined" if score.get("score") is None else times_100(score["score"])
-        yield f"| {split} | {results.raw['n'][split]} | {number}{ends} |"
-    yield from ("", "Scores are the mean of the task's metrics; the interval holds 95 %, of one seed.", "")
-    yield from (f"- {line}" for line in verdict_lines(results))
-    raw = results.raw
-    auto_class = raw.get("auto_class", "AutoModelForSeq2SeqLM")
-    for title, code in snippets(folder, questions=raw.get("questions") or {}, auto_class=auto_class):
-        yield from ("", f"## {title}", "", f"```{_LANGUAGES.get(title, 'python')}", code, "```")
-    yield from ("", "The code names the folder as it is called from the run's folder.")

@@ -14,7 +14,9 @@ from dfwe.fit.study import check_not_edited
 from dfwe.fit.tables import TableOptions
 from dfwe.fit.task import TableTask
 from dfwe.io.files import write_text
+from dfwe.models.hub import Push
 from dfwe.process.exit import exit_code
+from dfwe.report.run_folder import BEST
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Plan:
     target: TableTask
     out: Path
     study: list[str]
+    push: Push | None = None  # of the model to ship
 
 
 def run_plan(prepare: Callable[[], Plan], *, dry_run: bool, again: str) -> int:
@@ -31,11 +34,13 @@ def run_plan(prepare: Callable[[], Plan], *, dry_run: bool, again: str) -> int:
     plans: list[Plan] = []
     if code := exit_code(lambda: plans.append(prepare())):
         return code
+    (plan,) = plans
     if dry_run:
         return 0
+    if plan.push is not None and (code := exit_code(plan.push.check)):
+        return code
     from dfwe.run import main as run_study
 
-    (plan,) = plans
     start = time.monotonic()
     return run_study(plan.study) or exit_code(lambda: _tell(plan, again=again, seconds=time.monotonic() - start))
 
@@ -64,3 +69,5 @@ def _tell(plan: Plan, *, again: str, seconds: float) -> None:
     print(*outcome(plan.out, target=plan.target), sep="\n")
     print(f"{again}: {shlex.join(['dfwe', *plan.study])}")
     print(f"took {seconds / 60:.1f} minutes")
+    if plan.push is not None:
+        print(f"pushed: {plan.push.upload(plan.out / BEST)}")

@@ -19,6 +19,7 @@ from dfwe.fit.table import KINDS
 from dfwe.fit.tables import NO_GROUP, read_tasks
 from dfwe.fit.task import TableTask, yaml_text
 from dfwe.io.strict_yaml import read_yaml
+from dfwe.models.hub import push_option
 from dfwe.process.arguments import Parser
 from dfwe.process.exit import as_process
 from dfwe.process.interrupt import GOES_ON
@@ -39,6 +40,7 @@ def _prepare(options: argparse.Namespace) -> Plan:
         DfweError: a table, a column, a model or a setting is not what the study needs.
     """
     check_settings(options.set)
+    push = push_option(options.push_to, is_public=options.public)
     if len(options.models) == 1:
         raise ConfigurationError(f"--models {options.models[0]} is one model: name two or more, with a space between")
     target = _target(options, numbers=read_yaml(conf_dir() / "fit.yaml"))
@@ -50,7 +52,7 @@ def _prepare(options: argparse.Namespace) -> Plan:
     study = _study(options, target=target.name)
     write_tasks({path: text}, study=study)
     print(f"task: {path}", f"study: {shlex.join(['dfwe', *study])}", sep="\n")
-    return Plan(target, options.out, study)
+    return Plan(target, options.out, study, push)
 
 
 def _target(options: argparse.Namespace, *, numbers: Mapping[str, Any]) -> TableTask:
@@ -121,6 +123,8 @@ def _parser() -> Parser:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the search")
     parser.add_argument("--encoding", default="utf-8", help="of the tables")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where all goes; else outputs/search_TABLE")
+    parser.add_argument("--push-to", metavar="USER/NAME", help="push the model to ship to this repository on the Hub")
+    parser.add_argument("--public", action="store_true", help="make that repository public; else it is private")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="further settings of the study")
     parser.add_argument("--dry-run", action="store_true", help="write the task and stop before anything is scored")
     return parser

@@ -16,6 +16,8 @@ from dfwe.report.study_results import StudyResults, read_results
 from dfwe.report.trials import SearchTrial, read_trials
 
 RESULTS, TEST_PREDICTIONS = "results.json", "test_predictions.json"
+BEST = "best"  # the folder of the recommended model
+CARD = "README.md"  # of an exported model, in its folder
 _WHEN = re.compile(r"(\d{4}-\d\d-\d\d)/(\d\d-\d\d-\d\d)")
 _FOLDER = "the folder of a finished run, outputs/<date>/<time>..., or of a sweep"
 

@@ -1,4 +1,4 @@
-"""Write the files of a finished study into its run folder: answers, journals, exported models, the page."""
+"""Write the files of a finished study into its run folder: answers, journals, the page."""
 
 from __future__ import annotations
 
@@ -12,17 +12,13 @@ from hydra.core.hydra_config import HydraConfig
 
 from dfwe.config.tasks import Task
 from dfwe.errors import StoreError
-from dfwe.io.files import replacing, replacing_folder, write_json
+from dfwe.io.files import replacing, write_json
 from dfwe.io.strict_json import read_json
 from dfwe.report.run_folder import TEST_PREDICTIONS
 from dfwe.results.details import relations_metric
-from dfwe.results.recommendation import BEST
 from dfwe.stages.evaluate import ANSWERS
 from dfwe.stages.merge import MergeStage
-from dfwe.stages.train import TrainStage
 from dfwe.studies.study import Study
-
-ASKING, MERGED = "dfwe.json", "merged"
 
 
 def write_answers(study: Study, *, folder: Path) -> None:
@@ -69,39 +65,6 @@ def copy_journals(
             path = Path(file)
             with replacing(folder / f"{path.stem}{suffix}{path.suffix}") as copy:
                 shutil.copyfile(entry.file(file), copy)
-
-
-def export_models(study: Study, *, recommended: str | None, folder: Path) -> None:
-    """Write the headline's merge into `merged/`, and the recommended model into `best/`.
-
-    Where they are one model `best/` is a copy: a folder of its own, which may be changed without the other.
-    """
-    if study.headline is not None:
-        export(study, name=study.headline, folder=folder / MERGED)
-    if recommended is not None and recommended == study.headline:
-        with replacing_folder(folder / BEST, mark=ASKING) as new:
-            shutil.copytree(folder / MERGED, new, dirs_exist_ok=True)
-    elif recommended is not None:
-        export(study, name=recommended, folder=folder / BEST)
-
-
-def export(study: Study, *, name: str, folder: Path) -> None:
-    """Write the model of that name; `dfwe.json` there records how it was made and how it is asked."""
-    stage = study.models[name]
-    assert isinstance(stage, TrainStage | MergeStage), "an ensemble is not a single model"
-    entry = stage.result(study.family.context.store)
-    merged = isinstance(stage, MergeStage)
-    content = {
-        "model": name,
-        "family": study.family.name,
-        "merge": name if merged else None,
-        "coefficients": entry.card.result["coefficients"] if merged else None,
-        "target": study.objective.short if isinstance(study.objective, Task) else None,
-        "tasks": {task.short: dict(task.config) for task in study.tasks.values()},
-    }
-    with replacing_folder(folder, mark=ASKING) as new:
-        asking = study.family.export(stage.model(entry), new)
-        write_json(new / ASKING, content | asking)
 
 
 def write_report(folder: Path) -> None:

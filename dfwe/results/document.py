@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from dfwe.report.run_folder import BEST
 from dfwe.results.comparison import Comparison, TargetComparison, TaskMeanComparison, against
 from dfwe.results.details import Costs, changed_answers, class_results, curve_results
 from dfwe.results.facts import data_facts, listed_facts, split_sizes, target_facts
-from dfwe.results.recommendation import BEST, claimed, models_by_simplicity, recommend
+from dfwe.results.recommendation import claimed, models_by_simplicity, recommend
 from dfwe.results.rows import Row, row_of
 from dfwe.results.warnings import study_warnings
 from dfwe.stages.diagnostics.base import diagnostic_results

@@ -16,7 +16,6 @@ from dfwe.studies.listed_merges import complete_models
 from dfwe.studies.study import Study
 from dfwe.values.names import BASELINE, UNIFORM
 
-BEST = "best"  # the folder of the recommended model
 EQUALLY_TRAINED, BEST_EXPERT = "equally_trained", "best_expert"  # roles beside those of BASELINE and UNIFORM
 LONG_BASELINE = "same_compute"  # takes the role of the equally trained baseline where it is among the baselines
 DECIDING = (BASELINE, EQUALLY_TRAINED, BEST_EXPERT)  # a model is better where it is better than all of these

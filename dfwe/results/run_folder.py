@@ -27,7 +27,18 @@ _HYDRA = ".hydra"
 _LOCK = "lock"
 _MOST = 3  # differences that a message lists
 _ROOM = 1 << 18  # bytes: what Hydra and a study's own files need at least
-_CHANGE_NO_RESULT = ("paths.", "logger", "report=", "export=", "executor", "hydra", "plan_only=", "trainer.threads=")
+_CHANGE_NO_RESULT = (
+    "paths.",
+    "logger",
+    "report=",
+    "export",
+    "max_shard_size=",
+    "push",
+    "executor",
+    "hydra",
+    "plan_only=",
+    "trainer.threads=",
+)
 
 
 def take(folder: Path, *, is_new: bool) -> Path:

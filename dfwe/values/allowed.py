@@ -99,6 +99,17 @@ def is_encoding(text: str) -> bool:
     return True
 
 
+def is_size(text: str) -> bool:
+    """Return whether it is a number of bytes with a unit, above 0."""
+    return bool(re.fullmatch(r"[1-9]\d*(\.\d+)?[KMGT]B", text))
+
+
+def is_repository(text: str) -> bool:
+    """Return whether it can be the name of a repository on the Hub, with its owner."""
+    is_name = re.fullmatch(r"[A-Za-z0-9][\w.-]*(?<![.-])/[A-Za-z0-9][\w.-]*(?<![.-])", text, re.ASCII)
+    return bool(is_name) and len(text) <= 96 and not re.search(r"--|\.\.|\.git$", text)
+
+
 def is_regular_expression(text: str) -> bool:
     """Return whether it can be compiled, and matches not everything as an empty one does."""
     try:
@@ -119,6 +130,8 @@ OpenShare = Annotated[float, Within(above=0, below=1)]
 PartialShare = Annotated[float, Within(at_least=0, below=1)]  # a dropout's
 Name = Annotated[str, Where(bool, "that is not empty")]
 Pattern = Annotated[str, Where(is_regular_expression, "that is a regular expression, not empty")]
+Repository = Annotated[str, Where(is_repository, "that names a repository on the Hub, as user/name")]
+Size = Annotated[str, Where(is_size, "of bytes with a unit, as 5GB or 500MB")]
 Encoding = Annotated[str, Where(is_encoding, "that names an encoding, as utf-8 does")]
 Character = Annotated[str, Where(lambda text: len(text) == 1, "of one character")]
 Sha256 = Annotated[str, Where(lambda text: bool(re.fullmatch("[0-9a-f]{64}", text)), "of 64 hexadecimal digits")]

@@ -63,9 +63,10 @@ def test_a_study_with_a_source_ends_with_a_model_and_its_card(messages, results,
     assert "\nmodel: out/best (its card: out/best/README.md)" in output.out
     card = (tmp_path / "out" / "best" / "README.md").read_text()
     assert "# messages" in card
-    assert "| test | 8 | " in card
-    assert card.splitlines()[4].startswith("Ship out/best (")
-    assert 'load("best")' in card
+    assert "| messages | 24 train, 8 dev, 8 test | " in card
+    assert card.split("# messages")[1].splitlines()[2].startswith("Ship out/best (")
+    assert 'load(".")' in card
+    assert '\nload it: transformers.AutoModelForSequenceClassification.from_pretrained("out/best")' in output.out
     assert sorted(results()["sources"]) == ["other"]
     assert main(arguments) == 0  # goes on: nothing is trained twice
     assert "training time left" not in capfd.readouterr().err

@@ -1,14 +1,20 @@
 """`dfwe search`: from models and a table to coefficients, a model and its card; mistakes before anything heavy."""
 
 import json
+import re
+from contextlib import chdir
 
 import pytest
 import torch
+from huggingface_hub import ModelCard
+from safetensors.torch import load_file
 from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
 
+from dfwe.combine import main as merge
 from dfwe.families.causal_lm.weights import FreshLlama
 from dfwe.families.encoder.weights import FreshBert
 from dfwe.fit.search import main
+from dfwe.models.hub import Push
 
 SMALL = ["--budget", "3", "--out", "out", "--set", "report=false", "diagnostics=[]"]
 
@@ -43,25 +49,46 @@ def results(tmp_path):
 
 
 def test_classifiers_get_coefficients_and_a_card(table, classifiers, results, tmp_path, capfd):
-    assert main(["--models", *classifiers, "--data", table, "--text", "text", "--label", "topic", *SMALL]) == 0
+    layers = ["export_experts=true", "merge/by=layer", "merge.selection=argmax"]
+    columns = ["--text", "text", "--label", "topic"]
+    assert main(["--models", *classifiers, "--data", table, *columns, *SMALL, *layers]) == 0
     output = capfd.readouterr().out
     assert "splits: 2 train, 20 dev, 18 test (50 % dev, 45 % test" in output
     row = next(row for row in results()["models"] if row["name"] == "nelder_mead")
     shares = ", ".join(f"{name} {value:.3f}" for name, value in row["coefficients"].items())
     assert f"coefficients of nelder_mead: {shares}" in output
+    check_leaves(tmp_path / "out", capfd, answers=("pan", "sea"))
     assert "Ship out/best" in output
     assert "the plain model" not in (tmp_path / "out" / "best" / "README.md").read_text().lower()
     best = BertForSequenceClassification.from_pretrained(tmp_path / "out" / "best")
     assert best.config.id2label == {0: "pan", 1: "sea"}
 
 
-def test_decoders_are_asked_by_the_users_prompt(table, results, tmp_path):
+def check_leaves(run, capfd, answers=None):
+    """Check that the merge's recipe gives its weights again, and that the card's code answers."""
+    with chdir(run):
+        assert merge(["merged/recipe.yaml", "again"]) == 0
+        made, again = (load_file(f"{folder}/model.safetensors") for folder in ("merged", "again"))
+        assert made.keys() == again.keys()
+        for name, tensor in made.items():
+            torch.testing.assert_close(again[name], tensor, atol=1e-6, rtol=0)
+    card = ModelCard.load(run / "merged" / "README.md")
+    capfd.readouterr()
+    with chdir(run / "merged"):
+        exec(re.search(r"(?s)```python\n(from transformers.*?)\n```", card.text)[1], {})
+    printed = capfd.readouterr().out.strip()
+    assert answers is None or printed in answers
+
+
+def test_decoders_are_asked_by_the_users_prompt(table, results, tmp_path, capfd):
     shape = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "num_key_value_heads": 1}
     for seed, name in enumerate("ab"):
         source = FreshLlama(300, {**shape, "intermediate_size": 8})
         source.build(tmp_path / name, seed=seed, texts=["the boat left", "the soup boiled"])
     prompt = ["--prompt", "Message: {text}\nTopic:", "--label", "topic", "--base", "a", "--merge", "task_arithmetic"]
-    assert main(["--models", "a", "b", "--data", table, *prompt, *SMALL]) == 0
+    tuned = ["export_experts=true", "merge.tuned_parameters={scale: {low: 0.5, high: 1.5}}"]
+    assert main(["--models", "a", "b", "--data", table, *prompt, *SMALL, *tuned]) == 0
+    check_leaves(tmp_path / "out", capfd)
     rows = {row["name"]: row for row in results()["models"]}
     assert rows["baseline"]["title"] == "base model"
     task = (tmp_path / "out" / "conf" / "task" / "dev.yaml").read_text()
@@ -85,3 +112,21 @@ def test_a_mistake_is_one_line_and_exit_code_2(table, classifiers, capfd, argume
     error = capfd.readouterr().err
     assert words in error
     assert "Traceback" not in error
+
+
+def test_model_is_pushed_with_its_whole_card(table, classifiers, tmp_path, monkeypatch, capfd):
+    calls = []
+    monkeypatch.setattr(Push, "check", lambda push: calls.append((push, (tmp_path / "out" / "best").exists())))
+    monkeypatch.setattr(Push, "upload", lambda push, folder: (folder / "README.md").read_text())
+    columns = ["--text", "text", "--label", "topic", "--push-to", "ada/boats", "--public"]
+    assert main(["--models", *classifiers, "--data", table, *columns, *SMALL]) == 0
+    assert calls == [(Push("ada/boats", private=False), False)]
+    pushed = capfd.readouterr().out.split("pushed: ")[1]
+    assert "\nShip out/best" in pushed
+    assert "library_name: transformers" in pushed
+
+
+def test_impossible_repository_is_refused_at_once(table, classifiers, tmp_path, capfd):
+    assert main(["--models", *classifiers, "--data", table, "--push-to", "ada", *SMALL]) == 2
+    assert "--push-to ada: expected a repository on the Hub, as user/name" in capfd.readouterr().err
+    assert not (tmp_path / "out").exists()

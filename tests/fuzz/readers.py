@@ -393,6 +393,23 @@ def _read_base_model(folder: Path) -> None:
     source.build(folder / "copy", seed=0, texts=())
 
 
+PARENT_CARD = b"""---
+license: other
+license_name: a-licence
+language: [en, de]
+---
+
+# A model
+"""
+
+
+def _read_licence(folder: Path) -> None:
+    from dfwe.models.origin import front_matter, origin_of
+
+    origin_of(folder, title="parent")
+    front_matter(folder)  # which raises what the other tells
+
+
 def _read_recipe(folder: Path) -> None:
     from dfwe.merging.files.recipe import read_recipe
 
@@ -513,6 +530,9 @@ READERS = (
     Reader("journal", _journal, _read_journal, weight=2),
     Reader("runs", _run_files, _read_runs, weight=3),
     Reader("page", _run_files, _read_page, weight=0.1),
+    Reader(
+        "licence", lambda: {"README.md": PARENT_CARD, "config.json": b'{"license": "mit"}'}, _read_licence, weight=1
+    ),
     Reader("recipe", lambda: {"recipe.yaml": RECIPE}, _read_recipe, weight=3),
     Reader("slices", lambda: {"recipe.yaml": SLICES}, _read_slices, weight=2),
     Reader("adapter", _adapter, _read_adapter, weight=1),

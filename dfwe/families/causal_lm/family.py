@@ -85,7 +85,7 @@ class CausalLmFamily(TextFamily):
             model.gradient_checkpointing_enable({"use_reentrant": False})
         return CausalText(model, optimizer=optimizer, light_dropout=trainer["light_dropout"])
 
-    def export(self, model: PreTrainedModel, folder: Path) -> dict[str, Any]:
+    def export(self, model: PreTrainedModel, folder: Path, *, max_shard_size: str) -> dict[str, Any]:
         """Write a folder that `AutoModelForCausalLM` loads."""
         asked = {**self.form.spec(), "length_normalized": self.length_normalized}
-        return {**super().export(model, folder), **asked}
+        return {**super().export(model, folder, max_shard_size=max_shard_size), **asked}

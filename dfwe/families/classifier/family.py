@@ -140,9 +140,9 @@ class ClassifierFamily(ModelFamily):
             target = self.tasks[0]
             order_outputs(model.network(target.short), labels_of(external.name), answers=answers_of(target))
 
-    def export(self, model: Classifier, folder: Path) -> dict[str, Any]:
+    def export(self, model: Classifier, folder: Path, *, max_shard_size: str) -> dict[str, Any]:
         """Write a folder that `AutoModelForSequenceClassification` loads, with the target's labels."""
-        model.plain(self.tasks[0].short).save_pretrained(folder)
+        model.plain(self.tasks[0].short).save_pretrained(folder, max_shard_size=max_shard_size)
         self.tokenizer.save_pretrained(folder)
         return {
             "max_words": self.context.data.max_words,

@@ -120,9 +120,9 @@ class MultiHeadFamily(ModelFamily):
         """Return the encoder: heads are left behind."""
         return model.encoder
 
-    def export(self, model: MultiHead, folder: Path) -> dict[str, Any]:
+    def export(self, model: MultiHead, folder: Path, *, max_shard_size: str) -> dict[str, Any]:
         """Write the encoder as a folder that `AutoModel` loads, and the heads' weights beside it."""
-        model.encoder.save_pretrained(folder)
+        model.encoder.save_pretrained(folder, max_shard_size=max_shard_size)
         self.tokenizer.save_pretrained(folder)
         save_file({name: value.contiguous() for name, value in model.heads.state_dict().items()}, folder / HEADS)
         return {"max_source_tokens": self.settings.max_source_tokens, "decode": self.settings.decode}

@@ -123,9 +123,9 @@ class TextFamily(ModelFamily):
         """Return all of it."""
         return model
 
-    def export(self, model: PreTrainedModel, folder: Path) -> dict[str, Any]:
+    def export(self, model: PreTrainedModel, folder: Path, *, max_shard_size: str) -> dict[str, Any]:
         """Write a folder that the family's Auto class loads."""
-        model.save_pretrained(folder)
+        model.save_pretrained(folder, max_shard_size=max_shard_size)
         self.tokenizer.save_pretrained(folder)
         settings, reference = self.settings, self.settings.reference
         return {

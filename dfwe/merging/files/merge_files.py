@@ -21,18 +21,18 @@ from dfwe.merging.files.compatibility import check_architectures, common_specs, 
 from dfwe.merging.files.recipe import Recipe
 from dfwe.merging.files.side_files import copy_side_files, set_num_layers
 from dfwe.merging.files.sources import open_sources
-from dfwe.models.checkpoint import TensorSource, TensorSpec, Writer, open_writer
-from dfwe.models.folders import SINGLE
+from dfwe.models.checkpoint import TensorSource, TensorSpec
+from dfwe.models.shards import ShardWriter, open_shards
 
 log = logging.getLogger(__name__)
 
 
-def merge_files(recipe: Recipe, *, out: Path) -> int:
+def merge_files(recipe: Recipe, *, out: Path, max_shard_size: str = "5GB") -> int:
     """Merge models' files as the recipe says into the folder `out`; return the number of tensors.
 
     The folder is complete or not there. Sums are taken in float32, and in float64 for a result of that type. Without a
     `dtype` the result has the smallest that holds all models' numbers. Configuration, tokenizer and other files are
-    those of the base model, else of the first one.
+    those of the base model, else of the first one. Weights above `max_shard_size` are cut into shards.
 
     Raises:
         MergeError: models of different architectures; tensors that are missing, of another shape, NaN
@@ -51,7 +51,7 @@ def merge_files(recipe: Recipe, *, out: Path) -> int:
     if num_bytes > free:
         raise MergeError(f"the merge takes {num_bytes / 1e9:.2f} GB, {out.parent} has {free / 1e9:.2f} GB left")
     with replacing_folder(out) as folder:
-        with open_writer(folder / SINGLE, specs) as writer:
+        with open_shards(folder, specs, max_shard_size=max_shard_size) as writer:
             merge.write(writer)
         copy_side_files([model.path for model in sources.whole], folder=folder, dtype=dtype)
         for stack in list(recipe.stacks.values())[:1]:
@@ -77,7 +77,7 @@ class _FileMerge:
     def __iter__(self) -> Iterator[TensorGroup]:
         return (self._widen(self._stored(name)) for name in self._infos)
 
-    def write(self, writer: Writer) -> None:
+    def write(self, writer: ShardWriter) -> None:
         """Merge and write all tensors, on as many threads as torch has."""
         for method in {method for method, _ in self.methods.values()}:
             method.check(len(self.models))
@@ -87,7 +87,7 @@ class _FileMerge:
             for _ in pool.map(lambda write: write(), self._tasks(writer, states=states)):
                 pass  # an error stops the others
 
-    def _tasks(self, writer: Writer, *, states: Mapping[MergeMethod, Any]) -> Iterator[Callable[[], None]]:
+    def _tasks(self, writer: ShardWriter, *, states: Mapping[MergeMethod, Any]) -> Iterator[Callable[[], None]]:
         """Yield what writes each tensor, or each block of one."""
         for name in writer.order:
             method, _ = self.methods[name]
@@ -99,12 +99,12 @@ class _FileMerge:
             else:
                 yield partial(self._write_whole, name, writer=writer, state=states[method])
 
-    def _write_whole(self, name: str, *, writer: Writer, state: Any) -> None:
+    def _write_whole(self, name: str, *, writer: ShardWriter, state: Any) -> None:
         group = self._widen(self._stored(name))
         tensor_state = self.methods[name][0].prepare_tensor(group, state=state)
         self._write(group, writer=writer, state=tensor_state)
 
-    def _write_equal(self, name: str, *, writer: Writer) -> None:
+    def _write_equal(self, name: str, *, writer: ShardWriter) -> None:
         """Write whole numbers, which must be the same in all models."""
         first, *rest = [model.tensor(name).to(self.specs[name].dtype) for model in self.models]
         for model, tensor in zip(self.models[1:], rest, strict=True):
@@ -112,7 +112,7 @@ class _FileMerge:
                 raise MergeError(f"'{name}' holds whole numbers, which cannot be merged, and differs in {model.path}")
         writer.write(name, first)
 
-    def _write(self, group: TensorGroup, *, writer: Writer, state: Any) -> None:
+    def _write(self, group: TensorGroup, *, writer: ShardWriter, state: Any) -> None:
         name = group.info.name
         method, coefficients = self.methods[name]
         merged = method.merge_tensor(self._widen(group), coefficients=coefficients, state=state)

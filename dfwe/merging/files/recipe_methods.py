@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from pkgutil import resolve_name
@@ -90,6 +90,21 @@ class RecipeMethod:
             return variants[0](**{**defaults, **settings}), self._coefficients(weights, normalize=normalize)
         return replace(self.default, **settings), self._coefficients(weights, normalize=normalize)  # type: ignore[type-var]
 
+    def parameters_of(self, method: MergeMethod, *, num_models: int) -> dict[str, Any]:
+        """Return the parameters that mean such a method's settings, as far as parameters can; `build` goes back."""
+        recipe, settings = self.default.recipe, vars(method)
+        options: dict[str, Any] = {name: value for name, value in settings.items() if isinstance(value, int | float)}
+        if "scale" in options:
+            options["lambda"] = options.pop("scale")
+        if "rescale" in settings:
+            options["rescale"] = settings["rescale"] == "norm"
+        if recipe.normalize is not None:
+            options[recipe.normalize_name] = settings.get("aggregate") == "mean"
+        if settings.get("aggregate", "linear") not in ("linear", "mean"):
+            options["lambda"] *= num_models  # as `build` has it
+        options |= {name: True for name, variant in recipe.switches.items() if type(method) is variant}
+        return {name: value for name, value in options.items() if name in self._options({})}
+
     def _options(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Return the parameters over their defaults, by mergekit's names."""
         recipe, settings = self.default.recipe, vars(self.default)
@@ -128,7 +143,7 @@ class RecipeMethod:
 
 def recipe_method(name: Any, *, where: str) -> RecipeMethod:
     """Return the method of that name; MergeError, which begins with `where`, if no method is called so."""
-    files = {file.stem: file for file in sorted((conf_dir() / "merge").glob("*.yaml"))}
+    files = _files()
     method = _load(files[name]) if isinstance(name, str) and name in files else None
     if method is None:
         names = [other for other, file in files.items() if _load(file)]
@@ -137,6 +152,17 @@ def recipe_method(name: Any, *, where: str) -> RecipeMethod:
             + ", ".join(names)
         )
     return RecipeMethod(name, method)
+
+
+def recipe_methods() -> Iterator[RecipeMethod]:
+    """Yield all methods that recipes can name, in the order of their names."""
+    for name, file in _files().items():
+        if (method := _load(file)) is not None:
+            yield RecipeMethod(name, method)
+
+
+def _files() -> dict[str, Path]:
+    return {file.stem: file for file in sorted((conf_dir() / "merge").glob("*.yaml"))}
 
 
 def _load(file: Path) -> MergeMethod | None:

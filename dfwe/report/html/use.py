@@ -33,7 +33,21 @@ _TRANSFORMERS = """\
 from transformers import {auto_class}, AutoTokenizer
 
 model = {auto_class}.from_pretrained("{folder}")
-tokenizer = AutoTokenizer.from_pretrained("{folder}")"""
+tokenizer = AutoTokenizer.from_pretrained("{folder}")
+inputs = tokenizer("{text}", return_tensors="pt", return_token_type_ids=False)
+{answer}"""
+_ANSWERS = {
+    "AutoModelForSeq2SeqLM": """\
+tokens = model.generate(**inputs, max_new_tokens=20)[0]
+print(tokenizer.decode(tokens, skip_special_tokens=True))""",
+    "AutoModelForCausalLM": """\
+tokens = model.generate(**inputs, max_new_tokens=20)[0, inputs["input_ids"].shape[1] :]
+print(tokenizer.decode(tokens, skip_special_tokens=True))""",
+    "AutoModelForSequenceClassification": """\
+scores = model(**inputs).logits[0]
+print(model.config.id2label[int(scores.argmax())] if len(scores) > 1 else float(scores))""",
+    _ENCODER: "print(model(**inputs).last_hidden_state.shape)",
+}
 
 
 def use(run: Run) -> PageSection | None:
@@ -69,7 +83,7 @@ def snippets(
     command = f"# {file}\ndfwe predict --model {folder} {_FILES[form]}"
     inputs: Any = [_TEXT] if form == "texts" or len(columns) == 1 else [dict.fromkeys(columns, _TEXT)]
     python = _PYTHON.format(folder=folder, inputs=json.dumps(inputs, ensure_ascii=False))
-    transformers = ("With Transformers alone", _TRANSFORMERS.format(folder=folder, auto_class=auto_class))
+    transformers = ("With Transformers alone", _transformers(folder, auto_class=auto_class))
     if auto_class == _ENCODER:
         return [transformers]
     return [
@@ -77,6 +91,11 @@ def snippets(
         ("At the command line", command),
         transformers,
     ]
+
+
+def _transformers(folder: str, *, auto_class: str) -> str:
+    answer = _ANSWERS.get(auto_class, "print(model(**inputs))")
+    return _TRANSFORMERS.format(folder=folder, auto_class=auto_class, text=_TEXT, answer=answer)
 
 
 def _exported(run: Run) -> Iterator[tuple[str, str]]:

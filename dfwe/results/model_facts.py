@@ -1,0 +1,82 @@
+"""Say how an exported model was made: what its card tells, and the recipe that makes a merge again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from dfwe import __version__
+from dfwe.config.tasks import tasks_of
+from dfwe.data.prompts.template import Sentences, Template
+from dfwe.errors import MergeError
+from dfwe.families.classifier.tasks import ClosedSet
+from dfwe.io.files import write_text
+from dfwe.merging.base import method_name
+from dfwe.models.origin import Origin, origin_of
+from dfwe.report.model_card import ModelFacts
+from dfwe.results.merge_recipe import method_of, stage_recipe
+from dfwe.stages.external_expert import ExternalExpert
+from dfwe.stages.merge import MergeStage
+from dfwe.stages.parent import SourceParent
+from dfwe.studies.study import Study
+
+RECIPE = "recipe.yaml"
+_RECIPE = """\
+{name}, a merge for {target}, by dfwe {version}. Run it in the run's folder, that of experts/ and parent/:
+  dfwe merge {folder}/recipe.yaml FOLDER
+{kit}
+Where experts/ is missing, repeat the study's command with export_experts=true: it trains nothing twice."""
+_KIT = "  mergekit-yaml {folder}/recipe.yaml FOLDER"
+
+
+def write_recipe(study: Study, name: str, *, folder: Path, place: str) -> ModelFacts:
+    """Write the recipe where the model is a merge that a recipe can say; return what its card says of the model."""
+    stage = study.models[name]
+    facts = ModelFacts(origins=list(_origins(study, name)), asked=_asked(study))
+    if not isinstance(stage, MergeStage):
+        return facts
+    method = method_of(stage)
+    settings = {key: value for key, value in vars(method).items() if value is not None}
+    search = stage.config["search"]
+    facts = replace(
+        facts,
+        is_merge=True,
+        method=method_name(method),
+        settings=settings,
+        search=f"searched by {search['_target_'].rsplit('.', 1)[-1]}",
+        paper=type(method).__doc__ or "",
+    )
+    try:
+        recipe = stage_recipe(stage, method=method, folder=folder)
+    except MergeError as error:
+        return replace(facts, recipe=f"There is no recipe.yaml of this merge: {error}.")
+    kit = f"mergekit cannot repeat it: {recipe.not_in_mergekit}." if recipe.not_in_mergekit else ""
+    comment = _RECIPE.format(
+        name=name, target=study.objective.name, version=__version__, folder=place, kit=kit or _KIT.format(folder=place)
+    )
+    write_text(folder / RECIPE, recipe.text(comment))
+    also = kit or "mergekit gives the same weights by it."
+    return replace(facts, recipe=f"recipe.yaml makes these weights again of the experts, by dfwe merge. {also}")
+
+
+def _origins(study: Study, name: str) -> Iterator[Origin]:
+    """Yield the models that came from elsewhere: the base model, and of a merge, or by itself, experts."""
+    stage, base = study.models[name], study.family.base_model
+    source = getattr(base, "source", None) if isinstance(base, SourceParent) else None
+    yield origin_of(getattr(source, "name", base.title), title=base.title.removeprefix("parent "))
+    experts = stage.experts if isinstance(stage, MergeStage) else {name: stage}
+    for key, expert in experts.items():
+        if isinstance(expert, ExternalExpert):
+            yield origin_of(expert.external.name, title=key)
+
+
+def _asked(study: Study) -> str:
+    """Say in words what the model's texts look like."""
+    tasks = tasks_of(study.objective)
+    prompt = tasks[0].prompt.prompt if isinstance(tasks[0].prompt, ClosedSet) else tasks[0].prompt
+    if len(tasks) == 1 and isinstance(prompt, Template):
+        return f"Its texts look like this, with columns of a table in braces: {prompt.context}{prompt.prompt}"
+    if len(tasks) == 1 and isinstance(prompt, Sentences):
+        return f"Its texts are columns of a table as they are: {', '.join(prompt.columns)}."
+    return "The task's form of a text is in dfwe.json; dfwe.predict makes it."
