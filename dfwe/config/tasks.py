@@ -19,6 +19,7 @@ from dfwe.data.prompts.base import Prompt
 from dfwe.data.readers.base import Corpus, Reader
 from dfwe.errors import ConfigurationError, DfweError, ModelError, did_you_mean
 from dfwe.metrics.base import Metric
+from dfwe.metrics.function import unread
 from dfwe.metrics.scorer import MeanOfScorers, Scorer
 from dfwe.store.card import identity
 
@@ -41,7 +42,8 @@ class Task:
 
     def spec(self) -> dict[str, Any]:
         """Return what names the task in a stage's spec, so that an edited YAML makes other results; data aside."""
-        return {"name": self.name, "config": self._digest}
+        functions = {metric.function.name: metric.function.digest for metric in self.scorer.functions}
+        return {"name": self.name, "config": self._digest, **({"functions": functions} if functions else {})}
 
     @cached_property
     def _digest(self) -> str:
@@ -70,6 +72,9 @@ class TaskMean:
     """Several tasks whose mean score is one: what a multitask study is after. Keys are what tables call them."""
 
     tasks: Mapping[str, Task]
+
+    def __post_init__(self) -> None:
+        MeanOfScorers({name: task.scorer for name, task in self.tasks.items()})  # raises now for what it cannot join
 
     @property
     def name(self) -> str:
@@ -124,6 +129,11 @@ def foreign_task(
     Raises:
         DfweError: of type `error` where something else is named, or a value has another type.
     """
+    metrics = config.get("metrics") if isinstance(config, Mapping) and not trusted else None
+    raw = {name: unread(metric) for name, metric in metrics.items()} if isinstance(metrics, Mapping) else {}
+    functions = {name: metric for name, metric in raw.items() if metric is not None}
+    if functions:
+        config = {**config, "metrics": {name: part for name, part in metrics.items() if name not in functions}}
     content = record(TaskContent, config, where=where, trusted=trusted, error=error)
     return Task(
         short=short,
@@ -132,7 +142,7 @@ def foreign_task(
         decode=content.decode,
         max_new_tokens=content.max_new_tokens,
         prompt=content.prompt,
-        scorer=Scorer(metrics=content.metrics),
+        scorer=Scorer(metrics={**content.metrics, **functions}),
         config={key: value for key, value in config.items() if key not in ("data", "head")},
         data=content.data if isinstance(content.data, Mapping) else None,
         head=None,
@@ -144,11 +154,12 @@ def build_task(short: str, *, config: Mapping[str, Any]) -> Task:
     """Return the task that a configuration describes; raises what its classes raise for wrong arguments."""
     from omegaconf import DictConfig, OmegaConf
 
-    from dfwe.config.instantiate import bind
+    from dfwe.config.instantiate import bind, metric_part
     from dfwe.config.schema import OWN_WAYS
 
     plain = OmegaConf.to_container(config, resolve=True) if isinstance(config, DictConfig) else dict(config)
     assert isinstance(plain, dict)
+    plain["metrics"] = {name: metric_part(metric) for name, metric in plain["metrics"].items()}
     if config["decode"] not in OWN_WAYS:
         raise ConfigurationError(f"{short}: decode must be one of {', '.join(OWN_WAYS)}, not '{config['decode']}'")
     return Task(
@@ -158,7 +169,7 @@ def build_task(short: str, *, config: Mapping[str, Any]) -> Task:
         decode=config["decode"],
         max_new_tokens=config["max_new_tokens"],
         prompt=bind(config["prompt"]),
-        scorer=Scorer(metrics={name: bind(metric) for name, metric in config["metrics"].items()}),
+        scorer=Scorer(metrics={name: bind(metric) for name, metric in plain["metrics"].items()}),
         config={str(key): value for key, value in plain.items() if key != "data" and (key, value) != ("head", None)},
         data=plain.get("data"),
         head=plain.get("head"),

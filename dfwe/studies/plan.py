@@ -11,8 +11,9 @@ from omegaconf import DictConfig, OmegaConf
 from dfwe.config.consistency import check_listed, lists_models, only_target
 from dfwe.config.instantiate import bind, plain
 from dfwe.config.task_data import Corpora
-from dfwe.config.tasks import build_task
+from dfwe.config.tasks import Task, build_task
 from dfwe.errors import ConfigurationError
+from dfwe.families.base import ModelFamily
 from dfwe.models.external import ExternalModel, named_models
 from dfwe.studies.context import study_family
 from dfwe.studies.external_experts import ExternalExpertsPlan
@@ -45,6 +46,8 @@ def load_plan(config: DictConfig, *, reads_data: bool = True, corpora: Corpora |
     for task in (target, *sources) if reads_data else ():
         for split in ("train", "dev"):
             family.context.data.instances(task, split=split)
+    for task in (target, *sources) if reads_data else ():
+        _check_functions(task, family=family)
     return DfwePlan(spec, StageFactory(family), pretraining, target, sources, config.seed)
 
 
@@ -76,7 +79,14 @@ def _plan_external(config: DictConfig, *, corpora: Corpora | None) -> ExternalEx
         context = replace(family.context, trainer={**family.context.trainer, "head_first": False})
         family = replace(family, context=context)
     target = family.adapt(target)
+    _check_functions(target, family=family)
     return ExternalExpertsPlan(spec, StageFactory(family), pretraining, target, experts, base, config.seed)
+
+
+def _check_functions(task: Task, *, family: ModelFamily) -> None:
+    """Try the user's own metrics on the gold answers of dev; MetricError where one does not give a number."""
+    for metric in task.scorer.functions:
+        metric.check([instance.references for instance in family.context.data.instances(task, split="dev")])
 
 
 def _check_parent(merge: Mapping[str, Any], *, base: ExternalModel | None) -> None:
