@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dfwe.config.instantiate import bind
+from dfwe.config.schema import SCORED
 from dfwe.config.tasks import Task, own_corpus
 from dfwe.controls import in_one_line
 from dfwe.data.examples import collect_instances, paused_garbage_collection
@@ -85,13 +86,18 @@ class StudyData:
         return self.store.get_or_make("data", spec=spec, make=make, title="the generated data").folder
 
     def instances(self, task: Task, *, split: Split) -> tuple[Instance, ...]:
-        """Return the task's instances, collected once; DataError for an empty split or an unknown label."""
+        """Return the task's instances, collected once; DataError for an empty split or an unknown label.
+
+        A task whose documents are scored as they are has none to train on.
+        """
         if (task.name, split) not in self._instances:
             with paused_garbage_collection():
                 self._instances[task.name, split] = self._collect(task, split=split)
         return self._instances[task.name, split]
 
     def _collect(self, task: Task, *, split: Split) -> tuple[Instance, ...]:
+        if split == "train" and task.decode in SCORED:
+            return ()
         return collect_instances(
             self.corpus(task),
             prompt=task.prompt,

@@ -19,7 +19,7 @@ from dfwe.data.prompts.base import Prompt
 from dfwe.data.readers.base import Corpus, Reader
 from dfwe.errors import ConfigurationError, DfweError, ModelError, did_you_mean
 from dfwe.metrics.base import Metric
-from dfwe.metrics.function import unread
+from dfwe.metrics.function import FunctionMetric, unread
 from dfwe.metrics.scorer import MeanOfScorers, Scorer
 from dfwe.store.card import identity
 
@@ -56,7 +56,7 @@ class TaskContent:
 
     name: str
     labels: Sequence[str]
-    decode: Literal["labels", "candidates", "greedy"]
+    decode: Literal["labels", "candidates", "greedy", "likelihood", "harness"]
     max_new_tokens: int
     prompt: Prompt
     metrics: Mapping[str, Metric]
@@ -88,6 +88,18 @@ class TaskMean:
 
 
 Objective = Task | TaskMean
+
+
+def check_trainable(tasks: Sequence[Task]) -> None:
+    """Raise ConfigurationError for a task whose documents are scored as they are."""
+    from dfwe.config.schema import SCORED
+
+    for task in tasks:
+        if task.decode in SCORED:
+            raise ConfigurationError(
+                f"{task.short}: nothing can be trained on a task of decode={task.decode}; merge models that are there "
+                "already with experts=[MODEL,MODEL]"
+            )
 
 
 def tasks_of(target: Objective) -> tuple[Task, ...]:
@@ -129,11 +141,10 @@ def foreign_task(
     Raises:
         DfweError: of type `error` where something else is named, or a value has another type.
     """
-    metrics = config.get("metrics") if isinstance(config, Mapping) and not trusted else None
-    raw = {name: unread(metric) for name, metric in metrics.items()} if isinstance(metrics, Mapping) else {}
-    functions = {name: metric for name, metric in raw.items() if metric is not None}
+    functions = {} if trusted else _unread_functions(config)
     if functions:
-        config = {**config, "metrics": {name: part for name, part in metrics.items() if name not in functions}}
+        metrics = {name: part for name, part in config["metrics"].items() if name not in functions}
+        config = {**config, "metrics": metrics}
     content = record(TaskContent, config, where=where, trusted=trusted, error=error)
     return Task(
         short=short,
@@ -148,6 +159,13 @@ def foreign_task(
         head=None,
         foreign=where,
     )
+
+
+def _unread_functions(config: Any) -> dict[str, FunctionMetric]:
+    """Return the metrics of a stranger's file that are functions, which are not imported."""
+    metrics = config.get("metrics") if isinstance(config, Mapping) else None
+    parts = {name: unread(part) for name, part in metrics.items()} if isinstance(metrics, Mapping) else {}
+    return {name: metric for name, metric in parts.items() if metric is not None}
 
 
 def build_task(short: str, *, config: Mapping[str, Any]) -> Task:
@@ -185,6 +203,15 @@ def own_corpus(task: Task, *, files: str | None, max_invalid_fraction: float, ma
         ConfigurationError: neither says where.
         DataError: files are missing or broken, or more than `max_invalid_fraction` of a file's rows are invalid.
     """
+    read = task_reader(task, files=files).read()
+    corpus = drop_invalid_rows(read, prompt=task.prompt, max_words=max_words)
+    for report in corpus.row_reports.values():
+        report.check(max_fraction=max_invalid_fraction, name=task.short, setting="data.max_invalid_fraction")
+    return corpus
+
+
+def task_reader(task: Task, *, files: str | None) -> Reader:
+    """Return the reader of the data that the task brings; ConfigurationError where nothing says where they are."""
     assert task.data is not None
     root = task.data.get("root") or files
     if root is None:
@@ -192,11 +219,7 @@ def own_corpus(task: Task, *, files: str | None, max_invalid_fraction: float, ma
             f"where are the files of {task.short}? Say data.files=FOLDER, or target.{task.short}.data.root=FOLDER "
             f"(sources.{task.short}.data.root=FOLDER where it is a source)"
         )
-    read = _reader(task, root=Path(root).expanduser()).read()
-    corpus = drop_invalid_rows(read, prompt=task.prompt, max_words=max_words)
-    for report in corpus.row_reports.values():
-        report.check(max_fraction=max_invalid_fraction, name=task.short, setting="data.max_invalid_fraction")
-    return corpus
+    return _reader(task, root=Path(root).expanduser())
 
 
 def _reader(task: Task, *, root: Path) -> Reader:

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from dfwe.config.consistency import check_listed, lists_models, only_target
 from dfwe.config.instantiate import bind, plain
 from dfwe.config.task_data import Corpora
-from dfwe.config.tasks import Task, build_task
+from dfwe.config.tasks import Task, build_task, check_trainable
 from dfwe.errors import ConfigurationError
 from dfwe.families.base import ModelFamily
 from dfwe.models.external import ExternalModel, named_models
@@ -40,6 +40,7 @@ def load_plan(config: DictConfig, *, reads_data: bool = True, corpora: Corpora |
     if config.experts:
         return _plan_external(config, corpora=corpora)
     target, sources = study_tasks(config)
+    check_trainable((target, *sources))
     spec = StudySpec.of(config)
     family, pretraining = study_family(config, tasks=(target, *sources), corpora=corpora)
     target, sources = family.adapt(target), tuple(family.adapt(task) for task in sources)

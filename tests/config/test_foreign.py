@@ -145,7 +145,7 @@ def test_every_head_and_reader_can_be_described_by_a_file():
         if config["head"] is not None and "pooling" in config["head"]:
             head = {key: value for key, value in config["head"].items() if key != "labels"}
             assert isinstance(bind_foreign(head, kind=HeadSpec, where="here"), HeadSpec)
-        if config["data"] is not None:
+        if config["data"] is not None and config["decode"] != "harness":  # tasks of lm-eval may run code of their own
             assert isinstance(bind_foreign(config["data"]["reader"], kind=Reader, where="here", root="x"), Reader)
 
 

@@ -149,7 +149,8 @@ def test_a_metric_of_ones_own_is_written_into_the_task(messages, tmp_path, capfd
     (tmp_path / "mine.py").write_text("def right(predictions, references):\n    return 0.25\n")
     assert main([messages, "--out", "out", "--metric", "mine.py:right", "--dry-run"]) == 0
     task = (tmp_path / "out" / "conf" / "task" / "messages.yaml").read_text()
-    assert f"right:\n    _target_: dfwe.metrics.function.own_function\n    function: {tmp_path / 'mine.py'}:right" in task
+    part = f"_target_: dfwe.metrics.function.own_function\n    function: {tmp_path / 'mine.py'}:right"
+    assert f"right:\n    {part}" in task
 
 
 @pytest.mark.parametrize(

@@ -95,8 +95,8 @@ def test_a_metric_of_ones_own_decides(table, classifiers, results, tmp_path):
     assert main([*arguments, "--metric", "mine.py:short", *SMALL]) == 0
     row = next(row for row in results()["models"] if row["name"] == "uniform")
     test = row["test"]
-    answers = json.loads((tmp_path / "out" / "predictions" / "uniform.json").read_text())
-    assert test["metrics"]["short"] == sum(answer["prediction"] == "sea" for answer in answers) / len(answers)
+    answers = json.loads((tmp_path / "out" / "test_predictions.json").read_text())["models"]["uniform"]
+    assert test["metrics"]["short"] == answers.count("sea") / len(answers)
     assert test["interval"][0] <= test["score"] <= test["interval"][1]
     from dfwe.predict import load
 

@@ -11,9 +11,17 @@ from dfwe.metrics.scorer import Scorer
 from dfwe.metrics.text import ChrF, Rouge
 
 PREDICTIONS = ["the cat sat on the mat", "a dog barks", "", "it rains\nand pours all day", "x"]
-REFERENCES = [["the cat is on the mat", "a cat sat"], ["dogs bark"], ["nothing"], ["it rains\nand it pours"], ["xy", "x"]]
+REFERENCES = [
+    ["the cat is on the mat", "a cat sat"],
+    ["dogs bark"],
+    ["nothing"],
+    ["it rains\nand it pours"],
+    ["xy", "x"],
+]
 needs_rouge = pytest.mark.skipif(importlib.util.find_spec("rouge_score") is None, reason="needs the extra text-metrics")
-needs_sacrebleu = pytest.mark.skipif(importlib.util.find_spec("sacrebleu") is None, reason="needs the extra text-metrics")
+needs_sacrebleu = pytest.mark.skipif(
+    importlib.util.find_spec("sacrebleu") is None, reason="needs the extra text-metrics"
+)
 
 
 @needs_rouge
@@ -33,9 +41,9 @@ def test_rouge_is_the_librarys(kind, stemmer):
 @needs_rouge
 def test_rouge_by_hand():
     # two words of three are shared, in order: precision 2/3, recall 1
-    assert Scorer({"rouge": Rouge("rougeL", False)}).evaluate(["a big cat"], references=[["a cat"]]).score == pytest.approx(
-        0.8
-    )
+    assert Scorer({"rouge": Rouge("rougeL", False)}).evaluate(
+        ["a big cat"], references=[["a cat"]]
+    ).score == pytest.approx(0.8)
 
 
 @needs_sacrebleu
