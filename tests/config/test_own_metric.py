@@ -68,6 +68,6 @@ def test_a_strangers_file_cannot_name_code(target):
 
 
 def test_a_missing_function_is_one_line(file):
+    part = {"_target_": "dfwe.metrics.function.own_function", "function": f"{file}:other"}
     with pytest.raises(ConfigurationError, match="has no function other"):
-        part = {"_target_": "dfwe.metrics.function.own_function", "function": f"{file}:other"}
         build_task("plants", config=config(**part))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dfwe.data.readers.base import Corpus, Reader
-from dfwe.errors import ConfigurationError, DataError
+from dfwe.errors import ConfigurationError, DataError, DfweError
 from dfwe.records import Split
 from dfwe.values.allowed import Count, Name, Natural
 
@@ -71,11 +71,12 @@ class HarnessSplit:
 
     def __init__(self, task: Any, *, split: str, places: Sequence[int] | None) -> None:
         task.build_all_requests(samples=None if places is None else list(places))
-        self._task, self._split = task, split
+        self._task = task
         self._requests: dict[int, list[Any]] = {}
         for request in task.instances:
             self._requests.setdefault(request.doc_id, []).append(request)
-        self.names = tuple(f"{split}-{place}" for place in self._requests)
+        of_chosen = range(len(self._requests)) if places is None else places  # lm-eval numbers chosen ones anew
+        self.names = tuple(f"{split}-{of_chosen[number]}" for number in self._requests)
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -154,15 +155,10 @@ def _splits(name: str, folder: str | None, num_fewshot: int | None, seed: int) -
 
 def _task(name: str, folder: str | None, *, num_fewshot: int | None, seed: int) -> Any:
     """Return lm-eval's task, whose requests are not built yet."""
-    from lm_eval.tasks import TaskManager
-
-    if folder is not None and not Path(folder).is_dir():
-        raise ConfigurationError(f"the reader's include_path: there is no folder {folder}")
-    manager = TaskManager(include_path=folder)
-    if name not in manager.all_tasks:
-        raise ConfigurationError(f"lm-eval has no task '{name}'; set include_path to the folder of a YAML of your own")
     try:
-        tasks = manager.load(name)["tasks"]
+        tasks = _manager_of(name, folder).load(name)["tasks"]
+    except DfweError:
+        raise
     except Exception as error:  # data sets, their downloads, and code of tasks may raise anything
         raise DataError(f"lm-eval cannot load '{name}': {type(error).__name__}: {error}") from error
     if len(tasks) != 1:
@@ -176,3 +172,21 @@ def _task(name: str, folder: str | None, *, num_fewshot: int | None, seed: int) 
         task.set_config("num_fewshot", num_fewshot)
     task.set_fewshot_seed(seed)
     return task
+
+
+def _manager_of(name: str, folder: str | None) -> Any:
+    """Return lm-eval's index of tasks that has the name: of the user's folder, or else of all tasks, which is slow."""
+    if folder is not None and not Path(folder).is_dir():
+        raise ConfigurationError(f"the reader's include_path: there is no folder {folder}")
+    if folder is not None and name in _manager(folder, False).all_tasks:
+        return _manager(folder, False)
+    if name in _manager(folder, True).all_tasks:
+        return _manager(folder, True)
+    raise ConfigurationError(f"lm-eval has no task '{name}'; set include_path to the folder of a YAML of your own")
+
+
+@cache
+def _manager(folder: str | None, include_defaults: bool) -> Any:
+    from lm_eval.tasks import TaskManager
+
+    return TaskManager(include_path=folder, include_defaults=include_defaults)
