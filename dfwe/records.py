@@ -84,7 +84,7 @@ class ExampleRows:
 class WeightedRows:
     """How often each example occurs, for one or (with leading axes of the weights) several samples of them."""
 
-    parts: tuple[tuple[Float[np.ndarray, "*batch examples"], ExampleRows], ...]
+    parts: tuple[tuple[Float[np.ndarray, "*batch _examples"], ExampleRows], ...]
 
     def __add__(self, other: WeightedRows) -> WeightedRows:
         return WeightedRows(self.parts + other.parts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from dfwe.errors import MetricError
+from dfwe.io.strict_json import loads
 from dfwe.metrics.base import Counts, Metric, References, check_pairs, ratio
 from dfwe.values.allowed import Name
 
@@ -37,7 +38,11 @@ class DocumentMean(Metric):
 
 def _value(text: str, *, key: str) -> float:
     try:
-        values = json.loads(text)
-        return float(values[key])
-    except (ValueError, TypeError, KeyError) as error:
+        value = float(loads(text, where="a document's prediction", error=MetricError)[key])
+    except MetricError:
+        raise
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise MetricError(f"'{text[:60]}' has no value {key}") from error
+    if not math.isfinite(value):
+        raise MetricError(f"the value {key} of a document is {value}: expected a finite number")
+    return value

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from dfwe.errors import MetricError
+from dfwe.io.strict_json import loads
 from dfwe.metrics.base import Counts, Metric, References, check_pairs
 
 
@@ -49,8 +50,12 @@ def likelihood_text(log_likelihood: float, *, num_tokens: int) -> str:
 
 def _parsed(text: str) -> tuple[float, float]:
     try:
-        log_likelihood, tokens = (float(number) for number in json.loads(text))
-    except (ValueError, TypeError) as error:
+        log_likelihood, tokens = (
+            float(number) for number in loads(text, where="a passage's prediction", error=MetricError)
+        )
+    except MetricError:
+        raise
+    except (ValueError, TypeError, OverflowError) as error:
         raise MetricError(f"'{text[:40]}' is not a log-likelihood with its number of tokens: {error}") from error
     if not math.isfinite(log_likelihood) or tokens < 0:
         raise MetricError(f"the log-likelihood of a passage is {log_likelihood}: the model's weights are broken")
