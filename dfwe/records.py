@@ -73,11 +73,11 @@ class ExampleRows:
 
     def scores_of(self, weights: Any, *, score: Callable[[WeightedRows], Any]) -> Any:
         """Return the scores of resamples, computed once: several models are compared with each."""
-        known = next((scores for drawn, scores in self._scores if drawn is weights), None)
-        if known is None:
-            known = score(weights @ self)
-            self._scores.append((weights, known))
-        return known
+        scores = next((scores for earlier, scores in self._scores if earlier is weights), None)
+        if scores is None:
+            scores = score(weights @ self)
+            self._scores.append((weights, scores))
+        return scores
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from dfwe.config.instantiate import bind
-from dfwe.config.schema import SCORED
 from dfwe.config.tasks import Task, own_corpus
 from dfwe.controls import in_one_line
 from dfwe.data.examples import collect_instances, paused_garbage_collection
@@ -95,8 +94,13 @@ class StudyData:
                 self._instances[task.name, split] = self._collect(task, split=split)
         return self._instances[task.name, split]
 
+    def check_functions(self, task: Task) -> None:
+        """Try the user's own metrics on the gold answers of dev; MetricError where one does not give a number."""
+        for metric in task.scorer.functions:
+            metric.check([instance.references for instance in self.instances(task, split="dev")])
+
     def _collect(self, task: Task, *, split: Split) -> tuple[Instance, ...]:
-        if split == "train" and task.decode in SCORED:
+        if split == "train" and task.is_scored:
             return ()
         return collect_instances(
             self.corpus(task),

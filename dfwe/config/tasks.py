@@ -40,6 +40,13 @@ class Task:
     head: Mapping[str, Any] | None  # what answers it in a model with heads, not yet bound
     foreign: str | None = None  # the file that describes it, where nobody vouched for that
 
+    @property
+    def is_scored(self) -> bool:
+        """True if its documents are scored as they are, so that nothing can be trained on it."""
+        from dfwe.config.schema import SCORED
+
+        return self.decode in SCORED
+
     def spec(self) -> dict[str, Any]:
         """Return what names the task in a stage's spec, so that an edited YAML makes other results; data aside."""
         functions = {metric.function.name: metric.function.digest for metric in self.scorer.functions}
@@ -88,18 +95,6 @@ class TaskMean:
 
 
 Objective = Task | TaskMean
-
-
-def check_trainable(tasks: Sequence[Task]) -> None:
-    """Raise ConfigurationError for a task whose documents are scored as they are."""
-    from dfwe.config.schema import SCORED
-
-    for task in tasks:
-        if task.decode in SCORED:
-            raise ConfigurationError(
-                f"{task.short}: nothing can be trained on a task of decode={task.decode}; merge models that are there "
-                "already with experts=[MODEL,MODEL]"
-            )
 
 
 def tasks_of(target: Objective) -> tuple[Task, ...]:

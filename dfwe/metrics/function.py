@@ -96,10 +96,10 @@ class FunctionMetric(Metric):
     def check(self, references: References) -> None:
         """Try the function on gold answers, on one answer to all, and on a resample; errors as of `of`."""
         gold = [texts[0] for texts in references]
-        drawn = np.random.default_rng(0).integers(len(gold), size=len(gold)).tolist()
+        places = np.random.default_rng(0).integers(len(gold), size=len(gold)).tolist()
         self.of(gold, references=references)
         self.of(gold[:1] * len(gold), references=references)
-        self.of([gold[place] for place in drawn], references=[references[place] for place in drawn])
+        self.of([gold[place] for place in places], references=[references[place] for place in places])
 
 
 def own_function(function: Name, higher_is_better: bool = True) -> FunctionMetric:
@@ -126,15 +126,15 @@ def _imported(name: str) -> Callable[..., Any]:
     if not module or not function:
         raise ConfigurationError(f"the metric '{name}' must be module:function or file.py:function")
     try:
-        found = getattr(_module(module), function, None)
+        call = getattr(_module(module), function, None)
     except Exception as error:  # whatever a user's module raises when it is imported
         raise ConfigurationError(
             f"the metric '{name}' cannot be imported: {type(error).__name__}: {error}; set PYTHONPATH to the folder of "
             "a module, or name a file, file.py:function"
         ) from error
-    if not callable(found):
+    if not callable(call):
         raise ConfigurationError(f"the metric '{name}': {module} has no function {function}")
-    return found  # type: ignore[no-any-return]
+    return call  # type: ignore[no-any-return]
 
 
 def _module(name: str) -> Any:

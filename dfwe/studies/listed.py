@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 from dfwe.config.instantiate import plain
 from dfwe.config.task_data import Corpora
-from dfwe.config.tasks import Task, TaskMean, build_task, check_trainable
+from dfwe.config.tasks import Task, TaskMean, build_task
 from dfwe.errors import ConfigurationError
 from dfwe.families.base import ModelFamily, TrainingRecipe
 from dfwe.stages.base import Stage
@@ -112,7 +112,6 @@ def plan_listed(config: DictConfig, *, corpora: Corpora | None = None) -> Listed
     """
     multitask = plain(config.multitask)
     raw = _columns(config, names=multitask["columns"])
-    check_trainable(tuple(raw.values()))
     family, pretraining = study_family(config, tasks=tuple(raw.values()), corpora=corpora)
     columns = {column: family.adapt(task) for column, task in raw.items()}
     objective = TaskMean({name: _of(columns, name, key="multitask.score") for name in multitask["score"]})

@@ -11,9 +11,8 @@ from omegaconf import DictConfig, OmegaConf
 from dfwe.config.consistency import check_listed, lists_models, only_target
 from dfwe.config.instantiate import bind, plain
 from dfwe.config.task_data import Corpora
-from dfwe.config.tasks import Task, build_task, check_trainable
+from dfwe.config.tasks import build_task
 from dfwe.errors import ConfigurationError
-from dfwe.families.base import ModelFamily
 from dfwe.models.external import ExternalModel, named_models
 from dfwe.studies.context import study_family
 from dfwe.studies.external_experts import ExternalExpertsPlan
@@ -40,15 +39,13 @@ def load_plan(config: DictConfig, *, reads_data: bool = True, corpora: Corpora |
     if config.experts:
         return _plan_external(config, corpora=corpora)
     target, sources = study_tasks(config)
-    check_trainable((target, *sources))
     spec = StudySpec.of(config)
     family, pretraining = study_family(config, tasks=(target, *sources), corpora=corpora)
     target, sources = family.adapt(target), tuple(family.adapt(task) for task in sources)
     for task in (target, *sources) if reads_data else ():
         for split in ("train", "dev"):
             family.context.data.instances(task, split=split)
-    for task in (target, *sources) if reads_data else ():
-        _check_functions(task, family=family)
+        family.context.data.check_functions(task)
     return DfwePlan(spec, StageFactory(family), pretraining, target, sources, config.seed)
 
 
@@ -80,14 +77,8 @@ def _plan_external(config: DictConfig, *, corpora: Corpora | None) -> ExternalEx
         context = replace(family.context, trainer={**family.context.trainer, "head_first": False})
         family = replace(family, context=context)
     target = family.adapt(target)
-    _check_functions(target, family=family)
+    family.context.data.check_functions(target)
     return ExternalExpertsPlan(spec, StageFactory(family), pretraining, target, experts, base, config.seed)
-
-
-def _check_functions(task: Task, *, family: ModelFamily) -> None:
-    """Try the user's own metrics on the gold answers of dev; MetricError where one does not give a number."""
-    for metric in task.scorer.functions:
-        metric.check([instance.references for instance in family.context.data.instances(task, split="dev")])
 
 
 def _check_parent(merge: Mapping[str, Any], *, base: ExternalModel | None) -> None:

@@ -12,10 +12,8 @@ from typing import Any, ClassVar
 
 from transformers import PreTrainedModel
 
-from dfwe.config.schema import SCORED
 from dfwe.config.task_options import read_tasks
-from dfwe.config.tasks import Task, task_reader
-from dfwe.data.readers.harness import HarnessTask
+from dfwe.config.tasks import Task
 from dfwe.errors import ConfigurationError
 from dfwe.families.base import HeadTraining, ModelFamily, TrainingRecipe, check_no_head_first
 from dfwe.families.datamodule import EpochData
@@ -24,7 +22,7 @@ from dfwe.families.scorer import SplitReader, SplitScorer
 from dfwe.families.text.calibration import TextExample, draw_examples
 from dfwe.families.text.datamodule import text_data
 from dfwe.families.text.decoding import Decoding, ReferenceDecoding
-from dfwe.families.text.harness import HarnessReader
+from dfwe.families.text.harness import harness_reader
 from dfwe.families.text.reader import Inference, TextReader
 from dfwe.families.text.tokenization import (
     PLAIN,
@@ -101,7 +99,7 @@ class TextFamily(ModelFamily):
 
     def decoding(self, task: Task) -> str:
         """Return how the task is answered: `labels`, `candidates`, `greedy`, `reference`, or how it is scored."""
-        return task.decode if self.settings.decode == "task" or task.decode in SCORED else self.settings.decode
+        return task.decode if self.settings.decode == "task" or task.is_scored else self.settings.decode
 
     def with_decoding(self, decode: str) -> TextFamily:
         """Return the same with every task answered in that way."""
@@ -187,7 +185,7 @@ class TextFamily(ModelFamily):
 
     def draw_examples(self, tasks: Sequence[Task], *, examples: int, seed: int) -> Sequence[TextExample]:
         """Draw examples of the tasks' train splits; ConfigurationError for a task that has none."""
-        if scored := [task.short for task in tasks if task.decode in SCORED]:
+        if scored := [task.short for task in tasks if task.is_scored]:
             raise ConfigurationError(
                 f"{scored[0]} has no train split to measure statistics on: choose a merge without them, as "
                 "merge=nelder_mead"
@@ -216,18 +214,6 @@ class TextFamily(ModelFamily):
             warn_of_full(tokens, limits=limits, of=f"{task.short}, {split}")
         return tokens
 
-    def _harness_reader(self, task: Task, *, split: Split) -> HarnessReader:
-        harness = task_reader(task, files=None)
-        if not isinstance(harness, HarnessTask):
-            raise ConfigurationError(f"{task.short}: decode=harness needs data.reader to be a HarnessTask of lm-eval")
-        return HarnessReader(
-            self.context.data.instances(task, split=split),
-            documents=harness.splits[split],
-            scorer=task.scorer,
-            tokenizer=self.tokenizer,
-            batch_size=harness.batch_size,
-        )
-
     def new_scorer(self, task: Task, *, split: Split) -> SplitScorer:
         """Return a scorer of the task's split."""
         half = self._half if self.context.precision == "bf16-mixed" else None
@@ -237,7 +223,8 @@ class TextFamily(ModelFamily):
         """Return what asks models the task's split."""
         decode, settings, context = self.decoding(task), self.settings, self.context
         if decode == "harness":
-            return self._harness_reader(task, split=split)
+            instances = context.data.instances(task, split=split)
+            return harness_reader(task, split, instances=instances, tokenizer=self.tokenizer)
         decoding = Decoding(
             decode=decode,  # type: ignore[arg-type]
             max_new_tokens=task.max_new_tokens,

@@ -8,12 +8,13 @@ from typing import Any
 
 import torch
 
-from dfwe.data.readers.harness import HarnessSplit
+from dfwe.config.tasks import Task, task_reader
+from dfwe.data.readers.harness import HarnessSplit, HarnessTask
 from dfwe.errors import ConfigurationError, ModelError
 from dfwe.families.scorer import Batch, SplitReader
 from dfwe.metrics.documents import DocumentMean
 from dfwe.metrics.scorer import Scorer
-from dfwe.records import Answer, Instance
+from dfwe.records import Answer, Instance, Split
 
 
 class HarnessReader(SplitReader):
@@ -60,14 +61,23 @@ class HarnessReader(SplitReader):
         return [Answer(json.dumps(values[self.instances[member].instance_id])) for member in batch.members]
 
 
+def harness_reader(task: Task, split: Split, *, instances: Sequence[Instance], tokenizer: Any) -> HarnessReader:
+    """Return the reader of the task's split; ConfigurationError where its data is no task of lm-eval."""
+    harness = task_reader(task, files=None)
+    if not isinstance(harness, HarnessTask):
+        raise ConfigurationError(f"{task.short}: decode=harness needs data.reader to be a HarnessTask of lm-eval")
+    documents, batch_size = harness.splits[split], harness.batch_size
+    return HarnessReader(instances, documents=documents, scorer=task.scorer, tokenizer=tokenizer, batch_size=batch_size)
+
+
 def _asking(model: Any, *, tokenizer: Any, batch_size: int) -> Any:
     from lm_eval.models.huggingface import HFLM  # seconds
 
-    asked = HFLM(
+    model_of_lm_eval = HFLM(
         pretrained=model,
         backend="seq2seq" if model.config.is_encoder_decoder else "causal",
         tokenizer=tokenizer,
         batch_size=batch_size,
         device=str(model.device),
     )
-    return lambda kind, requests: getattr(asked, kind)(list(requests), disable_tqdm=True)
+    return lambda kind, requests: getattr(model_of_lm_eval, kind)(list(requests), disable_tqdm=True)

@@ -191,7 +191,7 @@ def test_responses_are_those_of_a_run_of_lm_eval(tasks, tmp_path, models, kind):
 
 
 @needs_lm_eval
-def test_requests_are_built_once_and_other_weights_answer_otherwise(tasks, tmp_path, monkeypatch):
+def test_requests_are_built_once_for_all_weights(tasks):
     splits = reader(tasks, "colours").splits
     assert reader(tasks, "colours", batch_size=2).splits is splits
     assert [len(splits[split].names) for split in ("dev", "test")] == [6, 10]
