@@ -6,7 +6,7 @@ Scores and metrics are fractions in [0, 1], higher is better; only what is shown
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -43,11 +43,84 @@ class Instance:
 
 
 @dataclass(frozen=True, eq=False)
+class ExampleRows:
+    """Rows of counts together with the examples themselves, for metrics that are not functions of sums.
+
+    It is summed, weighted (`weights @ rows`) and indexed as the array of rows is; the result keeps the examples.
+    """
+
+    numbers: Float[np.ndarray, "examples counts"]
+    predictions: tuple[str, ...]
+    references: tuple[tuple[str, ...], ...]
+    _scores: list[tuple[Any, Any]] = field(default_factory=list, repr=False)  # of resamples, which cost calls
+
+    __array_ufunc__ = None  # so that NumPy leaves `@` to this class
+
+    def __len__(self) -> int:
+        return len(self.predictions)
+
+    def __getitem__(self, chosen: Any) -> ExampleRows:
+        places = np.arange(len(self))[chosen]
+        answers = tuple(self.predictions[place] for place in places)
+        return ExampleRows(self.numbers[places], answers, tuple(self.references[place] for place in places))
+
+    def __rmatmul__(self, weights: Any) -> WeightedRows:
+        return WeightedRows(((np.asarray(weights), self),))
+
+    def sum(self, axis: Literal[0]) -> WeightedRows:
+        """Return all examples, once each."""
+        return np.ones(len(self)) @ self
+
+    def scores_of(self, weights: Any, *, score: Callable[[WeightedRows], Any]) -> Any:
+        """Return the scores of resamples, computed once: several models are compared with each."""
+        scores = next((scores for earlier, scores in self._scores if earlier is weights), None)
+        if scores is None:
+            scores = score(weights @ self)
+            self._scores.append((weights, scores))
+        return scores
+
+
+@dataclass(frozen=True, eq=False)
+class WeightedRows:
+    """How often each example occurs, for one or (with leading axes of the weights) several samples of them."""
+
+    parts: tuple[tuple[Float[np.ndarray, "*batch _examples"], ExampleRows], ...]
+
+    def __add__(self, other: WeightedRows) -> WeightedRows:
+        return WeightedRows(self.parts + other.parts)
+
+    @property
+    def totals(self) -> Float[np.ndarray, "*batch counts"]:
+        """The summed rows."""
+        return np.asarray(sum(weights @ rows.numbers for weights, rows in self.parts))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the samples."""
+        return self.parts[0][0].shape[:-1]
+
+    def samples(self) -> Iterator[tuple[list[str], list[tuple[str, ...]]]]:
+        """Yield each sample's predictions and references, repeated as often as they occur."""
+        for sample in np.ndindex(self.shape):
+            predictions, references = [], []
+            for weights, rows in self.parts:
+                places = np.repeat(np.arange(len(rows)), weights[sample].astype(np.int64)).tolist()
+                predictions += [rows.predictions[place] for place in places]
+                references += [rows.references[place] for place in places]
+            yield predictions, references
+
+
+Rows = Float[np.ndarray, "examples counts"] | ExampleRows
+Totals = Float[np.ndarray, "*batch counts"] | WeightedRows
+
+
+@dataclass(frozen=True, eq=False)
 class Evaluation:
     """A model's answers on one split of one task, and their score.
 
     `counts` holds one row per example such that every metric is a function of their (weighted) sum: that is what
-    bootstrap and bagging resample. `label_scores` are log-likelihoods of each example's closed set of answers, -inf
+    bootstrap and bagging resample; with a metric that is not such a function it holds the examples, too.
+    `label_scores` are log-likelihoods of each example's closed set of answers, -inf
     behind the last where it has fewer than others; None for free text, and for answers read from a file.
 
     `undefined` names the metrics that have no value for these answers (Pearson's correlation of a constant): they stand
@@ -57,7 +130,7 @@ class Evaluation:
     score: float
     metrics: Mapping[str, float]
     predictions: tuple[str, ...]
-    counts: Float[np.ndarray, "examples counts"]
+    counts: Rows
     label_scores: Float[np.ndarray, "examples labels"] | None = None
     undefined: tuple[str, ...] = ()
 

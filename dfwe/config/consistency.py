@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from dfwe.conf import conf_dir
 from dfwe.config.hydra_errors import unresolved, words
-from dfwe.config.schema import STAGES, StudyConfig
+from dfwe.config.schema import SCORED, STAGES, StudyConfig
 from dfwe.errors import ConfigurationError
 from dfwe.values.check import check, check_part
 from dfwe.values.names import MIXTURE, UNIFORM, shared_name
@@ -54,6 +54,7 @@ def check_listed(config: DictConfig) -> None:
         raise ConfigurationError(
             "a study of listed models selects no sources: leave out source_selection= and sources=auto"
         )
+    check_trainable(config.sources)
     if config.decoding_comparison:
         raise ConfigurationError("a study of several tasks answers them in one way: set decoding_comparison=[]")
     unused = [key for key in ("target", "merges", "zoo") if config[key]]
@@ -83,12 +84,23 @@ def candidates(target: str, *, config: DictConfig) -> dict[str, Any]:
         raise ConfigurationError(
             f"the target '{target}' is among its sources {list(available)}: leave it out of sources="
         )
+    check_trainable({target: config.target[target], **available})
     if not available and "merge" not in config.stages.skip:
         raise ConfigurationError(
             "a study needs at least one source: set sources=[<task>,...] or sources=all, or stages.skip=[merge] to "
             "train on the target alone"
         )
     return available
+
+
+def check_trainable(tasks: Mapping[str, Any]) -> None:
+    """Raise ConfigurationError for a task whose documents are scored as they are."""
+    for short, task in tasks.items():
+        if task.decode in SCORED:
+            raise ConfigurationError(
+                f"nothing can be trained on {short} (decode={task.decode}): merge models that are there already, "
+                "experts=[MODEL,MODEL]"
+            )
 
 
 def check_names(config: DictConfig, *, experts: tuple[str, ...]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.errors import InstantiationException
-from hydra.utils import get_class, instantiate
+from hydra.utils import get_class, get_object, instantiate
 from omegaconf import OmegaConf
 
 from dfwe.errors import ConfigurationError, DfweError
@@ -36,6 +36,22 @@ def class_of(config: Mapping[str, Any]) -> Any:
         return get_class(config["_target_"])
     except (ImportError, ValueError) as error:
         raise ConfigurationError(f"{config['_target_']}: {error}") from error
+
+
+def metric_part(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a metric's configuration, one that names a user's function in the form that other settings go with."""
+    name = str(config["_target_"])
+    if name.startswith("dfwe.") or _is_class(name):
+        return dict(config)
+    settings = {key: value for key, value in config.items() if key != "_target_"}
+    return {"_target_": "dfwe.metrics.function.own_function", "function": name, **settings}
+
+
+def _is_class(name: str) -> bool:
+    try:
+        return isinstance(get_object(name), type)
+    except (ImportError, ValueError):
+        return False  # the function's own import says what is wrong, better
 
 
 def _mistake(error: InstantiationException) -> DfweError:

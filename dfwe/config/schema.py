@@ -36,7 +36,8 @@ from dfwe.values.names import MergeName, ModelName
 from dfwe.values.signature import Part
 
 STAGES = ("train", "finetune", "baseline", "merge", "evaluate")
-OWN_WAYS = ("labels", "candidates", "greedy")  # of answering, that a task can have
+SCORED = ("likelihood", "harness")  # ways of tasks whose documents are scored as they are: none can be trained on
+OWN_WAYS = ("labels", "candidates", "greedy", *SCORED)  # of answering, that a task can have
 OTHER_WAYS = ("labels", "greedy", "reference")
 
 

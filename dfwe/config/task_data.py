@@ -85,13 +85,23 @@ class StudyData:
         return self.store.get_or_make("data", spec=spec, make=make, title="the generated data").folder
 
     def instances(self, task: Task, *, split: Split) -> tuple[Instance, ...]:
-        """Return the task's instances, collected once; DataError for an empty split or an unknown label."""
+        """Return the task's instances, collected once; DataError for an empty split or an unknown label.
+
+        A task whose documents are scored as they are has none to train on.
+        """
         if (task.name, split) not in self._instances:
             with paused_garbage_collection():
                 self._instances[task.name, split] = self._collect(task, split=split)
         return self._instances[task.name, split]
 
+    def check_functions(self, task: Task) -> None:
+        """Try the user's own metrics on the gold answers of dev; MetricError where one does not give a number."""
+        for metric in task.scorer.functions:
+            metric.check([instance.references for instance in self.instances(task, split="dev")])
+
     def _collect(self, task: Task, *, split: Split) -> tuple[Instance, ...]:
+        if split == "train" and task.is_scored:
+            return ()
         return collect_instances(
             self.corpus(task),
             prompt=task.prompt,

@@ -19,6 +19,7 @@ from dfwe.data.prompts.base import Prompt
 from dfwe.data.readers.base import Corpus, Reader
 from dfwe.errors import ConfigurationError, DfweError, ModelError, did_you_mean
 from dfwe.metrics.base import Metric
+from dfwe.metrics.function import FunctionMetric, unread
 from dfwe.metrics.scorer import MeanOfScorers, Scorer
 from dfwe.store.card import identity
 
@@ -39,9 +40,17 @@ class Task:
     head: Mapping[str, Any] | None  # what answers it in a model with heads, not yet bound
     foreign: str | None = None  # the file that describes it, where nobody vouched for that
 
+    @property
+    def is_scored(self) -> bool:
+        """True if its documents are scored as they are, so that nothing can be trained on it."""
+        from dfwe.config.schema import SCORED
+
+        return self.decode in SCORED
+
     def spec(self) -> dict[str, Any]:
         """Return what names the task in a stage's spec, so that an edited YAML makes other results; data aside."""
-        return {"name": self.name, "config": self._digest}
+        functions = {metric.function.name: metric.function.digest for metric in self.scorer.functions}
+        return {"name": self.name, "config": self._digest, **({"functions": functions} if functions else {})}
 
     @cached_property
     def _digest(self) -> str:
@@ -54,7 +63,7 @@ class TaskContent:
 
     name: str
     labels: Sequence[str]
-    decode: Literal["labels", "candidates", "greedy"]
+    decode: Literal["labels", "candidates", "greedy", "likelihood", "harness"]
     max_new_tokens: int
     prompt: Prompt
     metrics: Mapping[str, Metric]
@@ -70,6 +79,9 @@ class TaskMean:
     """Several tasks whose mean score is one: what a multitask study is after. Keys are what tables call them."""
 
     tasks: Mapping[str, Task]
+
+    def __post_init__(self) -> None:
+        MeanOfScorers({name: task.scorer for name, task in self.tasks.items()})  # raises now for what it cannot join
 
     @property
     def name(self) -> str:
@@ -124,6 +136,10 @@ def foreign_task(
     Raises:
         DfweError: of type `error` where something else is named, or a value has another type.
     """
+    functions = {} if trusted else _unread_functions(config)
+    if functions:
+        metrics = {name: part for name, part in config["metrics"].items() if name not in functions}
+        config = {**config, "metrics": metrics}
     content = record(TaskContent, config, where=where, trusted=trusted, error=error)
     return Task(
         short=short,
@@ -132,7 +148,7 @@ def foreign_task(
         decode=content.decode,
         max_new_tokens=content.max_new_tokens,
         prompt=content.prompt,
-        scorer=Scorer(metrics=content.metrics),
+        scorer=Scorer(metrics={**content.metrics, **functions}),
         config={key: value for key, value in config.items() if key not in ("data", "head")},
         data=content.data if isinstance(content.data, Mapping) else None,
         head=None,
@@ -140,15 +156,23 @@ def foreign_task(
     )
 
 
+def _unread_functions(config: Any) -> dict[str, FunctionMetric]:
+    """Return the metrics of a stranger's file that are functions, which are not imported."""
+    metrics = config.get("metrics") if isinstance(config, Mapping) else None
+    parts = {name: unread(part) for name, part in metrics.items()} if isinstance(metrics, Mapping) else {}
+    return {name: metric for name, metric in parts.items() if metric is not None}
+
+
 def build_task(short: str, *, config: Mapping[str, Any]) -> Task:
     """Return the task that a configuration describes; raises what its classes raise for wrong arguments."""
     from omegaconf import DictConfig, OmegaConf
 
-    from dfwe.config.instantiate import bind
+    from dfwe.config.instantiate import bind, metric_part
     from dfwe.config.schema import OWN_WAYS
 
     plain = OmegaConf.to_container(config, resolve=True) if isinstance(config, DictConfig) else dict(config)
     assert isinstance(plain, dict)
+    plain["metrics"] = {name: metric_part(metric) for name, metric in plain["metrics"].items()}
     if config["decode"] not in OWN_WAYS:
         raise ConfigurationError(f"{short}: decode must be one of {', '.join(OWN_WAYS)}, not '{config['decode']}'")
     return Task(
@@ -158,7 +182,7 @@ def build_task(short: str, *, config: Mapping[str, Any]) -> Task:
         decode=config["decode"],
         max_new_tokens=config["max_new_tokens"],
         prompt=bind(config["prompt"]),
-        scorer=Scorer(metrics={name: bind(metric) for name, metric in config["metrics"].items()}),
+        scorer=Scorer(metrics={name: bind(metric) for name, metric in plain["metrics"].items()}),
         config={str(key): value for key, value in plain.items() if key != "data" and (key, value) != ("head", None)},
         data=plain.get("data"),
         head=plain.get("head"),
@@ -174,6 +198,15 @@ def own_corpus(task: Task, *, files: str | None, max_invalid_fraction: float, ma
         ConfigurationError: neither says where.
         DataError: files are missing or broken, or more than `max_invalid_fraction` of a file's rows are invalid.
     """
+    read = task_reader(task, files=files).read()
+    corpus = drop_invalid_rows(read, prompt=task.prompt, max_words=max_words)
+    for report in corpus.row_reports.values():
+        report.check(max_fraction=max_invalid_fraction, name=task.short, setting="data.max_invalid_fraction")
+    return corpus
+
+
+def task_reader(task: Task, *, files: str | None) -> Reader:
+    """Return the reader of the data that the task brings; ConfigurationError where nothing says where they are."""
     assert task.data is not None
     root = task.data.get("root") or files
     if root is None:
@@ -181,11 +214,7 @@ def own_corpus(task: Task, *, files: str | None, max_invalid_fraction: float, ma
             f"where are the files of {task.short}? Say data.files=FOLDER, or target.{task.short}.data.root=FOLDER "
             f"(sources.{task.short}.data.root=FOLDER where it is a source)"
         )
-    read = _reader(task, root=Path(root).expanduser()).read()
-    corpus = drop_invalid_rows(read, prompt=task.prompt, max_words=max_words)
-    for report in corpus.row_reports.values():
-        report.check(max_fraction=max_invalid_fraction, name=task.short, setting="data.max_invalid_fraction")
-    return corpus
+    return _reader(task, root=Path(root).expanduser())
 
 
 def _reader(task: Task, *, root: Path) -> Reader:

@@ -145,12 +145,12 @@ class SplitScorer(ModelScorer):
         return self._scorer.evaluate(predictions, references=self._references)
 
     def label_counts(self) -> Float[np.ndarray, "examples labels counts"] | None:
-        """Return what each answer of an instance's closed set would count; None without closed sets.
+        """Return what each answer of an instance's closed set would count; None without closed sets or such counts.
 
         Beside the labels of an instance that has fewer than others stand those of its last.
         """
         sets = [instance.candidates for instance in self._reader.instances]
-        if not self._reader.is_closed or not sets:
+        if not self._reader.is_closed or not sets or self._scorer.functions:
             return None
         columns = [[texts[min(place, len(texts) - 1)] for texts in sets] for place in range(max(map(len, sets)))]
         return np.stack([self._scorer.counts(column, references=self._references) for column in columns], axis=1)

@@ -103,6 +103,7 @@ def _parser() -> Parser:
         help=f"rows of one group never stand in two splits; else guessed, and shown; '{NO_GROUP}' for no groups",
     )
     parser.add_argument("--test", type=Path, metavar="TABLE", help="the test split; else a part of the table")
+    parser.add_argument("--metric", metavar="FUNCTION", help="your own, module:function or file.py:function")
     parser.add_argument("--model", help="an option of conf/model; else minilm_classifier, or minilm for free text")
     parser.add_argument("--shots", type=int, metavar="N", help="so many rows of train and of dev")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the trainings and the search")

@@ -54,6 +54,7 @@ def table_options(options: argparse.Namespace) -> TableOptions:
         kind=options.kind,
         test=options.test,
         encoding=options.encoding,
+        metric=options.metric,
     )
 
 

@@ -118,6 +118,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "--group", metavar="COLUMN", help=f"rows of one group never stand in two splits; '{NO_GROUP}' for no groups"
     )
+    parser.add_argument("--metric", metavar="FUNCTION", help="your own, module:function or file.py:function")
     parser.add_argument("--merge", default="nelder_mead", metavar="METHOD", help="an option of conf/merge; nelder_mead")
     parser.add_argument("--budget", type=int, default=40, metavar="N", help="mixtures that are tried; 40")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the search")

@@ -12,6 +12,7 @@ from dfwe.data.readers.sheet import Sheet
 from dfwe.errors import DataError
 from dfwe.fit.table import Columns, LabelledTable, cell_text, check_column, find_columns, is_number, kind_of, read_table
 from dfwe.fit.task import TableTask, ordered, task_name
+from dfwe.metrics.function import own_function
 from dfwe.values.names import compositions, reserved_names
 
 NO_GROUP = "none"  # as a value of --group
@@ -27,6 +28,7 @@ class TableOptions:
     kind: str | None  # of the target's answers
     test: Path | None  # of the target
     encoding: str
+    metric: str | None = None  # the user's own function, of the target
 
 
 def read_tasks(
@@ -65,7 +67,16 @@ def _target(path: Path, *, name: str, options: TableOptions, numbers: Mapping[st
     values = _values([table] if test is None else [table, test])
     kind = options.kind or kind_of(table, names=numbers)
     _check_kind(kind, values=values, table=table)
-    return TableTask(name, table, kind, values, test, is_source=False, numbers=numbers, notes=notes)
+    metric = None if options.metric is None else _checked_metric(options.metric)
+    return TableTask(name, table, kind, values, test, is_source=False, numbers=numbers, notes=notes, metric=metric)
+
+
+def _checked_metric(name: str) -> str:
+    """Return the function's name, of a file by its full path; ConfigurationError where it cannot be imported."""
+    file, colon, function = name.rpartition(":")
+    full = f"{Path(file).expanduser().resolve()}:{function}" if colon and file.endswith(".py") else name
+    own_function(full)
+    return full
 
 
 def _source(path: Path, *, name: str, options: TableOptions, columns: Columns, numbers: Mapping[str, Any]) -> TableTask:

@@ -37,6 +37,7 @@ class TableTask:
     is_source: bool
     numbers: Mapping[str, Any]  # of conf/fit.yaml
     notes: tuple[str, ...] = ()  # for the user, on options that do not fit
+    metric: str | None = None  # the user's own function; else those of conf/fit.yaml
 
     def splits(self) -> dict[Split, int]:
         """Return the number of rows of each split.
@@ -103,9 +104,15 @@ class TableTask:
                 "prompt": f" {label}:",
                 "answer": self._answer(label),
             },
-            "metrics": self.numbers["metrics"][self.kind],
+            "metrics": self._metrics(),
             "data": {"root": str(self.table.path.parent.resolve()), "reader": self.reader()},
         }
+
+    def _metrics(self) -> dict[str, Any]:
+        if self.metric is None:
+            return dict(self.numbers["metrics"][self.kind])
+        name = self.metric.rpartition(":")[2].rpartition(".")[2]
+        return {name: {"_target_": "dfwe.metrics.function.own_function", "function": self.metric}}
 
     def reader(self) -> dict[str, Any]:
         """Return the reader of the table's splits."""

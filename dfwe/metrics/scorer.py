@@ -10,7 +10,8 @@ from jaxtyping import Bool, Float
 
 from dfwe.errors import MetricError
 from dfwe.metrics.base import Counts, Metric, References
-from dfwe.records import Evaluation
+from dfwe.metrics.function import FunctionMetric
+from dfwe.records import Evaluation, ExampleRows, Rows, Totals, WeightedRows
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,10 @@ class Scorer:
 
         Raises:
             MetricError: lengths that differ, a gold label off the list, a metric that is not finite; and no
-                examples, save for the label metrics, which then are 0 as in the reference implementation.
+                examples, save for the label metrics, which then are 0 as in the reference implementation; and what a
+                function of the user's own raises.
         """
-        counts = self.counts(predictions, references=references)
+        counts = self.rows(predictions, references=references)
         totals = counts.sum(axis=0)
         values = {name: float(value) for name, value in self._values(totals).items()}
         for name, value in values.items():
@@ -45,6 +47,18 @@ class Scorer:
                 raise MetricError(f"metric {name} is {value}, not a number that can be compared: check its counts")
         score = sum(values.values()) / len(values)
         return Evaluation(score, values, tuple(predictions), counts, undefined=self._undefined(totals))
+
+    @property
+    def functions(self) -> tuple[FunctionMetric, ...]:
+        """Metrics that are the user's own functions."""
+        return tuple(metric for metric in self.metrics.values() if isinstance(metric, FunctionMetric))
+
+    def rows(self, predictions: Sequence[str], *, references: References) -> Rows:
+        """Return the counts, together with the examples where a metric needs these; raises as the metrics do."""
+        counts = self.counts(predictions, references=references)
+        if not self.functions:
+            return counts
+        return ExampleRows(counts, tuple(predictions), tuple(tuple(texts) for texts in references))
 
     def counts(self, predictions: Sequence[str], *, references: References) -> Counts:
         """Return a row per example, all metrics' side by side; raises as they do."""
@@ -57,28 +71,41 @@ class Scorer:
         available = [row for row in rows if row is not None]
         return np.concatenate(available, axis=1) if len(available) == len(rows) else None
 
-    def score(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
+    def score(self, totals: Totals) -> Float[np.ndarray, "*batch"]:
         """Return the score of summed rows of `Evaluation.counts`, vectorised over leading axes; in [0, 1]."""
         return np.asarray(np.mean(list(self._values(totals).values()), axis=0))
 
-    def is_correct(self, counts: Counts) -> Bool[np.ndarray, " examples"] | None:
+    def example_scores(self, counts: Rows) -> Float[np.ndarray, " examples"]:
+        """Return what each answer alone would score; with a function of the user's own, whether it is a reference.
+
+        Of one example such a function may have no value.
+        """
+        if isinstance(counts, ExampleRows):
+            pairs = zip(counts.predictions, counts.references, strict=True)
+            return np.array([float(answer in texts) for answer, texts in pairs])
+        return self.score(counts)
+
+    def is_correct(self, counts: Rows) -> Bool[np.ndarray, " examples"] | None:
         """Return which answers are correct, if the score is their fraction; None otherwise."""
         metric, *more = self.metrics.values()
-        return None if more else metric.is_correct(counts)
+        return None if more or isinstance(counts, ExampleRows) else metric.is_correct(counts)
 
-    def rare_classes(self, counts: Counts) -> tuple[str, ...]:
+    def rare_classes(self, counts: Rows) -> tuple[str, ...]:
         """Return the classes that are too rare among these examples for intervals of the score to be trusted."""
-        parts = _split(counts.sum(axis=0), parts=self.metrics)
+        parts = _split(_summed(counts.sum(axis=0)), parts=self.metrics)
         names = [name for key, metric in self.metrics.items() for name in metric.rare_classes(parts[key])]
         return tuple(dict.fromkeys(names))
 
-    def _undefined(self, totals: Float[np.ndarray, " counts"]) -> tuple[str, ...]:
-        parts = _split(totals, parts=self.metrics)
+    def _undefined(self, totals: Totals) -> tuple[str, ...]:
+        parts = _split(_summed(totals), parts=self.metrics)
         return tuple(name for name, metric in self.metrics.items() if not metric.is_defined(parts[name]))
 
-    def _values(self, totals: Float[np.ndarray, "*batch counts"]) -> dict[str, Float[np.ndarray, "*batch"]]:
-        parts = _split(totals, parts=self.metrics)
-        return {name: metric.value(parts[name]) for name, metric in self.metrics.items()}
+    def _values(self, totals: Totals) -> dict[str, Float[np.ndarray, "*batch"]]:
+        parts = _split(_summed(totals), parts=self.metrics)
+        return {
+            name: _of_samples(metric, totals) if isinstance(metric, FunctionMetric) else metric.value(parts[name])
+            for name, metric in self.metrics.items()
+        }
 
 
 @dataclass(frozen=True)
@@ -94,6 +121,11 @@ class MeanOfScorers:
     def __post_init__(self) -> None:
         if not self.parts:
             raise MetricError("a mean of tasks' scores needs at least one task")
+        if own := [name for name, part in self.parts.items() if part.functions]:
+            raise MetricError(
+                f"{own[0]} is scored by a function of your own, which the mean of several tasks cannot resample: use "
+                "it in a study of one target"
+            )
 
     def joined(self, evaluations: Mapping[str, Evaluation]) -> Evaluation:
         """Join the parts' evaluations in the order of `parts`; metrics are named `part/metric`.
@@ -107,16 +139,16 @@ class MeanOfScorers:
                 f"{name}/{metric}": value for name, part in parts.items() for metric, value in part.metrics.items()
             },
             predictions=tuple(answer for part in parts.values() for answer in part.predictions),
-            counts=_block_diagonal([part.counts for part in parts.values()]),
+            counts=_block_diagonal([_summed(part.counts) for part in parts.values()]),
             undefined=tuple(f"{name}/{metric}" for name, part in parts.items() for metric in part.undefined),
         )
 
-    def score(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
+    def score(self, totals: Totals) -> Float[np.ndarray, "*batch"]:
         """Return the mean of the parts' scores of summed rows, vectorised over leading axes; in [0, 1]."""
-        totals_by_part = _split(totals, parts=self.parts)
+        totals_by_part = _split(_summed(totals), parts=self.parts)
         return np.asarray(np.mean([part.score(totals_by_part[name]) for name, part in self.parts.items()], axis=0))
 
-    def is_correct(self, counts: Counts) -> None:
+    def is_correct(self, counts: Rows) -> None:
         """Return None: a mean of tasks is not a fraction of correct answers."""
 
 
@@ -164,11 +196,25 @@ class ScoreBound:
         rows = self._scorer.counts(answers, references=[self._references[index] for index in examples])
         self._totals = self._totals + (rows - self._best[list(examples)]).sum(axis=0)
 
-    def losses(self, counts: Counts, *, groups: Sequence[Sequence[int]]) -> Float[np.ndarray, " groups"]:
+    def losses(self, counts: Rows, *, groups: Sequence[Sequence[int]]) -> Float[np.ndarray, " groups"]:
         """Return by how much each group's rows of another evaluation, on their own, would lower the bound."""
-        lost = self._best - counts
+        lost = self._best - _summed(counts)
         totals = np.stack([self._totals - lost[list(group)].sum(axis=0) for group in groups])
         return self.value - self._scorer.score(totals)
+
+
+def _summed(totals: Totals | Rows) -> Float[np.ndarray, "*batch counts"]:
+    """Return the numbers alone."""
+    if isinstance(totals, WeightedRows):
+        return totals.totals
+    return totals.numbers if isinstance(totals, ExampleRows) else totals
+
+
+def _of_samples(metric: FunctionMetric, totals: Totals) -> Float[np.ndarray, "*batch"]:
+    """Return the function's value of each sample, one call each; 0 of a sample without examples."""
+    assert isinstance(totals, WeightedRows), "a function needs the examples"
+    values = [metric.of(answers, references=texts) if answers else 0.0 for answers, texts in totals.samples()]
+    return np.array(values, dtype=np.float64).reshape(totals.shape)
 
 
 def _block_diagonal(blocks: Sequence[Float[np.ndarray, "_examples _counts"]]) -> Counts:

@@ -14,12 +14,11 @@ from typing import Any, TypeVar
 import numpy as np
 from jaxtyping import Bool, Float
 
-from dfwe.metrics.base import Counts
 from dfwe.metrics.scorer import MeanOfScorers, Scorer
-from dfwe.records import Evaluation
+from dfwe.records import Evaluation, ExampleRows, Rows, Totals
 from dfwe.seeding import derive
 
-Score = Callable[[Float[np.ndarray, "*batch counts"]], Float[np.ndarray, "*batch"]]
+Score = Callable[[Totals], Float[np.ndarray, "*batch"]]
 Key = TypeVar("Key")
 
 LEVEL = 0.95  # of every interval
@@ -86,9 +85,11 @@ def resampling_weights(
 
 
 def resampled_scores(
-    counts: Counts, *, score: Score, weights: Float[np.ndarray, "resamples examples"]
+    counts: Rows, *, score: Score, weights: Float[np.ndarray, "resamples examples"]
 ) -> Float[np.ndarray, " resamples"]:
     """Return the score of each resample; those of two models with the same weights are paired."""
+    if isinstance(counts, ExampleRows):
+        return np.asarray(counts.scores_of(weights, score=score))
     return np.asarray(score(weights @ counts))
 
 

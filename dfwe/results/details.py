@@ -131,9 +131,9 @@ def changed_answers(
 ) -> dict[str, Any]:
     """Return the numbers of instances that were fixed and broken, and some of each, drawn with the seed.
 
-    An instance is fixed where its answer alone would score more than the baseline's.
+    An instance is fixed where its answer alone would score more than the baseline's (`Scorer.example_scores`).
     """
-    ours, theirs = (np.asarray(scorer.score(answers.counts)) for answers in (evaluation, baseline))
+    ours, theirs = (scorer.example_scores(answers.counts) for answers in (evaluation, baseline))
     fixed, broke = np.flatnonzero(ours > theirs), np.flatnonzero(ours < theirs)
     generator = np.random.default_rng(derive(seed, "examples"))
 

@@ -7,13 +7,15 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from dfwe.errors import SearchError
 from dfwe.metrics.statistics import Score
-from dfwe.records import Coefficients, Evaluation, Trial
+from dfwe.records import Coefficients, Evaluation, Rows, Trial
 from dfwe.search.base import Search
 from dfwe.search.selection import SelectionContext, SelectionRule, trial_at
 from dfwe.search.space import Space
@@ -98,9 +100,9 @@ class ExampleSubset:
         restricted = Evaluation(score, {"score": score}, predictions, counts, labels)
         return Trial(trial.number, trial.kind, trial.coefficients, restricted, seconds=trial.seconds)
 
-    def counts(self, trial: Trial) -> Float[np.ndarray, "subset counts"]:
+    def counts(self, trial: Trial) -> Rows:
         """Return the trial's counts of these examples."""
-        return np.asarray(trial.evaluation.counts[self.mask])
+        return trial.evaluation.counts[self.mask]
 
 
 class MultiSubsetSearch(Search):
@@ -234,7 +236,7 @@ class HoldoutSelection(SelectionRule):
         """Score the searches' trials, each on the examples that its search did not see."""
         pairs = zip(self._search.subsets, trials, strict=True)
         counts = [subset.complement.counts(trial).sum(axis=0) for subset, trial in pairs]
-        return float(context.score(np.sum(counts, axis=0)))
+        return float(context.score(reduce(add, counts)))
 
 
 def _deal(strata: Sequence[str], *, seed: int) -> Int[np.ndarray, " examples"]:

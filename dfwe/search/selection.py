@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from dfwe.errors import SearchError
-from dfwe.metrics.statistics import Score, resampling_weights
+from dfwe.metrics.statistics import Score, resampled_scores, resampling_weights
 from dfwe.records import Coefficients, Evaluation, Trial, TrialKind
 from dfwe.search.space import distance
 from dfwe.values.allowed import Count, NonNegative
@@ -249,7 +249,7 @@ def _weights(trial: Trial, *, resamples: int, seed: int) -> ResamplingWeights:
 def _best(trials: Sequence[Trial], *, score: Score, weights: ResamplingWeights) -> Int[np.ndarray, " resamples"]:
     """Return the index of each resample's best trial; of equal ones that nearest to the start."""
     # One candidate at a time: stacking all counts would take candidates x examples x counts numbers.
-    scores = np.stack([score(weights @ trial.evaluation.counts) for trial in trials])
+    scores = np.stack([resampled_scores(trial.evaluation.counts, score=score, weights=weights) for trial in trials])
     start = start_of(trials)
     distances = np.array([distance(trial.coefficients, start=start) for trial in trials])
     ties = scores >= scores.max(axis=0) - _TOLERANCE

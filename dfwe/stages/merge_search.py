@@ -169,7 +169,9 @@ class MergeSearch:
         scorer = self.family.scorer(self.target, split="dev")
         counts = scorer.label_counts()
         if counts is None:
-            log.warning("merge.surrogate is off: the task's answers are free text, which has no label scores")
+            log.warning(
+                "merge.surrogate is off: free text has no label scores, and a function of your own no counts of labels"
+            )
             return None
         store = self.family.context.store
         scores = {name: stage.label_scores(stage.result(store)) for name, stage in self.experts.items()}

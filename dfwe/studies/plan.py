@@ -45,6 +45,7 @@ def load_plan(config: DictConfig, *, reads_data: bool = True, corpora: Corpora |
     for task in (target, *sources) if reads_data else ():
         for split in ("train", "dev"):
             family.context.data.instances(task, split=split)
+        family.context.data.check_functions(task)
     return DfwePlan(spec, StageFactory(family), pretraining, target, sources, config.seed)
 
 
@@ -76,6 +77,7 @@ def _plan_external(config: DictConfig, *, corpora: Corpora | None) -> ExternalEx
         context = replace(family.context, trainer={**family.context.trainer, "head_first": False})
         family = replace(family, context=context)
     target = family.adapt(target)
+    family.context.data.check_functions(target)
     return ExternalExpertsPlan(spec, StageFactory(family), pretraining, target, experts, base, config.seed)
 
 

@@ -20,13 +20,14 @@ SHORT = {
 
 
 OWN = {"sst", "sts", "quora", "snli"}  # with data of their own
+SCORED = {"perplexity", "lm_eval"}  # whose documents are scored as they are
 TOY = {f"toy_{name}" for name in ("sentiment", "paraphrase", "similarity", "inference", "topic", "overlap")}
 
 
 def test_the_seven_tasks_and_those_with_data_of_their_own_are_there():
     tasks = read_tasks()
     assert {name for name, config in tasks.items() if config.data is None} == SHORT
-    assert {name for name, config in tasks.items() if config.data is not None} == OWN | TOY
+    assert {name for name, config in tasks.items() if config.data is not None} == OWN | TOY | SCORED
 
 
 def test_tasks_of_sentences_have_a_head_and_the_seven_have_none():

@@ -144,3 +144,26 @@ def test_mistakes_are_told_without_heavy_imports(messages):
         "assert not {'torch', 'transformers', 'pytorch_lightning'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_metric_of_ones_own_is_written_into_the_task(messages, tmp_path, capfd):
+    (tmp_path / "mine.py").write_text("def right(predictions, references):\n    return 0.25\n")
+    assert main([messages, "--out", "out", "--metric", "mine.py:right", "--dry-run"]) == 0
+    task = (tmp_path / "out" / "conf" / "task" / "messages.yaml").read_text()
+    part = f"_target_: dfwe.metrics.function.own_function\n    function: {tmp_path / 'mine.py'}:right"
+    assert f"right:\n    {part}" in task
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("raise RuntimeError('no luck')", "cannot be imported: RuntimeError: no luck"),
+        ("wrong = 1", "has no function right"),
+    ],
+)
+def test_a_metric_that_cannot_be_had_is_one_line(messages, tmp_path, capfd, source, message):
+    (tmp_path / "mine.py").write_text(source)
+    assert main([messages, "--out", "out", "--metric", "mine.py:right"]) == 2
+    error = capfd.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1

@@ -130,3 +130,26 @@ def test_impossible_repository_is_refused_at_once(table, classifiers, tmp_path, 
     assert main(["--models", *classifiers, "--data", table, "--push-to", "ada", *SMALL]) == 2
     assert "--push-to ada: expected a repository on the Hub, as user/name" in capfd.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_metric_of_ones_own_decides(table, classifiers, results, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "def short(predictions, references):\n    return sum(p == 'sea' for p in predictions) / len(predictions)\n"
+    )
+    arguments = ["--models", *classifiers, "--data", table, "--text", "text", "--label", "topic"]
+    assert main([*arguments, "--metric", "mine.py:short", *SMALL]) == 0
+    row = next(row for row in results()["models"] if row["name"] == "uniform")
+    test = row["test"]
+    answers = json.loads((tmp_path / "out" / "test_predictions.json").read_text())["models"]["uniform"]
+    assert test["metrics"]["short"] == answers.count("sea") / len(answers)
+    assert test["interval"][0] <= test["score"] <= test["interval"][1]
+    from dfwe.predict import load
+
+    assert load(tmp_path / "out" / "best").labels == ("pan", "sea")  # without the function, which a file names
+
+
+def test_a_metric_that_fails_ends_the_search_before_it_begins(table, classifiers, tmp_path, capfd):
+    (tmp_path / "mine.py").write_text("def wrong(predictions, references):\n    return float('nan')\n")
+    arguments = ["--models", *classifiers, "--data", table, "--text", "text", "--label", "topic"]
+    assert main([*arguments, "--metric", "mine.py:wrong", *SMALL]) == 2
+    assert "wrong returned nan for 20 examples: return a finite number" in capfd.readouterr().err

@@ -119,6 +119,14 @@ def _friends() -> tuple[Any, ...]:
     return tuple(_task(name) for name in (*names, "reading_comprehension", "character_identification"))
 
 
+def _read_passages(folder: Path) -> None:
+    from dfwe.data.readers.plain_text import PlainText
+
+    corpus = PlainText(folder, {"dev": "text.txt"}, words=3, encoding="utf-8").read()
+    for dialogue in corpus.dialogues.values():
+        _instances(_task("perplexity").prompt, dialogue)
+
+
 def _table(name: str, content: bytes, **settings: Any) -> Reader:
     def read(folder: Path) -> None:
         from dfwe.data.examples import drop_invalid_rows
@@ -515,6 +523,9 @@ READERS = (
         "score relations", _cases(("per:friends", ["per:friends"]), ("x", ["per:boss"])), _score("relation_extraction")
     ),
     Reader("score numbers", _cases(("2.5", ["2.0"]), ("1", ["4"])), _score("sts")),
+    Reader("score passages", _cases(("[-3.5, 2]", ["a b"]), ("[-1, 1]", ["c"])), _score("perplexity")),
+    Reader("score documents", _cases(('{"acc,none": 1.0}', ["1"])), _score("lm_eval")),
+    Reader("passages", lambda: {"text.txt": b"A cup.\n\nTwo lids and a broth " * 3}, _read_passages),
     Reader("tlidb", _tlidb, _read_tlidb, weight=3),
     _table("rows.csv", _delimited(","), delimiter=","),
     _table("rows.tsv", _delimited("\t"), delimiter="\t"),

@@ -18,9 +18,12 @@ from dfwe.errors import ConfigurationError
 from dfwe.families.base import TrainingRecipe
 from dfwe.families.causal_lm.asking import CausalInference
 from dfwe.families.causal_lm.calibration import CausalExample
+from dfwe.families.causal_lm.likelihood import PassageReader
 from dfwe.families.causal_lm.model import CausalText, collate, load_model
 from dfwe.families.causal_lm.prompts import CausalForm
+from dfwe.families.scorer import SplitReader
 from dfwe.families.text.family import TextFamily
+from dfwe.records import Split
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,17 @@ class CausalLmFamily(TextFamily):
     def inference(self) -> CausalInference:
         """One pass over prompts and trees of labels; greedy decoding with a cache."""
         return CausalInference()
+
+    def reader(self, task: Task, *, split: Split) -> SplitReader:
+        """Return what asks models the split, or how likely they find its passages."""
+        if self.decoding(task) != "likelihood":
+            return super().reader(task, split=split)
+        return PassageReader(
+            self.context.data.instances(task, split=split),
+            tokenizer=self.tokenizer,
+            window=self.settings.max_source_tokens,
+            max_tokens=self.context.tokens_at_once("eval_tokens"),
+        )
 
     @property
     def form(self) -> CausalForm:

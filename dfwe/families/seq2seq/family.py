@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 
 from dfwe.config.instantiate import bind
 from dfwe.config.tasks import Task
+from dfwe.errors import ConfigurationError
 from dfwe.families.base import TrainingRecipe
 from dfwe.families.seq2seq.calibration import Seq2SeqExample
 from dfwe.families.seq2seq.inference.asking import Seq2SeqInference
@@ -28,6 +29,16 @@ class Seq2SeqFamily(TextFamily):
     name: ClassVar[str] = "seq2seq"
     auto_class: ClassVar[str] = "AutoModelForSeq2SeqLM"
     example: ClassVar[type[Seq2SeqExample]] = Seq2SeqExample
+
+    @staticmethod
+    def adapt(task: Task) -> Task:
+        """Return the task itself; ConfigurationError where a text's own likelihood is asked for."""
+        if task.decode == "likelihood":
+            raise ConfigurationError(
+                f"{task.short}: an encoder-decoder has no likelihood of a text without a prompt; choose decoders, "
+                "model=causal_lm"
+            )
+        return task
 
     @property
     def inference(self) -> Seq2SeqInference:

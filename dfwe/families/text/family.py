@@ -18,10 +18,11 @@ from dfwe.errors import ConfigurationError
 from dfwe.families.base import HeadTraining, ModelFamily, TrainingRecipe, check_no_head_first
 from dfwe.families.datamodule import EpochData
 from dfwe.families.fast.kernels import HalfCopy
-from dfwe.families.scorer import SplitScorer
+from dfwe.families.scorer import SplitReader, SplitScorer
 from dfwe.families.text.calibration import TextExample, draw_examples
 from dfwe.families.text.datamodule import text_data
 from dfwe.families.text.decoding import Decoding, ReferenceDecoding
+from dfwe.families.text.harness import harness_reader
 from dfwe.families.text.reader import Inference, TextReader
 from dfwe.families.text.tokenization import (
     PLAIN,
@@ -98,8 +99,8 @@ class TextFamily(ModelFamily):
         return task
 
     def decoding(self, task: Task) -> str:
-        """Return how the task is answered: `labels`, `candidates`, `greedy` or `reference`."""
-        return task.decode if self.settings.decode == "task" else self.settings.decode
+        """Return how the task is answered: `labels`, `candidates`, `greedy`, `reference`, or how it is scored."""
+        return task.decode if self.settings.decode == "task" or task.is_scored else self.settings.decode
 
     def with_decoding(self, decode: str) -> TextFamily:
         """Return the same with every task answered in that way."""
@@ -167,6 +168,8 @@ class TextFamily(ModelFamily):
 
     def num_tokens(self, recipe: TrainingRecipe, *, epochs: int, seed: int) -> int:
         """Return the tokens of the sources."""
+        if not epochs:
+            return 0  # of a model from elsewhere, whose task may have no train split
         lengths = (self.encode(task, split="train").tokens["length"] for task in recipe.tasks)
         return epochs * sum(int(length) for task in lengths for length in task)
 
@@ -182,7 +185,12 @@ class TextFamily(ModelFamily):
         )
 
     def draw_examples(self, tasks: Sequence[Task], *, examples: int, seed: int) -> Sequence[TextExample]:
-        """Draw examples of the tasks' train splits."""
+        """Draw examples of the tasks' train splits; ConfigurationError for a task that has none."""
+        if scored := [task.short for task in tasks if task.is_scored]:
+            raise ConfigurationError(
+                f"{scored[0]} has no train split to measure statistics on: choose a merge without them, as "
+                "merge=nelder_mead"
+            )
         splits = [(self.encode(task, split="train"), task.max_new_tokens) for task in tasks]
         return draw_examples(self.example, splits, examples=examples, seed=seed)
 
@@ -209,7 +217,15 @@ class TextFamily(ModelFamily):
 
     def new_scorer(self, task: Task, *, split: Split) -> SplitScorer:
         """Return a scorer of the task's split."""
+        half = self._half if self.context.precision == "bf16-mixed" else None
+        return SplitScorer(self.reader(task, split=split), scorer=task.scorer, half=half)
+
+    def reader(self, task: Task, *, split: Split) -> SplitReader:
+        """Return what asks models the task's split."""
         decode, settings, context = self.decoding(task), self.settings, self.context
+        if decode == "harness":
+            instances = context.data.instances(task, split=split)
+            return harness_reader(task, split, instances=instances, tokenizer=self.tokenizer)
         decoding = Decoding(
             decode=decode,  # type: ignore[arg-type]
             max_new_tokens=task.max_new_tokens,
@@ -219,12 +235,10 @@ class TextFamily(ModelFamily):
             reference=None if settings.reference is None else self._reference,
             length_normalized=self._scores_means,
         )
-        reader = TextReader(
+        return TextReader(
             self.encode(task, split=split),
             decoding=decoding,
             tokenizer=self.tokenizer,
             inference=self.inference,
             form=self.form,
         )
-        half = self._half if context.precision == "bf16-mixed" else None
-        return SplitScorer(reader, scorer=task.scorer, half=half)
