@@ -7,7 +7,8 @@ import logging
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -19,6 +20,7 @@ from torch import nn
 from dfwe.config.tasks import Task, tasks_of
 from dfwe.errors import StoreError
 from dfwe.families.base import HEAD, HeadTraining, ModelFamily, TrainingRecipe
+from dfwe.families.scorer import ModelScorer
 from dfwe.io.strict_json import read_json
 from dfwe.merging.expert_array import load_weights, save_weights
 from dfwe.records import Evaluation
@@ -26,7 +28,9 @@ from dfwe.report.names import expert_name
 from dfwe.seeding import derive
 from dfwe.stages.base import Stage, Tell
 from dfwe.store.store import Entry
+from dfwe.training.callbacks import Score
 from dfwe.training.fit import Fit, FitSettings, fit_expert
+from dfwe.training.ranks import Ranks, local_devices, num_ranks
 from dfwe.training.stopping import RULE
 
 log = logging.getLogger(__name__)
@@ -45,6 +49,7 @@ class TrainStage(Stage):
     recipe: TrainingRecipe
     start: TrainStage | None
     seed: int
+    ranks: Ranks | None = field(default=None, compare=False, kw_only=True)  # that train together
 
     @property
     def title(self) -> str:
@@ -62,6 +67,7 @@ class TrainStage(Stage):
         """Return the base model, the recipe with its data, the trainer's settings and the seed."""
         family, recipe, trainer = self.family, self.recipe, self.family.context.trainer
         shared = ("group_batches", "optimizer", "accumulate", "gradient_clip", "light_dropout")
+        processes = num_ranks(trainer)  # which draw other dropout than one
         return {
             "family": family.spec(),
             "start": None if self.start is None else self.start.digest,
@@ -73,6 +79,7 @@ class TrainStage(Stage):
             **{key: trainer[key] for key in shared},
             "seed": self.seed,
             **({} if recipe.fit["stop_on"] == "last" else {"stopping": RULE}),
+            **({} if processes == 1 else {"processes": processes}),
         }
 
     @property
@@ -143,6 +150,9 @@ class TrainStage(Stage):
             precision=context.precision,
             accelerator=trainer["accelerator"],
             checkpoint=trainer["checkpoint"],
+            devices=local_devices(trainer),
+            num_nodes=trainer["num_nodes"],
+            strategy=trainer["strategy"],
         )
 
     @property
@@ -163,6 +173,18 @@ class TrainStage(Stage):
     def _order_seed(self) -> int:
         return derive(self._seed, "order")
 
+    def _score(self, scorer: ModelScorer) -> Score:
+        """Return the scorer, its batches divided between the processes that train together."""
+        ranks = self.ranks
+        if ranks is None:
+            return scorer
+
+        def score(model: nn.Module) -> Evaluation:
+            with scorer.split_over(ranks):
+                return scorer(model)
+
+        return score
+
     def _fit(self, folder: Path, *, tell: Tell) -> Fit:
         family, objective, source = self.family, self.recipe.objective, self.source_task
         module = self.module()
@@ -173,17 +195,22 @@ class TrainStage(Stage):
         data = family.training_data(self.recipe, seed=self._order_seed)
         if objective is not None:
             family.scorer(objective, split="test")  # a question that is too long stops the study here, not at its end
+        target = None if objective is None else self._score(family.scorer(objective, split="dev"))
+        own = None if objective is None or source is None else self._score(family.scorer(source, split="dev"))
+        if self.ranks is not None and self.ranks.rank == 0:  # now the store has all that the others read
+            self.ranks.send(partial(_join_training, replace(self, ranks=None), folder))
         fit = fit_expert(
             module,
             data=data,
             settings=self.settings(module),
-            target=None if objective is None else family.scorer(objective, split="dev"),
-            own=None if objective is None or source is None else family.scorer(source, split="dev"),
+            target=target,
+            own=own,
             seed=derive(self._seed, "dropout"),
             folder=folder,
             save=save_weights,
             logger=family.context.logger,
             tell=tell,
+            ranks=self.ranks,
         )
         if fit.choice.fell_back:
             log.warning(
@@ -194,6 +221,11 @@ class TrainStage(Stage):
                 objective.name if objective else "",
             )
         return fit
+
+
+def _join_training(stage: TrainStage, folder: Path, ranks: Ranks) -> None:
+    """Train beside rank 0, which writes everything."""
+    replace(stage, ranks=ranks)._fit(folder, tell=lambda share: None)
 
 
 def write_dev_answers(
