@@ -23,7 +23,7 @@ FILES = {  # with more imports of our own modules: a ratchet for each
     "dfwe/families/multi_head/family.py": 18,
     "dfwe/families/seq2seq/family.py": 17,
     "dfwe/predict/models.py": 15,  # every family, imported late
-    "dfwe/run.py": 15,  # half of them are imported late, so that --help starts at once
+    "dfwe/run.py": 16,  # half of them are imported late, so that --help starts at once
     "dfwe/run_study.py": 16,  # plan, execute, report: each of the layers once
 }
 FLOORS_PER_FOLDER = 6
@@ -38,7 +38,7 @@ VERB_SHARE = 0.90
 TEST_NAME_LENGTH, LONG_TEST_NAMES_RATCHET = 60, 161
 SMALL_FILE, SMALL_FILES = 60, 60
 # the ratchet went up for new rooms: decoder-only models, experts from elsewhere, preflight, methods and recipes
-LINES, LINES_RATCHET = 25_000, 41_500
+LINES, LINES_RATCHET = 25_000, 42_300
 TESTS_TO_CODE = 0.8
 VERBS = set(
     """accept add adapt adjust align allow append apply arrange ask assign average batch begin bind bound bring build

@@ -12,10 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
-from lightning_fabric.plugins.environments import ClusterEnvironment
+from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from torch import distributed
 
 from dfwe.errors import ConfigurationError, ExecutorError
@@ -62,7 +63,7 @@ def opened_ranks(trainer: Mapping[str, Any]) -> Iterator[Ranks | None]:
         devices = local_devices(trainer)
         use_device(devices, local_rank=environment.local_rank())
         ranks = connect(environment)
-        ranks.send(RankSetup(os.getcwd(), torch.get_num_threads(), devices))
+        ranks.send(RankSetup(str(Path.cwd()), torch.get_num_threads(), devices))
         try:
             yield ranks
         except (RuntimeError, OSError) as error:
@@ -209,9 +210,7 @@ def _started(size: int) -> Iterator[LocalProcesses]:
     port = free_port()
     command = [sys.executable, "-m", "dfwe.execution.ranks"]
     workers = [
-        subprocess.Popen(
-            [*command, str(rank), str(size), str(port)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
-        )
+        subprocess.Popen([*command, str(rank), str(size), str(port)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
         for rank in range(1, size)
     ]
     is_over = threading.Event()

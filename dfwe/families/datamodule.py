@@ -9,7 +9,6 @@ import numpy as np
 import pytorch_lightning as pl
 from torch.utils.data import DataLoader, Dataset
 
-
 Member = TypeVar("Member")
 
 

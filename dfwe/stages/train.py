@@ -6,7 +6,7 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,6 @@ from dfwe.report.names import expert_name
 from dfwe.seeding import derive
 from dfwe.stages.base import Stage, Tell
 from dfwe.store.store import Entry
-from dfwe.training.callbacks import Score
 from dfwe.training.fit import Fit, FitSettings, fit_expert
 from dfwe.training.ranks import Ranks, local_devices, num_ranks
 from dfwe.training.stopping import RULE
@@ -173,7 +172,7 @@ class TrainStage(Stage):
     def _order_seed(self) -> int:
         return derive(self._seed, "order")
 
-    def _score(self, scorer: ModelScorer) -> Score:
+    def _score(self, scorer: ModelScorer) -> Callable[[nn.Module], Evaluation]:
         """Return the scorer, its batches divided between the processes that train together."""
         ranks = self.ranks
         if ranks is None:

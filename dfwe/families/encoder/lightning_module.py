@@ -100,7 +100,7 @@ class MultiTask(pl.LightningModule):
         return gradient
 
     def _unsynchronized(self) -> AbstractContextManager[None]:
-        """Keep DDP from averaging gradients: a step's batches reach different heads, and surgery needs each by itself."""
+        """Keep DDP from averaging gradients: a step's batches reach different heads, and surgery needs each."""
         module = self.trainer.model
         return module.no_sync() if isinstance(module, DistributedDataParallel) else nullcontext()
 
