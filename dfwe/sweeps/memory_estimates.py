@@ -30,20 +30,22 @@ def memory_of(stage: Stage) -> int | None:
     """Return the bytes that the stage's models take in each process; None where the model is not known, or it has none.
 
     Activations come on top, and what a merge method prepares. A training holds weights, gradients and the optimizer's
-    numbers, and on a CPU, while it writes a checkpoint, all but the gradients once more; a search of a merge the
-    experts, their parent where the method needs it, and the model; an evaluation the model. Where answers are given in
-    bfloat16, a copy of the model in it comes to each of these.
+    numbers, and on a CPU, while it writes a checkpoint, all but the gradients once more; a merge the experts, their
+    parent where the method needs it, and the model; an evaluation the model, or what makes the merge. Weights that are
+    loaded into a model are there twice for a moment. Where answers are given in bfloat16, a copy of the model in it
+    comes to each of these.
     """
     if not isinstance(stage, TrainStage | MergeStage | EvaluateStage):
         return None
     numbers = num_parameters(stage.family)
     if numbers is None:
         return None
-    models = 1.0
+    subject = stage.subject if isinstance(stage, EvaluateStage) else stage
+    models = 2.0
     if isinstance(stage, TrainStage):
         models = _models_in_training(stage.family.context.trainer, on_cpu=stage.family.context.device.type == "cpu")
-    elif isinstance(stage, MergeStage):
-        models = 1 + len(stage.experts) + stage.method.properties.needs_parent
+    elif isinstance(subject, MergeStage):
+        models += len(subject.experts) + subject.method.properties.needs_parent
     has_copy = isinstance(stage.family, TextFamily) and stage.family.context.precision == "bf16-mixed"
     return round(numbers * (_BYTES * models + _HALF_BYTES * has_copy))
 
@@ -76,7 +78,7 @@ def _count_parameters(folder: Path, auto_class: str) -> int | None:
             model = getattr(transformers, auto_class).from_config(load_config(folder))
     except (ModelError, ValueError):  # whoever makes the stage says what is wrong
         return None
-    return sum(parameter.numel() for parameter in model.parameters())
+    return sum(int(parameter.numel()) for parameter in model.parameters())
 
 
 def _models_in_training(trainer: Mapping[str, Any], *, on_cpu: bool) -> float:

@@ -70,10 +70,11 @@ def test_memory_is_of_weights_gradients_and_optimizer(studies):
     weights = sum(value.numel() for value in study.family.model(study.family.tasks[:1]).parameters()) * 4
     rows = summary([study])["rows"]
     adam = 2
-    assert rows["experts"]["memory"] == weights * (2 + adam + 1 + adam)  # the last two are of a checkpoint
+    assert rows["experts"]["memory"] == weights * (2 + adam)
+    with_checkpoint = summary([studies("seed=5", "trainer.checkpoint=true")])["rows"]["experts"]["memory"]
+    assert with_checkpoint == weights * (2 + adam + 1 + adam)
     num_experts = max(len(merge.experts) for merge in study.merges.values())
-    assert rows["merges"]["memory"] == weights * (num_experts + 1)
-    assert rows["evaluations"]["memory"] == weights
+    assert rows["merges"]["memory"] == rows["evaluations"]["memory"] == weights * (num_experts + 2)
     assert summary([studies()])["rows"]["experts"]["memory"] is None
 
 
