@@ -39,6 +39,7 @@ from dfwe.metrics.classification import Accuracy
 from dfwe.metrics.scorer import Scorer
 from dfwe.records import Evaluation, Instance
 from dfwe.run_study import run_study
+from dfwe.studies.plan import plan_study
 from dfwe.training.fit import FitSettings, fit_expert
 from dfwe.training.ranks import LocalProcesses, connect, free_port, num_ranks
 
@@ -335,3 +336,10 @@ def test_a_number_of_processes_is_of_all_machines():
     trainer = {"devices": 4, "num_nodes": 2, "accelerator": "cpu"}
     assert num_ranks(trainer) == 8
     assert num_ranks(trainer | {"devices": "auto", "num_nodes": 1}) == 1
+
+
+def test_only_several_processes_are_in_a_trainings_spec(composed, tmp_path):
+    store = f"paths.store={tmp_path}"
+    one, two = (plan_study(composed(*STUDY, *more, store)).trained["meld"] for more in ((), ("trainer.devices=2",)))
+    assert "processes" not in one.spec()
+    assert two.spec() == {**one.spec(), "processes": 2}
