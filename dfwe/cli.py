@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from dfwe import __version__
 from dfwe.errors import ConfigurationError, did_you_mean
+from dfwe.execution.launched import as_one_command
 from dfwe.process.arguments import log_to_stderr
 from dfwe.process.exit import as_process, exit_code
 from dfwe.process.interrupt import GOES_ON
@@ -105,7 +106,7 @@ def _call(name: str, arguments: list[str]) -> int:
         log_to_stderr()
     elif {"-sc", "--shell-completion"} & set(arguments) and not _hydra_completes(os.environ.get("COMP_LINE", "")):
         return 0
-    return int(importlib.import_module(COMMANDS[name].module).main(arguments))
+    return as_one_command(lambda: int(importlib.import_module(COMMANDS[name].module).main(arguments)))
 
 
 def _hydra_completes(line: str) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dfwe.errors import ConfigurationError, DfweError, OutputError
+from dfwe.execution.launched import as_one_command
 from dfwe.process.exit import FAILED, PIPE_CLOSED, as_process, complain, exit_code, words_of
 from dfwe.process.interrupt import GOES_ON, kept_interrupt
 
@@ -172,4 +173,4 @@ def _job() -> str:
 
 
 if __name__ == "__main__":
-    as_process(main, advice=GOES_ON)
+    as_process(lambda: as_one_command(main), advice=GOES_ON)

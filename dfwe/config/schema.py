@@ -60,6 +60,7 @@ APart = Annotated[Any, As(Part)]
 Nothing = Annotated[dict[str, Any], Where(lambda keys: not keys, "without keys")] | None  # options named none are {}
 MayBePart = Annotated[Any, As(Part | Nothing)]
 Parts = Annotated[dict[str, Any], As(dict[str, Part])]
+Devices = Count | Annotated[list[Natural], Where(bool, "that is not empty")] | Annotated[str, OneOf("auto")]
 
 
 @dataclass
@@ -115,6 +116,9 @@ class TrainerConfig:
     light_dropout: bool = MISSING  # on a CPU, dropout draws other random numbers than torch's, five times as fast
     precision: Annotated[str, OneOf("auto", "32-true", "bf16-mixed")] = MISSING
     accelerator: Annotated[str, OneOf("auto", "cpu", "gpu", "cuda")] = MISSING
+    devices: Annotated[Any, As(Devices)] = MISSING  # of one machine
+    num_nodes: Count = MISSING
+    strategy: Annotated[str, OneOf("auto", "ddp", "ddp_find_unused_parameters_true")] = MISSING
     threads: Count | None = MISSING  # CPU threads; null for all
     checkpoint: bool = MISSING
     eval_tokens: dict[str, Count] = MISSING  # read at once in an evaluation, padding included, by kind of device

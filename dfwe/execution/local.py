@@ -6,18 +6,20 @@ import ctypes
 import gc
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache, partial
 from typing import ClassVar, Protocol
 
 from omegaconf import DictConfig
 
+from dfwe.execution.ranks import opened_ranks, over_ranks
 from dfwe.families.base import ModelFamily
 from dfwe.process.logs import about
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.external_expert import ExternalExpert
 from dfwe.store.store import Store
+from dfwe.training.ranks import Ranks
 
 Start = Callable[[int, int, str], Tell]
 
@@ -44,16 +46,20 @@ class Executor(ABC):
 
 
 class LocalExecutor(Executor):
-    """In this process, one after the other."""
+    """In this process, one after the other; with those beside it that the trainer asks for."""
 
     is_sequential: ClassVar[bool] = True
 
-    def opened(self, config: DictConfig, *, family: ModelFamily) -> AbstractContextManager[Execute]:
-        """Return a context that prepares nothing."""
-        return nullcontext(partial(execute, store=family.context.store))
+    @contextmanager
+    def opened(self, config: DictConfig, *, family: ModelFamily) -> Iterator[Execute]:
+        """Yield within a context that has the processes; raises as `opened_ranks`."""
+        with opened_ranks(family.context.trainer) as ranks:
+            yield partial(execute, store=family.context.store, ranks=ranks)
 
 
-def execute(stages: Sequence[tuple[str, Stage]], *, store: Store, start: Start) -> dict[str, float]:
+def execute(
+    stages: Sequence[tuple[str, Stage]], *, store: Store, start: Start, ranks: Ranks | None = None
+) -> dict[str, float]:
     """Execute the stages in their order, see `Execute`."""
     store.reserve(f"{stage.kind}-{stage.digest}" for _, stage in stages)
     seconds: dict[str, float] = {}
@@ -61,7 +67,8 @@ def execute(stages: Sequence[tuple[str, Stage]], *, store: Store, start: Start) 
         title = describe(part, stage)
         tell = start(number, len(stages), title)
         if stage.find(store) is None:
-            seconds[title] = made_in(stage, store=store, tell=tell)
+            with over_ranks(stage, ranks=ranks) as shared:
+                seconds[title] = made_in(shared, store=store, tell=tell)
         tell(1.0)
     return seconds
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,8 +19,11 @@ from dfwe.families.fast.kernels import HalfCopy, fast_kernels
 from dfwe.families.pruning import Pruner
 from dfwe.metrics.scorer import MeanOfScorers, ScoreBound, Scorer
 from dfwe.records import Answer, Evaluation, Instance, PartialEvaluation
+from dfwe.training.ranks import Ranks
 
 log = logging.getLogger(__name__)
+
+Until = Callable[[Sequence[int], Sequence[str]], bool]  # of instances and their answers
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +89,13 @@ class ModelScorer(ABC):
         """Return the evaluation of given answers, one per instance and in order."""
 
     @abstractmethod
+    def split_over(self, ranks: Ranks) -> AbstractContextManager[None]:
+        """Divide the batches of every evaluation within the context: all processes begin it together.
+
+        Each gets the evaluation that one process would have made.
+        """
+
+    @abstractmethod
     def label_counts(self) -> Float[np.ndarray, "examples labels counts"] | None:
         """Return what each label would count as the answer to an instance; None where answers have no common labels."""
 
@@ -112,6 +122,7 @@ class SplitScorer(ModelScorer):
     def __init__(self, reader: SplitReader, *, scorer: Scorer, half: HalfCopy | None = None) -> None:
         self._reader, self._scorer, self._half = reader, scorer, half
         self._batches = [reader.batch(group) for group in reader.groups()]
+        self._ranks: Ranks | None = None
 
     @property
     def scorer(self) -> Scorer:
@@ -143,6 +154,15 @@ class SplitScorer(ModelScorer):
     def evaluate(self, predictions: tuple[str, ...]) -> Evaluation:
         """Return the evaluation of given answers, one per instance and in order."""
         return self._scorer.evaluate(predictions, references=self._references)
+
+    @contextmanager
+    def split_over(self, ranks: Ranks) -> Iterator[None]:
+        """Divide the batches of every evaluation within the context."""
+        self._ranks = ranks
+        try:
+            yield
+        finally:
+            self._ranks = None
 
     def label_counts(self) -> Float[np.ndarray, "examples labels counts"] | None:
         """Return what each answer of an instance's closed set would count; None without closed sets or such counts.
@@ -198,27 +218,64 @@ class SplitScorer(ModelScorer):
         batches: Sequence[Batch],
         *,
         exact: bool = False,
-        until: Callable[[Sequence[int], Sequence[str]], bool] = lambda members, answers: False,
+        until: Until | None = None,
     ) -> dict[int, Answer]:
         """Return answers by instance, in the order of the batches; the rest is left out once `until` holds of one."""
-        answers: dict[int, Answer] = {}
-        todo, done = list(batches)[::-1], []
         reading = model if self._half is None or exact else self._half.of(model)
         with evaluating(reading), fast_kernels(reading):
-            while todo:
-                batch = todo.pop()
-                of_batch = self._answers_if_room(reading, batch)
-                if of_batch is None:
-                    half = len(batch.members) // 2
-                    log.warning("no memory for %d instances at once, going on with halves", len(batch.members))
-                    todo += [self._reader.batch(batch.members[half:]), self._reader.batch(batch.members[:half])]
-                    continue
-                done.append(batch)
-                answers |= dict(zip(batch.members, of_batch, strict=True))
-                if until(batch.members, [answer.text for answer in of_batch]):
-                    break
-        self._batches = done + todo[::-1]
+            if self._ranks is None:
+                answers, self._batches = self._read_here(reading, batches, until=until)
+            else:
+                answers, self._batches = self._read_together(reading, batches, ranks=self._ranks, until=until)
         return answers
+
+    def _read_here(
+        self, model: Any, batches: Sequence[Batch], *, until: Until | None
+    ) -> tuple[dict[int, Answer], list[Batch]]:
+        """Return answers as `_read` does, and the batches, halved where the memory asks for it."""
+        answers: dict[int, Answer] = {}
+        todo, done = list(batches)[::-1], []
+        while todo:
+            batch = todo.pop()
+            of_batch = self._answers_if_room(model, batch)
+            if of_batch is None:
+                half = len(batch.members) // 2
+                log.warning("no memory for %d instances at once, going on with halves", len(batch.members))
+                todo += [self._reader.batch(batch.members[half:]), self._reader.batch(batch.members[:half])]
+                continue
+            done.append(batch)
+            answers |= dict(zip(batch.members, of_batch, strict=True))
+            if until is not None and until(batch.members, [answer.text for answer in of_batch]):
+                break
+        return answers, done + todo[::-1]
+
+    def _read_together(
+        self, model: Any, batches: Sequence[Batch], *, ranks: Ranks, until: Until | None
+    ) -> tuple[dict[int, Answer], list[Batch]]:
+        """Return what `_read_here` does: of each round of batches every process reads its part.
+
+        With `until` a round has one batch per process, and those after the one that it holds of are dropped.
+        """
+        built = {batch.members: batch for batch in batches}
+        order = ranks.from_first(list(built))  # that of rank 0, which may have halved some
+        answers: dict[int, Answer] = {}
+        done: list[Batch] = []
+        round_size = max(1, len(order)) if until is None else ranks.size
+        for begin in range(0, len(order), round_size):
+            members_of_round = order[begin : begin + round_size]
+            own = [self._batch_of(members, built) for members in members_of_round[ranks.rank :: ranks.size]]
+            parts = ranks.gather([_plain(*self._read_here(model, [batch], until=None)) for batch in own])
+            for place, members in enumerate(members_of_round):
+                of_batch, pieces = parts[place % ranks.size][place // ranks.size]
+                answers |= of_batch
+                done += [self._batch_of(piece, built) for piece in pieces]
+                if until is not None and until(members, [of_batch[member].text for member in members]):
+                    rest = order[begin + place + 1 :]
+                    return answers, done + [self._batch_of(members, built) for members in rest]
+        return answers, done
+
+    def _batch_of(self, members: tuple[int, ...], built: Mapping[tuple[int, ...], Batch]) -> Batch:
+        return built[members] if members in built else self._reader.batch(members)
 
     def _answers_if_room(self, model: Any, batch: Batch) -> list[Answer] | None:
         """Return the batch's answers; None where it does not fit the memory and can be halved."""
@@ -286,8 +343,21 @@ class MeanScorer(ModelScorer):
             begin += len(part)
         return answers
 
+    @contextmanager
+    def split_over(self, ranks: Ranks) -> Iterator[None]:
+        """Divide the batches of every part."""
+        with ExitStack() as stack:
+            for part in self._parts.values():
+                stack.enter_context(part.split_over(ranks))
+            yield
+
     def label_counts(self) -> None:
         """Return None: the parts have no labels in common."""
+
+
+def _plain(answers: dict[int, Answer], batches: list[Batch]) -> tuple[dict[int, Answer], list[tuple[int, ...]]]:
+    """Return the answers, and the members of the batches in place of their tensors."""
+    return answers, [batch.members for batch in batches]
 
 
 def _scorer_of_task(part: ModelScorer) -> Scorer:

@@ -7,7 +7,9 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -29,6 +31,7 @@ from dfwe.seeding import derive
 from dfwe.stages.base import Stage, Tell
 from dfwe.store.store import Entry
 from dfwe.training.fit import Fit, FitSettings, fit_expert
+from dfwe.training.ranks import Ranks, local_devices, num_ranks
 from dfwe.training.stopping import RULE
 
 log = logging.getLogger(__name__)
@@ -50,6 +53,7 @@ class TrainStage(Stage):
     recipe: TrainingRecipe
     start: TrainStage | None
     seed: int
+    ranks: Ranks | None = field(default=None, compare=False, kw_only=True)  # that train together
 
     @property
     def title(self) -> str:
@@ -72,6 +76,7 @@ class TrainStage(Stage):
         """Return the base model, the recipe with its data, the trainer's settings and the seed."""
         family, recipe, trainer = self.family, self.recipe, self.family.context.trainer
         shared = ("group_batches", "optimizer", "accumulate", "gradient_clip", "light_dropout")
+        processes = num_ranks(trainer)  # which draw other dropout than one
         return {
             "family": family.spec(),
             "start": None if self.start is None else self.start.digest,
@@ -84,6 +89,7 @@ class TrainStage(Stage):
             "seed": self.seed,
             **({} if self.lora is None else {"lora": self.lora.spec()}),
             **({} if recipe.fit["stop_on"] == "last" else {"stopping": RULE}),
+            **({} if processes == 1 else {"processes": processes}),
         }
 
     @property
@@ -163,6 +169,9 @@ class TrainStage(Stage):
             precision=context.precision,
             accelerator=trainer["accelerator"],
             checkpoint=trainer["checkpoint"],
+            devices=local_devices(trainer),
+            num_nodes=trainer["num_nodes"],
+            strategy=trainer["strategy"],
         )
 
     @property
@@ -189,22 +198,27 @@ class TrainStage(Stage):
         model = cast(nn.Module, module.model)
         if self.start is not None:
             self._load_start(model)
-        if self.lora is not None:
+        if self.lora is not None and (self.ranks is None or self.ranks.rank == 0):
             save_lora_config(model, folder)
         data = family.training_data(self.recipe, seed=self._order_seed)
         if objective is not None:
             family.scorer(objective, split="test")  # a question that is too long stops the study here, not at its end
+        target = None if objective is None else self._dev_score(objective)
+        own = None if objective is None or source is None else self._dev_score(source)
+        if self.ranks is not None and self.ranks.rank == 0:  # now the store has all that the others read
+            self.ranks.send(partial(_join_training, replace(self, ranks=None), folder))
         fit = fit_expert(
             module,
             data=data,
             settings=self.settings(module),
-            target=None if objective is None else self._dev_score(objective),
-            own=None if objective is None or source is None else self._dev_score(source),
+            target=target,
+            own=own,
             seed=derive(self._seed, "dropout"),
             folder=folder,
             save=save_weights if self.lora is None else save_lora,
             logger=family.context.logger,
             tell=tell,
+            ranks=self.ranks,
         )
         if fit.choice.fell_back:
             log.warning(
@@ -226,16 +240,17 @@ class TrainStage(Stage):
             load_weights(model, file, name=self.start.recipe.name, optional_prefix=self.family.head_prefix)
 
     def _dev_score(self, objective: Objective) -> Callable[[nn.Module], Evaluation]:
-        """Return the score on dev of the model as it will be loaded."""
-        score = self.family.scorer(objective, split="dev")
-        if self.lora is None:
-            return score
+        """Return the score on dev of the model as it will be loaded, shared by the processes that train together."""
+        scorer = self.family.scorer(objective, split="dev")
 
-        def score_merged(model: nn.Module) -> Evaluation:
-            with merged(model) as plain:
-                return score(plain)
+        def score(model: nn.Module) -> Evaluation:
+            with merged(model) if self.lora is not None else nullcontext(model) as plain:
+                if self.ranks is None:
+                    return scorer(plain)
+                with scorer.split_over(self.ranks):
+                    return scorer(plain)
 
-        return score_merged
+        return score
 
 
 def weights_file(entry: Entry) -> Path:
@@ -253,6 +268,11 @@ def expert_array(
         parent = flat_weights(model)
     array = load_experts(files, layout=Layout.of(model), parent=parent, optional_prefix=family.head_prefix)
     return array if needs_parent else replace(array, parent=None)
+
+
+def _join_training(stage: TrainStage, folder: Path, ranks: Ranks) -> None:
+    """Train beside rank 0, which writes everything."""
+    replace(stage, ranks=ranks)._fit(folder, tell=lambda share: None)
 
 
 def write_dev_answers(

@@ -24,6 +24,7 @@ from dfwe.studies.plan import load_plan
 from dfwe.sweeps.compositions import Compositions, Planned
 from dfwe.sweeps.cost_estimates import CostEstimator
 from dfwe.sweeps.jobs import Job
+from dfwe.sweeps.memory_estimates import memory_of
 
 _ROWS = {
     "parent": "parents",
@@ -72,7 +73,8 @@ def summary(studies: Iterable[Planned]) -> dict[str, Any]:
     """Return what studies need together, as JSON: by row of a table how many stages, and what of them is to do.
 
     `separately` is what studies without a common store would make; `seconds` and `bytes` are of what is to do, as
-    far as the cards of earlier stages tell it, and leave `unknown` stages out. Of `undecided` studies, which select
+    far as the cards of earlier stages tell it, and leave `unknown` stages out. `memory` is the most that the models of
+    one of these stages take, in bytes, None where none is known. Of `undecided` studies, which select
     their sources or what they merge by the results of stages, only those before that are known.
     """
     stages: dict[str, RequiredStage] = {}
@@ -111,7 +113,8 @@ class RequiredStage:
 
 
 def _row(required: list[RequiredStage], *, estimator: Callable[[Path], CostEstimator]) -> dict[str, Any]:
-    costs = [estimator(stage.root).cost(stage.stage) for stage in required if not stage.is_cached]
+    to_do = [stage for stage in required if not stage.is_cached]
+    costs = [estimator(stage.root).cost(stage.stage) for stage in to_do]
     seconds = [cost.seconds for cost in costs if cost.seconds is not None]
     return {
         "needed": len(required),
@@ -121,6 +124,7 @@ def _row(required: list[RequiredStage], *, estimator: Callable[[Path], CostEstim
         "bytes": sum(cost.bytes for cost in costs if cost.bytes is not None),
         "unknown": len(costs) - len(seconds),
         "alike": sum(cost.alike for cost in costs),
+        "memory": max((memory for stage in to_do if (memory := memory_of(stage.stage)) is not None), default=None),
     }
 
 

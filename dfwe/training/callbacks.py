@@ -15,6 +15,7 @@ from torch import nn
 
 from dfwe.errors import MetricError
 from dfwe.records import Evaluation
+from dfwe.seeding import derive
 from dfwe.store.card import file_digest
 from dfwe.training.stopping import Choice, Criterion, EpochScores, best_epoch, choose_epoch
 
@@ -65,7 +66,8 @@ class KeepBest(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Score, keep, decide."""
-        self._remove_replaced()
+        if trainer.is_global_zero:
+            self._remove_replaced()
         model = cast(nn.Module, pl_module.model)
         target = None if self._target is None else self._target(model)
         own = None if self._own is None else self._own(model)
@@ -73,10 +75,12 @@ class KeepBest(pl.Callback):
         for criterion in self._criteria():
             if best_epoch(self.history, criterion=criterion) == len(self.history) - 1:
                 path = self._folder / f"best_by_{criterion}_{len(self.history)}.safetensors"
-                self._save(model, path)
+                if trainer.is_global_zero:
+                    self._save(model, path)
                 self.files[criterion] = path.name
                 self.predictions[criterion] = () if target is None else target.predictions
                 self.label_scores[criterion] = None if target is None else target.label_scores
+        trainer.strategy.barrier()  # the others' checkpoints read the weights, too
         if trainer.logger is not None:
             scores = {f"dev/{name}": value for name, value in asdict(self.history[-1]).items() if value is not None}
             trainer.logger.log_metrics(scores, step=trainer.global_step)
@@ -127,7 +131,10 @@ class KeepBest(pl.Callback):
 
 
 class ReseedEpoch(pl.Callback):
-    """Dropout of each epoch draws from a stream of (seed, epoch): a run resumed at an epoch repeats it bit for bit."""
+    """Dropout of each epoch draws from a stream of (seed, epoch): a run resumed at an epoch repeats it bit for bit.
+
+    Processes that train together have a stream each.
+    """
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
@@ -135,7 +142,8 @@ class ReseedEpoch(pl.Callback):
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
         """Set torch's generator before the first batch (Lightning resumes without the hook of an epoch's start)."""
         if args[1] == 0:
-            torch.manual_seed((self._seed + 1_000_003 * trainer.current_epoch) % 2**63)
+            stream = self._seed if trainer.is_global_zero else derive(self._seed, "rank", str(trainer.global_rank))
+            torch.manual_seed((stream + 1_000_003 * trainer.current_epoch) % 2**63)
 
 
 class DropFrozen(pl.Callback):

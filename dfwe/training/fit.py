@@ -16,6 +16,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 from dfwe.errors import ModelError
 from dfwe.training.callbacks import DropFrozen, KeepBest, ReseedEpoch, SaveWeights, Score, TellProgress, frozen_names
+from dfwe.training.ranks import Ranks
 from dfwe.training.resume import LAST, resumable
 from dfwe.training.stopping import Choice, Criterion, EpochScores
 
@@ -37,6 +38,9 @@ class FitSettings:
     precision: Any  # Lightning's, resolved
     accelerator: str
     checkpoint: bool  # after every epoch, so that a killed run goes on there
+    devices: int | list[int] = 1  # of one machine, a process each
+    num_nodes: int = 1
+    strategy: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -65,11 +69,12 @@ def fit_expert(
     save: SaveWeights,
     logger: Any = False,
     tell: Callable[[float], None] = lambda share: None,
+    ranks: Ranks | None = None,
 ) -> Fit:
     """Train until nothing improves on dev, and keep the best epoch; go on where a killed run stopped.
 
     The module's `model` is what is scored and saved. `folder` is the working folder: checkpoint and best weights lie
-    there.
+    there. All of `ranks` call this together, with the same arguments; each reads its part of every batch.
 
     Raises:
         MetricError: the dev score is NaN.
@@ -87,7 +92,7 @@ def fit_expert(
     trainer = pl.Trainer(
         max_epochs=settings.epochs,
         accelerator=settings.accelerator,
-        devices=1,
+        **_placement(settings, ranks=ranks),
         precision=settings.precision,
         accumulate_grad_batches=settings.accumulate,
         gradient_clip_val=settings.gradient_clip,
@@ -102,12 +107,32 @@ def fit_expert(
     )
     module.train()  # a loaded model is in evaluation mode, where nothing is dropped out; Lightning leaves modes alone
     module.strict_loading = not frozen_names(module)  # which checkpoints lack
-    last = resumable(folder, state_key=keep.state_key)
+    last = _checkpoint(folder, state_key=keep.state_key, ranks=ranks)
     trainer.fit(module, datamodule=data, ckpt_path=last, weights_only=True)  # no pickle is ever loaded
     if not all(bool(parameter.isfinite().all()) for parameter in module.parameters()):
         raise ModelError("training diverged: the weights are NaN or infinite; lower the learning rate")
     best = keep.choice.criterion
     return Fit(keep.weights, tuple(keep.history), keep.choice, keep.predictions[best], keep.label_scores[best])
+
+
+def _placement(settings: FitSettings, *, ranks: Ranks | None) -> dict[str, Any]:
+    """Return where the trainer computes, as its options."""
+    if ranks is None:
+        return {"devices": 1}
+    return {
+        "devices": settings.devices,
+        "num_nodes": settings.num_nodes,
+        "strategy": settings.strategy,
+        "plugins": [ranks.environment],
+        "use_distributed_sampler": False,  # the data module divides batches itself
+    }
+
+
+def _checkpoint(folder: Path, *, state_key: str, ranks: Ranks | None) -> Path | None:
+    """Return the checkpoint to go on with; one process alone looks, since it removes what is damaged."""
+    if ranks is None:
+        return resumable(folder, state_key=state_key)
+    return ranks.from_first(resumable(folder, state_key=state_key) if ranks.rank == 0 else None)
 
 
 def _silence_lightning() -> None:

@@ -65,6 +65,23 @@ def test_another_seed_takes_as_long_as_the_first(studies, ran):
     assert 9 * min(seconds) <= row["seconds"] <= 9 * max(seconds)
 
 
+def test_memory_is_of_weights_gradients_and_optimizer(studies):
+    study = studies("seed=5")
+    weights = sum(value.numel() for value in study.family.model(study.family.tasks[:1]).parameters()) * 4
+    rows = summary([study])["rows"]
+    adam = 2
+    assert rows["experts"]["memory"] == weights * (2 + adam)
+    with_checkpoint = summary([studies("seed=5", "trainer.checkpoint=true")])["rows"]["experts"]["memory"]
+    assert with_checkpoint == weights * (2 + adam + 1 + adam)
+    num_experts = max(len(merge.experts) for merge in study.merges.values())
+    assert rows["merges"]["memory"] == rows["evaluations"]["memory"] == weights * (num_experts + 2)
+    assert summary([studies()])["rows"]["experts"]["memory"] is None
+
+
+def test_memory_is_unknown_before_the_parent_is_there(studies):
+    assert summary([studies("model.seed=1")])["rows"]["experts"]["memory"] is None
+
+
 def test_a_part_without_a_row_of_its_own_is_among_other_stages(studies):
     study = studies("seed=5")
     plan = summary([WithAnother(study)])

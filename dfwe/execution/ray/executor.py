@@ -21,6 +21,7 @@ from dfwe.errors import ConfigurationError, ExecutorError
 from dfwe.execution.local import Execute, Executor, Start, describe
 from dfwe.families.base import ModelFamily, StudyContext
 from dfwe.stages.base import Stage, Tell
+from dfwe.training.ranks import num_ranks
 from dfwe.values.allowed import Count, Natural, NonNegative
 
 if TYPE_CHECKING:
@@ -63,10 +64,15 @@ class RayExecutor(Executor):
         """Start or join Ray, and reserve the workers' places; a Ray of this machine ends with the process.
 
         Raises:
-            ConfigurationError: `gpus` do not fit where the study computes.
+            ConfigurationError: `gpus` do not fit where the study computes, or trainings need several processes.
             ExecutorError: there is no cluster at the address.
         """
         context = family.context
+        if num_ranks(context.trainer) > 1:
+            raise ConfigurationError(
+                "executor=ray trains each model in one process: set trainer.devices=1 and trainer.num_nodes=1, or "
+                "executor=local"
+            )
         share = self._share(on_gpu=context.device.type == "cuda")
         _connect(self.address, cpus=share["num_cpus"] * (self.workers or 1))
         context.store.root.mkdir(parents=True, exist_ok=True)

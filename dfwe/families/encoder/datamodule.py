@@ -9,7 +9,7 @@ import numpy as np
 
 from dfwe.errors import ConfigurationError
 from dfwe.families.batching import mixture_order, shuffled_batches
-from dfwe.families.datamodule import EpochData
+from dfwe.families.datamodule import BatchShare, EpochData
 from dfwe.families.encoder.data import SentenceSplit, sentence_batch
 
 SCHEDULES = ("round_robin", "alternating", "proportional", "joint")
@@ -48,8 +48,12 @@ def sentence_data(
             generator=generator,
         )
 
-    def build(step: Step) -> list[dict[str, Any]]:
-        return [sentence_batch(splits[task], members) for task, members in step]
+    def build(step: Step, share: BatchShare) -> list[dict[str, Any]]:
+        batches = [sentence_batch(splits[task], share.of(members)) for task, members in step]
+        for batch, (_, members) in zip(batches, step, strict=True) if share.size > 1 else ():
+            count, total = len(batch["gold"]), len(members)
+            batch["share"] = share.weight(count, total=total, num_members=total)
+        return batches
 
     return EpochData(plan, build, seed=seed)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
 import pytorch_lightning as pl
@@ -12,12 +12,14 @@ import torch
 from jaxtyping import Float
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
 from dfwe.families.encoder.gradient_surgery import Surgery
 from dfwe.families.encoder.model import TaskModel
 from dfwe.families.encoder.smart import Forward, Smart, same_draws
 from dfwe.families.fast.dropout import LightDropout
+from dfwe.training.ranks import average_over_ranks
 
 Batch = Mapping[str, Any]  # "task", and its tensors: "input_ids", "attention_mask", "gold"
 
@@ -66,6 +68,7 @@ class MultiTask(pl.LightningModule):
         if self._surgery is None:
             for batch, weight in zip(batches, weights, strict=True):
                 self._backward(batch, weight=weight)
+            self._average_over_ranks([parameter.grad for parameter in self.model.parameters()])
         else:
             gradients = [self._gradient(batch) for batch in batches]
             combined = self._surgery.combine(gradients, weights=weights, epoch=self.current_epoch, batch=batch_idx)
@@ -83,8 +86,9 @@ class MultiTask(pl.LightningModule):
     def _backward(self, batch: Batch, *, weight: float) -> None:
         with LightDropout() if self._light_dropout else nullcontext():
             loss = self._loss(batch)
-        with torch.autocast(loss.device.type, enabled=False):  # what ran in bfloat16 goes back in it, nothing else
-            self.manual_backward(loss * weight)
+        weight *= batch.get("share", 1.0)  # of a batch that several processes divide
+        with torch.autocast(loss.device.type, enabled=False), self._unsynchronized():
+            self.manual_backward(loss * weight)  # what ran in bfloat16 goes back in it, nothing else
 
     def _gradient(self, batch: Batch) -> list[Tensor | None]:
         """Return the gradient of a batch's loss by parameter, taken off the parameters: no copy of it is made."""
@@ -92,7 +96,18 @@ class MultiTask(pl.LightningModule):
         gradient = [parameter.grad for parameter in self.model.parameters()]
         for parameter in self.model.parameters():
             parameter.grad = None
+        self._average_over_ranks(gradient)
         return gradient
+
+    def _unsynchronized(self) -> AbstractContextManager[None]:
+        """Keep DDP from averaging gradients: a step's batches reach different heads, and surgery needs each."""
+        module = self.trainer.model
+        return module.no_sync() if isinstance(module, DistributedDataParallel) else nullcontext()
+
+    def _average_over_ranks(self, gradients: Sequence[Tensor | None]) -> None:
+        """Average gradients over the processes that train together: all reach the same parameters."""
+        if self.trainer.world_size > 1:
+            average_over_ranks([gradient for gradient in gradients if gradient is not None])
 
     def _loss(self, batch: Batch) -> Float[Tensor, ""]:
         """Return the task's mean loss, which is logged, and SMART's penalties."""
@@ -102,7 +117,7 @@ class MultiTask(pl.LightningModule):
             outputs, penalty = self._smooth(batch, self._smart)
         loss: Tensor = self.model.head(batch["task"]).losses(outputs, batch["gold"]).mean()
         name, number = f"train_loss/{batch['task']}", len(batch["gold"])
-        self.log(name, loss.detach(), on_step=False, on_epoch=True, batch_size=number)
+        self.log(name, loss.detach(), on_step=False, on_epoch=True, batch_size=number, sync_dist=True)
         return loss if penalty is None else loss + penalty
 
     def _smooth(self, batch: Batch, smart: Smart) -> tuple[Tensor, Tensor]:

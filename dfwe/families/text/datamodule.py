@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from dfwe.families.batching import loss_weights, mixture_order, shuffled_batches
-from dfwe.families.datamodule import EpochData
+from dfwe.families.datamodule import BatchShare, EpochData
 from dfwe.families.text.tokenization import TokenisedSplit
 
 IGNORE = -100  # what the models' cross-entropy skips
@@ -46,9 +46,18 @@ def text_data(
         order = [(task, next(queues[task])) for task in mixture_order(counts, generator=generator)]
         return [_Step(task, members, weights[task], generator.random(len(members))) for task, members in order]
 
-    def build(step: _Step) -> dict[str, Tensor]:
+    def build(step: _Step, share: BatchShare) -> dict[str, Tensor]:
         rows = tasks[step.task].tokens[step.members]
         targets = [texts[int(draw * len(texts))] for texts, draw in zip(rows["targets"], step.draws, strict=True)]
-        return {**collate(rows["source"], targets), "loss_weight": torch.tensor(step.weight)}
+        batch = collate(share.of(rows["source"]), share.of(targets))
+        weight = step.weight
+        if share.size > 1:  # the loss is a mean over tokens
+            count, total = _num_tokens(batch["labels"]), _num_tokens(collate(rows["source"], targets)["labels"])
+            weight *= share.weight(count, total=total, num_members=len(targets))
+        return {**batch, "loss_weight": torch.tensor(weight)}
 
     return EpochData(plan, build, seed=seed)
+
+
+def _num_tokens(labels: Tensor) -> int:
+    return int((labels != IGNORE).sum())

@@ -37,7 +37,9 @@ class TextModule(pl.LightningModule):
         """Return the batch's loss times its weight."""
         with LightDropout() if self._light_dropout else nullcontext():
             loss = self.loss(batch) * batch["loss_weight"]
-        self.log("train_loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(batch["labels"]))
+        self.log(
+            "train_loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(batch["labels"]), sync_dist=True
+        )
         return loss
 
     def configure_optimizers(self) -> Optimizer:

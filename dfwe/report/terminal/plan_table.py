@@ -16,7 +16,7 @@ _LEAST_ESTIMATE = 1.0  # seconds: less is not an estimate where other stages are
 
 
 def draw_plan(plan: Mapping[str, Any]) -> RenderableType:
-    """Return a row per kind of stage: needed, cached, to do, its time and disk; then jobs that cannot run."""
+    """Return a row per kind of stage: needed, cached, to do, its time, disk, memory; then jobs that cannot run."""
     jobs = plan["jobs"]
     rows = [{**row, "name": name} for name, row in plan["rows"].items()]
     counts = {"needed": "needed", "there": "cached", "to_do": "to do"}
@@ -25,6 +25,7 @@ def draw_plan(plan: Mapping[str, Any]) -> RenderableType:
         *(Column(key, heading, _count(key)) for key, heading in counts.items()),
         Column("seconds", "time", lambda row: _estimate(row, "seconds", seconds_in_words)),
         Column("bytes", "disk", lambda row: _estimate(row, "bytes", size_in_words)),
+        Column("memory", "memory", _memory),
         Column("separately", "without\nsharing", _count("separately")),
     ]
     table = tabulate("plan", rows, columns=columns, caption=f"Plan of {jobs} {'study' if jobs == 1 else 'studies'}")
@@ -42,6 +43,14 @@ def _estimate(row: Mapping[str, Any], key: str, write: Callable[[float], str]) -
     if row["unknown"] == row["to_do"] or (key == "bytes" and not row["bytes"]):
         return Cell("unknown")
     return Cell(write(row[key]) + (" + unknown" if row["unknown"] else ""), float(row[key]))
+
+
+def _memory(row: Mapping[str, Any]) -> Cell:
+    """Return the most that the models of a stage to do take."""
+    memory = row["memory"]
+    if row["to_do"] == 0:
+        return MISSING
+    return Cell("unknown") if memory is None else Cell(size_in_words(memory), float(memory))
 
 
 def _unresolved(plan: Mapping[str, Any]) -> tuple[Text, ...]:

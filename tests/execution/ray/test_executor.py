@@ -84,6 +84,11 @@ def test_ray_executor_on_cpus_refuses_gpus(small, tmp_path):
         run_study(small(tmp_path / "store", *ON_RAY, "executor.gpus=1", "trainer.accelerator=cpu"), folder=tmp_path)
 
 
+def test_several_devices_are_refused(small, tmp_path):
+    with pytest.raises(ConfigurationError, match="executor=ray trains each model in one process: set trainer.devices"):
+        run_study(small(tmp_path / "store", *ON_RAY, "trainer.devices=2"), folder=tmp_path)
+
+
 def test_worker_that_does_not_see_the_store_raises(tmp_path):
     from dfwe.execution.ray.worker import WorkerConfig
 

@@ -39,7 +39,7 @@ def data(schedule, splits=None, epoch=0, seed=0, joint_epoch="shortest"):
         joint_epoch=joint_epoch,
         seed=seed,
     )
-    made.trainer = SimpleNamespace(current_epoch=epoch)
+    made.trainer = SimpleNamespace(current_epoch=epoch, global_rank=0, world_size=1)
     return made
 
 

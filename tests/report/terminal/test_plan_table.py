@@ -9,10 +9,10 @@ from dfwe.report.numbers import seconds_in_words, size_in_words
 from dfwe.report.terminal.plan_table import draw_plan
 
 
-def row(needed=4, there=1, seconds=0.0, num_bytes=0.0, unknown=0, alike=0):
+def row(needed=4, there=1, seconds=0.0, num_bytes=0.0, unknown=0, alike=0, memory=None):
     to_do = needed - there
     counts = {"needed": needed, "there": there, "to_do": to_do, "separately": 8}
-    return {**counts, "seconds": seconds, "bytes": num_bytes, "unknown": unknown, "alike": alike}
+    return {**counts, "seconds": seconds, "bytes": num_bytes, "unknown": unknown, "alike": alike, "memory": memory}
 
 
 def drawn(failed=(), jobs=2, undecided=0, **rows):
@@ -22,9 +22,12 @@ def drawn(failed=(), jobs=2, undecided=0, **rows):
 
 
 def test_plan_estimates_time_and_size():
-    text = drawn(experts=row(seconds=240.0, num_bytes=3e9, alike=3), merges=row(unknown=1, seconds=60.0, num_bytes=1e6))
-    assert "experts 4 1 3 4.0 min 3.0 GB 8" in text
-    assert "merges 4 1 3 60 s + unknown 1.0 MB + unknown 8" in text
+    text = drawn(
+        experts=row(seconds=240.0, num_bytes=3e9, alike=3, memory=2e9),
+        merges=row(unknown=1, seconds=60.0, num_bytes=1e6),
+    )
+    assert "experts 4 1 3 4.0 min 3.0 GB 2.0 GB 8" in text
+    assert "merges 4 1 3 60 s + unknown 1.0 MB + unknown unknown 8" in text
     assert (
         "About 5.0 min of stages, one after the other, and 3.0 GB on disk, and 1 stages of unknown length and size"
         in text
@@ -35,7 +38,7 @@ def test_plan_estimates_time_and_size():
 def test_plan_without_cards_is_unknown():
     text = drawn(jobs=1, experts=row(unknown=3))
     assert "Plan of 1 study" in text
-    assert "experts 4 1 3 unknown unknown 8" in text
+    assert "experts 4 1 3 unknown unknown unknown 8" in text
     assert "How long it takes is unknown" in text
 
 
