@@ -208,6 +208,11 @@ def _copy(network: nn.Module, tensors: Mapping[str, Tensor], *, of: str) -> None
                 f"{of}: {given[0]} has the shape {list(tensor.shape)}, the base model's has {list(parameter.shape)}: "
                 "experts of one merge share their architecture, vocabulary and labels"
             )
+        if untied := [other for other in given[1:] if not torch.equal(tensors[other], tensor)]:
+            raise ModelError(
+                f"{of} has other values in {untied[0]} than in {given[0]}, which are tied in the base model: it is "
+                "another model, or its output layer was trained apart"
+            )
         with torch.no_grad():
             parameter.copy_(tensor)
 

@@ -43,6 +43,7 @@ def merge_files(recipe: Recipe, *, out: Path) -> int:
         raise MergeError(f"{out} exists: choose another folder, or remove it")
     sources = open_sources(recipe)
     check_architectures(sources.whole)
+    sources = sources.with_common_names()
     specs = common_specs(sources.merged, dtype=recipe.dtype)
     merge = _FileMerge(sources.models, sources.base, specs, recipe.at(tuple(specs)))
     dtype = main_dtype(specs)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dfwe.errors import MergeError
 from dfwe.merging.files.recipe import Recipe
 from dfwe.merging.files.slices import LayerStack
+from dfwe.merging.files.tied_tensors import with_common_names
 from dfwe.models.adapters import AdaptedCheckpoint, adapter_base, adapter_folder
 from dfwe.models.checkpoint import Checkpoint, TensorSource
 
@@ -26,6 +27,15 @@ class Sources:
     def merged(self) -> tuple[TensorSource, ...]:
         """Models whose tensors are merged, and the base."""
         return tuple(dict.fromkeys((*((self.base,) if self.base else ()), *self.models)))
+
+    def with_common_names(self) -> Sources:
+        """Return the same with one set of names for tied tensors; MergeError where a copy differs from the original."""
+        renamed, misfits = with_common_names(self.merged)
+        if misfits:
+            raise MergeError(str(next(iter(misfits.values()))))
+        by_model = dict(zip(self.merged, renamed, strict=True))
+        base = None if self.base is None else by_model[self.base]
+        return replace(self, models=tuple(by_model[model] for model in self.models), base=base)
 
 
 def open_sources(recipe: Recipe) -> Sources:

@@ -45,7 +45,7 @@ def write(folder, *, tensors, config=CONFIG, tokenizer=TOKENIZER):
 def here(tmp_path, monkeypatch):
     """A folder with the experts a and b, and their parent."""
     monkeypatch.chdir(tmp_path)
-    weights = {"embeddings.weight": torch.ones(40, 8), "layer.weight": torch.ones(8, 8), "steps": torch.tensor([5])}
+    weights = {"embed_tokens.weight": torch.ones(40, 8), "layer.weight": torch.ones(8, 8), "steps": torch.tensor([5])}
     parent = noisy(weights, seed=0, scale=1.0)
     write(Path("parent"), tensors=parent)
     for seed, name in enumerate("ab", start=1):
@@ -96,7 +96,11 @@ FAULTS = {
     "missing tensor": (lambda: change("b", drop=["layer.weight"]), "tensors", "b lacks the tensor 'layer.weight'"),
     "extra tensor": (lambda: change("b", head=torch.ones(3)), "tensors", "parent lacks the tensor 'head', which b has"),
     "shape": (lambda: change("b", layer__weight=torch.ones(8, 9)), "shapes", "[8, 8] (float32) in parent and [8, 9]"),
-    "recomputed": (lambda: change("b", x__inv_freq=torch.ones(2)), "tied tensors", "lacks the tensor 'x.inv_freq'"),
+    "tied copy": (
+        lambda: change("b", lm_head__weight=torch.ones(40, 8)),
+        "tied tensors",
+        "b stores 'lm_head.weight' with other values than 'embed_tokens.weight'",
+    ),
     "whole numbers": (lambda: change("b", steps=torch.tensor([6])), "tensors", "'steps' holds whole numbers"),
     "nan": (plant_nan, "finite", "b/model.safetensors: 'layer.weight' has 3 values that are NaN or infinite"),
     "vocabulary": (lambda: tokenize("b", model=VOCABULARY), "tokenizer", "the vocabularies of parent ("),
