@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from dfwe.errors import ModelError
 from dfwe.models.adapters import AdaptedCheckpoint, adapter_folder
-from dfwe.models.checkpoint import Checkpoint, TensorSource, TensorSpec, is_recomputed
+from dfwe.models.checkpoint import Checkpoint, TensorSource, TensorSpec, is_recomputed, wrapper_prefix
 from dfwe.models.fit import list_names
 from dfwe.models.folders import CONFIG, is_hub_name
 from dfwe.models.sources import file_sha256, weights_identity
@@ -218,17 +218,8 @@ def _copy(network: nn.Module, tensors: Mapping[str, Tensor], *, of: str) -> None
 
 
 def _unwrapped(tensors: Mapping[str, Tensor], *, names: Collection[str], of: str) -> dict[str, Tensor]:
-    """Return the tensors under the model's own names: a wrapper, such as a LightningModule, puts words before them.
-
-    What does not begin with these words is the wrapper's own, and left out.
-    """
-    longest = max(names, key=len)
-    prefixes = [name.removesuffix(longest) for name in tensors if name == longest or name.endswith(f".{longest}")]
-    matches = {prefix: sum(f"{prefix}{name}" in tensors for name in names) for prefix in prefixes}
-    best = [prefix for prefix, number in matches.items() if number == max(matches.values())]
-    if len(best) > 1:
-        raise ModelError(f"{of} holds {len(best)} models ({', '.join(best)}): save the one that is meant by itself")
-    prefix = best[0] if best else ""
+    """Return the tensors under the model's own names; what has no wrapper's words before it is left out."""
+    prefix = wrapper_prefix(tensors.keys(), model=names, of=of)
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 

@@ -14,6 +14,7 @@ from dfwe.config.task_data import Corpora
 from dfwe.config.tasks import build_task
 from dfwe.errors import ConfigurationError
 from dfwe.models.external import ExternalModel, named_models
+from dfwe.models.folders import local_folder
 from dfwe.studies.context import study_family
 from dfwe.studies.external_experts import ExternalExpertsPlan
 from dfwe.studies.listed import plan_listed
@@ -76,7 +77,9 @@ def _plan_external(config: DictConfig, *, corpora: Corpora | None) -> ExternalEx
         context = replace(family.context, trainer={**family.context.trainer, "head_first": False})
         family = replace(family, context=context)
     target = family.adapt(target)
-    return ExternalExpertsPlan(spec, StageFactory(family), pretraining, target, experts, base, config.seed)
+    name = config.model.source.get("name")
+    parent = None if name is None else local_folder(name)
+    return ExternalExpertsPlan(spec, StageFactory(family), pretraining, target, experts, base, parent, config.seed)
 
 
 def _check_parent(merge: Mapping[str, Any], *, base: ExternalModel | None) -> None:

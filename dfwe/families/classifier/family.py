@@ -20,7 +20,7 @@ from dfwe.errors import ConfigurationError
 from dfwe.families.base import HEAD, HeadTraining, ModelFamily, TrainingRecipe, check_steps_and_cut
 from dfwe.families.batching import loss_weights
 from dfwe.families.classifier.linear_probe import LinearProbe, train_head
-from dfwe.families.classifier.model import Classifier, has_head, labels_of, load_classifier, order_outputs
+from dfwe.families.classifier.model import Classifier, check_labels, has_head, labels_of, load_classifier, order_outputs
 from dfwe.families.classifier.tasks import answers_of, classification_task
 from dfwe.families.classifier.tokenization import encode_instances
 from dfwe.families.encoder.calibration import HeadExample, draw_examples
@@ -128,6 +128,11 @@ class ClassifierFamily(ModelFamily):
             and has_head(external.name)
             and (sorted(labels_of(external.name)) == sorted(answers))
         )
+
+    def check_external(self, external: ExternalModel) -> None:
+        """Check that a model has the target's labels, in whatever order; errors as in the base class."""
+        if external.form == "model":
+            check_labels(labels_of(external.name), answers=answers_of(self.tasks[0]))
 
     def copy_external(self, model: Classifier, external: ExternalModel) -> None:
         """Copy the weights, the outputs put into the order of the target's labels.

@@ -1,4 +1,4 @@
-"""Put models under one set of names, where some store copies of tied tensors, or what is computed anew, and some do not."""
+"""Put models under one set of names: some store copies of tied tensors, or what is computed anew, others do not."""
 
 from __future__ import annotations
 
@@ -112,9 +112,7 @@ def _tied_groups(names: frozenset[str], *, models: Sequence[TensorSource]) -> It
     yield frozenset(filter(_BIASES.fullmatch, names))
 
 
-def _join(
-    group: frozenset[str], everywhere: frozenset[str], *, models: Sequence[TensorSource], names: _Names
-) -> None:
+def _join(group: frozenset[str], everywhere: frozenset[str], *, models: Sequence[TensorSource], names: _Names) -> None:
     """Drop copies of what all models store; where there is no such tensor, give the models' tied ones one name."""
     if not everywhere:
         _name_alike(group, models=models, names=names)
@@ -122,8 +120,8 @@ def _join(
     for name in sorted(group - everywhere):
         holders = {number: model for number, model in enumerate(models) if name in model.names}
         originals = [other for other in sorted(everywhere) if all(_equal(m, name, other) for m in holders.values())]
+        names.dropped.add(name)
         if originals:
-            names.dropped.add(name)
             continue
         other = min(everywhere)
         number, holder = next((n, m) for n, m in holders.items() if not _equal(m, name, other))

@@ -85,7 +85,9 @@ def plant_pickle():
 def plant_adapter():
     for file in Path("b").iterdir():
         file.unlink()
-    Path("b/adapter_config.json").write_text('{"base_model_name_or_path": "somebody/parent"}')
+    Path("b/adapter_config.json").write_text(
+        '{"base_model_name_or_path": "somebody/parent", "peft_type": "LORA", "lora_alpha": 8}'
+    )
     save_file({"layer.lora_A.weight": torch.ones(2, 8)}, "b/adapter_model.safetensors")
 
 
@@ -118,7 +120,7 @@ FAULTS = {
         "parent has the labels no, yes, b x, y",
     ),
     "pickle": (plant_pickle, "files", "b holds its weights as pickles alone (pytorch_model.bin)"),
-    "adapter": (plant_adapter, "files", "b is a LoRA adapter, not a model"),
+    "adapter": (plant_adapter, "files", "b: the factors of 'layer.weight' are not two matrices"),
     "truncated": (lambda: Path("b/model.safetensors").write_bytes(b"12345678"), "files", "is cut short or damaged"),
     "code": (lambda: configure("b", auto_map={"AutoModel": "x.Y"}), "files", "it names code to run"),
     "broken config": (
@@ -161,9 +163,11 @@ def test_wrong_paths_are_one_line(here, capsys, arguments, message):
     assert error.count("\n") == 1
 
 
-def test_adapter_is_refused_with_its_bases_name(here):
+def test_adapter_without_a_base_is_refused_with_its_bases_name(here):
     plant_adapter()
-    assert findings(level="refusal")[0].remedy.startswith("add it to somebody/parent first")
+    (refusal,) = preflight({"a": Path("a"), "b": Path("b")}, base=None, free=ROOM).of("refusal")
+    assert refusal.text.startswith("b is a LoRA adapter, not a model")
+    assert refusal.remedy.startswith("add it to somebody/parent first")
 
 
 def test_no_tokenizer_anywhere_is_one_refusal(here):
