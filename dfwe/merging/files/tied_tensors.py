@@ -16,6 +16,7 @@ from dfwe.models.checkpoint import TensorSource, TensorSpec, is_recomputed
 _EMBEDDINGS = re.compile(r"(.*\.)?(shared|embed_tokens|wte|word_embeddings)\.weight")
 _OUTPUTS = re.compile(r"(.*\.)?(lm_head|lm_head\.decoder|cls\.predictions\.decoder|embed_out)\.weight")
 _BIASES = re.compile(r"(.*\.)?(lm_head|lm_head\.decoder|cls\.predictions|cls\.predictions\.decoder)\.bias")
+_LOGITS_BIAS = "final_logits_bias"  # of BART, a row
 _RETIE = (
     "if the output layer was trained apart, merge it with models that store theirs; else load and save it by "
     "Transformers (from_pretrained, save_pretrained), which leaves copies out"
@@ -76,6 +77,12 @@ def with_common_names(models: Sequence[TensorSource]) -> tuple[tuple[TensorSourc
     if not names.dropped and not names.places:
         return tuple(models), names.misfits
     return tuple(_renamed(model, number, names=names) for number, model in enumerate(models)), names.misfits
+
+
+def is_vocabulary_tensor(name: str) -> bool:
+    """Return true for the name of a tensor that has a row, or a value, per token."""
+    patterns = (_EMBEDDINGS, _OUTPUTS, _BIASES)
+    return name.endswith(_LOGITS_BIAS) or any(pattern.fullmatch(name) for pattern in patterns)
 
 
 def _renamed(model: TensorSource, number: int, *, names: _Names) -> TensorSource:
