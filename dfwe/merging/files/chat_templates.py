@@ -42,7 +42,7 @@ def write_chat_template(template: str, *, models: Sequence[Path], folder: Path) 
     """Write the template into a merge's folder; warn where there is no tokenizer or no template."""
     settings = folder / TOKENIZER_CONFIG
     if not settings.exists():
-        log.warning("%s has no tokenizer: its chat_template is not written", folder)
+        log.warning("the base model has no tokenizer: the recipe's chat_template is not written")
         return
     text = _most_frequent(models) if template == "auto" else _KNOWN.get(template, template)
     if text is None:
