@@ -38,7 +38,7 @@ VERB_SHARE = 0.90
 TEST_NAME_LENGTH, LONG_TEST_NAMES_RATCHET = 60, 161
 SMALL_FILE, SMALL_FILES = 60, 60
 # the ratchet went up for new rooms: decoder-only models, experts from elsewhere, preflight, methods and recipes
-LINES, LINES_RATCHET = 25_000, 41_500
+LINES, LINES_RATCHET = 25_000, 42_400
 TESTS_TO_CODE = 0.8
 VERBS = set(
     """accept add adapt adjust align allow append apply arrange ask assign average batch begin bind bound bring build

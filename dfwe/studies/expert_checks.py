@@ -56,8 +56,8 @@ def findings_of(
     unread = {name: why for name, model in experts.items() if (why := _unread(model, has_base=folder is not None))}
     read = {name: model.path for name, model in experts.items() if name not in unread}
     result = preflight(read, base=folder, out=family.context.store.root, is_study=True)
-    others = tuple(Finding("files", name, "unchecked", why) for name, why in unread.items())
-    return Preflight((*result.findings, *others), result.distances, result.cosines)
+    unchecked = [Finding("files", name, "unchecked", why) for name, why in unread.items()]
+    return Preflight((*result.findings, *unchecked), result.distances, result.cosines)
 
 
 def _base_folder(

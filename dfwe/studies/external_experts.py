@@ -9,6 +9,7 @@ from pathlib import Path
 from dfwe.config.tasks import Task
 from dfwe.families.base import ModelFamily
 from dfwe.models.external import ExternalModel
+from dfwe.models.folders import local_folder
 from dfwe.stages.base import Stage
 from dfwe.stages.external_expert import ExternalExpert
 from dfwe.studies.expert_checks import check_experts
@@ -23,8 +24,8 @@ from dfwe.values.names import BASELINE
 class ExternalExpertsPlan(StudyPlan):
     """A study of one target whose experts are there already.
 
-    `base` is their common parent, None if none was named. `parent` is the local folder that the study's models start
-    from, None if they come from elsewhere.
+    `base` is their common parent, None if none was named. `start` names the folder or repository that the study's
+    models start from, None if that is another source of weights.
     """
 
     spec: StudySpec
@@ -33,7 +34,7 @@ class ExternalExpertsPlan(StudyPlan):
     target: Task
     experts: Mapping[str, ExternalModel]
     base: ExternalModel | None
-    parent: Path | None
+    start: str | None
     seed: int
 
     @property
@@ -49,6 +50,11 @@ class ExternalExpertsPlan(StudyPlan):
     def check_models(self) -> None:
         """Check that the experts can be merged and asked; errors as in `check_experts`."""
         check_experts(self.experts, base=self.base, parent=self.parent, family=self.family)
+
+    @property
+    def parent(self) -> Path | None:
+        """Local folder that the study's models start from; None if they come from elsewhere."""
+        return None if self.start is None else local_folder(self.start)
 
     def parts(self) -> Iterator[Part]:
         """Yield nothing: all stages are known from the start."""

@@ -14,7 +14,6 @@ from dfwe.config.task_data import Corpora
 from dfwe.config.tasks import build_task
 from dfwe.errors import ConfigurationError
 from dfwe.models.external import ExternalModel, named_models
-from dfwe.models.folders import local_folder
 from dfwe.studies.context import study_family
 from dfwe.studies.external_experts import ExternalExpertsPlan
 from dfwe.studies.listed import plan_listed
@@ -77,9 +76,8 @@ def _plan_external(config: DictConfig, *, corpora: Corpora | None) -> ExternalEx
         context = replace(family.context, trainer={**family.context.trainer, "head_first": False})
         family = replace(family, context=context)
     target = family.adapt(target)
-    name = config.model.source.get("name")
-    parent = None if name is None else local_folder(name)
-    return ExternalExpertsPlan(spec, StageFactory(family), pretraining, target, experts, base, parent, config.seed)
+    start = config.model.source.get("name")
+    return ExternalExpertsPlan(spec, StageFactory(family), pretraining, target, experts, base, start, config.seed)
 
 
 def _check_parent(merge: Mapping[str, Any], *, base: ExternalModel | None) -> None:

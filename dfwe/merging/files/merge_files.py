@@ -17,12 +17,12 @@ from dfwe.errors import MergeError
 from dfwe.io.files import make_folder, replacing_folder
 from dfwe.merging.base import MergeMethod, TensorGroup, TensorInfo, require_parent, tensor_infos
 from dfwe.merging.engine import blocks, thread_pool
-from dfwe.merging.files.aligned_vocabularies import write_tokenizer
-from dfwe.merging.files.chat_templates import write_chat_template
 from dfwe.merging.files.compatibility import check_architectures, common_specs, main_dtype
 from dfwe.merging.files.recipe import Recipe
 from dfwe.merging.files.side_files import copy_side_files, set_num_layers
 from dfwe.merging.files.sources import open_sources, with_tokenizer
+from dfwe.merging.files.tokenizers.aligned_vocabularies import write_tokenizer
+from dfwe.merging.files.tokenizers.chat_templates import write_chat_template
 from dfwe.models.checkpoint import TensorSource, TensorSpec, Writer, open_writer
 from dfwe.models.folders import SINGLE
 

@@ -11,10 +11,10 @@ from typing import Any
 from dfwe.errors import MergeError
 from dfwe.io.strict_yaml import read_yaml
 from dfwe.merging.base import MergeMethod, TensorInfo, layer_of, tensor_infos
-from dfwe.merging.files.aligned_vocabularies import TOKENIZER_SOURCES, TokenizerSource
-from dfwe.merging.files.chat_templates import check_chat_template
 from dfwe.merging.files.recipe_methods import RecipeMethod, recipe_method
 from dfwe.merging.files.slices import LayerRange, Slice, is_embedding, read_slices
+from dfwe.merging.files.tokenizers.aligned_vocabularies import TOKENIZER_SOURCES, TokenizerSource
+from dfwe.merging.files.tokenizers.chat_templates import check_chat_template
 from dfwe.models.folders import SINGLE
 
 _COPY = "passthrough"
@@ -149,17 +149,17 @@ def _tokenizer(recipe: Mapping[str, Any], *, where: str) -> TokenizerSource | No
     entry = recipe.get("tokenizer")
     if entry is not None and not (isinstance(entry, Mapping) and set(entry) == {"source"}):
         raise MergeError(f"{where}: `tokenizer` must have `source` alone, such as union: {entry!r}")
-    given = [source for source in (recipe.get("tokenizer_source"), (entry or {}).get("source")) if source is not None]
-    if len(given) > 1:
+    sources = [source for source in (recipe.get("tokenizer_source"), (entry or {}).get("source")) if source is not None]
+    if len(sources) > 1:
         raise MergeError(f"{where} has both `tokenizer_source` and `tokenizer`: leave one of them out")
-    return check_tokenizer_source(given[0], where=f"{where}: `tokenizer_source`") if given else None
+    return _tokenizer_source(sources[0], where=f"{where}: `tokenizer_source`") if sources else None
 
 
-def check_tokenizer_source(source: Any, *, where: str) -> TokenizerSource:
+def _tokenizer_source(source: Any, *, where: str) -> TokenizerSource:
     """Return the source of the result's tokens; MergeError, which begins with `where`, if there is none such."""
-    for known in TOKENIZER_SOURCES:
-        if source == known:
-            return known
+    for name in TOKENIZER_SOURCES:
+        if source == name:
+            return name
     raise MergeError(
         f"{where} must be {' or '.join(TOKENIZER_SOURCES)}, not {source!r}: for the tokenizer of one model, name that "
         "as base_model"

@@ -42,8 +42,8 @@ def resource_findings(*, experts: int, model: int, free: FreeSpace, num_copies: 
         remedy = "take fewer experts, save them in bfloat16, or end other programs"
         yield _compare("memory", text, needed=needed, free=free.memory, remedy=remedy)
     needed = (1 + num_copies) * model
-    what = f"the experts' copies and one model in float32 need {_gigabytes(needed)}"
-    text = f"{what if num_copies else f'one model in float32 needs {_gigabytes(needed)}'} of disk"
+    contents = "the experts' copies and one model in float32 need" if num_copies else "one model in float32 needs"
+    text = f"{contents} {_gigabytes(needed)} of disk"
     yield _compare("disk", text, needed=needed, free=free.disk, remedy="make room, or choose a folder on another disk")
 
 

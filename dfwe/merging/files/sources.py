@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dfwe.errors import MergeError
-from dfwe.merging.files.aligned_vocabularies import Tokenizer, align
 from dfwe.merging.files.recipe import Recipe
 from dfwe.merging.files.slices import LayerStack
 from dfwe.merging.files.tied_tensors import with_common_names
+from dfwe.merging.files.tokenizers.aligned_vocabularies import Tokenizer, align
 from dfwe.models.adapters import AdaptedCheckpoint, adapter_base, adapter_folder
 from dfwe.models.checkpoint import Checkpoint, TensorSource
 

@@ -48,7 +48,7 @@ class RenamedTensors(TensorSource):
 
 
 @dataclass
-class _Names:
+class _CommonNames:
     """The names that are left out, those that a model has a tensor of another name for, and what does not fit."""
 
     dropped: set[str] = field(default_factory=set)
@@ -64,7 +64,7 @@ def with_common_names(models: Sequence[TensorSource]) -> tuple[tuple[TensorSourc
     """
     everywhere = frozenset.intersection(*(model.names for model in models))
     somewhere: frozenset[str] = frozenset().union(*(model.names for model in models))
-    names = _Names()
+    names = _CommonNames()
     if not everywhere:  # a wrapper's prefix before all names, or another model
         return tuple(models), {}
     for name in sorted(somewhere):
@@ -85,10 +85,10 @@ def is_vocabulary_tensor(name: str) -> bool:
     return name.endswith(_LOGITS_BIAS) or any(pattern.fullmatch(name) for pattern in patterns)
 
 
-def _renamed(model: TensorSource, number: int, *, names: _Names) -> TensorSource:
-    own = {name: stored for (owner, name), stored in names.places.items() if owner == number}
-    gone = names.dropped | set(own.values())
-    return RenamedTensors(model, {name: name for name in model.names - gone} | own)
+def _renamed(model: TensorSource, number: int, *, names: _CommonNames) -> TensorSource:
+    places = {name: stored for (owner, name), stored in names.places.items() if owner == number}
+    gone = names.dropped | set(places.values())
+    return RenamedTensors(model, {name: name for name in model.names - gone} | places)
 
 
 def _is_left_out(name: str, holders: Sequence[TensorSource], *, num_models: int) -> bool:
@@ -119,7 +119,9 @@ def _tied_groups(names: frozenset[str], *, models: Sequence[TensorSource]) -> It
     yield frozenset(filter(_BIASES.fullmatch, names))
 
 
-def _join(group: frozenset[str], everywhere: frozenset[str], *, models: Sequence[TensorSource], names: _Names) -> None:
+def _join(
+    group: frozenset[str], everywhere: frozenset[str], *, models: Sequence[TensorSource], names: _CommonNames
+) -> None:
     """Drop copies of what all models store; where there is no such tensor, give the models' tied ones one name."""
     if not everywhere:
         _name_alike(group, models=models, names=names)
@@ -135,7 +137,7 @@ def _join(group: frozenset[str], everywhere: frozenset[str], *, models: Sequence
         names.misfits.setdefault(number, _untied(holder, name, other))
 
 
-def _name_alike(group: frozenset[str], *, models: Sequence[TensorSource], names: _Names) -> None:
+def _name_alike(group: frozenset[str], *, models: Sequence[TensorSource], names: _CommonNames) -> None:
     stored = [sorted(group & model.names) for model in models]
     if not all(stored):
         return  # a model lacks all of them

@@ -40,7 +40,7 @@ class Tokenizer:
         return 1 + max(self.numbers.values(), default=-1)
 
 
-Known = tuple[TensorSource, Tokenizer]
+TokenizedModel = tuple[TensorSource, Tokenizer]
 
 
 class AlignedTensors(TensorSource):
@@ -50,7 +50,9 @@ class AlignedTensors(TensorSource):
     have it.
     """
 
-    def __init__(self, model: Known, *, models: Sequence[Known], base: Known | None, result: Tokenizer) -> None:
+    def __init__(
+        self, model: TokenizedModel, *, models: Sequence[TokenizedModel], base: TokenizedModel | None, result: Tokenizer
+    ) -> None:
         self._source, self._tokenizer = model
         self.path, self._models, self._base, self._result = self._source.path, models, base, result
 
@@ -72,13 +74,13 @@ class AlignedTensors(TensorSource):
         """Return the tensor, its rows in the order of the result's tokens."""
         if not is_vocabulary_tensor(name):
             return self._source.tensor(name)
-        axis, own = _axis(name), self._tokenizer.numbers
+        axis, numbers = _axis(name), self._tokenizer.numbers
         rows = self._source.tensor(name).movedim(axis, 0)
         aligned = rows.new_zeros((self._result.num_tokens, *rows.shape[1:]))
-        known = [(to, own[token]) for token, to in self._result.numbers.items() if token in own]
-        aligned[[to for to, _ in known]] = rows[[number for _, number in known]]
+        pairs = [(to, numbers[token]) for token, to in self._result.numbers.items() if token in numbers]
+        aligned[[to for to, _ in pairs]] = rows[[number for _, number in pairs]]
         for token, to in self._result.numbers.items():
-            if token not in own:
+            if token not in numbers:
                 aligned[to] = self._lacking(token, name=name)
         return aligned.movedim(0, axis).contiguous()
 
@@ -105,13 +107,13 @@ def align(
     Raises:
         MergeError: a model without tokenizer.json, or tokenizers that differ by more than added tokens.
     """
-    known = [(model, _read(model.path)) for model in models]
+    tokenized = [(model, _read(model.path)) for model in models]
     start = None if base is None else (base, _read(base.path))
-    first = known[0][1] if start is None else start[1]
-    result = first if source == "base" else _union([first, *(tokenizer for _, tokenizer in known)])
-    for model, tokenizer in known:
+    first = tokenized[0][1] if start is None else start[1]
+    result = first if source == "base" else _union([first, *(tokenizer for _, tokenizer in tokenized)])
+    for model, tokenizer in tokenized:
         _check_rows(model, tokenizer)
-    return tuple(AlignedTensors(model, models=known, base=start, result=result) for model in known), result
+    return tuple(AlignedTensors(model, models=tokenized, base=start, result=result) for model in tokenized), result
 
 
 def write_tokenizer(tokenizer: Tokenizer, *, folder: Path) -> None:
@@ -137,7 +139,7 @@ def _write(path: Path, content: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _row(model: Known, token: str, *, name: str) -> Tensor:
+def _row(model: TokenizedModel, token: str, *, name: str) -> Tensor:
     source, tokenizer = model
     return source.tensor(name).select(_axis(name), tokenizer.numbers[token])
 

@@ -16,7 +16,7 @@ from dfwe.models.folders import TOKENIZER_CONFIG, model_folder
 log = logging.getLogger(__name__)
 
 FILE = "chat_template.jinja"
-_KNOWN = {
+_TEMPLATES = {
     "chatml": (
         "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + "
         "'<|im_end|>' + '\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
@@ -31,10 +31,10 @@ _KNOWN = {
 
 def check_chat_template(template: str, *, where: str) -> None:
     """Raise MergeError for what is neither `auto`, the name of a known template, nor a template's text."""
-    if template not in ("auto", *_KNOWN) and "{" not in template:
+    if template not in ("auto", *_TEMPLATES) and "{" not in template:
         raise MergeError(
-            f"{where}: `chat_template: {template}` is unknown: expected auto, {', '.join(_KNOWN)}, or the text of a "
-            "Jinja template"
+            f"{where}: `chat_template: {template}` is unknown: expected auto, {', '.join(_TEMPLATES)}, or the text of "
+            "a Jinja template"
         )
 
 
@@ -44,7 +44,7 @@ def write_chat_template(template: str, *, models: Sequence[Path], folder: Path) 
     if not settings.exists():
         log.warning("the base model has no tokenizer: the recipe's chat_template is not written")
         return
-    text = _most_frequent(models) if template == "auto" else _KNOWN.get(template, template)
+    text = _most_frequent(models) if template == "auto" else _TEMPLATES.get(template, template)
     if text is None:
         log.warning("no model has a chat template: none is written into %s", folder)
         return
