@@ -24,7 +24,7 @@ from dfwe.config.tasks import Objective, Task, TaskMean, tasks_of
 from dfwe.errors import ConfigurationError
 from dfwe.families.scorer import MeanScorer, ModelScorer
 from dfwe.families.statistics.base import CalibrationExample, Collector
-from dfwe.models.external import ExternalModel, copy_external
+from dfwe.models.external import Align, ExternalModel, copy_external
 from dfwe.models.loading import load_config, load_tokenizer, load_weights_of
 from dfwe.records import Instance, Split
 from dfwe.seeding import derive
@@ -229,10 +229,10 @@ class ModelFamily(ABC):
         """Check that what lies beside the base model's weights suits how the target is asked; ModelError if not."""
         load_tokenizer(folder)
 
-    def copy_external(self, model: Any, external: ExternalModel) -> None:
-        """Copy the weights of a model that was trained elsewhere into `model`; errors as in `models.external`."""
-        auto = getattr(transformers, self.auto_class)
-        copy_external(self.plain_network(model), external, load=lambda name: load_weights_of(auto, name))
+    def copy_external(self, model: Any, external: ExternalModel, *, align: Align | None = None) -> None:
+        """Copy the weights of a model that was trained elsewhere into `model`; as in `models.external`."""
+        auto, network = getattr(transformers, self.auto_class), self.plain_network(model)
+        copy_external(network, external, load=lambda name: load_weights_of(auto, name), align=align)
 
     # Training -------------------------------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from dfwe.values.names import reserved_names
 
 log = logging.getLogger(__name__)
 
+Align = Callable[[str, Tensor, Tensor], Tensor]
 Form = Literal["model", "file", "lightning", "adapter"]
 STORED = "weights.safetensors"  # of a store's entry
 _LIGHTNING = (".ckpt",)
@@ -104,10 +105,13 @@ class ExternalModel:
         return self.path / STORED if self.path.is_dir() else self.path
 
 
-def copy_external(network: nn.Module, external: ExternalModel, *, load: Callable[[str], nn.Module]) -> None:
+def copy_external(
+    network: nn.Module, external: ExternalModel, *, load: Callable[[str], nn.Module], align: Align | None = None
+) -> None:
     """Copy the weights of a model that was trained elsewhere into a network of the same architecture.
 
-    `load` builds the model in a folder or repository. An adapter is added to the network's own weights.
+    `load` builds the model in a folder or repository. An adapter is added to the network's own weights. `align` puts
+    a tensor's rows into the order of the network's tokens, given the tensor's name and the network's own tensor.
 
     Raises:
         ModelError: tensors are missing, left over, of another shape, NaN or infinite; names them, and what to do.
@@ -115,7 +119,11 @@ def copy_external(network: nn.Module, external: ExternalModel, *, load: Callable
     if external.form == "adapter":
         add_adapter(network, external)
     elif external.form == "model":
-        _copy(network, dict(load(external.name).state_dict()), of=external.name)
+        tensors = dict(load(external.name).state_dict())
+        if align is not None:
+            state = network.state_dict()
+            tensors = {n: align(n, tensor, state[n]) if n in state else tensor for n, tensor in tensors.items()}
+        _copy(network, tensors, of=external.name)
     else:
         _copy(
             network,

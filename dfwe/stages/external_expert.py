@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from dfwe.config.tasks import Task
 from dfwe.families.base import ModelFamily, TrainingRecipe
 from dfwe.merging.expert_array import save_weights
-from dfwe.models.external import ExternalModel
+from dfwe.merging.files.tokenizers.aligned_vocabularies import align_rows, read_tokenizer
+from dfwe.models.external import Align, ExternalModel
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.train import WEIGHTS, HeadStage, TrainStage, parent_of, write_dev_answers
 
@@ -24,12 +26,15 @@ class ExternalExpert(TrainStage):
 
     kind: ClassVar[str] = "expert"
     external: ExternalModel
+    aligns: bool = False  # rows of embeddings by tokens: the base model's tokenizer has others
 
     @classmethod
-    def of(cls, name: str, *, external: ExternalModel, family: ModelFamily, target: Task) -> ExternalExpert:
+    def of(
+        cls, name: str, *, external: ExternalModel, family: ModelFamily, target: Task, aligns: bool
+    ) -> ExternalExpert:
         """Return the expert of that name, asked for the target."""
         recipe = TrainingRecipe(name, (target,), target, _NO_TRAINING, 1, family.options)
-        return cls(family, recipe, None, 0, external)
+        return cls(family, recipe, None, 0, external, aligns)
 
     @property
     def title(self) -> str:
@@ -43,6 +48,7 @@ class ExternalExpert(TrainStage):
             "family": self.family.spec(),
             "external": self.external.identity,
             "objective": self.family.task_spec(self.recipe.objective),
+            **({"aligns": True} if self.aligns else {}),
         }
 
     @property
@@ -69,7 +75,7 @@ class ExternalExpert(TrainStage):
         start, target = time.perf_counter(), self.recipe.objective
         assert target is not None
         model = self.family.model((self.recipe.tasks[0],))
-        self.family.copy_external(model, self.external)
+        self.family.copy_external(model, self.external, align=self._align() if self.aligns else None)
         save_weights(model, folder / WEIGHTS)
         evaluation = self.family.scorer(target, split="dev")(model.to(self.family.context.device), exact=True)
         answers = write_dev_answers(folder, evaluation.predictions, label_scores=evaluation.label_scores)
@@ -81,3 +87,8 @@ class ExternalExpert(TrainStage):
             "seconds": round(time.perf_counter() - start, 2),
         }
         return result, (WEIGHTS, *answers)
+
+    def _align(self) -> Align:
+        """Return what puts the model's rows into the order of the base model's tokens."""
+        start = self.family.base_model.model_folder(self.family.context.store)
+        return partial(align_rows, own=read_tokenizer(self.external.path), result=read_tokenizer(start))

@@ -10,6 +10,7 @@ from dfwe.errors import DfweError
 from dfwe.families.base import ModelFamily
 from dfwe.merging.files.findings import Finding, Preflight
 from dfwe.merging.files.preflight import preflight
+from dfwe.merging.files.tokenizers.aligned_vocabularies import TokenizerSource
 from dfwe.models.external import ExternalModel
 from dfwe.models.folders import CONFIG
 from dfwe.models.loading import load_config
@@ -20,7 +21,12 @@ _LATER = "its weights are checked as they are copied"
 
 
 def check_experts(
-    experts: Mapping[str, ExternalModel], *, base: ExternalModel | None, parent: Path | None, family: ModelFamily
+    experts: Mapping[str, ExternalModel],
+    *,
+    base: ExternalModel | None,
+    parent: Path | None,
+    family: ModelFamily,
+    tokenizer: TokenizerSource | None = None,
 ) -> None:
     """Check experts, their base model, and that the family can ask them; warnings go to the log.
 
@@ -35,7 +41,7 @@ def check_experts(
         family.check_base_folder(parent)
     if base is not None and not base.path.exists():
         load_config(base.name)  # a repository
-    result = findings_of(experts, base=base, parent=parent, family=family)
+    result = findings_of(experts, base=base, parent=parent, family=family, tokenizer=tokenizer)
     for finding in result.of("unchecked"):
         log.info("preflight: %s", finding)
     for finding in result.of("warning"):
@@ -49,13 +55,18 @@ def check_experts(
 
 
 def findings_of(
-    experts: Mapping[str, ExternalModel], *, base: ExternalModel | None, parent: Path | None, family: ModelFamily
+    experts: Mapping[str, ExternalModel],
+    *,
+    base: ExternalModel | None,
+    parent: Path | None,
+    family: ModelFamily,
+    tokenizer: TokenizerSource | None = None,
 ) -> Preflight:
     """Return what preflight finds in those models whose form it reads; the others are `unchecked`."""
     folder = _base_folder(experts, base=base, parent=parent, family=family)
     unread = {name: why for name, model in experts.items() if (why := _unread(model, has_base=folder is not None))}
     read = {name: model.path for name, model in experts.items() if name not in unread}
-    result = preflight(read, base=folder, out=family.context.store.root, is_study=True)
+    result = preflight(read, base=folder, out=family.context.store.root, is_study=True, tokenizer=tokenizer)
     unchecked = [Finding("files", name, "unchecked", why) for name, why in unread.items()]
     return Preflight((*result.findings, *unchecked), result.distances, result.cosines)
 

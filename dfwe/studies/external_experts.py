@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dfwe.config.tasks import Task
 from dfwe.families.base import ModelFamily
+from dfwe.merging.files.tokenizers.aligned_vocabularies import TokenizerSource
 from dfwe.models.external import ExternalModel
 from dfwe.models.folders import local_folder
 from dfwe.stages.base import Stage
@@ -25,7 +26,7 @@ class ExternalExpertsPlan(StudyPlan):
     """A study of one target whose experts are there already.
 
     `base` is their common parent, None if none was named. `start` names the folder or repository that the study's
-    models start from, None if that is another source of weights.
+    models start from, None if that is another source of weights. `tokenizer` says whose tokens the study's models have.
     """
 
     spec: StudySpec
@@ -35,6 +36,7 @@ class ExternalExpertsPlan(StudyPlan):
     experts: Mapping[str, ExternalModel]
     base: ExternalModel | None
     start: str | None
+    tokenizer: TokenizerSource | None
     seed: int
 
     @property
@@ -49,7 +51,7 @@ class ExternalExpertsPlan(StudyPlan):
 
     def check_models(self) -> None:
         """Check that the experts can be merged and asked; errors as in `check_experts`."""
-        check_experts(self.experts, base=self.base, parent=self.parent, family=self.family)
+        check_experts(self.experts, base=self.base, parent=self.parent, family=self.family, tokenizer=self.tokenizer)
 
     @property
     def parent(self) -> Path | None:
@@ -84,4 +86,5 @@ class ExternalExpertsPlan(StudyPlan):
         )
 
     def _expert(self, name: str, external: ExternalModel) -> ExternalExpert:
-        return ExternalExpert.of(name, external=external, family=self.family, target=self.target)
+        aligns = self.tokenizer is not None
+        return ExternalExpert.of(name, external=external, family=self.family, target=self.target, aligns=aligns)

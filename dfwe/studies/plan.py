@@ -76,8 +76,10 @@ def _plan_external(config: DictConfig, *, corpora: Corpora | None) -> ExternalEx
         context = replace(family.context, trainer={**family.context.trainer, "head_first": False})
         family = replace(family, context=context)
     target = family.adapt(target)
-    start = config.model.source.get("name")
-    return ExternalExpertsPlan(spec, StageFactory(family), pretraining, target, experts, base, start, config.seed)
+    start, tokenizer = config.model.source.get("name"), config.tokenizer
+    return ExternalExpertsPlan(
+        spec, StageFactory(family), pretraining, target, experts, base, start, tokenizer, config.seed
+    )
 
 
 def _check_parent(merge: Mapping[str, Any], *, base: ExternalModel | None) -> None:

@@ -29,7 +29,7 @@ from dfwe.families.encoder.datamodule import sentence_data
 from dfwe.families.encoder.lightning_module import MultiTask
 from dfwe.families.encoder.model import HEADS
 from dfwe.families.encoder.reader import HeadScorer
-from dfwe.models.external import ExternalModel
+from dfwe.models.external import Align, ExternalModel
 from dfwe.records import Split
 
 WEIGHTS = "head.safetensors"
@@ -134,13 +134,13 @@ class ClassifierFamily(ModelFamily):
         if external.form == "model":
             check_labels(labels_of(external.name), answers=answers_of(self.tasks[0]))
 
-    def copy_external(self, model: Classifier, external: ExternalModel) -> None:
+    def copy_external(self, model: Classifier, external: ExternalModel, *, align: Align | None = None) -> None:
         """Copy the weights, the outputs put into the order of the target's labels.
 
         Raises:
             ModelError: the weights do not fit, or the labels are not the target's.
         """
-        super().copy_external(model, external)
+        super().copy_external(model, external, align=align)
         if external.form == "model":
             target = self.tasks[0]
             order_outputs(model.network(target.short), labels_of(external.name), answers=answers_of(target))

@@ -12,7 +12,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import TypeVar
 
-from dfwe.errors import ModelError
+from dfwe.errors import MergeError, ModelError
 from dfwe.merging.files.checked_models import CheckedModel, open_model
 from dfwe.merging.files.compatibility import (
     Config,
@@ -26,6 +26,7 @@ from dfwe.merging.files.compatibility import (
 from dfwe.merging.files.findings import ALL, Finding, Preflight
 from dfwe.merging.files.resources import FreeSpace, free_space, resource_findings
 from dfwe.merging.files.tied_tensors import with_common_names
+from dfwe.merging.files.tokenizers.aligned_vocabularies import TokenizerSource, align
 from dfwe.merging.files.vocabularies import Vocabulary, vocabulary_doubts, vocabulary_misfit
 from dfwe.merging.files.weight_scan import WeightScan, are_equal, scan
 from dfwe.models.folders import CONFIG, SINGLE
@@ -44,12 +45,14 @@ def preflight(
     free: FreeSpace | None = None,
     out: Path = Path(),
     is_study: bool = False,
+    tokenizer: TokenizerSource | None = None,
 ) -> Preflight:
     """Check experts, by name, and their base model: files, architecture, tensors, tokenizers, labels, numbers, room.
 
     All compare with the base, or with the first model if no base is given. `free` is measured, on the disk of the
     folder `out`, unless given. Transformers is imported only where a field of config.json differs: it knows defaults.
-    A study puts labels into one order by itself, and copies the experts to that disk.
+    A study puts labels into one order by itself, and copies the experts to that disk. With `tokenizer` vocabularies are
+    aligned first.
     """
     findings, paths = _distinct(models)
     opened = _open_all(paths, base=base, findings=findings)
@@ -57,11 +60,15 @@ def preflight(
         return Preflight(tuple(findings), {}, {})
     opened, misfits = _with_common_names(opened)
     findings += misfits
+    if tokenizer is not None:
+        opened, tokens = _aligned(opened, source=tokenizer)
+        findings += tokens
     if not findings:
         text = f"{len(opened)} models, the largest has {max(model.num_values for model in opened) / 1e6:.1f} M numbers"
         findings.append(Finding("files", ALL, "ok", text))
-    for check in (_architectures, _tensors, partial(_labels, in_any_order=is_study), _tokenizers, _dtypes):
+    for check in (_architectures, _tensors, partial(_labels, in_any_order=is_study), _dtypes):
         findings += check(opened)
+    findings += _tokenizers(opened) if tokenizer is None else ()
     began = time.perf_counter()
     weights = scan([model.source for model in opened])
     seconds = time.perf_counter() - began
@@ -113,6 +120,19 @@ def _with_common_names(models: Sequence[CheckedModel]) -> tuple[list[CheckedMode
     sources, misfits = with_common_names([model.source for model in models])
     renamed = [replace(model, source=source) for model, source in zip(models, sources, strict=True)]
     return renamed, [_refusal(models[number], misfit) for number, misfit in misfits.items()]
+
+
+def _aligned(models: Sequence[CheckedModel], *, source: TokenizerSource) -> tuple[list[CheckedModel], list[Finding]]:
+    """Return the models with the rows of one tokenizer, or a refusal of tokenizers that cannot be aligned."""
+    sources = [model.source for model in models]
+    try:
+        aligned, tokenizer = align(sources, base=sources[0] if models[0].name == BASE else None, source=source)
+    except MergeError as error:
+        text, _, remedy = str(error).partition(": ")
+        return list(models), [Finding("tokenizer", ALL, "refusal", text, remedy)]
+    pairs = zip(models, aligned, strict=True)
+    text = f"all models get the {tokenizer.num_tokens} tokens of the {source}"
+    return [replace(model, source=part) for model, part in pairs], [Finding("tokenizer", ALL, "ok", text)]
 
 
 def _unreadable(name: str, error: ModelError) -> Finding:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -107,13 +107,24 @@ def align(
     Raises:
         MergeError: a model without tokenizer.json, or tokenizers that differ by more than added tokens.
     """
-    tokenized = [(model, _read(model.path)) for model in models]
-    start = None if base is None else (base, _read(base.path))
+    tokenized = [(model, read_tokenizer(model.path)) for model in models]
+    start = None if base is None else (base, read_tokenizer(base.path))
     first = tokenized[0][1] if start is None else start[1]
     result = first if source == "base" else _union([first, *(tokenizer for _, tokenizer in tokenized)])
-    for model, tokenizer in tokenized:
+    for model, tokenizer in (*tokenized, *(() if start is None else (start,))):
         _check_rows(model, tokenizer)
     return tuple(AlignedTensors(model, models=tokenized, base=start, result=result) for model in tokenized), result
+
+
+def align_rows(name: str, tensor: Tensor, start: Tensor, *, own: Tokenizer, result: Tokenizer) -> Tensor:
+    """Return a tensor with the rows of the result's tokens: the model's own, or those of `start` that it lacks."""
+    if not is_vocabulary_tensor(name):
+        return tensor
+    axis, aligned = _axis(name), start.detach().clone()
+    for token, number in own.numbers.items():
+        if (to := result.numbers.get(token)) is not None:
+            aligned.select(axis, to).copy_(tensor.select(axis, number))
+    return aligned
 
 
 def write_tokenizer(tokenizer: Tokenizer, *, folder: Path) -> None:
@@ -148,7 +159,8 @@ def _axis(name: str) -> int:
     return 1 if name.endswith("final_logits_bias") else 0
 
 
-def _read(path: Path) -> Tokenizer:
+def read_tokenizer(path: Path) -> Tokenizer:
+    """Return the tokenizer of a model's folder, or beside its file; MergeError where there is none to be read."""
     folder = model_folder(path) or (path if path.is_dir() else path.parent)
     file = folder / TOKENIZER
     content = read_json_object(
@@ -159,14 +171,23 @@ def _read(path: Path) -> Tokenizer:
     )
     model = content.get("model")
     vocab = model.get("vocab") if isinstance(model, dict) else None
-    if not isinstance(vocab, dict | list):
+    entries = content.get("added_tokens") or ()
+    numbers = _numbers(vocab, entries)
+    if numbers is None:
         raise MergeError(f"{file} is not a tokenizer: expected `model` with its `vocab`; copy the tokenizer again")
-    pairs: Iterable[tuple[Any, Any]] = (
-        vocab.items() if isinstance(vocab, dict) else ((entry[0], number) for number, entry in enumerate(vocab))
-    )
-    numbers = {str(token): int(number) for token, number in pairs}
-    numbers |= {str(entry["content"]): int(entry["id"]) for entry in content.get("added_tokens") or ()}
     return Tokenizer(file, content, numbers)
+
+
+def _numbers(vocab: Any, entries: Any) -> dict[str, int] | None:
+    """Return the numbers of a vocabulary's tokens, added ones included; None for what is not a vocabulary."""
+    if isinstance(vocab, list) and all(isinstance(entry, list) and entry for entry in vocab):
+        vocab = {str(entry[0]): number for number, entry in enumerate(vocab)}
+    if not isinstance(vocab, dict) or not isinstance(entries, list | tuple):
+        return None
+    if not all(isinstance(entry, dict) and isinstance(entry.get("content"), str) for entry in entries):
+        return None
+    numbers = vocab | {entry["content"]: entry.get("id") for entry in entries}
+    return numbers if all(type(number) is int and number >= 0 for number in numbers.values()) else None
 
 
 def _union(tokenizers: Sequence[Tokenizer]) -> Tokenizer:
