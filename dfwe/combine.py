@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from dfwe.errors import MergeError
@@ -41,6 +42,7 @@ def _combine(options: argparse.Namespace) -> None:
         recipe = recipe_of_method(
             options.what, options.paths, weights=options.weights, base=options.base, settings=options.set
         )
+        recipe = replace(recipe, tokenizer=options.tokenizer)
     print(f"{out}: {merge_files(recipe, out=out, max_shard_size=options.max_shard_size)} tensors")
     if push is not None:
         print(f"pushed: {push.upload(out)}")
@@ -52,7 +54,7 @@ def _out(options: argparse.Namespace, *, is_recipe: bool) -> Path:
         if options.out is None:
             raise MergeError("name the folder to write by --out, as in `dfwe merge linear A B --out merged`")
         return Path(options.out)
-    if names := [f"--{name}" for name in ("weights", "base", "set") if getattr(options, name)]:
+    if names := [f"--{name}" for name in ("weights", "base", "set", "tokenizer") if getattr(options, name)]:
         raise MergeError(f"{names[0]} is for a merge without a recipe: set it in {options.what}")
     folders = [*options.paths, *([options.out] if options.out else [])]
     if len(folders) != 1:
@@ -74,6 +76,11 @@ def _parser() -> Parser:
     parser.add_argument("--base", metavar="PATH", help="the models' common parent, for methods of task vectors")
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the method, such as density=0.3"
+    )
+    parser.add_argument(
+        "--tokenizer",
+        choices=("union", "base"),
+        help="align vocabularies that differ by added tokens: all tokens, or those of the base (else the first model)",
     )
     parser.add_argument(
         "--max-shard-size", default="5GB", metavar="SIZE", help="larger weights are cut into shards; default: 5GB"

@@ -33,6 +33,8 @@ def run_study(config: DictConfig, *, folder: Path) -> None:
         push.check()
     executor: Executor = bind(config.executor)
     plan = load_plan(config)
+    if config.preflight:
+        plan.check_models()
     family = plan.family
     logger, seconds = family.context.logger, dict[str, float]()
     with bars() as start, executor.opened(config, family=family) as execute:

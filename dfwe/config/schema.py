@@ -402,6 +402,8 @@ class StudyConfig:
     sources_without_target: bool = MISSING
     experts: Annotated[Any, As(list[Name] | dict[ModelName, Name] | None)] = MISSING  # that were trained elsewhere
     base_model: Name | None = MISSING  # their common parent
+    tokenizer: Annotated[str, OneOf("union", "base")] | None = MISSING  # one vocabulary for experts with added tokens
+    preflight: bool = MISSING  # check them before one is loaded
     subset: SubsetConfig = MISSING
     source_selection: SourceSelectionConfig = MISSING
     model: ModelConfig = MISSING

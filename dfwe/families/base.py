@@ -24,8 +24,8 @@ from dfwe.config.tasks import Objective, Task, TaskMean, tasks_of
 from dfwe.errors import ConfigurationError
 from dfwe.families.scorer import MeanScorer, ModelScorer
 from dfwe.families.statistics.base import CalibrationExample, Collector
-from dfwe.models.external import ExternalModel, copy_external
-from dfwe.models.loading import load_tokenizer, load_weights_of
+from dfwe.models.external import Align, ExternalModel, copy_external
+from dfwe.models.loading import load_config, load_tokenizer, load_weights_of
 from dfwe.models.lora import Lora
 from dfwe.records import Instance, Split
 from dfwe.seeding import derive
@@ -222,10 +222,24 @@ class ModelFamily(ABC):
         """Return whether a model can answer the target as it is, which a base model may not."""
         return True
 
-    def copy_external(self, model: Any, external: ExternalModel) -> None:
-        """Copy the weights of a model that was trained elsewhere into `model`; errors as in `models.external`."""
-        auto = getattr(transformers, self.auto_class)
-        copy_external(self.plain_network(model), external, load=lambda name: load_weights_of(auto, name))
+    def check_external(self, external: ExternalModel) -> None:
+        """Check, before anything is loaded, that a model's configuration suits the target; it must be there to be read.
+
+        Raises:
+            ModelError: it does not suit the target, or cannot be read.
+            NetworkError: its repository cannot be reached.
+        """
+        if external.form == "model":
+            load_config(external.name)
+
+    def check_base_folder(self, folder: Path) -> None:
+        """Check that what lies beside the base model's weights suits how the target is asked; ModelError if not."""
+        load_tokenizer(folder)
+
+    def copy_external(self, model: Any, external: ExternalModel, *, align: Align | None = None) -> None:
+        """Copy the weights of a model that was trained elsewhere into `model`; as in `models.external`."""
+        auto, network = getattr(transformers, self.auto_class), self.plain_network(model)
+        copy_external(network, external, load=lambda name: load_weights_of(auto, name), align=align)
 
     # Training -------------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import json
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
@@ -75,6 +75,21 @@ class TensorSpec:
 def is_recomputed(name: str) -> bool:
     """Return true for the name of a tensor that models compute anew, though some versions store it."""
     return f".{name}".endswith(_RECOMPUTED)
+
+
+def wrapper_prefix(names: Collection[str], *, model: Collection[str], of: str) -> str:
+    """Return the words that a wrapper, such as a LightningModule, has put before a model's names; often none.
+
+    Raises:
+        ModelError: the names are of several such models.
+    """
+    longest = max(model, key=len)
+    prefixes = [name.removesuffix(longest) for name in names if name == longest or name.endswith(f".{longest}")]
+    matches = {prefix: sum(f"{prefix}{name}" in names for name in model) for prefix in prefixes}
+    best = [prefix for prefix, number in matches.items() if number == max(matches.values())]
+    if len(best) > 1:
+        raise ModelError(f"{of} holds {len(best)} models ({', '.join(best)}): save the one that is meant by itself")
+    return best[0] if best else ""
 
 
 class TensorSource(ABC):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from dfwe.errors import ModelError
 from dfwe.models.adapters import AdaptedCheckpoint, adapter_folder
-from dfwe.models.checkpoint import Checkpoint, LoadedTensors, is_recomputed
+from dfwe.models.checkpoint import Checkpoint, LoadedTensors, is_recomputed, wrapper_prefix
 from dfwe.models.fit import list_names
 from dfwe.models.folders import CONFIG, is_hub_name
 from dfwe.models.sources import file_sha256, weights_identity
@@ -23,6 +23,7 @@ from dfwe.values.names import reserved_names
 
 log = logging.getLogger(__name__)
 
+Align = Callable[[str, Tensor, Tensor], Tensor]
 Form = Literal["model", "file", "lightning", "adapter"]
 STORED = "weights.safetensors"  # of a store's entry
 _LIGHTNING = (".ckpt",)
@@ -104,10 +105,13 @@ class ExternalModel:
         return self.path / STORED if self.path.is_dir() else self.path
 
 
-def copy_external(network: nn.Module, external: ExternalModel, *, load: Callable[[str], nn.Module]) -> None:
+def copy_external(
+    network: nn.Module, external: ExternalModel, *, load: Callable[[str], nn.Module], align: Align | None = None
+) -> None:
     """Copy the weights of a model that was trained elsewhere into a network of the same architecture.
 
-    `load` builds the model in a folder or repository. An adapter is added to the network's own weights.
+    `load` builds the model in a folder or repository. An adapter is added to the network's own weights. `align` puts
+    a tensor's rows into the order of the network's tokens, given the tensor's name and the network's own tensor.
 
     Raises:
         ModelError: tensors are missing, left over, of another shape, NaN or infinite; names them, and what to do.
@@ -115,7 +119,11 @@ def copy_external(network: nn.Module, external: ExternalModel, *, load: Callable
     if external.form == "adapter":
         add_adapter(network, external)
     elif external.form == "model":
-        _copy(network, dict(load(external.name).state_dict()), of=external.name)
+        tensors = dict(load(external.name).state_dict())
+        if align is not None:
+            state = network.state_dict()
+            tensors = {n: align(n, tensor, state[n]) if n in state else tensor for n, tensor in tensors.items()}
+        _copy(network, tensors, of=external.name)
     else:
         _copy(
             network,
@@ -202,22 +210,18 @@ def _copy(network: nn.Module, tensors: Mapping[str, Tensor], *, of: str) -> None
                 f"{of}: {given[0]} has the shape {list(tensor.shape)}, the base model's has {list(parameter.shape)}: "
                 "experts of one merge share their architecture, vocabulary and labels"
             )
+        if untied := [other for other in given[1:] if not torch.equal(tensors[other], tensor)]:
+            raise ModelError(
+                f"{of} has other values in {untied[0]} than in {given[0]}, which are tied in the base model: it is "
+                "another model, or its output layer was trained apart"
+            )
         with torch.no_grad():
             parameter.copy_(tensor)
 
 
 def _unwrapped(tensors: Mapping[str, Tensor], *, names: Collection[str], of: str) -> dict[str, Tensor]:
-    """Return the tensors under the model's own names: a wrapper, such as a LightningModule, puts words before them.
-
-    What does not begin with these words is the wrapper's own, and left out.
-    """
-    longest = max(names, key=len)
-    prefixes = [name.removesuffix(longest) for name in tensors if name == longest or name.endswith(f".{longest}")]
-    matches = {prefix: sum(f"{prefix}{name}" in tensors for name in names) for prefix in prefixes}
-    best = [prefix for prefix, number in matches.items() if number == max(matches.values())]
-    if len(best) > 1:
-        raise ModelError(f"{of} holds {len(best)} models ({', '.join(best)}): save the one that is meant by itself")
-    prefix = best[0] if best else ""
+    """Return the tensors under the model's own names; what has no wrapper's words before it is left out."""
+    prefix = wrapper_prefix(tensors.keys(), model=names, of=of)
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from dfwe.errors import ModelError
+from dfwe.models.checkpoint import is_recomputed
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +84,7 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
 
 
 def _is_allowed(name: str, *, model: Any, tolerance: LoadTolerance) -> bool:
-    if _matches(name, tolerance.unexpected):
+    if is_recomputed(name) or _matches(name, tolerance.unexpected):
         return True
     part = name.split(".", 1)[0]  # of the model's own parts everything must be known, such as each of the layers
     return tolerance.heads and part != model.base_model_prefix and part not in dict(model.named_children())

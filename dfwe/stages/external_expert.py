@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from dfwe.config.tasks import Task
 from dfwe.families.base import ModelFamily, TrainingRecipe
 from dfwe.merging.expert_array import save_weights
+from dfwe.merging.files.tokenizers.aligned_vocabularies import align_rows, read_tokenizer
 from dfwe.models.adapters import ADAPTER, AdapterContent, adapter_content
-from dfwe.models.external import ExternalModel, save_adapter
+from dfwe.models.external import Align, ExternalModel, save_adapter
 from dfwe.models.folders import ADAPTER_CONFIG
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.train import WEIGHTS, HeadStage, TrainStage, parent_of, write_dev_answers
@@ -39,11 +41,14 @@ class ExternalExpert(TrainStage):
 
     kind: ClassVar[str] = "expert"
     external: ExternalModel
+    aligns: bool = False  # rows of embeddings by tokens: the base model's tokenizer has others
 
     @classmethod
-    def of(cls, name: str, *, external: ExternalModel, family: ModelFamily, target: Task) -> ExternalExpert:
+    def of(
+        cls, name: str, *, external: ExternalModel, family: ModelFamily, target: Task, aligns: bool
+    ) -> ExternalExpert:
         """Return the expert of that name, asked for the target."""
-        return cls(family, untrained(name, family=family, target=target), None, 0, external)
+        return cls(family, untrained(name, family=family, target=target), None, 0, external, aligns)
 
     @property
     def title(self) -> str:
@@ -57,6 +62,7 @@ class ExternalExpert(TrainStage):
             "family": self.family.spec(),
             "external": self.external.identity,
             "objective": self.family.task_spec(self.recipe.objective),
+            **({"aligns": True} if self.aligns else {}),
         }
 
     @property
@@ -87,7 +93,7 @@ class ExternalExpert(TrainStage):
         """
         start = time.perf_counter()
         model = self.family.model((self.recipe.tasks[0],))
-        self.family.copy_external(model, self.external)
+        self.family.copy_external(model, self.external, align=self._align() if self.aligns else None)
         files = self._save(model, folder)
         answers = answer_dev(self, model, folder=folder)
         result = {
@@ -101,7 +107,13 @@ class ExternalExpert(TrainStage):
 
     def _save(self, model: Any, folder: Path) -> tuple[str, ...]:
         network = self.family.plain_network(model)
-        if self.external.form == "adapter" and save_adapter(network, self.external, model=model, folder=folder):
+        is_adapter = self.external.form == "adapter" and not self.aligns
+        if is_adapter and save_adapter(network, self.external, model=model, folder=folder):
             return ADAPTER, ADAPTER_CONFIG
         save_weights(model, folder / WEIGHTS)
         return (WEIGHTS,)
+
+    def _align(self) -> Align:
+        """Return what puts the model's rows into the order of the base model's tokens."""
+        start = self.family.base_model.model_folder(self.family.context.store)
+        return partial(align_rows, own=read_tokenizer(self.external.path), result=read_tokenizer(start))

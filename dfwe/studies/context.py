@@ -18,6 +18,7 @@ from dfwe.stages.base import Stage
 from dfwe.stages.parent import make_family, parent_stages
 from dfwe.store.inventory import warn_of_older
 from dfwe.store.store import Store
+from dfwe.studies.aligned_source import with_aligned_source
 from dfwe.training.precision import resolve_precision
 
 
@@ -54,6 +55,8 @@ def study_family(
     """
     if config.decode not in ("task", "greedy", "reference"):
         raise ConfigurationError(f"decode must be task, greedy or reference, not '{config.decode}'")
+    if config.tokenizer is not None:
+        config = with_aligned_source(config)
     context, model = load_context(config, tasks=tasks, corpora=corpora), plain(config.model)
     parent, stages = parent_stages(model, context=context)
     settings = FamilySettings(

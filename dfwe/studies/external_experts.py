@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from dfwe.config.tasks import Task
 from dfwe.families.base import ModelFamily
+from dfwe.merging.files.tokenizers.aligned_vocabularies import TokenizerSource
 from dfwe.models.external import ExternalModel
+from dfwe.models.folders import local_folder
 from dfwe.stages.base import Stage
 from dfwe.stages.external_expert import ExternalExpert
+from dfwe.studies.expert_checks import check_experts
 from dfwe.studies.merge_study import merge_study
 from dfwe.studies.spec import StudySpec
 from dfwe.studies.stage_factory import StageFactory
@@ -19,7 +23,11 @@ from dfwe.values.names import BASELINE
 
 @dataclass(frozen=True)
 class ExternalExpertsPlan(StudyPlan):
-    """A study of one target whose experts are there already; `base` is their common parent, None if none was named."""
+    """A study of one target whose experts are there already.
+
+    `base` is their common parent, None if none was named. `start` names the folder or repository that the study's
+    models start from, None if that is another source of weights. `tokenizer` says whose tokens the study's models have.
+    """
 
     spec: StudySpec
     factory: StageFactory
@@ -27,6 +35,8 @@ class ExternalExpertsPlan(StudyPlan):
     target: Task
     experts: Mapping[str, ExternalModel]
     base: ExternalModel | None
+    start: str | None
+    tokenizer: TokenizerSource | None
     seed: int
 
     @property
@@ -38,6 +48,15 @@ class ExternalExpertsPlan(StudyPlan):
     def name(self) -> tuple[str, tuple[str, ...]]:
         """Target and experts."""
         return self.target.name, tuple(self.experts)
+
+    def check_models(self) -> None:
+        """Check that the experts can be merged and asked; errors as in `check_experts`."""
+        check_experts(self.experts, base=self.base, parent=self.parent, family=self.family, tokenizer=self.tokenizer)
+
+    @property
+    def parent(self) -> Path | None:
+        """Local folder that the study's models start from; None if they come from elsewhere."""
+        return None if self.start is None else local_folder(self.start)
 
     def parts(self) -> Iterator[Part]:
         """Yield nothing: all stages are known from the start."""
@@ -67,4 +86,5 @@ class ExternalExpertsPlan(StudyPlan):
         )
 
     def _expert(self, name: str, external: ExternalModel) -> ExternalExpert:
-        return ExternalExpert.of(name, external=external, family=self.family, target=self.target)
+        aligns = self.tokenizer is not None
+        return ExternalExpert.of(name, external=external, family=self.family, target=self.target, aligns=aligns)

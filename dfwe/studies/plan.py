@@ -78,7 +78,10 @@ def _plan_external(config: DictConfig, *, corpora: Corpora | None) -> ExternalEx
         family = replace(family, context=context)
     target = family.adapt(target)
     family.context.data.check_functions(target)
-    return ExternalExpertsPlan(spec, StageFactory(family), pretraining, target, experts, base, config.seed)
+    start, tokenizer = config.model.source.get("name"), config.tokenizer
+    return ExternalExpertsPlan(
+        spec, StageFactory(family), pretraining, target, experts, base, start, tokenizer, config.seed
+    )
 
 
 def _check_parent(merge: Mapping[str, Any], *, base: ExternalModel | None) -> None:

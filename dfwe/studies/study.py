@@ -136,6 +136,9 @@ class StudyPlan(ABC):
     def name(self) -> tuple[str, tuple[str, ...]] | None:
         """Objective and tasks in words; None until the first stages are made."""
 
+    def check_models(self) -> None:  # noqa: B027  # most studies bring none
+        """Check models that were trained elsewhere, before one is loaded; DfweError for one that does not fit."""
+
     @abstractmethod
     def parts(self) -> Iterator[Part]:
         """Yield the stages on whose results the others depend, each after those it needs; none where none do."""

@@ -457,6 +457,13 @@ def _preflight(folder: Path) -> None:
     preflight({"a": folder / "a", "b": folder / "b"}, base=None).check()
 
 
+def _align(folder: Path) -> None:
+    from dfwe.merging.files.tokenizers.aligned_vocabularies import align
+    from dfwe.models.checkpoint import Checkpoint
+
+    align([Checkpoint(folder / name) for name in "ab"], base=None, source="union")
+
+
 def _task_files() -> Files:
     return {f"conf/task/{name}.yaml": (conf_dir() / "task" / f"{name}.yaml").read_bytes() for name in ("meld", "sts")}
 
@@ -549,6 +556,7 @@ READERS = (
     Reader("adapter", _adapter, _read_adapter, weight=1),
     Reader("combine", _checkpoints, _combine, weight=1),
     Reader("preflight", _tokenized_checkpoints, _preflight, weight=1),
+    Reader("aligned vocabularies", _tokenized_checkpoints, _align, weight=0.5),
     Reader("base model", _base_model, _read_base_model, weight=0.7),
     Reader("task", _task_files, _read_task, weight=1),
     Reader("predict", _predict_files, _predict, weight=3),

@@ -1,15 +1,24 @@
 """Models from elsewhere: folders, files, checkpoints of Lightning's and adapters."""
 
 import json
+from functools import partial
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, LlamaConfig, LlamaForCausalLM
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+)
 
 from dfwe.errors import ModelError
 from dfwe.merging.expert_array import load_weights
 from dfwe.models.external import ExternalModel, copy_external, names_of, save_adapter
+from dfwe.models.loading import load_weights_of
 
 
 def llama(seed, *, tied=True):
@@ -194,3 +203,32 @@ def test_names_are_the_last_parts_that_differ(models, names):
 def test_one_model_twice_is_refused():
     with pytest.raises(ModelError, match="two experts are the same"):
         names_of(["a/best", "a/best/"])
+
+
+def tied_gpt2(folder, **stored):
+    """A tiny GPT-2 in that folder, whose file stores these tensors, too."""
+    torch.manual_seed(0)
+    model = GPT2LMHeadModel(GPT2Config(vocab_size=16, n_embd=8, n_layer=1, n_head=2, n_positions=4))
+    model.save_pretrained(folder)
+    tensors = load_file(folder / "model.safetensors") | stored
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    return model
+
+
+def test_stored_masks_and_equal_copies_are_no_misfit(tmp_path):
+    plain = tied_gpt2(tmp_path / "plain")
+    mask = torch.ones(1, 1, 4, 4).tril().bool()
+    stored = {"transformer.h.0.attn.bias": mask, "transformer.h.0.attn.masked_bias": torch.tensor(-1e4)}
+    tied_gpt2(tmp_path / "old", **stored, **{"lm_head.weight": plain.lm_head.weight.detach().clone()})
+    network = GPT2LMHeadModel(plain.config)
+    load = partial(load_weights_of, AutoModelForCausalLM)
+    copy_external(network, ExternalModel(str(tmp_path / "old")), load=load)
+    assert torch.equal(network.lm_head.weight, plain.lm_head.weight)
+
+
+def test_copy_that_differs_from_what_it_is_tied_to_is_refused(tmp_path):
+    plain = tied_gpt2(tmp_path / "plain")
+    tied_gpt2(tmp_path / "other", **{"lm_head.weight": plain.lm_head.weight.detach() + 1})
+    load = partial(load_weights_of, AutoModelForCausalLM)
+    with pytest.raises(ModelError, match="other has other values in (lm_head.weight|transformer.wte.weight) than in"):
+        copy_external(GPT2LMHeadModel(plain.config), ExternalModel(str(tmp_path / "other")), load=load)

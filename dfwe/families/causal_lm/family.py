@@ -23,6 +23,7 @@ from dfwe.families.causal_lm.model import CausalText, collate, load_model
 from dfwe.families.causal_lm.prompts import CausalForm
 from dfwe.families.scorer import SplitReader
 from dfwe.families.text.family import TextFamily
+from dfwe.models.loading import load_tokenizer
 from dfwe.records import Split
 
 
@@ -85,6 +86,10 @@ class CausalLmFamily(TextFamily):
     ) -> dict[str, Any]:
         """Return prompts and answers as one text per row."""
         return collate(sources, targets, pad_id=pad_id)
+
+    def check_base_folder(self, folder: Path) -> None:
+        """Check that the tokenizer has the chat template that prompts are written by; ModelError if not."""
+        self.form.frame(load_tokenizer(folder))
 
     def model(self, tasks: Sequence[Task]) -> PreTrainedModel:
         """Return a fresh copy of the base model."""

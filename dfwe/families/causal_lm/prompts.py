@@ -36,7 +36,7 @@ class CausalForm(PromptForm):
         Raises:
             ModelError: the tokenizer has no chat template, or one that has no place for a prompt.
         """
-        before, after = self._frame(tokenizer)
+        before, after = self.frame(tokenizer)
         text = f"{before}{instance.source}{after}"
         special = not self.chat_template  # a template writes its own
         encoded = tokenizer(text, add_special_tokens=special, return_offsets_mapping=True)
@@ -69,7 +69,7 @@ class CausalForm(PromptForm):
         """Return the answer without blanks around it."""
         return text.strip()
 
-    def _frame(self, tokenizer: Any) -> tuple[str, str]:
+    def frame(self, tokenizer: Any) -> tuple[str, str]:
         """Return what stands before and after a prompt."""
         if not self.chat_template:
             return "", ""

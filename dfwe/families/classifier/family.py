@@ -20,7 +20,7 @@ from dfwe.errors import ConfigurationError
 from dfwe.families.base import HEAD, HeadTraining, ModelFamily, TrainingRecipe, check_steps_and_cut
 from dfwe.families.batching import loss_weights
 from dfwe.families.classifier.linear_probe import LinearProbe, train_head
-from dfwe.families.classifier.model import Classifier, has_head, labels_of, load_classifier, order_outputs
+from dfwe.families.classifier.model import Classifier, check_labels, has_head, labels_of, load_classifier, order_outputs
 from dfwe.families.classifier.tasks import answers_of, classification_task
 from dfwe.families.classifier.tokenization import encode_instances
 from dfwe.families.encoder.calibration import HeadExample, draw_examples
@@ -29,7 +29,7 @@ from dfwe.families.encoder.datamodule import sentence_data
 from dfwe.families.encoder.lightning_module import MultiTask
 from dfwe.families.encoder.model import HEADS
 from dfwe.families.encoder.reader import HeadScorer
-from dfwe.models.external import ExternalModel
+from dfwe.models.external import Align, ExternalModel
 from dfwe.records import Split
 
 WEIGHTS = "head.safetensors"
@@ -129,13 +129,18 @@ class ClassifierFamily(ModelFamily):
             and (sorted(labels_of(external.name)) == sorted(answers))
         )
 
-    def copy_external(self, model: Classifier, external: ExternalModel) -> None:
+    def check_external(self, external: ExternalModel) -> None:
+        """Check that a model has the target's labels, in whatever order; errors as in the base class."""
+        if external.form == "model":
+            check_labels(labels_of(external.name), answers=answers_of(self.tasks[0]))
+
+    def copy_external(self, model: Classifier, external: ExternalModel, *, align: Align | None = None) -> None:
         """Copy the weights, the outputs put into the order of the target's labels.
 
         Raises:
             ModelError: the weights do not fit, or the labels are not the target's.
         """
-        super().copy_external(model, external)
+        super().copy_external(model, external, align=align)
         if external.form == "model":
             target = self.tasks[0]
             order_outputs(model.network(target.short), labels_of(external.name), answers=answers_of(target))

@@ -122,16 +122,22 @@ def order_outputs(network: Any, labels: Sequence[str], *, answers: Sequence[str]
     """
     if tuple(labels) == tuple(answers) or not answers or all(label.startswith("LABEL_") for label in labels):
         return
-    if sorted(labels) != sorted(answers):
-        raise ModelError(
-            f"a classifier has the labels {', '.join(labels)}, the target has {', '.join(answers)}: name the target's "
-            "labels as the model's are"
-        )
+    check_labels(labels, answers=answers)
     _, layer = output_layer(network)
     order = [list(labels).index(answer) for answer in answers]
     with torch.no_grad():
         for parameter in layer.parameters():
             parameter.copy_(parameter[order].clone())
+
+
+def check_labels(labels: Sequence[str], *, answers: Sequence[str]) -> None:
+    """Raise ModelError where a classifier's labels are not the target's, in whatever order; made-up ones may be."""
+    are_made_up = all(label.startswith("LABEL_") for label in labels) and len(labels) == len(answers)
+    if answers and not are_made_up and sorted(labels) != sorted(answers):
+        raise ModelError(
+            f"a classifier has the labels {', '.join(labels)}, the target has {', '.join(answers)}: name the target's "
+            "labels as the model's are"
+        )
 
 
 def _network(encoder: Any, *, answers: Sequence[str], head: Mapping[str, Tensor]) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from dfwe.errors import DfweError, MergeError
-from dfwe.models.checkpoint import TensorSource, TensorSpec, is_recomputed
+from dfwe.models.checkpoint import TensorSource, TensorSpec
 from dfwe.models.folders import CONFIG, model_folder, read_config
 
 Config = Mapping[str, Any]
@@ -31,7 +31,6 @@ _FREE = re.compile(
     r"|unsloth_.*|(sentence_transformers|.*_transformers_version)(\..*)?"
 )
 _UNNAMED = re.compile(r"(?i)label_\d+")
-_TIED = ("lm_head.weight", "shared.weight", "embed_tokens.weight", "cls.predictions.decoder.weight", "wte.weight")
 _COUNTED = "num_batches_tracked"
 _WRAPPERS = ("_orig_mod.", "module.")
 
@@ -222,11 +221,7 @@ def _lacking(lacking: Sequence[str], *, model: TensorSource, holder: TensorSourc
     if prefixed and all(name.removeprefix(prefix) in model.names for name in prefixed):
         without = f" and {model.path} has without the '{prefix}' before the name, as a model without a head"
         return Misfit("tensors", text + without, f"load it by the class that {holder.path} is of, and save it")
-    if all(name.endswith((*_TIED, _COUNTED)) or is_recomputed(name) for name in lacking):
-        return Misfit(
-            "tied tensors",
-            text,
-            "such tensors are tied to others or computed anew, and some versions store them; load and save "
-            f"{holder.path} by Transformers (from_pretrained, save_pretrained), which leaves them out where it can",
-        )
+    if all(name.endswith(_COUNTED) for name in lacking):
+        remedy = "only some versions store this counter; load and save both models by Transformers, in one version"
+        return Misfit("tensors", text, remedy)
     return Misfit("tensors", text, "models of one merge must share their architecture, heads and names of tensors")

@@ -8,13 +8,13 @@ from typing import Any, Literal
 
 from dfwe.errors import MergeError
 
-Level = Literal["ok", "warning", "refusal"]
+Level = Literal["ok", "unchecked", "warning", "refusal"]
 ALL = "all"  # the subject of a finding about the models together
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Say what one check found about a model (or `all`), and what to do about it; `ok` needs no remedy."""
+    """Say what one check found about a model (or `all`), and what to do about a `warning` or `refusal`."""
 
     check: str
     subject: str

@@ -20,7 +20,9 @@ from dfwe.merging.engine import blocks, thread_pool
 from dfwe.merging.files.compatibility import check_architectures, common_specs, main_dtype
 from dfwe.merging.files.recipe import Recipe
 from dfwe.merging.files.side_files import copy_side_files, set_num_layers
-from dfwe.merging.files.sources import open_sources
+from dfwe.merging.files.sources import open_sources, with_tokenizer
+from dfwe.merging.files.tokenizers.aligned_vocabularies import write_tokenizer
+from dfwe.merging.files.tokenizers.chat_templates import write_chat_template
 from dfwe.models.checkpoint import TensorSource, TensorSpec
 from dfwe.models.shards import ShardWriter, open_shards
 
@@ -43,6 +45,7 @@ def merge_files(recipe: Recipe, *, out: Path, max_shard_size: str = "5GB") -> in
         raise MergeError(f"{out} exists: choose another folder, or remove it")
     sources = open_sources(recipe)
     check_architectures(sources.whole)
+    sources, tokenizer = with_tokenizer(sources.with_common_names(), recipe)
     specs = common_specs(sources.merged, dtype=recipe.dtype)
     merge = _FileMerge(sources.models, sources.base, specs, recipe.at(tuple(specs)))
     dtype = main_dtype(specs)
@@ -53,7 +56,12 @@ def merge_files(recipe: Recipe, *, out: Path, max_shard_size: str = "5GB") -> in
     with replacing_folder(out) as folder:
         with open_shards(folder, specs, max_shard_size=max_shard_size) as writer:
             merge.write(writer)
-        copy_side_files([model.path for model in sources.whole], folder=folder, dtype=dtype)
+        paths = [model.path for model in sources.whole]
+        copy_side_files(paths if tokenizer is None else paths[:1], folder=folder, dtype=dtype)
+        if tokenizer is not None:
+            write_tokenizer(tokenizer, folder=folder)
+        if recipe.chat_template is not None:
+            write_chat_template(recipe.chat_template, models=paths, folder=folder)
         for stack in list(recipe.stacks.values())[:1]:
             set_num_layers(folder, stack, paths=[sources.by_name[part.model].path for part in stack])
     if num_differing := sum(spec.is_floating and spec.dtype_name != dtype for spec in specs.values()):

@@ -6,12 +6,14 @@ import math
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import TypeVar
 
-from dfwe.errors import ModelError
+from dfwe.errors import MergeError, ModelError
+from dfwe.merging.files.checked_models import CheckedModel, open_model
 from dfwe.merging.files.compatibility import (
     Config,
     Misfit,
@@ -23,11 +25,11 @@ from dfwe.merging.files.compatibility import (
 )
 from dfwe.merging.files.findings import ALL, Finding, Preflight
 from dfwe.merging.files.resources import FreeSpace, free_space, resource_findings
-from dfwe.merging.files.vocabularies import Vocabulary, read_vocabulary, vocabulary_doubts, vocabulary_misfit
+from dfwe.merging.files.tied_tensors import with_common_names
+from dfwe.merging.files.tokenizers.aligned_vocabularies import TokenizerSource, align
+from dfwe.merging.files.vocabularies import Vocabulary, vocabulary_doubts, vocabulary_misfit
 from dfwe.merging.files.weight_scan import WeightScan, are_equal, scan
-from dfwe.models.checkpoint import Checkpoint, TensorSpec
-from dfwe.models.folders import CONFIG, SINGLE, model_folder, read_config
-from dfwe.models.safe_config import check_configuration
+from dfwe.models.folders import CONFIG, SINGLE
 
 K = TypeVar("K")
 
@@ -36,51 +38,39 @@ FARTHEST, LOWEST_COSINE = 0.5, 0.9  # of an expert and its base; fine-tuning mov
 _ADVICE = re.compile(r"(.*)(?:; |: (?=if |expected |move |name ))(.*)", re.DOTALL)
 
 
-@dataclass(frozen=True)
-class _Model:
-    """A model's files, read as far as checks need them."""
-
-    name: str
-    path: Path
-    checkpoint: Checkpoint
-    config: Config
-    specs: Mapping[str, TensorSpec]
-    vocabulary: Vocabulary | None
-
-    @property
-    def num_values(self) -> int:
-        return sum(spec.num_values for spec in self.specs.values())
-
-    @property
-    def num_bytes(self) -> int:
-        return sum(spec.num_bytes for spec in self.specs.values())
-
-
 def preflight(
-    models: Mapping[str, Path], *, base: Path | None, free: FreeSpace | None = None, out: Path = Path()
+    models: Mapping[str, Path],
+    *,
+    base: Path | None,
+    free: FreeSpace | None = None,
+    out: Path = Path(),
+    is_study: bool = False,
+    tokenizer: TokenizerSource | None = None,
 ) -> Preflight:
     """Check experts, by name, and their base model: files, architecture, tensors, tokenizers, labels, numbers, room.
 
     All compare with the base, or with the first model if no base is given. `free` is measured, on the disk of the
     folder `out`, unless given. Transformers is imported only where a field of config.json differs: it knows defaults.
+    A study puts labels into one order by itself, and copies the experts to that disk. With `tokenizer` vocabularies are
+    aligned first.
     """
     findings, paths = _distinct(models)
-    opened: list[_Model] = []
-    cache: dict[str, Vocabulary] = {}
-    for name, path in [*([(BASE, base)] if base is not None else []), *paths.items()]:
-        try:
-            opened.append(_open(name, path, cache=cache))
-        except ModelError as error:
-            findings.append(_unreadable(name, error))
+    opened = _open_all(paths, base=base, findings=findings)
     if not opened:
         return Preflight(tuple(findings), {}, {})
+    opened, misfits = _with_common_names(opened)
+    findings += misfits
+    if tokenizer is not None:
+        opened, tokens = _aligned(opened, source=tokenizer)
+        findings += tokens
     if not findings:
         text = f"{len(opened)} models, the largest has {max(model.num_values for model in opened) / 1e6:.1f} M numbers"
         findings.append(Finding("files", ALL, "ok", text))
-    for check in (_architectures, _tensors, _labels, _tokenizers, _dtypes):
+    for check in (_architectures, _tensors, partial(_labels, in_any_order=is_study), _dtypes):
         findings += check(opened)
+    findings += _tokenizers(opened) if tokenizer is None else ()
     began = time.perf_counter()
-    weights = scan([model.checkpoint for model in opened])
+    weights = scan([model.source for model in opened])
     seconds = time.perf_counter() - began
     has_base = opened[0].name == BASE and base is not None
     distances, cosines = _geometry(opened, weights, has_base=has_base)
@@ -92,6 +82,7 @@ def preflight(
         experts=sum(model.num_bytes for model in opened if model.name in paths),
         model=4 * max(model.num_values for model in opened),
         free=free or free_space(out),
+        num_copies=len(paths) if is_study else 0,
     )
     read = sum(model.num_bytes for model in opened) / 1e9
     text = f"all weights were read in {seconds:.1f} s ({read:.2f} GB); each merge reads them, or a copy, once"
@@ -112,14 +103,36 @@ def _distinct(models: Mapping[str, Path]) -> tuple[list[Finding], dict[str, Path
     return findings, {name: models[name] for name in names.values()}
 
 
-def _open(name: str, path: Path, *, cache: dict[str, Vocabulary]) -> _Model:
-    path = path.expanduser()
-    checkpoint = Checkpoint(path)
-    folder = model_folder(path) or (path if path.is_dir() else path.parent)
-    config = read_config(folder)
-    check_configuration(config, where=str(folder / CONFIG))
-    specs = {tensor: checkpoint.spec(tensor) for tensor in checkpoint.names}
-    return _Model(name, path, checkpoint, config, specs, read_vocabulary(folder, cache=cache))
+def _open_all(paths: Mapping[str, Path], *, base: Path | None, findings: list[Finding]) -> list[CheckedModel]:
+    """Return the base, if it is given, and the models that can be read; add a refusal for each other one."""
+    opened: dict[str, CheckedModel] = {}
+    cache: dict[str, Vocabulary] = {}
+    for name, path in [*([(BASE, base)] if base is not None else []), *paths.items()]:
+        try:
+            opened[name] = open_model(name, path, base=opened.get(BASE) if base is not None else None, cache=cache)
+        except ModelError as error:
+            findings.append(_unreadable(name, error))
+    return list(opened.values())
+
+
+def _with_common_names(models: Sequence[CheckedModel]) -> tuple[list[CheckedModel], list[Finding]]:
+    """Return the models with one set of names for tied tensors, and a refusal for each copy that differs."""
+    sources, misfits = with_common_names([model.source for model in models])
+    renamed = [replace(model, source=source) for model, source in zip(models, sources, strict=True)]
+    return renamed, [_refusal(models[number], misfit) for number, misfit in misfits.items()]
+
+
+def _aligned(models: Sequence[CheckedModel], *, source: TokenizerSource) -> tuple[list[CheckedModel], list[Finding]]:
+    """Return the models with the rows of one tokenizer, or a refusal of tokenizers that cannot be aligned."""
+    sources = [model.source for model in models]
+    try:
+        aligned, tokenizer = align(sources, base=sources[0] if models[0].name == BASE else None, source=source)
+    except MergeError as error:
+        text, _, remedy = str(error).partition(": ")
+        return list(models), [Finding("tokenizer", ALL, "refusal", text, remedy)]
+    pairs = zip(models, aligned, strict=True)
+    text = f"all models get the {tokenizer.num_tokens} tokens of the {source}"
+    return [replace(model, source=part) for model, part in pairs], [Finding("tokenizer", ALL, "ok", text)]
 
 
 def _unreadable(name: str, error: ModelError) -> Finding:
@@ -129,7 +142,7 @@ def _unreadable(name: str, error: ModelError) -> Finding:
     return Finding("files", name, "refusal", text, remedy)
 
 
-def _refusal(model: _Model, misfit: Misfit) -> Finding:
+def _refusal(model: CheckedModel, misfit: Misfit) -> Finding:
     return Finding(misfit.check, model.name, "refusal", misfit.text, misfit.remedy)
 
 
@@ -138,34 +151,38 @@ def _or_ok(findings: Sequence[Finding], check: str, text: str) -> Sequence[Findi
 
 
 def _compare(
-    models: Sequence[_Model], misfit_of: Callable[[tuple[Path, Config], tuple[Path, Config]], Misfit | None]
+    models: Sequence[CheckedModel], misfit_of: Callable[[tuple[Path, Config], tuple[Path, Config]], Misfit | None]
 ) -> list[Finding]:
     """Return the refusals of models whose configurations do not fit the first one's."""
     pairs = [(model, misfit_of((models[0].path, models[0].config), (model.path, model.config))) for model in models[1:]]
     return [_refusal(model, misfit) for model, misfit in pairs if misfit is not None]
 
 
-def _architectures(models: Sequence[_Model]) -> Sequence[Finding]:
+def _architectures(models: Sequence[CheckedModel]) -> Sequence[Finding]:
     kind = models[0].config.get("model_type", "unknown")
     return _or_ok(_compare(models, architecture_misfit), "architecture", f"type {kind}, with the same settings")
 
 
-def _labels(models: Sequence[_Model]) -> Sequence[Finding]:
+def _labels(models: Sequence[CheckedModel], *, in_any_order: bool) -> Sequence[Finding]:
     named = [(model, labels) for model in models if (labels := labels_of(model.config)) is not None]
     if not named:
         return (Finding("labels", ALL, "ok", f"no {CONFIG} names labels"),)
+    refusals = _compare([model for model, _ in named], label_misfit)
     text = f"{', '.join(named[0][1])}, in this order"
-    return _or_ok(_compare([model for model, _ in named], label_misfit), "labels", text)
+    if in_any_order and any(refusal.check == "label order" for refusal in refusals):
+        refusals = [refusal for refusal in refusals if refusal.check != "label order"]
+        text = f"{', '.join(named[0][1])}, which the study puts into one order"
+    return _or_ok(refusals, "labels", text)
 
 
-def _tensors(models: Sequence[_Model]) -> Sequence[Finding]:
-    first = models[0].checkpoint
-    misfits = [(model, misfit) for model in models[1:] for misfit in tensor_misfits(first, model.checkpoint)]
+def _tensors(models: Sequence[CheckedModel]) -> Sequence[Finding]:
+    first = models[0].source
+    misfits = [(model, misfit) for model in models[1:] for misfit in tensor_misfits(first, model.source)]
     findings = [_refusal(model, misfit) for model, misfit in misfits]
     return _or_ok(findings, "tensors", f"{len(first.names)} tensors of the same names and shapes")
 
 
-def _tokenizers(models: Sequence[_Model]) -> Sequence[Finding]:
+def _tokenizers(models: Sequence[CheckedModel]) -> Sequence[Finding]:
     with_one = [(model, model.vocabulary) for model in models if model.vocabulary is not None]
     if not with_one:
         remedy = "copy tokenizer.json and tokenizer_config.json from their base model"
@@ -184,12 +201,12 @@ def _tokenizers(models: Sequence[_Model]) -> Sequence[Finding]:
     return _or_ok(findings, "tokenizer", f"one vocabulary ({size}digest {vocabulary.name})")
 
 
-def _without_tokenizer(model: _Model, other: _Model) -> Finding:
+def _without_tokenizer(model: CheckedModel, other: CheckedModel) -> Finding:
     text = f"{model.path} has no tokenizer: whether its tokens are those of {other.path} cannot be checked"
     return Finding("tokenizer", model.name, "refusal", text, "copy the tokenizer's files that it was trained with")
 
 
-def _embeddings(model: _Model, vocabulary: Vocabulary) -> Iterator[Finding]:
+def _embeddings(model: CheckedModel, vocabulary: Vocabulary) -> Iterator[Finding]:
     """Yield a refusal where a token's number is beyond the rows of the embeddings."""
     inner = model.config.get("text_config")
     rows = model.config.get("vocab_size", inner.get("vocab_size") if isinstance(inner, Mapping) else None)
@@ -199,7 +216,7 @@ def _embeddings(model: _Model, vocabulary: Vocabulary) -> Iterator[Finding]:
         yield Finding("tokenizer", model.name, "refusal", text, remedy)
 
 
-def _dtypes(models: Sequence[_Model]) -> Sequence[Finding]:
+def _dtypes(models: Sequence[CheckedModel]) -> Sequence[Finding]:
     first, *others = [main_dtype(model.specs) for model in models]
     remedy = "nothing, if rounding does not matter; else save all in one type, best as they were trained"
     findings = [
@@ -210,16 +227,16 @@ def _dtypes(models: Sequence[_Model]) -> Sequence[Finding]:
     return _or_ok(findings, "dtype", str(first))
 
 
-def _finite(models: Sequence[_Model], weights: WeightScan) -> Sequence[Finding]:
+def _finite(models: Sequence[CheckedModel], weights: WeightScan) -> Sequence[Finding]:
     remedy = "take a checkpoint from before the training diverged, or leave this expert out"
     findings = []
     for (number, tensor), count in weights.not_finite.items():
-        text = f"{models[number].checkpoint.file_of(tensor)}: '{tensor}' has {count} values that are NaN or infinite"
+        text = f"{models[number].source.file_of(tensor)}: '{tensor}' has {count} values that are NaN or infinite"
         findings.append(Finding("finite", models[number].name, "refusal", text, remedy))
     return _or_ok(findings, "finite", "no value is NaN or infinite")
 
 
-def _whole_numbers(models: Sequence[_Model], weights: WeightScan) -> list[Finding]:
+def _whole_numbers(models: Sequence[CheckedModel], weights: WeightScan) -> list[Finding]:
     text = "'{}' holds whole numbers, which cannot be merged, and differs from that of {}"
     remedy = "save this expert with the values of the others, if they mean the same"
     return [
@@ -228,7 +245,7 @@ def _whole_numbers(models: Sequence[_Model], weights: WeightScan) -> list[Findin
     ]
 
 
-def _ancestor(models: Sequence[_Model], weights: WeightScan, has_base: bool) -> Iterator[Finding]:
+def _ancestor(models: Sequence[CheckedModel], weights: WeightScan, has_base: bool) -> Iterator[Finding]:
     """Yield each model's distance from the first; a warning where it is like another model's, and for equal ones."""
     if not _is_measured(models, weights):
         remedy = "mend what is refused above, then check again"
@@ -241,22 +258,22 @@ def _ancestor(models: Sequence[_Model], weights: WeightScan, has_base: bool) -> 
             words = f"{text}: like a model of another origin"
             remedy = "take experts that were fine-tuned from the base model itself, all from the same revision"
             yield Finding("ancestor", model.name, "warning", words, remedy)
-        elif distance > 0 or not are_equal(models[0].checkpoint, model.checkpoint):
+        elif distance > 0 or not are_equal(models[0].source, model.source):
             yield Finding("ancestor", model.name, "ok", text)
     for one, other in combinations(range(len(models)), 2):
         if weights.may_be_equal(one, other) if one else weights.distance(other) == 0:
             yield from _equal(models[one], models[other], has_base=has_base)
 
 
-def _equal(one: _Model, other: _Model, *, has_base: bool) -> Iterator[Finding]:
-    if are_equal(one.checkpoint, other.checkpoint):
+def _equal(one: CheckedModel, other: CheckedModel, *, has_base: bool) -> Iterator[Finding]:
+    if are_equal(one.source, other.source):
         whose = "its base model" if has_base and one.name == BASE else "another expert"
         text = f"{other.path} has the same weights as {one.path}, {whose}"
         yield Finding("ancestor", other.name, "warning", text, "check the path; leave one of both out if it is right")
 
 
 def _geometry(
-    models: Sequence[_Model], weights: WeightScan, *, has_base: bool
+    models: Sequence[CheckedModel], weights: WeightScan, *, has_base: bool
 ) -> tuple[dict[str, float], dict[tuple[str, str], float]]:
     """Return distances from the first model, and cosines between task vectors if that is the base.
 
@@ -270,7 +287,7 @@ def _geometry(
     return _defined(distances), _defined(cosines)
 
 
-def _is_measured(models: Sequence[_Model], weights: WeightScan) -> bool:
+def _is_measured(models: Sequence[CheckedModel], weights: WeightScan) -> bool:
     """Return whether enough tensors are in all models for distances to mean something."""
     return 2 * weights.num_values >= models[0].num_values
 

@@ -13,21 +13,19 @@ from dfwe.io.strict_yaml import read_yaml
 from dfwe.merging.base import MergeMethod, TensorInfo, layer_of, tensor_infos
 from dfwe.merging.files.recipe_methods import RecipeMethod, recipe_method
 from dfwe.merging.files.slices import LayerRange, Slice, is_embedding, read_slices
+from dfwe.merging.files.tokenizers.aligned_vocabularies import TOKENIZER_SOURCES, TokenizerSource
+from dfwe.merging.files.tokenizers.chat_templates import check_chat_template
 from dfwe.models.folders import SINGLE
 
 _COPY = "passthrough"
 _KEYS = ("merge_method", "models", "slices", "base_model", "parameters", "dtype", "out_dtype", "name")
+_TOKENIZER_KEYS = ("tokenizer_source", "tokenizer", "chat_template")
 _WITHOUT_EFFECT = ("int8_mask",)  # on results: it saves mergekit memory
 _MODEL_KEYS = ("model", "parameters")
 _TYPES = ("float32", "float16", "bfloat16")
 _SHORT = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 _UNSUPPORTED = {  # keys of mergekit's: what to do instead
     "modules": "parts of a model are not merged apart here; list whole models under `models`",
-    "tokenizer_source": "tokenizers are not merged here; remove it: that of the base model is kept, else of the first "
-    "model with one",
-    "tokenizer": "tokenizers are not merged here; remove it: that of the base model is kept, else of the first model "
-    "with one",
-    "chat_template": "no template is made here; remove it, and put a chat_template.jinja into the result",
 }
 
 
@@ -52,6 +50,8 @@ class Recipe:
     base_model: str | None = None  # whose configuration the result has, and whose weights adapters change
     stacks: Mapping[str, tuple[LayerRange, ...]] = field(default_factory=dict)  # models that are made of layers
     default_weight: float | None = None
+    tokenizer: TokenizerSource | None = None  # whose tokens the result has; None where all models have the same
+    chat_template: str | None = None
 
     def at(self, tensors: Sequence[str]) -> dict[str, tuple[MergeMethod, tuple[float, ...]]]:
         """Return the method and the coefficients for each of a model's tensors."""
@@ -100,7 +100,7 @@ def parse_recipe(recipe: Mapping[str, Any], *, where: str) -> Recipe:
 
     `passthrough` is a weighted sum of one model, whose `scale` is the weight.
     """
-    _check_keys(recipe, allowed=_KEYS, where=where)
+    _check_keys(recipe, allowed=(*_KEYS, *_TOKENIZER_KEYS), where=where)
     is_copy, base = recipe.get("merge_method") == _COPY, recipe.get("base_model")
     method = recipe_method("linear" if is_copy else recipe.get("merge_method"), where=where)
     if not isinstance(base, str | None):
@@ -130,7 +130,48 @@ def parse_recipe(recipe: Mapping[str, Any], *, where: str) -> Recipe:
     )
     dtype = _dtype(recipe.get("out_dtype") or recipe.get("dtype"), where=where)
     default_weight = 1.0 if is_copy else None
-    return Recipe(method, models, parent, dtype, parts, base, listing.stacks, default_weight)
+    return Recipe(
+        method,
+        models,
+        parent,
+        dtype,
+        parts,
+        base,
+        listing.stacks,
+        default_weight,
+        tokenizer=_tokenizer(recipe, where=where),
+        chat_template=_chat_template(recipe.get("chat_template"), where=where),
+    )
+
+
+def _tokenizer(recipe: Mapping[str, Any], *, where: str) -> TokenizerSource | None:
+    """Return whose tokens the result has, from `tokenizer_source` or from `tokenizer` with its `source`."""
+    entry = recipe.get("tokenizer")
+    if entry is not None and not (isinstance(entry, Mapping) and set(entry) == {"source"}):
+        raise MergeError(f"{where}: `tokenizer` must have `source` alone, such as union: {entry!r}")
+    sources = [source for source in (recipe.get("tokenizer_source"), (entry or {}).get("source")) if source is not None]
+    if len(sources) > 1:
+        raise MergeError(f"{where} has both `tokenizer_source` and `tokenizer`: leave one of them out")
+    return _tokenizer_source(sources[0], where=f"{where}: `tokenizer_source`") if sources else None
+
+
+def _tokenizer_source(source: Any, *, where: str) -> TokenizerSource:
+    """Return the source of the result's tokens; MergeError, which begins with `where`, if there is none such."""
+    for name in TOKENIZER_SOURCES:
+        if source == name:
+            return name
+    raise MergeError(
+        f"{where} must be {' or '.join(TOKENIZER_SOURCES)}, not {source!r}: for the tokenizer of one model, name that "
+        "as base_model"
+    )
+
+
+def _chat_template(template: Any, *, where: str) -> str | None:
+    if template is not None and not isinstance(template, str):
+        raise MergeError(f"{where}: `chat_template` must be auto, a name or a text, not {template!r}")
+    if template is not None:
+        check_chat_template(template, where=where)
+    return template
 
 
 def _as_weight(parameters: Mapping[str, Any], *, name: str) -> dict[str, Any]:

@@ -29,8 +29,11 @@ def free_space(folder: Path) -> FreeSpace:
     return FreeSpace(_free_memory(), shutil.disk_usage(there).free)
 
 
-def resource_findings(*, experts: int, model: int, free: FreeSpace) -> Iterator[Finding]:
-    """Yield findings on memory and disk, from the bytes of all experts and of one model in float32."""
+def resource_findings(*, experts: int, model: int, free: FreeSpace, num_copies: int = 0) -> Iterator[Finding]:
+    """Yield findings on memory and disk, from the bytes of all experts and of one model in float32.
+
+    So many models are copied in float32 beside the one that is written.
+    """
     needed = experts + model
     text = f"the experts and one model in float32 need {_gigabytes(needed)} of memory"
     if free.memory is None:
@@ -38,8 +41,10 @@ def resource_findings(*, experts: int, model: int, free: FreeSpace) -> Iterator[
     else:
         remedy = "take fewer experts, save them in bfloat16, or end other programs"
         yield _compare("memory", text, needed=needed, free=free.memory, remedy=remedy)
-    text = f"one model in float32 needs {_gigabytes(model)} of disk"
-    yield _compare("disk", text, needed=model, free=free.disk, remedy="make room, or choose a folder on another disk")
+    needed = (1 + num_copies) * model
+    contents = "the experts' copies and one model in float32 need" if num_copies else "one model in float32 needs"
+    text = f"{contents} {_gigabytes(needed)} of disk"
+    yield _compare("disk", text, needed=needed, free=free.disk, remedy="make room, or choose a folder on another disk")
 
 
 def _compare(check: str, text: str, *, needed: int, free: int, remedy: str) -> Finding:

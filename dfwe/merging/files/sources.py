@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dfwe.errors import MergeError
 from dfwe.merging.files.recipe import Recipe
 from dfwe.merging.files.slices import LayerStack
+from dfwe.merging.files.tied_tensors import with_common_names
+from dfwe.merging.files.tokenizers.aligned_vocabularies import Tokenizer, align
 from dfwe.models.adapters import AdaptedCheckpoint, adapter_base, adapter_folder
 from dfwe.models.checkpoint import Checkpoint, TensorSource
 
@@ -26,6 +28,30 @@ class Sources:
     def merged(self) -> tuple[TensorSource, ...]:
         """Models whose tensors are merged, and the base."""
         return tuple(dict.fromkeys((*((self.base,) if self.base else ()), *self.models)))
+
+    def with_common_names(self) -> Sources:
+        """Return the same with one set of names for tied tensors; MergeError where a copy differs from the original."""
+        renamed, misfits = with_common_names(self.merged)
+        if misfits:
+            raise MergeError(str(next(iter(misfits.values()))))
+        return self.replaced(renamed)
+
+    def replaced(self, merged: Sequence[TensorSource]) -> Sources:
+        """Return the same with others in place of `merged`, in its order."""
+        by_model = dict(zip(self.merged, merged, strict=True))
+        base = None if self.base is None else by_model[self.base]
+        return replace(self, models=tuple(by_model[model] for model in self.models), base=base)
+
+
+def with_tokenizer(sources: Sources, recipe: Recipe) -> tuple[Sources, Tokenizer | None]:
+    """Return the sources with the rows of the recipe's tokenizer, and that tokenizer; errors as in `align`."""
+    if recipe.tokenizer is None:
+        return sources, None
+    base = sources.base
+    if base is None and recipe.base_model is not None:
+        base = sources.by_name[recipe.base_model]
+    aligned, tokenizer = align(sources.merged, base=base, source=recipe.tokenizer)
+    return sources.replaced(aligned), tokenizer
 
 
 def open_sources(recipe: Recipe) -> Sources:

@@ -12,7 +12,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from dfwe.merging.engine import thread_pool
-from dfwe.models.checkpoint import Checkpoint
+from dfwe.models.checkpoint import TensorSource
 
 BLOCK = 2**16  # values: six models' rows stay in a core's cache; the fastest of 2^14 to 2^18 when measured
 PART = 2**20  # values that a thread reads before it asks for more
@@ -58,7 +58,7 @@ class WeightScan:
         return bool(squares - 2 * self.products[model, other] <= 1e-5 * squares)
 
 
-def scan(models: Sequence[Checkpoint]) -> WeightScan:
+def scan(models: Sequence[TensorSource]) -> WeightScan:
     """Read every tensor once, in blocks, on as many threads as torch has."""
     products = torch.zeros(len(models), len(models), dtype=torch.float64)
     not_finite: Counter[Place] = Counter()
@@ -71,20 +71,25 @@ def scan(models: Sequence[Checkpoint]) -> WeightScan:
     return WeightScan(products, not_finite, tuple(_unequal(models)), num_values)
 
 
-def shared_names(models: Sequence[Checkpoint]) -> list[str]:
+def shared_names(models: Sequence[TensorSource]) -> list[str]:
     """Return the floating-point tensors that all models have in one shape."""
     common = frozenset.intersection(*(model.names for model in models))
     return [name for name in sorted(common) if _is_shared(name, models=models)]
 
 
-def are_equal(model: Checkpoint, other: Checkpoint) -> bool:
+def are_equal(model: TensorSource, other: TensorSource) -> bool:
     """Return whether two models' weights are the same; reads to the first tensor that differs."""
     return model.names == other.names and all(
-        torch.equal(model.tensor(n), other.tensor(n)) for n in sorted(model.names)
+        _is_equal(model.tensor(name), other.tensor(name)) for name in sorted(model.names)
     )
 
 
-def _is_shared(name: str, *, models: Sequence[Checkpoint]) -> bool:
+def _is_equal(tensor: Tensor, other: Tensor) -> bool:
+    dtype = torch.promote_types(tensor.dtype, other.dtype)
+    return torch.equal(tensor.to(dtype), other.to(dtype))
+
+
+def _is_shared(name: str, *, models: Sequence[TensorSource]) -> bool:
     specs = [model.spec(name) for model in models]
     return all(spec.is_floating and spec.shape == specs[0].shape for spec in specs)
 
@@ -92,7 +97,7 @@ def _is_shared(name: str, *, models: Sequence[Checkpoint]) -> bool:
 _Result = tuple[tuple[int, ...], str, Float64[Tensor, "rows rows"], list[int]]
 
 
-def _parts(models: Sequence[Checkpoint]) -> Iterator[partial[_Result]]:
+def _parts(models: Sequence[TensorSource]) -> Iterator[partial[_Result]]:
     """Yield what reads each part of a tensor: of all models together, or of one alone where tensors do not fit."""
     shared = frozenset(shared_names(models))
     everyone = tuple(range(len(models)))
@@ -134,7 +139,7 @@ def _products(parts: Sequence[Float[Tensor, " values"]], *, dtype: torch.dtype) 
     return products
 
 
-def _unequal(models: Sequence[Checkpoint]) -> Iterator[Place]:
+def _unequal(models: Sequence[TensorSource]) -> Iterator[Place]:
     """Yield the tensors of whole numbers that differ from the first model's."""
     for number, model in enumerate(models[1:], start=1):
         for name in sorted(models[0].names & model.names):

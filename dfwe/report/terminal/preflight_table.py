@@ -12,7 +12,7 @@ from rich.text import Text
 from dfwe.report.tables import MISSING, Column, tabulate, text
 from dfwe.report.terminal.console import FittedTable
 
-_ORDER = ("refusal", "warning", "ok")
+_ORDER = ("refusal", "warning", "unchecked", "ok")
 _COLUMNS = (
     Column("level", "", lambda finding: text(finding["level"]), is_numeric=False),
     Column("check", "check", lambda finding: text(finding["check"]), is_numeric=False),
@@ -34,9 +34,9 @@ def draw_preflight(findings: Sequence[Mapping[str, Any]]) -> RenderableType:
         "preflight", ordered, columns=_COLUMNS, caption="Preflight", group=lambda finding: str(finding["level"])
     )
     counts = Counter(str(finding["level"]) for finding in findings)
-    words = ", ".join(_num(counts[level], level) for level in _ORDER)
+    words = ", ".join(_num(counts[level], level) for level in _ORDER if level != "unchecked" or counts[level])
     return Group(*([FittedTable(table)] if table else []), Text(words))
 
 
 def _num(count: int, level: str) -> str:
-    return f"{count} {level}" if count == 1 or level == "ok" else f"{count} {level}s"
+    return f"{count} {level}" if count == 1 or level in ("unchecked", "ok") else f"{count} {level}s"

@@ -45,7 +45,7 @@ def write(folder, *, tensors, config=CONFIG, tokenizer=TOKENIZER):
 def here(tmp_path, monkeypatch):
     """A folder with the experts a and b, and their parent."""
     monkeypatch.chdir(tmp_path)
-    weights = {"embeddings.weight": torch.ones(40, 8), "layer.weight": torch.ones(8, 8), "steps": torch.tensor([5])}
+    weights = {"embed_tokens.weight": torch.ones(40, 8), "layer.weight": torch.ones(8, 8), "steps": torch.tensor([5])}
     parent = noisy(weights, seed=0, scale=1.0)
     write(Path("parent"), tensors=parent)
     for seed, name in enumerate("ab", start=1):
@@ -85,7 +85,9 @@ def plant_pickle():
 def plant_adapter():
     for file in Path("b").iterdir():
         file.unlink()
-    Path("b/adapter_config.json").write_text('{"base_model_name_or_path": "somebody/parent"}')
+    Path("b/adapter_config.json").write_text(
+        '{"base_model_name_or_path": "somebody/parent", "peft_type": "LORA", "lora_alpha": 8}'
+    )
     save_file({"layer.lora_A.weight": torch.ones(2, 8)}, "b/adapter_model.safetensors")
 
 
@@ -96,7 +98,11 @@ FAULTS = {
     "missing tensor": (lambda: change("b", drop=["layer.weight"]), "tensors", "b lacks the tensor 'layer.weight'"),
     "extra tensor": (lambda: change("b", head=torch.ones(3)), "tensors", "parent lacks the tensor 'head', which b has"),
     "shape": (lambda: change("b", layer__weight=torch.ones(8, 9)), "shapes", "[8, 8] (float32) in parent and [8, 9]"),
-    "recomputed": (lambda: change("b", x__inv_freq=torch.ones(2)), "tied tensors", "lacks the tensor 'x.inv_freq'"),
+    "tied copy": (
+        lambda: change("b", lm_head__weight=torch.ones(40, 8)),
+        "tied tensors",
+        "b stores 'lm_head.weight' with other values than 'embed_tokens.weight'",
+    ),
     "whole numbers": (lambda: change("b", steps=torch.tensor([6])), "tensors", "'steps' holds whole numbers"),
     "nan": (plant_nan, "finite", "b/model.safetensors: 'layer.weight' has 3 values that are NaN or infinite"),
     "vocabulary": (lambda: tokenize("b", model=VOCABULARY), "tokenizer", "the vocabularies of parent ("),
@@ -114,7 +120,7 @@ FAULTS = {
         "parent has the labels no, yes, b x, y",
     ),
     "pickle": (plant_pickle, "files", "b holds its weights as pickles alone (pytorch_model.bin)"),
-    "adapter": (plant_adapter, "files", "b is a LoRA adapter, not a model"),
+    "adapter": (plant_adapter, "files", "b: the factors of 'layer.weight' are not two matrices"),
     "truncated": (lambda: Path("b/model.safetensors").write_bytes(b"12345678"), "files", "is cut short or damaged"),
     "code": (lambda: configure("b", auto_map={"AutoModel": "x.Y"}), "files", "it names code to run"),
     "broken config": (
@@ -157,9 +163,11 @@ def test_wrong_paths_are_one_line(here, capsys, arguments, message):
     assert error.count("\n") == 1
 
 
-def test_adapter_is_refused_with_its_bases_name(here):
+def test_adapter_without_a_base_is_refused_with_its_bases_name(here):
     plant_adapter()
-    assert findings(level="refusal")[0].remedy.startswith("add it to somebody/parent first")
+    (refusal,) = preflight({"a": Path("a"), "b": Path("b")}, base=None, free=ROOM).of("refusal")
+    assert refusal.text.startswith("b is a LoRA adapter, not a model")
+    assert refusal.remedy.startswith("add it to somebody/parent first")
 
 
 def test_no_tokenizer_anywhere_is_one_refusal(here):

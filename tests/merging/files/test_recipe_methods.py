@@ -4,9 +4,11 @@ import pytest
 
 from dfwe.errors import MergeError
 from dfwe.merging.files.recipe_methods import recipe_method
+from dfwe.merging.methods.arcee_fusion import ArceeFusion
 from dfwe.merging.methods.linear import Linear, Lines, Metagpt, NanWeights, TaskArithmetic, WiseFt
 from dfwe.merging.methods.nearswap import Nearswap
 from dfwe.merging.methods.pcb import Pcb
+from dfwe.merging.methods.ram import Ram
 from dfwe.merging.methods.sce import Sce
 from dfwe.merging.methods.sparse import Breadcrumbs, Dare, Della, Ties
 from dfwe.merging.methods.spectral import IsoC, IsoCts, TsvM, Wudi
@@ -78,6 +80,8 @@ def built(name, weights=AS_GIVEN, **parameters):
             AS_GIVEN,
         ),
         ("nearswap", {"t": 0.5}, Nearswap(t=0.5), NORMALISED),
+        ("ram", {"epsilon": 0.5}, Ram(epsilon=0.5), NORMALISED),
+        ("arcee_fusion", {}, ArceeFusion(fence=1.5), NORMALISED),
         ("nuslerp", {}, Nuslerp(True, False, None), NORMALISED),
         ("nuslerp", {"nuslerp_flatten": False, "nuslerp_row_wise": True}, Nuslerp(False, True, None), NORMALISED),
         ("sce", {}, Sce(select_topk=1.0, least_energy=1e-6), NORMALISED),
@@ -153,5 +157,5 @@ def test_models_without_what_the_method_needs_is_an_error(name, listed, base, me
 
 @pytest.mark.parametrize("name", ["fisher", "regmean_pp", "base", "tise", None, ["linear"]])
 def test_recipe_method_of_an_unknown_name_is_an_error(name):
-    with pytest.raises(MergeError, match=r"r\.yaml: unknown merge_method .* dfwe knows breadcrumbs, .*ties"):
+    with pytest.raises(MergeError, match=r"r\.yaml: unknown merge_method .* dfwe knows arcee_fusion, .*ties"):
         recipe_method(name, where="r.yaml")

@@ -1,0 +1,1 @@
+"""Give a merge its tokenizer: one vocabulary of several, and a chat template."""
