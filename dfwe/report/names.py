@@ -18,6 +18,8 @@ _BY_KIND: Mapping[tuple[str, str], str] = MappingProxyType(
         ("baseline", "random"): "random merge",
         ("baseline", "multitask"): "multitask training",
         ("baseline", "ensemble"): "ensemble of answers",
+        ("baseline", "ensemble_search"): "ensemble, weights searched",
+        ("baseline", "ensemble_greedy"): "ensemble, greedy selection",
         ("baseline", "same_compute"): "baseline, as long",
     }
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dfwe.conf import conf_dir
@@ -57,6 +57,21 @@ class Ensemble(Baseline):
             return "only label scores can be averaged, and its answers are not labels"
         evaluations = {name: factory.evaluation(stage, target=objective) for name, stage in study.experts.items()}
         return EnsembleStage(factory.family, dict(study.experts), evaluations, objective)
+
+
+@dataclass(frozen=True)
+class WeightedEnsemble(Ensemble):
+    """The ensemble with weights that are found on dev, where a merge would search those of the models themselves.
+
+    `weights` is the configuration of `EnsembleWeights`.
+    """
+
+    weights: Mapping[str, Any]
+
+    def model(self, study: BaselineInputs) -> EnsembleStage | str:
+        """Return the stage over the experts' own evaluations, with the weights."""
+        stage = super().model(study)
+        return stage if isinstance(stage, str) else replace(stage, weights=self.weights, seed=study.seed)
 
 
 @dataclass(frozen=True)

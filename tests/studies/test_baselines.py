@@ -10,7 +10,7 @@ from dfwe.run_study import run_study
 from dfwe.stages.ensemble import EnsembleStage
 from dfwe.studies.plan import plan_study
 
-ALL = "baselines=[random,multitask,ensemble,same_compute]"
+ALL = "baselines=[random,multitask,ensemble,ensemble_search,ensemble_greedy,same_compute]"
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,8 @@ def rows(found):
 
 def test_controls_are_rows_like_any_other(rows):
     baselines = [row for row in rows.values() if row["kind"] == "baseline"]
-    assert [row["name"] for row in baselines] == ["baseline", "random", "multitask", "ensemble", "same_compute"]
+    ensembles = ["ensemble", "ensemble_search", "ensemble_greedy"]
+    assert [row["name"] for row in baselines] == ["baseline", "random", "multitask", *ensembles, "same_compute"]
     assert all({"dev", "test", "delta", "p", "cost"} <= set(row) for row in baselines[1:])
 
 
@@ -67,9 +68,19 @@ def test_the_long_baseline_is_the_equally_trained_one_where_it_is_asked_for(foun
 
 def test_an_ensemble_is_never_recommended_and_everything_else_may_be(found):
     names = [row["name"] for row in found["models"]]
-    assert found["recommended"]["chosen_among"] == len(names) - 1
-    single = [row for row in found["models"] if row["name"] != "ensemble"]
+    assert found["recommended"]["chosen_among"] == len(names) - 3
+    single = [row for row in found["models"] if not row["name"].startswith("ensemble")]
     assert found["recommended"]["dev"] == max(row["dev"]["score"] for row in single)
+
+
+def test_weighted_ensembles_do_at_least_as_well_on_dev_as_their_best_member(rows):
+    for name in ("ensemble_search", "ensemble_greedy"):
+        values = rows[name]["coefficients"]
+        assert sum(values.values()) == pytest.approx(1)
+        assert set(values) <= set(rows)
+        assert rows[name]["dev"]["score"] >= max(rows[member]["dev"]["score"] for member in values) - 0.02
+        assert rows[name]["cost"]["dev_answers"] == rows["ensemble"]["cost"]["dev_answers"]
+    assert rows["ensemble_greedy"]["tried"] == 50 * len(rows["ensemble_greedy"]["coefficients"])
 
 
 def test_a_merge_and_an_ensemble_cost_what_their_experts_cost_and_their_own_answers(rows):
