@@ -99,6 +99,20 @@ def test_a_merge_and_an_ensemble_cost_what_their_experts_cost_and_their_own_answ
     assert merge["cost"]["dev_answers"] == answers + merge["dev_answers"]
 
 
+def test_a_soup_of_seeds_begins_with_the_studys_own_baseline(ran, small, tmp_path):
+    _, store, _ = ran
+    settings = ["baselines=[seed_soup,seed_ensemble]", "trainer.finetune.epochs=2", "report=false"]
+    run_study(small(store, *settings), folder=tmp_path)
+    rows = {row["name"]: row for row in json.loads((tmp_path / "results.json").read_text())["models"]}
+    values = rows["seed_soup"]["coefficients"]
+    assert list(values.values()) == pytest.approx([0.2] * 5)
+    assert "seed_0" in values
+    for name in ("seed_soup", "seed_ensemble"):
+        assert rows[name]["kind"] == "baseline"
+        assert rows[name]["cost"]["train_steps"] >= 2 * rows["baseline"]["cost"]["train_steps"]
+    assert rows["seed_ensemble"]["cost"]["train_steps"] == rows["seed_soup"]["cost"]["train_steps"]
+
+
 def test_free_text_has_no_ensemble_and_that_is_said(small, tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         study = plan_study(small(tmp_path, "+target=question_answering", "baselines=[ensemble]"))
