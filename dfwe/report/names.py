@@ -18,6 +18,10 @@ _BY_KIND: Mapping[tuple[str, str], str] = MappingProxyType(
         ("baseline", "random"): "random merge",
         ("baseline", "multitask"): "multitask training",
         ("baseline", "ensemble"): "ensemble of answers",
+        ("baseline", "ensemble_search"): "ensemble, weights searched",
+        ("baseline", "ensemble_greedy"): "ensemble, greedy selection",
+        ("baseline", "seed_soup"): "soup of seeds",
+        ("baseline", "seed_ensemble"): "ensemble of seeds",
         ("baseline", "same_compute"): "baseline, as long",
     }
 )

@@ -1,4 +1,4 @@
-"""The stage of an ensemble: label scores that experts' own stages kept, averaged."""
+"""The stage of an ensemble: label scores that experts' own stages kept, in the mean or with weights found on dev."""
 
 from __future__ import annotations
 
@@ -11,21 +11,28 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float
 
+from dfwe.config.instantiate import bind
 from dfwe.config.tasks import Task
 from dfwe.families.base import ModelFamily
 from dfwe.records import Evaluation
+from dfwe.search.ensemble_weights import EnsembleWeights
+from dfwe.search.predictor import LabelMixture
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.evaluate import ANSWERS, EvaluateStage, read_predictions, write_predictions
 from dfwe.stages.train import TrainStage, parent_of
 from dfwe.store.store import Entry
+
+Scores = Float[np.ndarray, "examples labels"]
+Weights = Float[np.ndarray, " experts"]  # of a sum of 1
 
 
 @dataclass(frozen=True)
 class EnsembleStage(Stage):
     """Answers each instance with the label whose log-likelihood, normalised over the labels, is highest in the mean.
 
-    That is the normalised geometric mean of the experts' distributions, the logit ensemble. Where an expert's label
-    scores were not kept (an older store) it answers again.
+    That is the normalised geometric mean of the experts' distributions, the logit ensemble. `weights` is the
+    configuration of `EnsembleWeights`: then the mean is weighted. Where an expert's label scores were not kept (an
+    older store) it answers again.
     """
 
     kind: ClassVar[str] = "ensemble"
@@ -33,11 +40,13 @@ class EnsembleStage(Stage):
     experts: Mapping[str, TrainStage]
     tested: Mapping[str, EvaluateStage]
     target: Task
+    weights: Mapping[str, Any] | None = None
+    seed: int = 0  # of the weights
 
     @property
     def title(self) -> str:
         """Title in the user's words."""
-        return "ensemble of the experts' answers"
+        return "ensemble of the experts' answers" + ("" if self.weights is None else ", weighted")
 
     def spec(self) -> dict[str, Any]:
         """Return the experts and the task."""
@@ -45,6 +54,7 @@ class EnsembleStage(Stage):
             "family": self.family.spec(),
             "experts": {name: stage.digest for name, stage in self.experts.items()},
             "target": self.family.task_spec(self.target),
+            **({} if self.weights is None else {"weights": dict(self.weights), "seed": self.seed}),
         }
 
     @property
@@ -63,10 +73,11 @@ class EnsembleStage(Stage):
             tested = self.tested[name]
             label_scores = tested.label_scores(tested.result(store))
             on_test.append(self._scores(stage, split="test") if label_scores is None else label_scores)
-        dev = self.family.scorer(self.target, split="dev").evaluate(self._answers(on_dev, split="dev"))
+        result, weights = self._weigh(on_dev)
+        dev = self.family.scorer(self.target, split="dev").evaluate(self._answers(on_dev, weights, split="dev"))
         instances = self.family.instances(self.target, split="test")
-        write_predictions(folder / ANSWERS, self._answers(on_test, split="test"), instances=instances)
-        return {"dev": dev.scores, "seconds": round(time.perf_counter() - start, 2)}, (ANSWERS,)
+        write_predictions(folder / ANSWERS, self._answers(on_test, weights, split="test"), instances=instances)
+        return {"dev": dev.scores, **result, "seconds": round(time.perf_counter() - start, 2)}, (ANSWERS,)
 
     def evaluation(self, entry: Entry) -> Evaluation:
         """Return the evaluation on test, from the stored answers."""
@@ -78,18 +89,36 @@ class EnsembleStage(Stage):
         assert scores is not None
         return scores
 
-    def _answers(self, scores: Sequence[Float[np.ndarray, "examples labels"]], *, split: Any) -> tuple[str, ...]:
-        best = mean_log_probabilities(scores).argmax(axis=1)
+    def _weigh(self, scores: Sequence[Scores]) -> tuple[dict[str, Any], Weights | None]:
+        """Return what the card says of the experts' weights, and these; equal ones are not mentioned."""
+        if self.weights is None:
+            return {}, None
+        scorer, rule = self.family.scorer(self.target, split="dev"), bind(self.weights)
+        counts = scorer.label_counts()
+        assert isinstance(rule, EnsembleWeights)
+        assert counts is not None, "label scores have label counts"
+        mixture = LabelMixture(np.stack([log_probabilities(array) for array in scores]), counts, scorer.scorer.score)
+        found = rule.find(mixture, names=tuple(self.experts), seed=self.seed)
+        return {"coefficients": found.coefficients.as_dict(), "tried": found.num_tried}, found.coefficients.as_array()
+
+    def _answers(self, scores: Sequence[Scores], weights: Weights | None, *, split: Any) -> tuple[str, ...]:
+        best = mean_log_probabilities(scores, weights=weights).argmax(axis=1)
         instances = self.family.instances(self.target, split=split)
         return tuple(instance.candidates[place] for instance, place in zip(instances, best, strict=True))
 
 
-def mean_log_probabilities(
-    scores: Sequence[Float[np.ndarray, "examples labels"]],
-) -> Float[np.ndarray, "examples labels"]:
+def mean_log_probabilities(scores: Sequence[Scores], *, weights: Weights | None = None) -> Scores:
     """Return the models' mean of log-likelihoods, normalised over each example's labels (-inf: no label)."""
     total = np.zeros(scores[0].shape)
-    for array in scores:
-        shifted = array.astype(np.float64) - array.max(axis=1, keepdims=True)
-        total += shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return np.asarray(total / len(scores))
+    for number, array in enumerate(scores):
+        if weights is None:
+            total += log_probabilities(array)
+        elif weights[number]:  # 0 times -inf is not a number
+            total += weights[number] * log_probabilities(array)
+    return total / len(scores) if weights is None else total
+
+
+def log_probabilities(scores: Scores) -> Scores:
+    """Return log-likelihoods normalised over each example's labels (-inf: no label)."""
+    shifted = scores.astype(np.float64) - scores.max(axis=1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))

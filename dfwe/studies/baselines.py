@@ -5,17 +5,20 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dfwe.conf import conf_dir
 from dfwe.config.instantiate import bind, option_file
+from dfwe.config.merges import uniform
 from dfwe.config.tasks import Objective, Task
+from dfwe.seeding import derive
 from dfwe.stages.ensemble import EnsembleStage
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.train import TrainStage
 from dfwe.studies.stage_factory import StageFactory
+from dfwe.values.allowed import Pair
 from dfwe.values.names import MIXTURE
 
 log = logging.getLogger(__name__)
@@ -50,13 +53,22 @@ class Ensemble(Baseline):
 
     def model(self, study: BaselineInputs) -> EnsembleStage | str:
         """Return the stage over the experts' own evaluations."""
-        factory, objective = study.factory, study.objective
-        if not isinstance(objective, Task):
-            return "answers to several tasks cannot be averaged"
-        if factory.family.decoding(objective) not in ("labels", "candidates"):
-            return "only label scores can be averaged, and its answers are not labels"
-        evaluations = {name: factory.evaluation(stage, target=objective) for name, stage in study.experts.items()}
-        return EnsembleStage(factory.family, dict(study.experts), evaluations, objective)
+        return _ensemble(study, study.experts)
+
+
+@dataclass(frozen=True)
+class WeightedEnsemble(Ensemble):
+    """The ensemble with weights that are found on dev, where a merge would search those of the models themselves.
+
+    `weights` is the configuration of `EnsembleWeights`.
+    """
+
+    weights: Mapping[str, Any]
+
+    def model(self, study: BaselineInputs) -> EnsembleStage | str:
+        """Return the stage over the experts' own evaluations, with the weights."""
+        stage = super().model(study)
+        return stage if isinstance(stage, str) else replace(stage, weights=self.weights, seed=study.seed)
 
 
 @dataclass(frozen=True)
@@ -106,6 +118,53 @@ class SameCompute(Baseline):
         num_steps = sum(stage.num_planned_steps for stage in stages.values())
         epochs = max(num_epochs, round(num_steps / steps_per_epoch))
         return study.factory.baseline(study.objective, seed=study.seed, epochs=epochs)
+
+
+@dataclass(frozen=True)
+class SeedSoup(Baseline):
+    """The mean weights of the target's own baseline, trained with `num_seeds` seeds: a model soup without sources.
+
+    The first of them is the study's own baseline (Wortsman et al. 2022, the uniform soup).
+    """
+
+    num_seeds: Pair
+
+    def model(self, study: BaselineInputs) -> MergeStage | str:
+        """Return their uniform merge."""
+        members = _seed_runs(study, num=self.num_seeds)
+        if isinstance(members, str):
+            return members
+        return study.factory.merge(uniform(), experts=members, target=study.objective, seed=study.seed)
+
+
+@dataclass(frozen=True)
+class SeedEnsemble(Baseline):
+    """The ensemble of the answers of the same trainings."""
+
+    num_seeds: Pair
+
+    def model(self, study: BaselineInputs) -> EnsembleStage | str:
+        """Return the stage over their evaluations."""
+        members = _seed_runs(study, num=self.num_seeds)
+        return members if isinstance(members, str) else _ensemble(study, members)
+
+
+def _seed_runs(study: BaselineInputs, *, num: int) -> dict[str, TrainStage] | str:
+    """Return the baseline's trainings by name, or the reason why there are none."""
+    if not isinstance(study.objective, Task) or MIXTURE not in study.trained:
+        return "it trains on one target, with experts of its own"
+    seeds = [study.seed, *(derive(study.seed, "seed run", number) for number in range(1, num))]
+    return {f"seed_{seed}": study.factory.baseline(study.objective, seed=seed) for seed in seeds}
+
+
+def _ensemble(study: BaselineInputs, members: Mapping[str, TrainStage]) -> EnsembleStage | str:
+    factory, objective = study.factory, study.objective
+    if not isinstance(objective, Task):
+        return "answers to several tasks cannot be averaged"
+    if factory.family.decoding(objective) not in ("labels", "candidates"):
+        return "only label scores can be averaged, and its answers are not labels"
+    evaluations = {name: factory.evaluation(stage, target=objective) for name, stage in members.items()}
+    return EnsembleStage(factory.family, dict(members), evaluations, objective)
 
 
 def load_baselines(names: Sequence[str]) -> dict[str, Baseline]:

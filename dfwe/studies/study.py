@@ -115,6 +115,10 @@ class Study:
             yield from (("merge", stage) for stage in merge.statistics)
             yield "merge", merge
         for subject in self.baselines.values():
+            if isinstance(subject, MergeStage | EnsembleStage):  # of trainings of its own, as a rule of the study's
+                yield from (("baseline", stage) for stage in subject.experts.values())
+            if isinstance(subject, EnsembleStage):
+                yield from (("evaluate", stage) for stage in subject.tested.values())
             if not isinstance(subject, EnsembleStage):  # which is its own evaluation, of the experts' ones
                 yield ("merge" if isinstance(subject, MergeStage) else "baseline"), subject
         yield from (("evaluate", stage) for stage in self.evaluations.values())

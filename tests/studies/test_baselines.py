@@ -10,7 +10,7 @@ from dfwe.run_study import run_study
 from dfwe.stages.ensemble import EnsembleStage
 from dfwe.studies.plan import plan_study
 
-ALL = "baselines=[random,multitask,ensemble,same_compute]"
+ALL = "baselines=[random,multitask,ensemble,ensemble_search,ensemble_greedy,same_compute]"
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,8 @@ def rows(found):
 
 def test_controls_are_rows_like_any_other(rows):
     baselines = [row for row in rows.values() if row["kind"] == "baseline"]
-    assert [row["name"] for row in baselines] == ["baseline", "random", "multitask", "ensemble", "same_compute"]
+    ensembles = ["ensemble", "ensemble_search", "ensemble_greedy"]
+    assert [row["name"] for row in baselines] == ["baseline", "random", "multitask", *ensembles, "same_compute"]
     assert all({"dev", "test", "delta", "p", "cost"} <= set(row) for row in baselines[1:])
 
 
@@ -67,9 +68,19 @@ def test_the_long_baseline_is_the_equally_trained_one_where_it_is_asked_for(foun
 
 def test_an_ensemble_is_never_recommended_and_everything_else_may_be(found):
     names = [row["name"] for row in found["models"]]
-    assert found["recommended"]["chosen_among"] == len(names) - 1
-    single = [row for row in found["models"] if row["name"] != "ensemble"]
+    assert found["recommended"]["chosen_among"] == len(names) - 3
+    single = [row for row in found["models"] if not row["name"].startswith("ensemble")]
     assert found["recommended"]["dev"] == max(row["dev"]["score"] for row in single)
+
+
+def test_weighted_ensembles_do_at_least_as_well_on_dev_as_their_best_member(rows):
+    for name in ("ensemble_search", "ensemble_greedy"):
+        values = rows[name]["coefficients"]
+        assert sum(values.values()) == pytest.approx(1)
+        assert set(values) <= set(rows)
+        assert rows[name]["dev"]["score"] >= max(rows[member]["dev"]["score"] for member in values) - 0.02
+        assert rows[name]["cost"]["dev_answers"] == rows["ensemble"]["cost"]["dev_answers"]
+    assert rows["ensemble_greedy"]["tried"] == 50 * len(rows["ensemble_greedy"]["coefficients"])
 
 
 def test_a_merge_and_an_ensemble_cost_what_their_experts_cost_and_their_own_answers(rows):
@@ -86,6 +97,20 @@ def test_a_merge_and_an_ensemble_cost_what_their_experts_cost_and_their_own_answ
     answers = sum(row["cost"]["dev_answers"] for row in experts)
     assert ensemble["cost"]["dev_answers"] == answers
     assert merge["cost"]["dev_answers"] == answers + merge["dev_answers"]
+
+
+def test_a_soup_of_seeds_begins_with_the_studys_own_baseline(ran, small, tmp_path):
+    _, store, _ = ran
+    settings = ["baselines=[seed_soup,seed_ensemble]", "trainer.finetune.epochs=2", "report=false"]
+    run_study(small(store, *settings), folder=tmp_path)
+    rows = {row["name"]: row for row in json.loads((tmp_path / "results.json").read_text())["models"]}
+    values = rows["seed_soup"]["coefficients"]
+    assert list(values.values()) == pytest.approx([0.2] * 5)
+    assert "seed_0" in values
+    for name in ("seed_soup", "seed_ensemble"):
+        assert rows[name]["kind"] == "baseline"
+        assert rows[name]["cost"]["train_steps"] >= 2 * rows["baseline"]["cost"]["train_steps"]
+    assert rows["seed_ensemble"]["cost"]["train_steps"] == rows["seed_soup"]["cost"]["train_steps"]
 
 
 def test_free_text_has_no_ensemble_and_that_is_said(small, tmp_path, caplog):
