@@ -84,7 +84,9 @@ def evaluate(
         outputs = _classify(model, tokenizer, instances, labels=closed, **limits)
     else:
         outputs = write_answers(model, tokenizer, instances, scorer, asking=asking or ModelAsking(), **limits)
-    scored = scorer.evaluate([answer.text for answer in outputs], references=[each.references for each in instances])
+    scored = scorer.evaluate(
+        [answer.text for answer in outputs], references=[instance.references for instance in instances]
+    )
     scores = np.stack([answer.label_scores for answer in outputs]) if closed else None  # type: ignore[misc]
     return TextEvaluation(**{**vars(scored), "label_scores": scores}, scorer=scorer)
 

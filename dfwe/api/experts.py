@@ -202,9 +202,9 @@ def _models(experts: Sequence[Model] | Mapping[str, Model]) -> dict[str, Externa
     """Return models in memory as they are, and all others as what is under their names."""
     if not isinstance(experts, Mapping) and not any(isinstance(expert, nn.Module) for expert in experts):
         return dict(named_models([str(expert) for expert in experts]))
-    models = experts if isinstance(experts, Mapping) else {f"expert_{i}": each for i, each in enumerate(experts, 1)}
-    paths = named_models({name: str(each) for name, each in models.items() if not isinstance(each, nn.Module)})
-    return {name: each if isinstance(each, nn.Module) else paths[name] for name, each in models.items()}
+    models = experts if isinstance(experts, Mapping) else {f"expert_{i}": model for i, model in enumerate(experts, 1)}
+    paths = named_models({name: str(model) for name, model in models.items() if not isinstance(model, nn.Module)})
+    return {name: model if isinstance(model, nn.Module) else paths[name] for name, model in models.items()}
 
 
 def _adapters(
@@ -236,10 +236,10 @@ def _copy_into(
 
 
 def _check_layout(layout: Layout, *, expected: Layout, name: str) -> None:
-    shapes, others = (dict(zip(each.names, each.shapes, strict=True)) for each in (layout, expected))
-    wrong = [tensor for tensor in {**others, **shapes} if shapes.get(tensor) != others.get(tensor)]
+    shapes, needed = (dict(zip(part.names, part.shapes, strict=True)) for part in (layout, expected))
+    wrong = [tensor for tensor in {**needed, **shapes} if shapes.get(tensor) != needed.get(tensor)]
     if wrong or layout != expected:
-        of_tensor = f" ({wrong[0]}: {shapes.get(wrong[0])}, {others.get(wrong[0])})" if wrong else ""
+        of_tensor = f" ({wrong[0]}: {shapes.get(wrong[0])}, {needed.get(wrong[0])})" if wrong else ""
         raise MergeError(
             f"expert '{name}' has other parameters than the model{of_tensor}: experts share their architecture"
         )

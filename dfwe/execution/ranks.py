@@ -270,15 +270,15 @@ def _end_later(error: Exception, *, rank: int) -> threading.Timer:
 
 def _check_launched(launched: int, trainer: Mapping[str, Any], *, size: int) -> None:
     """Raise ConfigurationError unless the processes are as many as the trainer's settings ask for."""
-    asked = f"trainer.devices={trainer['devices']} and trainer.num_nodes={trainer['num_nodes']}"
+    settings = f"trainer.devices={trainer['devices']} and trainer.num_nodes={trainer['num_nodes']}"
     if launched > 1 and launched != size:
         raise ConfigurationError(
-            f"{asked} are {size} processes, but {launched} were started: set trainer.devices to the processes of one "
+            f"{settings} are {size} processes, but {launched} were started: set trainer.devices to the processes of one "
             "machine and trainer.num_nodes to the number of machines"
         )
     if launched == 1 and trainer["num_nodes"] > 1:
         raise ConfigurationError(
-            f"{asked} need processes on several machines: start the command by torchrun or srun, one per device"
+            f"{settings} need processes on several machines: start the command by torchrun or srun, one per device"
         )
 
 

@@ -90,7 +90,7 @@ class GreedyWeights(EnsembleWeights):
         best_counts, best_score = counts, -np.inf
         for _ in range(self.steps):
             candidates = counts + np.eye(len(names))
-            scores = [_evaluation(mixture, each / each.sum()).score for each in candidates]
+            scores = [_evaluation(mixture, row / row.sum()).score for row in candidates]
             counts, tried = candidates[int(np.argmax(scores))], tried + len(names)
             if max(scores) > best_score:
                 best_counts, best_score = counts, max(scores)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from dfwe.errors import SearchError
+from dfwe.metrics.statistics import Score
 from dfwe.records import Coefficients
 from dfwe.search.space import Space
 
@@ -30,7 +31,7 @@ class LabelMixture:
 
     scores: Float[np.ndarray, "experts examples labels"]
     counts: Float[np.ndarray, "counted answers counts"]  # as many as examples and labels
-    score: Callable[[Float[np.ndarray, "*batch counts"]], Float[np.ndarray, "*batch"]]
+    score: Score
 
     def __post_init__(self) -> None:
         if self.scores.shape[1:] != self.counts.shape[:2]:

@@ -98,8 +98,11 @@ class EnsembleStage(Stage):
         assert isinstance(rule, EnsembleWeights)
         assert counts is not None, "label scores have label counts"
         mixture = LabelMixture(np.stack([log_probabilities(array) for array in scores]), counts, scorer.scorer.score)
-        found = rule.find(mixture, names=tuple(self.experts), seed=self.seed)
-        return {"coefficients": found.coefficients.as_dict(), "tried": found.num_tried}, found.coefficients.as_array()
+        result = rule.find(mixture, names=tuple(self.experts), seed=self.seed)
+        return {
+            "coefficients": result.coefficients.as_dict(),
+            "tried": result.num_tried,
+        }, result.coefficients.as_array()
 
     def _answers(self, scores: Sequence[Scores], weights: Weights | None, *, split: Any) -> tuple[str, ...]:
         best = mean_log_probabilities(scores, weights=weights).argmax(axis=1)

@@ -67,7 +67,9 @@ class WeightedEnsemble(Ensemble):
 
     def model(self, study: BaselineInputs) -> EnsembleStage | str:
         """Return the stage over the experts' own evaluations, with the weights."""
-        stage = super().model(study)
+        stage, objective = super().model(study), study.objective
+        if isinstance(objective, Task) and objective.scorer.functions:
+            return "weights are found by counts, which a function of one's own has not"
         return stage if isinstance(stage, str) else replace(stage, weights=self.weights, seed=study.seed)
 
 

@@ -47,7 +47,7 @@ def test_the_best_weights_are_found(mixture, weights):
     assert weights.find(mixture, names=NAMES, seed=0) == found
 
 
-def test_greedy_selection_begins_with_the_best_and_keeps_the_smallest_of_equals(mixture):
+def test_greedy_selection_keeps_the_smallest_of_equals(mixture):
     alone = mixture_of(mixture.scores[:, :100], mixture.counts[:100, :, 0].argmax(axis=1))
     found = GreedyWeights(5).find(alone, names=NAMES, seed=0)
     assert found.coefficients.as_dict() == {"a": 1.0, "b": 0.0, "c": 0.0}

@@ -73,7 +73,7 @@ def test_an_ensemble_is_never_recommended_and_everything_else_may_be(found):
     assert found["recommended"]["dev"] == max(row["dev"]["score"] for row in single)
 
 
-def test_weighted_ensembles_do_at_least_as_well_on_dev_as_their_best_member(rows):
+def test_weighted_ensembles_reach_their_best_member_on_dev(rows):
     for name in ("ensemble_search", "ensemble_greedy"):
         values = rows[name]["coefficients"]
         assert sum(values.values()) == pytest.approx(1)
