@@ -273,8 +273,8 @@ def _check_launched(launched: int, trainer: Mapping[str, Any], *, size: int) -> 
     settings = f"trainer.devices={trainer['devices']} and trainer.num_nodes={trainer['num_nodes']}"
     if launched > 1 and launched != size:
         raise ConfigurationError(
-            f"{settings} are {size} processes, but {launched} were started: set trainer.devices to the processes of one "
-            "machine and trainer.num_nodes to the number of machines"
+            f"{settings} are {size} processes, but {launched} were started: set trainer.devices to the processes of "
+            "one machine and trainer.num_nodes to the number of machines"
         )
     if launched == 1 and trainer["num_nodes"] > 1:
         raise ConfigurationError(
