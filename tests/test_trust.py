@@ -13,10 +13,12 @@ SOURCES = {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text("utf-8"))
 BY_NAME = {
     "instantiate": {"config/instantiate.py"},  # the user's own configuration
     "resolve_name": {"config/foreign.py", "merging/files/recipe_methods.py"},  # behind --trust; of conf/merge alone
-    "import_module": {"cli.py", "config/foreign.py", "process/exit.py"},  # of dfwe's own packages and commands alone
+    # of dfwe's own packages and commands alone; and a metric that the user's own YAML or --metric names
+    "import_module": {"cli.py", "config/foreign.py", "process/exit.py", "metrics/function.py"},
+    "exec_module": {"metrics/function.py"},  # likewise, of a file
     "get_class": {"config/instantiate.py"},  # the user's own configuration
     "get_method": set(),
-    "get_object": set(),
+    "get_object": {"config/instantiate.py"},  # likewise: is a metric a class or a function?
     "eval": {"values/signature.py"},  # annotations of classes that the user's own configuration names
     "exec": set(),
     "compile_command": set(),

@@ -170,7 +170,7 @@ class MergeSearch:
         counts = scorer.label_counts()
         if counts is None:
             log.warning(
-                "merge.surrogate is off: free text has no label scores, and a function of your own no counts of labels"
+                "merge.surrogate is off: the task's answers are free text, or a metric is a function of your own"
             )
             return None
         store = self.family.context.store
