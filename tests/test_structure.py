@@ -39,7 +39,9 @@ NO_OPENINGS = {"what", "which", "how", "whether", "where", "who", "yes", "no"}
 VERB_SHARE = 0.90
 TEST_NAME_LENGTH, LONG_TEST_NAMES_RATCHET = 60, 161
 SMALL_FILE, SMALL_FILES = 60, 60
-LINES, LINES_RATCHET = 25_000, 49_000
+# the ratchet went up for new rooms: decoder-only models, experts from elsewhere, preflight, methods, recipes, cards,
+# LoRA, scoring, several processes, the Python API
+LINES, LINES_RATCHET = 25_000, 47_000
 TESTS_TO_CODE = 0.8
 VERBS = set(
     """accept add adapt adjust align allow append apply arrange ask assign average batch begin bind bound bring build
