@@ -22,6 +22,7 @@ _BY_KIND: Mapping[tuple[str, str], str] = MappingProxyType(
         ("baseline", "ensemble_greedy"): "ensemble, greedy selection",
         ("baseline", "seed_soup"): "soup of seeds",
         ("baseline", "seed_ensemble"): "ensemble of seeds",
+        ("baseline", "linear_probe"): "linear probe",
         ("baseline", "same_compute"): "baseline, as long",
     }
 )

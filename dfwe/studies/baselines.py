@@ -15,6 +15,7 @@ from dfwe.config.tasks import Objective, Task
 from dfwe.seeding import derive
 from dfwe.stages.ensemble import EnsembleStage
 from dfwe.stages.evaluate import EvaluateStage
+from dfwe.stages.linear_probe import LinearProbeStage
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.train import TrainStage
 from dfwe.studies.stage_factory import StageFactory
@@ -149,6 +150,18 @@ class SeedEnsemble(Baseline):
         """Return the stage over their evaluations."""
         members = _seed_runs(study, num=self.num_seeds)
         return members if isinstance(members, str) else _ensemble(study, members)
+
+
+@dataclass(frozen=True)
+class Probe(Baseline):
+    """The base model's frozen encoder with a linear probe: what its features alone are worth, in seconds."""
+
+    def model(self, study: BaselineInputs) -> TrainStage | str:
+        """Return the stage over the head that models start from."""
+        family, objective = study.factory.family, study.objective
+        if not isinstance(objective, Task) or not family.head_trainings((objective,)):
+            return "its models have no head that is fitted first (trainer.head_first)"
+        return LinearProbeStage.of(family, target=objective)
 
 
 def _seed_runs(study: BaselineInputs, *, num: int) -> dict[str, TrainStage] | str:

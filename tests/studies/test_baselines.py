@@ -4,6 +4,7 @@ import json
 import logging
 
 import pytest
+import torch
 
 from dfwe.errors import ConfigurationError
 from dfwe.run_study import run_study
@@ -128,3 +129,34 @@ def test_experts_that_are_not_fine_tuned_have_multitask_training_among_them(smal
 def test_an_unknown_control_is_an_error_with_the_choice(small, tmp_path):
     with pytest.raises(ConfigurationError, match="unknown baselines 'chance': choose among .*random"):
         plan_study(small(tmp_path, "baselines=[chance]"))
+
+
+CLASSIFIER = (
+    "+target=meld", "sources=[emory_emotion]", "model=bert_toy_classifier", "model.pretrain=null",
+    "model.source.vocab_size=300",
+    "model.source.config={hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 32, "
+    "max_position_embeddings: 128}",
+    "data.generator.num_train=12", "data.generator.num_dev=8", "data.generator.num_test=8", "report=false",
+    "trainer.train.epochs=1", "trainer.finetune.epochs=1", "merge.search.budget=2", "trainer.threads=1",
+)  # fmt: skip
+
+
+def test_a_linear_probe_is_the_frozen_encoder_under_its_head(composed, tmp_path):
+    config = composed(*CLASSIFIER, "baselines=[linear_probe]", f"paths.store={tmp_path}/store")
+    run_study(config, folder=tmp_path / "run")
+    rows = {row["name"]: row for row in json.loads((tmp_path / "run" / "results.json").read_text())["models"]}
+    assert rows["linear_probe"]["kind"] == "baseline"
+    assert rows["linear_probe"]["cost"]["train_steps"] == 0
+    study = plan_study(config)
+    stage, family = study.baselines["linear_probe"], study.family
+    parts = [dict(model.named_parameters()) for model in (stage.model(stage.result(family.context.store)),
+                                                          family.model((study.target,)))]  # fmt: skip
+    assert all(torch.equal(parts[0][name], parts[1][name]) for name in parts[1])
+    head = stage.heads[0].result(family.context.store).card.result
+    assert rows["linear_probe"]["dev"]["score"] == head["dev"]["score"]
+
+
+def test_models_without_a_fitted_head_have_no_linear_probe(small, tmp_path, caplog):
+    with caplog.at_level(logging.INFO):
+        assert not plan_study(small(tmp_path, "baselines=[linear_probe]")).baselines
+    assert "no head that is fitted first" in caplog.text
