@@ -47,6 +47,7 @@ class ModelFacts:
     """Say of an exported model what results do not: how it was made, of what, and how it is asked.
 
     `settings` are of its merge method, `paper` is what the code says of it, `recipe` a sentence on recipe.yaml.
+    `search` is empty where nothing was searched.
     """
 
     origins: Sequence[Origin]
@@ -205,6 +206,9 @@ def _how(row: Record, *, facts: ModelFacts) -> Iterator[str]:
     yield f"merge method: {facts.method}{f' ({settings})' if settings else ''}"
     if row.get("is_expert"):
         yield f"the search kept one expert as it is: {expert_name(row['is_expert'])}"
+    if not facts.search:
+        yield "coefficients: equal, nothing was searched"
+        return
     yield f"coefficients: {facts.search}, {row.get('evaluations', 'unknown')} evaluations on dev"
     yield f"selection among them: {row['selection']}"
 

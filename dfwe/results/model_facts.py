@@ -38,13 +38,13 @@ def write_recipe(study: Study, name: str, *, folder: Path, place: str) -> ModelF
         return facts
     method = method_of(stage)
     settings = {key: value for key, value in vars(method).items() if value is not None}
-    search = stage.config["search"]
+    search, is_uniform = stage.config["search"], stage.config["selection"]["_target_"].endswith(".Uniform")
     facts = replace(
         facts,
         is_merge=True,
         method=method_name(method),
         settings=settings,
-        search=f"searched by {search['_target_'].rsplit('.', 1)[-1]}",
+        search="" if is_uniform else f"searched by {search.get('optimizer') or search['_target_'].rsplit('.', 1)[-1]}",
         paper=type(method).__doc__ or "",
     )
     try:
@@ -64,7 +64,10 @@ def _origins(study: Study, name: str) -> Iterator[Origin]:
     """Yield the models that came from elsewhere: the base model, and of a merge, or by itself, experts."""
     stage, base = study.models[name], study.family.base_model
     source = getattr(base, "source", None) if isinstance(base, SourceParent) else None
-    yield origin_of(getattr(source, "name", base.title), title=base.title.removeprefix("parent "))
+    start, title = getattr(source, "name", base.title), base.title.removeprefix("parent ")
+    external = [Path(expert.external.name) for expert in study.experts.values() if isinstance(expert, ExternalExpert)]
+    if Path(start) not in external:  # without a base model, the first expert tells the shapes alone
+        yield origin_of(start, title=Path(start).name if external else title)
     experts = stage.experts if isinstance(stage, MergeStage) else {name: stage}
     for key, expert in experts.items():
         if isinstance(expert, ExternalExpert):
