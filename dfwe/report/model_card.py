@@ -47,7 +47,7 @@ class ModelFacts:
     """Say of an exported model what results do not: how it was made, of what, and how it is asked.
 
     `settings` are of its merge method, `paper` is what the code says of it, `recipe` a sentence on recipe.yaml.
-    `search` is empty where nothing was searched.
+    `search` is empty where nothing was searched, `template` is the form of a text, with columns in braces.
     """
 
     origins: Sequence[Origin]
@@ -58,6 +58,7 @@ class ModelFacts:
     paper: str = ""
     recipe: str = ""
     asked: str = ""
+    template: str = "{text}"
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def model_card(results: StudyResults, *, name: str, facts: ModelFacts) -> str:
     assert row is not None, name
     raw = results.raw
     auto_class = raw.get("auto_class", "AutoModelForSeq2SeqLM")
-    code = dict(snippets(".", questions=raw.get("questions") or {}, auto_class=auto_class))
+    code = dict(snippets(".", questions=raw.get("questions") or {}, auto_class=auto_class, template=facts.template))
     environment = Environment(
         loader=PackageLoader("dfwe.report.html", "templates"),
         undefined=StrictUndefined,

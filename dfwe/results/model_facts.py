@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dfwe import __version__
 from dfwe.config.tasks import tasks_of
+from dfwe.data.prompts.base import Prompt
 from dfwe.data.prompts.template import Sentences, Template
 from dfwe.errors import MergeError
 from dfwe.families.classifier.tasks import ClosedSet
@@ -33,7 +34,7 @@ _KIT = "  mergekit-yaml {folder}/recipe.yaml FOLDER"
 def write_recipe(study: Study, name: str, *, folder: Path, place: str) -> ModelFacts:
     """Write the recipe where the model is a merge that a recipe can say; return what its card says of the model."""
     stage = study.models[name]
-    facts = ModelFacts(origins=list(_origins(study, name)), asked=_asked(study))
+    facts = ModelFacts(origins=list(_origins(study, name)), asked=_asked(study), template=_template(study) or "{text}")
     if not isinstance(stage, MergeStage):
         return facts
     method = method_of(stage)
@@ -65,7 +66,7 @@ def _origins(study: Study, name: str) -> Iterator[Origin]:
     stage, base = study.models[name], study.family.base_model
     source = getattr(base, "source", None) if isinstance(base, SourceParent) else None
     start, title = getattr(source, "name", base.title), base.title.removeprefix("parent ")
-    external = [Path(expert.external.name) for expert in study.experts.values() if isinstance(expert, ExternalExpert)]
+    external = [Path(expert.external.name) for expert in study.trained.values() if isinstance(expert, ExternalExpert)]
     if Path(start) not in external:  # without a base model, the first expert tells the shapes alone
         yield origin_of(start, title=Path(start).name if external else title)
     experts = stage.experts if isinstance(stage, MergeStage) else {name: stage}
@@ -76,10 +77,21 @@ def _origins(study: Study, name: str) -> Iterator[Origin]:
 
 def _asked(study: Study) -> str:
     """Say in words what the model's texts look like."""
-    tasks = tasks_of(study.objective)
-    prompt = tasks[0].prompt.prompt if isinstance(tasks[0].prompt, ClosedSet) else tasks[0].prompt
-    if len(tasks) == 1 and isinstance(prompt, Template):
-        return f"Its texts look like this, with columns of a table in braces: {prompt.context}{prompt.prompt}"
-    if len(tasks) == 1 and isinstance(prompt, Sentences):
+    if template := _template(study):
+        return f"Its texts look like this, with columns of a table in braces: {template}"
+    if isinstance(prompt := _prompt(study), Sentences):
         return f"Its texts are columns of a table as they are: {', '.join(prompt.columns)}."
     return "The task's form of a text is in dfwe.json; dfwe.predict makes it."
+
+
+def _template(study: Study) -> str:
+    """Return the form of a text with columns in braces; empty where the task has no such form."""
+    prompt = _prompt(study)
+    return f"{prompt.context}{prompt.prompt}" if isinstance(prompt, Template) else ""
+
+
+def _prompt(study: Study) -> Prompt | None:
+    """Return the prompt of the only task; None where there are several."""
+    tasks = tasks_of(study.objective)
+    prompt = tasks[0].prompt.prompt if isinstance(tasks[0].prompt, ClosedSet) else tasks[0].prompt
+    return prompt if len(tasks) == 1 else None

@@ -93,7 +93,9 @@ def test_decoders_are_asked_by_the_users_prompt(table, results, tmp_path, capfd)
     tuned = ["export_experts=true", "merge.tuned_parameters={scale: {low: 0.5, high: 1.5}}"]
     assert main(["--models", "a", "b", "--data", table, *prompt, *SMALL, *tuned]) == 0
     check_leaves(tmp_path / "out", capfd)
-    assert "\n| a | unknown |" in (tmp_path / "out" / "merged" / "README.md").read_text()
+    card = (tmp_path / "out" / "merged" / "README.md").read_text()
+    assert "\n| a | unknown |" in card
+    assert 'tokenizer("Message: a text to ask the model about\\nTopic:", ' in card
     rows = {row["name"]: row for row in results()["models"]}
     assert rows["baseline"]["title"] == "base model"
     task = (tmp_path / "out" / "conf" / "task" / "dev.yaml").read_text()
