@@ -8,7 +8,6 @@ from pathlib import Path
 
 from dfwe import __version__
 from dfwe.config.tasks import tasks_of
-from dfwe.data.prompts.base import Prompt
 from dfwe.data.prompts.template import Sentences, Template
 from dfwe.errors import MergeError
 from dfwe.families.classifier.tasks import ClosedSet
@@ -90,8 +89,8 @@ def _template(study: Study) -> str:
     return f"{prompt.context}{prompt.prompt}" if isinstance(prompt, Template) else ""
 
 
-def _prompt(study: Study) -> Prompt | None:
-    """Return the prompt of the only task; None where there are several."""
+def _prompt(study: Study) -> Template | Sentences | None:
+    """Return the prompt of the only task; None where there are several, or it has another form."""
     tasks = tasks_of(study.objective)
     prompt = tasks[0].prompt.prompt if isinstance(tasks[0].prompt, ClosedSet) else tasks[0].prompt
-    return prompt if len(tasks) == 1 else None
+    return prompt if len(tasks) == 1 and isinstance(prompt, Template | Sentences) else None
