@@ -129,9 +129,9 @@ class Evaluation:
 
     score: float
     metrics: Mapping[str, float]
-    predictions: tuple[str, ...]
-    counts: Rows
-    label_scores: Float[np.ndarray, "examples labels"] | None = None
+    predictions: tuple[str, ...] = field(repr=False)  # pages of them
+    counts: Rows = field(repr=False)
+    label_scores: Float[np.ndarray, "examples labels"] | None = field(default=None, repr=False)
     undefined: tuple[str, ...] = ()
 
     @property

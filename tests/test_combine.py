@@ -11,6 +11,8 @@ import yaml
 from safetensors.torch import load_file, save_file
 
 from dfwe.combine import main
+from dfwe.errors import MergeError
+from dfwe.merging.files.recipe_of_method import recipe_of_method
 
 
 @pytest.fixture
@@ -377,7 +379,7 @@ def test_combine_labels_are_compared_if_the_base_has_none(here, capsys):
     configure("a", id2label=NAMES)
     configure("b", id2label={"0": "positive", "1": "negative"})
     assert recipe(merge_method="task_arithmetic", base_model="base") == 2
-    assert "a has the labels negative, positive, b positive, negative" in capsys.readouterr().err
+    assert "a has the labels negative, positive, and b has positive, negative" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["lora_A.weight", "lora_B.default.weight", "lora_embedding_A"])
@@ -482,6 +484,16 @@ def test_combine_method_without_weights_counts_models_alike(here):
     Path("out").rename("first")
     assert method("linear", "a", "b", "--set", "normalize=false") == 0
     assert merged() == [2.0]
+
+
+def test_combine_method_names_the_base_of_adapters(here):
+    for name in ("c", "d"):
+        Path(name).mkdir()
+        Path(name, "adapter_config.json").write_text("{}")
+    by_name = recipe_of_method("linear", ["c", "d"], base="base")
+    assert (by_name.models, by_name.base_model) == (("base+c", "base+d"), None)
+    with pytest.raises(MergeError, match="linear has no base model"):
+        recipe_of_method("linear", ["a", "d"], base="base")
 
 
 def test_combine_method_slerp_goes_from_the_first_model(here):

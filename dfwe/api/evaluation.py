@@ -29,7 +29,7 @@ Text = str | tuple[str, str]  # a pair is for classifiers
 class TextEvaluation(Evaluation):
     """A model's answers to labelled texts, and their score in [0, 1]."""
 
-    scorer: Scorer = field(kw_only=True)
+    scorer: Scorer = field(kw_only=True, repr=False)
 
     @cached_property
     def interval(self) -> tuple[float, float]:

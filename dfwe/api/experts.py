@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from dfwe.api.kinds import network_of
 from dfwe.config.instantiate import bind, call
 from dfwe.config.merges import option, search_space
-from dfwe.errors import MergeError
+from dfwe.errors import MergeError, did_you_mean
 from dfwe.merging.base import MergeMethod, method_name
 from dfwe.merging.engine import prepare_merge
 from dfwe.merging.expert_array import (
@@ -107,6 +107,7 @@ def merge(
         ConfigurationError: there is no such method.
         MergeError: another number of weights than of experts, a wrong setting, or a base model that is missing.
     """
+    _check_experts(experts)
     coefficients = _coefficients(weights, names=experts.names)
     write = prepare_merge(_method(method, settings), experts)
     part = find_part(model, experts=experts)
@@ -158,6 +159,7 @@ def search_weights(
         MergeError: the method needs a base model, or the model has other parameters than the experts.
         SearchError: a score is not a number.
     """
+    _check_experts(experts)
     merge_method = _method(method, settings or {})
     merge_method.check(len(experts.names))
     if isinstance(search, str):
@@ -181,11 +183,22 @@ def _score_expert(name: str, model: nn.Module, experts: ExpertArray, score: Scor
     return Trial(0, "expert", coefficients, as_evaluation(score(model)))
 
 
+def _check_experts(experts: object) -> None:
+    if not isinstance(experts, ExpertArray):
+        raise MergeError(
+            f"the second argument must be what load_experts returned, after the model, not a {type(experts).__name__}"
+        )
+
+
 def _method(method: str | MergeMethod, settings: Mapping[str, Any]) -> MergeMethod:
     result = bind(option(method, search=_SEARCH, budget=1)["method"]) if isinstance(method, str) else method
     assert isinstance(result, MergeMethod)
     if unknown := [name for name in settings if not hasattr(result, name)]:
-        raise MergeError(f"{method_name(result)} has no setting '{unknown[0]}'")
+        names = sorted(field.name for field in fields(result))  # type: ignore[arg-type]  # methods are dataclasses
+        close = did_you_mean(unknown[0], names)
+        raise MergeError(
+            f"{method_name(result)} has no setting '{unknown[0]}'{close}: it has {', '.join(names) or 'none'}"
+        )
     return replace(result, **settings) if settings else result  # type: ignore[type-var]
 
 

@@ -38,28 +38,33 @@ def with_model_of_experts(overrides: Sequence[str]) -> list[str]:
     if "model" in given:
         return overrides
     names = [*_names(given.get("base_model"), key="base_model"), *_names(given["experts"], key="experts")]
-    folder = next((Path(name).expanduser() for name in names if (Path(name).expanduser() / CONFIG).is_file()), None)
-    if folder is None:
+    folders = [folder for name in names if ((folder := Path(name).expanduser()) / CONFIG).is_file()]
+    if not folders:
         raise ConfigurationError(
             f"none of {', '.join(names)} is a folder with {CONFIG}: set base_model=<folder of the model that the "
             "experts were trained from> (--base of dfwe search), or model=causal_lm, seq2seq or classifier and "
             "model.source.name=<name>"
         )
-    source = [] if "model.source.name" in given else [f"model.source.name='{folder}'"]
-    return [*overrides, f"model={_option(folder)}", *source]
+    source = [] if "model.source.name" in given else [f"model.source.name='{folders[0]}'"]
+    return [*overrides, f"model={_option(folders)}", *source]
 
 
-def _option(folder: Path) -> str:
-    """Return the option of `model` for the folder's architecture."""
-    architectures = read_json_object(folder / CONFIG, error=ModelError).get("architectures")
-    kinds = [str(name) for name in architectures] if isinstance(architectures, list) else []
-    for end, option in _KINDS.items():
-        if any(kind.endswith(end) for kind in kinds):
+def _option(folders: Sequence[Path]) -> str:
+    """Return the option of `model` for the first architecture that has one: a base model may lack its experts' head."""
+    kinds = [kind for folder in folders for kind in _architectures(folder)]
+    for kind in kinds:
+        if option := next((option for end, option in _KINDS.items() if kind.endswith(end)), None):
             return option
+    architecture = ", ".join(_architectures(folders[0])) or "a model without a named architecture"
     raise ConfigurationError(
-        f"{folder} holds {', '.join(kinds) or 'a model without a named architecture'}: experts are classifiers "
+        f"{folders[0]} holds {architecture}: experts are classifiers "
         "(...ForSequenceClassification), encoder-decoders (...ForConditionalGeneration) or decoders (...ForCausalLM)"
     )
+
+
+def _architectures(folder: Path) -> list[str]:
+    names = read_json_object(folder / CONFIG, error=ModelError).get("architectures")
+    return [str(name) for name in names] if isinstance(names, list) else []
 
 
 def _names(value: str | None, *, key: str) -> list[str]:

@@ -71,6 +71,8 @@ def _quality(test: Record, *, target: TableTask) -> str:
     score = _score(test["score"], target=target)
     likely = f"; on other rows of this kind expect {_range(*ends, target=target)}" if ends else ""
     likely = "; so few rows say almost nothing" if size < target.numbers["few_rows"] else likely
+    if target.metric is not None:  # nothing is known of what guessing would have
+        return f"{on_test} it has {score}{likely}."
     if target.kind != "labels":
         is_guess = not ends or ends[0] <= 0
         guess = {"number": "better than guessing", "text": "able to write such answers"}[target.kind]
@@ -128,6 +130,8 @@ def _significance(versus: str, *, against: Record | None) -> str:
 
 
 def _score(score: float, *, target: TableTask) -> str:
+    if (name := target.metric_name) is not None:
+        return f"a score of {times_100(score)} by {name} (times 100)"
     if target.kind == "labels":
         return f"{times_100(score)} %"
     if target.kind == "number":
@@ -136,6 +140,7 @@ def _score(score: float, *, target: TableTask) -> str:
 
 
 def _range(low: float, high: float, *, target: TableTask) -> str:
-    if target.kind == "number":
+    if target.kind == "number" and target.metric is None:
         return f"{low:.2f} to {high:.2f}"
-    return f"{times_100(low)} to {times_100(high)}{' %' if target.kind == 'labels' else ''}"
+    percent = " %" if target.kind == "labels" and target.metric is None else ""
+    return f"{times_100(low)} to {times_100(high)}{percent}"

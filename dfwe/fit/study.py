@@ -89,7 +89,8 @@ def check_not_edited(contents: Mapping[Path, str], *, study: Sequence[str]) -> N
     for path, text in contents.items():
         if path.exists() and read_text(path, error=ConfigurationError) != text:
             raise ConfigurationError(
-                f"{path} is there with other content: run `{shlex.join(['dfwe', *study])}` to use it, or set --out to "
+                f"{path} is there with other content, edited or made with other options: run "
+                f"`{shlex.join(['dfwe', *study])}` to use it as it is, remove it to write it anew, or set --out to "
                 "another folder"
             )
 

@@ -39,6 +39,11 @@ class TableTask:
     notes: tuple[str, ...] = ()  # for the user, on options that do not fit
     metric: str | None = None  # the user's own function; else those of conf/fit.yaml
 
+    @property
+    def metric_name(self) -> str | None:
+        """Name of the user's own function, without its module."""
+        return None if self.metric is None else self.metric.rpartition(":")[2].rpartition(".")[2]
+
     def splits(self) -> dict[Split, int]:
         """Return the number of rows of each split.
 
@@ -109,10 +114,9 @@ class TableTask:
         }
 
     def _metrics(self) -> dict[str, Any]:
-        if self.metric is None:
+        if self.metric_name is None:
             return dict(self.numbers["metrics"][self.kind])
-        name = self.metric.rpartition(":")[2].rpartition(".")[2]
-        return {name: {"_target_": "dfwe.metrics.function.own_function", "function": self.metric}}
+        return {self.metric_name: {"_target_": "dfwe.metrics.function.own_function", "function": self.metric}}
 
     def reader(self) -> dict[str, Any]:
         """Return the reader of the table's splits."""

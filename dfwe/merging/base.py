@@ -246,7 +246,9 @@ def method_name(method: MergeMethod | type) -> str:
 def require_parent(parent: object, *, method: MergeMethod) -> None:
     """Raise MergeError if there is no parent, or none is named, for a method that needs one."""
     if parent is None and method.properties.needs_parent:
-        raise MergeError(f"{method_name(method)} needs the experts' common parent (a recipe's base_model)")
+        raise MergeError(
+            f"{method_name(method)} needs the experts' common parent (a recipe's base_model, base=... of load_experts)"
+        )
 
 
 def check_simplex(coefficients: Sequence[float], *, method: MergeMethod) -> None:

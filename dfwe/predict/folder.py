@@ -51,8 +51,9 @@ def read_asking(folder: Path) -> Asking:
     lacking = [name for name in (ASKING, CONFIG) if not (folder / name).is_file()]
     if lacking:
         others = sorted(each.name for each in folder.iterdir() if (each / ASKING).is_file())
-        hint = f"; did you mean {folder / others[0]}?" if others else ": name the folder merged/ or best/ of a run"
-        raise ModelError(f"{folder} is not a merged model: it holds no {lacking[0]}{hint}")
+        advice = ": name the folder merged/ or best/ of a run; load other models by Transformers"
+        hint = f"; did you mean {folder / others[0]}?" if others else advice
+        raise ModelError(f"{folder} was not exported by a study: it holds no {lacking[0]}{hint}")
     path = folder / ASKING
     content = read_json_object(path, error=ModelError)
     if content.get("family") == "multi_head":

@@ -47,6 +47,7 @@ class ModelFacts:
     """Say of an exported model what results do not: how it was made, of what, and how it is asked.
 
     `settings` are of its merge method, `paper` is what the code says of it, `recipe` a sentence on recipe.yaml.
+    `search` is empty where nothing was searched, `template` is the form of a text, with columns in braces.
     """
 
     origins: Sequence[Origin]
@@ -57,6 +58,7 @@ class ModelFacts:
     paper: str = ""
     recipe: str = ""
     asked: str = ""
+    template: str = "{text}"
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def model_card(results: StudyResults, *, name: str, facts: ModelFacts) -> str:
     assert row is not None, name
     raw = results.raw
     auto_class = raw.get("auto_class", "AutoModelForSeq2SeqLM")
-    code = dict(snippets(".", questions=raw.get("questions") or {}, auto_class=auto_class))
+    code = dict(snippets(".", questions=raw.get("questions") or {}, auto_class=auto_class, template=facts.template))
     environment = Environment(
         loader=PackageLoader("dfwe.report.html", "templates"),
         undefined=StrictUndefined,
@@ -205,6 +207,9 @@ def _how(row: Record, *, facts: ModelFacts) -> Iterator[str]:
     yield f"merge method: {facts.method}{f' ({settings})' if settings else ''}"
     if row.get("is_expert"):
         yield f"the search kept one expert as it is: {expert_name(row['is_expert'])}"
+    if not facts.search:
+        yield "coefficients: equal, nothing was searched"
+        return
     yield f"coefficients: {facts.search}, {row.get('evaluations', 'unknown')} evaluations on dev"
     yield f"selection among them: {row['selection']}"
 

@@ -33,18 +33,18 @@ _KIT = "  mergekit-yaml {folder}/recipe.yaml FOLDER"
 def write_recipe(study: Study, name: str, *, folder: Path, place: str) -> ModelFacts:
     """Write the recipe where the model is a merge that a recipe can say; return what its card says of the model."""
     stage = study.models[name]
-    facts = ModelFacts(origins=list(_origins(study, name)), asked=_asked(study))
+    facts = ModelFacts(origins=list(_origins(study, name)), asked=_asked(study), template=_template(study) or "{text}")
     if not isinstance(stage, MergeStage):
         return facts
     method = method_of(stage)
     settings = {key: value for key, value in vars(method).items() if value is not None}
-    search = stage.config["search"]
+    search, is_uniform = stage.config["search"], stage.config["selection"]["_target_"].endswith(".Uniform")
     facts = replace(
         facts,
         is_merge=True,
         method=method_name(method),
         settings=settings,
-        search=f"searched by {search['_target_'].rsplit('.', 1)[-1]}",
+        search="" if is_uniform else f"searched by {search.get('optimizer') or search['_target_'].rsplit('.', 1)[-1]}",
         paper=type(method).__doc__ or "",
     )
     try:
@@ -64,7 +64,10 @@ def _origins(study: Study, name: str) -> Iterator[Origin]:
     """Yield the models that came from elsewhere: the base model, and of a merge, or by itself, experts."""
     stage, base = study.models[name], study.family.base_model
     source = getattr(base, "source", None) if isinstance(base, SourceParent) else None
-    yield origin_of(getattr(source, "name", base.title), title=base.title.removeprefix("parent "))
+    start, title = getattr(source, "name", base.title), base.title.removeprefix("parent ")
+    external = [Path(expert.external.name) for expert in study.trained.values() if isinstance(expert, ExternalExpert)]
+    if Path(start) not in external:  # without a base model, the first expert tells the shapes alone
+        yield origin_of(start, title=Path(start).name if external else title)
     experts = stage.experts if isinstance(stage, MergeStage) else {name: stage}
     for key, expert in experts.items():
         if isinstance(expert, ExternalExpert):
@@ -73,10 +76,21 @@ def _origins(study: Study, name: str) -> Iterator[Origin]:
 
 def _asked(study: Study) -> str:
     """Say in words what the model's texts look like."""
-    tasks = tasks_of(study.objective)
-    prompt = tasks[0].prompt.prompt if isinstance(tasks[0].prompt, ClosedSet) else tasks[0].prompt
-    if len(tasks) == 1 and isinstance(prompt, Template):
-        return f"Its texts look like this, with columns of a table in braces: {prompt.context}{prompt.prompt}"
-    if len(tasks) == 1 and isinstance(prompt, Sentences):
+    if template := _template(study):
+        return f"Its texts look like this, with columns of a table in braces: {template}"
+    if isinstance(prompt := _prompt(study), Sentences):
         return f"Its texts are columns of a table as they are: {', '.join(prompt.columns)}."
     return "The task's form of a text is in dfwe.json; dfwe.predict makes it."
+
+
+def _template(study: Study) -> str:
+    """Return the form of a text with columns in braces; empty where the task has no such form."""
+    prompt = _prompt(study)
+    return f"{prompt.context}{prompt.prompt}" if isinstance(prompt, Template) else ""
+
+
+def _prompt(study: Study) -> Template | Sentences | None:
+    """Return the prompt of the only task; None where there are several, or it has another form."""
+    tasks = tasks_of(study.objective)
+    prompt = tasks[0].prompt.prompt if isinstance(tasks[0].prompt, ClosedSet) else tasks[0].prompt
+    return prompt if len(tasks) == 1 and isinstance(prompt, Template | Sentences) else None

@@ -10,7 +10,7 @@ import numpy as np
 import pytorch_lightning as pl
 from torch import nn
 
-from dfwe.errors import MergeError
+from dfwe.errors import MergeError, SearchError
 from dfwe.merging.base import CoefficientGroups, MergeMethod
 from dfwe.merging.engine import prepare_merge
 from dfwe.merging.expert_array import ExpertArray, Layout, flatten, unflatten
@@ -270,7 +270,11 @@ def _refuse_counts(totals: Any) -> Any:
 
 
 def as_evaluation(score: Evaluation | float) -> Evaluation:
-    """Return a number as an evaluation without answers."""
+    """Return a number as an evaluation without answers; SearchError for what is neither."""
     if isinstance(score, Evaluation):
         return score
+    try:
+        float(score)
+    except (TypeError, ValueError):
+        raise SearchError(f"the score function returned {score!r}: expected a number or an evaluation") from None
     return Evaluation(score=float(score), metrics={"score": float(score)}, predictions=(), counts=np.zeros((0, 0)))

@@ -35,6 +35,8 @@ def decoder(tmp_path_factory):
 def test_a_classifiers_answers_are_those_of_plain_transformers(classifier, texts):
     model, tokenizer = classifier
     scored = evaluate(model, tokenizer, texts, GOLD)
+    assert repr(scored).startswith(f"TextEvaluation(score={scored.score}, metrics=")
+    assert "array" not in repr(scored)
     with torch.no_grad():
         logits = [
             model(**tokenizer(*([text] if isinstance(text, str) else text), return_tensors="pt")).logits

@@ -10,7 +10,8 @@ from torch import nn
 from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification, LlamaConfig, LlamaForCausalLM
 
 from dfwe.api import WeightSearch, evaluate, load_experts, merge, new_search, preflight, search_weights
-from dfwe.errors import ConfigurationError, MergeError, ModelError
+from dfwe.api.experts import _check_experts
+from dfwe.errors import ConfigurationError, MergeError, ModelError, SearchError
 from dfwe.merging.expert_array import Layout, load_weights
 
 LABELS = ["calm", "glad", "sad"]
@@ -184,13 +185,23 @@ def test_preflight_finds_what_cannot_be_merged(classifiers, tiny_bert):
          "unknown merge 'tiess'"),
         (lambda model, experts: merge(model, load_experts(experts, model=model), method="ties"), MergeError, "parent"),
         (lambda model, experts: merge(model, load_experts(experts, model=model), density=0.5), MergeError,
-         "no setting 'density'"),
+         "no setting 'density': it has none"),
+        (lambda model, experts: merge(model, load_experts(experts, model=model), method="ties", densty=0.5), MergeError,
+         r"no setting 'densty' \(did you mean density\?\): it has aggregate, density, "),
+        (lambda model, experts: search_weights(model, load_experts(experts, model=model), lambda model: None),
+         SearchError, "the score function returned None: expected a number or an evaluation"),
         (lambda model, experts: merge(nn.Linear(2, 2), load_experts(experts, model=model)), MergeError, "parameters"),
     ],
 )  # fmt: skip
 def test_mistakes_are_named(folders, fault, error, words):
     with pytest.raises(error, match=words):
         fault(llama(0), folders[1:])
+
+
+@pytest.mark.parametrize("mistake", [["a", "b"], nn.Linear(2, 2)])
+def test_what_is_not_experts_is_named(mistake):
+    with pytest.raises(MergeError, match=f"what load_experts returned.* not a {type(mistake).__name__}"):
+        _check_experts(mistake)  # types are checked before it in tests, not in a user's program
 
 
 def test_numbers_that_are_not_finite_are_refused():

@@ -52,6 +52,13 @@ def test_the_base_model_comes_first(folder):
     assert arguments[-2:] == ["model=seq2seq", f"model.source.name='{base}'"]
 
 
+@pytest.mark.parametrize("architecture", ["BertModel", "BertForMaskedLM", ""])
+def test_a_base_model_without_a_head_leaves_the_kind_to_experts(folder, architecture):
+    base, expert = folder(architecture), folder("BertForSequenceClassification")
+    arguments = hydra_arguments([f"experts=[{expert}]", f"base_model={base}"])
+    assert arguments[-2:] == ["model=classifier", f"model.source.name='{base}'"]
+
+
 @pytest.mark.parametrize("form", ["a,{0}", "a,'{0}'", "[a,{0}],[a,b]"], ids=["names", "quoted", "lists"])
 def test_a_sweeps_choices_are_names_of_models(folder, form):
     path = folder("LlamaForCausalLM")

@@ -1,5 +1,7 @@
 """The answer of a fit in plain words: what to ship, how good it is, and what it gains."""
 
+from dataclasses import replace
+
 import pytest
 
 from dfwe.conf import conf_dir
@@ -107,6 +109,19 @@ def test_free_text_that_was_not_learnt_is_told(target):
     lines = said(study("tea", interval=(0.0, 0.0), test=0.0), target("text"))
     assert "it has 0.0 points of 100" in lines[1]
     assert lines[1].endswith("It is not surely able to write such answers, so it needs more rows.")
+
+
+@pytest.mark.parametrize("kind", ["labels", "number", "text"])
+def test_a_function_of_ones_own_is_not_a_share_of_right_answers(target, kind):
+    task = replace(target(kind), metric="mine.py:cost")
+    lines = said(study("tea", interval=(-0.1, 0.9)), task)
+    assert lines[0].endswith("a score of 80.0 by cost (times 100).")
+    rows = "On the 8 rows of test, which no training saw, "
+    assert (
+        lines[1]
+        == f"{rows}it has a score of 75.0 by cost (times 100); on other rows of this kind expect -10.0 to 90.0."
+    )
+    assert "has a score of 62.5 by cost (times 100) there" in lines[2]
 
 
 def test_an_undefined_score_is_told(target):

@@ -64,7 +64,7 @@ def test_a_study_with_a_source_ends_with_a_model_and_its_card(messages, results,
     card = (tmp_path / "out" / "best" / "README.md").read_text()
     assert "# messages" in card
     assert "| messages | 24 train, 8 dev, 8 test | " in card
-    assert card.split("# messages")[1].splitlines()[2].startswith("Ship out/best (")
+    assert card.split("# messages")[1].splitlines()[2].startswith("Ship this model (")
     assert 'load(".")' in card
     assert '\nload it: transformers.AutoModelForSequenceClassification.from_pretrained("out/best")' in output.out
     assert sorted(results()["sources"]) == ["other"]
@@ -92,7 +92,10 @@ def test_a_dry_run_writes_tasks_and_keeps_those_that_were_edited(messages, tmp_p
     assert main([messages, "--dry-run", *TINY[:2]]) == 0
     path.write_text(path.read_text() + "# mine\n")
     assert main([messages, "--dry-run", *TINY[:2]]) == 2
-    assert "messages.yaml is there with other content: run `dfwe --config-dir" in capsys.readouterr().err
+    assert (
+        "messages.yaml is there with other content, edited or made with other options: run `dfwe --config-dir"
+        in capsys.readouterr().err
+    )
     path.write_bytes("# für mich\n".encode("latin-1"))
     assert main([messages, "--dry-run", *TINY[:2]]) == 2
     assert "messages.yaml, line 1: the file must be UTF-8 text" in capsys.readouterr().err

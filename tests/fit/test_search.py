@@ -59,7 +59,11 @@ def test_classifiers_get_coefficients_and_a_card(table, classifiers, results, tm
     assert f"coefficients of nelder_mead: {shares}" in output
     check_leaves(tmp_path / "out", capfd, answers=("pan", "sea"))
     assert "Ship out/best" in output
-    assert "the plain model" not in (tmp_path / "out" / "best" / "README.md").read_text().lower()
+    card = (tmp_path / "out" / "best" / "README.md").read_text()
+    assert "\nShip this model (" in card
+    assert "out/best" not in card  # a folder of this machine
+    assert "| classifier |" not in card  # no base model was named
+    assert "the plain model" not in card.lower()
     best = BertForSequenceClassification.from_pretrained(tmp_path / "out" / "best")
     assert best.config.id2label == {0: "pan", 1: "sea"}
 
@@ -89,6 +93,9 @@ def test_decoders_are_asked_by_the_users_prompt(table, results, tmp_path, capfd)
     tuned = ["export_experts=true", "merge.tuned_parameters={scale: {low: 0.5, high: 1.5}}"]
     assert main(["--models", "a", "b", "--data", table, *prompt, *SMALL, *tuned]) == 0
     check_leaves(tmp_path / "out", capfd)
+    card = (tmp_path / "out" / "merged" / "README.md").read_text()
+    assert "\n| a | unknown |" in card
+    assert 'tokenizer("Message: a text to ask the model about\\nTopic:", ' in card
     rows = {row["name"]: row for row in results()["models"]}
     assert rows["baseline"]["title"] == "base model"
     task = (tmp_path / "out" / "conf" / "task" / "dev.yaml").read_text()

@@ -21,7 +21,7 @@ def test_a_folder_of_something_else_says_what_is_wanted(folder, tmp_path, capsys
     (path / "dfwe.json").unlink()
     assert main(["--model", str(path), "x.jsonl"]) == 2
     err = capsys.readouterr().err
-    assert "is not a merged model: it holds no dfwe.json: name the folder merged/ or best/ of a run" in err
+    assert "was not exported by a study: it holds no dfwe.json: name the folder merged/ or best/ of a run; load" in err
     assert err.count("\n") == 1
 
 

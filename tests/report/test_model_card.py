@@ -88,6 +88,18 @@ def test_body_says_what_was_merged_and_how_good_it_is():
     assert "method.density" not in text
 
 
+def test_equal_coefficients_were_not_searched():
+    text = card(search="")
+    assert "- coefficients: equal, nothing was searched\n" in text
+    assert "evaluations" not in text
+    assert "selection" not in text
+
+
+def test_code_asks_in_the_tasks_form():
+    assert 'tokenizer("Text: a text to ask the model about\\nTopic:", ' in card(template="Text: {text}\nTopic:")
+    assert 'tokenizer("a text to ask the model about", ' in card()
+
+
 def test_licence_is_named_only_where_all_parents_agree():
     same = [Origin("a", license="mit", languages=("en",)), Origin("b", license="mit", languages=("en",))]
     assert (ModelCard(card(origins=same)).data.license, ModelCard(card(origins=same)).data.language) == ("mit", ["en"])

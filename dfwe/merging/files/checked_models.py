@@ -13,7 +13,7 @@ from dfwe.merging.files.vocabularies import Vocabulary, read_vocabulary
 from dfwe.merging.files.weight_scan import are_equal
 from dfwe.models.adapters import AdaptedCheckpoint, adapter_base, adapter_folder
 from dfwe.models.checkpoint import Checkpoint, TensorSource, TensorSpec, wrapper_prefix
-from dfwe.models.folders import CONFIG, adapter_refusal, model_folder, read_config
+from dfwe.models.folders import CONFIG, model_folder, read_config
 from dfwe.models.safe_config import check_configuration
 
 
@@ -62,9 +62,12 @@ def open_model(name: str, path: Path, *, base: CheckedModel | None, cache: dict[
 
 
 def _open_adapter(name: str, folder: Path, *, base: CheckedModel | None, cache: dict[str, Vocabulary]) -> CheckedModel:
-    if base is None:
-        raise ModelError(adapter_refusal(folder))
     trained_on = adapter_base(folder)
+    if base is None:
+        raise ModelError(
+            f"{folder} is a LoRA adapter, which is read with its base model: name that by --base "
+            f"{trained_on or 'FOLDER'} (base=... in Python)"
+        )
     is_another = trained_on is not None and trained_on.is_dir() and trained_on.resolve() != base.path.resolve()
     if trained_on is not None and is_another and not are_equal(Checkpoint(trained_on), base.source):
         raise ModelError(

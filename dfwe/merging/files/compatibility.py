@@ -136,13 +136,14 @@ def label_misfit(first: tuple[Path, Config], other: tuple[Path, Config]) -> Misf
     a, b = labels_of(first[1]), labels_of(other[1])
     if a is None or b is None or [label.casefold() for label in a] == [label.casefold() for label in b]:
         return None
-    lists = f"{first[0]} has the labels {', '.join(a)}, {other[0]} {', '.join(b)}"
+    lists = f"{first[0]} has the labels {', '.join(a)}, and {other[0]} has {', '.join(b)}"
     if sorted(label.casefold() for label in a) != sorted(label.casefold() for label in b):
         return Misfit("labels", lists, "heads of different tasks cannot be merged")
     return Misfit(
         "label order",
         f"{lists}: the same in another order, so that a merge would mix rows of different labels",
-        "put one model's `id2label` and the rows of its head into the order of the other's, and save it again",
+        "dfwe search and studies put them into one order by themselves; for all else put one model's `id2label` and "
+        "the rows of its head into the order of the other's, and save it again",
     )
 
 

@@ -144,6 +144,11 @@ class RecipeMethod:
 def recipe_method(name: Any, *, where: str) -> RecipeMethod:
     """Return the method of that name; MergeError, which begins with `where`, if no method is called so."""
     files = _files()
+    if isinstance(name, str) and name in _searches():
+        raise MergeError(
+            f"{where}: {name} searches coefficients, which takes labelled rows: name a method such as linear here, or "
+            "run `dfwe search`"
+        )
     method = _load(files[name]) if isinstance(name, str) and name in files else None
     if method is None:
         names = [other for other, file in files.items() if _load(file)]
@@ -162,7 +167,12 @@ def recipe_methods() -> Iterator[RecipeMethod]:
 
 
 def _files() -> dict[str, Path]:
-    return {file.stem: file for file in sorted((conf_dir() / "merge").glob("*.yaml"))}
+    files = sorted((conf_dir() / "merge").glob("*.yaml"))
+    return {file.stem: file for file in files if file.stem not in _searches()}
+
+
+def _searches() -> set[str]:
+    return {file.stem for file in (conf_dir() / "merge" / "search").glob("*.yaml")}
 
 
 def _load(file: Path) -> MergeMethod | None:

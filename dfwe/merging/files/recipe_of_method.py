@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from dfwe.errors import MergeError
 from dfwe.merging.files.recipe import Recipe, parse_recipe
 from dfwe.merging.files.recipe_methods import RecipeMethod, recipe_method
+from dfwe.models.adapters import adapter_folder
 
 _WHERE = "dfwe merge"
 
@@ -22,6 +24,7 @@ def recipe_of_method(
 ) -> Recipe:
     """Return the recipe of that method; `settings` are `name=value`, weights are 1/n each if there are none.
 
+    `base` is also what LoRA adapters change, for methods that have no base model themselves.
     Where a method goes from one model to another (`slerp`), the first one is the start.
 
     Raises:
@@ -38,6 +41,8 @@ def recipe_of_method(
         raise MergeError(f"{name} has no weights: say how far to go by --set t=0.5, from the first model to the other")
     if goes_from_start and base is None:
         base = models[0]
+    if base is not None and not _takes_base(method) and all(adapter_folder(Path(model)) for model in models):
+        models, base = [f"{base}+{model}" for model in models], None
     _check_base(base, method=method)
     numbers = weights or [1.0 / len(models)] * len(models)
     entries = [
@@ -51,8 +56,12 @@ def recipe_of_method(
 def _check_base(base: str | None, *, method: RecipeMethod) -> None:
     if base is None and method.default.properties.needs_parent:
         raise MergeError(f"{method.name} merges task vectors: name the model that all others started from by --base")
-    if base is not None and not (method.default.properties.needs_parent or method.default.recipe.base_model):
+    if base is not None and not _takes_base(method):
         raise MergeError(f"{method.name} has no base model: leave out --base, or list {base} among the models")
+
+
+def _takes_base(method: RecipeMethod) -> bool:
+    return method.default.properties.needs_parent or method.default.recipe.base_model is not None
 
 
 def _parameters(settings: Sequence[str]) -> dict[str, Any]:

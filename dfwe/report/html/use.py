@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ _MERGED = "merged"
 _OF_EARLIER_RESULTS = "AutoModelForSeq2SeqLM"  # whose results do not name the class
 _ENCODER = "AutoModel"  # of models with a head per task, which `dfwe.predict` does not ask
 _TEXT = "a text to ask the model about"
+_COLUMN = re.compile(r"\{[^{}]+\}")
 _FILES = {"texts": "texts.csv", "rows": "rows.csv", "dialogues": "dialogues.jsonl"}
 _PYTHON = """\
 from dfwe.predict import load
@@ -34,7 +36,7 @@ from transformers import {auto_class}, AutoTokenizer
 
 model = {auto_class}.from_pretrained("{folder}")
 tokenizer = AutoTokenizer.from_pretrained("{folder}")
-inputs = tokenizer("{text}", return_tensors="pt", return_token_type_ids=False)
+inputs = tokenizer({text}, return_tensors="pt", return_token_type_ids=False)
 {answer}"""
 _ANSWERS = {
     "AutoModelForSeq2SeqLM": """\
@@ -68,11 +70,12 @@ def use(run: Run) -> PageSection | None:
 
 
 def snippets(
-    folder: str, *, questions: Mapping[str, Any], auto_class: str = _OF_EARLIER_RESULTS
+    folder: str, *, questions: Mapping[str, Any], auto_class: str = _OF_EARLIER_RESULTS, template: str = "{text}"
 ) -> list[tuple[str, str]]:
     """Return how to load a model of that folder: with dfwe, at the command line, with Transformers alone.
 
-    `questions` are results' own: the code asks what the task asks. `auto_class` is Transformers' class that loads it.
+    `questions` are results' own: the code asks what the task asks. `auto_class` is Transformers' class that loads it,
+    `template` what it is asked there, with columns in braces.
     """
     form, columns = questions.get("form", "texts"), questions.get("columns", ())
     file = f"a table with the column{'' if len(columns) == 1 else 's'} {', '.join(columns)}"
@@ -83,7 +86,7 @@ def snippets(
     command = f"# {file}\ndfwe predict --model {folder} {_FILES[form]}"
     inputs: Any = [_TEXT] if form == "texts" or len(columns) == 1 else [dict.fromkeys(columns, _TEXT)]
     python = _PYTHON.format(folder=folder, inputs=json.dumps(inputs, ensure_ascii=False))
-    transformers = ("With Transformers alone", _transformers(folder, auto_class=auto_class))
+    transformers = ("With Transformers alone", _transformers(folder, auto_class=auto_class, template=template))
     if auto_class == _ENCODER:
         return [transformers]
     return [
@@ -93,9 +96,10 @@ def snippets(
     ]
 
 
-def _transformers(folder: str, *, auto_class: str) -> str:
+def _transformers(folder: str, *, auto_class: str, template: str) -> str:
+    text = json.dumps(_COLUMN.sub(_TEXT, template), ensure_ascii=False)
     answer = _ANSWERS.get(auto_class, "print(model(**inputs))")
-    return _TRANSFORMERS.format(folder=folder, auto_class=auto_class, text=_TEXT, answer=answer)
+    return _TRANSFORMERS.format(folder=folder, auto_class=auto_class, text=text, answer=answer)
 
 
 def _exported(run: Run) -> Iterator[tuple[str, str]]:

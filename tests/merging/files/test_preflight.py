@@ -117,7 +117,7 @@ FAULTS = {
     "labels": (
         lambda: configure("b", id2label={"0": "x", "1": "y"}),
         "labels",
-        "parent has the labels no, yes, b x, y",
+        "parent has the labels no, yes, and b has x, y",
     ),
     "pickle": (plant_pickle, "files", "b holds its weights as pickles alone (pytorch_model.bin)"),
     "adapter": (plant_adapter, "files", "b: the factors of 'layer.weight' are not two matrices"),
@@ -166,8 +166,8 @@ def test_wrong_paths_are_one_line(here, capsys, arguments, message):
 def test_adapter_without_a_base_is_refused_with_its_bases_name(here):
     plant_adapter()
     (refusal,) = preflight({"a": Path("a"), "b": Path("b")}, base=None, free=ROOM).of("refusal")
-    assert refusal.text.startswith("b is a LoRA adapter, not a model")
-    assert refusal.remedy.startswith("add it to somebody/parent first")
+    assert refusal.text == "b is a LoRA adapter, which is read with its base model"
+    assert refusal.remedy == "name that by --base somebody/parent (base=... in Python)"
 
 
 def test_no_tokenizer_anywhere_is_one_refusal(here):

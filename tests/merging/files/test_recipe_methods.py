@@ -155,6 +155,12 @@ def test_models_without_what_the_method_needs_is_an_error(name, listed, base, me
         recipe_method(name, where="").models(listed, base=base)
 
 
+@pytest.mark.parametrize("name", ["nelder_mead", "cma"])
+def test_a_search_is_not_a_method(name):
+    with pytest.raises(MergeError, match=f"r.yaml: {name} searches coefficients, .* or run `dfwe search`"):
+        recipe_method(name, where="r.yaml")
+
+
 @pytest.mark.parametrize("name", ["fisher", "regmean_pp", "base", "tise", None, ["linear"]])
 def test_recipe_method_of_an_unknown_name_is_an_error(name):
     with pytest.raises(MergeError, match=r"r\.yaml: unknown merge_method .* dfwe knows arcee_fusion, .*ties"):
