@@ -118,10 +118,10 @@ def check_names(config: DictConfig, *, experts: tuple[str, ...]) -> None:
 
 
 def _settings(merge: Any) -> dict[Any, Any]:
-    """Return a merge as plain Python, without settings that are null: the schema adds them."""
+    """Return a merge as plain Python, without settings that are null, which the schema adds, or change no result."""
     settings = OmegaConf.to_container(merge)
     assert isinstance(settings, dict)
-    return {key: value for key, value in settings.items() if value is not None}
+    return {key: value for key, value in settings.items() if value is not None and key != "experts_in"}
 
 
 def check_model(config: DictConfig) -> None:

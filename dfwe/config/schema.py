@@ -237,6 +237,7 @@ class MergeConfig:
         MISSING  # what the method must know of the experts beside their weights, and how it is measured
     )
     lora: Annotated[str, OneOf("products", "factors")] = MISSING  # of LoRA experts; factors: PEFT's combinations, too
+    experts_in: Annotated[str, OneOf("memory", "disk")] = MISSING  # disk: read from there in every candidate
     search: APart = MISSING
     limits: LimitsConfig = MISSING
     selection: Annotated[Any, As(Annotated[str, option_of("merge/selection")] | Part)] = MISSING

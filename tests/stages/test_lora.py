@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM
 from dfwe.config.tasks import tasks_of
 from dfwe.errors import ConfigurationError
 from dfwe.families.base import ModelFamily
-from dfwe.merging.expert_array import Layout, load_experts, save_weights
+from dfwe.merging.expert_array import Layout, flat_weights, load_experts, save_weights
 from dfwe.run_study import run_study
 from dfwe.stages.train import TrainStage, weights_file
 from dfwe.studies.plan import plan_study
@@ -166,7 +166,7 @@ def test_a_merge_equals_that_of_whole_models(ran, tmp_path):
         wholes[name] = tmp_path / f"{name}.safetensors"
     layout = Layout.of(study.family.model(tasks_of(stage.target)))
     dense = load_experts(wholes, layout=layout).weights.mean(0)
-    torch.testing.assert_close(stage.weights(entry_of(study, stage)), dense, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(flat_weights(stage.model(entry_of(study, stage))), dense, rtol=1e-5, atol=1e-6)
 
 
 def test_trained_factors_can_be_combined_as_peft_does(config, ran):

@@ -19,7 +19,7 @@ from dfwe.families.causal_lm.weights import FreshLlama
 from dfwe.families.encoder.weights import FreshBert
 from dfwe.merging.adapter_combinations import combine_adapters
 from dfwe.merging.engine import prepare_merge
-from dfwe.merging.expert_array import Layout
+from dfwe.merging.expert_array import Layout, flat_weights
 from dfwe.models.adapters import AdaptedCheckpoint
 from dfwe.models.checkpoint import Checkpoint
 from dfwe.models.external import ExternalModel
@@ -150,7 +150,7 @@ def test_loras_are_merged_by_their_factors(decoders, settings, tmp_path, adapter
     array = stage.expert_array()
     assert array.weights.shape[0] == 0
     dense = replace(array, weights=_rows(array), adapters=(), base=None)
-    weights = stage.weights(stage.result(store))
+    weights = flat_weights(stage.model(stage.result(store)))
     row = rows_of(tmp_path / "run")[merge]
     if row["is_expert"] is None:
         out, space = torch.empty(layout.size), stage.space(array)
@@ -261,3 +261,28 @@ def test_models_with_heads_of_their_own_are_refused(decoders, settings):
     config = compose_study([*settings, experts(decoders[1:3]), "model=bert_toy"])
     with pytest.raises(ConfigurationError, match="of the family multi_head cannot come from elsewhere"):
         load_plan(config)
+
+
+@pytest.mark.parametrize("form", ["models", "loras"])
+@pytest.mark.parametrize("merge", ["linear", "ties"])
+def test_experts_on_disk_give_the_same_study(decoders, settings, tmp_path, adapter, form, merge):
+    base, *folders = decoders
+    layout = Layout.of(LlamaForCausalLM.from_pretrained(base))
+    if form == "loras":
+        folders = [folders[0], *(adapter(f"lora_{seed}", layout, rank=2, seed=seed) for seed in range(2))]
+    arguments = [*settings, experts(folders), f"base_model={base}", f"merge={merge}"]
+    run_study(compose_study(arguments), folder=tmp_path / "run")
+    study = plan_study(compose_study([*arguments, "merge.experts_in=disk"]))
+    store = study.family.context.store
+    for name in (merge, "uniform"):
+        stage = study.merges[name]
+        array, entry = stage.expert_array(), stage.find(store)  # there already: where experts are changes no digest
+        assert array.is_on_disk
+        assert array.weights.numel() == 0
+        assert not array.base._others if form == "loras" else len(array.mapped) == 3
+        result, _ = stage.make(tmp_path, tell=lambda share: None)
+        expected = entry.card.result
+        assert result["coefficients"] == pytest.approx(expected["coefficients"])
+        assert (result["picked"], result["dev"]) == (expected["picked"], expected["dev"])
+        model, in_memory = stage.model(entry), replace(stage, config={**stage.config, "experts_in": "memory"})
+        torch.testing.assert_close(flat_weights(model), flat_weights(in_memory.model(entry)), rtol=1e-6, atol=1e-6)
