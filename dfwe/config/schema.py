@@ -166,6 +166,9 @@ class LoraConfig:
     targets: Annotated[Any, As(Pattern | Targets)] = MISSING
 
 
+MaxMemory = dict[Natural | Annotated[str, OneOf("cpu")], Size]  # of GPUs by their numbers, and of main memory
+
+
 @dataclass
 class ModelConfig:
     """Where the parent comes from (conf/model)."""
@@ -178,6 +181,10 @@ class ModelConfig:
     max_target_tokens: Natural = MISSING  # 0 where heads answer
     pretrain: PretrainConfig | None = MISSING
     lora: LoraConfig | None = None  # none: trainings change all weights
+    # of models that are merged and not trained: how Transformers and accelerate spread one over devices, and how much
+    # of each they may fill, as {0: 20GiB, cpu: 60GiB}
+    device_map: Annotated[str, OneOf("auto", "balanced", "sequential")] | None = None
+    max_memory: Annotated[Any, As(MaxMemory | None)] = None
 
 
 Shots = Annotated[str, OneOf("all")] | Annotated[float, Within(above=0, below=1)] | Count

@@ -242,7 +242,7 @@ def load_weights(model: nn.Module, path: Path, *, name: str, optional_prefix: st
         pairs = zip(layout.names, layout.shapes, strict=True)
         present = {name: shape for name, shape in pairs if name in stored or not name.startswith(optional_prefix)}
         layout = Layout(tuple(present), tuple(present.values()))
-    parent = {key: tensor.cpu() for key, tensor in tensors.items()} if is_adapter else None
+    parent = tensors if is_adapter else None
     experts = load_experts({name: path}, layout=layout, parent=parent, optional_prefix=optional_prefix, on_disk=True)
     with torch.no_grad():
         experts.write_expert(0, out={key: tensors[key] for key in layout.names})

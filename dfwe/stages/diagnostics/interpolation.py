@@ -105,7 +105,7 @@ class PairStage(DiagnosticStage):
     def _between(self) -> Iterator[dict[str, float | None]]:
         """Yield the points but for the ends; approximated (bfloat16) where training, which scored the ends, did so."""
         scorer = self.family.scorer(self.target, split="dev")
-        model = self.family.model(tasks_of(self.target)).to(self.family.context.device)
+        model = self.family.on_device(self.family.model(tasks_of(self.target)))
         experts = {"first": self.first, "second": self.second}
         array = expert_array(experts, model=model, family=self.family, needs_parent=False, on_disk=self.on_disk)
         space = Space(tuple(experts))
