@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from dfwe.errors import MergeError
 from dfwe.io.files import replacing
-from dfwe.merging.mapped_weights import MappedWeights, map_file
+from dfwe.merging.mapped_weights import MappedWeights, map_file, map_model
 from dfwe.models.adapters import AdaptedCheckpoint, Factors, adapter_folder
 from dfwe.models.checkpoint import LoadedTensors
 from dfwe.models.dispatch import stored_tensors
@@ -258,6 +258,11 @@ def copy_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
 def flat_weights(model: nn.Module) -> Float[Tensor, " parameters"]:
     """Return a copy of the model's unique parameters in one vector of float32, in main memory."""
     return torch.cat([tensor.cpu().float().flatten() for tensor in stored_tensors(model).values()])
+
+
+def parent_weights(model: nn.Module, *, folder: Path | None) -> Weights:
+    """Return a copy of the model's weights; as they lie in its folder, if one is given for that."""
+    return flat_weights(model) if folder is None else map_model(model, folder)
 
 
 def flatten(model: nn.Module) -> Float[Tensor, " parameters"]:

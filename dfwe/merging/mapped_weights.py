@@ -18,15 +18,15 @@ from dfwe.models.dispatch import stored_tensors
 class MappedWeights(Mapping[str, Tensor]):
     """Tensors by name in a safetensors file or a model's folder, in float32.
 
-    `others` are in memory. A copy in another process maps the files there.
+    `rest` is in memory. A copy in another process maps the files there.
     """
 
-    def __init__(self, path: Path, names: tuple[str, ...], others: Mapping[str, Tensor] = MappingProxyType({})) -> None:
-        self.path, self._names, self._others = path, names, others
+    def __init__(self, path: Path, names: tuple[str, ...], rest: Mapping[str, Tensor] = MappingProxyType({})) -> None:
+        self.path, self._names, self._rest = path, names, rest
 
     def __getitem__(self, name: str) -> Tensor:
-        if name in self._others:
-            return self._others[name]
+        if name in self._rest:
+            return self._rest[name]
         if name not in self._views:
             raise KeyError(name)
         return self._views[name].float()  # no copy where it is of float32
@@ -38,13 +38,13 @@ class MappedWeights(Mapping[str, Tensor]):
         return len(self._names)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return MappedWeights, (self.path, self._names, dict(self._others))
+        return MappedWeights, (self.path, self._names, dict(self._rest))
 
     @cached_property
     def _views(self) -> dict[str, Tensor]:
         """Views of the mapped files; each page is read when one of its values is."""
         checkpoint = Checkpoint(self.path)
-        return {name: checkpoint.tensor(name) for name in self._names if name not in self._others}
+        return {name: checkpoint.tensor(name) for name in self._names if name not in self._rest}
 
 
 def map_file(path: Path) -> MappedWeights:
@@ -55,10 +55,10 @@ def map_file(path: Path) -> MappedWeights:
 def map_model(model: nn.Module, folder: Path) -> MappedWeights:
     """Return a model's parameters where they lie in its folder; those that the files have otherwise are copied."""
     checkpoint, tensors = Checkpoint(folder), stored_tensors(model)
-    others = {
+    rest = {
         name: tensor.cpu().float().clone() for name, tensor in tensors.items() if not _has(checkpoint, name, tensor)
     }
-    return MappedWeights(folder, tuple(tensors), others)
+    return MappedWeights(folder, tuple(tensors), rest)
 
 
 def _has(checkpoint: Checkpoint, name: str, tensor: Tensor) -> bool:

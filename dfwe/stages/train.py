@@ -26,12 +26,11 @@ from dfwe.merging.expert_array import (
     ExpertArray,
     Layout,
     Weights,
-    flat_weights,
     load_experts,
     load_weights,
+    parent_weights,
     save_weights,
 )
-from dfwe.merging.mapped_weights import map_model
 from dfwe.models.adapters import ADAPTER, AdapterContent, adapter_folder
 from dfwe.models.lora import LORA_FILES, Lora, load_lora, merged, save_lora, save_lora_config
 from dfwe.records import Evaluation
@@ -274,8 +273,8 @@ def expert_array(
     files = {name: weights_file(stage.result(family.context.store)) for name, stage in stages.items()}
     parent: Weights | None = None
     if needs_parent or any(map(adapter_folder, files.values())):
-        folder = family.base_model.model_folder(family.context.store)
-        parent = map_model(model, folder) if on_disk else flat_weights(model)
+        folder = family.base_model.model_folder(family.context.store) if on_disk else None
+        parent = parent_weights(model, folder=folder)
     array = load_experts(
         files, layout=Layout.of(model), parent=parent, optional_prefix=family.head_prefix, on_disk=on_disk
     )

@@ -80,5 +80,5 @@ def _named_merges(merges: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], ...
                 f"a merge's name becomes part of files' names: letters, digits, '_', '.', '+' and '-', not '{name}'"
             )
     on_disk = any(config.get("experts_in") == "disk" for config in configs.values())
-    where = {"experts_in": "disk"} if on_disk else {}  # all have the same experts
-    return tuple(resolve_names(config | where) for config in configs.values())
+    shared = {"experts_in": "disk"} if on_disk else {}  # all have the same experts
+    return tuple(resolve_names(config | shared) for config in configs.values())

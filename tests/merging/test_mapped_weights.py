@@ -155,7 +155,7 @@ def test_a_models_folder_is_mapped_where_it_has_its_values(tmp_path, dtype):
     del stored["1.weight"]
     save_file({name: tensor.contiguous() for name, tensor in stored.items()}, tmp_path / "model.safetensors")
     mapped = map_model(model, tmp_path)
-    assert set(mapped._others) == {"1.weight", "1.bias"}
+    assert set(mapped._rest) == {"1.weight", "1.bias"}
     for name, parameter in model.named_parameters():
         assert torch.equal(mapped[name], parameter)
         assert mapped[name].dtype == torch.float32
