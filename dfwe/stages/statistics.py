@@ -123,7 +123,7 @@ def statistics_stages(
 
 
 def statistics_of(
-    stages: Sequence[StatisticsStage], *, store: Store, on_disk: bool
+    stages: Sequence[StatisticsStage], *, store: Store, on_disk: bool = False
 ) -> tuple[Mapping[str, Tensor], ...]:
     """Return the stages' statistics, one mapping per expert in their order, made now where the store has none."""
     return tuple(tensors for stage in stages for tensors in stage.load(stage.result(store), on_disk=on_disk))
