@@ -21,6 +21,7 @@ IMPORTS_PER_FILE = 14
 FILES = {  # with more imports of our own modules: a ratchet for each
     "dfwe/families/classifier/family.py": 17,  # a family is where everything about a kind of model meets
     "dfwe/families/multi_head/family.py": 18,
+    "dfwe/stages/merge.py": 15,
     "dfwe/families/seq2seq/family.py": 17,
     "dfwe/families/text/family.py": 15,
     "dfwe/predict/models.py": 15,  # every family, imported late
@@ -40,8 +41,8 @@ VERB_SHARE = 0.90
 TEST_NAME_LENGTH, LONG_TEST_NAMES_RATCHET = 60, 161
 SMALL_FILE, SMALL_FILES = 60, 60
 # the ratchet went up for new rooms: decoder-only models, experts from elsewhere, preflight, methods, recipes, cards,
-# LoRA, scoring, several processes, the Python API
-LINES, LINES_RATCHET = 25_000, 47_000
+# LoRA, scoring, several processes, the Python API, experts on disk, models on several devices
+LINES, LINES_RATCHET = 25_000, 47_200
 TESTS_TO_CODE = 0.8
 VERBS = set(
     """accept add adapt adjust align allow append apply arrange ask assign average batch begin bind bound bring build

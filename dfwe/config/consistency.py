@@ -41,6 +41,7 @@ def check_study(config: DictConfig) -> None:
         sources = () if config.experts else candidates(short, config=config)
         check_names(config, experts=(short, *sources))
     check_model(config)
+    check_placement(config)
 
 
 def lists_models(config: DictConfig) -> bool:
@@ -118,10 +119,10 @@ def check_names(config: DictConfig, *, experts: tuple[str, ...]) -> None:
 
 
 def _settings(merge: Any) -> dict[Any, Any]:
-    """Return a merge as plain Python, without settings that are null: the schema adds them."""
+    """Return a merge as plain Python, without settings that are null, which the schema adds, or change no result."""
     settings = OmegaConf.to_container(merge)
     assert isinstance(settings, dict)
-    return {key: value for key, value in settings.items() if value is not None}
+    return {key: value for key, value in settings.items() if value is not None and key != "experts_in"}
 
 
 def check_model(config: DictConfig) -> None:
@@ -141,6 +142,28 @@ def check_model(config: DictConfig) -> None:
             "model.source of %s has random weights that toy text trained, and the data are no toy corpus: expect poor "
             "scores; model=minilm has real weights",
             config.model.name,
+        )
+
+
+def check_placement(config: DictConfig) -> None:
+    """Raise ConfigurationError for a model on several devices where it cannot be on them."""
+    key = f"model.device_map={config.model.device_map}"
+    if config.model.device_map is None:
+        if config.model.max_memory is not None:
+            raise ConfigurationError("model.max_memory is for a model on several devices: set model.device_map=auto")
+        return
+    if not config.experts:
+        raise ConfigurationError(
+            f"{key} is for merges of models that are there already (experts=[MODEL,MODEL]): to train on several "
+            "devices, set model.device_map=null trainer.devices=N trainer.strategy=ddp"
+        )
+    if config.trainer.precision == "bf16-mixed" or config.trainer.devices not in (1, "auto"):
+        raise ConfigurationError(
+            f"{key} scores in one process, in float32: set trainer.precision=auto trainer.devices=1"
+        )
+    if importlib.util.find_spec("accelerate") is None:
+        raise ConfigurationError(
+            f"{key}: the package 'accelerate' that spreads a model is not installed: run `pip install 'dfwe[large]'`"
         )
 
 

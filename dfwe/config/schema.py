@@ -166,6 +166,9 @@ class LoraConfig:
     targets: Annotated[Any, As(Pattern | Targets)] = MISSING
 
 
+MaxMemory = dict[Natural | Annotated[str, OneOf("cpu")], Size]  # of GPUs by their numbers, and of main memory
+
+
 @dataclass
 class ModelConfig:
     """Where the parent comes from (conf/model)."""
@@ -178,6 +181,10 @@ class ModelConfig:
     max_target_tokens: Natural = MISSING  # 0 where heads answer
     pretrain: PretrainConfig | None = MISSING
     lora: LoraConfig | None = None  # none: trainings change all weights
+    # of models that are merged and not trained: how Transformers and accelerate spread one over devices, and how much
+    # of each they may fill, as {0: 20GiB, cpu: 60GiB}
+    device_map: Annotated[str, OneOf("auto", "balanced", "sequential")] | None = None
+    max_memory: Annotated[Any, As(MaxMemory | None)] = None
 
 
 Shots = Annotated[str, OneOf("all")] | Annotated[float, Within(above=0, below=1)] | Count
@@ -237,6 +244,7 @@ class MergeConfig:
         MISSING  # what the method must know of the experts beside their weights, and how it is measured
     )
     lora: Annotated[str, OneOf("products", "factors")] = MISSING  # of LoRA experts; factors: PEFT's combinations, too
+    experts_in: Annotated[str, OneOf("memory", "disk")] = MISSING  # disk: read from there in every candidate
     search: APart = MISSING
     limits: LimitsConfig = MISSING
     selection: Annotated[Any, As(Annotated[str, option_of("merge/selection")] | Part)] = MISSING

@@ -85,7 +85,7 @@ class FamilySettings:
 
     `seed` draws fresh weights, such as those of heads. `truncation` is `context` or `reference`, `decode` is `task` or
     one way of answering for every task, `reference` the numbers of decode=reference. With `lora` factors are trained in
-    place of all weights.
+    place of all weights. `placement` has `device_map` and `max_memory` for a model on several devices.
     """
 
     seed: int
@@ -96,6 +96,7 @@ class FamilySettings:
     decode: str = "task"
     reference: Mapping[str, Any] | None = None
     lora: Lora | None = None
+    placement: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,7 @@ class ModelFamily(ABC):
     head_prefix: ClassVar[str | None] = None  # of a task's own tensors, of which files may have more than a model
     takes_external: ClassVar[bool] = True  # whether models that were trained elsewhere can be its models
     takes_lora: ClassVar[bool] = False  # whether its trainings can be of factors alone
+    takes_device_map: ClassVar[bool] = False  # whether its models can lie on several devices
     has_heads: ClassVar[bool] = False  # whether its splits are SentenceSplits, which some collectors read whole
 
     @abstractmethod
@@ -201,6 +203,10 @@ class ModelFamily(ABC):
 
         It is in float32 and evaluation mode.
         """
+
+    def on_device(self, model: Any) -> Any:
+        """Return the model where it is evaluated: on the study's device, or on those that it was loaded on."""
+        return model if self.settings.placement is not None else model.to(self.context.device)
 
     @abstractmethod
     def pretrained(self, model: Any) -> Any:
@@ -298,6 +304,11 @@ class ModelFamily(ABC):
 
     def check_collector(self, collector: Any) -> None:
         """Check that the collector of statistics suits the family's models; ConfigurationError where it does not."""
+        if self.settings.placement is not None:
+            raise ConfigurationError(
+                "merge.statistics needs gradients or inputs of layers, which are measured on one device alone: set "
+                "model.device_map=null, or choose a merge without statistics"
+            )
         if not isinstance(collector, Collector) or (collector.reads == "splits" and not self.has_heads):
             raise ConfigurationError(
                 f"{type(collector).__name__} does not measure models of the family {self.name}: set merge.statistics "

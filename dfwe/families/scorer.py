@@ -18,6 +18,7 @@ from dfwe.errors import MetricError
 from dfwe.families.fast.kernels import HalfCopy, fast_kernels
 from dfwe.families.pruning import Pruner
 from dfwe.metrics.scorer import MeanOfScorers, ScoreBound, Scorer
+from dfwe.models.dispatch import input_device
 from dfwe.records import Answer, Evaluation, Instance, PartialEvaluation
 from dfwe.training.ranks import Ranks
 
@@ -368,7 +369,7 @@ def _scorer_of_task(part: ModelScorer) -> Scorer:
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
     """Turn off the model's dropout, gradients and autocast; its mode is restored afterwards."""
-    training, device = model.training, next(model.parameters()).device
+    training, device = model.training, input_device(model)
     model.eval()
     try:
         # Lightning validates under its own autocast: here the weights alone say how numbers are kept

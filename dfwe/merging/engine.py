@@ -26,18 +26,22 @@ from dfwe.merging.base import (
     require_parent,
     tensor_infos,
 )
-from dfwe.merging.expert_array import Adapter, ExpertArray
+from dfwe.merging.expert_array import Adapter, ExpertArray, Weights
 from dfwe.models.adapters import Factors
 
 BLOCK = 2**19  # values: a result and one copy of its parts stay in a core's cache
 SUM_BLOCK = 2**20  # values of a weighted sum: the fastest of 2^14 to 2^21 when measured
 
-WriteMerge = Callable[[Float[np.ndarray, "groups experts"], Mapping[str, float], Float[Tensor, " parameters"]], None]
-"""Writes the merge with these coefficients (one row per group) and settings of the method into a flat buffer."""
+STREAM_BLOCK = 2**17  # values of experts on disk: copies of a block of each stay in a core's cache
+
+WriteMerge = Callable[[Float[np.ndarray, "groups experts"], Mapping[str, float], Weights], None]
+"""Writes the merge with these coefficients (one row per group) and settings of the method into a model's weights."""
 
 
 def prepare_merge(method: MergeMethod, experts: ExpertArray, *, groups: CoefficientGroups | None = None) -> WriteMerge:
-    """Return a function that writes the merge with given coefficients and settings into a flat buffer.
+    """Return a function that writes the merge with given coefficients and settings into a model's weights.
+
+    These are one flat vector, or tensors by name wherever each lies. A sum of experts in memory is fastest in a vector.
 
     What does not depend on the coefficients is computed once, and again only if a changed setting requires it.
 
@@ -130,43 +134,90 @@ def sum_segments(
             _sum_segment(experts, segment, out=out, parent=parent)
 
 
-def sum_experts(
-    experts: ExpertArray, weights: Sequence[TensorWeights], *, out: Float[Tensor, " parameters"], has_parent: bool
-) -> None:
+def sum_experts(experts: ExpertArray, weights: Sequence[TensorWeights], *, out: Weights, has_parent: bool) -> None:
     """Write the experts' sum with each tensor's weights, plus the weighted parent if it has one, into `out`.
 
     Adapters' base is weighed once. Of each tensor that they change all factors are one product, added in place.
     """
+    if isinstance(out, Mapping) or experts.is_on_disk:
+        _sum_tensors(experts, weights, out=experts.layout.views(out), has_parent=has_parent)
+    else:
+        _sum_rows(experts, weights, out=out, has_parent=has_parent)
+    if experts.adapters:
+        _add_changes(experts, weights, out=experts.layout.views(out))
+
+
+def _sum_tensors(
+    experts: ExpertArray, weights: Sequence[TensorWeights], *, out: Mapping[str, Tensor], has_parent: bool
+) -> None:
+    """Write the weighted sum of whole models and base tensor by tensor; on a CPU blocks share the threads."""
+    parent = experts.base if experts.adapters else experts.parent if has_parent else None
+    models = [*experts.whole, *([] if parent is None else [experts.layout.views(parent)])]
+
+    def sum_block(block: tuple[str, TensorWeights, int]) -> None:
+        name, of_tensor, begin = block
+        part = slice(begin, begin + STREAM_BLOCK)
+        of_parent = () if parent is None else (of_tensor.parent,)
+        with torch.no_grad():
+            parts = [model[name].reshape(-1)[part] for model in models]
+            _sum_parts(parts, (*of_tensor.experts, *of_parent), out=out[name].view(-1)[part])
+
+    blocks = [
+        (name, _weights_of_whole(experts, of_tensor, name=name), begin)
+        for name, of_tensor in zip(experts.layout.names, weights, strict=True)
+        for begin in range(0, out[name].numel(), STREAM_BLOCK)
+    ]
+    with thread_pool() if all(tensor.device.type == "cpu" for tensor in out.values()) else nullcontext() as pool:
+        list(map(sum_block, blocks) if pool is None else pool.map(sum_block, blocks))
+
+
+def _sum_parts(parts: Sequence[Tensor], weights: Sequence[float], *, out: Tensor) -> None:
+    """Write the weighted sum of vectors, as of rows in memory where all lie in main memory, else one by one."""
+    if all(part.device.type == "cpu" for part in (*parts, out)):
+        torch.mv(torch.stack(list(parts)).t(), torch.tensor(weights, dtype=torch.float32).to(out), out=out)
+    else:
+        _stream(parts, weights, out=out)
+
+
+def _sum_rows(
+    experts: ExpertArray,
+    weights: Sequence[TensorWeights],
+    *,
+    out: Float[Tensor, " parameters"],
+    has_parent: bool,
+) -> None:
+    """Write the weighted sum of whole models and base; neighbouring tensors with the same weights are one sum."""
     layout, end = experts.layout, 0
     segments: list[Segment] = []
     for name, shape, of_tensor in zip(layout.names, layout.shapes, weights, strict=True):
         begin, end = end, end + shape.numel()
-        of_rows = _weights_of_rows(of_tensor, name=name, adapters=experts.adapters) if experts.adapters else of_tensor
+        of_rows = _weights_of_whole(experts, of_tensor, name=name)
         if segments and segments[-1].weights == of_rows:
             begin = segments.pop().begin
         segments.append(Segment(begin, end, of_rows))
     parent = experts.base if experts.adapters else experts.parent if has_parent else None
+    assert not isinstance(parent, Mapping), "it is on disk"
     sum_segments(experts.weights, segments, out=out, parent=parent)
-    if experts.adapters:
-        _add_changes(experts, weights, out=out)
 
 
-def _weights_of_rows(weights: TensorWeights, *, name: str, adapters: Sequence[Adapter | None]) -> TensorWeights:
+def _weights_of_whole(experts: ExpertArray, weights: TensorWeights, *, name: str) -> TensorWeights:
     """Return the weights of whole models, and of the base: its own, and those of all adapters that begin with it."""
-    pairs = list(zip(weights.experts, adapters, strict=True))
+    if not experts.adapters:
+        return weights
+    pairs: list[tuple[float, Adapter | None]] = list(zip(weights.experts, experts.adapters, strict=True))
     rows = tuple(weight for weight, adapter in pairs if adapter is None)
     of_base = (weight for weight, adapter in pairs if adapter is not None and not isinstance(adapter.get(name), Tensor))
     return TensorWeights(rows, sum(of_base, start=weights.parent))
 
 
-def _add_changes(experts: ExpertArray, weights: Sequence[TensorWeights], *, out: Tensor) -> None:
+def _add_changes(experts: ExpertArray, weights: Sequence[TensorWeights], *, out: Mapping[str, Tensor]) -> None:
     """Add what adapters change to the weighted base; on a CPU tensors share the threads."""
     tasks = []
-    for (name, view), of_tensor in zip(experts.layout.views(out).items(), weights, strict=True):
+    for name, of_tensor in zip(experts.layout.names, weights, strict=True):
         pairs = zip(of_tensor.experts, experts.adapters, strict=True)
         changes = [(weight, adapter[name]) for weight, adapter in pairs if adapter and weight and name in adapter]
-        tasks += [(view, changes)] if changes else []
-    if out.device.type == "cpu" and len(tasks) > 1:
+        tasks += [(out[name], changes)] if changes else []
+    if all(view.device.type == "cpu" for view, _ in tasks) and len(tasks) > 1:
         with thread_pool() as pool:
             list(pool.map(lambda task: _add_to(*task), tasks))
     else:
@@ -199,7 +250,7 @@ def _sum_segment(experts: Tensor, segment: Segment, *, out: Tensor, parent: Tens
         out[part].add_(parent[part].to(out.device, non_blocking=True), alpha=weights.parent)
 
 
-def _stream(experts: Tensor, weights: Sequence[float], *, out: Tensor) -> None:
+def _stream(experts: Sequence[Tensor] | Tensor, weights: Sequence[float], *, out: Tensor) -> None:
     """Write the weighted sum of experts that lie on another device."""
     torch.mul(experts[0].to(out.device, non_blocking=True), weights[0], out=out)
     for row, weight in zip(experts[1:], weights[1:], strict=True):
@@ -221,7 +272,7 @@ class _Engine:
         self,
         coefficients: Float[np.ndarray, "groups experts"],
         settings: Mapping[str, float],
-        out: Float[Tensor, " parameters"],
+        out: Weights,
     ) -> None:
         method = replace(self.method, **settings) if settings else self.method  # type: ignore[type-var]
         if settings:
@@ -246,8 +297,7 @@ class _Engine:
         if not isinstance(method, LinearMethod):
             self._states = {group.info.name: method.prepare_tensor(group, state=self._model_state) for group in groups}
 
-    def _sum(self, method: LinearMethod, by_tensor: Sequence[tuple[float, ...]], out: Tensor) -> None:
-        """Write weighted sums; neighbouring tensors with the same weights are one sum."""
+    def _sum(self, method: LinearMethod, by_tensor: Sequence[tuple[float, ...]], out: Weights) -> None:
         pairs = zip(tensor_infos(self.experts.layout.names), by_tensor, strict=True)
         weights = [
             method.tensor_weights(coefficients, tensor=info, state=self._model_state) for info, coefficients in pairs
@@ -256,7 +306,7 @@ class _Engine:
             weights = [replace(of_tensor, parent=0.0) for of_tensor in weights]
         sum_experts(self.experts, weights, out=out, has_parent=method.properties.needs_parent)
 
-    def _merge(self, method: MergeMethod, by_tensor: Sequence[tuple[float, ...]], out: Tensor) -> None:
+    def _merge(self, method: MergeMethod, by_tensor: Sequence[tuple[float, ...]], out: Weights) -> None:
         views = self.experts.layout.views(out)
         is_elementwise = method.properties.is_elementwise
 
@@ -272,8 +322,11 @@ class _Engine:
             [(part, coefficients) for part in (blocks(group) if is_elementwise else [group])]
             for group, coefficients in zip(TensorGroups(self.experts), by_tensor, strict=True)
         )
-        if not self.experts.adapters:  # all are views: no thread needs to wait for the others at a tensor's end
+        if (
+            not self.experts.adapters and not self.experts.is_on_disk
+        ):  # all are views: no thread needs to wait for the others at a tensor's end
             batches = [list(chain.from_iterable(batches))]
-        with thread_pool() if is_elementwise and out.device.type == "cpu" else nullcontext() as pool:
+        on_cpu = all(view.device.type == "cpu" for view in views.values())
+        with thread_pool() if is_elementwise and on_cpu else nullcontext() as pool:
             for batch in batches:
                 list(map(merge, batch) if pool is None else pool.map(merge, batch))

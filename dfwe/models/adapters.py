@@ -57,8 +57,8 @@ class Factors:
         return self.second.T if self.is_transposed else self.first
 
     def added_to(self, base: Float[Tensor, "rows columns"]) -> Float[Tensor, "rows columns"]:
-        """Return the matrix with the product added, as a new tensor."""
-        product = self.second @ self.first
+        """Return the matrix with the product added, as a new tensor where the matrix lies."""
+        product = (self.second @ self.first).to(base.device)
         return torch.add(base, product.T if self.is_transposed else product, alpha=self.scale)
 
 
@@ -228,6 +228,12 @@ def adapter_content(folder: Path) -> AdapterContent:
     firsts = [key for key, match in matches.items() if match is not None and match["side"] == "A"]
     ranks = frozenset(file.get_slice(key).get_shape()[0] for key in firsts)
     return AdapterContent(ranks, tuple(sorted(key for key, match in matches.items() if match is None)))
+
+
+def num_values(folder: Path) -> int:
+    """Return how many numbers the adapter in a folder has."""
+    file = open_weights(folder / ADAPTER)
+    return sum(math.prod(file.get_slice(key).get_shape()) for key in file.keys())  # noqa: SIM118
 
 
 def save_factors(folder: Path, factors: Mapping[str, Factors]) -> None:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from dfwe.errors import ModelError
 from dfwe.models.adapters import AdaptedCheckpoint, adapter_folder
 from dfwe.models.checkpoint import Checkpoint, LoadedTensors, is_recomputed, wrapper_prefix
+from dfwe.models.dispatch import named_tensors, stored_tensors
 from dfwe.models.fit import list_names
 from dfwe.models.folders import CONFIG, is_hub_name
 from dfwe.models.sources import file_sha256, weights_identity
@@ -121,7 +122,7 @@ def copy_external(
     elif external.form == "model":
         tensors = dict(load(external.name).state_dict())
         if align is not None:
-            state = network.state_dict()
+            state = {**network.state_dict(), **named_tensors(network)}
             tensors = {n: align(n, tensor, state[n]) if n in state else tensor for n, tensor in tensors.items()}
         _copy(network, tensors, of=external.name)
     else:
@@ -130,14 +131,13 @@ def copy_external(
             _unwrapped(external.tensors(), names=network.state_dict().keys(), of=external.name),
             of=external.name,
         )
-    if bad := [name for name, tensor in network.named_parameters() if not bool(tensor.isfinite().all())]:
+    if bad := [name for name, tensor in stored_tensors(network).items() if not bool(tensor.isfinite().all())]:
         raise ModelError(f"{external.name}: NaN or infinite values in {list_names(bad)}: leave this model out")
 
 
 def add_adapter(network: nn.Module, external: ExternalModel) -> None:
     """Add a LoRA's products to the network's own weights; ModelError where the adapter does not suit the network."""
-    parameters = dict(network.named_parameters(remove_duplicate=False))
-    adapted = _adapted(network, external)
+    parameters, adapted = named_tensors(network), _adapted(network, external)
     with torch.no_grad():
         for name in adapted.changed:
             parameters[name].copy_(adapted.tensor(name))
@@ -158,8 +158,7 @@ def names_in(model: nn.Module, *, of: nn.Module) -> dict[str, str]:
 
 
 def _adapted(network: nn.Module, external: ExternalModel) -> AdaptedCheckpoint:
-    parameters = dict(network.named_parameters(remove_duplicate=False))
-    return AdaptedCheckpoint(LoadedTensors(parameters, title="the base model"), external.path)
+    return AdaptedCheckpoint(LoadedTensors(named_tensors(network), title="the base model"), external.path)
 
 
 def named_models(given: Mapping[Any, Any] | Sequence[Any]) -> dict[str, ExternalModel]:
@@ -197,10 +196,10 @@ def _copy(network: nn.Module, tensors: Mapping[str, Tensor], *, of: str) -> None
     for name, parameter in network.named_parameters(remove_duplicate=False):
         places.setdefault(id(parameter), []).append(name)
     known = {name for names in places.values() for name in names} | {name for name, _ in network.named_buffers()}
-    parameters = dict(network.named_parameters())
+    stored = stored_tensors(network)
     if extra := [name for name in sorted(tensors.keys() - known) if not is_recomputed(name)]:
         raise ModelError(f"{of} has {list_names(extra)}, which the base model lacks: it is another model")
-    for name, parameter in parameters.items():
+    for name, parameter in network.named_parameters():
         given = [other for other in places[id(parameter)] if other in tensors]
         if not given:
             raise ModelError(f"{of} lacks {name}: it is another model, or its file is not complete")
@@ -216,7 +215,7 @@ def _copy(network: nn.Module, tensors: Mapping[str, Tensor], *, of: str) -> None
                 "another model, or its output layer was trained apart"
             )
         with torch.no_grad():
-            parameter.copy_(tensor)
+            stored[name].copy_(tensor)
 
 
 def _unwrapped(tensors: Mapping[str, Tensor], *, names: Collection[str], of: str) -> dict[str, Tensor]:

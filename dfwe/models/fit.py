@@ -13,6 +13,7 @@ from torch import nn
 
 from dfwe.errors import ModelError
 from dfwe.models.checkpoint import is_recomputed
+from dfwe.models.dispatch import stored_tensors
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ def check_fit(model: Any, info: Mapping[str, Any], *, tolerance: LoadTolerance, 
 def check_finite(model: nn.Module, *, where: str) -> None:
     """Raise ModelError where weights are NaN or infinite; names the tensors and counts them."""
     # a sum is finite if all its parts are: the parts are looked at only where it is not
-    suspects = {name: p for name, p in model.named_parameters() if not bool(torch.isfinite(p.detach().sum()))}
+    suspects = {name: p for name, p in stored_tensors(model).items() if not bool(torch.isfinite(p.sum()))}
     bad = [name for name, parameter in suspects.items() if not bool(parameter.isfinite().all())]
     if bad:
         raise ModelError(f"{where}: NaN or infinite values in {list_names(bad)}: nothing can be trained from these")

@@ -23,6 +23,7 @@ from transformers.models.auto.tokenization_auto import get_tokenizer_config
 from dfwe.errors import DfweError, ModelError, NetworkError
 from dfwe.io.strict_json import read_json_object
 from dfwe.models.checkpoint import Checkpoint
+from dfwe.models.dispatch import check_dispatched
 from dfwe.models.fit import EXACT, LoadTolerance, check_finite, check_fit
 from dfwe.models.folders import (
     CONFIG,
@@ -66,6 +67,7 @@ def load_weights_of(auto: Any, name: str | Path, *, tolerance: LoadTolerance = E
     _check_kind(auto, config, name=name)
     arguments = {"dtype": torch.float32, "weights_only": True, "ignore_mismatched_sizes": True, **where}
     model, info = _safely(auto.from_pretrained, name, output_loading_info=True, **arguments)
+    check_dispatched(model, where=str(name))
     check_fit(model, info, tolerance=tolerance, where=str(name))
     check_finite(model, where=str(name))
     return model

@@ -35,7 +35,7 @@ class CandidateEvaluator:
     """Evaluate candidates of a merge in another process than its search's, with the same bits."""
 
     def __init__(self, stage: MergeStage, *, array: ExpertArray) -> None:
-        model = stage.family.model(tasks_of(stage.target)).to(stage.family.context.device)
+        model = stage.family.on_device(stage.family.model(tasks_of(stage.target)))
         space = stage.space(array)
         self._candidate = Candidate(model, experts=array, method=stage.method, groups=stage.groups, space=space)
         self._scorer = stage.family.scorer(stage.target, split="dev")

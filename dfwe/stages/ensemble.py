@@ -84,7 +84,7 @@ class EnsembleStage(Stage):
         return self.family.scorer(self.target, split="test").evaluate(read_predictions(entry.file(ANSWERS)))
 
     def _scores(self, stage: TrainStage, *, split: Any) -> Float[np.ndarray, "examples labels"]:
-        model = stage.model(stage.result(self.family.context.store)).to(self.family.context.device)
+        model = self.family.on_device(stage.model(stage.result(self.family.context.store)))
         scores = self.family.scorer(self.target, split=split)(model, exact=True).label_scores
         assert scores is not None
         return scores

@@ -66,7 +66,7 @@ class EvaluateStage(Stage):
         start = time.perf_counter()
         scorer = self.family.scorer(self.target, split="test")
         model = self.subject.model(self.subject.result(self.family.context.store))
-        evaluation = scorer(model.to(self.family.context.device), exact=True)
+        evaluation = scorer(self.family.on_device(model), exact=True)
         instances = self.family.instances(self.target, split="test")
         write_predictions(folder / ANSWERS, evaluation.predictions, instances=instances)
         result = {**evaluation.scores, "n": len(instances), "seconds": round(time.perf_counter() - start, 2)}

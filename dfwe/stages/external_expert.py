@@ -29,9 +29,9 @@ def untrained(name: str, *, family: ModelFamily, target: Task) -> TrainingRecipe
 
 def answer_dev(stage: TrainStage, model: Any, *, folder: Path) -> tuple[str, ...]:
     """Let the model of a stage without training answer dev, exactly; return the names of the files."""
-    target, device = stage.recipe.objective, stage.family.context.device
+    target, family = stage.recipe.objective, stage.family
     assert target is not None
-    evaluation = stage.family.scorer(target, split="dev")(model.to(device), exact=True)
+    evaluation = family.scorer(target, split="dev")(family.on_device(model), exact=True)
     return write_dev_answers(folder, evaluation.predictions, label_scores=evaluation.label_scores)
 
 

@@ -8,17 +8,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-import torch
-from jaxtyping import Float
-from torch import Tensor
-
 from dfwe.config.instantiate import bind
 from dfwe.config.merges import search_space
 from dfwe.config.tasks import Objective, tasks_of
 from dfwe.families.base import ModelFamily
 from dfwe.merging.base import CoefficientGroups, MergeMethod
-from dfwe.merging.engine import TensorGroups, prepare_merge
-from dfwe.merging.expert_array import ExpertArray, Layout, copy_weights
+from dfwe.merging.engine import TensorGroups
+from dfwe.merging.expert_array import ExpertArray
 from dfwe.search.space import Space
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.candidate_pool import CandidatePool
@@ -26,6 +22,7 @@ from dfwe.stages.merge_search import PREDICTIONS, TRIALS, MergeSearch, SearchCon
 from dfwe.stages.statistics import StatisticsStage, statistics_of, statistics_stages
 from dfwe.stages.train import TrainStage, expert_array, parent_of
 from dfwe.store.store import Entry
+from dfwe.training.weight_search import Candidate
 
 
 @dataclass(frozen=True)
@@ -91,6 +88,11 @@ class MergeStage(Stage):
         return self.search.batch_size
 
     @property
+    def on_disk(self) -> bool:
+        """True if the experts' weights stay in their files, and are read from there in every candidate."""
+        return bool(self.config.get("experts_in") == "disk")
+
+    @property
     def needs(self) -> tuple[Stage, ...]:
         """Parent, experts, and their statistics."""
         return (*parent_of(self.family), *self.experts.values(), *self.statistics)
@@ -115,32 +117,14 @@ class MergeStage(Stage):
         return {**result, "notes": notes, "seconds": seconds}, (TRIALS, PREDICTIONS)
 
     def expert_array(self) -> ExpertArray:
-        """Load the experts' weights, with their parent's if the method works on task vectors."""
+        """Load the experts' weights, or map their files, with their parent's if the method works on task vectors."""
         model = self.family.model(tasks_of(self.target))
         needs_parent = self.method.properties.needs_parent
-        array = expert_array(self.experts, model=model, family=self.family, needs_parent=needs_parent)
-        return replace(array, statistics=statistics_of(self.statistics, store=self.family.context.store))
-
-    def weights(self, entry: Entry) -> Float[Tensor, " parameters"]:
-        """Merge again with the coefficients on the card, and return the weights."""
-        card = entry.card.result
-        if card["picked"] != "expert":
-            return self._weights_at(card["coefficients"])
-        array = self.expert_array()
-        space = self.space(array)
-        weights = torch.empty(array.layout.size)
-        array.write_expert(int(space.matrix(space.parse(card["coefficients"]))[0].argmax()), out=weights)
-        return weights
-
-    def _weights_at(self, coefficients: Mapping[str, float]) -> Float[Tensor, " parameters"]:
-        """Merge with these coefficients, and return the weights."""
-        array = self.expert_array()
-        space = self.space(array)
-        point = space.parse(coefficients)
-        merged = torch.empty(array.layout.size)
-        write = prepare_merge(self.method, array, groups=self.groups)
-        write(space.matrix(point), space.values_of_settings(point), merged)
-        return merged
+        array = expert_array(
+            self.experts, model=model, family=self.family, needs_parent=needs_parent, on_disk=self.on_disk
+        )
+        statistics = statistics_of(self.statistics, store=self.family.context.store, on_disk=self.on_disk)
+        return replace(array, statistics=statistics)
 
     def space(self, array: ExpertArray) -> Space:
         """Return the space of its search, with these experts."""
@@ -154,16 +138,21 @@ class MergeStage(Stage):
         return [tuple(map(float, matrix[row])) for row in self.groups.indices(array.layout.names)]
 
     def model(self, entry: Entry) -> Any:
-        """Return the merged model, in storage of its own (ready to be saved)."""
-        return self._model_of(self.weights(entry))
+        """Return the merged model, made again with the coefficients on the card, in storage of its own."""
+        card = entry.card.result
+        return self._model(card["coefficients"], is_expert=card["picked"] == "expert")
 
     def model_at(self, coefficients: Mapping[str, float]) -> Any:
         """Return the model merged with these coefficients, in storage of its own."""
-        return self._model_of(self._weights_at(coefficients))
+        return self._model(coefficients, is_expert=False)
 
-    def _model_of(self, weights: Float[Tensor, " parameters"]) -> Any:
-        model = self.family.model(tasks_of(self.target))
-        copy_weights(model, Layout.of(model).views(weights))
+    def _model(self, coefficients: Mapping[str, float], *, is_expert: bool) -> Any:
+        array, model = self.expert_array(), self.family.model(tasks_of(self.target))
+        space = self.space(array)
+        candidate = Candidate(model, experts=array, method=self.method, groups=self.groups, space=space)
+        write = candidate.at_expert if is_expert else candidate.at
+        write(space.parse(coefficients))
+        candidate.release()
         return model
 
 

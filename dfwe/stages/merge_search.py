@@ -92,7 +92,7 @@ class MergeSearch:
             on_progress(min(1.0, trial.number / search.budget))
 
         result = run_weight_search(
-            self.family.model(tasks_of(self.target)).to(context.device),
+            self.family.on_device(self.family.model(tasks_of(self.target))),
             array,
             search,
             scorer,

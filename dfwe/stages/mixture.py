@@ -62,7 +62,7 @@ class MixtureStage(Stage):
         best = None if expert_of(entry) is None else self._best(entry, folder=folder)
         if best is None:
             return {"kept": True, "seconds": 0.0}, ()
-        model = self.merge.model_at(best.coefficients.as_dict()).to(family.context.device)
+        model = family.on_device(self.merge.model_at(best.coefficients.as_dict()))
         dev_scorer = family.scorer(target, split="dev")
         dev = dev_scorer(model, exact=True) if dev_scorer.approximates else best.evaluation
         evaluation = family.scorer(target, split="test")(model, exact=True)

@@ -16,6 +16,7 @@ from dfwe.config.tasks import Objective, Task, TaskMean, tasks_of
 from dfwe.errors import ConfigurationError
 from dfwe.families.base import ModelFamily
 from dfwe.merging.base import MergeMethod, method_name
+from dfwe.merging.mapped_weights import map_file
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.train import TrainStage, head_stages, parent_of
 from dfwe.store.store import Entry, Store
@@ -74,9 +75,10 @@ class StatisticsStage(Stage):
             "seconds": seconds,
         }, files
 
-    def load(self, entry: Entry) -> tuple[dict[str, Tensor], ...]:
-        """Load each expert's statistics by the names of tensors."""
-        return tuple(load_file(entry.file(file_of(place))) for place in range(len(self.experts) or 1))
+    def load(self, entry: Entry, *, on_disk: bool = False) -> tuple[Mapping[str, Tensor], ...]:
+        """Load each expert's statistics by the names of tensors, or map their files."""
+        read = map_file if on_disk else load_file
+        return tuple(read(entry.file(file_of(place))) for place in range(len(self.experts) or 1))
 
     @property
     def _parent_title(self) -> str:
@@ -120,6 +122,8 @@ def statistics_stages(
     return tuple(StatisticsStage(family, experts_of, config, collector, seed, tasks) for experts_of in sets)
 
 
-def statistics_of(stages: Sequence[StatisticsStage], *, store: Store) -> tuple[dict[str, Tensor], ...]:
+def statistics_of(
+    stages: Sequence[StatisticsStage], *, store: Store, on_disk: bool = False
+) -> tuple[Mapping[str, Tensor], ...]:
     """Return the stages' statistics, one mapping per expert in their order, made now where the store has none."""
-    return tuple(tensors for stage in stages for tensors in stage.load(stage.result(store)))
+    return tuple(tensors for stage in stages for tensors in stage.load(stage.result(store), on_disk=on_disk))

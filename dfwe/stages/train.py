@@ -22,7 +22,15 @@ from dfwe.config.tasks import Objective, Task, tasks_of
 from dfwe.errors import StoreError
 from dfwe.families.base import HEAD, HeadTraining, ModelFamily, TrainingRecipe
 from dfwe.io.strict_json import read_json
-from dfwe.merging.expert_array import ExpertArray, Layout, flat_weights, load_experts, load_weights, save_weights
+from dfwe.merging.expert_array import (
+    ExpertArray,
+    Layout,
+    Weights,
+    load_experts,
+    load_weights,
+    parent_weights,
+    save_weights,
+)
 from dfwe.models.adapters import ADAPTER, AdapterContent, adapter_folder
 from dfwe.models.lora import LORA_FILES, Lora, load_lora, merged, save_lora, save_lora_config
 from dfwe.records import Evaluation
@@ -259,14 +267,17 @@ def weights_file(entry: Entry) -> Path:
 
 
 def expert_array(
-    stages: Mapping[str, TrainStage], *, model: nn.Module, family: ModelFamily, needs_parent: bool
+    stages: Mapping[str, TrainStage], *, model: nn.Module, family: ModelFamily, needs_parent: bool, on_disk: bool
 ) -> ExpertArray:
-    """Load the weights of experts for `model`, a fresh one: adapters are changes of its own."""
+    """Load the weights of experts for `model`, a fresh one, or map their files: adapters are changes of its own."""
     files = {name: weights_file(stage.result(family.context.store)) for name, stage in stages.items()}
-    parent = None
+    parent: Weights | None = None
     if needs_parent or any(map(adapter_folder, files.values())):
-        parent = flat_weights(model)
-    array = load_experts(files, layout=Layout.of(model), parent=parent, optional_prefix=family.head_prefix)
+        folder = family.base_model.model_folder(family.context.store) if on_disk else None
+        parent = parent_weights(model, folder=folder)
+    array = load_experts(
+        files, layout=Layout.of(model), parent=parent, optional_prefix=family.head_prefix, on_disk=on_disk
+    )
     return array if needs_parent else replace(array, parent=None)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from omegaconf import DictConfig
@@ -58,6 +60,8 @@ def study_family(
     if config.tokenizer is not None:
         config = with_aligned_source(config)
     context, model = load_context(config, tasks=tasks, corpora=corpora), plain(config.model)
+    if model["device_map"] is not None:
+        context = replace(context, precision="32-true")  # a copy in bfloat16 would have to be spread, too
     parent, stages = parent_stages(model, context=context)
     settings = FamilySettings(
         seed=model["seed"],
@@ -68,11 +72,24 @@ def study_family(
         decode=config.decode,
         reference=plain(config.decoding.reference),
         lora=None if model["lora"] is None else Lora(**model["lora"]),
+        placement=_placement(model),
     )
     family = make_family(model, context=context, base_model=parent, tasks=tuple(tasks), settings=settings)
     if settings.lora is not None:
         _check_lora(settings.lora, family=family)
+    if settings.placement is not None and not family.takes_device_map:
+        raise ConfigurationError(
+            f"model.device_map={model['device_map']}: models of the family {family.name} lie on one device; set "
+            "model.device_map=null, or choose a model of the family causal_lm"
+        )
     return family, stages
+
+
+def _placement(model: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return Transformers' arguments that spread a model over devices, if it is to be."""
+    if model["device_map"] is None:
+        return None
+    return {key: model[key] for key in ("device_map", "max_memory") if model[key] is not None}
 
 
 def _check_lora(lora: Lora, *, family: ModelFamily) -> None:

@@ -79,4 +79,6 @@ def _named_merges(merges: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], ...
             raise ConfigurationError(
                 f"a merge's name becomes part of files' names: letters, digits, '_', '.', '+' and '-', not '{name}'"
             )
-    return tuple(resolve_names(config) for config in configs.values())
+    on_disk = any(config.get("experts_in") == "disk" for config in configs.values())
+    shared = {"experts_in": "disk"} if on_disk else {}  # all have the same experts
+    return tuple(resolve_names(config | shared) for config in configs.values())

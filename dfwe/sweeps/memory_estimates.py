@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,13 @@ from dfwe.config.instantiate import bind
 from dfwe.errors import ModelError
 from dfwe.families.base import ModelFamily
 from dfwe.families.text.family import TextFamily
+from dfwe.models.adapters import num_values
 from dfwe.models.folders import local_folder
 from dfwe.models.loading import load_config
+from dfwe.models.lora import Lora
 from dfwe.stages.base import Stage
 from dfwe.stages.evaluate import EvaluateStage
+from dfwe.stages.external_expert import ExternalExpert
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.parent import MODEL, ParentStage, SourceParent
 from dfwe.stages.train import TrainStage
@@ -30,10 +34,11 @@ def memory_of(stage: Stage) -> int | None:
     """Return the bytes that the stage's models take in each process; None where the model is not known, or it has none.
 
     Activations come on top, and what a merge method prepares. A training holds weights, gradients and the optimizer's
-    numbers, and on a CPU, while it writes a checkpoint, all but the gradients once more; a merge the experts, their
-    parent where the method needs it, and the model; an evaluation the model, or what makes the merge. Weights that are
-    loaded into a model are there twice for a moment. Where answers are given in bfloat16, a copy of the model in it
-    comes to each of these.
+    numbers, and on a CPU, while it writes a checkpoint, all but the gradients once more; frozen weights have none of
+    these. A merge holds the experts, of LoRA their factors and one base, their parent where the method needs it, and
+    the model; an evaluation the model, or what makes the merge. Experts on disk, and their parent with them, are no
+    memory of the process. Weights that are loaded into a model are there twice for a moment. Where answers are given in
+    bfloat16, a copy of the model in it comes to each of these.
     """
     if not isinstance(stage, TrainStage | MergeStage | EvaluateStage):
         return None
@@ -41,13 +46,13 @@ def memory_of(stage: Stage) -> int | None:
     if numbers is None:
         return None
     subject = stage.subject if isinstance(stage, EvaluateStage) else stage
-    models = 2.0
-    if isinstance(stage, TrainStage):
-        models = _models_in_training(stage.family.context.trainer, on_cpu=stage.family.context.device.type == "cpu")
+    values = 2.0 * numbers
+    if isinstance(stage, TrainStage) and stage.kind == TrainStage.kind:  # others train nothing
+        values = _values_in_training(stage, numbers=numbers)
     elif isinstance(subject, MergeStage):
-        models += len(subject.experts) + subject.method.properties.needs_parent
+        values += _values_of_experts(subject, numbers=numbers)
     has_copy = isinstance(stage.family, TextFamily) and stage.family.context.precision == "bf16-mixed"
-    return round(numbers * (_BYTES * models + _HALF_BYTES * has_copy))
+    return round(_BYTES * values + _HALF_BYTES * numbers * has_copy)
 
 
 def num_parameters(family: ModelFamily) -> int | None:
@@ -74,18 +79,60 @@ def _config_folder(family: ModelFamily) -> Path | None:
 def _count_parameters(folder: Path, auto_class: str) -> int | None:
     """Count the weights of a model without storage."""
     try:
-        with torch.device("meta"):
-            model = getattr(transformers, auto_class).from_config(load_config(folder))
+        model = _model_without_storage(folder, auto_class)
     except (ModelError, ValueError):  # whoever makes the stage says what is wrong
         return None
     return sum(int(parameter.numel()) for parameter in model.parameters())
 
 
-def _models_in_training(trainer: Mapping[str, Any], *, on_cpu: bool) -> float:
-    """Return the memory of a training, in models."""
-    weights_and_optimizer = 1 + _numbers_per_weight(trainer)
-    checkpoint = weights_and_optimizer if trainer["checkpoint"] and on_cpu else 0  # Lightning writes it in memory first
-    return weights_and_optimizer + 1 + checkpoint
+@cache
+def _count_factors(folder: Path, auto_class: str, lora: Lora) -> int:
+    """Count the values of the factors that are trained in such a model."""
+    model = _model_without_storage(folder, auto_class)
+    lora.add_factors(model, seed=0)
+    return sum(int(parameter.numel()) for parameter in model.parameters() if parameter.requires_grad)
+
+
+def _model_without_storage(folder: Path, auto_class: str) -> nn.Module:
+    with torch.device("meta"):
+        model: nn.Module = getattr(transformers, auto_class).from_config(load_config(folder))
+    return model
+
+
+def _values_in_training(stage: TrainStage, *, numbers: int) -> float:
+    """Return how many values a training of a model with so many weights holds; frozen ones have none beside them."""
+    trainer, context = stage.family.context.trainer, stage.family.context
+    trained = numbers if stage.lora is None else _num_factors(stage)
+    weights_and_optimizer = trained * (1 + _numbers_per_weight(trainer))
+    writes = trainer["checkpoint"] and context.device.type == "cpu"  # Lightning writes it in memory first
+    frozen = 0 if stage.lora is None else numbers
+    return frozen + weights_and_optimizer + trained + (weights_and_optimizer if writes else 0)
+
+
+def _values_of_experts(merge: MergeStage, *, numbers: int) -> int:
+    """Return how many values a merge's experts hold in memory, with their parent; adapters are there in any case."""
+    factors = [_num_adapter_values(stage) for stage in merge.experts.values()]
+    values = sum(number for number in factors if number is not None)
+    if merge.on_disk:
+        return values
+    whole = factors.count(None)
+    has_base = whole < len(factors) or merge.method.properties.needs_parent
+    return values + numbers * (whole + has_base)
+
+
+def _num_adapter_values(stage: TrainStage) -> int | None:
+    """Return how many values an expert's adapter has; None for a whole model."""
+    if isinstance(stage, ExternalExpert):
+        return num_values(stage.external.path) if stage.external.form == "adapter" and not stage.aligns else None
+    return None if stage.lora is None else _num_factors(stage)
+
+
+def _num_factors(stage: TrainStage) -> int:
+    folder, lora = _config_folder(stage.family), stage.lora
+    assert folder is not None, "the number of weights is known"
+    assert lora is not None
+    targets = lora.targets if isinstance(lora.targets, str) else tuple(lora.targets)
+    return _count_factors(folder, stage.family.auto_class, replace(lora, targets=targets))
 
 
 def _numbers_per_weight(trainer: Mapping[str, Any]) -> float:

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
-from torch import nn
+from torch import Tensor, nn
 
 from dfwe.errors import MergeError, SearchError
 from dfwe.merging.base import CoefficientGroups, MergeMethod
 from dfwe.merging.engine import prepare_merge
-from dfwe.merging.expert_array import ExpertArray, Layout, flatten, unflatten
+from dfwe.merging.expert_array import ExpertArray, Layout, Weights, flatten, unflatten
 from dfwe.merging.methods.linear import Linear
+from dfwe.models.dispatch import is_dispatched, stored_tensors
 from dfwe.records import Coefficients, Evaluation, PartialEvaluation, PrunedTrial, Trial
 from dfwe.search.base import AnyTrial, Search, SearchLimits
 from dfwe.search.journal import Journal
@@ -187,7 +188,11 @@ class WeightSearch(pl.Callback):
 
 
 class Candidate:
-    """A model as a function of coefficients."""
+    """A model as a function of coefficients.
+
+    Its parameters become one buffer while candidates are written; those of a model on several devices, or of one that
+    is merged from files, are written where they lie.
+    """
 
     def __init__(
         self,
@@ -199,28 +204,32 @@ class Candidate:
         space: Space,
     ) -> None:
         self._model, self._space = model, space
-        self._weights = find_part(model, experts=experts)
-        self._flat = flatten(self._weights)
-        self._experts = experts.to(self._flat.device)
+        self._part = find_part(model, experts=experts)
+        self._is_flat = not experts.is_on_disk and not is_dispatched(model)
+        self._out: Weights = flatten(self._part) if self._is_flat else stored_tensors(self._part)
+        self._experts = experts.to(self._out.device) if isinstance(self._out, Tensor) else experts
         self._combine = prepare_merge(method, self._experts, groups=groups)
 
     def at(self, coefficients: Coefficients) -> nn.Module:
         """Return the model with the weights of the merge with these coefficients."""
         space = self._space
-        self._combine(space.matrix(coefficients), space.values_of_settings(coefficients), self._flat)
+        self._combine(space.matrix(coefficients), space.values_of_settings(coefficients), self._out)
+        return self._model
+
+    def at_expert(self, coefficients: Coefficients) -> nn.Module:
+        """Return the model with the weights of the expert that has all the weight, whatever its vertex gives."""
+        expert = int(np.argmax(self._space.matrix(coefficients)[0]))
+        self._experts.write_expert(expert, out=self._out)
         return self._model
 
     def write(self, trial: Trial) -> nn.Module:
-        """Return the model with a trial's weights; those of an expert are its own, whatever its vertex gives."""
-        if trial.kind != "expert":
-            return self.at(trial.coefficients)
-        expert = int(np.argmax(self._space.matrix(trial.coefficients)[0]))
-        self._experts.write_expert(expert, out=self._flat)
-        return self._model
+        """Return the model with a trial's weights; those of an expert are its own."""
+        return (self.at_expert if trial.kind == "expert" else self.at)(trial.coefficients)
 
     def release(self) -> None:
         """Give the parameters storage of their own again."""
-        unflatten(self._weights)
+        if self._is_flat:
+            unflatten(self._part)
 
 
 def log_trial(trial: AnyTrial, *, logger: Any) -> None:

@@ -101,7 +101,7 @@ def is_encoding(text: str) -> bool:
 
 def is_size(text: str) -> bool:
     """Return whether it is a number of bytes with a unit, above 0."""
-    return bool(re.fullmatch(r"[1-9]\d*(\.\d+)?[KMGT]B", text))
+    return bool(re.fullmatch(r"[1-9]\d*(\.\d+)?[KMGT]i?B", text))
 
 
 def is_repository(text: str) -> bool:

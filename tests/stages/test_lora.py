@@ -11,11 +11,12 @@ from transformers import AutoModelForCausalLM
 from dfwe.config.tasks import tasks_of
 from dfwe.errors import ConfigurationError
 from dfwe.families.base import ModelFamily
-from dfwe.merging.expert_array import Layout, load_experts, save_weights
+from dfwe.merging.expert_array import Layout, flat_weights, load_experts, save_weights
 from dfwe.run_study import run_study
 from dfwe.stages.train import TrainStage, weights_file
 from dfwe.studies.plan import plan_study
 from dfwe.sweeps.cost_estimates import CostEstimator
+from dfwe.sweeps.memory_estimates import memory_of
 
 peft = pytest.importorskip("peft", reason="the extra lora is not installed")
 
@@ -166,7 +167,7 @@ def test_a_merge_equals_that_of_whole_models(ran, tmp_path):
         wholes[name] = tmp_path / f"{name}.safetensors"
     layout = Layout.of(study.family.model(tasks_of(stage.target)))
     dense = load_experts(wholes, layout=layout).weights.mean(0)
-    torch.testing.assert_close(stage.weights(entry_of(study, stage)), dense, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(flat_weights(stage.model(entry_of(study, stage))), dense, rtol=1e-5, atol=1e-6)
 
 
 def test_trained_factors_can_be_combined_as_peft_does(config, ran):
@@ -263,3 +264,18 @@ def test_a_target_that_matches_nothing_ends_before_training(config, ran, tmp_pat
     with pytest.raises(ValueError, match="the model has no module 'query'"):
         stage.make(tmp_path, tell=lambda share: None)
     assert not list(tmp_path.iterdir())
+
+
+def test_memory_counts_factors_and_frozen_weights(config, ran):
+    study = plan_study(config(ran[1].family.context.store.root))
+    stage = next(iter(study.trained.values()))
+    model = stage.module().model
+    frozen = sum(parameter.numel() for parameter in model.parameters() if not parameter.requires_grad)
+    factors = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    adam, checkpoint = 2, stage.family.context.trainer["checkpoint"]
+    assert memory_of(stage) == 4 * (frozen + factors * (2 + adam + (1 + adam) * checkpoint))
+    merge = next(merge for name, merge in study.merges.items() if name != "uniform")
+    assert not merge.method.properties.needs_parent
+    assert memory_of(merge) == 4 * (3 * frozen + len(merge.experts) * factors)
+    on_disk = dataclasses.replace(merge, config={**merge.config, "experts_in": "disk"})
+    assert memory_of(on_disk) == 4 * (2 * frozen + len(merge.experts) * factors)

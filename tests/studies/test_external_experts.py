@@ -1,5 +1,6 @@
 """Studies of experts that were trained elsewhere."""
 
+import importlib.util
 import json
 from dataclasses import replace
 
@@ -15,11 +16,12 @@ from transformers import (
 
 from dfwe.config.compose import compose_study
 from dfwe.errors import ConfigurationError, ModelError
+from dfwe.families.causal_lm.model import load_model
 from dfwe.families.causal_lm.weights import FreshLlama
 from dfwe.families.encoder.weights import FreshBert
 from dfwe.merging.adapter_combinations import combine_adapters
 from dfwe.merging.engine import prepare_merge
-from dfwe.merging.expert_array import Layout
+from dfwe.merging.expert_array import Layout, flat_weights
 from dfwe.models.adapters import AdaptedCheckpoint
 from dfwe.models.checkpoint import Checkpoint
 from dfwe.models.external import ExternalModel
@@ -150,7 +152,7 @@ def test_loras_are_merged_by_their_factors(decoders, settings, tmp_path, adapter
     array = stage.expert_array()
     assert array.weights.shape[0] == 0
     dense = replace(array, weights=_rows(array), adapters=(), base=None)
-    weights = stage.weights(stage.result(store))
+    weights = flat_weights(stage.model(stage.result(store)))
     row = rows_of(tmp_path / "run")[merge]
     if row["is_expert"] is None:
         out, space = torch.empty(layout.size), stage.space(array)
@@ -261,3 +263,105 @@ def test_models_with_heads_of_their_own_are_refused(decoders, settings):
     config = compose_study([*settings, experts(decoders[1:3]), "model=bert_toy"])
     with pytest.raises(ConfigurationError, match="of the family multi_head cannot come from elsewhere"):
         load_plan(config)
+
+
+@pytest.mark.parametrize("form", ["models", "loras"])
+@pytest.mark.parametrize("merge", ["linear", "ties"])
+def test_experts_on_disk_give_the_same_study(decoders, settings, tmp_path, adapter, form, merge):
+    base, *folders = decoders
+    layout = Layout.of(LlamaForCausalLM.from_pretrained(base))
+    if form == "loras":
+        folders = [folders[0], *(adapter(f"lora_{seed}", layout, rank=2, seed=seed) for seed in range(2))]
+    arguments = [*settings, experts(folders), f"base_model={base}", f"merge={merge}"]
+    run_study(compose_study(arguments), folder=tmp_path / "run")
+    study = plan_study(compose_study([*arguments, "merge.experts_in=disk"]))
+    store = study.family.context.store
+    for name in (merge, "uniform"):
+        stage = study.merges[name]
+        array, entry = stage.expert_array(), stage.find(store)  # there already: where experts are changes no digest
+        assert array.is_on_disk
+        assert array.weights.numel() == 0
+        assert not array.base._rest if form == "loras" else len(array.mapped) == 3
+        result, _ = stage.make(tmp_path, tell=lambda share: None)
+        expected = entry.card.result
+        assert result["coefficients"] == pytest.approx(expected["coefficients"])
+        assert (result["picked"], result["dev"]) == (expected["picked"], expected["dev"])
+        model, in_memory = stage.model(entry), replace(stage, config={**stage.config, "experts_in": "memory"})
+        torch.testing.assert_close(flat_weights(model), flat_weights(in_memory.model(entry)), rtol=1e-6, atol=1e-6)
+
+
+@pytest.fixture
+def spread(monkeypatch):
+    """spread("pieces"): models come in several pieces of main memory, or with layers that are offloaded to it."""
+    accelerate = pytest.importorskip("accelerate", reason="the extra large is not installed")
+
+    def load(folder, **placement):
+        assert placement["device_map"] == "auto"
+        model = load_model(folder)
+        if "offloaded" in forms:
+            accelerate.cpu_offload(model.model.layers, execution_device=torch.device("cpu"))
+            model.hf_device_map = {"": 0, "model.layers": "cpu"}
+            return model
+        places = dict.fromkeys(["model.embed_tokens", "model.layers", "model.norm", "model.rotary_emb"], "cpu")
+        return accelerate.dispatch_model(model, {**places, "lm_head": "cpu"}, main_device="cpu", force_hooks=True)
+
+    forms = []
+    monkeypatch.setattr("dfwe.families.causal_lm.family.load_model", load)
+    return forms.append
+
+
+@pytest.mark.parametrize("form", ["pieces", "offloaded"])
+@pytest.mark.parametrize("decode", ["task", "greedy"])
+def test_a_dispatched_model_gives_the_same_study(
+    decoders, settings, tmp_path, adapter, monkeypatch, form, decode, request
+):
+    base, *folders = decoders
+    folders[1] = adapter("lora", Layout.of(LlamaForCausalLM.from_pretrained(base)), rank=2)
+    arguments = [*settings, experts(folders), f"base_model={base}", "merge=task_arithmetic", f"decode={decode}"]
+    arguments += ["trainer.precision=32-true", "max_shard_size=20KB"]
+    run_study(compose_study(arguments), folder=tmp_path / "plain")
+    request.getfixturevalue("spread")(form)
+    config = compose_study([*arguments, "model.device_map=auto", f"paths.store={tmp_path}/other"])
+    run_study(config, folder=tmp_path / "spread")
+    plain, other = rows_of(tmp_path / "plain"), rows_of(tmp_path / "spread")
+    assert plain.keys() == other.keys()
+    for name, row in plain.items():
+        assert (row["dev"], row["test"]) == (other[name]["dev"], other[name]["test"])
+    studies = [plan_study(compose_study(arguments)), plan_study(config)]
+    merges = [study.merges["task_arithmetic"] for study in studies]
+    cards = [merge.result(merge.family.context.store).card.result for merge in merges]
+    assert merges[0].digest == merges[1].digest
+    assert cards[0]["coefficients"] == pytest.approx(cards[1]["coefficients"])
+    assert len(list((tmp_path / "spread" / "merged").glob("*.safetensors"))) > 1
+    exported = [LlamaForCausalLM.from_pretrained(tmp_path / run / "merged") for run in ("plain", "spread")]
+    for one, two in zip(*(model.parameters() for model in exported), strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["model.max_memory={cpu: 20GiB}"], "set model.device_map=auto"),
+        (["model.device_map=auto", "trainer.devices=2"], "scores in one process, in float32"),
+        (["model.device_map=auto", "merge=fisher"], "merge.statistics .* measured on one device alone"),
+        (["model.device_map=disk"], "model.device_map=disk: expected .*auto, balanced"),
+        (["model.device_map=auto", "model.max_memory={0: much}"], "model.max_memory.0=much: .*of bytes with a unit"),
+    ],
+)
+def test_a_device_map_that_cannot_be_is_refused(decoders, settings, arguments, message):
+    pytest.importorskip("accelerate", reason="the extra large is not installed")
+    base, *folders = decoders
+    with pytest.raises(ConfigurationError, match=message):
+        plan_study(compose_study([*settings, experts(folders), f"base_model={base}", *arguments]))
+
+
+def test_a_training_with_a_device_map_is_refused(settings):
+    with pytest.raises(ConfigurationError, match=r"to train on several devices, set .* trainer\.strategy=ddp"):
+        load_plan(compose_study([*settings, "model=llama_toy", "model.device_map=auto"]))
+
+
+def test_a_device_map_names_the_package_it_needs(decoders, settings, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "accelerate" else find(name))
+    with pytest.raises(ConfigurationError, match=r"run `pip install 'dfwe\[large\]'`"):
+        plan_study(compose_study([*settings, experts(decoders[1:]), "model.device_map=auto"]))

@@ -101,3 +101,10 @@ def test_a_job_that_cannot_run_is_listed_and_the_others_are_planned(multirun, sm
     assert [each["job"] for each in plan["failed"]] == [0]
     assert "the target 'emory_emotion' is among its sources" in plan["failed"][0]["message"]
     assert not list(tmp_path.glob("train-*"))
+
+
+def test_memory_of_experts_on_disk_is_that_of_one_model(studies):
+    weights = summary([studies("seed=5")])["rows"]["merges"]["memory"]
+    num_experts = max(len(merge.experts) for merge in studies("seed=5").merges.values())
+    on_disk = summary([studies("seed=5", "merge.experts_in=disk")])["rows"]
+    assert on_disk["merges"]["memory"] == weights * 2 / (num_experts + 2)

@@ -38,6 +38,7 @@ class CausalLmFamily(TextFamily):
 
     name: ClassVar[str] = "causal_lm"
     auto_class: ClassVar[str] = "AutoModelForCausalLM"
+    takes_device_map: ClassVar[bool] = True
     example: ClassVar[type[CausalExample]] = CausalExample
     chat_template: bool
     target_delimiter: str
@@ -92,8 +93,8 @@ class CausalLmFamily(TextFamily):
         self.form.frame(load_tokenizer(folder))
 
     def model(self, tasks: Sequence[Task]) -> PreTrainedModel:
-        """Return a fresh copy of the base model."""
-        return load_model(self.base_model.model_folder(self.context.store))
+        """Return a fresh copy of the base model, on the devices of the settings' `placement` if they have one."""
+        return load_model(self.base_model.model_folder(self.context.store), **(self.settings.placement or {}))
 
     def module(self, model: nn.Module, recipe: TrainingRecipe, *, seed: int) -> pl.LightningModule:
         """Return CausalText with the trainer's optimizer."""

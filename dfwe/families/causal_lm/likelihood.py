@@ -13,6 +13,7 @@ from dfwe.families.scorer import Batch, SplitReader
 from dfwe.families.text.datamodule import IGNORE
 from dfwe.families.tokens import pad
 from dfwe.metrics.likelihood import likelihood_text
+from dfwe.models.dispatch import input_device
 from dfwe.records import Answer, Instance
 
 
@@ -49,7 +50,7 @@ class PassageReader(SplitReader):
 
     def answers(self, model: Any, batch: Any) -> list[Answer]:
         """Return each passage's log-likelihood and number of tokens, as a text that metrics read."""
-        device = next(model.parameters()).device
+        device = input_device(model)
         inputs: dict[str, Tensor] = {name: tensor.to(device) for name, tensor in batch.inputs.items()}
         labels = inputs["labels"]
         logits = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False).logits

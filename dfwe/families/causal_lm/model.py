@@ -62,9 +62,12 @@ def answer_loss(model: Any, batch: Batch) -> Tensor:
     return functional.cross_entropy(logits.float().flatten(0, 1), labels.flatten(), ignore_index=IGNORE)
 
 
-def load_model(folder: Path) -> PreTrainedModel:
-    """Return the model in a Hugging Face folder, in float32 and evaluation mode; errors as in `load_weights_of`."""
-    model: PreTrainedModel = load_weights_of(AutoModelForCausalLM, folder)
+def load_model(folder: Path, **placement: Any) -> PreTrainedModel:
+    """Return the model in a Hugging Face folder, in float32 and evaluation mode; errors as in `load_weights_of`.
+
+    `placement` is Transformers' `device_map` and `max_memory`.
+    """
+    model: PreTrainedModel = load_weights_of(AutoModelForCausalLM, folder, **placement)
     model.eval()
     return model
 

@@ -14,6 +14,8 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 from transformers.activations import NewGELUActivation
 
+from dfwe.models.dispatch import is_dispatched
+
 # Below this width a kernel takes less time than choosing it does.
 _LEAST_WIDTH = 256
 
@@ -80,7 +82,7 @@ def _fits(bf16_model: nn.Module, parameters: dict[str, nn.Parameter]) -> bool:
 def _is_wide_on_cpu(model: nn.Module, *, dtype: torch.dtype) -> bool:
     first = next(model.parameters())
     widest = max((module.in_features for module in model.modules() if isinstance(module, nn.Linear)), default=0)
-    return widest >= _LEAST_WIDTH and first.device.type == "cpu" and first.dtype == dtype
+    return widest >= _LEAST_WIDTH and not is_dispatched(model) and first.device.type == "cpu" and first.dtype == dtype
 
 
 def _fusible(model: nn.Module) -> Iterator[tuple[nn.Module, Callable[[Tensor], Tensor]]]:

@@ -19,6 +19,7 @@ from dfwe.families.text.decoding import Decoding, ReferenceDecoding
 from dfwe.families.text.tokenization import PLAIN, PromptForm, TokenisedSplit, TokenLimits, tokens_in_memory
 from dfwe.families.text.trie import PackedTries
 from dfwe.metrics.scorer import Scorer
+from dfwe.models.dispatch import input_device
 from dfwe.records import Answer, Instance
 
 
@@ -100,7 +101,7 @@ class TextReader(SplitReader):
 
     def answers(self, model: Any, batch: Any) -> list[Answer]:
         """Return the batch's answers, in order."""
-        here = batch.to(next(model.parameters()).device)
+        here = batch.to(input_device(model))
         return self._written(model, here) if here.tries is None else self._most_likely(model, here)
 
     def _most_likely(self, model: nn.Module, batch: TextBatch) -> list[Answer]:

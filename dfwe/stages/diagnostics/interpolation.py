@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 from typing import Any, ClassVar
@@ -44,7 +44,7 @@ class Interpolation(Diagnostic):
     def stages(self, merge: MergeStage) -> tuple[DiagnosticStage, ...]:
         """Return one per pair: other merges of the same experts, in a sweep too, have those pairs in common."""
         pairs = combinations(merge.experts.values(), 2)
-        return tuple(PairStage(merge.family, merge.target, *pair, self.points) for pair in pairs)
+        return tuple(PairStage(merge.family, merge.target, *pair, self.points, merge.on_disk) for pair in pairs)
 
     def result(self, merge: MergeStage, *, cards: Sequence[Mapping[str, Any]]) -> DiagnosticResult:
         """Return each pair's points and its barrier; shares are the second expert's."""
@@ -65,6 +65,7 @@ class PairStage(DiagnosticStage):
     first: TrainStage
     second: TrainStage
     points: Count
+    on_disk: bool = field(default=False, compare=False)  # where the experts' weights stay
 
     @property
     def title(self) -> str:
@@ -104,9 +105,9 @@ class PairStage(DiagnosticStage):
     def _between(self) -> Iterator[dict[str, float | None]]:
         """Yield the points but for the ends; approximated (bfloat16) where training, which scored the ends, did so."""
         scorer = self.family.scorer(self.target, split="dev")
-        model = self.family.model(tasks_of(self.target)).to(self.family.context.device)
+        model = self.family.on_device(self.family.model(tasks_of(self.target)))
         experts = {"first": self.first, "second": self.second}
-        array = expert_array(experts, model=model, family=self.family, needs_parent=False)
+        array = expert_array(experts, model=model, family=self.family, needs_parent=False, on_disk=self.on_disk)
         space = Space(tuple(experts))
         candidate = Candidate(model, experts=array, method=Linear(), groups=None, space=space)
         for number in range(1, self.points + 1):

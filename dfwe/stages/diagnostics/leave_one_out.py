@@ -86,7 +86,7 @@ class LeaveOneOutStage(DiagnosticStage):
         merge, scorer = self.merge, self.family.scorer(self.target, split="dev")
         array = merge.expert_array()
         space = merge.space(array)
-        model = self.family.model(tasks_of(self.target)).to(self.family.context.device)
+        model = self.family.on_device(self.family.model(tasks_of(self.target)))
         candidate = Candidate(model, experts=array, method=merge.method, groups=merge.groups, space=space)
         coefficients = Coefficients(space.names, tuple(values[name] for name in space.names))
         dev: dict[str, float | None] = {}
