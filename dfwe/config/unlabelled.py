@@ -67,7 +67,7 @@ class Pool:
 
     def _in_use(self, data: StudyData) -> Iterator[Instance]:
         for split in ("train", "dev", "test"):
-            yield from data.instances(self.target, split=split)  # type: ignore[arg-type]
+            yield from data.instances(self.target, split=split)
 
     def _all(self, data: StudyData) -> Iterator[Instance]:
         origin = data.config["unlabelled"]

@@ -19,8 +19,8 @@ from dfwe.config.unlabelled import Pool
 from dfwe.families.base import ModelFamily
 from dfwe.families.scorer import SplitScorer, evaluation_scores
 from dfwe.records import Instance
+from dfwe.search.predictor import log_probabilities, mean_log_probabilities
 from dfwe.stages.base import Stage, Tell
-from dfwe.stages.ensemble import EnsembleStage, log_probabilities, mean_log_probabilities
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.train import TrainStage, load_training, parent_of
 
@@ -39,7 +39,7 @@ class TeacherStage(Stage):
     kind: ClassVar[str] = "teacher"
     family: ModelFamily
     members: Mapping[str, TrainStage]
-    ensemble: EnsembleStage | None
+    ensemble: Stage | None
     pool: Pool
 
     @property
@@ -66,7 +66,7 @@ class TeacherStage(Stage):
     @property
     def stages(self) -> tuple[Stage, ...]:
         """This stage after those of its ensemble."""
-        ensemble = () if self.ensemble is None else (*self.ensemble.tested.values(), self.ensemble)
+        ensemble = () if self.ensemble is None else (*self.ensemble.needs, self.ensemble)
         return (*self.members.values(), *ensemble, self)
 
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:

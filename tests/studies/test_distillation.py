@@ -13,8 +13,10 @@ from dfwe.report.study_results import as_study
 from dfwe.report.verdict import verdict_lines
 from dfwe.run_study import run_study
 from dfwe.stages.distillation import StudentStage, soft_labels
+from dfwe.store.card import Card
 from dfwe.studies.plan import plan_study
 
+FEW_DIALOGUES = ("data.generator.num_train=12", "data.generator.num_dev=8", "data.generator.num_test=8")
 STUDENTS = ("distilled", "self_training")
 ROWS = "baselines=[ensemble_search,distilled,self_training]"
 SETTINGS = "+baseline_settings={distilled: {epochs: 2, ensemble: ensemble_search}, self_training: {epochs: 2}}"
@@ -150,7 +152,7 @@ def test_the_sources_texts_are_asked_in_the_targets_prompt(small, tmp_path):
     assert {each.candidates for each in pool} == {labelled.candidates}
 
 
-def test_the_merge_preset_brings_its_rows_and_makes_no_other_merge(small, tmp_path):
+def test_the_merge_preset_brings_rows_and_no_other_merge(small, tmp_path):
     plain = plan_study(small(tmp_path, FEW, "merge=nelder_mead"))
     preset = plan_study(small(tmp_path, FEW, "merge=distilled"))
     assert list(preset.baselines) == ["ensemble_search", "distilled", "self_training"]
@@ -174,3 +176,47 @@ def test_a_second_run_trains_nothing_twice(made, study):
     assert before is not None
     again = plan_study(made[2]).baselines["distilled"]
     assert again.digest == study.baselines["distilled"].digest
+
+
+TINY = (
+    "model.pretrain=null",
+    "model.source.vocab_size=300",
+    "trainer.train.epochs=1",
+    "trainer.finetune.epochs=1",
+    "trainer.checkpoint=false",
+    "trainer.threads=1",
+    "merge.search.budget=2",
+    "diagnostics=[]",
+    "report=false",
+    "export=false",
+    "baselines=[distilled,self_training]",
+    "+baseline_settings={distilled: {epochs: 1, ensemble: ensemble_greedy}, self_training: {epochs: 1}}",
+)
+MELD = ("+target=meld", "sources=[emory_emotion]", "data.shots={meld: 4}", *FEW_DIALOGUES)
+BERT = "{hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 32, "
+BERT += "max_position_embeddings: 128}"
+LLAMA = BERT.replace("intermediate_size", "num_key_value_heads: 1, intermediate_size").replace(": 128", ": 256")
+ROWS_OF_HEADS = "{train: 24, dev: 12, test: 12}"
+HEADS = (
+    "+target=toy_sentiment",
+    "sources=[toy_paraphrase]",
+    "data=toy_multitask",
+    "data.shots={toy_sentiment: 6}",
+    "model.max_source_tokens=128",
+    *(f"data.generator.rows.{task}={ROWS_OF_HEADS}" for task in ("sentiment", "paraphrase", "similarity", "inference")),
+)
+
+
+@pytest.mark.parametrize(
+    ("model", "shape", "study"),
+    [("bert_toy_classifier", BERT, MELD), ("bert_toy", BERT, HEADS), ("llama_toy", LLAMA, MELD)],
+)
+def test_every_family_with_labels_has_students(composed, tmp_path, model, shape, study):
+    settings = (f"model={model}", f"model.source.config={shape}", f"paths.store={tmp_path}/store")
+    run_study(composed(*study, *TINY, *settings), folder=tmp_path)
+    rows = {row["name"]: row for row in json.loads((tmp_path / "results.json").read_text())["models"]}
+    for name in STUDENTS:
+        assert rows[name]["unlabelled"] > 4
+        assert rows[name]["test"]["score"] is not None
+    if model == "bert_toy_classifier":  # its head was fitted to labelled examples alone
+        assert {card.result["examples"] for card in map(Card.read, (tmp_path / "store").glob("head-*"))} >= {4}
