@@ -233,9 +233,10 @@ class SelfTraining(Student):
 
     def teacher(self, study: BaselineInputs) -> Teacher | str:
         """Return the baseline alone."""
-        reason = _ensemble(study, {})
-        if isinstance(reason, str) or MIXTURE not in study.trained:
-            return reason if isinstance(reason, str) else "it trains on one target, with experts of its own"
+        if MIXTURE not in study.trained:
+            return "its experts were trained elsewhere"
+        if reason := _without_label_scores(study):
+            return reason
         assert isinstance(study.objective, Task)
         baseline = {BASELINE: study.factory.baseline(study.objective, seed=study.seed)}
         return Teacher("self_training", baseline, None, dict(baseline))
@@ -251,12 +252,20 @@ def _seed_runs(study: BaselineInputs, *, num: int) -> dict[str, TrainStage] | st
 
 def _ensemble(study: BaselineInputs, members: Mapping[str, TrainStage]) -> EnsembleStage | str:
     factory, objective = study.factory, study.objective
-    if not isinstance(objective, Task):
-        return "answers to several tasks cannot be averaged"
-    if factory.family.decoding(objective) not in ("labels", "candidates"):
-        return "only label scores can be averaged, and its answers are not labels"
+    if reason := _without_label_scores(study):
+        return reason
+    assert isinstance(objective, Task)
     evaluations = {name: factory.evaluation(stage, target=objective) for name, stage in members.items()}
     return EnsembleStage(factory.family, dict(members), evaluations, objective)
+
+
+def _without_label_scores(study: BaselineInputs) -> str:
+    """Return the reason why models have no label scores in common; empty where they have."""
+    if not isinstance(study.objective, Task):
+        return "answers to several tasks cannot be averaged"
+    if study.factory.family.decoding(study.objective) not in ("labels", "candidates"):
+        return "only label scores can be averaged, and its answers are not labels"
+    return ""
 
 
 def load_baselines(names: Sequence[str], *, settings: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Baseline]:

@@ -102,7 +102,7 @@ def test_dialogues_are_not_read_from_a_table(composed, tmp_path):
         list(pool(task="meld")._all(study))
 
 
-def test_sources_with_the_targets_columns_are_asked_and_others_are_not(data):
+def test_only_sources_with_the_targets_columns_are_asked(data):
     study = data("data.generator.rows.sentiment={train: 8, dev: 2, test: 2}", "data.unlabelled=sources")
     texts = pool("toy_sentiment").instances(study)
     theirs = {each.context for each in study.instances(load_task("toy_sentiment"), split="train")}
