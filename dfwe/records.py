@@ -35,6 +35,7 @@ class Instance:
     references: tuple[str, ...]  # what the metric compares with: labels, codes, or alternative spans
     candidates: tuple[str, ...] = ()  # the closed set of answers, empty for free text
     sentences: tuple[str, ...] = ()  # one or two, each read by itself; none where the question is text to text
+    target_weights: tuple[float, ...] = ()  # a teacher's probability of each target, of a sum of 1; none: all alike
 
     @property
     def source(self) -> str:

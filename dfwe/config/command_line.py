@@ -14,7 +14,9 @@ from dfwe.errors import ConfigurationError, did_you_mean
 
 _GROUPS = ("target", "sweep")  # groups that a study chooses from though config.yaml has no default for them
 _WITH_OR_WITHOUT = ("+experts", "+base_model")  # keys that config.yaml has: a `+` is understood, too
-_OPEN = re.compile(r"(merge|merges\.\w+)\.tuned_parameters(\.\w+)*")  # mappings whose keys the user chooses
+_OPEN = re.compile(  # mappings whose keys the user chooses
+    r"(merge|merges\.\w+)\.tuned_parameters(\.\w+)*|baseline_settings(\.\w+)*"
+)
 
 
 def hydra_arguments(arguments: Sequence[str]) -> list[str]:

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 _SHARED = "base"  # the options that every merge has
 _MIXTURE = "linear"  # the method that searches are compared on
+_NELDER_MEAD = ("nelder_mead", "ensemble_search", "distilled")  # the mixture with its search, and rows beside it
 _NAMED_PARTS = ("selection", "holdout", "surrogate")
 
 
@@ -78,7 +79,7 @@ def _names(names: str | Sequence[str], *, group: str) -> list[str]:
     if names != "all":
         return [names] if isinstance(names, str) else list(names)
     files = sorted((conf_dir() / group).glob("*.yaml"))
-    excluded = {_SHARED, "uniform", "nelder_mead"} if group == "merge" else set()
+    excluded = {_SHARED, "uniform", *_NELDER_MEAD} if group == "merge" else set()
     return [file.stem for file in files if file.stem not in excluded]
 
 

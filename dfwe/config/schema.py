@@ -8,7 +8,7 @@ values here: `conf/` holds every one. (A task without `data` is asked of the stu
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Annotated, Any
 
@@ -201,6 +201,8 @@ class DataConfig:
     # all, a share of the dialogues, a number of instances, or a mapping from tasks to these
     shots: Annotated[Any, As(Shots | dict[str, Shots])] = MISSING
     shots_seed: Natural = MISSING
+    # where texts for a teacher come from: null, the target's train split; sources; or a table of texts
+    unlabelled: Name | None = MISSING
     max_truncated_fraction: Share = MISSING  # of a split's prompts, that may lose their beginning
     max_invalid_fraction: Share = MISSING  # of the rows of a file of a task's own data
     max_words: Natural = MISSING  # of a context; 0 for no limit
@@ -246,6 +248,7 @@ class MergeConfig:
     lora: Annotated[str, OneOf("products", "factors")] = MISSING  # of LoRA experts; factors: PEFT's combinations, too
     experts_in: Annotated[str, OneOf("memory", "disk")] = MISSING  # disk: read from there in every candidate
     search: APart = MISSING
+    baselines: list[Annotated[str, option_of("baseline")]] = field(default_factory=list)  # rows that come with it
     limits: LimitsConfig = MISSING
     selection: Annotated[Any, As(Annotated[str, option_of("merge/selection")] | Part)] = MISSING
     holdout: Annotated[Any, As(Annotated[str, option_of("merge/holdout")] | Part | Nothing)] = None
@@ -422,6 +425,7 @@ class StudyConfig:
     merges: dict[str, MergeConfig] = MISSING
     zoo: ZooConfig | None = MISSING
     baselines: list[Annotated[str, option_of("baseline")]] = MISSING
+    baseline_settings: dict[str, Any] = MISSING  # changes to options of conf/baseline: {distilled: {temperature: 2}}
     diagnostics: list[Annotated[str, option_of("diagnostic")]] = MISSING
     multitask: MultitaskConfig | None = MISSING
     logger: MayBePart = MISSING

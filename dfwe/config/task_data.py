@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -94,12 +94,23 @@ class StudyData:
                 self._instances[task.name, split] = self._collect(task, split=split)
         return self._instances[task.name, split]
 
+    def all_of_train(self, task: Task) -> tuple[Instance, ...]:
+        """Return what the task's train split has without `shots`; the instances that these leave are all of it."""
+        if self._shots(task).amount == ALL.amount:
+            return self.instances(task, split="train")
+        with paused_garbage_collection():
+            return self._collect(task, split="train", shots=ALL)
+
+    def with_train(self, task: Task, instances: Sequence[Instance]) -> StudyData:
+        """Return the same with other training examples of the task; its digest does not tell."""
+        return replace(self, _instances={**self._instances, (task.name, "train"): tuple(instances)})
+
     def check_functions(self, task: Task) -> None:
         """Try the user's own metrics on the gold answers of dev; MetricError where one does not give a number."""
         for metric in task.scorer.functions:
             metric.check([instance.references for instance in self.instances(task, split="dev")])
 
-    def _collect(self, task: Task, *, split: Split) -> tuple[Instance, ...]:
+    def _collect(self, task: Task, *, split: Split, shots: Shots | None = None) -> tuple[Instance, ...]:
         if split == "train" and task.is_scored:
             return ()
         return collect_instances(
@@ -108,7 +119,7 @@ class StudyData:
             split=split,
             max_words=self.max_words,
             seed=self.seed,
-            shots=self._shots(task),
+            shots=shots or self._shots(task),
         )
 
     def _study_corpus(self) -> Corpus:

@@ -74,10 +74,7 @@ def num_rows(stages: Sequence[tuple[str, Stage]], *, store: Store) -> list[int]:
 
 
 def _num_rows(stage: Stage) -> int:
-    if not isinstance(stage, TrainStage):
-        return 0
-    data, recipe = stage.family.context.data, stage.recipe
-    return int(recipe.fit["epochs"]) * sum(len(data.instances(task, split="train")) for task in recipe.tasks)
+    return stage.num_planned_rows if isinstance(stage, TrainStage) else 0
 
 
 def _words(seconds: float) -> str:

@@ -339,6 +339,11 @@ class ModelFamily(ABC):
         """Return the same for other tasks and data, the base model shared."""
         return replace(self, context=replace(self.context, data=data), tasks=tasks, _splits={}, _scorers={})
 
+    def taught(self, task: Task, *, instances: Sequence[Instance]) -> ModelFamily:
+        """Return the same with other training examples of a task: what a teacher has labelled; `spec` does not tell."""
+        data = self.context.data.with_train(task, instances)
+        return replace(self, context=replace(self.context, data=data), _splits={}, _scorers={})
+
     def encode(self, task: Task, *, split: Split) -> Any:
         """Return the task's instances as tokens, made once."""
         if (task.name, split) not in self._splits:

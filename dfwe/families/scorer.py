@@ -211,7 +211,7 @@ class SplitScorer(ModelScorer):
 
     def _evaluation(self, answers: Sequence[Answer]) -> Evaluation:
         evaluation = self.evaluate(tuple(answer.text for answer in answers))
-        return replace(evaluation, label_scores=_padded([answer.label_scores for answer in answers]))
+        return replace(evaluation, label_scores=evaluation_scores(answers))
 
     def _read(
         self,
@@ -379,10 +379,10 @@ def evaluating(model: nn.Module) -> Iterator[None]:
         model.train(training)
 
 
-def _padded(rows: Sequence[Float[np.ndarray, " labels"] | None]) -> Float[np.ndarray, "examples labels"] | None:
-    """Return the rows as one array, -inf behind the shorter ones; None where one has no scores."""
-    present = [row for row in rows if row is not None]
-    if not present or len(present) < len(rows):
+def evaluation_scores(answers: Sequence[Answer]) -> Float[np.ndarray, "examples labels"] | None:
+    """Return the answers' label scores as one array, -inf behind the shorter rows; None where one has no scores."""
+    present = [answer.label_scores for answer in answers if answer.label_scores is not None]
+    if not present or len(present) < len(answers):
         return None
     padded = np.full((len(present), max(map(len, present))), -np.inf, dtype=np.float32)
     for place, row in enumerate(present):

@@ -24,13 +24,16 @@ _BY_KIND: Mapping[tuple[str, str], str] = MappingProxyType(
         ("baseline", "seed_ensemble"): "ensemble of seeds",
         ("baseline", "linear_probe"): "linear probe",
         ("baseline", "same_compute"): "baseline, as long",
+        ("baseline", "distilled"): "distilled ensemble",
+        ("baseline", "self_training"): "self-trained baseline",
     }
 )
 
 
 def name_of(row: Mapping[str, Any]) -> str:
-    """Return the name of a row of results: its title where it has one."""
-    return str(row.get("title") or display_name(row["name"], kind=row["kind"]))
+    """Return the name of a row of results: its title where it has one, and how many texts without labels it read."""
+    name = str(row.get("title") or display_name(row["name"], kind=row["kind"]))
+    return f"{name} (+{row['unlabelled']:,} unlabelled)" if row.get("unlabelled") else name
 
 
 def display_name(name: str, *, kind: str) -> str:

@@ -11,6 +11,7 @@ from dfwe.report import columns as registry
 from dfwe.report.names import expert_name, name_of
 from dfwe.report.study_results import Record, StudyResults
 from dfwe.report.tables import MISSING, Cell, Column, ReportTable, number, score, tabulate, text
+from dfwe.report.verdict import unlabelled_note
 
 _SMALL = "Small: 95% interval over test instances"  # on a page
 
@@ -19,9 +20,8 @@ def model_tables(results: StudyResults) -> list[ReportTable]:
     """Return the table of all models, and of several tasks the tables of their differences and dev scores."""
     if not results.tasks:
         notes = f"{_SMALL}, or ± one standard error."
-        table = _tabulate_models(
-            "models", results, columns=registry.MODEL_COLUMNS, caption="Scores times 100.", notes=notes
-        )
+        caption = f"Scores times 100. {unlabelled_note(results)}".rstrip()
+        table = _tabulate_models("models", results, columns=registry.MODEL_COLUMNS, caption=caption, notes=notes)
         return present(table)
     return present(task_table(results, rows=results.rows), differences_table(results), _dev_table(results))
 

@@ -30,6 +30,8 @@ def verdict_lines(results: StudyResults) -> Iterator[str]:
         compared = _comparison(head, names=names)
         name = names.get(head["name"], head["name"])
         yield f"The merge that was asked for is {name}: {times_100(head['test'])} on test; {compared}"
+    if note := unlabelled_note(results):
+        yield note
     for warning in results.warnings:
         yield f"Warning: {warning['text']}."
 
@@ -39,6 +41,17 @@ def p_note(results: StudyResults) -> str:
     against = [*results.recommended.get("against", ()), *results.headline.get("against", ())]
     tests = dict.fromkeys(difference["p_by"] for difference in against if "p_by" in difference)
     return f"p by {' and '.join(P_BY[test] for test in tests)}. " if tests else ""
+
+
+def unlabelled_note(results: StudyResults) -> str:
+    """Say which models learnt from texts without labels, as the others did not; empty without any."""
+    names = [name_of(row) for row in results.rows if row.get("unlabelled")]
+    if not names:
+        return ""
+    return (
+        f"More data: {', '.join(names)} also learnt from texts without labels, which no other model read. What they "
+        "are better by may be due to these texts."
+    )
 
 
 def undefined_note(results: StudyResults) -> str:

@@ -60,7 +60,7 @@ class Costs:
     def _work_of(self, stage: TrainStage, *, epochs: int) -> tuple[int, int]:
         """Return steps and tokens."""
         if stage.digest not in self._work:
-            self._work[stage.digest] = (stage.family.num_steps(stage.recipe, epochs=epochs), stage.num_tokens(epochs))
+            self._work[stage.digest] = (stage.num_steps(epochs), stage.num_tokens(epochs))
         return self._work[stage.digest]
 
 

@@ -10,6 +10,7 @@ from dfwe.config.tasks import tasks_of
 from dfwe.records import Evaluation, Instance, Split
 from dfwe.report.names import display_name, expert_name
 from dfwe.report.numbers import times_100
+from dfwe.stages.distillation import StudentStage
 from dfwe.stages.train import TrainStage
 from dfwe.store.store import Store
 from dfwe.studies.study import Study
@@ -73,10 +74,13 @@ def _trainings(study: Study) -> dict[str, dict[str, TrainStage]]:
     baseline = {} if study.baseline is None else {BASELINE: study.baseline}
     baselines = {name: stage for name, stage in study.baselines.items() if isinstance(stage, TrainStage)}
     first = {stage.digest for stage in study.trained.values()}
-    last = {**baseline, **baselines, **study.experts}
+    others = {name: stage for name, stage in baselines.items() if not isinstance(stage, StudentStage)}
+    students = {name: stage for name, stage in baselines.items() if name not in others}
+    last = {**baseline, **others, **study.experts}
     return {
         "trainer.finetune.epochs": {name: stage for name, stage in last.items() if stage.digest not in first},
         "trainer.train.epochs": dict(study.trained),
+        **{f"baseline_settings.{name}.epochs": {name: stage} for name, stage in students.items()},
     }
 
 

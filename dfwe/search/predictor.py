@@ -15,6 +15,7 @@ from dfwe.metrics.statistics import Score
 from dfwe.records import Coefficients
 from dfwe.search.space import Space
 
+LabelScores = Float[np.ndarray, "examples labels"]
 _CHUNK_SIZE = 64  # candidates at once, for the memory of their label scores
 
 
@@ -186,3 +187,22 @@ class ScorePredictor:
 
 def _values(candidates: Iterable[Coefficients]) -> Float[np.ndarray, "candidates values"]:
     return np.array([candidate.values for candidate in candidates])
+
+
+def mean_log_probabilities(
+    scores: Sequence[LabelScores], *, weights: Float[np.ndarray, " experts"] | None = None
+) -> LabelScores:
+    """Return the models' mean of log-likelihoods, normalised over each example's labels (-inf: no label)."""
+    total = np.zeros(scores[0].shape)
+    for number, array in enumerate(scores):
+        if weights is None:
+            total += log_probabilities(array)
+        elif weights[number]:  # 0 times -inf is not a number
+            total += weights[number] * log_probabilities(array)
+    return total / len(scores) if weights is None else total
+
+
+def log_probabilities(scores: LabelScores) -> LabelScores:
+    """Return log-likelihoods normalised over each example's labels (-inf: no label)."""
+    shifted = scores.astype(np.float64) - scores.max(axis=1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))

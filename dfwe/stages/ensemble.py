@@ -16,7 +16,7 @@ from dfwe.config.tasks import Task
 from dfwe.families.base import ModelFamily
 from dfwe.records import Evaluation
 from dfwe.search.ensemble_weights import EnsembleWeights
-from dfwe.search.predictor import LabelMixture
+from dfwe.search.predictor import LabelMixture, log_probabilities, mean_log_probabilities
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.evaluate import ANSWERS, EvaluateStage, read_predictions, write_predictions
 from dfwe.stages.train import TrainStage, parent_of
@@ -108,20 +108,3 @@ class EnsembleStage(Stage):
         best = mean_log_probabilities(scores, weights=weights).argmax(axis=1)
         instances = self.family.instances(self.target, split=split)
         return tuple(instance.candidates[place] for instance, place in zip(instances, best, strict=True))
-
-
-def mean_log_probabilities(scores: Sequence[Scores], *, weights: Weights | None = None) -> Scores:
-    """Return the models' mean of log-likelihoods, normalised over each example's labels (-inf: no label)."""
-    total = np.zeros(scores[0].shape)
-    for number, array in enumerate(scores):
-        if weights is None:
-            total += log_probabilities(array)
-        elif weights[number]:  # 0 times -inf is not a number
-            total += weights[number] * log_probabilities(array)
-    return total / len(scores) if weights is None else total
-
-
-def log_probabilities(scores: Scores) -> Scores:
-    """Return log-likelihoods normalised over each example's labels (-inf: no label)."""
-    shifted = scores.astype(np.float64) - scores.max(axis=1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))

@@ -185,7 +185,21 @@ class TrainStage(Stage):
     @property
     def num_planned_steps(self) -> int:
         """Number of the optimizer's steps in all epochs that are allowed."""
-        return self.family.num_steps(self.recipe, epochs=self.recipe.fit["epochs"])
+        return self.num_steps(self.recipe.fit["epochs"])
+
+    @property
+    def num_planned_rows(self) -> int:
+        """Number of instances that all allowed epochs read."""
+        data, recipe = self.family.context.data, self.recipe
+        return int(recipe.fit["epochs"]) * sum(len(data.instances(task, split="train")) for task in recipe.tasks)
+
+    def num_steps(self, epochs: int) -> int:
+        """Return the number of the optimizer's steps in so many epochs."""
+        return self.family.num_steps(self.recipe, epochs=epochs)
+
+    def training_data(self) -> pl.LightningDataModule:
+        """Return the batches of the recipe's tasks."""
+        return self.family.training_data(self.recipe, seed=self._order_seed)
 
     def num_tokens(self, epochs: int) -> int:
         """Return the number of tokens that so many epochs read."""
@@ -204,11 +218,10 @@ class TrainStage(Stage):
         family, objective, source = self.family, self.recipe.objective, self.source_task
         module = self.module()
         model = cast(nn.Module, module.model)
-        if self.start is not None:
-            self._load_start(model)
+        self._load_start(model)
         if self.lora is not None and (self.ranks is None or self.ranks.rank == 0):
             save_lora_config(model, folder)
-        data = family.training_data(self.recipe, seed=self._order_seed)
+        data = self.training_data()
         if objective is not None:
             family.scorer(objective, split="test")  # a question that is too long stops the study here, not at its end
         target = None if objective is None else self._dev_score(objective)
@@ -239,13 +252,9 @@ class TrainStage(Stage):
         return fit
 
     def _load_start(self, model: nn.Module) -> None:
-        """Load the weights of the training that this one goes on from; of a LoRA its factors."""
-        assert self.start is not None
-        file = weights_file(self.start.result(self.family.context.store))
-        if self.lora is not None:
-            load_lora(model, file)
-        else:
-            load_weights(model, file, name=self.start.recipe.name, optional_prefix=self.family.head_prefix)
+        """Load the weights of the training that this one goes on from, if there is one."""
+        if self.start is not None:
+            load_training(model, self.start, family=self.family)
 
     def _dev_score(self, objective: Objective) -> Callable[[nn.Module], Evaluation]:
         """Return the score on dev of the model as it will be loaded, shared by the processes that train together."""
@@ -259,6 +268,15 @@ class TrainStage(Stage):
                     return scorer(plain)
 
         return score
+
+
+def load_training(model: nn.Module, start: TrainStage, *, family: ModelFamily) -> None:
+    """Load what a training has left into a model that goes on from there; of a LoRA its factors."""
+    file = weights_file(start.result(family.context.store))
+    if family.settings.lora is not None:
+        load_lora(model, file)
+    else:
+        load_weights(model, file, name=start.recipe.name, optional_prefix=family.head_prefix)
 
 
 def weights_file(entry: Entry) -> Path:

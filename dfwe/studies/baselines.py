@@ -6,21 +6,27 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from types import MappingProxyType
+from typing import Annotated, Any
 
 from dfwe.conf import conf_dir
 from dfwe.config.instantiate import bind, option_file
 from dfwe.config.merges import uniform
 from dfwe.config.tasks import Objective, Task
+from dfwe.config.unlabelled import Pool
+from dfwe.errors import ConfigurationError
+from dfwe.families.base import TrainingRecipe
 from dfwe.seeding import derive
+from dfwe.stages.distillation import StudentStage, TeacherStage
 from dfwe.stages.ensemble import EnsembleStage
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.linear_probe import LinearProbeStage
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.train import TrainStage
 from dfwe.studies.stage_factory import StageFactory
-from dfwe.values.allowed import Pair
-from dfwe.values.names import MIXTURE
+from dfwe.values.allowed import Count, OneOf, Pair, Positive
+from dfwe.values.check import check_part
+from dfwe.values.names import BASELINE, MIXTURE
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +44,8 @@ class BaselineInputs:
     trained: Mapping[str, TrainStage]  # the experts on S*
     experts: Mapping[str, TrainStage]  # what is merged
     seed: int
+    sources: tuple[Task, ...] = ()
+    merge: MergeStage | None = None  # that was asked for
 
 
 class Baseline(ABC):
@@ -164,6 +172,89 @@ class Probe(Baseline):
         return LinearProbeStage.of(family, target=objective)
 
 
+@dataclass(frozen=True)
+class Student(Baseline):
+    """One model of the usual size that learns from a teacher's answers to texts whose labels are not used.
+
+    `max_texts` of them at most. `patience` and the cap of `epochs` are as of any training, and so is `learning_rate`,
+    null for that of a fine-tuning.
+    """
+
+    temperature: Positive
+    epochs: Count
+    patience: Count
+    learning_rate: Positive | None
+    max_texts: Count
+
+    @abstractmethod
+    def teacher(self, study: BaselineInputs) -> Teacher | str:
+        """Return what teaches, and what the student may start from beside the parent; or a reason why none can."""
+
+    def model(self, study: BaselineInputs) -> StudentStage | str:
+        """Return the student's training."""
+        factory, target, teacher = study.factory, study.objective, self.teacher(study)
+        if isinstance(teacher, str):
+            return teacher
+        assert isinstance(target, Task)
+        pool = Pool(target, study.sources, self.max_texts, study.seed)
+        if not pool.instances(factory.family.context.data):
+            return "no text is left whose label is not used: set data.shots, or data.unlabelled=sources or a table"
+        stage = TeacherStage(factory.family, teacher.members, teacher.ensemble, pool)
+        trainer = factory.family.context.trainer
+        rate = trainer["finetune"]["learning_rate"] if self.learning_rate is None else self.learning_rate
+        fit = {"epochs": self.epochs, "patience": self.patience, "learning_rate": rate, "stop_on": "target"}
+        recipe = TrainingRecipe(teacher.student, (target,), target, fit, trainer["batch_size"], factory.family.options)
+        return StudentStage(factory.family, recipe, None, study.seed, stage, teacher.starts, self.temperature)
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """Models whose answers are taught, the stage that weighs them if one does, and the student's name and starts."""
+
+    student: str
+    members: Mapping[str, TrainStage]
+    ensemble: EnsembleStage | None
+    starts: Mapping[str, TrainStage | MergeStage]
+
+
+@dataclass(frozen=True)
+class Distilled(Student):
+    """The ensemble of the experts taught to one model, which starts from the best of parent, merge and experts.
+
+    `ensemble` is the name of the baseline that teaches.
+    """
+
+    ensemble: Annotated[str, OneOf("ensemble", "ensemble_search", "ensemble_greedy")]
+
+    def teacher(self, study: BaselineInputs) -> Teacher | str:
+        """Return the experts, with the weights of the ensemble."""
+        ensemble = load_baselines([self.ensemble])[self.ensemble].model(study)
+        if isinstance(ensemble, str):
+            return ensemble
+        assert isinstance(ensemble, EnsembleStage)
+        if MIXTURE not in study.trained:
+            return "its experts were trained elsewhere"
+        is_lora = study.factory.family.settings.lora is not None  # a merge has no factors to go on from
+        merge = {} if study.merge is None or is_lora else {f"merge {study.merge.name}": study.merge}
+        weighted = None if ensemble.weights is None else ensemble
+        return Teacher("distilled", study.experts, weighted, {**merge, **study.experts})
+
+
+@dataclass(frozen=True)
+class SelfTraining(Student):
+    """The baseline taught its own answers to the same texts: what these bring without sources."""
+
+    def teacher(self, study: BaselineInputs) -> Teacher | str:
+        """Return the baseline alone."""
+        if MIXTURE not in study.trained:
+            return "its experts were trained elsewhere"
+        if reason := _without_label_scores(study):
+            return reason
+        assert isinstance(study.objective, Task)
+        baseline = {BASELINE: study.factory.baseline(study.objective, seed=study.seed)}
+        return Teacher("self_training", baseline, None, dict(baseline))
+
+
 def _seed_runs(study: BaselineInputs, *, num: int) -> dict[str, TrainStage] | str:
     """Return the baseline's trainings by name, or the reason why there are none."""
     if not isinstance(study.objective, Task) or MIXTURE not in study.trained:
@@ -174,17 +265,35 @@ def _seed_runs(study: BaselineInputs, *, num: int) -> dict[str, TrainStage] | st
 
 def _ensemble(study: BaselineInputs, members: Mapping[str, TrainStage]) -> EnsembleStage | str:
     factory, objective = study.factory, study.objective
-    if not isinstance(objective, Task):
-        return "answers to several tasks cannot be averaged"
-    if factory.family.decoding(objective) not in ("labels", "candidates"):
-        return "only label scores can be averaged, and its answers are not labels"
+    if reason := _without_label_scores(study):
+        return reason
+    assert isinstance(objective, Task)
     evaluations = {name: factory.evaluation(stage, target=objective) for name, stage in members.items()}
     return EnsembleStage(factory.family, dict(members), evaluations, objective)
 
 
-def load_baselines(names: Sequence[str]) -> dict[str, Baseline]:
-    """Return baselines by their names, once for all studies of a sweep; ConfigurationError for an unknown name."""
-    return {name: bind(option_file(conf_dir() / GROUP, name, key="baselines")) for name in names}
+def _without_label_scores(study: BaselineInputs) -> str:
+    """Return the reason why models have no label scores in common; empty where they have."""
+    if not isinstance(study.objective, Task):
+        return "answers to several tasks cannot be averaged"
+    if study.factory.family.decoding(study.objective) not in ("labels", "candidates"):
+        return "only label scores can be averaged, and its answers are not labels"
+    return ""
+
+
+def load_baselines(names: Sequence[str], *, settings: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Baseline]:
+    """Return baselines by their names, once for all studies of a sweep; `settings` are changes to theirs, by name.
+
+    Raises:
+        ConfigurationError: an unknown name, or a setting that a baseline does not have.
+    """
+    options = {name: option_file(conf_dir() / GROUP, name, key="baselines") for name in names}
+    if unused := set(settings) - set(options):
+        raise ConfigurationError(f"baseline_settings has {', '.join(sorted(unused))}, which baselines= does not name")
+    changed = {name: option | dict(settings.get(name, {})) for name, option in options.items()}
+    for name in settings:
+        check_part(changed[name], key=f"baseline_settings.{name}")
+    return {name: bind(option) for name, option in changed.items()}
 
 
 def baseline_models(baselines: Mapping[str, Baseline], *, study: BaselineInputs) -> dict[str, EvaluatedModel]:

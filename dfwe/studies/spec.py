@@ -43,7 +43,7 @@ class StudySpec:
             runs=_stages_to_run(config.stages),
             merges=_named_merges(merges),
             zoo=None if config.zoo is None else plain(config.zoo),
-            baselines=load_baselines(config.baselines),
+            baselines=load_baselines(_baseline_names(config), settings=plain(config.baseline_settings)),
             diagnostics=load_diagnostics(config.diagnostics),
             decoding_comparison=tuple(config.decoding_comparison),
             source_selection=SelectionPolicy.of(config),
@@ -54,6 +54,12 @@ class StudySpec:
         if self.zoo is None:
             return self.merges
         return _named_merges([*zoo(self.zoo, num_experts=num_experts), *self.merges[1:]])
+
+
+def _baseline_names(config: DictConfig) -> list[str]:
+    """Return the baselines of the study, then those that its merges bring along."""
+    merges = [*config.merges.values(), *([config.merge] if config.merge is not None else [])]
+    return list(dict.fromkeys([*config.baselines, *(name for merge in merges for name in merge.baselines)]))
 
 
 def _stages_to_run(stages: DictConfig) -> frozenset[str]:

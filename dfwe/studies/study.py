@@ -11,6 +11,7 @@ from dfwe.config.tasks import Objective, Task
 from dfwe.families.base import ModelFamily
 from dfwe.stages.base import Stage, unique_parts
 from dfwe.stages.diagnostics.base import PlannedDiagnostic
+from dfwe.stages.distillation import StudentStage
 from dfwe.stages.ensemble import EnsembleStage
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.merge import MergeStage
@@ -115,6 +116,8 @@ class Study:
             yield from (("merge", stage) for stage in merge.statistics)
             yield "merge", merge
         for subject in self.baselines.values():
+            if isinstance(subject, StudentStage):
+                yield from (("evaluate", stage) for stage in subject.teacher.stages)
             if isinstance(subject, MergeStage | EnsembleStage):  # of trainings of its own, as a rule of the study's
                 yield from (("baseline", stage) for stage in subject.experts.values())
             if isinstance(subject, EnsembleStage):

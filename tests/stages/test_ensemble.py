@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dfwe.stages.ensemble import mean_log_probabilities
+from dfwe.search.predictor import mean_log_probabilities
 
 
 def test_scores_are_normalised_over_labels_before_the_mean():

@@ -95,6 +95,7 @@ TEXTS = {
     "*.exclude.*": "a cell",
     "*.metrics.*": "labels and names of relations",
     "data.files": "a folder, looked for when data are read",
+    "data.unlabelled": "sources, or a table, looked for when the study is planned",
     "*.root": "a folder",
     "model.pretrain.data.files": "a folder",
     "paths.store": "a folder, made where it is missing",

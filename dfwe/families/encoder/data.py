@@ -43,6 +43,17 @@ class SentenceSplit:
         return all(instance.candidates for instance in self.instances)
 
     @cached_property
+    def answers(self) -> Float[np.ndarray, " examples"] | Float[np.ndarray, "examples labels"]:
+        """What is learnt: `gold`, or a distribution over the labels per example where one has soft labels."""
+        weights = [instance.target_weights for instance in self.instances]
+        num_labels = max(map(len, weights), default=0)
+        if not num_labels:
+            return self.gold
+        one_hot = np.eye(num_labels)
+        rows = [soft or one_hot[int(gold)] for soft, gold in zip(weights, self.gold, strict=True)]
+        return np.array(rows, dtype=np.float64)
+
+    @cached_property
     def lengths(self) -> tuple[int, ...]:
         """Number of tokens of each example's longest sentence."""
         return tuple(max(len(ids) for ids in sentences) for sentences in self.tokens)
@@ -63,15 +74,15 @@ def sentence_batch(
     """Return a batch of those examples, for the head of `task`.
 
     `input_ids` and `attention_mask` are int64 of shape [sentences * batch, length], sentence-major: the first `batch`
-    rows are first sentences, the next second ones. `gold` is float32 of shape [batch]. `token_type_ids` are there where
-    the split has segments.
+    rows are first sentences, the next second ones. `gold` is float32 of shape [batch], of soft labels [batch, labels].
+    `token_type_ids` are there where the split has segments.
     """
     rows = _sentence_major(split.tokens, members)
     batch = {
         "task": split.task,
         "input_ids": pad(rows, value=split.pad_id),
         "attention_mask": pad([[1] * len(ids) for ids in rows], value=0),
-        "gold": torch.tensor(split.gold[list(members)], dtype=torch.float32),
+        "gold": torch.tensor(split.answers[list(members)], dtype=torch.float32),
     }
     if split.segments is not None:
         batch["token_type_ids"] = pad(_sentence_major(split.segments, members), value=0)

@@ -13,6 +13,8 @@ from torch.nn import functional
 
 from dfwe.errors import ConfigurationError, ModelError
 
+Gold = Float[Tensor, " batch"] | Float[Tensor, "batch labels"]  # answers, or a teacher's probabilities of each label
+
 
 class Head(nn.Module, ABC):
     """A task's own part of a model: from sentence embeddings to outputs, and all that these mean.
@@ -29,7 +31,7 @@ class Head(nn.Module, ABC):
         """Return logits, or one number an example."""
 
     @abstractmethod
-    def losses(self, outputs: Float[Tensor, "batch outputs"], gold: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
+    def losses(self, outputs: Float[Tensor, "batch outputs"], gold: Gold) -> Float[Tensor, " batch"]:
         """Return each example's loss; ModelError where a gold answer is NaN, as in a batch of a task without labels."""
 
     @abstractmethod
@@ -72,10 +74,10 @@ class LabelHead(Head):
         logits: Tensor = self.network(embeddings)
         return logits
 
-    def losses(self, outputs: Float[Tensor, "batch outputs"], gold: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
-        """Return the cross-entropy; gold holds indices among the labels."""
+    def losses(self, outputs: Float[Tensor, "batch outputs"], gold: Gold) -> Float[Tensor, " batch"]:
+        """Return the cross-entropy; gold holds indices among the labels, or distributions over them (soft labels)."""
         _check_gold(gold, expected=f"one of {', '.join(self.labels)}")
-        return functional.cross_entropy(outputs.float(), gold.long(), reduction="none")
+        return functional.cross_entropy(outputs.float(), gold.long() if gold.ndim == 1 else gold, reduction="none")
 
     def divergences(
         self, outputs: Float[Tensor, "batch outputs"], others: Float[Tensor, "batch outputs"]
@@ -127,7 +129,7 @@ class NumberHead(Head):
         numbers: Tensor = self.network(embeddings)
         return numbers
 
-    def losses(self, outputs: Float[Tensor, "batch outputs"], gold: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
+    def losses(self, outputs: Float[Tensor, "batch outputs"], gold: Gold) -> Float[Tensor, " batch"]:
         """Return squared errors."""
         _check_gold(gold, expected="a number")
         return (outputs[:, 0].float() - gold).square()
@@ -158,7 +160,7 @@ class NumberHead(Head):
         return (draws.square().mean(0).sqrt() / sigma).to(outputs.device)[None, :, None]
 
 
-def _check_gold(gold: Float[Tensor, " batch"], *, expected: str) -> None:
+def _check_gold(gold: Gold, *, expected: str) -> None:
     """Raise ModelError where a gold answer is NaN; `expected` says what was to be learnt."""
     if missing := int(gold.isnan().sum()):
         raise ModelError(

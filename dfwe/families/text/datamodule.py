@@ -12,6 +12,7 @@ from torch import Tensor
 from dfwe.families.batching import loss_weights, mixture_order, shuffled_batches
 from dfwe.families.datamodule import BatchShare, EpochData
 from dfwe.families.text.tokenization import TokenisedSplit
+from dfwe.records import Instance
 
 IGNORE = -100  # what the models' cross-entropy skips
 
@@ -32,7 +33,8 @@ def text_data(
 ) -> EpochData:
     """Return batches of a mixture of tasks, each with the loss weight of its task.
 
-    Free text with several references trains on one of them, drawn anew each epoch.
+    Free text with several references trains on one of them, drawn anew each epoch; soft labels are targets that are
+    drawn with a teacher's probabilities, so that the expected loss is the cross-entropy with these.
     """
     lengths = [list(task.tokens["length"]) for task in tasks]
 
@@ -48,7 +50,9 @@ def text_data(
 
     def build(step: _Step, share: BatchShare) -> dict[str, Tensor]:
         rows = tasks[step.task].tokens[step.members]
-        targets = [texts[int(draw * len(texts))] for texts, draw in zip(rows["targets"], step.draws, strict=True)]
+        instances = [tasks[step.task].instances[member] for member in step.members]
+        drawn = zip(rows["targets"], instances, step.draws, strict=True)
+        targets = [texts[drawn_target(instance, draw, num=len(texts))] for texts, instance, draw in drawn]
         batch = collate(share.of(rows["source"]), share.of(targets))
         weight = step.weight
         if share.size > 1:  # the loss is a mean over tokens
@@ -57,6 +61,14 @@ def text_data(
         return {**batch, "loss_weight": torch.tensor(weight)}
 
     return EpochData(plan, build, seed=seed)
+
+
+def drawn_target(instance: Instance, draw: float, *, num: int) -> int:
+    """Return which of `num` targets a draw in [0, 1) takes: each as likely as its weight, or all alike."""
+    if not instance.target_weights:
+        return int(draw * num)
+    ends = np.cumsum(instance.target_weights)
+    return int(np.searchsorted(ends, draw * ends[-1], side="right"))
 
 
 def _num_tokens(labels: Tensor) -> int:

@@ -176,9 +176,13 @@ def _searches() -> set[str]:
 
 
 def _load(file: Path) -> MergeMethod | None:
-    """Return the method of that option in conf/merge; None for shared options and methods that need data."""
-    settings = read_yaml(file).get("method")
-    if settings is None:
+    """Return the method of that option in conf/merge; None for shared options and methods that need data.
+
+    None, too, for an option that is another's method with rows beside it.
+    """
+    content = read_yaml(file)
+    settings = content.get("method")
+    if settings is None or content.get("baselines"):
         return None
     method: MergeMethod = resolve_name(settings.pop("_target_"))(**settings)
     method = replace(method, **method.recipe.defaults)  # type: ignore[type-var]

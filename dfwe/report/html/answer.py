@@ -12,7 +12,7 @@ from dfwe.report.names import display_name, name_of
 from dfwe.report.numbers import times_100
 from dfwe.report.study_results import Record, StudyResults
 from dfwe.report.tables import Cell, difference
-from dfwe.report.verdict import ROLES, holdout_note, rare_classes_note, undefined_note
+from dfwe.report.verdict import ROLES, holdout_note, rare_classes_note, undefined_note, unlabelled_note
 
 ONE_SEED = (
     "One seed: the intervals are over test instances only and say nothing of how seeds differ. "
@@ -133,7 +133,7 @@ def _lines(results: StudyResults, *, row: Record) -> Iterator[str]:
 
 def _notes(results: StudyResults, row: Record) -> Iterator[str]:
     """Yield what a holdout says of the merge, and how the numbers are to be read."""
-    if note := holdout_note(row):
+    for note in filter(None, (holdout_note(row), unlabelled_note(results))):
         yield note
     yield f"Small numbers are 95% bootstrap intervals. {ONE_SEED}"
     if note := rare_classes_note(results):

@@ -28,6 +28,17 @@ def test_the_loss_is_minus_the_log_probability_of_the_gold_label(head):
     assert torch.allclose(losses, -torch.tensor([5 / 8, 4 / 10]).log())
 
 
+def test_the_loss_of_soft_labels_is_the_cross_entropy_with_them(head):
+    soft = torch.tensor([[0.5, 0.25, 0.25], [0.0, 1.0, 0.0]])
+    by_hand = [-(0.5 * math.log(1 / 8) + 0.25 * math.log(2 / 8) + 0.25 * math.log(5 / 8)), -math.log(0.4)]
+    assert torch.allclose(head.losses(LOGITS, soft), torch.tensor(by_hand))
+
+
+def test_soft_labels_that_are_one_hot_are_gold_labels(head):
+    one_hot = torch.tensor([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
+    assert torch.allclose(head.losses(LOGITS, one_hot), head.losses(LOGITS, torch.tensor([2.0, 0.0])))
+
+
 def test_the_divergence_is_the_symmetric_kl(head):
     p, q = torch.tensor([1, 2, 5]) / 8, torch.tensor([1, 1, 6]) / 8
     by_hand = (p * (p / q).log()).sum() + (q * (q / p).log()).sum()

@@ -1,0 +1,134 @@
+"""Texts of a target without labels: what a teacher labels for its student."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dfwe.config.task_data import StudyData
+from dfwe.config.tasks import Task
+from dfwe.data.prompts.template import row_dialogue
+from dfwe.data.readers.delimited import Delimited
+from dfwe.data.readers.json_lines import JsonLines
+from dfwe.data.readers.sheet import SheetSource, check_columns
+from dfwe.errors import ConfigurationError, DataError
+from dfwe.records import Instance
+from dfwe.seeding import derive
+
+SOURCES = "sources"
+_DELIMITERS = {".csv": ",", ".tsv": "\t"}
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Questions of the target whose answers nobody knows, at most `most` of them, drawn with `seed`.
+
+    `data.unlabelled` says where they are from: null, the target's train split without the examples that `data.shots`
+    leaves to it; `sources`, the texts that the sources annotate, asked in the target's prompt; a table of texts with
+    the target's columns. Gold answers are dropped as they are read.
+    """
+
+    target: Task
+    sources: tuple[Task, ...]
+    most: int
+    seed: int
+
+    def spec(self, data: StudyData) -> dict[str, Any]:
+        """Return what names the texts in a stage's spec, beside the target and its data."""
+        origin: Any = data.config["unlabelled"]
+        if origin == SOURCES:
+            origin = [task.spec() | data.digest(task) for task in self.sources]
+        elif origin is not None:
+            origin = hashlib.sha256(_content(Path(origin).expanduser())).hexdigest()[:16]
+        return {"unlabelled": origin, "most": self.most, "seed": self.seed}
+
+    def instances(self, data: StudyData) -> tuple[Instance, ...]:
+        """Return the questions, without any that are among the target's own labelled, dev or test ones.
+
+        Raises:
+            ConfigurationError: the target asks dialogues, and a table is given.
+            DataError: the table cannot be read, or lacks a column.
+        """
+        texts = {(instance.source, instance.sentences) for instance in self._in_use(data)}
+        pool: list[Instance] = []
+        for instance in self._all(data):
+            text = instance.source, instance.sentences
+            if text not in texts:
+                texts.add(text)
+                pool.append(replace(instance, targets=(), references=()))
+        generator = np.random.default_rng(derive(self.seed, "unlabelled", self.target.name))
+        places = sorted(generator.permutation(len(pool))[: self.most])
+        return tuple(pool[int(place)] for place in places)
+
+    def _in_use(self, data: StudyData) -> Iterator[Instance]:
+        for split in ("train", "dev", "test"):
+            yield from data.instances(self.target, split=split)
+
+    def _all(self, data: StudyData) -> Iterator[Instance]:
+        origin = data.config["unlabelled"]
+        if origin is None:
+            return iter(data.all_of_train(self.target))
+        return self._of_sources(data) if origin == SOURCES else self._of_file(Path(origin).expanduser(), data=data)
+
+    def _of_sources(self, data: StudyData) -> Iterator[Instance]:
+        """Yield the target's questions about what the sources' train splits annotate; none where columns are others."""
+        prompt = replace(self.target.prompt, unlabelled=True)
+        columns = _columns(self.target)
+        for source in self.sources:
+            corpus = data.corpus(source)
+            train = frozenset(corpus.splits["train"])
+            if (columns is None) != (_columns(source) is None):
+                continue
+            for name, dialogue in corpus.dialogues.items():
+                if name not in train or not _has(dialogue, columns=columns):
+                    continue
+                if any(source.prompt.instances(dialogue, max_words=0, seed=data.seed)):
+                    yield from prompt.instances(dialogue, max_words=data.max_words, seed=data.seed)
+
+    def _of_file(self, path: Path, *, data: StudyData) -> Iterator[Instance]:
+        columns = _columns(self.target)
+        if columns is None:
+            raise ConfigurationError(
+                f"data.unlabelled={path}: {self.target.short} asks about dialogues, not rows of a table; set "
+                "data.unlabelled=sources, or null for the rest of its train split"
+            )
+        sheet = _source(path).sheet(Path())
+        check_columns(sheet, needed=columns)
+        prompt = replace(self.target.prompt, unlabelled=True)
+        for row in sheet.rows:
+            cells = {column: row.cells[column] for column in columns}
+            dialogue = row_dialogue(cells, row_id=f"{path.stem}-{row.line}", path=str(path), line=row.line)
+            yield from prompt.instances(dialogue, max_words=data.max_words, seed=data.seed)
+
+
+def _columns(task: Task) -> tuple[str, ...] | None:
+    """Return the columns that the task's prompt shows; None where it asks about dialogues."""
+    columns = getattr(task.prompt, "columns", None)
+    return None if columns is None else tuple(columns)
+
+
+def _has(dialogue: Mapping[str, Any], *, columns: tuple[str, ...] | None) -> bool:
+    rows = dialogue.get("rows", ())
+    return columns is None or all(column in row["cells"] for row in rows for column in columns)
+
+
+def _source(path: Path) -> SheetSource:
+    place = str(path.absolute())
+    if path.suffix in (".json", ".jsonl"):
+        return JsonLines(path=place, encoding="utf-8", rename={})
+    delimiter = _DELIMITERS.get(path.suffix)
+    if delimiter is None:
+        raise ConfigurationError(f"data.unlabelled={path}: name a table, .csv, .tsv or .jsonl, or `sources`")
+    return Delimited(path=place, delimiter=delimiter, quoting=True, columns=None, encoding="utf-8", rename={})
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"data.unlabelled={path} cannot be read: {error.strerror}") from error
