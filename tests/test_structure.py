@@ -24,7 +24,6 @@ FILES = {  # with more imports of our own modules: a ratchet for each
     "dfwe/stages/merge.py": 15,
     "dfwe/families/seq2seq/family.py": 17,
     "dfwe/families/text/family.py": 15,
-    "dfwe/studies/baselines.py": 19,  # baselines of all kinds, each with the stage that makes it
     "dfwe/predict/models.py": 15,  # every family, imported late
     "dfwe/run.py": 16,  # half of them are imported late, so that --help starts at once
     "dfwe/stages/train.py": 15,  # a training of all weights or a LoRA, in one process or several

@@ -11,7 +11,7 @@ from dfwe.results.details import Costs, search_diagnostics
 from dfwe.stages.external_expert import ExternalExpert
 from dfwe.stages.merge import MergeStage, expert_of
 from dfwe.stages.train import TrainStage
-from dfwe.studies.baselines import EvaluatedModel
+from dfwe.studies.baselines.base import EvaluatedModel
 from dfwe.studies.study import Study
 from dfwe.values.names import BASELINE
 

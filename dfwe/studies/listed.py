@@ -16,7 +16,7 @@ from dfwe.families.base import ModelFamily, TrainingRecipe
 from dfwe.stages.base import Stage
 from dfwe.stages.diagnostics.base import plan_diagnostics
 from dfwe.stages.train import TrainStage
-from dfwe.studies.baselines import BaselineInputs, baseline_models, evaluated
+from dfwe.studies.baselines.base import BaselineInputs, baseline_models, evaluated
 from dfwe.studies.context import study_family
 from dfwe.studies.listed_merges import ListedMerges, candidates, check_models
 from dfwe.studies.spec import StudySpec

@@ -10,7 +10,7 @@ from dfwe.stages.base import Stage
 from dfwe.stages.diagnostics.base import plan_diagnostics
 from dfwe.stages.mixture import MixtureStage
 from dfwe.stages.train import TrainStage
-from dfwe.studies.baselines import BaselineInputs, baseline_models, evaluated
+from dfwe.studies.baselines.base import BaselineInputs, baseline_models, evaluated
 from dfwe.studies.decoding_comparison import plan_decodings
 from dfwe.studies.source_selection.stage import SelectSourcesStage
 from dfwe.studies.spec import StudySpec

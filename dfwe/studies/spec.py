@@ -13,7 +13,7 @@ from dfwe.config.merges import resolve_names, uniform, zoo
 from dfwe.config.schema import STAGES
 from dfwe.errors import ConfigurationError
 from dfwe.stages.diagnostics.base import Diagnostic, load_diagnostics
-from dfwe.studies.baselines import Baseline, load_baselines
+from dfwe.studies.baselines.base import Baseline, load_baselines
 from dfwe.studies.source_selection.stage import SelectionPolicy
 from dfwe.values.names import UNIFORM, suits_files
 

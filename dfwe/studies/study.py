@@ -17,7 +17,7 @@ from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.mixture import MixtureStage
 from dfwe.stages.train import TrainStage
-from dfwe.studies.baselines import EvaluatedModel, Tested
+from dfwe.studies.baselines.base import EvaluatedModel, Tested
 from dfwe.studies.decoding_comparison import DecodingComparison
 from dfwe.studies.source_selection.stage import SelectSourcesStage
 from dfwe.values.names import BASELINE, UNIFORM

@@ -1,0 +1,1 @@
+"""Baselines of a study, one class and one option in conf/baseline each."""

@@ -1,0 +1,85 @@
+"""What a baseline is, and the baselines of a study: models that cost less thought, and may well be as good."""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from dfwe.conf import conf_dir
+from dfwe.config.instantiate import bind, option_file
+from dfwe.config.tasks import Objective, Task
+from dfwe.errors import ConfigurationError
+from dfwe.stages.ensemble import EnsembleStage
+from dfwe.stages.evaluate import EvaluateStage
+from dfwe.stages.merge import MergeStage
+from dfwe.stages.train import TrainStage
+from dfwe.studies.stage_factory import StageFactory
+from dfwe.values.check import check_part
+
+log = logging.getLogger(__name__)
+
+GROUP = "baseline"
+EvaluatedModel = TrainStage | MergeStage | EnsembleStage
+Tested = EvaluateStage | EnsembleStage
+
+
+@dataclass(frozen=True)
+class BaselineInputs:
+    """What of a study a baseline may be made from: all stages come from its factory, so that none is made twice."""
+
+    factory: StageFactory
+    objective: Objective
+    trained: Mapping[str, TrainStage]  # the experts on S*
+    experts: Mapping[str, TrainStage]  # what is merged
+    seed: int
+    sources: tuple[Task, ...] = ()
+    merge: MergeStage | None = None  # that was asked for
+
+
+class Baseline(ABC):
+    """A model that a merge is compared with."""
+
+    @abstractmethod
+    def model(self, study: BaselineInputs) -> EvaluatedModel | str:
+        """Return the stage that makes it, or the reason why this study cannot have it."""
+
+
+def load_baselines(names: Sequence[str], *, settings: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Baseline]:
+    """Return baselines by their names, once for all studies of a sweep; `settings` are changes to theirs, by name.
+
+    Raises:
+        ConfigurationError: an unknown name, or a setting that a baseline does not have.
+    """
+    options = {name: option_file(conf_dir() / GROUP, name, key="baselines") for name in names}
+    if unused := set(settings) - set(options):
+        raise ConfigurationError(f"baseline_settings has {', '.join(sorted(unused))}, which baselines= does not name")
+    changed = {name: option | dict(settings.get(name, {})) for name, option in options.items()}
+    for name in settings:
+        check_part(changed[name], key=f"baseline_settings.{name}")
+    return {name: bind(option) for name, option in changed.items()}
+
+
+def baseline_models(baselines: Mapping[str, Baseline], *, study: BaselineInputs) -> dict[str, EvaluatedModel]:
+    """Return the models of baselines by name; the reason for one that a study cannot have is logged."""
+    models: dict[str, EvaluatedModel] = {}
+    for name, baseline in baselines.items():
+        model = baseline.model(study)
+        if isinstance(model, str):
+            log.info("no baseline %s for %s: %s", name, study.objective.name, model)
+        else:
+            models[name] = model
+    return models
+
+
+def evaluated(
+    models: Mapping[str, EvaluatedModel], *, factory: StageFactory, objective: Objective
+) -> dict[str, Tested]:
+    """Return the evaluations of models on test; an ensemble is its own."""
+    return {
+        name: model if isinstance(model, EnsembleStage) else factory.evaluation(model, target=objective)
+        for name, model in models.items()
+    }

@@ -1,0 +1,58 @@
+"""Baselines that are one training, or none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dfwe.config.tasks import Task
+from dfwe.stages.linear_probe import LinearProbeStage
+from dfwe.stages.train import TrainStage
+from dfwe.studies.baselines.base import Baseline, BaselineInputs
+from dfwe.values.names import MIXTURE
+
+
+@dataclass(frozen=True)
+class Multitask(Baseline):
+    """One model trained on the target and all sources together, neither fine-tuned nor merged."""
+
+    def model(self, study: BaselineInputs) -> TrainStage | str:
+        """Return the expert on {t} and S as it was before its fine-tuning."""
+        if MIXTURE not in study.trained:
+            return "its experts were trained elsewhere"
+        if study.trained is study.experts:
+            return "experts are not fine-tuned, so it is one of them"
+        return study.trained[MIXTURE]
+
+
+@dataclass(frozen=True)
+class SameCompute(Baseline):
+    """The parent on the target alone, for as many steps as all experts are allowed together; its best epoch is kept.
+
+    Steps are counted as planned: early stopping may let the study itself do with fewer. It ends before them where as
+    many epochs as a plain fine-tuning is allowed bring no gain on dev. Without it the equally trained baseline is the
+    expert of the target itself.
+    """
+
+    def model(self, study: BaselineInputs) -> TrainStage | str:
+        """Return the longer training."""
+        if not isinstance(study.objective, Task):
+            return "it trains on one target alone"
+        stages = {stage.digest: stage for stage in (*study.trained.values(), *study.experts.values())}
+        plain = study.factory.baseline(study.objective, seed=study.seed)
+        num_epochs = plain.recipe.fit["epochs"]
+        steps_per_epoch = plain.num_planned_steps / num_epochs
+        num_steps = sum(stage.num_planned_steps for stage in stages.values())
+        epochs = max(num_epochs, round(num_steps / steps_per_epoch))
+        return study.factory.baseline(study.objective, seed=study.seed, epochs=epochs)
+
+
+@dataclass(frozen=True)
+class Probe(Baseline):
+    """The base model's frozen encoder with a linear probe: what its features alone are worth, in seconds."""
+
+    def model(self, study: BaselineInputs) -> TrainStage | str:
+        """Return the stage over the head that models start from."""
+        family, objective = study.factory.family, study.objective
+        if not isinstance(objective, Task) or not family.head_trainings((objective,)):
+            return "its models have no head that is fitted first (trainer.head_first)"
+        return LinearProbeStage.of(family, target=objective)
