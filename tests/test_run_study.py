@@ -12,8 +12,8 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 from dfwe.errors import ConfigurationError, DataError, DfweError
 from dfwe.execution.local import Executor, LocalExecutor
 from dfwe.predict import load
-from dfwe.results.artifacts import export_models
 from dfwe.results.document import study_results
+from dfwe.results.export import export_models
 from dfwe.run_study import run_study
 from dfwe.stages.evaluate import EvaluateStage
 from dfwe.studies.plan import plan_study
@@ -111,7 +111,9 @@ def test_the_recommended_model_lies_in_best_and_answers_as_it_did(ran, tmp_path)
 @pytest.mark.parametrize("recommended", ["baseline", "nelder_mead"])
 def test_any_model_can_be_exported_as_the_best_and_a_merge_twice_is_two_copies(ran, tmp_path, recommended):
     study = plan_study(ran[2])
-    export_models(study, recommended=recommended, folder=tmp_path)
+    results = json.loads((ran[0] / "results.json").read_text())
+    results["recommended"] = {**results["recommended"], "name": recommended}
+    export_models(study, results=results, folder=tmp_path, max_shard_size="5GB", with_experts=False)
     told = {name: json.loads((tmp_path / name / "dfwe.json").read_text()) for name in ("merged", "best")}
     assert (told["merged"]["model"], told["best"]["model"]) == ("nelder_mead", recommended)
     same = told["merged"] == told["best"]

@@ -20,7 +20,7 @@ from dfwe.families.pruning import Pruner
 from dfwe.metrics.scorer import MeanOfScorers, ScoreBound, Scorer
 from dfwe.models.dispatch import input_device
 from dfwe.records import Answer, Evaluation, Instance, PartialEvaluation
-from dfwe.training.ranks import Ranks
+from dfwe.training.processes import Processes
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class ModelScorer(ABC):
         """Return the evaluation of given answers, one per instance and in order."""
 
     @abstractmethod
-    def split_over(self, ranks: Ranks) -> AbstractContextManager[None]:
+    def split_over(self, ranks: Processes) -> AbstractContextManager[None]:
         """Divide the batches of every evaluation within the context: all processes begin it together.
 
         Each gets the evaluation that one process would have made.
@@ -123,7 +123,7 @@ class SplitScorer(ModelScorer):
     def __init__(self, reader: SplitReader, *, scorer: Scorer, half: HalfCopy | None = None) -> None:
         self._reader, self._scorer, self._half = reader, scorer, half
         self._batches = [reader.batch(group) for group in reader.groups()]
-        self._ranks: Ranks | None = None
+        self._ranks: Processes | None = None
 
     @property
     def scorer(self) -> Scorer:
@@ -157,7 +157,7 @@ class SplitScorer(ModelScorer):
         return self._scorer.evaluate(predictions, references=self._references)
 
     @contextmanager
-    def split_over(self, ranks: Ranks) -> Iterator[None]:
+    def split_over(self, ranks: Processes) -> Iterator[None]:
         """Divide the batches of every evaluation within the context."""
         self._ranks = ranks
         try:
@@ -251,7 +251,7 @@ class SplitScorer(ModelScorer):
         return answers, done + todo[::-1]
 
     def _read_together(
-        self, model: Any, batches: Sequence[Batch], *, ranks: Ranks, until: Until | None
+        self, model: Any, batches: Sequence[Batch], *, ranks: Processes, until: Until | None
     ) -> tuple[dict[int, Answer], list[Batch]]:
         """Return what `_read_here` does: of each round of batches every process reads its part.
 
@@ -345,7 +345,7 @@ class MeanScorer(ModelScorer):
         return answers
 
     @contextmanager
-    def split_over(self, ranks: Ranks) -> Iterator[None]:
+    def split_over(self, ranks: Processes) -> Iterator[None]:
         """Divide the batches of every part."""
         with ExitStack() as stack:
             for part in self._parts.values():

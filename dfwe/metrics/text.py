@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -103,8 +104,11 @@ def _check_installed(module: str, *, package: str, metric: str) -> None:
 
 @cache
 def _rouge(kind: str, stemmer: bool) -> Any:
+    from absl.logging import get_absl_handler  # rouge-score's
     from rouge_score.rouge_scorer import RougeScorer  # seconds, for NLTK
 
+    # where logging is set up anew, that handler closes its stream unless it is the process's own
+    get_absl_handler().python_handler.setStream(sys.__stderr__)
     return RougeScorer([kind], use_stemmer=stemmer)
 
 

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import cloudpickle
 import torch
@@ -21,8 +21,8 @@ from torch import Tensor, distributed
 
 from dfwe.errors import ConfigurationError
 from dfwe.training.precision import resolve_device
+from dfwe.training.processes import Processes
 
-Value = TypeVar("Value")
 Task = Callable[["Ranks"], object]  # what rank 0 sends: every other process calls it
 
 _OF_SRUN = "SLURM_STEP_NUM_TASKS"
@@ -80,7 +80,7 @@ class LocalProcesses(ClusterEnvironment):
 
 
 @dataclass(frozen=True)
-class Ranks:
+class Ranks(Processes):
     """Processes that train together, each on one device; rank 0 leads, the others call what it sends."""
 
     environment: ClusterEnvironment
@@ -110,18 +110,6 @@ class Ranks:
         while not isinstance(message, bytes):  # of a task that failed here before it was over
             message = self.from_first(None)
         return pickle.loads(message) if message else None
-
-    def from_first(self, value: Value) -> Value:
-        """Return rank 0's value; all processes call this together."""
-        values = [value]
-        distributed.broadcast_object_list(values, src=0, device=torch.device("cpu"))
-        return values[0]
-
-    def gather(self, value: Value) -> list[Value]:
-        """Return every process's value, by rank; all processes call this together."""
-        values: list[Any] = [None] * self.size
-        distributed.all_gather_object(values, value)
-        return values
 
 
 def launched_environment() -> ClusterEnvironment | None:

@@ -38,7 +38,10 @@ CASES = {
         "unknown key 'data.max_bad_share' "
         "(did you mean data.max_invalid_fraction or model.pretrain.data.max_invalid_fraction?)",
     ),
-    "an old name of the baselines": (["controls=[random]"], "unknown key 'controls' (did you mean baselines?)"),
+    "an old name of the baselines": (
+        ["controls=[random]"],
+        "unknown key 'controls' (did you mean baselines or merge.baselines?)",
+    ),
     "an old name of the diagnostics": (["probes=[]"], "unknown key 'probes' (did you mean diagnostics?)"),
     "an old name of source selection": (
         ["choice=fisher"],

@@ -23,7 +23,8 @@ def test_option_has_the_search_and_budget():
 def test_zoo_names_every_method_and_search_once():
     made = list(zoo(ALL, num_experts=2))
     names = [each["name"] for each in made]
-    methods = {path.stem for path in (conf_dir() / "merge").glob("*.yaml")} - {"base", "uniform", "nelder_mead"}
+    others = {"base", "uniform", "nelder_mead", "ensemble_search", "distilled"}
+    methods = {path.stem for path in (conf_dir() / "merge").glob("*.yaml")} - others
     searches = {path.stem for path in (conf_dir() / "merge" / "search").glob("*.yaml")} - {"nelder_mead"}
     assert len(names) == len(set(names))
     assert set(names) == methods | {f"linear_{search}" for search in searches}

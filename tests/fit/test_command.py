@@ -151,7 +151,10 @@ def test_mistakes_are_told_without_heavy_imports(messages):
 
 def test_a_metric_of_ones_own_is_written_into_the_task(messages, tmp_path, capfd):
     (tmp_path / "mine.py").write_text("def right(predictions, references):\n    return 0.25\n")
-    assert main([messages, "--out", "out", "--metric", "mine.py:right", "--dry-run"]) == 0
+    assert (
+        main([messages, "--out", "out", "--model", "bert_toy_classifier", "--metric", "mine.py:right", "--dry-run"])
+        == 0
+    )
     task = (tmp_path / "out" / "conf" / "task" / "messages.yaml").read_text()
     part = f"_target_: dfwe.metrics.function.own_function\n    function: {tmp_path / 'mine.py'}:right"
     assert f"right:\n    {part}" in task

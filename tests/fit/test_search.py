@@ -129,7 +129,7 @@ def test_model_is_pushed_with_its_whole_card(table, classifiers, tmp_path, monke
     assert main(["--models", *classifiers, "--data", table, *columns, *SMALL]) == 0
     assert calls == [(Push("ada/boats", private=False), False)]
     pushed = capfd.readouterr().out.split("pushed: ")[1]
-    assert "\nShip out/best" in pushed
+    assert "\nShip this model" in pushed
     assert "library_name: transformers" in pushed
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dfwe.config.schema import SCORED
 from dfwe.config.tasks import load_task
 from dfwe.errors import MetricError
 from dfwe.metrics.classification import F1, Accuracy
@@ -39,8 +40,12 @@ SCORERS = {
     "spans": spans(),
     "spans or none": spans(["no answer"]),
 }
-# Pearson's correlation has no bound
-SCORERS |= {task: scorer for task in TASKS if "pearson" not in (scorer := load_task(task).scorer).metrics}
+# Pearson's correlation has no bound; answers to what is only scored are likelihoods and values, not texts
+SCORERS |= {
+    task.short: task.scorer
+    for task in map(load_task, TASKS)
+    if "pearson" not in task.scorer.metrics and task.decode not in SCORED
+}
 
 
 def pools(scorer):

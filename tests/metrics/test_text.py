@@ -1,6 +1,8 @@
 """ROUGE and chrF: the libraries' own numbers."""
 
 import importlib.util
+import io
+import sys
 
 import numpy as np
 import pytest
@@ -44,6 +46,17 @@ def test_rouge_by_hand():
     assert Scorer({"rouge": Rouge("rougeL", False)}).evaluate(
         ["a big cat"], references=[["a cat"]]
     ).score == pytest.approx(0.8)
+
+
+@needs_rouge
+def test_rouge_leaves_the_stream_of_errors_open():
+    from absl.logging import get_absl_handler
+
+    handler = get_absl_handler().python_handler
+    handler.setStream(io.StringIO())  # as pytest's own, which its `close` would close
+    text._rouge.cache_clear()
+    Rouge("rouge1", False).counts(["a"], references=[["a"]])
+    assert handler.stream is sys.__stderr__
 
 
 @needs_sacrebleu
