@@ -37,8 +37,8 @@ def test_a_plan_alone_trains_nothing_and_exits_with_0(dfwe, tmp_path):
     done = dfwe("-m", "+target=meld", "+sweep=source_triples", "plan_only=true", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "Plan of 20 studies" in done.words
-    assert "experts 55 0 55 unknown unknown 220" in done.words
-    assert "merges 40 0 40 unknown unknown 40" in done.words
+    assert "experts 55 0 55 unknown unknown unknown 220" in done.words
+    assert "merges 40 0 40 unknown unknown unknown 40" in done.words
     assert not list((tmp_path / "store").glob("train-*"))
     assert not (tmp_path / "sweep").exists()
 
@@ -47,7 +47,7 @@ def test_a_single_study_has_a_plan_too(dfwe, tmp_path):
     done = dfwe("+target=meld", "plan_only=true", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "Plan of 1 study" in done.words
-    assert "experts 11 0 11 unknown unknown 11" in done.words
+    assert "experts 11 0 11 unknown unknown unknown 11" in done.words
     assert not list((tmp_path / "store").glob("train-*"))
 
 
