@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -15,6 +14,7 @@ from dfwe.api.asking import ModelAsking, write_answers
 from dfwe.api.kinds import is_classifier, own_labels
 from dfwe.errors import DataError
 from dfwe.families.classifier.predict import ExportedClassifier, classify_instances
+from dfwe.families.scorer import evaluation_scores
 from dfwe.metrics.base import Metric
 from dfwe.metrics.classification import Accuracy
 from dfwe.metrics.scorer import Scorer
@@ -87,8 +87,7 @@ def evaluate(
     scored = scorer.evaluate(
         [answer.text for answer in outputs], references=[instance.references for instance in instances]
     )
-    scores = np.stack([answer.label_scores for answer in outputs]) if closed else None  # type: ignore[misc]
-    return TextEvaluation(**{**vars(scored), "label_scores": scores}, scorer=scorer)
+    return TextEvaluation(**{**vars(scored), "label_scores": evaluation_scores(outputs)}, scorer=scorer)
 
 
 def _instance(number: int, text: Text, answer: str, labels: tuple[str, ...]) -> Instance:

@@ -17,23 +17,22 @@ from dfwe.config.instantiate import bind, call
 from dfwe.config.merges import option, search_space
 from dfwe.errors import MergeError, did_you_mean
 from dfwe.merging.base import MergeMethod, method_name
-from dfwe.merging.engine import prepare_merge
 from dfwe.merging.expert_array import (
     Adapter,
     ExpertArray,
     Layout,
+    copy_weights,
     flat_weights,
-    flatten,
     read_adapter,
-    unflatten,
 )
 from dfwe.merging.files.findings import Preflight
 from dfwe.merging.files.preflight import preflight as check_files
 from dfwe.models.external import ExternalModel, named_models, names_in
 from dfwe.records import Coefficients, Trial
 from dfwe.search.base import Search
+from dfwe.search.space import Space
 from dfwe.seeding import derive
-from dfwe.training.weight_search import ScoreModel, WeightSearchResult, as_evaluation, find_part, run_weight_search
+from dfwe.training.weight_search import Candidate, ScoreModel, WeightSearchResult, as_evaluation, run_weight_search
 
 Model = str | Path | nn.Module  # a name as in `experts=` of a study, or a model in memory
 _SEARCH, _BUDGET = "nelder_mead", 40  # the defaults of conf/merge
@@ -78,7 +77,7 @@ def load_experts(
     start = model
     if parent is not None and any(isinstance(expert, ExternalModel) for expert in whole.values()):
         start = copy.deepcopy(model)
-        _fill(start, parent, layout=layout)
+        copy_weights(start, layout.views(parent))
     weights = torch.empty(len(whole), layout.size)
     for row, (name, expert) in zip(weights, whole.items(), strict=True):
         network, is_theirs = network_of(expert, like=start), isinstance(expert, nn.Module)
@@ -109,13 +108,11 @@ def merge(
     """
     _check_experts(experts)
     coefficients = _coefficients(weights, names=experts.names)
-    write = prepare_merge(_method(method, settings), experts)
-    part = find_part(model, experts=experts)
-    flat = flatten(part)
+    candidate = _candidate(model, experts, method=_method(method, settings))
     try:
-        write(coefficients.as_array()[None], {}, flat)
+        candidate.at(coefficients)
     finally:
-        unflatten(part)
+        candidate.release()
 
 
 def new_search(experts: ExpertArray, name: str = _SEARCH, *, budget: int = _BUDGET, seed: int = 0) -> Search:
@@ -164,7 +161,7 @@ def search_weights(
     merge_method.check(len(experts.names))
     if isinstance(search, str):
         search = new_search(experts, search, budget=budget, seed=derive(seed, "search"))
-    trials = tuple(_score_expert(name, model, experts, score) for name in experts.names)
+    trials = _score_experts(model, experts, score)
     return run_weight_search(
         model,
         experts,
@@ -177,10 +174,17 @@ def search_weights(
     )
 
 
-def _score_expert(name: str, model: nn.Module, experts: ExpertArray, score: ScoreModel) -> Trial:
-    coefficients = Coefficients.vertex(experts.names, of=name)
-    merge(model, experts, coefficients.as_dict())
-    return Trial(0, "expert", coefficients, as_evaluation(score(model)))
+def _score_experts(model: nn.Module, experts: ExpertArray, score: ScoreModel) -> tuple[Trial, ...]:
+    candidate = _candidate(model, experts, method=_method("linear", {}))
+    vertices = [Coefficients.vertex(experts.names, of=name) for name in experts.names]
+    try:
+        return tuple(Trial(0, "expert", at, as_evaluation(score(candidate.at_expert(at)))) for at in vertices)
+    finally:
+        candidate.release()
+
+
+def _candidate(model: nn.Module, experts: ExpertArray, *, method: MergeMethod) -> Candidate:
+    return Candidate(model, experts=experts, method=method, groups=None, space=Space(experts.names))
 
 
 def _check_experts(experts: object) -> None:
@@ -256,9 +260,3 @@ def _check_layout(layout: Layout, *, expected: Layout, name: str) -> None:
         raise MergeError(
             f"expert '{name}' has other parameters than the model{of_tensor}: experts share their architecture"
         )
-
-
-def _fill(network: nn.Module, row: Float[Tensor, " parameters"], *, layout: Layout) -> None:
-    with torch.no_grad():
-        for parameter, view in zip(network.parameters(), layout.views(row).values(), strict=True):
-            parameter.copy_(view)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
-from torch import Tensor, nn
+from torch import nn
 
 from dfwe.errors import MergeError, SearchError
 from dfwe.merging.base import CoefficientGroups, MergeMethod
@@ -206,9 +206,9 @@ class Candidate:
         self._model, self._space = model, space
         self._part = find_part(model, experts=experts)
         self._is_flat = not experts.is_on_disk and not is_dispatched(model)
+        self._experts = experts.to(next(self._part.parameters()).device) if self._is_flat else experts
+        self._combine = prepare_merge(method, self._experts, groups=groups)  # which may refuse, the model untouched
         self._out: Weights = flatten(self._part) if self._is_flat else stored_tensors(self._part)
-        self._experts = experts.to(self._out.device) if isinstance(self._out, Tensor) else experts
-        self._combine = prepare_merge(method, self._experts, groups=groups)
 
     def at(self, coefficients: Coefficients) -> nn.Module:
         """Return the model with the weights of the merge with these coefficients."""
