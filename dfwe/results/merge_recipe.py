@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dfwe.config.merges import search_space
 from dfwe.config.tasks import tasks_of
 from dfwe.errors import MergeError
 from dfwe.merging.base import MergeMethod
@@ -33,11 +32,8 @@ def stage_recipe(stage: MergeStage, *, method: MergeMethod, folder: Path) -> Mer
     if (expert := expert_of(entry)) is not None:
         return recipe_of_expert(f"./{EXPERTS}/{expert}")
     model = family.model(tasks_of(stage.target))
-    names = list(Layout.of(model).names)
-    groups = stage.groups.names(names)
-    space = search_space(stage.config, method=stage.method, experts=tuple(stage.experts), groups=groups)
-    matrix = space.matrix(space.parse(entry.card.result["coefficients"]))
-    rows = {name: tuple(map(float, matrix[row])) for name, row in zip(names, stage.groups.indices(names), strict=True)}
+    layout = Layout.of(model)
+    rows = dict(zip(layout.names, stage.tensor_coefficients(layout, entry.card.result["coefficients"]), strict=True))
     in_file = _names_in_file(model, plain=family.plain_network(model), folder=folder)
     return recipe_of_merge(
         FinishedMerge(

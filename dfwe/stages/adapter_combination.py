@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,17 +13,17 @@ from dfwe.merging.adapter_combinations import COMBINATIONS, combine_adapters
 from dfwe.merging.expert_array import load_weights
 from dfwe.models.adapters import ADAPTER, AdapterContent, save_factors
 from dfwe.models.folders import ADAPTER_CONFIG
-from dfwe.stages.base import Stage, Tell
-from dfwe.stages.external_expert import answer_dev, untrained
+from dfwe.stages.base import Stage
 from dfwe.stages.merge import MergeStage
-from dfwe.stages.train import HeadStage, TrainStage
+from dfwe.stages.train import HeadStage
+from dfwe.stages.untrained import UntrainedStage, untrained
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class AdapterCombination(TrainStage):
-    """A training of no epochs: the model is the base model with one adapter, made of the experts'."""
+class AdapterCombination(UntrainedStage):
+    """The base model with one adapter, made of the experts'."""
 
     kind: ClassVar[str] = "combination"
     merge: MergeStage
@@ -56,33 +55,19 @@ class AdapterCombination(TrainStage):
         """None: what experts begin with is in the base model."""
         return ()
 
-    @property
-    def num_planned_steps(self) -> int:
-        """No steps."""
-        return 0
-
-    def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
-        """Combine the experts' factors, and answer dev.
+    def write_model(self, folder: Path) -> tuple[Any, tuple[str, ...], Mapping[str, Any]]:
+        """Combine the experts' factors.
 
         Raises:
             MergeError: the experts' adapters cannot be combined so.
         """
-        start = time.perf_counter()
         coefficients = self.merge.result(self.family.context.store).card.result["coefficients"]
         array = self.merge.expert_array()
-        weights = self.merge.tensor_coefficients(array, coefficients)
+        weights = self.merge.tensor_coefficients(array.layout, coefficients)
         save_factors(folder, combine_adapters(array, weights, combination=self.combination))
         model = self.family.model(self.recipe.tasks)
         load_weights(model, folder / ADAPTER, name=self.recipe.name)
-        answers = answer_dev(self, model, folder=folder)
-        result = {
-            "coefficients": coefficients,
-            "epochs": [],
-            "best_epoch": 0,
-            "criterion": "last",
-            "seconds": round(time.perf_counter() - start, 2),
-        }
-        return result, (ADAPTER, ADAPTER_CONFIG, *answers)
+        return model, (ADAPTER, ADAPTER_CONFIG), {"coefficients": coefficients}
 
 
 def plan_combinations(merge: MergeStage) -> dict[str, AdapterCombination]:

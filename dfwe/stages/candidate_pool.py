@@ -11,7 +11,6 @@ from dfwe.config.tasks import tasks_of
 from dfwe.merging.expert_array import ExpertArray
 from dfwe.records import Coefficients, Evaluation
 from dfwe.search.trial_runner import EvaluateOne, TimedEvaluation
-from dfwe.training.weight_search import Candidate
 
 if TYPE_CHECKING:
     from dfwe.stages.merge import MergeStage
@@ -36,8 +35,7 @@ class CandidateEvaluator:
 
     def __init__(self, stage: MergeStage, *, array: ExpertArray) -> None:
         model = stage.family.on_device(stage.family.model(tasks_of(stage.target)))
-        space = stage.space(array)
-        self._candidate = Candidate(model, experts=array, method=stage.method, groups=stage.groups, space=space)
+        self._candidate = stage.candidate(model, array=array)
         self._scorer = stage.family.scorer(stage.target, split="dev")
 
     def __call__(self, coefficients: Coefficients, best: Evaluation | None) -> TimedEvaluation:

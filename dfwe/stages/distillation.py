@@ -101,7 +101,7 @@ class TeacherStage(Stage):
         return scorer
 
     def _scores(self, model: Any) -> Float[np.ndarray, "examples labels"]:
-        scores = evaluation_scores(self._scorer.answers(model.to(self.family.context.device), exact=True))
+        scores = evaluation_scores(self._scorer.answers(self.family.on_device(model), exact=True))
         assert scores is not None, "answers of a closed set have label scores"
         return scores
 
@@ -202,7 +202,7 @@ class StudentStage(TrainStage):
             entry = stage.result(store)
             dev = stage.dev(entry).scores if isinstance(stage, TrainStage) else entry.card.result["dev"]
             scores[name] = dev["score"]
-        parent = self.family.model(tasks_of(self.target)).to(self.family.context.device)
+        parent = self.family.on_device(self.family.model(tasks_of(self.target)))
         return scores | {PARENT: self.family.scorer(self.target, split="dev")(parent, exact=True).scores["score"]}
 
     def _load_start(self, model: nn.Module) -> None:

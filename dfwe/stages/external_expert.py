@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -10,34 +9,20 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from dfwe.config.tasks import Task
-from dfwe.families.base import ModelFamily, TrainingRecipe
+from dfwe.families.base import ModelFamily
 from dfwe.merging.expert_array import save_weights
 from dfwe.merging.files.tokenizers.aligned_vocabularies import align_rows, read_tokenizer
 from dfwe.models.adapters import ADAPTER, AdapterContent, adapter_content
 from dfwe.models.external import Align, ExternalModel, save_adapter
 from dfwe.models.folders import ADAPTER_CONFIG
-from dfwe.stages.base import Stage, Tell
-from dfwe.stages.train import WEIGHTS, HeadStage, TrainStage, parent_of, write_dev_answers
-
-_NO_TRAINING = {"epochs": 0, "patience": 0, "learning_rate": 0.0, "stop_on": "last"}
-
-
-def untrained(name: str, *, family: ModelFamily, target: Task) -> TrainingRecipe:
-    """Return the recipe of a model that is not trained here, and asked for the target."""
-    return TrainingRecipe(name, (target,), target, _NO_TRAINING, 1, family.options)
-
-
-def answer_dev(stage: TrainStage, model: Any, *, folder: Path) -> tuple[str, ...]:
-    """Let the model of a stage without training answer dev, exactly; return the names of the files."""
-    target, family = stage.recipe.objective, stage.family
-    assert target is not None
-    evaluation = family.scorer(target, split="dev")(family.on_device(model), exact=True)
-    return write_dev_answers(folder, evaluation.predictions, label_scores=evaluation.label_scores)
+from dfwe.stages.base import Stage
+from dfwe.stages.train import WEIGHTS, HeadStage, parent_of
+from dfwe.stages.untrained import UntrainedStage, untrained
 
 
 @dataclass(frozen=True)
-class ExternalExpert(TrainStage):
-    """A training of no epochs: the weights are those of a model from elsewhere, and dev is answered once."""
+class ExternalExpert(UntrainedStage):
+    """A model from elsewhere, whose weights are taken as they are."""
 
     kind: ClassVar[str] = "expert"
     external: ExternalModel
@@ -80,30 +65,15 @@ class ExternalExpert(TrainStage):
         """None: it brings its own."""
         return ()
 
-    @property
-    def num_planned_steps(self) -> int:
-        """No steps."""
-        return 0
-
-    def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
-        """Copy the weights, of a LoRA its factors, and answer dev.
+    def write_model(self, folder: Path) -> tuple[Any, tuple[str, ...], Mapping[str, Any]]:
+        """Copy the weights, of a LoRA its factors.
 
         Raises:
             ModelError: the model does not fit the base model.
         """
-        start = time.perf_counter()
         model = self.family.model((self.recipe.tasks[0],))
         self.family.copy_external(model, self.external, align=self._align() if self.aligns else None)
-        files = self._save(model, folder)
-        answers = answer_dev(self, model, folder=folder)
-        result = {
-            "external": self.external.name,
-            "epochs": [],
-            "best_epoch": 0,
-            "criterion": "last",
-            "seconds": round(time.perf_counter() - start, 2),
-        }
-        return result, (*files, *answers)
+        return model, self._save(model, folder), {"external": self.external.name}
 
     def _save(self, model: Any, folder: Path) -> tuple[str, ...]:
         network = self.family.plain_network(model)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +10,13 @@ from typing import Any, ClassVar
 from dfwe.config.tasks import Task
 from dfwe.families.base import ModelFamily
 from dfwe.merging.expert_array import save_weights
-from dfwe.stages.base import Tell
-from dfwe.stages.external_expert import answer_dev, untrained
-from dfwe.stages.train import WEIGHTS, TrainStage
+from dfwe.stages.train import WEIGHTS
+from dfwe.stages.untrained import UntrainedStage, untrained
 
 
 @dataclass(frozen=True)
-class LinearProbeStage(TrainStage):
-    """A training of no epochs: the head that all models start from, on the base model's frozen encoder."""
+class LinearProbeStage(UntrainedStage):
+    """The head that all models start from, on the base model's frozen encoder."""
 
     kind: ClassVar[str] = "linear_probe"
 
@@ -36,16 +34,8 @@ class LinearProbeStage(TrainStage):
         """Return the base model and the head."""
         return {"family": self.family.spec(), "heads": [head.digest for head in self.heads]}
 
-    @property
-    def num_planned_steps(self) -> int:
-        """No steps."""
-        return 0
-
-    def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
-        """Write the model as trainings find it, and answer dev."""
-        start = time.perf_counter()
+    def write_model(self, folder: Path) -> tuple[Any, tuple[str, ...], Mapping[str, Any]]:
+        """Write the model as trainings find it."""
         model = self.family.model(self.recipe.tasks)
         save_weights(model, folder / WEIGHTS)
-        answers = answer_dev(self, model, folder=folder)
-        seconds = round(time.perf_counter() - start, 2)
-        return {"epochs": [], "best_epoch": 0, "criterion": "last", "seconds": seconds}, (WEIGHTS, *answers)
+        return model, (WEIGHTS,), {}

@@ -14,7 +14,7 @@ from dfwe.config.tasks import Objective, tasks_of
 from dfwe.families.base import ModelFamily
 from dfwe.merging.base import CoefficientGroups, MergeMethod
 from dfwe.merging.engine import TensorGroups
-from dfwe.merging.expert_array import ExpertArray
+from dfwe.merging.expert_array import ExpertArray, Layout
 from dfwe.search.space import Space
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.candidate_pool import CandidatePool
@@ -101,7 +101,7 @@ class MergeStage(Stage):
         """Search, or resume a killed search from its journal."""
         array = self.expert_array() if self.pool is None else self.pool.share(self.expert_array())
         search = MergeSearch(
-            self.search, self.space(array), self.family, self.experts, self.target, self.name, self.seed
+            self.search, self.space(array.layout), self.family, self.experts, self.target, self.name, self.seed
         )
         start = time.perf_counter()
         result = search.run(
@@ -126,16 +126,21 @@ class MergeStage(Stage):
         statistics = statistics_of(self.statistics, store=self.family.context.store, on_disk=self.on_disk)
         return replace(array, statistics=statistics)
 
-    def space(self, array: ExpertArray) -> Space:
-        """Return the space of its search, with these experts."""
-        groups = self.groups.names(array.layout.names)
-        return search_space(self.config, method=self.method, experts=array.names, groups=groups)
+    def space(self, layout: Layout) -> Space:
+        """Return the space of its search, for models of that layout."""
+        groups = self.groups.names(layout.names)
+        return search_space(self.config, method=self.method, experts=tuple(self.experts), groups=groups)
 
-    def tensor_coefficients(self, array: ExpertArray, values: Mapping[str, float]) -> list[tuple[float, ...]]:
+    def tensor_coefficients(self, layout: Layout, values: Mapping[str, float]) -> list[tuple[float, ...]]:
         """Return the experts' coefficients of each of the layout's tensors."""
-        space = self.space(array)
+        space = self.space(layout)
         matrix = space.matrix(space.parse(values))
-        return [tuple(map(float, matrix[row])) for row in self.groups.indices(array.layout.names)]
+        return [tuple(map(float, matrix[row])) for row in self.groups.indices(layout.names)]
+
+    def candidate(self, model: Any, *, array: ExpertArray) -> Candidate:
+        """Return a model of the family as a function of the merge's coefficients."""
+        space = self.space(array.layout)
+        return Candidate(model, experts=array, method=self.method, groups=self.groups, space=space)
 
     def model(self, entry: Entry) -> Any:
         """Return the merged model, made again with the coefficients on the card, in storage of its own."""
@@ -148,10 +153,9 @@ class MergeStage(Stage):
 
     def _model(self, coefficients: Mapping[str, float], *, is_expert: bool) -> Any:
         array, model = self.expert_array(), self.family.model(tasks_of(self.target))
-        space = self.space(array)
-        candidate = Candidate(model, experts=array, method=self.method, groups=self.groups, space=space)
+        candidate = self.candidate(model, array=array)
         write = candidate.at_expert if is_expert else candidate.at
-        write(space.parse(coefficients))
+        write(self.space(array.layout).parse(coefficients))
         candidate.release()
         return model
 

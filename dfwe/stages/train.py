@@ -57,6 +57,7 @@ class TrainStage(Stage):
     """
 
     kind: ClassVar[str] = "train"
+    trains: ClassVar[bool] = True  # false of models whose weights are found
     family: ModelFamily
     recipe: TrainingRecipe
     start: TrainStage | None

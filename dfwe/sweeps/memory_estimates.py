@@ -47,7 +47,7 @@ def memory_of(stage: Stage) -> int | None:
         return None
     subject = stage.subject if isinstance(stage, EvaluateStage) else stage
     values = 2.0 * numbers
-    if isinstance(stage, TrainStage) and stage.kind == TrainStage.kind:  # others train nothing
+    if isinstance(stage, TrainStage) and stage.trains:
         values = _values_in_training(stage, numbers=numbers)
     elif isinstance(subject, MergeStage):
         values += _values_of_experts(subject, numbers=numbers)

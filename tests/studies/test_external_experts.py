@@ -155,7 +155,7 @@ def test_loras_are_merged_by_their_factors(decoders, settings, tmp_path, adapter
     weights = flat_weights(stage.model(stage.result(store)))
     row = rows_of(tmp_path / "run")[merge]
     if row["is_expert"] is None:
-        out, space = torch.empty(layout.size), stage.space(array)
+        out, space = torch.empty(layout.size), stage.space(layout)
         point = space.parse(row["coefficients"])
         prepare_merge(stage.method, dense)(space.matrix(point), space.values_of_settings(point), out)
         torch.testing.assert_close(weights, out, rtol=1e-5, atol=1e-5)

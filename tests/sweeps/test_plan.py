@@ -9,6 +9,7 @@ from hydra import compose
 from dfwe.store.card import Card
 from dfwe.studies.plan import plan_study
 from dfwe.studies.study import Study, StudyPlan
+from dfwe.sweeps.memory_estimates import memory_of
 from dfwe.sweeps.plan import plan_sweep, summary
 
 
@@ -76,6 +77,11 @@ def test_memory_is_of_weights_gradients_and_optimizer(studies):
     num_experts = max(len(merge.experts) for merge in study.merges.values())
     assert rows["merges"]["memory"] == rows["evaluations"]["memory"] == weights * (num_experts + 2)
     assert summary([studies()])["rows"]["experts"]["memory"] is None
+
+
+def test_memory_of_a_student_is_that_of_a_training(studies):
+    study = studies("seed=5", "data.shots=6", "baselines=[distilled]")
+    assert memory_of(study.baselines["distilled"]) == memory_of(study.baseline)
 
 
 def test_memory_is_unknown_before_the_parent_is_there(studies):

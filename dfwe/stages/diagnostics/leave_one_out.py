@@ -21,7 +21,6 @@ from dfwe.stages.base import Stage, Tell
 from dfwe.stages.diagnostics.base import Diagnostic, DiagnosticResult, DiagnosticStage
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.train import parent_of
-from dfwe.training.weight_search import Candidate
 
 log = logging.getLogger(__name__)
 
@@ -85,9 +84,9 @@ class LeaveOneOutStage(DiagnosticStage):
         """Return dev scores (None: undefined) by the expert that is left out, and why others cannot be."""
         merge, scorer = self.merge, self.family.scorer(self.target, split="dev")
         array = merge.expert_array()
-        space = merge.space(array)
+        space = merge.space(array.layout)
         model = self.family.on_device(self.family.model(tasks_of(self.target)))
-        candidate = Candidate(model, experts=array, method=merge.method, groups=merge.groups, space=space)
+        candidate = merge.candidate(model, array=array)
         coefficients = Coefficients(space.names, tuple(values[name] for name in space.names))
         dev: dict[str, float | None] = {}
         impossible = []
