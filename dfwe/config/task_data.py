@@ -55,6 +55,7 @@ class StudyData:
     corpora: Corpora = field(default_factory=Corpora, compare=False, repr=False)
     _by_task: dict[str, Corpus] = field(default_factory=dict, compare=False, repr=False)
     _instances: dict[tuple[str, Split], tuple[Instance, ...]] = field(default_factory=dict, compare=False, repr=False)
+    _all_of_train: dict[str, tuple[Instance, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def corpus(self, task: Task) -> Corpus:
         """Return the corpus that the task is asked of, read once.
@@ -95,11 +96,13 @@ class StudyData:
         return self._instances[task.name, split]
 
     def all_of_train(self, task: Task) -> tuple[Instance, ...]:
-        """Return what the task's train split has without `shots`; the instances that these leave are all of it."""
+        """Return what the task's train split has without `shots`, collected once."""
         if self._shots(task).amount == ALL.amount:
             return self.instances(task, split="train")
-        with paused_garbage_collection():
-            return self._collect(task, split="train", shots=ALL)
+        if task.name not in self._all_of_train:
+            with paused_garbage_collection():
+                self._all_of_train[task.name] = self._collect(task, split="train", shots=ALL)
+        return self._all_of_train[task.name]
 
     def with_train(self, task: Task, instances: Sequence[Instance]) -> StudyData:
         """Return the same with other training examples of the task; its digest does not tell."""
