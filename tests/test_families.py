@@ -105,6 +105,19 @@ def test_classifier_costs_include_its_heads(classifier):
     assert rows["baseline"]["cost"]["seconds"] == pytest.approx(baseline.result["seconds"] + head, abs=0.01)
 
 
+@pytest.mark.parametrize(("precision", "approximates"), [("bf16-mixed", True), ("32-true", False)])
+def test_classifier_answers_dev_in_bfloat16_where_it_trains_so(composed, tmp_path, precision, approximates):
+    overrides = (*CLASSIFIER, *SHORT, f"paths.store={tmp_path}/store", f"trainer.precision={precision}")
+    plan = load_plan(composed(*overrides))
+    family, task = plan.family, plan.target
+    scorer, model = family.scorer(task, split="dev"), family.model((task,))
+    assert scorer.approximates is approximates
+    assert ("dev_copy" in family.spec()) is approximates
+    rounded, exact = scorer(model), scorer(model, exact=True)
+    assert np.array_equal(rounded.label_scores, exact.label_scores) is not approximates
+    assert np.mean(rounded.label_scores.argmax(1) == exact.label_scores.argmax(1)) > 0.9
+
+
 @pytest.mark.parametrize("criterion", ["gradients", "fisher"])
 def test_classifier_sources_are_selected_by_their_encoder(composed, tmp_path, small_overrides, criterion):
     data = [override for override in small_overrides if override.startswith("data.")]

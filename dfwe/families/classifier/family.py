@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -29,6 +29,7 @@ from dfwe.families.encoder.datamodule import sentence_data
 from dfwe.families.encoder.lightning_module import MultiTask
 from dfwe.families.encoder.model import HEADS
 from dfwe.families.encoder.reader import HeadScorer
+from dfwe.families.fast.kernels import HalfCopy
 from dfwe.models.external import Align, ExternalModel
 from dfwe.records import Split
 
@@ -42,7 +43,12 @@ class ClassifierFamily(ModelFamily):
     The encoder and the target's head are merged. With `trainer.head_first` each task's head is first fitted to the
     frozen encoder, once, and every model that has it starts from there: experts whose heads are fresh end too far from
     each other to be averaged (Kumar et al. 2022; Ramé et al. 2023).
+
+    Where training is in mixed precision, dev splits with a closed set of answers are answered by a copy in bfloat16,
+    but for the candidates that a search keeps; test splits never are.
     """
+
+    _half: HalfCopy = field(default_factory=HalfCopy, compare=False, repr=False, kw_only=True)
 
     name: ClassVar[str] = "classifier"
     auto_class: ClassVar[str] = "AutoModelForSequenceClassification"
@@ -62,6 +68,7 @@ class ClassifierFamily(ModelFamily):
             "head_probe": dict(trainer["head_probe"]) if trainer["head_first"] else None,
             "max_words": self.context.data.max_words,
             "max_tokens": self.settings.max_source_tokens,
+            **({"dev_copy": "bfloat16"} if self.context.precision == "bf16-mixed" else {}),
         }
 
     def with_heads(self, heads: Mapping[str, Mapping[str, Any]]) -> ClassifierFamily:
@@ -238,5 +245,6 @@ class ClassifierFamily(ModelFamily):
 
     def new_scorer(self, task: Task, *, split: Split) -> HeadScorer:
         """Return a scorer of the task's split."""
-        tokens = self.context.tokens_at_once("eval_tokens")
-        return HeadScorer(self.encode(task, split=split), max_tokens=tokens, scorer=task.scorer)
+        tokens, encoded = self.context.tokens_at_once("eval_tokens"), self.encode(task, split=split)
+        rounds = self.context.precision == "bf16-mixed" and encoded.is_closed  # numbers would be rounded themselves
+        return HeadScorer(encoded, max_tokens=tokens, scorer=task.scorer, half=self._half if rounds else None)

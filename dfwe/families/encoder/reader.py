@@ -9,6 +9,7 @@ import torch
 
 from dfwe.families.batching import token_batches
 from dfwe.families.encoder.data import SentenceSplit, batch_on, sentence_batch
+from dfwe.families.fast.kernels import HalfCopy
 from dfwe.families.scorer import Batch, SplitReader, SplitScorer
 from dfwe.metrics.scorer import Scorer
 from dfwe.records import Answer
@@ -45,7 +46,7 @@ class HeadReader(SplitReader):
 
 
 class HeadScorer(SplitScorer):
-    """Scores models by their head on the split's task."""
+    """Scores models by their head on the split's task; `half` as in `SplitScorer`."""
 
-    def __init__(self, split: SentenceSplit, *, max_tokens: int, scorer: Scorer) -> None:
-        super().__init__(HeadReader(split, max_tokens=max_tokens), scorer=scorer)
+    def __init__(self, split: SentenceSplit, *, max_tokens: int, scorer: Scorer, half: HalfCopy | None = None) -> None:
+        super().__init__(HeadReader(split, max_tokens=max_tokens), scorer=scorer, half=half)
