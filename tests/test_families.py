@@ -107,7 +107,11 @@ def test_classifier_costs_include_its_heads(classifier):
 
 @pytest.mark.parametrize(("precision", "approximates"), [("bf16-mixed", True), ("32-true", False)])
 def test_classifier_answers_dev_in_bfloat16_where_it_trains_so(composed, tmp_path, precision, approximates):
-    overrides = (*CLASSIFIER, *SHORT, f"paths.store={tmp_path}/store", f"trainer.precision={precision}")
+    settings = (
+        f"trainer.precision={precision}",
+        "trainer.head_first=false",
+    )  # probes of fresh encoders magnify rounding
+    overrides = (*CLASSIFIER, *SHORT, f"paths.store={tmp_path}/store", *settings)
     plan = load_plan(composed(*overrides))
     family, task = plan.family, plan.target
     scorer, model = family.scorer(task, split="dev"), family.model((task,))
@@ -115,7 +119,7 @@ def test_classifier_answers_dev_in_bfloat16_where_it_trains_so(composed, tmp_pat
     assert ("dev_copy" in family.spec()) is approximates
     rounded, exact = scorer(model), scorer(model, exact=True)
     assert np.array_equal(rounded.label_scores, exact.label_scores) is not approximates
-    assert np.mean(rounded.label_scores.argmax(1) == exact.label_scores.argmax(1)) > 0.9
+    assert np.allclose(rounded.label_scores, exact.label_scores, atol=0.05)
 
 
 @pytest.mark.parametrize("criterion", ["gradients", "fisher"])
