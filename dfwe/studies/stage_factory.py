@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from dfwe.config.tasks import Objective, Task
@@ -54,13 +55,11 @@ class StageFactory:
             name: self._train_on_target(name, target=target, seed=seed, start=stage) for name, stage in experts.items()
         }
 
-    def baseline(self, target: Task, *, seed: int, epochs: int | None = None) -> TrainStage:
-        """Return the parent fine-tuned on the target alone; for up to so many `epochs` if they are given.
-
-        Then its patience is the cap of a plain fine-tuning: it ends where as much training again gained nothing.
-        """
-        name = BASELINE if epochs is None else f"{BASELINE} for {epochs} epochs"
-        return self._train_on_target(name, target=target, seed=seed, start=None, epochs=epochs)
+    def baseline(
+        self, target: Task, *, seed: int, name: str = BASELINE, fit: Mapping[str, Any] = MappingProxyType({})
+    ) -> TrainStage:
+        """Return the parent fine-tuned on the target alone; `fit` are changes to how that is trained."""
+        return self._train_on_target(name, target=target, seed=seed, start=None, fit=fit)
 
     def merge(
         self, config: Mapping[str, Any], *, experts: Mapping[str, TrainStage], target: Objective, seed: int
@@ -107,10 +106,15 @@ class StageFactory:
         return self._training("train", name, tasks, target=target, seed=seed, start=None, fit=fit)
 
     def _train_on_target(
-        self, name: str, *, target: Task, seed: int, start: TrainStage | None, epochs: int | None = None
+        self,
+        name: str,
+        *,
+        target: Task,
+        seed: int,
+        start: TrainStage | None,
+        fit: Mapping[str, Any] = MappingProxyType({}),
     ) -> TrainStage:
-        fit = self.family.context.trainer["finetune"]
-        fit = fit if epochs is None else {**fit, "epochs": epochs, "patience": fit["epochs"]}
+        fit = {**self.family.context.trainer["finetune"], **fit}
         return self._training("finetune", name, (target,), target=target, seed=seed, start=start, fit=fit)
 
     def _training(
@@ -128,5 +132,6 @@ class StageFactory:
             name, tasks, target, fit, self.family.context.trainer["batch_size"], self.family.options
         )
         origin = None if start is None else start.digest
-        key = (part, name, *(task.name for task in tasks), target.name, seed, origin, fit["epochs"], fit["patience"])
+        how = json.dumps(fit, sort_keys=True)
+        key = (part, name, *(task.name for task in tasks), target.name, seed, origin, how)
         return self.memoize(key, lambda: TrainStage(self.family, recipe, start, seed))

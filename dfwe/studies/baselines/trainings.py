@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 from dfwe.config.tasks import Task
 from dfwe.stages.linear_probe import LinearProbeStage
 from dfwe.stages.train import TrainStage
 from dfwe.studies.baselines.base import Baseline, BaselineInputs
-from dfwe.values.names import MIXTURE
+from dfwe.values.allowed import OpenShare, Pair
+from dfwe.values.names import BASELINE, MIXTURE
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,56 @@ class SameCompute(Baseline):
         steps_per_epoch = plain.num_planned_steps / num_epochs
         num_steps = sum(stage.num_planned_steps for stage in stages.values())
         epochs = max(num_epochs, round(num_steps / steps_per_epoch))
-        return study.factory.baseline(study.objective, seed=study.seed, epochs=epochs)
+        return study.factory.baseline(
+            study.objective,
+            seed=study.seed,
+            name=f"{BASELINE} for {epochs} epochs",
+            fit={"epochs": epochs, "patience": num_epochs},
+        )
+
+
+@dataclass(frozen=True)
+class AveragedBaseline(Baseline):
+    """The baseline's training repeated, seed, order and dropout alike, with an average of its weights in their place.
+
+    The average is scored on dev after every epoch, its best is kept, and its scores end the training.
+    """
+
+    @property
+    @abstractmethod
+    def averaging(self) -> dict[str, Any]:
+        """Arguments of `weight_average`."""
+
+    def model(self, study: BaselineInputs) -> TrainStage | str:
+        """Return the training."""
+        if not isinstance(study.objective, Task) or not all(stage.trains for stage in study.trained.values()):
+            return "it trains on one target, in a study that trains its experts"
+        name = f"{BASELINE}, averaged by {', '.join(self.averaging)}"
+        return study.factory.baseline(study.objective, seed=study.seed, name=name, fit={"averaging": self.averaging})
+
+
+@dataclass(frozen=True)
+class CheckpointAverage(AveragedBaseline):
+    """The mean of the weights at the ends of the last `epochs` epochs up to the best one (see `LatestWeights`)."""
+
+    epochs: Pair
+
+    @property
+    def averaging(self) -> dict[str, Any]:
+        """Number of epochs."""
+        return {"epochs": self.epochs}
+
+
+@dataclass(frozen=True)
+class MovingAverage(AveragedBaseline):
+    """The exponential moving average of the weights per step (see `ExponentialMovingAverage`)."""
+
+    decay: OpenShare
+
+    @property
+    def averaging(self) -> dict[str, Any]:
+        """Share of the average that a step leaves."""
+        return {"decay": self.decay}
 
 
 @dataclass(frozen=True)
