@@ -26,6 +26,7 @@ _BY_KIND: Mapping[tuple[str, str], str] = MappingProxyType(
         ("baseline", "ratatouille_greedy"): "Ratatouille, greedy",
         ("baseline", "checkpoint_average"): "baseline, epochs averaged",
         ("baseline", "ema"): "baseline, moving average",
+        ("baseline", "lora"): "baseline, LoRA",
         ("baseline", "linear_probe"): "linear probe",
         ("baseline", "same_compute"): "baseline, as long",
         ("baseline", "distilled"): "distilled ensemble",

@@ -6,7 +6,7 @@ import logging
 import pytest
 import torch
 
-from dfwe.errors import ConfigurationError
+from dfwe.errors import ConfigurationError, ModelError
 from dfwe.merging.expert_array import flat_weights
 from dfwe.run_study import run_study
 from dfwe.stages.ensemble import EnsembleStage
@@ -213,3 +213,50 @@ def test_models_without_a_fitted_head_have_no_linear_probe(small, tmp_path, capl
     with caplog.at_level(logging.INFO):
         assert not plan_study(small(tmp_path, "baselines=[linear_probe]")).baselines
     assert "no head that is fitted first" in caplog.text
+
+
+LORA = ("baselines=[lora]", "+baseline_settings={lora: {rank: 2, learning_rate_factor: 4}}")
+
+
+def test_the_lora_row_is_an_adapter_beside_whole_models(ran, small, tmp_path):
+    pytest.importorskip("peft", reason="the extra lora is not installed")
+    config = small(ran[1], *LORA, "report=false", "export=false")
+    run_study(config, folder=tmp_path)
+    row = {row["name"]: row for row in json.loads((tmp_path / "results.json").read_text())["models"]}["lora"]
+    study = plan_study(config)
+    stage, baseline = study.baselines["lora"], study.baseline
+    entry = stage.result(study.family.context.store)
+    assert (row["kind"], row["tasks"]) == ("baseline", ["meld"])
+    assert "adapter_model.safetensors" in entry.card.files
+    scorer = study.family.scorer(study.target, split="dev")
+    assert scorer(stage.model(entry)).predictions == stage.dev(entry).predictions
+    rates = [each.recipe.fit["learning_rate"] for each in (stage, baseline)]
+    assert rates[0] == pytest.approx(4 * rates[1])
+    assert (baseline.lora, stage.lora.rank) == (None, 2)
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        (("model=llama_toy_lora", "baselines=[lora]"), "the study's own trainings are LoRA"),
+        ((*CLASSIFIER[2:], "baselines=[lora]"), "models of the family classifier train all their weights"),
+    ],
+)
+def test_where_there_is_no_lora_row_the_reason_is_said(composed, tmp_path, caplog, settings, reason):
+    if "own trainings" in reason:
+        pytest.importorskip("peft", reason="the extra lora is not installed")
+    with caplog.at_level(logging.INFO):
+        assert not plan_study(composed(*CLASSIFIER[:2], *settings, f"paths.store={tmp_path}")).baselines
+    assert f"no baseline lora for MELD_emotion_recognition: {reason}" in caplog.text
+
+
+def test_a_lora_row_without_peft_is_one_line(small, tmp_path, monkeypatch):
+    monkeypatch.setattr("dfwe.models.lora.importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ModelError, match=r"'peft' that trains LoRA is not installed: run `pip install 'dfwe\[lora\]'`"):
+        plan_study(small(tmp_path, *LORA))
+
+
+@pytest.mark.parametrize("settings", ["{rank: 0}", "{dropout: 1}", "{targets: '('}", "{learning_rate_factor: 0}"])
+def test_a_wrong_setting_of_the_lora_row_is_refused(small, tmp_path, settings):
+    with pytest.raises(ConfigurationError, match="baseline_settings.lora.*expected"):
+        plan_study(small(tmp_path, "baselines=[lora]", f"+baseline_settings={{lora: {settings}}}"))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dfwe.config.tasks import Task
+from dfwe.models.lora import Lora
 from dfwe.stages.linear_probe import LinearProbeStage
 from dfwe.stages.train import TrainStage
 from dfwe.studies.baselines.base import Baseline, BaselineInputs
-from dfwe.values.allowed import OpenShare, Pair
+from dfwe.studies.stage_factory import StageFactory
+from dfwe.values.allowed import Count, Name, OpenShare, Pair, PartialShare, Pattern, Positive
 from dfwe.values.names import BASELINE, MIXTURE
+
+_NO_TARGET = "it trains on one target, in a study that trains its experts"
 
 
 @dataclass(frozen=True)
@@ -68,8 +72,9 @@ class AveragedBaseline(Baseline):
 
     def model(self, study: BaselineInputs) -> TrainStage | str:
         """Return the training."""
-        if not isinstance(study.objective, Task) or not all(stage.trains for stage in study.trained.values()):
-            return "it trains on one target, in a study that trains its experts"
+        if not _trains_on_target(study):
+            return _NO_TARGET
+        assert isinstance(study.objective, Task)
         name = f"{BASELINE}, averaged by {', '.join(self.averaging)}"
         return study.factory.baseline(study.objective, seed=study.seed, name=name, fit={"averaging": self.averaging})
 
@@ -99,6 +104,38 @@ class MovingAverage(AveragedBaseline):
 
 
 @dataclass(frozen=True)
+class LoraBaseline(Baseline):
+    """The base model fine-tuned on the target alone with LoRA, in a study whose own trainings change all weights.
+
+    `learning_rate_factor` is times `trainer.finetune.learning_rate`; the other settings are as of `Lora`.
+    """
+
+    rank: Count
+    alpha: Positive
+    dropout: PartialShare
+    rslora: bool
+    targets: Pattern | list[Name]
+    learning_rate_factor: Positive
+
+    def model(self, study: BaselineInputs) -> TrainStage | str:
+        """Return the training; raise ModelError where PEFT is missing."""
+        family = study.factory.family
+        if not _trains_on_target(study):
+            return _NO_TARGET
+        if not family.takes_lora:
+            return f"models of the family {family.name} train all their weights"
+        if family.settings.lora is not None:
+            return "the study's own trainings are LoRA"
+        assert isinstance(study.objective, Task)
+        lora = Lora(self.rank, self.alpha, self.dropout, self.rslora, self.targets)
+        lora.check_installed()
+        factory = StageFactory(replace(family, settings=replace(family.settings, lora=lora)))
+        rate = self.learning_rate_factor * family.context.trainer["finetune"]["learning_rate"]
+        name, fit = f"{BASELINE} with LoRA", {"learning_rate": rate}
+        return factory.baseline(study.objective, seed=study.seed, name=name, fit=fit)
+
+
+@dataclass(frozen=True)
 class Probe(Baseline):
     """The base model's frozen encoder with a linear probe: what its features alone are worth, in seconds."""
 
@@ -108,3 +145,8 @@ class Probe(Baseline):
         if not isinstance(objective, Task) or not family.head_trainings((objective,)):
             return "its models have no head that is fitted first (trainer.head_first)"
         return LinearProbeStage.of(family, target=objective)
+
+
+def _trains_on_target(study: BaselineInputs) -> bool:
+    """Return whether the study trains, and its objective is one task."""
+    return isinstance(study.objective, Task) and all(stage.trains for stage in study.trained.values())
