@@ -64,7 +64,7 @@ def test_a_ladder_leaves_all_other_trainings_as_they_were(laddered, small):
     assert plain.merges["uniform"].digest not in digests
 
 
-def test_without_fine_tuning_early_experts_are_merged_as_they_are(small, tmp_path):
+def test_without_fine_tuning_early_experts_are_merged(small, tmp_path):
     study = plan_study(small(tmp_path, "stages.ladder=[1]", "stages.skip=[finetune]"))
     assert not study.experts
     assert set(EARLY) < set(study.merges["uniform"].experts)
