@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
@@ -16,7 +16,7 @@ from dfwe.config.hydra_errors import unresolved, words
 from dfwe.config.schema import SCORED, STAGES, StudyConfig
 from dfwe.errors import ConfigurationError
 from dfwe.values.check import check, check_part
-from dfwe.values.names import MIXTURE, UNIFORM, shared_name
+from dfwe.values.names import MIXTURE, UNIFORM, early_name, shared_name
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +38,9 @@ def check_study(config: DictConfig) -> None:
             raise ConfigurationError(f"multitask.models and multitask.merges both have '{name}': rename one")
     else:
         short, _ = only_target(config)
-        sources = () if config.experts else candidates(short, config=config)
-        check_names(config, experts=(short, *sources))
+        sources = () if config.experts else tuple(candidates(short, config=config))
+        early = check_ladder(config, sources=sources)
+        check_names(config, experts=(short, *sources, *early))
     check_model(config)
     check_placement(config)
 
@@ -60,7 +61,8 @@ def check_listed(config: DictConfig) -> None:
         raise ConfigurationError("a study of several tasks answers them in one way: set decoding_comparison=[]")
     unused = [key for key in ("target", "merges", "zoo") if config[key]]
     unused += ["merge"] if _is_chosen("merge=") and not _is_chosen("merge=null") else []
-    unused += ["stages"] if config.stages.skip or config.stages.until != STAGES[-1] else []
+    stages = config.stages
+    unused += ["stages"] if stages.skip or stages.ladder or stages.until != STAGES[-1] else []
     unused += ["subset.number"] if config.subset.number is not None else []
     if unused:
         raise ConfigurationError(
@@ -116,6 +118,26 @@ def check_names(config: DictConfig, *, experts: tuple[str, ...]) -> None:
         names.append(merge.name)
     if (name := shared_name(names)) is not None:
         raise ConfigurationError(f"two merges share the name '{name}': set merges.<key>.name")
+
+
+def check_ladder(config: DictConfig, *, sources: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of early epochs' experts; ConfigurationError where there can be none, or a task is called so."""
+    ladder, stages = config.stages.ladder, config.stages
+    parts = ("train",) if "finetune" in stages.skip or stages.until == "train" else ("train", "finetune")
+    if not ladder:
+        return ()
+    key = f"stages.ladder={list(ladder)}"
+    if not sources:
+        raise ConfigurationError(f"{key} trains experts on sources, and this study trains none: set stages.ladder=[]")
+    for part in parts:
+        if max(ladder) >= (cap := config.trainer[part].epochs):
+            raise ConfigurationError(
+                f"{key}: early epochs are below trainer.{part}.epochs={cap}, the cap of the experts that train in full"
+            )
+    names = tuple(early_name(source, epochs) for source in sources for epochs in ladder)
+    if (name := shared_name(names, config.target, config.sources)) is not None:
+        raise ConfigurationError(f"{key}: a task is called {name}, as the early expert of another: rename the task")
+    return names
 
 
 def _settings(merge: Any) -> dict[Any, Any]:

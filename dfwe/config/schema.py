@@ -340,6 +340,8 @@ class StagesConfig:
 
     skip: list[Annotated[str, OneOf(*STAGES[1:])]] = MISSING  # without training there is nothing to merge
     until: Annotated[str, OneOf(*STAGES)] = MISSING
+    # epochs after which further experts on the sources end
+    ladder: Annotated[list[Count], Where(_is_each_once, "(no two may be the same)")] = MISSING
 
 
 @dataclass

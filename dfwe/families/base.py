@@ -103,8 +103,8 @@ class FamilySettings:
 class TrainingRecipe:
     """How one model is trained: on which tasks, for which objective on dev (None: to the last epoch), how long.
 
-    `fit` is one part of the trainer's configuration (`epochs`, `patience`, `learning_rate`, `stop_on`); `options` are
-    the family's own, see `ModelFamily.options`.
+    `fit` is one part of the trainer's configuration (`epochs`, `patience`, `learning_rate`, `stop_on`), and may have
+    `averaging`, the arguments of `weight_average`; `options` are the family's own, see `ModelFamily.options`.
     """
 
     name: str

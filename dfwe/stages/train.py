@@ -181,6 +181,7 @@ class TrainStage(Stage):
             devices=local_devices(trainer),
             num_nodes=trainer["num_nodes"],
             strategy=trainer["strategy"],
+            averaging=fit.get("averaging"),
         )
 
     @property

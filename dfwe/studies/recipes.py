@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from dfwe.config.tasks import Task
 from dfwe.families.base import ModelFamily
 from dfwe.stages.base import Stage
-from dfwe.stages.train import head_stages
+from dfwe.stages.train import TrainStage, head_stages
 from dfwe.studies.merge_study import merge_study
 from dfwe.studies.source_selection.stage import SelectSourcesStage
 from dfwe.studies.spec import StudySpec
@@ -88,8 +88,7 @@ def dfwe_study(plan: DfwePlan, *, sources: Sequence[Task]) -> Study:
     spec, factory, target, seed, runs = plan.spec, plan.factory, plan.target, plan.seed, plan.spec.runs
 
     # 4.2.1: experts on S* = {t, {t} and S, s1 .. sn}; 4.3: each fine-tuned on t, as the baseline is from the start
-    trained = factory.train_source_experts(target, sources=sources, seed=seed, finetuned="finetune" in runs)
-    experts = factory.finetune(trained, target=target, seed=seed) if "finetune" in runs else trained
+    trained, experts = _experts(plan, sources=sources)
     baseline = factory.baseline(target, seed=seed) if "baseline" in runs else None
 
     # 4.4: their weights merged, the uniform mixture and the search's; 5: all on test, with what a merge must beat
@@ -105,3 +104,16 @@ def dfwe_study(plan: DfwePlan, *, sources: Sequence[Task]) -> Study:
         baseline=baseline,
         source_selection=plan.source_selection,
     )
+
+
+def _experts(plan: DfwePlan, *, sources: Sequence[Task]) -> tuple[dict[str, TrainStage], dict[str, TrainStage]]:
+    """Return the experts before and after their fine-tuning, the same mapping without one; early epochs come last."""
+    factory, target, seed, finetuned = plan.factory, plan.target, plan.seed, "finetune" in plan.spec.runs
+    trained = factory.train_source_experts(target, sources=sources, seed=seed, finetuned=finetuned)
+    experts = factory.finetune(trained, target=target, seed=seed) if finetuned else trained
+    for epochs in plan.spec.ladder:
+        early = factory.train_early_experts(target, sources=sources, epochs=epochs, seed=seed, finetuned=finetuned)
+        trained |= early
+        if finetuned:
+            experts |= factory.finetune(early, target=target, seed=seed, epochs=epochs)
+    return trained, experts

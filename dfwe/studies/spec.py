@@ -29,6 +29,7 @@ class StudySpec:
     diagnostics: Mapping[str, Diagnostic]
     decoding_comparison: tuple[str, ...]
     source_selection: SelectionPolicy | None
+    ladder: tuple[int, ...]  # epochs after which further experts on the sources end
 
     @classmethod
     def of(cls, config: DictConfig) -> StudySpec:
@@ -47,6 +48,7 @@ class StudySpec:
             diagnostics=load_diagnostics(config.diagnostics),
             decoding_comparison=tuple(config.decoding_comparison),
             source_selection=SelectionPolicy.of(config),
+            ladder=tuple(config.stages.ladder),
         )
 
     def merges_of(self, num_experts: int) -> tuple[dict[str, Any], ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from dfwe.config.tasks import Objective, Task
@@ -14,9 +15,10 @@ from dfwe.stages.evaluate import EvaluateStage
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.statistics import StatisticsStage, statistics_stages
 from dfwe.stages.train import TrainStage
-from dfwe.values.names import BASELINE, MIXTURE
+from dfwe.values.names import BASELINE, MIXTURE, early_name
 
 S = TypeVar("S")
+_AS_SET: Mapping[str, Any] = MappingProxyType({})  # no changes to the trainer's settings
 
 
 @dataclass(frozen=True)
@@ -48,19 +50,40 @@ class StageFactory:
             for name, tasks in sets.items()
         }
 
-    def finetune(self, experts: Mapping[str, TrainStage], *, target: Task, seed: int) -> dict[str, TrainStage]:
-        """Return every expert fine-tuned on t (section 4.3)."""
+    def train_early_experts(
+        self, target: Task, *, sources: Sequence[Task], epochs: int, seed: int, finetuned: bool
+    ) -> dict[str, TrainStage]:
+        """Return the experts on one source each as they are after so many epochs, whatever dev says.
+
+        They are the first epochs of the sources' experts: seed, order and dropout are theirs. Nothing of the target is
+        in those that are fine-tuned later: they are the same for every target.
+        """
         return {
-            name: self._train_on_target(name, target=target, seed=seed, start=stage) for name, stage in experts.items()
+            early_name(task.short, epochs): self._source_expert(
+                early_name(task.short, epochs),
+                (task,),
+                target=task if finetuned else target,
+                seed=seed,
+                fit=_ending_after(epochs),
+            )
+            for task in sources
         }
 
-    def baseline(self, target: Task, *, seed: int, epochs: int | None = None) -> TrainStage:
-        """Return the parent fine-tuned on the target alone; for up to so many `epochs` if they are given.
+    def finetune(
+        self, experts: Mapping[str, TrainStage], *, target: Task, seed: int, epochs: int | None = None
+    ) -> dict[str, TrainStage]:
+        """Return every expert fine-tuned on t (section 4.3); for so many `epochs`, if they are given."""
+        fit = {} if epochs is None else _ending_after(epochs)
+        return {
+            name: self._train_on_target(name, target=target, seed=seed, start=stage, fit=fit)
+            for name, stage in experts.items()
+        }
 
-        Then its patience is the cap of a plain fine-tuning: it ends where as much training again gained nothing.
-        """
-        name = BASELINE if epochs is None else f"{BASELINE} for {epochs} epochs"
-        return self._train_on_target(name, target=target, seed=seed, start=None, epochs=epochs)
+    def baseline(
+        self, target: Task, *, seed: int, name: str = BASELINE, fit: Mapping[str, Any] = _AS_SET
+    ) -> TrainStage:
+        """Return the parent fine-tuned on the target alone; `fit` are changes to how that is trained."""
+        return self._train_on_target(name, target=target, seed=seed, start=None, fit=fit)
 
     def merge(
         self, config: Mapping[str, Any], *, experts: Mapping[str, TrainStage], target: Objective, seed: int
@@ -100,17 +123,24 @@ class StageFactory:
         stage: S = self._stages[key]
         return stage
 
-    def _source_expert(self, name: str, tasks: tuple[Task, ...], *, target: Task, seed: int) -> TrainStage:
-        fit = self.family.context.trainer["train"]
+    def _source_expert(
+        self, name: str, tasks: tuple[Task, ...], *, target: Task, seed: int, fit: Mapping[str, Any] = _AS_SET
+    ) -> TrainStage:
+        fit = {**self.family.context.trainer["train"], **fit}
         if fit["stop_on"] == "own" and len(tasks) == 1 and tasks[0] is target:
             fit = {**fit, "stop_on": "target"}  # the task that decides when to stop is its own: both ways are one
         return self._training("train", name, tasks, target=target, seed=seed, start=None, fit=fit)
 
     def _train_on_target(
-        self, name: str, *, target: Task, seed: int, start: TrainStage | None, epochs: int | None = None
+        self,
+        name: str,
+        *,
+        target: Task,
+        seed: int,
+        start: TrainStage | None,
+        fit: Mapping[str, Any] = _AS_SET,
     ) -> TrainStage:
-        fit = self.family.context.trainer["finetune"]
-        fit = fit if epochs is None else {**fit, "epochs": epochs, "patience": fit["epochs"]}
+        fit = {**self.family.context.trainer["finetune"], **fit}
         return self._training("finetune", name, (target,), target=target, seed=seed, start=start, fit=fit)
 
     def _training(
@@ -128,5 +158,11 @@ class StageFactory:
             name, tasks, target, fit, self.family.context.trainer["batch_size"], self.family.options
         )
         origin = None if start is None else start.digest
-        key = (part, name, *(task.name for task in tasks), target.name, seed, origin, fit["epochs"], fit["patience"])
+        how = json.dumps(fit, sort_keys=True)
+        key = (part, name, *(task.name for task in tasks), target.name, seed, origin, how)
         return self.memoize(key, lambda: TrainStage(self.family, recipe, start, seed))
+
+
+def _ending_after(epochs: int) -> dict[str, Any]:
+    """Return changes to a training that runs for so many epochs and keeps the last."""
+    return {"epochs": epochs, "patience": epochs, "stop_on": "last"}

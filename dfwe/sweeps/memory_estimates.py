@@ -35,10 +35,11 @@ def memory_of(stage: Stage) -> int | None:
 
     Activations come on top, and what a merge method prepares. A training holds weights, gradients and the optimizer's
     numbers, and on a CPU, while it writes a checkpoint, all but the gradients once more; frozen weights have none of
-    these. A merge holds the experts, of LoRA their factors and one base, their parent where the method needs it, and
-    the model; an evaluation the model, or what makes the merge. Experts on disk, and their parent with them, are no
-    memory of the process. Weights that are loaded into a model are there twice for a moment. Where answers are given in
-    bfloat16, a copy of the model in it comes to each of these.
+    these. An average of its weights comes on top, and the weights that it takes the place of. A merge holds the
+    experts, of LoRA their factors and one base, their parent where the method needs it, and the model; an evaluation
+    the model, or what makes the merge. Experts on disk, and their parent with them, are no memory of the process.
+    Weights that are loaded into a model are there twice for a moment. Where answers are given in bfloat16, a copy of
+    the model in it comes to each of these.
     """
     if not isinstance(stage, TrainStage | MergeStage | EvaluateStage):
         return None
@@ -103,10 +104,12 @@ def _values_in_training(stage: TrainStage, *, numbers: int) -> float:
     """Return how many values a training of a model with so many weights holds; frozen ones have none beside them."""
     trainer, context = stage.family.context.trainer, stage.family.context
     trained = numbers if stage.lora is None else _num_factors(stage)
-    weights_and_optimizer = trained * (1 + _numbers_per_weight(trainer))
+    averaging = stage.recipe.fit.get("averaging")
+    averaged = 0 if averaging is None else trained * int(averaging.get("epochs", 1))
+    stored = trained * (1 + _numbers_per_weight(trainer)) + averaged
     writes = trainer["checkpoint"] and context.device.type == "cpu"  # Lightning writes it in memory first
-    frozen = 0 if stage.lora is None else numbers
-    return frozen + weights_and_optimizer + trained + (weights_and_optimizer if writes else 0)
+    frozen, last = (0 if stage.lora is None else numbers), (0 if averaging is None else trained)
+    return frozen + stored + trained + last + (stored if writes else 0)
 
 
 def _values_of_experts(merge: MergeStage, *, numbers: int) -> int:

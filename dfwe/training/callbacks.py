@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -17,6 +18,7 @@ from dfwe.errors import MetricError
 from dfwe.records import Evaluation
 from dfwe.seeding import derive
 from dfwe.store.card import file_digest
+from dfwe.training.averaging import WeightAverage
 from dfwe.training.stopping import Choice, Criterion, EpochScores, best_epoch, choose_epoch
 
 Score = Callable[[nn.Module], Evaluation]
@@ -25,6 +27,8 @@ SaveWeights = Callable[[nn.Module, Path], None]
 
 class KeepBest(pl.Callback):
     """Scores every epoch on dev, keeps the weights of the best one on disk, and stops when nothing improves.
+
+    With an `average` it is this that is scored and kept; it must be the trainer's callback, before this one.
 
     Two candidates are kept where the expert has a source of its own: best by the target, best by the source; which of
     them counts is known at the end only (see `choose_epoch`). A file is not overwritten by a later best: until that
@@ -40,7 +44,9 @@ class KeepBest(pl.Callback):
         patience: int,
         folder: Path,
         save: SaveWeights,
+        average: WeightAverage | None = None,
     ) -> None:
+        self._average = average
         self._target, self._own, self._stop_on, self._patience = target, own, stop_on, patience
         self._folder, self._save = folder, save
         self.history: list[EpochScores] = []
@@ -69,17 +75,8 @@ class KeepBest(pl.Callback):
         if trainer.is_global_zero:
             self._remove_replaced()
         model = cast(nn.Module, pl_module.model)
-        target = None if self._target is None else self._target(model)
-        own = None if self._own is None else self._own(model)
-        self.history.append(EpochScores(_value(target), _value(own)))
-        for criterion in self._criteria():
-            if best_epoch(self.history, criterion=criterion) == len(self.history) - 1:
-                path = self._folder / f"best_by_{criterion}_{len(self.history)}.safetensors"
-                if trainer.is_global_zero:
-                    self._save(model, path)
-                self.files[criterion] = path.name
-                self.predictions[criterion] = () if target is None else target.predictions
-                self.label_scores[criterion] = None if target is None else target.label_scores
+        with nullcontext() if self._average is None else self._average.in_place_of_last(model):
+            self._score(model, saves=trainer.is_global_zero)
         trainer.strategy.barrier()  # the others' checkpoints read the weights, too
         if trainer.logger is not None:
             scores = {f"dev/{name}": value for name, value in asdict(self.history[-1]).items() if value is not None}
@@ -109,6 +106,20 @@ class KeepBest(pl.Callback):
             criterion: None if scores is None else scores.cpu().numpy()
             for criterion, scores in state_dict["label_scores"].items()
         }
+
+    def _score(self, model: nn.Module, *, saves: bool) -> None:
+        """Score the model, and save it where it is the best so far."""
+        target = None if self._target is None else self._target(model)
+        own = None if self._own is None else self._own(model)
+        self.history.append(EpochScores(_value(target), _value(own)))
+        for criterion in self._criteria():
+            if best_epoch(self.history, criterion=criterion) == len(self.history) - 1:
+                path = self._folder / f"best_by_{criterion}_{len(self.history)}.safetensors"
+                if saves:
+                    self._save(model, path)
+                self.files[criterion] = path.name
+                self.predictions[criterion] = () if target is None else target.predictions
+                self.label_scores[criterion] = None if target is None else target.label_scores
 
     def _criteria(self) -> tuple[Criterion, ...]:
         if self._stop_on == "last":

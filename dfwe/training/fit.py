@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from jaxtyping import Float
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from dfwe.errors import ModelError
+from dfwe.training.averaging import weight_average
 from dfwe.training.callbacks import DropFrozen, KeepBest, ReseedEpoch, SaveWeights, Score, TellProgress, frozen_names
 from dfwe.training.ranks import Ranks
 from dfwe.training.resume import LAST, resumable
@@ -41,6 +42,7 @@ class FitSettings:
     devices: int | list[int] = 1  # of one machine, a process each
     num_nodes: int = 1
     strategy: str = "auto"
+    averaging: Mapping[str, Any] | None = None  # arguments of `weight_average`
 
 
 @dataclass(frozen=True)
@@ -73,17 +75,26 @@ def fit_expert(
 ) -> Fit:
     """Train until nothing improves on dev, and keep the best epoch; go on where a killed run stopped.
 
-    The module's `model` is what is scored and saved. `folder` is the working folder: checkpoint and best weights lie
-    there. All of `ranks` call this together, with the same arguments; each reads its part of every batch.
+    The module's `model` is what is scored and saved, with `averaging` the average of its weights. `folder` is the
+    working folder: checkpoint and best weights lie there. All of `ranks` call this together, with the same arguments;
+    each reads its part of every batch.
 
     Raises:
         MetricError: the dev score is NaN.
         ModelError: the weights became NaN or infinite.
     """
+    average = None if settings.averaging is None else weight_average(**settings.averaging)
     keep = KeepBest(
-        target=target, own=own, stop_on=settings.stop_on, patience=settings.patience, folder=folder, save=save
+        target=target,
+        own=own,
+        stop_on=settings.stop_on,
+        patience=settings.patience,
+        folder=folder,
+        save=save,
+        average=average,
     )
-    callbacks: list[pl.Callback] = [ReseedEpoch(seed), keep, DropFrozen(), TellProgress(tell)]
+    averages = [] if average is None else [average]
+    callbacks: list[pl.Callback] = [ReseedEpoch(seed), *averages, keep, DropFrozen(), TellProgress(tell)]
     if settings.checkpoint:
         callbacks.append(
             ModelCheckpoint(folder, Path(LAST).stem, save_on_train_epoch_end=True, enable_version_counter=False)

@@ -41,6 +41,11 @@ def reserved_names() -> tuple[str, ...]:
     return (BASELINE, MIXTURE, UNIFORM, *baselines)
 
 
+def early_name(expert: str, epochs: int) -> str:
+    """Return the name of an expert whose trainings ended after so many epochs (stages.ladder)."""
+    return f"{expert}_epoch_{epochs}"
+
+
 def compositions() -> tuple[str, ...]:
     """Return what `sources=` knows beside tasks."""
     return ("all", *sorted(path.stem for path in (conf_dir() / "sources").glob("*.yaml")))

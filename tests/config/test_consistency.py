@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from omegaconf import open_dict
 
 from dfwe.config.consistency import check_study, complete
 from dfwe.config.task_options import chosen_model, read_tasks
@@ -25,6 +26,20 @@ REFUSED = [
     (("experiment=cuts_and_stitches", "+multitask.models.greedy={tasks: [SST]}"), "both have 'greedy'"),
     (("experiment=[cuts_and_stitches,merge_zoo]",), "does not use zoo: leave it out.* in multitask.merges"),
     (("experiment=cuts_and_stitches", "stages.until=train"), "does not use stages: leave it out"),
+    (("experiment=cuts_and_stitches", "stages.ladder=[1]"), "does not use stages: leave it out"),
+    (("+target=meld", "stages.ladder=[1,20]", "trainer.train.epochs=20"), r"ladder=\[1, 20\]: early .*train.epochs=20"),
+    (
+        ("+target=meld", "stages.ladder=[2]", "trainer.finetune.epochs=2"),
+        "early epochs are below trainer.finetune.epochs=2, the cap",
+    ),
+    (("+target=meld", "sources=none", "stages.skip=[merge]", "stages.ladder=[1]"), "on sources, .* trains none"),
+    (("+target=meld", "experts=[a,b]", "stages.ladder=[1]"), "on sources, .* trains none: set stages.ladder="),
+    (("+target=meld", "stages.ladder=[0]"), r"stages.ladder\[0\]=0: expected a whole number of at least 1"),
+    (("+target=meld", "stages.ladder=[1,1]"), r"stages.ladder=\[1, 1\]: expected .*no two may be the same"),
+    (
+        ("+target=meld", "sources=[personality]", "stages.ladder=[1]", "merge.name=personality_epoch_1"),
+        "an expert is called so",
+    ),
     (("experiment=cuts_and_stitches", "subset.number=0"), "does not use subset.number"),
     (("experiment=cuts_and_stitches", "+target=toy_topic"), "does not use target: leave it out"),
 ]
@@ -48,6 +63,19 @@ def test_real_data_take_a_real_model_unless_one_is_chosen(composed):
         assert config.model.name == model
         assert config.trainer == composed("+target=sst", "data=files", f"trainer={model}", *chosen).trainer
     assert chosen_model({"data": "friends"}) == "minilm"
+
+
+def test_a_fine_tuning_that_is_left_out_bounds_no_early_epochs(composed):
+    settings = ("stages.ladder=[2]", "trainer.finetune.epochs=2", "stages.skip=[finetune]")
+    check_study(complete(composed("+target=meld", *settings)))
+
+
+def test_a_task_that_is_called_as_an_early_expert_is_refused(composed):
+    config = composed("+target=meld", "sources=[emory_emotion,personality]", "stages.ladder=[1]")
+    with open_dict(config):
+        config.sources["personality_epoch_1"] = config.sources["emory_emotion"]
+    with pytest.raises(ConfigurationError, match="a task is called personality_epoch_1.*rename the task"):
+        check_study(complete(config))
 
 
 def test_a_toy_on_real_data_is_warned_of_once(composed, caplog):

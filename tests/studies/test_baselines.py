@@ -6,7 +6,8 @@ import logging
 import pytest
 import torch
 
-from dfwe.errors import ConfigurationError
+from dfwe.errors import ConfigurationError, ModelError
+from dfwe.merging.expert_array import flat_weights
 from dfwe.run_study import run_study
 from dfwe.stages.ensemble import EnsembleStage
 from dfwe.studies.plan import plan_study
@@ -114,6 +115,58 @@ def test_a_soup_of_seeds_begins_with_the_studys_own_baseline(ran, small, tmp_pat
     assert rows["seed_ensemble"]["cost"]["train_steps"] == rows["seed_soup"]["cost"]["train_steps"]
 
 
+@pytest.fixture(scope="module")
+def along_training(ran, small, tmp_path_factory):
+    """The study and its rows with averages of the single-task experts, and along the baseline's training."""
+    _, store, _ = ran
+    names = "ratatouille_uniform,ratatouille_greedy,checkpoint_average,ema"
+    config, folder = small(store, f"baselines=[{names}]", "report=false"), tmp_path_factory.mktemp("averages")
+    run_study(config, folder=folder)
+    rows = json.loads((folder / "results.json").read_text())["models"]
+    return plan_study(config), {row["name"]: row for row in rows}
+
+
+def test_ratatouille_averages_the_single_task_experts_alone(along_training):
+    study, rows = along_training
+    single, store = ("meld", "emory_emotion", "personality"), study.family.context.store
+    assert rows["ratatouille_uniform"]["coefficients"] == pytest.approx(dict.fromkeys(single, 1 / 3))
+    assert set(rows["ratatouille_greedy"]["coefficients"]) == set(single)
+    shares = {round(value, 9) for value in rows["ratatouille_greedy"]["coefficients"].values() if value}
+    assert len(shares) == 1
+    mean = torch.stack([flat_weights(study.experts[name].model(study.experts[name].result(store))) for name in single])
+    merge = study.baselines["ratatouille_uniform"]
+    torch.testing.assert_close(flat_weights(merge.model(merge.result(store))), mean.mean(0))
+    steps = sum(rows[name]["cost"]["train_steps"] for name in single)
+    assert rows["ratatouille_uniform"]["cost"]["train_steps"] == steps
+
+
+@pytest.mark.parametrize("name", ["checkpoint_average", "ema"])
+def test_an_averaged_baseline_is_the_baselines_training_again(along_training, name):
+    study, rows = along_training
+    assert rows[name]["kind"] == "baseline"
+    assert rows[name]["cost"]["train_steps"] == rows["baseline"]["cost"]["train_steps"]
+    assert rows[name]["stage"] != rows["baseline"]["stage"]
+    spec, plain = study.baselines[name].spec(), study.baseline.spec()
+    assert spec["fit"].pop("averaging")
+    assert spec == plain
+
+
+def test_the_first_epochs_average_is_the_baseline_itself(along_training):
+    study, rows = along_training
+    epochs = {name: rows[name]["epochs"] for name in ("baseline", "checkpoint_average")}
+    cards = [stage.result(study.family.context.store).card.result for stage in
+             (study.baseline, study.baselines["checkpoint_average"])]  # fmt: skip
+    assert epochs["checkpoint_average"] == epochs["baseline"] == 2
+    assert cards[0]["epochs"][0] == cards[1]["epochs"][0]
+
+
+def test_ratatouille_needs_experts_that_are_fine_tuned(small, tmp_path, caplog):
+    settings = ("baselines=[ratatouille_uniform]", "stages.skip=[finetune]")
+    with caplog.at_level(logging.INFO):
+        assert not plan_study(small(tmp_path, *settings)).baselines
+    assert "no baseline ratatouille_uniform for MELD_emotion_recognition: experts are not fine-tuned" in caplog.text
+
+
 def test_free_text_has_no_ensemble_and_that_is_said(small, tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         study = plan_study(small(tmp_path, "+target=question_answering", "baselines=[ensemble]"))
@@ -160,3 +213,50 @@ def test_models_without_a_fitted_head_have_no_linear_probe(small, tmp_path, capl
     with caplog.at_level(logging.INFO):
         assert not plan_study(small(tmp_path, "baselines=[linear_probe]")).baselines
     assert "no head that is fitted first" in caplog.text
+
+
+LORA = ("baselines=[lora]", "+baseline_settings={lora: {rank: 2, learning_rate_factor: 4}}")
+
+
+def test_the_lora_row_is_an_adapter_beside_whole_models(ran, small, tmp_path):
+    pytest.importorskip("peft", reason="the extra lora is not installed")
+    config = small(ran[1], *LORA, "report=false", "export=false")
+    run_study(config, folder=tmp_path)
+    row = {row["name"]: row for row in json.loads((tmp_path / "results.json").read_text())["models"]}["lora"]
+    study = plan_study(config)
+    stage, baseline = study.baselines["lora"], study.baseline
+    entry = stage.result(study.family.context.store)
+    assert (row["kind"], row["tasks"]) == ("baseline", ["meld"])
+    assert "adapter_model.safetensors" in entry.card.files
+    scorer = study.family.scorer(study.target, split="dev")
+    assert scorer(stage.model(entry)).predictions == stage.dev(entry).predictions
+    rates = [each.recipe.fit["learning_rate"] for each in (stage, baseline)]
+    assert rates[0] == pytest.approx(4 * rates[1])
+    assert (baseline.lora, stage.lora.rank) == (None, 2)
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        (("model=llama_toy_lora", "baselines=[lora]"), "the study's own trainings are LoRA"),
+        ((*CLASSIFIER[2:], "baselines=[lora]"), "models of the family classifier train all their weights"),
+    ],
+)
+def test_where_there_is_no_lora_row_the_reason_is_said(composed, tmp_path, caplog, settings, reason):
+    if "own trainings" in reason:
+        pytest.importorskip("peft", reason="the extra lora is not installed")
+    with caplog.at_level(logging.INFO):
+        assert not plan_study(composed(*CLASSIFIER[:2], *settings, f"paths.store={tmp_path}")).baselines
+    assert f"no baseline lora for MELD_emotion_recognition: {reason}" in caplog.text
+
+
+def test_a_lora_row_without_peft_is_one_line(small, tmp_path, monkeypatch):
+    monkeypatch.setattr("dfwe.models.lora.importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ModelError, match=r"'peft' that trains LoRA is not installed: run `pip install 'dfwe\[lora\]'`"):
+        plan_study(small(tmp_path, *LORA))
+
+
+@pytest.mark.parametrize("settings", ["{rank: 0}", "{dropout: 1}", "{targets: '('}", "{learning_rate_factor: 0}"])
+def test_a_wrong_setting_of_the_lora_row_is_refused(small, tmp_path, settings):
+    with pytest.raises(ConfigurationError, match="baseline_settings.lora.*expected"):
+        plan_study(small(tmp_path, "baselines=[lora]", f"+baseline_settings={{lora: {settings}}}"))

@@ -84,6 +84,13 @@ def test_memory_of_a_student_is_that_of_a_training(studies):
     assert memory_of(study.baselines["distilled"]) == memory_of(study.baseline)
 
 
+def test_memory_of_an_average_has_the_last_weights_too(studies):
+    study = studies("seed=5", "baselines=[checkpoint_average,ema]")
+    weights = sum(value.numel() for value in study.family.model(study.family.tasks[:1]).parameters()) * 4
+    more = {name: memory_of(stage) - memory_of(study.baseline) for name, stage in study.baselines.items()}
+    assert more == {"checkpoint_average": 4 * weights, "ema": 2 * weights}
+
+
 def test_memory_is_unknown_before_the_parent_is_there(studies):
     assert summary([studies("model.seed=1")])["rows"]["experts"]["memory"] is None
 

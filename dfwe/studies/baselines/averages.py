@@ -58,6 +58,29 @@ class RandomPoint(Baseline):
 
 
 @dataclass(frozen=True)
+class Ratatouille(Baseline):
+    """The average of the single-task experts, each fine-tuned on the target (Rame et al. 2023, arXiv:2212.10445).
+
+    There the models of other tasks, and the base model itself, are fine-tuned on the target, and averaged uniformly or
+    by a greedy soup on dev: `merge` is that merge's configuration. All share one linear probe of the target, which
+    `trainer.head_first` gives. Here the target's own expert was trained on it before, too, in the base model's place.
+    Experts on several tasks, and early epochs, are left out.
+    """
+
+    merge: Mapping[str, Any]
+
+    def model(self, study: BaselineInputs) -> MergeStage | str:
+        """Return the merge of the experts on one task each."""
+        if MIXTURE not in study.trained:
+            return "it averages experts of the study's own, on the target and on its sources"
+        if study.trained is study.experts:
+            return "experts are not fine-tuned on the target"
+        names = [task.short for task in (study.objective, *study.sources) if isinstance(task, Task)]
+        experts = {name: study.experts[name] for name in names}
+        return study.factory.merge(self.merge, experts=experts, target=study.objective, seed=study.seed)
+
+
+@dataclass(frozen=True)
 class SeedSoup(Baseline):
     """The mean weights of the target's own baseline, trained with `num_seeds` seeds: a model soup without sources.
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from abc import abstractmethod
+from dataclasses import dataclass, replace
+from typing import Any
 
 from dfwe.config.tasks import Task
+from dfwe.models.lora import Lora
 from dfwe.stages.linear_probe import LinearProbeStage
 from dfwe.stages.train import TrainStage
 from dfwe.studies.baselines.base import Baseline, BaselineInputs
-from dfwe.values.names import MIXTURE
+from dfwe.studies.stage_factory import StageFactory
+from dfwe.values.allowed import Count, Name, OpenShare, Pair, PartialShare, Pattern, Positive
+from dfwe.values.names import BASELINE, MIXTURE
+
+_NO_TARGET = "it trains on one target, in a study that trains its experts"
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,89 @@ class SameCompute(Baseline):
         steps_per_epoch = plain.num_planned_steps / num_epochs
         num_steps = sum(stage.num_planned_steps for stage in stages.values())
         epochs = max(num_epochs, round(num_steps / steps_per_epoch))
-        return study.factory.baseline(study.objective, seed=study.seed, epochs=epochs)
+        return study.factory.baseline(
+            study.objective,
+            seed=study.seed,
+            name=f"{BASELINE} for {epochs} epochs",
+            fit={"epochs": epochs, "patience": num_epochs},
+        )
+
+
+@dataclass(frozen=True)
+class AveragedBaseline(Baseline):
+    """The baseline's training repeated, seed, order and dropout alike, with an average of its weights in their place.
+
+    The average is scored on dev after every epoch, its best is kept, and its scores end the training.
+    """
+
+    @property
+    @abstractmethod
+    def averaging(self) -> dict[str, Any]:
+        """Arguments of `weight_average`."""
+
+    def model(self, study: BaselineInputs) -> TrainStage | str:
+        """Return the training."""
+        if not _trains_on_target(study):
+            return _NO_TARGET
+        assert isinstance(study.objective, Task)
+        name = f"{BASELINE}, averaged by {', '.join(self.averaging)}"
+        return study.factory.baseline(study.objective, seed=study.seed, name=name, fit={"averaging": self.averaging})
+
+
+@dataclass(frozen=True)
+class CheckpointAverage(AveragedBaseline):
+    """The mean of the weights at the ends of the last `epochs` epochs up to the best one (see `LatestWeights`)."""
+
+    epochs: Pair
+
+    @property
+    def averaging(self) -> dict[str, Any]:
+        """Number of epochs."""
+        return {"epochs": self.epochs}
+
+
+@dataclass(frozen=True)
+class MovingAverage(AveragedBaseline):
+    """The exponential moving average of the weights per step (see `ExponentialMovingAverage`)."""
+
+    decay: OpenShare
+
+    @property
+    def averaging(self) -> dict[str, Any]:
+        """Share of the average that a step leaves."""
+        return {"decay": self.decay}
+
+
+@dataclass(frozen=True)
+class LoraBaseline(Baseline):
+    """The base model fine-tuned on the target alone with LoRA, in a study whose own trainings change all weights.
+
+    `learning_rate_factor` is times `trainer.finetune.learning_rate`; the other settings are as of `Lora`.
+    """
+
+    rank: Count
+    alpha: Positive
+    dropout: PartialShare
+    rslora: bool
+    targets: Pattern | list[Name]
+    learning_rate_factor: Positive
+
+    def model(self, study: BaselineInputs) -> TrainStage | str:
+        """Return the training; raise ModelError where PEFT is missing."""
+        family = study.factory.family
+        if not _trains_on_target(study):
+            return _NO_TARGET
+        if not family.takes_lora:
+            return f"models of the family {family.name} train all their weights"
+        if family.settings.lora is not None:
+            return "the study's own trainings are LoRA"
+        assert isinstance(study.objective, Task)
+        lora = Lora(self.rank, self.alpha, self.dropout, self.rslora, self.targets)
+        lora.check_installed()
+        factory = StageFactory(replace(family, settings=replace(family.settings, lora=lora)))
+        rate = self.learning_rate_factor * family.context.trainer["finetune"]["learning_rate"]
+        name, fit = f"{BASELINE} with LoRA", {"learning_rate": rate}
+        return factory.baseline(study.objective, seed=study.seed, name=name, fit=fit)
 
 
 @dataclass(frozen=True)
@@ -56,3 +145,8 @@ class Probe(Baseline):
         if not isinstance(objective, Task) or not family.head_trainings((objective,)):
             return "its models have no head that is fitted first (trainer.head_first)"
         return LinearProbeStage.of(family, target=objective)
+
+
+def _trains_on_target(study: BaselineInputs) -> bool:
+    """Return whether the study trains, and its objective is one task."""
+    return isinstance(study.objective, Task) and all(stage.trains for stage in study.trained.values())
