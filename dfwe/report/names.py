@@ -23,6 +23,7 @@ _BY_KIND: Mapping[tuple[str, str], str] = MappingProxyType(
         ("baseline", "seed_soup"): "soup of seeds",
         ("baseline", "seed_ensemble"): "ensemble of seeds",
         ("baseline", "linear_probe"): "linear probe",
+        ("baseline", "setfit"): "SetFit",
         ("baseline", "same_compute"): "baseline, as long",
         ("baseline", "distilled"): "distilled ensemble",
         ("baseline", "self_training"): "self-trained baseline",

@@ -9,7 +9,7 @@ from dfwe.values.names import MergeName, ModelName, compositions, reserved_names
 
 def test_reserved_names_are_rows_and_controls():
     names = ("baseline", "mixture", "uniform", "multitask", "random", "same_compute")
-    names += ("ensemble", "ensemble_search", "ensemble_greedy", "seed_soup", "seed_ensemble", "linear_probe")
+    names += ("ensemble", "ensemble_search", "ensemble_greedy", "seed_soup", "seed_ensemble", "linear_probe", "setfit")
     names += ("distilled", "self_training")
     assert set(reserved_names()) == set(names)
 
