@@ -56,7 +56,7 @@ $(INTEROP)/.ready: interop.txt constraints.txt
 $(READY): pyproject.toml setup.py constraints.txt
 	test -x $(PYTHON) || python3 -m venv $(VENV)
 	$(PYTHON) -m pip install --quiet -c constraints.txt torch
-	$(PYTHON) -m pip install --quiet -c constraints.txt -e ".[dev,docs,large,lora,ray,slurm,text-metrics]"
+	$(PYTHON) -m pip install --quiet -c constraints.txt -e ".[dev,docs,large,lora,ray,setfit,slurm,text-metrics]"
 	touch $(READY)
 
 clean:

@@ -28,6 +28,7 @@ _BY_KIND: Mapping[tuple[str, str], str] = MappingProxyType(
         ("baseline", "ema"): "baseline, moving average",
         ("baseline", "lora"): "baseline, LoRA",
         ("baseline", "linear_probe"): "linear probe",
+        ("baseline", "setfit"): "SetFit",
         ("baseline", "same_compute"): "baseline, as long",
         ("baseline", "distilled"): "distilled ensemble",
         ("baseline", "self_training"): "self-trained baseline",

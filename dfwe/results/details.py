@@ -17,7 +17,7 @@ from dfwe.records import Evaluation, Instance
 from dfwe.report.trials import read_trials
 from dfwe.seeding import derive
 from dfwe.stages.base import Stage
-from dfwe.stages.evaluate import EvaluateStage
+from dfwe.stages.evaluate import AnswersStage, EvaluateStage
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.merge_search import TRIALS
 from dfwe.stages.train import TrainStage
@@ -48,11 +48,12 @@ class Costs:
         files = [file for part, card in cards if not isinstance(part, MergeStage) for file in card.files.values()]
         trainings = [(part, len(card.result["epochs"])) for part, card in cards if isinstance(part, TrainStage)]
         work = [self._work_of(training, epochs=epochs) for training, epochs in trainings]
+        results = [card.result for part, card in cards if isinstance(part, MergeStage | AnswersStage)]
         return {
-            "train_steps": sum(steps for steps, _ in work),
-            "train_tokens": sum(tokens for _, tokens in work),
+            "train_steps": sum(steps for steps, _ in work) + _sum_of("train_steps", results),
+            "train_tokens": sum(tokens for _, tokens in work) + _sum_of("train_tokens", results),
             "dev_answers": sum(epochs * _dev_size(training) for training, epochs in trainings)
-            + sum(card.result["dev_answers"] for part, card in cards if isinstance(part, MergeStage)),
+            + _sum_of("dev_answers", results),
             "seconds": None if None in seconds else round(sum(time for time in seconds if time is not None), 2),
             "bytes": sum(file["bytes"] for file in files),
         }
@@ -152,6 +153,10 @@ def _needed(stage: Stage) -> Iterator[Stage]:
     for need in stage.needs:
         if not isinstance(need, BaseModel | EvaluateStage):
             yield from _needed(need)
+
+
+def _sum_of(key: str, results: Iterable[Mapping[str, Any]]) -> int:
+    return sum(result.get(key, 0) for result in results)
 
 
 def _dev_size(stage: TrainStage) -> int:

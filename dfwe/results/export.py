@@ -48,7 +48,7 @@ def export_models(
 def _write_model(study: Study, name: str, *, folder: Path, max_shard_size: str) -> None:
     """Write the model of that name; `dfwe.json` there records how it was made and how it is asked."""
     stage = study.models[name]
-    assert isinstance(stage, TrainStage | MergeStage), "an ensemble is not a single model"
+    assert isinstance(stage, TrainStage | MergeStage), "an ensemble or SetFit has no weights to export"
     entry = stage.result(study.family.context.store)
     merged = isinstance(stage, MergeStage)
     content = {

@@ -10,7 +10,7 @@ from dfwe.metrics.statistics import optimism
 from dfwe.report.names import display_name, expert_name
 from dfwe.report.numbers import ALPHA, interval
 from dfwe.stages.adapter_combination import AdapterCombination
-from dfwe.stages.ensemble import EnsembleStage
+from dfwe.stages.evaluate import AnswersStage
 from dfwe.stages.train import TrainStage
 from dfwe.studies.listed_merges import complete_models
 from dfwe.studies.study import Study
@@ -107,7 +107,8 @@ def _name_of(difference: Difference) -> str:
 def models_by_simplicity(study: Study, *, names: list[str]) -> Iterator[str]:
     """Yield the models that may be recommended: the baseline, one trained longer, experts, merges, a random merge.
 
-    An ensemble is not a single model; of several tasks a model must be trained on every one.
+    An ensemble is not a single model, and of SetFit there are answers alone; of several tasks a model must be trained
+    on every one.
     """
 
     def complexity(name: str) -> int:
@@ -117,7 +118,7 @@ def models_by_simplicity(study: Study, *, names: list[str]) -> Iterator[str]:
         return 4 if name in study.baselines else 3
 
     if study.listing is None:
-        possible = [name for name in names if not isinstance(study.models[name], EnsembleStage)]
+        possible = [name for name in names if not isinstance(study.models[name], AnswersStage)]
     else:
         assert isinstance(study.objective, TaskMean)
         complete = complete_models(study.trained, objective=study.objective)

@@ -14,20 +14,18 @@ from jaxtyping import Float
 from dfwe.config.instantiate import bind
 from dfwe.config.tasks import Task
 from dfwe.families.base import ModelFamily
-from dfwe.records import Evaluation
 from dfwe.search.ensemble_weights import EnsembleWeights
 from dfwe.search.predictor import LabelMixture, log_probabilities, mean_log_probabilities
 from dfwe.stages.base import Stage, Tell
-from dfwe.stages.evaluate import ANSWERS, EvaluateStage, read_predictions, write_predictions
+from dfwe.stages.evaluate import ANSWERS, AnswersStage, EvaluateStage, write_predictions
 from dfwe.stages.train import TrainStage, parent_of
-from dfwe.store.store import Entry
 
 Scores = Float[np.ndarray, "examples labels"]
 Weights = Float[np.ndarray, " experts"]  # of a sum of 1
 
 
 @dataclass(frozen=True)
-class EnsembleStage(Stage):
+class EnsembleStage(AnswersStage):
     """Answers each instance with the label whose log-likelihood, normalised over the labels, is highest in the mean.
 
     That is the normalised geometric mean of the experts' distributions, the logit ensemble. `weights` is the
@@ -78,10 +76,6 @@ class EnsembleStage(Stage):
         instances = self.family.instances(self.target, split="test")
         write_predictions(folder / ANSWERS, self._answers(on_test, weights, split="test"), instances=instances)
         return {"dev": dev.scores, **result, "seconds": round(time.perf_counter() - start, 2)}, (ANSWERS,)
-
-    def evaluation(self, entry: Entry) -> Evaluation:
-        """Return the evaluation on test, from the stored answers."""
-        return self.family.scorer(self.target, split="test").evaluate(read_predictions(entry.file(ANSWERS)))
 
     def _scores(self, stage: TrainStage, *, split: Any) -> Float[np.ndarray, "examples labels"]:
         model = self.family.on_device(stage.model(stage.result(self.family.context.store)))

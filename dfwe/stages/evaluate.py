@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float
 
-from dfwe.config.tasks import Objective
+from dfwe.config.tasks import Objective, Task
 from dfwe.errors import StoreError
 from dfwe.families.base import ModelFamily
 from dfwe.io.strict_json import read_json
@@ -82,6 +82,17 @@ class EvaluateStage(Stage):
     def label_scores(self, entry: Entry) -> Float[np.ndarray, "examples labels"] | None:
         """Return the likelihood of each label; None for free text, and where an older store did not keep them."""
         return np.asarray(np.load(entry.file(LABEL_SCORES))) if LABEL_SCORES in entry.card.files else None
+
+
+class AnswersStage(Stage):
+    """The stage of a model that is known by its answers alone: it is its own evaluation, and gives no weights."""
+
+    family: ModelFamily
+    target: Task
+
+    def evaluation(self, entry: Entry) -> Evaluation:
+        """Return the evaluation on test, from the stored answers."""
+        return self.family.scorer(self.target, split="test").evaluate(read_predictions(entry.file(ANSWERS)))
 
 
 def write_predictions(path: Path, predictions: Sequence[str], *, instances: Sequence[Instance]) -> None:

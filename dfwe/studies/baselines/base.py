@@ -13,8 +13,7 @@ from dfwe.conf import conf_dir
 from dfwe.config.instantiate import bind, option_file
 from dfwe.config.tasks import Objective, Task
 from dfwe.errors import ConfigurationError
-from dfwe.stages.ensemble import EnsembleStage
-from dfwe.stages.evaluate import EvaluateStage
+from dfwe.stages.evaluate import AnswersStage, EvaluateStage
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.train import TrainStage
 from dfwe.studies.stage_factory import StageFactory
@@ -23,8 +22,8 @@ from dfwe.values.check import check_part
 log = logging.getLogger(__name__)
 
 GROUP = "baseline"
-EvaluatedModel = TrainStage | MergeStage | EnsembleStage
-Tested = EvaluateStage | EnsembleStage
+EvaluatedModel = TrainStage | MergeStage | AnswersStage
+Tested = EvaluateStage | AnswersStage
 
 
 @dataclass(frozen=True)
@@ -78,8 +77,8 @@ def baseline_models(baselines: Mapping[str, Baseline], *, study: BaselineInputs)
 def evaluated(
     models: Mapping[str, EvaluatedModel], *, factory: StageFactory, objective: Objective
 ) -> dict[str, Tested]:
-    """Return the evaluations of models on test; an ensemble is its own."""
+    """Return the evaluations of models on test; where answers are all that is kept of a model, they are its own."""
     return {
-        name: model if isinstance(model, EnsembleStage) else factory.evaluation(model, target=objective)
+        name: model if isinstance(model, AnswersStage) else factory.evaluation(model, target=objective)
         for name, model in models.items()
     }
