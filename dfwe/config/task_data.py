@@ -167,15 +167,25 @@ def shots_by_task(setting: Any, *, seed: int, tasks: Sequence[Task]) -> dict[str
     """Return shots by the tasks' long names, from `data.shots`: one amount for all tasks, or amounts by their names.
 
     Raises:
-        ConfigurationError: an amount that is none, or the name of a task that the study does not have.
+        ConfigurationError: an amount that is none, an amount per class of a task without classes, or the name of a task
+            that the study does not have.
     """
     if not isinstance(setting, Mapping):
-        return {task.name: Shots(setting, seed=seed) for task in tasks}
-    names = {name: task.name for task in tasks for name in (task.short, task.name)}
+        return {task.name: _of_task(Shots(setting, seed=seed), task=task) for task in tasks}
+    names = {name: task for task in tasks for name in (task.short, task.name)}
     for name in setting:
         if name not in names:
             tasks_of_study = ", ".join(task.short for task in tasks)
             raise ConfigurationError(
                 f"data.shots names '{name}', which is no task of this study: it has {tasks_of_study}"
             )
-    return {names[name]: Shots(amount, seed=seed) for name, amount in setting.items()}
+    return {names[name].name: _of_task(Shots(amount, seed=seed), task=names[name]) for name, amount in setting.items()}
+
+
+def _of_task(shots: Shots, *, task: Task) -> Shots:
+    if shots.per_class and not task.labels:
+        raise ConfigurationError(
+            f"data.shots takes {shots.amount} of {task.short}, which has no closed set of labels: give it a number of "
+            f"instances or a share, as 'data.shots={{{task.short}: 0.1}}'"
+        )
+    return shots
