@@ -25,7 +25,7 @@ Scores = Mapping[str, Mapping[int, Sequence[float]]]  # by row, and by number of
 
 def row_figures(rows: Sequence[RowScores]) -> Iterator[NamedFigure]:
     """Yield the figures that the rows allow."""
-    asked_for = [row for row in rows if row.first.is_headline]
+    asked_for = [row for row in rows if row.is_headline]
     for number, row in enumerate(row for row in asked_for if len(row.by_target) > 1):
         yield _gains(row, name=f"gains_{row.name}_{number}" if number else f"gains_{row.name}")
     yield from _barriers(asked_for)
@@ -141,7 +141,7 @@ def _barriers(rows: Sequence[RowScores]) -> Iterator[NamedFigure]:
 
 
 def _curves(target: str, *, rows: Sequence[RowScores]) -> Iterator[NamedFigure]:
-    chosen = [row for row in rows if target in row.by_target and (row.name in _CURVES or row.first.is_headline)]
+    chosen = [row for row in rows if target in row.by_target and (row.name in _CURVES or row.is_headline)]
     scores: dict[str, dict[int, list[float]]] = {}
     for row in chosen:
         by_number = _by_number(row.by_target[target])

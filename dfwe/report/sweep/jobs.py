@@ -65,6 +65,7 @@ class JobResult:
     tasks: tuple[str, ...] = ()  # whose mean is the score, of several
     num_train: int | None = None  # of the target's examples
     connectedness: Record = field(default_factory=dict, compare=False)
+    differences: Mapping[str, Record] = field(default_factory=dict, compare=False)  # to other models, by their names
 
     def __post_init__(self) -> None:
         texts, numbers = (self.target, *self.sources, self.merge, self.stage), (self.dev, self.test, self.baseline)
@@ -142,6 +143,7 @@ def job_of(run: Run, row: Record, *, is_headline: bool) -> JobResult:
         tasks=results.tasks,
         num_train=results.raw.get("n", {}).get("train"),
         connectedness=results.raw.get("connectedness") or {},
+        differences=_differences(row, headline=results.headline if is_headline else {}),
     )
 
 
@@ -217,6 +219,12 @@ def _grouped(jobs: Iterable[JobResult], key: Callable[[JobResult], Any]) -> dict
     for job in jobs:
         groups[key(job)].append(job)
     return dict(groups)
+
+
+def _differences(row: Record, *, headline: Record) -> dict[str, Record]:
+    """Return the differences to other models that the run itself has tested."""
+    tested = [*(headline.get("not_dearer") or ()), *headline.get("against", ()), *row.get("against", {}).values()]
+    return {difference["name"]: difference for difference in tested}
 
 
 def _mixture(row: Record) -> tuple[float, float] | None:

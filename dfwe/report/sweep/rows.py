@@ -22,12 +22,12 @@ Place = tuple[str, int]  # target and seed
 
 @dataclass(frozen=True)
 class RowScores:
-    """Hold a row's jobs by target and seed, and those of `same_compute`, where it ran, in the same studies."""
+    """Hold a row's jobs by target and seed, and those of all rows of the same studies by their names."""
 
     name: str
     settings: tuple[str, ...]
     jobs: Mapping[Place, JobResult]
-    same_compute: Mapping[Place, JobResult]
+    beside: Mapping[str, Mapping[Place, JobResult]]
 
     @property
     def first(self) -> JobResult:
@@ -38,6 +38,11 @@ class RowScores:
     def title(self) -> str:
         """Name of the row for people."""
         return self.first.title
+
+    @property
+    def is_headline(self) -> bool:
+        """True where a study asked for it."""
+        return any(job.is_headline for job in self.jobs.values())
 
     @property
     def by_target(self) -> dict[str, list[JobResult]]:
@@ -52,25 +57,18 @@ class RowScores:
         return fmean(fmean(getattr(job, score) for job in jobs) for jobs in self.by_target.values())
 
     def differences(self, reference: str) -> dict[str, list[Difference]]:
-        """Return the differences to the baseline or to `same_compute`, of the same seed each, by target."""
-        difference = _to_baseline if reference == BASELINE else self._to_same_compute
-        pairs = {target: [difference(job) for job in jobs] for target, jobs in self.by_target.items()}
-        compared = {target: [pair for pair in of_target if pair] for target, of_target in pairs.items()}
-        return {target: of_target for target, of_target in compared.items() if of_target}
+        """Return the differences to another row, of the same target and seed each, by target."""
+        others = self.beside.get(reference, {})
+        pairs: dict[str, list[Difference]] = defaultdict(list)
+        for target, jobs in self.by_target.items():
+            for job in (job for job in jobs if (target, job.seed) in others):
+                pairs[target].append(_difference(job, others[target, job.seed]))
+        return dict(pairs)
 
     def mean_difference(self, reference: str) -> MeanDifference | None:
         """Return the mean difference with its interval; None where it is compared with nothing, or with itself."""
         differences = {} if self.name == reference else self.differences(reference)
         return MeanDifference.of(differences) if differences else None
-
-    def _to_same_compute(self, job: JobResult) -> Difference | None:
-        other = self.same_compute.get((job.target, job.seed))
-        if other is None:
-            return None
-        compared = job.row.get("against", {}).get(EQUALLY_TRAINED, {})
-        if compared.get("name") != SAME_COMPUTE:
-            return Difference(job.test - other.test)
-        return Difference(job.test - other.test, compared.get("delta_standard_error"), compared.get("delta_interval"))
 
 
 def row_scores(runs: Iterable[Run]) -> list[RowScores]:
@@ -85,10 +83,10 @@ def row_scores(runs: Iterable[Run]) -> list[RowScores]:
     groups: dict[tuple[str, tuple[str, ...]], dict[Place, JobResult]] = defaultdict(dict)
     for job in jobs:
         groups[str(job.row["name"]), job.settings][job.target, job.seed] = job
-    rows = [
-        RowScores(name, settings, jobs, groups.get((SAME_COMPUTE, settings), {}))
-        for (name, settings), jobs in groups.items()
-    ]
+    studies: dict[tuple[str, ...], dict[str, dict[Place, JobResult]]] = defaultdict(dict)
+    for (name, settings), of_row in groups.items():
+        studies[settings][name] = of_row
+    rows = [RowScores(name, settings, of_row, studies[settings]) for (name, settings), of_row in groups.items()]
     order = {settings: place for place, settings in enumerate(dict.fromkeys(row.settings for row in rows))}
     return sorted(rows, key=lambda row: (order[row.settings], -len(row.by_target), -row.mean("dev")))
 
@@ -123,7 +121,7 @@ def _references(results: StudyResults) -> Iterator[Record]:
     for role, name in roles.items():
         expert = results.row(name)
         if expert is not None and expert["kind"] == "expert" and expert.get("test", {}).get("score") is not None:
-            yield {**expert, "name": role, "title": _TITLES[role], "reference_score": score}
+            yield {**expert, "name": role, "model": name, "title": _TITLES[role], "reference_score": score}
 
 
 def _single_task_models(results: StudyResults) -> Record | None:
@@ -142,5 +140,9 @@ def _single_task_models(results: StudyResults) -> Record | None:
     return {**scores, **cost, **title}
 
 
-def _to_baseline(job: JobResult) -> Difference | None:
-    return Difference(job.delta, job.row.get("delta_standard_error"), job.row.get("delta_interval"))
+def _difference(job: JobResult, other: JobResult) -> Difference:
+    """Return the difference of two models of a study; its error is known where the run has tested it."""
+    compared = (
+        job.row if other.row["name"] == BASELINE else job.differences.get(other.row.get("model", other.merge), {})
+    )
+    return Difference(job.test - other.test, compared.get("delta_standard_error"), compared.get("delta_interval"))

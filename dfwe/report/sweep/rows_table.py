@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from statistics import fmean, stdev
 
@@ -34,7 +35,7 @@ def rows_table(rows: Sequence[RowScores]) -> ReportTable | None:
             *_columns(rows),
         ],
         caption="Every row over targets and seeds, times 100, the best on dev first.",
-        strong=lambda row: row.first.is_headline,
+        strong=lambda row: row.is_headline,
         group=lambda row: ", ".join(grouped[id(row)]),
         notes=_notes(rows),
     )
@@ -52,7 +53,9 @@ def _columns(rows: Sequence[RowScores]) -> list[Column]:
         Column("mean", "mean", lambda row: _mean(row, num_targets=len(targets)), "of the targets' test scores"),
         *_difference_columns(BASELINE, "Δ\nbaseline"),
         *_difference_columns(SAME_COMPUTE, "Δ same\ncompute"),
+        *_lead_columns(rows),
         Column("optimism", "optimism", _optimism, "dev less test"),
+        Column("cost", "cost", _cost, "tokens read to train and search, by the baseline's", is_optional=True),
         Column("seconds", "time", _seconds, "of training and search, per study"),
         Column("studies", "studies", lambda row: number(len(row.jobs)), "targets and seeds"),
     ]
@@ -96,6 +99,22 @@ def _difference_columns(reference: str, heading: str) -> tuple[Column, Column]:
     )
 
 
+def _lead_columns(rows: Sequence[RowScores]) -> list[Column]:
+    """Return the column of what the merge that was asked for is better by than each row; none without one of it."""
+    leads = {row.settings: row for row in rows if row.is_headline}
+    names = {row.name for row in rows if row.is_headline}
+    if len(names) != 1:
+        return []
+
+    def cell(row: RowScores) -> Cell:
+        lead = leads.get(row.settings)
+        mean = None if lead is None or row is lead else lead.mean_difference(row.name)
+        return MISSING if mean is None else _interval_cell(mean)
+
+    title = next(iter(leads.values())).title
+    return [Column("lead", f"lead of\n{title}", cell, "its test score less the row's", is_optional=True)]
+
+
 def _difference(row: RowScores, reference: str) -> Cell:
     mean = row.mean_difference(reference)
     return MISSING if mean is None else _interval_cell(mean)
@@ -117,6 +136,16 @@ def _above(row: RowScores, reference: str) -> Cell:
 
 def _optimism(row: RowScores) -> Cell:
     return difference({"delta": row.mean("dev") - row.mean("test")})
+
+
+def _cost(row: RowScores) -> Cell:
+    costs = [job.row.get("cost", {}) for job in row.jobs.values()]
+    times = [cost.get("times_baseline") for cost in costs]
+    if None in times:
+        return MISSING
+    num = costs[0].get("models", 1)
+    models = f"{num} models" if num > 1 else ""
+    return replace(number(fmean(times), digits=1), small=models, brief=models)
 
 
 def _seconds(row: RowScores) -> Cell:

@@ -43,9 +43,41 @@ def test_rows_have_means_differences_optimism_and_cost(four, folder_of):
         *("35.0 ± 0.0", "55.0 ± 7.1", "45.0"),
         *("+5.0 (-122.1 to +132.1)", "1 of 2"),  # 12.706 * 10 points, the error of 15 and -5 points
         *("+0.0 (-127.1 to +127.1)", "1 of 2"),
-        *("+5.0", "60 s", "4"),
+        *("–", "+5.0", "60 s", "4"),
     ]
     assert rows["baseline (target alone)"][2:7] == ["40.0", "–", "–", "-5.0 (-5.0 to -5.0)", "0 of 2"]
+
+
+def test_the_merge_that_was_asked_for_leads_each_row(four, folder_of):
+    table = rows_of(folder_of(*four))
+    place = [column.heading for column in table.columns].index("lead of\nnelder_mead")
+    leads = {row.cells[0].text: row.cells[place].text for row in table.rows}
+    assert leads == {
+        "nelder_mead": "–",
+        "baseline, as long": "+0.0",
+        "best expert by dev": "+3.0",
+        "baseline (target alone)": "+5.0",
+    }
+
+
+def test_a_lead_over_seeds_has_the_errors_that_runs_tested(study, folder_of):
+    studies = [study(seed=seed, ensemble=0.45) for seed in (0, 1)]
+    tested = {"name": "ensemble", "delta": 0.05, "delta_standard_error": 0.02, "delta_interval": [0.01, 0.09]}
+    for results in studies:
+        results["headline"]["not_dearer"] = [tested]
+    lead = read_sweep(folder_of(*studies)).rows[0].mean_difference("ensemble")
+    assert lead == MeanDifference.of({"x": [Difference(0.5 - 0.45, 0.02)] * 2})
+    assert lead.ends[0] < 0.02
+
+
+def test_cost_is_a_multiple_of_the_baselines(study, folder_of):
+    studies = [study(seed=seed) for seed in (0, 1)]
+    for number, results in enumerate(studies):
+        for model in results["models"]:
+            model["cost"] = {"seconds": 1.0, "times_baseline": 1.0}
+        results["models"][-1]["cost"] |= {"times_baseline": 4.0 + number, "models": 3}
+    rows = table(folder_of(*studies))
+    assert (rows["nelder_mead"][-3], rows["baseline (target alone)"][-3]) == ("4.5 3 models", "1.0")
 
 
 def test_rows_of_several_folders_are_one_study(four, folder_of):
