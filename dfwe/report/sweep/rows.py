@@ -12,7 +12,7 @@ from dfwe.report.study_results import SINGLE_TASK, Record, StudyResults
 from dfwe.report.sweep.intervals import Difference, MeanDifference
 from dfwe.report.sweep.jobs import JobResult, job_of
 from dfwe.report.sweep.statistics import in_paper_order
-from dfwe.values.names import BASELINE
+from dfwe.values.names import BASELINE, UNIFORM
 
 BEST_EXPERT, EQUALLY_TRAINED = "best_expert", "equally_trained"  # as results name these roles
 SAME_COMPUTE = "same_compute"
@@ -121,7 +121,16 @@ def _references(results: StudyResults) -> Iterator[Record]:
     for role, name in roles.items():
         expert = results.row(name)
         if expert is not None and expert["kind"] == "expert" and expert.get("test", {}).get("score") is not None:
-            yield {**expert, "name": role, "model": name, "title": _TITLES[role], "reference_score": score}
+            # to choose the best of them all experts are trained, as for the uniform merge
+            cost = (results.row(UNIFORM) or {}).get("cost", {}) if role == BEST_EXPERT else expert.get("cost", {})
+            yield {
+                **expert,
+                "name": role,
+                "model": name,
+                "title": _TITLES[role],
+                "reference_score": score,
+                "cost": cost,
+            }
 
 
 def _single_task_models(results: StudyResults) -> Record | None:

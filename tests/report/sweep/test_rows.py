@@ -130,6 +130,17 @@ def test_rows_of_fewer_targets_come_last_without_a_mean(four, folder_of, study):
     assert rows["ensemble of answers"][:3] == ["–", "90.0", "–"]
 
 
+def test_the_best_expert_costs_what_all_experts_do(study, folder_of):
+    studies = [study(seed=seed, other=0.42, uniform=0.43) for seed in (0, 1)]
+    for results in studies:
+        results["models"][-1]["cost"] = {"seconds": 300.0}
+    rows = table(folder_of(*studies))
+    assert (rows["best expert by dev"][-2], rows["uniform merge"][-2]) == ("5.0 min", "5.0 min")
+    assert (
+        table(folder_of(*(study(seed=seed, other=0.42) for seed in (0, 1)), name="b"))["best expert by dev"][-2] == "–"
+    )
+
+
 def test_the_targets_own_expert_is_a_row(study, folder_of):
     rows = table(folder_of(*(study(seed=seed, meld=0.44, other=0.42) for seed in (0, 1))))
     assert rows["target alone, both trainings"][0].startswith("44.0")
