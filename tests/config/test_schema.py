@@ -109,8 +109,8 @@ def test_the_papers_experiment_sets_its_table_1(composed):
 
 def test_a_learning_curve_leaves_its_sources_their_tenth(composed):
     config = composed("experiment=friends_curve", "+target=meld", "data.shots.meld=8 per class", "data.root=somewhere")
-    assert dict(config.data.shots) == {"meld": "8 per class"} | dict.fromkeys(set(config.sources) - {"meld"}, 0.1)
-    assert config.model.max_source_tokens == 64  # as in friends_classifier
+    assert dict(config.data.shots) == {"meld": "8 per class", "others": 0.1}
+    assert config.model == composed("experiment=friends_classifier", "+target=meld", "data.root=somewhere").model
 
 
 def test_several_seeds_of_heads_are_that_study(composed):
