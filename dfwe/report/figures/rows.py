@@ -143,14 +143,14 @@ def _barriers(rows: Sequence[RowScores]) -> Iterator[NamedFigure]:
 def _curves(target: str, *, rows: Sequence[RowScores]) -> Iterator[NamedFigure]:
     chosen = [row for row in rows if target in row.by_target and (row.name in _CURVES or row.is_headline)]
     scores: dict[str, dict[int, list[float]]] = {}
-    for row in chosen:
+    for row in sorted(chosen, key=lambda row: _CURVES.index(row.name) if row.name in _CURVES else len(_CURVES)):
         by_number = _by_number(row.by_target[target])
         if scores.setdefault(row.title, {}).keys() & by_number.keys():
             return  # other settings than the number of examples differ
         scores[row.title] |= by_number
     numbers = {number for by_number in scores.values() for number in by_number}
     if len(numbers) > 1:
-        title = f"{target} from {min(numbers):,} to {max(numbers):,} training examples"
+        title = f"{chosen[0].by_target[target][0].short} from {min(numbers):,} to {max(numbers):,} training examples"
         caption = (
             "Mean test scores by number of the target's training examples; lines are one standard deviation over seeds."
         )

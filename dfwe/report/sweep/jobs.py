@@ -162,7 +162,7 @@ def of_sweep(jobs: Iterable[JobResult]) -> list[JobResult]:
 
 def settings_of(command: str) -> tuple[str, ...]:
     """Return the overrides of a command that can change a score, sorted, without target, sources and seed."""
-    words = [word for word in shlex.split(command) if "=" in word]
+    words = [word.replace("\\ ", " ") for word in shlex.split(command) if "=" in word]  # Hydra's sweeper escapes blanks
     return tuple(sorted(word for word in words if not word.lstrip("+~").startswith(_NOT_SETTINGS)))
 
 
