@@ -21,7 +21,7 @@ from dfwe.records import Instance, Split
 from dfwe.store.store import Store
 
 log = logging.getLogger(__name__)
-OTHERS = "others"  # key of data.shots for tasks that it does not name
+UNNAMED = "others"  # key of data.shots for tasks that it does not name
 
 
 class Corpora:
@@ -173,8 +173,8 @@ def shots_by_task(setting: Any, *, seed: int, tasks: Sequence[Task]) -> dict[str
         ConfigurationError: an amount that is none, an amount per class of a task without classes, or the name of a task
             that the study does not have.
     """
-    by_name = dict(setting) if isinstance(setting, Mapping) else {OTHERS: setting}
-    others = by_name.pop(OTHERS, ALL.amount)
+    by_name = dict(setting) if isinstance(setting, Mapping) else {UNNAMED: setting}
+    rest = by_name.pop(UNNAMED, ALL.amount)
     names = {name: task for task in tasks for name in (task.short, task.name)}
     for name in by_name:
         if name not in names:
@@ -182,7 +182,7 @@ def shots_by_task(setting: Any, *, seed: int, tasks: Sequence[Task]) -> dict[str
             raise ConfigurationError(
                 f"data.shots names '{name}', which is no task of this study: it has {tasks_of_study}"
             )
-    amounts = {task.name: others for task in tasks} | {names[name].name: by_name[name] for name in by_name}
+    amounts = {task.name: rest for task in tasks} | {names[name].name: by_name[name] for name in by_name}
     return {task.name: _of_task(Shots(amounts[task.name], seed=seed), task=task) for task in tasks}
 
 

@@ -72,8 +72,10 @@ class Shots:
             return tuple(instances)
         generator = np.random.default_rng([self.seed, zlib.crc32(f"{task} {split}".encode())])
         order = [int(index) for index in generator.permutation(len(instances))]
-        drawn = _first_of_each_class(order, instances, num=self.per_class) if self.per_class else order[: self.amount]
-        return tuple(instances[index] for index in sorted(drawn))
+        selected = (
+            _first_of_each_class(order, instances, num=self.per_class) if self.per_class else order[: self.amount]
+        )
+        return tuple(instances[index] for index in sorted(selected))
 
 
 def _first_of_each_class(order: Sequence[int], instances: Sequence[Instance], *, num: int) -> list[int]:

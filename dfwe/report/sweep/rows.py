@@ -58,11 +58,11 @@ class RowScores:
 
     def differences(self, reference: str) -> dict[str, list[Difference]]:
         """Return the differences to another row, of the same target and seed each, by target."""
-        others = self.beside.get(reference, {})
+        references = self.beside.get(reference, {})
         pairs: dict[str, list[Difference]] = defaultdict(list)
         for target, jobs in self.by_target.items():
-            for job in (job for job in jobs if (target, job.seed) in others):
-                pairs[target].append(_difference(job, others[target, job.seed]))
+            for job in (job for job in jobs if (target, job.seed) in references):
+                pairs[target].append(_difference(job, references[target, job.seed]))
         return dict(pairs)
 
     def mean_difference(self, reference: str) -> MeanDifference | None:
