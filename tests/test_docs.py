@@ -200,9 +200,10 @@ def test_studies_compose(user_folder, tmp_path, monkeypatch):
             if parsed.help or parsed.shell_completion:
                 continue
             assert overrides, place
-            is_sweep = parsed.multirun or any("smoke" in override for override in overrides)
-            if any("smoke" in override for override in overrides):
-                overrides.append("+target=meld")  # one of its seven
+            with_targets = bool({*overrides} & {"experiment=all_targets_smoke", "experiment=friends_curve"})
+            is_sweep = parsed.multirun or with_targets
+            if with_targets:
+                overrides.append("+target=meld")  # they sweep over it
             if "logger=wandb" in overrides:
                 overrides.append("logger.folder=FOLDER")  # where a run would have its own
             if parsed.config_dir:

@@ -31,6 +31,7 @@ from dfwe.values.allowed import (
     Size,
     Where,
     Within,
+    per_class,
 )
 from dfwe.values.names import MergeName, ModelName
 from dfwe.values.signature import Part
@@ -187,7 +188,8 @@ class ModelConfig:
     max_memory: Annotated[Any, As(MaxMemory | None)] = None
 
 
-Shots = Annotated[str, OneOf("all")] | Annotated[float, Within(above=0, below=1)] | Count
+PerClass = Annotated[str, Where(per_class, "such as '8 per class'")]
+Shots = Annotated[str, OneOf("all")] | PerClass | Annotated[float, Within(above=0, below=1)] | Count
 
 
 @dataclass
@@ -198,7 +200,7 @@ class DataConfig:
     root: Name | None = MISSING
     reader: MayBePart = MISSING
     files: Name | None = MISSING  # the folder of tasks with data of their own
-    # all, a share of the dialogues, a number of instances, or a mapping from tasks to these
+    # all, a share of the dialogues, a number of instances, in all or per class, or a mapping from tasks to these
     shots: Annotated[Any, As(Shots | dict[str, Shots])] = MISSING
     shots_seed: Natural = MISSING
     # where texts for a teacher come from: null, the target's train split; sources; or a table of texts

@@ -21,6 +21,7 @@ from dfwe.records import Instance, Split
 from dfwe.store.store import Store
 
 log = logging.getLogger(__name__)
+UNNAMED = "others"  # key of data.shots for tasks that it does not name
 
 
 class Corpora:
@@ -166,16 +167,29 @@ class StudyData:
 def shots_by_task(setting: Any, *, seed: int, tasks: Sequence[Task]) -> dict[str, Shots]:
     """Return shots by the tasks' long names, from `data.shots`: one amount for all tasks, or amounts by their names.
 
+    `others` has the amount of tasks that are not named; all, where it is not there.
+
     Raises:
-        ConfigurationError: an amount that is none, or the name of a task that the study does not have.
+        ConfigurationError: an amount that is none, an amount per class of a task without classes, or the name of a task
+            that the study does not have.
     """
-    if not isinstance(setting, Mapping):
-        return {task.name: Shots(setting, seed=seed) for task in tasks}
-    names = {name: task.name for task in tasks for name in (task.short, task.name)}
-    for name in setting:
+    by_name = dict(setting) if isinstance(setting, Mapping) else {UNNAMED: setting}
+    rest = by_name.pop(UNNAMED, ALL.amount)
+    names = {name: task for task in tasks for name in (task.short, task.name)}
+    for name in by_name:
         if name not in names:
             tasks_of_study = ", ".join(task.short for task in tasks)
             raise ConfigurationError(
                 f"data.shots names '{name}', which is no task of this study: it has {tasks_of_study}"
             )
-    return {names[name]: Shots(amount, seed=seed) for name, amount in setting.items()}
+    amounts = {task.name: rest for task in tasks} | {names[name].name: by_name[name] for name in by_name}
+    return {task.name: _of_task(Shots(amounts[task.name], seed=seed), task=task) for task in tasks}
+
+
+def _of_task(shots: Shots, *, task: Task) -> Shots:
+    if shots.per_class and not task.labels:
+        raise ConfigurationError(
+            f"data.shots takes {shots.amount} of {task.short}, which has no closed set of labels: give it a number of "
+            f"instances or a share, as 'data.shots={{{task.short}: 0.1}}'"
+        )
+    return shots

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import zlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 from dfwe.data.readers.base import Corpus
 from dfwe.errors import ConfigurationError
 from dfwe.records import Instance, Split
+from dfwe.values.allowed import per_class
 
 REFERENCE_SEED = 2530  # of the reference's few-shot lists
 FEW_SHOT = 0.1  # of the dialogues that the benchmark's lists have
@@ -25,22 +27,28 @@ _HELD_OUT = 0.15  # of the dialogues, for test and again for dev
 
 @dataclass(frozen=True)
 class Shots:
-    """All of train and dev, a fraction of their dialogues, or a number of instances of each.
+    """All of train and dev, a fraction of their dialogues, or a number of instances of each, in all or per class.
 
     A fraction in (0, 1) follows the reference: the corpus's own list of dialogue ids where it brings one (drawn with
     the reference's seed), else a draw by the reference's rule (`few_shot_ids`). A whole number takes at most that many
-    instances of a split, drawn by task and split, in their order; a smaller number gives a subset.
+    instances of a split, drawn by task and split, in their order; a smaller number gives a subset. `8 per class` takes
+    at most that many of each first gold label, of train and of dev alike as Gao et al. (2021) do.
     """
 
-    amount: Any  # "all", a float or an int; from a configuration, so checked below
+    amount: Any  # "all", "8 per class", a float or an int; from a configuration, so checked below
     seed: int
 
     def __post_init__(self) -> None:
         if not _is_amount(self.amount):
             raise ConfigurationError(
-                "shots must be 'all', a share between 0 and 1, or a whole number of instances from 1 on, "
-                f"not {self.amount!r}"
+                "shots must be 'all', a share between 0 and 1, a whole number of instances from 1 on, or such a number "
+                f"per class as '8 per class', not {self.amount!r}"
             )
+
+    @property
+    def per_class(self) -> int | None:
+        """Most instances of a class, where the amount is one per class."""
+        return per_class(self.amount) if isinstance(self.amount, str) else None
 
     def spec(self) -> dict[str, Any]:
         """Return the settings that identify the draw, as JSON values."""
@@ -60,11 +68,25 @@ class Shots:
 
     def select(self, instances: Sequence[Instance], *, task: str, split: Split) -> tuple[Instance, ...]:
         """Return the selected instances of those dialogues, in their order."""
-        if split == "test" or not isinstance(self.amount, int):
+        if split == "test" or not (isinstance(self.amount, int) or self.per_class):
             return tuple(instances)
         generator = np.random.default_rng([self.seed, zlib.crc32(f"{task} {split}".encode())])
-        indices = sorted(generator.permutation(len(instances))[: self.amount])
-        return tuple(instances[int(index)] for index in indices)
+        order = [int(index) for index in generator.permutation(len(instances))]
+        selected = (
+            _first_of_each_class(order, instances, num=self.per_class) if self.per_class else order[: self.amount]
+        )
+        return tuple(instances[index] for index in sorted(selected))
+
+
+def _first_of_each_class(order: Sequence[int], instances: Sequence[Instance], *, num: int) -> list[int]:
+    counts: Counter[str] = Counter()
+    indices = []
+    for index in order:
+        label = instances[index].references[0]
+        counts[label] += 1
+        if counts[label] <= num:
+            indices.append(index)
+    return indices
 
 
 def _is_amount(amount: Any) -> bool:
@@ -72,7 +94,9 @@ def _is_amount(amount: Any) -> bool:
         return False
     if isinstance(amount, int):
         return amount >= 1
-    return amount == "all" if isinstance(amount, str) else isinstance(amount, float) and 0.0 < amount < 1.0
+    if isinstance(amount, str):
+        return amount == "all" or bool(per_class(amount))
+    return isinstance(amount, float) and 0.0 < amount < 1.0
 
 
 ALL = Shots("all", seed=REFERENCE_SEED)

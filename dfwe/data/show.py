@@ -22,6 +22,7 @@ from dfwe.data.readers.base import Corpus
 from dfwe.data.readers.tlidb import Tlidb
 from dfwe.process.arguments import Parser
 from dfwe.process.exit import exit_code
+from dfwe.values.allowed import per_class
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -74,7 +75,7 @@ def _readable(entry: dict[str, Any]) -> str:
 
 
 def _shots(text: str) -> str | int | float:
-    return "all" if text == "all" else int(text) if text.isdecimal() else float(text)
+    return text if text == "all" or per_class(text) else int(text) if text.isdecimal() else float(text)
 
 
 def _words(text: str) -> int:
@@ -96,7 +97,9 @@ def _parser() -> Parser:
     parser.add_argument("--task", required=True, help="short or long name of the task")
     parser.add_argument("--split", choices=("train", "dev", "test"), required=True)
     parser.add_argument("--max-words", type=_words, default=512, help="of a context; 0 is no limit (default: 512)")
-    parser.add_argument("--shots", type=_shots, default="all", help="all, a few-shot share such as 0.1, or a number")
+    parser.add_argument(
+        "--shots", type=_shots, default="all", help="all, a share such as 0.1, a number, or '8 per class'"
+    )
     parser.add_argument("--config-dir", type=Path, action="append", default=[], help="a folder with tasks of your own")
     parser.add_argument("--trust", action="store_true", help="run the classes that its YAML names, whosever they are")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")

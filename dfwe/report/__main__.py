@@ -20,7 +20,8 @@ from dfwe.process.exit import exit_code
 from dfwe.report.run_folder import read_run, readable_results
 from dfwe.report.study_tables import cost_table, merges_table, model_tables, present
 from dfwe.report.submission import submission_table, write_submission
-from dfwe.report.sweep.report import report_sweep
+from dfwe.report.sweep.collect import collect
+from dfwe.report.sweep.report import FORMS, report_sweep
 from dfwe.report.tables import markdown
 from dfwe.report.terminal.console import FittedTable, show_plain
 from dfwe.report.terminal.run_list import DEFAULT, list_runs, run_records
@@ -45,7 +46,11 @@ def _submission(arguments: argparse.Namespace) -> None:
 
 
 def _sweep(arguments: argparse.Namespace) -> None:
-    report_sweep(arguments.folder)
+    folders = arguments.folders
+    if arguments.collect is not None:
+        collect(folders, into=arguments.collect)
+        folders = [arguments.collect]
+    report_sweep(*folders, form=arguments.format)
 
 
 def _page(arguments: argparse.Namespace) -> None:
@@ -101,9 +106,17 @@ def _add_page(commands: Any) -> None:
 
 
 def _add_sweep(commands: Any) -> None:
-    examples = ("dfwe report sweep multirun/DATE/TIME", "dfwe report sweep multirun/DATE/TIME > tables.txt")
-    parser = add_command(commands, "sweep", "print the tables of a finished sweep, as at its end", examples=examples)
-    parser.add_argument("folder", type=Path, help="the sweep's folder, multirun/<date>/<time>")
+    examples = (
+        "dfwe report sweep multirun/DATE/TIME",
+        "dfwe report sweep multirun/DATE/TIME outputs/DATE --collect results/NAME",
+        "dfwe report sweep results/NAME --format markdown > table.md",
+    )
+    parser = add_command(commands, "sweep", "print the tables of runs over targets and seeds", examples=examples)
+    help = "run folders, folders of runs such as a sweep's, or collected results"
+    parser.add_argument("folders", type=Path, nargs="+", help=help)
+    parser.add_argument("--format", choices=("terminal", *FORMS), default="terminal", help="CSV has the first table")
+    help = "first copy the results into this folder, without texts and paths, and report what it then holds"
+    parser.add_argument("--collect", type=Path, metavar="FOLDER", help=help)
     parser.set_defaults(command=_sweep)
 
 

@@ -104,6 +104,12 @@ def is_size(text: str) -> bool:
     return bool(re.fullmatch(r"[1-9]\d*(\.\d+)?[KMGT]i?B", text))
 
 
+def per_class(text: str) -> int | None:
+    """Return the number of a text such as `8 per class`, above 0; None of another."""
+    match = re.fullmatch("([1-9][0-9]*) per class", text)
+    return int(match[1]) if match else None
+
+
 def is_repository(text: str) -> bool:
     """Return whether it can be the name of a repository on the Hub, with its owner."""
     is_name = re.fullmatch(r"[A-Za-z0-9][\w.-]*(?<![.-])/[A-Za-z0-9][\w.-]*(?<![.-])", text, re.ASCII)

@@ -78,7 +78,7 @@ def test_where_a_task_finds_its_files_is_said_for_all_or_for_one(composed):
     assert (config.data.files, config.target.sst.data.root, config.sources.snli.data.root) == ("here", None, "there")
 
 
-@pytest.mark.parametrize("shots", ["{meld: 5, personality: 0.1}", "5", "0.1", "all"])
+@pytest.mark.parametrize("shots", ["{meld: 5, personality: 0.1}", "5", "0.1", "all", "8 per class"])
 def test_shots_are_one_amount_or_one_a_task(composed, shots):
     assert composed("+target=meld", f"data.shots={shots}").data.shots is not None
 
@@ -105,6 +105,22 @@ def test_the_papers_experiment_sets_its_table_1(composed):
     assert (search.budget, search.adaptive, len(config.sources)) == (40, True, 3)
     assert config.merge.selection["_target_"] == "dfwe.search.selection.Argmax"
     assert config.decode == "reference"
+
+
+def test_a_learning_curve_leaves_its_sources_their_tenth(composed):
+    config = composed("experiment=friends_curve", "+target=meld", "data.shots.meld=8 per class", "data.root=somewhere")
+    assert dict(config.data.shots) == {"meld": "8 per class", "others": 0.1}
+    assert config.model == composed("experiment=friends_classifier", "+target=meld", "data.root=somewhere").model
+
+
+def test_several_seeds_of_heads_are_that_study(composed):
+    data = "data.files=somewhere"
+    assert composed("experiment=multitask_minilm", data) == composed("experiment=cuts_and_stitches_minilm", data)
+
+
+def test_smollm2_has_few_examples_and_lora(composed):
+    config = composed("experiment=friends_smollm2", "+target=meld", "data.root=somewhere")
+    assert (config.data.shots, config.model.lora.rank > 0, config.trainer.finetune.epochs) == (64, True, 2)
 
 
 def test_the_references_decoding_is_that_of_the_benchmarks_code(composed):

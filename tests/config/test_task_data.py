@@ -3,7 +3,7 @@
 import pytest
 
 from dfwe.config.instantiate import plain
-from dfwe.config.task_data import StudyData
+from dfwe.config.task_data import StudyData, shots_by_task
 from dfwe.config.tasks import load_task
 from dfwe.errors import ConfigurationError
 from dfwe.store.store import Store
@@ -43,3 +43,22 @@ def test_files_of_the_users_go_before_generated_ones(study_data, tmp_path):
 def test_beside_a_corpus_of_the_studys_own_the_files_must_be_said(study_data):
     with pytest.raises(ConfigurationError, match="where are the files of toy_topic"):
         study_data("data=toy").instances(load_task("toy_topic"), split="dev")
+
+
+def test_shots_per_class_need_a_closed_set_of_labels():
+    tasks = [load_task(name) for name in ("meld", "question_answering")]
+    assert shots_by_task({"meld": "8 per class"}, seed=0, tasks=tasks)[tasks[0].name].per_class == 8
+    with pytest.raises(ConfigurationError, match="takes 8 per class of question_answering, which has no closed set"):
+        shots_by_task("8 per class", seed=0, tasks=tasks)
+
+
+def test_shots_of_others_are_those_of_tasks_that_are_not_named():
+    meld, personality = tasks = [load_task(name) for name in ("meld", "personality")]
+
+    def amounts(setting):
+        by_task = shots_by_task(setting, seed=0, tasks=tasks)
+        return by_task[meld.name].amount, by_task[personality.name].amount
+
+    assert amounts({"meld": 5, "others": 0.1}) == (5, 0.1)
+    assert amounts({"MELD_emotion_recognition": 5}) == (5, "all")
+    assert amounts(0.1) == (0.1, 0.1)

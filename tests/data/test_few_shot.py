@@ -65,6 +65,37 @@ def test_shots_large_number_takes_all():
     assert Shots(60, seed=0).select(instances(50), task="t", split="train") == tuple(instances(50))
 
 
+def of_classes(*labels):
+    return [Instance(f"i{n}", f"d{n}", "context:", " what?", (label,), (label,)) for n, label in enumerate(labels)]
+
+
+def test_shots_per_class_take_as_many_of_each():
+    rows = of_classes(*"aabababaaac")
+    drawn = Shots("2 per class", seed=0).select(rows, task="t", split="dev")
+    assert sorted(row.references[0] for row in drawn) == ["a", "a", "b", "b", "c"]
+    assert [rows.index(row) for row in drawn] == sorted(rows.index(row) for row in drawn)
+
+
+def test_shots_per_class_smaller_number_is_a_subset():
+    rows = of_classes(*"abc" * 30)
+    few, more = (Shots(f"{num} per class", seed=1).select(rows, task="t", split="train") for num in (4, 16))
+    assert (len(few), len(more)) == (12, 48)
+    assert set(few) < set(more)
+
+
+def test_shots_per_class_keep_test_and_all_dialogues():
+    shots = Shots("2 per class", seed=0)
+    assert shots.select(instances(9), task="t", split="test") == tuple(instances(9))
+    assert shots.ids(corpus(few_shot=LISTED), split="train") == SPLITS["train"]
+    assert shots.spec() == {"shots": "2 per class", "seed": 0}
+
+
+@pytest.mark.parametrize("amount", ["0 per class", "per class", "8 per classes", "8perclass", "-1 per class"])
+def test_shots_per_class_need_a_number(amount):
+    with pytest.raises(ConfigurationError, match=r"such a number per class as '8 per class'"):
+        Shots(amount, seed=0)
+
+
 def test_shots_draw_depends_on_seed_task_and_split():
     draws = [
         Shots(5, seed=seed).select(instances(50), task=task, split=split)
@@ -81,7 +112,7 @@ def test_shots_spec_has_seed_only_for_draws():
 
 @pytest.mark.parametrize("amount", [0.0, 1.0, -0.1, 0, -3, True, "some", None, [1]])
 def test_shots_invalid_amount_raises(amount):
-    with pytest.raises(ConfigurationError, match="shots must be 'all', a share between 0 and 1, or a whole number"):
+    with pytest.raises(ConfigurationError, match="shots must be 'all', a share between 0 and 1, a whole number"):
         Shots(amount, seed=0)
 
 

@@ -29,6 +29,7 @@ INK, GRID = "#1b1b1d", "#d8d8da"  # in a page these follow its light or dark col
 MUTED = "#8a8a8e"
 BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY = "#0072b2", "#d55e00", "#009e73", "#e69f00", "#cc79a7", "#56b4e9"
 CYCLE = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, INK)  # Okabe and Ito's palette without its yellow
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # likewise
 HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "----")  # beside colours, for prints in grey
 SCORES = "viridis"  # the colour map of scores
 DIFFERENCES = "PuOr_r"  # the colour map of differences, its middle at none

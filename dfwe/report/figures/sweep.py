@@ -10,13 +10,14 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dfwe.report.figures.rows import row_figures
 from dfwe.report.figures.scores import Interval, TaskScores, draw_tasks
 from dfwe.report.figures.study import NamedFigure
-from dfwe.report.figures.style import CYCLE, DIFFERENCES, GRID, INK, WIDTH, new_figure, short, styled
+from dfwe.report.figures.style import CYCLE, DIFFERENCES, GRID, INK, MARKERS, WIDTH, new_figure, short, styled
 from dfwe.report.sweep.jobs import JobResult, by_merge, by_sources, has_numbers, mean_of, scores_by_number
+from dfwe.report.sweep.rows import RowScores
 from dfwe.report.sweep.statistics import TABLE_2, comparability_note, table_jobs
 
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 APART = 0.07  # targets of the same number: their spreads would hide each other
 MOST_SETS = 60  # that a picture has room for
 
@@ -93,8 +94,9 @@ def _names(axes: Axes, names: Sequence[str]) -> None:
     axes.grid(visible=False)
 
 
-def sweep_figures(jobs: Sequence[JobResult]) -> Iterator[NamedFigure]:
-    """Yield for each merge that was asked for the figures that its jobs allow."""
+def sweep_figures(jobs: Sequence[JobResult], *, rows: Sequence[RowScores] = ()) -> Iterator[NamedFigure]:
+    """Yield the figures of rows over targets and seeds, then of each merge that was asked for, as the jobs allow."""
+    yield from row_figures(rows)
     for merge, by_target in by_merge(jobs):
         if len(by_target) > 1:
             yield _tasks(by_target, merge=merge)

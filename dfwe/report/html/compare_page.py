@@ -15,6 +15,7 @@ from dfwe.report.html.page import PagePicture, render
 from dfwe.report.numbers import signed, times_100
 from dfwe.report.run_folder import Run, readable_results
 from dfwe.report.study_tables import present
+from dfwe.report.sweep import rows, rows_table
 from dfwe.report.sweep.jobs import JobResult, by_merge, by_setting
 from dfwe.report.sweep.runs import check_same_tests, read_jobs, read_runs
 from dfwe.report.sweep.statistics import Spread, differing, spreads
@@ -61,6 +62,7 @@ def comparison_page(jobs: Sequence[JobResult], *, runs: Sequence[Run], left_out:
     }
     by_target = [(merge, targets) for merge, targets in by_merge(_headlines(jobs)) if len(targets) > 1]
     num_runs = len({job.path for job in jobs})
+    scores = rows.row_scores(run for run in runs if run.path in {job.path for job in jobs})
     return render(
         "compare.html",
         title=f"{num_runs} runs compared" if num_runs > 1 else "One run",
@@ -69,13 +71,16 @@ def comparison_page(jobs: Sequence[JobResult], *, runs: Sequence[Run], left_out:
         overviews=overviews(jobs),
         legend=_LEGEND,
         choices=choices,
+        rows=rows_table.rows_table(scores),
         means=means_table(by_setting(jobs)),
         runs=runs_table(jobs, beside=beside),
         matrix=matrix_table(jobs),
         paper=present(
             *(paper_table(targets, merge=merge, place=place) for place, (merge, targets) in enumerate(by_target))
         ),
-        pictures=[PagePicture.of(figure, svg=svg_of(figure.figure)) for figure in sweep_figures(_headlines(jobs))],
+        pictures=[
+            PagePicture.of(named, svg=svg_of(named.figure)) for named in sweep_figures(_headlines(jobs), rows=scores)
+        ],
         left_out=left_out,
     )
 

@@ -22,6 +22,7 @@ SHOTS = 0.1  # of train and dev: FETA-Friends' few-shot part
 # results have it elsewhere, or it changes no score
 _NOT_SETTINGS = (
     *("seed=", "target=", "sources=", "subset.", "source_subset.", "sweep=", "merge=", "diagnostics=", "baselines="),
+    *("data.root=", "data.files=", "trainer.threads="),  # a place: the corpus's digest tells what is there
     *(
         "paths.",
         "logger",
@@ -60,6 +61,11 @@ class JobResult:
     row: Record = field(default_factory=dict, compare=False)
     baseline_interval: Sequence[float] | None = None
     path: Path = Path()
+    short: str = ""  # name of the target
+    tasks: tuple[str, ...] = ()  # whose mean is the score, of several
+    num_train: int | None = None  # of the target's examples
+    connectedness: Record = field(default_factory=dict, compare=False)
+    differences: Mapping[str, Record] = field(default_factory=dict, compare=False)  # to other models, by their names
 
     def __post_init__(self) -> None:
         texts, numbers = (self.target, *self.sources, self.merge, self.stage), (self.dev, self.test, self.baseline)
@@ -106,7 +112,39 @@ def jobs_of(run: Run) -> list[JobResult]:
     """
     results = run.results
     headline = results.headline.get("name") or (results.recommended.get("name") if results.tasks else None)
-    return [_job(run, row, is_headline=row["name"] == headline) for row in results.compared()]
+    return [job_of(run, row, is_headline=row["name"] == headline) for row in results.compared()]
+
+
+def job_of(run: Run, row: Record, *, is_headline: bool) -> JobResult:
+    """Return the job of a row that has a `reference_score`, what it is compared with."""
+    results = run.results
+    baseline = results.row(BASELINE) or {}
+    return JobResult(
+        target=results.target,
+        sources=results.sources,
+        merge=row.get("title") or row["name"],
+        seed=results.seed,
+        stage=row.get("stage", row["name"]),
+        dev=row["dev"]["score"] or 0.0,  # undefined: not better than none
+        test=row["test"]["score"],
+        baseline=row["reference_score"],
+        departures=tuple(_departures(results)),
+        p=row.get("p"),
+        expert=row.get("is_expert"),
+        mixture=_mixture(row),
+        budget=row.get("budget"),
+        settings=settings_of(results.raw.get("command", "")),
+        is_headline=is_headline,
+        reference=results.reference,
+        row=row,
+        baseline_interval=baseline.get("test", {}).get("interval"),
+        path=run.path,
+        short=results.target if results.tasks else next(iter(results.data), results.target),
+        tasks=results.tasks,
+        num_train=results.raw.get("n", {}).get("train"),
+        connectedness=results.raw.get("connectedness") or {},
+        differences=_differences(row, headline=results.headline if is_headline else {}),
+    )
 
 
 def distinct(jobs: Iterable[JobResult]) -> list[JobResult]:
@@ -124,7 +162,7 @@ def of_sweep(jobs: Iterable[JobResult]) -> list[JobResult]:
 
 def settings_of(command: str) -> tuple[str, ...]:
     """Return the overrides of a command that can change a score, sorted, without target, sources and seed."""
-    words = [word for word in shlex.split(command) if "=" in word]
+    words = [word.replace("\\ ", " ") for word in shlex.split(command) if "=" in word]  # Hydra's sweeper escapes blanks
     return tuple(sorted(word for word in words if not word.lstrip("+~").startswith(_NOT_SETTINGS)))
 
 
@@ -183,30 +221,10 @@ def _grouped(jobs: Iterable[JobResult], key: Callable[[JobResult], Any]) -> dict
     return dict(groups)
 
 
-def _job(run: Run, row: Record, *, is_headline: bool) -> JobResult:
-    results = run.results
-    baseline = results.row(BASELINE) or {}
-    return JobResult(
-        target=results.target,
-        sources=results.sources,
-        merge=row.get("title") or row["name"],
-        seed=results.seed,
-        stage=row.get("stage", row["name"]),
-        dev=row["dev"]["score"] or 0.0,  # undefined: not better than none
-        test=row["test"]["score"],
-        baseline=row["reference_score"],
-        departures=tuple(_departures(results)),
-        p=row.get("p"),
-        expert=row.get("is_expert"),
-        mixture=_mixture(row),
-        budget=row.get("budget"),
-        settings=settings_of(results.raw.get("command", "")),
-        is_headline=is_headline,
-        reference=results.reference,
-        row=row,
-        baseline_interval=baseline.get("test", {}).get("interval"),
-        path=run.path,
-    )
+def _differences(row: Record, *, headline: Record) -> dict[str, Record]:
+    """Return the differences to other models that the run itself has tested."""
+    tested = [*(headline.get("not_dearer") or ()), *headline.get("against", ()), *row.get("against", {}).values()]
+    return {difference["name"]: difference for difference in tested}
 
 
 def _mixture(row: Record) -> tuple[float, float] | None:

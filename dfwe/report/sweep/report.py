@@ -1,74 +1,141 @@
-"""Print the tables of a sweep: the paper's Table 2, the sets of sources, the score by their number, seeds."""
+"""Report what the jobs of sweeps say together: their tables in several forms, and their pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
+from dfwe.controls import without_controls
 from dfwe.report.run_folder import readable_results
-from dfwe.report.sweep.jobs import (
-    JobResult,
-    by_merge,
-    by_sources,
-    distinct,
-    has_numbers,
-    of_sweep,
-    scores_by_number,
-)
-from dfwe.report.sweep.runs import read_jobs, read_runs
+from dfwe.report.sweep.jobs import JobResult, by_merge, by_sources, distinct, has_numbers, of_sweep
+from dfwe.report.sweep.rows import RowScores, row_scores
+from dfwe.report.sweep.rows_table import ROWS, rows_table
+from dfwe.report.sweep.runs import check_same_tests, read_jobs, read_runs
 from dfwe.report.sweep.tables import matrix_table, number_table, paper_table, seeds_table, sources_table
-from dfwe.report.tables import ReportTable
+from dfwe.report.tables import ReportTable, markdown
 from dfwe.report.terminal.console import FittedTable, show_plain
 
-FIGURE = "score_by_number_of_sources"
+PICTURES = "pictures"  # the folder of a sweep's pictures, below its own
 
 
-def report_sweep(folder: Path, *, console: Console | None = None) -> None:
-    """Print the tables of a finished sweep, and draw its picture into its folder where it has numbers of sources.
+@dataclass(frozen=True)
+class Sweep:
+    """Hold what was read of runs: their merges, their rows over targets and seeds, and what was left out and why."""
+
+    jobs: Sequence[JobResult]
+    rows: Sequence[RowScores] = ()
+    left_out: Sequence[str] = ()
+
+    def tables(self) -> list[ReportTable]:
+        """Return the tables that the jobs allow."""
+        return list(_tables(self))
+
+
+def report_sweep(*folders: Path, form: str = "terminal", console: Console | None = None) -> None:
+    """Print the tables of finished runs; but as CSV or JSON, write their pictures into the first folder, too.
 
     Raises:
-        DataError: no results there, or results that cannot be read.
+        DataError: no results there, results that cannot be read, or those of one target on different test instances.
     """
-    jobs, left_out = read_sweep(folder)
-    with readable_results(folder):
-        show_plain(draw_sweep(jobs, left_out=left_out), console=console)
-        for place, (merge, by_target) in enumerate(by_merge(of_sweep(jobs))):
-            counted = {target: group for target, group in by_target.items() if has_numbers(group)}
-            if counted:
-                name = FIGURE if place == 0 else f"{FIGURE}_{merge}"
-                print(f"picture: {_draw(counted, merge=merge, folder=folder, name=name)}")
+    sweep = read_sweep(*folders)
+    with readable_results(folders[0]):
+        if form == "terminal":
+            show_plain(draw_sweep(sweep), console=console)
+            for path, _ in _write_pictures(sweep, folder=folders[0]):
+                print(f"picture: {path}")
+        else:
+            print(without_controls(FORMS[form](sweep, folders[0])), end="")
 
 
-def read_sweep(folder: Path) -> tuple[list[JobResult], list[str]]:
-    """Read the jobs of a sweep's folder, multirun/<date>/<time>, and why others are left out."""
-    runs, broken = read_runs([folder])
+def read_sweep(*folders: Path) -> Sweep:
+    """Read the runs at or below the folders, such as a sweep's, multirun/<date>/<time>, or collected results."""
+    runs, broken = read_runs(folders)
+    if len(folders) > 1:
+        check_same_tests(runs)
     jobs, unscored = read_jobs(runs)
     without_headline = {job.path for job in jobs} - {job.path for job in jobs if job.is_of_sweep}
     unscored += [f"{path}: no merge was scored beside a baseline" for path in sorted(without_headline)]
-    return jobs, [*broken, *unscored]
+    scored = [run for run in runs if run.path in {job.path for job in jobs}]
+    with readable_results(folders[0]):
+        rows = row_scores(scored)
+    return Sweep(jobs, rows, [*broken, *unscored])
 
 
-def draw_sweep(jobs: Sequence[JobResult], *, left_out: Sequence[str] = ()) -> RenderableType:
-    """Return the tables that the jobs allow, and which jobs were left out."""
+def draw_sweep(sweep: Sweep) -> RenderableType:
+    """Return the tables for a terminal, and which jobs were left out."""
     parts: list[RenderableType] = []
-    for table in _tables(jobs):
+    for table in sweep.tables():
         parts += [FittedTable(table), Text(table.notes)]
-    return Group(*parts, *(Text(f"left out: {reason}") for reason in left_out))
+    return Group(*parts, *(Text(f"left out: {reason}") for reason in sweep.left_out))
 
 
-def _draw(by_target: Mapping[str, Sequence[JobResult]], *, merge: str, folder: Path, name: str) -> Path:
-    from dfwe.report.figures.style import save  # matplotlib: a second, where no picture is drawn
-    from dfwe.report.figures.sweep import draw_numbers
+def _as_markdown(sweep: Sweep, folder: Path) -> str:
+    parts = [markdown(table) + (f"\n{table.notes}\n" if table.notes else "") for table in sweep.tables()]
+    parts += [f"![{alt}]({path.as_posix()})\n" for path, alt in _write_pictures(sweep, folder=folder)]
+    return "\n".join([*parts, *(f"Left out: {reason}\n" for reason in sweep.left_out)])
 
-    return save(draw_numbers(scores_by_number(by_target), merge=merge), folder=folder, name=name)[0]
+
+def _as_csv(sweep: Sweep, folder: Path) -> str:
+    """Write the table over targets and seeds, scores as fractions."""
+    table = next((table for table in sweep.tables() if table.id == ROWS), None)
+    records = [] if table is None else _records(table)
+    keys = list(dict.fromkeys(key for record in records for key in record))
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, keys, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return buffer.getvalue()
 
 
-def _tables(jobs: Sequence[JobResult]) -> Iterator[ReportTable]:
-    headlines = of_sweep(jobs)
-    tables: list[ReportTable | None] = []
+def _as_json(sweep: Sweep, folder: Path) -> str:
+    tables = [
+        {"id": table.id, "caption": table.caption, "rows": _records(table), "notes": table.notes}
+        for table in sweep.tables()
+    ]
+    return json.dumps({"tables": tables, "left_out": list(sweep.left_out)}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _records(table: ReportTable) -> list[dict[str, Any]]:
+    """Return rows by the columns' keys: numbers exact, with the ends of their intervals, and texts."""
+    records = []
+    for row in table.rows:
+        record: dict[str, Any] = {"setting": row.group} if row.group else {}
+        for column, cell in zip(table.columns, row.cells, strict=True):
+            if cell.value is not None or not column.is_numeric:
+                record[column.key] = cell.text if cell.value is None else cell.value
+            if cell.ends is not None:
+                record[f"{column.key}_low"], record[f"{column.key}_high"] = cell.ends
+        records.append(record)
+    return records
+
+
+FORMS: Mapping[str, Callable[[Sweep, Path], str]] = MappingProxyType(
+    {"markdown": _as_markdown, "csv": _as_csv, "json": _as_json}
+)
+
+
+def _write_pictures(sweep: Sweep, *, folder: Path) -> Iterator[tuple[Path, str]]:
+    """Write each picture as PNG and SVG, and yield the path of the PNG with what is seen on it."""
+    from dfwe.report.figures.style import save  # matplotlib: a second
+    from dfwe.report.figures.sweep import sweep_figures
+
+    for named in sweep_figures(of_sweep(sweep.jobs), rows=sweep.rows):
+        yield save(named.figure, folder=folder / PICTURES, name=named.name)[0], f"{named.title}. {named.caption}"
+
+
+def _tables(sweep: Sweep) -> Iterator[ReportTable]:
+    headlines = of_sweep(sweep.jobs)
+    tables: list[ReportTable | None] = [rows_table(sweep.rows)]
+    place = 0
     for merge, by_target in by_merge(headlines):
         for target, group in by_target.items():
             if has_numbers(group):
@@ -76,6 +143,7 @@ def _tables(jobs: Sequence[JobResult]) -> Iterator[ReportTable]:
             elif len(by_sources(group)) > 1:
                 tables.append(sources_table(target, jobs=group, merge=merge))
         if len(by_target) > 1:
-            tables.append(paper_table(by_target, merge=merge))
-    tables += [matrix_table(distinct(jobs)), seeds_table(headlines)]
+            tables.append(paper_table(by_target, merge=merge, place=place))
+            place += 1
+    tables += [matrix_table(distinct(sweep.jobs)), seeds_table(headlines)]
     yield from (table for table in tables if table is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import re
 from collections import defaultdict
@@ -10,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from dfwe.errors import DataError
-from dfwe.report.run_folder import RESULTS, Run, read_run
+from dfwe.report.run_folder import RESULTS, Run, read_run, read_run_file, readable_results
+from dfwe.report.study_results import read_results
 from dfwe.report.sweep.jobs import JobResult, jobs_of
 
+COLLECTED = "seed_*.json"  # results that `dfwe report sweep --collect` has copied
 _HYDRA, _STORE = ".hydra", "store"
 
 
@@ -21,10 +24,17 @@ def run_folders(root: Path) -> Iterator[Path]:
 
     A run's folder holds results, or the configuration that Hydra wrote: then it was broken off. Stores are passed over.
     """
+    yield from (path for path in _walk(root) if not _is_collected(path))
+
+
+def _walk(root: Path) -> Iterator[Path]:
+    """Yield the folders of runs, and the files of collected results, which lie in no such folder."""
     for folder, folders, files in os.walk(root):
         if RESULTS in files or _HYDRA in folders:
             folders.clear()
             yield Path(folder)
+        else:
+            yield from (Path(folder, name) for name in sorted(fnmatch.filter(files, COLLECTED), key=natural_order))
         folders[:] = sorted((name for name in folders if name != _STORE), key=natural_order)
 
 
@@ -39,14 +49,14 @@ def read_runs(folders: Sequence[Path]) -> tuple[list[Run], list[str]]:
     errors: list[DataError] = []
     num_empty = 0
     for folder in folders:
-        below = list(run_folders(folder))
+        below = list(_walk(folder))
         finished = [path for path in below if has_results(path)]
         if not finished:
             raise DataError(f"{folder} holds no {RESULTS}: expected the folder of a finished run, or of a sweep")
         num_empty += len(below) - len(finished)
         for path in finished:
             try:
-                runs.setdefault(path.resolve(), read_run(path))
+                runs.setdefault(path.resolve(), _read(path))
             except DataError as error:
                 if path == folder:
                     raise
@@ -74,7 +84,20 @@ def read_jobs(runs: Sequence[Run]) -> tuple[list[JobResult], list[str]]:
 
 def has_results(folder: Path) -> bool:
     """Check that a file of the name of results is there, even if it cannot be read."""
-    return os.path.lexists(folder / RESULTS)
+    return _is_collected(folder) or os.path.lexists(folder / RESULTS)
+
+
+def _is_collected(path: Path) -> bool:
+    return fnmatch.fnmatch(path.name, COLLECTED)
+
+
+def _read(path: Path) -> Run:
+    """Read a run's folder, or collected results, beside which nothing else lies."""
+    if not _is_collected(path):
+        return read_run(path)
+    raw = read_run_file(path)
+    with readable_results(path):
+        return Run(path.with_suffix(""), read_results(raw, path=str(path)))
 
 
 def without_results(num: int) -> str:

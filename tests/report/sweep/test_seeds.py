@@ -80,6 +80,7 @@ def test_seeds_table_of_one_seed_is_none():
             ("data.shots_seed=3", "merge.search.budget=9"),
         ),
         ("python -m dfwe.run experiment=heads sources=[a,b] +sweep=x subset.number=2", ("experiment=heads",)),
+        (r"python 'data.shots.meld=8\ per\ class'", ("data.shots.meld=8 per class",)),
         ("", ()),
     ],
 )

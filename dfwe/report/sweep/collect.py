@@ -1,0 +1,96 @@
+"""Copy the results of runs under plain names, without texts of the corpus and without places on a machine."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dfwe.io.files import make_folder, write_text
+from dfwe.report.run_folder import RESULTS, Run, read_run_file
+from dfwe.report.sweep.jobs import settings_of
+from dfwe.report.sweep.runs import read_runs
+
+# texts of the corpus, and what a run's own page shows and no table over runs does
+_DROPPED = {"examples", "bad_rows", "odd_rows", "rows_read", "curves", "interpolations", "search", "root"}
+_FOLDERS = re.compile(r"(?<![\w.:/~-])(?:~|\.{1,2})?/(?:[^\s/'\",;:=\[\](){}]+/)*(?=[^\s/])")
+_PLACES = ("paths.", "hydra.")
+_LONGEST = 150  # letters of a file's name
+
+
+def collect(folders: Sequence[Path], *, into: Path) -> list[Path]:
+    """Copy the results of all finished runs at or below the folders to `into`/TARGET/seed_0.json, and return the files.
+
+    Settings of the command that change scores are in the name, its `experiment` apart. A study that ran again replaces
+    what it left before; another one of that name gets a number.
+
+    Raises:
+        DataError: a folder without runs, or no results that can be read.
+    """
+    return [_write(run, into=into) for run in read_runs(folders)[0]]
+
+
+def without_texts(content: Any) -> Any:
+    """Return results without what quotes the corpus, and with paths cut to their last names."""
+    if isinstance(content, Mapping):
+        items = ((key, value) for key, value in content.items() if key not in _DROPPED)
+        return {_FOLDERS.sub("", key): without_texts(value) for key, value in items}
+    if isinstance(content, Sequence) and not isinstance(content, str):
+        return [without_texts(item) for item in content]
+    return _FOLDERS.sub("", content) if isinstance(content, str) else content
+
+
+def _write(run: Run, *, into: Path) -> Path:
+    path = run.path / RESULTS if (run.path / RESULTS).exists() else run.path.with_suffix(".json")
+    content = read_run_file(path)
+    content = without_texts({**content, "command": _command(content.get("command", ""))})
+    results = run.results
+    target = "_".join(results.tasks) or next(iter(results.data), results.target)
+    folder = into / _plain(target)
+    make_folder(folder)
+    copy = _free(folder, name=_name(run, command=content["command"]), command=content["command"])
+    write_text(copy, _in_lines(content))
+    return copy
+
+
+def _command(command: str) -> str:
+    """Return the command without the settings that are places."""
+    words = shlex.split(command)
+    return shlex.join(word for word in words if not word.lstrip("+~").startswith(_PLACES))
+
+
+def _name(run: Run, *, command: str) -> str:
+    settings = [_plain(word) for word in settings_of(command) if not word.startswith("experiment=")]
+    name = "_".join([f"seed_{run.results.seed}", *settings])
+    return name if len(name) <= _LONGEST else f"{name[:_LONGEST]}_{zlib.crc32(name.encode()):08x}"
+
+
+def _free(folder: Path, *, name: str, command: str) -> Path:
+    """Return the file of that name, or of the first number, that is the study's own or is not there yet."""
+    path, number = folder / f"{name}.json", 1
+    while path.exists() and read_run_file(path).get("command") != command:
+        number += 1
+        path = folder / f"{name}_{number}.json"
+    return path
+
+
+def _plain(words: str) -> str:
+    return re.sub(r"[^\w.]+", "-", words).strip("-")
+
+
+def _in_lines(content: Mapping[str, Any]) -> str:
+    """Return the JSON with a line per key, and per model: small, and its changes can be read."""
+    parts = []
+    for key, value in content.items():
+        is_list = isinstance(value, list) and value
+        items = ",\n  ".join(map(_compact, value)) if is_list else ""
+        parts.append(f"{_compact(key)}: " + (f"[\n  {items}\n]" if is_list else _compact(value)))
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
