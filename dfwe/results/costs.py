@@ -112,12 +112,11 @@ def _work(stage: Stage, *, card: Card) -> Work:
         dev_answers = 0 if objective is None else epochs * len(stage.family.instances(objective, split="dev"))
         answered = _answered(stage.family, objective, dev_answers=dev_answers)
         return Work(stage.num_steps(epochs), stage.num_tokens(epochs), answered, dev_answers)
-    if isinstance(stage, MergeStage):
-        dev_answers = card.result["dev_answers"]
-        return Work(
-            answered=_answered(stage.family, stage.target, dev_answers=dev_answers),
-            dev_answers=dev_answers,
+    if isinstance(stage, MergeStage | EnsembleStage):
+        steps, trained, dev_answers = (
+            card.result.get(key, 0) for key in ("train_steps", "train_tokens", "dev_answers")
         )
+        return Work(steps, trained, _answered(stage.family, stage.target, dev_answers=dev_answers), dev_answers)
     if isinstance(stage, TeacherStage):
         return Work(answered=len(card.result["members"]) * stage.num_tokens)
     return Work()

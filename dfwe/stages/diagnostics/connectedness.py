@@ -22,7 +22,7 @@ class Connectedness(Diagnostic):
     """The barrier at the middle of every line between two experts, and the uniform merge beside the baseline, on dev.
 
     Its stages are those of `Interpolation` with as many `points`, an odd number. A barrier is the mean of both ends'
-    scores less that of the middle (Frankle et al. 2020, section 2.1, with scores in place of errors), so it is negative
+    scores less that of the middle (Frankle et al. 2020, with scores in place of errors), so it is negative
     where the middle is better. `ExpertPath.barrier` is the largest over all points, and never below 0. A study warns of
     a median above `max_barrier`, and of a uniform merge that is more than `max_uniform_loss` below the baseline.
 
