@@ -85,7 +85,7 @@ CASES = {
     "Seq2SeqFamily": ([*MELD, "trainer.head_first=true"], "head_first"),
     "Surgery": ([*HEADS, "multitask.surgery.scope=some"], "scope"),
 }
-# numbers of the first two stand in conf/diagnostic alone; PlainText needs experts: tests/data/readers/test_plain_text.py
+# conf/diagnostic alone has the numbers of the first two; the last needs experts: tests/data/readers/test_plain_text.py
 NOT_OF_THE_COMMAND = {"Connectedness", "Interpolation", "PlainText"}
 
 
