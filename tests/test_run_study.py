@@ -84,6 +84,20 @@ def test_the_recommended_model_is_the_best_of_all_rows_on_dev(ran):
         assert told["claim"] in ("better", "not_shown", "worse")
 
 
+def test_models_are_compared_with_all_rows_of_no_more_cost(ran):
+    found = results(ran[0])
+    rows = {row["name"]: row for row in found["models"]}
+    for model in (found["headline"], found["recommended"]):
+        cost = rows[model["name"]]["cost"]["training"]
+        cheap = [row for name, row in rows.items() if name != model["name"] and row["cost"]["training"] <= cost]
+        cheap = sorted(cheap, key=lambda row: row["cost"]["training"])
+        assert [other["name"] for other in model["not_dearer"]] == [row["name"] for row in cheap]
+        for other, row in zip(model["not_dearer"], cheap, strict=True):
+            score = rows[model["name"]]["test"]["score"]
+            assert other["delta"] == pytest.approx(score - row["test"]["score"])
+            assert other["times_cost"] == pytest.approx(row["cost"]["training"] / cost)
+
+
 def test_a_dev_set_of_few_instances_is_warned_of_and_withholds_the_claim(ran, monkeypatch):
     monkeypatch.setattr("dfwe.results.warnings.FEW", results(ran[0])["n"]["dev"] + 1)
     found = study_results(plan_study(ran[2]), seconds={})

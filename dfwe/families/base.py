@@ -277,6 +277,10 @@ class ModelFamily(ABC):
     def num_tokens(self, recipe: TrainingRecipe, *, epochs: int, seed: int) -> int:
         """Return the number of tokens that so many epochs read, padding aside; `seed` as in `training_data`."""
 
+    @abstractmethod
+    def num_split_tokens(self, task: Task, *, split: Split) -> int:
+        """Return the number of tokens of a split's questions, padding aside."""
+
     # Evaluation and statistics --------------------------------------------------------------------------------------
 
     @abstractmethod

@@ -114,6 +114,20 @@ def _share(key: str, heading: str, *, is_optional: bool = False) -> Column:
     return Column(key, heading, cell, "share, times 100", is_optional=is_optional)
 
 
+def _barrier(row: Record) -> Cell:
+    return difference({"delta": row.get("median_barrier")})
+
+
+def _times_baseline(row: Record) -> Cell:
+    """Return what training and searching cost, and how many models answer where that is more than one."""
+    cost = row.get("cost") or {}
+    if cost.get("times_baseline") is None:
+        return MISSING
+    num = cost.get("models", 1)
+    models = f"{num} models" if num > 1 else ""
+    return replace(number(cost["times_baseline"], digits=1), small=models, brief=models)
+
+
 def _diameters(row: Record) -> Cell:
     diameters = row.get("diameters")
     return text(f"{diameters[0]:.3g} → {diameters[-1]:.3g}") if diameters else MISSING
@@ -129,7 +143,15 @@ OPTIMISM = Column(
 )
 EVALUATIONS, SECONDS = _number("evaluations"), _number("seconds", note="of the search", digits=1)
 
-MODEL_COLUMNS: Sequence[Column] = (TEST, DELTA, P_VALUE, DEV)
+TIMES_BASELINE = Column(
+    "times_baseline",
+    "cost",
+    _times_baseline,
+    "tokens read to train and search, by the baseline's",
+    is_optional=True,
+)
+
+MODEL_COLUMNS: Sequence[Column] = (TEST, DELTA, P_VALUE, DEV, TIMES_BASELINE)
 MERGE_COLUMNS: Sequence[Column] = (
     Column(
         "selection",
@@ -145,6 +167,7 @@ MERGE_COLUMNS: Sequence[Column] = (
     _less("equally_trained", "Δ trained\nas long", other="that of the baseline trained as long"),
     _less("uniform", "Δ uniform", other="the uniform merge's"),
     _less("best_expert", "Δ best\nexpert", other="that of the best expert by dev"),
+    Column("median_barrier", "barrier", _barrier, "median between two experts, on dev", is_optional=True),
     OPTIMISM,
     EVALUATIONS,
     SECONDS,
@@ -153,6 +176,8 @@ COST_COLUMNS: Sequence[Column] = (
     _number("train_steps", "training\nsteps", is_optional=False),
     _number("train_tokens", "tokens\nread", is_optional=False),
     _number("dev_answers", "answers\non dev", is_optional=False),
+    _number("training", "training\nand search", "tokens read, those that are trained on three times"),
+    _number("models", "models to\nanswer"),
     Column("cost_seconds", "time", _measured("seconds", seconds_in_words)),
     Column("bytes", "disk", _measured("bytes", size_in_words)),
 )

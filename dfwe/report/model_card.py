@@ -201,7 +201,8 @@ def _how(row: Record, *, facts: ModelFacts) -> Iterator[str]:
             yield "taken as it is, nothing was trained"
             return
         yield f"last trained on: {', '.join(row['tasks'])}"
-        yield f"epochs: {row['epochs']}, with the weights of epoch {row['best_epoch']}"
+        kept = f"of epoch {row['best_epoch']}" if row["best_epoch"] else f"that it started from ({row['start']})"
+        yield f"epochs: {row['epochs']}, with the weights {kept}"
         return
     settings = ", ".join(f"{name} {value}" for name, value in facts.settings.items())
     yield f"merge method: {facts.method}{f' ({settings})' if settings else ''}"

@@ -11,7 +11,7 @@ from dfwe.report import columns as registry
 from dfwe.report.names import expert_name, name_of
 from dfwe.report.study_results import Record, StudyResults
 from dfwe.report.tables import MISSING, Cell, Column, ReportTable, number, score, tabulate, text
-from dfwe.report.verdict import unlabelled_note
+from dfwe.report.verdict import cost_column_note, unlabelled_note
 
 _SMALL = "Small: 95% interval over test instances"  # on a page
 
@@ -20,7 +20,7 @@ def model_tables(results: StudyResults) -> list[ReportTable]:
     """Return the table of all models, and of several tasks the tables of their differences and dev scores."""
     if not results.tasks:
         notes = f"{_SMALL}, or ± one standard error."
-        caption = f"Scores times 100. {unlabelled_note(results)}".rstrip()
+        caption = " ".join(filter(None, ("Scores times 100.", cost_column_note(results), unlabelled_note(results))))
         table = _tabulate_models("models", results, columns=registry.MODEL_COLUMNS, caption=caption, notes=notes)
         return present(table)
     return present(task_table(results, rows=results.rows), differences_table(results), _dev_table(results))

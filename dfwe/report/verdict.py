@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from dfwe.report.names import name_of
-from dfwe.report.numbers import interval, times_100
+from dfwe.report.numbers import interval, signed, times_100
 from dfwe.report.study_results import Record, StudyResults
-from dfwe.values.names import BASELINE
+from dfwe.values.names import BASELINE, UNIFORM
 
 Names = Mapping[str, str]
 ROLES = {
@@ -36,6 +36,27 @@ def verdict_lines(results: StudyResults) -> Iterator[str]:
         yield f"Warning: {warning['text']}."
 
 
+def cost_note(model: Record) -> str:
+    """Name the cheapest model of equal or lower cost that does as well; empty where there is none, or none is known.
+
+    Where the model's cost is not known that is said. Of the numbers a positive one is the model's lead.
+    """
+    if "not_dearer" in model and model["not_dearer"] is None:
+        return "Nothing is compared by cost, which is not known of models that were trained elsewhere."
+    other = model.get("as_well")
+    if not other:
+        return ""
+    kind = ", a merge," if other["kind"] == "merge" and other["name"] != UNIFORM else ""
+    lead = f"{signed(other['delta'])}, {interval(other['delta_interval'], sign=True)}"
+    return f"As far as test shows {other['title']}{kind} does as well (lead {lead}) {cost_in_words(other)}."
+
+
+def cost_in_words(other: Record) -> str:
+    """Write another model's cost beside that of the model in question."""
+    times = other["times_cost"]
+    return "at no cost of training" if not times else f"at {times:.2g} times the cost of training"
+
+
 def p_note(results: StudyResults) -> str:
     """Name the tests that p-values come from."""
     against = [*results.recommended.get("against", ()), *results.headline.get("against", ())]
@@ -52,6 +73,12 @@ def unlabelled_note(results: StudyResults) -> str:
         f"More data: {', '.join(names)} also learnt from texts without labels, which no other model read. What they "
         "are better by may be due to these texts."
     )
+
+
+def cost_column_note(results: StudyResults) -> str:
+    """Say what the column of costs has; empty where results lack it."""
+    is_known = any((row.get("cost") or {}).get("times_baseline") is not None for row in results.rows)
+    return "Cost: tokens read to train and search, as a multiple of the baseline's." if is_known else ""
 
 
 def undefined_note(results: StudyResults) -> str:
@@ -87,6 +114,20 @@ def rare_classes_note(results: StudyResults) -> str:
     return (
         f"The score has a macro F1, and fewer than 10 test instances are {', '.join(classes)}: its intervals are too "
         "narrow, in simulation they hold 87 to 92 %, not 95 %."
+    )
+
+
+def connectedness_note(results: StudyResults) -> str:
+    """Report how connected experts are; empty where it was not measured."""
+    record = results.raw.get("connectedness") or {}
+    if record.get("median_barrier") is None:
+        return ""
+    barrier, uniform = record["median_barrier"], record["uniform_minus_baseline"]
+    beside = "" if uniform is None else f" Their uniform merge has {signed(uniform)} to the baseline there."
+    return (
+        f"Connected experts: the barrier at the middle between two is {signed(barrier)} on dev in the median of "
+        f"{record['num_pairs']} pairs, {signed(record['largest_barrier'])} at most (positive: the middle is worse)."
+        f"{beside}"
     )
 
 
@@ -137,11 +178,14 @@ def _comparison(model: Record, *, names: Names) -> str:
         if difference["role"] != "uniform":  # which decides nothing
             roles.setdefault(difference["name"], []).append(difference)
     if not roles:
-        return f"{model.get('why', 'compared with nothing')}."
+        return f"{model.get('why', 'compared with nothing')}. {cost_note(model)}".rstrip()
     differences = ", ".join(_difference(names.get(name, name), parts) for name, parts in roles.items())
     claim = _CLAIMS.get(model.get("claim") or "", "")
+    if model.get("claim") == "better" and model.get("not_dearer"):
+        claim = "better than these and than every simpler model of equal or lower cost"
     reason = f": {model['why']}" if model.get("claim") == "not_shown" else ""
-    return f"{differences}: {claim}{reason}." if claim else f"{differences}."
+    words = f"{differences}: {claim}{reason}." if claim else f"{differences}."
+    return f"{words} {cost_note(model)}".rstrip()
 
 
 def _difference(name: str, differences: Sequence[Record]) -> str:

@@ -1,15 +1,13 @@
-"""Read from stages what rows tell beside scores: costs, searches, learning curves, F1 by label, examples."""
+"""Read from stages what rows tell beside scores: searches, learning curves, F1 by label, examples."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from dfwe.config.tasks import Task
-from dfwe.families.base import BaseModel
 from dfwe.metrics.classification import score_classes
 from dfwe.metrics.multilabel import MultilabelF1
 from dfwe.metrics.scorer import Scorer
@@ -17,8 +15,6 @@ from dfwe.records import Evaluation, Instance
 from dfwe.report.trials import read_trials
 from dfwe.seeding import derive
 from dfwe.stages.base import Stage
-from dfwe.stages.evaluate import AnswersStage, EvaluateStage
-from dfwe.stages.merge import MergeStage
 from dfwe.stages.merge_search import TRIALS
 from dfwe.stages.train import TrainStage
 from dfwe.store.store import Entry, Store
@@ -26,43 +22,6 @@ from dfwe.store.store import Entry, Store
 MOST_EXAMPLES = 8  # of each kind
 _LONGEST = 1500  # characters of a source; its beginning is left out, for the question stands at its end
 _SAME = 12  # decimals: scores that agree in so many are one, summed in another order
-
-
-@dataclass
-class Costs:
-    """Count what models cost; the work of each training is counted once, since a study asks for each model."""
-
-    store: Store
-    _work: dict[str, tuple[int, int]] = field(default_factory=dict)
-
-    def of(self, stage: Stage) -> dict[str, Any]:
-        """Return the cost of the model and of every expert and statistic that it is made from, pre-training aside.
-
-        `train_steps` of the optimizer and `train_tokens` that the encoder read (no padding), of epochs that were run;
-        `dev_answers`, one an instance that was asked on dev; `seconds` of training and searching (null where one was
-        not recorded); `bytes` of weights and statistics in the store (a merge itself is a few coefficients).
-        """
-        stages = {part.digest: part for part in _needed(stage)}.values()
-        cards = [(part, part.result(self.store).card) for part in stages]
-        seconds = [card.result.get("seconds") for _, card in cards]
-        files = [file for part, card in cards if not isinstance(part, MergeStage) for file in card.files.values()]
-        trainings = [(part, len(card.result["epochs"])) for part, card in cards if isinstance(part, TrainStage)]
-        work = [self._work_of(training, epochs=epochs) for training, epochs in trainings]
-        results = [card.result for part, card in cards if isinstance(part, MergeStage | AnswersStage)]
-        return {
-            "train_steps": sum(steps for steps, _ in work) + _sum_of("train_steps", results),
-            "train_tokens": sum(tokens for _, tokens in work) + _sum_of("train_tokens", results),
-            "dev_answers": sum(epochs * _dev_size(training) for training, epochs in trainings)
-            + _sum_of("dev_answers", results),
-            "seconds": None if None in seconds else round(sum(time for time in seconds if time is not None), 2),
-            "bytes": sum(file["bytes"] for file in files),
-        }
-
-    def _work_of(self, stage: TrainStage, *, epochs: int) -> tuple[int, int]:
-        """Return steps and tokens."""
-        if stage.digest not in self._work:
-            self._work[stage.digest] = (stage.num_steps(epochs), stage.num_tokens(epochs))
-        return self._work[stage.digest]
 
 
 def search_diagnostics(entry: Entry) -> dict[str, Any]:
@@ -86,7 +45,7 @@ def curve_results(stages: Iterable[tuple[str, Stage]], *, store: Store) -> list[
     """Return a record for each training among a study's stages and their parts, in the order in which they were made.
 
     `epochs` hold the dev scores, fractions: `target`, and `own` of an expert's own task where that is another; null
-    where they are not known. `best_epoch` counts from 1, and `criterion` is what it was chosen by.
+    where they are not known. `best_epoch` counts from 1, 0 is the start of a student; `criterion` is what chose it.
     """
     return [
         {
@@ -145,23 +104,6 @@ def changed_answers(
         ]
 
     return {"num_fixed": len(fixed), "num_broke": len(broke), "fixed": some(fixed), "broke": some(broke)}
-
-
-def _needed(stage: Stage) -> Iterator[Stage]:
-    """Yield the stage and all that it is made from, whatever their kind; the base model and answers on test aside."""
-    yield stage
-    for need in stage.needs:
-        if not isinstance(need, BaseModel | EvaluateStage):
-            yield from _needed(need)
-
-
-def _sum_of(key: str, results: Iterable[Mapping[str, Any]]) -> int:
-    return sum(result.get(key, 0) for result in results)
-
-
-def _dev_size(stage: TrainStage) -> int:
-    objective = stage.recipe.objective
-    return 0 if objective is None else len(stage.family.instances(objective, split="dev"))
 
 
 def _example(instance: Instance, before: str, after: str) -> dict[str, Any]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from dfwe.report.run_folder import BEST
-from dfwe.results.comparison import Comparison, TargetComparison, TaskMeanComparison, against
-from dfwe.results.details import Costs, changed_answers, class_results, curve_results
+from dfwe.results.claims import conclusion
+from dfwe.results.comparison import Comparison, TargetComparison, TaskMeanComparison
+from dfwe.results.costs import Costs, add_times_baseline
+from dfwe.results.details import changed_answers, class_results, curve_results
 from dfwe.results.facts import data_facts, listed_facts, split_sizes, target_facts
-from dfwe.results.recommendation import claimed, models_by_simplicity, recommend
+from dfwe.results.recommendation import models_by_simplicity, recommend
 from dfwe.results.rows import Row, row_of
 from dfwe.results.warnings import study_warnings
 from dfwe.stages.diagnostics.base import diagnostic_results
@@ -31,22 +33,21 @@ def study_results(study: Study, *, seconds: Mapping[str, float], exported: bool 
     `against` other models by their role.
 
     `headline` is the merge that was asked for, `recommended` the single model to ship, the best of all by dev; both
-    have what they are compared with in `against`, and what that allows to claim. It names a `folder` if the models are
-    `exported`. `warnings` say what the numbers cannot carry.
+    have what they are compared with in `against`, all rows of equal or lower cost in `not_dearer`, and what that allows
+    to claim. It names a `folder` if the models are `exported`. `warnings` say what the numbers cannot carry.
     """
     store = study.family.context.store
     comparison: Comparison = TargetComparison(study) if study.listing is None else TaskMeanComparison(study)
-    diagnostics = diagnostic_results(study.diagnostics, store=store)
-    diagnosed = {planned.merge.name for planned in study.diagnostics}
     names = [name for name in study.models if study.listing is None or name in comparison.evaluations]
     costs = Costs(store)
-    rows = [
-        row_of(name, study=study, comparison=comparison, costs=costs)
-        | (diagnostics.of_merge if name in diagnosed else {})
-        for name in names
-    ]
-    warnings = study_warnings(study, rows=rows, evaluations=comparison.evaluations)
+    rows = [row_of(name, study=study, comparison=comparison, costs=costs) for name in names]
+    add_times_baseline(rows)
+    diagnostics = _diagnose(study, rows=rows)
+    warnings = study_warnings(
+        study, rows=rows, evaluations=comparison.evaluations, connectedness=diagnostics.get("connectedness")
+    )
     withheld = [warning.text for warning in warnings if warning.withholds]
+    conclude = partial(conclusion, rows=rows, comparison=comparison, withheld=withheld)
     return {
         "format": FORMAT,
         "unit": "scores are fractions; tables show them times 100",
@@ -58,18 +59,17 @@ def study_results(study: Study, *, seconds: Mapping[str, float], exported: bool 
         "curves": curve_results(study.stages(), store=store),
         "models": rows,
         "roles": dict(comparison.roles),
-        "headline": _headline(rows, study=study, comparison=comparison, withheld=withheld),
+        "headline": _headline(rows, study=study, conclude=conclude),
         "recommended": recommend(
             rows,
             simplest_first=list(models_by_simplicity(study, names=names)),
-            against=partial(against, comparison),
-            withheld=withheld,
+            conclude=conclude,
             folder=BEST if exported else None,
         ),
         "examples": _examples(study, comparison),
         "decoding_comparison": decoding_results(study.decoding_comparison, evaluations=study.tested, seed=study.seed),
         "warnings": [warning.as_dict() for warning in warnings],
-        **diagnostics.of_study,
+        **diagnostics,
         "data": data_facts(study),
         "model": study.family.base_model.title,
         "auto_class": study.family.auto_class,
@@ -79,16 +79,29 @@ def study_results(study: Study, *, seconds: Mapping[str, float], exported: bool 
     }
 
 
+def _diagnose(study: Study, *, rows: Sequence[Row]) -> dict[str, Any]:
+    """Return what diagnostics found of the study; what they found of a merge goes to its row."""
+    dev = {row["name"]: row["dev"]["score"] for row in rows}
+    diagnostics = diagnostic_results(study.diagnostics, store=study.family.context.store, dev=dev)
+    names = {planned.merge.name for planned in study.diagnostics}
+    for row in rows:
+        row |= diagnostics.of_merge if row["name"] in names else {}
+    return diagnostics.of_study
+
+
 def summary(results: Mapping[str, Any]) -> dict[str, float]:
-    """Return what a logger keeps of results: every score that is defined, and the headline."""
+    """Return what a logger keeps of results: every score that is defined, the headline, how connected experts are."""
     scores = {
         f"{split}/{row['name']}": row[split]["score"]
         for row in results["models"]
         for split in ("dev", "test")
         if split in row and row[split]["score"] is not None
     }
-    headline = results.get("headline") or {}
-    return scores | {key: headline[key] for key in ("delta", "test") if headline.get(key) is not None}
+    headline, connectedness = results.get("headline") or {}, results.get("connectedness") or {}
+    numbers = {key: headline.get(key) for key in ("delta", "test")} | {
+        key: connectedness.get(key) for key in ("median_barrier", "largest_barrier", "uniform_minus_baseline")
+    }
+    return scores | {key: value for key, value in numbers.items() if value is not None}
 
 
 def _classes(study: Study, comparison: Comparison) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -100,15 +113,13 @@ def _classes(study: Study, comparison: Comparison) -> Iterator[tuple[str, dict[s
             yield name, classes
 
 
-def _headline(rows: list[Row], *, study: Study, comparison: Comparison, withheld: list[str]) -> dict[str, Any]:
+def _headline(rows: list[Row], *, study: Study, conclude: Callable[[str], Mapping[str, Any]]) -> dict[str, Any]:
     """Return the headline's merge beside the baseline on test; empty where one of them was not tested."""
     row = next((row for row in rows if row["name"] == study.headline and "delta" in row), None)
     if row is None:
         return {}
     keys = ("name", "delta", "delta_standard_error", "delta_interval", "p", "p_by", "coefficients", "evaluations")
-    differences = against(comparison, row["name"])
-    conclusion = {"against": differences, **claimed(differences, withheld=withheld)}
-    return {key: row[key] for key in keys} | {"test": row["test"]["score"]} | conclusion
+    return {key: row[key] for key in keys} | {"test": row["test"]["score"]} | dict(conclude(row["name"]))
 
 
 def _examples(study: Study, comparison: Comparison) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from typing import Any
 from dfwe.metrics.correlation import binned_errors
 from dfwe.metrics.statistics import optimism
 from dfwe.results.comparison import Comparison, TargetComparison, against, task_columns
-from dfwe.results.details import Costs, search_diagnostics
+from dfwe.results.costs import Costs
+from dfwe.results.details import search_diagnostics
 from dfwe.stages.external_expert import ExternalExpert
 from dfwe.stages.merge import MergeStage, expert_of
 from dfwe.stages.train import TrainStage

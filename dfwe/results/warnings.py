@@ -18,7 +18,13 @@ from dfwe.values.names import BASELINE
 
 FEW = 30  # instances of dev or test: fewer choose and compare by luck
 NOT_CONVERGED, SAME_AS_EXPERT = "not_converged", "same_as_expert"
+NOT_CONNECTED = "not_connected"
 ONE_CLASS, SMALL_DEV, SMALL_TEST, CANNOT_MOVE = "one_class", "small_dev", "small_test", "cannot_move"
+_CONNECT = (
+    "train fresh parameters before experts branch (trainer.head_first=true for classifiers, else a parent with "
+    "model.pretrain), lower trainer.train.learning_rate or trainer.train.epochs, or ship an ensemble "
+    "(merge=ensemble_search, or as one model merge=distilled)"
+)
 _SAME = 9  # decimals: scores that agree in so many are one
 
 
@@ -37,10 +43,15 @@ class StudyWarning:
 
 
 def study_warnings(
-    study: Study, *, rows: Sequence[Mapping[str, Any]], evaluations: Mapping[str, Evaluation]
+    study: Study,
+    *,
+    rows: Sequence[Mapping[str, Any]],
+    evaluations: Mapping[str, Evaluation],
+    connectedness: Mapping[str, Any] | None = None,
 ) -> tuple[StudyWarning, ...]:
     """Return the warnings of a study; `rows` are its models' results, `evaluations` those on test."""
-    return once(_warnings(study, rows=rows, evaluations=evaluations))
+    warnings = [*_warnings(study, rows=rows, evaluations=evaluations), *of_connectedness(connectedness or {})]
+    return once(warnings)
 
 
 def _warnings(
@@ -155,6 +166,21 @@ def of_merges(rows: Sequence[Mapping[str, Any]]) -> Iterator[StudyWarning]:
         are = "is" if len(names) == 1 else "are each"
         text = f"{merges} {are} {_expert(expert)} as it is: no mixture that was found scores more on dev"
         yield StudyWarning(SAME_AS_EXPERT, ", ".join(names), text)
+
+
+def of_connectedness(record: Mapping[str, Any]) -> Iterator[StudyWarning]:
+    """Report experts that do not average: a median barrier, or a uniform merge, beyond the limits of the diagnostic."""
+    if not record:
+        return
+    barrier, uniform, limits = record["median_barrier"], record["uniform_minus_baseline"], record["limits"]
+    reasons = []
+    if barrier is not None and barrier > limits["median_barrier"]:
+        reasons.append(f"the middle between two scores {100 * barrier:.1f} points less than they do, in the median")
+    if uniform is not None and uniform < limits["uniform_minus_baseline"]:
+        reasons.append(f"their uniform merge scores {-100 * uniform:.1f} points less than the baseline")
+    if reasons:
+        text = f"experts are not connected, {' and '.join(reasons)}, on dev: {_CONNECT}"
+        yield StudyWarning(NOT_CONNECTED, "experts", text)
 
 
 def _expert(name: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import pytorch_lightning as pl
@@ -18,14 +18,17 @@ from dfwe.config.tasks import Task, tasks_of
 from dfwe.config.unlabelled import Pool
 from dfwe.families.base import ModelFamily
 from dfwe.families.scorer import SplitScorer, evaluation_scores
+from dfwe.merging.expert_array import save_weights
+from dfwe.models.lora import save_lora
 from dfwe.records import Instance
 from dfwe.search.predictor import log_probabilities, mean_log_probabilities
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.merge import MergeStage
-from dfwe.stages.train import TrainStage, load_training, parent_of
+from dfwe.stages.train import TrainStage, load_training, parent_of, write_dev_answers
 
 PARENT = "parent"
 TAUGHT = "log_probabilities.npy"
+_EPOCHS = "epochs"
 Start = TrainStage | MergeStage
 
 
@@ -83,6 +86,11 @@ class TeacherStage(Stage):
         seconds = round(time.perf_counter() - start, 2)
         return {"members": names, "texts": len(mean), "seconds": seconds}, (TAUGHT,)
 
+    @property
+    def num_tokens(self) -> int:
+        """Number of tokens of the texts."""
+        return self._taught.num_split_tokens(self.pool.target, split="train")
+
     def log_probabilities(self) -> Float[np.ndarray, "examples labels"]:
         """Return each label's log-probability; -inf where an instance has fewer labels."""
         return np.asarray(np.load(self.result(self.family.context.store).file(TAUGHT)))
@@ -93,10 +101,13 @@ class TeacherStage(Stage):
         return dict(self.ensemble.result(self.family.context.store).card.result["coefficients"])
 
     @cached_property
+    def _taught(self) -> ModelFamily:
+        """Family whose train split of the target are the texts."""
+        return self.family.taught(self.pool.target, instances=self.pool.instances(self.family.context.data))
+
+    @cached_property
     def _scorer(self) -> SplitScorer:
-        target = self.pool.target
-        family = self.family.taught(target, instances=self.pool.instances(self.family.context.data))
-        scorer = family.task_scorer(target, split="train")
+        scorer = self._taught.task_scorer(self.pool.target, split="train")
         assert isinstance(scorer, SplitScorer)
         return scorer
 
@@ -113,7 +124,8 @@ class StudentStage(TrainStage):
     A text's label is the teacher's distribution p, tempered: proportional to p^(1 / temperature). The expected loss is
     the cross-entropy with it (Hinton et al. 2015; there the student's logits are tempered, too, and the loss is scaled
     by the temperature's square). Labelled examples are learnt as they are. It starts from the best by dev of the parent
-    and `starts`; the card says which.
+    and `starts`; the card says which. A start that was trained counts as an epoch before the first, so that the student
+    is never below it on dev: of equal ones the start is kept, as `best_epoch` 0.
     """
 
     kind: ClassVar[str] = "student"
@@ -133,6 +145,7 @@ class StudentStage(TrainStage):
             "teacher": self.teacher.digest,
             "starts": {name: stage.digest for name, stage in self.starts.items()},
             "temperature": self.temperature,
+            "epoch_0": "start",  # counts
         }
 
     @property
@@ -144,8 +157,13 @@ class StudentStage(TrainStage):
         """Train as every model is trained; the card has the texts' number, the start, and the dev scores it had."""
         result, files = super().make(folder, tell=tell)
         scores = self._start_scores
+        best = result["epochs"][result["best_epoch"] - 1]["target"]
+        is_start = best_start({**scores, _EPOCHS: best}) not in (PARENT, _EPOCHS)
+        if is_start:
+            self._keep_start(folder, weights=files[0])
         return {
             **result,
+            "best_epoch": 0 if is_start else result["best_epoch"],
             "unlabelled": len(self._pool),
             "teacher": list(self.teacher.result(self.family.context.store).card.result["members"]),
             "start": best_start(scores),
@@ -204,6 +222,16 @@ class StudentStage(TrainStage):
             scores[name] = dev["score"]
         parent = self.family.on_device(self.family.model(tasks_of(self.target)))
         return scores | {PARENT: self.family.scorer(self.target, split="dev")(parent, exact=True).scores["score"]}
+
+    def _keep_start(self, folder: Path, *, weights: str) -> None:
+        """Write the start in place of the best epoch: its weights, and its answers on dev."""
+        alone = replace(self, ranks=None)  # the others have ended
+        model = cast(nn.Module, alone.module().model)
+        alone._load_start(model)
+        save = save_weights if self.lora is None else save_lora
+        save(model, folder / weights)
+        evaluation = alone._dev_score(self.target)(self.family.on_device(model))
+        write_dev_answers(folder, evaluation.predictions, label_scores=evaluation.label_scores)
 
     def _load_start(self, model: nn.Module) -> None:
         """Load the weights of the best start; nothing where that is the parent, which the model is."""

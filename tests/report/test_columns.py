@@ -26,7 +26,9 @@ def study(results):
     mixture = {"dev": 0.5, "test": 0.5, "interval": [0.25, 0.75], **sure}
     against = {role: {"name": "x", **sure} for role in ("equally_trained", "uniform", "best_expert")}
     cost = {"train_steps": 1200, "train_tokens": 34567, "dev_answers": 90, "seconds": 200.0, "bytes": 2_000_000}
-    results["models"][2] |= {"mixture": mixture, "against": against, "cost": cost, "optimism": 0.034, **sure}
+    cost |= {"training": 104_000, "models": 1, "times_baseline": 2.5}
+    row = {"mixture": mixture, "against": against, "cost": cost, "optimism": 0.034, "median_barrier": 0.01}
+    results["models"][2] |= row | sure
     return results | {"n": {"test": 9}}
 
 
@@ -83,8 +85,8 @@ def test_a_new_column_is_drawn_in_all_four(study, study_folder, monkeypatch, cap
 
 def test_markdown_has_a_line_per_row(study):
     lines = markdown(model_tables(as_study(study))[0]).splitlines()
-    assert lines[2] == "| model | test | delta | p | dev |"
-    assert lines[-1] == "| found merge | 62.5 25.0 to 75.0 | +12.5 -12.5 to +37.5 | 0.500 | 75.0 |"
+    assert lines[2] == "| model | test | delta | p | dev | cost |"
+    assert lines[-1] == "| found merge | 62.5 25.0 to 75.0 | +12.5 -12.5 to +37.5 | 0.500 | 75.0 | 2.5 |"
 
 
 def test_an_optional_column_without_values_is_left_out():

@@ -1,7 +1,7 @@
 """Results in words."""
 
 from dfwe.report.study_results import as_study
-from dfwe.report.verdict import holdout_note, rare_classes_note, source_selection_note
+from dfwe.report.verdict import cost_note, holdout_note, rare_classes_note, source_selection_note
 
 RANKING = [
     {"task": "b", "rank": 0.2, "scores": {"transfer": 0.031, "gradients": 0.9}},
@@ -42,3 +42,28 @@ def test_rare_classes_are_named(results):
     note = rare_classes_note(as_study(results | {"rare_classes": ["fear", "disgust"]}))
     assert "fewer than 10 test instances are fear, disgust: its intervals are too narrow" in note
     assert rare_classes_note(as_study(results)) == ""
+
+
+AS_WELL = {
+    "name": "seed_soup",
+    "title": "soup of seeds",
+    "kind": "baseline",
+    "times_cost": 0.4,
+    "delta": 0.003,
+    "delta_interval": [-0.012, 0.018],
+}
+
+
+def test_the_model_that_does_as_well_is_named_with_its_cost():
+    assert cost_note({"as_well": AS_WELL, "not_dearer": [AS_WELL]}) == (
+        "As far as test shows soup of seeds does as well (lead +0.3, -1.2 to +1.8) at 0.4 times the cost of training."
+    )
+    other = AS_WELL | {"name": "greedy", "title": "greedy", "kind": "merge", "times_cost": 0.0}
+    assert "greedy, a merge, does as well (lead +0.3, -1.2 to +1.8) at no cost of training." in cost_note(
+        {"as_well": other}
+    )
+
+
+def test_an_unknown_cost_is_said():
+    assert cost_note({}) == cost_note({"as_well": None, "not_dearer": []}) == ""
+    assert "not known of models that were trained elsewhere" in cost_note({"not_dearer": None, "as_well": None})

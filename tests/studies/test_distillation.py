@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from dfwe.errors import ConfigurationError
 from dfwe.report.__main__ import main as report
@@ -13,6 +15,7 @@ from dfwe.report.study_results import as_study
 from dfwe.report.verdict import verdict_lines
 from dfwe.run_study import run_study
 from dfwe.stages.distillation import StudentStage, soft_labels
+from dfwe.stages.train import DEV, LABEL_SCORES, weights_file
 from dfwe.store.card import Card
 from dfwe.studies.plan import plan_study
 
@@ -220,3 +223,34 @@ def test_every_family_with_labels_has_students(composed, tmp_path, model, shape,
         assert rows[name]["test"]["score"] is not None
     if model == "bert_toy_classifier":  # its head was fitted to labelled examples alone
         assert {card.result["examples"] for card in map(Card.read, (tmp_path / "store").glob("head-*"))} >= {4}
+
+
+def ended(study, folder, scores):
+    """The card of a student that is trained once more, with these dev scores of what it may start from."""
+    student = replace(study.baselines["self_training"])
+    student.__dict__["_start_scores"] = scores
+    folder.mkdir()
+    return student.make(folder, tell=lambda share: None)
+
+
+def test_a_start_that_no_epoch_reaches_is_kept_as_epoch_0(study, tmp_path):
+    card, files = ended(study, tmp_path / "run", {"baseline": 2.0, "parent": 0.0})
+    assert (card["best_epoch"], card["start"], len(card["epochs"])) == (0, "baseline", 2)
+    baseline = study.baseline.result(study.family.context.store)
+    weights = [load_file(path) for path in (tmp_path / "run" / files[0], weights_file(baseline))]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[1])
+    assert json.loads((tmp_path / "run" / DEV).read_text()) == json.loads(baseline.file(DEV).read_text())
+    scores = np.load(tmp_path / "run" / LABEL_SCORES)
+    assert scores == pytest.approx(study.baseline.label_scores(baseline), abs=1e-4)
+
+
+@pytest.mark.parametrize("scores", [{"baseline": 0.0, "parent": 2.0}, {"baseline": -1.0, "parent": -2.0}])
+def test_the_parent_and_a_start_below_an_epoch_are_no_epoch(study, tmp_path, scores):
+    card, _ = ended(study, tmp_path / "run", scores)
+    assert card["best_epoch"] >= 1
+
+
+def test_students_end_no_lower_than_they_start(rows):
+    for name in STUDENTS:
+        start = rows[name]["start"]
+        assert start == "parent" or rows[name]["dev"]["score"] >= rows[name]["starts"][start] - 1e-9

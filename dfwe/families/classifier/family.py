@@ -209,7 +209,11 @@ class ClassifierFamily(ModelFamily):
 
     def num_tokens(self, recipe: TrainingRecipe, *, epochs: int, seed: int) -> int:
         """Return the tokens that the encoder reads."""
-        return epochs * sum(sum(self.encode(task, split="train").lengths) for task in recipe.tasks)
+        return epochs * sum(self.num_split_tokens(task, split="train") for task in recipe.tasks)
+
+    def num_split_tokens(self, task: Task, *, split: Split) -> int:
+        """Return the tokens that the encoder reads."""
+        return sum(self.encode(task, split=split).lengths)
 
     def new_split(self, task: Task, *, split: Split) -> SentenceSplit:
         """Return the task's instances with their tokens."""

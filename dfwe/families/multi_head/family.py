@@ -189,6 +189,10 @@ class MultiHeadFamily(ModelFamily):
         passes: int = 1 if recipe.options["smart"] is None else bind(recipe.options["smart"]).passes
         return tokens * passes
 
+    def num_split_tokens(self, task: Task, *, split: Split) -> int:
+        """Return the tokens that the encoder reads."""
+        return sum(sum(map(len, example)) for example in self.encode(task, split=split).tokens)
+
     @cached_property
     def specs(self) -> HeadSpecs:
         """Heads and their labels by task; raises what their classes raise for wrong arguments."""

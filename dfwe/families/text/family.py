@@ -170,8 +170,11 @@ class TextFamily(ModelFamily):
         """Return the tokens of the sources."""
         if not epochs:
             return 0  # of a model from elsewhere, whose task may have no train split
-        lengths = (self.encode(task, split="train").tokens["length"] for task in recipe.tasks)
-        return epochs * sum(int(length) for task in lengths for length in task)
+        return epochs * sum(self.num_split_tokens(task, split="train") for task in recipe.tasks)
+
+    def num_split_tokens(self, task: Task, *, split: Split) -> int:
+        """Return the tokens of the sources."""
+        return sum(int(length) for length in self.encode(task, split=split).tokens["length"])
 
     @property
     def limits(self) -> TokenLimits:

@@ -192,7 +192,7 @@ class Curve:
 
     They are on the target, and on the training's own task where that is another.
 
-    `best` is the epoch that was kept, from 1; an unknown score is None.
+    `best` is the epoch that was kept, from 1, or 0 for the start; an unknown score is None.
     """
 
     title: str
@@ -239,7 +239,7 @@ def _draw_curve(axes: Axes, curve: Curve) -> None:
 
 
 def _has(scores: Sequence[float | None], epoch: int) -> bool:
-    return len(scores) >= epoch and scores[epoch - 1] is not None
+    return 0 < epoch <= len(scores) and scores[epoch - 1] is not None
 
 
 def _line(axes: Axes, scores: Sequence[float | None], *, color: str, line: str, marker: str, label: str) -> None:

@@ -12,7 +12,7 @@ from dfwe.report.names import display_name, name_of
 from dfwe.report.numbers import times_100
 from dfwe.report.study_results import Record, StudyResults
 from dfwe.report.tables import Cell, difference
-from dfwe.report.verdict import ROLES, holdout_note, rare_classes_note, undefined_note, unlabelled_note
+from dfwe.report.verdict import ROLES, cost_note, holdout_note, rare_classes_note, undefined_note, unlabelled_note
 
 ONE_SEED = (
     "One seed: the intervals are over test instances only and say nothing of how seeds differ. "
@@ -143,7 +143,7 @@ def _notes(results: StudyResults, row: Record) -> Iterator[str]:
 def _claim(compared: Record) -> str:
     claim, why = compared.get("claim"), compared.get("why")
     words = _CLAIMS.get(claim, str(claim))
-    return _sentence(f"{words}: {why}" if why else words)
+    return f"{_sentence(f'{words}: {why}' if why else words)} {cost_note(compared)}".rstrip()
 
 
 def _sentence(words: str) -> str:

@@ -137,11 +137,17 @@ def _claims(runs: Sequence[Run]) -> Iterator[str]:
     claims = Counter(run.results.headline["claim"] for run in runs if run.results.headline.get("claim"))
     if claims:
         better, worse, neither = (claims[claim] for claim in ("better", "worse", "not_shown"))
+        by_cost = any("not_dearer" in run.results.headline for run in runs)
+        more = " and than every simpler model of equal or lower cost" if by_cost else ""
         yield (
             f"Of {sum(claims.values())} merges that were asked for, {_are(better)} better than the baseline, the "
-            f"baseline trained as long and the best expert by dev, {_are(worse)} worse than one of them, and for "
-            f"{neither or 'none'} neither can be claimed."
+            f"baseline trained as long and the best expert by dev{more}, {_are(worse)} worse than one of these "
+            f"three, and for {neither or 'none'} neither can be claimed."
         )
+    as_well = Counter(other["title"] for run in runs if (other := run.results.headline.get("as_well")))
+    if as_well:
+        counts = ", ".join(f"{title} ({num} of {len(runs)} runs)" for title, num in as_well.most_common())
+        yield f"The cheapest model that does as well, as far as test shows, at equal or lower cost: {counts}."
 
 
 def _are(num: int) -> str:

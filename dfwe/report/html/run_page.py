@@ -19,7 +19,7 @@ from dfwe.report.run_folder import Run, read_run, readable_results, started_at
 from dfwe.report.study_results import Record, StudyResults
 from dfwe.report.sweep.tables import PAGE
 from dfwe.report.tables import MISSING, Column, ReportTable, number, tabulate, text
-from dfwe.report.verdict import source_selection_note
+from dfwe.report.verdict import connectedness_note, source_selection_note
 from dfwe.values.names import UNIFORM
 
 PICTURES = "pictures"
@@ -130,7 +130,8 @@ def _coefficients(results: StudyResults, *, pictures: Pictures) -> PageSection |
     merges = results.of_kind("merge") if results.tasks else figure_merges(results)
     merges = [row for row in merges if row.get("coefficients")]
     tables = study_tables.present(study_tables.coefficients_table(merges)) if merges else []
-    return PageSection("weights", "Coefficients", tables=tables, pictures=pictures) if merges else None
+    lines = list(filter(None, [connectedness_note(results)]))
+    return PageSection("weights", "Coefficients", lines, tables=tables, pictures=pictures) if merges else None
 
 
 def _errors(results: StudyResults, *, pictures: Pictures) -> PageSection | None:

@@ -35,7 +35,7 @@ def runs_table(jobs: Group, *, beside: Path) -> ReportTable | None:
         _of_row(P_VALUE),
         Column("dev", "dev", lambda job: score(job.dev)),
         Column("seed", "seed", lambda job: number(job.seed)),
-        *(_of_row(column) for column in MERGE_COLUMNS if column.key in ("evaluations", "seconds")),
+        *(_of_row(column) for column in MERGE_COLUMNS if column.key in ("median_barrier", "evaluations", "seconds")),
         Column("sources", "sources", lambda job: text(", ".join(job.sources)), is_numeric=False),
         Column("run", "run", lambda job: _link(job, beside=beside), is_numeric=False),
     ]

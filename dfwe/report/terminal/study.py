@@ -76,16 +76,21 @@ def _lines(results: StudyResults) -> Iterator[str]:
     if not results.headline and not results.recommended.get("against"):
         yield verdict.undefined_note(results) or ("" if results.tasks else "No merge was scored on test.")
     yield from verdict.verdict_lines(results)
+    yield verdict.connectedness_note(results)
     if results.tasks:
         yield from _lines_of_tasks(results)
     for row in results.rows:
         if (note := verdict.holdout_note(row)) and (results.tasks or row["name"] == results.headline.get("name")):
             yield f"{results.names[row['name']]}: {note}"
     delta = f"delta is to {results.reference}, " if any("delta" in row for row in results.rows) else ""
-    yield (
-        f"Scores are times 100; {delta}± is the paired bootstrap standard error over test "
-        f"instances; intervals hold 95 %, of one seed. {verdict.p_note(results)}{verdict.rare_classes_note(results)}"
-    ).rstrip()
+    notes = (verdict.p_note(results).rstrip(), verdict.rare_classes_note(results), verdict.cost_column_note(results))
+    yield " ".join(
+        (
+            f"Scores are times 100; {delta}± is the paired bootstrap standard error over test instances; intervals "
+            "hold 95 %, of one seed.",
+            *filter(None, notes),
+        )
+    )
     for decoding, reason in (results.raw.get("decoding_comparison") or {}).get("left_out", {}).items():
         yield f"Agreement leaves out {decoding}: {reason}."
 

@@ -47,8 +47,13 @@ class Diagnostic(ABC):
         """Return the stages that measure it."""
 
     @abstractmethod
-    def result(self, merge: MergeStage, *, cards: Sequence[Mapping[str, Any]]) -> DiagnosticResult:
-        """Return the result of the stages' cards, in their order; what could not be measured is logged."""
+    def result(
+        self, merge: MergeStage, *, cards: Sequence[Mapping[str, Any]], dev: Mapping[str, float | None]
+    ) -> DiagnosticResult:
+        """Return the result of the stages' cards, in their order; what could not be measured is logged.
+
+        `dev` are the dev scores of the study's models by name.
+        """
 
 
 @dataclass(frozen=True)
@@ -75,14 +80,16 @@ def plan_diagnostics(
     return tuple(PlannedDiagnostic(name, probe, merge, probe.stages(merge)) for name, probe in diagnostics.items())
 
 
-def diagnostic_results(diagnostics: Sequence[PlannedDiagnostic], *, store: Store) -> DiagnosticResult:
+def diagnostic_results(
+    diagnostics: Sequence[PlannedDiagnostic], *, store: Store, dev: Mapping[str, float | None]
+) -> DiagnosticResult:
     """Return the results of a study's diagnostics together, and the cost of each; their stages are made."""
     of_merge: dict[str, Any] = {}
     of_study: dict[str, Any] = {}
     costs: dict[str, Any] = {}
     for diagnostic in diagnostics:
         cards = [stage.result(store).card.result for stage in diagnostic.stages]
-        result = diagnostic.probe.result(diagnostic.merge, cards=cards)
+        result = diagnostic.probe.result(diagnostic.merge, cards=cards, dev=dev)
         of_merge |= result.of_merge
         of_study |= result.of_study
         costs[diagnostic.name] = {

@@ -46,7 +46,9 @@ class Interpolation(Diagnostic):
         pairs = combinations(merge.experts.values(), 2)
         return tuple(PairStage(merge.family, merge.target, *pair, self.points, merge.on_disk) for pair in pairs)
 
-    def result(self, merge: MergeStage, *, cards: Sequence[Mapping[str, Any]]) -> DiagnosticResult:
+    def result(
+        self, merge: MergeStage, *, cards: Sequence[Mapping[str, Any]], dev: Mapping[str, float | None]
+    ) -> DiagnosticResult:
         """Return each pair's points and its barrier; shares are the second expert's."""
         pairs = combinations(merge.experts, 2)
         lines = [{"a": a, "b": b, "points": card["points"]} for (a, b), card in zip(pairs, cards, strict=True)]

@@ -33,7 +33,9 @@ class LeaveOneOut(Diagnostic):
         """Return the one stage that evaluates the merge without each expert."""
         return (LeaveOneOutStage(merge.family, merge.target, merge),)
 
-    def result(self, merge: MergeStage, *, cards: Sequence[Mapping[str, Any]]) -> DiagnosticResult:
+    def result(
+        self, merge: MergeStage, *, cards: Sequence[Mapping[str, Any]], dev: Mapping[str, float | None]
+    ) -> DiagnosticResult:
         """Return dev scores by the expert that is left out; nothing where none can be."""
         (card,) = cards
         for reason in card["impossible"]:

@@ -39,14 +39,23 @@ def test_claims_are_counted_as_results_have_them(runs):
     found = runs(**{f"{name}0": (0.5, 0.5, 0, claim) for name, claim in zip("abcd", claims, strict=True)})
     counted = conclusion(found[0], runs=found[1])[-1]
     assert counted.startswith("Of 4 merges that were asked for, 1 is better than the baseline, the baseline")
-    assert counted.endswith("1 is worse than one of them, and for 2 neither can be claimed.")
+    assert counted.endswith("1 is worse than one of these three, and for 2 neither can be claimed.")
+
+
+def test_what_does_as_well_at_no_more_cost_is_counted(runs):
+    jobs, found = runs(a0=(0.5, 0.5, 0, "not_shown"), b0=(0.5, 0.5, 0, "not_shown"), c0=(0.5, 0.5, 0, "better"))
+    for run, as_well in zip(found, ("soup of seeds", "soup of seeds", None), strict=True):
+        run.results.headline.update(not_dearer=[], as_well=as_well and {"title": as_well})
+    *_, counted, as_well = conclusion(jobs, runs=found)
+    assert "the best expert by dev and than every simpler model of equal or lower cost, none is worse" in counted
+    assert as_well.endswith("does as well, as far as test shows, at equal or lower cost: soup of seeds (2 of 3 runs).")
 
 
 def test_claims_of_nothing_are_none(runs):
     jobs, found = runs(a0=(0.5, 0.5, 0, "not_shown"))
     counted = conclusion(jobs, runs=found)[-1]
     assert "none is better than the baseline" in counted
-    assert "none is worse than one of them, and for 1 neither" in counted
+    assert "none is worse than one of these three, and for 1 neither" in counted
 
 
 def test_one_seed_has_its_interval_and_several_their_deviation(runs):

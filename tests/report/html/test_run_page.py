@@ -174,6 +174,14 @@ def test_claim_is_written_as_results_have_it(plain, claim, words_of_it):
     assert "One seed: the intervals are over test instances only" in said
 
 
+def test_the_page_names_what_does_as_well_at_no_more_cost(plain):
+    soup = {"name": "seed_soup", "title": "soup of seeds", "kind": "baseline", "times_cost": 0.4}
+    soup |= {"delta": 0.003, "delta_interval": [-0.012, 0.018]}
+    told = {**RECOMMENDED, "against": AGAINST[:1], "claim": "not_shown", "why": "so it is", "as_well": soup}
+    said = words(page(plain(format=3, recommended=told)))
+    assert "soup of seeds does as well (lead +0.3, -1.2 to +1.8) at 0.4 times the cost of training." in said
+
+
 def test_model_without_comparison_claims_nothing(plain):
     told = {**RECOMMENDED, "against": [], "claim": None, "why": "it was tested beside no other model"}
     assert "Nothing is claimed: it was tested beside no other model." in words(page(plain(format=3, recommended=told)))

@@ -150,6 +150,15 @@ def test_costs_stand_beside_those_of_fine_tuning():
     assert "Cost of each model" not in text(results(0.123, 0.02))
 
 
+def test_the_cost_column_counts_the_baselines_and_models():
+    found = results(0.123, 0.02)
+    found["models"][1]["cost"] = COST | {"training": 99, "models": 5, "times_baseline": 4.04}
+    shown = text(found)
+    assert "meld 41.0 +1.0 ± 2.0 51.0 4.0 5 models" in shown
+    assert "Cost: tokens read to train and search, as a multiple of the baseline's." in shown
+    assert "Cost: tokens" not in text(results(0.123, 0.02))
+
+
 def test_costs_of_many_merges_are_left_out():
     found = results(0.123, 0.02)
     found["models"] = [each | {"cost": COST} for each in (*found["models"][:2], *[found["models"][2]] * 20)]

@@ -20,14 +20,15 @@ def planned(small, ran):
     torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in (conf_dir() / "probe").glob("*.yaml")))
+@pytest.mark.parametrize("name", sorted(path.stem for path in (conf_dir() / "diagnostic").glob("*.yaml")))
 def test_every_probe_is_bound(name):
     assert list(load_diagnostics([name])) == [name]
 
 
 def test_an_unknown_probe_is_an_error_with_the_choice(small, tmp_path):
     with pytest.raises(
-        ConfigurationError, match="unknown diagnostics 'radar': choose among interpolation, leave_one_out"
+        ConfigurationError,
+        match="unknown diagnostics 'radar': choose among connectedness, interpolation, leave_one_out",
     ):
         plan_study(small(tmp_path, "diagnostics=[radar]"))
 

@@ -32,7 +32,7 @@ def test_every_two_experts_have_a_line_with_both_ends_known_from_training(probed
 
 def test_results_have_each_pair_by_its_names_with_its_barrier(study):
     cards = [{"points": [{"share": n / 2, "dev": dev} for n, dev in enumerate((0.6, d, 0.4))]} for d in range(6)]
-    told = Interpolation(points=1).result(study.merges["nelder_mead"], cards=cards)
+    told = Interpolation(points=1).result(study.merges["nelder_mead"], cards=cards, dev={})
     lines = told.of_study["interpolations"]
     assert (lines[5]["a"], lines[5]["b"], lines[5]["points"]) == ("emory_emotion", "personality", cards[5]["points"])
     assert [line["barrier"] for line in lines] == pytest.approx([0.5, *[0.0] * 5])  # the line is at 0.5 in the middle

@@ -55,7 +55,7 @@ def kept(ran, small, tmp_path, monkeypatch, scattered):
         with monkeypatch.context() as patch:
             patch.setattr(MergeStage, "result", lambda stage, store: entry)
             card, _ = LeaveOneOutStage(study.family, study.target, merge).make(tmp_path, tell=lambda share: None)
-        return study, card, LeaveOneOut().result(merge, cards=[card])
+        return study, card, LeaveOneOut().result(merge, cards=[card], dev={})
 
     yield of
     torch.set_num_threads(before)

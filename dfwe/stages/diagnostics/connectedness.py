@@ -1,0 +1,72 @@
+"""How connected experts are: what the middle between two of them scores beside both, and their mean weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from statistics import median
+from typing import Any
+
+from dfwe.errors import ConfigurationError
+from dfwe.report.trials import ExpertPath
+from dfwe.stages.diagnostics.base import Diagnostic, DiagnosticResult, DiagnosticStage
+from dfwe.stages.diagnostics.interpolation import Interpolation
+from dfwe.stages.merge import MergeStage
+from dfwe.values.allowed import Count, Share
+from dfwe.values.names import BASELINE, UNIFORM
+
+
+@dataclass(frozen=True)
+class Connectedness(Diagnostic):
+    """The barrier at the middle of every line between two experts, and the uniform merge beside the baseline, on dev.
+
+    Its stages are those of `Interpolation` with as many `points`, an odd number. A barrier is the mean of both ends'
+    scores less that of the middle (Frankle et al. 2020, with scores in place of errors), so it is negative
+    where the middle is better. `ExpertPath.barrier` is the largest over all points, and never below 0. A study warns of
+    a median above `max_barrier`, and of a uniform merge that is more than `max_uniform_loss` below the baseline.
+
+    Raises:
+        ConfigurationError: an even number of points.
+    """
+
+    points: Count
+    max_barrier: Share
+    max_uniform_loss: Share
+
+    def __post_init__(self) -> None:
+        if self.points % 2 == 0:
+            raise ConfigurationError(
+                f"conf/diagnostic/connectedness.yaml: points must be odd, not {self.points}: the middle is one of them"
+            )
+
+    def stages(self, merge: MergeStage) -> tuple[DiagnosticStage, ...]:
+        """Return one per pair, shared with `Interpolation`."""
+        return Interpolation(self.points).stages(merge)
+
+    def result(
+        self, merge: MergeStage, *, cards: Sequence[Mapping[str, Any]], dev: Mapping[str, float | None]
+    ) -> DiagnosticResult:
+        """Return the median and the largest barrier; a pair with an undefined score is left out."""
+        pairs = zip(combinations(merge.experts, 2), cards, strict=True)
+        paths = [ExpertPath.of({"a": a, "b": b, "points": card["points"]}) for (a, b), card in pairs]
+        barriers = [barrier for path in paths if (barrier := _barrier(path)) is not None]
+        middle = median(barriers) if barriers else None
+        record = {
+            "median_barrier": middle,
+            "largest_barrier": max(barriers, default=None),
+            "uniform_minus_baseline": _less(dev.get(UNIFORM), dev.get(BASELINE)),
+            "num_pairs": len(barriers),
+            "limits": {"median_barrier": self.max_barrier, "uniform_minus_baseline": -self.max_uniform_loss},
+        }
+        return DiagnosticResult(of_merge={"median_barrier": middle}, of_study={"connectedness": record})
+
+
+def _barrier(path: ExpertPath) -> float | None:
+    """Return the distance of the middle below the straight line; None where a score is undefined."""
+    losses = dict(zip(path.shares, path.losses or (), strict=False))
+    return losses.get(0.5)
+
+
+def _less(score: float | None, other: float | None) -> float | None:
+    return None if score is None or other is None else score - other
