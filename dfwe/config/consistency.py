@@ -41,6 +41,7 @@ def check_study(config: DictConfig) -> None:
         sources = () if config.experts else candidates(short, config=config)
         check_names(config, experts=(short, *sources))
     check_model(config)
+    check_pretraining(config)
     check_placement(config)
 
 
@@ -143,6 +144,34 @@ def check_model(config: DictConfig) -> None:
             "scores; model=minilm has real weights",
             config.model.name,
         )
+
+
+def check_pretraining(config: DictConfig) -> None:
+    """Warn of fresh weights that no data warm up; ConfigurationError for data that have the target's answers."""
+    pretrain = config.model.pretrain
+    if pretrain is None or config.experts:
+        return
+    if not has_pretraining_data(config.model):
+        log.warning(
+            "model.pretrain.data.files is not set: %s starts with fresh weights, so that experts may be too far apart "
+            "to be averaged; set it to the folder of the warm-up's files (docs/models-and-families.md), or "
+            "model.pretrain=null",
+            config.model.name,
+        )
+        return
+    targets = config.multitask.columns.values() if lists_models(config) else config.target
+    both = [name for name in targets if name in pretrain.tasks and pretrain.data.files is not None]
+    if both:
+        raise ConfigurationError(
+            f"model.pretrain.tasks has '{both[0]}', a target of the study: few-shot parents must not know its answers; "
+            f"set ~model.pretrain.tasks.{both[0]}, or model.pretrain=null"
+        )
+
+
+def has_pretraining_data(model: Mapping[str, Any] | DictConfig) -> bool:
+    """Return whether the tasks of a model's `pretrain` have data: a generator's, or a folder's."""
+    pretrain = model["pretrain"]
+    return any(pretrain["data"][key] is not None for key in ("generator", "root", "files"))
 
 
 def check_placement(config: DictConfig) -> None:

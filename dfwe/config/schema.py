@@ -87,6 +87,14 @@ class TaskConfig:
 
 
 @dataclass
+class FreshFirstConfig:
+    """First epochs in which the parameters alone are trained that the base model's weights lack."""
+
+    epochs: Count = MISSING  # of the training's
+    learning_rate: Positive = MISSING
+
+
+@dataclass
 class FitConfig:
     """One kind of training: how long, how fast, what stops it."""
 
@@ -94,6 +102,7 @@ class FitConfig:
     patience: Count = MISSING  # epochs without a new best on dev
     learning_rate: Positive = MISSING
     stop_on: Annotated[str, OneOf("target", "own", "last")] = MISSING
+    fresh_first: FreshFirstConfig | None = None  # none: all weights from the first epoch on
 
 
 @dataclass
@@ -129,6 +138,9 @@ class TrainerConfig:
     finetune: FitConfig = MISSING
 
 
+Shots = Annotated[str, OneOf("all")] | Annotated[float, Within(above=0, below=1)] | Count
+
+
 @dataclass
 class PretrainDataConfig:
     """The corpus of a training before the study."""
@@ -138,6 +150,7 @@ class PretrainDataConfig:
     reader: MayBePart = MISSING
     files: Name | None = MISSING
     max_invalid_fraction: Share = MISSING
+    shots: Annotated[Any, As(Shots | dict[str, Shots])] = "all"  # as data.shots
 
 
 @dataclass
@@ -185,9 +198,6 @@ class ModelConfig:
     # of each they may fill, as {0: 20GiB, cpu: 60GiB}
     device_map: Annotated[str, OneOf("auto", "balanced", "sequential")] | None = None
     max_memory: Annotated[Any, As(MaxMemory | None)] = None
-
-
-Shots = Annotated[str, OneOf("all")] | Annotated[float, Within(above=0, below=1)] | Count
 
 
 @dataclass

@@ -163,8 +163,8 @@ class StudyData:
         return self.shots.get(task.name, ALL)
 
 
-def shots_by_task(setting: Any, *, seed: int, tasks: Sequence[Task]) -> dict[str, Shots]:
-    """Return shots by the tasks' long names, from `data.shots`: one amount for all tasks, or amounts by their names.
+def shots_by_task(setting: Any, *, seed: int, tasks: Sequence[Task], key: str = "data.shots") -> dict[str, Shots]:
+    """Return shots by the tasks' long names, from the setting `key`: one amount for all, or amounts by name.
 
     Raises:
         ConfigurationError: an amount that is none, or the name of a task that the study does not have.
@@ -175,7 +175,5 @@ def shots_by_task(setting: Any, *, seed: int, tasks: Sequence[Task]) -> dict[str
     for name in setting:
         if name not in names:
             tasks_of_study = ", ".join(task.short for task in tasks)
-            raise ConfigurationError(
-                f"data.shots names '{name}', which is no task of this study: it has {tasks_of_study}"
-            )
+            raise ConfigurationError(f"{key} names '{name}', which is no task of this study: it has {tasks_of_study}")
     return {names[name]: Shots(amount, seed=seed) for name, amount in setting.items()}

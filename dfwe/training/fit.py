@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,7 @@ def fit_expert(
     seed: int,
     folder: Path,
     save: SaveWeights,
+    more_callbacks: Sequence[pl.Callback] = (),
     logger: Any = False,
     tell: Callable[[float], None] = lambda share: None,
     ranks: Ranks | None = None,
@@ -83,7 +84,7 @@ def fit_expert(
     keep = KeepBest(
         target=target, own=own, stop_on=settings.stop_on, patience=settings.patience, folder=folder, save=save
     )
-    callbacks: list[pl.Callback] = [ReseedEpoch(seed), keep, DropFrozen(), TellProgress(tell)]
+    callbacks: list[pl.Callback] = [ReseedEpoch(seed), keep, DropFrozen(), TellProgress(tell), *more_callbacks]
     if settings.checkpoint:
         callbacks.append(
             ModelCheckpoint(folder, Path(LAST).stem, save_on_train_epoch_end=True, enable_version_counter=False)
