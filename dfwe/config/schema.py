@@ -102,7 +102,8 @@ class FitConfig:
     patience: Count = MISSING  # epochs without a new best on dev
     learning_rate: Positive = MISSING
     stop_on: Annotated[str, OneOf("target", "own", "last")] = MISSING
-    fresh_first: FreshFirstConfig | None = None  # none: all weights from the first epoch on
+    # none: all weights from the first epoch on
+    fresh_first: Annotated[Any, As(FreshFirstConfig | None)] = None
 
 
 @dataclass
