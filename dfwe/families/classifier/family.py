@@ -113,9 +113,9 @@ class ClassifierFamily(ModelFamily):
         return model
 
     @staticmethod
-    def fresh_parameters(model: nn.Module) -> frozenset[str]:
+    def fresh_parameters(model: Classifier) -> frozenset[str]:
         """Return the heads'."""
-        return frozenset(name for name, _ in model.named_parameters() if name.startswith(HEADS))
+        return model.head_parameters
 
     def pretrained(self, model: Classifier) -> PreTrainedModel:
         """Return the encoder: heads are left behind."""
@@ -235,7 +235,7 @@ class ClassifierFamily(ModelFamily):
         """Fit the task's head and write it; see `write_head`."""
         model = self._fresh_model((task,))
         layer, _ = output_layer(model.network(task.short))
-        return write_head(self, task, model=model, layer=f"{HEADS}{task.short}.network.{layer}", folder=folder)
+        return write_head(self, task, model=model, layer=layer, folder=folder)
 
     def new_scorer(self, task: Task, *, split: Split) -> HeadScorer:
         """Return a scorer of the task's split."""

@@ -20,7 +20,7 @@ from dfwe.errors import DataError
 from dfwe.families.base import HEAD, HeadTraining, ModelFamily
 from dfwe.families.batching import token_batches
 from dfwe.families.encoder.data import SentenceSplit, sentence_batch
-from dfwe.families.encoder.model import TaskModel
+from dfwe.families.encoder.model import HEADS, TaskModel
 from dfwe.families.scorer import evaluating
 from dfwe.store.store import Store
 from dfwe.values.allowed import Count, Positive
@@ -79,12 +79,13 @@ def write_head(
 ) -> tuple[Mapping[str, Any], tuple[str, ...]]:
     """Fit the task's head on its train split, write it, and return what its card says, with its dev score.
 
-    `model` is fresh, `layer` the name of the head's output layer in it. Errors as in `train_head`.
+    `model` is fresh, `layer` the name of the output layer in the head's network. Errors as in `train_head`.
     """
     start, trainer = time.perf_counter(), family.context.trainer
     model, split = model.to(family.context.device), family.encode(task, split="train")
     tokens = family.context.tokens_at_once("eval_tokens")
-    head = train_head(model, split, layer=layer, probe=LinearProbe(**trainer["head_probe"]), max_tokens=tokens)
+    probe, path = LinearProbe(**trainer["head_probe"]), f"{HEADS}{task.short}.network.{layer}"
+    head = train_head(model, split, layer=path, probe=probe, max_tokens=tokens)
     save_file(head, folder / WEIGHTS)
     model.load_state_dict(head, strict=False)
     evaluation = family.task_scorer(task, split="dev")(model)

@@ -32,9 +32,7 @@ from dfwe.families.encoder.datamodule import sentence_data
 from dfwe.families.encoder.gradient_surgery import Surgery
 from dfwe.families.encoder.lightning_module import MultiTask
 from dfwe.families.encoder.linear_probe import load_heads, write_head
-from dfwe.families.encoder.model import HEADS as HEAD_PREFIX
 from dfwe.families.encoder.reader import HeadScorer
-from dfwe.families.multi_head.heads.classification import Classification
 from dfwe.families.multi_head.model import HeadSpecs, MultiHead, load_multi_head
 from dfwe.families.multi_head.tokenization import tokenise_sentences
 from dfwe.records import Split
@@ -119,7 +117,7 @@ class MultiHeadFamily(ModelFamily):
         if not self.context.trainer["head_first"]:
             return ()
         for task in self.tasks:
-            if not isinstance(self.specs[task.short][0], Classification):
+            if not self.specs[task.short][0].is_linear:
                 raise ConfigurationError(
                     f"trainer.head_first=true: the head of {task.short} is more than the linear layer that a linear "
                     "probe is; set trainer.head_first=false and trainer.train.fresh_first={epochs: 2, learning_rate: "
@@ -141,9 +139,9 @@ class MultiHeadFamily(ModelFamily):
         return model
 
     @staticmethod
-    def fresh_parameters(model: nn.Module) -> frozenset[str]:
+    def fresh_parameters(model: MultiHead) -> frozenset[str]:
         """Return the heads'."""
-        return frozenset(name for name, _ in model.named_parameters() if name.startswith(HEAD_PREFIX))
+        return model.head_parameters
 
     def pretrained(self, model: MultiHead) -> PreTrainedModel:
         """Return the encoder: heads are left behind."""
@@ -249,8 +247,7 @@ class MultiHeadFamily(ModelFamily):
 
     def _train_head(self, task: Task, folder: Path) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Fit the task's head and write it; see `write_head`."""
-        layer = f"{HEAD_PREFIX}{task.short}.network.output"
-        return write_head(self, task, model=self._fresh_model(), layer=layer, folder=folder)
+        return write_head(self, task, model=self._fresh_model(), layer="output", folder=folder)
 
     def _surgery(self, recipe: TrainingRecipe, *, seed: int) -> Surgery | None:
         config = recipe.options["surgery"]

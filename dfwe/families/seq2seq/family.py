@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import pytorch_lightning as pl
 from torch import nn
-from transformers import EncoderDecoderModel, PreTrainedModel
+from transformers import PreTrainedModel
 
 from dfwe.config.instantiate import bind
 from dfwe.config.tasks import Task
@@ -16,11 +16,10 @@ from dfwe.errors import ConfigurationError
 from dfwe.families.base import TrainingRecipe
 from dfwe.families.seq2seq.calibration import Seq2SeqExample
 from dfwe.families.seq2seq.inference.asking import Seq2SeqInference
-from dfwe.families.seq2seq.model import TextToText, load_model
+from dfwe.families.seq2seq.model import TextToText, fresh_parameters, load_model
 from dfwe.families.text.datamodule import IGNORE
 from dfwe.families.text.family import TextFamily
 from dfwe.families.tokens import pad
-from dfwe.models.fit import NEW_DECODER
 
 
 @dataclass(frozen=True)
@@ -57,15 +56,9 @@ class Seq2SeqFamily(TextFamily):
         return load_model(self.base_model.model_folder(self.context.store))
 
     @staticmethod
-    def fresh_parameters(model: nn.Module) -> frozenset[str]:
-        """Return what a decoder lacks that was made of an encoder: cross-attention and the transform of its output.
-
-        None of an encoder-decoder that was pre-trained as one.
-        """
-        if not isinstance(model, EncoderDecoderModel):
-            return frozenset()
-        names = [name for name, _ in model.decoder.named_parameters()]
-        return frozenset(f"decoder.{name}" for name in names if NEW_DECODER.may_lack(name))
+    def fresh_parameters(model: PreTrainedModel) -> frozenset[str]:
+        """Return what a decoder lacks that was made of an encoder; none of a model that was pre-trained whole."""
+        return fresh_parameters(model)
 
     def module(self, model: nn.Module, recipe: TrainingRecipe, *, seed: int) -> pl.LightningModule:
         """Return TextToText with the trainer's optimizer."""

@@ -10,8 +10,7 @@ from safetensors.torch import load_file
 from transformers import T5Config, T5ForConditionalGeneration
 
 from dfwe.errors import ModelError, NetworkError
-from dfwe.families.seq2seq.family import Seq2SeqFamily
-from dfwe.families.seq2seq.model import load_model
+from dfwe.families.seq2seq.model import fresh_parameters, load_model
 from dfwe.families.seq2seq.weights import FreshT5, Pretrained, WarmStartedEncoderDecoder
 from dfwe.models.folders import local_folder
 
@@ -37,12 +36,12 @@ def test_fresh_parameters_are_those_that_the_encoder_lacks(tmp_path, tiny_bert, 
     bert = load_file(tiny_bert / "model.safetensors")
     for name, parameter in model.named_parameters():
         original = bert.get(name.removeprefix("encoder.").removeprefix("decoder.bert."))
-        assert (name in Seq2SeqFamily.fresh_parameters(model)) == (original is None), name
+        assert (name in fresh_parameters(model)) == (original is None), name
         assert original is None or torch.equal(parameter, original), name
 
 
 def test_a_whole_encoder_decoder_has_no_fresh_parameters(tiny_t5):
-    assert not Seq2SeqFamily.fresh_parameters(load_model(tiny_t5))
+    assert not fresh_parameters(load_model(tiny_t5))
 
 
 def weights(folder: Path):
