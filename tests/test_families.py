@@ -144,7 +144,7 @@ def test_multi_head_study_has_whole_method_and_is_exported(encoder, tmp_path):
 def test_linear_heads_are_trained_first_and_shared(encoder, tmp_path):
     options = ("trainer.head_first=true", "baselines=[linear_probe]")
     topic = "data.generator.rows.topic={train: 24, dev: 12, test: 12}"
-    config = encoder(*options, "sources=[toy_topic]", "merge=uniform", topic, "diagnostics=[]")
+    config = encoder(*options, topic, "diagnostics=[]", "sources=[toy_topic]")
     run_study(config, folder=tmp_path)
     study = plan_study(config)
     family, store = study.family, study.family.context.store

@@ -169,9 +169,10 @@ def check_pretraining(config: DictConfig) -> None:
 
 
 def has_pretraining_data(model: Mapping[str, Any] | DictConfig) -> bool:
-    """Return whether the tasks of a model's `pretrain` have data: a generator's, or a folder's."""
-    pretrain = model["pretrain"]
-    return any(pretrain["data"][key] is not None for key in ("generator", "root", "files"))
+    """Return whether the tasks of a model's `pretrain` have data: a generator's, a folder's, or each in its own."""
+    data, tasks = model["pretrain"]["data"], model["pretrain"]["tasks"].values()
+    have_roots = all(task["data"] is not None and task["data"]["root"] is not None for task in tasks)
+    return have_roots or any(data[key] is not None for key in ("generator", "root", "files"))
 
 
 def check_placement(config: DictConfig) -> None:

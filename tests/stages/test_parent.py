@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from dfwe.config.consistency import check_study, complete
+from dfwe.config.consistency import check_pretraining, complete
 from dfwe.errors import ConfigurationError
 from dfwe.stages.parent import PretrainedParent, SourceParent
 from dfwe.studies.plan import load_plan
@@ -70,8 +70,8 @@ def test_minilm_with_files_learns_tasks_and_spans(composed, tmp_path, files):
 
 def test_minilm_without_files_is_warned_of(composed, caplog):
     with caplog.at_level(logging.WARNING):
-        check_study(complete(composed(*MINILM)))
-        check_study(complete(composed(*MINILM, "model.pretrain=null")))
+        check_pretraining(complete(composed(*MINILM)))
+        check_pretraining(complete(composed(*MINILM, "model.pretrain=null")))
     assert [record.message for record in caplog.records if "model.pretrain.data.files is not set" in record.message]
     assert len(caplog.records) == 1
 
@@ -79,4 +79,4 @@ def test_minilm_without_files_is_warned_of(composed, caplog):
 def test_a_warm_up_on_the_targets_own_answers_is_refused(composed):
     options = ("data=files", "data.files=here", "model=minilm", "model.pretrain.data.files=here")
     with pytest.raises(ConfigurationError, match="model.pretrain.tasks has 'sst', a target of the study"):
-        check_study(complete(composed("+target=sst", "sources=[sts]", *options)))
+        check_pretraining(complete(composed("+target=sst", "sources=[sts]", *options)))

@@ -61,6 +61,8 @@ class MultiHeadFamily(ModelFamily):
         if self.settings.decode != "task":
             raise ConfigurationError(f"decode={self.settings.decode}: heads answer in one way; set decode=task")
         check_steps_and_cut(self, kind="heads")
+        if self.context.trainer.get("head_first"):
+            self._check_linear()
 
     def with_heads(self, heads: Mapping[str, Mapping[str, Any]]) -> MultiHeadFamily:
         """Return the same with these changes to the heads; their sentences and scorers are shared."""
@@ -109,20 +111,9 @@ class MultiHeadFamily(ModelFamily):
                 yield from instance.sentences
 
     def head_trainings(self, tasks: Sequence[Task]) -> tuple[HeadTraining, ...]:
-        """Return a linear probe per task of the study where `trainer.head_first` asks for it: models have all heads.
-
-        Raises:
-            ConfigurationError: a head is not one linear layer.
-        """
+        """Return a linear probe per task of the study where `trainer.head_first` asks for it: models have all heads."""
         if not self.context.trainer["head_first"]:
             return ()
-        for task in self.tasks:
-            if not self.specs[task.short][0].is_linear:
-                raise ConfigurationError(
-                    f"trainer.head_first=true: the head of {task.short} is more than the linear layer that a linear "
-                    "probe is; set trainer.head_first=false and trainer.train.fresh_first={epochs: 2, learning_rate: "
-                    "1e-3}, which trains any head on the frozen encoder"
-                )
         return tuple(
             HeadTraining(
                 f"head of {task.short}",
@@ -240,6 +231,16 @@ class MultiHeadFamily(ModelFamily):
     def draw_examples(self, tasks: Sequence[Task], *, examples: int, seed: int) -> Sequence[HeadExample]:
         """Draw examples of the tasks' train splits."""
         return draw_examples([self.encode(task, split="train") for task in tasks], examples=examples, seed=seed)
+
+    def _check_linear(self) -> None:
+        """Raise ConfigurationError for a head that a linear probe cannot be."""
+        for task, (spec, _) in self.specs.items():
+            if not spec.is_linear:
+                raise ConfigurationError(
+                    f"trainer.head_first=true: the head of {task} is more than the linear layer that a linear probe is; "
+                    "set trainer.head_first=false and trainer.train.fresh_first={epochs: 2, learning_rate: 1e-3}, which "
+                    "trains any head on the frozen encoder"
+                )
 
     def _fresh_model(self) -> MultiHead:
         folder = self.base_model.model_folder(self.context.store)
