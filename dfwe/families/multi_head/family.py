@@ -237,9 +237,9 @@ class MultiHeadFamily(ModelFamily):
         for task, (spec, _) in self.specs.items():
             if not spec.is_linear:
                 raise ConfigurationError(
-                    f"trainer.head_first=true: the head of {task} is more than the linear layer that a linear probe is; "
-                    "set trainer.head_first=false and trainer.train.fresh_first={epochs: 2, learning_rate: 1e-3}, which "
-                    "trains any head on the frozen encoder"
+                    f"trainer.head_first=true: the head of {task} is more than the linear layer that a linear probe "
+                    "is; set trainer.head_first=false and trainer.train.fresh_first={epochs: 2, learning_rate: 1e-3}, "
+                    "which trains any head on the frozen encoder"
                 )
 
     def _fresh_model(self) -> MultiHead:
