@@ -11,6 +11,7 @@ from dfwe.config.consistency import has_pretraining_data
 from dfwe.config.instantiate import bind, call
 from dfwe.config.task_data import StudyData, shots_by_task
 from dfwe.config.tasks import Task, build_task
+from dfwe.data.few_shot import ALL
 from dfwe.families.base import BaseModel, FamilySettings, ModelFamily, StudyContext, TrainingRecipe
 from dfwe.merging.expert_array import load_weights
 from dfwe.models.sources import WeightSource
@@ -106,7 +107,9 @@ def parent_stages(model: Mapping[str, Any], *, context: StudyContext) -> tuple[P
         parent = SourceParent(model["name"], source, model["seed"], lambda: (), dict)
         return parent, (parent,)
     tasks, seed = tuple(build_task(name, config=config) for name, config in pretrain["tasks"].items()), model["seed"]
-    shots = shots_by_task(pretrain["data"]["shots"], seed=seed, tasks=tasks, key="model.pretrain.data.shots")
+    shots = shots_by_task(
+        pretrain["data"].get("shots", ALL.amount), seed=seed, tasks=tasks, key="model.pretrain.data.shots"
+    )
     data = StudyData(context.store, pretrain["data"], max_words=0, seed=seed, shots=shots, corpora=context.data.corpora)
     context = replace(context, data=data, logger=False)
     fresh = SourceParent(

@@ -68,6 +68,13 @@ def test_minilm_with_files_learns_tasks_and_spans(composed, tmp_path, files):
     assert all("[MASK]" not in row.context for row in instances["sts"])
 
 
+def test_a_toy_is_pretrained_on_all_that_is_generated(composed, tmp_path):
+    config = composed("+target=meld", "sources=[emory_emotion]", "model=t5_toy", f"paths.store={tmp_path}")
+    _, training, _ = load_plan(config, reads_data=False).pretraining
+    assert {task["data"]["shots"] for task in training.spec()["tasks"]} == {"all"}
+    assert "fresh_first" not in training.spec()["fit"]
+
+
 def test_minilm_without_files_is_warned_of(composed, caplog):
     with caplog.at_level(logging.WARNING):
         check_pretraining(complete(composed(*MINILM)))
