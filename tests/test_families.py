@@ -158,6 +158,22 @@ def test_multi_head_study_has_whole_method_and_is_exported(encoder, tmp_path):
     assert {name.split(".")[0] for name in heads} == {"toy_sentiment", "toy_paraphrase"}
 
 
+def test_linear_heads_are_trained_first_and_shared(encoder, tmp_path):
+    options = ("trainer.head_first=true", "baselines=[linear_probe]")
+    topic = "data.generator.rows.topic={train: 24, dev: 12, test: 12}"
+    config = encoder(*options, topic, "diagnostics=[]", "sources=[toy_topic]")
+    run_study(config, folder=tmp_path)
+    study = plan_study(config)
+    family, store = study.family, study.family.context.store
+    heads = {head.title: head.result(store).card.result for stage in study.trained.values() for head in stage.heads}
+    assert set(heads) == {"head of toy_sentiment", "head of toy_topic"}
+    model, fresh = family.model((study.target,)), family._fresh_model()
+    differ = {name for name, p in model.named_parameters() if not torch.equal(p, fresh.get_parameter(name))}
+    layers = [f"heads.{task}.network.output" for task in ("toy_sentiment", "toy_topic")]
+    assert differ == {f"{layer}.{part}" for layer in layers for part in ("weight", "bias")}
+    assert rows_of(tmp_path)["linear_probe"]["dev"]["score"] == heads["head of toy_sentiment"]["dev"]["score"]
+
+
 def test_causal_lm_study_has_whole_method_and_is_exported(composed, tmp_path, small_overrides):
     data = [override for override in small_overrides if override.startswith("data.")]
     store = f"paths.store={tmp_path}/store"
@@ -204,7 +220,7 @@ def test_seq2seq_study_has_finite_rows(ran):
         (["decoding_comparison=[greedy]"], "models with heads answer in one way"),
         (["decode=greedy"], "heads answer in one way; set decode=task"),
         (["sources.toy_paraphrase.head=null"], "'toy_paraphrase' has no head.*another family"),
-        (["trainer.head_first=true"], "have no heads to train first"),
+        (["trainer.head_first=true"], "the head of toy_paraphrase is more than the linear layer.*fresh_first="),
         (["trainer.accumulate=2"], "heads cannot accumulate gradients; set trainer.accumulate=1"),
         (["data.truncation=reference"], "the input of heads loses its beginning"),
     ],

@@ -26,7 +26,7 @@ FILES = {  # with more imports of our own modules: a ratchet for each
     "dfwe/families/text/family.py": 15,
     "dfwe/predict/models.py": 15,  # every family, imported late
     "dfwe/run.py": 16,  # half of them are imported late, so that --help starts at once
-    "dfwe/stages/train.py": 15,  # a training of all weights or a LoRA, in one process or several
+    "dfwe/stages/train.py": 16,  # of all weights, a LoRA, or fresh parameters first; in one process or several
     "dfwe/run_study.py": 16,  # plan, execute, report: each of the layers once
 }
 FLOORS_PER_FOLDER = 6

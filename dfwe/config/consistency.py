@@ -42,6 +42,7 @@ def check_study(config: DictConfig) -> None:
         early = check_ladder(config, sources=sources)
         check_names(config, experts=(short, *sources, *early))
     check_model(config)
+    check_pretraining(config)
     check_placement(config)
 
 
@@ -165,6 +166,35 @@ def check_model(config: DictConfig) -> None:
             "scores; model=minilm has real weights",
             config.model.name,
         )
+
+
+def check_pretraining(config: DictConfig) -> None:
+    """Warn of fresh weights that no data warm up; ConfigurationError for data that have the target's answers."""
+    pretrain = config.model.pretrain
+    if pretrain is None or config.experts:
+        return
+    if not has_pretraining_data(config.model):
+        log.warning(
+            "model.pretrain.data.files is not set: %s starts with fresh weights, so that experts may be too far apart "
+            "to be averaged; set it to the folder of the warm-up's files (docs/models-and-families.md), or "
+            "model.pretrain=null",
+            config.model.name,
+        )
+        return
+    targets = config.multitask.columns.values() if lists_models(config) else config.target
+    both = [name for name in targets if name in pretrain.tasks and pretrain.data.files is not None]
+    if both:
+        raise ConfigurationError(
+            f"model.pretrain.tasks has '{both[0]}', a target of the study: few-shot parents must not know its answers; "
+            f"set ~model.pretrain.tasks.{both[0]}, or model.pretrain=null"
+        )
+
+
+def has_pretraining_data(model: Mapping[str, Any] | DictConfig) -> bool:
+    """Return whether the tasks of a model's `pretrain` have data: a generator's, a folder's, or each in its own."""
+    data, tasks = model["pretrain"]["data"], model["pretrain"]["tasks"].values()
+    have_roots = all(task["data"] is not None and task["data"]["root"] is not None for task in tasks)
+    return have_roots or any(data[key] is not None for key in ("generator", "root", "files"))
 
 
 def check_placement(config: DictConfig) -> None:

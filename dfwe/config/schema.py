@@ -88,6 +88,14 @@ class TaskConfig:
 
 
 @dataclass
+class FreshFirstConfig:
+    """First epochs in which the parameters alone are trained that the base model's weights lack."""
+
+    epochs: Count = MISSING  # of the training's
+    learning_rate: Positive = MISSING
+
+
+@dataclass
 class FitConfig:
     """One kind of training: how long, how fast, what stops it."""
 
@@ -95,6 +103,8 @@ class FitConfig:
     patience: Count = MISSING  # epochs without a new best on dev
     learning_rate: Positive = MISSING
     stop_on: Annotated[str, OneOf("target", "own", "last")] = MISSING
+    # none: all weights from the first epoch on
+    fresh_first: Annotated[Any, As(FreshFirstConfig | None)] = None
 
 
 @dataclass
@@ -130,6 +140,10 @@ class TrainerConfig:
     finetune: FitConfig = MISSING
 
 
+PerClass = Annotated[str, Where(per_class, "such as '8 per class'")]
+Shots = Annotated[str, OneOf("all")] | PerClass | Annotated[float, Within(above=0, below=1)] | Count
+
+
 @dataclass
 class PretrainDataConfig:
     """The corpus of a training before the study."""
@@ -139,6 +153,7 @@ class PretrainDataConfig:
     reader: MayBePart = MISSING
     files: Name | None = MISSING
     max_invalid_fraction: Share = MISSING
+    shots: Annotated[Any, As(Shots | dict[str, Shots])] = "all"  # as data.shots
 
 
 @dataclass
@@ -186,10 +201,6 @@ class ModelConfig:
     # of each they may fill, as {0: 20GiB, cpu: 60GiB}
     device_map: Annotated[str, OneOf("auto", "balanced", "sequential")] | None = None
     max_memory: Annotated[Any, As(MaxMemory | None)] = None
-
-
-PerClass = Annotated[str, Where(per_class, "such as '8 per class'")]
-Shots = Annotated[str, OneOf("all")] | PerClass | Annotated[float, Within(above=0, below=1)] | Count
 
 
 @dataclass

@@ -164,8 +164,8 @@ class StudyData:
         return self.shots.get(task.name, ALL)
 
 
-def shots_by_task(setting: Any, *, seed: int, tasks: Sequence[Task]) -> dict[str, Shots]:
-    """Return shots by the tasks' long names, from `data.shots`: one amount for all tasks, or amounts by their names.
+def shots_by_task(setting: Any, *, seed: int, tasks: Sequence[Task], key: str = "data.shots") -> dict[str, Shots]:
+    """Return shots by the tasks' long names, from the setting `key`: one amount for all, or amounts by name.
 
     `others` has the amount of tasks that are not named; all, where it is not there.
 
@@ -179,17 +179,15 @@ def shots_by_task(setting: Any, *, seed: int, tasks: Sequence[Task]) -> dict[str
     for name in by_name:
         if name not in names:
             tasks_of_study = ", ".join(task.short for task in tasks)
-            raise ConfigurationError(
-                f"data.shots names '{name}', which is no task of this study: it has {tasks_of_study}"
-            )
+            raise ConfigurationError(f"{key} names '{name}', which is no task of this study: it has {tasks_of_study}")
     amounts = {task.name: rest for task in tasks} | {names[name].name: by_name[name] for name in by_name}
-    return {task.name: _of_task(Shots(amounts[task.name], seed=seed), task=task) for task in tasks}
+    return {task.name: _of_task(Shots(amounts[task.name], seed=seed), task=task, key=key) for task in tasks}
 
 
-def _of_task(shots: Shots, *, task: Task) -> Shots:
+def _of_task(shots: Shots, *, task: Task, key: str) -> Shots:
     if shots.per_class and not task.labels:
         raise ConfigurationError(
-            f"data.shots takes {shots.amount} of {task.short}, which has no closed set of labels: give it a number of "
-            f"instances or a share, as 'data.shots={{{task.short}: 0.1}}'"
+            f"{key} takes {shots.amount} of {task.short}, which has no closed set of labels: give it a number of "
+            f"instances or a share, as '{key}={{{task.short}: 0.1}}'"
         )
     return shots

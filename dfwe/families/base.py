@@ -208,6 +208,11 @@ class ModelFamily(ABC):
         """Return the model where it is evaluated: on the study's device, or on those that it was loaded on."""
         return model if self.settings.placement is not None else model.to(self.context.device)
 
+    @staticmethod
+    @abstractmethod
+    def fresh_parameters(model: Any) -> frozenset[str]:
+        """Return the names of the model's parameters that a pre-trained base model lacks; none where it has all."""
+
     @abstractmethod
     def pretrained(self, model: Any) -> Any:
         """Return the part of a trained model that others start from, with `save_pretrained`."""

@@ -31,6 +31,10 @@ class LoadTolerance:
     unexpected: tuple[str, ...] = ()  # patterns of names that are left out
     heads: bool = False  # leave out parts that the model has no place for, such as another task's head
 
+    def may_lack(self, name: str) -> bool:
+        """Return whether a checkpoint may lack the tensor of that name."""
+        return _matches(name, self.missing)
+
 
 EXACT = LoadTolerance()
 ENCODER = LoadTolerance(missing=(r"^pooler\.",), heads=True)
@@ -43,7 +47,7 @@ def check_fit(model: Any, info: Mapping[str, Any], *, tolerance: LoadTolerance, 
     Raises:
         ModelError: tensors that are missing, left over, or of another shape; names and counts them.
     """
-    missing = [name for name in info["missing_keys"] if not _matches(name, tolerance.missing)]
+    missing = [name for name in info["missing_keys"] if not tolerance.may_lack(name)]
     unexpected = [name for name in info["unexpected_keys"] if not _is_allowed(name, model=model, tolerance=tolerance)]
     mismatched = [_shapes(*mismatch) for mismatch in info["mismatched_keys"]]
     faults = [

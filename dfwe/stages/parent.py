@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+from dfwe.config.consistency import has_pretraining_data
 from dfwe.config.instantiate import bind, call
-from dfwe.config.task_data import StudyData
+from dfwe.config.task_data import StudyData, shots_by_task
 from dfwe.config.tasks import Task, build_task
+from dfwe.data.few_shot import ALL
 from dfwe.families.base import BaseModel, FamilySettings, ModelFamily, StudyContext, TrainingRecipe
 from dfwe.merging.expert_array import load_weights
 from dfwe.models.sources import WeightSource
@@ -101,12 +103,15 @@ def parent_stages(model: Mapping[str, Any], *, context: StudyContext) -> tuple[P
     A parent with `pretrain` is first trained on the corpus and the tasks there, by an ordinary train stage.
     """
     source, pretrain = bind(model["source"]), model["pretrain"]
-    if pretrain is None:
+    if pretrain is None or not has_pretraining_data(model):
         parent = SourceParent(model["name"], source, model["seed"], lambda: (), dict)
         return parent, (parent,)
-    data = StudyData(context.store, pretrain["data"], max_words=0, seed=model["seed"], corpora=context.data.corpora)
+    tasks, seed = tuple(build_task(name, config=config) for name, config in pretrain["tasks"].items()), model["seed"]
+    shots = shots_by_task(
+        pretrain["data"].get("shots", ALL.amount), seed=seed, tasks=tasks, key="model.pretrain.data.shots"
+    )
+    data = StudyData(context.store, pretrain["data"], max_words=0, seed=seed, shots=shots, corpora=context.data.corpora)
     context = replace(context, data=data, logger=False)
-    tasks = tuple(build_task(name, config=config) for name, config in pretrain["tasks"].items())
     fresh = SourceParent(
         model["name"], source, model["seed"], lambda: family.texts(adapted), lambda: _texts_spec(adapted, data=data)
     )

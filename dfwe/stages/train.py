@@ -19,7 +19,7 @@ from jaxtyping import Float
 from torch import nn
 
 from dfwe.config.tasks import Objective, Task, tasks_of
-from dfwe.errors import StoreError
+from dfwe.errors import ConfigurationError, StoreError
 from dfwe.families.base import HEAD, HeadTraining, ModelFamily, TrainingRecipe
 from dfwe.io.strict_json import read_json
 from dfwe.merging.expert_array import (
@@ -39,6 +39,7 @@ from dfwe.seeding import derive
 from dfwe.stages.base import Stage, Tell
 from dfwe.store.store import Entry
 from dfwe.training.fit import Fit, FitSettings, fit_expert
+from dfwe.training.fresh_first import FreshFirst
 from dfwe.training.ranks import Ranks, local_devices, num_ranks
 from dfwe.training.stopping import RULE
 
@@ -63,6 +64,10 @@ class TrainStage(Stage):
     start: TrainStage | None
     seed: int
     ranks: Ranks | None = field(default=None, compare=False, kw_only=True)  # that train together
+
+    def __post_init__(self) -> None:
+        if self.recipe.fit.get("fresh_first"):
+            self._check_fresh_first()
 
     @property
     def title(self) -> str:
@@ -91,7 +96,7 @@ class TrainStage(Stage):
             "start": None if self.start is None else self.start.digest,
             "tasks": [family.task_spec(task) for task in recipe.tasks],
             "objective": None if recipe.objective is None else family.task_spec(recipe.objective),
-            "fit": dict(recipe.fit),
+            "fit": {key: value for key, value in recipe.fit.items() if (key, value) != ("fresh_first", None)},
             "batch_size": recipe.batch_size,
             "options": dict(recipe.options),
             **{key: trainer[key] for key in shared},
@@ -239,6 +244,7 @@ class TrainStage(Stage):
             seed=derive(self._seed, "dropout"),
             folder=folder,
             save=save_weights if self.lora is None else save_lora,
+            more_callbacks=self._fresh_first(model),
             logger=family.context.logger,
             tell=tell,
             ranks=self.ranks,
@@ -252,6 +258,34 @@ class TrainStage(Stage):
                 objective.name if objective else "",
             )
         return fit
+
+    def _check_fresh_first(self) -> None:
+        """Raise ConfigurationError where fresh parameters cannot be trained first, or would be alone to the end."""
+        fit, name = self.recipe.fit, self.recipe.name
+        epochs, patience = fit["fresh_first"]["epochs"], fit["patience"]
+        if self.lora is not None or num_ranks(self.family.context.trainer) > 1:
+            raise ConfigurationError(
+                f"{name}: fresh_first is for trainings of all weights in one process: set model.lora=null and "
+                "trainer.devices=1, or fresh_first=null"
+            )
+        if epochs >= fit["epochs"] or (fit["stop_on"] != "last" and epochs > patience):
+            raise ConfigurationError(
+                f"{name}: fresh_first.epochs={epochs} must be below epochs={fit['epochs']} and at most "
+                f"patience={patience}, for all weights are trained only after these"
+            )
+
+    def _fresh_first(self, model: nn.Module) -> list[pl.Callback]:
+        """Return what trains the model's fresh parameters first, where the recipe asks for it."""
+        settings = self.recipe.fit.get("fresh_first")
+        if settings is None:
+            return []
+        fresh = self.family.fresh_parameters(model)
+        if not fresh:
+            raise ConfigurationError(
+                f"{self.recipe.name}: fresh_first trains what a base model lacks before all else, and "
+                f"{self.family.base_model.title} lacks nothing: set fresh_first=null"
+            )
+        return [FreshFirst(fresh, **settings, then=self.recipe.fit["learning_rate"])]
 
     def _load_start(self, model: nn.Module) -> None:
         """Load the weights of the training that this one goes on from, if there is one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,7 @@ def fit_expert(
     seed: int,
     folder: Path,
     save: SaveWeights,
+    more_callbacks: Sequence[pl.Callback] = (),
     logger: Any = False,
     tell: Callable[[float], None] = lambda share: None,
     ranks: Ranks | None = None,
@@ -94,7 +95,14 @@ def fit_expert(
         average=average,
     )
     averages = [] if average is None else [average]
-    callbacks: list[pl.Callback] = [ReseedEpoch(seed), *averages, keep, DropFrozen(), TellProgress(tell)]
+    callbacks: list[pl.Callback] = [
+        ReseedEpoch(seed),
+        *averages,
+        keep,
+        DropFrozen(),
+        TellProgress(tell),
+        *more_callbacks,
+    ]
     if settings.checkpoint:
         callbacks.append(
             ModelCheckpoint(folder, Path(LAST).stem, save_on_train_epoch_end=True, enable_version_counter=False)

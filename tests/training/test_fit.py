@@ -16,6 +16,7 @@ from dfwe.merging.expert_array import save_weights
 from dfwe.records import Evaluation, Instance
 from dfwe.training import callbacks
 from dfwe.training.fit import FitSettings, fit_expert
+from dfwe.training.fresh_first import FreshFirst
 
 SETTINGS = FitSettings(
     epochs=4,
@@ -58,7 +59,7 @@ def data(tokenizer, tmp_path):
     return lambda: text_data([split], batch_size=4, group_batches=4, collate=partial(collate, pad_id=0), seed=5)
 
 
-def train(tiny_t5, data, folder, score, *, seed=7, light_dropout=True, save=save_weights, **settings):
+def train(tiny_t5, data, folder, score, *, seed=7, light_dropout=True, save=save_weights, first=(), **settings):
     folder.mkdir(exist_ok=True)
     torch.manual_seed(99)  # what was drawn before must not matter
     torch.rand(len(list(folder.iterdir())))
@@ -73,6 +74,7 @@ def train(tiny_t5, data, folder, score, *, seed=7, light_dropout=True, save=save
         seed=seed,
         folder=folder,
         save=save,
+        more_callbacks=first,
     )
 
 
@@ -111,6 +113,44 @@ def test_a_killed_training_goes_on_at_its_epoch_bit_for_bit(tiny_t5, data, tmp_p
     assert resumed.history == whole.history
     for name, tensor in load_file(whole.weights).items():
         assert torch.equal(tensor, load_file(resumed.weights)[name]), name
+
+
+FRESH = frozenset({"decoder.block.1.layer.1.EncDecAttention.q.weight", "decoder.final_layer_norm.weight"})
+
+
+def fresh_first(*, learning_rate=1e-3):
+    return [FreshFirst(FRESH, epochs=2, learning_rate=learning_rate, then=1e-2)]
+
+
+def changed(tiny_t5, fit):
+    """Names of the tensors that a training has changed."""
+    before, after = dict(load_model(tiny_t5).named_parameters()), load_file(fit.weights)
+    return {name for name, tensor in after.items() if not torch.equal(tensor, before[name])}
+
+
+def test_fresh_parameters_are_trained_first(tiny_t5, data, tmp_path):
+    frozen = train(tiny_t5, data, tmp_path / "a", Scripted(0.1, 0.2), epochs=2, first=fresh_first())
+    whole = train(tiny_t5, data, tmp_path / "b", Scripted(0.1, 0.2, 0.3), epochs=3, first=fresh_first())
+    assert changed(tiny_t5, frozen) == FRESH
+    assert changed(tiny_t5, whole) == set(load_file(whole.weights))
+
+
+def test_first_epochs_have_a_learning_rate_of_their_own(tiny_t5, data, tmp_path):
+    still = train(tiny_t5, data, tmp_path / "a", Scripted(0.1, 0.2), epochs=2, first=fresh_first(learning_rate=0.0))
+    then = train(tiny_t5, data, tmp_path / "b", Scripted(0.1, 0.2, 0.3), epochs=3, first=fresh_first(learning_rate=0.0))
+    assert not changed(tiny_t5, still)
+    assert changed(tiny_t5, then)
+
+
+@pytest.mark.parametrize("epoch", [1, 2, 3])
+def test_a_training_killed_around_the_thaw_goes_on_bit_for_bit(tiny_t5, data, tmp_path, epoch):
+    scores = (0.1, 0.2, 0.3, 0.4)
+    whole = train(tiny_t5, data, tmp_path / "a", Scripted(*scores), first=fresh_first())
+    with pytest.raises(Killed):
+        train(tiny_t5, data, tmp_path / "b", Scripted(*scores[:epoch], None), first=fresh_first())
+    resumed = train(tiny_t5, data, tmp_path / "b", Scripted(*scores[epoch:]), first=fresh_first())
+    assert resumed.history == whole.history
+    assert resumed.weights.read_bytes() == whole.weights.read_bytes()
 
 
 @pytest.mark.parametrize("light", [False, True])

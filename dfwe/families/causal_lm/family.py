@@ -96,6 +96,11 @@ class CausalLmFamily(TextFamily):
         """Return a fresh copy of the base model, on the devices of the settings' `placement` if they have one."""
         return load_model(self.base_model.model_folder(self.context.store), **(self.settings.placement or {}))
 
+    @staticmethod
+    def fresh_parameters(model: nn.Module) -> frozenset[str]:
+        """Return none: a decoder comes whole."""
+        return frozenset()
+
     def module(self, model: nn.Module, recipe: TrainingRecipe, *, seed: int) -> pl.LightningModule:
         """Return CausalText with the trainer's optimizer."""
         trainer = self.context.trainer

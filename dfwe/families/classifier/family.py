@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,30 +9,35 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytorch_lightning as pl
-from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import PreTrainedModel
 
 from dfwe.config.instantiate import bind
 from dfwe.config.tasks import Task
 from dfwe.errors import ConfigurationError
-from dfwe.families.base import HEAD, HeadTraining, ModelFamily, TrainingRecipe, check_steps_and_cut
+from dfwe.families.base import HeadTraining, ModelFamily, TrainingRecipe, check_steps_and_cut
 from dfwe.families.batching import loss_weights
-from dfwe.families.classifier.linear_probe import LinearProbe, train_head
-from dfwe.families.classifier.model import Classifier, check_labels, has_head, labels_of, load_classifier, order_outputs
+from dfwe.families.classifier.model import (
+    Classifier,
+    check_labels,
+    has_head,
+    labels_of,
+    load_classifier,
+    order_outputs,
+    output_layer,
+)
 from dfwe.families.classifier.tasks import answers_of, classification_task
 from dfwe.families.classifier.tokenization import encode_instances
 from dfwe.families.encoder.calibration import HeadExample, draw_examples
 from dfwe.families.encoder.data import SentenceSplit
 from dfwe.families.encoder.datamodule import sentence_data
 from dfwe.families.encoder.lightning_module import MultiTask
+from dfwe.families.encoder.linear_probe import load_heads, write_head
 from dfwe.families.encoder.model import HEADS
 from dfwe.families.encoder.reader import HeadScorer
 from dfwe.families.fast.kernels import HalfCopy
 from dfwe.models.external import Align, ExternalModel
 from dfwe.records import Split
-
-WEIGHTS = "head.safetensors"
 
 
 @dataclass(frozen=True)
@@ -111,11 +115,14 @@ class ClassifierFamily(ModelFamily):
 
     def model(self, tasks: Sequence[Task]) -> Classifier:
         """Return a fresh copy of the base encoder with the tasks' heads, trained first where that is asked for."""
-        model, store = self._fresh_model(tasks), self.context.store
-        for training in self.head_trainings(tasks):
-            entry = store.get_or_make(HEAD, spec=dict(training.spec), make=training.make, title=training.title)
-            model.load_state_dict(load_file(entry.file(WEIGHTS)), strict=False)
+        model = self._fresh_model(tasks)
+        load_heads(model, self.head_trainings(tasks), store=self.context.store)
         return model
+
+    @staticmethod
+    def fresh_parameters(model: Classifier) -> frozenset[str]:
+        """Return the heads'."""
+        return model.head_parameters
 
     def pretrained(self, model: Classifier) -> PreTrainedModel:
         """Return the encoder: heads are left behind."""
@@ -236,16 +243,10 @@ class ClassifierFamily(ModelFamily):
         return load_classifier(folder, answers=answers, seed=self.settings.seed)
 
     def _train_head(self, task: Task, folder: Path) -> tuple[Mapping[str, Any], tuple[str, ...]]:
-        """Fit the task's head on its train split, write it, and return its dev score for the card."""
-        start = time.perf_counter()
-        model = self._fresh_model((task,)).to(self.context.device)
-        split, probe = self.encode(task, split="train"), LinearProbe(**self.context.trainer["head_probe"])
-        head = train_head(model, split, probe=probe, max_tokens=self.context.tokens_at_once("eval_tokens"))
-        save_file(head, folder / WEIGHTS)
-        model.load_state_dict(head, strict=False)
-        evaluation = self.task_scorer(task, split="dev")(model)
-        seconds = round(time.perf_counter() - start, 2)
-        return {"task": task.name, "examples": len(split), "dev": evaluation.scores, "seconds": seconds}, (WEIGHTS,)
+        """Fit the task's head and write it; see `write_head`."""
+        model = self._fresh_model((task,))
+        layer, _ = output_layer(model.network(task.short))
+        return write_head(self, task, model=model, layer=layer, folder=folder)
 
     def new_scorer(self, task: Task, *, split: Split) -> HeadScorer:
         """Return a scorer of the task's split."""

@@ -35,6 +35,11 @@ class TaskModel(nn.Module, ABC):
         assert isinstance(head, Head)
         return head
 
+    @property
+    def head_parameters(self) -> frozenset[str]:
+        """Names of the heads' parameters."""
+        return frozenset(name for name, _ in self.named_parameters() if name.startswith(HEADS))
+
     def embed(self, batch: SentenceBatch) -> Float[Tensor, "rows length width"]:
         """Return the word embeddings of the batch's tokens, which `forward` takes back, changed or not."""
         embeddings: Tensor = self.encoder.get_input_embeddings()(batch["input_ids"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,7 +23,6 @@ from dfwe.families.base import (
     HeadTraining,
     ModelFamily,
     TrainingRecipe,
-    check_no_head_first,
     check_steps_and_cut,
 )
 from dfwe.families.datamodule import EpochData
@@ -32,6 +31,7 @@ from dfwe.families.encoder.data import SentenceSplit
 from dfwe.families.encoder.datamodule import sentence_data
 from dfwe.families.encoder.gradient_surgery import Surgery
 from dfwe.families.encoder.lightning_module import MultiTask
+from dfwe.families.encoder.linear_probe import load_heads, write_head
 from dfwe.families.encoder.reader import HeadScorer
 from dfwe.families.multi_head.model import HeadSpecs, MultiHead, load_multi_head
 from dfwe.families.multi_head.tokenization import tokenise_sentences
@@ -61,7 +61,8 @@ class MultiHeadFamily(ModelFamily):
         if self.settings.decode != "task":
             raise ConfigurationError(f"decode={self.settings.decode}: heads answer in one way; set decode=task")
         check_steps_and_cut(self, kind="heads")
-        check_no_head_first(self)
+        if self.context.trainer.get("head_first"):
+            self._check_linear()
 
     def with_heads(self, heads: Mapping[str, Mapping[str, Any]]) -> MultiHeadFamily:
         """Return the same with these changes to the heads; their sentences and scorers are shared."""
@@ -69,10 +70,12 @@ class MultiHeadFamily(ModelFamily):
 
     def settings_spec(self) -> dict[str, Any]:
         """Return the family's own part of `spec`."""
+        trainer = self.context.trainer
         return {
             "heads": {task.short: self._head_config(task) for task in self.tasks},
             "heads_seed": self.settings.seed,
             "max_tokens": self.settings.max_source_tokens,
+            **({"head_probe": dict(trainer["head_probe"])} if trainer["head_first"] else {}),
         }
 
     @staticmethod
@@ -108,13 +111,28 @@ class MultiHeadFamily(ModelFamily):
                 yield from instance.sentences
 
     def head_trainings(self, tasks: Sequence[Task]) -> tuple[HeadTraining, ...]:
-        """Return none: fresh heads are trained with the encoder."""
-        return ()
+        """Return a linear probe per task of the study where `trainer.head_first` asks for it: models have all heads."""
+        if not self.context.trainer["head_first"]:
+            return ()
+        return tuple(
+            HeadTraining(
+                f"head of {task.short}",
+                {"family": self.spec(), "task": self.task_spec(task)},
+                partial(self._train_head, task),
+            )
+            for task in self.tasks
+        )
 
     def model(self, tasks: Sequence[Task]) -> MultiHead:
         """Return a fresh copy of the base encoder, with the heads that every model of the study starts from."""
-        folder = self.base_model.model_folder(self.context.store)
-        return load_multi_head(folder, specs=self.specs, seed=self.settings.seed)
+        model = self._fresh_model()
+        load_heads(model, self.head_trainings(tasks), store=self.context.store)
+        return model
+
+    @staticmethod
+    def fresh_parameters(model: MultiHead) -> frozenset[str]:
+        """Return the heads'."""
+        return model.head_parameters
 
     def pretrained(self, model: MultiHead) -> PreTrainedModel:
         """Return the encoder: heads are left behind."""
@@ -217,6 +235,24 @@ class MultiHeadFamily(ModelFamily):
     def draw_examples(self, tasks: Sequence[Task], *, examples: int, seed: int) -> Sequence[HeadExample]:
         """Draw examples of the tasks' train splits."""
         return draw_examples([self.encode(task, split="train") for task in tasks], examples=examples, seed=seed)
+
+    def _check_linear(self) -> None:
+        """Raise ConfigurationError for a head that a linear probe cannot be."""
+        for task, (spec, _) in self.specs.items():
+            if not spec.is_linear:
+                raise ConfigurationError(
+                    f"trainer.head_first=true: the head of {task} is more than the linear layer that a linear probe "
+                    "is; set trainer.head_first=false and trainer.train.fresh_first={epochs: 2, learning_rate: 1e-3}, "
+                    "which trains any head on the frozen encoder"
+                )
+
+    def _fresh_model(self) -> MultiHead:
+        folder = self.base_model.model_folder(self.context.store)
+        return load_multi_head(folder, specs=self.specs, seed=self.settings.seed)
+
+    def _train_head(self, task: Task, folder: Path) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+        """Fit the task's head and write it; see `write_head`."""
+        return write_head(self, task, model=self._fresh_model(), layer="output", folder=folder)
 
     def _surgery(self, recipe: TrainingRecipe, *, seed: int) -> Surgery | None:
         config = recipe.options["surgery"]

@@ -16,7 +16,7 @@ from dfwe.errors import ConfigurationError
 from dfwe.families.base import TrainingRecipe
 from dfwe.families.seq2seq.calibration import Seq2SeqExample
 from dfwe.families.seq2seq.inference.asking import Seq2SeqInference
-from dfwe.families.seq2seq.model import TextToText, load_model
+from dfwe.families.seq2seq.model import TextToText, fresh_parameters, load_model
 from dfwe.families.text.datamodule import IGNORE
 from dfwe.families.text.family import TextFamily
 from dfwe.families.tokens import pad
@@ -54,6 +54,11 @@ class Seq2SeqFamily(TextFamily):
     def model(self, tasks: Sequence[Task]) -> PreTrainedModel:
         """Return a fresh copy of the base model."""
         return load_model(self.base_model.model_folder(self.context.store))
+
+    @staticmethod
+    def fresh_parameters(model: PreTrainedModel) -> frozenset[str]:
+        """Return what a decoder lacks that was made of an encoder; none of a model that was pre-trained whole."""
+        return fresh_parameters(model)
 
     def module(self, model: nn.Module, recipe: TrainingRecipe, *, seed: int) -> pl.LightningModule:
         """Return TextToText with the trainer's optimizer."""

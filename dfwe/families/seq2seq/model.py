@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from torch import Tensor
-from transformers import AutoModelForSeq2SeqLM, PreTrainedModel
+from transformers import AutoModelForSeq2SeqLM, EncoderDecoderModel, PreTrainedModel
 
 from dfwe.families.text.lightning_module import Batch, TextModule
+from dfwe.models.fit import NEW_DECODER
 from dfwe.models.loading import load_weights_of
 
 
@@ -26,3 +27,11 @@ def load_model(folder: Path) -> PreTrainedModel:
     model: PreTrainedModel = load_weights_of(AutoModelForSeq2SeqLM, folder)
     model.eval()
     return model
+
+
+def fresh_parameters(model: PreTrainedModel) -> frozenset[str]:
+    """Return the names of cross-attention and the output's transform where the decoder was made of an encoder."""
+    if not isinstance(model, EncoderDecoderModel):
+        return frozenset()
+    names = [name for name, _ in model.decoder.named_parameters()]
+    return frozenset(f"decoder.{name}" for name in names if NEW_DECODER.may_lack(name))

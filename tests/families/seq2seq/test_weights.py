@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from transformers import T5Config, T5ForConditionalGeneration
 
 from dfwe.errors import ModelError, NetworkError
-from dfwe.families.seq2seq.model import load_model
+from dfwe.families.seq2seq.model import fresh_parameters, load_model
 from dfwe.families.seq2seq.weights import FreshT5, Pretrained, WarmStartedEncoderDecoder
 from dfwe.models.folders import local_folder
 
@@ -22,6 +22,26 @@ MINILM = WarmStartedEncoderDecoder(
     sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     install="make minilm",
 )
+
+
+def warm_started(tmp_path, tiny_bert, monkeypatch):
+    """An encoder-decoder of which both sides start from the tiny BERT."""
+    monkeypatch.setattr("dfwe.families.seq2seq.weights.packaged_folder", lambda *args, **options: tiny_bert)
+    MINILM.build(tmp_path / "warm", seed=0, texts=())
+    return load_model(tmp_path / "warm")
+
+
+def test_fresh_parameters_are_those_that_the_encoder_lacks(tmp_path, tiny_bert, monkeypatch, caplog):
+    model = warm_started(tmp_path, tiny_bert, monkeypatch)
+    bert = load_file(tiny_bert / "model.safetensors")
+    for name, parameter in model.named_parameters():
+        original = bert.get(name.removeprefix("encoder.").removeprefix("decoder.bert."))
+        assert (name in fresh_parameters(model)) == (original is None), name
+        assert original is None or torch.equal(parameter, original), name
+
+
+def test_a_whole_encoder_decoder_has_no_fresh_parameters(tiny_t5):
+    assert not fresh_parameters(load_model(tiny_t5))
 
 
 def weights(folder: Path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -20,6 +21,7 @@ class HeadSpec(ABC):
     """A head's settings, from a task's YAML; `columns` are the sentences, one or two, in order."""
 
     columns: Sequence[str]
+    is_linear: ClassVar[bool] = False  # true if its network is one linear layer, `output`, so that it can be a probe
 
     @abstractmethod
     def build(self, *, width: int, labels: Sequence[str]) -> Head:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ from dfwe.values.allowed import Name, OneOf, PartialShare
 class Classification(HeadSpec):
     """Sentence embedding, dropout, linear layer, softmax (Cuts and Stitches, section 4)."""
 
+    is_linear: ClassVar[bool] = True
     columns: Sequence[Name]  # one
     pooling: Annotated[str, OneOf(*POOLINGS)]
     dropout: PartialShare

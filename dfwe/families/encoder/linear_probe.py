@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
 
+from dfwe.config.tasks import Task
 from dfwe.errors import DataError
+from dfwe.families.base import HEAD, HeadTraining, ModelFamily
 from dfwe.families.batching import token_batches
-from dfwe.families.classifier.model import Classifier, output_layer
 from dfwe.families.encoder.data import SentenceSplit, sentence_batch
+from dfwe.families.encoder.model import HEADS, TaskModel
 from dfwe.families.scorer import evaluating
+from dfwe.store.store import Store
 from dfwe.values.allowed import Count, Positive
+
+WEIGHTS = "head.safetensors"
 
 
 @dataclass(frozen=True)
@@ -64,7 +74,35 @@ class LinearProbe:
         return plain, bias.detach() - plain @ mean
 
 
-def train_head(model: Classifier, split: SentenceSplit, *, probe: LinearProbe, max_tokens: int) -> dict[str, Tensor]:
+def write_head(
+    family: ModelFamily, task: Task, *, model: TaskModel, layer: str, folder: Path
+) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+    """Fit the task's head on its train split, write it, and return what its card says, with its dev score.
+
+    `model` is fresh, `layer` the name of the output layer in the head's network. Errors as in `train_head`.
+    """
+    start, trainer = time.perf_counter(), family.context.trainer
+    model, split = model.to(family.context.device), family.encode(task, split="train")
+    tokens = family.context.tokens_at_once("eval_tokens")
+    probe, path = LinearProbe(**trainer["head_probe"]), f"{HEADS}{task.short}.network.{layer}"
+    head = train_head(model, split, layer=path, probe=probe, max_tokens=tokens)
+    save_file(head, folder / WEIGHTS)
+    model.load_state_dict(head, strict=False)
+    evaluation = family.task_scorer(task, split="dev")(model)
+    seconds = round(time.perf_counter() - start, 2)
+    return {"task": task.name, "examples": len(split), "dev": evaluation.scores, "seconds": seconds}, (WEIGHTS,)
+
+
+def load_heads(model: TaskModel, trainings: Iterable[HeadTraining], *, store: Store) -> None:
+    """Load heads that were trained first, made now where the store lacks them."""
+    for training in trainings:
+        entry = store.get_or_make(HEAD, spec=dict(training.spec), make=training.make, title=training.title)
+        model.load_state_dict(load_file(entry.file(WEIGHTS)), strict=False)
+
+
+def train_head(
+    model: TaskModel, split: SentenceSplit, *, layer: str, probe: LinearProbe, max_tokens: int
+) -> dict[str, Tensor]:
     """Fit the head's output layer on the split's examples; return it by the names of the model's parameters.
 
     The model is left as it was. At most `max_tokens` tokens are read at once.
@@ -74,23 +112,21 @@ def train_head(model: Classifier, split: SentenceSplit, *, probe: LinearProbe, m
     """
     if not len(split) or bool(np.isnan(split.gold).any()):
         raise DataError(f"{split.task}: its head cannot be trained first, because its train split lacks answers")
-    network = model.network(split.task)
-    name, _ = output_layer(network)
-    features = head_features(model, split, max_tokens=max_tokens)
+    features = layer_inputs(model, split, layer=layer, max_tokens=max_tokens)
     labels = getattr(model.head(split.task), "labels", ())
     weight, bias = probe.fit(features, torch.from_numpy(split.gold), num_labels=len(labels))
-    path = f"heads.{split.task}.network.{name}"
-    return {f"{path}.weight": weight.float(), f"{path}.bias": bias.float()}
+    return {f"{layer}.weight": weight.float(), f"{layer}.bias": bias.float()}
 
 
-def head_features(model: Classifier, split: SentenceSplit, *, max_tokens: int) -> Float[Tensor, "examples width"]:
-    """Return the inputs of the head's output layer in evaluation mode, in the order of the split, in float64."""
-    network = model.network(split.task)
-    _, layer = output_layer(network)
+def layer_inputs(
+    model: TaskModel, split: SentenceSplit, *, layer: str, max_tokens: int
+) -> Float[Tensor, "examples width"]:
+    """Return what the layer reads in evaluation mode, in the order of the split, in float64."""
     rows: dict[int, Tensor] = {}
     inputs: list[Tensor] = []
     device = next(model.parameters()).device
-    handle = layer.register_forward_pre_hook(lambda _, arguments: inputs.append(arguments[0].detach()))
+    module = model.get_submodule(layer)
+    handle = module.register_forward_pre_hook(lambda _, arguments: inputs.append(arguments[0].detach()))
     try:
         with evaluating(model):
             for members in token_batches(split.lengths, max_tokens=max_tokens):

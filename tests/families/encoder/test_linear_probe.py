@@ -7,9 +7,9 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 
 from dfwe.errors import DataError
-from dfwe.families.classifier.linear_probe import LinearProbe, head_features, train_head
 from dfwe.families.classifier.model import load_classifier
 from dfwe.families.encoder.data import SentenceSplit
+from dfwe.families.encoder.linear_probe import LinearProbe, layer_inputs, train_head
 from dfwe.families.encoder.reader import HeadReader
 from dfwe.families.scorer import SplitScorer
 from dfwe.metrics.classification import Accuracy
@@ -18,6 +18,7 @@ from dfwe.records import Instance
 
 LABELS = ("bad", "good", "mixed")
 PROBE = LinearProbe(l2=2.0, max_iterations=500)
+LAYER = "heads.mood.network.classifier"
 
 
 def features_and_gold(*, seed=0, num_labels=3, examples=60):
@@ -77,7 +78,7 @@ def test_train_head_raises_accuracy_and_leaves_model(model):
     scorer = SplitScorer(HeadReader(split, max_tokens=64), scorer=Scorer({"acc": Accuracy(LABELS)}))
     before = scorer(model).score
     weights = {name: p.clone() for name, p in model.named_parameters()}
-    head = train_head(model, split, probe=LinearProbe(l2=0.01, max_iterations=300), max_tokens=64)
+    head = train_head(model, split, layer=LAYER, probe=LinearProbe(l2=0.01, max_iterations=300), max_tokens=64)
     assert all(torch.equal(p, weights[name]) for name, p in model.named_parameters())
     assert set(head) == {"heads.mood.network.classifier.weight", "heads.mood.network.classifier.bias"}
     model.load_state_dict(head, strict=False)
@@ -88,25 +89,26 @@ def test_train_head_numbers_reach_gold(model):
     split = split_of(
         [[2, 10 + n % 3, 3] for n in range(12)], [str(n % 3) for n in range(12)], task="alike", candidates=()
     )
-    head = train_head(model, split, probe=LinearProbe(l2=1e-4, max_iterations=300), max_tokens=64)
+    layer = "heads.alike.network.classifier"
+    head = train_head(model, split, layer=layer, probe=LinearProbe(l2=1e-4, max_iterations=300), max_tokens=64)
     model.load_state_dict(head, strict=False)
     scorer = SplitScorer(HeadReader(split, max_tokens=64), scorer=Scorer({"acc": Accuracy(("0",))}))
     assert [round(float(answer.text)) for answer in scorer.answers(model)] == [n % 3 for n in range(12)]
 
 
 def test_train_head_twice_gives_same_bits(model):
-    first, second = (train_head(model, moods(), probe=PROBE, max_tokens=64) for _ in range(2))
+    first, second = (train_head(model, moods(), layer=LAYER, probe=PROBE, max_tokens=64) for _ in range(2))
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 def test_features_keep_order_of_split(model):
     split = moods()
-    together = head_features(model, split, max_tokens=64)
-    alone = head_features(model, split_of([split.tokens[4][0]], ["bad"]), max_tokens=64)
+    together = layer_inputs(model, split, layer=LAYER, max_tokens=64)
+    alone = layer_inputs(model, split_of([split.tokens[4][0]], ["bad"]), layer=LAYER, max_tokens=64)
     assert torch.allclose(together[4], alone[0], atol=1e-5)
 
 
 def test_train_head_without_answers_is_refused(model):
     split = split_of([], [])
     with pytest.raises(DataError, match="mood: its head cannot be trained first"):
-        train_head(model, split, probe=PROBE, max_tokens=64)
+        train_head(model, split, layer=LAYER, probe=PROBE, max_tokens=64)
