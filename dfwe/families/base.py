@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from dfwe.config.task_data import StudyData
 from dfwe.config.tasks import Objective, Task, TaskMean, tasks_of
 from dfwe.errors import ConfigurationError
+from dfwe.families.fast.kernels import HalfCopy
 from dfwe.families.scorer import MeanScorer, ModelScorer
 from dfwe.families.statistics.base import CalibrationExample, Collector
 from dfwe.models.external import Align, ExternalModel, copy_external
@@ -145,6 +146,7 @@ class ModelFamily(ABC):
     _scorers: dict[tuple[str, Split], ModelScorer] = field(
         default_factory=dict, compare=False, repr=False, kw_only=True
     )
+    _half: HalfCopy = field(default_factory=HalfCopy, compare=False, repr=False, kw_only=True)
 
     name: ClassVar[str]  # that of its folder
     auto_class: ClassVar[str]  # of Transformers, that loads an exported model
@@ -297,6 +299,11 @@ class ModelFamily(ABC):
         """Draw so many examples of the tasks' train splits together, on which collectors measure a model."""
 
     # The same for all families --------------------------------------------------------------------------------------
+
+    @property
+    def half(self) -> HalfCopy | None:
+        """Copies models in bfloat16, which answer dev where training is in mixed precision; None where it is not."""
+        return self._half if self.context.precision == "bf16-mixed" else None
 
     def spec(self) -> dict[str, Any]:
         """Return the settings that affect results, as JSON; `task_spec` covers the data.

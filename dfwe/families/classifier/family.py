@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -35,7 +35,6 @@ from dfwe.families.encoder.lightning_module import MultiTask
 from dfwe.families.encoder.linear_probe import load_heads, write_head
 from dfwe.families.encoder.model import HEADS
 from dfwe.families.encoder.reader import HeadScorer
-from dfwe.families.fast.kernels import HalfCopy
 from dfwe.models.external import Align, ExternalModel
 from dfwe.records import Split
 
@@ -51,8 +50,6 @@ class ClassifierFamily(ModelFamily):
     Where training is in mixed precision, dev splits with a closed set of answers are answered by a copy in bfloat16,
     but for the candidates that a search keeps; test splits never are.
     """
-
-    _half: HalfCopy = field(default_factory=HalfCopy, compare=False, repr=False, kw_only=True)
 
     name: ClassVar[str] = "classifier"
     auto_class: ClassVar[str] = "AutoModelForSequenceClassification"
@@ -72,7 +69,7 @@ class ClassifierFamily(ModelFamily):
             "head_probe": dict(trainer["head_probe"]) if trainer["head_first"] else None,
             "max_words": self.context.data.max_words,
             "max_tokens": self.settings.max_source_tokens,
-            **({"dev_copy": "bfloat16"} if self.context.precision == "bf16-mixed" else {}),
+            **({"dev_copy": "bfloat16"} if self.half else {}),
         }
 
     def with_heads(self, heads: Mapping[str, Mapping[str, Any]]) -> ClassifierFamily:
@@ -251,5 +248,5 @@ class ClassifierFamily(ModelFamily):
     def new_scorer(self, task: Task, *, split: Split) -> HeadScorer:
         """Return a scorer of the task's split."""
         tokens, encoded = self.context.tokens_at_once("eval_tokens"), self.encode(task, split=split)
-        rounds = self.context.precision == "bf16-mixed" and encoded.is_closed  # numbers would be rounded themselves
-        return HeadScorer(encoded, max_tokens=tokens, scorer=task.scorer, half=self._half if rounds else None)
+        half = self.half if encoded.is_closed else None  # numbers would be rounded themselves
+        return HeadScorer(encoded, max_tokens=tokens, scorer=task.scorer, half=half)

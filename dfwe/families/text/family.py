@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from math import ceil
 from pathlib import Path
@@ -17,7 +17,6 @@ from dfwe.config.tasks import Task
 from dfwe.errors import ConfigurationError
 from dfwe.families.base import HeadTraining, ModelFamily, TrainingRecipe, check_no_head_first
 from dfwe.families.datamodule import EpochData
-from dfwe.families.fast.kernels import HalfCopy
 from dfwe.families.scorer import SplitReader, SplitScorer
 from dfwe.families.text.calibration import TextExample, draw_examples
 from dfwe.families.text.datamodule import text_data
@@ -47,7 +46,6 @@ class TextFamily(ModelFamily):
     adapts_all: ClassVar[bool] = True
     takes_lora: ClassVar[bool] = True
     example: ClassVar[type[TextExample]]  # on which collectors measure its models
-    _half: HalfCopy = field(default_factory=HalfCopy, compare=False, repr=False, kw_only=True)
 
     def __post_init__(self) -> None:
         if self.settings.max_target_tokens < 1:
@@ -220,8 +218,7 @@ class TextFamily(ModelFamily):
 
     def new_scorer(self, task: Task, *, split: Split) -> SplitScorer:
         """Return a scorer of the task's split."""
-        half = self._half if self.context.precision == "bf16-mixed" else None
-        return SplitScorer(self.reader(task, split=split), scorer=task.scorer, half=half)
+        return SplitScorer(self.reader(task, split=split), scorer=task.scorer, half=self.half)
 
     def reader(self, task: Task, *, split: Split) -> SplitReader:
         """Return what asks models the task's split."""
