@@ -96,6 +96,7 @@ CALLS += [
     (place, MODULES.get(words[2], words[2]), words[3:]) for place, words in COMMANDS if words[:2] == ["python", "-m"]
 ]
 STUDIES = [(place, arguments) for place, module, arguments in CALLS if module == "dfwe.run"]
+SWEEPS_OF_TARGETS = {f"experiment={name}" for name in ("all_targets_smoke", "friends_classifier", "friends_curve")}
 SMALL = [call for call in CALLS if call[1] != "dfwe.run"]
 
 
@@ -200,7 +201,7 @@ def test_studies_compose(user_folder, tmp_path, monkeypatch):
             if parsed.help or parsed.shell_completion:
                 continue
             assert overrides, place
-            with_targets = bool({*overrides} & {"experiment=all_targets_smoke", "experiment=friends_curve"})
+            with_targets = bool({*overrides} & SWEEPS_OF_TARGETS)
             is_sweep = parsed.multirun or with_targets
             if with_targets:
                 overrides.append("+target=meld")  # they sweep over it

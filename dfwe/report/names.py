@@ -26,7 +26,7 @@ _BY_KIND: Mapping[tuple[str, str], str] = MappingProxyType(
         ("baseline", "ratatouille_greedy"): "Ratatouille, greedy",
         ("baseline", "checkpoint_average"): "baseline, epochs averaged",
         ("baseline", "ema"): "baseline, moving average",
-        ("baseline", "lora"): "baseline, LoRA",
+        ("baseline", "lora_baseline"): "baseline, LoRA",
         ("baseline", "linear_probe"): "linear probe",
         ("baseline", "setfit"): "SetFit",
         ("baseline", "same_compute"): "baseline, as long",

@@ -40,7 +40,8 @@ def lines(folder, file):
 
 def test_pruning_keeps_selection_scores_and_answers(studies):
     raced, whole = (read(studies[race], "results.json") for race in (True, False))
-    assert raced["headline"] == whole["headline"]
+    costs = {"not_dearer", "as_well"}  # pruning saves answers, so models cost another share of the merge
+    assert all(raced["headline"][key] == whole["headline"][key] for key in whole["headline"].keys() - costs)
     mine, theirs = raced["models"][-1], whole["models"][-1]
     for key in ("selection", "trial", "coefficients", "dev", "test", "delta", "evaluations"):
         assert mine[key] == theirs[key]

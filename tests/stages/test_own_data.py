@@ -117,7 +117,8 @@ def test_a_number_of_shots_limits_train_and_dev_of_every_task(own):
 def test_shots_can_differ_by_task_and_are_all_for_the_others():
     tasks = [load_task("meld"), load_task("personality"), load_task("sst")]
     shots = shots_by_task({"meld": 5, "personality_detection": 0.1}, seed=3, tasks=tasks)
-    assert shots == {"MELD_emotion_recognition": Shots(5, seed=3), "personality_detection": Shots(0.1, seed=3)}
+    named = {"MELD_emotion_recognition": Shots(5, seed=3), "personality_detection": Shots(0.1, seed=3)}
+    assert shots == {**named, "sst": Shots("all", seed=3)}
 
 
 def test_bad_rows_are_warned_of_once_and_stand_in_the_data(own, my_files, caplog):

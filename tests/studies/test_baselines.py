@@ -215,16 +215,16 @@ def test_models_without_a_fitted_head_have_no_linear_probe(small, tmp_path, capl
     assert "no head that is fitted first" in caplog.text
 
 
-LORA = ("baselines=[lora]", "+baseline_settings={lora: {rank: 2, learning_rate_factor: 4}}")
+LORA = ("baselines=[lora_baseline]", "+baseline_settings={lora_baseline: {rank: 2, learning_rate_factor: 4}}")
 
 
 def test_the_lora_row_is_an_adapter_beside_whole_models(ran, small, tmp_path):
     pytest.importorskip("peft", reason="the extra lora is not installed")
     config = small(ran[1], *LORA, "report=false", "export=false")
     run_study(config, folder=tmp_path)
-    row = {row["name"]: row for row in json.loads((tmp_path / "results.json").read_text())["models"]}["lora"]
+    row = {row["name"]: row for row in json.loads((tmp_path / "results.json").read_text())["models"]}["lora_baseline"]
     study = plan_study(config)
-    stage, baseline = study.baselines["lora"], study.baseline
+    stage, baseline = study.baselines["lora_baseline"], study.baseline
     entry = stage.result(study.family.context.store)
     assert (row["kind"], row["tasks"]) == ("baseline", ["meld"])
     assert "adapter_model.safetensors" in entry.card.files
@@ -238,8 +238,8 @@ def test_the_lora_row_is_an_adapter_beside_whole_models(ran, small, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
-        (("model=llama_toy_lora", "baselines=[lora]"), "the study's own trainings are LoRA"),
-        ((*CLASSIFIER[2:], "baselines=[lora]"), "models of the family classifier train all their weights"),
+        (("model=llama_toy_lora", "baselines=[lora_baseline]"), "the study's own trainings are LoRA"),
+        ((*CLASSIFIER[2:], "baselines=[lora_baseline]"), "models of the family classifier train all their weights"),
     ],
 )
 def test_where_there_is_no_lora_row_the_reason_is_said(composed, tmp_path, caplog, settings, reason):
@@ -259,4 +259,4 @@ def test_a_lora_row_without_peft_is_one_line(small, tmp_path, monkeypatch):
 @pytest.mark.parametrize("settings", ["{rank: 0}", "{dropout: 1}", "{targets: '('}", "{learning_rate_factor: 0}"])
 def test_a_wrong_setting_of_the_lora_row_is_refused(small, tmp_path, settings):
     with pytest.raises(ConfigurationError, match="baseline_settings.lora.*expected"):
-        plan_study(small(tmp_path, "baselines=[lora]", f"+baseline_settings={{lora: {settings}}}"))
+        plan_study(small(tmp_path, "baselines=[lora_baseline]", f"+baseline_settings={{lora: {settings}}}"))

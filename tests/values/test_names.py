@@ -11,7 +11,7 @@ def test_reserved_names_are_rows_and_controls():
     names = ("baseline", "mixture", "uniform", "multitask", "random", "same_compute")
     names += ("ensemble", "ensemble_search", "ensemble_greedy", "seed_soup", "seed_ensemble", "linear_probe")
     names += ("distilled", "self_training", "ratatouille_uniform", "ratatouille_greedy", "checkpoint_average", "ema")
-    names += ("lora", "setfit")
+    names += ("lora_baseline", "setfit")
     assert set(reserved_names()) == set(names)
 
 
