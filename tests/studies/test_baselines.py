@@ -247,7 +247,7 @@ def test_where_there_is_no_lora_row_the_reason_is_said(composed, tmp_path, caplo
         pytest.importorskip("peft", reason="the extra lora is not installed")
     with caplog.at_level(logging.INFO):
         assert not plan_study(composed(*CLASSIFIER[:2], *settings, f"paths.store={tmp_path}")).baselines
-    assert f"no baseline lora for MELD_emotion_recognition: {reason}" in caplog.text
+    assert f"no baseline lora_baseline for MELD_emotion_recognition: {reason}" in caplog.text
 
 
 def test_a_lora_row_without_peft_is_one_line(small, tmp_path, monkeypatch):
@@ -258,5 +258,5 @@ def test_a_lora_row_without_peft_is_one_line(small, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("settings", ["{rank: 0}", "{dropout: 1}", "{targets: '('}", "{learning_rate_factor: 0}"])
 def test_a_wrong_setting_of_the_lora_row_is_refused(small, tmp_path, settings):
-    with pytest.raises(ConfigurationError, match="baseline_settings.lora.*expected"):
-        plan_study(small(tmp_path, "baselines=[lora_baseline]", f"+baseline_settings={{lora: {settings}}}"))
+    with pytest.raises(ConfigurationError, match="baseline_settings.lora_baseline.*expected"):
+        plan_study(small(tmp_path, "baselines=[lora_baseline]", f"+baseline_settings={{lora_baseline: {settings}}}"))
