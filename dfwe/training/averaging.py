@@ -59,13 +59,15 @@ class LatestWeights(WeightAverage):
         self._epochs = [*self._epochs, _trained(cast(nn.Module, pl_module.model))][-self._num_epochs :]
 
     def mean(self) -> dict[str, Tensor]:
-        """Return the mean over the epochs."""
-        first, *others = self._epochs
-        sums = {name: tensor.clone() for name, tensor in first.items()}
-        for weights in others:
-            for name, tensor in weights.items():
-                sums[name] += tensor.to(sums[name].device)  # a checkpoint's are loaded into main memory
-        return {name: tensor / len(self._epochs) for name, tensor in sums.items()}
+        """Return the mean over the epochs; of a parameter that was frozen at first over those that trained it."""
+        return {name: self._mean_of(name) for name in self._epochs[-1]}
+
+    def _mean_of(self, name: str) -> Tensor:
+        first, *others = [weights[name] for weights in self._epochs if name in weights]
+        total = first.clone()
+        for tensor in others:
+            total += tensor.to(total.device)  # a checkpoint's are loaded into main memory
+        return total / (1 + len(others))
 
     def state_dict(self) -> dict[str, Any]:
         """Return the epochs' weights."""
@@ -97,11 +99,9 @@ class ExponentialMovingAverage(WeightAverage):
         self._num_steps += 1
         decay = min(self._decay, self._num_steps / (9 + self._num_steps))
         model = cast(nn.Module, pl_module.model)
-        self._mean = self._mean or _trained(model)
-        for name, parameter in model.named_parameters():
-            if parameter.requires_grad:
-                mean = self._mean[name].to(parameter.device)  # a checkpoint's is loaded into main memory
-                self._mean[name] = mean.lerp_(parameter.detach().to(torch.float32), 1 - decay)
+        for name, weights in _trained(model).items():  # a parameter that was frozen at first begins later
+            mean = self._mean.get(name, weights).to(weights.device)  # a checkpoint's is loaded into main memory
+            self._mean[name] = mean.lerp_(weights, 1 - decay)
 
     def mean(self) -> dict[str, Tensor]:
         """Return the average up to the last step."""

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from dfwe.merging.expert_array import save_weights
 from dfwe.records import Evaluation
 from dfwe.training.fit import FitSettings, fit_expert
+from dfwe.training.fresh_first import FreshFirst
 
 SETTINGS = FitSettings(
     epochs=4, patience=9, stop_on="target", accumulate=1, gradient_clip=None, precision="32-true", accelerator="cpu",
@@ -66,14 +67,14 @@ def weight_of(model):
     return model[1].weight.detach().clone()
 
 
-def train(folder, score, *, module=None, **settings):
+def train(folder, score, *, module=None, more_callbacks=(), **settings):
     folder.mkdir(exist_ok=True)
     inputs = torch.arange(24, dtype=torch.float32).view(8, 3).sin()
     data = pl.LightningDataModule.from_datasets(TensorDataset(inputs, inputs.sum(1)), batch_size=2)
     data.train_dataloader = lambda: DataLoader(TensorDataset(inputs, inputs.sum(1)), batch_size=2)
     return fit_expert(
         module or Regression(), data=data, settings=replace(SETTINGS, **settings), target=score, own=None, seed=7,
-        folder=folder, save=save_weights,
+        folder=folder, save=save_weights, more_callbacks=more_callbacks,
     )  # fmt: skip
 
 
@@ -136,3 +137,23 @@ def test_a_killed_training_goes_on_with_its_average_bit_for_bit(tmp_path, averag
     assert all(torch.equal(*pair) for pair in zip(rest.shown, whole.shown[2:], strict=True))
     assert resumed.history == fit.history
     assert resumed.weights.read_bytes() == fit.weights.read_bytes()
+
+
+class Thawing(Regression):
+    """The same, whose bias is trained, too, once it is thawed."""
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.model[1].parameters(), lr=0.1)
+
+
+@pytest.mark.parametrize("averaging", [MEAN_OF_2, MOVING])
+def test_what_is_frozen_at_first_is_averaged_from_when_it_is_trained(tmp_path, averaging):
+    module, thaw = Thawing(), FreshFirst(frozenset({"1.weight"}), epochs=1, learning_rate=0.1, then=0.1)
+    fit = train(tmp_path, Recorded(0.1, 0.2), module=module, epochs=2, averaging=averaging, more_callbacks=[thaw])
+    kept, last = load_file(fit.weights), module.model[1]
+    if averaging is MEAN_OF_2:  # the bias has been trained for one epoch, the weights for two
+        assert torch.equal(kept["1.bias"], last.bias)
+        assert torch.allclose(kept["1.weight"], (module.steps[3] + module.steps[7]) / 2)
+    else:
+        low, high = sorted((0.4, last.bias.item()))
+        assert low < float(kept["1.bias"]) < high
