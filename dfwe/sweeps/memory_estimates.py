@@ -15,7 +15,6 @@ from torch import nn
 from dfwe.config.instantiate import bind
 from dfwe.errors import ModelError
 from dfwe.families.base import ModelFamily
-from dfwe.families.text.family import TextFamily
 from dfwe.models.adapters import num_values
 from dfwe.models.folders import local_folder
 from dfwe.models.loading import load_config
@@ -52,8 +51,7 @@ def memory_of(stage: Stage) -> int | None:
         values = _values_in_training(stage, numbers=numbers)
     elif isinstance(subject, MergeStage):
         values += _values_of_experts(subject, numbers=numbers)
-    has_copy = isinstance(stage.family, TextFamily) and stage.family.context.precision == "bf16-mixed"
-    return round(_BYTES * values + _HALF_BYTES * numbers * has_copy)
+    return round(_BYTES * values + _HALF_BYTES * numbers * (stage.family.half is not None))
 
 
 def num_parameters(family: ModelFamily) -> int | None:

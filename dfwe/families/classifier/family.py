@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -32,7 +31,7 @@ from dfwe.families.encoder.calibration import HeadExample, draw_examples
 from dfwe.families.encoder.data import SentenceSplit
 from dfwe.families.encoder.datamodule import sentence_data
 from dfwe.families.encoder.lightning_module import MultiTask
-from dfwe.families.encoder.linear_probe import load_heads, write_head
+from dfwe.families.encoder.linear_probe import head_trainings, load_heads, write_head
 from dfwe.families.encoder.model import HEADS
 from dfwe.families.encoder.reader import HeadScorer
 from dfwe.models.external import Align, ExternalModel
@@ -99,16 +98,7 @@ class ClassifierFamily(ModelFamily):
 
     def head_trainings(self, tasks: Sequence[Task]) -> tuple[HeadTraining, ...]:
         """Return a linear probe per task where `trainer.head_first` asks for it."""
-        if not self.context.trainer["head_first"]:
-            return ()
-        return tuple(
-            HeadTraining(
-                f"head of {task.short}",
-                {"family": self.spec(), "task": self.task_spec(task)},
-                partial(self._train_head, task),
-            )
-            for task in map(classification_task, tasks)
-        )
+        return head_trainings(self, map(classification_task, tasks), train=self._train_head)
 
     def model(self, tasks: Sequence[Task]) -> Classifier:
         """Return a fresh copy of the base encoder with the tasks' heads, trained first where that is asked for."""

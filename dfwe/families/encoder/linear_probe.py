@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from dfwe.store.store import Store
 from dfwe.values.allowed import Count, Positive
 
 WEIGHTS = "head.safetensors"
+CardAndFiles = tuple[Mapping[str, Any], tuple[str, ...]]  # what the card says, and the names of the files
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,7 @@ class LinearProbe:
         return plain, bias.detach() - plain @ mean
 
 
-def write_head(
-    family: ModelFamily, task: Task, *, model: TaskModel, layer: str, folder: Path
-) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+def write_head(family: ModelFamily, task: Task, *, model: TaskModel, layer: str, folder: Path) -> CardAndFiles:
     """Fit the task's head on its train split, write it, and return what its card says, with its dev score.
 
     `model` is fresh, `layer` the name of the output layer in the head's network. Errors as in `train_head`.
@@ -91,6 +91,20 @@ def write_head(
     evaluation = family.task_scorer(task, split="dev")(model)
     seconds = round(time.perf_counter() - start, 2)
     return {"task": task.name, "examples": len(split), "dev": evaluation.scores, "seconds": seconds}, (WEIGHTS,)
+
+
+def head_trainings(
+    family: ModelFamily, tasks: Iterable[Task], *, train: Callable[[Task, Path], CardAndFiles]
+) -> tuple[HeadTraining, ...]:
+    """Return a linear probe per task, which `train` writes, where `trainer.head_first` asks for it; else none."""
+    if not family.context.trainer["head_first"]:
+        return ()
+    return tuple(
+        HeadTraining(
+            f"head of {task.short}", {"family": family.spec(), "task": family.task_spec(task)}, partial(train, task)
+        )
+        for task in tasks
+    )
 
 
 def load_heads(model: TaskModel, trainings: Iterable[HeadTraining], *, store: Store) -> None:

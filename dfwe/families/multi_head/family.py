@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -31,7 +31,7 @@ from dfwe.families.encoder.data import SentenceSplit
 from dfwe.families.encoder.datamodule import sentence_data
 from dfwe.families.encoder.gradient_surgery import Surgery
 from dfwe.families.encoder.lightning_module import MultiTask
-from dfwe.families.encoder.linear_probe import load_heads, write_head
+from dfwe.families.encoder.linear_probe import head_trainings, load_heads, write_head
 from dfwe.families.encoder.reader import HeadScorer
 from dfwe.families.multi_head.model import HeadSpecs, MultiHead, load_multi_head
 from dfwe.families.multi_head.tokenization import tokenise_sentences
@@ -112,22 +112,18 @@ class MultiHeadFamily(ModelFamily):
 
     def head_trainings(self, tasks: Sequence[Task]) -> tuple[HeadTraining, ...]:
         """Return a linear probe per task of the study where `trainer.head_first` asks for it: models have all heads."""
-        if not self.context.trainer["head_first"]:
-            return ()
-        return tuple(
-            HeadTraining(
-                f"head of {task.short}",
-                {"family": self.spec(), "task": self.task_spec(task)},
-                partial(self._train_head, task),
-            )
-            for task in self.tasks
-        )
+        return head_trainings(self, self.tasks, train=self._train_head)
 
     def model(self, tasks: Sequence[Task]) -> MultiHead:
         """Return a fresh copy of the base encoder, with the heads that every model of the study starts from."""
         model = self._fresh_model()
         load_heads(model, self.head_trainings(tasks), store=self.context.store)
         return model
+
+    @property
+    def half(self) -> None:
+        """None: heads answer in float32, whatever they are trained in."""
+        return None
 
     @staticmethod
     def fresh_parameters(model: MultiHead) -> frozenset[str]:
