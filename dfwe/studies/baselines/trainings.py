@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import asdict, dataclass, replace
 
 from dfwe.config.tasks import Task
 from dfwe.models.lora import Lora
@@ -62,21 +60,18 @@ class SameCompute(Baseline):
 class AveragedBaseline(Baseline):
     """The baseline's training repeated, seed, order and dropout alike, with an average of its weights in their place.
 
-    The average is scored on dev after every epoch, its best is kept, and its scores end the training.
+    The average is scored on dev after every epoch, its best is kept, and its scores end the training. The settings of
+    its classes are the arguments of `weight_average`.
     """
-
-    @property
-    @abstractmethod
-    def averaging(self) -> dict[str, Any]:
-        """Arguments of `weight_average`."""
 
     def model(self, study: BaselineInputs) -> TrainStage | str:
         """Return the training."""
         if not _trains_on_target(study):
             return _NO_TARGET
         assert isinstance(study.objective, Task)
-        name = f"{BASELINE}, averaged by {', '.join(self.averaging)}"
-        return study.factory.baseline(study.objective, seed=study.seed, name=name, fit={"averaging": self.averaging})
+        averaging = asdict(self)
+        name = f"{BASELINE}, averaged by {', '.join(averaging)}"
+        return study.factory.baseline(study.objective, seed=study.seed, name=name, fit={"averaging": averaging})
 
 
 @dataclass(frozen=True)
@@ -85,22 +80,12 @@ class CheckpointAverage(AveragedBaseline):
 
     epochs: Pair
 
-    @property
-    def averaging(self) -> dict[str, Any]:
-        """Number of epochs."""
-        return {"epochs": self.epochs}
-
 
 @dataclass(frozen=True)
 class MovingAverage(AveragedBaseline):
     """The exponential moving average of the weights per step (see `ExponentialMovingAverage`)."""
 
     decay: OpenShare
-
-    @property
-    def averaging(self) -> dict[str, Any]:
-        """Share of the average that a step leaves."""
-        return {"decay": self.decay}
 
 
 @dataclass(frozen=True)
