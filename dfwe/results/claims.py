@@ -9,8 +9,7 @@ from dfwe.report.names import display_name, expert_name, name_of
 from dfwe.report.numbers import ALPHA, interval
 from dfwe.results.comparison import Comparison, against
 from dfwe.results.costs import not_dearer, ratio
-from dfwe.results.recommendation import BEST_EXPERT, EQUALLY_TRAINED
-from dfwe.values.names import BASELINE, UNIFORM
+from dfwe.values.names import BASELINE, BEST_EXPERT, EQUALLY_TRAINED, UNIFORM
 
 DECIDING = (BASELINE, EQUALLY_TRAINED, BEST_EXPERT)  # roles that decide whatever they cost
 BETTER, NOT_SHOWN, WORSE = "better", "not_shown", "worse"

@@ -25,12 +25,12 @@ from dfwe.metrics.statistics import (
     with_interval,
 )
 from dfwe.records import Evaluation
-from dfwe.results.recommendation import BEST_EXPERT, EQUALLY_TRAINED, LONG_BASELINE, best_by_dev
+from dfwe.results.recommendation import best_by_dev
 from dfwe.seeding import derive
 from dfwe.stages.train import TrainStage
 from dfwe.studies.listed_merges import complete_models
 from dfwe.studies.study import Study
-from dfwe.values.names import BASELINE, UNIFORM
+from dfwe.values.names import BASELINE, BEST_EXPERT, EQUALLY_TRAINED, LONG_BASELINE, UNIFORM
 
 SINGLE = "single-task models"  # several models, each on its own task: what rows are compared with, never recommended
 _BLOCK = 100  # resamples drawn at a time: of a test set of 80,000 instances all of them would take 640 MB

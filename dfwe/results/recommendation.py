@@ -12,10 +12,8 @@ from dfwe.stages.evaluate import AnswersStage
 from dfwe.stages.train import TrainStage
 from dfwe.studies.listed_merges import complete_models
 from dfwe.studies.study import Study
-from dfwe.values.names import BASELINE
+from dfwe.values.names import BASELINE, LONG_BASELINE
 
-EQUALLY_TRAINED, BEST_EXPERT = "equally_trained", "best_expert"  # roles beside those of BASELINE and UNIFORM
-LONG_BASELINE = "same_compute"  # takes the role of the equally trained baseline where it is among the baselines
 _SAME = 1e-12  # scores this close are one score, summed in another order
 
 

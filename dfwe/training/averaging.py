@@ -63,11 +63,11 @@ class LatestWeights(WeightAverage):
         return {name: self._mean_of(name) for name in self._epochs[-1]}
 
     def _mean_of(self, name: str) -> Tensor:
-        first, *others = [weights[name] for weights in self._epochs if name in weights]
+        first, *later = [weights[name] for weights in self._epochs if name in weights]
         total = first.clone()
-        for tensor in others:
+        for tensor in later:
             total += tensor.to(total.device)  # a checkpoint's are loaded into main memory
-        return total / (1 + len(others))
+        return total / (1 + len(later))
 
     def state_dict(self) -> dict[str, Any]:
         """Return the epochs' weights."""

@@ -15,6 +15,9 @@ from dfwe.values.allowed import Where
 BASELINE = "baseline"  # the parent fine-tuned on the target alone
 MIXTURE = "mixture"  # the expert trained on {t} and S together
 UNIFORM = "uniform"  # the merge that every study has
+LONG_BASELINE = "same_compute"  # takes the role of the equally trained baseline where it is among the baselines
+
+EQUALLY_TRAINED, BEST_EXPERT = "equally_trained", "best_expert"  # roles beside those of BASELINE and UNIFORM
 
 
 class NotReserved:

@@ -13,12 +13,18 @@ from dfwe.report.figures.style import CYCLE, INK, MARKERS, new_figure, short, st
 from dfwe.report.numbers import signed
 from dfwe.report.sweep.intervals import MeanDifference
 from dfwe.report.sweep.jobs import JobResult
-from dfwe.report.sweep.rows import BEST_EXPERT, SAME_COMPUTE, RowScores
-from dfwe.values.names import BASELINE, UNIFORM
+from dfwe.report.sweep.rows import RowScores
+from dfwe.values.names import BASELINE, BEST_EXPERT, LONG_BASELINE, UNIFORM
 
 MEAN = "mean of targets"
-_AGAINST = {BASELINE: "less the baseline", SAME_COMPUTE: "less the baseline of equal compute"}
-_CURVES = (BASELINE, SAME_COMPUTE, BEST_EXPERT, UNIFORM, "ensemble")  # rows of a learning curve beside merges asked for
+_AGAINST = {BASELINE: "less the baseline", LONG_BASELINE: "less the baseline of equal compute"}
+_CURVES = (
+    BASELINE,
+    LONG_BASELINE,
+    BEST_EXPERT,
+    UNIFORM,
+    "ensemble",
+)  # rows of a learning curve beside merges asked for
 Gains = Mapping[str, Mapping[str, MeanDifference]]  # by what it is compared with, and by target
 Scores = Mapping[str, Mapping[int, Sequence[float]]]  # by row, and by number of training examples
 

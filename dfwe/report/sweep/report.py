@@ -62,11 +62,11 @@ def read_sweep(*folders: Path) -> Sweep:
     if len(folders) > 1:
         check_same_tests(runs)
     jobs, unscored = read_jobs(runs)
-    without_headline = {job.path for job in jobs} - {job.path for job in jobs if job.is_of_sweep}
+    paths = {job.path for job in jobs}
+    without_headline = paths - {job.path for job in jobs if job.is_of_sweep}
     unscored += [f"{path}: no merge was scored beside a baseline" for path in sorted(without_headline)]
-    scored = [run for run in runs if run.path in {job.path for job in jobs}]
     with readable_results(folders[0]):
-        rows = row_scores(scored)
+        rows = row_scores(run for run in runs if run.path in paths)
     return Sweep(jobs, rows, [*broken, *unscored])
 
 

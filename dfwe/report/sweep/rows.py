@@ -12,10 +12,8 @@ from dfwe.report.study_results import SINGLE_TASK, Record, StudyResults
 from dfwe.report.sweep.intervals import Difference, MeanDifference
 from dfwe.report.sweep.jobs import JobResult, job_of
 from dfwe.report.sweep.statistics import in_paper_order
-from dfwe.values.names import BASELINE, UNIFORM
+from dfwe.values.names import BASELINE, BEST_EXPERT, EQUALLY_TRAINED, UNIFORM
 
-BEST_EXPERT, EQUALLY_TRAINED = "best_expert", "equally_trained"  # as results name these roles
-SAME_COMPUTE = "same_compute"
 _TITLES = {BEST_EXPERT: "best expert by dev", EQUALLY_TRAINED: "target alone, both trainings"}
 Place = tuple[str, int]  # target and seed
 

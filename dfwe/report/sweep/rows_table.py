@@ -11,10 +11,10 @@ from dfwe.report.numbers import seconds_in_words
 from dfwe.report.study_results import Record
 from dfwe.report.sweep.intervals import MeanDifference
 from dfwe.report.sweep.jobs import JobResult
-from dfwe.report.sweep.rows import SAME_COMPUTE, RowScores
+from dfwe.report.sweep.rows import RowScores
 from dfwe.report.sweep.statistics import in_paper_order
 from dfwe.report.tables import MISSING, Cell, Column, ReportTable, difference, number, score, tabulate
-from dfwe.values.names import BASELINE
+from dfwe.values.names import BASELINE, LONG_BASELINE
 
 ROWS = "rows"  # the table's id
 _Score = Callable[[JobResult], float | None]
@@ -52,7 +52,7 @@ def _columns(rows: Sequence[RowScores]) -> list[Column]:
         *_score_columns(rows, targets=targets),
         Column("mean", "mean", lambda row: _mean(row, num_targets=len(targets)), "of the targets' test scores"),
         *_difference_columns(BASELINE, "Δ\nbaseline"),
-        *_difference_columns(SAME_COMPUTE, "Δ same\ncompute"),
+        *_difference_columns(LONG_BASELINE, "Δ same\ncompute"),
         *_lead_columns(rows),
         Column("optimism", "optimism", _optimism, "dev less test"),
         Column("cost", "cost", _cost, "tokens read to train and search, by the baseline's", is_optional=True),

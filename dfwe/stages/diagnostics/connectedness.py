@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from statistics import median
 from typing import Any
 
 from dfwe.errors import ConfigurationError
 from dfwe.report.trials import ExpertPath
 from dfwe.stages.diagnostics.base import Diagnostic, DiagnosticResult, DiagnosticStage
-from dfwe.stages.diagnostics.interpolation import Interpolation
+from dfwe.stages.diagnostics.interpolation import Interpolation, lines_between
 from dfwe.stages.merge import MergeStage
 from dfwe.values.allowed import Count, Share
 from dfwe.values.names import BASELINE, UNIFORM
@@ -48,8 +47,7 @@ class Connectedness(Diagnostic):
         self, merge: MergeStage, *, cards: Sequence[Mapping[str, Any]], dev: Mapping[str, float | None]
     ) -> DiagnosticResult:
         """Return the median and the largest barrier; a pair with an undefined score is left out."""
-        pairs = zip(combinations(merge.experts, 2), cards, strict=True)
-        paths = [ExpertPath.of({"a": a, "b": b, "points": card["points"]}) for (a, b), card in pairs]
+        paths = map(ExpertPath.of, lines_between(merge, cards=cards))
         barriers = [barrier for path in paths if (barrier := _barrier(path)) is not None]
         middle = median(barriers) if barriers else None
         record = {

@@ -50,11 +50,16 @@ class Interpolation(Diagnostic):
         self, merge: MergeStage, *, cards: Sequence[Mapping[str, Any]], dev: Mapping[str, float | None]
     ) -> DiagnosticResult:
         """Return each pair's points and its barrier; shares are the second expert's."""
-        pairs = combinations(merge.experts, 2)
-        lines = [{"a": a, "b": b, "points": card["points"]} for (a, b), card in zip(pairs, cards, strict=True)]
+        lines = lines_between(merge, cards=cards)
         return DiagnosticResult(
             of_study={"interpolations": [{**line, "barrier": ExpertPath.of(line).barrier} for line in lines]}
         )
+
+
+def lines_between(merge: MergeStage, *, cards: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return each pair of experts with the points between them, from the cards of their stages."""
+    pairs = combinations(merge.experts, 2)
+    return [{"a": a, "b": b, "points": card["points"]} for (a, b), card in zip(pairs, cards, strict=True)]
 
 
 @dataclass(frozen=True)
