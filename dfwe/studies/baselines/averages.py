@@ -12,7 +12,7 @@ from dfwe.seeding import derive
 from dfwe.stages.ensemble import EnsembleStage
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.train import TrainStage
-from dfwe.studies.baselines.base import Baseline, BaselineInputs
+from dfwe.studies.baselines.base import NO_SOURCES, NO_TARGET, Baseline, BaselineInputs
 from dfwe.values.allowed import Pair
 from dfwe.values.names import MIXTURE
 
@@ -72,7 +72,7 @@ class Ratatouille(Baseline):
     def model(self, study: BaselineInputs) -> MergeStage | str:
         """Return the merge of the experts on one task each."""
         if MIXTURE not in study.trained:
-            return "it averages experts of the study's own, on the target and on its sources"
+            return NO_SOURCES
         if study.trained is study.experts:
             return "experts are not fine-tuned on the target"
         names = [task.short for task in (study.objective, *study.sources) if isinstance(task, Task)]
@@ -120,8 +120,9 @@ def without_label_scores(study: BaselineInputs) -> str:
 
 def _seed_runs(study: BaselineInputs, *, num: int) -> dict[str, TrainStage] | str:
     """Return the baseline's trainings by name, or the reason why there are none."""
-    if not isinstance(study.objective, Task) or MIXTURE not in study.trained:
-        return "it trains on one target, with experts of its own"
+    if not study.trains_on_target:
+        return NO_TARGET
+    assert isinstance(study.objective, Task)
     seeds = [study.seed, *(derive(study.seed, "seed run", number) for number in range(1, num))]
     return {f"seed_{seed}": study.factory.baseline(study.objective, seed=seed) for seed in seeds}
 

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from omegaconf import OmegaConf
+
 from dfwe.conf import conf_dir
-from dfwe.config.instantiate import bind, option_file
+from dfwe.config.instantiate import bind, option_file, plain
 from dfwe.config.tasks import Objective, Task
 from dfwe.errors import ConfigurationError
 from dfwe.stages.evaluate import AnswersStage, EvaluateStage
@@ -38,6 +40,15 @@ class BaselineInputs:
     sources: tuple[Task, ...] = ()
     merge: MergeStage | None = None  # that was asked for
 
+    @property
+    def trains_on_target(self) -> bool:
+        """True if the objective is one task, and no expert was trained elsewhere."""
+        return isinstance(self.objective, Task) and all(stage.trains for stage in self.trained.values())
+
+
+NO_TARGET = "it trains on one target, in a study that trains its experts"
+NO_SOURCES = "it needs experts on the target and on its sources, trained in the study"
+
 
 class Baseline(ABC):
     """A model that a merge is compared with."""
@@ -56,7 +67,7 @@ def load_baselines(names: Sequence[str], *, settings: Mapping[str, Any] = Mappin
     options = {name: option_file(conf_dir() / GROUP, name, key="baselines") for name in names}
     if unused := set(settings) - set(options):
         raise ConfigurationError(f"baseline_settings has {', '.join(sorted(unused))}, which baselines= does not name")
-    changed = {name: option | dict(settings.get(name, {})) for name, option in options.items()}
+    changed = {name: plain(OmegaConf.merge(option, settings.get(name, {}))) for name, option in options.items()}
     for name in settings:
         check_part(changed[name], key=f"baseline_settings.{name}")
     return {name: bind(option) for name, option in changed.items()}

@@ -9,9 +9,8 @@ from typing import Annotated
 from dfwe.config.tasks import Task
 from dfwe.errors import ConfigurationError
 from dfwe.stages.setfit import SetFitStage
-from dfwe.studies.baselines.base import Baseline, BaselineInputs
+from dfwe.studies.baselines.base import NO_TARGET, Baseline, BaselineInputs
 from dfwe.values.allowed import Count, OneOf, PartialShare, Positive
-from dfwe.values.names import MIXTURE
 
 
 @dataclass(frozen=True)
@@ -37,8 +36,9 @@ class SetFit(Baseline):
     def model(self, study: BaselineInputs) -> SetFitStage | str:
         """Return the stage; raise ConfigurationError where the package is missing."""
         family, target = study.factory.family, study.objective
-        if not isinstance(target, Task) or MIXTURE not in study.trained:
-            return "it trains on one target, with experts of its own"
+        if not study.trains_on_target:
+            return NO_TARGET
+        assert isinstance(target, Task)
         if not family.has_heads:
             return "its base model is not an encoder, and SetFit tunes one: choose model=minilm_classifier"
         if family.decoding(target) != "labels":

@@ -15,9 +15,9 @@ from dfwe.stages.ensemble import EnsembleStage
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.train import TrainStage
 from dfwe.studies.baselines.averages import without_label_scores
-from dfwe.studies.baselines.base import Baseline, BaselineInputs, load_baselines
+from dfwe.studies.baselines.base import NO_TARGET, Baseline, BaselineInputs, load_baselines
 from dfwe.values.allowed import Count, OneOf, Positive
-from dfwe.values.names import BASELINE, MIXTURE
+from dfwe.values.names import BASELINE
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,8 @@ class Distilled(Student):
         if isinstance(ensemble, str):
             return ensemble
         assert isinstance(ensemble, EnsembleStage)
-        if MIXTURE not in study.trained:
-            return "its experts were trained elsewhere"
+        if not study.trains_on_target:
+            return NO_TARGET
         is_lora = study.factory.family.settings.lora is not None  # a merge has no factors to go on from
         merge = {} if study.merge is None or is_lora else {f"merge {study.merge.name}": study.merge}
         weighted = None if ensemble.weights is None else ensemble
@@ -94,8 +94,8 @@ class SelfTraining(Student):
 
     def teacher(self, study: BaselineInputs) -> Teacher | str:
         """Return the baseline alone."""
-        if MIXTURE not in study.trained:
-            return "its experts were trained elsewhere"
+        if not study.trains_on_target:
+            return NO_TARGET
         if reason := without_label_scores(study):
             return reason
         assert isinstance(study.objective, Task)

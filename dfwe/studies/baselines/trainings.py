@@ -8,12 +8,10 @@ from dfwe.config.tasks import Task
 from dfwe.models.lora import Lora
 from dfwe.stages.linear_probe import LinearProbeStage
 from dfwe.stages.train import TrainStage
-from dfwe.studies.baselines.base import Baseline, BaselineInputs
+from dfwe.studies.baselines.base import NO_SOURCES, NO_TARGET, Baseline, BaselineInputs
 from dfwe.studies.stage_factory import StageFactory
 from dfwe.values.allowed import Count, Name, OpenShare, Pair, PartialShare, Pattern, Positive
 from dfwe.values.names import BASELINE, MIXTURE
-
-_NO_TARGET = "it trains on one target, in a study that trains its experts"
 
 
 @dataclass(frozen=True)
@@ -23,7 +21,7 @@ class Multitask(Baseline):
     def model(self, study: BaselineInputs) -> TrainStage | str:
         """Return the expert on {t} and S as it was before its fine-tuning."""
         if MIXTURE not in study.trained:
-            return "its experts were trained elsewhere"
+            return NO_SOURCES
         if study.trained is study.experts:
             return "experts are not fine-tuned, so it is one of them"
         return study.trained[MIXTURE]
@@ -66,8 +64,8 @@ class AveragedBaseline(Baseline):
 
     def model(self, study: BaselineInputs) -> TrainStage | str:
         """Return the training."""
-        if not _trains_on_target(study):
-            return _NO_TARGET
+        if not study.trains_on_target:
+            return NO_TARGET
         assert isinstance(study.objective, Task)
         averaging = asdict(self)
         name = f"{BASELINE}, averaged by {', '.join(averaging)}"
@@ -105,8 +103,8 @@ class LoraBaseline(Baseline):
     def model(self, study: BaselineInputs) -> TrainStage | str:
         """Return the training; raise ModelError where PEFT is missing."""
         family = study.factory.family
-        if not _trains_on_target(study):
-            return _NO_TARGET
+        if not study.trains_on_target:
+            return NO_TARGET
         if not family.takes_lora:
             return f"models of the family {family.name} train all their weights"
         if family.settings.lora is not None:
@@ -130,8 +128,3 @@ class Probe(Baseline):
         if not isinstance(objective, Task) or not family.head_trainings((objective,)):
             return "its models have no head that is fitted first (trainer.head_first)"
         return LinearProbeStage.of(family, target=objective)
-
-
-def _trains_on_target(study: BaselineInputs) -> bool:
-    """Return whether the study trains, and its objective is one task."""
-    return isinstance(study.objective, Task) and all(stage.trains for stage in study.trained.values())
