@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import sqrt
 from statistics import median
 from typing import Any
 
@@ -12,7 +13,7 @@ from dfwe.report.trials import ExpertPath
 from dfwe.stages.diagnostics.base import Diagnostic, DiagnosticResult, DiagnosticStage
 from dfwe.stages.diagnostics.interpolation import Interpolation, lines_between
 from dfwe.stages.merge import MergeStage
-from dfwe.values.allowed import Count, Share
+from dfwe.values.allowed import Count, NonNegative, Share
 from dfwe.values.names import BASELINE, UNIFORM
 
 
@@ -23,7 +24,9 @@ class Connectedness(Diagnostic):
     Its stages are those of `Interpolation` with as many `points`, an odd number. A barrier is the mean of both ends'
     scores less that of the middle (Frankle et al. 2020, with scores in place of errors), so it is negative
     where the middle is better. `ExpertPath.barrier` is the largest over all points, and never below 0. A study warns of
-    a median above `max_barrier`, and of a uniform merge that is more than `max_uniform_loss` below the baseline.
+    a median above `max_barrier`, and of a uniform merge that is more than `max_uniform_loss` below the baseline; both
+    by more than `standard_errors` of a dev score. Epochs of experts and baseline were chosen on dev and those of
+    mixtures were not, so that few instances of dev make experts look less connected than they are.
 
     Raises:
         ConfigurationError: an even number of points.
@@ -32,6 +35,7 @@ class Connectedness(Diagnostic):
     points: Count
     max_barrier: Share
     max_uniform_loss: Share
+    standard_errors: NonNegative
 
     def __post_init__(self) -> None:
         if self.points % 2 == 0:
@@ -50,12 +54,16 @@ class Connectedness(Diagnostic):
         paths = map(ExpertPath.of, lines_between(merge, cards=cards))
         barriers = [barrier for path in paths if (barrier := _barrier(path)) is not None]
         middle = median(barriers) if barriers else None
+        noise = self.standard_errors * _standard_error(len(merge.family.instances(merge.target, split="dev")))
         record = {
             "median_barrier": middle,
             "largest_barrier": max(barriers, default=None),
             "uniform_minus_baseline": _less(dev.get(UNIFORM), dev.get(BASELINE)),
             "num_pairs": len(barriers),
-            "limits": {"median_barrier": self.max_barrier, "uniform_minus_baseline": -self.max_uniform_loss},
+            "limits": {
+                "median_barrier": self.max_barrier + noise,
+                "uniform_minus_baseline": -self.max_uniform_loss - noise,
+            },
         }
         return DiagnosticResult(of_merge={"median_barrier": middle}, of_study={"connectedness": record})
 
@@ -64,6 +72,11 @@ def _barrier(path: ExpertPath) -> float | None:
     """Return the distance of the middle below the straight line; None where a score is undefined."""
     losses = dict(zip(path.shares, path.losses or (), strict=False))
     return losses.get(0.5)
+
+
+def _standard_error(num_instances: int) -> float:
+    """Return the largest standard error that a share of so many instances can have: that of one half."""
+    return 0.5 / sqrt(num_instances)
 
 
 def _less(score: float | None, other: float | None) -> float | None:

@@ -17,16 +17,17 @@ from dfwe.stages.diagnostics.connectedness import Connectedness
 from dfwe.stages.diagnostics.interpolation import Interpolation
 from dfwe.studies.plan import plan_study
 
-MERGE = SimpleNamespace(experts=dict.fromkeys("abc"))
-DIAGNOSTIC = Connectedness(points=1, max_barrier=0.01, max_uniform_loss=0.02)
+DIAGNOSTIC = Connectedness(points=1, max_barrier=0.01, max_uniform_loss=0.02, standard_errors=1)
 
 
 def card(*scores):
     return {"points": [{"share": place / (len(scores) - 1), "dev": dev} for place, dev in enumerate(scores)]}
 
 
-def measured(*cards, dev=None, diagnostic=DIAGNOSTIC):
-    return diagnostic.result(MERGE, cards=cards, dev=dev or {})
+def measured(*cards, dev=None, num_instances=10**8):
+    family = SimpleNamespace(instances=lambda target, *, split: range(num_instances))
+    merge = SimpleNamespace(experts=dict.fromkeys("abc"), family=family, target=None)
+    return DIAGNOSTIC.result(merge, cards=cards, dev=dev or {})
 
 
 def test_barrier_is_the_ends_mean_less_the_middle():
@@ -42,7 +43,7 @@ def test_of_more_points_the_middle_counts():
     (record,) = measured(*[card(0.5, 0.1, 0.4, 0.1, 0.5)] * 3).of_study.values()
     assert record["median_barrier"] == pytest.approx(0.1)
     with pytest.raises(ConfigurationError, match="points must be odd, not 2"):
-        Connectedness(points=2, max_barrier=0.01, max_uniform_loss=0.01)
+        Connectedness(points=2, max_barrier=0.01, max_uniform_loss=0.01, standard_errors=1)
 
 
 def test_a_pair_with_an_undefined_score_is_left_out():
@@ -76,6 +77,15 @@ def test_experts_that_do_not_average_are_warned_of(middle, uniform, words):
         assert (warning.code, warning.subject, warning.withholds) == ("not_connected", "experts", False)
         remedies = ("trainer.head_first=true", "model.pretrain", "trainer.train.epochs", "merge=ensemble_search")
         assert all(part in warning.text for part in (*words, *remedies))
+
+
+@pytest.mark.parametrize(("middle", "uniform"), [(0.43, 0.5), (0.48, 0.42)])
+def test_what_few_dev_instances_cannot_tell_from_noise_is_not_warned_of(middle, uniform):
+    cards, dev = [card(0.5, middle, 0.5)] * 3, {"uniform": uniform, "baseline": 0.5}
+    (few,) = measured(*cards, dev=dev, num_instances=64).of_study.values()  # 0.5 / sqrt(64) is 6.25 points
+    (many,) = measured(*cards, dev=dev, num_instances=2500).of_study.values()
+    assert few["limits"] == pytest.approx({"median_barrier": 0.0725, "uniform_minus_baseline": -0.0825})
+    assert (len(list(of_connectedness(few))), len(list(of_connectedness(many)))) == (0, 1)
 
 
 def test_a_study_without_it_has_no_warning():
