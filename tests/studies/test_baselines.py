@@ -167,7 +167,7 @@ def test_ratatouille_needs_experts_that_are_fine_tuned(small, tmp_path, caplog):
     assert "no baseline ratatouille_uniform for MELD_emotion_recognition: experts are not fine-tuned" in caplog.text
 
 
-def test_a_setting_within_another_leaves_the_others_as_they_are(small, tmp_path):
+def test_a_nested_setting_leaves_its_neighbours(small, tmp_path):
     settings = "+baseline_settings={ensemble_greedy: {weights: {steps: 7}}}"
     study = plan_study(small(tmp_path, "baselines=[ensemble_greedy]", settings))
     assert study.baselines["ensemble_greedy"].weights["steps"] == 7

@@ -80,7 +80,7 @@ def test_experts_that_do_not_average_are_warned_of(middle, uniform, words):
 
 
 @pytest.mark.parametrize(("middle", "uniform"), [(0.43, 0.5), (0.48, 0.42)])
-def test_what_few_dev_instances_cannot_tell_from_noise_is_not_warned_of(middle, uniform):
+def test_noise_of_few_dev_instances_is_no_warning(middle, uniform):
     cards, dev = [card(0.5, middle, 0.5)] * 3, {"uniform": uniform, "baseline": 0.5}
     (few,) = measured(*cards, dev=dev, num_instances=64).of_study.values()  # 0.5 / sqrt(64) is 6.25 points
     (many,) = measured(*cards, dev=dev, num_instances=2500).of_study.values()
