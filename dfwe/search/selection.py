@@ -16,7 +16,7 @@ from dfwe.errors import SearchError
 from dfwe.metrics.statistics import Score, resampled_scores, resampling_weights
 from dfwe.records import Coefficients, Evaluation, Trial, TrialKind
 from dfwe.search.space import distance
-from dfwe.values.allowed import Count, NonNegative
+from dfwe.values.allowed import Count, NonNegative, Positive
 
 log = logging.getLogger(__name__)
 
@@ -143,14 +143,15 @@ class Bagged(SelectionRule):
 
 
 @dataclass(frozen=True)
-class OneStandardError(SelectionRule):
-    """Choose the candidate nearest to the start among those within one standard error of the best.
+class WithinStandardErrors(SelectionRule):
+    """Choose the candidate nearest to the start among those within some standard errors of the best.
 
-    The rule that Breiman et al. (1984) prune trees by; the error is the paired bootstrap's on dev. Not in the DFWE
-    paper.
+    With one it is the rule that Breiman et al. (1984) prune trees by; the error is the paired bootstrap's on dev. Not
+    in the DFWE paper.
     """
 
     resamples: Count
+    standard_errors: Positive
 
     def choose(self, trials: Sequence[Trial], *, context: SelectionContext) -> Trial:
         """Return the trial; nothing is evaluated."""
@@ -161,7 +162,7 @@ class OneStandardError(SelectionRule):
             trial
             for trial in trials
             if best.evaluation.score - trial.evaluation.score
-            <= np.std(top - context.score(weights @ trial.evaluation.counts)) + _TOLERANCE
+            <= self.standard_errors * np.std(top - context.score(weights @ trial.evaluation.counts)) + _TOLERANCE
         ]
         return min(near, key=lambda trial: (distance(trial.coefficients, start=start), -trial.evaluation.score))
 

@@ -12,8 +12,8 @@ from dfwe.search.selection import (
     Argmax,
     Bagged,
     LastTrial,
-    OneStandardError,
     SelectionContext,
+    WithinStandardErrors,
     argmax,
     best_shares,
     out_of_bag_loss,
@@ -79,7 +79,9 @@ def test_argmax_breaks_ties_by_distance_then_order():
     assert argmax([trials[0], trials[3], trials[2]]).number == 4
 
 
-@pytest.mark.parametrize("rule", [Argmax(), Bagged(resamples=10, margin=0.01), OneStandardError(resamples=10)])
+@pytest.mark.parametrize(
+    "rule", [Argmax(), Bagged(resamples=10, margin=0.01), WithinStandardErrors(resamples=10, standard_errors=1.0)]
+)
 def test_selection_without_trials_raises(rule):
     with pytest.raises(SearchError, match="there is no trial to choose from"):
         choose(rule, [])
@@ -219,5 +221,13 @@ def test_one_standard_error_is_nearest_to_the_start():
     # two answers lost and one won: 0.025 below, with a standard error of about 0.043
     best, near, worse = [1] * 30 + [0] * 10, [1] * 28 + [0, 0, 1] + [0] * 9, [1] * 20 + [0] * 20
     trials = [trial(1, 0.5, worse, kind="uniform"), trial(2, 0.9, best), trial(3, 0.6, near)]
-    assert choose(OneStandardError(resamples=200), trials).number == 3
-    assert choose(OneStandardError(resamples=200), [*trials[:2]]).number == 2
+    assert choose(WithinStandardErrors(resamples=200, standard_errors=1.0), trials).number == 3
+    assert choose(WithinStandardErrors(resamples=200, standard_errors=1.0), [*trials[:2]]).number == 2
+
+
+def test_more_standard_errors_reach_nearer_to_the_start():
+    # ten answers lost: 0.25 below, with a standard error of about 0.068
+    trials = [trial(1, 0.5, [1] * 20 + [0] * 20, kind="uniform"), trial(2, 0.9, [1] * 30 + [0] * 10)]
+    for standard_errors, number in ((1.0, 2), (3.0, 2), (5.0, 1)):
+        rule = WithinStandardErrors(resamples=200, standard_errors=standard_errors)
+        assert choose(rule, trials).number == number
