@@ -13,9 +13,7 @@ exhaustive sweep itself would take, "default_sources" the three that the task's 
 
 from __future__ import annotations
 
-import argparse
 import itertools
-import json
 import statistics
 import sys
 import time
@@ -25,9 +23,10 @@ from typing import Any
 import numpy as np
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
+from seeds import mean_with_error, run_seeds
 
 from dfwe.conf import conf_dir
-from dfwe.config.task_options import read_tasks, register
+from dfwe.config.task_options import read_tasks
 from dfwe.studies.plan import load_plan
 from dfwe.studies.recipes import DfwePlan, dfwe_study
 from dfwe.studies.source_selection.ranking import relative_ranks
@@ -146,7 +145,11 @@ def summary(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Means over seeds, and their standard errors."""
     return {
         way: {
-            what: {key: _mean([each["ways"][way][what][key] for each in found]) for key in first if key != "score"}
+            what: {
+                key: mean_with_error([each["ways"][way][what][key] for each in found], digits=3)
+                for key in first
+                if key != "score"
+            }
             for what, first in judged_one.items()
             if what != "triple"
         }
@@ -154,21 +157,5 @@ def summary(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _mean(values: Sequence[float]) -> dict[str, float]:
-    error = statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else 0.0
-    return {"mean": round(statistics.mean(values), 3), "standard_error": round(error, 3)}
-
-
-def main() -> None:
-    """Measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--first", type=int, default=0)
-    options, overrides = parser.parse_known_args()
-    register()
-    found = [one_seed(options.first + number, overrides=overrides) for number in range(options.seeds)]
-    print(json.dumps({"summary": summary(found), "studies": found}))
-
-
 if __name__ == "__main__":
-    main()
+    run_seeds(__doc__, one_seed=one_seed, summary=summary, num_seeds=5)

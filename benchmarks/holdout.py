@@ -11,17 +11,15 @@ uniform mixture and the best expert by dev; and each seed's numbers.
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from seeds import mean_with_error, run_seeds
 
 from dfwe.conf import conf_dir
-from dfwe.config.task_options import register
 from dfwe.stages.merge import MergeStage
 from dfwe.studies.plan import plan_study
 from dfwe.studies.study import Study
@@ -79,28 +77,13 @@ def summary(found: Sequence[Mapping[str, Mapping[str, Any]]]) -> dict[str, Any]:
     return {
         way: {
             **{key: round(statistics.mean(each[way][key] for each in found), 4) for key in ("dev", "test", "told")},
-            "to_first": _mean([each[way]["test"] - each[first]["test"] for each in found]),
-            "told_above_test": _mean([each[way]["told"] - each[way]["test"] for each in found]),
+            "to_first": mean_with_error([each[way]["test"] - each[first]["test"] for each in found], digits=4),
+            "told_above_test": mean_with_error([each[way]["told"] - each[way]["test"] for each in found], digits=4),
             "evaluations": statistics.median(each[way]["evaluations"] for each in found),
         }
         for way in found[0]
     }
 
 
-def _mean(values: Sequence[float]) -> dict[str, float]:
-    error = statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else 0.0
-    return {"mean": round(statistics.mean(values), 4), "standard_error": round(error, 4)}
-
-
-def main() -> None:
-    """Measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=20)
-    options, overrides = parser.parse_known_args()
-    register()
-    found = [one_seed(seed, overrides=overrides) for seed in range(options.seeds)]
-    print(json.dumps({"summary": summary(found), "studies": found}))
-
-
 if __name__ == "__main__":
-    main()
+    run_seeds(__doc__, one_seed=one_seed, summary=summary, num_seeds=20)

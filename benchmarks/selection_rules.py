@@ -14,18 +14,19 @@ an expert. A killed run goes on.
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from holdout import planned
+from seeds import mean_with_error, run_seeds
 
-from dfwe.config.task_options import register
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.merge_search import EXTRA_KIND, PREDICTIONS, TRIALS
 from dfwe.store.store import Store
+from dfwe.studies.study import Study
 
 RULES = {
     "bagged": ["merge/selection=bagged"],
@@ -53,17 +54,20 @@ def one_seed(seed: int, *, overrides: Sequence[str]) -> dict[str, float]:
 
 
 def _merge(rule: str, *, seed: int, overrides: Sequence[str]) -> tuple[MergeStage, Store]:
-    """The study's merge, searched fold by fold, what it needs being there; and the study's store."""
+    """The study's merge, searched fold by fold, and the study's store."""
     settings = [*overrides, f"seed={seed}", "baselines=[]", "diagnostics=[]", *RULES[rule]]
-    budget = planned(settings).merges["nelder_mead"].config["search"]["budget"]
+    budget = _headline(planned(settings)).config["search"]["budget"]
     folds = ["merge/holdout=k_fold", f"merge.holdout.number={FOLDS}", f"merge.search.budget={FOLDS * budget}"]
     study = planned([*settings, *folds])
     store = study.family.context.store
+    for stage in study.pretraining:
+        stage.result(store)
+    return _headline(study), store
+
+
+def _headline(study: Study) -> MergeStage:
     assert study.headline is not None
-    stage = study.merges[study.headline]
-    for need in (*study.pretraining, *stage.needs):
-        need.result(store)
-    return stage, store
+    return study.merges[study.headline]
 
 
 def _begin_with_trials_of(searched: MergeStage, *, stage: MergeStage, store: Store) -> None:
@@ -77,29 +81,17 @@ def _begin_with_trials_of(searched: MergeStage, *, stage: MergeStage, store: Sto
             (folder / name).write_text("".join(lines[: sum(own)]))
 
 
-def summary(studies: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:
+def summary(found: Sequence[Mapping[str, float]]) -> dict[str, dict[str, Any]]:
     """Means over the seeds, and of the differences to the first rule."""
-    table = {}
-    for name in studies[0]:
-        differences = [study[name] - study[next(iter(RULES))] for study in studies]
-        error = statistics.stdev(differences) / len(differences) ** 0.5 if len(differences) > 1 else 0.0
-        table[name] = {
-            "score": round(statistics.mean(study[name] for study in studies), 2),
-            "to_first": round(statistics.mean(differences), 2),
-            "standard_error": round(error, 2),
+    first = next(iter(RULES))
+    return {
+        name: {
+            "score": round(statistics.mean(study[name] for study in found), 2),
+            "to_first": mean_with_error([study[name] - study[first] for study in found], digits=2),
         }
-    return table
-
-
-def main() -> None:
-    """Measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=3)
-    options, overrides = parser.parse_known_args()
-    register()
-    studies = [one_seed(seed, overrides=overrides) for seed in range(options.seeds)]
-    print(json.dumps({"summary": summary(studies), "studies": studies}))
+        for name in found[0]
+    }
 
 
 if __name__ == "__main__":
-    main()
+    run_seeds(__doc__, one_seed=one_seed, summary=summary, num_seeds=3)

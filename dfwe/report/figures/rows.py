@@ -18,13 +18,8 @@ from dfwe.values.names import BASELINE, BEST_EXPERT, LONG_BASELINE, UNIFORM
 
 MEAN = "mean of targets"
 _AGAINST = {BASELINE: "less the baseline", LONG_BASELINE: "less the baseline of equal compute"}
-_CURVES = (
-    BASELINE,
-    LONG_BASELINE,
-    BEST_EXPERT,
-    UNIFORM,
-    "ensemble",
-)  # rows of a learning curve beside merges asked for
+# rows of a learning curve beside merges asked for
+_CURVES = (BASELINE, LONG_BASELINE, BEST_EXPERT, UNIFORM, "ensemble")
 Gains = Mapping[str, Mapping[str, MeanDifference]]  # by what it is compared with, and by target
 Scores = Mapping[str, Mapping[int, Sequence[float]]]  # by row, and by number of training examples
 

@@ -120,11 +120,11 @@ def without_label_scores(study: BaselineInputs) -> str:
 
 def _seed_runs(study: BaselineInputs, *, num: int) -> dict[str, TrainStage] | str:
     """Return the baseline's trainings by name, or the reason why there are none."""
-    if not study.trains_on_target:
+    target = study.trained_target
+    if target is None:
         return NO_TARGET
-    assert isinstance(study.objective, Task)
     seeds = [study.seed, *(derive(study.seed, "seed run", number) for number in range(1, num))]
-    return {f"seed_{seed}": study.factory.baseline(study.objective, seed=seed) for seed in seeds}
+    return {f"seed_{seed}": study.factory.baseline(target, seed=seed) for seed in seeds}
 
 
 def _ensemble(study: BaselineInputs, members: Mapping[str, TrainStage]) -> EnsembleStage | str:

@@ -24,6 +24,8 @@ from dfwe.values.check import check_part
 log = logging.getLogger(__name__)
 
 GROUP = "baseline"
+NO_TARGET = "it trains on one target, in a study that trains its experts"
+NO_SOURCES = "it needs experts on the target and on its sources, trained in the study"
 EvaluatedModel = TrainStage | MergeStage | AnswersStage
 Tested = EvaluateStage | AnswersStage
 
@@ -41,13 +43,10 @@ class BaselineInputs:
     merge: MergeStage | None = None  # that was asked for
 
     @property
-    def trains_on_target(self) -> bool:
-        """True if the objective is one task, and no expert was trained elsewhere."""
-        return isinstance(self.objective, Task) and all(stage.trains for stage in self.trained.values())
-
-
-NO_TARGET = "it trains on one target, in a study that trains its experts"
-NO_SOURCES = "it needs experts on the target and on its sources, trained in the study"
+    def trained_target(self) -> Task | None:
+        """The task that the study trains on; None of several, and where an expert was trained elsewhere."""
+        trains = all(stage.trains for stage in self.trained.values())
+        return self.objective if isinstance(self.objective, Task) and trains else None
 
 
 class Baseline(ABC):

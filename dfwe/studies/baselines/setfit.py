@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from typing import Annotated
 
-from dfwe.config.tasks import Task
 from dfwe.errors import ConfigurationError
 from dfwe.stages.setfit import SetFitStage
 from dfwe.studies.baselines.base import NO_TARGET, Baseline, BaselineInputs
@@ -35,10 +34,9 @@ class SetFit(Baseline):
 
     def model(self, study: BaselineInputs) -> SetFitStage | str:
         """Return the stage; raise ConfigurationError where the package is missing."""
-        family, target = study.factory.family, study.objective
-        if not study.trains_on_target:
+        family, target = study.factory.family, study.trained_target
+        if target is None:
             return NO_TARGET
-        assert isinstance(target, Task)
         if not family.has_heads:
             return "its base model is not an encoder, and SetFit tunes one: choose model=minilm_classifier"
         if family.decoding(target) != "labels":

@@ -80,7 +80,7 @@ class Distilled(Student):
         if isinstance(ensemble, str):
             return ensemble
         assert isinstance(ensemble, EnsembleStage)
-        if not study.trains_on_target:
+        if study.trained_target is None:
             return NO_TARGET
         is_lora = study.factory.family.settings.lora is not None  # a merge has no factors to go on from
         merge = {} if study.merge is None or is_lora else {f"merge {study.merge.name}": study.merge}
@@ -94,10 +94,10 @@ class SelfTraining(Student):
 
     def teacher(self, study: BaselineInputs) -> Teacher | str:
         """Return the baseline alone."""
-        if not study.trains_on_target:
+        target = study.trained_target
+        if target is None:
             return NO_TARGET
         if reason := without_label_scores(study):
             return reason
-        assert isinstance(study.objective, Task)
-        baseline = {BASELINE: study.factory.baseline(study.objective, seed=study.seed)}
+        baseline = {BASELINE: study.factory.baseline(target, seed=study.seed)}
         return Teacher("self_training", baseline, None, dict(baseline))

@@ -64,12 +64,12 @@ class AveragedBaseline(Baseline):
 
     def model(self, study: BaselineInputs) -> TrainStage | str:
         """Return the training."""
-        if not study.trains_on_target:
+        target = study.trained_target
+        if target is None:
             return NO_TARGET
-        assert isinstance(study.objective, Task)
         averaging = asdict(self)
         name = f"{BASELINE}, averaged by {', '.join(averaging)}"
-        return study.factory.baseline(study.objective, seed=study.seed, name=name, fit={"averaging": averaging})
+        return study.factory.baseline(target, seed=study.seed, name=name, fit={"averaging": averaging})
 
 
 @dataclass(frozen=True)
@@ -102,20 +102,19 @@ class LoraBaseline(Baseline):
 
     def model(self, study: BaselineInputs) -> TrainStage | str:
         """Return the training; raise ModelError where PEFT is missing."""
-        family = study.factory.family
-        if not study.trains_on_target:
+        family, target = study.factory.family, study.trained_target
+        if target is None:
             return NO_TARGET
         if not family.takes_lora:
             return f"models of the family {family.name} train all their weights"
         if family.settings.lora is not None:
             return "the study's own trainings are LoRA"
-        assert isinstance(study.objective, Task)
         lora = Lora(self.rank, self.alpha, self.dropout, self.rslora, self.targets)
         lora.check_installed()
         factory = StageFactory(replace(family, settings=replace(family.settings, lora=lora)))
         rate = self.learning_rate_factor * family.context.trainer["finetune"]["learning_rate"]
         name, fit = f"{BASELINE} with LoRA", {"learning_rate": rate}
-        return factory.baseline(study.objective, seed=study.seed, name=name, fit=fit)
+        return factory.baseline(target, seed=study.seed, name=name, fit=fit)
 
 
 @dataclass(frozen=True)
