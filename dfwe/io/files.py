@@ -9,10 +9,12 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import secrets
 import shutil
 import stat
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +34,7 @@ _ADVICE = {
     errno.ENAMETOOLONG: "the name is too long: name another place",
     errno.ENXIO: "nobody reads from this pipe: start what reads it first, or name another place",
 }
+_LONGEST_NAME = 150  # letters that `plain_name` keeps
 _LONGEST = 100  # letters of the file's own name in a temporary name; file systems allow 255 bytes
 
 
@@ -106,6 +109,12 @@ def replacing_folder(path: Path, *, mark: str | None = None) -> Iterator[Path]:
                 temporary.rename(path)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def plain_name(words: str) -> str:
+    """Return words as a name for a file: hyphens for all but letters, digits and `_.+`; a long one is cut."""
+    name = re.sub(r"[^\w.+]+", "-", words).strip("-")
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}_{zlib.crc32(name.encode()):08x}"
 
 
 def make_folder(path: Path) -> None:

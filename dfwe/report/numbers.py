@@ -1,13 +1,24 @@
-"""Write numbers for people: scores times 100, intervals, p-values, times and sizes."""
+"""Write numbers for people: scores times 100, intervals, p-values, times and sizes; tell what differences show."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 UNDEFINED = "undefined"
 ALPHA = 0.05  # of a claim, or of all claims together; two-sided
 _SIZES = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
 _TIMES = (("days", 86400.0), ("h", 3600.0), ("min", 60.0))
+
+
+def is_gain(difference: Mapping[str, Any]) -> bool:
+    """Tell whether a difference on test is shown to be above 0."""
+    return bool(difference["p"] <= ALPHA and difference["delta_interval"][0] > 0)
+
+
+def is_loss(difference: Mapping[str, Any]) -> bool:
+    """Tell whether a difference on test is shown to be below 0."""
+    return bool(difference["p"] <= ALPHA and difference["delta_interval"][1] < 0)
 
 
 def times_100(score: float | None) -> str:

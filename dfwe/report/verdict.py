@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from dfwe.report.names import name_of
-from dfwe.report.numbers import interval, signed, times_100
+from dfwe.report.numbers import interval, is_loss, signed, times_100
 from dfwe.report.study_results import Record, StudyResults
 from dfwe.values.names import BASELINE, UNIFORM
 
@@ -37,9 +37,10 @@ def verdict_lines(results: StudyResults) -> Iterator[str]:
 
 
 def cost_note(model: Record) -> str:
-    """Name the cheapest model of equal or lower cost that does as well; empty where there is none, or none is known.
+    """Name the cheapest model of equal or lower cost over which no gain is shown; empty without one.
 
-    Where the model's cost is not known that is said. Of the numbers a positive one is the model's lead.
+    It does as well, or scores more. Where the model's cost is not known that is said. Of the numbers a positive one is
+    the model's lead.
     """
     if "not_dearer" in model and model["not_dearer"] is None:
         return "Nothing is compared by cost, which is not known of models that were trained elsewhere."
@@ -48,7 +49,8 @@ def cost_note(model: Record) -> str:
         return ""
     kind = ", a merge," if other["kind"] == "merge" and other["name"] != UNIFORM else ""
     lead = f"{signed(other['delta'])}, {interval(other['delta_interval'], sign=True)}"
-    return f"As far as test shows {other['title']}{kind} does as well (lead {lead}) {cost_in_words(other)}."
+    does = "scores more" if is_loss(other) else "does as well"
+    return f"As far as test shows {other['title']}{kind} {does} (lead {lead}) {cost_in_words(other)}."
 
 
 def cost_in_words(other: Record) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from dfwe.report.names import display_name, expert_name, name_of
-from dfwe.report.numbers import ALPHA, interval
+from dfwe.report.numbers import interval, is_gain, is_loss
 from dfwe.results.comparison import Comparison, against
 from dfwe.results.costs import not_dearer, ratio
 from dfwe.values.names import BASELINE, BEST_EXPERT, EQUALLY_TRAINED, UNIFORM
@@ -49,11 +49,11 @@ def claimed(
         return {"claim": None, "why": "it was tested beside no other model", "as_well": None}
     if withheld:
         return {"claim": NOT_SHOWN, "why": "; ".join(withheld), "as_well": None}
-    as_well = next((dict(other) for other in not_dearer if not _is_gain(other)), None)
-    worse = [difference for difference in by_role if _is_loss(difference)]
+    as_well = next((dict(other) for other in not_dearer if not is_gain(other)), None)
+    worse = [difference for difference in by_role if is_loss(difference)]
     if worse:
         return {"claim": WORSE, "why": f"it scores less than {_in_words(worse)}", "as_well": as_well}
-    equal = [[other for other in group if not _is_gain(other)] for group in (by_role, by_cost)]
+    equal = [[other for other in group if not is_gain(other)] for group in (by_role, by_cost)]
     if any(equal):
         return {"claim": NOT_SHOWN, "why": f"the test split shows no gain over {_listed(*equal)}", "as_well": as_well}
     return {"claim": BETTER, "why": f"it scores more than {_listed(by_role, by_cost)}", "as_well": as_well}
@@ -78,14 +78,6 @@ def _compared(row: Row, *, rivals: Sequence[Row], comparison: Comparison) -> Ite
 def _is_simpler(other: Difference) -> bool:
     """Tell whether another model decides by its cost: a searched merge is no simpler thing than merging."""
     return bool(other["kind"] != "merge" or other["name"] == UNIFORM)
-
-
-def _is_gain(difference: Difference) -> bool:
-    return bool(difference["p"] <= ALPHA and difference["delta_interval"][0] > 0)
-
-
-def _is_loss(difference: Difference) -> bool:
-    return bool(difference["p"] <= ALPHA and difference["delta_interval"][1] < 0)
 
 
 def _listed(by_role: Sequence[Difference], by_cost: Sequence[Difference]) -> str:

@@ -107,11 +107,10 @@ def ratio(cost: float | None, reference: float | None) -> float | None:
 
 def _work(stage: Stage, *, card: Card) -> Work:
     if isinstance(stage, TrainStage):
-        epochs = len(card.result["epochs"])
-        objective = stage.recipe.objective
-        dev_answers = 0 if objective is None else epochs * len(stage.family.instances(objective, split="dev"))
-        answered = _answered(stage.family, objective, dev_answers=dev_answers)
-        return Work(stage.num_steps(epochs), stage.num_tokens(epochs), answered, dev_answers)
+        epochs, family = len(card.result["epochs"]), stage.family
+        asked = [(scored, epochs * len(family.instances(scored, split="dev"))) for scored in stage.scored_on_dev]
+        answered = sum(_answered(family, scored, dev_answers=number) for scored, number in asked)
+        return Work(stage.num_steps(epochs), stage.num_tokens(epochs), answered, sum(number for _, number in asked))
     if isinstance(stage, MergeStage | AnswersStage):
         steps, trained, dev_answers = (
             card.result.get(key, 0) for key in ("train_steps", "train_tokens", "dev_answers")

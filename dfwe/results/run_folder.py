@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 from dfwe.errors import ConfigurationError, OutputError
 from dfwe.io.files import new_folder, output_errors, write_text
 from dfwe.io.strict_json import read_json_object
+from dfwe.values.overrides import CHANGE_NO_RESULT
 
 ERROR = "error.txt"  # in the folder of a run that has failed, the line that it ended with
 RESULTS = "results.json"
@@ -27,18 +28,6 @@ _HYDRA = ".hydra"
 _LOCK = "lock"
 _MOST = 3  # differences that a message lists
 _ROOM = 1 << 18  # bytes: what Hydra and a study's own files need at least
-_CHANGE_NO_RESULT = (
-    "paths.",
-    "logger",
-    "report=",
-    "export",
-    "max_shard_size=",
-    "push",
-    "executor",
-    "hydra",
-    "plan_only=",
-    "trainer.threads=",
-)
 
 
 def take(folder: Path, *, is_new: bool) -> Path:
@@ -139,7 +128,7 @@ def _listed(overrides: set[str]) -> str:
 
 
 def _what_matters(overrides: Iterable[str]) -> set[str]:
-    return {override for override in overrides if not override.lstrip("+~").startswith(_CHANGE_NO_RESULT)}
+    return {override for override in overrides if not override.lstrip("+~").startswith(CHANGE_NO_RESULT)}
 
 
 class RunLog(logging.FileHandler):

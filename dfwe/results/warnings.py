@@ -8,13 +8,13 @@ from typing import Any
 
 from dfwe.config.tasks import tasks_of
 from dfwe.records import Evaluation, Instance, Split
-from dfwe.report.names import display_name, expert_name
+from dfwe.report.names import expert_name, name_of
 from dfwe.report.numbers import times_100
 from dfwe.stages.distillation import StudentStage
 from dfwe.stages.train import TrainStage
 from dfwe.store.store import Store
 from dfwe.studies.study import Study
-from dfwe.values.names import BASELINE
+from dfwe.values.names import BASELINE, LONG_BASELINE
 
 FEW = 30  # instances of dev or test: fewer choose and compare by luck
 NOT_CONVERGED, SAME_AS_EXPERT = "not_converged", "same_as_expert"
@@ -85,8 +85,9 @@ def _trainings(study: Study) -> dict[str, dict[str, TrainStage]]:
     baseline = {} if study.baseline is None else {BASELINE: study.baseline}
     baselines = {name: stage for name, stage in study.baselines.items() if isinstance(stage, TrainStage)}
     first = {stage.digest for stage in study.trained.values()}
-    others = {name: stage for name, stage in baselines.items() if not isinstance(stage, StudentStage)}
-    students = {name: stage for name, stage in baselines.items() if name not in others}
+    students = {name: stage for name, stage in baselines.items() if isinstance(stage, StudentStage)}
+    others = {name: stage for name, stage in baselines.items() if name not in students}
+    others.pop(LONG_BASELINE, None)  # may train for as long as all experts, whatever the cap of one training
     last = {**baseline, **others, **study.experts}
     return {
         "trainer.finetune.epochs": {name: stage for name, stage in last.items() if stage.digest not in first},
@@ -116,13 +117,17 @@ def of_training(caps: Mapping[str, int | None], *, key: str) -> Iterator[StudyWa
     if late:
         names, epochs = ", ".join(late), max(late.values())
         trainings = ", ".join(map(expert_name, late))
-        text = f"the last epoch was the best one of {trainings}: they may learn more, raise {key} above {epochs}"
+        may = "it may" if len(late) == 1 else "they may"
+        text = f"the last epoch was the best one of {trainings}: {may} learn more, raise {key} above {epochs}"
         yield StudyWarning(NOT_CONVERGED, names, text)
 
 
 def ended_early(trained: Mapping[str, Any], *, cap: int) -> int | None:
-    """Return the cap where its last epoch beats all before; None where dev did not decide, or was flat."""
-    if trained["criterion"] == "last" or len(trained["epochs"]) < cap:
+    """Return the cap where its last epoch beats all before.
+
+    None where dev did not decide or was flat, and of a student that kept its start (epoch 0).
+    """
+    if trained["criterion"] == "last" or len(trained["epochs"]) < cap or trained.get("best_epoch") == 0:
         return None
     *before, last = [epoch[trained["criterion"]] for epoch in trained["epochs"]]
     return cap if not before or last > max(before) else None
@@ -157,15 +162,15 @@ def of_answers(answers: Mapping[str, tuple[str, ...]]) -> Iterator[StudyWarning]
 
 def of_merges(rows: Sequence[Mapping[str, Any]]) -> Iterator[StudyWarning]:
     """Report merges that are one expert: a comparison has dozens of them, so one warning per expert."""
-    by_expert: dict[str, list[str]] = {}
+    by_expert: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
         if row.get("is_expert") is not None:
-            by_expert.setdefault(row["is_expert"], []).append(row["name"])
-    for expert, names in by_expert.items():
-        merges = ", ".join(display_name(name, kind="merge") for name in names)
-        are = "is" if len(names) == 1 else "are each"
-        text = f"{merges} {are} {_expert(expert)} as it is: no mixture that was found scores more on dev"
-        yield StudyWarning(SAME_AS_EXPERT, ", ".join(names), text)
+            by_expert.setdefault(row["is_expert"], []).append(row)
+    for expert, of_expert in by_expert.items():
+        merges = ", ".join(map(name_of, of_expert))
+        are, it = ("is", "its") if len(of_expert) == 1 else ("are each", "their")
+        text = f"{merges} {are} {_expert(expert)} as it is: {it} selection kept none of the mixtures that were tried"
+        yield StudyWarning(SAME_AS_EXPERT, ", ".join(row["name"] for row in of_expert), text)
 
 
 def of_connectedness(record: Mapping[str, Any]) -> Iterator[StudyWarning]:

@@ -86,6 +86,12 @@ class TrainStage(Stage):
         sources = [task for task in tasks if objective is None or task.name != objective.name]
         return sources[0] if len(tasks) == 1 and sources else None
 
+    @property
+    def scored_on_dev(self) -> tuple[Objective, ...]:
+        """What each epoch is scored on: the objective, and a source that is trained on alone."""
+        objective, source = self.recipe.objective, self.source_task
+        return tuple(scored for scored in (objective, source) if objective is not None and scored is not None)
+
     def spec(self) -> dict[str, Any]:
         """Return the base model, the recipe with its data, the trainer's settings and the seed."""
         family, recipe, trainer = self.family, self.recipe, self.family.context.trainer

@@ -51,6 +51,7 @@ AS_WELL = {
     "times_cost": 0.4,
     "delta": 0.003,
     "delta_interval": [-0.012, 0.018],
+    "p": 0.7,
 }
 
 
@@ -58,6 +59,8 @@ def test_the_model_that_does_as_well_is_named_with_its_cost():
     assert cost_note({"as_well": AS_WELL, "not_dearer": [AS_WELL]}) == (
         "As far as test shows soup of seeds does as well (lead +0.3, -1.2 to +1.8) at 0.4 times the cost of training."
     )
+    ahead = AS_WELL | {"delta": -0.02, "delta_interval": [-0.03, -0.01], "p": 0.01}
+    assert "soup of seeds scores more (lead -2.0, -3.0 to -1.0)" in cost_note({"as_well": ahead})
     other = AS_WELL | {"name": "greedy", "title": "greedy", "kind": "merge", "times_cost": 0.0}
     assert "greedy, a merge, does as well (lead +0.3, -1.2 to +1.8) at no cost of training." in cost_note(
         {"as_well": other}

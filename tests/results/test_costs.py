@@ -28,6 +28,14 @@ def test_a_trained_token_counts_as_three_answered_ones(study, rows):
     assert cost["training"] == epochs * (3 * tokens["train"] + tokens["dev"])
 
 
+def test_a_sources_own_dev_answers_count(study):
+    source = next(stage for stage in study.trained.values() if stage.source_task is not None)
+    store, answered = study.family.context.store, [study.target, source.source_task]
+    epochs = len(source.result(store).card.result["epochs"])
+    num = sum(len(study.family.instances(task, split="dev")) for task in answered)
+    assert Costs(store).of(source)["dev_answers"] == epochs * num
+
+
 def test_a_merge_costs_its_experts_and_its_own_answers(study, rows):
     merge, experts = rows["nelder_mead"], [row["cost"] for row in rows.values() if row["kind"] == "expert"]
     dev, answers = study.family.num_split_tokens(study.target, split="dev"), rows["nelder_mead"]["dev_answers"]

@@ -63,13 +63,13 @@ def test_answers_that_do_not_differ_compare_nothing(answers, words):
 
 
 def test_merges_that_are_one_expert_are_named_in_one_warning_for_each_expert():
-    rows = [{"name": name, "is_expert": expert} for name, expert in (("ties", "meld"), ("slerp", "taste"))]
-    found = list(of_merges([*rows, {"name": "linear", "is_expert": "meld"}, {"name": "uniform", "is_expert": None}]))
-    assert [(each.code, each.subject) for each in found] == [
-        ("same_as_expert", "ties, linear"),
-        ("same_as_expert", "slerp"),
-    ]
-    assert not list(of_merges([{"name": "ties", "is_expert": None}]))
+    experts = {"ties": "meld", "slerp": "taste", "linear": "meld", "uniform": None}
+    rows = [{"name": name, "kind": "merge", "is_expert": expert} for name, expert in experts.items()]
+    both, one = of_merges([*rows, {"name": "ratatouille_greedy", "kind": "baseline", "is_expert": "meld"}])
+    assert (both.code, both.subject) == ("same_as_expert", "ties, linear, ratatouille_greedy")
+    assert both.text.startswith("ties, linear, Ratatouille (greedy) are each the expert meld as it is: their selection")
+    assert one.text == "slerp is the expert taste as it is: its selection kept none of the mixtures that were tried"
+    assert not list(of_merges(rows[-1:]))
 
 
 def test_each_warning_is_said_once():
@@ -105,3 +105,4 @@ def test_one_epoch_alone_was_not_done():
 
 def test_where_dev_does_not_decide_nothing_is_known():
     assert ended_early(trained(0.1, 0.2, criterion="last"), cap=2) is None
+    assert ended_early(trained(0.1, 0.2) | {"best_epoch": 0}, cap=2) is None  # a student that kept its start

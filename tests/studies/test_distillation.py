@@ -164,6 +164,12 @@ def test_the_merge_preset_brings_rows_and_no_other_merge(small, tmp_path):
     assert list(plan_study(small(tmp_path, "merge=ensemble_search")).baselines) == ["ensemble_search"]
 
 
+def test_the_row_of_the_ensemble_is_what_teaches(small, tmp_path):
+    changed = "+baseline_settings={ensemble_greedy: {weights: {steps: 7}}, distilled: {ensemble: ensemble_greedy}}"
+    rows = plan_study(small(tmp_path, FEW, "baselines=[distilled,ensemble_greedy]", changed)).baselines
+    assert rows["distilled"].teacher.ensemble.digest == rows["ensemble_greedy"].digest
+
+
 def test_settings_of_a_baseline_that_is_not_there_are_refused(small, tmp_path):
     with pytest.raises(ConfigurationError, match="baseline_settings has distilled, which baselines= does not name"):
         plan_study(small(tmp_path, "baselines=[random]", "+baseline_settings={distilled: {epochs: 2}}"))

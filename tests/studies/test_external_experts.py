@@ -238,6 +238,11 @@ def test_subsets_of_experts_are_numbered(decoders, settings):
     assert names == [("expert_0", "expert_1"), ("expert_0", "expert_2"), ("expert_1", "expert_2")]
 
 
+def test_experts_from_elsewhere_have_no_baseline_that_is_trained(decoders, settings):
+    trained = "baselines=[same_compute,multitask,seed_soup,checkpoint_average,lora_baseline]"
+    assert not plan_study(compose_study([*settings, experts(decoders[1:]), trained])).baselines
+
+
 def test_task_vectors_need_the_base_model(decoders, settings):
     with pytest.raises(ConfigurationError, match="merge=ties works on the differences .*set base_model="):
         load_plan(compose_study([*settings, experts(decoders[1:]), "merge=ties"]))

@@ -17,7 +17,7 @@ from dfwe.report.sweep.rows import RowScores
 from dfwe.values.names import BASELINE, BEST_EXPERT, LONG_BASELINE, UNIFORM
 
 MEAN = "mean of targets"
-_AGAINST = {BASELINE: "less the baseline", LONG_BASELINE: "less the baseline of equal compute"}
+_AGAINST = {BASELINE: "less the baseline", LONG_BASELINE: "less the longer baseline"}
 # rows of a learning curve beside merges asked for
 _CURVES = (BASELINE, LONG_BASELINE, BEST_EXPERT, UNIFORM, "ensemble")
 Gains = Mapping[str, Mapping[str, MeanDifference]]  # by what it is compared with, and by target

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dfwe.io.files import plain_name
 from dfwe.report.figures.rows import row_figures
 from dfwe.report.figures.scores import Interval, TaskScores, draw_tasks
 from dfwe.report.figures.study import NamedFigure
@@ -106,7 +107,7 @@ def sweep_figures(jobs: Sequence[JobResult], *, rows: Sequence[RowScores] = ()) 
         if counted:
             caption = "Mean test score by the number of sources; lines are one standard deviation over sets and seeds."
             figure = draw_numbers(scores_by_number(counted), merge=merge)
-            yield NamedFigure(f"numbers_{merge}", "sweep", f"Number of sources, {merge}", caption, figure)
+            yield NamedFigure(f"numbers_{plain_name(merge)}", "sweep", f"Number of sources, {merge}", caption, figure)
 
 
 def _tasks(by_target: Mapping[str, Sequence[JobResult]], *, merge: str) -> NamedFigure:
@@ -117,7 +118,9 @@ def _tasks(by_target: Mapping[str, Sequence[JobResult]], *, merge: str) -> Named
         ends = "one standard deviation over seeds where there are several, else 95% intervals over test instances"
     caption = f"Test scores beside the paper's Table 2. Lines are {ends}."
     caption += f" {comparability_note(by_task).replace(' in brackets', '')}"
-    return NamedFigure(f"tasks_{merge}", "sweep", f"{merge} by task", caption, draw_tasks(tasks, merge=merge))
+    return NamedFigure(
+        f"tasks_{plain_name(merge)}", "sweep", f"{merge} by task", caption, draw_tasks(tasks, merge=merge)
+    )
 
 
 def _task(target: str, *, jobs: Sequence[JobResult]) -> TaskScores:
@@ -146,4 +149,4 @@ def _sources(by_target: Mapping[str, Sequence[JobResult]], *, merge: str) -> Nam
     if len(deltas) > MOST_SETS:
         caption += f" The best {MOST_SETS} of {len(deltas)} sets."
     figure = draw_sources(deltas, targets=list(by_target))
-    return NamedFigure(f"sources_{merge}", "sweep", f"Sets of sources, {merge}", caption, figure)
+    return NamedFigure(f"sources_{plain_name(merge)}", "sweep", f"Sets of sources, {merge}", caption, figure)

@@ -147,7 +147,7 @@ def _claims(runs: Sequence[Run]) -> Iterator[str]:
     as_well = Counter(other["title"] for run in runs if (other := run.results.headline.get("as_well")))
     if as_well:
         counts = ", ".join(f"{title} ({num} of {len(runs)} runs)" for title, num in as_well.most_common())
-        yield f"The cheapest model that does as well, as far as test shows, at equal or lower cost: {counts}."
+        yield f"The cheapest model of equal or lower cost over which test shows no gain: {counts}."
 
 
 def _are(num: int) -> str:

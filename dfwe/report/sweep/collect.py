@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dfwe.io.files import make_folder, write_text
+from dfwe.io.files import make_folder, plain_name, write_text
 from dfwe.report.run_folder import RESULTS, Run, read_run_file
 from dfwe.report.sweep.jobs import settings_of
 from dfwe.report.sweep.runs import read_runs
@@ -19,7 +18,6 @@ from dfwe.report.sweep.runs import read_runs
 _DROPPED = {"examples", "bad_rows", "odd_rows", "rows_read", "curves", "interpolations", "search", "root"}
 _FOLDERS = re.compile(r"(?<![\w.:/~-])(?:~|\.{1,2})?/(?:[^\s/'\",;:=\[\](){}]+/)*(?=[^\s/])")
 _PLACES = ("paths.", "hydra.")
-_LONGEST = 150  # letters of a file's name
 
 
 def collect(folders: Sequence[Path], *, into: Path) -> list[Path]:
@@ -45,12 +43,12 @@ def without_texts(content: Any) -> Any:
 
 
 def _write(run: Run, *, into: Path) -> Path:
-    path = run.path / RESULTS if (run.path / RESULTS).exists() else run.path.with_suffix(".json")
+    path = run.path / RESULTS if (run.path / RESULTS).exists() else run.path.with_name(f"{run.path.name}.json")
     content = read_run_file(path)
     content = without_texts({**content, "command": _command(content.get("command", ""))})
     results = run.results
     target = "_".join(results.tasks) or next(iter(results.data), results.target)
-    folder = into / _plain(target)
+    folder = into / plain_name(target)
     make_folder(folder)
     copy = _free(folder, name=_name(run, command=content["command"]), command=content["command"])
     write_text(copy, _in_lines(content))
@@ -64,9 +62,8 @@ def _command(command: str) -> str:
 
 
 def _name(run: Run, *, command: str) -> str:
-    settings = [_plain(word) for word in settings_of(command) if not word.startswith("experiment=")]
-    name = "_".join([f"seed_{run.results.seed}", *settings])
-    return name if len(name) <= _LONGEST else f"{name[:_LONGEST]}_{zlib.crc32(name.encode()):08x}"
+    settings = [plain_name(word) for word in settings_of(command) if not word.startswith("experiment=")]
+    return plain_name("_".join([f"seed_{run.results.seed}", *settings]))
 
 
 def _free(folder: Path, *, name: str, command: str) -> Path:
@@ -76,10 +73,6 @@ def _free(folder: Path, *, name: str, command: str) -> Path:
         number += 1
         path = folder / f"{name}_{number}.json"
     return path
-
-
-def _plain(words: str) -> str:
-    return re.sub(r"[^\w.]+", "-", words).strip("-")
 
 
 def _in_lines(content: Mapping[str, Any]) -> str:

@@ -16,25 +16,15 @@ from dfwe.report.names import name_of
 from dfwe.report.run_folder import Run
 from dfwe.report.study_results import Record, StudyResults
 from dfwe.values.names import BASELINE
+from dfwe.values.overrides import CHANGE_NO_RESULT
 
 MODEL = "parent flan_t5_base"  # of the published numbers, as results name it
 SHOTS = 0.1  # of train and dev: FETA-Friends' few-shot part
-# results have it elsewhere, or it changes no score
 _NOT_SETTINGS = (
-    *("seed=", "target=", "sources=", "subset.", "source_subset.", "sweep=", "merge=", "diagnostics=", "baselines="),
-    *("data.root=", "data.files=", "trainer.threads="),  # a place: the corpus's digest tells what is there
-    *(
-        "paths.",
-        "logger",
-        "report=",
-        "export=",
-        "executor",
-        "hydra",
-        "decoding_comparison=",
-        "controls=",
-        "probes=",
-        "agreement=",
-    ),
+    *("seed=", "target=", "sources=", "subset.", "source_subset.", "sweep=", "merge="),  # results have it elsewhere
+    *("data.root=", "data.files="),  # a place: the corpus's digest tells what is there
+    *("diagnostics=", "baselines=", "decoding_comparison=", "controls=", "probes=", "agreement="),  # changes no score
+    *CHANGE_NO_RESULT,
 )
 
 
@@ -143,7 +133,7 @@ def job_of(run: Run, row: Record, *, is_headline: bool) -> JobResult:
         tasks=results.tasks,
         num_train=results.raw.get("n", {}).get("train"),
         connectedness=results.raw.get("connectedness") or {},
-        differences=_differences(row, headline=results.headline if is_headline else {}),
+        differences=_differences(row, headline=(results.headline or results.recommended) if is_headline else {}),
     )
 
 
@@ -186,9 +176,17 @@ def by_setting(jobs: Iterable[JobResult]) -> list[list[JobResult]]:
 
 
 def by_merge(jobs: Iterable[JobResult]) -> Iterator[tuple[str, dict[str, list[JobResult]]]]:
-    """Yield jobs by merge, then by target."""
-    for merge, group in _grouped(jobs, lambda job: job.merge).items():
-        yield merge, _grouped(group, lambda job: job.target)
+    """Yield jobs by merge, then by target; those of other settings apart, under the merge's name with its settings."""
+    groups = _grouped(jobs, lambda job: (job.merge, job.settings))
+    own_settings = without_common([settings for _, settings in groups])
+    for ((merge, _), group), settings in zip(groups.items(), own_settings, strict=True):
+        yield ", ".join([merge, *settings]), _grouped(group, lambda job: job.target)
+
+
+def without_common(settings: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
+    """Return of each setting what not all of them have."""
+    common = set(settings[0]).intersection(*settings) if settings else set()
+    return [tuple(word for word in words if word not in common) for words in settings]
 
 
 def best_sources(jobs: Iterable[JobResult]) -> list[JobResult]:

@@ -149,7 +149,6 @@ def _single_task_models(results: StudyResults) -> Record | None:
 
 def _difference(job: JobResult, other: JobResult) -> Difference:
     """Return the difference of two models of a study; its error is known where the run has tested it."""
-    compared = (
-        job.row if other.row["name"] == BASELINE else job.differences.get(other.row.get("model", other.merge), {})
-    )
+    name = other.row["name"]
+    compared = job.row if name == BASELINE else job.differences.get(other.row.get("model", name), {})
     return Difference(job.test - other.test, compared.get("delta_standard_error"), compared.get("delta_interval"))

@@ -10,7 +10,7 @@ from statistics import fmean, stdev
 from dfwe.report.numbers import seconds_in_words
 from dfwe.report.study_results import Record
 from dfwe.report.sweep.intervals import MeanDifference
-from dfwe.report.sweep.jobs import JobResult
+from dfwe.report.sweep.jobs import JobResult, without_common
 from dfwe.report.sweep.rows import RowScores
 from dfwe.report.sweep.statistics import in_paper_order
 from dfwe.report.tables import MISSING, Cell, Column, ReportTable, difference, number, score, tabulate
@@ -23,7 +23,7 @@ _Score = Callable[[JobResult], float | None]
 def rows_table(rows: Sequence[RowScores]) -> ReportTable | None:
     """Return a row per baseline and merge, with its means over seeds; None of one study, whose own tables have more."""
     places = {place for row in rows for place in row.jobs}
-    settings = _differing([row.settings for row in rows])
+    settings = without_common([row.settings for row in rows])
     if len(places) < 2 and not any(settings):
         return None
     grouped = dict(zip(map(id, rows), settings, strict=True))
@@ -52,7 +52,7 @@ def _columns(rows: Sequence[RowScores]) -> list[Column]:
         *_score_columns(rows, targets=targets),
         Column("mean", "mean", lambda row: _mean(row, num_targets=len(targets)), "of the targets' test scores"),
         *_difference_columns(BASELINE, "Δ\nbaseline"),
-        *_difference_columns(LONG_BASELINE, "Δ same\ncompute"),
+        *_difference_columns(LONG_BASELINE, "Δ longer\nbaseline"),
         *_lead_columns(rows),
         Column("optimism", "optimism", _optimism, "dev less test"),
         Column("cost", "cost", _cost, "tokens read to train and search, by the baseline's", is_optional=True),
@@ -143,8 +143,9 @@ def _cost(row: RowScores) -> Cell:
     times = [cost.get("times_baseline") for cost in costs]
     if None in times:
         return MISSING
-    num = costs[0].get("models", 1)
-    models = f"{num} models" if num > 1 else ""
+    nums = [cost.get("models", 1) for cost in costs]
+    least, most = min(nums), max(nums)
+    models = "" if most == 1 else f"{most} models" if least == most else f"{least} to {most} models"
     return replace(number(fmean(times), digits=1), small=models, brief=models)
 
 
@@ -154,12 +155,6 @@ def _seconds(row: RowScores) -> Cell:
         return MISSING
     mean = fmean(seconds)
     return Cell(seconds_in_words(mean), mean)
-
-
-def _differing(settings: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """Return of each row the settings that not all rows have."""
-    common = set(settings[0]).intersection(*settings) if settings else set()
-    return [tuple(setting for setting in of_row if setting not in common) for of_row in settings]
 
 
 def _notes(rows: Sequence[RowScores]) -> str:

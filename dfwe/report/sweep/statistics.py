@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
@@ -9,7 +10,7 @@ from statistics import fmean, stdev
 from dfwe.data.friends.tasks import CHARACTERS, EMORY, MELD, PERSONALITY, QUERIES, QUESTIONS, RELATIONS
 from dfwe.metrics.statistics import holm
 from dfwe.report.numbers import ALPHA
-from dfwe.report.sweep.jobs import JobResult, best_sources
+from dfwe.report.sweep.jobs import JobResult, best_sources, by_merge, without_common
 
 SCORES = ("test", "delta", "dev", "baseline")
 
@@ -59,9 +60,7 @@ def spreads(jobs: Sequence[JobResult]) -> dict[str, Spread]:
 
 def differing(groups: Sequence[Sequence[JobResult]]) -> list[tuple[str, ...]]:
     """Return of each group the settings that not all groups have."""
-    all_settings = [set(group[0].settings) for group in groups]
-    common = set.intersection(*all_settings) if all_settings else set()
-    return [tuple(setting for setting in group[0].settings if setting not in common) for group in groups]
+    return without_common([group[0].settings for group in groups])
 
 
 @dataclass(frozen=True)
@@ -104,8 +103,9 @@ class MergeMatrix:
     def of(cls, jobs: Sequence[JobResult]) -> MergeMatrix | None:
         """Build that of merges' jobs; None unless there are several merges and several targets."""
         groups: dict[tuple[int | None, str], dict[str, list[JobResult]]] = {}
-        for job in jobs:
-            groups.setdefault((job.budget, job.merge), {}).setdefault(job.target, []).append(job)
+        for merge, by_target in by_merge(jobs):
+            for job in itertools.chain(*by_target.values()):
+                groups.setdefault((job.budget, merge), {}).setdefault(job.target, []).append(job)
         targets = tuple(in_paper_order(dict.fromkeys(sorted(job.target for job in jobs))))
         if len({merge for _, merge in groups}) < 2 or len(targets) < 2:
             return None

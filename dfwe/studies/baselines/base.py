@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -41,6 +41,7 @@ class BaselineInputs:
     seed: int
     sources: tuple[Task, ...] = ()
     merge: MergeStage | None = None  # that was asked for
+    listed: Mapping[str, Baseline] = field(default_factory=dict)  # all that the study asks for, with their settings
 
     @property
     def trained_target(self) -> Task | None:
@@ -76,7 +77,7 @@ def baseline_models(baselines: Mapping[str, Baseline], *, study: BaselineInputs)
     """Return the models of baselines by name; the reason for one that a study cannot have is logged."""
     models: dict[str, EvaluatedModel] = {}
     for name, baseline in baselines.items():
-        model = baseline.model(study)
+        model = baseline.model(replace(study, listed=baselines))
         if isinstance(model, str):
             log.info("no baseline %s for %s: %s", name, study.objective.name, model)
         else:

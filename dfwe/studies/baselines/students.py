@@ -69,14 +69,15 @@ class Teacher:
 class Distilled(Student):
     """The ensemble of the experts taught to one model, which starts from the best of parent, merge and experts.
 
-    `ensemble` is the name of the baseline that teaches.
+    `ensemble` is the name of the baseline that teaches, with the settings that it has in the study.
     """
 
     ensemble: Annotated[str, OneOf("ensemble", "ensemble_search", "ensemble_greedy")]
 
     def teacher(self, study: BaselineInputs) -> Teacher | str:
         """Return the experts, with the weights of the ensemble."""
-        ensemble = load_baselines([self.ensemble])[self.ensemble].model(study)
+        listed = study.listed if self.ensemble in study.listed else load_baselines([self.ensemble])
+        ensemble = listed[self.ensemble].model(study)
         if isinstance(ensemble, str):
             return ensemble
         assert isinstance(ensemble, EnsembleStage)

@@ -38,20 +38,17 @@ class SameCompute(Baseline):
 
     def model(self, study: BaselineInputs) -> TrainStage | str:
         """Return the longer training."""
-        if not isinstance(study.objective, Task):
-            return "it trains on one target alone"
+        target = study.trained_target
+        if target is None:
+            return NO_TARGET
         stages = {stage.digest: stage for stage in (*study.trained.values(), *study.experts.values())}
-        plain = study.factory.baseline(study.objective, seed=study.seed)
+        plain = study.factory.baseline(target, seed=study.seed)
         num_epochs = plain.recipe.fit["epochs"]
         steps_per_epoch = plain.num_planned_steps / num_epochs
         num_steps = sum(stage.num_planned_steps for stage in stages.values())
         epochs = max(num_epochs, round(num_steps / steps_per_epoch))
-        return study.factory.baseline(
-            study.objective,
-            seed=study.seed,
-            name=f"{BASELINE} for {epochs} epochs",
-            fit={"epochs": epochs, "patience": num_epochs},
-        )
+        fit = {"epochs": epochs, "patience": num_epochs}
+        return study.factory.baseline(target, seed=study.seed, name=f"{BASELINE} for {epochs} epochs", fit=fit)
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def test_what_does_as_well_at_no_more_cost_is_counted(runs):
         run.results.headline.update(not_dearer=[], as_well=as_well and {"title": as_well})
     *_, counted, as_well = conclusion(jobs, runs=found)
     assert "the best expert by dev and than every simpler model of equal or lower cost, none is worse" in counted
-    assert as_well.endswith("does as well, as far as test shows, at equal or lower cost: soup of seeds (2 of 3 runs).")
+    assert as_well.endswith("equal or lower cost over which test shows no gain: soup of seeds (2 of 3 runs).")
 
 
 def test_claims_of_nothing_are_none(runs):

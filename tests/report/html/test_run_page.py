@@ -176,7 +176,7 @@ def test_claim_is_written_as_results_have_it(plain, claim, words_of_it):
 
 def test_the_page_names_what_does_as_well_at_no_more_cost(plain):
     soup = {"name": "seed_soup", "title": "soup of seeds", "kind": "baseline", "times_cost": 0.4}
-    soup |= {"delta": 0.003, "delta_interval": [-0.012, 0.018]}
+    soup |= {"delta": 0.003, "delta_interval": [-0.012, 0.018], "p": 0.7}
     told = {**RECOMMENDED, "against": AGAINST[:1], "claim": "not_shown", "why": "so it is", "as_well": soup}
     said = words(page(plain(format=3, recommended=told)))
     assert "soup of seeds does as well (lead +0.3, -1.2 to +1.8) at 0.4 times the cost of training." in said

@@ -67,6 +67,12 @@ def test_the_command_reports_what_the_folder_then_holds(study, folder_of, tmp_pa
     assert main(["page", str(tmp_path / "out")]) == 0
 
 
+def test_copies_can_be_copied(study, folder_of, tmp_path):
+    folder = folder_of(study(command="python data.shots=0.1"))
+    collect([folder], into=tmp_path / "one")
+    assert copies(tmp_path / "one", tmp_path / "two") == ["meld/seed_0_data.shots-0.1.json"]
+
+
 def test_a_broken_copy_is_named(tmp_path, capsys):
     (tmp_path / "seed_0.json").write_text("{")
     assert main(["sweep", str(tmp_path)]) == 2

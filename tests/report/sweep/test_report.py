@@ -186,6 +186,16 @@ def test_seeds_have_mean_and_spread_where_nothing_else_differs(sweep):
     assert "nelder_mead 55.0 ± 7.1 +15.0 ± 7.1 50.0 ± 0.0 40.0 ± 0.0 2 a, b" in text
 
 
+def test_table_2_keeps_settings_apart(study, folder_of):
+    targets = ("MELD_emotion_recognition", "personality_detection")
+    rates = {f"python trainer.finetune.learning_rate={rate}": test for rate, test in (("1e-4", 0.5), ("1e-3", 0.6))}
+    scores = [(target, command, test) for target in targets for command, test in rates.items()]
+    folder = folder_of(*(study(target, command=command, nelder_mead=test) for target, command, test in scores))
+    assert main(["sweep", str(folder), "--format", "markdown"]) == 0
+    names = [f"tasks_nelder_mead-trainer.finetune.learning_rate-{rate}" for rate in ("1e-3", "1e-4")]
+    assert sorted(path.stem for path in (folder / "pictures").glob("tasks*.png")) == names
+
+
 def test_jobs_of_other_shots_are_not_averaged(sweep):
     jobs = [results(MELD, "ab", dev=0.5, test=0.5, stage=s, command=f"python data.shots={s}") for s in ("0.1", "0.2")]
     assert "Means over seeds" not in drawn(sweep(*jobs))

@@ -38,7 +38,7 @@ def four(study):
 
 def test_rows_have_means_differences_optimism_and_cost(four, folder_of):
     rows = table(folder_of(*four))
-    assert list(rows) == ["nelder_mead", "baseline, as long", "best expert by dev", "baseline (target alone)"]
+    assert list(rows) == ["nelder_mead", "longer baseline", "best expert by dev", "baseline (target alone)"]
     assert rows["nelder_mead"] == [
         *("35.0 ± 0.0", "55.0 ± 7.1", "45.0"),
         *("+5.0 (-122.1 to +132.1)", "1 of 2"),  # 12.706 * 10 points, the error of 15 and -5 points
@@ -54,7 +54,7 @@ def test_the_merge_that_was_asked_for_leads_each_row(four, folder_of):
     leads = {row.cells[0].text: row.cells[place].text for row in table.rows}
     assert leads == {
         "nelder_mead": "–",
-        "baseline, as long": "+0.0",
+        "longer baseline": "+0.0",
         "best expert by dev": "+3.0",
         "baseline (target alone)": "+5.0",
     }
@@ -78,6 +78,14 @@ def test_cost_is_a_multiple_of_the_baselines(study, folder_of):
         results["models"][-1]["cost"] |= {"times_baseline": 4.0 + number, "models": 3}
     rows = table(folder_of(*studies))
     assert (rows["nelder_mead"][-3], rows["baseline (target alone)"][-3]) == ("4.5 3 models", "1.0")
+
+
+def test_an_ensemble_has_as_many_models_as_its_studies_say(study, folder_of):
+    studies = [study(seed=seed) for seed in (0, 1)]
+    for number, results in enumerate(studies):
+        for model in results["models"]:
+            model["cost"] = {"seconds": 1.0, "times_baseline": 2.0, "models": 1 + 2 * number}
+    assert table(folder_of(*studies))["nelder_mead"][-3] == "2.0 1 to 3 models"
 
 
 def test_rows_of_several_folders_are_one_study(four, folder_of):
@@ -121,6 +129,11 @@ def test_settings_stand_beside_their_rows(study, folder_of):
 def test_places_of_data_are_no_settings(study, folder_of):
     folder = folder_of(*(study(seed=seed, command=f"python data.root=/tmp/{seed}") for seed in (0, 1)))
     assert [row.cells[0].small for row in rows_of(folder).rows] == ["", ""]
+
+
+def test_what_is_written_is_no_setting(study, folder_of):
+    folder = folder_of(study(command="python export_experts=true max_shard_size=1GB"), study(seed=1))
+    assert rows_of(folder).rows[0].cells[-1].text == "2"
 
 
 def test_rows_of_fewer_targets_come_last_without_a_mean(four, folder_of, study):
@@ -205,3 +218,14 @@ def test_several_tasks_have_a_column_each(folder_of):
     assert rows["Soup"][:4] == ["55.0 ± 7.1", "80.0 ± 0.0", "67.5", "+7.5"]
     assert rows["single-task models"][:3] == ["50.0 ± 0.0", "70.0 ± 0.0", "60.0"]
     assert rows["single-task models"][-2] == "10 s"
+
+
+def test_leads_of_several_tasks_have_the_intervals_that_runs_tested(folder_of):
+    studies = [of_tasks(seed, 0.5) for seed in (0, 1)]
+    tested = {"name": "plain", "delta": 0.1, "delta_standard_error": 0.02, "delta_interval": [0.06, 0.14]}
+    for results in studies:
+        plain = {**results["models"][-1], "name": "plain", "title": "Plain", "stage": f"plain-{results['seed']}"}
+        results["models"].append(plain)
+        results["recommended"] = {"name": "soup", "not_dearer": [tested]}
+    (soup,) = (row for row in read_sweep(folder_of(*studies)).rows if row.name == "soup")
+    assert soup.mean_difference("plain").ends is not None
