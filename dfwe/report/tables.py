@@ -117,9 +117,14 @@ def markdown(table: ReportTable) -> str:
     """Write the table in Markdown."""
     lines = [[column.heading.replace("\n", " ") for column in table.columns]]
     lines.append(["---:" if column.is_numeric else "---" for column in table.columns])
-    lines += [[f"{cell.text} {cell.small}".strip() for cell in row.cells] for row in table.rows]
+    lines += [[f"{cell.text} {_in_brackets(cell)}".strip() for cell in row.cells] for row in table.rows]
     escaped = ("| " + " | ".join(text.replace("|", "\\|") for text in line) + " |" for line in lines)
     return "\n".join((f"**{table.caption}**", "", *escaped, ""))
+
+
+def _in_brackets(cell: Cell) -> str:
+    """Return what stands below a cell's text on a page; here it stands beside it, in brackets unless it is an error."""
+    return cell.small if cell.small.startswith(("±", "(")) or not cell.small else f"({cell.small})"
 
 
 def text(content: object) -> Cell:

@@ -86,7 +86,7 @@ def test_a_new_column_is_drawn_in_all_four(study, study_folder, monkeypatch, cap
 def test_markdown_has_a_line_per_row(study):
     lines = markdown(model_tables(as_study(study))[0]).splitlines()
     assert lines[2] == "| model | test | delta | p | dev | cost |"
-    assert lines[-1] == "| found merge | 62.5 25.0 to 75.0 | +12.5 -12.5 to +37.5 | 0.500 | 75.0 | 2.5 |"
+    assert lines[-1] == "| found (merge) | 62.5 (25.0 to 75.0) | +12.5 (-12.5 to +37.5) | 0.500 | 75.0 | 2.5 |"
 
 
 def test_an_optional_column_without_values_is_left_out():

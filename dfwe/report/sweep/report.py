@@ -20,6 +20,7 @@ from dfwe.report.sweep.jobs import JobResult, by_merge, by_sources, distinct, ha
 from dfwe.report.sweep.rows import RowScores, row_scores
 from dfwe.report.sweep.rows_table import ROWS, rows_table
 from dfwe.report.sweep.runs import check_same_tests, read_jobs, read_runs
+from dfwe.report.sweep.studies_table import studies_table
 from dfwe.report.sweep.tables import matrix_table, number_table, paper_table, seeds_table, sources_table
 from dfwe.report.tables import ReportTable, markdown
 from dfwe.report.terminal.console import FittedTable, show_plain
@@ -135,15 +136,15 @@ def _write_pictures(sweep: Sweep, *, folder: Path) -> Iterator[tuple[Path, str]]
 def _tables(sweep: Sweep) -> Iterator[ReportTable]:
     headlines = of_sweep(sweep.jobs)
     tables: list[ReportTable | None] = [rows_table(sweep.rows)]
-    place = 0
-    for merge, by_target in by_merge(headlines):
+    for place, (merge, by_target) in enumerate(by_merge(headlines)):
         for target, group in by_target.items():
             if has_numbers(group):
                 tables.append(number_table(target, jobs=group, merge=merge))
             elif len(by_sources(group)) > 1:
                 tables.append(sources_table(target, jobs=group, merge=merge))
+        if sweep.rows:
+            tables.append(studies_table(by_target, merge=merge, place=place))
         if len(by_target) > 1:
             tables.append(paper_table(by_target, merge=merge, place=place))
-            place += 1
     tables += [matrix_table(distinct(sweep.jobs)), seeds_table(headlines)]
     yield from (table for table in tables if table is not None)

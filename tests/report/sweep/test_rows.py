@@ -80,6 +80,23 @@ def test_cost_is_a_multiple_of_the_baselines(study, folder_of):
     assert (rows["nelder_mead"][-3], rows["baseline (target alone)"][-3]) == ("4.5 3 models", "1.0")
 
 
+def test_the_merge_stands_by_study_beside_what_it_must_beat(study, folder_of, capsys):
+    studies = [study(**PERSONALITY, seed=1), study(seed=1, nelder_mead=0.6), study(seed=0)]
+    for results in studies:
+        results["connectedness"] = {"median_barrier": 0.02, "uniform_minus_baseline": -0.01}
+        merge = results["models"][-1]
+        merge["against"] = {"best_expert": {"name": "other", "delta": 0.03, "delta_interval": [0.01, 0.05]}}
+        merge["test"]["interval"] = [0.4, 0.7]
+    folder = folder_of(*studies)
+    assert main(["sweep", str(folder), "--format", "markdown"]) == 0
+    said = capsys.readouterr().out
+    first = said.index("| personality, 1 |")
+    assert said.index("| meld, 0 |") > first
+    assert "| meld, 1 | 60.0 (40.0 to 70.0) | +20.0 (+18.0 to +22.0) |" in said
+    assert "| +3.0 (+1.0 to +5.0) | +2.0 | -1.0 |" in said
+    assert not any(table.id.startswith("studies") for table in read_sweep(folder_of(studies[0], name="one")).tables())
+
+
 def test_an_ensemble_has_as_many_models_as_its_studies_say(study, folder_of):
     studies = [study(seed=seed) for seed in (0, 1)]
     for number, results in enumerate(studies):
