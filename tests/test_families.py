@@ -217,7 +217,7 @@ def test_seq2seq_study_has_finite_rows(ran):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["decoding_comparison=[greedy]"], "models with heads answer in one way"),
+        (["decoding_comparison=[greedy]"], "models of the family multi_head answer in one way"),
         (["decode=greedy"], "heads answer in one way; set decode=task"),
         (["sources.toy_paraphrase.head=null"], "'toy_paraphrase' has no head.*another family"),
         (["trainer.head_first=true"], "the head of toy_paraphrase is more than the linear layer.*fresh_first="),
@@ -235,7 +235,7 @@ def test_multi_head_study_refuses_before_training(encoder, overrides, message):
     [
         (["+target=question_answering", "sources=[meld]"], "whose answers are free text: choose .* family seq2seq"),
         (["+target=meld", "sources=[reading_comprehension]"], "are candidates that differ per question"),
-        (["+target=meld", "decoding_comparison=[greedy]"], "a classifier answers in one way"),
+        (["+target=meld", "decoding_comparison=[greedy]"], "models of the family classifier answer in one way"),
         (["+target=meld", "trainer.accumulate=2"], "a classifier cannot accumulate gradients"),
         (["+target=meld", "data.truncation=reference"], "the input of a classifier loses its beginning"),
     ],

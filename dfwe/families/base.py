@@ -181,9 +181,12 @@ class ModelFamily(ABC):
         """Return how the task is answered: `labels` and `candidates` choose from a closed set, `greedy` and
         `reference` write a text, `numbers` predict one."""
 
-    @abstractmethod
     def with_decoding(self, decode: str) -> ModelFamily:
         """Return the same with every task answered in that way; ConfigurationError where there is only one way."""
+        raise ConfigurationError(
+            f"decoding_comparison=[{decode}]: models of the family {self.name} answer in one way; set "
+            "decoding_comparison=[]"
+        )
 
     @abstractmethod
     def new_split(self, task: Task, *, split: Split) -> Any:
@@ -257,13 +260,17 @@ class ModelFamily(ABC):
     # Training -------------------------------------------------------------------------------------------------------
 
     @property
-    @abstractmethod
     def options(self) -> Mapping[str, Any]:
-        """Options of a training that sets none: those in YAML."""
+        """Options of a training that sets none: those in YAML; none where a mixture of tasks is trained in one way."""
+        return {}
 
-    @abstractmethod
     def check_recipe(self, recipe: TrainingRecipe) -> None:
         """Check that the family can train so; ConfigurationError where it cannot."""
+        if recipe.options:
+            raise ConfigurationError(
+                f"{recipe.name}: models of the family {self.name} are trained in one way, without "
+                f"{', '.join(recipe.options)}: choose one of the family multi_head, such as model=minilm_heads"
+            )
 
     @abstractmethod
     def module(self, model: nn.Module, recipe: TrainingRecipe, *, seed: int) -> pl.LightningModule:

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dfwe.families.causal_lm.generate import greedy, reference
+from dfwe.families.causal_lm.generate import greedy
 from dfwe.families.causal_lm.labels import answers_of, candidate_log_likelihoods, teacher_forced_log_likelihoods
-from dfwe.families.text.decoding import ReferenceDecoding
+from dfwe.families.text.decoding import ReferenceDecoding, generate_as_reference
 from dfwe.families.text.reader import Inference
 from dfwe.families.text.trie import PackedTries
 
@@ -47,7 +47,8 @@ class CausalInference(Inference):
 
     def reference(self, model: Any, *, decoding: ReferenceDecoding, seed: int, pad_id: int, **inputs: Tensor) -> Tensor:
         """Return the ids behind the prompt."""
-        return reference(model, decoding=decoding, seed=seed, pad_id=pad_id, **inputs)
+        ids = generate_as_reference(model, decoding=decoding, seed=seed, pad_id=pad_id, **inputs)
+        return ids[:, inputs["input_ids"].shape[1] :]
 
 
 def left_padded(rows: Sequence[Sequence[int]], *, pad_id: int) -> dict[str, Tensor]:

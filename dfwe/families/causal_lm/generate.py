@@ -10,7 +10,7 @@ from torch import Tensor
 from transformers.cache_utils import DynamicCache
 
 from dfwe.families.causal_lm.labels import positions_of
-from dfwe.families.text.decoding import ReferenceDecoding, end_ids
+from dfwe.families.text.decoding import end_ids
 
 _COMPACT = 0.75  # of the rows at most still going: then the finished ones leave the batch and its cache
 
@@ -55,27 +55,3 @@ def greedy(
                 tensor[alive] for tensor in (attention_mask, tokens, positions, rows, going)
             )
     return written
-
-
-def reference(
-    model: Any,
-    *,
-    input_ids: Int[Tensor, "batch prompt"],
-    attention_mask: Int[Tensor, "batch prompt"],
-    decoding: ReferenceDecoding,
-    pad_id: int,
-    seed: int,
-) -> Int[Tensor, "batch target"]:
-    """Return ids by the reference's decoding, from a stream of that seed; torch's global state is left as it was."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        ids: Tensor = model.generate(
-            input_ids=input_ids,
-            attention_mask=attention_mask,
-            do_sample=decoding.do_sample,
-            num_beams=decoding.num_beams,
-            repetition_penalty=decoding.repetition_penalty,
-            max_new_tokens=decoding.max_length - 1,  # which counts an encoder-decoder's start token
-            pad_token_id=pad_id,
-        )
-    return ids[:, input_ids.shape[1] :]

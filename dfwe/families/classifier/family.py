@@ -84,12 +84,6 @@ class ClassifierFamily(ModelFamily):
         """Return `labels`, or `numbers` of a task whose answer is one."""
         return "labels" if answers_of(task) else "numbers"
 
-    def with_decoding(self, decode: str) -> ClassifierFamily:
-        """Raise ConfigurationError: heads answer in one way."""
-        raise ConfigurationError(
-            f"decoding_comparison=[{decode}]: a classifier answers in one way; set decoding_comparison=[]"
-        )
-
     def texts(self, tasks: Sequence[Task]) -> Iterator[str]:
         """Yield what the models read of the tasks' train splits."""
         for task in tasks:
@@ -157,19 +151,6 @@ class ClassifierFamily(ModelFamily):
             "truncation": self.settings.truncation,
             "decode": self.settings.decode,
         }
-
-    @property
-    def options(self) -> Mapping[str, Any]:
-        """No options: a mixture of tasks is trained in one way."""
-        return {}
-
-    def check_recipe(self, recipe: TrainingRecipe) -> None:
-        """Accept every recipe without options."""
-        if recipe.options:
-            raise ConfigurationError(
-                f"{recipe.name}: a classifier is trained in one way, without {', '.join(recipe.options)}: choose a "
-                "model of the family multi_head, such as model=minilm_heads"
-            )
 
     def module(self, model: nn.Module, recipe: TrainingRecipe, *, seed: int) -> pl.LightningModule:
         """Return a module whose losses are weighted as in the paper's mixtures, 1 / sqrt(batches) per task."""

@@ -98,12 +98,6 @@ class MultiHeadFamily(ModelFamily):
         """Return `labels`, or `numbers` of a task without labels."""
         return "labels" if task.labels else "numbers"
 
-    def with_decoding(self, decode: str) -> MultiHeadFamily:
-        """Raise ConfigurationError: heads answer in one way."""
-        raise ConfigurationError(
-            f"decoding_comparison=[{decode}]: models with heads answer in one way; set decoding_comparison=[]"
-        )
-
     def texts(self, tasks: Sequence[Task]) -> Iterator[str]:
         """Yield the sentences of the tasks' train splits."""
         for task in tasks:

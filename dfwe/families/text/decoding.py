@@ -65,3 +65,20 @@ def end_ids(model: Any, *, device: torch.device) -> Int[Tensor, " ends"]:
     """Return the ids after which the model writes no more."""
     ids = model.generation_config.eos_token_id
     return torch.tensor([] if ids is None else ids, dtype=torch.int64, device=device).reshape(-1)
+
+
+def generate_as_reference(
+    model: Any, *, decoding: ReferenceDecoding, seed: int, pad_id: int, **inputs: Tensor
+) -> Int[Tensor, "batch target"]:
+    """Return `generate`'s ids by the reference's decoding, from a stream of that seed; torch's global state stays."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        ids: Tensor = model.generate(
+            **inputs,
+            do_sample=decoding.do_sample,
+            num_beams=decoding.num_beams,
+            repetition_penalty=decoding.repetition_penalty,
+            max_new_tokens=decoding.max_length - 1,  # which counts an encoder-decoder's start token
+            pad_token_id=pad_id,
+        )
+    return ids

@@ -136,19 +136,6 @@ class TextFamily(ModelFamily):
             "reference": None if reference is None else dict(reference),
         }
 
-    @property
-    def options(self) -> Mapping[str, Any]:
-        """No options: a mixture of tasks is trained in one way."""
-        return {}
-
-    def check_recipe(self, recipe: TrainingRecipe) -> None:
-        """Accept every recipe without options."""
-        if recipe.options:
-            raise ConfigurationError(
-                f"{recipe.name}: a {self.name} model is trained in one way, without {', '.join(recipe.options)}: "
-                "choose one of the family multi_head, such as model=minilm_heads"
-            )
-
     def training_data(self, recipe: TrainingRecipe, *, seed: int) -> EpochData:
         """Return a mixture of the batches of every task's train split."""
         return text_data(

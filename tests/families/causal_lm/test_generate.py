@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from dfwe.families.causal_lm.asking import left_padded
-from dfwe.families.causal_lm.generate import greedy, reference
+from dfwe.families.causal_lm.asking import CausalInference, left_padded
+from dfwe.families.causal_lm.generate import greedy
 from dfwe.families.text.decoding import ReferenceDecoding
 
 NEW = 12
@@ -40,7 +40,9 @@ def test_reference_samples_from_its_seed_and_leaves_the_stream(decoder):
     decoding = ReferenceDecoding(do_sample=True, num_beams=1, repetition_penalty=1.0, max_length=8, seed=0)
     state = torch.random.get_rng_state()
     with torch.inference_mode():
-        first, again, other = (reference(model, **batch, decoding=decoding, pad_id=0, seed=seed) for seed in (1, 1, 2))
+        first, again, other = (
+            CausalInference().reference(model, **batch, decoding=decoding, pad_id=0, seed=seed) for seed in (1, 1, 2)
+        )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert first.shape == (4, 7)

@@ -237,7 +237,7 @@ def test_several_tasks_have_a_column_each(folder_of):
     assert rows["single-task models"][-2] == "10 s"
 
 
-def test_leads_of_several_tasks_have_the_intervals_that_runs_tested(folder_of):
+def test_leads_of_several_tasks_have_the_intervals_of_runs(folder_of):
     studies = [of_tasks(seed, 0.5) for seed in (0, 1)]
     tested = {"name": "plain", "delta": 0.1, "delta_standard_error": 0.02, "delta_interval": [0.06, 0.14]}
     for results in studies:

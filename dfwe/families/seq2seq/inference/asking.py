@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
-from dfwe.families.seq2seq.inference.generate import greedy, reference
+from dfwe.families.seq2seq.inference.generate import greedy
 from dfwe.families.seq2seq.inference.labels import candidate_log_likelihoods
-from dfwe.families.text.decoding import ReferenceDecoding
+from dfwe.families.text.decoding import ReferenceDecoding, generate_as_reference
 from dfwe.families.text.reader import Inference
 from dfwe.families.text.trie import PackedTries
 from dfwe.families.tokens import pad
@@ -35,4 +35,4 @@ class Seq2SeqInference(Inference):
 
     def reference(self, model: Any, *, decoding: ReferenceDecoding, seed: int, pad_id: int, **inputs: Tensor) -> Tensor:
         """Return the ids with the start token."""
-        return reference(model, decoding=decoding, seed=seed, **inputs)
+        return generate_as_reference(model, decoding=decoding, seed=seed, pad_id=pad_id, **inputs)

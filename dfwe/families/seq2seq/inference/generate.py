@@ -12,7 +12,7 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from dfwe.families.fast.cross_attention import unprojected_source
 from dfwe.families.seq2seq.inference.encoder import encode_in_parts
-from dfwe.families.text.decoding import ReferenceDecoding, end_ids
+from dfwe.families.text.decoding import end_ids
 
 _COMPACT = 0.75  # of the rows at most still going: then the finished ones leave the batch and its cache
 
@@ -58,26 +58,4 @@ def greedy(
                 encoded, attention_mask, tokens, rows, going = (
                     tensor[alive] for tensor in (encoded, attention_mask, tokens, rows, going)
                 )
-    return ids
-
-
-def reference(
-    model: Any,
-    *,
-    input_ids: Int[Tensor, "batch source"],
-    attention_mask: Int[Tensor, "batch source"],
-    decoding: ReferenceDecoding,
-    seed: int,
-) -> Int[Tensor, "batch target"]:
-    """Return ids by the reference's decoding, from a stream of that seed; torch's global state is left as it was."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        ids: Tensor = model.generate(
-            input_ids=input_ids,
-            attention_mask=attention_mask,
-            do_sample=decoding.do_sample,
-            num_beams=decoding.num_beams,
-            repetition_penalty=decoding.repetition_penalty,
-            max_length=decoding.max_length,
-        )
     return ids

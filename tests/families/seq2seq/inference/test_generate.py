@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from dfwe.errors import ConfigurationError
-from dfwe.families.seq2seq.inference.generate import greedy, reference
+from dfwe.families.seq2seq.inference.asking import Seq2SeqInference
+from dfwe.families.seq2seq.inference.generate import greedy
 from dfwe.families.text.decoding import ReferenceDecoding
 from dfwe.families.tokens import pad
 
@@ -48,7 +49,10 @@ def test_the_references_way_repeats_with_its_seed_and_leaves_torchs_state(model)
     torch.manual_seed(5)
     before = torch.random.get_rng_state()
     with torch.inference_mode():
-        one, again = (reference(model, **batch, decoding=ReferenceDecoding(**SAMPLED), seed=7) for _ in range(2))
+        one, again = (
+            Seq2SeqInference().reference(model, **batch, decoding=ReferenceDecoding(**SAMPLED), seed=7, pad_id=0)
+            for _ in range(2)
+        )
     assert torch.equal(one, again)
     assert torch.equal(torch.random.get_rng_state(), before)
 
@@ -57,8 +61,12 @@ def test_the_references_way_repeats_with_its_seed_and_leaves_torchs_state(model)
 def test_each_of_the_references_numbers_counts(model, changed):
     batch, told = questions(8, 40), {"do_sample": False, "num_beams": 1, "repetition_penalty": 5.0, "max_length": 20}
     with torch.inference_mode():
-        before = reference(talkative(model), **batch, decoding=ReferenceDecoding(**told, seed=0), seed=0)
-        found = reference(model, **batch, decoding=ReferenceDecoding(**told | changed, seed=0), seed=0)
+        before = Seq2SeqInference().reference(
+            talkative(model), **batch, decoding=ReferenceDecoding(**told, seed=0), seed=0, pad_id=0
+        )
+        found = Seq2SeqInference().reference(
+            model, **batch, decoding=ReferenceDecoding(**told | changed, seed=0), seed=0, pad_id=0
+        )
         expected = model.generate(**batch, **told | changed)
     assert torch.equal(found, expected)
     assert found.shape != before.shape or not torch.equal(found, before)
