@@ -104,6 +104,13 @@ def _instance(number: int, text: Text, answer: str, labels: tuple[str, ...]) -> 
     )
 
 
+def _num_positions(model: Any) -> int:
+    """Return how many tokens the model can read; RoBERTa's positions begin behind that of its padding."""
+    table = getattr(getattr(model.base_model, "embeddings", None), "position_embeddings", None)
+    padding = getattr(table, "padding_idx", None)
+    return int(getattr(model.config, "max_position_embeddings", 512)) - (0 if padding is None else padding + 1)
+
+
 def _classify(
     model: Any, tokenizer: Any, instances: Sequence[Instance], *, labels: Sequence[str], tokens_at_once: int
 ) -> list[Answer]:
@@ -112,7 +119,7 @@ def _classify(
         return outputs
 
     classifier = ExportedClassifier(tuple(labels), tokenizer, logits)
-    longest = min(tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", 512))
+    longest = min(tokenizer.model_max_length, _num_positions(model))
     return classify_instances(
         classifier,
         instances,

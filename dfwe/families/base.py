@@ -161,9 +161,9 @@ class ModelFamily(ABC):
     def settings_spec(self) -> dict[str, Any]:
         """Return the family's own part of `spec`."""
 
-    @abstractmethod
     def with_heads(self, heads: Mapping[str, Mapping[str, Any]]) -> ModelFamily:
-        """Return the same with changes to the tasks' heads, by short name; ConfigurationError where it has none."""
+        """Return the same with changes to the tasks' heads, by short name; ConfigurationError where it takes none."""
+        raise ConfigurationError(f"changes to heads ({', '.join(heads)}): models of the family {self.name} take none")
 
     # Tasks ----------------------------------------------------------------------------------------------------------
 
@@ -237,6 +237,14 @@ class ModelFamily(ABC):
     def can_be_asked(self, external: ExternalModel) -> bool:
         """Return whether a model can answer the target as it is, which a base model may not."""
         return True
+
+    def starting_from(self, external: ExternalModel) -> ModelFamily:
+        """Return the same for experts of this base model, all of whose weights its models start with."""
+        return self
+
+    def outputs_of(self, external: ExternalModel) -> tuple[str, ...]:
+        """Return the answers of a model's outputs, where they are put into another order; here they have one."""
+        return ()
 
     def check_external(self, external: ExternalModel) -> None:
         """Check, before anything is loaded, that a model's configuration suits the target; it must be there to be read.

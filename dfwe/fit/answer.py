@@ -8,9 +8,10 @@ from dfwe.fit.task import TableTask
 from dfwe.report.names import name_of
 from dfwe.report.numbers import times_100
 from dfwe.report.study_results import Record, StudyResults
-from dfwe.values.names import BASELINE, MIXTURE
+from dfwe.values.names import BASELINE, MIXTURE, UNIFORM
 
 _MULTITASK, _RANDOM = "multitask", "random"  # baselines
+_AVERAGES = (UNIFORM, "nelder_mead", "linear", _RANDOM)  # other merges are no averages of weights
 _BEST_EXPERT = "best_expert"  # a role
 
 
@@ -22,7 +23,7 @@ def answer(results: StudyResults, *, target: TableTask, folder: str) -> Iterator
     if row.get("test", {}).get("score") is None:
         yield "Its score on test is undefined: it gives the same answer to every row, so it has learnt nothing yet."
         return
-    yield _quality(row["test"], target=target)
+    yield _quality(row["test"], target=target, is_external=bool(results.raw.get("external")))
     yield _gain(results, target=target)
 
 
@@ -51,23 +52,26 @@ def _made(row: Record, *, results: StudyResults, target: TableTask) -> str:
         return "the base model as it is" if name == BASELINE else "one of the models, as it is"
     is_random = name == _RANDOM
     if row["kind"] == "merge" or is_random:
+        way = "the weighted average" if name in _AVERAGES else "a merge"
         at_random = ", with random coefficients" if is_random else ""
-        return f"the weighted average of {len(results.of_kind('expert'))} models{at_random}"
+        return f"{way} of {len(results.of_kind('expert'))} models{at_random}"
     if name == BASELINE:
         return f"the plain model, trained on {table} alone"
     if name == target.name:
         return f"the model trained on {table} alone, twice"
     if name == _MULTITASK:
         return "the model trained on all tables at once"
+    if row["kind"] == "baseline":
+        return "one of the baselines that you asked for"
     first = "all tables" if name == MIXTURE else f"{name}'s table"
     return f"the model trained on {first} first, then on {table}"
 
 
-def _quality(test: Record, *, target: TableTask) -> str:
+def _quality(test: Record, *, target: TableTask, is_external: bool) -> str:
     """Return how good a model is on test, beside what needs no model."""
     answers, ends = target.answers["test"], test.get("interval") or ()
     size = answers.total()
-    on_test = f"On the {size} rows of test, which no training saw,"
+    on_test = f"On the {size} rows of test, which no {'search' if is_external else 'training'} saw,"
     score = _score(test["score"], target=target)
     likely = f"; on other rows of this kind expect {_range(*ends, target=target)}" if ends else ""
     likely = "; so few rows say almost nothing" if size < target.numbers["few_rows"] else likely

@@ -61,7 +61,10 @@ def _target(options: argparse.Namespace, *, numbers: Mapping[str, Any]) -> Table
     if options.test is not None:
         fractions = {"dev": sum(fractions.values())}
     (target,) = read_tasks(
-        options.data, sources=(), options=table_options(options), numbers={**numbers, "holdout_fractions": fractions}
+        options.data,
+        sources=(),
+        options=table_options(options),
+        numbers={**numbers, "holdout_fractions": fractions, "trains": False},
     )
     return target
 
@@ -107,7 +110,9 @@ def _parser() -> Parser:
         "LoRA adapters) with coefficients that score best on a labelled table."
     )
     parser = Parser(prog="dfwe search", description=description, examples=examples)
-    parser.add_argument("--models", nargs="+", required=True, metavar="MODEL", help="two or more, of one architecture")
+    parser.add_argument(
+        "--models", nargs="+", action="extend", required=True, metavar="MODEL", help="two or more, of one architecture"
+    )
     parser.add_argument("--base", metavar="MODEL", help="the model that all were trained from; task vectors need it")
     parser.add_argument("--data", type=Path, required=True, metavar="TABLE", help="labelled rows to search and test on")
     parser.add_argument("--test", type=Path, metavar="TABLE", help="the test split; else a part of the table")
@@ -126,7 +131,9 @@ def _parser() -> Parser:
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where all goes; else outputs/search_TABLE")
     parser.add_argument("--push-to", metavar="USER/NAME", help="push the model to ship to this repository on the Hub")
     parser.add_argument("--public", action="store_true", help="make that repository public; else it is private")
-    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="further settings of the study")
+    parser.add_argument(
+        "--set", nargs="*", action="extend", default=[], metavar="KEY=VALUE", help="further settings of the study"
+    )
     parser.add_argument("--dry-run", action="store_true", help="write the task and stop before anything is scored")
     return parser
 

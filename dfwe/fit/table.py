@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import re
 from collections import Counter
@@ -12,13 +11,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from dfwe.data.readers.delimited import Delimited
+from dfwe.data.readers.delimited import read_delimited
 from dfwe.data.readers.json_lines import JsonLines
 from dfwe.data.readers.sheet import Sheet, SheetRow, SheetSource, read_text
 from dfwe.errors import DataError, did_you_mean
 
 KINDS = ("labels", "number", "text")
-_DELIMITERS = (",", "\t", ";", "|")
 _RENAME = "rename the column of the labels to 'label'"
 _JSON = (".jsonl", ".json", ".ndjson")
 _BINARY = (".xlsx", ".xls", ".ods", ".parquet", ".feather", ".arrow", ".pkl")
@@ -85,7 +83,12 @@ def read_table(path: Path, *, encoding: str) -> tuple[SheetSource, Sheet]:
         source: SheetSource = JsonLines(path.name, encoding=encoding, rename={})
         sheet = _read_json(source, path=path, encoding=encoding)
     else:
-        source, sheet = _read_delimited(path, encoding=encoding)
+        source, sheet = read_delimited(path, encoding=encoding)
+        if len(sheet.columns) == 1:
+            raise DataError(
+                f"{path}: its header is one column, '{sheet.columns[0][:60]}': expected columns separated by a comma, "
+                "tab, semicolon or |"
+            )
     if not sheet.rows:
         raise DataError(f"{path}: no row can be read: {sheet.report.warnings()[0]}")
     return source, sheet
@@ -167,35 +170,6 @@ def _read_json(source: SheetSource, *, path: Path, encoding: str) -> Sheet:
             "lines=True))"
         )
     return source.sheet(path.parent)
-
-
-def _read_delimited(path: Path, *, encoding: str) -> tuple[Delimited, Sheet]:
-    """Read with quotes and, where rows are broken then, without; return what breaks fewer rows."""
-    delimiter = _delimiter(path, encoding=encoding)
-    readings = []
-    for quoting in (True, False):
-        table = Delimited(path.name, delimiter, quoting=quoting, columns=None, encoding=encoding, rename={})
-        sheet = table.sheet(path.parent)
-        readings.append((table, sheet))
-        if not sheet.report.invalid:
-            break
-    return min(readings, key=lambda reading: len(reading[1].report.invalid))
-
-
-def _delimiter(path: Path, *, encoding: str) -> str:
-    """Return the delimiter that splits the header into most columns."""
-    lines = (line for line in read_text(path, encoding=encoding).splitlines() if line.strip())
-    header = next(lines, None)
-    if header is None:
-        raise DataError(f"{path} is empty: expected a header and rows")
-    sizes = {mark: len(next(csv.reader([header], delimiter=mark))) for mark in _DELIMITERS}
-    best = max(sizes, key=lambda mark: sizes[mark])
-    if sizes[best] == 1:
-        raise DataError(
-            f"{path}: its header is one column, '{header[:60]}': expected columns separated by a comma, tab, semicolon "
-            "or |"
-        )
-    return best
 
 
 def _guess_label(sheet: Sheet, *, texts: Sequence[str], names: Mapping[str, Any]) -> str:

@@ -14,14 +14,15 @@ from typing import Any
 import yaml
 
 from dfwe.config.instantiate import bind
+from dfwe.data.prompts.template import column_name
 from dfwe.data.readers.base import Corpus
 from dfwe.data.readers.sheet import SheetSource
 from dfwe.errors import DataError
 from dfwe.fit.table import LabelledTable, is_number
+from dfwe.io.strict_yaml import EXPONENT
 from dfwe.records import Split
 
 _ANSWERS = "dfwe.data.prompts.answers"
-_UNSAFE = re.compile(r"[{}!:.\[\]]")  # what a template's braces cannot hold
 HYDRA_WORDS = ("true", "false", "null", "inf", "nan")  # which it does not read as text
 
 
@@ -83,13 +84,14 @@ class TableTask:
         }
 
     def _check(self, sizes: Mapping[Split, int], *, num_labels: int) -> None:
-        rows = ", ".join(f"{sizes[split]} for {split}" for split in sizes)
-        if min(sizes.values()) < self.numbers["min_rows"]:
+        rows, trains = ", ".join(f"{sizes[split]} for {split}" for split in sizes), self.numbers.get("trains", True)
+        needed = dict.fromkeys(sizes, self.numbers["min_rows"]) | ({} if trains else {"train": 1})
+        if any(sizes[split] < needed[split] for split in sizes):
             raise DataError(
                 f"{self.table.path}: its rows are too few, {rows}: a split needs {self.numbers['min_rows']}; add rows"
                 f"{'' if self.is_source else ', or name a test file with --test'}"
             )
-        if num_labels < 2:
+        if trains and num_labels < 2:
             raise DataError(f"{self.table.path}: train has one label only ({rows}): add rows of other labels")
 
     def content(self, *, sources: Sequence[str]) -> dict[str, Any]:
@@ -163,7 +165,7 @@ class TableTask:
 
     def _column(self, name: str) -> str:
         """Return a column's name as a template can hold it."""
-        return _UNSAFE.sub("_", name).strip() or "column"
+        return column_name(name)
 
     def _answer(self, label: str) -> dict[str, Any]:
         if self.kind == "labels":
@@ -210,5 +212,12 @@ def task_name(path: Path, *, taken: Sequence[str]) -> str:
 
 def yaml_text(content: Mapping[str, Any], *, comment: str) -> str:
     """Return the YAML of a task below a comment."""
-    body = yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True, width=120)
+    body = yaml.dump(dict(content), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
     return f"# {comment}\n{body}"
+
+
+class _Dumper(yaml.SafeDumper):
+    """Puts quotes around texts that Hydra and dfwe read as numbers, such as `1e-05`."""
+
+
+_Dumper.add_implicit_resolver("tag:yaml.org,2002:float", EXPONENT, list("-+0123456789"))

@@ -24,7 +24,7 @@ MAX_NODES = 100_000  # values, aliases written out
 MAX_DIGITS = 300  # of a whole number; more would not fit a float
 
 _MERGE, _INT, _FLOAT = (f"tag:yaml.org,2002:{name}" for name in ("merge", "int", "float"))
-_EXPONENT = re.compile(r"[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?[eE][-+]?[0-9]+$")
+EXPONENT = re.compile(r"[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?[eE][-+]?[0-9]+$")
 
 
 def loads(text: str, *, where: str, error: type[DfweError] = ConfigurationError) -> Any:
@@ -93,7 +93,7 @@ def _resolvers() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
         first: [item for item in some if item[0] != dates] for first, some in SafeLoader.yaml_implicit_resolvers.items()
     }
     for first in "-+0123456789":
-        resolvers[first] = [(_FLOAT, _EXPONENT), *resolvers.get(first, [])]
+        resolvers[first] = [(_FLOAT, EXPONENT), *resolvers.get(first, [])]
     return resolvers
 
 

@@ -70,6 +70,13 @@ class ExternalModel:
         """The name as a path."""
         return Path(self.name).expanduser()
 
+    @property
+    def configured_in(self) -> str | None:
+        """Folder or repository with the model's configuration: of a file the folder beside it, None without one."""
+        if self.form == "model":
+            return self.name
+        return str(self.path.parent) if (self.path.parent / CONFIG).exists() else None
+
     @cached_property
     def identity(self) -> dict[str, Any]:
         """Digests of its files, or its repository's name; read once, for the files may be large."""
@@ -141,6 +148,15 @@ def add_adapter(network: nn.Module, external: ExternalModel) -> None:
     with torch.no_grad():
         for name in adapted.changed:
             parameters[name].copy_(adapted.tensor(name))
+
+
+def check_brings(adapter: ExternalModel, tensor: str, *, network: nn.Module) -> None:
+    """Raise ModelError where a LoRA does not bring or change a tensor that its base model lacks: its head."""
+    if tensor not in _adapted(network, adapter).changed:
+        raise ModelError(
+            f"{adapter.name} is a LoRA without a head, and the base model has none with the target's labels: save it "
+            "with its head (PEFT: task_type='SEQ_CLS'), or set base_model= to the classifier that it was trained on"
+        )
 
 
 def save_adapter(network: nn.Module, external: ExternalModel, *, model: nn.Module, folder: Path) -> bool:

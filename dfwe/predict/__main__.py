@@ -35,11 +35,15 @@ def _predict(arguments: argparse.Namespace) -> None:
     if arguments.probabilities:
         predictor.check_probabilities()
     asked = form_of(arguments.questions, given=arguments.format)
-    inputs, form = read_items(arguments.questions, form=asked, rows=predictor.columns is not None)
+    inputs, form = read_items(
+        arguments.questions, form=asked, rows=predictor.columns is not None, encoding=arguments.encoding
+    )
     if not inputs:
         raise DataError(f"{arguments.questions} holds no questions")
     answers = predictor.answers_to(inputs)
     wanted = form_of(arguments.out or "", given="jsonl" if arguments.json else None) or form
+    if wanted == "txt" and arguments.probabilities:
+        raise DataError("lines of text have no room for probabilities: add --json, or --out with a .csv or .jsonl file")
     text = write_predictions(answers, form=wanted, probabilities=arguments.probabilities)
     if arguments.out:
         write_text(Path(arguments.out), text, through=True)
@@ -77,6 +81,7 @@ def _parser() -> Parser:
     parser.add_argument("--task", help="short or long name of a task; else the one that the folder is for")
     parser.add_argument("--probabilities", action="store_true", help="of each of the closed set of answers, too")
     parser.add_argument("--format", choices=FORMS, help="of the questions; else by the file's name, or its beginning")
+    parser.add_argument("--encoding", default="utf-8", help="of a table in CSV or TSV; utf-8")
     parser.add_argument("--out", metavar="FILE", help="where answers go, in the form its name says; else printed")
     parser.add_argument("--json", action="store_true", help="answers as JSON lines, whatever the questions' form")
     parser.add_argument("--trust", action="store_true", help="run the classes that the folder names, whosever they are")

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from dfwe.data.readers.delimited import Delimited
+from dfwe.data.readers.delimited import read_delimited
 from dfwe.data.readers.json_lines import JsonLines
-from dfwe.data.readers.sheet import SheetSource
+from dfwe.data.readers.sheet import Sheet
 from dfwe.errors import DataError, DfweError
 from dfwe.io.files import read_text
 from dfwe.io.strict_json import json_text, read_json_lines
@@ -31,21 +31,23 @@ def form_of(path: str, *, given: Form | None) -> Form | None:
     return given or next((form for form in FORMS if form == suffix), "jsonl" if suffix == "json" else None)
 
 
-def read_items(path: str, *, form: Form | None, rows: bool) -> tuple[list[Item], Form]:
+def read_items(path: str, *, form: Form | None, rows: bool, encoding: str = "utf-8") -> tuple[list[Item], Form]:
     """Return a file's inputs and its form; `rows` says that the task reads rows, so that JSON's keys are columns.
+
+    `encoding` is that of a table with delimiters; the other forms are UTF-8.
 
     Raises:
         DataError: the file cannot be read, or a line of it is broken.
     """
     if path != STDIN:
-        return _read(Path(path), form=form, rows=rows)
+        return _read(Path(path), form=form, rows=rows, encoding=encoding)
     if sys.stdin.isatty():
         raise DataError("name a file of questions, or pipe one in")
     with tempfile.TemporaryDirectory() as folder:  # readers read files
         copy = Path(folder) / "stdin"
         copy.write_bytes(sys.stdin.buffer.read())
         try:
-            return _read(copy, form=form, rows=rows)
+            return _read(copy, form=form, rows=rows, encoding=encoding)
         except DfweError as error:
             raise type(error)(str(error).replace(str(copy), "stdin")) from error
 
@@ -75,7 +77,7 @@ def _entry(prediction: Prediction, probabilities: bool) -> dict[str, Any]:
     return entry | {"probabilities": prediction.probabilities} if probabilities else entry
 
 
-def _read(path: Path, *, form: Form | None, rows: bool) -> tuple[list[Item], Form]:
+def _read(path: Path, *, form: Form | None, rows: bool, encoding: str) -> tuple[list[Item], Form]:
     if not path.exists():
         raise DataError(f"there is no file {path}: name a file of questions, or pipe one in")
     if form is None:  # a JSON object begins with a brace, a header rarely does
@@ -84,14 +86,11 @@ def _read(path: Path, *, form: Form | None, rows: bool) -> tuple[list[Item], For
         return list(_lines(path)), form
     if form == "jsonl" and not rows:
         return [_item(path, number, content) for number, content in read_json_lines(path)], form
-    place = str(path.absolute())
-    source: SheetSource
     if form == "jsonl":
-        source = JsonLines(path=place, encoding="utf-8", rename={})
+        sheet = JsonLines(path=str(path.absolute()), encoding="utf-8", rename={}).sheet(Path())
     else:
-        delimiter = _DELIMITERS[form]
-        source = Delimited(path=place, delimiter=delimiter, quoting=True, columns=None, encoding="utf-8", rename={})
-    return list(_rows(source, path=path)), form
+        _, sheet = read_delimited(path, encoding=encoding, **({"delimiters": "\t"} if form == "tsv" else {}))
+    return list(_rows(sheet, path=path)), form
 
 
 def _lines(path: Path) -> Iterator[Item]:
@@ -100,8 +99,7 @@ def _lines(path: Path) -> Iterator[Item]:
             yield _item(path, number, line)
 
 
-def _rows(source: SheetSource, *, path: Path) -> Iterator[Item]:
-    sheet = source.sheet(Path())
+def _rows(sheet: Sheet, *, path: Path) -> Iterator[Item]:
     if sheet.report.invalid:
         more = f" (and {len(sheet.report.invalid) - 1} more broken rows)" if len(sheet.report.invalid) > 1 else ""
         first = sheet.report.invalid[0]

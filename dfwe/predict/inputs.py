@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from dfwe.data.prompts.base import Prompt
-from dfwe.data.prompts.template import row_dialogue
+from dfwe.data.prompts.template import column_name, row_dialogue
 from dfwe.data.readers.base import Dialogue, RowError
 from dfwe.data.readers.sheet import cell_of
 from dfwe.data.readers.tlidb import check_dialogue
@@ -68,6 +68,7 @@ def _rows(inputs: Iterable[Item], *, columns: tuple[str, ...]) -> Iterator[tuple
     for item in inputs:
         row = _row(item, columns=columns)
         cells = {str(key): value if isinstance(value, str) else cell_of(value) for key, value in row.items()}
+        cells = {column_name(key): value for key, value in cells.items() if column_name(key) in columns} | cells
         name = cells.get("id") or item.name
         yield item.where, row_dialogue(cells, row_id=str(name), path=item.where, line=item.line)
 

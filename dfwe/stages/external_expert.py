@@ -48,6 +48,7 @@ class ExternalExpert(UntrainedStage):
             "external": self.external.identity,
             "objective": self.family.task_spec(self.recipe.objective),
             **({"aligns": True} if self.aligns else {}),
+            **({"outputs": list(outputs)} if (outputs := self._outputs) else {}),
         }
 
     @property
@@ -75,9 +76,14 @@ class ExternalExpert(UntrainedStage):
         self.family.copy_external(model, self.external, align=self._align() if self.aligns else None)
         return model, self._save(model, folder), {"external": self.external.name}
 
+    @property
+    def _outputs(self) -> tuple[str, ...]:
+        """Answers of its outputs, where only the study puts them into the target's order."""
+        return () if self.external.form == "model" else self.family.outputs_of(self.external)
+
     def _save(self, model: Any, folder: Path) -> tuple[str, ...]:
         network = self.family.plain_network(model)
-        is_adapter = self.external.form == "adapter" and not self.aligns
+        is_adapter = self.external.form == "adapter" and not self.aligns and not self._outputs
         if is_adapter and save_adapter(network, self.external, model=model, folder=folder):
             return ADAPTER, ADAPTER_CONFIG
         save_weights(model, folder / WEIGHTS)

@@ -77,6 +77,7 @@ def _plan_external(config: DictConfig, *, corpora: Corpora | None) -> ExternalEx
         context = replace(family.context, trainer={**family.context.trainer, "head_first": False})
         family = replace(family, context=context)
     target = family.adapt(target)
+    family = family if base is None else family.starting_from(base)
     family.context.data.check_functions(target)
     start, tokenizer = config.model.source.get("name"), config.tokenizer
     return ExternalExpertsPlan(

@@ -1,16 +1,6 @@
 """Settings of the command that change no result, by how they begin: where things lie, what is written, who computes."""
 
-from __future__ import annotations
-
 CHANGE_NO_RESULT = (
-    "paths.",
-    "logger",
-    "report=",
-    "export",
-    "max_shard_size=",
-    "push",
-    "executor",
-    "hydra",
-    "plan_only=",
-    "trainer.threads=",
+    *("paths.", "logger", "report=", "export", "max_shard_size=", "push"),
+    *("executor", "hydra", "plan_only=", "trainer.threads="),
 )

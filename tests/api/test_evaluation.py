@@ -2,7 +2,15 @@
 
 import pytest
 import torch
-from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification, BertModel, LlamaForCausalLM
+from transformers import (
+    AutoTokenizer,
+    BertConfig,
+    BertForSequenceClassification,
+    BertModel,
+    LlamaForCausalLM,
+    RobertaConfig,
+    RobertaForSequenceClassification,
+)
 
 from dfwe.api import ModelAsking, evaluate
 from dfwe.errors import ConfigurationError, DataError
@@ -64,6 +72,18 @@ def test_an_encoder_decoder_chooses_and_writes(model, tokenizer):
     ids = model.generate(**inputs, max_new_tokens=4, do_sample=False, num_beams=1)
     assert list(written.predictions) == tokenizer.batch_decode(ids, skip_special_tokens=True)
     assert list(written.metrics) == ["exact_match"]
+
+
+def test_texts_are_cut_to_the_positions_that_a_roberta_has(tiny_bert):
+    tokenizer = AutoTokenizer.from_pretrained(tiny_bert)
+    tokenizer.model_max_length = 10**30  # as of a folder that does not say
+    shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    config = RobertaConfig(
+        vocab_size=len(tokenizer), max_position_embeddings=18, id2label={0: "mild", 1: "merry"}, **shape
+    )
+    model = RobertaForSequenceClassification(config).eval()
+    scored = evaluate(model, tokenizer, texts=["mild broth " * 20], answers=["mild"], labels=["mild", "merry"])
+    assert scored.predictions[0] in ("mild", "merry")
 
 
 def test_a_decoder_chooses_the_most_likely_label(decoder):

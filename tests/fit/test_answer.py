@@ -34,6 +34,7 @@ def target(tmp_path):
 def study(best, *, interval=(0.6, 0.9), delta=(0.01, 0.2), p=0.01, sources=("tea",), test=0.75):
     kinds = {"baseline": "baseline", "notes": "expert", "mixture": "expert", "tea": "expert"}
     kinds |= {"multitask": "baseline", "random": "baseline", "nelder_mead": "merge"}
+    kinds |= {"ties": "merge", "ema": "baseline"}
     rows = [
         {"name": name, "kind": kind, "dev": {"score": 0.7}, "test": {"score": 0.625, "interval": interval}}
         for name, kind in kinds.items()
@@ -60,6 +61,8 @@ def said(results, task):
         ("multitask", "(multitask training): the model trained on all tables at once"),
         ("random", "(random merge): the weighted average of 3 models, with random coefficients"),
         ("nelder_mead", "(nelder_mead): the weighted average of 3 models"),
+        ("ties", "(ties): a merge of 3 models"),
+        ("ema", "(baseline (moving average)): one of the baselines that you asked for"),
     ],
 )
 def test_the_first_sentence_names_the_model_and_why(best, made, target):

@@ -120,7 +120,7 @@ def test_read_table_says_how_to_save_what_it_cannot_read(name, message, written)
 def test_read_table_names_the_option_for_an_encoding(tmp_path):
     path = tmp_path / "latin.csv"
     path.write_bytes("text,label\ncafé,x\n".encode("latin-1"))
-    with pytest.raises(DataError, match="of dfwe fit: --encoding"):
+    with pytest.raises(DataError, match="of dfwe fit and dfwe predict: --encoding"):
         read_table(path, encoding="utf-8")
     assert read_table(path, encoding="latin-1")[1].rows[0].cells["text"] == "café"
 

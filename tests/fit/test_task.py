@@ -99,6 +99,21 @@ def test_splits_are_checked(tmp_path):
         few.splits()
 
 
+def test_a_search_needs_no_train_split_of_several_labels(tmp_path):
+    rows = [f"text {n},{'rare' if n % 10 == 0 else 'usual'}" for n in range(40)]
+    fractions = {"holdout_fractions": NUMBERS["search_holdout_fractions"]}
+    with pytest.raises(DataError, match="train has one label only"):
+        task(table(tmp_path, rows), numbers={**NUMBERS, **fractions, "min_rows": 1}).splits()
+    assert task(table(tmp_path, rows), numbers={**NUMBERS, **fractions, "trains": False}).splits()["dev"] == 20
+
+
+def test_labels_that_look_like_numbers_are_quoted(tmp_path):
+    labels = ("1e-05", "2E1", "0.5")
+    made = task(table(tmp_path, [f"text {n},{labels[n % 3]}" for n in range(30)]))
+    (tmp_path / "task.yaml").write_text(yaml_text(made.content(sources=()), comment="made by a test"))
+    assert sorted(read_yaml(tmp_path / "task.yaml")["labels"]) == sorted(labels)
+
+
 def test_each_split_has_its_share_of_every_label(tmp_path):
     made = task(table(tmp_path, [f"text {n},{'rare' if n < 5 else 'usual'}" for n in range(50)]))
     assert made.reader()["stratify"] == "label"

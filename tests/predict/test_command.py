@@ -35,6 +35,11 @@ TSV = 'id\ttext\nr1\t"A warm, ""good"" kettle."\nr2\tA cold kettle.\n'
 JSONL = '{"id": "r1", "text": "A warm, \\"good\\" kettle."}\n{"id": "r2", "text": "A cold kettle."}\n'
 
 
+def write(path, text):
+    path.write_text(text)
+    return path
+
+
 def test_each_form_of_file_has_the_same_answers_in_its_own_form(predict, tmp_path):
     for name, text in (("x.csv", CSV), ("x.tsv", TSV), ("x.jsonl", JSONL)):
         (tmp_path / name).write_text(text)
@@ -80,6 +85,26 @@ def test_answers_go_to_a_file_in_the_form_of_its_name(predict, tmp_path):
     (tmp_path / "out.jsonl").write_text("what was there before")
     assert predict(tmp_path / "x.csv", "--out", tmp_path / "out.jsonl") == ""
     assert [json.loads(line)["instance_id"] for line in (tmp_path / "out.jsonl").open()] == ["r1", "r2"]
+
+
+def test_tables_are_read_as_fit_reads_them(predict, tmp_path, asking):
+    answers = predict(write(tmp_path / "x.csv", CSV))
+    assert predict(write(tmp_path / "x.csv", CSV.replace(",", ";").replace("warm;", "warm,"))) == answers
+    (tmp_path / "x.csv").write_bytes("text\nA caf\xe9.\nA lid.\n".encode("latin-1"))
+    assert predict(tmp_path / "x.csv", "--encoding", "latin-1").count("\n") == 3
+    mood = asking["tasks"]["mood"]
+    prompt = {**mood["prompt"], "context": "{tweet_text}"}  # which fit makes of a column with a point
+    write(tmp_path / "x.csv", CSV.replace("text", "tweet.text"))
+    assert predict(tmp_path / "x.csv", tasks={"mood": {**mood, "prompt": prompt}}).count("\n") == 3
+
+
+def test_a_label_that_nobody_asks_for_may_be_wrong(predict, tmp_path):
+    write(tmp_path / "x.csv", "text,mood\nA cup.,good\nA lid.,NA\nA pan.,\n")
+    assert predict(tmp_path / "x.csv").count("\n") == 4
+
+
+def test_lines_of_text_have_no_room_for_probabilities(predict, tmp_path):
+    assert "add --json" in predict(write(tmp_path / "x.txt", "A cup.\n"), "--probabilities")
 
 
 def test_turns_of_a_dialogue_may_stand_in_a_table(predict, tmp_path):

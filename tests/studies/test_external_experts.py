@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import (
     AutoTokenizer,
     BertConfig,
@@ -178,6 +179,39 @@ def test_loras_of_classifiers_are_stored_as_factors(classifiers, settings, tmp_p
         assert all(torch.equal(tensor, ours[key]) for key, tensor in expected.named_parameters())
         assert not torch.equal(_flat(expected), _flat(study.family.model((study.target,))))
     assert study.merges["linear"].expert_array().weights.shape[0] == 0
+
+
+def test_a_lora_without_a_head_has_that_of_its_base_model(classifiers, settings, tmp_path, adapter, caplog):
+    encoder, base, _, other = classifiers
+    layout = Layout.of(BertForSequenceClassification.from_pretrained(base).bert)
+    folders = [str(adapter(f"lora_{seed}", layout, rank=2, seed=seed)) for seed in range(2)]
+    arguments = [*settings, experts(folders), "model=classifier", "merge=ties"]
+    for start in (base, other):  # the other has its labels in another order
+        study = plan_study(compose_study([*arguments, f"base_model={start}", f"model.source.name={start}"]))
+        head = BertForSequenceClassification.from_pretrained(start).classifier.weight
+        head = head if start == base else head.flip(0)
+        network = study.family.plain_network(study.family.model((study.target,)))
+        assert torch.equal(network.classifier.weight, head)  # where task vectors start
+        stage = study.trained["lora_0"]
+        network = study.family.plain_network(stage.model(stage.result(study.family.context.store)))
+        assert torch.equal(network.classifier.weight, head)
+    study = plan_study(compose_study([*arguments, f"base_model={encoder}", f"model.source.name={encoder}"]))
+    with pytest.raises(ModelError, match="is a LoRA without a head, and the base model has none"):
+        study.trained["lora_0"].result(study.family.context.store)
+
+
+def test_a_files_labels_stand_in_the_configuration_beside_it(classifiers, settings, caplog):
+    _, *folders = classifiers
+    files = [folder / "model.safetensors" for folder in folders[1:]]
+    arguments = [*settings, experts(files), f"base_model={folders[0]}"]
+    study = plan_study(compose_study(arguments))
+    store = study.family.context.store
+    for stage, folder in zip(study.trained.values(), folders[1:], strict=True):
+        (folder / "config.json").rename(folder / "kept.json") if folder == folders[1] else None
+        ours = study.family.plain_network(stage.model(stage.result(store))).classifier.weight
+        theirs = load_file(folder / "model.safetensors")["classifier.weight"]
+        assert torch.equal(ours, theirs.flip(0) if folder == folders[-1] else theirs)
+    assert "does not name its labels: its outputs are taken as" in caplog.text
 
 
 def test_pefts_combinations_are_rows_beside_the_merge(decoders, settings, tmp_path, adapter, caplog):

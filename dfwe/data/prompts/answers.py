@@ -12,6 +12,7 @@ from dfwe.data.readers.base import RowError
 from dfwe.errors import ConfigurationError
 from dfwe.values.allowed import Name, Natural, Positive
 
+_ROUNDING = 1e-6  # of a step: a number that misses the scale by less was rounded
 _MAX_STEPS, _MAX_DECIMALS = 10_000, 15  # each step is an answer that is scored
 _FILL = "Fill such cells, or list them in the reader's `exclude: {{{column}: ['']}}`"
 
@@ -159,7 +160,8 @@ class Number(AnswerFormat):
             value = float(cell)
         except ValueError:
             value = math.nan
-        if not self.low <= value <= self.high:
+        slack = _ROUNDING * self.step
+        if not self.low - slack <= value <= self.high + slack:
             raise RowError(
                 f"'{cell}' in column '{self.column}' is not a number from {self.low:g} to {self.high:g}",
                 remedy=f"Set the answer's `low` and `high`, or {_exclude(self.column)}",

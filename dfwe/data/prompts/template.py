@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +12,12 @@ from typing import Any
 from dfwe.data.prompts.answers import AnswerFormat, Cells, Gold, single
 from dfwe.data.prompts.base import Prompt
 from dfwe.data.prompts.fields import dialogue_name, records
-from dfwe.data.readers.base import Dialogue
+from dfwe.data.readers.base import Dialogue, RowError
 from dfwe.errors import ConfigurationError, DataError
 from dfwe.records import Instance
 
 _MAX_SENTENCES = 2
+_UNSAFE = re.compile(r"[{}!:.\[\]]")  # what a template's braces cannot hold
 
 Parts = tuple[tuple[str, str | None], ...]  # the texts of a template, each with the column that follows it
 
@@ -90,6 +92,11 @@ class Sentences(Prompt):
         yield from _instances(dialogue, prompt=self, columns=self.columns, answer=self.answer, question=question)
 
 
+def column_name(name: str) -> str:
+    """Return a column's name as a template can hold it."""
+    return _UNSAFE.sub("_", name).strip() or "column"
+
+
 def row_dialogue(cells: Mapping[str, Any], *, row_id: str, path: str, line: int) -> Dialogue:
     """Return a single row as the reader of tables does."""
     return {"dialogue_id": row_id, "rows": [{"id": row_id, "path": path, "line": line, "cells": cells}]}
@@ -118,7 +125,12 @@ def _instances(
             if column not in cells:
                 names = ", ".join(f"'{name}'" for name in cells)
                 raise DataError(f"{row['path']} has no column '{column}', which {prompt.task} needs: it has {names}")
-        gold = answer.gold(cells) if is_answered else Gold((), ())
+        try:
+            gold = answer.gold(cells) if is_answered else Gold((), ())
+        except RowError:
+            if not prompt.unlabelled:
+                raise
+            gold = Gold((), ())  # an answer that nobody asks for
         yield Instance(
             instance_id=row["id"],
             dialogue_id=dialogue["dialogue_id"],

@@ -112,3 +112,24 @@ class Delimited(SheetSource):
         counts = {mark: text.count(mark) for mark in _DELIMITERS if mark != self.delimiter}
         best = max(counts, key=lambda mark: counts[mark])
         return best if counts[best] else None
+
+
+def read_delimited(
+    path: Path, *, encoding: str, delimiters: Sequence[str] = (",", "\t", ";", "|")
+) -> tuple[Delimited, Sheet]:
+    """Read a table by the delimiter that splits its header into most columns, and by quotes unless these break rows.
+
+    Raises:
+        DataError: it is empty, missing, or in another encoding.
+    """
+    header = next((line for line in read_text(path, encoding=encoding).splitlines() if line.strip()), None)
+    if header is None:
+        raise DataError(f"{path} is empty: expected a header and rows")
+    best = max(delimiters, key=lambda mark: len(next(csv.reader([header], delimiter=mark))))
+    readings = []
+    for quoting in (True, False):
+        table = Delimited(path.name, best, quoting=quoting, columns=None, encoding=encoding, rename={})
+        readings.append((table, table.sheet(path.parent)))
+        if not readings[-1][1].report.invalid:
+            break
+    return min(readings, key=lambda reading: len(reading[1].report.invalid))

@@ -66,7 +66,7 @@ def read_text(path: Path, *, encoding: str) -> str:
         line = content[: error.start].count(b"\n") + 1
         raise DataError(
             f"{path}, line {line}: not {encoding} text ({error.reason}); save it as such, or set the file's `encoding` "
-            "(of dfwe fit: --encoding)"
+            "(of dfwe fit and dfwe predict: --encoding)"
         ) from error
 
 

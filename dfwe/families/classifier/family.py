@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,6 +20,7 @@ from dfwe.families.batching import loss_weights
 from dfwe.families.classifier.model import (
     Classifier,
     check_labels,
+    copy_head,
     has_head,
     labels_of,
     load_classifier,
@@ -34,8 +36,10 @@ from dfwe.families.encoder.lightning_module import MultiTask
 from dfwe.families.encoder.linear_probe import head_trainings, load_heads, write_head
 from dfwe.families.encoder.model import HEADS
 from dfwe.families.encoder.reader import HeadScorer
-from dfwe.models.external import Align, ExternalModel
+from dfwe.models.external import Align, ExternalModel, check_brings
 from dfwe.records import Split
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,8 @@ class ClassifierFamily(ModelFamily):
     Where training is in mixed precision, dev splits with a closed set of answers are answered by a copy in bfloat16,
     but for the candidates that a search keeps; test splits never are.
     """
+
+    head_of: str | None = None  # folder or repository of a classifier: models start with its head, which is not drawn
 
     name: ClassVar[str] = "classifier"
     auto_class: ClassVar[str] = "AutoModelForSequenceClassification"
@@ -69,11 +75,8 @@ class ClassifierFamily(ModelFamily):
             "max_words": self.context.data.max_words,
             "max_tokens": self.settings.max_source_tokens,
             **({"dev_copy": "bfloat16"} if self.half else {}),
+            **({"head_of": ExternalModel(self.head_of).identity} if self.head_of else {}),
         }
-
-    def with_heads(self, heads: Mapping[str, Mapping[str, Any]]) -> ClassifierFamily:
-        """Raise ConfigurationError: the architecture decides what its heads are."""
-        raise ConfigurationError(f"changes to the heads of {', '.join(heads)}: a classifier's heads have no settings")
 
     @staticmethod
     def adapt(task: Task) -> Task:
@@ -124,21 +127,42 @@ class ClassifierFamily(ModelFamily):
             and (sorted(labels_of(external.name)) == sorted(answers))
         )
 
+    def starting_from(self, external: ExternalModel) -> ClassifierFamily:
+        """Return the same whose models start with a base model's head, where it has one with the target's labels."""
+        return replace(self, head_of=external.name) if self.can_be_asked(external) else self
+
     def check_external(self, external: ExternalModel) -> None:
         """Check that a model has the target's labels, in whatever order; errors as in the base class."""
-        if external.form == "model":
-            check_labels(labels_of(external.name), answers=answers_of(self.tasks[0]))
+        if labels := self._labels(external):
+            check_labels(labels, answers=answers_of(self.tasks[0]))
+
+    def outputs_of(self, external: ExternalModel) -> tuple[str, ...]:
+        """Return the labels of a model's outputs, where they come in another order than the target's."""
+        labels, answers = self._labels(external), answers_of(self.tasks[0])
+        return labels if sorted(labels) == sorted(answers) and labels != tuple(answers) else ()
 
     def copy_external(self, model: Classifier, external: ExternalModel, *, align: Align | None = None) -> None:
-        """Copy the weights, the outputs put into the order of the target's labels.
+        """Copy the weights, the outputs put into the order of the target's labels; one that names none has that order.
 
         Raises:
-            ModelError: the weights do not fit, or the labels are not the target's.
+            ModelError: the weights do not fit, the labels are not the target's, or there is no head.
         """
+        network, answers = model.network(self.tasks[0].short), answers_of(self.tasks[0])
+        labels, is_adapter = self._labels(external), external.form == "adapter"
+        if is_adapter and self.head_of is not None:
+            copy_head(network, self.head_of, answers=())  # as the adapter was trained on it
+        elif is_adapter:
+            check_brings(external, f"{output_layer(network)[0]}.weight", network=self.plain_network(model))
         super().copy_external(model, external, align=align)
-        if external.form == "model":
-            target = self.tasks[0]
-            order_outputs(model.network(target.short), labels_of(external.name), answers=answers_of(target))
+        if labels:
+            order_outputs(network, labels, answers=answers)
+        if answers and sorted(labels) != sorted(answers):
+            log.warning("%s does not name its labels: its outputs are taken as %s", external.name, ", ".join(answers))
+
+    def _labels(self, external: ExternalModel) -> tuple[str, ...]:
+        """Return the labels of a model by its configuration, an adapter's by its base model's; none where unknown."""
+        place = self.head_of if external.form == "adapter" else external.configured_in
+        return labels_of(place) if place and (external.form == "model" or has_head(place)) else ()
 
     def export(self, model: Classifier, folder: Path, *, max_shard_size: str) -> dict[str, Any]:
         """Write a folder that `AutoModelForSequenceClassification` loads, with the target's labels."""
@@ -208,7 +232,11 @@ class ClassifierFamily(ModelFamily):
     def _fresh_model(self, tasks: Sequence[Task]) -> Classifier:
         answers = {task.short: answers_of(classification_task(task)) for task in tasks}
         folder = self.base_model.model_folder(self.context.store)
-        return load_classifier(folder, answers=answers, seed=self.settings.seed)
+        model = load_classifier(folder, answers=answers, seed=self.settings.seed)
+        if self.head_of is not None:
+            target = self.tasks[0].short
+            copy_head(model.network(target), self.head_of, answers=answers[target])
+        return model
 
     def _train_head(self, task: Task, folder: Path) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Fit the task's head and write it; see `write_head`."""

@@ -18,7 +18,7 @@ from dfwe.errors import ModelError
 from dfwe.families.encoder.data import SentenceBatch
 from dfwe.families.encoder.heads import LabelHead, NumberHead
 from dfwe.families.encoder.model import TaskModel
-from dfwe.models.loading import load_config, load_encoder
+from dfwe.models.loading import load_config, load_encoder, load_weights_of
 from dfwe.seeding import derive
 
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
@@ -115,19 +115,32 @@ def labels_of(name: str) -> tuple[str, ...]:
 def order_outputs(network: Any, labels: Sequence[str], *, answers: Sequence[str]) -> None:
     """Put the outputs of a network with these labels into the order of the answers.
 
-    Labels that Transformers made up (`LABEL_0`) count as being in that order.
+    Labels that Transformers made up (`LABEL_0`) count as being in that order, unless the answers have these names.
 
     Raises:
         ModelError: the labels are others.
     """
-    if tuple(labels) == tuple(answers) or not answers or all(label.startswith("LABEL_") for label in labels):
-        return
     check_labels(labels, answers=answers)
+    if tuple(labels) == tuple(answers) or sorted(labels) != sorted(answers):
+        return
     _, layer = output_layer(network)
     order = [list(labels).index(answer) for answer in answers]
     with torch.no_grad():
         for parameter in layer.parameters():
             parameter.copy_(parameter[order].clone())
+
+
+def copy_head(network: Any, name: str, *, answers: Sequence[str]) -> None:
+    """Copy the head of a classifier in a folder or repository, its outputs in the order of the answers, if any."""
+    network.load_state_dict(_head_of(name, network.base_model_prefix), strict=False)
+    order_outputs(network, labels_of(name), answers=answers)
+
+
+@lru_cache(maxsize=2)
+def _head_of(name: str, encoder: str) -> Mapping[str, Tensor]:
+    """Return the weights of a classifier beside its encoder's: a study asks for them many times."""
+    weights = load_weights_of(AutoModelForSequenceClassification, name).state_dict()
+    return {key: tensor for key, tensor in weights.items() if not key.startswith(f"{encoder}.")}
 
 
 def check_labels(labels: Sequence[str], *, answers: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from math import ceil
@@ -86,10 +86,6 @@ class TextFamily(ModelFamily):
             "text_tokens": context.tokens_at_once("text_tokens"),
             **reference,
         }
-
-    def with_heads(self, heads: Mapping[str, Mapping[str, Any]]) -> TextFamily:
-        """Raise ConfigurationError: there are no heads."""
-        raise ConfigurationError(f"changes to the heads of {', '.join(heads)}: a {self.name} model does not have heads")
 
     @staticmethod
     def adapt(task: Task) -> Task:

@@ -23,13 +23,8 @@ def studies_table(by_target: Mapping[str, Sequence[JobResult]], *, merge: str, p
     jobs = [job for target in in_paper_order(by_target) for job in sorted(by_target[target], key=lambda job: job.seed)]
     if len(jobs) < 2 or not any(job.row.get("against") for job in jobs):
         return None
-    return tabulate(
-        f"studies-{place}",
-        jobs,
-        columns=list(_columns()),
-        caption=f"{merge} by study, times 100.",
-        notes=_NOTES,
-    )
+    caption = f"{merge} by study, times 100."
+    return tabulate(f"studies-{place}", jobs, columns=list(_columns()), caption=caption, notes=_NOTES)
 
 
 def _columns() -> Iterator[Column]:

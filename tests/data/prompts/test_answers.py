@@ -43,6 +43,11 @@ def test_number_is_learnt_as_its_nearest_step(cell, text):
     assert FIFTHS.gold({"n": cell}) == Gold((text,), (cell,))
 
 
+@pytest.mark.parametrize(("cell", "text"), [("5.0000000000000009", "5.0"), ("-1e-17", "0.0")])
+def test_a_rounding_error_does_not_leave_the_scale(cell, text):
+    assert FIFTHS.gold({"n": cell}).targets == (text,)
+
+
 def test_the_steps_are_the_candidates():
     assert len(FIFTHS.candidates) == 26
     assert (FIFTHS.candidates[0], FIFTHS.candidates[-1]) == ("0.0", "5.0")
