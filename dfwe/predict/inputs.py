@@ -68,7 +68,8 @@ def _rows(inputs: Iterable[Item], *, columns: tuple[str, ...]) -> Iterator[tuple
     for item in inputs:
         row = _row(item, columns=columns)
         cells = {str(key): value if isinstance(value, str) else cell_of(value) for key, value in row.items()}
-        cells = {column_name(key): value for key, value in cells.items() if column_name(key) in columns} | cells
+        if not cells.keys() >= set(columns):
+            cells = {column_name(key): value for key, value in cells.items()} | cells
         name = cells.get("id") or item.name
         yield item.where, row_dialogue(cells, row_id=str(name), path=item.where, line=item.line)
 

@@ -86,8 +86,8 @@ def _trainings(study: Study) -> dict[str, dict[str, TrainStage]]:
     baselines = {name: stage for name, stage in study.baselines.items() if isinstance(stage, TrainStage)}
     first = {stage.digest for stage in study.trained.values()}
     students = {name: stage for name, stage in baselines.items() if isinstance(stage, StudentStage)}
-    others = {name: stage for name, stage in baselines.items() if name not in students}
-    others.pop(LONG_BASELINE, None)  # may train for as long as all experts, whatever the cap of one training
+    # the longer baseline may train for as long as all experts, whatever the cap of one training
+    others = {name: stage for name, stage in baselines.items() if name not in (*students, LONG_BASELINE)}
     last = {**baseline, **others, **study.experts}
     return {
         "trainer.finetune.epochs": {name: stage for name, stage in last.items() if stage.digest not in first},

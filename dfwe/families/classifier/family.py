@@ -54,7 +54,7 @@ class ClassifierFamily(ModelFamily):
     but for the candidates that a search keeps; test splits never are.
     """
 
-    head_of: str | None = None  # folder or repository of a classifier: models start with its head, which is not drawn
+    head_of: ExternalModel | None = None  # a classifier whose head models start with: none is drawn
 
     name: ClassVar[str] = "classifier"
     auto_class: ClassVar[str] = "AutoModelForSequenceClassification"
@@ -75,7 +75,7 @@ class ClassifierFamily(ModelFamily):
             "max_words": self.context.data.max_words,
             "max_tokens": self.settings.max_source_tokens,
             **({"dev_copy": "bfloat16"} if self.half else {}),
-            **({"head_of": ExternalModel(self.head_of).identity} if self.head_of else {}),
+            **({"head_of": self.head_of.identity} if self.head_of else {}),
         }
 
     @staticmethod
@@ -129,7 +129,7 @@ class ClassifierFamily(ModelFamily):
 
     def starting_from(self, external: ExternalModel) -> ClassifierFamily:
         """Return the same whose models start with a base model's head, where it has one with the target's labels."""
-        return replace(self, head_of=external.name) if self.can_be_asked(external) else self
+        return replace(self, head_of=external) if self.can_be_asked(external) else self
 
     def check_external(self, external: ExternalModel) -> None:
         """Check that a model has the target's labels, in whatever order; errors as in the base class."""
@@ -150,7 +150,7 @@ class ClassifierFamily(ModelFamily):
         network, answers = model.network(self.tasks[0].short), answers_of(self.tasks[0])
         labels, is_adapter = self._labels(external), external.form == "adapter"
         if is_adapter and self.head_of is not None:
-            copy_head(network, self.head_of, answers=())  # as the adapter was trained on it
+            copy_head(network, self.head_of.name, answers=())  # as the adapter was trained on it
         elif is_adapter:
             check_brings(external, f"{output_layer(network)[0]}.weight", network=self.plain_network(model))
         super().copy_external(model, external, align=align)
@@ -161,7 +161,8 @@ class ClassifierFamily(ModelFamily):
 
     def _labels(self, external: ExternalModel) -> tuple[str, ...]:
         """Return the labels of a model by its configuration, an adapter's by its base model's; none where unknown."""
-        place = self.head_of if external.form == "adapter" else external.configured_in
+        configured = self.head_of if external.form == "adapter" else external
+        place = configured and configured.configured_in
         return labels_of(place) if place and (external.form == "model" or has_head(place)) else ()
 
     def export(self, model: Classifier, folder: Path, *, max_shard_size: str) -> dict[str, Any]:
@@ -235,7 +236,7 @@ class ClassifierFamily(ModelFamily):
         model = load_classifier(folder, answers=answers, seed=self.settings.seed)
         if self.head_of is not None:
             target = self.tasks[0].short
-            copy_head(model.network(target), self.head_of, answers=answers[target])
+            copy_head(model.network(target), self.head_of.name, answers=answers[target])
         return model
 
     def _train_head(self, task: Task, folder: Path) -> tuple[Mapping[str, Any], tuple[str, ...]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
@@ -104,8 +103,9 @@ class MergeMatrix:
         """Build that of merges' jobs; None unless there are several merges and several targets."""
         groups: dict[tuple[int | None, str], dict[str, list[JobResult]]] = {}
         for merge, by_target in by_merge(jobs):
-            for job in itertools.chain(*by_target.values()):
-                groups.setdefault((job.budget, merge), {}).setdefault(job.target, []).append(job)
+            for target, of_target in by_target.items():
+                for job in of_target:
+                    groups.setdefault((job.budget, merge), {}).setdefault(target, []).append(job)
         targets = tuple(in_paper_order(dict.fromkeys(sorted(job.target for job in jobs))))
         if len({merge for _, merge in groups}) < 2 or len(targets) < 2:
             return None
