@@ -13,15 +13,14 @@ import numpy as np
 from dfwe.config.task_data import StudyData
 from dfwe.config.tasks import Task
 from dfwe.data.prompts.template import row_dialogue
-from dfwe.data.readers.delimited import Delimited
+from dfwe.data.readers.delimited import read_delimited
 from dfwe.data.readers.json_lines import JsonLines
-from dfwe.data.readers.sheet import SheetSource, check_columns
+from dfwe.data.readers.sheet import Sheet, check_columns
 from dfwe.errors import ConfigurationError, DataError
 from dfwe.records import Instance
 from dfwe.seeding import derive
 
 SOURCES = "sources"
-_DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ class Pool:
                 f"data.unlabelled={path}: {self.target.short} asks about dialogues, not rows of a table; set "
                 "data.unlabelled=sources, or null for the rest of its train split"
             )
-        sheet = _source(path).sheet(Path())
+        sheet = _sheet(path)
         check_columns(sheet, needed=columns)
         prompt = replace(self.target.prompt, unlabelled=True)
         for row in sheet.rows:
@@ -117,14 +116,12 @@ def _has(dialogue: Mapping[str, Any], *, columns: tuple[str, ...] | None) -> boo
     return columns is None or all(column in row["cells"] for row in rows for column in columns)
 
 
-def _source(path: Path) -> SheetSource:
-    place = str(path.absolute())
+def _sheet(path: Path) -> Sheet:
     if path.suffix in (".json", ".jsonl"):
-        return JsonLines(path=place, encoding="utf-8", rename={})
-    delimiter = _DELIMITERS.get(path.suffix)
-    if delimiter is None:
-        raise ConfigurationError(f"data.unlabelled={path}: name a table, .csv, .tsv or .jsonl, or `sources`")
-    return Delimited(path=place, delimiter=delimiter, quoting=True, columns=None, encoding="utf-8", rename={})
+        return JsonLines(path=str(path.absolute()), encoding="utf-8", rename={}).sheet(Path())
+    if path.suffix in (".csv", ".tsv"):
+        return read_delimited(path, encoding="utf-8")[1]
+    raise ConfigurationError(f"data.unlabelled={path}: name a table, .csv, .tsv or .jsonl, or `sources`")
 
 
 def _content(path: Path) -> bytes:

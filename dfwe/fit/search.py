@@ -6,6 +6,7 @@ import argparse
 import re
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -64,9 +65,9 @@ def _target(options: argparse.Namespace, *, numbers: Mapping[str, Any]) -> Table
         options.data,
         sources=(),
         options=table_options(options),
-        numbers={**numbers, "holdout_fractions": fractions, "trains": False},
+        numbers={**numbers, "holdout_fractions": fractions},
     )
-    return target
+    return replace(target, trains=False)
 
 
 def _with_prompt(content: dict[str, Any], *, prompt: str | None) -> dict[str, Any]:

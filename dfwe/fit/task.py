@@ -39,6 +39,7 @@ class TableTask:
     numbers: Mapping[str, Any]  # of conf/fit.yaml
     notes: tuple[str, ...] = ()  # for the user, on options that do not fit
     metric: str | None = None  # the user's own function; else those of conf/fit.yaml
+    trains: bool = True  # else its train split may be as small as can be
 
     @property
     def metric_name(self) -> str | None:
@@ -84,14 +85,14 @@ class TableTask:
         }
 
     def _check(self, sizes: Mapping[Split, int], *, num_labels: int) -> None:
-        rows, trains = ", ".join(f"{sizes[split]} for {split}" for split in sizes), self.numbers.get("trains", True)
-        needed = dict.fromkeys(sizes, self.numbers["min_rows"]) | ({} if trains else {"train": 1})
+        rows = ", ".join(f"{sizes[split]} for {split}" for split in sizes)
+        needed = dict.fromkeys(sizes, self.numbers["min_rows"]) | ({} if self.trains else {"train": 1})
         if any(sizes[split] < needed[split] for split in sizes):
             raise DataError(
                 f"{self.table.path}: its rows are too few, {rows}: a split needs {self.numbers['min_rows']}; add rows"
                 f"{'' if self.is_source else ', or name a test file with --test'}"
             )
-        if trains and num_labels < 2:
+        if self.trains and num_labels < 2:
             raise DataError(f"{self.table.path}: train has one label only ({rows}): add rows of other labels")
 
     def content(self, *, sources: Sequence[str]) -> dict[str, Any]:

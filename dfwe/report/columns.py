@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from dfwe.report.names import display_name, expert_name, name_of
-from dfwe.report.numbers import seconds_in_words, size_in_words
+from dfwe.report.numbers import models_in_words, seconds_in_words, size_in_words
 from dfwe.report.study_results import Record
 from dfwe.report.tables import MISSING, Cell, Column, difference, number, p_value, score, text
 from dfwe.values.names import BASELINE
@@ -123,8 +123,7 @@ def _times_baseline(row: Record) -> Cell:
     cost = row.get("cost") or {}
     if cost.get("times_baseline") is None:
         return MISSING
-    num = cost.get("models", 1)
-    models = f"{num} models" if num > 1 else ""
+    models = models_in_words([cost.get("models", 1)])
     return replace(number(cost["times_baseline"], digits=1), small=models, brief=models)
 
 

@@ -49,6 +49,14 @@ def p_in_words(p: float | int) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
+def models_in_words(numbers: Sequence[int]) -> str:
+    """Write how many models answer, over studies: `5 models`, `1 to 5 models`; nothing where it is always one."""
+    least, most = min(numbers), max(numbers)
+    if most == 1:
+        return ""
+    return f"{most} models" if least == most else f"{least} to {most} models"
+
+
 def seconds_in_words(seconds: float | int) -> str:
     """Write a time in the unit that fits: `90 s`, `2.5 h`."""
     for unit, length in _TIMES:

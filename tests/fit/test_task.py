@@ -104,7 +104,7 @@ def test_a_search_needs_no_train_split_of_several_labels(tmp_path):
     fractions = {"holdout_fractions": NUMBERS["search_holdout_fractions"]}
     with pytest.raises(DataError, match="train has one label only"):
         task(table(tmp_path, rows), numbers={**NUMBERS, **fractions, "min_rows": 1}).splits()
-    assert task(table(tmp_path, rows), numbers={**NUMBERS, **fractions, "trains": False}).splits()["dev"] == 20
+    assert task(table(tmp_path, rows), numbers={**NUMBERS, **fractions}, trains=False).splits()["dev"] == 20
 
 
 def test_labels_that_look_like_numbers_are_quoted(tmp_path):

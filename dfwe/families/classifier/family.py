@@ -22,6 +22,7 @@ from dfwe.families.classifier.model import (
     check_labels,
     copy_head,
     has_head,
+    have_same_labels,
     labels_of,
     load_classifier,
     order_outputs,
@@ -122,9 +123,7 @@ class ClassifierFamily(ModelFamily):
         """Return whether it is a classifier with the target's labels: a plain encoder has no head."""
         answers = answers_of(self.tasks[0])
         return (
-            external.form == "model"
-            and has_head(external.name)
-            and (sorted(labels_of(external.name)) == sorted(answers))
+            external.form == "model" and has_head(external.name) and have_same_labels(labels_of(external.name), answers)
         )
 
     def starting_from(self, external: ExternalModel) -> ClassifierFamily:
@@ -139,7 +138,7 @@ class ClassifierFamily(ModelFamily):
     def outputs_of(self, external: ExternalModel) -> tuple[str, ...]:
         """Return the labels of a model's outputs, where they come in another order than the target's."""
         labels, answers = self._labels(external), answers_of(self.tasks[0])
-        return labels if sorted(labels) == sorted(answers) and labels != tuple(answers) else ()
+        return labels if have_same_labels(labels, answers) and labels != tuple(answers) else ()
 
     def copy_external(self, model: Classifier, external: ExternalModel, *, align: Align | None = None) -> None:
         """Copy the weights, the outputs put into the order of the target's labels; one that names none has that order.
@@ -156,7 +155,7 @@ class ClassifierFamily(ModelFamily):
         super().copy_external(model, external, align=align)
         if labels:
             order_outputs(network, labels, answers=answers)
-        if answers and sorted(labels) != sorted(answers):
+        if answers and not have_same_labels(labels, answers):
             log.warning("%s does not name its labels: its outputs are taken as %s", external.name, ", ".join(answers))
 
     def _labels(self, external: ExternalModel) -> tuple[str, ...]:

@@ -112,6 +112,11 @@ def labels_of(name: str) -> tuple[str, ...]:
     return tuple(str(labels[number]) for number in sorted(labels))
 
 
+def have_same_labels(labels: Sequence[str], answers: Sequence[str]) -> bool:
+    """Return whether a model's labels are the target's answers, in whatever order."""
+    return sorted(labels) == sorted(answers)
+
+
 def order_outputs(network: Any, labels: Sequence[str], *, answers: Sequence[str]) -> None:
     """Put the outputs of a network with these labels into the order of the answers.
 
@@ -121,7 +126,7 @@ def order_outputs(network: Any, labels: Sequence[str], *, answers: Sequence[str]
         ModelError: the labels are others.
     """
     check_labels(labels, answers=answers)
-    if tuple(labels) == tuple(answers) or sorted(labels) != sorted(answers):
+    if tuple(labels) == tuple(answers) or not have_same_labels(labels, answers):
         return
     _, layer = output_layer(network)
     order = [list(labels).index(answer) for answer in answers]
@@ -146,7 +151,7 @@ def _head_of(name: str, encoder: str) -> Mapping[str, Tensor]:
 def check_labels(labels: Sequence[str], *, answers: Sequence[str]) -> None:
     """Raise ModelError where a classifier's labels are not the target's, in whatever order; made-up ones may be."""
     are_made_up = all(label.startswith("LABEL_") for label in labels) and len(labels) == len(answers)
-    if answers and not are_made_up and sorted(labels) != sorted(answers):
+    if answers and not are_made_up and not have_same_labels(labels, answers):
         raise ModelError(
             f"a classifier has the labels {', '.join(labels)}, the target has {', '.join(answers)}: name the target's "
             "labels as the model's are"

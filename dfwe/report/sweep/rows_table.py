@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from statistics import fmean, stdev
 
-from dfwe.report.numbers import seconds_in_words
+from dfwe.report.numbers import models_in_words, seconds_in_words
 from dfwe.report.study_results import Record
 from dfwe.report.sweep.intervals import MeanDifference
 from dfwe.report.sweep.jobs import JobResult, without_common
@@ -143,9 +143,7 @@ def _cost(row: RowScores) -> Cell:
     times = [cost.get("times_baseline") for cost in costs]
     if None in times:
         return MISSING
-    nums = [cost.get("models", 1) for cost in costs]
-    least, most = min(nums), max(nums)
-    models = "" if most == 1 else f"{most} models" if least == most else f"{least} to {most} models"
+    models = models_in_words([cost.get("models", 1) for cost in costs])
     return replace(number(fmean(times), digits=1), small=models, brief=models)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from dfwe.report.columns import DELTA, MERGE_COLUMNS, TEST
@@ -33,14 +33,13 @@ def _columns() -> Iterator[Column]:
     yield _of_row(TEST)
     yield replace(_of_row(DELTA), heading="Δ\nbaseline")
     yield from (_of_row(of_merge[key]) for key in _KEYS)
-    yield Column("median_barrier", "barrier,\ndev", _connectedness("median_barrier"), is_optional=True)
-    loss = _connectedness("uniform_minus_baseline")
-    yield Column("uniform_minus_baseline", "uniform less\nbaseline, dev", loss, is_optional=True)
+    yield replace(_of_row(of_merge["median_barrier"]), heading="barrier,\ndev")
+    yield Column("uniform_minus_baseline", "uniform less\nbaseline, dev", _loss, is_optional=True)
 
 
 def _of_row(column: Column) -> Column:
     return replace(column, cell=lambda job: column.cell(job.row))
 
 
-def _connectedness(key: str) -> Callable[[JobResult], Cell]:
-    return lambda job: difference({"delta": job.connectedness.get(key)})
+def _loss(job: JobResult) -> Cell:
+    return difference({"delta": job.connectedness.get("uniform_minus_baseline")})
