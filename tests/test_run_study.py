@@ -192,7 +192,9 @@ def test_the_merged_folder_loads_and_gives_the_same_answers(ran):
     stage = study.evaluations["nelder_mead"]
     stored = stage.evaluation(stage.result(study.family.context.store)).predictions
     model = AutoModelForSeq2SeqLM.from_pretrained(folder / "merged")
-    assert len(AutoTokenizer.from_pretrained(folder / "merged")) == model.config.vocab_size
+    tokenizer = AutoTokenizer.from_pretrained(folder / "merged")
+    assert len(tokenizer) == model.config.vocab_size
+    assert (tokenizer.truncation_side, tokenizer.model_max_length) == ("left", config.model.max_source_tokens)
     assert study.family.scorer(study.target, split="test")(model, exact=True).predictions == stored
     corpus = study.family.context.data.corpus(study.target)
     dialogues = [corpus.dialogues[i] for i in corpus.splits["test"]]

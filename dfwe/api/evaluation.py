@@ -51,8 +51,9 @@ def evaluate(
 ) -> TextEvaluation:
     """Ask a model all texts, and score its answers; the model stays on its device, in evaluation mode.
 
-    A model for sequence classification chooses one of its labels (`config.id2label`). An encoder-decoder and a
-    decoder-only model choose the most likely one of `labels` in a single pass, or write a text if there are none.
+    A model for sequence classification chooses one of its labels (`config.id2label`); a text that is too long is cut
+    where its tokenizer cuts. An encoder-decoder and a decoder-only model choose the most likely one of `labels` in a
+    single pass, or write a text if there are none.
 
     Args:
         model: A model of Transformers.
@@ -128,4 +129,5 @@ def _classify(
         answers=labels,
         max_tokens=longest,
         batch_tokens=tokens_at_once,
+        truncation="context" if tokenizer.truncation_side == "left" else "reference",
     )

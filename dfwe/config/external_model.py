@@ -20,13 +20,20 @@ _KINDS = {  # options of conf/model by the end of the architecture's name
     "ForCausalLM": "causal_lm",
     "LMHeadModel": "causal_lm",
 }
-CONFIG = "config.json"
+CONFIG, TOKENIZER_CONFIG = "config.json", "tokenizer_config.json"
+_PADDING_FIRST = (  # types of models whose positions begin behind that of the padding
+    *("roberta", "xlm-roberta", "xlm-roberta-xl", "roberta-prelayernorm", "camembert", "data2vec-text", "ibert"),
+    *("longformer", "luke", "mpnet", "xmod"),
+)
+_NUM_TOKENS = 512  # where neither file says how many
+_MOST_TOKENS = 8192
 
 
 def with_model_of_experts(overrides: Sequence[str]) -> list[str]:
     """Return the overrides, with no sources where `experts` are given, and `model` and its source if none is chosen.
 
-    The architecture is that of the base model, else of the first expert that is a folder.
+    The architecture is that of the base model, else of the first expert that is a folder. A classifier reads as many
+    tokens as its files say, and is cut where its tokenizer cuts: dfwe did not train it.
 
     Raises:
         ConfigurationError: no folder tells the architecture, or it is none that can be merged here.
@@ -45,8 +52,23 @@ def with_model_of_experts(overrides: Sequence[str]) -> list[str]:
             "experts were trained from> (--base of dfwe search), or model=causal_lm, seq2seq or classifier and "
             "model.source.name=<name>"
         )
-    source = [] if "model.source.name" in given else [f"model.source.name='{folders[0]}'"]
-    return [*overrides, f"model={_option(folders)}", *source]
+    option = _option(folders)
+    chosen = {"model.source.name": f"'{folders[0]}'", **(_limits(folders[-1]) if option == "classifier" else {})}
+    settings = [f"{key}={value}" for key, value in chosen.items() if key not in given]
+    return [*overrides, f"model={option}", *settings]
+
+
+def _limits(folder: Path) -> dict[str, Any]:
+    """Return the settings of how many tokens a classifier reads, and which side of a longer text it loses."""
+    config = read_json_object(folder / CONFIG, error=ModelError)
+    path = folder / TOKENIZER_CONFIG
+    tokenizer = read_json_object(path, error=ModelError) if path.is_file() else {}
+    limits = [config.get("max_position_embeddings"), tokenizer.get("model_max_length")]
+    if config.get("model_type") in _PADDING_FIRST and limits[0]:
+        limits[0] -= config.get("pad_token_id", 1) + 1
+    longest = min((int(limit) for limit in limits if limit and limit > 0), default=_NUM_TOKENS)
+    side = "context" if tokenizer.get("truncation_side") == "left" else "reference"
+    return {"model.max_source_tokens": min(longest, _MOST_TOKENS), "data.truncation": side}
 
 
 def _option(folders: Sequence[Path]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import ceil
@@ -25,6 +26,7 @@ from dfwe.errors import ConfigurationError
 from dfwe.families.fast.kernels import HalfCopy
 from dfwe.families.scorer import MeanScorer, ModelScorer
 from dfwe.families.statistics.base import CalibrationExample, Collector
+from dfwe.families.tokens import Truncation
 from dfwe.models.external import Align, ExternalModel, copy_external
 from dfwe.models.loading import load_config, load_tokenizer, load_weights_of
 from dfwe.models.lora import Lora
@@ -92,7 +94,7 @@ class FamilySettings:
     seed: int
     max_source_tokens: int
     max_target_tokens: int
-    truncation: str
+    truncation: Truncation
     max_truncated_fraction: float
     decode: str = "task"
     reference: Mapping[str, Any] | None = None
@@ -414,6 +416,17 @@ class ModelFamily(ABC):
         """Tokenizer of the base model."""
         return load_tokenizer(self.base_model.model_folder(self.context.store))
 
+    def export_tokenizer(self, folder: Path) -> None:
+        """Write the tokenizer into a model's folder; with `truncation=True` it cuts texts where the study did."""
+        tokenizer = deepcopy(self.tokenizer)
+        cuts = {
+            "model_max_length": self.settings.max_source_tokens,
+            "truncation_side": "left" if self.settings.truncation == "context" else "right",
+        }
+        tokenizer.init_kwargs |= cuts  # which are written
+        tokenizer.model_max_length, tokenizer.truncation_side = cuts.values()
+        tokenizer.save_pretrained(folder)
+
 
 def check_no_head_first(family: ModelFamily) -> None:
     """Raise ConfigurationError where heads are to be trained first and the family has none that could."""
@@ -424,13 +437,8 @@ def check_no_head_first(family: ModelFamily) -> None:
         )
 
 
-def check_steps_and_cut(family: ModelFamily, *, kind: str) -> None:
-    """Raise ConfigurationError for what an encoder with heads cannot do: accumulate gradients, cut on the right."""
-    if family.settings.truncation != "context":
-        raise ConfigurationError(
-            f"data.truncation={family.settings.truncation}: the input of {kind} loses its beginning; set "
-            "data.truncation=context"
-        )
+def check_one_batch_a_step(family: ModelFamily, *, kind: str) -> None:
+    """Raise ConfigurationError where an encoder with heads is to accumulate gradients, which it cannot."""
     if (accumulate := family.context.trainer["accumulate"]) != 1:
         raise ConfigurationError(
             f"trainer.accumulate={accumulate}: {kind} cannot accumulate gradients; set trainer.accumulate=1 and a "

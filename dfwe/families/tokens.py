@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -13,6 +13,8 @@ from dfwe.errors import DataError
 from dfwe.records import Instance
 
 log = logging.getLogger(__name__)
+
+Truncation = Literal["context", "reference"]
 
 
 def pad(rows: Sequence[Sequence[int]], *, value: int) -> Tensor:

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from dfwe.conf import conf_dir
-from dfwe.errors import ConfigurationError
+from dfwe.config.external_model import CONFIG
+from dfwe.errors import ConfigurationError, ModelError
 from dfwe.fit.report import description
 from dfwe.fit.run import Plan, run_plan, table_options, write_tasks
 from dfwe.fit.study import check_settings, hydra_value
 from dfwe.fit.table import KINDS
 from dfwe.fit.tables import NO_GROUP, read_tasks
 from dfwe.fit.task import TableTask, yaml_text
+from dfwe.io.strict_json import read_json_object
 from dfwe.io.strict_yaml import read_yaml
 from dfwe.models.hub import push_option
 from dfwe.process.arguments import Parser
@@ -67,7 +69,19 @@ def _target(options: argparse.Namespace, *, numbers: Mapping[str, Any]) -> Table
         options=table_options(options),
         numbers={**numbers, "holdout_fractions": fractions},
     )
+    labels = _labels_of(options.models)
+    if target.kind == "labels" and {*target.values} <= {*labels}:
+        target = replace(target, values=labels)  # a small table may lack one
     return replace(target, trains=False)
+
+
+def _labels_of(models: Sequence[str]) -> tuple[str, ...]:
+    """Return the labels of the first classifier whose config.json names them, in its outputs' order."""
+    for path in (Path(model).expanduser() / CONFIG for model in models):
+        labels = read_json_object(path, error=ModelError).get("id2label") if path.is_file() else None
+        if isinstance(labels, dict):
+            return tuple(str(labels[number]) for number in sorted(labels, key=int))
+    return ()
 
 
 def _with_prompt(content: dict[str, Any], *, prompt: str | None) -> dict[str, Any]:

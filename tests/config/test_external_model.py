@@ -37,13 +37,36 @@ def folder(tmp_path):
 def test_the_first_folder_chooses_the_model(folder, architecture, option, form, plus):
     path = folder(architecture)
     arguments = hydra_arguments(["+target=meld", f"{plus}experts={form.format(path)}"])
+    limits = ["model.max_source_tokens=512", "data.truncation=reference"] if option == "classifier" else []
     assert arguments == [
         "+target=meld",
         f"experts={form.format(path)}",
         "sources=none",
         f"model={option}",
         f"model.source.name='{path}'",
+        *limits,
     ]
+
+
+@pytest.mark.parametrize(
+    ("config", "tokenizer", "expected"),
+    [
+        ({"max_position_embeddings": 512}, {"model_max_length": int(1e30)}, (512, "reference")),
+        ({"max_position_embeddings": 512}, {"model_max_length": 128, "truncation_side": "left"}, (128, "context")),
+        ({"max_position_embeddings": 514, "model_type": "roberta", "pad_token_id": 1}, {}, (512, "reference")),
+        ({"max_position_embeddings": -1}, {"model_max_length": int(1e30)}, (8192, "reference")),
+    ],
+    ids=["positions", "the tokenizer", "behind the padding", "no limit"],
+)
+def test_a_classifier_reads_what_its_files_say(folder, config, tokenizer, expected):
+    path = folder("BertForSequenceClassification")
+    (path / "config.json").write_text(json.dumps({"architectures": ["BertForSequenceClassification"], **config}))
+    (path / "tokenizer_config.json").write_text(json.dumps(tokenizer))
+    given = hydra_arguments([f"experts=[{path}]", "data.truncation=context"])
+    assert "data.truncation=reference" not in given
+    length, side = expected
+    arguments = hydra_arguments([f"experts=[{path}]"])
+    assert arguments[-2:] == [f"model.max_source_tokens={length}", f"data.truncation={side}"]
 
 
 def test_the_base_model_comes_first(folder):
@@ -56,7 +79,7 @@ def test_the_base_model_comes_first(folder):
 def test_a_base_model_without_a_head_leaves_the_kind_to_experts(folder, architecture):
     base, expert = folder(architecture), folder("BertForSequenceClassification")
     arguments = hydra_arguments([f"experts=[{expert}]", f"base_model={base}"])
-    assert arguments[-2:] == ["model=classifier", f"model.source.name='{base}'"]
+    assert arguments[3:5] == ["model=classifier", f"model.source.name='{base}'"]
 
 
 @pytest.mark.parametrize("form", ["a,{0}", "a,'{0}'", "[a,{0}],[a,b]"], ids=["names", "quoted", "lists"])

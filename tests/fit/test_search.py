@@ -3,6 +3,7 @@
 import json
 import re
 from contextlib import chdir
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from dfwe.combine import main as merge
 from dfwe.families.causal_lm.weights import FreshLlama
 from dfwe.families.encoder.weights import FreshBert
 from dfwe.fit.search import main
+from dfwe.io.strict_yaml import read_yaml
 from dfwe.models.hub import Push
 
 SMALL = ["--budget", "3", "--out", "out", "--set", "report=false", "diagnostics=[]"]
@@ -46,6 +48,17 @@ def classifiers(tmp_path):
 def results(tmp_path):
     """A function that reads the results of the output folder."""
     return lambda: json.loads((tmp_path / "out" / "results.json").read_text())
+
+
+def test_a_table_may_lack_a_label_of_the_models(table, classifiers, results):
+    for name in classifiers:
+        labels = {0: "sky", 1: "pan", 2: "sea"}
+        config = BertConfig.from_pretrained(name, id2label=labels)
+        BertForSequenceClassification(config).save_pretrained(name)
+    arguments = ["--models", *classifiers, "--data", table, "--text", "text", "--label", "topic"]
+    assert main([*arguments, *SMALL]) == 0
+    assert read_yaml(Path("out/conf/task/dev.yaml"))["labels"] == ["sky", "pan", "sea"]
+    assert results()["classes"]["dev"]["gold"] == {"sky": 0, "pan": 9, "sea": 9}
 
 
 def test_classifiers_get_coefficients_and_a_card(table, classifiers, results, tmp_path, capfd):

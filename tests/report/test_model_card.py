@@ -98,6 +98,10 @@ def test_equal_coefficients_were_not_searched():
 def test_code_asks_in_the_tasks_form():
     assert 'tokenizer("Text: a text to ask the model about\\nTopic:", ' in card(template="Text: {text}\nTopic:")
     assert 'tokenizer("a text to ask the model about", ' in card()
+    pair = dict(results().raw) | {"auto_class": "AutoModelForSequenceClassification"}
+    pair["questions"] = {"form": "rows", "columns": ["premise", "hypothesis"]}
+    text = "a text to ask the model about"
+    assert f'tokenizer("{text}", "{text}", truncation=True, return_tensors="pt")\n' in card(of=as_study(pair))
 
 
 def test_licence_is_named_only_where_all_parents_agree():

@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 from dfwe.config.instantiate import bind
 from dfwe.config.tasks import Task
 from dfwe.errors import ConfigurationError
-from dfwe.families.base import HeadTraining, ModelFamily, TrainingRecipe, check_steps_and_cut
+from dfwe.families.base import HeadTraining, ModelFamily, TrainingRecipe, check_one_batch_a_step
 from dfwe.families.batching import loss_weights
 from dfwe.families.classifier.model import (
     Classifier,
@@ -65,7 +65,7 @@ class ClassifierFamily(ModelFamily):
     def __post_init__(self) -> None:
         if self.settings.decode != "task":
             raise ConfigurationError(f"decode={self.settings.decode}: a classifier answers in one way; set decode=task")
-        check_steps_and_cut(self, kind="a classifier")
+        check_one_batch_a_step(self, kind="a classifier")
 
     def settings_spec(self) -> dict[str, Any]:
         """Return the family's own part of `spec`; heads follow from the tasks, which stages name."""
@@ -75,6 +75,7 @@ class ClassifierFamily(ModelFamily):
             "head_probe": dict(trainer["head_probe"]) if trainer["head_first"] else None,
             "max_words": self.context.data.max_words,
             "max_tokens": self.settings.max_source_tokens,
+            **({"truncation": self.settings.truncation} if self.settings.truncation != "context" else {}),
             **({"dev_copy": "bfloat16"} if self.half else {}),
             **({"head_of": self.head_of.identity} if self.head_of else {}),
         }
@@ -167,7 +168,7 @@ class ClassifierFamily(ModelFamily):
     def export(self, model: Classifier, folder: Path, *, max_shard_size: str) -> dict[str, Any]:
         """Write a folder that `AutoModelForSequenceClassification` loads, with the target's labels."""
         model.plain(self.tasks[0].short).save_pretrained(folder, max_shard_size=max_shard_size)
-        self.tokenizer.save_pretrained(folder)
+        self.export_tokenizer(folder)
         return {
             "max_words": self.context.data.max_words,
             "max_source_tokens": self.settings.max_source_tokens,
@@ -223,6 +224,7 @@ class ClassifierFamily(ModelFamily):
             tokenizer=self.tokenizer,
             max_tokens=self.settings.max_source_tokens,
             max_truncated_fraction=self.settings.max_truncated_fraction,
+            truncation=self.settings.truncation,
         )
 
     def draw_examples(self, tasks: Sequence[Task], *, examples: int, seed: int) -> Sequence[HeadExample]:

@@ -152,9 +152,12 @@ def check_labels(labels: Sequence[str], *, answers: Sequence[str]) -> None:
     """Raise ModelError where a classifier's labels are not the target's, in whatever order; made-up ones may be."""
     are_made_up = all(label.startswith("LABEL_") for label in labels) and len(labels) == len(answers)
     if answers and not are_made_up and not have_same_labels(labels, answers):
+        lacking = [label for label in labels if label not in answers]
+        remedy = "name the target's labels as the model's are"
+        if lacking and {*answers} < {*labels}:
+            remedy = f"add {', '.join(lacking)} under `labels` in the YAML of the target's task"
         raise ModelError(
-            f"a classifier has the labels {', '.join(labels)}, the target has {', '.join(answers)}: name the target's "
-            "labels as the model's are"
+            f"a classifier has the labels {', '.join(labels)}, the target has {', '.join(answers)}: {remedy}"
         )
 
 

@@ -17,6 +17,7 @@ from dfwe.families.batching import token_batches
 from dfwe.families.classifier.tasks import answers_of
 from dfwe.families.classifier.tokenization import encode_instances
 from dfwe.families.encoder.data import sentence_batch
+from dfwe.families.tokens import Truncation
 from dfwe.records import Answer, Instance
 
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
@@ -32,7 +33,13 @@ class ExportedClassifier:
 
 
 def classify(
-    classifier: ExportedClassifier, instances: Sequence[Instance], *, task: Task, max_tokens: int, batch_tokens: int
+    classifier: ExportedClassifier,
+    instances: Sequence[Instance],
+    *,
+    task: Task,
+    max_tokens: int,
+    batch_tokens: int,
+    truncation: Truncation = "context",
 ) -> list[Answer]:
     """Return the classifier's answers to a task in order; see `classify_instances`.
 
@@ -45,8 +52,16 @@ def classify(
             f"the classifier has the labels {', '.join(classifier.labels)}, the task '{task.short}' has "
             f"{', '.join(answers)}: ask it for the task that it was made for"
         )
-    limits = {"max_tokens": max_tokens, "batch_tokens": batch_tokens}
-    return classify_instances(classifier, instances, task=task.short, labels=task.labels, answers=answers, **limits)
+    return classify_instances(
+        classifier,
+        instances,
+        task=task.short,
+        labels=task.labels,
+        answers=answers,
+        max_tokens=max_tokens,
+        batch_tokens=batch_tokens,
+        truncation=truncation,
+    )
 
 
 def classify_instances(
@@ -58,11 +73,12 @@ def classify_instances(
     answers: Sequence[str],
     max_tokens: int,
     batch_tokens: int,
+    truncation: Truncation = "context",
 ) -> list[Answer]:
     """Return the classifier's answers in order, with the labels' log-probabilities where there are labels.
 
     `labels` are the gold labels, and `answers` their texts; without both the answers are numbers. A text is cut to
-    `max_tokens`. At most `batch_tokens` tokens are read at once.
+    `max_tokens`, on the side that `truncation` names (`encode_instances`). At most `batch_tokens` are read at once.
     """
     split = encode_instances(
         instances,
@@ -71,6 +87,7 @@ def classify_instances(
         tokenizer=classifier.tokenizer,
         max_tokens=max_tokens,
         max_truncated_fraction=1.0,
+        truncation=truncation,
     )
     rows: dict[int, Float[np.ndarray, " outputs"]] = {}
     for members in token_batches(split.lengths, max_tokens=batch_tokens):

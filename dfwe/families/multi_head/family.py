@@ -23,7 +23,7 @@ from dfwe.families.base import (
     HeadTraining,
     ModelFamily,
     TrainingRecipe,
-    check_steps_and_cut,
+    check_one_batch_a_step,
 )
 from dfwe.families.datamodule import EpochData
 from dfwe.families.encoder.calibration import HeadExample, draw_examples
@@ -60,7 +60,12 @@ class MultiHeadFamily(ModelFamily):
     def __post_init__(self) -> None:
         if self.settings.decode != "task":
             raise ConfigurationError(f"decode={self.settings.decode}: heads answer in one way; set decode=task")
-        check_steps_and_cut(self, kind="heads")
+        if self.settings.truncation != "context":
+            raise ConfigurationError(
+                f"data.truncation={self.settings.truncation}: the input of heads loses its beginning; set "
+                "data.truncation=context"
+            )
+        check_one_batch_a_step(self, kind="heads")
         if self.context.trainer.get("head_first"):
             self._check_linear()
 
@@ -131,7 +136,7 @@ class MultiHeadFamily(ModelFamily):
     def export(self, model: MultiHead, folder: Path, *, max_shard_size: str) -> dict[str, Any]:
         """Write the encoder as a folder that `AutoModel` loads, and the heads' weights beside it."""
         model.encoder.save_pretrained(folder, max_shard_size=max_shard_size)
-        self.tokenizer.save_pretrained(folder)
+        self.export_tokenizer(folder)
         save_file({name: value.contiguous() for name, value in model.heads.state_dict().items()}, folder / HEADS)
         return {"max_source_tokens": self.settings.max_source_tokens, "decode": self.settings.decode}
 

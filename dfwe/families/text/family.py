@@ -121,7 +121,7 @@ class TextFamily(ModelFamily):
     def export(self, model: PreTrainedModel, folder: Path, *, max_shard_size: str) -> dict[str, Any]:
         """Write a folder that the family's Auto class loads."""
         model.save_pretrained(folder, max_shard_size=max_shard_size)
-        self.tokenizer.save_pretrained(folder)
+        self.export_tokenizer(folder)
         settings, reference = self.settings, self.settings.reference
         return {
             "max_words": self.context.data.max_words,
@@ -164,7 +164,7 @@ class TextFamily(ModelFamily):
         return TokenLimits(
             settings.max_source_tokens,
             settings.max_target_tokens,
-            settings.truncation,  # type: ignore[arg-type]
+            settings.truncation,
             settings.max_truncated_fraction,
         )
 

@@ -8,19 +8,18 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
 from dfwe.errors import DataError
-from dfwe.families.tokens import check_truncation, source_ids
+from dfwe.families.tokens import Truncation, check_truncation, source_ids
 from dfwe.io.files import replacing_folder
 from dfwe.records import Instance
 
 log = logging.getLogger(__name__)
 
 _NO_LIMIT = 10**6
-Truncation = Literal["context", "reference"]
 
 
 @dataclass(frozen=True)

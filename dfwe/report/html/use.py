@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dfwe.report.html.page import PageSection
@@ -13,6 +13,7 @@ from dfwe.report.run_folder import Run
 
 _MERGED = "merged"
 _OF_EARLIER_RESULTS = "AutoModelForSeq2SeqLM"  # whose results do not name the class
+_CLASSIFIER = "AutoModelForSequenceClassification"
 _ENCODER = "AutoModel"  # of models with a head per task, which `dfwe.predict` does not ask
 _TEXT = "a text to ask the model about"
 _COLUMN = re.compile(r"\{[^{}]+\}")
@@ -36,7 +37,7 @@ from transformers import {auto_class}, AutoTokenizer
 
 model = {auto_class}.from_pretrained("{folder}")
 tokenizer = AutoTokenizer.from_pretrained("{folder}")
-inputs = tokenizer({text}, return_tensors="pt", return_token_type_ids=False)
+inputs = tokenizer({text}, truncation=True, return_tensors="pt"{options})
 {answer}"""
 _ANSWERS = {
     "AutoModelForSeq2SeqLM": """\
@@ -45,7 +46,7 @@ print(tokenizer.decode(tokens, skip_special_tokens=True))""",
     "AutoModelForCausalLM": """\
 tokens = model.generate(**inputs, max_new_tokens=20)[0, inputs["input_ids"].shape[1] :]
 print(tokenizer.decode(tokens, skip_special_tokens=True))""",
-    "AutoModelForSequenceClassification": """\
+    _CLASSIFIER: """\
 scores = model(**inputs).logits[0]
 print(model.config.id2label[int(scores.argmax())] if len(scores) > 1 else float(scores))""",
     _ENCODER: "print(model(**inputs).last_hidden_state.shape)",
@@ -86,7 +87,9 @@ def snippets(
     command = f"# {file}\ndfwe predict --model {folder} {_FILES[form]}"
     inputs: Any = [_TEXT] if form == "texts" or len(columns) == 1 else [dict.fromkeys(columns, _TEXT)]
     python = _PYTHON.format(folder=folder, inputs=json.dumps(inputs, ensure_ascii=False))
-    transformers = ("With Transformers alone", _transformers(folder, auto_class=auto_class, template=template))
+    is_pair = auto_class == _CLASSIFIER and form == "rows" and len(columns) == 2
+    texts = [_TEXT] * 2 if is_pair else [_COLUMN.sub(_TEXT, template)]
+    transformers = ("With Transformers alone", _transformers(folder, auto_class=auto_class, texts=texts))
     if auto_class == _ENCODER:
         return [transformers]
     return [
@@ -96,10 +99,11 @@ def snippets(
     ]
 
 
-def _transformers(folder: str, *, auto_class: str, template: str) -> str:
-    text = json.dumps(_COLUMN.sub(_TEXT, template), ensure_ascii=False)
+def _transformers(folder: str, *, auto_class: str, texts: Sequence[str]) -> str:
+    text = ", ".join(json.dumps(text, ensure_ascii=False) for text in texts)
+    options = "" if auto_class == _CLASSIFIER else ", return_token_type_ids=False"  # which `generate` refuses
     answer = _ANSWERS.get(auto_class, "print(model(**inputs))")
-    return _TRANSFORMERS.format(folder=folder, auto_class=auto_class, text=text, answer=answer)
+    return _TRANSFORMERS.format(folder=folder, auto_class=auto_class, text=text, options=options, answer=answer)
 
 
 def _exported(run: Run) -> Iterator[tuple[str, str]]:

@@ -26,7 +26,7 @@ def pair(first, second, *, answer="good"):
     return Instance("i", "d", "", "", (answer,), (answer,), LABELS, (first, second))
 
 
-def encode(tokenizer, *instances, max_tokens=64, max_truncated_fraction=0.0, labels=LABELS):
+def encode(tokenizer, *instances, max_tokens=64, max_truncated_fraction=0.0, labels=LABELS, truncation="context"):
     return encode_instances(
         instances,
         task="mood",
@@ -34,6 +34,7 @@ def encode(tokenizer, *instances, max_tokens=64, max_truncated_fraction=0.0, lab
         tokenizer=tokenizer,
         max_tokens=max_tokens,
         max_truncated_fraction=max_truncated_fraction,
+        truncation=truncation,
     )
 
 
@@ -67,6 +68,19 @@ def test_encode_long_pair_cuts_beginning_of_longer_sentence(tokenizer, caplog):
     expected = tokenizer("merry " * 3 + "warm", "mild")["input_ids"]
     assert split.tokens[0][0] == expected
     assert "the question of 1 of 2 examples is longer than model.max_source_tokens=8" in caplog.text
+
+
+@pytest.mark.parametrize(("side", "truncation"), [("right", "reference"), ("left", "context")])
+@pytest.mark.parametrize("instance", [dialogue("a merry tale " * 9), pair("merry " * 9 + "warm", "mild " * 4 + "a")])
+def test_encode_cuts_where_the_tokenizer_does(tokenizer, instance, side, truncation, caplog):
+    cutting = AutoTokenizer.from_pretrained(tokenizer.name_or_path, truncation_side=side)
+    texts = instance.sentences or (instance.source,)
+    expected = cutting(*texts, truncation=True, max_length=12, return_token_type_ids=True)
+    with caplog.at_level(logging.WARNING):
+        split = encode(tokenizer, instance, max_tokens=12, max_truncated_fraction=1.0, truncation=truncation)
+    assert (split.tokens[0][0], split.segments[0][0]) == (expected["input_ids"], expected["token_type_ids"])
+    if truncation == "reference":
+        assert "they lose their end" in caplog.text
 
 
 def test_encode_too_many_cut_is_refused(tokenizer):
