@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,13 +13,16 @@ import numpy as np
 
 from dfwe.config.task_data import StudyData
 from dfwe.config.tasks import Task
-from dfwe.data.prompts.template import row_dialogue
+from dfwe.data.prompts.template import column_name, row_dialogue
+from dfwe.data.readers.base import RowError, RowIssue
 from dfwe.data.readers.delimited import read_delimited
 from dfwe.data.readers.json_lines import JsonLines
 from dfwe.data.readers.sheet import Sheet, check_columns
 from dfwe.errors import ConfigurationError, DataError
 from dfwe.records import Instance
 from dfwe.seeding import derive
+
+log = logging.getLogger(__name__)
 
 SOURCES = "sources"
 
@@ -97,12 +101,19 @@ class Pool:
                 "data.unlabelled=sources, or null for the rest of its train split"
             )
         sheet = _sheet(path)
-        check_columns(sheet, needed=columns)
+        names = {column_name(name): name for name in sheet.columns} | {name: name for name in sheet.columns}
+        check_columns(sheet, needed=[column for column in columns if column not in names])
         prompt = replace(self.target.prompt, unlabelled=True)
+        broken = list(sheet.report.invalid)
         for row in sheet.rows:
-            cells = {column: row.cells[column] for column in columns}
+            cells = {column: row.cells[names[column]] for column in columns}
             dialogue = row_dialogue(cells, row_id=f"{path.stem}-{row.line}", path=str(path), line=row.line)
-            yield from prompt.instances(dialogue, max_words=data.max_words, seed=data.seed)
+            try:
+                yield from prompt.instances(dialogue, max_words=data.max_words, seed=data.seed)
+            except RowError as error:
+                broken.append(RowIssue(str(path), row.line, str(error), error.remedy))
+        for warning in replace(sheet.report, invalid=tuple(broken)).warnings():
+            log.warning("data.unlabelled: %s", warning)
 
 
 def _columns(task: Task) -> tuple[str, ...] | None:
@@ -117,7 +128,7 @@ def _has(dialogue: Mapping[str, Any], *, columns: tuple[str, ...] | None) -> boo
 
 
 def _sheet(path: Path) -> Sheet:
-    if path.suffix in (".json", ".jsonl"):
+    if path.suffix in (".json", ".jsonl", ".ndjson"):
         return JsonLines(path=str(path.absolute()), encoding="utf-8", rename={}).sheet(Path())
     if path.suffix in (".csv", ".tsv"):
         return read_delimited(path, encoding="utf-8")[1]

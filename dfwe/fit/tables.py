@@ -67,8 +67,21 @@ def _target(path: Path, *, name: str, options: TableOptions, numbers: Mapping[st
     values = _values([table] if test is None else [table, test])
     kind = options.kind or kind_of(table, names=numbers)
     _check_kind(kind, values=values, table=table)
+    if kind == "labels" and test is not None:
+        notes += _unknown_labels(test, table=table)
     metric = None if options.metric is None else _checked_metric(options.metric)
     return TableTask(name, table, kind, values, test, is_source=False, numbers=numbers, notes=notes, metric=metric)
+
+
+def _unknown_labels(test: LabelledTable, *, table: LabelledTable) -> tuple[str, ...]:
+    """Return a note on labels of the test table alone; DataError where all are, as `1` and `1.0` may stand for one."""
+    unknown = [f"'{label}'" for label in ordered(list(test.counts)) if label not in table.counts]
+    if unknown and len(unknown) == len(test.counts):
+        known = ", ".join(f"'{label}'" for label in ordered(list(table.counts)))
+        raise DataError(
+            f"{test.path}: its labels, {', '.join(unknown)}, are none of {table.path}'s, {known}: write them alike"
+        )
+    return (f"labels: {', '.join(unknown)} of {test.path} stand in no row of {table.path}",) if unknown else ()
 
 
 def _checked_metric(name: str) -> str:

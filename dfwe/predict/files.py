@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 from dfwe.data.readers.delimited import read_delimited
 from dfwe.data.readers.json_lines import JsonLines
 from dfwe.data.readers.sheet import Sheet
+from dfwe.data.readers.sheet import read_text as read_encoded
 from dfwe.errors import DataError, DfweError
 from dfwe.io.files import read_text
 from dfwe.io.strict_json import json_text, read_json_lines
@@ -81,7 +82,7 @@ def _read(path: Path, *, form: Form | None, rows: bool, encoding: str) -> tuple[
     if not path.exists():
         raise DataError(f"there is no file {path}: name a file of questions, or pipe one in")
     if form is None:  # a JSON object begins with a brace, a header rarely does
-        form = "jsonl" if read_text(path).lstrip()[:1] in ("{", "[", "") else "csv"
+        form = "jsonl" if read_encoded(path, encoding=encoding).lstrip()[:1] in ("{", "[", "") else "csv"
     if form == "txt":
         return list(_lines(path)), form
     if form == "jsonl" and not rows:

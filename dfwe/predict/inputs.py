@@ -52,7 +52,7 @@ def instances_of(inputs: Iterable[Item], *, prompt: Prompt, max_words: int) -> l
         try:
             instances += prompt.instances(dialogue, max_words=max_words, seed=0)
         except RowError as error:
-            raise DataError(f"{where}: {error}") from error
+            raise DataError(f"{where}: {error}; correct it, or leave it out") from error
     if inputs and not instances:
         raise DataError(f"{inputs[0].where} asks nothing of {prompt.task}, nor does any other: see docs/predict.md")
     return instances

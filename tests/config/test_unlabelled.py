@@ -1,5 +1,8 @@
 """Where texts without labels come from."""
 
+import logging
+from dataclasses import replace
+
 import pytest
 
 from dfwe.config.instantiate import plain
@@ -64,6 +67,23 @@ def test_a_table_is_asked_as_the_target_is(data, tmp_path, name, content):
     assert "A drum." in texts[0].source
     assert len(texts) == (2 if name == "t.csv" else 1)  # the same text once
     assert not any(each.targets or each.references for each in texts)
+
+
+def test_rows_that_cannot_be_asked_are_left_out_and_counted(data, tmp_path, caplog):
+    (tmp_path / "t.csv").write_text("sentence,n\nA drum.,1\n,2\nA song.,3,4\n")
+    with caplog.at_level(logging.WARNING):
+        assert len(pool().instances(data(f"data.unlabelled={tmp_path / 't.csv'}"))) == 1
+    assert "data.unlabelled: 2 of 3 rows left out" in caplog.text
+
+
+def test_a_column_has_the_name_that_the_task_gave_it(data, tmp_path):
+    (tmp_path / "t.csv").write_text("a.sentence,n\nA drum.,1\n")
+    task = load_task("toy_topic")
+    renamed = replace(task, prompt=replace(task.prompt, context="{a_sentence}", prompt=" Topic:"))
+    study = data(f"data.unlabelled={tmp_path / 't.csv'}")
+    assert [each.source for each in Pool(renamed, (), 9, 0)._of_file(tmp_path / "t.csv", data=study)] == [
+        "A drum. Topic:"
+    ]
 
 
 def test_an_edited_table_is_another_pool(data, tmp_path):

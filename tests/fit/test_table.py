@@ -1,5 +1,7 @@
 """Tables as they come: delimiters, columns that are guessed, kinds of answers."""
 
+import gzip
+
 import pytest
 
 from dfwe.conf import conf_dir
@@ -35,6 +37,19 @@ def test_read_table_finds_the_delimiter(mark, written):
     source, sheet = read_table(written(text), encoding="utf-8")
     assert source.delimiter == mark
     assert [row.cells["text"] for row in sheet.rows] == ["a cup, a pan", 'say "no"; go']
+
+
+def test_read_table_keeps_quotes_where_the_header_has_them(written):
+    path = written('"text","label"\n"he said "hi" to me","a"\n"she left","b"\n')
+    source, sheet = read_table(path, encoding="utf-8")
+    assert (source.quoting, sheet.columns, len(sheet.rows)) == (True, ("text", "label"), 1)
+    assert len(sheet.report.invalid) == 1
+
+
+def test_read_table_says_that_a_file_is_compressed(tmp_path):
+    (tmp_path / "m.csv.gz").write_bytes(gzip.compress(b"text,label\na,b\n" * 9))
+    with pytest.raises(DataError, match=r"m\.csv\.gz is compressed: unpack it first"):
+        read_table(tmp_path / "m.csv.gz", encoding="utf-8")
 
 
 def test_read_table_takes_quotes_as_letters_where_that_reads_more(written):

@@ -48,6 +48,16 @@ def test_kind_is_the_targets_alone(messages, write, monkeypatch):
         check_model("minilm_classifier", tasks=made)
 
 
+def test_labels_of_the_test_table_alone_are_said_and_refused_where_all_are(write):
+    table = write("t.csv", "text,topic", [f"text {n},{n % 2}" for n in range(40)])
+    test = write("test.csv", "text,topic", [f"other {n},{n % 3}" for n in range(9)])
+    (target,) = tasks(table, test=test, kind="labels")
+    assert f"  labels: '2' of {test} stand in no row of {table}" in description(target, shots=None)
+    floats = write("floats.csv", "text,topic", [f"other {n},{n % 2}.0" for n in range(9)])
+    with pytest.raises(DataError, match=r"its labels, '0\.0', '1\.0', are none of .*t\.csv's, '0', '1': write them"):
+        tasks(table, test=floats, kind="labels")
+
+
 def test_columns_that_a_source_lacks_are_guessed_and_said(messages, write):
     other = write("other.csv", "note,label", [f"a long note {n},{n % 2}" for n in range(40)])
     target, source = tasks(messages, other, texts=("text",), label="topic", group="user_id")
@@ -108,7 +118,7 @@ def test_task_names_differ(messages, write):
 
 
 def test_a_table_named_twice_is_refused(messages, write):
-    other = write("other.csv", "text,topic", [f"a text {n},{n % 2}" for n in range(40)])
+    other = write("other.csv", "text,topic", [f"a text {n},{('sea', 'pan')[n % 2]}" for n in range(40)])
     for sources, test in (((messages,), None), ((other,), other), ((), messages)):
         with pytest.raises(DataError, match="is named already: its rows would be trained on and tested on"):
             tasks(messages, *sources, test=test)

@@ -119,6 +119,8 @@ def read_delimited(
 ) -> tuple[Delimited, Sheet]:
     """Read a table by the delimiter that splits its header into most columns, and by quotes unless these break rows.
 
+    Where the header has quotes, a row that they break is broken.
+
     Raises:
         DataError: it is empty, missing, or in another encoding.
     """
@@ -126,8 +128,9 @@ def read_delimited(
     if header is None:
         raise DataError(f"{path} is empty: expected a header and rows")
     best = max(delimiters, key=lambda mark: len(next(csv.reader([header], delimiter=mark))))
+    is_quoted = any(len(name) > 1 and name[0] == name[-1] == '"' for name in header.strip().split(best))
     readings = []
-    for quoting in (True, False):
+    for quoting in (True,) if is_quoted else (True, False):
         table = Delimited(path.name, best, quoting=quoting, columns=None, encoding=encoding, rename={})
         readings.append((table, table.sheet(path.parent)))
         if not readings[-1][1].report.invalid:

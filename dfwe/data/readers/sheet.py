@@ -12,6 +12,8 @@ from typing import Any
 from dfwe.data.readers.base import RowIssue, RowReport
 from dfwe.errors import ConfigurationError, DataError
 
+_COMPRESSED = (".gz", ".zip", ".bz2", ".xz", ".zst")
+
 Cell = str | tuple[str, ...]  # a text, or alternatives (a list of texts, where the format has lists)
 
 
@@ -63,6 +65,8 @@ def read_text(path: Path, *, encoding: str) -> str:
             f"unknown encoding '{encoding}' for {path}: set utf-8 or latin-1, for instance"
         ) from None
     except UnicodeDecodeError as error:
+        if path.suffix.lower() in _COMPRESSED:
+            raise DataError(f"{path} is compressed: unpack it first") from error
         line = content[: error.start].count(b"\n") + 1
         raise DataError(
             f"{path}, line {line}: not {encoding} text ({error.reason}); save it as such, or set the file's `encoding` "
