@@ -40,8 +40,8 @@ def _choice(results: StudyResults, *, target: TableTask, folder: str) -> str:
     row = results.row(best["name"]) or best
     made = _made(row, results=results, target=target)
     return (
-        f"Ship {folder} ({name_of(row)}): {made}. Of the {best['chosen_among']} models that were made none does better "
-        f"on the {num_dev} rows of dev, which were set aside to choose by: {_score(best['dev'], target=target)}."
+        f"Ship {folder} ({name_of(row)}): {made}. No other of the {best['chosen_among']} models scores higher on "
+        f"the {num_dev} rows of dev, which were set aside for choosing: {_score(best['dev'], target=target)}."
     )
 
 

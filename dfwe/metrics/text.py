@@ -21,10 +21,10 @@ from dfwe.values.allowed import Count, Natural
 class Rouge(Metric):
     """The mean over examples of the best ROUGE F1 (Lin, 2004) over an example's references.
 
-    `rougeLsum` takes each line of a text as a sentence. With `stemmer` words are cut by Porter's stemmer, for English.
+    There is no `rougeLsum`: references have lost their line ends. With `stemmer` words are cut by Porter's stemmer, for English.
     """
 
-    kind: Literal["rouge1", "rouge2", "rougeL", "rougeLsum"]
+    kind: Literal["rouge1", "rouge2", "rougeL"]
     stemmer: bool
 
     num_counts = 2  # the best F1, and 1

@@ -88,7 +88,7 @@ def add_times_baseline(rows: Sequence[dict[str, Any]]) -> None:
 
 
 def not_dearer(row: Row, *, rows: Iterable[Row]) -> list[Row] | None:
-    """Return the other rows that are dearer neither to train nor to answer, the cheapest first.
+    """Return the other rows that cost no more to train, and no more to answer, the cheapest first.
 
     None where the row's own cost is not known; a row whose cost is not known is left out. Scores play no part.
     """

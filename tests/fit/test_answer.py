@@ -66,7 +66,7 @@ def said(results, task):
     ],
 )
 def test_the_first_sentence_names_the_model_and_why(best, made, target):
-    expected = f"Ship out/best {made}. Of the 6 models that were made none does better on the 8 rows of dev"
+    expected = f"Ship out/best {made}. No other of the 6 models scores higher on the 8 rows of dev"
     assert said(study(best), target())[0].startswith(expected)
 
 

@@ -72,6 +72,11 @@ REFUSED = [
         "k._target_=dfwe.merging.methods.sparse.Tise: there is no such class",
     ),
     ({"_target_": "dfwe.merging.tise.Ties"}, Part, "k._target_=dfwe.merging.tise.Ties: there is no such class"),
+    (
+        {"_target_": "mine.Part"},
+        Part,
+        "k._target_=mine.Part: there is no such class or function; set PYTHONPATH to the",
+    ),
     ({"_target_": "nowhere"}, Part, "k._target_=nowhere: there is no such class or function"),
     ({"_target_": 3}, Part, "k._target_=3: expected the full name of a class"),
     ({"d_model": 0}, Annotated[dict[str, Any], Known({"d_model": Count})], "k.d_model=0: expected a whole number"),
