@@ -21,7 +21,8 @@ from dfwe.values.allowed import Count, Natural
 class Rouge(Metric):
     """The mean over examples of the best ROUGE F1 (Lin, 2004) over an example's references.
 
-    There is no `rougeLsum`: references have lost their line ends. With `stemmer` words are cut by Porter's stemmer, for English.
+    There is no `rougeLsum`: references have lost their line ends. With `stemmer` words are cut by Porter's stemmer, for
+    English.
     """
 
     kind: Literal["rouge1", "rouge2", "rougeL"]
