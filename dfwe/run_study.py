@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
 from omegaconf import DictConfig
 
 from dfwe.config.consistency import lists_models
@@ -28,6 +29,14 @@ def run_study(config: DictConfig, *, folder: Path) -> None:
     """Plan, execute and report a study; `folder` is the run's own, where results, journal and merged model go."""
     make_folder(folder)  # now: training can take hours, and a folder that cannot be made should end it before
     quiet()
+    threads = torch.get_num_threads()
+    try:
+        _run(config, folder=folder)
+    finally:
+        torch.set_num_threads(threads)  # `trainer.threads` is of this study alone, not of a sweep's next one
+
+
+def _run(config: DictConfig, *, folder: Path) -> None:
     push = None if config.push.repo is None else Push(config.push.repo, private=config.push.private)
     if push is not None:
         push.check()

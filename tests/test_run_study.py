@@ -7,6 +7,7 @@ import stat
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 from dfwe.errors import ConfigurationError, DataError, DfweError
@@ -184,6 +185,13 @@ def test_exported_files_are_readable_as_the_umask_says(ran):
     os.umask(mask)
     for folder in (ran[0] / "merged", ran[0] / "best"):
         assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o666 & ~mask}
+
+
+def test_threads_of_one_study_are_not_those_of_the_next(monkeypatch, tmp_path):
+    before = torch.get_num_threads()
+    monkeypatch.setattr("dfwe.run_study._run", lambda config, folder: torch.set_num_threads(before + 1))
+    run_study(OmegaConf.create(), folder=tmp_path)
+    assert torch.get_num_threads() == before
 
 
 def test_the_merged_folder_loads_and_gives_the_same_answers(ran):

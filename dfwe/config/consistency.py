@@ -182,11 +182,14 @@ def check_pretraining(config: DictConfig) -> None:
         )
         return
     targets = config.multitask.columns.values() if lists_models(config) else config.target
-    both = [name for name in targets if name in pretrain.tasks and pretrain.data.files is not None]
+    both = [name for name in targets if name in pretrain.tasks and pretrain.data.generator is None]
     if both:
+        readers = {name: task.data and task.data.reader for name, task in pretrain.tasks.items()}
+        own = readers[both[0]]  # whose sentences, without answers, other tasks may read
+        same = [name for name, reader in readers.items() if name == both[0] or (own is not None and reader == own)]
         raise ConfigurationError(
             f"model.pretrain.tasks has '{both[0]}', a target of the study: few-shot parents must not know its answers; "
-            f"set ~model.pretrain.tasks.{both[0]}, or model.pretrain=null"
+            f"set {' '.join(f'~model.pretrain.tasks.{name}' for name in same)}, or model.pretrain=null"
         )
 
 

@@ -39,6 +39,10 @@ _PIPELINES = {
     "AutoModel": "feature-extraction",
 }
 _MARKUP = re.compile(r"([\\`*<>\[\]|])")
+_UNTRAINED = {  # by the kind of the stage
+    "linear_probe": "the head was fitted to the features of the frozen base model",
+    "combination": "PEFT combined the factors of the experts",
+}
 _PAPER = re.compile(r"([\w][\w &/-]*?) \(([^()]*arXiv:\d{4}\.\d{4,5})\)")
 
 
@@ -197,10 +201,14 @@ def _intro(results: StudyResults, *, row: Record, facts: ModelFacts) -> str:
 
 def _how(row: Record, *, facts: ModelFacts) -> Iterator[str]:
     if not facts.is_merge:
+        kind = str(row.get("stage")).rpartition("-")[0]
         if not row.get("epochs"):
-            yield "taken as it is, nothing was trained"
+            yield _UNTRAINED.get(kind, "taken as it is, nothing was trained")
             return
         yield f"last trained on: {', '.join(row['tasks'])}"
+        if row.get("averaging"):
+            yield f"epochs: {row['epochs']}, with an average of the weights that it had on the way"
+            return
         kept = f"of epoch {row['best_epoch']}" if row["best_epoch"] else f"that it started from ({row['start']})"
         yield f"epochs: {row['epochs']}, with the weights {kept}"
         return

@@ -33,6 +33,7 @@ def row_of(name: str, *, study: Study, comparison: Comparison, costs: Costs) -> 
     if isinstance(stage, TrainStage):
         row |= {"tasks": task_columns(study, stage), "epochs": len(card["epochs"])}
         row |= {key: card[key] for key in ("best_epoch", "criterion")} | {"most_epochs": stage.recipe.fit["epochs"]}
+        row |= {"averaging": dict(averaging)} if (averaging := stage.recipe.fit.get("averaging")) else {}
         row |= {key: card[key] for key in ("unlabelled", "teacher", "start", "starts") if key in card}
         row["dev"] = comparison.scores(stage.dev(entry).scores)
     else:

@@ -83,8 +83,8 @@ class TrainStage(Stage):
     def source_task(self) -> Task | None:
         """Source that is trained on alone, whose dev score serves `stop_on=own` and as the fall-back."""
         tasks, objective = self.recipe.tasks, self.recipe.objective
-        sources = [task for task in tasks if objective is None or task.name != objective.name]
-        return sources[0] if len(tasks) == 1 and sources else None
+        scored = [] if objective is None else [task.name for task in tasks_of(objective)]
+        return tasks[0] if len(tasks) == 1 and scored != [tasks[0].name] else None
 
     @property
     def scored_on_dev(self) -> tuple[Objective, ...]:

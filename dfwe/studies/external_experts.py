@@ -69,7 +69,8 @@ class ExternalExpertsPlan(StudyPlan):
 
     def resolve(self) -> Study:
         """Return the study; ConfigurationError for a merge that cannot work."""
-        experts = {name: self._expert(name, external) for name, external in self.experts.items()}
+        # in one order, however they are listed: random masks and journals go by the place of an expert
+        experts = {name: self._expert(name, external) for name, external in sorted(self.experts.items())}
         base = self.base if "baseline" in self.spec.runs else None
         if base is not None and not self.family.can_be_asked(base):
             base = None

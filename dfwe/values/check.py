@@ -59,11 +59,10 @@ def check_part(config: Mapping[str, Any], *, key: str) -> None:
     try:
         takes = signature(target)
     except NotThereError:
+        message = f"{said(_below(key, _TARGET), target)}: there is no such class or function"
         is_own = "." in target and not target.startswith("dfwe.")
-        own = "; set PYTHONPATH to the folder of a module of your own" if is_own else ""
-        raise ConfigurationError(
-            f"{said(_below(key, _TARGET), target)}: there is no such class or function{own}"
-        ) from None
+        remedy = "; set PYTHONPATH to the folder of a module of your own" if is_own else ""
+        raise ConfigurationError(message + remedy) from None
     settings = {name: value for name, value in config.items() if name not in _OF_HYDRA}
     if takes is None:
         _check_inside(settings, key=key)

@@ -13,7 +13,7 @@ from dfwe.report.study_results import as_study
 SCORES = {"score": 0.5, "metrics": {"F1-micro": 0.6, "F1-weighted": 0.4}}
 
 
-def results(**changes):
+def results(baseline=None, **changes):
     merge = {
         "name": "ties",
         "kind": "merge",
@@ -24,14 +24,14 @@ def results(**changes):
         "evaluations": 7,
         **changes,
     }
-    baseline = {"name": "baseline", "kind": "baseline", "dev": SCORES, "test": SCORES, "tasks": ["meld"]}
-    baseline |= {"epochs": 3, "best_epoch": 2}
+    trained = {"name": "baseline", "kind": "baseline", "dev": SCORES, "test": SCORES, "tasks": ["meld"]}
+    trained |= {"epochs": 3, "best_epoch": 2, **(baseline or {})}
     return as_study(
         {
             "format": 4,
             "target": "a_task",
             "sources": [],
-            "models": [baseline, merge],
+            "models": [trained, merge],
             "headline": {},
             "recommended": {},
             "n": {"train": 8, "dev": 4, "test": 5},
@@ -120,6 +120,20 @@ def test_trained_model_is_no_merge():
     data = ModelCard(text).data
     assert (data.tags, data.base_model_relation) == (["dfwe"], "finetune")
     assert "## How it was made\n\n- last trained on: meld\n- epochs: 3, with the weights of epoch 2\n" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"averaging": {"epochs": 2}}, "epochs: 3, with an average of the weights that it had on the way"),
+        ({"epochs": 0, "stage": "linear_probe-12ab"}, "the head was fitted to the features of the frozen base model"),
+        ({"epochs": 0, "stage": "combination-12ab"}, "PEFT combined the factors of the experts"),
+        ({"epochs": 0, "stage": "expert-12ab"}, "taken as it is, nothing was trained"),
+    ],
+)
+def test_how_a_model_that_is_no_merge_was_made(changes, line):
+    how = card("baseline", of=results(changes), is_merge=False).split("## How it was made\n\n")[1]
+    assert f"- {line}\n" in how.split("\n\n")[0] + "\n"
 
 
 def test_undefined_scores_are_not_among_the_metadata():

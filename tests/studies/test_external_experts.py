@@ -304,6 +304,16 @@ def test_models_with_heads_of_their_own_are_refused(decoders, settings):
         load_plan(config)
 
 
+def test_the_order_of_experts_changes_nothing(decoders, settings):
+    base, *folders = decoders
+    shared = [*settings, f"base_model={base}", "merge=dare_ties", "merge.experts_in=disk", "baselines=[random]"]
+    studies = [plan_study(compose_study([*shared, experts(order)])) for order in (folders, folders[::-1])]
+    first, second = (study.merges["dare_ties"] for study in studies)
+    assert list(first.experts) == list(second.experts) == ["expert_0", "expert_1", "expert_2"]
+    assert first.digest == second.digest
+    assert studies[0].baselines["random"].on_disk  # as all merges of a study are
+
+
 @pytest.mark.parametrize("form", ["models", "loras"])
 @pytest.mark.parametrize("merge", ["linear", "ties"])
 def test_experts_on_disk_give_the_same_study(decoders, settings, tmp_path, adapter, form, merge):

@@ -58,7 +58,7 @@ class Greedy(Search):
         self._remaining = sorted(scores, key=lambda name: -scores[name])  # stable
         if self._space.vertices:
             first = self._remaining.pop(0)
-            self._join(first, loss=-scores[first])
+            self._join(first, loss=-scores[first], candidate=self._space.vertex(first))
 
     def ask(self) -> Float[np.ndarray, " dimensions"] | None:
         """Return the average with the next expert; None once each was tried."""
@@ -70,11 +70,10 @@ class Greedy(Search):
         """Let the expert join unless it raised the loss."""
         name = self._remaining.pop(0)
         if loss < self._loss or (loss == self._loss and not self._strict):
-            self._join(name, loss=loss)
+            self._join(name, loss=loss, candidate=self._space.at(point))
 
-    def _join(self, name: str, *, loss: float) -> None:
-        self._soup, self._loss = (*self._soup, name), loss
-        self.final_candidate = self._average(self._soup)
+    def _join(self, name: str, *, loss: float, candidate: Coefficients) -> None:
+        self._soup, self._loss, self.final_candidate = (*self._soup, name), loss, candidate
 
     def _average(self, soup: tuple[str, ...]) -> Coefficients:
         row = [1.0 / len(soup) if name in soup else 0.0 for name in self._space.experts]

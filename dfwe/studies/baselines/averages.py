@@ -14,7 +14,7 @@ from dfwe.stages.merge import MergeStage
 from dfwe.stages.train import TrainStage
 from dfwe.studies.baselines.base import NO_SOURCES, NO_TARGET, Baseline, BaselineInputs
 from dfwe.values.allowed import Pair
-from dfwe.values.names import MIXTURE
+from dfwe.values.names import BASELINE, MIXTURE
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class RandomPoint(Baseline):
 
     def model(self, study: BaselineInputs) -> MergeStage:
         """Return the merge that keeps what it drew."""
-        return study.factory.merge(self.merge, experts=study.experts, target=study.objective, seed=study.seed)
+        return study.merged(self.merge, experts=study.experts)
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Ratatouille(Baseline):
             return "experts are not fine-tuned on the target"
         names = [task.short for task in (study.objective, *study.sources) if isinstance(task, Task)]
         experts = {name: study.experts[name] for name in names}
-        return study.factory.merge(self.merge, experts=experts, target=study.objective, seed=study.seed)
+        return study.merged(self.merge, experts=experts)
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class SeedSoup(Baseline):
         members = _seed_runs(study, num=self.num_seeds)
         if isinstance(members, str):
             return members
-        return study.factory.merge(uniform(), experts=members, target=study.objective, seed=study.seed)
+        return study.merged(uniform(), experts=members)
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,11 @@ def _seed_runs(study: BaselineInputs, *, num: int) -> dict[str, TrainStage] | st
     if target is None:
         return NO_TARGET
     seeds = [study.seed, *(derive(study.seed, "seed run", number) for number in range(1, num))]
-    return {f"seed_{seed}": study.factory.baseline(target, seed=seed) for seed in seeds}
+    names = [BASELINE, *(f"{BASELINE}, seed run {number}" for number in range(1, num))]
+    return {
+        f"seed_{seed}": study.factory.baseline(target, seed=seed, name=name)
+        for seed, name in zip(seeds, names, strict=True)
+    }
 
 
 def _ensemble(study: BaselineInputs, members: Mapping[str, TrainStage]) -> EnsembleStage | str:

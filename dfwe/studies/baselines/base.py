@@ -49,6 +49,11 @@ class BaselineInputs:
         trains = all(stage.trains for stage in self.trained.values())
         return self.objective if isinstance(self.objective, Task) and trains else None
 
+    def merged(self, config: Mapping[str, Any], *, experts: Mapping[str, TrainStage]) -> MergeStage:
+        """Return a merge of these experts, read from where the study's merges read theirs: memory or disk."""
+        place = {"experts_in": "disk"} if self.merge is not None and self.merge.on_disk else {}
+        return self.factory.merge({**config, **place}, experts=experts, target=self.objective, seed=self.seed)
+
 
 class Baseline(ABC):
     """A model that a merge is compared with."""

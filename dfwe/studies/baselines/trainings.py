@@ -121,6 +121,8 @@ class Probe(Baseline):
     def model(self, study: BaselineInputs) -> TrainStage | str:
         """Return the stage over the head that models start from."""
         family, objective = study.factory.family, study.objective
-        if not isinstance(objective, Task) or not family.head_trainings((objective,)):
+        if not isinstance(objective, Task):
+            return NO_TARGET
+        if not family.head_trainings((objective,)):
             return "its models have no head that is fitted first (trainer.head_first)"
         return LinearProbeStage.of(family, target=objective)

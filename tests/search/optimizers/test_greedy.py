@@ -99,6 +99,18 @@ def test_greedy_in_a_range_averages_the_soup():
     np.testing.assert_allclose(space.at(search.ask()).values, [0, 0.5, 0.5], atol=1e-12)
 
 
+@pytest.mark.parametrize("low", [-0.5, 0.0])
+def test_greedy_in_a_range_ends_with_a_trial_of_its_own(low):
+    space = Space(NAMES, box=Range(low, 1.5))
+    search = Greedy(space, seed=0, budget=40)
+    scores = iter((0.1, 0.8, 0.9, 0.2))  # the start's comes first
+    runner = TrialRunner(lambda _: evaluation(next(scores)))
+    trials = run_search(search, space=space, runner=runner, initial_trials=known(space), budget=search.budget)
+    run = ExtraTrials(runner, last=len(trials)).run
+    context = SelectionContext(run, lambda totals: totals[..., 0], 0, final_candidate=search.final_candidate)
+    assert GreedySoup().choose(trials, context=context).evaluation.score == 0.9
+
+
 def test_greedy_evaluates_start_and_later_soups():
     space, calls = Space(NAMES), []
     search = Greedy(space, seed=0, budget=40)
