@@ -14,6 +14,7 @@ import statistics
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -46,10 +47,8 @@ def load(planned: Any) -> tuple[float, dict[str, Any]]:
     asked = family.context.data
     begun = time.perf_counter()
     data = StudyData(asked.store, asked.config, max_words=asked.max_words, seed=asked.seed, shots=asked.shots)
-    tokens = {
-        split: family.with_tasks(family.tasks, data=data).encode(target, split=split)
-        for split in ("train", "dev", "test")
-    }
+    again = replace(family, context=replace(family.context, data=data), _splits={}, _scorers={})
+    tokens = {split: again.encode(target, split=split) for split in ("train", "dev", "test")}
     return time.perf_counter() - begun, tokens
 
 

@@ -12,3 +12,8 @@ def conf_dir() -> Path:
     package = Path(__file__).resolve().parent
     installed = package / _INSTALLED
     return installed if installed.is_dir() else package.parent / "conf"
+
+
+def option_names(group: str) -> tuple[str, ...]:
+    """Return the names of a group's options there, sorted."""
+    return tuple(sorted(path.stem for path in (conf_dir() / group).glob("*.yaml")))

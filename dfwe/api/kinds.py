@@ -17,6 +17,7 @@ from transformers import (
 from dfwe.errors import MergeError
 from dfwe.families.classifier.model import labels_of, order_outputs
 from dfwe.models.external import ExternalModel, copy_external
+from dfwe.models.folders import ordered_labels
 from dfwe.models.loading import load_weights_of
 
 
@@ -27,8 +28,7 @@ def is_classifier(model: nn.Module) -> bool:
 
 def own_labels(model: Any) -> tuple[str, ...]:
     """Return a classifier's labels in the order of its outputs."""
-    names = model.config.id2label
-    return tuple(str(names[number]) for number in sorted(names))
+    return ordered_labels(model.config.id2label)
 
 
 def network_of(expert: str | ExternalModel | nn.Module, *, like: nn.Module) -> nn.Module:

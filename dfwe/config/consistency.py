@@ -185,8 +185,8 @@ def check_pretraining(config: DictConfig) -> None:
     both = [name for name in targets if name in pretrain.tasks and pretrain.data.generator is None]
     if both:
         readers = {name: task.data and task.data.reader for name, task in pretrain.tasks.items()}
-        own = readers[both[0]]  # whose sentences, without answers, other tasks may read
-        same = [name for name, reader in readers.items() if name == both[0] or (own is not None and reader == own)]
+        reader = readers[both[0]]  # whose sentences, without answers, other tasks may read
+        same = [name for name in readers if name == both[0] or (reader is not None and readers[name] == reader)]
         raise ConfigurationError(
             f"model.pretrain.tasks has '{both[0]}', a target of the study: few-shot parents must not know its answers; "
             f"set {' '.join(f'~model.pretrain.tasks.{name}' for name in same)}, or model.pretrain=null"

@@ -12,6 +12,7 @@ from hydra.errors import HydraException
 
 from dfwe.errors import ConfigurationError, ModelError
 from dfwe.io.strict_json import read_json_object
+from dfwe.models.folders import CONFIG, TOKENIZER_CONFIG
 
 _KINDS = {  # options of conf/model by the end of the architecture's name
     "ForSequenceClassification": "classifier",
@@ -20,7 +21,6 @@ _KINDS = {  # options of conf/model by the end of the architecture's name
     "ForCausalLM": "causal_lm",
     "LMHeadModel": "causal_lm",
 }
-CONFIG, TOKENIZER_CONFIG = "config.json", "tokenizer_config.json"
 _PADDING_FIRST = (  # types of models whose positions begin behind that of the padding
     *("roberta", "xlm-roberta", "xlm-roberta-xl", "roberta-prelayernorm", "camembert", "data2vec-text", "ibert"),
     *("longformer", "luke", "mpnet", "xmod"),
@@ -53,9 +53,8 @@ def with_model_of_experts(overrides: Sequence[str]) -> list[str]:
             "model.source.name=<name>"
         )
     option = _option(folders)
-    chosen = {"model.source.name": f"'{folders[0]}'", **(_limits(folders[-1]) if option == "classifier" else {})}
-    settings = [f"{key}={value}" for key, value in chosen.items() if key not in given]
-    return [*overrides, f"model={option}", *settings]
+    settings = {"model.source.name": f"'{folders[0]}'", **(_limits(folders[-1]) if option == "classifier" else {})}
+    return [*overrides, f"model={option}", *(f"{key}={settings[key]}" for key in settings if key not in given)]
 
 
 def _limits(folder: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from dfwe.conf import conf_dir
+from dfwe.conf import conf_dir, option_names
 from dfwe.config.instantiate import bind, call, option_file, plain
 from dfwe.errors import ConfigurationError, MergeError, SearchError
 from dfwe.merging.base import MergeMethod, method_name
@@ -78,9 +78,8 @@ def _names(names: str | Sequence[str], *, group: str) -> list[str]:
     """Return options by name; `all` leaves out what is not a method, and second names of a method and search."""
     if names != "all":
         return [names] if isinstance(names, str) else list(names)
-    files = sorted((conf_dir() / group).glob("*.yaml"))
     excluded = {_SHARED, "uniform", *_NELDER_MEAD} if group == "merge" else set()
-    return [file.stem for file in files if file.stem not in excluded]
+    return [name for name in option_names(group) if name not in excluded]
 
 
 def _option(group: str, name: str) -> dict[str, Any]:

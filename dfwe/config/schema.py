@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 from omegaconf import MISSING
 
-from dfwe.conf import conf_dir
+from dfwe.conf import option_names
 from dfwe.values.allowed import (
     As,
     Count,
@@ -44,7 +44,7 @@ OTHER_WAYS = ("labels", "greedy", "reference")
 
 def option_of(group: str) -> OneOf:
     """Return the choices of a group in conf/, that Hydra does not compose itself."""
-    return OneOf(find=lambda: tuple(sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))))
+    return OneOf(find=lambda: option_names(group))
 
 
 def _is_each_once(values: Sequence[Any]) -> bool:

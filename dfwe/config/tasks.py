@@ -119,13 +119,11 @@ def load_task(name: str, *, folders: Sequence[Path] = (), trusted: bool = False)
     configs |= {short: read_foreign_yaml(path) for short, path in files.items()}
     for short, config in configs.items():
         if name in (short, config.get("name")):
-            return _foreign(short, config, file=files[short]) if short in files else build_task(short, config=config)
+            if short not in files:
+                return build_task(short, config=config)
+            return foreign_task(short, config=config, where=str(files[short]), error=ConfigurationError)
     hint = did_you_mean(name, [*configs, *(str(c.get("name")) for c in configs.values())])
     raise ConfigurationError(f"unknown task '{name}'{hint}: choose one of {', '.join(configs)}")
-
-
-def _foreign(short: str, config: Mapping[str, Any], *, file: Path) -> Task:
-    return foreign_task(short, config=config, where=str(file), error=ConfigurationError)
 
 
 def foreign_task(

@@ -13,6 +13,7 @@ import numpy as np
 
 from dfwe.config.task_data import StudyData
 from dfwe.config.tasks import Task
+from dfwe.data.prompts.base import columns_of
 from dfwe.data.prompts.template import column_name, row_dialogue
 from dfwe.data.readers.base import RowError, RowIssue
 from dfwe.data.readers.delimited import read_delimited
@@ -81,11 +82,11 @@ class Pool:
     def _of_sources(self, data: StudyData) -> Iterator[Instance]:
         """Yield the target's questions about what the sources' train splits annotate; none where columns are others."""
         prompt = replace(self.target.prompt, unlabelled=True)
-        columns = _columns(self.target)
+        columns = columns_of(self.target.prompt)
         for source in self.sources:
             corpus = data.corpus(source)
             train = frozenset(corpus.splits["train"])
-            if (columns is None) != (_columns(source) is None):
+            if (columns is None) != (columns_of(source.prompt) is None):
                 continue
             for name, dialogue in corpus.dialogues.items():
                 if name not in train or not _has(dialogue, columns=columns):
@@ -94,7 +95,7 @@ class Pool:
                     yield from prompt.instances(dialogue, max_words=data.max_words, seed=data.seed)
 
     def _of_file(self, path: Path, *, data: StudyData) -> Iterator[Instance]:
-        columns = _columns(self.target)
+        columns = columns_of(self.target.prompt)
         if columns is None:
             raise ConfigurationError(
                 f"data.unlabelled={path}: {self.target.short} asks about dialogues, not rows of a table; set "
@@ -114,12 +115,6 @@ class Pool:
                 broken.append(RowIssue(str(path), row.line, str(error), error.remedy))
         for warning in replace(sheet.report, invalid=tuple(broken)).warnings():
             log.warning("data.unlabelled: %s", warning)
-
-
-def _columns(task: Task) -> tuple[str, ...] | None:
-    """Return the columns that the task's prompt shows; None where it asks about dialogues."""
-    columns = getattr(task.prompt, "columns", None)
-    return None if columns is None else tuple(columns)
 
 
 def _has(dialogue: Mapping[str, Any], *, columns: tuple[str, ...] | None) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import ceil
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import pytorch_lightning as pl
 import torch
@@ -368,10 +368,6 @@ class ModelFamily(ABC):
         names = [task.name for task in tasks]
         return self.draw_examples(tasks, examples=collector.examples, seed=derive(seed, "examples", *names))
 
-    def with_tasks(self, tasks: tuple[Task, ...], *, data: StudyData) -> ModelFamily:
-        """Return the same for other tasks and data, the base model shared."""
-        return replace(self, context=replace(self.context, data=data), tasks=tasks, _splits={}, _scorers={})
-
     def taught(self, task: Task, *, instances: Sequence[Instance]) -> ModelFamily:
         """Return the same with other training examples of a task: what a teacher has labelled; `spec` does not tell."""
         data = self.context.data.with_train(task, instances)
@@ -416,15 +412,12 @@ class ModelFamily(ABC):
         """Tokenizer of the base model."""
         return load_tokenizer(self.base_model.model_folder(self.context.store))
 
-    def export_tokenizer(self, folder: Path) -> None:
+    def export_tokenizer(self, folder: Path, *, cuts: Literal["left", "right"] | None = None) -> None:
         """Write the tokenizer into a model's folder; with `truncation=True` it cuts texts where the study did."""
-        tokenizer = deepcopy(self.tokenizer)
-        cuts = {
-            "model_max_length": self.settings.max_source_tokens,
-            "truncation_side": "left" if self.settings.truncation == "context" else "right",
-        }
-        tokenizer.init_kwargs |= cuts  # which are written
-        tokenizer.model_max_length, tokenizer.truncation_side = cuts.values()
+        tokenizer, longest = deepcopy(self.tokenizer), self.settings.max_source_tokens
+        side = cuts or ("left" if self.settings.truncation == "context" else "right")
+        tokenizer.init_kwargs |= {"model_max_length": longest, "truncation_side": side}  # which are written
+        tokenizer.model_max_length, tokenizer.truncation_side = longest, side
         tokenizer.save_pretrained(folder)
 
 
@@ -434,13 +427,4 @@ def check_no_head_first(family: ModelFamily) -> None:
         raise ConfigurationError(
             f"trainer.head_first=true: models of the family {family.name} have no heads to train first; set "
             "trainer.head_first=false"
-        )
-
-
-def check_one_batch_a_step(family: ModelFamily, *, kind: str) -> None:
-    """Raise ConfigurationError where an encoder with heads is to accumulate gradients, which it cannot."""
-    if (accumulate := family.context.trainer["accumulate"]) != 1:
-        raise ConfigurationError(
-            f"trainer.accumulate={accumulate}: {kind} cannot accumulate gradients; set trainer.accumulate=1 and a "
-            "larger trainer.batch_size"
         )

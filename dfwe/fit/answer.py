@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dfwe.fit.task import TableTask
 from dfwe.report.names import name_of
-from dfwe.report.numbers import times_100
+from dfwe.report.numbers import is_gain, is_loss, times_100
 from dfwe.report.study_results import Record, StudyResults
 from dfwe.values.names import BASELINE, MIXTURE, UNIFORM
 
@@ -123,13 +123,10 @@ def _significance(versus: str, *, against: Record | None) -> str:
     """Return the sentence about the other model, and whether chance explains the difference to it."""
     if against is None:
         return f"{versus}."
-    low, high = against["delta_interval"]
-    if low > 0 and against["p"] <= 0.05:
+    if is_gain(against):
         return f"{versus}, and the gain is more than chance explains."
-    if high < 0 and against["p"] <= 0.05:
-        return (
-            f"{versus}, which is more than chance explains: dev chose badly, and more rows are needed to choose well."
-        )
+    if is_loss(against):
+        return f"{versus}, which is more than chance explains: dev chose badly; more rows are needed to choose well."
     return f"{versus}: the difference is small enough to be chance, so do not count on a gain."
 
 

@@ -11,10 +11,9 @@ from pathlib import Path
 from dfwe.conf import conf_dir
 from dfwe.errors import ConfigurationError
 from dfwe.fit.report import description, shared
-from dfwe.fit.run import Plan, run_plan, table_options, write_tasks
+from dfwe.fit.run import Plan, add_table_options, run_plan, table_options, write_tasks
 from dfwe.fit.study import check_model, check_settings, study_arguments
-from dfwe.fit.table import KINDS
-from dfwe.fit.tables import NO_GROUP, read_tasks
+from dfwe.fit.tables import read_tasks
 from dfwe.fit.task import TableTask, yaml_text
 from dfwe.io.strict_yaml import read_yaml
 from dfwe.process.arguments import Parser
@@ -84,8 +83,7 @@ def _parser() -> Parser:
     parser = Parser(prog="dfwe fit", description=description, examples=examples)
     parser.add_argument("table", type=Path, help="CSV, TSV or another delimited file with a header, or JSON Lines")
     parser.add_argument("setting", nargs="*", help="a setting of the study, such as trainer.train.epochs=3")
-    parser.add_argument("--text", action="append", default=[], metavar="COLUMN", help="the text; twice for a pair")
-    parser.add_argument("--label", metavar="COLUMN", help="what is predicted; else guessed, and shown")
+    add_table_options(parser)
     parser.add_argument(
         "--source",
         action="append",
@@ -94,20 +92,9 @@ def _parser() -> Parser:
         metavar="TABLE",
         help="a related table, with labels of its own",
     )
-    parser.add_argument(
-        "--kind", choices=KINDS, help="of the table's answers; else guessed by the label column, as for a source"
-    )
-    parser.add_argument(
-        "--group",
-        metavar="COLUMN",
-        help=f"rows of one group never stand in two splits; else guessed, and shown; '{NO_GROUP}' for no groups",
-    )
-    parser.add_argument("--test", type=Path, metavar="TABLE", help="the test split; else a part of the table")
-    parser.add_argument("--metric", metavar="FUNCTION", help="your own, module:function or file.py:function")
     parser.add_argument("--model", help="an option of conf/model; else minilm_classifier, or minilm for free text")
     parser.add_argument("--shots", type=int, metavar="N", help="so many rows of train and of dev")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the trainings and the search")
-    parser.add_argument("--encoding", default="utf-8", help="of the tables")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where all goes; else outputs/fit_TABLE")
     parser.add_argument("--dry-run", action="store_true", help="write the tasks and stop before anything is trained")
     return parser

@@ -11,10 +11,12 @@ from pathlib import Path
 
 from dfwe.fit.report import outcome
 from dfwe.fit.study import check_not_edited
-from dfwe.fit.tables import TableOptions
+from dfwe.fit.table import KINDS
+from dfwe.fit.tables import NO_GROUP, TableOptions
 from dfwe.fit.task import TableTask
 from dfwe.io.files import write_text
 from dfwe.models.hub import Push
+from dfwe.process.arguments import Parser
 from dfwe.process.exit import exit_code
 from dfwe.report.run_folder import BEST
 
@@ -43,6 +45,21 @@ def run_plan(prepare: Callable[[], Plan], *, dry_run: bool, again: str) -> int:
 
     start = time.monotonic()
     return run_study(plan.study) or exit_code(lambda: _tell(plan, again=again, seconds=time.monotonic() - start))
+
+
+def add_table_options(parser: Parser) -> None:
+    """Add the options that say how tables are read, which `table_options` returns."""
+    parser.add_argument("--text", action="append", default=[], metavar="COLUMN", help="the text; twice for a pair")
+    parser.add_argument("--label", metavar="COLUMN", help="what is predicted; else guessed, and shown")
+    parser.add_argument("--kind", choices=KINDS, help="of the table's answers; else guessed by the label column")
+    parser.add_argument(
+        "--group",
+        metavar="COLUMN",
+        help=f"rows of one group never stand in two splits; else guessed, and shown; '{NO_GROUP}' for no groups",
+    )
+    parser.add_argument("--test", type=Path, metavar="TABLE", help="the test split; else a part of the table")
+    parser.add_argument("--metric", metavar="FUNCTION", help="your own, module:function or file.py:function")
+    parser.add_argument("--encoding", default="utf-8", help="of the tables")
 
 
 def table_options(options: argparse.Namespace) -> TableOptions:

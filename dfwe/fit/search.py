@@ -12,16 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from dfwe.conf import conf_dir
-from dfwe.config.external_model import CONFIG
-from dfwe.errors import ConfigurationError, ModelError
+from dfwe.errors import ConfigurationError
 from dfwe.fit.report import description
-from dfwe.fit.run import Plan, run_plan, table_options, write_tasks
+from dfwe.fit.run import Plan, add_table_options, run_plan, table_options, write_tasks
 from dfwe.fit.study import check_settings, hydra_value
-from dfwe.fit.table import KINDS
-from dfwe.fit.tables import NO_GROUP, read_tasks
+from dfwe.fit.tables import read_tasks
 from dfwe.fit.task import TableTask, yaml_text
-from dfwe.io.strict_json import read_json_object
 from dfwe.io.strict_yaml import read_yaml
+from dfwe.models.folders import CONFIG, ordered_labels, read_config
 from dfwe.models.hub import push_option
 from dfwe.process.arguments import Parser
 from dfwe.process.exit import as_process
@@ -77,10 +75,10 @@ def _target(options: argparse.Namespace, *, numbers: Mapping[str, Any]) -> Table
 
 def _labels_of(models: Sequence[str]) -> tuple[str, ...]:
     """Return the labels of the first classifier whose config.json names them, in its outputs' order."""
-    for path in (Path(model).expanduser() / CONFIG for model in models):
-        labels = read_json_object(path, error=ModelError).get("id2label") if path.is_file() else None
+    for folder in (Path(model).expanduser() for model in models):
+        labels = read_config(folder).get("id2label") if (folder / CONFIG).is_file() else None
         if isinstance(labels, dict):
-            return tuple(str(labels[number]) for number in sorted(labels, key=int))
+            return ordered_labels(labels)
     return ()
 
 
@@ -130,19 +128,11 @@ def _parser() -> Parser:
     )
     parser.add_argument("--base", metavar="MODEL", help="the model that all were trained from; task vectors need it")
     parser.add_argument("--data", type=Path, required=True, metavar="TABLE", help="labelled rows to search and test on")
-    parser.add_argument("--test", type=Path, metavar="TABLE", help="the test split; else a part of the table")
-    parser.add_argument("--text", action="append", default=[], metavar="COLUMN", help="the text; twice for a pair")
-    parser.add_argument("--label", metavar="COLUMN", help="what is predicted; else guessed, and shown")
+    add_table_options(parser)
     parser.add_argument("--prompt", metavar="TEXT", help="how models that write are asked, columns in braces")
-    parser.add_argument("--kind", choices=KINDS, help="of the answers; else guessed by the label column")
-    parser.add_argument(
-        "--group", metavar="COLUMN", help=f"rows of one group never stand in two splits; '{NO_GROUP}' for no groups"
-    )
-    parser.add_argument("--metric", metavar="FUNCTION", help="your own, module:function or file.py:function")
     parser.add_argument("--merge", default="nelder_mead", metavar="METHOD", help="an option of conf/merge; nelder_mead")
     parser.add_argument("--budget", type=int, default=40, metavar="N", help="mixtures that are tried; 40")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the search")
-    parser.add_argument("--encoding", default="utf-8", help="of the tables")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where all goes; else outputs/search_TABLE")
     parser.add_argument("--push-to", metavar="USER/NAME", help="push the model to ship to this repository on the Hub")
     parser.add_argument("--public", action="store_true", help="make that repository public; else it is private")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from dfwe.conf import conf_dir
+from dfwe.conf import conf_dir, option_names
 from dfwe.config.consistency import check_package
 from dfwe.config.hydra_errors import in_our_words
 from dfwe.errors import ConfigurationError, did_you_mean
@@ -53,7 +53,7 @@ def check_model(name: str, *, tasks: Sequence[TableTask]) -> None:
     """
     path = conf_dir() / "model" / f"{name}.yaml"
     if not path.is_file():
-        names = sorted(option.stem for option in path.parent.glob("*.yaml"))
+        names = option_names("model")
         raise ConfigurationError(f"unknown model '{name}'{did_you_mean(name, names)}: choose one of {', '.join(names)}")
     config = read_yaml(path)
     family = config["family"]["_target_"].split(".")[2]

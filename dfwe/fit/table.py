@@ -13,7 +13,7 @@ from typing import Any
 
 from dfwe.data.readers.delimited import read_delimited
 from dfwe.data.readers.json_lines import JsonLines
-from dfwe.data.readers.sheet import Sheet, SheetRow, SheetSource, read_text
+from dfwe.data.readers.sheet import Sheet, SheetRow, SheetSource, cell_line, read_text
 from dfwe.errors import DataError, did_you_mean
 
 KINDS = ("labels", "number", "text")
@@ -158,9 +158,8 @@ def is_number(text: str) -> bool:
 
 
 def cell_text(row: SheetRow, column: str) -> str:
-    """Return a cell as one line of text; the alternatives of a list are joined."""
-    cell = row.cells[column]
-    return " ".join((cell if isinstance(cell, str) else " ".join(cell)).split())
+    """Return a cell as one line of text."""
+    return cell_line(row.cells[column])
 
 
 def _read_json(source: SheetSource, *, path: Path, encoding: str) -> Sheet:

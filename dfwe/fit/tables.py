@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dfwe.conf import conf_dir
+from dfwe.conf import option_names
 from dfwe.data.readers.sheet import Sheet
 from dfwe.errors import DataError
 from dfwe.fit.table import Columns, LabelledTable, cell_text, check_column, find_columns, is_number, kind_of, read_table
@@ -39,7 +39,7 @@ def read_tasks(
     Raises:
         DataError: a table, a column or the kind of answers is not what a task needs.
     """
-    taken = [*reserved_names(), *compositions(), *(path.stem for path in (conf_dir() / "task").glob("*.yaml"))]
+    taken = [*reserved_names(), *compositions(), *option_names("task")]
     name = task_name(table, taken=taken)
     target = _target(table, name=name, options=options, numbers=numbers)
     tasks = [target]
@@ -77,9 +77,9 @@ def _unknown_labels(test: LabelledTable, *, table: LabelledTable) -> tuple[str, 
     """Return a note on labels of the test table alone; DataError where all are, as `1` and `1.0` may stand for one."""
     unknown = [f"'{label}'" for label in ordered(list(test.counts)) if label not in table.counts]
     if unknown and len(unknown) == len(test.counts):
-        known = ", ".join(f"'{label}'" for label in ordered(list(table.counts)))
+        labels = ", ".join(f"'{label}'" for label in ordered(list(table.counts)))
         raise DataError(
-            f"{test.path}: its labels, {', '.join(unknown)}, are none of {table.path}'s, {known}: write them alike"
+            f"{test.path}: its labels, {', '.join(unknown)}, are none of {table.path}'s, {labels}: write them alike"
         )
     return (f"labels: {', '.join(unknown)} of {test.path} stand in no row of {table.path}",) if unknown else ()
 

@@ -16,7 +16,7 @@ import yaml
 from dfwe.config.instantiate import bind
 from dfwe.data.prompts.template import column_name
 from dfwe.data.readers.base import Corpus
-from dfwe.data.readers.sheet import SheetSource
+from dfwe.data.readers.sheet import SheetSource, cell_line
 from dfwe.errors import DataError
 from dfwe.fit.table import LabelledTable, is_number
 from dfwe.io.strict_yaml import EXPONENT
@@ -60,7 +60,7 @@ class TableTask:
     def answers(self) -> dict[Split, Counter[str]]:
         """Number of rows of each split by their answer."""
         answer = self._column(self.table.columns.label)
-        return {split: Counter(_text(cells[answer]) for cells in rows) for split, rows in self._cells.items()}
+        return {split: Counter(cell_line(cells[answer]) for cells in rows) for split, rows in self._cells.items()}
 
     def num_repeated(self) -> int:
         """Return the number of rows whose texts stand in another split, too."""
@@ -72,7 +72,8 @@ class TableTask:
         """Number of rows of each split by their texts."""
         names = [self._column(name) for name in self.table.columns.texts]
         return {
-            split: Counter(tuple(_text(c[name]) for name in names) for c in self._cells[split]) for split in self._cells
+            split: Counter(tuple(cell_line(c[name]) for name in names) for c in self._cells[split])
+            for split in self._cells
         }
 
     @cached_property
@@ -190,10 +191,6 @@ def scale(values: Sequence[str], *, num_steps: int) -> tuple[float, float, float
     decimals = max(0, -exponent)
     low, high = math.floor(min(numbers) / step + 1e-9) * step, math.ceil(max(numbers) / step - 1e-9) * step
     return round(low, decimals), round(high, decimals), round(step, decimals), decimals
-
-
-def _text(cell: str | tuple[str, ...]) -> str:
-    return " ".join((cell if isinstance(cell, str) else " ".join(cell)).split())
 
 
 def ordered(values: Sequence[str]) -> tuple[str, ...]:

@@ -54,6 +54,11 @@ def read_config(folder: Path) -> dict[str, Any]:
     )
 
 
+def ordered_labels(id2label: Mapping[Any, Any]) -> tuple[str, ...]:
+    """Return a classifier's labels in the order of its outputs, from its configuration."""
+    return tuple(str(id2label[number]) for number in sorted(id2label, key=int))
+
+
 def model_folder(path: Path) -> Path | None:
     """Return the folder with the config.json of the model in that folder or file; None if there is none."""
     folder = path if path.is_dir() else path.parent

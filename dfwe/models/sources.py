@@ -40,7 +40,7 @@ def save_parent(model: Any, *, tokenizer: Any, folder: Path, source: str) -> Non
         raise ModelError(f"{source} cannot be written as a model of one's own: {error}") from error
 
 
-def checkfile_sha256(path: Path, *, expected: str) -> None:
+def check_sha256(path: Path, *, expected: str) -> None:
     """Raise ModelError if the file is missing or another than expected."""
     if not path.is_file():
         raise ModelError(f"{path} is missing: install its package again")
@@ -67,7 +67,7 @@ def packaged_file(package: str, *, file: str, sha256: str, install: str) -> Path
     if spec is None or not spec.submodule_search_locations:
         raise ModelError(f"the package '{package}' that carries the weights is not installed: run `{install}`")
     path = Path(next(iter(spec.submodule_search_locations))) / file
-    checkfile_sha256(path, expected=sha256)
+    check_sha256(path, expected=sha256)
     return path
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from dfwe.data.prompts.base import Prompt
+from dfwe.data.prompts.base import Prompt, columns_of
 from dfwe.data.prompts.template import column_name, row_dialogue
 from dfwe.data.readers.base import Dialogue, RowError
 from dfwe.data.readers.sheet import cell_of
@@ -56,12 +56,6 @@ def instances_of(inputs: Iterable[Item], *, prompt: Prompt, max_words: int) -> l
     if inputs and not instances:
         raise DataError(f"{inputs[0].where} asks nothing of {prompt.task}, nor does any other: see docs/predict.md")
     return instances
-
-
-def columns_of(prompt: Prompt) -> tuple[str, ...] | None:
-    """Return the columns that a row must have; None where the prompt asks about dialogues."""
-    columns: tuple[str, ...] | None = getattr(prompt, "columns", None)
-    return columns
 
 
 def _rows(inputs: Iterable[Item], *, columns: tuple[str, ...]) -> Iterator[tuple[str, Dialogue]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dfwe.models.folders import read_config
+from dfwe.models.folders import ordered_labels, read_config
 from dfwe.predict.folder import Asking
 
 if TYPE_CHECKING:
@@ -60,10 +60,8 @@ def _load_classifier(folder: Path) -> ExportedClassifier:
     from dfwe.families.classifier.predict import ExportedClassifier
 
     model, tokenizer = _load(AutoModelForSequenceClassification, folder)
-    labels = model.config.id2label
-    return ExportedClassifier(
-        tuple(labels[number] for number in sorted(labels)), tokenizer, lambda **inputs: model(**inputs).logits
-    )
+    labels = ordered_labels(model.config.id2label)
+    return ExportedClassifier(labels, tokenizer, lambda **inputs: model(**inputs).logits)
 
 
 def _text_writer(folder: Path, *, task: Task, asking: Asking) -> Loaded:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dfwe.data.prompts.base import columns_of
 from dfwe.errors import ConfigurationError
 from dfwe.predict.folder import read_asking, task_of
-from dfwe.predict.inputs import Item, columns_of, instances_of, items
+from dfwe.predict.inputs import Item, instances_of, items
 
 if TYPE_CHECKING:
     from dfwe.config.tasks import Task

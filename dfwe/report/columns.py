@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from statistics import fmean
 
 from dfwe.report.names import display_name, expert_name, name_of
 from dfwe.report.numbers import models_in_words, seconds_in_words, size_in_words
@@ -118,13 +119,13 @@ def _barrier(row: Record) -> Cell:
     return difference({"delta": row.get("median_barrier")})
 
 
-def _times_baseline(row: Record) -> Cell:
-    """Return what training and searching cost, and how many models answer where that is more than one."""
-    cost = row.get("cost") or {}
-    if cost.get("times_baseline") is None:
+def times_baseline(costs: Sequence[Record]) -> Cell:
+    """Return what training and searching cost, the mean, and how many models answer where that is more than one."""
+    times = [cost["times_baseline"] for cost in costs if cost.get("times_baseline") is not None]
+    if len(times) < len(costs):
         return MISSING
-    models = models_in_words([cost.get("models", 1)])
-    return replace(number(cost["times_baseline"], digits=1), small=models, brief=models)
+    models = models_in_words([cost.get("models", 1) for cost in costs])
+    return replace(number(fmean(times), digits=1), small=models, brief=models)
 
 
 def _diameters(row: Record) -> Cell:
@@ -145,7 +146,7 @@ EVALUATIONS, SECONDS = _number("evaluations"), _number("seconds", note="of the s
 TIMES_BASELINE = Column(
     "times_baseline",
     "cost",
-    _times_baseline,
+    lambda row: times_baseline([row.get("cost") or {}]),
     "tokens read to train and search, by the baseline's",
     is_optional=True,
 )

@@ -96,7 +96,7 @@ def model_card(results: StudyResults, *, name: str, facts: ModelFacts) -> str:
         how=list(_how(row, facts=facts)),
         recipe=facts.recipe,
         scores=list(_scores(row)),
-        score_note=_score_note(results, row=row),
+        score_note=_score_note(row),
         data=list(_data(results)),
         parents=facts.origins,
         asked=facts.asked,
@@ -186,7 +186,7 @@ def _scores(row: Record) -> Iterator[tuple[str, str, str, str]]:
             yield split, metric, UNDEFINED if value is None else times_100(value), interval(ends)
 
 
-def _score_note(results: StudyResults, *, row: Record) -> str:
+def _score_note(row: Record) -> str:
     parts = list(row.get("dev", {}).get("metrics") or row.get("dev", {}).get("tasks") or {})
     of = f"The score is the mean of {', '.join(parts)}. " if len(parts) > 1 else ""
     return f"{of}Dev chose this model, so that its score there is too high; test is what to expect."

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import Annotated
 
-from dfwe.conf import conf_dir
+from dfwe.conf import option_names
 from dfwe.values.allowed import Where
 
 BASELINE = "baseline"  # the parent fine-tuned on the target alone
@@ -40,8 +40,7 @@ class NotReserved:
 
 def reserved_names() -> tuple[str, ...]:
     """Return the names of rows that studies have whatever a user calls others; the baselines are the files in conf/."""
-    baselines = sorted(path.stem for path in (conf_dir() / "baseline").glob("*.yaml"))
-    return (BASELINE, MIXTURE, UNIFORM, *baselines)
+    return (BASELINE, MIXTURE, UNIFORM, *option_names("baseline"))
 
 
 def early_name(expert: str, epochs: int) -> str:
@@ -51,7 +50,7 @@ def early_name(expert: str, epochs: int) -> str:
 
 def compositions() -> tuple[str, ...]:
     """Return what `sources=` knows beside tasks."""
-    return ("all", *sorted(path.stem for path in (conf_dir() / "sources").glob("*.yaml")))
+    return ("all", *option_names("sources"))
 
 
 def shared_name(*groups: Iterable[str]) -> str | None:

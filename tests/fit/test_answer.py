@@ -84,7 +84,7 @@ def test_the_second_sentence_has_score_and_usual_answer(target):
     [
         ({}, "has 62.5 % there, and the gain is more than chance explains."),
         ({"delta": (-0.1, 0.3), "p": 0.4}, "the difference is small enough to be chance, so do not count on a gain."),
-        ({"delta": (-0.3, -0.1)}, "which is more than chance explains: dev chose badly, and more rows are needed"),
+        ({"delta": (-0.3, -0.1)}, "which is more than chance explains: dev chose badly; more rows are needed"),
     ],
 )
 def test_the_third_sentence_says_what_is_gained(changes, end, target):

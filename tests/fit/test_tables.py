@@ -48,7 +48,7 @@ def test_kind_is_the_targets_alone(messages, write, monkeypatch):
         check_model("minilm_classifier", tasks=made)
 
 
-def test_labels_of_the_test_table_alone_are_said_and_refused_where_all_are(write):
+def test_labels_that_only_the_test_table_has_are_told(write):
     table = write("t.csv", "text,topic", [f"text {n},{n % 2}" for n in range(40)])
     test = write("test.csv", "text,topic", [f"other {n},{n % 3}" for n in range(9)])
     (target,) = tasks(table, test=test, kind="labels")

@@ -31,3 +31,9 @@ class Prompt(ABC):
         Raises:
             DataError: an annotation lacks a part, or has a label that the task does not know.
         """
+
+
+def columns_of(prompt: Prompt) -> tuple[str, ...] | None:
+    """Return the columns that a row must have; None where the prompt asks about dialogues."""
+    columns = getattr(prompt, "columns", None)
+    return None if columns is None else tuple(columns)

@@ -125,5 +125,10 @@ def cell_of(value: Any) -> Cell:
     return json.dumps(value, ensure_ascii=False)
 
 
+def cell_line(cell: Cell) -> str:
+    """Return a cell as one line of text; the alternatives of a list are joined."""
+    return " ".join((cell if isinstance(cell, str) else " ".join(cell)).split())
+
+
 def _list(columns: Sequence[str]) -> str:
     return ", ".join(f"'{column}'" for column in columns) or "none"

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from dfwe.data.readers.base import Corpus, Reader, RowIssue, RowReport
-from dfwe.data.readers.sheet import Cell, Sheet, SheetRow, SheetSource, check_columns
+from dfwe.data.readers.sheet import Sheet, SheetRow, SheetSource, cell_line, check_columns
 from dfwe.data.readers.stratify import stratified
 from dfwe.errors import ConfigurationError, DataError
 from dfwe.records import Split
@@ -93,7 +93,9 @@ class Table(Reader):
     def _stratified_cut(self, train: Mapping[str, Mapping[str, Any]]) -> dict[Split, tuple[str, ...]]:
         """Return the train file's groups by split, each split with its share of every label."""
         column = str(self.stratify)
-        labels = {name: Counter(_text(row["cells"][column]) for row in group["rows"]) for name, group in train.items()}
+        labels = {
+            name: Counter(cell_line(row["cells"][column]) for row in group["rows"]) for name, group in train.items()
+        }
         held_out = {split: self.holdout_fractions[split] for split in self._held_out()}
         splits = stratified(labels, fractions={"train": 1 - sum(held_out.values()), **held_out}, seed=self.seed)
         for split in held_out:
@@ -133,7 +135,7 @@ class _TableRows:
         )
         groups: dict[str, dict[str, Any]] = {}
         for row_id, row in self._valid(split):
-            group = row_id if table.group is None else _text(row.cells[table.group])
+            group = row_id if table.group is None else cell_line(row.cells[table.group])
             dialogue = groups.setdefault(group, {"dialogue_id": group, "dialogue_metadata": {}, "rows": []})
             dialogue["rows"].append({"id": row_id, "path": sheet.origin, "line": row.line, "cells": row.cells})
         return groups
@@ -151,7 +153,7 @@ class _TableRows:
             if excluded is not None:
                 self.num_excluded[f"{excluded} is '{row.cells[excluded]}'"] += 1
                 continue
-            row_id = f"{stem}-{row.line}" if self._table.id is None else _text(row.cells[self._table.id])
+            row_id = f"{stem}-{row.line}" if self._table.id is None else cell_line(row.cells[self._table.id])
             if reason := self._mistake(row, row_id=row_id):
                 self._invalid[split].append(RowIssue(sheet.origin, row.line, reason))
             else:
@@ -164,11 +166,7 @@ class _TableRows:
         if row_id in self._place_of:
             return f"its id '{row_id}' is that of {self._place_of[row_id]}"
         group = self._table.group
-        return f"its group ('{group}') is empty" if group is not None and not _text(row.cells[group]) else ""
-
-
-def _text(cell: Cell) -> str:
-    return " ".join((cell if isinstance(cell, str) else " ".join(cell)).split())
+        return f"its group ('{group}') is empty" if group is not None and not cell_line(row.cells[group]) else ""
 
 
 def _check_disjoint(groups: Mapping[Split, Iterable[str]], *, origins: Mapping[Split, str]) -> None:

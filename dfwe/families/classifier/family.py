@@ -12,10 +12,8 @@ import pytorch_lightning as pl
 from torch import nn
 from transformers import PreTrainedModel
 
-from dfwe.config.instantiate import bind
 from dfwe.config.tasks import Task
-from dfwe.errors import ConfigurationError
-from dfwe.families.base import HeadTraining, ModelFamily, TrainingRecipe, check_one_batch_a_step
+from dfwe.families.base import HeadTraining, TrainingRecipe
 from dfwe.families.batching import loss_weights
 from dfwe.families.classifier.model import (
     Classifier,
@@ -30,13 +28,11 @@ from dfwe.families.classifier.model import (
 )
 from dfwe.families.classifier.tasks import answers_of, classification_task
 from dfwe.families.classifier.tokenization import encode_instances
-from dfwe.families.encoder.calibration import HeadExample, draw_examples
 from dfwe.families.encoder.data import SentenceSplit
 from dfwe.families.encoder.datamodule import sentence_data
-from dfwe.families.encoder.lightning_module import MultiTask
-from dfwe.families.encoder.linear_probe import head_trainings, load_heads, write_head
+from dfwe.families.encoder.family import EncoderFamily
+from dfwe.families.encoder.linear_probe import head_trainings, write_head
 from dfwe.families.encoder.model import HEADS
-from dfwe.families.encoder.reader import HeadScorer
 from dfwe.models.external import Align, ExternalModel, check_brings
 from dfwe.records import Split
 
@@ -44,7 +40,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class ClassifierFamily(ModelFamily):
+class ClassifierFamily(EncoderFamily):
     """Encoders with a head per task that chooses one of the task's labels, or gives a number.
 
     The encoder and the target's head are merged. With `trainer.head_first` each task's head is first fitted to the
@@ -60,12 +56,6 @@ class ClassifierFamily(ModelFamily):
     name: ClassVar[str] = "classifier"
     auto_class: ClassVar[str] = "AutoModelForSequenceClassification"
     head_prefix: ClassVar[str | None] = HEADS
-    has_heads: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        if self.settings.decode != "task":
-            raise ConfigurationError(f"decode={self.settings.decode}: a classifier answers in one way; set decode=task")
-        check_one_batch_a_step(self, kind="a classifier")
 
     def settings_spec(self) -> dict[str, Any]:
         """Return the family's own part of `spec`; heads follow from the tasks, which stages name."""
@@ -98,22 +88,6 @@ class ClassifierFamily(ModelFamily):
     def head_trainings(self, tasks: Sequence[Task]) -> tuple[HeadTraining, ...]:
         """Return a linear probe per task where `trainer.head_first` asks for it."""
         return head_trainings(self, map(classification_task, tasks), train=self._train_head)
-
-    def model(self, tasks: Sequence[Task]) -> Classifier:
-        """Return a fresh copy of the base encoder with the tasks' heads, trained first where that is asked for."""
-        model = self._fresh_model(tasks)
-        load_heads(model, self.head_trainings(tasks), store=self.context.store)
-        return model
-
-    @staticmethod
-    def fresh_parameters(model: Classifier) -> frozenset[str]:
-        """Return the heads'."""
-        return model.head_parameters
-
-    def pretrained(self, model: Classifier) -> PreTrainedModel:
-        """Return the encoder: heads are left behind."""
-        encoder: PreTrainedModel = model.encoder
-        return encoder
 
     def plain_network(self, model: Classifier) -> PreTrainedModel:
         """Return the model for sequence classification of the target."""
@@ -179,18 +153,9 @@ class ClassifierFamily(ModelFamily):
 
     def module(self, model: nn.Module, recipe: TrainingRecipe, *, seed: int) -> pl.LightningModule:
         """Return a module whose losses are weighted as in the paper's mixtures, 1 / sqrt(batches) per task."""
-        trainer = self.context.trainer
-        assert isinstance(model, Classifier)
         weights = loss_weights(self.num_batches(recipe))
-        return MultiTask(
-            model,
-            optimizer=bind(trainer["optimizer"], lr=recipe.fit["learning_rate"]),
-            gradient_clip=trainer["gradient_clip"],
-            surgery=None,
-            smart=None,
-            weights={task.short: weight for task, weight in zip(recipe.tasks, weights, strict=True)},
-            light_dropout=trainer["light_dropout"],
-        )
+        by_task = {task.short: weight for task, weight in zip(recipe.tasks, weights, strict=True)}
+        return self.multi_task(model, recipe, weights=by_task)
 
     def training_data(self, recipe: TrainingRecipe, *, seed: int) -> pl.LightningDataModule:
         """Return a mixture of the batches of the tasks' train splits."""
@@ -211,10 +176,6 @@ class ClassifierFamily(ModelFamily):
         """Return the tokens that the encoder reads."""
         return epochs * sum(self.num_split_tokens(task, split="train") for task in recipe.tasks)
 
-    def num_split_tokens(self, task: Task, *, split: Split) -> int:
-        """Return the tokens that the encoder reads."""
-        return sum(self.encode(task, split=split).lengths)
-
     def new_split(self, task: Task, *, split: Split) -> SentenceSplit:
         """Return the task's instances with their tokens."""
         return encode_instances(
@@ -227,11 +188,8 @@ class ClassifierFamily(ModelFamily):
             truncation=self.settings.truncation,
         )
 
-    def draw_examples(self, tasks: Sequence[Task], *, examples: int, seed: int) -> Sequence[HeadExample]:
-        """Draw examples of the tasks' train splits."""
-        return draw_examples([self.encode(task, split="train") for task in tasks], examples=examples, seed=seed)
-
-    def _fresh_model(self, tasks: Sequence[Task]) -> Classifier:
+    def fresh_model(self, tasks: Sequence[Task]) -> Classifier:
+        """Return a fresh copy of the base encoder with heads of these tasks."""
         answers = {task.short: answers_of(classification_task(task)) for task in tasks}
         folder = self.base_model.model_folder(self.context.store)
         model = load_classifier(folder, answers=answers, seed=self.settings.seed)
@@ -242,12 +200,6 @@ class ClassifierFamily(ModelFamily):
 
     def _train_head(self, task: Task, folder: Path) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Fit the task's head and write it; see `write_head`."""
-        model = self._fresh_model((task,))
+        model = self.fresh_model((task,))
         layer, _ = output_layer(model.network(task.short))
         return write_head(self, task, model=model, layer=layer, folder=folder)
-
-    def new_scorer(self, task: Task, *, split: Split) -> HeadScorer:
-        """Return a scorer of the task's split."""
-        tokens, encoded = self.context.tokens_at_once("eval_tokens"), self.encode(task, split=split)
-        half = self.half if encoded.is_closed else None  # numbers would be rounded themselves
-        return HeadScorer(encoded, max_tokens=tokens, scorer=task.scorer, half=half)

@@ -18,6 +18,7 @@ from dfwe.errors import ModelError
 from dfwe.families.encoder.data import SentenceBatch
 from dfwe.families.encoder.heads import LabelHead, NumberHead
 from dfwe.families.encoder.model import TaskModel
+from dfwe.models.folders import ordered_labels
 from dfwe.models.loading import load_config, load_encoder, load_weights_of
 from dfwe.seeding import derive
 
@@ -108,8 +109,7 @@ def has_head(name: str) -> bool:
 
 def labels_of(name: str) -> tuple[str, ...]:
     """Return the labels of a model for sequence classification in a folder or repository, in its outputs' order."""
-    labels = load_config(name).id2label
-    return tuple(str(labels[number]) for number in sorted(labels))
+    return ordered_labels(load_config(name).id2label)
 
 
 def have_same_labels(labels: Sequence[str], answers: Sequence[str]) -> bool:

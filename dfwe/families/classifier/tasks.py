@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from dfwe.config.tasks import Task
 from dfwe.data.prompts.answers import Number
-from dfwe.data.prompts.base import Prompt
+from dfwe.data.prompts.base import Prompt, columns_of
 from dfwe.data.prompts.template import Sentences, Template
 from dfwe.data.readers.base import Dialogue
 from dfwe.errors import ConfigurationError
@@ -26,8 +26,7 @@ class ClosedSet(Prompt):
     @property
     def columns(self) -> tuple[str, ...] | None:
         """Columns that a row must have; None where dialogues are asked about."""
-        columns = getattr(self.prompt, "columns", None)
-        return None if columns is None else tuple(columns)
+        return columns_of(self.prompt)
 
     def instances(self, dialogue: Dialogue, *, max_words: int, seed: int) -> Iterator[Instance]:
         """Yield the other prompt's instances; see Prompt."""

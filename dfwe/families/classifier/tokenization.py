@@ -62,11 +62,11 @@ def _encode(instance: Instance, *, tokenizer: Any, max_tokens: int, truncation: 
     ids, segments, sentences = encoded["input_ids"], encoded["token_type_ids"], encoded.sequence_ids()
     excess = max(0, len(ids) - max_tokens)
     places = [[place for place, sentence in enumerate(sentences) if sentence == number] for number in range(len(texts))]
-    num_kept = [len(each) for each in places]
+    num_kept = [len(sentence) for sentence in places]
     for _ in range(excess):  # of two that are as long, the one that was shorter, as in Transformers' `longest_first`
         num_kept[max(range(len(texts)), key=lambda number: (num_kept[number], -len(places[number])))] -= 1
     dropped: set[int] = set()
-    for each, num in zip(places, num_kept, strict=True):
-        dropped.update(each[: len(each) - num] if truncation == "context" else each[num:])
-    kept = [place for place in range(len(ids)) if place not in dropped]
-    return [ids[place] for place in kept], [segments[place] for place in kept], excess
+    for sentence, num in zip(places, num_kept, strict=True):
+        dropped.update(sentence[: len(sentence) - num] if truncation == "context" else sentence[num:])
+    rest = [place for place in range(len(ids)) if place not in dropped]
+    return [ids[place] for place in rest], [segments[place] for place in rest], excess

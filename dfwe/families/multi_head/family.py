@@ -12,27 +12,19 @@ import numpy as np
 import pytorch_lightning as pl
 from safetensors.torch import save_file
 from torch import nn
-from transformers import PreTrainedModel
 
 from dfwe.config.consistency import changed_head
 from dfwe.config.instantiate import bind, call
 from dfwe.config.tasks import Task
 from dfwe.data.prompts.template import Sentences, Template
 from dfwe.errors import ConfigurationError
-from dfwe.families.base import (
-    HeadTraining,
-    ModelFamily,
-    TrainingRecipe,
-    check_one_batch_a_step,
-)
+from dfwe.families.base import HeadTraining, TrainingRecipe
 from dfwe.families.datamodule import EpochData
-from dfwe.families.encoder.calibration import HeadExample, draw_examples
 from dfwe.families.encoder.data import SentenceSplit
 from dfwe.families.encoder.datamodule import sentence_data
+from dfwe.families.encoder.family import EncoderFamily
 from dfwe.families.encoder.gradient_surgery import Surgery
-from dfwe.families.encoder.lightning_module import MultiTask
-from dfwe.families.encoder.linear_probe import head_trainings, load_heads, write_head
-from dfwe.families.encoder.reader import HeadScorer
+from dfwe.families.encoder.linear_probe import head_trainings, write_head
 from dfwe.families.multi_head.model import HeadSpecs, MultiHead, load_multi_head
 from dfwe.families.multi_head.tokenization import tokenise_sentences
 from dfwe.records import Split
@@ -43,7 +35,7 @@ _OPTIONS = frozenset({"schedule", "joint_epoch", "surgery", "weights", "smart"})
 
 
 @dataclass(frozen=True)
-class MultiHeadFamily(ModelFamily):
+class MultiHeadFamily(EncoderFamily):
     """Models of one encoder that tasks share, and one head per task.
 
     `training` are the options of a training that sets none: `schedule`, `joint_epoch`, `surgery`, `weights` (of tasks,
@@ -53,19 +45,11 @@ class MultiHeadFamily(ModelFamily):
     name: ClassVar[str] = "multi_head"
     takes_external: ClassVar[bool] = False
     auto_class: ClassVar[str] = "AutoModel"  # the encoder alone
-    has_heads: ClassVar[bool] = True
     training: Mapping[str, Any]
     heads: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.settings.decode != "task":
-            raise ConfigurationError(f"decode={self.settings.decode}: heads answer in one way; set decode=task")
-        if self.settings.truncation != "context":
-            raise ConfigurationError(
-                f"data.truncation={self.settings.truncation}: the input of heads loses its beginning; set "
-                "data.truncation=context"
-            )
-        check_one_batch_a_step(self, kind="heads")
+        super().__post_init__()
         if self.context.trainer.get("head_first"):
             self._check_linear()
 
@@ -113,30 +97,15 @@ class MultiHeadFamily(ModelFamily):
         """Return a linear probe per task of the study where `trainer.head_first` asks for it: models have all heads."""
         return head_trainings(self, self.tasks, train=self._train_head)
 
-    def model(self, tasks: Sequence[Task]) -> MultiHead:
-        """Return a fresh copy of the base encoder, with the heads that every model of the study starts from."""
-        model = self._fresh_model()
-        load_heads(model, self.head_trainings(tasks), store=self.context.store)
-        return model
-
     @property
     def half(self) -> None:
         """None: heads answer in float32, whatever they are trained in."""
         return None
 
-    @staticmethod
-    def fresh_parameters(model: MultiHead) -> frozenset[str]:
-        """Return the heads'."""
-        return model.head_parameters
-
-    def pretrained(self, model: MultiHead) -> PreTrainedModel:
-        """Return the encoder: heads are left behind."""
-        return model.encoder
-
     def export(self, model: MultiHead, folder: Path, *, max_shard_size: str) -> dict[str, Any]:
         """Write the encoder as a folder that `AutoModel` loads, and the heads' weights beside it."""
         model.encoder.save_pretrained(folder, max_shard_size=max_shard_size)
-        self.export_tokenizer(folder)
+        self.export_tokenizer(folder, cuts="right")  # whatever `data.truncation` says: sentences have no context
         save_file({name: value.contiguous() for name, value in model.heads.state_dict().items()}, folder / HEADS)
         return {"max_source_tokens": self.settings.max_source_tokens, "decode": self.settings.decode}
 
@@ -156,16 +125,13 @@ class MultiHeadFamily(ModelFamily):
 
     def module(self, model: nn.Module, recipe: TrainingRecipe, *, seed: int) -> pl.LightningModule:
         """Return MultiTask with the recipe's surgery and SMART."""
-        trainer, options = self.context.trainer, recipe.options
-        assert isinstance(model, MultiHead)
-        return MultiTask(
+        options = recipe.options
+        return self.multi_task(
             model,
-            optimizer=bind(trainer["optimizer"], lr=recipe.fit["learning_rate"]),
-            gradient_clip=trainer["gradient_clip"],
+            recipe,
             surgery=self._surgery(recipe, seed=seed),
             smart=None if options["smart"] is None else bind(options["smart"]),
             weights={task.short: float(options["weights"].get(task.short, 1.0)) for task in recipe.tasks},
-            light_dropout=trainer["light_dropout"],
         )
 
     def training_data(self, recipe: TrainingRecipe, *, seed: int) -> EpochData:
@@ -202,10 +168,6 @@ class MultiHeadFamily(ModelFamily):
         passes: int = 1 if recipe.options["smart"] is None else bind(recipe.options["smart"]).passes
         return tokens * passes
 
-    def num_split_tokens(self, task: Task, *, split: Split) -> int:
-        """Return the tokens that the encoder reads."""
-        return sum(sum(map(len, example)) for example in self.encode(task, split=split).tokens)
-
     @cached_property
     def specs(self) -> HeadSpecs:
         """Heads and their labels by task; raises what their classes raise for wrong arguments."""
@@ -222,15 +184,6 @@ class MultiHeadFamily(ModelFamily):
             max_truncated_fraction=self.settings.max_truncated_fraction,
         )
 
-    def new_scorer(self, task: Task, *, split: Split) -> HeadScorer:
-        """Return a scorer of the task's split."""
-        tokens = self.context.tokens_at_once("eval_tokens")
-        return HeadScorer(self.encode(task, split=split), max_tokens=tokens, scorer=task.scorer)
-
-    def draw_examples(self, tasks: Sequence[Task], *, examples: int, seed: int) -> Sequence[HeadExample]:
-        """Draw examples of the tasks' train splits."""
-        return draw_examples([self.encode(task, split="train") for task in tasks], examples=examples, seed=seed)
-
     def _check_linear(self) -> None:
         """Raise ConfigurationError for a head that a linear probe cannot be."""
         for task, (spec, _) in self.specs.items():
@@ -241,13 +194,14 @@ class MultiHeadFamily(ModelFamily):
                     "which trains any head on the frozen encoder"
                 )
 
-    def _fresh_model(self) -> MultiHead:
+    def fresh_model(self, tasks: Sequence[Task]) -> MultiHead:
+        """Return a fresh copy of the base encoder with the heads that every model of the study starts from."""
         folder = self.base_model.model_folder(self.context.store)
         return load_multi_head(folder, specs=self.specs, seed=self.settings.seed)
 
     def _train_head(self, task: Task, folder: Path) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Fit the task's head and write it; see `write_head`."""
-        return write_head(self, task, model=self._fresh_model(), layer="output", folder=folder)
+        return write_head(self, task, model=self.fresh_model((task,)), layer="output", folder=folder)
 
     def _surgery(self, recipe: TrainingRecipe, *, seed: int) -> Surgery | None:
         config = recipe.options["surgery"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
-from dfwe.conf import conf_dir
+from dfwe.conf import conf_dir, option_names
 from dfwe.errors import MergeError, did_you_mean
 from dfwe.io.strict_yaml import read_yaml
 from dfwe.merging.base import MergeMethod, require_parent
@@ -144,7 +144,7 @@ class RecipeMethod:
 def recipe_method(name: Any, *, where: str) -> RecipeMethod:
     """Return the method of that name; MergeError, which begins with `where`, if no method is called so."""
     files = _files()
-    if isinstance(name, str) and name in _searches():
+    if isinstance(name, str) and name in option_names("merge/search"):
         raise MergeError(
             f"{where}: {name} searches coefficients, which takes labelled rows: name a method such as linear here, or "
             "run `dfwe search`"
@@ -167,12 +167,8 @@ def recipe_methods() -> Iterator[RecipeMethod]:
 
 
 def _files() -> dict[str, Path]:
-    files = sorted((conf_dir() / "merge").glob("*.yaml"))
-    return {file.stem: file for file in files if file.stem not in _searches()}
-
-
-def _searches() -> set[str]:
-    return {file.stem for file in (conf_dir() / "merge" / "search").glob("*.yaml")}
+    searches, names = option_names("merge/search"), option_names("merge")
+    return {name: conf_dir() / "merge" / f"{name}.yaml" for name in names if name not in searches}
 
 
 def _load(file: Path) -> MergeMethod | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from statistics import fmean, stdev
 
-from dfwe.report.numbers import models_in_words, seconds_in_words
+from dfwe.report.columns import times_baseline
+from dfwe.report.numbers import seconds_in_words
 from dfwe.report.study_results import Record
 from dfwe.report.sweep.intervals import MeanDifference
 from dfwe.report.sweep.jobs import JobResult, without_common
@@ -139,12 +139,7 @@ def _optimism(row: RowScores) -> Cell:
 
 
 def _cost(row: RowScores) -> Cell:
-    costs = [job.row.get("cost", {}) for job in row.jobs.values()]
-    times = [cost.get("times_baseline") for cost in costs]
-    if None in times:
-        return MISSING
-    models = models_in_words([cost.get("models", 1) for cost in costs])
-    return replace(number(fmean(times), digits=1), small=models, brief=models)
+    return times_baseline([job.row.get("cost", {}) for job in row.jobs.values()])
 
 
 def _seconds(row: RowScores) -> Cell:
