@@ -60,8 +60,8 @@ def check_fit(model: Any, info: Mapping[str, Any], *, tolerance: LoadTolerance, 
             f"{where}: the weights do not fit the model that config.json describes ({type(model).__name__}): "
             f"the checkpoint {' and '.join(faults)}{_advice(unexpected)}"
         )
-    if initialised := sorted(set(info["missing_keys"]) - set(missing)):
-        log.warning("%s lacks %s: initialised at random", where, ", ".join(initialised))
+    if initialised := set(info["missing_keys"]) - set(missing):
+        log.warning("%s lacks %s: initialised at random", where, list_names(initialised))
 
 
 def check_finite(model: nn.Module, *, where: str) -> None:
