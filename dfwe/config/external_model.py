@@ -62,10 +62,11 @@ def _limits(folder: Path) -> dict[str, Any]:
     config = read_json_object(folder / CONFIG, error=ModelError)
     path = folder / TOKENIZER_CONFIG
     tokenizer = read_json_object(path, error=ModelError) if path.is_file() else {}
-    limits = [config.get("max_position_embeddings"), tokenizer.get("model_max_length")]
-    if config.get("model_type") in _PADDING_FIRST and limits[0]:
-        limits[0] -= config.get("pad_token_id", 1) + 1
-    longest = min((int(limit) for limit in limits if limit and limit > 0), default=_NUM_TOKENS)
+    positions, padding = config.get("max_position_embeddings"), config.get("pad_token_id", 1)
+    if config.get("model_type") in _PADDING_FIRST and isinstance(positions, int) and isinstance(padding, int):
+        positions -= padding + 1
+    limits = (positions, tokenizer.get("model_max_length"))
+    longest = min((int(limit) for limit in limits if isinstance(limit, int | float) and limit > 0), default=_NUM_TOKENS)
     side = "context" if tokenizer.get("truncation_side") == "left" else "reference"
     return {"model.max_source_tokens": min(longest, _MOST_TOKENS), "data.truncation": side}
 
