@@ -58,11 +58,12 @@ def run_module(tmp_path_factory):
     pipe = subprocess.PIPE
     with subprocess.Popen([sys.executable, str(server)], stdin=pipe, stdout=pipe, text=True) as process:
 
-        def run(module, *arguments, cwd=None, seconds=300):
+        def run(module, *arguments, cwd=None, seconds=300, at_once=1):
             for file in files.values():
                 file.write_bytes(b"")
             request = {"module": module, "arguments": arguments, "cwd": str(cwd or Path.cwd()), "seconds": seconds}
-            request |= {"env": dict(os.environ), **{name: str(file) for name, file in files.items()}}
+            request |= {"at_once": at_once, "env": dict(os.environ)}
+            request |= {name: str(file) for name, file in files.items()}
             print(json.dumps(request), file=process.stdin, flush=True)
             code = int(process.stdout.readline())
             return subprocess.CompletedProcess(arguments, code, *(file.read_text() for file in files.values()))
@@ -220,6 +221,7 @@ SMALL = (
     "merge.search.budget=4",
     "baselines=[]",
     "diagnostics=[]",
+    "report=false",  # most tests read no page
 )
 
 FEW_DIALOGUES = ("data.generator.num_train=12", "data.generator.num_dev=8", "data.generator.num_test=8")
@@ -245,13 +247,12 @@ def small(composed):
 
 @pytest.fixture(scope="session")
 def ran(small, tmp_path_factory):
-    """The run's folder, the store, and the configuration of a small study that has run."""
+    """The folder of a small study that has run, with its page; its store; its configuration, without a page."""
     from dfwe.run_study import run_study
 
     folder, store = tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("store")
-    config = small(store)
-    run_study(config, folder=folder)
-    return folder, store, config
+    run_study(small(store, "report=true"), folder=folder)
+    return folder, store, small(store)
 
 
 ROWS = "{train: 24, dev: 12, test: 12}"
@@ -266,6 +267,7 @@ SMALL_HEADS = (
     "data.generator.rows.overlap={train: 4, dev: 2, test: 2}",
     "trainer.train.epochs=1",
     "trainer.checkpoint=false",
+    "report=false",
 )
 
 
@@ -300,9 +302,9 @@ def ran_heads(heads_tables, tmp_path_factory):
     """The run's folder and the configuration of a study that has run."""
     from dfwe.run_study import run_study
 
-    folder, config = tmp_path_factory.mktemp("run"), heads_tables(tmp_path_factory.mktemp("store"))
-    run_study(config, folder=folder)
-    return folder, config
+    folder, store = tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("store")
+    run_study(heads_tables(store, "report=true"), folder=folder)  # that its page can be drawn is a test, too
+    return folder, heads_tables(store)
 
 
 @pytest.fixture

@@ -12,11 +12,14 @@ import pytest
 
 from dfwe.conf import conf_dir
 
-# Runs the command for each list of arguments on stdin, in a fork that has imported all; a minute of computing kills it.
+# Runs the command for each list of arguments on stdin, in a fork that has imported all and read all tasks; a minute of
+# computing kills it. Imports are in the order of docs/tutorials/method_in_ten_cells.ipynb, in a Python of its own.
 DRIVER = """
 import contextlib, io, json, os, resource, sys
-import dfwe.run_study
+from dfwe.config.compose import compose_study
+import dfwe.studies.plan, dfwe.run_study
 from dfwe.run import main
+compose_study(["+target=meld"])
 for line in sys.stdin:
     if child := os.fork():
         _, status = os.waitpid(child, 0)

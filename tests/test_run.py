@@ -1,8 +1,6 @@
 """The command as a user meets it: one clear line, exit code 2, no traceback."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 
@@ -61,9 +59,8 @@ def test_runs_of_one_moment_have_folders_of_their_own_and_plans_and_slips_none(r
     for arguments, code in ([*study, "sources=[meld,personality]"], 2), ([*study, "plan_only=true"], 0):
         assert run_module("dfwe.run", *arguments, cwd=tmp_path).returncode == code
         assert not list(tmp_path.glob("runs/*"))
-    command = [sys.executable, "-m", "dfwe.run", *study]
-    both = [subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL) for _ in range(2)]
-    assert [process.wait(300) for process in both] == [0, 0]
+    both = run_module("dfwe.run", *study, cwd=tmp_path, at_once=2)
+    assert both.returncode == 0, both.stderr
     first, second = sorted(path.name for path in (tmp_path / "runs").iterdir())
     assert first.endswith("_meld_ties_s3")
     assert second == f"{first}_2"
@@ -71,13 +68,14 @@ def test_runs_of_one_moment_have_folders_of_their_own_and_plans_and_slips_none(r
 
 
 def test_a_named_folder_keeps_another_studys_results_and_takes_the_same_command_again(dfwe, tmp_path):
-    assert dfwe("+target=meld", *SMALL, "export=false", folder=tmp_path).returncode == 0
+    small = [*SMALL, "report=false"]
+    assert dfwe("+target=meld", *small, "export=false", folder=tmp_path).returncode == 0
     before = (tmp_path / "run" / "results.json").read_bytes()
-    other = dfwe("+target=meld", *SMALL, "merge=ties", folder=tmp_path)
+    other = dfwe("+target=meld", *small, "merge=ties", folder=tmp_path)
     assert other.returncode == 2
     assert "holds the results of another study (nothing more there, merge=ties here): set hydra.run.dir" in other.stderr
     assert (tmp_path / "run" / "results.json").read_bytes() == before
-    assert dfwe("+target=meld", *SMALL, "export=true", folder=tmp_path).returncode == 0
+    assert dfwe("+target=meld", *small, "export=true", folder=tmp_path).returncode == 0
     assert (tmp_path / "run" / "merged").is_dir()
 
 
@@ -95,7 +93,8 @@ def test_in_a_sweep_a_failed_job_is_reported_and_the_others_run(dfwe, tmp_path):
 def test_curves_and_trials_are_logged_offline_and_the_key_nowhere(dfwe, logger, number, tmp_path, monkeypatch):
     key = "0123456789abcdef" * 5
     monkeypatch.setenv("WANDB_API_KEY", key)
-    done = dfwe("+target=meld", f"logger={logger}", *SMALL, folder=tmp_path)
+    page = f"report={logger == 'wandb'}"  # which takes its pictures, too
+    done = dfwe("+target=meld", f"logger={logger}", page, *SMALL, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     logged = list((tmp_path / "run").glob("wandb/offline-run-*" if logger == "wandb" else "logs/*/metrics.csv"))
     assert len(logged) == number

@@ -25,6 +25,8 @@ LITTLE = (
     "trainer.threads=1",
     "stages.skip=[finetune]",
     "merge.search.budget=2",
+    "baselines=[]",
+    "diagnostics=[]",
     "export=false",
 )
 
@@ -49,7 +51,8 @@ def test_jobs_of_submitit_share_a_store_and_end_as_jobs_in_one_process_do(compos
     assert "sets of sources with" in " ".join(done.stdout.replace("│", " ").split())
     for number in (0, 1):
         (folder := tmp_path / str(number)).mkdir()
-        run_study(composed(*LITTLE, f"subset.number={number}", f"paths.store={tmp_path}/other"), folder=folder)
+        few = (f"subset.number={number}", "report=false", f"paths.store={tmp_path}/other")
+        run_study(composed(*LITTLE, *few), folder=folder)
         assert results(tmp_path / "sweep" / f"subset.number-{number}") == results(folder)
     assert f"page: {tmp_path}/sweep/comparison.html" in done.stdout
     assert (tmp_path / "sweep" / "comparison.html").exists()

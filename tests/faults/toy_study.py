@@ -9,9 +9,11 @@ import sys
 import time
 import traceback
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
 
 from dfwe.conf import conf_dir
 from dfwe.config.task_options import register
@@ -52,9 +54,25 @@ HEADS = (
     "multitask.fisher.examples=4",
     "multitask.candidates=[surgery,surgery_smart,surgery_snli]",
 )
-STUDIES = {"text": TEXT, "heads": HEADS}  # a text-to-text study; models with heads
+SHORT = (
+    *(override for override in TEXT if not override.startswith(("trainer.train.", "trainer.finetune.", "merge."))),
+    "trainer.train.epochs=2",
+    "trainer.finetune.epochs=2",
+    "merge.search.budget=3",
+    "baselines=[ensemble]",
+    "diagnostics=[]",
+)
+STUDIES = {"text": TEXT, "heads": HEADS, "short": SHORT}  # text-to-text; models with heads; that of `make test`
 FILES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate", "os.link", "open", "os.listdir", "os.scandir")
 FAILED = 2
+
+
+@cache
+def composed(study: str) -> DictConfig:
+    """The configuration of one of STUDIES, its store aside; forks have what their parent composed."""
+    register()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        return compose("config", overrides=[*STUDIES[study], "report=false"])
 
 
 @dataclass(frozen=True)
@@ -118,9 +136,8 @@ class Toy:
             os.dup2(said, stream)
         logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
         count = self._watched(kill_before)
-        register()
-        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            config = compose("config", overrides=[*STUDIES[self.study], "report=false", f"paths.store={self.store}"])
+        config = composed(self.study).copy()
+        config.paths.store = str(self.store)
         with full_disk_said(self.store):  # as the command does
             run_study(config, folder=run)
         (run / "operations.txt").write_text(str(count[0]))

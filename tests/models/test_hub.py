@@ -117,7 +117,7 @@ def test_merge_is_pushed_by_the_commands_own_process(stand_in, tmp_path):
 
 def test_study_pushes_the_model_that_was_chosen(hub, ran, small, tmp_path, capsys):
     _, store, _ = ran
-    run_study(small(store, "push.repo=ada/mine", "push.folder=merged", "report=false"), folder=tmp_path)
+    run_study(small(store, "push.repo=ada/mine", "push.folder=merged"), folder=tmp_path)
     assert f"pushed: {hub.address}/ada/mine" in capsys.readouterr().out
     assert hub.files["ada/mine"]["README.md"] == (tmp_path / "merged" / "README.md").read_bytes()
     assert {"recipe.yaml", "dfwe.json", "model.safetensors"} <= hub.files["ada/mine"].keys()
@@ -127,7 +127,7 @@ def test_study_whose_push_fails_keeps_all_it_made(hub, ran, small, tmp_path):
     _, store, _ = ran
     hub.is_full = True
     with pytest.raises(NetworkError, match="best is complete, but was not pushed"):
-        run_study(small(store, "push.repo=ada/mine"), folder=tmp_path)
+        run_study(small(store, "push.repo=ada/mine", "report=true"), folder=tmp_path)
     assert all((tmp_path / name).exists() for name in ("results.json", "report.html", "best/model.safetensors"))
 
 

@@ -20,7 +20,7 @@ def exported(ran, small, tmp_path_factory):
     _, store, _ = ran
     folder = tmp_path_factory.mktemp("exported")
     settings = ["merge=task_arithmetic", "merge.method.scale=0.8", "merge/by=layer", "merge.search.budget=3"]
-    config = small(store, *settings, "export_experts=true", "max_shard_size=20KB", "report=false")
+    config = small(store, *settings, "export_experts=true", "max_shard_size=20KB")
     run_study(config, folder=folder)
     return folder
 

@@ -16,6 +16,7 @@ RANDOM = (
     "trainer.eval_tokens.cpu=128",
     "trainer.train.learning_rate=0.1",
     "trainer.finetune.learning_rate=0.1",
+    "export=false",
 )
 
 

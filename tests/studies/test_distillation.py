@@ -30,7 +30,7 @@ FEW = "data.shots={meld: 4}"
 def made(small, tmp_path_factory):
     """The results of a study with both students, its folder and its configuration."""
     folder, store = tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("store")
-    config = small(store, ROWS, SETTINGS, FEW)
+    config = small(store, ROWS, SETTINGS, FEW, "report=true")
     run_study(config, folder=folder)
     return json.loads((folder / "results.json").read_text()), folder, config
 

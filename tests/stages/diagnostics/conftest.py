@@ -16,7 +16,8 @@ def probed(ran, small, tmp_path_factory):
     from dfwe.run_study import run_study
 
     folder = tmp_path_factory.mktemp("probed")
-    run_study(small(ran[1], "merge.selection=uniform", "diagnostics=[leave_one_out,interpolation]"), folder=folder)
+    diagnostics = "diagnostics=[leave_one_out,interpolation]"
+    run_study(small(ran[1], "merge.selection=uniform", diagnostics, "report=true"), folder=folder)
     return json.loads((folder / "results.json").read_text())
 
 
