@@ -36,17 +36,17 @@ SHORT = ["+target=meld", "merge.search.budget=3", "report=false", "trainer.threa
 
 
 @pytest.fixture
-def settings(tmp_path, small_overrides):
-    """Overrides of every study here."""
-    data = [override for override in small_overrides if override.startswith("data.")]
+def settings(tmp_path):
+    """Overrides of every study here; of 300 words a token is about a letter, so contexts are short."""
+    data = ["data.max_words=16", *(f"data.generator.num_{split}=8" for split in ("train", "dev", "test"))]
     return [*SHORT, *data, f"paths.store={tmp_path}/store"]
 
 
-@pytest.fixture
-def decoders(tmp_path):
-    """The base model and three tiny Llamas near it, as folders."""
+@pytest.fixture(scope="module")
+def decoders(tmp_path_factory):
+    """The base model and three tiny Llamas near it, as folders that no test changes."""
     shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1}
-    base = tmp_path / "base"
+    base = tmp_path_factory.mktemp("decoders") / "base"
     FreshLlama(300, {**shape, "intermediate_size": 32}).build(base, seed=0, texts=TEXTS)
     return [base, *_around(base, LlamaForCausalLM, num=3)]
 
@@ -110,12 +110,11 @@ def test_decoders_are_merged_and_the_base_model_is_the_baseline(decoders, settin
     )
     merged = dict(LlamaForCausalLM.from_pretrained(tmp_path / "merged").named_parameters())
     parts = [dict(LlamaForCausalLM.from_pretrained(folder).named_parameters()) for folder in decoders]
-    if rows["task_arithmetic"]["is_expert"] is None:
-        weights = [rows["task_arithmetic"]["coefficients"][name] for name in names]
-        for name, tensor in merged.items():
-            start, *others = [part[name] for part in parts]
-            summed = sum(weight * (other - start) for weight, other in zip(weights, others, strict=True))
-            assert torch.allclose(tensor, start + summed, atol=1e-5)
+    weights = [rows["task_arithmetic"]["coefficients"][name] for name in names]
+    for name, tensor in merged.items():
+        start, *others = [part[name] for part in parts]
+        summed = sum(weight * (other - start) for weight, other in zip(weights, others, strict=True))
+        assert torch.allclose(tensor, start + summed, atol=1e-5)
 
 
 def test_classifiers_are_merged_with_labels_in_one_order(classifiers, settings, tmp_path):
@@ -153,13 +152,12 @@ def test_loras_are_merged_by_their_factors(decoders, settings, tmp_path, adapter
     array = stage.expert_array()
     assert array.weights.shape[0] == 0
     dense = replace(array, weights=_rows(array), adapters=(), base=None)
-    weights = flat_weights(stage.model(stage.result(store)))
-    row = rows_of(tmp_path / "run")[merge]
-    if row["is_expert"] is None:
-        out, space = torch.empty(layout.size), stage.space(layout)
-        point = space.parse(row["coefficients"])
-        prepare_merge(stage.method, dense)(space.matrix(point), space.values_of_settings(point), out)
-        torch.testing.assert_close(weights, out, rtol=1e-5, atol=1e-5)
+    coefficients = stage.result(store).card.result["coefficients"]
+    coefficients = coefficients | unequal(study)  # whatever was selected
+    out, space = torch.empty(layout.size), stage.space(layout)
+    point = space.parse(coefficients)
+    prepare_merge(stage.method, dense)(space.matrix(point), space.values_of_settings(point), out)
+    torch.testing.assert_close(flat_weights(stage.model_at(coefficients)), out, rtol=1e-5, atol=1e-5)
 
 
 def test_loras_of_classifiers_are_stored_as_factors(classifiers, settings, tmp_path, adapter):
@@ -247,6 +245,10 @@ def test_factors_of_what_is_not_lora_are_refused(decoders, settings, adapter):
         plan_study(compose_study([*arguments, experts([plain, whole])]))
 
 
+def unequal(study):
+    return dict(zip(study.trained, (0.5, 0.3, 0.2), strict=True))
+
+
 def _flat(model):
     return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
 
@@ -316,16 +318,16 @@ def test_the_order_of_experts_changes_nothing(decoders, settings):
 
 @pytest.mark.parametrize("form", ["models", "loras"])
 @pytest.mark.parametrize("merge", ["linear", "ties"])
-def test_experts_on_disk_give_the_same_study(decoders, settings, tmp_path, adapter, form, merge):
+def test_experts_on_disk_give_the_same_merges(decoders, settings, tmp_path, adapter, form, merge):
     base, *folders = decoders
     layout = Layout.of(LlamaForCausalLM.from_pretrained(base))
     if form == "loras":
         folders = [folders[0], *(adapter(f"lora_{seed}", layout, rank=2, seed=seed) for seed in range(2))]
     arguments = [*settings, experts(folders), f"base_model={base}", f"merge={merge}"]
-    run_study(compose_study(arguments), folder=tmp_path / "run")
-    study = plan_study(compose_study([*arguments, "merge.experts_in=disk"]))
+    plain, study = (plan_study(compose_study([*arguments, *more])) for more in ((), ("merge.experts_in=disk",)))
     store = study.family.context.store
     for name in (merge, "uniform"):
+        plain.merges[name].result(store)
         stage = study.merges[name]
         array, entry = stage.expert_array(), stage.find(store)  # there already: where experts are changes no digest
         assert array.is_on_disk
@@ -336,8 +338,10 @@ def test_experts_on_disk_give_the_same_study(decoders, settings, tmp_path, adapt
         expected = entry.card.result
         assert result["coefficients"] == pytest.approx(expected["coefficients"])
         assert (result["picked"], result["dev"]) == (expected["picked"], expected["dev"])
-        model, in_memory = stage.model(entry), replace(stage, config={**stage.config, "experts_in": "memory"})
-        torch.testing.assert_close(flat_weights(model), flat_weights(in_memory.model(entry)), rtol=1e-6, atol=1e-6)
+        in_memory = replace(stage, config={**stage.config, "experts_in": "memory"})
+        at = expected["coefficients"] | (unequal(study) if name == merge else {})  # whatever was selected
+        ours, theirs = (flat_weights(each.model_at(at)) for each in (stage, in_memory))
+        torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-6)
 
 
 @pytest.fixture
@@ -348,7 +352,7 @@ def spread(monkeypatch):
     def load(folder, **placement):
         assert placement["device_map"] == "auto"
         model = load_model(folder)
-        if "offloaded" in forms:
+        if forms[-1] == "offloaded":
             accelerate.cpu_offload(model.model.layers, execution_device=torch.device("cpu"))
             model.hf_device_map = {"": 0, "model.layers": "cpu"}
             return model
@@ -360,32 +364,32 @@ def spread(monkeypatch):
     return forms.append
 
 
-@pytest.mark.parametrize("form", ["pieces", "offloaded"])
 @pytest.mark.parametrize("decode", ["task", "greedy"])
-def test_a_dispatched_model_gives_the_same_study(
-    decoders, settings, tmp_path, adapter, monkeypatch, form, decode, request
-):
+def test_a_dispatched_model_gives_the_same_study(decoders, settings, tmp_path, adapter, decode, request):
     base, *folders = decoders
     folders[1] = adapter("lora", Layout.of(LlamaForCausalLM.from_pretrained(base)), rank=2)
     arguments = [*settings, experts(folders), f"base_model={base}", "merge=task_arithmetic", f"decode={decode}"]
     arguments += ["trainer.precision=32-true", "max_shard_size=20KB"]
-    run_study(compose_study(arguments), folder=tmp_path / "plain")
-    request.getfixturevalue("spread")(form)
-    config = compose_study([*arguments, "model.device_map=auto", f"paths.store={tmp_path}/other"])
-    run_study(config, folder=tmp_path / "spread")
-    plain, other = rows_of(tmp_path / "plain"), rows_of(tmp_path / "spread")
-    assert plain.keys() == other.keys()
-    for name, row in plain.items():
-        assert (row["dev"], row["test"]) == (other[name]["dev"], other[name]["test"])
-    studies = [plan_study(compose_study(arguments)), plan_study(config)]
-    merges = [study.merges["task_arithmetic"] for study in studies]
-    cards = [merge.result(merge.family.context.store).card.result for merge in merges]
-    assert merges[0].digest == merges[1].digest
-    assert cards[0]["coefficients"] == pytest.approx(cards[1]["coefficients"])
-    assert len(list((tmp_path / "spread" / "merged").glob("*.safetensors"))) > 1
-    exported = [LlamaForCausalLM.from_pretrained(tmp_path / run / "merged") for run in ("plain", "spread")]
-    for one, two in zip(*(model.parameters() for model in exported), strict=True):
-        torch.testing.assert_close(one, two, rtol=1e-6, atol=1e-6)
+    run_study(plain := compose_study(arguments), folder=tmp_path / "plain")
+    spread = request.getfixturevalue("spread")
+    for form in ("pieces", "offloaded"):
+        spread(form)
+        config = compose_study([*arguments, "model.device_map=auto", f"paths.store={tmp_path}/{form}_store"])
+        run_study(config, folder=tmp_path / form)
+        assert scores_and_answers(tmp_path / form) == scores_and_answers(tmp_path / "plain"), form
+        merges = [plan_study(each).merges["task_arithmetic"] for each in (plain, config)]
+        cards = [merge.result(merge.family.context.store).card.result for merge in merges]
+        assert merges[0].digest == merges[1].digest
+        assert cards[0]["coefficients"] == pytest.approx(cards[1]["coefficients"])
+        assert len(list((tmp_path / form / "merged").glob("*.safetensors"))) > 1
+        exported = [LlamaForCausalLM.from_pretrained(tmp_path / run / "merged") for run in ("plain", form)]
+        for one, two in zip(*(model.parameters() for model in exported), strict=True):
+            torch.testing.assert_close(one, two, rtol=1e-6, atol=1e-6)
+
+
+def scores_and_answers(folder):
+    scores = {name: (row["dev"], row["test"]) for name, row in rows_of(folder).items()}
+    return scores, json.loads((folder / "test_predictions.json").read_text())["models"]
 
 
 @pytest.mark.parametrize(
