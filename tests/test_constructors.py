@@ -116,22 +116,23 @@ def test_every_class_that_refuses_has_a_case():
 
 
 @pytest.fixture(scope="module")
-def ends(tmp_path_factory):
-    """Exit code and stderr of each case; all in one process, for imports take longer than cases."""
+def end_of(tmp_path_factory):
+    """A function from a case to its exit code and stderr; all in one process, for imports take longer than cases."""
     folder = tmp_path_factory.mktemp("constructors")
     where = [f"paths.store={folder}/store", f"hydra.run.dir={folder}/run"]
-    lines = [json.dumps([*arguments, *where]) for arguments, _ in CASES.values()]
-    done = subprocess.run(
-        [sys.executable, "-c", DRIVER], input="\n".join(lines), capture_output=True, text=True, timeout=1200
-    )
-    said = [json.loads(line.removeprefix("case: ")) for line in done.stdout.splitlines() if line.startswith("case: ")]
-    return dict(zip(CASES, said, strict=False))
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen([sys.executable, "-c", DRIVER], text=True, **pipes) as driver:
+
+        def ask(case):
+            print(json.dumps([*CASES[case][0], *where]), file=driver.stdin, flush=True)
+            return next(json.loads(line.removeprefix("case: ")) for line in driver.stdout if line.startswith("case: "))
+
+        yield ask
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_a_constructor_refuses_is_one_line(ends, case):
-    assert case in ends, "it never ended, or a case before it did not"
-    code, said = ends[case]
+def test_what_a_constructor_refuses_is_one_line(end_of, case):
+    code, said = end_of(case)
     assert code == 2, said
     (line,) = said.splitlines()
     assert line.startswith("error: ")
