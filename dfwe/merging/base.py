@@ -29,6 +29,7 @@ class MethodProperties:
     needs_statistics: bool = False  # what experts' statistics stages collected (Fisher, Gram)
     is_elementwise: bool = False  # merges every value by itself, so that a tensor can be merged in blocks
     is_linear: bool = False  # the mean of coefficients gives the mean of their models
+    is_ordered: bool = False  # the experts' order decides, too, as where each one's place draws a mask
     recovers_experts: bool = False  # with all weight on one expert the merge is that expert
     min_experts: int = 1
     max_experts: int | None = None

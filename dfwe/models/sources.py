@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 from dfwe.errors import ModelError
 from dfwe.models.folders import WEIGHTS_AND_CONFIG, local_folder, read_config
 from dfwe.models.loading import check_tokenizer
+from dfwe.values.allowed import Name
 
 _CHECKED = 1  # 1: weights are checked to fit; parents from before have another identity
 
@@ -28,6 +30,18 @@ class WeightSource(ABC):
     @abstractmethod
     def build(self, folder: Path, *, seed: int, texts: Iterable[str]) -> None:
         """Write model, configuration and tokenizer; `texts` trains a tokenizer where the source needs one."""
+
+
+@dataclass(frozen=True)
+class NamedWeights(WeightSource):
+    """A model from the Hub, or from a local folder with the same files."""
+
+    name: Name  # repository on the Hub, or a folder
+    revision: Name = "main"
+
+    def identity(self) -> Mapping[str, Any]:
+        """Return the folder's digest, or the repository and revision."""
+        return weights_identity(self.name, revision=self.revision)
 
 
 def save_parent(model: Any, *, tokenizer: Any, folder: Path, source: str) -> None:

@@ -75,6 +75,7 @@ class MergeStage(Stage):
             "name": self.name,  # seeds derive from it
             "family": self.family.spec(),
             "experts": {name: stage.digest for name, stage in self.experts.items()},
+            **({"order": list(self.experts)} if self.method.properties.is_ordered else {}),
             "target": self.family.task_spec(self.target),
             "statistics": [stage.digest for stage in self.statistics],
             **{part: self.config[part] for part in ("method", "coefficients", "by", "tuned_parameters")},

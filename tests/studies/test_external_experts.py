@@ -313,6 +313,10 @@ def test_the_order_of_experts_changes_nothing(decoders, settings):
     first, second = (study.merges["dare_ties"] for study in studies)
     assert list(first.experts) == list(second.experts) == ["expert_0", "expert_1", "expert_2"]
     assert first.digest == second.digest
+    turned = {name: first.experts[name] for name in reversed(first.experts)}
+    assert replace(first, experts=turned).digest != first.digest  # masks are drawn by the experts' places
+    uniform = studies[0].merges["uniform"]
+    assert replace(uniform, experts=turned).digest == uniform.digest
     assert studies[0].baselines["random"].on_disk  # as all merges of a study are
 
 

@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from dfwe.families.causal_lm.model import check_is_decoder
 from dfwe.models.loading import load_gguf, load_tokenizer, load_weights_of
-from dfwe.models.sources import WeightSource, packaged_file, save_parent, weights_identity
+from dfwe.models.sources import NamedWeights, WeightSource, packaged_file, save_parent
 from dfwe.models.toy_tokenizer import train_decoder_tokenizer
 from dfwe.values.allowed import Count, Known, Name, Pair, Positive, Sha256
 
@@ -78,15 +78,8 @@ class PackagedGguf(WeightSource):
 
 
 @dataclass(frozen=True)
-class PretrainedDecoder(WeightSource):
+class PretrainedDecoder(NamedWeights):
     """A decoder-only model from the Hub, or from a local folder with the same files."""
-
-    name: Name  # repository on the Hub, or a folder
-    revision: Name = "main"
-
-    def identity(self) -> Mapping[str, Any]:
-        """Return the folder's digest, or the repository and revision."""
-        return weights_identity(self.name, revision=self.revision)
 
     def build(self, folder: Path, *, seed: int, texts: Iterable[str]) -> None:
         """Load (downloading if need be) and write a copy; NetworkError names the files to bring by hand."""

@@ -12,7 +12,7 @@ from transformers import BertConfig, BertModel
 
 from dfwe.models.fit import ENCODER
 from dfwe.models.loading import load_encoder, load_tokenizer
-from dfwe.models.sources import WeightSource, packaged_folder, save_parent, weights_identity
+from dfwe.models.sources import NamedWeights, WeightSource, packaged_folder, save_parent
 from dfwe.models.toy_tokenizer import train_bert_tokenizer
 from dfwe.values.allowed import Count, Known, Name, Pair, PartialShare, Positive, Sha256
 
@@ -68,15 +68,8 @@ class PackagedEncoder(WeightSource):
 
 
 @dataclass(frozen=True)
-class PretrainedEncoder(WeightSource):
+class PretrainedEncoder(NamedWeights):
     """An encoder from the Hub, or from a local folder with the same files."""
-
-    name: Name  # repository on the Hub, or a folder
-    revision: Name = "main"
-
-    def identity(self) -> Mapping[str, Any]:
-        """Return the folder's digest, or the repository and revision."""
-        return weights_identity(self.name, revision=self.revision)
 
     def build(self, folder: Path, *, seed: int, texts: Iterable[str]) -> None:
         """Load (downloading if need be) and write a copy; NetworkError names the files to bring by hand."""

@@ -6,7 +6,7 @@ import hashlib
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -45,6 +45,7 @@ class SparseMethod(MergeMethod):
     `aggregate: linear` sums alpha_i m_i (theta_i - theta_0), the others elect signs first (see `elect_signs`).
     """
 
+    draws_masks: ClassVar[bool] = False  # at random, by the experts' places
     density: PositiveShare  # share of entries kept, in (0, 1]
     scale: float
     aggregate: Aggregate
@@ -56,6 +57,7 @@ class SparseMethod(MergeMethod):
             needs_parent=True,
             is_elementwise=True,
             is_linear=self.aggregate == "linear",
+            is_ordered=self.draws_masks,
             recovers_experts=self.density == self.scale == 1.0 and self.aggregate in ("linear", "mean"),
             merge_time_settings=("scale",),
         )
@@ -161,6 +163,7 @@ class Dare(SparseMethod):
     of what agrees; mergekit sums unless `normalize` is true.
     """
 
+    draws_masks: ClassVar[bool] = True
     density: PositiveShare
     rescale: Rescale
     scale: float
@@ -188,6 +191,7 @@ class Della(SparseMethod):
     Departure: the paper has no coefficients; here they weigh election and fusion, and equal ones give the paper's.
     """
 
+    draws_masks: ClassVar[bool] = True
     density: PositiveShare
     epsilon: NonNegative  # how far entries' probabilities differ from the density
     rescale: Rescale
