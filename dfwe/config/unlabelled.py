@@ -14,7 +14,7 @@ import numpy as np
 from dfwe.config.task_data import StudyData
 from dfwe.config.tasks import Task
 from dfwe.data.prompts.base import columns_of
-from dfwe.data.prompts.template import column_name, row_dialogue
+from dfwe.data.prompts.template import column_name, named_cells, row_dialogue
 from dfwe.data.readers.base import RowError, RowIssue
 from dfwe.data.readers.delimited import read_delimited
 from dfwe.data.readers.json_lines import JsonLines
@@ -102,12 +102,12 @@ class Pool:
                 "data.unlabelled=sources, or null for the rest of its train split"
             )
         sheet = _sheet(path)
-        names = {column_name(name): name for name in sheet.columns} | {name: name for name in sheet.columns}
+        names = {*sheet.columns, *map(column_name, sheet.columns)}
         check_columns(sheet, needed=[column for column in columns if column not in names])
         prompt = replace(self.target.prompt, unlabelled=True)
         broken = list(sheet.report.invalid)
         for row in sheet.rows:
-            cells = {column: row.cells[names[column]] for column in columns}
+            cells = named_cells(row.cells, columns=columns)
             dialogue = row_dialogue(cells, row_id=f"{path.stem}-{row.line}", path=str(path), line=row.line)
             try:
                 yield from prompt.instances(dialogue, max_words=data.max_words, seed=data.seed)

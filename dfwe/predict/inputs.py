@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from dfwe.data.prompts.base import Prompt, columns_of
-from dfwe.data.prompts.template import column_name, row_dialogue
+from dfwe.data.prompts.template import named_cells, row_dialogue
 from dfwe.data.readers.base import Dialogue, RowError
 from dfwe.data.readers.sheet import cell_of
 from dfwe.data.readers.tlidb import check_dialogue
@@ -61,9 +61,8 @@ def instances_of(inputs: Iterable[Item], *, prompt: Prompt, max_words: int) -> l
 def _rows(inputs: Iterable[Item], *, columns: tuple[str, ...]) -> Iterator[tuple[str, Dialogue]]:
     for item in inputs:
         row = _row(item, columns=columns)
-        cells = {str(key): value if isinstance(value, str) else cell_of(value) for key, value in row.items()}
-        if not cells.keys() >= set(columns):
-            cells = {column_name(key): value for key, value in cells.items()} | cells
+        texts = {str(key): value if isinstance(value, str) else cell_of(value) for key, value in row.items()}
+        cells = named_cells(texts, columns=columns)
         name = cells.get("id") or item.name
         yield item.where, row_dialogue(cells, row_id=str(name), path=item.where, line=item.line)
 

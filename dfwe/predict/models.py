@@ -42,14 +42,8 @@ def _classifier(folder: Path, *, task: Task, asking: Asking) -> Loaded:
     classifier = load_bert(folder) or _load_classifier(folder)
 
     def answer(instances: Sequence[Instance]) -> list[Answer]:
-        return classify(
-            classifier,
-            instances,
-            task=task,
-            max_tokens=asking.max_source_tokens,
-            batch_tokens=_MAX_TOKENS,
-            truncation=asking.truncation,
-        )
+        limits: Any = {"max_tokens": asking.max_source_tokens, "truncation": asking.truncation}
+        return classify(classifier, instances, task=task, batch_tokens=_MAX_TOKENS, **limits)
 
     return task, task.decode, answer
 

@@ -97,6 +97,12 @@ def column_name(name: str) -> str:
     return _UNSAFE.sub("_", name).strip() or "column"
 
 
+def named_cells(cells: Mapping[str, Any], *, columns: Iterable[str]) -> Mapping[str, Any]:
+    """Return a row's cells, where one of the columns is missing also under the names that a template can hold."""
+    again = {} if cells.keys() >= set(columns) else {column_name(name): cell for name, cell in cells.items()}
+    return {**again, **cells}
+
+
 def row_dialogue(cells: Mapping[str, Any], *, row_id: str, path: str, line: int) -> Dialogue:
     """Return a single row as the reader of tables does."""
     return {"dialogue_id": row_id, "rows": [{"id": row_id, "path": path, "line": line, "cells": cells}]}

@@ -153,9 +153,8 @@ class ClassifierFamily(EncoderFamily):
 
     def module(self, model: nn.Module, recipe: TrainingRecipe, *, seed: int) -> pl.LightningModule:
         """Return a module whose losses are weighted as in the paper's mixtures, 1 / sqrt(batches) per task."""
-        weights = loss_weights(self.num_batches(recipe))
-        by_task = {task.short: weight for task, weight in zip(recipe.tasks, weights, strict=True)}
-        return self.multi_task(model, recipe, weights=by_task)
+        names, weights = [task.short for task in recipe.tasks], loss_weights(self.num_batches(recipe))
+        return self.multi_task(model, recipe, weights=dict(zip(names, weights, strict=True)))
 
     def training_data(self, recipe: TrainingRecipe, *, seed: int) -> pl.LightningDataModule:
         """Return a mixture of the batches of the tasks' train splits."""

@@ -124,10 +124,9 @@ def _seed_runs(study: BaselineInputs, *, num: int) -> dict[str, TrainStage] | st
     if target is None:
         return NO_TARGET
     seeds = [study.seed, *(derive(study.seed, "seed run", number) for number in range(1, num))]
-    names = [BASELINE, *(f"{BASELINE}, seed run {number}" for number in range(1, num))]
     return {
-        f"seed_{seed}": study.factory.baseline(target, seed=seed, name=name)
-        for seed, name in zip(seeds, names, strict=True)
+        f"seed_{seed}": study.factory.baseline(target, seed=seed, name=f"{BASELINE}, seed run {n}" if n else BASELINE)
+        for n, seed in enumerate(seeds)
     }
 
 
