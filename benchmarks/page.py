@@ -87,7 +87,7 @@ def _results(generator: np.random.Generator, *, target: str, sources: tuple[str,
     head = rows[-1]
     keys = ("name", "delta", "delta_standard_error", "coefficients", "evaluations")
     return {
-        "format": 3,
+        "format": 4,
         "command": f"python -m dfwe.run +target={target} seed={seed}",
         "target": target,
         "sources": list(sources),
@@ -106,6 +106,7 @@ def _results(generator: np.random.Generator, *, target: str, sources: tuple[str,
         "decoding_comparison": {},
         "data": {"tasks": {t: {"corpus": "4f" * 32, "shots": 0.1, "bad_rows": []} for t in (target, *sources)}},
         "model": "invented",
+        "auto_class": "AutoModelForSequenceClassification",
         "parent": "6bb553132fccb7c4",
         "seconds": {f"train expert {name}": float(generator.uniform(10, 90)) for name in experts},
         "versions": {"dfwe": "0.1.0", "numpy": np.__version__},
@@ -172,8 +173,8 @@ def _merge(name: str, experts: list[str], base: float, generator: np.random.Gene
     row |= {"coefficients": dict(zip(experts, map(float, weights), strict=True)), "selection": "bagged", "trial": 17}
     row |= {"against": {"uniform": than, "best_expert": than}, "optimism": 0.021, "seconds": 10.9}
     diameters = [float(0.9**step) for step in range(30)]
-    health = {"distinct_scores": 31, "evaluated": 41, "replayed": 4, "plateau": 12, "diameters": diameters}
-    row |= {"evaluations": NUM_TRIALS, "health": health, "notes": {}}
+    diagnosis = {"distinct_scores": 31, "evaluated": 41, "replayed": 4, "plateau": 12, "diameters": diameters}
+    row |= {"evaluations": NUM_TRIALS, "search_diagnostics": diagnosis, "notes": {}}
     return row | {"leave_one_out": {e: row["dev"]["score"] - float(generator.normal(0.01, 0.02)) for e in experts}}
 
 

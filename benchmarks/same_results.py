@@ -52,24 +52,9 @@ def run(name: str, *, full: bool) -> dict[str, Any]:
 
 
 def rows_of(results: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield name, scores and coefficients of every row, in the words of format 3, so that records stay comparable."""
-    is_listed = results.get("kind") == "multitask"
-    for row in results["models"] if "models" in results else results["rows"]:
-        scores = {split: row.get(split) for split in ("dev", "test")}
-        if is_listed:
-            scores = {split: _format_3(of_split) for split, of_split in scores.items()}
-        yield {"name": row["name"], **scores, "coefficients": row.get("coefficients")}
-
-
-def _format_3(scores: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """Return the scores on several tasks as results of format 3 had them."""
-    if scores is None or "mean" in scores:
-        return scores
-    result: dict[str, Any] = {"tasks": scores["tasks"], "mean": scores["score"]}
-    if "intervals" in scores:
-        mean = {"mean": scores["interval"]} if "interval" in scores else {}
-        result["intervals"] = {"tasks": scores["intervals"], **mean}
-    return result
+    """Yield name, scores and coefficients of every row."""
+    for row in results["models"]:
+        yield {key: row.get(key) for key in ("name", "dev", "test", "coefficients")}
 
 
 def digests_of(store: Path) -> Counter[str]:

@@ -79,7 +79,7 @@ def model_card(results: StudyResults, *, name: str, facts: ModelFacts) -> str:
     row = results.row(name)
     assert row is not None, name
     raw = results.raw
-    auto_class = raw.get("auto_class", "AutoModelForSeq2SeqLM")
+    auto_class = raw["auto_class"]
     code = dict(snippets(".", questions=raw.get("questions") or {}, auto_class=auto_class, template=facts.template))
     environment = Environment(
         loader=PackageLoader("dfwe.report.html", "templates"),

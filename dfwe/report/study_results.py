@@ -1,4 +1,4 @@
-"""Read `results.json` of both kinds of study, and of earlier formats, into one form; nothing else tells them apart.
+"""Read `results.json` of both kinds of study into one form; nothing else tells them apart.
 
 A row of it has `dev` and `test` with a `score` (of several tasks the mean) and `tasks`, its difference to the reference
 (`delta`, `delta_interval`, `delta_standard_error`, `p`), the same by task in `differences`, and `reference_score` where
@@ -16,15 +16,13 @@ from dfwe.report.names import in_words, name_of
 from dfwe.values.names import BASELINE, UNIFORM
 
 Record = Mapping[str, Any]
-FORMATS = (2, 3, 4)  # that are read
+FORMAT = 4  # that is read
 SINGLE_TASK = "single-task models"
-_NEW_KEYS = {"choice": "source_selection", "agreement": "decoding_comparison", "probes": "diagnostics"}
-_NEW_ROW_KEYS = {"health": "search_diagnostics", "confirm": "holdout", "picked": "selection"}
 
 
 @dataclass(frozen=True)
 class StudyResults:
-    """Hold a study's results; `raw` is the document in the newest format, `tasks` those whose mean is the score."""
+    """Hold a study's results; `raw` is the document, `tasks` those whose mean is the score."""
 
     raw: Record
     rows: tuple[Record, ...]
@@ -84,16 +82,15 @@ def read_results(raw: Record, *, path: str = "results.json") -> StudyResults:
     """Read results of either kind.
 
     Raises:
-        DataError: another format than the known ones, or a part is missing.
+        DataError: another format, or a part is missing.
     """
     kind, version = (raw.get("kind"), raw.get("format")) if isinstance(raw, Mapping) else (None, None)
-    if version not in FORMATS:
+    if version != FORMAT:
         raise DataError(
-            f"{path} has format {version}, and this version reads {FORMATS[0]} to {FORMATS[-1]}: run the study's "
-            "command again, it trains nothing twice"
+            f"{path} has format {version}, and this version reads {FORMAT}: run the study's command again, it trains "
+            "nothing twice"
         )
-    rows = "rows" if kind == "multitask" and version < 4 else "models"
-    expected = {rows, "columns"} if kind == "multitask" else {rows, "target", "headline"}
+    expected = {"models", "columns"} if kind == "multitask" else {"models", "target", "headline"}
     if missing := expected - set(raw):
         raise DataError(f"{path} lacks {', '.join(sorted(missing))}: run the study's command again")
     return as_study(raw)
@@ -101,7 +98,6 @@ def read_results(raw: Record, *, path: str = "results.json") -> StudyResults:
 
 def as_study(raw: Record) -> StudyResults:
     """Return results of either kind in the one form; `read_results` checks their format first."""
-    raw = _in_format_4(raw)
     return _several_tasks(raw) if raw.get("kind") == "multitask" else _one_task(raw)
 
 
@@ -109,36 +105,6 @@ def rank_by_dev(row: Record) -> float:
     """Return the score on dev that rows are sorted by; an undefined one is the lowest."""
     score: float | None = row["dev"]["score"]
     return -1.0 if score is None else score
-
-
-def _in_format_4(raw: Record) -> Record:
-    """Return the document with the keys of the newest format, its rows of several tasks as those of one task."""
-    raw = {_NEW_KEYS.get(key, key): value for key, value in raw.items()}
-    if "rows" in raw:
-        raw = {**raw, "models": raw["rows"], "data": {"tasks": raw.get("data", {})}}
-    for key, old, new in (("source_selection", "taken", "selected"), ("decoding_comparison", "own", "default")):
-        if old in (raw.get(key) or {}):
-            raw[key] = {new: raw[key][old], **raw[key]}
-    return {**raw, "models": [_row_in_format_4(row) for row in raw["models"]]}
-
-
-def _row_in_format_4(row: Record) -> Record:
-    row = {_NEW_ROW_KEYS.get(key, key): value for key, value in row.items()}
-    if row.get("kind") == "control":
-        row["kind"] = "baseline"
-    if "against_single" in row:
-        compared = row["against_single"]
-        row |= {"differences": compared.get("tasks", {}), **compared.get("mean", {})}
-    for split in {"dev", "test"} & set(row):
-        if "mean" in row[split]:
-            ends = row[split].get("intervals", {})
-            row[split] = {
-                "score": row[split]["mean"],
-                "interval": ends.get("mean"),
-                "tasks": row[split]["tasks"],
-                "intervals": ends.get("tasks", {}),
-            }
-    return row
 
 
 def _one_task(raw: Record) -> StudyResults:

@@ -11,7 +11,7 @@ from typing import Any
 from dfwe.errors import DataError
 from dfwe.io.strict_json import read_json_lines
 
-SETTING_PREFIXES = ("method.", "rule.")  # of names of tuned settings; "rule." in results of formats 2 and 3
+SETTING_PREFIX = "method."  # of names of tuned settings
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def read_trials(path: Path) -> tuple[SearchTrial, ...]:
 def on_simplex(trials: Sequence[SearchTrial]) -> bool:
     """Check that every trial has one share per expert: none negative, together one, nothing else searched."""
     return all(
-        not any(name.startswith(SETTING_PREFIXES) or "/" in name for name in trial.coefficients)
+        not any(name.startswith(SETTING_PREFIX) or "/" in name for name in trial.coefficients)
         and all(value >= -1e-9 for value in trial.coefficients.values())
         and math.isclose(sum(trial.coefficients.values()), 1.0, abs_tol=1e-6)
         for trial in trials

@@ -100,11 +100,9 @@ def holdout_note(row: Record) -> str:
     if not holdout:
         return ""
     expert = "" if holdout["expert"] is None else f", the best expert {times_100(holdout['expert'])}"
-    shrunk = holdout.get("shrunk")  # of results of an earlier dfwe
-    before = f" (shrunk by {shrunk:.2f}; {times_100(holdout['unshrunk'])} before)" if shrunk else ""
     return (
         f"By {holdout['examples']} dev instances that were kept from the search it scores "
-        f"{times_100(holdout['score'])}{before}, the uniform merge {times_100(holdout['start'])}{expert}."
+        f"{times_100(holdout['score'])}, the uniform merge {times_100(holdout['start'])}{expert}."
     )
 
 

@@ -254,12 +254,12 @@ def _read_journal(folder: Path) -> None:
 
 
 MERGE = {
-    "name": "ties", "kind": "merge", "stage": "merge-1", "picked": "search", "coefficients": {"a": 0.25, "b": 0.75},
+    "name": "ties", "kind": "merge", "stage": "merge-1", "selection": "search", "coefficients": {"a": 0.25, "b": 0.75},
     "dev": {"score": 0.55}, "test": {"score": 0.5, "interval": [0.25, 0.75]}, "delta": 0.1,
     "delta_interval": [-0.1, 0.3], "delta_standard_error": 0.02, "trial": 1, "evaluations": 4, "seconds": 2.0, "p": 0.5,
 }  # fmt: skip
 RESULTS = {
-    "format": 2,
+    "format": 4,
     "target": "t",
     "sources": ["a"],
     "seed": 0,

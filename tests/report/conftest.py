@@ -85,15 +85,17 @@ def plain(tmp_path):
                 "test": {"score": 0.5},
                 "delta": 0.1,
                 "delta_standard_error": 0.02,
+                "delta_interval": [0.06, 0.14],
                 "coefficients": {"a": 0.25, "b": 0.75},
-                "picked": "bagged",
+                "selection": "bagged",
                 "trial": 1,
                 "evaluations": 1,
                 "seconds": 0.5,
             },
         ]
-        found = {"format": 2, "target": "t", "sources": ["a"], "seed": 0, "n": {"test": 9}, "models": models}
+        found = {"format": 4, "target": "t", "sources": ["a"], "seed": 0, "n": {"test": 9}, "models": models}
         found |= {
+            "auto_class": "AutoModelForSeq2SeqLM",
             "headline": {"name": "ties", "delta": 0.1},
             "data": {"tasks": {"t": {"corpus": "abc", "shots": "all"}}},
         }
@@ -121,7 +123,7 @@ def merge(name, stage, *, dev, test, delta):
         "name": name,
         "kind": "merge",
         "stage": stage,
-        "picked": "search",
+        "selection": "search",
         "coefficients": {"a": 0.25, "b": 0.75},
         "dev": {"score": dev},
         "evaluations": 4,
@@ -141,12 +143,13 @@ def results():
     uniform = merge("uniform", "merge-1", dev=0.5, test=None, delta=None)
     found = merge("found", "merge-2", dev=0.75, test=0.625, delta=0.125)
     known = {"target": "mood", "sources": ["taste", "smell"], "model": "parent small", "seed": 3}
+    known["auto_class"] = "AutoModelForSeq2SeqLM"
     return {**known, "models": [baseline, uniform, found], "headline": {"name": "found", "test": 0.625}}
 
 
 def of_tasks(sst, sts, **more):
     known = None not in (sst, sts)
-    return {"tasks": {"SST": sst, "STS": sts}, "mean": (sst + sts) / 2 if known else None, **more}
+    return {"tasks": {"SST": sst, "STS": sts}, "score": (sst + sts) / 2 if known else None, **more}
 
 
 @pytest.fixture
@@ -156,11 +159,11 @@ def of_heads():
     soup = merge("soup", "merge-3", dev=0, test=0, delta=0)
     for key in ("test", "delta", "delta_interval", "p", "against"):
         del soup[key]
-    soup |= {"dev": of_tasks(0.5, 1.0), "test": of_tasks(0.5, 0.75, intervals={"mean": [0.25, 0.75]})}
-    soup["against_single"] = {"tasks": {"SST": {"delta": 0.25}, "STS": {"delta": 0.0}}, "mean": sure}
+    soup |= {"dev": of_tasks(0.5, 1.0), "test": of_tasks(0.5, 0.75, interval=[0.25, 0.75])}
+    soup |= {"differences": {"SST": {"delta": 0.25}, "STS": {"delta": 0.0}}, **sure}
     single = {"name": "only", "kind": "single", "dev": of_tasks(0.5, None), "test": of_tasks(0.25, None)}
     known = {"columns": {"SST": "sst", "STS": "sts"}, "n": {"SST": {}, "STS": {}, "SNLI": {}}, "seed": 3}
-    return {"kind": "multitask", **known, "model": "parent small", "rows": [single, soup]}
+    return {"kind": "multitask", **known, "model": "parent small", "models": [single, soup]}
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ def test_the_command_shows_the_table_warns_and_writes(answered, tmp_path, capsys
 
 def test_markdown_has_the_tables_of_a_run(plain, capsys):
     assert main(["markdown", str(plain())]) == 0
-    assert "| ties (merge) | 50.0 | +10.0 ± 2.0 | 55.0 |" in capsys.readouterr().out
+    assert "| ties (merge) | 50.0 | +10.0 (+6.0 to +14.0) | 55.0 |" in capsys.readouterr().out
 
 
 def test_a_mistake_is_one_line_and_exit_code_2(tmp_path, capsys):

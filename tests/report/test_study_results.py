@@ -27,36 +27,22 @@ def test_several_tasks_have_their_mean_as_score(of_heads):
     assert (study.target, study.tasks, study.reference) == ("SST, STS", ("SST", "STS"), "the single-task models")
 
 
-def test_keys_of_earlier_formats_have_their_new_names(results):
-    old = results | {"choice": {"taken": ["taste"]}, "agreement": {"own": "labels"}, "probes": {}}
-    merge = results["models"][-1] | {"health": {"evaluated": 3}, "confirm": {"score": 0.5}}
-    random = {**results["models"][0], "name": "random", "kind": "control"}
-    study = as_study(old | {"models": [results["models"][0], random, merge]})
-    assert study.raw["source_selection"]["selected"] == ["taste"]
-    assert study.raw["decoding_comparison"]["default"] == "labels"
-    assert study.raw["diagnostics"] == {}
-    row = study.row("found")
-    assert (row["selection"], row["search_diagnostics"], row["holdout"]) == ("search", {"evaluated": 3}, {"score": 0.5})
-    assert [row["kind"] for row in study.rows] == ["baseline", "baseline", "merge"]
-    assert [row["name"] for row in study.compared()] == ["random", "found"]
-
-
 def test_several_tasks_without_a_recommendation_recommend_nothing(of_heads):
     assert as_study(of_heads).recommended == {}
 
 
 def test_merges_of_some_candidates_are_not_compared(of_heads):
-    of_heads["rows"][1]["of"] = ["a", "b"]
+    of_heads["models"][1]["of"] = ["a", "b"]
     study = as_study(of_heads | {"candidates": ["a", "b", "c"], "ablation": {"soup": "Soup 1 and 2"}})
     assert study.compared() == []
 
 
-@pytest.mark.parametrize("version", [1, 5, None])
+@pytest.mark.parametrize("version", [1, 3, 5, None])
 def test_another_format_is_an_error(results, version):
-    with pytest.raises(DataError, match=f"has format {version}, and this version reads 2 to 4"):
+    with pytest.raises(DataError, match=f"has format {version}, and this version reads 4"):
         read_results(results | {"format": version})
 
 
 def test_a_missing_part_is_an_error():
     with pytest.raises(DataError, match="lacks headline, models, target"):
-        read_results({"format": 3})
+        read_results({"format": 4})

@@ -11,16 +11,16 @@ RANKING = [
 
 
 def test_sources_stand_in_their_order_with_scores(results):
-    choice = {"by": ["transfer", "gradients"], "taken": ["a", "b"], "ranking": RANKING, "unknown": ["d"]}
-    assert source_selection_note(as_study(results | {"choice": choice})) == (
+    chosen = {"by": ["transfer", "gradients"], "selected": ["a", "b"], "ranking": RANKING, "unknown": ["d"]}
+    assert source_selection_note(as_study(results | {"source_selection": chosen})) == (
         "Sources chosen by transfer, gradients: b (transfer +0.031, gradients +0.900), a (gradients +0.250); "
         "before c (transfer -0.010, gradients -0.100); nothing is known of d."
     )
 
 
 def test_sources_without_others_name_none(results):
-    choice = {"by": ["gradients"], "taken": ["a"], "ranking": RANKING[1:2], "unknown": []}
-    note = source_selection_note(as_study(results | {"choice": choice}))
+    chosen = {"by": ["gradients"], "selected": ["a"], "ranking": RANKING[1:2], "unknown": []}
+    note = source_selection_note(as_study(results | {"source_selection": chosen}))
     assert note == "Sources chosen by gradients: a (gradients +0.250)."
 
 
@@ -28,12 +28,11 @@ def test_sources_that_were_not_selected_have_no_note(results):
     assert source_selection_note(as_study(results)) == ""
 
 
-def test_holdout_of_an_earlier_format_has_its_shrinkage(results):
-    confirm = {"examples": 36, "score": 0.55, "unshrunk": 0.5, "shrunk": 0.25, "start": 0.4, "expert": 0.6}
-    results["models"][-1]["confirm"] = confirm
+def test_holdout_has_its_score_beside_others(results):
+    results["models"][-1]["holdout"] = {"examples": 36, "score": 0.55, "start": 0.4, "expert": 0.6}
     assert holdout_note(as_study(results).rows[-1]) == (
-        "By 36 dev instances that were kept from the search it scores 55.0 (shrunk by 0.25; 50.0 before), the uniform "
-        "merge 40.0, the best expert 60.0."
+        "By 36 dev instances that were kept from the search it scores 55.0, the uniform merge "
+        "40.0, the best expert 60.0."
     )
     assert holdout_note({}) == ""
 

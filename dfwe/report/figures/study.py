@@ -20,7 +20,7 @@ from dfwe.report.figures.search import draw_interpolations, draw_simplex, draw_t
 from dfwe.report.names import display_name, expert_name, name_of
 from dfwe.report.run_folder import Run
 from dfwe.report.study_results import Record, StudyResults, rank_by_dev
-from dfwe.report.trials import SETTING_PREFIXES, ExpertPath, on_simplex
+from dfwe.report.trials import SETTING_PREFIX, ExpertPath, on_simplex
 from dfwe.values.names import BASELINE, UNIFORM
 
 MOST_MERGES = 4  # that are drawn, the one that was asked for first
@@ -158,7 +158,7 @@ def _leave_one_out(row: Record) -> Iterator[NamedFigure]:
         "The dev score that is lost when an expert is left out and the others' coefficients are scaled to the same "
         "sum (in a box they stay as they are); below zero the merge is better without it."
     )
-    experts = [name for name, value in row["coefficients"].items() if value and not name.startswith(SETTING_PREFIXES)]
+    experts = [name for name, value in row["coefficients"].items() if value and not name.startswith(SETTING_PREFIX)]
     experts = list(dict.fromkeys(expert_name(name.rsplit("/", 1)[-1]) for name in experts))
     if missing := [name for name in experts if name not in losses]:
         caption += f" Without {', '.join(missing)} there is no merge, or no score."

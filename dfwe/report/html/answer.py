@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from dfwe.report.columns import TEST
-from dfwe.report.html.forest import ForestPlot, ForestRow, forest_plot
+from dfwe.report.html.forest import ForestPlot, ForestRow
 from dfwe.report.html.page import PageSection
 from dfwe.report.names import display_name, name_of
 from dfwe.report.numbers import times_100
@@ -49,7 +49,7 @@ def _forest(results: StudyResults) -> ForestPlot | None:
         caption += " Bold: the model to ship, and the merge that was asked for."
     if any(row.get("is_expert") and row.get("mixture") for row in results.of_kind("merge")):
         caption += " A merge that kept one expert stands here with its best mixture, where that was tested."
-    return forest_plot(rows, caption=caption)
+    return ForestPlot(caption, rows) if rows else None
 
 
 def _entry(row: Record, results: StudyResults, *, strong: bool) -> ForestRow | None:

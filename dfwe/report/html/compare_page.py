@@ -10,7 +10,7 @@ from dfwe.errors import DataError
 from dfwe.io.files import make_folder, write_text
 from dfwe.report.figures.style import svg_of
 from dfwe.report.figures.sweep import sweep_figures
-from dfwe.report.html.forest import ForestPlot, ForestRow, forest_plot
+from dfwe.report.html.forest import ForestPlot, ForestRow
 from dfwe.report.html.page import PagePicture, render
 from dfwe.report.numbers import signed, times_100
 from dfwe.report.run_folder import Run, readable_results
@@ -102,10 +102,8 @@ def overviews(jobs: Sequence[JobResult]) -> list[ForestPlot]:
         kinds = [", ".join([*(g[0].sources if has_sources else ()), *settings[id(g)]]) for g in of_target]
         rows = [_entry(group, kind=kind) for group, kind in zip(of_target[:_MOST_ROWS], kinds, strict=False)]
         num = len(of_target)
-        plots.append(
-            forest_plot(rows, caption=f"{target}, the first {_MOST_ROWS} of {num}" if num > _MOST_ROWS else target)
-        )
-    return [plot for plot in plots if plot is not None]
+        plots.append(ForestPlot(f"{target}, the first {_MOST_ROWS} of {num}" if num > _MOST_ROWS else target, rows))
+    return plots
 
 
 def _headlines(jobs: Sequence[JobResult]) -> list[JobResult]:
@@ -161,7 +159,7 @@ def _entry(group: Sequence[JobResult], *, kind: str) -> ForestRow:
         return ForestRow(first.title, kind, spread.mean, ends, is_interval=False, is_strong=first.is_headline)
     entry = ForestRow.of(first.row, {**first.row, "delta": spread.mean}, strong=first.is_headline)
     assert entry is not None, "its delta is known"
-    return ForestRow(first.title, kind, entry.delta, entry.ends, entry.has_ends, is_strong=first.is_headline)
+    return ForestRow(first.title, kind, entry.delta, entry.ends, is_strong=first.is_headline)
 
 
 def _notes(jobs: Sequence[JobResult], choices: Mapping[str, Sequence[object]]) -> list[str]:

@@ -28,7 +28,6 @@ class ForestRow:
     kind: str
     delta: float
     ends: tuple[float, float]
-    has_ends: bool = True  # False: the interval is unknown, and `ends` are the delta
     is_interval: bool = True
     is_strong: bool = False
 
@@ -38,17 +37,14 @@ class ForestRow:
         delta = compared.get("delta")
         if delta is None:
             return None
-        error, expert = compared.get("delta_standard_error"), row.get("is_expert")
-        about = None if error is None else (delta - 1.96 * error, delta + 1.96 * error)
-        low, high = compared.get("delta_interval") or about or (delta, delta)
-        has_ends = bool(compared.get("delta_interval") or about)
+        expert, (low, high) = row.get("is_expert"), compared["delta_interval"]
         kind = row["kind"] if expert is None else f"{row['kind']}, is {expert_name(str(expert))}"
-        return cls(name_of(row), kind, delta, (low, high), has_ends=has_ends, is_strong=strong)
+        return cls(name_of(row), kind, delta, (low, high), is_strong=strong)
 
     @property
     def side(self) -> str:
         """Side of 0 on which the interval lies: above, below, or open where it holds 0."""
-        if not (self.has_ends and self.is_interval) or self.ends[0] <= 0 <= self.ends[1]:
+        if not self.is_interval or self.ends[0] <= 0 <= self.ends[1]:
             return "open"
         return "above" if self.delta > 0 else "below"
 
@@ -60,13 +56,13 @@ class ForestRow:
     @property
     def small(self) -> str:
         """Ends of the interval times 100."""
-        return interval(self.ends, sign=True) if self.has_ends else ""
+        return interval(self.ends, sign=True)
 
     @property
     def tip(self) -> str:
         """Text that is shown on hovering over the mark."""
         beyond = "" if self.side == "open" else f", {self.side} 0"
-        return f"{self.name}: {self.text} ({self.small}){beyond}" if self.small else f"{self.name}: {self.text}"
+        return f"{self.name}: {self.text} ({self.small}){beyond}"
 
 
 @dataclass(frozen=True)
@@ -96,9 +92,3 @@ class ForestPlot:
         power = 10.0 ** math.floor(math.log10(width / _MOST_TICKS))
         step = next(factor * power for factor in _STEPS if factor * power >= width / _MOST_TICKS)
         return low - 0.04 * width, high + 0.04 * width, step
-
-
-def forest_plot(rows: Sequence[ForestRow | None], *, caption: str) -> ForestPlot | None:
-    """Return the plot of the rows that are there, in their order; None without any."""
-    present = [row for row in rows if row is not None]
-    return ForestPlot(caption, present) if present else None

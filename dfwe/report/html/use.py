@@ -12,7 +12,6 @@ from dfwe.report.names import name_of
 from dfwe.report.run_folder import Run
 
 _MERGED = "merged"
-_OF_EARLIER_RESULTS = "AutoModelForSeq2SeqLM"  # whose results do not name the class
 _CLASSIFIER = "AutoModelForSequenceClassification"
 _ENCODER = "AutoModel"  # of models with a head per task, which `dfwe.predict` does not ask
 _TEXT = "a text to ask the model about"
@@ -64,14 +63,13 @@ def use(run: Run) -> PageSection | None:
     lines = [f"{folder}/ holds {name}." for folder, name in models]
     lines.append("Run the code in the folder of this page, or put that folder before the name.")
     raw = run.results.raw
-    auto_class = raw.get("auto_class", _OF_EARLIER_RESULTS)
-    code = snippets(models[0][0], questions=raw.get("questions") or {}, auto_class=auto_class)
+    code = snippets(models[0][0], questions=raw.get("questions") or {}, auto_class=raw["auto_class"])
     note = "Exported folders, and the code that runs the models there."
     return PageSection("use", "Which model, and how to load it", lines, code=code, note=note)
 
 
 def snippets(
-    folder: str, *, questions: Mapping[str, Any], auto_class: str = _OF_EARLIER_RESULTS, template: str = "{text}"
+    folder: str, *, questions: Mapping[str, Any], auto_class: str, template: str = "{text}"
 ) -> list[tuple[str, str]]:
     """Return how to load a model of that folder: with dfwe, at the command line, with Transformers alone.
 

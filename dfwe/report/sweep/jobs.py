@@ -23,7 +23,7 @@ SHOTS = 0.1  # of train and dev: FETA-Friends' few-shot part
 _NOT_SETTINGS = (
     *("seed=", "target=", "sources=", "subset.", "source_subset.", "sweep=", "merge="),  # results have it elsewhere
     *("data.root=", "data.files="),  # a place: the corpus's digest tells what is there
-    *("diagnostics=", "baselines=", "decoding_comparison=", "controls=", "probes=", "agreement="),  # changes no score
+    *("diagnostics=", "baselines=", "decoding_comparison="),  # changes no score
     *CHANGE_NO_RESULT,
 )
 
@@ -41,7 +41,7 @@ class JobResult:
     test: float
     baseline: float
     departures: tuple[str, ...] = ()  # from the setting of the published numbers
-    p: float | None = None  # of the difference to the baseline; none in results of an earlier dfwe
+    p: float | None = None  # of the difference to the baseline
     expert: str | None = None  # the merge is this expert as it is
     mixture: tuple[float, float] | None = None  # dev and test of its best mixture, where that is another model
     budget: int | None = None  # of its search

@@ -34,7 +34,7 @@ def test_caption_of_four_experts_reports_the_hidden_share(plain):
     assert "the other 1 hold 25% of a candidate in the mean" in found["simplex_ties"].caption
 
 
-@pytest.mark.parametrize("name", ["rule.scale", "encoder/a"])
+@pytest.mark.parametrize("name", ["method.scale", "encoder/a"])
 def test_settings_and_groups_have_no_simplex(plain, name):
     trial = {name: 0.5, "b": 0.5}
     assert list(pictures(with_coefficients(plain, trial, trial, trial))) == ["trace_ties", "coefficients"]
@@ -62,7 +62,8 @@ def test_many_merges_show_headline_and_best_on_dev(plain):
 
 
 def test_leave_one_out_is_the_dev_score_lost(plain):
-    folder = with_coefficients(plain, {"g/a": 0.5, "h/a": 0.0, "g/b": 0.25, "g/c": 0.25, "g/d": 0.0, "rule.scale": 2.0})
+    searched = {"g/a": 0.5, "h/a": 0.0, "g/b": 0.25, "g/c": 0.25, "g/d": 0.0, "method.scale": 2.0}
+    folder = with_coefficients(plain, searched)
     results = json.loads((folder / "results.json").read_text())
     results["models"][-1]["leave_one_out"] = {"a": 0.25, "b": 0.6}  # with it: 0.55
     (folder / "results.json").write_text(json.dumps(results))

@@ -121,7 +121,7 @@ def test_different_test_sets_of_one_target_are_refused(plain):
 
 
 def test_different_formats_are_refused(plain):
-    with pytest.raises(DataError, match="has format 1, and this version reads 2 to 4"):
+    with pytest.raises(DataError, match="has format 1, and this version reads 4"):
         page(plain("x"), plain("y", format=1))
 
 
@@ -155,8 +155,8 @@ def test_the_command_writes_the_page(plain, tmp_path, capsys):
 def test_models_with_heads_stand_beside_others_with_their_means(plain, of_heads, tmp_path):
     folder = tmp_path / "heads"
     folder.mkdir()
-    of_heads |= {"format": 2, "candidates": ["a", "b"], "ablation": {}, "versions": {}, "command": "dfwe"}
-    of_heads["rows"][1] |= {"title": "Soup", "of": ["a", "b"]}
+    of_heads |= {"format": 4, "candidates": ["a", "b"], "ablation": {}, "versions": {}, "command": "dfwe"}
+    of_heads["models"][1] |= {"title": "Soup", "of": ["a", "b"]}
     (folder / "results.json").write_text(json.dumps(of_heads))
     html = page(folder, plain())
     heads, text = rows(html, "runs")
@@ -168,7 +168,7 @@ def test_models_with_heads_stand_beside_others_with_their_means(plain, of_heads,
 def test_models_with_heads_of_other_test_sets_are_not_compared(of_heads, tmp_path):
     folders = []
     for number in (10, 12):
-        of_heads |= {"format": 2, "n": {column: {"test": number} for column in of_heads["n"]}}
+        of_heads |= {"format": 4, "n": {column: {"test": number} for column in of_heads["n"]}}
         folders.append(tmp_path / str(number))
         folders[-1].mkdir()
         (folders[-1] / "results.json").write_text(json.dumps(of_heads))

@@ -152,7 +152,7 @@ RECOMMENDED = {"name": "a", "kind": "expert", "folder": "best", "dev": 0.52, "te
 
 def test_the_answer_comes_first_and_names_the_model_to_ship(plain):
     told = {**RECOMMENDED, "against": AGAINST, "claim": "worse", "why": "it scores less than t (-3.0)"}
-    html = page(plain(format=3, recommended=told, headline={"name": "ties", "test": 0.5}))
+    html = page(plain(recommended=told, headline={"name": "ties", "test": 0.5}))
     said = words(html)
     assert html.index('id="answer"') < html.index('id="asked"')
     assert "Ship a: it scores best of 3 models on dev, 52.0." in said
@@ -168,7 +168,7 @@ def test_the_answer_comes_first_and_names_the_model_to_ship(plain):
 )
 def test_claim_is_written_as_results_have_it(plain, claim, words_of_it):
     told = {**RECOMMENDED, "name": "ties", "against": AGAINST[:1], "claim": claim, "why": "so it is"}
-    said = words(page(plain(format=3, recommended=told)))
+    said = words(page(plain(recommended=told)))
     assert f"{words_of_it}: so it is." in said
     assert "on dev, 52.0; it is the merge that was asked for." in said
     assert "One seed: the intervals are over test instances only" in said
@@ -178,18 +178,18 @@ def test_the_page_names_what_does_as_well_at_no_more_cost(plain):
     soup = {"name": "seed_soup", "title": "soup of seeds", "kind": "baseline", "times_cost": 0.4}
     soup |= {"delta": 0.003, "delta_interval": [-0.012, 0.018], "p": 0.7}
     told = {**RECOMMENDED, "against": AGAINST[:1], "claim": "not_shown", "why": "so it is", "as_well": soup}
-    said = words(page(plain(format=3, recommended=told)))
+    said = words(page(plain(recommended=told)))
     assert "soup of seeds does as well (lead +0.3, -1.2 to +1.8) at 0.4 times the cost of training." in said
 
 
 def test_model_without_comparison_claims_nothing(plain):
     told = {**RECOMMENDED, "against": [], "claim": None, "why": "it was tested beside no other model"}
-    assert "Nothing is claimed: it was tested beside no other model." in words(page(plain(format=3, recommended=told)))
+    assert "Nothing is claimed: it was tested beside no other model." in words(page(plain(recommended=told)))
 
 
 def test_warnings_stand_below_the_answer(plain):
     warnings = [{"code": "small_dev", "subject": "t dev", "text": "t has 12 dev instances"}]
-    html = page(plain(format=3, recommended={**RECOMMENDED, "against": [], "claim": None}, warnings=warnings))
+    html = page(plain(recommended={**RECOMMENDED, "against": [], "claim": None}, warnings=warnings))
     assert '<p class="warning">t has 12 dev instances.</p>' in html
 
 
@@ -208,7 +208,7 @@ def test_a_merge_that_is_one_expert_stands_with_its_best_mixture(plain):
         kept = {**results["models"][-1], "name": "found", "is_expert": "mixture", "mixture": MIXTURE}
         results["models"].insert(2, kept)
 
-    html = page(edited(plain(format=3, recommended={**RECOMMENDED, "against": [], "claim": None}), change))
+    html = page(edited(plain(recommended={**RECOMMENDED, "against": [], "claim": None}), change))
     assert "<title>found: +5.0 (+1.0 to +9.0), above 0</title>" in html
     said = words(html)
     assert "merge, its best mixture" in said
@@ -220,17 +220,17 @@ def test_merges_that_are_one_expert_are_one_warning(plain):
         return {"code": "same_as_expert", "subject": name, "text": f"{name} is the expert a as it is"}
 
     warnings = [warning(name) for name in ("ties", "found", "other")]
-    html = page(plain(format=3, recommended={**RECOMMENDED, "against": [], "claim": None}, warnings=warnings))
+    html = page(plain(recommended={**RECOMMENDED, "against": [], "claim": None}, warnings=warnings))
     said = re.findall(r'<p class="warning">(.*?)</p>', html)
     assert said[0] == "ties is the expert a as it is."  # the one that was asked for
     assert said[1].startswith("2 other merges are one expert as it is")
     assert len(said) == 2
 
 
-def test_earlier_format_answers_with_the_headline_merge(plain):
+def test_without_a_recommendation_the_headline_merge_answers(plain):
     said = words(page(plain()))
     assert "The merge that was asked for is ties." in said
-    assert "against the baseline +10.0 ± 2.0" in said
+    assert "against the baseline +10.0 +6.0 to +14.0" in said
 
 
 def test_missing_parts_are_left_out(plain):
@@ -266,7 +266,7 @@ def test_search_without_trials_says_so(plain):
 
 
 def test_a_search_that_did_not_move_is_warned_of(whole):
-    html = page(edited(whole, lambda results: results["models"][-1]["health"].update(distinct_scores=1)))
+    html = page(edited(whole, lambda results: results["models"][-1]["search_diagnostics"].update(distinct_scores=1)))
     assert "nelder_mead did not move: all 41 candidates have the same dev score" in html
 
 
@@ -281,10 +281,10 @@ def test_coefficients_outside_the_simplex_have_no_triangle(whole):
 
 def test_selection_of_sources_and_decodings_are_shown(plain):
     ranking = [{"task": "a", "scores": {"transfer": 0.02}}, {"task": "b", "scores": {"transfer": 0.01}}]
-    choice = {"taken": ["a"], "by": ["transfer"], "ranking": ranking, "unknown": []}
+    chosen = {"selected": ["a"], "by": ["transfer"], "ranking": ranking, "unknown": []}
     ways = [{"way": "labels", "score": 0.5}, {"way": "greedy", "score": 0.25, "same": 0.75, "no_label": 0.125}]
-    agreement = {"own": "labels", "models": [{"name": "ties", "ways": ways}]}
-    said = words(page(plain(choice=choice, agreement=agreement)))
+    decodings = {"default": "labels", "models": [{"name": "ties", "ways": ways}]}
+    said = words(page(plain(source_selection=chosen, decoding_comparison=decodings)))
     assert "Sources chosen by transfer: a (transfer +0.020); before b (transfer +0.010)." in said
     assert "ties greedy 25.0 75.0 12.5" in said
 
@@ -297,7 +297,7 @@ def test_a_folder_without_results_is_an_error(tmp_path):
 @pytest.mark.parametrize("found", [1, 5, None])
 def test_another_format_is_an_error(plain, found):
     with pytest.raises(
-        DataError, match=rf"has format {found}, and this version reads 2 to 4: run the study's command again"
+        DataError, match=rf"has format {found}, and this version reads 4: run the study's command again"
     ):
         write_run_page(plain(format=found))
 
@@ -319,16 +319,15 @@ def test_results_of_another_form_are_named(plain, changes):
 
 
 def test_a_study_of_models_with_heads_has_a_page(plain):
-    scores = {"tasks": {"SST": 0.5, "STS": None}, "mean": None}
+    scores = {"tasks": {"SST": 0.5, "STS": None}, "score": None}
     rows = [
         {"name": "soup", "title": "Soup", "kind": "merge", "coefficients": {"a": 1.0}, "dev": scores, "test": scores}
     ]
-    rows.append({"name": "a", "kind": "single", "dev": {"tasks": {"SST": 0.5}, "mean": 0.5}})
+    rows.append({"name": "a", "kind": "single", "dev": {"tasks": {"SST": 0.5}, "score": 0.5}})
     more = {
         "kind": "multitask",
-        "format": 2,
         "columns": {"SST": "sst", "STS": "sts"},
-        "rows": rows,
+        "models": rows,
         "candidates": ["a"],
     }
     html = page(plain(**more, seconds={"train a": 3}))
@@ -339,16 +338,15 @@ def test_a_study_of_models_with_heads_has_a_page(plain):
 def test_several_tasks_have_differences_with_intervals(plain):
     sure = {"delta": -0.065, "delta_standard_error": 0.01, "delta_interval": [-0.085, -0.045], "p": 0.002}
     sure |= {"p_by": "bootstrap", "p_holm": 0.004}
-    test = {"tasks": {"SST": 0.5}, "mean": 0.5, "intervals": {"tasks": {"SST": [0.4, 0.6]}, "mean": [0.4, 0.6]}}
-    against = {"others": {"SST": "a"}, "tasks": {"SST": sure}, "mean": sure}
+    test = {"tasks": {"SST": 0.5}, "score": 0.5, "interval": [0.4, 0.6], "intervals": {"SST": [0.4, 0.6]}}
     cost = {"train_steps": 1200, "train_tokens": 34000, "dev_answers": 60, "seconds": 90.0, "bytes": 2_000_000}
-    soup = {"name": "soup", "title": "Soup", "kind": "merge", "coefficients": {"a": 1.0}, "picked": "bagged"}
-    soup |= {"evaluations": 3, "seconds": 1.5, "dev": {"tasks": {"SST": 0.53}, "mean": 0.53}, "test": test}
-    soup |= {"against_single": against, "optimism": 0.034, "cost": cost}
-    soup["health"] = {"evaluated": 3, "distinct_scores": 2, "plateau": 1}
+    soup = {"name": "soup", "title": "Soup", "kind": "merge", "coefficients": {"a": 1.0}, "selection": "bagged"}
+    soup |= {"evaluations": 3, "seconds": 1.5, "dev": {"tasks": {"SST": 0.53}, "score": 0.53}, "test": test}
+    soup |= {"differences": {"SST": sure}, **sure, "optimism": 0.034, "cost": cost}
+    soup["search_diagnostics"] = {"evaluated": 3, "distinct_scores": 2, "plateau": 1}
     best = {"name": "soup", "kind": "merge", "dev": 0.53, "chosen_among": 1, "claim": "worse", "why": "it scores less"}
     best["against"] = [{"role": "baseline", "name": "single-task models", **sure}]
-    more = {"kind": "multitask", "columns": {"SST": "sst"}, "rows": [soup], "candidates": ["a"], "recommended": best}
+    more = {"kind": "multitask", "columns": {"SST": "sst"}, "models": [soup], "candidates": ["a"], "recommended": best}
     html = page(plain(**more))
     assert re.findall(r"<h2[^>]*>(.*?)</h2>", html)[:6] == [
         "Answer",
@@ -374,8 +372,8 @@ def test_several_tasks_have_differences_with_intervals(plain):
 
 def test_holdout_and_rare_classes_are_noted(whole):
     def change(results):
-        found = {"examples": 36, "score": 0.55, "unshrunk": 0.55, "shrunk": 0.0, "start": 0.4, "expert": None}
-        results["models"][-1]["confirm"] = found
+        found = {"examples": 36, "score": 0.55, "start": 0.4, "expert": None}
+        results["models"][-1]["holdout"] = found
         results["rare_classes"] = ["fear"]
 
     told = words(drawn(edited(whole, change)))

@@ -9,7 +9,7 @@ BEST = {"name": "a", "kind": "expert", "folder": "best", "dev": 0.52, "test": 0.
 
 
 def test_use_names_the_recommended_model_before_the_merge(plain):
-    folder = plain(format=3, recommended=BEST)
+    folder = plain(recommended=BEST)
     for name in ("best", "merged"):
         (folder / name).mkdir()
     found = use(read_run(folder))
@@ -18,14 +18,14 @@ def test_use_names_the_recommended_model_before_the_merge(plain):
 
 
 def test_use_names_existing_folders_only(plain):
-    folder = plain(format=3, recommended=BEST)
+    folder = plain(recommended=BEST)
     assert use(read_run(folder)) is None  # export=false
     (folder / "merged").mkdir()
     assert 'load("merged")' in use(read_run(folder)).code[0][1]
 
 
 def test_use_names_one_model_in_both_folders(plain):
-    folder = plain(format=3, recommended={**BEST, "name": "ties", "kind": "merge"})
+    folder = plain(recommended={**BEST, "name": "ties", "kind": "merge"})
     for name in ("best", "merged"):
         (folder / name).mkdir()
     assert [line.split(",")[0] for line in use(read_run(folder)).lines[:2]] == [
@@ -45,7 +45,8 @@ def test_use_names_one_model_in_both_folders(plain):
     ],
 )
 def test_snippets_ask_what_the_task_asks(questions, asked):
-    python, command, transformers = (code for _, code in snippets("best", questions=questions))
+    written = snippets("best", questions=questions, auto_class="AutoModelForSeq2SeqLM")
+    python, command, transformers = (code for _, code in written)
     assert asked in python
     assert all(compile(text, "snippet", "exec") for text in (python, transformers))
     assert ("# a table with the columns premise" in command) == (len(questions.get("columns", ())) == 2)
@@ -54,7 +55,7 @@ def test_snippets_ask_what_the_task_asks(questions, asked):
 
 @pytest.mark.parametrize("changes", [{}, {"auto_class": "AutoModelForSequenceClassification"}])
 def test_use_loads_with_the_class_of_the_models_family(plain, changes):
-    folder = plain(format=3, recommended=BEST, **changes)
+    folder = plain(recommended=BEST, **changes)
     (folder / "best").mkdir()
     _, code = use(read_run(folder)).code[-1]
     assert f'{changes.get("auto_class", "AutoModelForSeq2SeqLM")}.from_pretrained("best")' in code

@@ -21,7 +21,7 @@ def results(target, sources, *, dev, test, baseline=0.4, seed=0, merge="nelder_m
         {"name": "baseline", "kind": "baseline", "dev": {"score": 0.4}, "test": {"score": baseline}},
         {"name": merge, "kind": "merge", "stage": name, "dev": {"score": dev}, "test": {"score": test}, "p": p},
     ]
-    found = {"format": 3, "target": target, "sources": list(sources), "seed": seed, "n": {"test": 9}, "models": rows}
+    found = {"format": 4, "target": target, "sources": list(sources), "seed": seed, "n": {"test": 9}, "models": rows}
     return {**found, "headline": {"name": merge}, "data": {"tasks": {"t": {"shots": "all"}}}, **more}
 
 
@@ -202,18 +202,18 @@ def test_jobs_of_other_shots_are_not_averaged(sweep):
 
 
 def heads(seed, mean, delta):
-    scores, sure = {"mean": mean, "tasks": {"SST": mean}}, {"delta": delta, "p": 0.5}
+    scores, sure = {"score": mean, "tasks": {"SST": mean}}, {"delta": delta, "p": 0.5}
     soup = {"name": "soup", "title": "Soup", "kind": "merge", "stage": f"merge-{seed}", "dev": scores, "test": scores}
-    soup |= {"of": ["a", "b", "c"], "against_single": {"mean": sure}}
+    soup |= {"of": ["a", "b", "c"], "differences": {}, **sure}
     part = {**soup, "name": "soup_1_2", "title": "Pair", "stage": f"pair-{seed}", "of": ["a", "b"]}
     rows = [{"name": "only", "kind": "single"}, soup, part]
     return {
-        "format": 3,
+        "format": 4,
         "kind": "multitask",
         "columns": {"SST": "sst"},
         "n": {"SST": {}},
         "seed": seed,
-        "rows": rows,
+        "models": rows,
     } | {
         "candidates": ["a", "b", "c"],
         "ablation": {"soup_1_2": "Soup w/ Model 1 and 2"},
@@ -230,6 +230,6 @@ def test_models_with_heads_have_mean_and_spread_over_seeds_too(sweep):
 
 def test_heads_that_are_compared_with_nothing_are_left_out(sweep):
     found = heads(0, 0.5, 0.0)
-    for row in found["rows"]:
-        row["against_single"] = {}
+    for row in found["models"]:
+        row.pop("differences", None)
     assert "/0: no merge was scored" in drawn(sweep(found))

@@ -43,7 +43,8 @@ def results():
         return {"name": name, "kind": kind, "dev": dev, "test": test | {"interval": [0.1, 0.2]}, **more}
 
     told = {"delta": 0.01, "delta_standard_error": 0.02, "delta_interval": [-0.1, 0.1], "p": 0.5, "p_by": "bootstrap"}
-    merge = told | {"coefficients": dict.fromkeys(experts, 0.125), "picked": "argmax", "evaluations": 9, "seconds": 1.0}
+    found = {"coefficients": dict.fromkeys(experts, 0.125), "selection": "argmax", "evaluations": 9, "seconds": 1.0}
+    merge = told | found
     models = [row("baseline", "baseline"), *(row(name, "expert") for name in experts)]
     models += [row(name, "merge", **merge) for name in ("uniform", "breadcrumbs_ties", "dare_linear", "nelder_mead")]
     head = {"name": "nelder_mead", "test": 0.5, "dev": 0.5} | told

@@ -25,17 +25,13 @@ def test_the_newest_run_comes_first_with_its_headline_numbers(plain, tmp_path):
     first, _, _, second, sources, where = lines(tmp_path)
     assert first.split() == ["2026-01-02", "13:00", "t,", "ties,", "seed", "0", "50.0", "+10.0"]
     assert second.split() == ["2026-01-02", "03:04", "t,", "ties,", "seed", "4", "50.0", "+10.0"]
-    assert sources == "from a"
+    assert sources.split() == ["from", "a", "+6.0", "to", "+14.0"]
     assert where.endswith("2026-01-02/03-04-05_t_ties_s0")
 
 
 def test_an_interval_stands_below_its_difference(plain, tmp_path):
-    folder = plain("2026-01-01/00-00-00")
-    text = (
-        (folder / "results.json").read_text().replace('"delta": 0.1,', '"delta": 0.1, "delta_interval": [-0.01, 0.2],')
-    )
-    (folder / "results.json").write_text(text)
-    assert lines(tmp_path)[1].endswith("-1.0 to +20.0")
+    plain("2026-01-01/00-00-00")
+    assert lines(tmp_path)[1].endswith("+6.0 to +14.0")
 
 
 def test_broken_folders_are_a_line(plain, tmp_path):
@@ -123,11 +119,11 @@ def test_the_command_lists_and_a_missing_folder_is_an_error(plain, tmp_path, cap
 
 def test_list_of_several_tasks_shows_the_best_merge_on_dev(plain, tmp_path):
     def merge(name, dev):
-        scores, sure = {"mean": dev, "tasks": {"SST": dev}}, {"delta": -0.05, "delta_interval": [-0.1, 0.0]}
-        return {"name": name, "kind": "merge", "dev": scores, "test": scores, "against_single": {"mean": sure}}
+        scores, sure = {"score": dev, "tasks": {"SST": dev}}, {"delta": -0.05, "delta_interval": [-0.1, 0.0]}
+        return {"name": name, "kind": "merge", "dev": scores, "test": scores, "differences": {}, **sure}
 
-    rows = [merge("soup", 0.4), merge("fisher", 0.6)]
-    plain("2026-01-01/00-00-00", kind="multitask", columns={"SST": "sst"}, rows=rows)
+    models = [merge("soup", 0.4), merge("fisher", 0.6)]
+    plain("2026-01-01/00-00-00", kind="multitask", columns={"SST": "sst"}, models=models)
     first, second = lines(tmp_path)[:2]
     assert first.split()[-2:] == ["60.0", "-5.0"]
     assert "models with heads, fisher" in first

@@ -22,7 +22,7 @@ def results(delta, error):
         "coefficients": {"meld": 0.25, "mixture": 0.75},
         "evaluations": 41,
         "seconds": 2.0,
-        "picked": "bagged",
+        "selection": "bagged",
     }
     return {
         "target": "MELD_emotion_recognition",
@@ -167,14 +167,14 @@ def test_costs_of_many_merges_are_left_out():
 
 def test_holdout_of_the_headline_is_printed():
     found = results(0.123, 0.02)
-    found["models"][2]["confirm"] = {"examples": 36, "score": 0.55, "start": 0.4, "expert": None}
+    found["models"][2]["holdout"] = {"examples": 36, "score": 0.55, "start": 0.4, "expert": None}
     expected = "nelder_mead: By 36 dev instances that were kept from the search it scores 55.0, the uniform merge 40.0."
     assert expected in text(found)
 
 
 def merge(name, dev, **more):
     found = {"name": name, "kind": "merge", "dev": {"score": dev}, "evaluations": 7, "seconds": 1.25}
-    return {**found, "picked": "search", "coefficients": {"a": 1.0}, **more}
+    return {**found, "selection": "search", "coefficients": {"a": 1.0}, **more}
 
 
 def merges(*rows):
@@ -204,7 +204,7 @@ def test_decodings_have_a_row_per_model_and_way():
     first = [way("labels", 0.5, 1.0, no_label=0.0), way("greedy", 0.475, 0.9, no_label=0.05)]
     last = [way("labels", 0.623, 1.0, no_label=0.0, **delta), way("greedy", 0.6, 0.95, no_label=0.0, **delta)]
     models = [{"name": "baseline", "ways": first}, {"name": "nelder_mead", "ways": last}]
-    shown = text(results(0.1, 0.02) | {"agreement": {"own": "labels", "models": models}})
+    shown = text(results(0.1, 0.02) | {"decoding_comparison": {"default": "labels", "models": models}})
     assert "the study's own decoding, labels" in shown
     assert "baseline (target alone) greedy 47.5 90.0 5.0" in shown
     assert "nelder_mead labels 62.3 +12.3 ± 2.4 100.0 0.0" in shown
@@ -212,8 +212,8 @@ def test_decodings_have_a_row_per_model_and_way():
 
 def test_decodings_that_are_left_out_are_named():
     models = [{"name": "baseline", "ways": [way("greedy", 0.5, 1.0), way("reference", 0.4, 0.3)]}]
-    agreement = {"own": "greedy", "models": models, "left_out": {"labels": "it has none"}}
-    shown = text(results(0.1, 0.02) | {"agreement": agreement})
+    decodings = {"default": "greedy", "models": models, "left_out": {"labels": "it has none"}}
+    shown = text(results(0.1, 0.02) | {"decoding_comparison": decodings})
     assert "baseline (target alone) reference 40.0 30.0" in shown
     assert "Agreement leaves out labels: it has none." in shown
 

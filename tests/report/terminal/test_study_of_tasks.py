@@ -12,7 +12,7 @@ from dfwe.report.terminal.study import show
 
 def scores(sst, sts):
     known = [each for each in (sst, sts) if each is not None]
-    return {"tasks": {"SST": sst, "STS": sts}, "mean": sum(known) / 2 if len(known) == 2 else None}
+    return {"tasks": {"SST": sst, "STS": sts}, "score": sum(known) / 2 if len(known) == 2 else None}
 
 
 def row(name, kind, sst, sts, **more):
@@ -28,7 +28,7 @@ def results(*rows, **more):
         "candidates": [],
         "ablation": {},
         "published": None,
-        "rows": list(rows),
+        "models": list(rows),
     } | more
 
 
@@ -81,22 +81,19 @@ def shipped(difference, **more):
     return {"name": "soup", "kind": "merge", "dev": 0.585, "test": 0.585, "chosen_among": 1, "against": against, **more}
 
 
-COMPARED = {
-    "others": {"SST": "only_sst", "STS": "only_sts"},
-    "tasks": {"SST": sure(-0.05, 0.01), "STS": sure(-0.08, 0.2)},
-    "mean": sure(-0.065, 0.002),
-}
+LESS = sure(-0.065, 0.002)
+COMPARED = {"differences": {"SST": sure(-0.05, 0.01), "STS": sure(-0.08, 0.2)}, **LESS}
 
 
 def test_scores_have_the_ends_of_their_intervals():
     found = row("soup", "merge", 0.45, 0.72)
-    found["test"]["intervals"] = {"tasks": {"SST": [0.4, 0.5], "STS": [0.68, 0.76]}, "mean": [0.55, 0.62]}
+    found["test"] |= {"interval": [0.55, 0.62], "intervals": {"SST": [0.4, 0.5], "STS": [0.68, 0.76]}}
     assert "SOUP 58.5 (55–62) 45.0 (40–50) 72.0 (68–76)" in text(results(*SINGLE, found))
 
 
 def test_differences_have_errors_and_corrected_p():
-    soup = row("soup", "merge", 0.45, 0.72, against_single=COMPARED, optimism=0.034)
-    shown = text(results(*SINGLE, soup, recommended=shipped(COMPARED["mean"], claim="worse")))
+    soup = row("soup", "merge", 0.45, 0.72, **COMPARED, optimism=0.034)
+    shown = text(results(*SINGLE, soup, recommended=shipped(LESS, claim="worse")))
     assert "SOUP -6.5 ± 1.0 0.002 -5.0 ± 1.0 0.010 -8.0 ± 1.0 0.200 +3.4" in shown
     assert "p of a task is corrected over the tasks (Holm)" in shown
     assert "Ship SOUP, a merge: the best on dev of 1 models (58.5); 58.5 on test; -6.5 (-8.5 to -4.5; p 0.002)" in shown
@@ -105,21 +102,21 @@ def test_differences_have_errors_and_corrected_p():
 
 def test_chance_claims_nothing():
     mean = sure(0.065, 0.2)
-    soup = row("soup", "merge", 0.45, 0.72, against_single={**COMPARED, "mean": mean})
+    soup = row("soup", "merge", 0.45, 0.72, **{**COMPARED, **mean})
     shown = text(results(*SINGLE, soup, recommended=shipped(mean, claim="not_shown", why="no gain over these")))
     assert "against the single-task models: no difference shown: no gain over these." in shown
 
 
 def test_differences_of_an_undefined_mean_are_by_task():
-    part = {"others": {"SST": "only_sst"}, "tasks": {"SST": sure(-0.05, 0.01)}}
-    shown = text(results(*SINGLE, row("flat", "model", 0.4, None, against_single=part)))
+    part = {"SST": sure(-0.05, 0.01)}
+    shown = text(results(*SINGLE, row("flat", "model", 0.4, None, differences=part)))
     assert "FLAT -5.0 ± 1.0 0.010" in shown
     assert "less those of the single-task models" not in text(results(*SINGLE, row("flat", "model", 0.4, None)))
 
 
 def test_holdouts_of_all_merges_are_printed():
-    confirm = {"examples": 36, "score": 0.55, "start": 0.4, "expert": None}
-    shown = text(results(*SINGLE, row("soup", "merge", 0.45, 0.72, confirm=confirm)))
+    holdout = {"examples": 36, "score": 0.55, "start": 0.4, "expert": None}
+    shown = text(results(*SINGLE, row("soup", "merge", 0.45, 0.72, holdout=holdout)))
     assert "SOUP: By 36 dev instances that were kept from the search it scores 55.0" in shown
 
 

@@ -114,8 +114,9 @@ def test_group_of_several_tasks_has_all_tasks(of_heads, study_folder):
 
 
 def test_undefined_scores_are_left_out(of_heads, study_folder):
-    of_heads["rows"][1]["test"] = {"tasks": {"SST": 0.5, "STS": None}, "mean": None}
-    del of_heads["rows"][1]["against_single"]
+    of_heads["models"][1]["test"] = {"tasks": {"SST": 0.5, "STS": None}, "score": None}
+    for key in ("differences", "delta", "delta_standard_error", "delta_interval", "p"):
+        of_heads["models"][1].pop(key)
     (run,) = merge_runs(of_heads, folder=study_folder, described={})
     assert {"test", "delta", "test/STS"}.isdisjoint(run.summary)
     assert "test" not in table(of_heads)[0]
