@@ -267,7 +267,7 @@ def test_other_commands_are_there():
         elif words[0] == "dfwe":
             assert command_of(words[1:])[0] in SUBCOMMANDS or words[1] in ("--help", "--version"), place
         else:
-            assert words[0] in ("python", "wandb", "hf", "printf", "eval"), place
+            assert words[0] in ("python", "source", "wandb", "hf", "printf", "eval"), place
 
 
 PYTHON = [block for block in BLOCKS if block.language == "python"]
