@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from dfwe.controls import without_controls
@@ -80,6 +80,11 @@ NEW_NAMES = {
     "confirm": "holdout",
     "searched": "tuned_parameters",
 }
+
+
+def quoted(words: Iterable[str]) -> str:
+    """Return the words in quotes, with commas between them."""
+    return ", ".join(f"'{word}'" for word in words)
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ from dfwe.data.readers.delimited import read_delimited
 from dfwe.data.readers.json_lines import JsonLines
 from dfwe.data.readers.sheet import Sheet, check_columns
 from dfwe.errors import ConfigurationError, DataError
-from dfwe.records import Instance
+from dfwe.records import SPLITS, Instance
 from dfwe.seeding import derive
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class Pool:
         return tuple(pool[int(place)] for place in places)
 
     def _in_use(self, data: StudyData) -> Iterator[Instance]:
-        for split in ("train", "dev", "test"):
+        for split in SPLITS:
             yield from data.instances(self.target, split=split)
 
     def _all(self, data: StudyData) -> Iterator[Instance]:

@@ -32,7 +32,11 @@ class Release:
     path: str  # below the folder of downloads
     url: str
     sha256: str | None  # hexadecimal; None if it is not published
-    optional: bool = False
+
+    @property
+    def optional(self) -> bool:
+        """Whether a study can do without it: what has no digest."""
+        return self.sha256 is None
 
 
 def fetch_all(releases: Sequence[Release], *, folder: Path, on_progress: Callable[[str], None]) -> list[Release]:

@@ -22,6 +22,7 @@ from dfwe.data.readers.base import Corpus
 from dfwe.data.readers.tlidb import Tlidb
 from dfwe.process.arguments import Parser
 from dfwe.process.exit import exit_code
+from dfwe.records import SPLITS
 from dfwe.values.allowed import per_class
 
 
@@ -95,7 +96,7 @@ def _parser() -> Parser:
         "--root", type=Path, required=True, help="the folder that holds TLiDB_Friends, or a task's own files"
     )
     parser.add_argument("--task", required=True, help="short or long name of the task")
-    parser.add_argument("--split", choices=("train", "dev", "test"), required=True)
+    parser.add_argument("--split", choices=SPLITS, required=True)
     parser.add_argument("--max-words", type=_words, default=512, help="of a context; 0 is no limit (default: 512)")
     parser.add_argument(
         "--shots", type=_shots, default="all", help="all, a share such as 0.1, a number, or '8 per class'"

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from dfwe.controls import without_controls
-from dfwe.errors import DataError
+from dfwe.errors import DataError, quoted
 from dfwe.fit.answer import answer, coefficients
 from dfwe.fit.table import is_number
 from dfwe.fit.task import TableTask
 from dfwe.io.files import read_text, write_text
-from dfwe.records import Split
+from dfwe.records import SPLITS, Split
 from dfwe.report.run_folder import CARD, read_run
 
 _MAX_SHOWN = 8  # labels
@@ -27,7 +27,7 @@ def description(task: TableTask, *, shots: int | None) -> Iterator[str]:
     grouped = "" if table.columns.group is None else f", whole groups by '{table.columns.group}'"
     even = ", each with its share of every label" if task.kind == "labels" else ""
     even = f"{even}, as far as groups allow" if even and grouped else even
-    splits = ", ".join(f"{sizes[split]} {split}" for split in ("train", "dev", "test"))
+    splits = ", ".join(f"{sizes[split]} {split}" for split in SPLITS)
     note = "" if shots is None else f"; {shots} of train and of dev are used (--shots)"
     yield f"  splits: {splits} ({_fractions(task)}{grouped}{even}){note}"
     if num_repeated := task.num_repeated():
@@ -36,7 +36,7 @@ def description(task: TableTask, *, shots: int | None) -> Iterator[str]:
     if not task.is_source:
         yield from _too_few(task, sizes)
     if num_empty := len(table.sheet.rows) - len(table.used_rows):
-        words = ", ".join(f"'{word}'" for word in table.missing_cells if word.strip())
+        words = quoted(word for word in table.missing_cells if word.strip())
         as_none = f" ({words} as a label is none)" if words else ""
         yield f"  left out: {num_empty} rows without a text or a label{as_none}"
     if table.sheet.report.invalid:
@@ -100,15 +100,13 @@ def _answers(task: TableTask) -> str:
 
 def _too_few(task: TableTask, sizes: Mapping[Split, int]) -> Iterator[str]:
     """Yield what too few rows mean: of a split, and of a label."""
-    few, most = (
-        [split for split in ("dev", "test") if sizes[split] < task.numbers["few_rows"]],
-        task.numbers["few_rows"],
-    )
+    limit = task.numbers["few_rows"]
+    few = [split for split in ("dev", "test") if sizes[split] < limit]
     if few:
-        yield f"  few rows: {' and '.join(few)} have fewer than {most}, so what they choose or show is mostly luck"
+        yield f"  few rows: {' and '.join(few)} have fewer than {limit}, so what they choose or show is mostly luck"
     lacking = [label for label in task.values if not task.answers["dev"][label]] if task.kind == "labels" else []
     if lacking:
-        names = ", ".join(f"'{label}'" for label in lacking[:_MAX_SHOWN])
+        names = quoted(lacking[:_MAX_SHOWN])
         yield f"  rare labels: no row of dev has {names}{' and others' if len(lacking) > _MAX_SHOWN else ''}"
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from dfwe.data.readers.delimited import read_delimited
 from dfwe.data.readers.json_lines import JsonLines
 from dfwe.data.readers.sheet import Sheet, SheetRow, SheetSource, cell_line, read_text
-from dfwe.errors import DataError, did_you_mean
+from dfwe.errors import DataError, did_you_mean, quoted
 
 KINDS = ("labels", "number", "text")
 _RENAME = "rename the column of the labels to 'label'"
@@ -117,7 +117,7 @@ def check_column(sheet: Sheet, name: str) -> None:
     """Raise DataError if a table lacks a column."""
     if name not in sheet.columns:
         hint = did_you_mean(name, sheet.columns)
-        raise DataError(f"{sheet.origin} has no column '{name}'{hint}: it has {_quoted(sheet.columns)}")
+        raise DataError(f"{sheet.origin} has no column '{name}'{hint}: it has {quoted(sheet.columns)}")
 
 
 def kind_of(table: LabelledTable, *, names: Mapping[str, Any], is_source: bool = False) -> str:
@@ -179,7 +179,7 @@ def _guess_label(sheet: Sheet, *, texts: Sequence[str], names: Mapping[str, Any]
     few = [column for column in others if 1 < len(_values(sheet, column)) <= names["max_labels"]]
     if len(few) != 1:
         raise DataError(
-            f"{sheet.origin}: which column is the label? Name it with --label, or {_RENAME}: {_quoted(sheet.columns)}"
+            f"{sheet.origin}: which column is the label? Name it with --label, or {_RENAME}: {quoted(sheet.columns)}"
         )
     return few[0]
 
@@ -196,7 +196,7 @@ def _guess_texts(sheet: Sheet, *, label: str, names: Mapping[str, Any]) -> tuple
     lengths = {column: sum(len(cell_text(row, column).split()) for row in sheet.rows) for column in others}
     longest = max(lengths, key=lambda column: lengths[column], default=None)
     if longest is None or lengths[longest] < 2 * len(sheet.rows):
-        raise DataError(f"{sheet.origin}: which column is the text? Name it with --text: {_quoted(sheet.columns)}")
+        raise DataError(f"{sheet.origin}: which column is the text? Name it with --text: {quoted(sheet.columns)}")
     return (longest,)
 
 
@@ -226,7 +226,3 @@ def _with_comma(values: Iterable[str]) -> str:
 
 def _is_counting(counts: Counter[str], *, rows: int) -> bool:
     return len(counts) == rows and all(value.isdecimal() for value in counts)
-
-
-def _quoted(columns: Sequence[str]) -> str:
-    return ", ".join(f"'{column}'" for column in columns)

@@ -9,7 +9,7 @@ from typing import Any
 
 from dfwe.conf import option_names
 from dfwe.data.readers.sheet import Sheet
-from dfwe.errors import DataError
+from dfwe.errors import DataError, quoted
 from dfwe.fit.table import Columns, LabelledTable, cell_text, check_column, find_columns, is_number, kind_of, read_table
 from dfwe.fit.task import TableTask, ordered, task_name
 from dfwe.metrics.function import own_function
@@ -57,7 +57,7 @@ def _target(path: Path, *, name: str, options: TableOptions, numbers: Mapping[st
     if options.test is not None:
         _check_differs(options.test, option="--test", others=(path,))
         read = read_table(options.test, encoding=options.encoding)
-        test = LabelledTable(options.test, *read, table.columns, _missing(numbers))
+        test = LabelledTable(options.test, *read, table.columns, frozenset(numbers["missing_labels"]))
         if reason := _group_misfit(table, test=test):
             table, test = _ungrouped(table), _ungrouped(test)
             notes = (f"groups: none; {reason}",)
@@ -77,7 +77,7 @@ def _unknown_labels(test: LabelledTable, *, table: LabelledTable) -> tuple[str, 
     """Return a note on labels of the test table alone; DataError where all are, as `1` and `1.0` may stand for one."""
     unknown = [f"'{label}'" for label in ordered(list(test.counts)) if label not in table.counts]
     if unknown and len(unknown) == len(test.counts):
-        labels = ", ".join(f"'{label}'" for label in ordered(list(table.counts)))
+        labels = quoted(ordered(list(table.counts)))
         raise DataError(
             f"{test.path}: its labels, {', '.join(unknown)}, are none of {table.path}'s, {labels}: write them alike"
         )
@@ -103,7 +103,7 @@ def _source(path: Path, *, name: str, options: TableOptions, columns: Columns, n
         group=options.group if options.group in (NO_GROUP, *sheet.columns) else None,
     )
     columns = _columns(sheet, options=fitting, numbers=numbers)
-    table = LabelledTable(path, source, sheet, columns, _missing(numbers))
+    table = LabelledTable(path, source, sheet, columns, frozenset(numbers["missing_labels"]))
     kind, values = kind_of(table, names=numbers, is_source=True), _values([table])
     _check_kind(kind, values=values, table=table)
     notes = tuple(f"guessed: {path} has no column '{column}' ({option})" for option, column in missing)
@@ -112,11 +112,9 @@ def _source(path: Path, *, name: str, options: TableOptions, columns: Columns, n
 
 def _table(path: Path, *, options: TableOptions, numbers: Mapping[str, Any]) -> LabelledTable:
     source, sheet = read_table(path, encoding=options.encoding)
-    return LabelledTable(path, source, sheet, _columns(sheet, options=options, numbers=numbers), _missing(numbers))
-
-
-def _missing(numbers: Mapping[str, Any]) -> frozenset[str]:
-    return frozenset(numbers["missing_labels"])
+    return LabelledTable(
+        path, source, sheet, _columns(sheet, options=options, numbers=numbers), frozenset(numbers["missing_labels"])
+    )
 
 
 def _check_differs(path: Path, *, option: str, others: Sequence[Path]) -> None:

@@ -59,7 +59,7 @@ class TableTask:
     @cached_property
     def answers(self) -> dict[Split, Counter[str]]:
         """Number of rows of each split by their answer."""
-        answer = self._column(self.table.columns.label)
+        answer = column_name(self.table.columns.label)
         return {split: Counter(cell_line(cells[answer]) for cells in rows) for split, rows in self._cells.items()}
 
     def num_repeated(self) -> int:
@@ -70,7 +70,7 @@ class TableTask:
     @cached_property
     def texts(self) -> dict[Split, Counter[tuple[str, ...]]]:
         """Number of rows of each split by their texts."""
-        names = [self._column(name) for name in self.table.columns.texts]
+        names = [column_name(name) for name in self.table.columns.texts]
         return {
             split: Counter(tuple(cell_line(c[name]) for name in names) for c in self._cells[split])
             for split in self._cells
@@ -99,7 +99,7 @@ class TableTask:
     def content(self, *, sources: Sequence[str]) -> dict[str, Any]:
         """Return the task as YAML holds it."""
         columns = self.table.columns
-        texts, label = [self._column(name) for name in columns.texts], self._column(columns.label)
+        texts, label = [column_name(name) for name in columns.texts], column_name(columns.label)
         return {
             "name": self.name,
             "default_sources": list(sources),
@@ -137,9 +137,9 @@ class TableTask:
             "holdout_fractions": fractions,
             "seed": numbers["split_seed"],
             "id": None,
-            "group": None if columns.group is None else self._column(columns.group),
-            "stratify": self._column(columns.label) if self.kind == "labels" else None,
-            "exclude": {self._column(name): self._blanks(name) for name in self._used},
+            "group": None if columns.group is None else column_name(columns.group),
+            "stratify": column_name(columns.label) if self.kind == "labels" else None,
+            "exclude": {column_name(name): self._blanks(name) for name in self._used},
             **({"max_examples": {"train": most}} if most is not None else {}),
         }
 
@@ -154,7 +154,7 @@ class TableTask:
         group = self.table.columns.group
         names = [*self._used, *([group] if group is not None else [])]
         values["path"] = path.name if beside else str(path.resolve())
-        values["rename"] = {name: self._column(name) for name in names if self._column(name) != name}
+        values["rename"] = {name: column_name(name) for name in names if column_name(name) != name}
         return {"_target_": f"{type(source).__module__}.{type(source).__name__}", **values}
 
     def _blanks(self, column: str) -> list[str]:
@@ -164,10 +164,6 @@ class TableTask:
         is_label = column == self.table.columns.label
         words = [word for table in tables for word in table.missing_cells] if is_label else []
         return sorted({"", *words, *(cell for cell in cells if isinstance(cell, str) and not cell.strip())})
-
-    def _column(self, name: str) -> str:
-        """Return a column's name as a template can hold it."""
-        return column_name(name)
 
     def _answer(self, label: str) -> dict[str, Any]:
         if self.kind == "labels":

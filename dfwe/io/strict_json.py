@@ -90,10 +90,10 @@ def read_json_object(path: Path, *, error: type[DfweError] = DataError, missing:
     return value
 
 
-def read_json_lines(path: Path, *, error: type[DfweError] = DataError) -> Iterator[tuple[int, Any]]:
+def read_json_lines(path: Path) -> Iterator[tuple[int, Any]]:
     """Yield each line's number, from 1, and what it holds; blank lines are skipped."""
-    for number, line in json_lines(read_text(path, error=error)):
-        yield number, loads(line, where=str(path), line=number, error=error)
+    for number, line in json_lines(read_text(path, error=DataError)):
+        yield number, loads(line, where=str(path), line=number, error=DataError)
 
 
 def json_lines(text: str) -> Iterator[tuple[int, str]]:

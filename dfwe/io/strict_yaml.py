@@ -23,7 +23,7 @@ MAX_DEPTH = 30  # Hydra takes a dozen calls for each level, and Python allows a 
 MAX_NODES = 100_000  # values, aliases written out
 MAX_DIGITS = 300  # of a whole number; more would not fit a float
 
-_MERGE, _INT, _FLOAT = (f"tag:yaml.org,2002:{name}" for name in ("merge", "int", "float"))
+_MERGE, _FLOAT = (f"tag:yaml.org,2002:{name}" for name in ("merge", "float"))
 EXPONENT = re.compile(r"[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?[eE][-+]?[0-9]+$")
 
 
@@ -35,9 +35,9 @@ def loads(text: str, *, where: str, error: type[DfweError] = ConfigurationError)
         raise error(f"{where}{reason_of(cause)}") from None
 
 
-def read_yaml(path: Path, *, error: type[DfweError] = ConfigurationError, missing: str | None = None) -> Any:
-    """Return what the file holds; `missing` are the words for a file that is not there."""
-    return loads(read_text(path, error=error, missing=missing), where=str(path), error=error)
+def read_yaml(path: Path, *, error: type[DfweError] = ConfigurationError) -> Any:
+    """Return what the file holds."""
+    return loads(read_text(path, error=error), where=str(path), error=error)
 
 
 class _StrictLoader(SafeLoader):

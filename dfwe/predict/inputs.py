@@ -12,7 +12,7 @@ from dfwe.data.prompts.template import named_cells, row_dialogue
 from dfwe.data.readers.base import Dialogue, RowError
 from dfwe.data.readers.sheet import cell_of
 from dfwe.data.readers.tlidb import check_dialogue
-from dfwe.errors import DataError
+from dfwe.errors import DataError, quoted
 from dfwe.records import Instance
 
 TURN, SPEAKER, DIALOGUE = "utterance", "speaker", "dialogue_id"
@@ -103,7 +103,7 @@ def _dialogue_of(item: Item, *, number: int) -> Any:
 def _turn(item: Item, *, position: int) -> dict[str, Any]:
     content = {TURN: item.content} if isinstance(item.content, str) else item.content
     if TURN not in content:
-        there = ", ".join(f"'{key}'" for key in content) or "nothing"
+        there = quoted(content) or "nothing"
         raise DataError(
             f"{item.where} needs '{TURN}' (and '{SPEAKER}', '{DIALOGUE}'), or a whole 'dialogue': it has {there}"
         )

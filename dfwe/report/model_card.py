@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from dfwe.controls import in_one_line
 from dfwe.models.origin import Origin
+from dfwe.report.html.page import environment
 from dfwe.report.html.use import snippets
 from dfwe.report.names import expert_name, name_of
 from dfwe.report.numbers import UNDEFINED, interval, times_100
@@ -81,15 +81,9 @@ def model_card(results: StudyResults, *, name: str, facts: ModelFacts) -> str:
     raw = results.raw
     auto_class = raw["auto_class"]
     code = dict(snippets(".", questions=raw.get("questions") or {}, auto_class=auto_class, template=facts.template))
-    environment = Environment(
-        loader=PackageLoader("dfwe.report.html", "templates"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=False,  # Markdown: `text` escapes what users named
-    )
-    environment.filters["text"] = _text
-    body = environment.get_template("card.md").render(
+    templates = environment(autoescape=False)  # Markdown: `text` escapes what users named
+    templates.filters["text"] = _text
+    body = templates.get_template("card.md").render(
         title=f"{results.target}: {name_of(row)}",
         intro=_intro(results, row=row, facts=facts),
         experts=coefficient_table(row) if facts.is_merge else None,

@@ -9,6 +9,7 @@ from dfwe.config.tasks import Task, TaskMean, tasks_of
 from dfwe.data.prompts.dialogues import Emotion
 from dfwe.data.prompts.template import Sentences, Template
 from dfwe.families.classifier.tasks import ClosedSet
+from dfwe.records import SPLITS
 from dfwe.results.comparison import Comparison, TaskMeanComparison
 from dfwe.stages.external_expert import ExternalExpert
 from dfwe.studies.source_selection.stage import selection_results
@@ -72,8 +73,8 @@ def split_sizes(study: Study) -> dict[str, Any]:
     data = study.family.context.data
 
     def of_task(task: Task, *, is_tested: bool = True) -> dict[str, int]:
-        splits = ("train", "dev", "test") if is_tested else ("train", "dev")
-        return {split: len(data.instances(task, split=split)) for split in splits}  # type: ignore[arg-type]
+        splits = SPLITS if is_tested else ("train", "dev")
+        return {split: len(data.instances(task, split=split)) for split in splits}
 
     if study.listing is None:
         return of_task(study.target, is_tested=bool(study.evaluations))

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from dfwe.config.tasks import tasks_of
-from dfwe.records import Evaluation, Instance, Split
+from dfwe.records import SPLITS, Evaluation, Instance
 from dfwe.report.names import expert_name, name_of
 from dfwe.report.numbers import times_100
 from dfwe.stages.distillation import StudentStage
@@ -58,7 +58,7 @@ def _warnings(
     study: Study, *, rows: Sequence[Mapping[str, Any]], evaluations: Mapping[str, Evaluation]
 ) -> Iterator[StudyWarning]:
     data, store = study.family.context.data, study.family.context.store
-    splits: tuple[Split, ...] = ("train", "dev", "test") if evaluations else ("train", "dev")
+    splits = SPLITS if evaluations else ("train", "dev")
     for name, task in study.tasks.items():
         is_target = task in tasks_of(study.objective)
         for split in splits if is_target else ("train",):

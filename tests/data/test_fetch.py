@@ -54,8 +54,8 @@ def server():
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     port = server.server_address[1]
 
-    def release(path, *, sha256=DIGEST, optional=False):
-        return Release(f"set/{path}", f"http://127.0.0.1:{port}/{path}", sha256, optional)
+    def release(path, *, sha256=DIGEST):
+        return Release(f"set/{path}", f"http://127.0.0.1:{port}/{path}", sha256)
 
     yield release, requests
     server.shutdown()
@@ -114,7 +114,7 @@ def test_fetch_web_page_instead_of_file_raises(server, tmp_path, sha256):
 
 def test_fetch_all_returns_missing_optional_files(server, tmp_path):
     release, _ = server
-    releases = [release("gone.json", sha256=None, optional=True), release("a.csv")]
+    releases = [release("gone.json", sha256=None), release("a.csv")]
     lines = []
     assert fetch_all(releases, folder=tmp_path, on_progress=lines.append) == releases[:1]
     assert lines[0] == "set/a.csv: fetched"
@@ -123,7 +123,7 @@ def test_fetch_all_returns_missing_optional_files(server, tmp_path):
 
 def test_fetch_all_without_network_lists_files_and_places(tmp_path):
     required = Release("set/b.csv", "http://127.0.0.1:9/b.csv", DIGEST)  # nobody listens at this port
-    optional = Release("set/c.csv", "http://127.0.0.1:9/c.csv", None, optional=True)
+    optional = Release("set/c.csv", "http://127.0.0.1:9/c.csv", None)
     present = Release("set/a.csv", "http://127.0.0.1:9/a.csv", DIGEST)
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "a.csv").write_bytes(CONTENT)

@@ -13,11 +13,12 @@ from dfwe.data.friends.build import Tally, build
 from dfwe.data.friends.dialogue import count, dialogue_of
 from dfwe.data.friends.raw import emotions, excerpts, reading_comprehension, scenes
 from dfwe.data.friends.scene import Reading
-from dfwe.data.friends.split import SPLITS, OfficialSplit, few_shot_lists, split_dialogues
+from dfwe.data.friends.split import OfficialSplit, few_shot_lists, split_dialogues
 from dfwe.data.friends.tasks import OFFICIAL_TEST, TASKS
 from dfwe.data.readers.tlidb import write_tlidb
 from dfwe.errors import DataError
 from dfwe.io.files import write_text
+from dfwe.records import SPLITS
 
 # the first release that has a scene gives its lines: whole scenes with stage directions come first, parts last
 _RELEASES: tuple[Callable[..., Reading], ...] = (

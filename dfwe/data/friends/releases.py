@@ -16,7 +16,7 @@ def _release(repository: str, commit: str, source: str, folder: str, sha256: str
     """Return the release of a repository's file, stored under its own name in the folder of its set."""
     path = f"{folder}/{source.rpartition('/')[2]}"
     url = f"https://raw.githubusercontent.com/{repository}/{commit}/{source}"
-    return Release(path=path, url=url, sha256=sha256, optional=sha256 is None)
+    return Release(path=path, url=url, sha256=sha256)
 
 
 # (repository, commit, folder of the set) to {path in the repository: sha256}
@@ -79,5 +79,4 @@ TLIDB: Final = Release(
     path="TLiDB_Friends.zip",
     url="https://drive.usercontent.google.com/download?id=1QK_XX-d38fKeJlcTcoMT9ku3VZn6bv6H&export=download&confirm=t",
     sha256=None,
-    optional=True,
 )

@@ -13,8 +13,8 @@ from dfwe.data.few_shot import FEW_SHOT, REFERENCE_SEED, reference_split
 from dfwe.data.friends.words import words_of
 from dfwe.errors import DataError
 from dfwe.io.strict_json import read_json_object
+from dfwe.records import SPLITS, Split
 
-SPLITS = ("train", "dev", "test")
 _LONG = 8  # words; a shorter line may be said twice
 _RARE = 3  # a line that more dialogues have is a quotation
 
@@ -23,7 +23,7 @@ _RARE = 3  # a line that more dialogues have is a quotation
 class OfficialSplit:
     """Ids of the official split and of its few-shot part, by split, as far as they are known."""
 
-    ids: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    ids: Mapping[Split, frozenset[str]] = field(default_factory=dict)
     few_shot: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def of(self, dialogue_id: str) -> str | None:

@@ -13,7 +13,7 @@ from dfwe.data.prompts.answers import AnswerFormat, Cells, Gold, single
 from dfwe.data.prompts.base import Prompt
 from dfwe.data.prompts.fields import dialogue_name, records
 from dfwe.data.readers.base import Dialogue, RowError
-from dfwe.errors import ConfigurationError, DataError
+from dfwe.errors import ConfigurationError, DataError, quoted
 from dfwe.records import Instance
 
 _MAX_SENTENCES = 2
@@ -55,7 +55,7 @@ class Template(Prompt):
         def question(cells: Cells) -> dict[str, Any]:
             return {"context": _cut(_fill(context, cells), max_words=max_words), "prompt": _fill(prompt, cells)}
 
-        yield from _instances(dialogue, prompt=self, columns=self.columns, answer=self.answer, question=question)
+        yield from _instances(dialogue, prompt=self, question=question)
 
     @cached_property
     def _parts(self) -> tuple[Parts, Parts]:
@@ -89,7 +89,7 @@ class Sentences(Prompt):
             sentences = tuple(single(cells, column=column) for column in self.columns)
             return {"context": "", "prompt": "", "sentences": sentences}
 
-        yield from _instances(dialogue, prompt=self, columns=self.columns, answer=self.answer, question=question)
+        yield from _instances(dialogue, prompt=self, question=question)
 
 
 def column_name(name: str) -> str:
@@ -116,21 +116,17 @@ def _check_hidden(answer: AnswerFormat, *, columns: Iterable[str], owner: str) -
 
 
 def _instances(
-    dialogue: Dialogue,
-    *,
-    prompt: Prompt,
-    columns: Sequence[str],
-    answer: AnswerFormat,
-    question: Callable[[Cells], dict[str, Any]],
+    dialogue: Dialogue, *, prompt: Template | Sentences, question: Callable[[Cells], dict[str, Any]]
 ) -> Iterator[Instance]:
-    """Yield an instance per row; `columns` are those that `question` shows."""
+    """Yield an instance per row; `question` shows the prompt's columns."""
+    answer = prompt.answer
     for row in records(dialogue, key="rows", where=dialogue_name(dialogue)):
         cells: Cells = row["cells"]
         is_answered = not prompt.unlabelled or any(cells.get(column) for column in answer.columns)
-        for column in (*columns, *(answer.columns if is_answered else ())):
+        for column in (*prompt.columns, *(answer.columns if is_answered else ())):
             if column not in cells:
-                names = ", ".join(f"'{name}'" for name in cells)
-                raise DataError(f"{row['path']} has no column '{column}', which {prompt.task} needs: it has {names}")
+                there = f"it has {quoted(cells)}"
+                raise DataError(f"{row['path']} has no column '{column}', which {prompt.task} needs: {there}")
         try:
             gold = answer.gold(cells) if is_answered else Gold((), ())
         except RowError:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dfwe.data.readers.base import RowIssue, RowReport
-from dfwe.errors import ConfigurationError, DataError
+from dfwe.errors import ConfigurationError, DataError, quoted
 
 _COMPRESSED = (".gz", ".zip", ".bz2", ".xz", ".zst")
 
@@ -78,7 +78,7 @@ def renamed(columns: Sequence[str], *, rename: Mapping[str, str], origin: str) -
     """Return the columns under their new names; DataError for a missing column or a name that occurs twice."""
     for old in rename:
         if old not in columns:
-            raise DataError(f"{origin} has no column '{old}' to rename: it has {_list(columns)}")
+            raise DataError(f"{origin} has no column '{old}' to rename: it has {quoted(columns) or 'none'}")
     new = tuple(rename.get(column, column) for column in columns)
     for column in new:
         if new.count(column) > 1:
@@ -111,7 +111,7 @@ def check_columns(sheet: Sheet, *, needed: Iterable[str]) -> None:
     """Raise DataError with the columns of the sheet if one is missing."""
     for column in needed:
         if column not in sheet.columns:
-            raise DataError(f"{sheet.origin} has no column '{column}': it has {_list(sheet.columns)}")
+            raise DataError(f"{sheet.origin} has no column '{column}': it has {quoted(sheet.columns) or 'none'}")
 
 
 def cell_of(value: Any) -> Cell:
@@ -128,7 +128,3 @@ def cell_of(value: Any) -> Cell:
 def cell_line(cell: Cell) -> str:
     """Return a cell as one line of text; the alternatives of a list are joined."""
     return " ".join((cell if isinstance(cell, str) else " ".join(cell)).split())
-
-
-def _list(columns: Sequence[str]) -> str:
-    return ", ".join(f"'{column}'" for column in columns) or "none"

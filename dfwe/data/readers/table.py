@@ -16,10 +16,8 @@ from dfwe.data.readers.base import Corpus, Reader, RowIssue, RowReport
 from dfwe.data.readers.sheet import Sheet, SheetRow, SheetSource, cell_line, check_columns
 from dfwe.data.readers.stratify import stratified
 from dfwe.errors import ConfigurationError, DataError
-from dfwe.records import Split
+from dfwe.records import SPLITS, Split
 from dfwe.values.allowed import Count, Name, Natural, OpenShare
-
-_SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class Table(Reader):
     stratify: Name | None = None  # a column, such as that of the labels; null to hold out whatever is drawn
 
     def __post_init__(self) -> None:
-        if "train" not in self.files or sorted([*self.files, *self.holdout_fractions]) != sorted(_SPLITS):
+        if "train" not in self.files or sorted([*self.files, *self.holdout_fractions]) != sorted(SPLITS):
             raise ConfigurationError(
                 "each split needs a file or, dev and test, a part of the train file under `holdout_fractions` (not "
                 f"both): there are files for {sorted(self.files)} and fractions for {sorted(self.holdout_fractions)}"
@@ -61,7 +59,7 @@ class Table(Reader):
             DataError: a file is missing, in another encoding, or lacks a column; a group occurs in two files; a
                 held-out split is empty.
         """
-        sheets = {split: self.files[split].sheet(Path(self.root)) for split in _SPLITS if split in self.files}
+        sheets = {split: self.files[split].sheet(Path(self.root)) for split in SPLITS if split in self.files}
         rows = _TableRows(self, sheets)
         groups = {split: rows.groups(split) for split in sheets}
         _check_disjoint(groups, origins={split: sheet.origin for split, sheet in sheets.items()})
@@ -103,7 +101,7 @@ class Table(Reader):
         return splits
 
     def _held_out(self) -> tuple[Split, ...]:
-        return tuple(split for split in _SPLITS if split in self.holdout_fractions)
+        return tuple(split for split in SPLITS if split in self.holdout_fractions)
 
     def _check_held_out(self, ids: tuple[str, ...], *, split: Split, num_groups: int) -> None:
         if not ids:
@@ -114,7 +112,7 @@ class Table(Reader):
         """Return as many ids as `max_examples` allows, in their order."""
         if len(ids) <= self.max_examples.get(split, len(ids)):
             return ids
-        order = np.random.default_rng([self.seed, _SPLITS.index(split)]).permutation(len(ids))
+        order = np.random.default_rng([self.seed, SPLITS.index(split)]).permutation(len(ids))
         return tuple(ids[index] for index in sorted(order[: self.max_examples[split]]))
 
 

@@ -14,11 +14,10 @@ from dfwe.data.readers.base import Corpus, Dialogue, Reader
 from dfwe.errors import DataError
 from dfwe.io.files import decoded, make_folder, write_text
 from dfwe.io.strict_json import loads
-from dfwe.records import Split
+from dfwe.records import SPLITS, Split
 
 FOLDER = "TLiDB_Friends"
 DIALOGUES = "TLiDB_Friends.json"
-_SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 _FEW_SHOT_SPLITS: tuple[Split, ...] = ("train", "dev")
 
 
@@ -36,7 +35,7 @@ class Tlidb(Reader):
         """
         folder = Path(self.root) / FOLDER
         shares = _shares(folder)
-        lists = [_list_of(split) for split in _SPLITS]
+        lists = [_list_of(split) for split in SPLITS]
         # both lists are required, so that an error names the missing one of a broken data set
         lists += [_few_shot_list(share, split) for share in shares for split in _FEW_SHOT_SPLITS]
         contents = {name: _read(folder / name, root=Path(self.root)) for name in (DIALOGUES, *lists)}
@@ -45,7 +44,7 @@ class Tlidb(Reader):
         for name in lists:
             _check_ids(ids[name], dialogues=dialogues, path=folder / name)
         few_shot = {share: {split: ids[_few_shot_list(share, split)] for split in _FEW_SHOT_SPLITS} for share in shares}
-        splits = {split: ids[_list_of(split)] for split in _SPLITS}
+        splits = {split: ids[_list_of(split)] for split in SPLITS}
         return Corpus(dialogues, splits, digest=_digest(contents), origin=str(folder), few_shot=few_shot)
 
 

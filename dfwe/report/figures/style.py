@@ -8,8 +8,7 @@ import math
 import re
 import warnings
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from html import escape
 from pathlib import Path
@@ -74,15 +73,15 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
     @wraps(draw)
     def inner(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        with _style():
+        with matplotlib.rc_context(dict(STYLE)):
             return draw(*args, **kwargs)
 
     return inner
 
 
-def new_figure(height: float, *, width: float = WIDTH) -> tuple[Figure, Axes]:
+def new_figure(height: float) -> tuple[Figure, Axes]:
     """Return an empty figure of that many inches, and its axes."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
     return figure, figure.add_subplot()
 
 
@@ -138,18 +137,12 @@ def _page_colours(style: str) -> str:
 def _encode(figure: Figure, *, form: str) -> bytes:
     buffer = io.BytesIO()
     metadata = {"Date": None, "Creator": None} if form == "svg" else {"Software": None}
-    with _style(), warnings.catch_warnings():
+    with matplotlib.rc_context(dict(STYLE)), warnings.catch_warnings():
         # a PNG shows a box for letters that its font lacks; a SVG has the text itself
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         background: dict[str, Any] = {"transparent": True} if form == "svg" else {"facecolor": "white"}
         figure.savefig(buffer, format=form, metadata=metadata, **background)
     return with_tips(buffer.getvalue().decode()).encode() if form == "svg" else buffer.getvalue()
-
-
-@contextmanager
-def _style() -> Iterator[None]:
-    with matplotlib.rc_context(dict(STYLE)):
-        yield
 
 
 def tip(artist: Artist, texts: Sequence[str]) -> None:

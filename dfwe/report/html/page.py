@@ -78,16 +78,21 @@ def render(template: str, **content: Any) -> str:
     script = _file("page.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'"
-    environment = Environment(
+    found = environment(autoescape=True)
+    found.filters["breakable"] = _breakable
+    page = found.get_template(template)
+    return page.render(style=Markup(_file("page.css")), script=Markup(script), policy=Markup(policy), **content)
+
+
+def environment(*, autoescape: bool) -> Environment:
+    """Return Jinja's environment of the templates here, in which an undefined name is an error."""
+    return Environment(
         loader=PackageLoader("dfwe.report.html", _TEMPLATES),
-        autoescape=True,
+        autoescape=autoescape,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["breakable"] = _breakable
-    page = environment.get_template(template)
-    return page.render(style=Markup(_file("page.css")), script=Markup(script), policy=Markup(policy), **content)
 
 
 def _breakable(text: str) -> Markup:

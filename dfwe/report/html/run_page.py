@@ -23,7 +23,6 @@ from dfwe.report.verdict import connectedness_note, source_selection_note
 from dfwe.values.names import UNIFORM
 
 PICTURES = "pictures"
-LONGEST = 4000  # letters of an instance's text: the page stays readable, and below 5 MB
 Pictures = Sequence[PagePicture]
 
 
@@ -161,8 +160,7 @@ def _examples(record: Record, key: str) -> PageExamples | None:
 
 
 def _example(record: Record) -> dict[str, str]:
-    source = record["source"] if len(record["source"]) <= LONGEST else f"… {record['source'][-LONGEST:]}"
-    return {**record, "source": source, "gold": " | ".join(record["gold"])}
+    return {**record, "gold": " | ".join(record["gold"])}
 
 
 def _cost(results: StudyResults) -> PageSection:

@@ -38,7 +38,20 @@ class Sweep:
 
     def tables(self) -> list[ReportTable]:
         """Return the tables that the jobs allow."""
-        return list(_tables(self))
+        headlines = of_sweep(self.jobs)
+        tables: list[ReportTable | None] = [rows_table(self.rows)]
+        for place, (merge, by_target) in enumerate(by_merge(headlines)):
+            for target, group in by_target.items():
+                if has_numbers(group):
+                    tables.append(number_table(target, jobs=group, merge=merge))
+                elif len(by_sources(group)) > 1:
+                    tables.append(sources_table(target, jobs=group, merge=merge))
+            if self.rows:
+                tables.append(studies_table(by_target, merge=merge, place=place))
+            if len(by_target) > 1:
+                tables.append(paper_table(by_target, merge=merge, place=place))
+        tables += [matrix_table(distinct(self.jobs)), seeds_table(headlines)]
+        return [table for table in tables if table is not None]
 
 
 def report_sweep(*folders: Path, form: str = "terminal", console: Console | None = None) -> None:
@@ -131,20 +144,3 @@ def _write_pictures(sweep: Sweep, *, folder: Path) -> Iterator[tuple[Path, str]]
 
     for named in sweep_figures(of_sweep(sweep.jobs), rows=sweep.rows):
         yield save(named.figure, folder=folder / PICTURES, name=named.name)[0], f"{named.title}. {named.caption}"
-
-
-def _tables(sweep: Sweep) -> Iterator[ReportTable]:
-    headlines = of_sweep(sweep.jobs)
-    tables: list[ReportTable | None] = [rows_table(sweep.rows)]
-    for place, (merge, by_target) in enumerate(by_merge(headlines)):
-        for target, group in by_target.items():
-            if has_numbers(group):
-                tables.append(number_table(target, jobs=group, merge=merge))
-            elif len(by_sources(group)) > 1:
-                tables.append(sources_table(target, jobs=group, merge=merge))
-        if sweep.rows:
-            tables.append(studies_table(by_target, merge=merge, place=place))
-        if len(by_target) > 1:
-            tables.append(paper_table(by_target, merge=merge, place=place))
-    tables += [matrix_table(distinct(sweep.jobs)), seeds_table(headlines)]
-    yield from (table for table in tables if table is not None)

@@ -9,9 +9,10 @@ import pytest
 
 from dfwe.config.tasks import load_task
 from dfwe.data.friends.prepare import prepare, report_text, summarize, write
-from dfwe.data.friends.split import SPLITS, OfficialSplit
+from dfwe.data.friends.split import OfficialSplit
 from dfwe.data.readers.tlidb import Tlidb
 from dfwe.errors import DataError, OutputError
+from dfwe.records import SPLITS
 
 # by hand from the releases in conftest.py
 INSTANCES = {

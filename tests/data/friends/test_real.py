@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from dfwe.config.tasks import load_task
-from dfwe.data.friends.split import SPLITS, read_official_split
+from dfwe.data.friends.split import read_official_split
 from dfwe.data.readers.tlidb import Tlidb
+from dfwe.records import SPLITS
 
 FRIENDS = Path(__file__).resolve().parents[4] / "shared" / "data" / "friends"
 RAW, SPLIT, SMALL = FRIENDS / "raw", FRIENDS / "official_split.json", FRIENDS / "tlidb_small"

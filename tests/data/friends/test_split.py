@@ -3,8 +3,9 @@ import json
 import pytest
 
 from dfwe.data.few_shot import reference_split
-from dfwe.data.friends.split import SPLITS, OfficialSplit, few_shot_lists, read_official_split, split_dialogues
+from dfwe.data.friends.split import OfficialSplit, few_shot_lists, read_official_split, split_dialogues
 from dfwe.errors import DataError
+from dfwe.records import SPLITS
 
 LONG = "The grey harbour keeps nine wooden boats here."  # 8 words
 

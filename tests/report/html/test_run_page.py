@@ -133,13 +133,12 @@ def test_user_texts_are_escaped(whole):
     assert html.count("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; &#34;quotes&#34;") >= 7
 
 
-def test_long_texts_are_cut(plain):
+def test_long_words_of_any_script_have_a_page(plain):
     case = {"instance_id": "1", "source": "語" * 9000, "gold": ["ü"], "before": "אב", "after": "ü"}
     examples = {"merge": "ties", "against": "baseline", "num_fixed": 1, "num_broke": 0, "fixed": [case], "broke": []}
     html = page(plain(examples=examples, target="目標" * 200))
     assert "אב" in html
-    assert "語" * 4000 in html
-    assert "語" * 4001 not in html
+    assert "語" * 9000 in html
 
 
 AGAINST = [
