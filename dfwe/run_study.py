@@ -17,7 +17,7 @@ from dfwe.io.files import make_folder, write_json
 from dfwe.models.hub import Push
 from dfwe.report.terminal.progress import bars
 from dfwe.report.terminal.study import show
-from dfwe.results.artifacts import command, copy_journals, write_answers
+from dfwe.results.artifacts import command, copy_journals, write_answers, write_report
 from dfwe.results.document import study_results, summary
 from dfwe.results.export import export_models
 from dfwe.stages.merge_search import PREDICTIONS, TRIALS
@@ -75,9 +75,7 @@ def _run(config: DictConfig, *, folder: Path) -> None:
     show(results)
     print(f"results: {folder / 'results.json'}")
     if config.report:
-        from dfwe.report.html.run_page import write_run_page  # matplotlib: a second, which the start should not pay
-
-        print(f"report: {write_run_page(folder)}")
+        write_report(folder)
     merges = {name: stage.config for name, stage in study.merges.items()}
     finish(logger, results=results, summary=summary(results), merges=merges)  # last of the run: it takes all files
     if push is not None:

@@ -67,6 +67,13 @@ def copy_journals(
                 shutil.copyfile(entry.file(file), copy)
 
 
+def write_report(folder: Path) -> None:
+    """Write `report.html` and `pictures/` into the run's folder, from the files that lie there."""
+    from dfwe.report.html.run_page import write_run_page  # matplotlib: a second, which the study's start should not pay
+
+    print(f"report: {write_run_page(folder)}")
+
+
 def command() -> dict[str, str]:
     """Return `command`, that of this job alone in a sweep; nothing where no command began the study."""
     if not HydraConfig.initialized():

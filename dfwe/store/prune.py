@@ -39,7 +39,7 @@ class Limits:
                 option = f"--{field.name.replace('_', '-')}"
                 raise StoreError(f"{option} must be a number that is 0 or more, not {value:g}")
 
-    def chosen(self, items: Sequence[StoreItem]) -> list[StoreItem]:
+    def selected(self, items: Sequence[StoreItem]) -> list[StoreItem]:
         """The items to delete, of these in order of age, the oldest first."""
         left = sum(item.num_bytes for item in items)
         found = []
@@ -77,11 +77,11 @@ def prune(root: Path, *, limits: Limits, dry_run: bool, only: Collection[Path] |
         names = used(root)
         items = [item for item in inventory(root) if item.state not in _LEFT_ALONE]
         busy = {item.folder for item in items if item.name in names or not _take(root, item, dry_run=True)}
-        chosen = [item for item in limits.chosen(items) if only is None or item.folder in only]
-        free = [item for item in chosen if item.folder not in busy]
+        selected = [item for item in limits.selected(items) if only is None or item.folder in only]
+        free = [item for item in selected if item.folder not in busy]
         gone = [item for item in free if _take(root, item, dry_run=dry_run)]
     failed = [] if dry_run else [words for item in gone if (words := _delete(_away(item)))]
-    return Pruned(tuple(gone), tuple(item for item in chosen if item not in gone), tuple(failed))
+    return Pruned(tuple(gone), tuple(item for item in selected if item not in gone), tuple(failed))
 
 
 def _delete(folder: Path) -> str | None:

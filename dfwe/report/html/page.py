@@ -78,9 +78,9 @@ def render(template: str, **content: Any) -> str:
     script = _file("page.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'"
-    found = environment(autoescape=True)
-    found.filters["breakable"] = _breakable
-    page = found.get_template(template)
+    templates = environment(autoescape=True)
+    templates.filters["breakable"] = _breakable
+    page = templates.get_template(template)
     return page.render(style=Markup(_file("page.css")), script=Markup(script), policy=Markup(policy), **content)
 
 
