@@ -30,7 +30,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from dfwe.conf import conf_dir
 from dfwe.config.task_options import register
-from dfwe.execution.local import made_in
+from dfwe.execution.local import make_timed
 from dfwe.execution.quiet import quiet
 from dfwe.execution.ray.candidate_pool import SharedArray
 from dfwe.execution.ray.executor import RayExecutor
@@ -124,7 +124,7 @@ def _train(config: dict[str, Any], todo: Any) -> None:
     study = plan_study(OmegaConf.create(config))
     stages = {stage.digest: stage for _, stage in study.stages()}
     while (digest := todo.get()) is not None:
-        made_in(stages[digest], store=study.family.context.store)
+        make_timed(stages[digest], store=study.family.context.store)
 
 
 def with_ray(config: DictConfig) -> float:

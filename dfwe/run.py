@@ -152,13 +152,17 @@ def _study(config: DictConfig) -> None:
         show_plan(config)
         return
     from dfwe.io.files import output_errors
-    from dfwe.results.run_folder import alone_in, check_same_study
+    from dfwe.results.run_folder import check_same_study, lock_run_folder
     from dfwe.run_study import run_study  # torch and friends: seconds
-    from dfwe.store.store import full_disk_said
+    from dfwe.store.store import full_disk_errors
 
-    folder = Path(HydraConfig.get().runtime.output_dir)
+    folder, store = Path(HydraConfig.get().runtime.output_dir), Path(config.paths.store)
     check_same_study(folder, list(HydraConfig.get().overrides.task))
-    with alone_in(folder), full_disk_said(Path(config.paths.store)), output_errors(folder, below=folder, named=True):
+    with (
+        lock_run_folder(folder),
+        full_disk_errors(store),
+        output_errors(folder, below=folder, named=True),
+    ):
         run_study(config, folder=folder)
 
 

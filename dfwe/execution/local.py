@@ -68,12 +68,12 @@ def execute(
         tell = start(number, len(stages), title)
         if stage.find(store) is None:
             with over_ranks(stage, ranks=ranks) as shared:
-                seconds[title] = made_in(shared, store=store, tell=tell)
+                seconds[title] = make_timed(shared, store=store, tell=tell)
         tell(1.0)
     return seconds
 
 
-def made_in(stage: Stage, *, store: Store, tell: Tell = lambda share: None) -> float:
+def make_timed(stage: Stage, *, store: Store, tell: Tell = lambda share: None) -> float:
     """Make the stage and return the seconds that it took."""
     _spare_libraries()
     start = time.perf_counter()

@@ -20,13 +20,14 @@ from lightning_fabric.plugins.environments.cluster_environment import ClusterEnv
 from torch import distributed
 
 from dfwe.errors import ConfigurationError, ExecutorError
+from dfwe.execution.candidate_evaluator import CandidateEvaluator
 from dfwe.execution.quiet import quiet
 from dfwe.merging.expert_array import ExpertArray
 from dfwe.process.exit import complain, words_of
 from dfwe.records import Coefficients, Evaluation
 from dfwe.search.trial_runner import EvaluateOne, TimedEvaluation
 from dfwe.stages.base import Stage
-from dfwe.stages.candidate_pool import CandidateEvaluator, CandidatePool
+from dfwe.stages.candidate_pool import CandidatePool
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.train import TrainStage
 from dfwe.training.ranks import (

@@ -293,13 +293,16 @@ class ModelFamily(ABC):
     def training_data(self, recipe: TrainingRecipe, *, seed: int) -> pl.LightningDataModule:
         """Return the batches of the recipe's tasks, in an order that depends on seed and epoch alone."""
 
-    @abstractmethod
     def num_steps(self, recipe: TrainingRecipe, *, epochs: int) -> int:
-        """Return the number of the optimizer's steps in so many epochs."""
+        """Return the number of the optimizer's steps in so many epochs, which read every instance once."""
+        accumulate: int = self.context.trainer["accumulate"]
+        return epochs * ceil(sum(self.num_batches(recipe)) / accumulate)
 
-    @abstractmethod
     def num_tokens(self, recipe: TrainingRecipe, *, epochs: int, seed: int) -> int:
         """Return the number of tokens that so many epochs read, padding aside; `seed` as in `training_data`."""
+        if not epochs:
+            return 0  # of a model from elsewhere, whose task may have no train split
+        return epochs * sum(self.num_split_tokens(task, split="train") for task in recipe.tasks)
 
     @abstractmethod
     def num_split_tokens(self, task: Task, *, split: Split) -> int:
@@ -368,7 +371,7 @@ class ModelFamily(ABC):
         names = [task.name for task in tasks]
         return self.draw_examples(tasks, examples=collector.examples, seed=derive(seed, "examples", *names))
 
-    def taught(self, task: Task, *, instances: Sequence[Instance]) -> ModelFamily:
+    def with_train(self, task: Task, *, instances: Sequence[Instance]) -> ModelFamily:
         """Return the same with other training examples of a task: what a teacher has labelled; `spec` does not tell."""
         data = self.context.data.with_train(task, instances)
         return replace(self, context=replace(self.context, data=data), _splits={}, _scorers={})

@@ -17,8 +17,8 @@ from torch import nn
 from dfwe.errors import MetricError
 from dfwe.families.fast.kernels import HalfCopy, fast_kernels
 from dfwe.families.pruning import Pruner
+from dfwe.families.statistics.base import in_evaluation
 from dfwe.metrics.scorer import MeanOfScorers, ScoreBound, Scorer
-from dfwe.models.dispatch import input_device
 from dfwe.records import Answer, Evaluation, Instance, PartialEvaluation
 from dfwe.training.processes import Processes
 
@@ -369,14 +369,8 @@ def _scorer_of_task(part: ModelScorer) -> Scorer:
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
     """Turn off the model's dropout, gradients and autocast; its mode is restored afterwards."""
-    training, device = model.training, input_device(model)
-    model.eval()
-    try:
-        # Lightning validates under its own autocast: here the weights alone say how numbers are kept
-        with torch.inference_mode(), torch.autocast(device.type, enabled=False):
-            yield
-    finally:
-        model.train(training)
+    with in_evaluation(model), torch.inference_mode():
+        yield
 
 
 def evaluation_scores(answers: Sequence[Answer]) -> Float[np.ndarray, "examples labels"] | None:

@@ -1,1 +1,1 @@
-"""Lightning modules and where their weights come from."""
+"""Weights of models: where they come from, how they are read, checked and loaded; LoRA factors."""

@@ -115,6 +115,32 @@ class TensorSource(ABC):
         """Return the file that holds the tensor, for messages."""
 
 
+class PlacedTensors(TensorSource):
+    """Give tensors of other sources under names of its own: `_places` has each one's source and its name there."""
+
+    _places: Mapping[str, tuple[TensorSource, str]]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Names of the tensors."""
+        return frozenset(self._places)
+
+    def spec(self, name: str) -> TensorSpec:
+        """Return the tensor's spec."""
+        source, other = self._places[name]
+        return source.spec(other)
+
+    def tensor(self, name: str) -> Tensor:
+        """Return the tensor."""
+        source, other = self._places[name]
+        return source.tensor(other)
+
+    def file_of(self, name: str) -> Path:
+        """Return the file that holds the tensor."""
+        source, other = self._places[name]
+        return source.file_of(other)
+
+
 class LoadedTensors(TensorSource):
     """Give tensors that are in memory; `title` stands for a file in messages."""
 

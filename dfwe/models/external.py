@@ -17,9 +17,9 @@ from dfwe.errors import ModelError
 from dfwe.models.adapters import AdaptedCheckpoint, adapter_folder
 from dfwe.models.checkpoint import Checkpoint, LoadedTensors, is_recomputed, wrapper_prefix
 from dfwe.models.dispatch import named_tensors, stored_tensors
-from dfwe.models.fit import list_names
 from dfwe.models.folders import CONFIG, is_hub_name
 from dfwe.models.sources import file_sha256, weights_identity
+from dfwe.models.weight_checks import list_names
 from dfwe.values.names import reserved_names
 
 log = logging.getLogger(__name__)

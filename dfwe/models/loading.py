@@ -24,7 +24,6 @@ from dfwe.errors import DfweError, ModelError, NetworkError
 from dfwe.io.strict_json import read_json_object
 from dfwe.models.checkpoint import Checkpoint
 from dfwe.models.dispatch import check_dispatched
-from dfwe.models.fit import EXACT, LoadTolerance, check_finite, check_fit
 from dfwe.models.folders import (
     CONFIG,
     INDEX,
@@ -37,6 +36,7 @@ from dfwe.models.folders import (
     read_config,
 )
 from dfwe.models.safe_config import check_configuration
+from dfwe.models.weight_checks import EXACT, LoadTolerance, check_finite, check_fit
 
 T = TypeVar("T")
 

@@ -29,7 +29,7 @@ def write_answers(study: Study, *, folder: Path) -> None:
     instances = study.family.context.data.instances(study.target, split="test")
     content = {
         "format": 1,
-        "task": understanding(study.target),
+        "task": answer_format(study.target),
         "instance_ids": [answer["instance_id"] for answer in next(iter(stored.values()))],
         "gold": [list(instance.references) for instance in instances],
         "models": {name: [answer["prediction"] for answer in answers] for name, answers in stored.items()},
@@ -37,7 +37,7 @@ def write_answers(study: Study, *, folder: Path) -> None:
     write_json(folder / TEST_PREDICTIONS, content)
 
 
-def understanding(task: Task) -> dict[str, Any]:
+def answer_format(task: Task) -> dict[str, Any]:
     """Return the task's name and labels, and how a text becomes a prediction: a label, relations, or itself."""
     content: dict[str, Any] = {
         "name": task.name,

@@ -13,7 +13,7 @@ from dfwe.report.model_card import model_card
 from dfwe.report.run_folder import BEST, CARD
 from dfwe.report.study_results import as_study
 from dfwe.results.merge_recipe import EXPERTS, PARENT
-from dfwe.results.model_facts import write_recipe
+from dfwe.results.model_facts import describe_model
 from dfwe.stages.merge import MergeStage
 from dfwe.stages.train import TrainStage
 from dfwe.studies.study import Study
@@ -39,7 +39,7 @@ def export_models(
                 shutil.copytree(folder / MERGED, new, dirs_exist_ok=True)
             else:
                 _write_model(study, name, folder=new, max_shard_size=max_shard_size)
-            facts = write_recipe(study, name, folder=new, place=place)
+            facts = describe_model(study, name, folder=new, place=place)
             write_text(new / CARD, model_card(as_study(results), name=name, facts=facts))
     if with_experts:
         _export_experts(study, [*exports.values()], folder=folder, max_shard_size=max_shard_size)

@@ -30,7 +30,7 @@ Where experts/ is missing, repeat the study's command with export_experts=true: 
 _KIT = "  mergekit-yaml {folder}/recipe.yaml FOLDER"
 
 
-def write_recipe(study: Study, name: str, *, folder: Path, place: str) -> ModelFacts:
+def describe_model(study: Study, name: str, *, folder: Path, place: str) -> ModelFacts:
     """Write the recipe where the model is a merge that a recipe can say; return what its card says of the model."""
     stage = study.models[name]
     facts = ModelFacts(origins=list(_origins(study, name)), asked=_asked(study), template=_template(study) or "{text}")

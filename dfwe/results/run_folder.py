@@ -30,7 +30,7 @@ _MOST = 3  # differences that a message lists
 _ROOM = 1 << 18  # bytes: what Hydra and a study's own files need at least
 
 
-def take(folder: Path, *, is_new: bool) -> Path:
+def create_run_folder(folder: Path, *, is_new: bool) -> Path:
     """Make the folder of a run, with a suffix where it is to be new and there is one of that name.
 
     Raises:
@@ -67,7 +67,7 @@ def check_same_study(folder: Path, overrides: Sequence[str]) -> None:
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
+def lock_run_folder(folder: Path) -> Iterator[None]:
     """Hold the run's folder against other processes.
 
     Raises:

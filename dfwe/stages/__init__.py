@@ -1,1 +1,1 @@
-"""The thin layer that wires the packages into a study."""
+"""Steps of a study whose results the store keeps: trainings, merges, evaluations."""

@@ -103,7 +103,7 @@ class TeacherStage(Stage):
     @cached_property
     def _taught(self) -> ModelFamily:
         """Family whose train split of the target are the texts."""
-        return self.family.taught(self.pool.target, instances=self.pool.instances(self.family.context.data))
+        return self.family.with_train(self.pool.target, instances=self.pool.instances(self.family.context.data))
 
     @cached_property
     def _scorer(self) -> SplitScorer:
@@ -171,11 +171,6 @@ class StudentStage(TrainStage):
         }, files
 
     @property
-    def num_planned_steps(self) -> int:
-        """Number of the optimizer's steps in all epochs that are allowed."""
-        return self.num_steps(self.recipe.fit["epochs"])
-
-    @property
     def num_planned_rows(self) -> int:
         """Number of instances that all allowed epochs read."""
         return super().num_planned_rows + int(self.recipe.fit["epochs"]) * len(self._pool)
@@ -209,7 +204,7 @@ class StudentStage(TrainStage):
 
     def _taught_by(self, instances: Sequence[Instance]) -> ModelFamily:
         labelled = self.family.context.data.instances(self.target, split="train")
-        return self.family.taught(self.target, instances=(*labelled, *instances))
+        return self.family.with_train(self.target, instances=(*labelled, *instances))
 
     @cached_property
     def _start_scores(self) -> dict[str, float | None]:

@@ -47,7 +47,7 @@ log = logging.getLogger(__name__)
 
 WEIGHTS = "weights.safetensors"
 DEV = "dev_predictions.json"
-LABEL_SCORES = "dev_label_scores.npy"
+DEV_LABEL_SCORES = "dev_label_scores.npy"
 
 
 @dataclass(frozen=True)
@@ -148,9 +148,9 @@ class TrainStage(Stage):
 
         None for free text, and for an expert trained before these were kept.
         """
-        if LABEL_SCORES not in entry.card.files:
+        if DEV_LABEL_SCORES not in entry.card.files:
             return None
-        return np.asarray(np.load(entry.file(LABEL_SCORES)))
+        return np.asarray(np.load(entry.file(DEV_LABEL_SCORES)))
 
     def model(self, entry: Entry) -> Any:
         """Return the trained model, in storage of its own."""
@@ -353,8 +353,8 @@ def write_dev_answers(
     (folder / DEV).write_text(json.dumps(predictions, ensure_ascii=False), encoding="utf8")
     if label_scores is None:
         return (DEV,)
-    np.save(folder / LABEL_SCORES, label_scores)
-    return DEV, LABEL_SCORES
+    np.save(folder / DEV_LABEL_SCORES, label_scores)
+    return DEV, DEV_LABEL_SCORES
 
 
 def _give_name(path: Path, name: Path) -> None:

@@ -83,7 +83,7 @@ class Store:
             return entry
         folder = self.folder(kind, spec=spec)
         title = title or kind
-        with full_disk_said(self.root), self._lock(folder, title=title):
+        with full_disk_errors(self.root), self._lock(folder, title=title):
             self.reserve([folder.name])
             entry = self._sound_entry(folder) or self._committed_but_for_the_name(folder)
             if entry is not None:
@@ -217,7 +217,7 @@ def _warn_of_other_versions(entry: Entry) -> None:
 
 
 @contextmanager
-def full_disk_said(root: Path) -> Iterator[None]:
+def full_disk_errors(root: Path) -> Iterator[None]:
     """Turn what a full disk, or a store that cannot be written, gives into one line with what to do; others pass.
 
     An error that names no file is taken to be of the store, where nearly all that is written lies.

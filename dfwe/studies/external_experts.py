@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from dfwe.studies.expert_checks import check_experts
 from dfwe.studies.merge_study import merge_study
 from dfwe.studies.spec import StudySpec
 from dfwe.studies.stage_factory import StageFactory
-from dfwe.studies.study import Part, Study, StudyPlan
+from dfwe.studies.study import Study, StudyPlan
 from dfwe.values.names import BASELINE
 
 
@@ -57,15 +57,6 @@ class ExternalExpertsPlan(StudyPlan):
     def parent(self) -> Path | None:
         """Local folder that the study's models start from; None if they come from elsewhere."""
         return None if self.start is None else local_folder(self.start)
-
-    def parts(self) -> Iterator[Part]:
-        """Yield nothing: all stages are known from the start."""
-        yield from ()
-
-    @property
-    def is_resolved(self) -> bool:
-        """True."""
-        return True
 
     def resolve(self) -> Study:
         """Return the study; ConfigurationError for a merge that cannot work."""

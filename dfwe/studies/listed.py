@@ -61,11 +61,6 @@ class ListedPlan(StudyPlan):
         yield from (("parent", stage) for stage in self.pretraining)
         yield from (("train", stage) for stage in self.models.values())
 
-    @property
-    def is_resolved(self) -> bool:
-        """True if all models are trained."""
-        return all(stage.find(self.family.context.store) is not None for _, stage in self.parts())
-
     def resolve(self) -> Study:
         """Return the study, its merges by the models' dev scores; raises what `ListedMerges.plan` raises."""
         factory, objective = self.factory, self.objective

@@ -146,18 +146,18 @@ class StudyPlan(ABC):
     def check_models(self) -> None:  # noqa: B027  # most studies bring none
         """Check models that were trained elsewhere, before one is loaded; DfweError for one that does not fit."""
 
-    @abstractmethod
     def parts(self) -> Iterator[Part]:
         """Yield the stages on whose results the others depend, each after those it needs; none where none do."""
+        yield from ()
 
     @abstractmethod
     def resolve(self) -> Study:
         """Return the study; the stages of `parts` are made now where the store lacks them."""
 
     @property
-    @abstractmethod
     def is_resolved(self) -> bool:
         """True if the store has the results on which other stages depend."""
+        return all(stage.find(self.family.context.store) is not None for _, stage in self.parts())
 
     def resolve_if_ready(self) -> Study | StudyPlan:
         """Return the study where the store has all that it depends on, else this plan; nothing runs."""

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf, read_write
 
 from dfwe.config.run_name import register_run_name
 from dfwe.errors import DfweError
-from dfwe.results.run_folder import check_same_study, ended, remove_if_empty, take, temporary
+from dfwe.results.run_folder import check_same_study, create_run_folder, ended, remove_if_empty, temporary
 from dfwe.sweeps.jobs import constant_keys, has_twins
 
 _NOW = "${now:"  # in a folder's name: every run has one of its own
@@ -41,7 +41,7 @@ class FolderCallback(Callback):
             else:
                 if not is_new:
                     check_same_study(folder, list(config.hydra.overrides.task))
-                folder = take(folder, is_new=is_new)
+                folder = create_run_folder(folder, is_new=is_new)
         except DfweError as error:
             ended(error)
         self._taken = folder if is_new or config.plan_only else None
@@ -60,7 +60,7 @@ class FolderCallback(Callback):
         if config.plan_only:
             return
         try:
-            folder = take(Path(config.hydra.sweep.dir), is_new=_is_new(config.hydra.sweep))
+            folder = create_run_folder(Path(config.hydra.sweep.dir), is_new=_is_new(config.hydra.sweep))
         except DfweError as error:
             ended(error)
         with read_write(config.hydra.sweep):

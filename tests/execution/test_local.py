@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from dfwe.execution import local
-from dfwe.execution.local import made_in
+from dfwe.execution.local import make_timed
 from dfwe.stages.base import Stage
 from dfwe.store.store import Store
 
@@ -25,7 +25,7 @@ class Nothing(Stage):
 def test_made_in_gives_freed_memory_back(tmp_path, monkeypatch):
     trimmed = []
     monkeypatch.setattr(local, "_trim", lambda: trimmed.append)
-    assert made_in(Nothing(), store=Store(tmp_path)) >= 0.0
+    assert make_timed(Nothing(), store=Store(tmp_path)) >= 0.0
     assert trimmed == [0]
 
 

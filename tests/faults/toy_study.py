@@ -20,7 +20,7 @@ from dfwe.config.task_options import register
 from dfwe.errors import DfweError
 from dfwe.process.interrupt import EXIT_CODE
 from dfwe.run_study import run_study
-from dfwe.store.store import full_disk_said
+from dfwe.store.store import full_disk_errors
 
 TEXT = (
     "+target=meld",
@@ -138,7 +138,7 @@ class Toy:
         count = self._watched(kill_before)
         config = composed(self.study).copy()
         config.paths.store = str(self.store)
-        with full_disk_said(self.store):  # as the command does
+        with full_disk_errors(self.store):  # as the command does
             run_study(config, folder=run)
         (run / "operations.txt").write_text(str(count[0]))
 

@@ -178,11 +178,11 @@ import subprocess, sys
 from pathlib import Path
 from dfwe.errors import OutputError
 from dfwe.io.files import replacing_folder, write_text
-from dfwe.results.run_folder import take
+from dfwe.results.run_folder import create_run_folder
 
 place = Path(sys.argv[1])
 subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", place], check=True)
-run = take(place / "run", is_new=True)  # there is room for what a run needs at least
+run = create_run_folder(place / "run", is_new=True)  # there is room for what a run needs at least
 for write in (lambda: write_text(run / "results.json", "x" * 500_000), lambda: weights(run / "merged")):
     try:
         write()
@@ -190,9 +190,9 @@ for write in (lambda: write_text(run / "results.json", "x" * 500_000), lambda: w
         print(error)
 print(sorted(path.name for path in run.iterdir()))
 subprocess.run(["mount", "-o", "remount,ro", place], check=True)
-for act in (lambda: take(place / "run", is_new=False), lambda: take(place / "run", is_new=True)):
+for is_new in (False, True):
     try:
-        act()
+        create_run_folder(place / "run", is_new=is_new)
     except OutputError as error:
         print(error)
 """

@@ -15,8 +15,8 @@ from transformers import AutoModel, AutoModelForSeq2SeqLM, BertConfig, BertForSe
 import dfwe
 from dfwe.errors import ModelError
 from dfwe.families.seq2seq.weights import FreshT5, Pretrained
-from dfwe.models.fit import ENCODER
 from dfwe.models.loading import load_config, load_encoder, load_tokenizer, load_weights_of
+from dfwe.models.weight_checks import ENCODER
 
 CODE = "from pathlib import Path\nPath({path!r}).touch()\nclass Mine: pass\n"
 CONFIG = {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 2, "num_heads": 2}

@@ -7,7 +7,7 @@ import pytest
 
 from dfwe.config.tasks import load_task
 from dfwe.report.submission import FETA, write_submission
-from dfwe.results.artifacts import understanding
+from dfwe.results.artifacts import answer_format
 from dfwe.studies.plan import plan_study
 
 
@@ -41,12 +41,12 @@ def test_a_run_becomes_a_submission_with_the_studys_own_scores(ran, tmp_path):
 
 
 def test_relations_are_understood_by_their_names_and_default():
-    task = understanding(load_task("relation_extraction"))
+    task = answer_format(load_task("relation_extraction"))
     assert (task["kind"], len(task["labels"]), list(task["names"])) == ("relations", 37, task["labels"])
     assert (task["default"], task["whole_words"]) == ("per:positive_impression", False)
 
 
 @pytest.mark.parametrize("name", list(FETA))
 def test_every_task_is_understood_as_the_benchmark_expects(name):
-    task = understanding(load_task(name))
+    task = answer_format(load_task(name))
     assert (task["name"], (task["kind"], len(task["labels"]))) == (name, FETA[name])

@@ -14,12 +14,12 @@ from omegaconf import OmegaConf
 from dfwe.errors import ConfigurationError, OutputError
 from dfwe.results.run_folder import (
     RunLog,
-    alone_in,
     check_same_study,
+    create_run_folder,
     forget_failure,
+    lock_run_folder,
     note_failure,
     remove_if_empty,
-    take,
 )
 from dfwe.sweeps.folder_callback import FolderCallback
 
@@ -123,7 +123,7 @@ def test_a_plan_leaves_no_folder(tmp_path):
 
 
 def test_a_run_that_failed_at_once_leaves_no_folder(tmp_path):
-    folder = take(tmp_path / "2026-01-01" / "run", is_new=True)
+    folder = create_run_folder(tmp_path / "2026-01-01" / "run", is_new=True)
     (folder / ".hydra").mkdir()
     (folder / "run.log").touch()
     note_failure(folder, "error: no")
@@ -133,14 +133,14 @@ def test_a_run_that_failed_at_once_leaves_no_folder(tmp_path):
 
 @pytest.mark.parametrize("name", ["results.json", "run.log", "notes.txt"])
 def test_a_run_that_left_something_keeps_its_folder(tmp_path, name):
-    folder = take(tmp_path / "day" / "run", is_new=True)
+    folder = create_run_folder(tmp_path / "day" / "run", is_new=True)
     (folder / name).write_text("WARNING: that was all")
     remove_if_empty(folder)
     assert (folder / name).exists()
 
 
 def hold(folder, held, done):
-    with alone_in(folder):
+    with lock_run_folder(folder):
         held.set()
         done.wait(60)
 
@@ -151,11 +151,11 @@ def test_a_folder_has_one_writer_at_a_time(tmp_path):
     process = spawn.Process(target=hold, args=(tmp_path, held, done))
     process.start()
     assert held.wait(60)
-    with pytest.raises(ConfigurationError, match="another process is writing into"), alone_in(tmp_path):
+    with pytest.raises(ConfigurationError, match="another process is writing into"), lock_run_folder(tmp_path):
         pytest.fail("two at once")
     done.set()
     process.join()
-    with alone_in(tmp_path):
+    with lock_run_folder(tmp_path):
         pass
 
 
@@ -165,14 +165,14 @@ def test_a_folder_without_room_is_one_line_before_anything_runs(tmp_path, monkey
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OutputError, match="^the disk is full at .*/run: make room"):
-        take(tmp_path / "run", is_new=True)
+        create_run_folder(tmp_path / "run", is_new=True)
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
     (tmp_path / "file").touch()
     for is_new in (False, True):
         with pytest.raises(OutputError, match="is a file, not a folder|file where a folder is wanted"):
-            take(tmp_path / "file" / "run", is_new=is_new)
+            create_run_folder(tmp_path / "file" / "run", is_new=is_new)
 
 
 def test_a_failure_that_cannot_be_noted_is_no_second_failure(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 
 from dfwe.errors import ConfigurationError
 from dfwe.run_study import run_study
-from dfwe.stages.train import LABEL_SCORES
+from dfwe.stages.train import DEV_LABEL_SCORES
 from dfwe.studies.plan import plan_study
 
 LOGITS = ("merge/surrogate=logits", "merge.search.budget=9")
@@ -30,7 +30,7 @@ def test_experts_store_label_scores_of_dev(ran):
     for stage in study.merges[study.headline].experts.values():
         entry = stage.result(study.family.context.store)
         scores = stage.label_scores(entry)
-        assert entry.file(LABEL_SCORES).exists()
+        assert entry.file(DEV_LABEL_SCORES).exists()
         answers = [study.target.labels[place] for place in scores.argmax(axis=1)]
         assert answers == list(stage.dev(entry).predictions)
 

@@ -11,7 +11,7 @@ import pytest
 from dfwe.errors import DfweError, OutputError, StoreError
 from dfwe.io.files import replacing
 from dfwe.store.card import CARD, FORMAT, Card, NewerFormatError, spec_digest
-from dfwe.store.store import Store, full_disk_said, verify
+from dfwe.store.store import Store, full_disk_errors, verify
 
 SPEC = {"seed": 0, "tasks": ["a"]}
 
@@ -195,7 +195,7 @@ def test_a_full_disk_elsewhere_is_not_taken_for_the_stores(tmp_path):
     for place, words in (("run", "make room there, or name"), ("store", "dfwe store prune --store")):
         (tmp_path / place).mkdir(exist_ok=True)
         with pytest.raises(DfweError, match=f"^the disk is full at .*{place}/a: .*{words}"):  # noqa: SIM117
-            with full_disk_said(tmp_path / "store"), replacing(tmp_path / place / "a"):
+            with full_disk_errors(tmp_path / "store"), replacing(tmp_path / place / "a"):
                 raise OSError(errno.ENOSPC, "No space left on device")
 
 

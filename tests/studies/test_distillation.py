@@ -15,7 +15,7 @@ from dfwe.report.study_results import as_study
 from dfwe.report.verdict import verdict_lines
 from dfwe.run_study import run_study
 from dfwe.stages.distillation import StudentStage, soft_labels
-from dfwe.stages.train import DEV, LABEL_SCORES, weights_file
+from dfwe.stages.train import DEV, DEV_LABEL_SCORES, weights_file
 from dfwe.store.card import Card
 from dfwe.studies.plan import plan_study
 
@@ -246,7 +246,7 @@ def test_a_start_that_no_epoch_reaches_is_kept_as_epoch_0(study, tmp_path):
     weights = [load_file(path) for path in (tmp_path / "run" / files[0], weights_file(baseline))]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[1])
     assert json.loads((tmp_path / "run" / DEV).read_text()) == json.loads(baseline.file(DEV).read_text())
-    scores = np.load(tmp_path / "run" / LABEL_SCORES)
+    scores = np.load(tmp_path / "run" / DEV_LABEL_SCORES)
     assert scores == pytest.approx(study.baseline.label_scores(baseline), abs=1e-4)
 
 

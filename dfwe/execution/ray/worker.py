@@ -18,14 +18,14 @@ from ray import cloudpickle
 from threadpoolctl import threadpool_limits
 
 from dfwe.errors import ExecutorError
-from dfwe.execution.local import made_in
+from dfwe.execution.candidate_evaluator import CandidateEvaluator
+from dfwe.execution.local import make_timed
 from dfwe.execution.quiet import quiet
 from dfwe.execution.ray.candidate_pool import RayCandidatePool, SharedArray
 from dfwe.execution.ray.logs import BufferedMetrics, StageLog, capture_logs
 from dfwe.records import Coefficients, Evaluation
 from dfwe.search.trial_runner import TimedEvaluation
 from dfwe.stages.base import Stage
-from dfwe.stages.candidate_pool import CandidateEvaluator
 from dfwe.stages.merge import MergeStage
 from dfwe.store.card import spec_digest
 from dfwe.store.store import Store
@@ -115,7 +115,7 @@ def make_stage(study_reference: list[Any], digest: str, *needs: StageReport) -> 
         )
     with capture_logs(study.logger, title=title) as log:
         if not isinstance(stage, MergeStage) or stage.batch_size < 2:
-            return StageReport(made_in(stage, store=study.store), log)
+            return StageReport(make_timed(stage, store=study.store), log)
 
         def start_helper(array: Any) -> Any:
             options = {**study.config.options, "max_restarts": study.config.retries}
@@ -124,7 +124,7 @@ def make_stage(study_reference: list[Any], digest: str, *needs: StageReport) -> 
 
         pool = RayCandidatePool(start_helper, num_helpers=stage.batch_size - 1)
         try:
-            return StageReport(made_in(replace(stage, pool=pool), store=study.store), log)
+            return StageReport(make_timed(replace(stage, pool=pool), store=study.store), log)
         finally:
             pool.close()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -78,12 +78,6 @@ class ClassifierFamily(EncoderFamily):
     def decoding(self, task: Task) -> str:
         """Return `labels`, or `numbers` of a task whose answer is one."""
         return "labels" if answers_of(task) else "numbers"
-
-    def texts(self, tasks: Sequence[Task]) -> Iterator[str]:
-        """Yield what the models read of the tasks' train splits."""
-        for task in tasks:
-            for instance in self.context.data.instances(task, split="train"):
-                yield from instance.sentences or (instance.source,)
 
     def head_trainings(self, tasks: Sequence[Task]) -> tuple[HeadTraining, ...]:
         """Return a linear probe per task where `trainer.head_first` asks for it."""
@@ -166,14 +160,6 @@ class ClassifierFamily(EncoderFamily):
             group_batches=self.context.trainer["group_batches"],
             seed=seed,
         )
-
-    def num_steps(self, recipe: TrainingRecipe, *, epochs: int) -> int:
-        """Return the optimizer's steps: an epoch reads every instance of every task once."""
-        return epochs * sum(self.num_batches(recipe))
-
-    def num_tokens(self, recipe: TrainingRecipe, *, epochs: int, seed: int) -> int:
-        """Return the tokens that the encoder reads."""
-        return epochs * sum(self.num_split_tokens(task, split="train") for task in recipe.tasks)
 
     def new_split(self, task: Task, *, split: Split) -> SentenceSplit:
         """Return the task's instances with their tokens."""

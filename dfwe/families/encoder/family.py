@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -19,8 +19,9 @@ from dfwe.families.encoder.gradient_surgery import Surgery
 from dfwe.families.encoder.lightning_module import MultiTask
 from dfwe.families.encoder.linear_probe import load_heads
 from dfwe.families.encoder.model import TaskModel
-from dfwe.families.encoder.reader import HeadScorer
+from dfwe.families.encoder.reader import HeadReader
 from dfwe.families.encoder.smart import Smart
+from dfwe.families.scorer import SplitScorer
 from dfwe.records import Split
 
 
@@ -59,6 +60,12 @@ class EncoderFamily(ModelFamily):
         encoder: PreTrainedModel = model.encoder
         return encoder
 
+    def texts(self, tasks: Sequence[Task]) -> Iterator[str]:
+        """Yield what the models read of the tasks' train splits."""
+        for task in tasks:
+            for instance in self.context.data.instances(task, split="train"):
+                yield from instance.sentences or (instance.source,)
+
     def multi_task(
         self,
         model: nn.Module,
@@ -85,11 +92,11 @@ class EncoderFamily(ModelFamily):
         """Return the tokens that the encoder reads."""
         return sum(sum(map(len, example)) for example in self.encode(task, split=split).tokens)
 
-    def new_scorer(self, task: Task, *, split: Split) -> HeadScorer:
+    def new_scorer(self, task: Task, *, split: Split) -> SplitScorer:
         """Return a scorer of the task's split."""
         tokens, encoded = self.context.tokens_at_once("eval_tokens"), self.encode(task, split=split)
         half = self.half if encoded.is_closed else None  # numbers would be rounded themselves
-        return HeadScorer(encoded, max_tokens=tokens, scorer=task.scorer, half=half)
+        return SplitScorer(HeadReader(encoded, max_tokens=tokens), scorer=task.scorer, half=half)
 
     def draw_examples(self, tasks: Sequence[Task], *, examples: int, seed: int) -> Sequence[HeadExample]:
         """Draw examples of the tasks' train splits."""

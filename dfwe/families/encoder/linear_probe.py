@@ -26,7 +26,7 @@ from dfwe.families.scorer import evaluating
 from dfwe.store.store import Store
 from dfwe.values.allowed import Count, Positive
 
-WEIGHTS = "head.safetensors"
+HEAD_WEIGHTS = "head.safetensors"
 CardAndFiles = tuple[Mapping[str, Any], tuple[str, ...]]  # what the card says, and the names of the files
 
 
@@ -86,11 +86,11 @@ def write_head(family: ModelFamily, task: Task, *, model: TaskModel, layer: str,
     tokens = family.context.tokens_at_once("eval_tokens")
     probe, path = LinearProbe(**trainer["head_probe"]), f"{HEADS}{task.short}.network.{layer}"
     head = train_head(model, split, layer=path, probe=probe, max_tokens=tokens)
-    save_file(head, folder / WEIGHTS)
+    save_file(head, folder / HEAD_WEIGHTS)
     model.load_state_dict(head, strict=False)
     evaluation = family.task_scorer(task, split="dev")(model)
     seconds = round(time.perf_counter() - start, 2)
-    return {"task": task.name, "examples": len(split), "dev": evaluation.scores, "seconds": seconds}, (WEIGHTS,)
+    return {"task": task.name, "examples": len(split), "dev": evaluation.scores, "seconds": seconds}, (HEAD_WEIGHTS,)
 
 
 def head_trainings(
@@ -111,7 +111,7 @@ def load_heads(model: TaskModel, trainings: Iterable[HeadTraining], *, store: St
     """Load heads that were trained first, made now where the store lacks them."""
     for training in trainings:
         entry = store.get_or_make(HEAD, spec=dict(training.spec), make=training.make, title=training.title)
-        model.load_state_dict(load_file(entry.file(WEIGHTS)), strict=False)
+        model.load_state_dict(load_file(entry.file(HEAD_WEIGHTS)), strict=False)
 
 
 def train_head(

@@ -9,9 +9,7 @@ import torch
 
 from dfwe.families.batching import token_batches
 from dfwe.families.encoder.data import SentenceSplit, batch_on, sentence_batch
-from dfwe.families.fast.kernels import HalfCopy
-from dfwe.families.scorer import Batch, SplitReader, SplitScorer
-from dfwe.metrics.scorer import Scorer
+from dfwe.families.scorer import Batch, SplitReader
 from dfwe.records import Answer
 
 
@@ -43,10 +41,3 @@ class HeadReader(SplitReader):
         scores = head.label_scores(outputs)
         rows = [None] * len(batch.members) if scores is None else list(scores.float().cpu().numpy())
         return [Answer(text, row) for text, row in zip(head.answers(outputs), rows, strict=True)]
-
-
-class HeadScorer(SplitScorer):
-    """Scores models by their head on the split's task; `half` as in `SplitScorer`."""
-
-    def __init__(self, split: SentenceSplit, *, max_tokens: int, scorer: Scorer, half: HalfCopy | None = None) -> None:
-        super().__init__(HeadReader(split, max_tokens=max_tokens), scorer=scorer, half=half)

@@ -10,10 +10,10 @@ from typing import Annotated, Any
 import torch
 from transformers import BertConfig, BertModel
 
-from dfwe.models.fit import ENCODER
 from dfwe.models.loading import load_encoder, load_tokenizer
 from dfwe.models.sources import NamedWeights, WeightSource, packaged_folder, save_parent
 from dfwe.models.toy_tokenizer import train_bert_tokenizer
+from dfwe.models.weight_checks import ENCODER
 from dfwe.values.allowed import Count, Known, Name, Pair, PartialShare, Positive, Sha256
 
 BertSettings = Annotated[

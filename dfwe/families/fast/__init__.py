@@ -1,1 +1,1 @@
-"""Faster inference on CPUs, without another result than rounding."""
+"""Faster inference and dropout on CPUs; inference gives the same results but for rounding."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -30,7 +30,7 @@ from dfwe.families.multi_head.tokenization import tokenise_sentences
 from dfwe.records import Split
 from dfwe.seeding import derive
 
-HEADS = "heads.safetensors"
+HEADS_FILE = "heads.safetensors"
 _OPTIONS = frozenset({"schedule", "joint_epoch", "surgery", "weights", "smart"})
 
 
@@ -87,12 +87,6 @@ class MultiHeadFamily(EncoderFamily):
         """Return `labels`, or `numbers` of a task without labels."""
         return "labels" if task.labels else "numbers"
 
-    def texts(self, tasks: Sequence[Task]) -> Iterator[str]:
-        """Yield the sentences of the tasks' train splits."""
-        for task in tasks:
-            for instance in self.context.data.instances(task, split="train"):
-                yield from instance.sentences
-
     def head_trainings(self, tasks: Sequence[Task]) -> tuple[HeadTraining, ...]:
         """Return a linear probe per task of the study where `trainer.head_first` asks for it: models have all heads."""
         return head_trainings(self, self.tasks, train=self._train_head)
@@ -106,7 +100,7 @@ class MultiHeadFamily(EncoderFamily):
         """Write the encoder as a folder that `AutoModel` loads, and the heads' weights beside it."""
         model.encoder.save_pretrained(folder, max_shard_size=max_shard_size)
         self.export_tokenizer(folder, cuts="right")  # whatever `data.truncation` says: sentences have no context
-        save_file({name: value.contiguous() for name, value in model.heads.state_dict().items()}, folder / HEADS)
+        save_file({name: value.contiguous() for name, value in model.heads.state_dict().items()}, folder / HEADS_FILE)
         return {"max_source_tokens": self.settings.max_source_tokens, "decode": self.settings.decode}
 
     @property

@@ -8,8 +8,8 @@ from torch import Tensor
 from transformers import AutoModelForSeq2SeqLM, EncoderDecoderModel, PreTrainedModel
 
 from dfwe.families.text.lightning_module import Batch, TextModule
-from dfwe.models.fit import NEW_DECODER
 from dfwe.models.loading import load_weights_of
+from dfwe.models.weight_checks import NEW_DECODER
 
 
 class TextToText(TextModule):

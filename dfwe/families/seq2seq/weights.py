@@ -16,10 +16,10 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
-from dfwe.models.fit import NEW_DECODER
 from dfwe.models.loading import load_config, load_encoder, load_tokenizer, load_weights_of
 from dfwe.models.sources import NamedWeights, WeightSource, packaged_folder, save_parent
 from dfwe.models.toy_tokenizer import train_tokenizer
+from dfwe.models.weight_checks import NEW_DECODER
 from dfwe.values.allowed import Count, Known, Name, Pair, PartialShare, Positive, Sha256
 
 T5Settings = Annotated[

@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from dfwe.models.dispatch import input_device
+
 Tell = Callable[[float], None]
 
 
@@ -99,9 +101,10 @@ def add_gradients(
 @contextmanager
 def in_evaluation(model: nn.Module) -> Iterator[torch.device]:
     """Turn off the model's dropout and autocast; give the model's device."""
-    training, device = model.training, next(model.parameters()).device
+    training, device = model.training, input_device(model)
     model.eval()
     try:
+        # Lightning validates under its own autocast: here the weights alone say how numbers are kept
         with torch.autocast(device.type, enabled=False):
             yield device
     finally:

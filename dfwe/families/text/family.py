@@ -6,7 +6,6 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
-from math import ceil
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -141,17 +140,6 @@ class TextFamily(ModelFamily):
             collate=partial(self.collate, pad_id=self.tokenizer.pad_token_id),
             seed=seed,
         )
-
-    def num_steps(self, recipe: TrainingRecipe, *, epochs: int) -> int:
-        """Return the optimizer's steps: an epoch reads every instance of every task once."""
-        accumulate: int = self.context.trainer["accumulate"]
-        return epochs * ceil(sum(self.num_batches(recipe)) / accumulate)
-
-    def num_tokens(self, recipe: TrainingRecipe, *, epochs: int, seed: int) -> int:
-        """Return the tokens of the sources."""
-        if not epochs:
-            return 0  # of a model from elsewhere, whose task may have no train split
-        return epochs * sum(self.num_split_tokens(task, split="train") for task in recipe.tasks)
 
     def num_split_tokens(self, task: Task, *, split: Split) -> int:
         """Return the tokens of the sources."""

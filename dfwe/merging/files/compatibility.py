@@ -55,7 +55,7 @@ def check_architectures(models: Sequence[TensorSource]) -> None:
         ModelError: a config.json that is broken.
     """
     configs = [(model.path, config) for model in models if (config := config_of(model.path)) is not None]
-    labelled = [(path, config) for path, config in configs if labels_of(config)]
+    labelled = [(path, config) for path, config in configs if named_labels(config)]
     for comparison, described in ((architecture_misfit, configs), (label_misfit, labelled)):
         for other in described[1:]:
             if (misfit := comparison(described[0], other)) is not None:
@@ -133,7 +133,7 @@ def _flat(config: Config, *, before: str = "") -> dict[str, Any]:
 
 def label_misfit(first: tuple[Path, Config], other: tuple[Path, Config]) -> Misfit | None:
     """Compare what a head's rows mean; names such as LABEL_0 say nothing."""
-    a, b = labels_of(first[1]), labels_of(other[1])
+    a, b = named_labels(first[1]), named_labels(other[1])
     if a is None or b is None or [label.casefold() for label in a] == [label.casefold() for label in b]:
         return None
     lists = f"{first[0]} has the labels {', '.join(a)}, and {other[0]} has {', '.join(b)}"
@@ -147,7 +147,7 @@ def label_misfit(first: tuple[Path, Config], other: tuple[Path, Config]) -> Misf
     )
 
 
-def labels_of(config: Config) -> list[str] | None:
+def named_labels(config: Config) -> list[str] | None:
     """Return the names of a head's rows in their order; None without names, or for names such as LABEL_0."""
     names = config.get("id2label")
     if not isinstance(names, Mapping) or not all(str(number).isdecimal() for number in names):

@@ -19,8 +19,8 @@ from dfwe.merging.files.compatibility import (
     Misfit,
     architecture_misfit,
     label_misfit,
-    labels_of,
     main_dtype,
+    named_labels,
     tensor_misfits,
 )
 from dfwe.merging.files.findings import ALL, Finding, Preflight
@@ -164,7 +164,7 @@ def _architectures(models: Sequence[CheckedModel]) -> Sequence[Finding]:
 
 
 def _labels(models: Sequence[CheckedModel], *, in_any_order: bool) -> Sequence[Finding]:
-    named = [(model, labels) for model in models if (labels := labels_of(model.config)) is not None]
+    named = [(model, labels) for model in models if (labels := named_labels(model.config)) is not None]
     if not named:
         return (Finding("labels", ALL, "ok", f"no {CONFIG} names labels"),)
     refusals = _compare([model for model, _ in named], label_misfit)

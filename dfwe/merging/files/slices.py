@@ -5,14 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-from torch import Tensor
 
 from dfwe.errors import MergeError
 from dfwe.merging.base import layer_of
-from dfwe.models.checkpoint import TensorSource, TensorSpec
+from dfwe.models.checkpoint import PlacedTensors, TensorSource
 
 # What precedes the layers; everything else outside of them follows the last one.
 _EMBEDDINGS = re.compile(r"embed|(^|\.)(wte|wpe|shared)\.")
@@ -46,7 +43,7 @@ class Slice:
         return self.sources[0].end - self.sources[0].begin
 
 
-class LayerStack(TensorSource):
+class LayerStack(PlacedTensors):
     """Read one model whose layers are ranges of other models' layers, one after the other.
 
     As in mergekit, embeddings are the first range's, and what follows the layers (norm, head) is the last range's.
@@ -57,36 +54,15 @@ class LayerStack(TensorSource):
 
     def __init__(self, ranges: Sequence[LayerRange], models: Mapping[str, TensorSource]) -> None:
         self.path = models[ranges[0].model].path
-        self.parts = tuple(models[part.model] for part in ranges)
         self._places: dict[str, tuple[TensorSource, str]] = {}
         begin = 0
         for part in ranges:
             self._add_layers(part, model=models[part.model], number=begin)
             begin += part.end - part.begin
-        for model, is_first in ((self.parts[0], True), (self.parts[-1], False)):
+        for model, is_first in ((models[ranges[0].model], True), (models[ranges[-1].model], False)):
             for name in model.names:
                 if layer_of(name) is None and is_embedding(name) == is_first:
                     self._places[name] = (model, name)
-
-    @property
-    def names(self) -> frozenset[str]:
-        """Names of the tensors."""
-        return frozenset(self._places)
-
-    def spec(self, name: str) -> TensorSpec:
-        """Return the tensor's spec."""
-        model, other = self._places[name]
-        return model.spec(other)
-
-    def tensor(self, name: str) -> Tensor:
-        """Return the tensor."""
-        model, other = self._places[name]
-        return model.tensor(other)
-
-    def file_of(self, name: str) -> Path:
-        """Return the file that holds the tensor."""
-        model, other = self._places[name]
-        return model.file_of(other)
 
     def _add_layers(self, part: LayerRange, *, model: TensorSource, number: int) -> None:
         layers = {name: layer for name in model.names if (layer := layer_of(name)) is not None}

@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from dfwe.merging.files.compatibility import Misfit, config_of
-from dfwe.models.checkpoint import TensorSource, TensorSpec, is_recomputed
+from dfwe.models.checkpoint import PlacedTensors, TensorSource, is_recomputed
 
 _EMBEDDINGS = re.compile(r"(.*\.)?(shared|embed_tokens|wte|word_embeddings)\.weight")
 _OUTPUTS = re.compile(r"(.*\.)?(lm_head|lm_head\.decoder|cls\.predictions\.decoder|embed_out)\.weight")
@@ -23,28 +21,11 @@ _RETIE = (
 )
 
 
-class RenamedTensors(TensorSource):
+class RenamedTensors(PlacedTensors):
     """Read some of a model's tensors, under other names: `places` are its own names by the new ones."""
 
     def __init__(self, source: TensorSource, places: Mapping[str, str]) -> None:
-        self.path, self._source, self._places = source.path, source, dict(places)
-
-    @property
-    def names(self) -> frozenset[str]:
-        """Names of the tensors."""
-        return frozenset(self._places)
-
-    def spec(self, name: str) -> TensorSpec:
-        """Return the tensor's spec."""
-        return self._source.spec(self._places[name])
-
-    def tensor(self, name: str) -> Tensor:
-        """Return the tensor."""
-        return self._source.tensor(self._places[name])
-
-    def file_of(self, name: str) -> Path:
-        """Return the file that holds the tensor."""
-        return self._source.file_of(self._places[name])
+        self.path, self._places = source.path, {name: (source, stored) for name, stored in places.items()}
 
 
 @dataclass

@@ -12,6 +12,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from dfwe.metrics.barrier import ExpertPath
 from dfwe.report.figures.style import (
     BLUE,
     INK,
@@ -26,7 +27,7 @@ from dfwe.report.figures.style import (
     tip,
 )
 from dfwe.report.names import expert_name
-from dfwe.report.trials import ExpertPath, SearchTrial
+from dfwe.report.trials import SearchTrial
 
 LINES = (":", "--", "-.")
 

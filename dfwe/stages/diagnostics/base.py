@@ -21,19 +21,19 @@ GROUP = "diagnostic"
 class DiagnosticStage(Stage):
     """Evaluates models that no search asked for, on dev alone: what it finds decides nothing.
 
-    Its card has `dev_answers` and `seconds`. `spec()` has the `family`, the `target` and the `probe`: a plan tells from
-    these what a stage like it will take.
+    Its card has `dev_answers` and `seconds`. `spec()` has the `family`, the `target` and the diagnostic (`probe`): a
+    plan tells from these what a stage like it will take.
     """
 
     kind: ClassVar[str] = "probe"
-    probe: ClassVar[str]
+    diagnostic: ClassVar[str]
     family: ModelFamily
     target: Objective
 
 
 @dataclass(frozen=True)
 class DiagnosticResult:
-    """What a probe adds to results, as JSON: to the merge's row, and to the study."""
+    """What a diagnostic adds to results, as JSON: to the merge's row, and to the study."""
 
     of_merge: dict[str, Any] = field(default_factory=dict)
     of_study: dict[str, Any] = field(default_factory=dict)
@@ -58,26 +58,26 @@ class Diagnostic(ABC):
 
 @dataclass(frozen=True)
 class PlannedDiagnostic:
-    """A probe of a study: its name, the merge that it looks at, its stages."""
+    """A diagnostic of a study: its name, the merge that it looks at, its stages."""
 
     name: str
-    probe: Diagnostic
+    diagnostic: Diagnostic
     merge: MergeStage
     stages: tuple[DiagnosticStage, ...]
 
 
 def load_diagnostics(names: Sequence[str]) -> dict[str, Diagnostic]:
-    """Probes by their names, once for all studies of a sweep; ConfigurationError where there is none of a name."""
+    """Return diagnostics by their names, once for all studies of a sweep; ConfigurationError for an unknown name."""
     return {name: bind(option_file(conf_dir() / GROUP, name, key="diagnostics")) for name in names}
 
 
 def plan_diagnostics(
     diagnostics: Mapping[str, Diagnostic], *, merge: MergeStage | None
 ) -> tuple[PlannedDiagnostic, ...]:
-    """The diagnostics with their stages; none of a study without a merge."""
+    """Return the diagnostics with their stages; none of a study without a merge."""
     if merge is None:
         return ()
-    return tuple(PlannedDiagnostic(name, probe, merge, probe.stages(merge)) for name, probe in diagnostics.items())
+    return tuple(PlannedDiagnostic(name, each, merge, each.stages(merge)) for name, each in diagnostics.items())
 
 
 def diagnostic_results(
@@ -87,12 +87,12 @@ def diagnostic_results(
     of_merge: dict[str, Any] = {}
     of_study: dict[str, Any] = {}
     costs: dict[str, Any] = {}
-    for diagnostic in diagnostics:
-        cards = [stage.result(store).card.result for stage in diagnostic.stages]
-        result = diagnostic.probe.result(diagnostic.merge, cards=cards, dev=dev)
+    for planned in diagnostics:
+        cards = [stage.result(store).card.result for stage in planned.stages]
+        result = planned.diagnostic.result(planned.merge, cards=cards, dev=dev)
         of_merge |= result.of_merge
         of_study |= result.of_study
-        costs[diagnostic.name] = {
+        costs[planned.name] = {
             "dev_answers": sum(card["dev_answers"] for card in cards),
             "seconds": round(sum(card["seconds"] for card in cards), 2),
         }

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from dfwe.errors import ConfigurationError
-from dfwe.report.trials import ExpertPath
+from dfwe.metrics.barrier import ExpertPath
 from dfwe.stages.diagnostics.base import Diagnostic, DiagnosticResult, DiagnosticStage
 from dfwe.stages.diagnostics.interpolation import Interpolation, lines_between
 from dfwe.stages.merge import MergeStage
@@ -52,7 +52,7 @@ class Connectedness(Diagnostic):
     ) -> DiagnosticResult:
         """Return the median and the largest barrier; a pair with an undefined score is left out."""
         paths = map(ExpertPath.of, lines_between(merge, cards=cards))
-        barriers = [barrier for path in paths if (barrier := _barrier(path)) is not None]
+        barriers = [barrier for path in paths if (barrier := path.middle_barrier) is not None]
         middle = median(barriers) if barriers else None
         noise = self.standard_errors * _standard_error(len(merge.family.instances(merge.target, split="dev")))
         record = {
@@ -66,12 +66,6 @@ class Connectedness(Diagnostic):
             },
         }
         return DiagnosticResult(of_merge={"median_barrier": middle}, of_study={"connectedness": record})
-
-
-def _barrier(path: ExpertPath) -> float | None:
-    """Return the distance of the middle below the straight line; None where a score is undefined."""
-    losses = dict(zip(path.shares, path.losses or (), strict=False))
-    return losses.get(0.5)
 
 
 def _standard_error(num_instances: int) -> float:

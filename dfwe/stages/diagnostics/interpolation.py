@@ -15,7 +15,7 @@ from dfwe.config.tasks import Objective, tasks_of
 from dfwe.errors import ConfigurationError
 from dfwe.families.base import ModelFamily
 from dfwe.merging.methods.linear import Linear
-from dfwe.report.trials import ExpertPath
+from dfwe.metrics.barrier import ExpertPath
 from dfwe.search.space import Space
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.diagnostics.base import Diagnostic, DiagnosticResult, DiagnosticStage
@@ -66,7 +66,7 @@ def lines_between(merge: MergeStage, *, cards: Sequence[Mapping[str, Any]]) -> l
 class PairStage(DiagnosticStage):
     """Evaluates mixtures of two experts, evenly spaced between them."""
 
-    probe: ClassVar[str] = "interpolation"
+    diagnostic: ClassVar[str] = "interpolation"
     family: ModelFamily
     target: Objective
     first: TrainStage
@@ -82,7 +82,7 @@ class PairStage(DiagnosticStage):
     def spec(self) -> dict[str, Any]:
         """Return the two experts, the points, the task."""
         return {
-            "probe": self.probe,
+            "probe": self.diagnostic,
             "family": self.family.spec(),
             "experts": [self.first.digest, self.second.digest],
             "points": self.points,

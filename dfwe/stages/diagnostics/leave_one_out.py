@@ -47,7 +47,7 @@ class LeaveOneOut(Diagnostic):
 class LeaveOneOutStage(DiagnosticStage):
     """Evaluates the merge without each of its experts; method, groups and settings stay as they are."""
 
-    probe: ClassVar[str] = "leave_one_out"
+    diagnostic: ClassVar[str] = "leave_one_out"
     family: ModelFamily
     target: Objective
     merge: MergeStage
@@ -60,7 +60,7 @@ class LeaveOneOutStage(DiagnosticStage):
     def spec(self) -> dict[str, Any]:
         """Return the merge."""
         return {
-            "probe": self.probe,
+            "probe": self.diagnostic,
             "family": self.family.spec(),
             "merge": self.merge.digest,
             "target": self.family.task_spec(self.target),

@@ -2,8 +2,8 @@
 
 import pytest
 
+from dfwe.metrics.barrier import ExpertPath
 from dfwe.report.figures.search import draw_interpolations
-from dfwe.report.trials import ExpertPath
 
 VALLEY = ExpertPath("a", "b", (0.0, 0.5, 1.0), (0.6, 0.2, 0.4))
 

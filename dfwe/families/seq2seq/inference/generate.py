@@ -35,7 +35,7 @@ def greedy(
     encoded = encode_in_parts(model, input_ids=input_ids, attention_mask=attention_mask, max_tokens=max_tokens)
     ids = torch.full((len(input_ids), max_new_tokens), settings.pad_token_id, device=input_ids.device)
     tokens = torch.full((len(input_ids), 1), settings.decoder_start_token_id, device=input_ids.device)
-    rows = torch.arange(len(input_ids), device=input_ids.device)  # of `found`, for each row of the batch
+    rows = torch.arange(len(input_ids), device=input_ids.device)  # of `ids`, for each row of the batch
     going = torch.ones_like(rows, dtype=torch.bool)
     cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
     with unprojected_source(model, num_queries=max_new_tokens):

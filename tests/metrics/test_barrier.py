@@ -1,8 +1,8 @@
-"""Trials of searches, and barriers between two experts."""
+"""Barriers between two experts."""
 
 import pytest
 
-from dfwe.report.trials import ExpertPath
+from dfwe.metrics.barrier import ExpertPath
 
 
 def line(*scores):
