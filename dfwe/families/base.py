@@ -153,7 +153,8 @@ class ModelFamily(ABC):
     name: ClassVar[str]  # that of its folder
     auto_class: ClassVar[str]  # of Transformers, that loads an exported model
     adapts_all: ClassVar[bool] = False  # whether every task can be answered
-    head_prefix: ClassVar[str | None] = None  # of a task's own tensors, of which files may have more than a model
+    head_prefix: ClassVar[str | None] = None  # of the names of heads' tensors, each one task's own
+    optional_prefix: ClassVar[str | None] = None  # of tensors that a file may have beside those of a model
     takes_external: ClassVar[bool] = True  # whether models that were trained elsewhere can be its models
     takes_lora: ClassVar[bool] = False  # whether its trainings can be of factors alone
     takes_device_map: ClassVar[bool] = False  # whether its models can lie on several devices

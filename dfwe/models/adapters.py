@@ -37,6 +37,10 @@ _UNSUPPORTED = {  # fields that change what the factors mean
 }
 
 
+# starts from which training leaves the base model as it was; others, such as PiSSA and OLoRA, change its weights, too
+_PLAIN_STARTS = (True, False, "gaussian", "eva", "orthogonal")
+
+
 @dataclass(frozen=True, eq=False)
 class Factors:
     """Hold what an adapter adds to one matrix: scale B A, transposed where the layer stores its matrix so."""
@@ -270,6 +274,11 @@ def _adapter_config(folder: Path) -> dict[str, Any]:
         raise ModelError(
             f"{folder} is an adapter with {kinds[0] if kinds else kind}, and plain LoRA alone is added here: add it to "
             "its base model first (PEFT's merge_and_unload, then save_pretrained) and name that folder"
+        )
+    if (start := config.get("init_lora_weights", True)) not in _PLAIN_STARTS:
+        raise ModelError(
+            f"{folder} started with init_lora_weights={start}, which changes the base model's weights, too: save it by "
+            "PEFT's save_pretrained with path_initial_model_for_weight_conversion, and name that folder"
         )
     if not (folder / ADAPTER).exists():
         raise ModelError(f"{folder} holds no {ADAPTER}: save the adapter as safetensors")

@@ -104,8 +104,9 @@ class Surrogate(Search):
             return self._inner.ask()
         if (len(self._pairs) + 1) % self._control == 0:
             candidate = self._space.draw(self._generator)
-        else:
-            candidate = self._most_promising()[0]
+        else:  # where all that can be drawn was evaluated, one of these again
+            ranked = self._most_promising()
+            candidate = ranked[0] if ranked else self._space.draw(self._generator)
         self._predicted = float(self._predictor.predict([candidate]).means[0])
         return self._space.point(candidate)
 
@@ -123,11 +124,13 @@ class Surrogate(Search):
         self._inner.close()
 
     def _most_promising(self) -> list[Coefficients]:
-        """Return candidates that were not evaluated, the most promising first."""
+        """Return candidates that were not evaluated, the most promising first; none where all that are drawn were."""
         best = max(self._scores, key=lambda candidate: self._scores[candidate]) if self._scores else self._space.start
         even = [self._space.draw(self._generator) for _ in range(self._pool)]
         pool = self._rank([*even, *self._near([best], spread=self._spread)])
         for number in range(1, self._rounds + 1):
+            if not pool:
+                break
             leaders = pool[:_NUM_LEADERS]
             pool = self._rank([*leaders, *self._near(leaders, spread=self._spread / 2**number)])
         return pool
@@ -142,6 +145,8 @@ class Surrogate(Search):
     def _rank(self, pool: Sequence[Coefficients]) -> list[Coefficients]:
         """Sort the candidates that were not evaluated by what they promise."""
         new = [candidate for candidate in pool if candidate not in self._scores]
+        if not new:
+            return []
         predicted = self._predictor.predict(new)
         promise = predicted.means + self._exploration * predicted.deviations
         return [new[index] for index in np.lexsort((-promise, predicted.is_known))]

@@ -318,7 +318,7 @@ def load_training(model: nn.Module, start: TrainStage, *, family: ModelFamily) -
     if family.settings.lora is not None:
         load_lora(model, file)
     else:
-        load_weights(model, file, name=start.recipe.name, optional_prefix=family.head_prefix)
+        load_weights(model, file, name=start.recipe.name, optional_prefix=family.optional_prefix)
 
 
 def weights_file(entry: Entry) -> Path:
@@ -336,7 +336,7 @@ def expert_array(
         folder = family.base_model.model_folder(family.context.store) if on_disk else None
         parent = parent_weights(model, folder=folder)
     array = load_experts(
-        files, layout=Layout.of(model), parent=parent, optional_prefix=family.head_prefix, on_disk=on_disk
+        files, layout=Layout.of(model), parent=parent, optional_prefix=family.optional_prefix, on_disk=on_disk
     )
     return array if needs_parent else replace(array, parent=None)
 

@@ -103,6 +103,7 @@ def test_adapter_whole_tensors_replace_the_bases(here):
         ({"peft_type": None}, "lora is an adapter with NONE"),
         ({"lora_bias": True}, "biases of factors"),
         ({"layer_replication": [[0, 2]]}, "replicated layers"),
+        ({"init_lora_weights": "pissa_niter_4"}, "which changes the base model's weights, too"),
         ({"lora_alpha": "4"}, "`lora_alpha` and `alpha_pattern` must be numbers"),
         ({"alpha_pattern": {"(": 4}}, "`alpha_pattern` must have regular expressions and numbers"),
         ({"base": {"y.q.weight": torch.ones(2, 3)}}, "lora changes 'x.q.weight', which base lacks"),

@@ -218,3 +218,13 @@ def test_rank_correlation_ties_get_mean_rank():
 def test_label_mixture_of_another_split_raises():
     with pytest.raises(SearchError, match="scored 4 labels of 80 examples, but there are counts of 4 labels of 79"):
         LabelMixture(mixture().scores, mixture().counts[:79], share_right)
+
+
+def test_surrogate_without_another_candidate_asks_one_again():
+    model, space = mixture(), Space(("a",))
+    model = LabelMixture(model.scores[:1], model.counts, share_right)
+    search = surrogate(model, space=space)
+    search.initialize(
+        [Trial(0, "expert", space.vertex("a"), answered(model, tuple(map(str, model.answers(model.scores[0])))))]
+    )
+    assert space.at(search.ask()) == space.vertex("a")

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from dfwe.families.text.trie import PackedTries
+from dfwe.models.positions import first_position
+
+log = logging.getLogger(__name__)
+
+
+_CLOSE = {torch.float32: 1e-2, torch.bfloat16: 0.5}  # log-likelihoods of several tokens; other ways differ by far more
+_WINDOWS = ("sliding_window", "window_size", "attention_chunk_size")  # fields of configurations, in tokens
+_PACKS: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()  # by model, whether its attention takes the mask of a tree
 
 
 def candidate_log_likelihoods(
@@ -20,14 +31,36 @@ def candidate_log_likelihoods(
 ) -> Float[Tensor, " candidates"]:
     """Return log p(candidate | prompt of its row), the end token included, of all rows' candidates in order.
 
-    One pass reads each prompt, filled up on its left, and behind it the tree of its candidates: a node sees the prompt
+    All are scored in one pass over packed trees where the model's attention allows that, which is tried once a model on
+    the first row. Else, and where texts are longer than a window of its attention, each candidate has its own pass.
+    """
+    inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
+    if input_ids.shape[1] + tries.tokens.shape[1] > _window_of(model):
+        return teacher_forced_log_likelihoods(model, tries=tries, **inputs)
+    if model not in _PACKS:
+        _PACKS[model] = _can_pack(model, tries=tries, **inputs)
+    score = packed_log_likelihoods if _PACKS[model] else teacher_forced_log_likelihoods
+    return score(model, tries=tries, **inputs)
+
+
+def packed_log_likelihoods(
+    model: Any,
+    *,
+    input_ids: Int[Tensor, "batch prompt"],
+    attention_mask: Int[Tensor, "batch prompt"],
+    tries: PackedTries,
+) -> Float[Tensor, " candidates"]:
+    """Return what `candidate_log_likelihoods` does, by one pass.
+
+    It reads each prompt, filled up on its left, and behind it the tree of its candidates: a node sees the prompt
     and its way from there, and stands at its depth, so that every candidate is scored as in a teacher-forced pass of
     its own.
     """
     prompt, nodes = input_ids.shape[1], tries.tokens.shape[1]
     lengths = attention_mask.sum(1, keepdim=True)
     ids = torch.cat([input_ids, tries.tokens[:, 1:]], dim=1)  # the tree's first node is the prompt's last token
-    positions = torch.cat([positions_of(attention_mask), lengths - 1 + tries.depths[:, 1:]], dim=1)
+    first = first_position(model)
+    positions = torch.cat([first + positions_of(attention_mask), first + lengths - 1 + tries.depths[:, 1:]], dim=1)
     logits = last_logits(
         model,
         num=nodes,
@@ -47,7 +80,7 @@ def teacher_forced_log_likelihoods(
     attention_mask: Int[Tensor, "batch prompt"],
     tries: PackedTries,
 ) -> Float[Tensor, " candidates"]:
-    """Return the same by one row per candidate, for models whose attention takes no mask of one's own."""
+    """Return what `candidate_log_likelihoods` does, by one row per candidate."""
     rows, answers = answers_of(tries)
     longest = max(map(len, answers))
     targets = torch.tensor([[*answer, *[0] * (longest - len(answer))] for answer in answers], device=input_ids.device)
@@ -60,10 +93,38 @@ def teacher_forced_log_likelihoods(
         num=longest,
         input_ids=torch.cat([input_ids[rows], targets[:, :-1]], dim=1),
         attention_mask=mask,
-        position_ids=positions_of(mask),
+        position_ids=first_position(model) + positions_of(mask),
     )
     scores = logits.float().log_softmax(-1).gather(-1, targets[..., None])[..., 0]
     return (scores * real).sum(1)
+
+
+@torch.no_grad()
+def _can_pack(model: Any, *, tries: PackedTries, **inputs: Tensor) -> bool:
+    """Return whether packed scoring gives what a pass per candidate gives, on the first row."""
+    rows, answers = answers_of(tries)
+    first = PackedTries.of([[answer for row, answer in zip(rows, answers, strict=True) if row == 0]])
+    tries = first.to(tries.tokens.device)
+    inputs = {name: tensor[:1] for name, tensor in inputs.items()}
+    try:
+        packed = packed_log_likelihoods(model, tries=tries, **inputs)
+    except (TypeError, ValueError, RuntimeError) as error:
+        if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+            raise
+        log.warning("%s scores each label in a pass of its own: %s", model.config.model_type, error)
+        return False
+    expected = teacher_forced_log_likelihoods(model, tries=tries, **inputs)
+    same = bool((packed - expected).abs().max() <= _CLOSE.get(model.dtype, 0.5))
+    if not same:
+        log.warning("%s scores each label in a pass of its own: it ignores the mask of a tree", model.config.model_type)
+    return same
+
+
+def _window_of(model: Any) -> int:
+    """Return the most tokens that every layer sees at once; a tree's mask would switch a window off."""
+    config = model.config.get_text_config()
+    windows = [getattr(config, name, None) for name in _WINDOWS]
+    return min((window for window in windows if isinstance(window, int)), default=sys.maxsize)
 
 
 def last_logits(model: Any, *, num: int, **inputs: Tensor) -> Float[Tensor, "batch num vocabulary"]:

@@ -55,7 +55,7 @@ class ClassifierFamily(EncoderFamily):
 
     name: ClassVar[str] = "classifier"
     auto_class: ClassVar[str] = "AutoModelForSequenceClassification"
-    head_prefix: ClassVar[str | None] = HEADS
+    optional_prefix: ClassVar[str | None] = HEADS
 
     def settings_spec(self) -> dict[str, Any]:
         """Return the family's own part of `spec`; heads follow from the tasks, which stages name."""

@@ -50,6 +50,7 @@ def encode_instances(
         gold=gold_numbers(instances, task=task, labels=labels),
         pad_id=int(tokenizer.pad_token_id),
         segments=tuple((segments,) for _, segments, _ in encodings) if has_segments else None,
+        are_numbers=not labels,
     )
 
 

@@ -33,6 +33,7 @@ class SentenceSplit:
     gold: Float[np.ndarray, " examples"]
     pad_id: int
     segments: tuple[tuple[list[int], ...], ...] | None = None  # of the tokens, where the model reads such ids
+    are_numbers: bool = False  # answers, even where a model that writes would choose among them
 
     def __len__(self) -> int:
         return len(self.instances)
@@ -40,7 +41,7 @@ class SentenceSplit:
     @property
     def is_closed(self) -> bool:
         """True if each answer is one of a closed set."""
-        return all(instance.candidates for instance in self.instances)
+        return not self.are_numbers and all(instance.candidates for instance in self.instances)
 
     @cached_property
     def answers(self) -> Float[np.ndarray, " examples"] | Float[np.ndarray, "examples labels"]:

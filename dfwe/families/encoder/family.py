@@ -18,7 +18,7 @@ from dfwe.families.encoder.calibration import HeadExample, draw_examples
 from dfwe.families.encoder.gradient_surgery import Surgery
 from dfwe.families.encoder.lightning_module import MultiTask
 from dfwe.families.encoder.linear_probe import load_heads
-from dfwe.families.encoder.model import TaskModel
+from dfwe.families.encoder.model import HEADS, TaskModel
 from dfwe.families.encoder.reader import HeadReader
 from dfwe.families.encoder.smart import Smart
 from dfwe.families.scorer import SplitScorer
@@ -30,6 +30,7 @@ class EncoderFamily(ModelFamily):
     """Models of one encoder that tasks share, and one head per task."""
 
     has_heads: ClassVar[bool] = True
+    head_prefix: ClassVar[str | None] = HEADS
 
     def __post_init__(self) -> None:
         if self.settings.decode != "task":

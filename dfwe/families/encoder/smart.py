@@ -93,7 +93,7 @@ class Smart:
                 (gradient,) = torch.autograd.grad(total, delta)
             delta = delta.detach() + self.step * _normalised(gradient, num_examples=len(outputs))
             delta = delta.clamp(-self.epsilon, self.epsilon)
-        return delta
+        return delta.clamp(-self.epsilon, self.epsilon)
 
 
 def same_draws(function: Forward, *, seed: int | None, device: torch.device) -> Forward:

@@ -60,8 +60,8 @@ def _drops(values: Tensor, p: float) -> bool:
 
 def _attention(
     query: Float[Tensor, "batch heads queries width"],
-    key: Float[Tensor, "batch heads keys width"],
-    value: Float[Tensor, "batch heads keys other_width"],
+    key: Float[Tensor, "batch key_heads keys width"],
+    value: Float[Tensor, "batch key_heads keys other_width"],
     attn_mask: Tensor | None = None,
     dropout_p: float = 0.0,
     is_causal: bool = False,
@@ -69,7 +69,9 @@ def _attention(
     enable_gqa: bool = False,
 ) -> Float[Tensor, "batch heads queries other_width"]:
     """Return dropout(softmax(scale q k' + mask)) v, in the number format that autocast has for it."""
-    assert not enable_gqa, "no encoder-decoder shares keys among heads"
+    if enable_gqa:  # several heads share keys and values
+        num = query.shape[-3] // key.shape[-3]
+        key, value = key.repeat_interleave(num, dim=-3), value.repeat_interleave(num, dim=-3)
     if torch.is_autocast_enabled("cpu"):
         query, key, value = (tensor.to(torch.get_autocast_dtype("cpu")) for tensor in (query, key, value))
     with torch.autocast("cpu", enabled=False):

@@ -52,13 +52,24 @@ class HalfCopy:
         """Return the copy with the model's present weights, on its device, in evaluation mode."""
         parameters = dict(model.named_parameters())
         if self._copy is None or not _fits(self._copy, parameters):
-            self._copy = copy.deepcopy(model).to(torch.bfloat16).eval()
+            self._copy = _in_bfloat16(model).eval()
             _fuse(self._copy)
         else:
+            buffers = dict(model.named_buffers())
             with torch.no_grad():
                 for name, mine in self._copy.named_parameters():
                     mine.copy_(parameters[name])
+                for name, buffer in self._copy.named_buffers():
+                    buffer.copy_(buffers[name])
         return self._copy
+
+
+def _in_bfloat16(model: nn.Module) -> nn.Module:
+    """Return a copy whose weights are bfloat16; frequencies of rotary positions, which are buffers, are not rounded."""
+    half = copy.deepcopy(model)
+    for parameter in half.parameters():
+        parameter.data = parameter.data.to(torch.bfloat16)
+    return half
 
 
 def _fuse(model: nn.Module) -> None:

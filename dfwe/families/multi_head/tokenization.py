@@ -46,6 +46,7 @@ def tokenise_sentences(
         tokens=tuple(tuple(_cut(ids, max_tokens=max_tokens) for ids in row) for row in rows),
         gold=gold_numbers(instances, task=task, labels=labels),
         pad_id=tokenizer.pad_token_id,
+        are_numbers=not labels,
     )
 
 

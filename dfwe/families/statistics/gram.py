@@ -10,7 +10,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from transformers.pytorch_utils import Conv1D
 
+from dfwe.errors import ConfigurationError
 from dfwe.families.statistics.base import CalibrationExample, Collector, Questions, Tell, in_evaluation
 from dfwe.values.allowed import Count
 
@@ -66,7 +68,16 @@ def read(model: Any, question: CalibrationExample) -> None:
 
 
 def linear_layers(model: nn.Module) -> dict[str, nn.Linear]:
-    """Return the model's linear layers by the names of their weights, without those that share their weight."""
+    """Return the model's linear layers by the names of their weights, without those that share their weight.
+
+    Raises:
+        ConfigurationError: layers that keep their weights transposed, as those of GPT-2 do.
+    """
+    if any(isinstance(module, Conv1D) for module in model.modules()):
+        raise ConfigurationError(
+            "RegMean needs linear layers, and this model keeps their weights transposed (Conv1D, as GPT-2): choose "
+            "another merge method, such as merge=fisher"
+        )
     owners: dict[int, int] = {}
     for _, parameter in model.named_parameters(remove_duplicate=False):
         owners[id(parameter)] = owners.get(id(parameter), 0) + 1

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from dfwe.families.statistics.base import CalibrationExample, draw_places
-from dfwe.families.text.decoding import end_ids
+from dfwe.families.text.decoding import end_ids, plain_generation
 from dfwe.families.text.tokenization import TokenisedSplit
 
 
@@ -62,15 +62,16 @@ class TextExample(CalibrationExample):
         ends = end_ids(model, device=self.source.device)
         with torch.no_grad(), torch.random.fork_rng():
             torch.manual_seed(seed)
-            ids: Tensor = model.generate(
-                input_ids=self.source.expand(samples, -1),
-                attention_mask=torch.ones_like(self.source).expand(samples, -1),
-                do_sample=True,
-                num_beams=1,
-                top_k=0,
-                max_new_tokens=self.max_new_tokens,
-                pad_token_id=int(ends[0]) if len(ends) else 0,  # fills up behind an end, and is cut off with it
-            )
+            with plain_generation(model):
+                ids: Tensor = model.generate(
+                    input_ids=self.source.expand(samples, -1),
+                    attention_mask=torch.ones_like(self.source).expand(samples, -1),
+                    do_sample=True,
+                    num_beams=1,
+                    top_k=0,
+                    max_new_tokens=self.max_new_tokens,
+                    pad_token_id=int(ends[0]) if len(ends) else 0,  # fills up behind an end, and is cut off with it
+                )
         return [_until_end(row, ends) for row in ids[:, self.num_before :]]
 
 

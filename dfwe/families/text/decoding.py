@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
+from transformers import GenerationConfig
 
 from dfwe.errors import ConfigurationError
 
@@ -65,6 +68,18 @@ def end_ids(model: Any, *, device: torch.device) -> Int[Tensor, " ends"]:
     """Return the ids after which the model writes no more."""
     ids = model.generation_config.eos_token_id
     return torch.tensor([] if ids is None else ids, dtype=torch.int64, device=device).reshape(-1)
+
+
+@contextmanager
+def plain_generation(model: Any) -> Iterator[None]:
+    """Let `generate` draw from the model's own distribution: without its temperature, top_p, penalties and so on."""
+    own = model.generation_config
+    tokens = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id")
+    model.generation_config = GenerationConfig(**{name: getattr(own, name) for name in tokens})
+    try:
+        yield
+    finally:
+        model.generation_config = own
 
 
 def generate_as_reference(

@@ -11,7 +11,7 @@ import torch
 from dfwe.merging.files.compatibility import Misfit, config_of
 from dfwe.models.checkpoint import PlacedTensors, TensorSource, is_recomputed
 
-_EMBEDDINGS = re.compile(r"(.*\.)?(shared|embed_tokens|wte|word_embeddings)\.weight")
+_EMBEDDINGS = re.compile(r"(.*\.)?(shared|embed_tokens|embed_in|tok_embeddings|wte|word_embeddings|embeddings)\.weight")
 _OUTPUTS = re.compile(r"(.*\.)?(lm_head|lm_head\.decoder|cls\.predictions\.decoder|embed_out)\.weight")
 _BIASES = re.compile(r"(.*\.)?(lm_head|lm_head\.decoder|cls\.predictions|cls\.predictions\.decoder)\.bias")
 _LOGITS_BIAS = "final_logits_bias"  # of BART, a row
@@ -58,6 +58,11 @@ def with_common_names(models: Sequence[TensorSource]) -> tuple[tuple[TensorSourc
     if not names.dropped and not names.places:
         return tuple(models), names.misfits
     return tuple(_renamed(model, number, names=names) for number, model in enumerate(models)), names.misfits
+
+
+def has_token_embeddings(model: TensorSource) -> bool:
+    """Return whether one of the model's tensors is known as the embeddings of its tokens."""
+    return any(map(_EMBEDDINGS.fullmatch, model.names))
 
 
 def is_vocabulary_tensor(name: str) -> bool:

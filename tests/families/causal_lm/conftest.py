@@ -1,8 +1,17 @@
-"""Tiny decoders of six architectures, random and talkative."""
+"""Tiny decoders of eight architectures, random and talkative."""
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, BloomConfig, GPT2Config, LlamaConfig, OPTConfig, Qwen2Config
+from transformers import (
+    AutoModelForCausalLM,
+    BloomConfig,
+    GPT2Config,
+    LlamaConfig,
+    MistralConfig,
+    OPTConfig,
+    Qwen2Config,
+    RobertaConfig,
+)
 
 VOCABULARY = 60
 WIDTH = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}
@@ -10,6 +19,11 @@ CONFIGS = {
     "llama": LlamaConfig(**WIDTH, intermediate_size=64, vocab_size=VOCABULARY),
     "llama_eager": LlamaConfig(**WIDTH, intermediate_size=64, vocab_size=VOCABULARY, attn_implementation="eager"),
     "qwen2": Qwen2Config(**WIDTH, intermediate_size=64, vocab_size=VOCABULARY),
+    "mistral": MistralConfig(**WIDTH, intermediate_size=64, vocab_size=VOCABULARY, sliding_window=8),
+    "roberta": RobertaConfig(
+        hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64, max_position_embeddings=128,
+        vocab_size=VOCABULARY, is_decoder=True,
+    ),
     "gpt2": GPT2Config(n_embd=32, n_layer=2, n_head=4, n_positions=128, vocab_size=VOCABULARY),
     "opt": OPTConfig(
         hidden_size=32, num_hidden_layers=2, num_attention_heads=4, ffn_dim=64, word_embed_proj_dim=32,

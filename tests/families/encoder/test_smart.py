@@ -64,6 +64,12 @@ def test_without_an_ascent_the_penalty_is_that_of_the_noise():
     torch.testing.assert_close(found, expected)
 
 
+def test_noise_stays_within_epsilon_without_an_ascent():
+    # noise of a thousand epsilons is cut to +- epsilon: |w . delta| <= epsilon |w|_1 of both sentences
+    found = penalty(smart(ascents=0, noise=10.0), torch.zeros(2, 2, 2))
+    assert found.item() <= 3.0 * (0.01 * 22.5) ** 2 * (1 + 1e-6)
+
+
 def test_for_two_classes_the_penalty_is_the_symmetric_divergence_at_the_adversary():
     def logits(embeddings):
         score = (embeddings * LINE).sum((1, 2))

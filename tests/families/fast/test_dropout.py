@@ -68,6 +68,14 @@ def test_attention_is_torchs(more):
     assert torch.allclose(found, expected, atol=1e-6)
 
 
+def test_attention_with_shared_keys_is_torchs():
+    (query, _, _), (_, key, value) = attention_inputs(), attention_inputs()
+    query, more = query.repeat(1, 2, 1, 1), {"enable_gqa": True}
+    with LightDropout():
+        found = functional.scaled_dot_product_attention(query, key, value, dropout_p=TINY, **more)
+    assert torch.allclose(found, functional.scaled_dot_product_attention(query, key, value, **more), atol=1e-6)
+
+
 def test_attention_drops_shares_and_keeps_their_mean():
     torch.manual_seed(0)
     query, key, value = (torch.ones(64, 4, 10, 8) for _ in range(3))

@@ -1,7 +1,7 @@
 import pytest
 import torch
 from torch import nn
-from transformers import T5Config, T5ForConditionalGeneration
+from transformers import LlamaConfig, LlamaModel, T5Config, T5ForConditionalGeneration
 
 from dfwe.families.fast import kernels
 from dfwe.families.fast.kernels import HalfCopy, fast_kernels
@@ -86,3 +86,15 @@ def test_parameters_that_are_views_of_one_buffer_are_copied_one_by_one():
     half.of(model)
     buffer.mul_(2.0)
     assert torch.equal(half.of(model).weight.float(), torch.tensor([[4.0, 6.0], [8.0, 10.0]]))
+
+
+def test_a_half_copy_keeps_the_buffers_of_rotary_positions():
+    config = LlamaConfig(hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, vocab_size=9)
+    model, half = LlamaModel(config), HalfCopy()
+    for _ in range(2):
+        buffers = dict(half.of(model).named_buffers())
+        assert buffers.keys() == dict(model.named_buffers()).keys() != set()
+        for name, buffer in model.named_buffers():
+            assert buffers[name].dtype == buffer.dtype
+            assert torch.equal(buffers[name], buffer)
+            buffer.mul_(2.0)

@@ -1,5 +1,7 @@
 """Sentences as token ids: cut at their end, gold as numbers, batches sentence-major."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -55,6 +57,7 @@ def test_a_label_is_its_index_and_an_unknown_answer_no_number(tokenised, pairs):
 def test_without_labels_the_answer_is_a_number(tokenised):
     split = tokenised([instance(0, ("tea",), "2.25"), instance(1, ("cold",))], labels=())
     np.testing.assert_array_equal(split.gold, [2.25, np.nan])
+    assert not tokenised([replace(instance(0, ("tea",), "2.25"), candidates=("2.0", "2.25"))], labels=()).is_closed
 
 
 def test_a_batch_has_all_first_sentences_before_the_second_ones(tokenised, pairs):

@@ -4,8 +4,9 @@ from copy import deepcopy
 
 import pytest
 import torch
+from transformers import GPT2Config, GPT2LMHeadModel
 
-from dfwe.errors import MergeError
+from dfwe.errors import ConfigurationError, MergeError
 from dfwe.families.seq2seq.calibration import Seq2SeqExample
 from dfwe.families.statistics.gram import gram_matrices, linear_layers
 from dfwe.families.statistics.merged_gram import MergedGram
@@ -131,3 +132,9 @@ def test_an_encoder_decoder_of_other_halves_is_measured_too(bert_pair):
 def test_settings_out_of_range_are_errors():
     with pytest.raises(MergeError, match="ridge=0.0: expected a number above 0"):
         MergedGram(examples=1, method=Regmean(alpha=0.9, ridge=0.0))
+
+
+def test_layers_that_keep_their_weights_transposed_are_refused():
+    model = GPT2LMHeadModel(GPT2Config(n_embd=8, n_layer=1, n_head=2, vocab_size=9))
+    with pytest.raises(ConfigurationError, match="keeps their weights transposed"):
+        linear_layers(model)

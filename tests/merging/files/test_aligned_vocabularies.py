@@ -155,6 +155,33 @@ def test_wrong_keys_are_refused(here, keys, message):
         merge("linear", {"a": 0.5, "b": 0.5}, **keys)
 
 
+def renamed(old, new):
+    """Give the embeddings of both models another name."""
+    for name in ("a", "b"):
+        path = Path(name, "model.safetensors")
+        tensors = load_file(path)
+        tensors[new] = tensors.pop(old)
+        save_file(tensors, path, metadata={"format": "pt"})
+
+
+@pytest.mark.parametrize("name", ["gpt_neox.embed_in.weight", "backbone.embeddings.weight"])
+def test_embeddings_of_other_architectures_are_aligned(here, name):
+    expected = row("a", "<x>", EMBEDDINGS)
+    renamed(EMBEDDINGS, name)
+    entries = [{"model": model, "parameters": {"weight": 0.5}} for model in ("a", "b")]
+    recipe = {"merge_method": "linear", "models": entries, "tokenizer_source": "union"}
+    merge_files(parse_recipe(recipe, where="recipe"), out=Path("merged"))
+    merged = load_file("merged/model.safetensors")
+    assert len(merged[name]) == len(merged[OUTPUT])
+    assert torch.allclose(merged[name][len(PLAIN) + ADDED["a"].index("<x>")], expected)
+
+
+def test_models_without_known_embeddings_are_not_aligned(here):
+    renamed(EMBEDDINGS, "model.letters.weight")
+    with pytest.raises(MergeError, match="none of its tensors is known as the embeddings of tokens"):
+        merge("linear", {"a": 0.5, "b": 0.5}, tokenizer_source="union")
+
+
 def test_option_of_a_command_with_a_recipe_is_refused(here, capsys):
     Path("recipe.yaml").write_text("merge_method: linear")
     assert main(["recipe.yaml", "merged", "--tokenizer", "union"]) == 2

@@ -4,13 +4,15 @@ import math
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from dfwe.errors import ConfigurationError
+from dfwe.families.classifier.family import ClassifierFamily
+from dfwe.families.multi_head.family import MultiHeadFamily
 from dfwe.families.statistics.mean_gradient import MeanGradient
 from dfwe.stages.statistics import file_of
 from dfwe.studies.plan import load_plan
-from dfwe.studies.source_selection.similarity import TaskSimilarity, cosines_to_first
+from dfwe.studies.source_selection.similarity import TaskSimilarity, _tensors, cosines_to_first
 
 NAMES = ["target", "a", "b"]
 GRADIENTS = TaskSimilarity(measure=MeanGradient(examples=5, answers="text"), compare="cosine")
@@ -66,6 +68,14 @@ def test_negative_values_have_no_shares():
 def test_another_comparison_is_refused():
     with pytest.raises(ConfigurationError, match="compare must be one of cosine, centred, shares, not 'angle'"):
         TaskSimilarity(measure=GRADIENTS.measure, compare="angle")
+
+
+@pytest.mark.parametrize("family", [MultiHeadFamily, ClassifierFamily])
+def test_a_tasks_own_head_does_not_count(family, tmp_path):
+    for name, head in (("target", 1.0), ("a", 50.0)):
+        save_file({"encoder.w": torch.tensor([3.0, 4.0]), f"heads.{name}.w": torch.tensor([head])}, tmp_path / name)
+    (found,) = _tensors([tmp_path / "target", tmp_path / "a"], head_prefix=family.head_prefix)
+    assert found.tolist() == [[3.0, 4.0]] * 2
 
 
 def test_the_scores_are_the_cosines_of_the_stored_gradients(small, tmp_path):

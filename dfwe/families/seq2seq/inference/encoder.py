@@ -67,9 +67,13 @@ def computing_bias(attention: Any, compute_bias: Callable[..., Tensor]) -> Itera
 
 
 def t5_attention(stack: Any) -> Any | None:
-    """Return the self-attention that computes T5's relative positions for the whole stack; None in other models."""
+    """Return the self-attention that computes T5's relative positions for the whole stack; None in other models.
+
+    In UMT5 each layer computes its own.
+    """
     try:
-        return stack.block[0].layer[0].SelfAttention
+        first, *others = (block.layer[0].SelfAttention for block in stack.block)
+        return None if any(layer.has_relative_attention_bias for layer in others) else first
     except AttributeError:
         return None
 

@@ -15,6 +15,7 @@ from dfwe.errors import ModelError
 from dfwe.families.fast.cross_attention import unprojected_source
 from dfwe.families.seq2seq.inference.encoder import computing_bias, encode, t5_attention
 from dfwe.families.text.trie import PackedTries
+from dfwe.models.positions import first_position
 
 
 def candidate_log_likelihoods(
@@ -54,7 +55,7 @@ def candidate_log_likelihoods(
 def _positions(model: Any, depths: Int[Tensor, "rows nodes"]) -> Iterator[dict[str, Tensor]]:
     """Make the decoder count positions by depth; give the arguments that do so, where arguments can."""
     if model.config.model_type == "encoder-decoder":
-        yield {"decoder_position_ids": depths}
+        yield {"decoder_position_ids": first_position(model.decoder) + depths}
         return
     attention = t5_attention(model.get_decoder())
     if attention is None:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from dfwe.errors import MergeError
 from dfwe.io.strict_json import read_json_object
-from dfwe.merging.files.tied_tensors import is_vocabulary_tensor
+from dfwe.merging.files.tied_tensors import has_token_embeddings, is_vocabulary_tensor
 from dfwe.models.checkpoint import TensorSource, TensorSpec
 from dfwe.models.folders import CONFIG, TOKENIZER, TOKENIZER_CONFIG, model_folder
 
@@ -213,6 +213,11 @@ def _vocabulary(tokenizer: Tokenizer) -> Any:
 
 
 def _check_rows(model: TensorSource, tokenizer: Tokenizer) -> None:
+    if not has_token_embeddings(model):
+        raise MergeError(
+            f"{model.path}: none of its tensors is known as the embeddings of tokens, whose rows would move: merge "
+            "models of one vocabulary, without tokenizer_source"
+        )
     for name in sorted(filter(is_vocabulary_tensor, model.names)):
         rows = model.spec(name).shape[_axis(name)]
         if rows < tokenizer.num_tokens:

@@ -1,14 +1,17 @@
+import pytest
 import torch
-from transformers import T5Config, T5ForConditionalGeneration
+from transformers import T5Config, T5ForConditionalGeneration, UMT5Config, UMT5ForConditionalGeneration
 
 from dfwe.families.seq2seq.inference import encoder
 from dfwe.families.seq2seq.inference.encoder import encode, encode_in_parts
 
 
-def test_encode_with_padding_equals_transformers_mask():
+@pytest.mark.parametrize(
+    ("kind", "config"), [(T5ForConditionalGeneration, T5Config), (UMT5ForConditionalGeneration, UMT5Config)]
+)
+def test_encode_with_padding_equals_transformers_mask(kind, config):
     torch.manual_seed(0)
-    model = T5ForConditionalGeneration(T5Config(vocab_size=40, d_model=32, d_kv=8, d_ff=48, num_layers=3, num_heads=4))
-    model.eval()
+    model = kind(config(vocab_size=40, d_model=32, d_kv=8, d_ff=48, num_layers=3, num_heads=4)).eval()
     ids = torch.randint(2, 40, (3, 6))
     mask = torch.ones_like(ids)
     mask[0, 4:], mask[2, 1:] = 0, 0

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from transformers import BartConfig, BartForConditionalGeneration
+from transformers import BartConfig, BartForConditionalGeneration, RobertaConfig
 from transformers.modeling_outputs import BaseModelOutput
 
 from dfwe.errors import ModelError
@@ -41,9 +41,10 @@ def both_ways(model, sets):
 
 
 @pytest.mark.parametrize("sets", [SETS, [SETS[1]] * 3], ids=["a set each", "one set"])
-@pytest.mark.parametrize("kind", ["t5", "bert"])
+@pytest.mark.parametrize("kind", ["t5", "bert", "roberta"])
 def test_it_agrees_with_one_teacher_forced_pass_per_candidate(model, bert_pair, kind, sets):
-    found, expected = both_ways(model if kind == "t5" else bert_pair(250), sets)
+    kin = {"kin": RobertaConfig} if kind == "roberta" else {}  # which counts positions from the padding's on
+    found, expected = both_ways(model if kind == "t5" else bert_pair(250, **kin), sets)
     assert torch.allclose(found, expected, atol=2e-5)
 
 
