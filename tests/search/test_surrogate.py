@@ -224,7 +224,6 @@ def test_surrogate_without_another_candidate_asks_one_again():
     model, space = mixture(), Space(("a",))
     model = LabelMixture(model.scores[:1], model.counts, share_right)
     search = surrogate(model, space=space)
-    search.initialize(
-        [Trial(0, "expert", space.vertex("a"), answered(model, tuple(map(str, model.answers(model.scores[0])))))]
-    )
+    evaluation = answered(model, tuple(str(answer) for answer in model.answers(model.scores[0])))
+    search.initialize([Trial(0, "expert", space.vertex("a"), evaluation)])
     assert space.at(search.ask()) == space.vertex("a")

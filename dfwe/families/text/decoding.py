@@ -73,13 +73,13 @@ def end_ids(model: Any, *, device: torch.device) -> Int[Tensor, " ends"]:
 @contextmanager
 def plain_generation(model: Any) -> Iterator[None]:
     """Let `generate` draw from the model's own distribution: without its temperature, top_p, penalties and so on."""
-    own = model.generation_config
+    before = model.generation_config
     tokens = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id")
-    model.generation_config = GenerationConfig(**{name: getattr(own, name) for name in tokens})
+    model.generation_config = GenerationConfig(**{name: getattr(before, name) for name in tokens})
     try:
         yield
     finally:
-        model.generation_config = own
+        model.generation_config = before
 
 
 def generate_as_reference(

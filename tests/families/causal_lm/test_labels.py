@@ -77,7 +77,7 @@ def test_both_ways_have_gradients_of_the_same_size(decoder):
     assert torch.allclose(*norms, rtol=1e-4)
 
 
-def test_texts_for_statistics_are_drawn_from_the_models_own_distribution(decoder):
+def test_texts_for_statistics_are_drawn_from_the_models_softmax(decoder):
     model = decoder()
     model.generation_config.update(temperature=0.1, top_p=0.1, repetition_penalty=5.0)
     own = model.generation_config

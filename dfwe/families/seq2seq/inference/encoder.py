@@ -72,8 +72,8 @@ def t5_attention(stack: Any) -> Any | None:
     In UMT5 each layer computes its own.
     """
     try:
-        first, *others = (block.layer[0].SelfAttention for block in stack.block)
-        return None if any(layer.has_relative_attention_bias for layer in others) else first
+        first, *later = (block.layer[0].SelfAttention for block in stack.block)
+        return None if any(layer.has_relative_attention_bias for layer in later) else first
     except AttributeError:
         return None
 
