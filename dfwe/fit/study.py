@@ -16,6 +16,7 @@ from dfwe.errors import ConfigurationError, did_you_mean
 from dfwe.fit.task import HYDRA_WORDS, TableTask
 from dfwe.io.files import read_text
 from dfwe.io.strict_yaml import read_yaml
+from dfwe.values.overrides import quoted_value
 
 _WRITERS = ("seq2seq", "causal_lm")
 _FAMILIES = ("classifier", *_WRITERS)  # the others need a head in each task's YAML
@@ -100,4 +101,4 @@ def hydra_value(path: Path) -> str:
     text = str(path)
     if re.fullmatch(r"(\.\./)*/?[a-z_][\w./-]*", text, re.ASCII | re.IGNORECASE) and text.lower() not in HYDRA_WORDS:
         return text
-    return "'{}'".format(text.replace("\\", "\\\\").replace("'", "\\'"))
+    return quoted_value(text)

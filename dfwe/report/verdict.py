@@ -165,7 +165,7 @@ def _recommendation(best: Record, *, headline_merge: str | None, names: Names) -
     role = kind if best["name"] != headline_merge else "the merge that was asked for"
     reason = f"the best on dev of {best['chosen_among']} models ({times_100(best['dev'])})"
     test = f"; {times_100(best['test'])} on test" if best.get("test") is not None else ""
-    optimism = f" ({100 * best['optimism']:+.1f} on dev over test)" if "optimism" in best else ""
+    optimism = f" ({signed(best['optimism'])} on dev over test)" if "optimism" in best else ""
     folder = f" (folder {best['folder']}/)" if best.get("folder") else ""
     name = names.get(best["name"], best["name"])
     return f"Ship {name}{folder}, {role}: {reason}{test}{optimism}; {_comparison(best, names=names)}"
@@ -194,4 +194,4 @@ def _difference(name: str, differences: Sequence[Record]) -> str:
     other = f"the {first['name']}" if first["role"] == "baseline" else f"{name} ({roles})"
     p = f"{first['p']:.2g}" if first["p"] >= 0.001 else "0.001 or less"
     ends = interval(first["delta_interval"], sign=True)
-    return f"{100 * first['delta']:+.1f} ({ends}; p {p}) against {other}"
+    return f"{signed(first['delta'])} ({ends}; p {p}) against {other}"

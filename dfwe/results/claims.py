@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from dfwe.report.names import display_name, expert_name, name_of
-from dfwe.report.numbers import interval, is_gain, is_loss
+from dfwe.report.numbers import interval, is_gain, is_loss, signed
 from dfwe.results.comparison import Comparison, against
 from dfwe.results.costs import not_dearer, ratio
 from dfwe.values.names import BASELINE, BEST_EXPERT, EQUALLY_TRAINED, UNIFORM
@@ -91,7 +91,7 @@ def _in_words(differences: Sequence[Difference]) -> str:
     """Describe each model once, though it may have two roles: `meld (+0.4, -1.2 to +2.0)`."""
     by_name = {_title(difference): difference for difference in differences}
     return ", ".join(
-        f"{name} ({100 * difference['delta']:+.1f}, {interval(difference['delta_interval'], sign=True)})"
+        f"{name} ({signed(difference['delta'])}, {interval(difference['delta_interval'], sign=True)})"
         for name, difference in by_name.items()
     )
 

@@ -16,6 +16,7 @@ from dfwe.config.run_name import register_run_name
 from dfwe.errors import DfweError
 from dfwe.results.run_folder import check_same_study, create_run_folder, ended, remove_if_empty, temporary
 from dfwe.sweeps.jobs import constant_keys, has_twins
+from dfwe.values.overrides import quoted_value
 
 _NOW = "${now:"  # in a folder's name: every run has one of its own
 
@@ -66,7 +67,7 @@ class FolderCallback(Callback):
         with read_write(config.hydra.sweep):
             config.hydra.sweep.dir = str(folder)
         keys = ",".join(f"'{key}'" for key in constant_keys(config))
-        _override(config, f"hydra.sweep.dir={_quoted(str(folder))}", f"{_EXCLUDED}=[{keys}]")
+        _override(config, f"hydra.sweep.dir={quoted_value(str(folder))}", f"{_EXCLUDED}=[{keys}]")
         if has_twins(config):
             _override(config, "hydra.sweep.subdir='${hydra.job.num}_${job_name:}'")
 
@@ -83,7 +84,3 @@ def _override(config: DictConfig, *overrides: str) -> None:
     """Add to what each job of the sweep is composed with."""
     with read_write(config.hydra.overrides):
         config.hydra.overrides.hydra.extend(overrides)
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "\\'") + "'"

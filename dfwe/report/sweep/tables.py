@@ -43,7 +43,7 @@ def runs_table(jobs: Group, *, beside: Path) -> ReportTable | None:
         "runs",
         jobs,
         columns=columns,
-        caption="Every merge of every run, times 100; in bold those that were asked for.",
+        caption="Every merge and baseline of every run, times 100; in bold the merges that were asked for.",
         strong=lambda job: bool(job.is_headline),
         facts=lambda job: filter_facts([job]),
         notes="Small: 95% intervals over test instances, or ± one standard error.",
