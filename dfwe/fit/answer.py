@@ -74,7 +74,7 @@ def _quality(test: Record, *, target: TableTask, is_external: bool) -> str:
     on_test = f"On the {size} rows of test, which no {'search' if is_external else 'training'} saw,"
     score = _score(test["score"], target=target)
     likely = f"; on other rows of this kind expect {_range(*ends, target=target)}" if ends else ""
-    likely = "; so few rows say almost nothing" if size < target.numbers["few_rows"] else likely
+    likely = "; so few rows say almost nothing" if size < target.defaults["few_rows"] else likely
     if target.metric is not None:  # nothing is known of what guessing would have
         return f"{on_test} it has {score}{likely}."
     if target.kind != "labels":

@@ -13,8 +13,8 @@ from dfwe.errors import ConfigurationError
 from dfwe.fit.report import description, shared
 from dfwe.fit.run import Plan, add_table_options, run_plan, table_options, write_tasks
 from dfwe.fit.study import check_model, check_settings, study_arguments
-from dfwe.fit.tables import read_tasks
 from dfwe.fit.task import TableTask, yaml_text
+from dfwe.fit.tasks import read_tasks
 from dfwe.io.strict_yaml import read_yaml
 from dfwe.process.arguments import Parser
 from dfwe.process.exit import as_process
@@ -33,15 +33,15 @@ def _prepare(options: argparse.Namespace) -> Plan:
     Raises:
         DfweError: a table, a column, the model or the output folder is not what the study needs.
     """
-    numbers = read_yaml(conf_dir() / "fit.yaml")
+    defaults = read_yaml(conf_dir() / "fit.yaml")
     if options.shots is not None and options.shots < 1:
         raise ConfigurationError(f"--shots {options.shots}: expected a number above 0")
     if words := [word for word in options.setting if "=" not in word]:
         raise ConfigurationError(f"'{words[0]}' is not a setting, key=value: another table is --source {words[0]}")
     check_settings(options.setting)
-    tasks = read_tasks(options.table, sources=options.source, options=table_options(options), numbers=numbers)
+    tasks = read_tasks(options.table, sources=options.source, options=table_options(options), defaults=defaults)
     target, *sources = tasks
-    model = options.model or numbers["models"][target.kind]
+    model = options.model or defaults["models"][target.kind]
     check_model(model, tasks=tasks)
     options.out = options.out or Path("outputs") / f"fit_{target.name}"
     for task in tasks:

@@ -100,7 +100,7 @@ def _answers(task: TableTask) -> str:
 
 def _too_few(task: TableTask, sizes: Mapping[Split, int]) -> Iterator[str]:
     """Yield what too few rows mean: of a split, and of a label."""
-    limit = task.numbers["few_rows"]
+    limit = task.defaults["few_rows"]
     few = [split for split in ("dev", "test") if sizes[split] < limit]
     if few:
         yield f"  few rows: {' and '.join(few)} have fewer than {limit}, so what they choose or show is mostly luck"

@@ -12,8 +12,8 @@ from pathlib import Path
 from dfwe.fit.report import outcome
 from dfwe.fit.study import check_not_edited
 from dfwe.fit.table import KINDS
-from dfwe.fit.tables import NO_GROUP, TableOptions
 from dfwe.fit.task import TableTask
+from dfwe.fit.tasks import NO_GROUP, TableOptions
 from dfwe.io.files import write_text
 from dfwe.models.hub import Push
 from dfwe.process.arguments import Parser

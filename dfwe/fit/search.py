@@ -16,8 +16,8 @@ from dfwe.errors import ConfigurationError
 from dfwe.fit.report import description
 from dfwe.fit.run import Plan, add_table_options, run_plan, table_options, write_tasks
 from dfwe.fit.study import check_settings, hydra_value
-from dfwe.fit.tables import read_tasks
 from dfwe.fit.task import TableTask, yaml_text
+from dfwe.fit.tasks import read_tasks
 from dfwe.io.strict_yaml import read_yaml
 from dfwe.models.folders import CONFIG, ordered_labels, read_config
 from dfwe.models.hub import push_option
@@ -44,7 +44,7 @@ def _prepare(options: argparse.Namespace) -> Plan:
     push = push_option(options.push_to, is_public=options.public)
     if len(options.models) == 1:
         raise ConfigurationError(f"--models {options.models[0]} is one model: name two or more, with a space between")
-    target = _target(options, numbers=read_yaml(conf_dir() / "fit.yaml"))
+    target = _target(options, defaults=read_yaml(conf_dir() / "fit.yaml"))
     options.out = options.out or Path("outputs") / f"search_{target.name}"
     print(*description(target, shots=None), sep="\n")
     path = options.out / "conf" / "task" / f"{target.name}.yaml"
@@ -56,16 +56,16 @@ def _prepare(options: argparse.Namespace) -> Plan:
     return Plan(target, options.out, study, push)
 
 
-def _target(options: argparse.Namespace, *, numbers: Mapping[str, Any]) -> TableTask:
+def _target(options: argparse.Namespace, *, defaults: Mapping[str, Any]) -> TableTask:
     """Return the task of the table, cut into dev and test: nothing is trained, so that train is small."""
-    fractions = dict(numbers["search_holdout_fractions"])
+    fractions = dict(defaults["search_holdout_fractions"])
     if options.test is not None:
         fractions = {"dev": sum(fractions.values())}
     (target,) = read_tasks(
         options.data,
         sources=(),
         options=table_options(options),
-        numbers={**numbers, "holdout_fractions": fractions},
+        defaults={**defaults, "holdout_fractions": fractions},
     )
     labels = _labels_of(options.models)
     if target.kind == "labels" and {*target.values} <= {*labels}:

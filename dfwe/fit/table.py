@@ -95,20 +95,20 @@ def read_table(path: Path, *, encoding: str) -> tuple[SheetSource, Sheet]:
 
 
 def find_columns(
-    sheet: Sheet, *, texts: Sequence[str], label: str | None, group: str | None, names: Mapping[str, Any]
+    sheet: Sheet, *, texts: Sequence[str], label: str | None, group: str | None, defaults: Mapping[str, Any]
 ) -> Columns:
-    """Return the columns to use; those that are not given are guessed by `names`, of `conf/fit.yaml`, or their cells.
+    """Return the columns to use; those that are not given are guessed by `defaults` (`conf/fit.yaml`) or their cells.
 
     Raises:
         DataError: a column is missing, or there is nothing to guess by.
     """
     for name in (*texts, *(name for name in (label, group) if name is not None)):
         check_column(sheet, name)
-    chosen = label or _guess_label(sheet, texts=texts, names=names)
-    sentences = tuple(texts) or _guess_texts(sheet, label=chosen, names=names)
+    chosen = label or _guess_label(sheet, texts=texts, defaults=defaults)
+    sentences = tuple(texts) or _guess_texts(sheet, label=chosen, defaults=defaults)
     if chosen in sentences:
         raise DataError(f"{sheet.origin}: column '{chosen}' cannot be both the text and the label")
-    by = group or _guess_group(sheet, used=(*sentences, chosen), names=names)
+    by = group or _guess_group(sheet, used=(*sentences, chosen), defaults=defaults)
     missing = {"text": not texts, "label": label is None, "group": group is None}
     return Columns(sentences, chosen, by, frozenset(part for part, is_missing in missing.items() if is_missing))
 
@@ -120,7 +120,7 @@ def check_column(sheet: Sheet, name: str) -> None:
         raise DataError(f"{sheet.origin} has no column '{name}'{hint}: it has {quoted(sheet.columns)}")
 
 
-def kind_of(table: LabelledTable, *, names: Mapping[str, Any], is_source: bool = False) -> str:
+def kind_of(table: LabelledTable, *, defaults: Mapping[str, Any], is_source: bool = False) -> str:
     """Return the kind of answer that a label column holds; free text is guessed for a source only.
 
     Raises:
@@ -132,14 +132,14 @@ def kind_of(table: LabelledTable, *, names: Mapping[str, Any], is_source: bool =
         raise DataError(f"{column} has no row with a text and a label")
     if len(counts) == 1:
         raise DataError(f"{column} has one value only, '{next(iter(counts))}': expected at least two")
-    if len(counts) > names["max_labels"] and (number := _with_comma(counts)):
+    if len(counts) > defaults["max_labels"] and (number := _with_comma(counts)):
         raise DataError(f"{column} has numbers with a comma, '{number}': write {number.replace(',', '.')}")
-    if len(counts) > names["max_labels"] and all(is_number(value) for value in counts):
+    if len(counts) > defaults["max_labels"] and all(is_number(value) for value in counts):
         if _is_counting(counts, rows=rows):
             remedy = _RENAME if is_source else "name another with --label, or set --kind number"
             raise DataError(f"{column} has another whole number in each row, as ids are: {remedy}")
         return "number"
-    if len(counts) > names["max_label_share"] * rows:
+    if len(counts) > defaults["max_label_share"] * rows:
         if is_source:
             return "text"
         raise DataError(
@@ -171,12 +171,12 @@ def _read_json(source: SheetSource, *, path: Path, encoding: str) -> Sheet:
     return source.sheet(path.parent)
 
 
-def _guess_label(sheet: Sheet, *, texts: Sequence[str], names: Mapping[str, Any]) -> str:
+def _guess_label(sheet: Sheet, *, texts: Sequence[str], defaults: Mapping[str, Any]) -> str:
     """Return the column with a usual name, else the only one with a few values that come again and again."""
     others = [column for column in sheet.columns if column not in texts]
-    if (name := _by_name(others, names["label_columns"])) is not None:
+    if (name := _by_name(others, defaults["label_columns"])) is not None:
         return name
-    few = [column for column in others if 1 < len(_values(sheet, column)) <= names["max_labels"]]
+    few = [column for column in others if 1 < len(_values(sheet, column)) <= defaults["max_labels"]]
     if len(few) != 1:
         raise DataError(
             f"{sheet.origin}: which column is the label? Name it with --label, or {_RENAME}: {quoted(sheet.columns)}"
@@ -184,14 +184,14 @@ def _guess_label(sheet: Sheet, *, texts: Sequence[str], names: Mapping[str, Any]
     return few[0]
 
 
-def _guess_texts(sheet: Sheet, *, label: str, names: Mapping[str, Any]) -> tuple[str, ...]:
+def _guess_texts(sheet: Sheet, *, label: str, defaults: Mapping[str, Any]) -> tuple[str, ...]:
     """Return a usual pair of columns, else the column with a usual name, else that with the longest texts."""
     others = [column for column in sheet.columns if column != label]
     lower = {column.lower(): column for column in others}
-    for pair in names["pair_columns"]:
+    for pair in defaults["pair_columns"]:
         if all(name in lower for name in pair):
             return tuple(lower[name] for name in pair)
-    if (name := _by_name(others, names["text_columns"])) is not None:
+    if (name := _by_name(others, defaults["text_columns"])) is not None:
         return (name,)
     lengths = {column: sum(len(cell_text(row, column).split()) for row in sheet.rows) for column in others}
     longest = max(lengths, key=lambda column: lengths[column], default=None)
@@ -200,11 +200,11 @@ def _guess_texts(sheet: Sheet, *, label: str, names: Mapping[str, Any]) -> tuple
     return (longest,)
 
 
-def _guess_group(sheet: Sheet, *, used: Sequence[str], names: Mapping[str, Any]) -> str | None:
+def _guess_group(sheet: Sheet, *, used: Sequence[str], defaults: Mapping[str, Any]) -> str | None:
     """Return a column with a usual name whose values come again; None without any."""
-    name = _by_name([column for column in sheet.columns if column not in used], names["group_columns"])
+    name = _by_name([column for column in sheet.columns if column not in used], defaults["group_columns"])
     values = set() if name is None else _values(sheet, name)
-    return name if "" not in values and names["min_groups"] <= len(values) < len(sheet.rows) else None
+    return name if "" not in values and defaults["min_groups"] <= len(values) < len(sheet.rows) else None
 
 
 def _by_name(columns: Sequence[str], names: Sequence[str]) -> str | None:

@@ -36,7 +36,7 @@ class TableTask:
     values: tuple[str, ...]  # of the label column, in the tables of all splits
     test: LabelledTable | None
     is_source: bool
-    numbers: Mapping[str, Any]  # of conf/fit.yaml
+    defaults: Mapping[str, Any]  # of conf/fit.yaml
     notes: tuple[str, ...] = ()  # for the user, on options that do not fit
     metric: str | None = None  # the user's own function; else those of conf/fit.yaml
     trains: bool = True  # else its train split may be as small as can be
@@ -87,10 +87,10 @@ class TableTask:
 
     def _check(self, sizes: Mapping[Split, int], *, num_labels: int) -> None:
         rows = ", ".join(f"{sizes[split]} for {split}" for split in sizes)
-        needed = dict.fromkeys(sizes, self.numbers["min_rows"]) | ({} if self.trains else {"train": 1})
+        needed = dict.fromkeys(sizes, self.defaults["min_rows"]) | ({} if self.trains else {"train": 1})
         if any(sizes[split] < needed[split] for split in sizes):
             raise DataError(
-                f"{self.table.path}: its rows are too few, {rows}: a split needs {self.numbers['min_rows']}; add rows"
+                f"{self.table.path}: its rows are too few, {rows}: a split needs {self.defaults['min_rows']}; add rows"
                 f"{'' if self.is_source else ', or name a test file with --test'}"
             )
         if self.trains and num_labels < 2:
@@ -105,7 +105,7 @@ class TableTask:
             "default_sources": list(sources),
             "labels": list(self.values) if self.kind == "labels" else [],
             "decode": {"labels": "labels", "number": "candidates", "text": "greedy"}[self.kind],
-            "max_new_tokens": self.numbers["max_new_tokens"][self.kind],
+            "max_new_tokens": self.defaults["max_new_tokens"][self.kind],
             "prompt": {
                 "_target_": "dfwe.data.prompts.template.Template",
                 "task": "${..name}",
@@ -119,23 +119,23 @@ class TableTask:
 
     def _metrics(self) -> dict[str, Any]:
         if self.metric_name is None:
-            return dict(self.numbers["metrics"][self.kind])
+            return dict(self.defaults["metrics"][self.kind])
         return {self.metric_name: {"_target_": "dfwe.metrics.function.own_function", "function": self.metric}}
 
     def reader(self) -> dict[str, Any]:
         """Return the reader of the table's splits."""
-        columns, numbers = self.table.columns, self.numbers
-        fractions = dict(numbers["source_holdout_fractions" if self.is_source else "holdout_fractions"])
+        columns, defaults = self.table.columns, self.defaults
+        fractions = dict(defaults["source_holdout_fractions" if self.is_source else "holdout_fractions"])
         files = {"train": self._file(self.table.path, self.table.source)}
         if self.test is not None:
             files["test"] = self._file(self.test.path, self.test.source)
             del fractions["test"]
-        most = numbers["max_source_rows"] if self.is_source else None
+        most = defaults["max_source_rows"] if self.is_source else None
         return {
             "_target_": "dfwe.data.readers.table.Table",
             "files": files,
             "holdout_fractions": fractions,
-            "seed": numbers["split_seed"],
+            "seed": defaults["split_seed"],
             "id": None,
             "group": None if columns.group is None else column_name(columns.group),
             "stratify": column_name(columns.label) if self.kind == "labels" else None,
@@ -170,7 +170,7 @@ class TableTask:
             return {"_target_": f"{_ANSWERS}.ClassLabel", "column": label, "labels": "${...labels}", "texts": {}}
         if self.kind == "text":
             return {"_target_": f"{_ANSWERS}.FreeText", "texts": [label], "separator": None}
-        low, high, step, decimals = scale(self.values, num_steps=self.numbers["num_steps"])
+        low, high, step, decimals = scale(self.values, num_steps=self.defaults["num_steps"])
         answer = {"column": label, "low": low, "high": high, "step": step, "decimals": decimals}
         return {"_target_": f"{_ANSWERS}.Number", **answer}
 

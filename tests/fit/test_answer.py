@@ -11,7 +11,7 @@ from dfwe.fit.task import TableTask, ordered
 from dfwe.io.strict_yaml import read_yaml
 from dfwe.report.study_results import as_study
 
-NUMBERS = read_yaml(conf_dir() / "fit.yaml")
+DEFAULTS = read_yaml(conf_dir() / "fit.yaml")
 
 
 @pytest.fixture
@@ -23,10 +23,10 @@ def target(tmp_path):
         answers = [f"{n / 8}" if kind == "number" else "sea" if n % 4 else "pan" for n in range(40)]
         path.write_text("text,label\n" + "".join(f"a text {n},{cell}\n" for n, cell in enumerate(answers)))
         source, sheet = read_table(path, encoding="utf-8")
-        columns = find_columns(sheet, texts=["text"], label="label", group=None, names=NUMBERS)
+        columns = find_columns(sheet, texts=["text"], label="label", group=None, defaults=DEFAULTS)
         table = LabelledTable(path, source, sheet, columns)
-        numbers = {**NUMBERS, "few_rows": few_rows}
-        return TableTask("notes", table, kind, ordered(list(table.counts)), None, is_source=False, numbers=numbers)
+        defaults = {**DEFAULTS, "few_rows": few_rows}
+        return TableTask("notes", table, kind, ordered(list(table.counts)), None, is_source=False, defaults=defaults)
 
     return make
 

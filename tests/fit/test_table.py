@@ -9,7 +9,7 @@ from dfwe.errors import DataError
 from dfwe.fit.table import LabelledTable, find_columns, kind_of, read_table
 from dfwe.io.strict_yaml import read_yaml
 
-NAMES = read_yaml(conf_dir() / "fit.yaml")
+DEFAULTS = read_yaml(conf_dir() / "fit.yaml")
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def written(tmp_path):
 
 def found(path, *, texts=(), label=None, group=None):
     source, sheet = read_table(path, encoding="utf-8")
-    columns = find_columns(sheet, texts=texts, label=label, group=group, names=NAMES)
+    columns = find_columns(sheet, texts=texts, label=label, group=group, defaults=DEFAULTS)
     return LabelledTable(path, source, sheet, columns)
 
 
@@ -161,15 +161,15 @@ def test_read_table_refuses_a_missing_file(tmp_path):
 )
 def test_kind_of_tells_labels_from_numbers(values, kind, written):
     table = found(written("text,label\n" + "".join(f"some text,{value}\n" for value in values)))
-    assert kind_of(table, names=NAMES) == kind
+    assert kind_of(table, defaults=DEFAULTS) == kind
 
 
 def test_kind_of_a_source_may_be_free_text(written):
     table = found(written("text,label\n" + "".join(f"some text,w{n}\n" for n in range(9))))
-    assert kind_of(table, names=NAMES, is_source=True) == "text"
+    assert kind_of(table, defaults=DEFAULTS, is_source=True) == "text"
     ids = found(written("text,label\n" + "".join(f"some text,{n}\n" for n in range(30))))
     with pytest.raises(DataError, match="as ids are: rename the column of the labels to 'label'"):
-        kind_of(ids, names=NAMES, is_source=True)
+        kind_of(ids, defaults=DEFAULTS, is_source=True)
 
 
 @pytest.mark.parametrize(
@@ -185,4 +185,4 @@ def test_kind_of_a_source_may_be_free_text(written):
 def test_kind_of_refuses_what_nobody_can_learn(values, message, written):
     table = found(written("text,label\n" + "".join(f"some text,{value}\n" for value in values)))
     with pytest.raises(DataError, match=message):
-        kind_of(table, names=NAMES)
+        kind_of(table, defaults=DEFAULTS)

@@ -13,15 +13,15 @@ from dfwe.fit.table import LabelledTable, find_columns, read_table
 from dfwe.fit.task import TableTask, ordered, scale, task_name, yaml_text
 from dfwe.io.strict_yaml import read_yaml
 
-NUMBERS = read_yaml(conf_dir() / "fit.yaml")
+DEFAULTS = read_yaml(conf_dir() / "fit.yaml")
 
 
 def task(path, *, kind="labels", texts=(), group=None, **options):
     source, sheet = read_table(path, encoding="utf-8")
-    columns = find_columns(sheet, texts=texts, label="label", group=group, names=NUMBERS)
+    columns = find_columns(sheet, texts=texts, label="label", group=group, defaults=DEFAULTS)
     table = LabelledTable(path, source, sheet, columns)
     values = ordered(list(table.counts))
-    return TableTask("mine", table, kind, values, **{"test": None, "is_source": False, "numbers": NUMBERS, **options})
+    return TableTask("mine", table, kind, values, **{"test": None, "is_source": False, "defaults": DEFAULTS, **options})
 
 
 def table(folder, rows, header="text,label", name="rows.csv"):
@@ -86,7 +86,7 @@ def test_a_test_file_is_the_test_split_and_sources_are_capped(tmp_path):
         == {"dev": 8, "test": 5, "train": 32}
         == {k: len(v) for k, v in read_back(made, tmp_path)[1].splits.items()}
     )
-    source = task(table(tmp_path, rows), is_source=True, numbers={**NUMBERS, "max_source_rows": 10})
+    source = task(table(tmp_path, rows), is_source=True, defaults={**DEFAULTS, "max_source_rows": 10})
     assert source.splits() == {"train": 10, "dev": 4, "test": 4}
 
 
@@ -94,17 +94,17 @@ def test_splits_are_checked(tmp_path):
     with pytest.raises(DataError, match=r"too few, .*1 for dev.*: a split needs 2; add rows, or name a test file"):
         task(table(tmp_path, [f"text {n},{n % 2}" for n in range(6)])).splits()
     rows = [f"text {n},{'rare' if n == 0 else 'usual'}" for n in range(40)]
-    few = task(table(tmp_path, rows), is_source=True, numbers={**NUMBERS, "max_source_rows": 2})
+    few = task(table(tmp_path, rows), is_source=True, defaults={**DEFAULTS, "max_source_rows": 2})
     with pytest.raises(DataError, match="train has one label only"):
         few.splits()
 
 
 def test_a_search_needs_no_train_split_of_several_labels(tmp_path):
     rows = [f"text {n},{'rare' if n % 10 == 0 else 'usual'}" for n in range(40)]
-    fractions = {"holdout_fractions": NUMBERS["search_holdout_fractions"]}
+    fractions = {"holdout_fractions": DEFAULTS["search_holdout_fractions"]}
     with pytest.raises(DataError, match="train has one label only"):
-        task(table(tmp_path, rows), numbers={**NUMBERS, **fractions, "min_rows": 1}).splits()
-    assert task(table(tmp_path, rows), numbers={**NUMBERS, **fractions}, trains=False).splits()["dev"] == 20
+        task(table(tmp_path, rows), defaults={**DEFAULTS, **fractions, "min_rows": 1}).splits()
+    assert task(table(tmp_path, rows), defaults={**DEFAULTS, **fractions}, trains=False).splits()["dev"] == 20
 
 
 def test_labels_that_look_like_numbers_are_quoted(tmp_path):
@@ -125,8 +125,8 @@ def test_words_for_no_label_are_left_out(tmp_path):
     rows = [f"text {n},{('a', 'b', 'NA', ' nan')[n % 4]}" for n in range(80)]
     path = table(tmp_path, rows)
     columns = task(path).table.columns
-    missing = LabelledTable(path, *read_table(path, encoding="utf-8"), columns, frozenset(NUMBERS["missing_labels"]))
-    made = TableTask("mine", missing, "labels", ("a", "b"), None, is_source=False, numbers=NUMBERS)
+    missing = LabelledTable(path, *read_table(path, encoding="utf-8"), columns, frozenset(DEFAULTS["missing_labels"]))
+    made = TableTask("mine", missing, "labels", ("a", "b"), None, is_source=False, defaults=DEFAULTS)
     assert (list(missing.counts), missing.missing_cells) == (["a", "b"], (" nan", "NA"))
     assert made.splits() == {"train": 24, "dev": 8, "test": 8}
     corpus = read_back(made, tmp_path)[1]

@@ -32,32 +32,32 @@ class TableOptions:
 
 
 def read_tasks(
-    table: Path, *, sources: Sequence[Path], options: TableOptions, numbers: Mapping[str, Any]
+    table: Path, *, sources: Sequence[Path], options: TableOptions, defaults: Mapping[str, Any]
 ) -> list[TableTask]:
-    """Return the target's task and the sources'; `numbers` are those of `conf/fit.yaml`.
+    """Return the target's task and the sources'; `defaults` are those of `conf/fit.yaml`.
 
     Raises:
         DataError: a table, a column or the kind of answers is not what a task needs.
     """
     taken = [*reserved_names(), *compositions(), *option_names("task")]
     name = task_name(table, taken=taken)
-    target = _target(table, name=name, options=options, numbers=numbers)
+    target = _target(table, name=name, options=options, defaults=defaults)
     tasks = [target]
     for path in sources:
         _check_differs(path, option="--source", others=[table, *([options.test] if options.test is not None else [])])
         name = task_name(path, taken=[*taken, *(task.name for task in tasks)])
-        tasks.append(_source(path, name=name, options=options, columns=target.table.columns, numbers=numbers))
+        tasks.append(_source(path, name=name, options=options, columns=target.table.columns, defaults=defaults))
     return tasks
 
 
-def _target(path: Path, *, name: str, options: TableOptions, numbers: Mapping[str, Any]) -> TableTask:
-    table = _table(path, options=options, numbers=numbers)
+def _target(path: Path, *, name: str, options: TableOptions, defaults: Mapping[str, Any]) -> TableTask:
+    table = _table(path, options=options, defaults=defaults)
     test: LabelledTable | None = None
     notes: tuple[str, ...] = ()
     if options.test is not None:
         _check_differs(options.test, option="--test", others=(path,))
         read = read_table(options.test, encoding=options.encoding)
-        test = LabelledTable(options.test, *read, table.columns, frozenset(numbers["missing_labels"]))
+        test = LabelledTable(options.test, *read, table.columns, frozenset(defaults["missing_labels"]))
         if reason := _group_misfit(table, test=test):
             table, test = _ungrouped(table), _ungrouped(test)
             notes = (f"groups: none; {reason}",)
@@ -65,12 +65,12 @@ def _target(path: Path, *, name: str, options: TableOptions, numbers: Mapping[st
         for column in (*test.columns.texts, test.columns.label, *group):
             check_column(test.sheet, column)
     values = _values([table] if test is None else [table, test])
-    kind = options.kind or kind_of(table, names=numbers)
+    kind = options.kind or kind_of(table, defaults=defaults)
     _check_kind(kind, values=values, table=table)
     if kind == "labels" and test is not None:
         notes += _unknown_labels(test, table=table)
     metric = None if options.metric is None else _checked_metric(options.metric)
-    return TableTask(name, table, kind, values, test, is_source=False, numbers=numbers, notes=notes, metric=metric)
+    return TableTask(name, table, kind, values, test, is_source=False, defaults=defaults, notes=notes, metric=metric)
 
 
 def _unknown_labels(test: LabelledTable, *, table: LabelledTable) -> tuple[str, ...]:
@@ -92,7 +92,9 @@ def _checked_metric(name: str) -> str:
     return full
 
 
-def _source(path: Path, *, name: str, options: TableOptions, columns: Columns, numbers: Mapping[str, Any]) -> TableTask:
+def _source(
+    path: Path, *, name: str, options: TableOptions, columns: Columns, defaults: Mapping[str, Any]
+) -> TableTask:
     """Return a source's task: with the target's columns where it has them; the rest is guessed."""
     source, sheet = read_table(path, encoding=options.encoding)
     missing = [(option, column) for option, column in _named(options) if column not in sheet.columns]
@@ -102,18 +104,18 @@ def _source(path: Path, *, name: str, options: TableOptions, columns: Columns, n
         label=columns.label if columns.label in sheet.columns else None,
         group=options.group if options.group in (NO_GROUP, *sheet.columns) else None,
     )
-    columns = _columns(sheet, options=fitting, numbers=numbers)
-    table = LabelledTable(path, source, sheet, columns, frozenset(numbers["missing_labels"]))
-    kind, values = kind_of(table, names=numbers, is_source=True), _values([table])
+    columns = _columns(sheet, options=fitting, defaults=defaults)
+    table = LabelledTable(path, source, sheet, columns, frozenset(defaults["missing_labels"]))
+    kind, values = kind_of(table, defaults=defaults, is_source=True), _values([table])
     _check_kind(kind, values=values, table=table)
     notes = tuple(f"guessed: {path} has no column '{column}' ({option})" for option, column in missing)
-    return TableTask(name, table, kind, values, test=None, is_source=True, numbers=numbers, notes=notes)
+    return TableTask(name, table, kind, values, test=None, is_source=True, defaults=defaults, notes=notes)
 
 
-def _table(path: Path, *, options: TableOptions, numbers: Mapping[str, Any]) -> LabelledTable:
+def _table(path: Path, *, options: TableOptions, defaults: Mapping[str, Any]) -> LabelledTable:
     source, sheet = read_table(path, encoding=options.encoding)
     return LabelledTable(
-        path, source, sheet, _columns(sheet, options=options, numbers=numbers), frozenset(numbers["missing_labels"])
+        path, source, sheet, _columns(sheet, options=options, defaults=defaults), frozenset(defaults["missing_labels"])
     )
 
 
@@ -123,11 +125,11 @@ def _check_differs(path: Path, *, option: str, others: Sequence[Path]) -> None:
         raise DataError(f"{option} {path} is named already: its rows would be trained on and tested on; leave it out")
 
 
-def _columns(sheet: Sheet, *, options: TableOptions, numbers: Mapping[str, Any]) -> Columns:
-    names, group = numbers, options.group
+def _columns(sheet: Sheet, *, options: TableOptions, defaults: Mapping[str, Any]) -> Columns:
+    group = options.group
     if group == NO_GROUP:
-        names, group = {**numbers, "group_columns": ()}, None
-    return find_columns(sheet, texts=options.texts, label=options.label, group=group, names=names)
+        defaults, group = {**defaults, "group_columns": ()}, None
+    return find_columns(sheet, texts=options.texts, label=options.label, group=group, defaults=defaults)
 
 
 def _named(options: TableOptions) -> Iterator[tuple[str, str]]:

@@ -6,10 +6,10 @@ from dfwe.conf import conf_dir
 from dfwe.errors import ConfigurationError, DataError
 from dfwe.fit.report import description, shared
 from dfwe.fit.study import check_model
-from dfwe.fit.tables import NO_GROUP, TableOptions, read_tasks
+from dfwe.fit.tasks import NO_GROUP, TableOptions, read_tasks
 from dfwe.io.strict_yaml import read_yaml
 
-NUMBERS = read_yaml(conf_dir() / "fit.yaml")
+DEFAULTS = read_yaml(conf_dir() / "fit.yaml")
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def messages(write):
 
 def tasks(table, *sources, **options):
     defaults = {"texts": (), "label": None, "group": None, "kind": None, "test": None, "encoding": "utf-8"}
-    return read_tasks(table, sources=sources, options=TableOptions(**{**defaults, **options}), numbers=NUMBERS)
+    return read_tasks(table, sources=sources, options=TableOptions(**{**defaults, **options}), defaults=DEFAULTS)
 
 
 def test_kind_is_the_targets_alone(messages, write, monkeypatch):
