@@ -226,21 +226,14 @@ def test_a_damaged_expert_is_trained_again_and_gives_the_same_weights(ran, caplo
     [
         (["sources=[meld,personality]"], ConfigurationError, "the target 'meld' is among its sources"),
         (["sources=none"], ConfigurationError, "at least one source"),
-        (["stages.until=training"], ConfigurationError, "unknown stage 'training'"),
         (["merge.selection=best"], ConfigurationError, "unknown merge.selection 'best': choose among argmax, bagged"),
         (
             ["data=friends", "data.root=nowhere", "model=t5_toy"],
             DataError,
             "nowhere.*is missing: data.root must be the folder",
         ),
-        (["decode=guess"], ConfigurationError, "decode must be task, greedy or reference, not 'guess'"),
         (["target.meld.decode=guess"], ConfigurationError, "meld: decode must be one of labels, candidates, greedy"),
         (["decoding.reference.num_beams=0"], ConfigurationError, "num_beams must be at least 1"),
-        (
-            ["decoding_comparison=[beams]"],
-            ConfigurationError,
-            "decoding_comparison is a list of labels, greedy, reference, not 'beams'",
-        ),
     ],
 )
 def test_what_cannot_work_is_said_before_any_training(small, tmp_path, overrides, error, message):

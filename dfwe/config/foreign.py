@@ -25,34 +25,20 @@ Error = type[DfweError]
 
 TARGET = "_target_"
 _NAME = re.compile(r"(dfwe(?:\.[a-z][a-z0-9_]*)+)\.([A-Z][A-Za-z0-9]*)", re.ASCII)
-# Classes by the names that merged folders of earlier versions have for them.
-_DIALOGUES = "dfwe.data.prompts.dialogues"
-_RENAMED = {
-    "dfwe.data.prompts.answers.OneOf": "dfwe.data.prompts.answers.ClassLabel",
-    "dfwe.data.prompts.emotion.Emotion": f"{_DIALOGUES}.Emotion",
-    "dfwe.data.prompts.character_identification.CharacterIdentification": f"{_DIALOGUES}.CharacterIdentification",
-    "dfwe.data.prompts.reading_comprehension.ReadingComprehension": f"{_DIALOGUES}.ReadingComprehension",
-    "dfwe.data.prompts.question_answering.QuestionAnswering": f"{_DIALOGUES}.QuestionAnswering",
-    "dfwe.data.prompts.personality.Personality": f"{_DIALOGUES}.Personality",
-    "dfwe.data.prompts.relation_extraction.RelationExtraction": f"{_DIALOGUES}.RelationExtraction",
-}
 _INTERPOLATION = re.compile(r"\$\{(?P<up>\.*)(?P<path>[A-Za-z_]\w*(?:\.\w+)*)\}", re.ASCII)
 _SPECIAL = re.compile(r"_\w*_")  # Hydra's _args_, _partial_, ...: none of them is obeyed here
 
 
-def bind_foreign(
-    config: Any, *, kind: type[T], where: str, trusted: bool = False, error: Error = ModelError, **arguments: Any
-) -> T:
+def bind_foreign(config: Any, *, kind: type[T], where: str, error: Error = ModelError, **arguments: Any) -> T:
     """Return the object of that kind (an interface of dfwe's) that a file's contents describe.
 
     `where` says in messages whose contents they are, `arguments` are the caller's own for the outermost constructor.
-    With `trusted`, the user's explicit word, classes and functions from anywhere are called.
 
     Raises:
         DfweError: of type `error` for a class that is not allowed there, or values that do not fit; else what the
             class's constructor raises.
     """
-    built = _Binding(trusted, error).object(config, kind=kind, where=where, arguments=arguments)
+    built = _Binding(trusted=False, error=error).object(config, kind=kind, where=where, arguments=arguments)
     assert isinstance(built, kind)
     return built
 
@@ -191,7 +177,7 @@ def _own_class(name: Any, *, kind: type) -> type | None:
     It lies in the interface's package, under its own name and not as something that a module imports; no other module
     is imported to find out.
     """
-    parts = _NAME.fullmatch(_RENAMED.get(name, name)) if isinstance(name, str) else None
+    parts = _NAME.fullmatch(name) if isinstance(name, str) else None
     package = kind.__module__.rpartition(".")[0]
     if parts is None or parts[1].rpartition(".")[0] != package:
         return None

@@ -55,8 +55,6 @@ def study_family(
     `tasks` are all that may be asked of the data; `corpora` are those that other studies share, if there are some.
     Raises ConfigurationError for settings that cannot work.
     """
-    if config.decode not in ("task", "greedy", "reference"):
-        raise ConfigurationError(f"decode must be task, greedy or reference, not '{config.decode}'")
     if config.tokenizer is not None:
         config = with_aligned_source(config)
     context, model = load_context(config, tasks=tasks, corpora=corpora), plain(config.model)

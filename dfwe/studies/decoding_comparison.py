@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from dfwe.config.schema import OTHER_WAYS
 from dfwe.config.tasks import Task
 from dfwe.errors import ConfigurationError
 from dfwe.families.base import ModelFamily
@@ -17,7 +18,6 @@ from dfwe.values.names import BASELINE
 
 log = logging.getLogger(__name__)
 
-DECODINGS = ("labels", "greedy", "reference")
 Evaluations = Mapping[str, EvaluateStage]  # by the model's name
 
 
@@ -47,13 +47,10 @@ def plan_decodings(
     pass over the test split. (Of all models where the study has neither.)
 
     Raises:
-        ConfigurationError: an unknown way, `labels` alone for a task without closed sets of answers, or a family that
+        ConfigurationError: `labels` alone for a task without closed sets of answers, or a family that
             answers in one way. Among several ways `labels` is left out with a warning, so that one list suits several
             targets.
     """
-    for decoding in decodings:
-        if decoding not in DECODINGS:
-            raise ConfigurationError(f"decoding_comparison is a list of {', '.join(DECODINGS)}, not '{decoding}'")
     default = "labels" if family.decoding(target) == "candidates" else family.decoding(target)
     left_out = _left_out(decodings, default=default, target=target, family=family)
     models = [name for name in (BASELINE, headline) if name in evaluations] or list(evaluations)
@@ -75,7 +72,7 @@ def _left_out(decodings: Sequence[str], *, default: str, target: Task, family: M
         return {}
     reason = f"{target.short} is answered in free text, it has no labels to choose among"
     if set(decodings) == {"labels"}:
-        possible = " or ".join(decoding for decoding in DECODINGS if decoding not in ("labels", default))
+        possible = " or ".join(decoding for decoding in OTHER_WAYS if decoding not in ("labels", default))
         raise ConfigurationError(f"decoding_comparison=[labels]: {reason}; choose {possible}")
     log.warning("decoding_comparison leaves out labels: %s", reason)
     return {"labels": reason}

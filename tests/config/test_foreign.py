@@ -14,16 +14,8 @@ from dfwe.config.foreign import bind_foreign, record
 from dfwe.config.instantiate import plain
 from dfwe.config.task_options import read_tasks
 from dfwe.config.tasks import build_task, foreign_task
-from dfwe.data.prompts.answers import AnswerFormat, ClassLabel, Number
+from dfwe.data.prompts.answers import AnswerFormat, Number
 from dfwe.data.prompts.base import Prompt
-from dfwe.data.prompts.dialogues import (
-    CharacterIdentification,
-    Emotion,
-    Personality,
-    QuestionAnswering,
-    ReadingComprehension,
-    RelationExtraction,
-)
 from dfwe.data.prompts.template import Template
 from dfwe.data.readers.base import Reader
 from dfwe.errors import ConfigurationError, DfweError, ModelError
@@ -147,27 +139,6 @@ def test_every_head_and_reader_can_be_described_by_a_file():
             assert isinstance(bind_foreign(head, kind=HeadSpec, where="here"), HeadSpec)
         if config["data"] is not None and config["decode"] != "harness":  # tasks of lm-eval may run code of their own
             assert isinstance(bind_foreign(config["data"]["reader"], kind=Reader, where="here", root="x"), Reader)
-
-
-def test_renamed_class_in_an_older_file_is_bound():
-    older = ANSWER | {"_target_": "dfwe.data.prompts.answers.OneOf"}
-    assert bind_foreign(older, kind=AnswerFormat, where="dfwe.json") == ClassLabel("mood", ["good", "bad"], {})
-
-
-@pytest.mark.parametrize(
-    ("older", "kind", "settings"),
-    [
-        ("emotion", Emotion, {"labels": ["joy"]}),
-        ("character_identification", CharacterIdentification, {"labels": ["ross"]}),
-        ("reading_comprehension", ReadingComprehension, {}),
-        ("question_answering", QuestionAnswering, {}),
-        ("personality", Personality, {"labels": ["0", "1"], "traits": ["open"]}),
-        ("relation_extraction", RelationExtraction, {"names": {"per:age": "age"}}),
-    ],
-)
-def test_prompt_of_an_older_file_is_bound(older, kind, settings):
-    config = {"_target_": f"dfwe.data.prompts.{older}.{kind.__name__}", "task": "t", **settings}
-    assert bind_foreign(config, kind=Prompt, where="dfwe.json") == kind(task="t", **settings)
 
 
 @pytest.mark.parametrize("target", CALLS, ids=repr)

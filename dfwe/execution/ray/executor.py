@@ -54,10 +54,6 @@ class RayExecutor(Executor):
     def __post_init__(self) -> None:
         if importlib.util.find_spec("ray") is None:
             raise ConfigurationError("executor=ray needs Ray: pip install 'dfwe[ray]', or leave executor=local")
-        for name, least in (("workers", 1), ("cpus", 1), ("gpus", 0), ("retries", 0)):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise ConfigurationError(f"executor.{name} must be at least {least}, not {value}")
 
     @contextmanager
     def opened(self, config: DictConfig, *, family: ModelFamily) -> Iterator[Execute]:

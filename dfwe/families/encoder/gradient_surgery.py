@@ -11,7 +11,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dfwe.errors import ConfigurationError
 from dfwe.values.allowed import Natural, OneOf
 
 Gradients = Sequence[Tensor | None]  # one task's by tensor, or all tasks' of one; None where a task does not reach it
@@ -28,10 +27,6 @@ class Surgery:
 
     scope: Annotated[str, OneOf("parameter", "whole")]  # parameter or whole
     seed: Natural
-
-    def __post_init__(self) -> None:
-        if self.scope not in ("parameter", "whole"):
-            raise ConfigurationError(f"the scope of gradient surgery is parameter or whole, not '{self.scope}'")
 
     def combine(
         self, gradients: Sequence[Gradients], *, weights: Sequence[float], epoch: int, batch: int

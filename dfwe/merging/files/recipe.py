@@ -12,7 +12,7 @@ from dfwe.errors import MergeError
 from dfwe.io.strict_yaml import read_yaml
 from dfwe.merging.base import MergeMethod, TensorInfo, layer_of, tensor_infos
 from dfwe.merging.files.recipe_methods import RecipeMethod, recipe_method
-from dfwe.merging.files.slices import LayerRange, Slice, is_embedding, read_slices
+from dfwe.merging.files.slices import LayerRange, Slice, is_embedding, read_parameters, read_slices
 from dfwe.merging.files.tokenizers.aligned_vocabularies import TOKENIZER_SOURCES, TokenizerSource
 from dfwe.merging.files.tokenizers.chat_templates import check_chat_template
 from dfwe.models.folders import SINGLE
@@ -272,11 +272,9 @@ def _dtype(name: Any, *, where: str) -> str | None:
 
 
 def _parameters(entry: Mapping[str, Any], *, where: str) -> dict[str, Any]:
-    parameters = entry.get("parameters") or {}
-    if not isinstance(parameters, Mapping):
-        raise MergeError(f"{where}: `parameters` must be names and values, not {parameters!r}")
+    parameters = read_parameters(entry, where=where)
     _refuse_unsupported(parameters, where=where)
-    return {str(name): value for name, value in parameters.items() if name not in _WITHOUT_EFFECT}
+    return {name: value for name, value in parameters.items() if name not in _WITHOUT_EFFECT}
 
 
 def _refuse_unsupported(entry: Mapping[str, Any], *, where: str) -> None:

@@ -125,7 +125,7 @@ def _slice(entry: Any, *, where: str) -> Slice:
     sources = tuple(_layer_range(source, where=where) for source in entry["sources"])
     if len({source.end - source.begin for source in sources}) > 1:
         raise MergeError(f"{where}: {', '.join(map(str, sources))} are merged, and must have as many layers")
-    return Slice(sources, _mapping(entry, where=where))
+    return Slice(sources, read_parameters(entry, where=where))
 
 
 def _layer_range(source: Any, *, where: str) -> LayerRange:
@@ -135,11 +135,12 @@ def _layer_range(source: Any, *, where: str) -> LayerRange:
     if isinstance(bounds, list) and len(bounds) == 2 and all(type(bound) is int for bound in bounds):
         begin, end = bounds
         if isinstance(model, str) and 0 <= begin < end:
-            return LayerRange(model, begin, end, _mapping(source, where=where))
+            return LayerRange(model, begin, end, read_parameters(source, where=where))
     raise MergeError(f"{where}: a source must have `model` and `layer_range: [first, last + 1]`, not {source!r}")
 
 
-def _mapping(entry: Mapping[str, Any], *, where: str) -> dict[str, Any]:
+def read_parameters(entry: Mapping[str, Any], *, where: str) -> dict[str, Any]:
+    """Return an entry's `parameters`; MergeError where they are not names and values."""
     parameters = entry.get("parameters") or {}
     if not isinstance(parameters, Mapping):
         raise MergeError(f"{where}: `parameters` must be names and values, not {parameters!r}")

@@ -26,7 +26,7 @@ from dfwe.report.figures.style import (
     styled,
     tip,
 )
-from dfwe.report.sweep.statistics import PublishedScores
+from dfwe.report.sweep.paper_table import PublishedScores
 
 Interval = tuple[float, float]
 MOST_LABELS = 12  # of a confusion matrix; the rarest become one

@@ -16,8 +16,8 @@ from dfwe.report.figures.scores import Interval, TaskScores, draw_tasks
 from dfwe.report.figures.study import NamedFigure
 from dfwe.report.figures.style import CYCLE, DIFFERENCES, GRID, INK, MARKERS, WIDTH, new_figure, short, styled
 from dfwe.report.sweep.jobs import JobResult, by_merge, by_sources, has_numbers, mean_of, scores_by_number
+from dfwe.report.sweep.paper_table import TABLE_2, comparability_note, table_jobs
 from dfwe.report.sweep.rows import RowScores
-from dfwe.report.sweep.statistics import TABLE_2, comparability_note, table_jobs
 
 APART = 0.07  # targets of the same number: their spreads would hide each other
 MOST_SETS = 60  # that a picture has room for

@@ -1,4 +1,4 @@
-"""Read what each merge of each run scored beside its baseline, and group these jobs."""
+"""Read what each merge and baseline of each run scored beside its reference, and group these results: jobs."""
 
 from __future__ import annotations
 
@@ -93,6 +93,9 @@ class JobResult:
     def title(self) -> str:
         """Name of the model for people."""
         return name_of(self.row) if self.row else self.merge
+
+
+Group = Sequence[JobResult]
 
 
 def jobs_of(run: Run) -> list[JobResult]:

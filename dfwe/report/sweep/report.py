@@ -17,11 +17,13 @@ from rich.text import Text
 from dfwe.controls import without_controls
 from dfwe.report.run_folder import readable_results
 from dfwe.report.sweep.jobs import JobResult, by_merge, by_sources, distinct, has_numbers, of_sweep
+from dfwe.report.sweep.matrix_table import matrix_table
+from dfwe.report.sweep.paper_table import paper_table
 from dfwe.report.sweep.rows import RowScores, row_scores
 from dfwe.report.sweep.rows_table import ROWS, rows_table
 from dfwe.report.sweep.runs import check_same_tests, read_jobs, read_runs
 from dfwe.report.sweep.studies_table import studies_table
-from dfwe.report.sweep.tables import matrix_table, number_table, paper_table, seeds_table, sources_table
+from dfwe.report.sweep.tables import number_table, seeds_table, sources_table
 from dfwe.report.tables import ReportTable, markdown
 from dfwe.report.terminal.console import FittedTable, show_plain
 

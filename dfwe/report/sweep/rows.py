@@ -11,7 +11,7 @@ from dfwe.report.run_folder import Run
 from dfwe.report.study_results import SINGLE_TASK, Record, StudyResults
 from dfwe.report.sweep.intervals import Difference, MeanDifference
 from dfwe.report.sweep.jobs import JobResult, job_of
-from dfwe.report.sweep.statistics import in_paper_order
+from dfwe.report.sweep.paper_table import in_paper_order
 from dfwe.values.names import BASELINE, BEST_EXPERT, EQUALLY_TRAINED, UNIFORM
 
 _TITLES = {BEST_EXPERT: "best expert by dev", EQUALLY_TRAINED: "target alone, both trainings"}

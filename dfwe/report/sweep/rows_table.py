@@ -11,8 +11,8 @@ from dfwe.report.numbers import seconds_in_words
 from dfwe.report.study_results import Record
 from dfwe.report.sweep.intervals import MeanDifference
 from dfwe.report.sweep.jobs import JobResult, without_common
+from dfwe.report.sweep.paper_table import in_paper_order
 from dfwe.report.sweep.rows import RowScores
-from dfwe.report.sweep.statistics import in_paper_order
 from dfwe.report.tables import MISSING, Cell, Column, ReportTable, difference, number, score, tabulate
 from dfwe.values.names import BASELINE, LONG_BASELINE
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from dfwe.report.columns import DELTA, MERGE_COLUMNS, TEST
 from dfwe.report.sweep.jobs import JobResult
-from dfwe.report.sweep.statistics import in_paper_order
+from dfwe.report.sweep.paper_table import in_paper_order
 from dfwe.report.tables import Cell, Column, ReportTable, difference, tabulate
 
 _KEYS = ("selection", "delta_to/equally_trained", "delta_to/best_expert", "delta_to/uniform")

@@ -1,28 +1,20 @@
-"""Build the tables that compare jobs: all jobs, means over seeds, sets and numbers of sources, Table 2."""
+"""Build the tables that compare jobs: all jobs, means over seeds, sets and numbers of sources."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import stdev
 from typing import Any
 
 from dfwe.report.columns import DELTA, MERGE_COLUMNS, P_VALUE, TEST
-from dfwe.report.names import display_name
 from dfwe.report.numbers import signed, times_100
-from dfwe.report.study_results import Record
-from dfwe.report.sweep import statistics
-from dfwe.report.sweep.jobs import JobResult, by_number, by_setting, by_sources, mean_of
+from dfwe.report.sweep.jobs import Group, JobResult, by_number, by_setting, by_sources, mean_of
+from dfwe.report.sweep.spreads import SCORES, differing, spreads
 from dfwe.report.tables import MISSING, Cell, Column, ReportTable, difference, number, score, tabulate, text
 
 PAGE = "report.html"  # of a run
-_PUBLISHED = {"baseline": "baseline", "dfwe": "DFWE", "delta": "delta"}
-_MATRIX_NOTE = (
-    "Best mixture, experts apart, less the baseline on test, times 100; means over the jobs of a merge and target. "
-    "= marks merges that kept one expert as it is, with its difference; (=) those that did in some of their jobs."
-)
-Group = Sequence[JobResult]
 
 
 def runs_table(jobs: Group, *, beside: Path) -> ReportTable | None:
@@ -53,8 +45,8 @@ def runs_table(jobs: Group, *, beside: Path) -> ReportTable | None:
 def means_table(groups: Sequence[Group]) -> ReportTable | None:
     """Return a row per setting: means over seeds with their standard deviation, the best on dev first."""
     several = _has_several_targets([job for group in groups for job in group])
-    settings = zip(groups, statistics.differing(groups), strict=True)
-    rows = [(group, unique, statistics.spreads(group)) for group, unique in settings]
+    settings = zip(groups, differing(groups), strict=True)
+    rows = [(group, unique, spreads(group)) for group, unique in settings]
     columns = [
         Column(
             "merge",
@@ -62,7 +54,7 @@ def means_table(groups: Sequence[Group]) -> ReportTable | None:
             lambda row: _merge(row[0][0], several=several, settings=row[1]),
             is_numeric=False,
         ),
-        *(Column(key, key, _spread(key), DELTA.note if key == "delta" else "") for key in statistics.SCORES),
+        *(Column(key, key, _spread(key), DELTA.note if key == "delta" else "") for key in SCORES),
         Column("seeds", "seeds", lambda row: number(len({job.seed for job in row[0]})), note="number of seeds"),
         Column("sources", "sources", lambda row: text(", ".join(row[0][0].sources)), is_numeric=False),
     ]
@@ -113,46 +105,6 @@ def number_table(target: str, *, jobs: Group, merge: str) -> ReportTable | None:
         caption=f"{target}: score by number of sources with {merge}",
         notes="sd: standard deviation over the jobs, sets of sources and seeds.",
     )
-
-
-def paper_table(by_target: Mapping[str, Group], *, merge: str, place: int = 0) -> ReportTable | None:
-    """Return the paper's Table 2 with the published numbers beside ours; its notes have what can be claimed.
-
-    Of several sets of sources the one with the best dev score counts; seeds are averaged.
-    """
-    by_task = statistics.table_jobs(by_target)
-    columns = [
-        Column("task", "task", lambda row: text(row["name"]), is_numeric=False),
-        Column("jobs", "jobs", lambda row: number(row.get("num_jobs"))),
-        Column("baseline", "baseline", lambda row: _exact(row["baseline"])),
-        Column("merge", "merge", lambda row: _exact(row["test"], note=row.get("experts", ""))),
-        Column("delta", "delta", lambda row: _exact(row["delta"], sign=True)),
-        *(Column(f"published_{part}", f"paper's\n{name}", _published(part)) for part, name in _PUBLISHED.items()),
-    ]
-    several = any(len(by_sources(jobs)) > 1 for jobs in by_target.values())
-    notes = ["Of several sets of sources the one with the best dev score."] if several else []
-    return tabulate(
-        f"table2-{place}",
-        [_paper_row(name, jobs) for name, jobs in by_task.items()],
-        columns=columns,
-        caption=f"Table 2 of the paper with {merge}, test scores times 100.",
-        footer=_mean_row(by_task),
-        notes=" ".join([*notes, *statistics.corrected_note(by_task), statistics.comparability_note(by_task)]),
-    )
-
-
-def matrix_table(jobs: Group) -> ReportTable | None:
-    """Return merges by targets, each best mixture less the baseline; None unless there are several of both."""
-    matrix = statistics.MergeMatrix.of([job for job in jobs if job.kind == "merge"])
-    if matrix is None:
-        return None
-    columns = [
-        Column("merge", "merge", lambda row: text(display_name(row[1], kind="merge")), is_numeric=False),
-        Column("budget", "budget", lambda row: number(row[0]), "evaluations that its search may spend"),
-        *(Column(target, target, _in_matrix(target)) for target in matrix.targets),
-        Column("mean", "mean", lambda row: _matrix_mean(row[2], num_targets=len(matrix.targets))),
-    ]
-    return tabulate("matrix", matrix.rows, columns=columns, caption=f"Merges by targets. {_MATRIX_NOTE}")
 
 
 def filter_facts(group: Group) -> dict[str, str]:
@@ -226,71 +178,3 @@ def _spread(key: str) -> Callable[[Any], Cell]:
 
 def _deviation(values: Sequence[float]) -> Cell:
     return score(stdev(values)) if len(values) > 1 else MISSING
-
-
-def _paper_row(name: str, jobs: Group) -> Record:
-    return {
-        "name": name,
-        "num_jobs": len(jobs),
-        **{key: mean_of(jobs, key) for key in ("baseline", "test", "delta")},
-        "published": statistics.TABLE_2.get(name),
-        "is_comparable": statistics.is_comparable(jobs),
-        "experts": _experts(jobs),
-    }
-
-
-def _mean_row(by_task: Mapping[str, Group]) -> Record:
-    rows = [_paper_row(name, jobs) for name, jobs in by_task.items()]
-    published = [row["published"] for row in rows]
-    mean = None
-    if None not in published:
-        means = (fmean(getattr(scores, part) for scores in published) for part in _PUBLISHED)
-        mean = statistics.PublishedScores(*means)
-    return {
-        "name": f"mean of {len(rows)} tasks",
-        **{key: fmean(row[key] for row in rows) for key in ("baseline", "test", "delta")},
-        "published": mean,
-        "is_comparable": all(row["is_comparable"] for row in rows),
-    }
-
-
-def _experts(jobs: Group) -> str:
-    """Return which expert the merge is, where it kept one, and what its best mixture scores."""
-    experts = [display_name(str(job.expert), kind="expert") for job in jobs if job.expert is not None]
-    if not experts:
-        return ""
-    some = f" in {len(experts)} of {len(jobs)} jobs" if len(experts) < len(jobs) else ""
-    mixture = fmean(job.mixture_test for job in jobs)
-    return f"= {', '.join(dict.fromkeys(experts))}{some}; best mixture {100 * mixture:.2f}"
-
-
-def _exact(value: float, *, sign: bool = False, note: str = "") -> Cell:
-    words = signed(value, decimals=2) if sign else f"{100 * value:.2f}"
-    return Cell(words, value, note, f"({note})" if note else "")
-
-
-def _published(part: str) -> Callable[[Record], Cell]:
-    def cell(row: Record) -> Cell:
-        if row["published"] is None:
-            return MISSING
-        value = getattr(row["published"], part)
-        words = f"{value:+.2f}" if part == "delta" else f"{value:.2f}"
-        return Cell(words if row["is_comparable"] else f"({words})", value)
-
-    return cell
-
-
-def _in_matrix(target: str) -> Callable[[Any], Cell]:
-    def cell(row: Any) -> Cell:
-        averages = row[2].get(target)
-        if averages is None:
-            return MISSING
-        small = f"{averages.mark} {signed(averages.selection)}" if averages.mark else ""
-        return Cell(signed(averages.mixture), averages.mixture, small, averages.mark)
-
-    return cell
-
-
-def _matrix_mean(cells: Mapping[str, statistics.MatrixCell], *, num_targets: int) -> Cell:
-    mean = statistics.mean_over_targets(cells, "mixture")
-    return Cell(signed(mean), mean) if len(cells) == num_targets else MISSING

@@ -45,10 +45,6 @@ class TaskSimilarity(Criterion):
     measure: Collector
     compare: Annotated[str, OneOf(*COMPARISONS)]
 
-    def __post_init__(self) -> None:
-        if self.compare not in COMPARISONS:
-            raise ConfigurationError(f"compare must be one of {', '.join(COMPARISONS)}, not '{self.compare}'")
-
     def inputs(self, factory: StageFactory, *, target: Task, candidates: Sequence[Task], seed: int) -> CriterionInputs:
         """Return the parent, measured on the target and on each candidate."""
 

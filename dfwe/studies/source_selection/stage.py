@@ -109,14 +109,12 @@ class SelectionPolicy:
         """Return the policy that `source_selection` of a configuration describes; None where nothing is to be selected.
 
         Raises:
-            ConfigurationError: something that is not a criterion, or a number below 1.
+            ConfigurationError: something that is not a criterion.
         """
         by = plain(study.source_selection.by)
         if not by:
             return None
         criteria = {name: _criterion(name, config=config) for name, config in by.items()}
-        if study.source_selection.number < 1:
-            raise ConfigurationError(f"source_selection.number must be at least 1, not {study.source_selection.number}")
         return cls(criteria, by, study.source_selection.number)
 
     def stage(

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from dfwe.errors import ConfigurationError
 from dfwe.families.encoder.gradient_surgery import Surgery, draw_orders, projections
 
 
@@ -112,8 +111,3 @@ def test_orders_are_of_the_seed_the_epoch_and_the_batch():
     assert len(found) > 1
     places = [{"seed": 1}, {"epoch": 1}, {"batch": 1}]
     assert all(torch.equal(*(combine("whole", *tasks, **place)[0] for _ in range(2))) for place in places)
-
-
-def test_another_scope_is_refused():
-    with pytest.raises(ConfigurationError, match="the scope of gradient surgery is parameter or whole, not 'layer'"):
-        Surgery("layer", seed=0)

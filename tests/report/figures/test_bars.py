@@ -3,7 +3,7 @@
 import pytest
 
 from dfwe.report.figures.scores import TaskScores, draw_coefficients, draw_leave_one_out, draw_tasks
-from dfwe.report.sweep.statistics import PublishedScores
+from dfwe.report.sweep.paper_table import PublishedScores
 
 
 def names(axes):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dfwe.report.html.compare_page import conclusion, overviews
+from dfwe.report.html.conclusion import conclusion, overviews
 from dfwe.report.run_folder import read_run
 from dfwe.report.sweep.runs import read_jobs
 

@@ -6,8 +6,7 @@ import pytest
 from rich.console import Console
 
 from dfwe.report.sweep.jobs import JobResult
-from dfwe.report.sweep.statistics import MergeMatrix
-from dfwe.report.sweep.tables import matrix_table
+from dfwe.report.sweep.matrix_table import MergeMatrix, matrix_table
 from dfwe.report.terminal.console import FittedTable
 
 JOB = JobResult("meld", ("a",), "ties", 0, "merge-1", dev=0.5, test=0.5, baseline=0.25, budget=40)
@@ -30,7 +29,7 @@ def printed(jobs):
 def test_matrix_marks_merges_that_are_one_expert():
     jobs = [*grid(), job("meld", "slerp", expert="meld", mixture=(0.25, 0.125)), job("personality", "slerp")]
     matrix = MergeMatrix.of(jobs)
-    places = {merge: by_target for _, merge, by_target in matrix.rows}
+    places = {row.merge: row.cells for row in matrix.rows}
     kept_expert = places["slerp"]["meld"]
     assert (kept_expert.mixture, kept_expert.selection, kept_expert.mark) == (-0.125, 0.25, "=")
     assert places["slerp"]["personality"].mark == places["ties"]["meld"].mark == ""
@@ -40,13 +39,13 @@ def test_matrix_marks_merges_that_are_one_expert():
 
 def test_matrix_averages_seeds():
     jobs = [*grid(), job("meld", "ties", seed=1, expert="meld", mixture=(0.5, 0.25))]
-    place = {merge: by_target for _, merge, by_target in MergeMatrix.of(jobs).rows}["ties"]["meld"]
+    place = {row.merge: row.cells for row in MergeMatrix.of(jobs).rows}["ties"]["meld"]
     assert (place.mixture, place.num_jobs, place.mark) == (0.125, 2, "(=)")
 
 
 def test_matrix_sorts_by_budget_and_dev():
     jobs = [*grid(), job("meld", "lines", budget=1, dev=0.9), job("meld", "della", dev=0.75)]
-    assert [(budget, merge) for budget, merge, _ in MergeMatrix.of(jobs).rows] == [
+    assert [(row.budget, row.merge) for row in MergeMatrix.of(jobs).rows] == [
         (40, "della"),
         (40, "linear"),
         (40, "ties"),

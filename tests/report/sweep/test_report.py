@@ -9,8 +9,8 @@ from rich.console import Console
 from dfwe.errors import DataError
 from dfwe.report.__main__ import main
 from dfwe.report.sweep.jobs import best_sources, of_sweep
+from dfwe.report.sweep.paper_table import TABLE_2
 from dfwe.report.sweep.report import draw_sweep, read_sweep, report_sweep
-from dfwe.report.sweep.statistics import TABLE_2
 
 MELD, PERSONALITY = "MELD_emotion_recognition", "personality_detection"
 

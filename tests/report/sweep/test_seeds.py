@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from dfwe.report.sweep.jobs import JobResult, by_setting, settings_of
-from dfwe.report.sweep.statistics import Spread, differing, spreads
+from dfwe.report.sweep.spreads import Spread, differing, spreads
 from dfwe.report.sweep.tables import seeds_table
 from dfwe.report.terminal.console import FittedTable
 

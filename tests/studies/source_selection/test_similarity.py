@@ -65,11 +65,6 @@ def test_negative_values_have_no_shares():
         cosines([1.0, 2.0], [1.0, -1.0], compare="shares")
 
 
-def test_another_comparison_is_refused():
-    with pytest.raises(ConfigurationError, match="compare must be one of cosine, centred, shares, not 'angle'"):
-        TaskSimilarity(measure=GRADIENTS.measure, compare="angle")
-
-
 @pytest.mark.parametrize("family", [MultiHeadFamily, ClassifierFamily])
 def test_a_tasks_own_head_does_not_count(family, tmp_path):
     for name, head in (("target", 1.0), ("a", 50.0)):
