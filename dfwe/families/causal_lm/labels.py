@@ -52,9 +52,8 @@ def packed_log_likelihoods(
 ) -> Float[Tensor, " candidates"]:
     """Return what `candidate_log_likelihoods` does, by one pass.
 
-    It reads each prompt, filled up on its left, and behind it the tree of its candidates: a node sees the prompt
-    and its way from there, and stands at its depth, so that every candidate is scored as in a teacher-forced pass of
-    its own.
+    It reads each prompt, filled up on its left, and behind it the tree of its candidates: a node sees the prompt and
+    its way from there, and stands at its depth, as in a teacher-forced pass of each candidate.
     """
     prompt, nodes = input_ids.shape[1], tries.tokens.shape[1]
     lengths = attention_mask.sum(1, keepdim=True)
