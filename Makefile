@@ -52,7 +52,7 @@ $(INTEROP)/.ready: interop.txt constraints.txt
 	$(INTEROP)/bin/python -m pip install --quiet -c constraints.txt -r interop.txt
 	touch $(INTEROP)/.ready
 
-# torch first and under the pin: without one, pip takes gigabytes of CUDA packages
+# the pinned torch first; PIP_EXTRA_INDEX_URL can name an index of its small CPU builds
 $(READY): pyproject.toml setup.py constraints.txt
 	test -x $(PYTHON) || python3 -m venv $(VENV)
 	$(PYTHON) -m pip install --quiet -c constraints.txt torch

@@ -59,7 +59,7 @@ def write_sweep(root: Path, *, targets: tuple[str, ...] = TASKS, most: int = 20,
 
 
 def write_run(folder: Path, *, target: str, sources: tuple[str, ...], seed: int = 0, whole: bool = True) -> None:
-    """A run folder of format 3; `whole` ones have trials, examples, interpolations and answers, too."""
+    """A run folder; `whole` ones have trials, examples, interpolations and answers, too."""
     generator = np.random.default_rng([seed, *map(ord, target + "".join(sources))])
     results = _results(generator, target=target, sources=sources, seed=seed)
     folder.mkdir(parents=True, exist_ok=True)

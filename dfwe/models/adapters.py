@@ -35,10 +35,8 @@ _UNSUPPORTED = {  # fields that change what the factors mean
     "trainable_token_indices": "trained tokens",
     "alora_invocation_tokens": "activated LoRA",
 }
-
-
 # starts from which training leaves the base model as it was; others, such as PiSSA and OLoRA, change its weights, too
-_PLAIN_STARTS = (True, False, "gaussian", "eva", "orthogonal")
+_PLAIN_STARTS = ("true", "false", "gaussian", "eva", "mica", "orthogonal")
 
 
 @dataclass(frozen=True, eq=False)
@@ -275,7 +273,7 @@ def _adapter_config(folder: Path) -> dict[str, Any]:
             f"{folder} is an adapter with {kinds[0] if kinds else kind}, and plain LoRA alone is added here: add it to "
             "its base model first (PEFT's merge_and_unload, then save_pretrained) and name that folder"
         )
-    if (start := config.get("init_lora_weights", True)) not in _PLAIN_STARTS:
+    if (start := str(config.get("init_lora_weights", True))).lower() not in _PLAIN_STARTS:
         raise ModelError(
             f"{folder} started with init_lora_weights={start}, which changes the base model's weights, too: save it by "
             "PEFT's save_pretrained with path_initial_model_for_weight_conversion, and name that folder"

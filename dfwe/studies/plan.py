@@ -30,7 +30,7 @@ def load_plan(config: DictConfig, *, reads_data: bool = True, corpora: Corpora |
     With `reads_data` empty splits and unknown labels show now, too; `corpora` are those that other studies share.
 
     Raises:
-        ConfigurationError: no target, target among the sources, no source, an unknown stage name, ...
+        ConfigurationError: no target, target among the sources, no source, ...
         DataError: the corpus, or the split of a task that training needs, is missing, broken or empty.
     """
     if lists_models(config):

@@ -36,7 +36,7 @@ class StudySpec:
         """Return the settings of a composed configuration.
 
         Raises:
-            ConfigurationError: an unknown stage, baseline, diagnostic or criterion, two merges of one name.
+            ConfigurationError: an unknown baseline, diagnostic or criterion, two merges of one name.
         """
         merges = [plain(config.merges[name]) for name in config.merges]
         merges += [plain(config.merge)] if config.merge is not None else []

@@ -22,7 +22,7 @@ class Nothing(Stage):
         return {}, ()
 
 
-def test_made_in_gives_freed_memory_back(tmp_path, monkeypatch):
+def test_make_timed_gives_freed_memory_back(tmp_path, monkeypatch):
     trimmed = []
     monkeypatch.setattr(local, "_trim", lambda: trimmed.append)
     assert make_timed(Nothing(), store=Store(tmp_path)) >= 0.0

@@ -15,7 +15,7 @@ LABELS = {
 }
 
 
-def understanding(task):
+def answer_format(task):
     labels = LABELS.get(task, ["yes", "no"])
     if task != "relation_extraction":
         return {"name": task, "kind": "label" if labels else "text", "labels": labels}
@@ -50,7 +50,7 @@ def study(tmp_path):
             "models": models,
             "headline": {"name": list(answers)[-1]} if len(answers) > 1 else {},
         }
-        found = {"format": 1, "task": understanding(task), "instance_ids": ids, "models": answers}
+        found = {"format": 1, "task": answer_format(task), "instance_ids": ids, "models": answers}
         (path / "results.json").write_text(json.dumps(results))
         (path / "test_predictions.json").write_text(json.dumps(found))
         return path

@@ -40,7 +40,7 @@ class RayExecutor(Executor):
     Ray schedules: a stage is a task that waits for the tasks it needs, and that Ray repeats if its process is lost.
 
     Raises:
-        ConfigurationError: Ray is not installed, or a number is too low.
+        ConfigurationError: Ray is not installed.
     """
 
     is_sequential: ClassVar[bool] = False

@@ -80,7 +80,9 @@ class CausalLmFamily(TextFamily):
 
     def settings_spec(self) -> dict[str, Any]:
         """Return the family's own part of `spec`."""
-        return {**super().settings_spec(), **self.form.spec(), "length_normalized": self.length_normalized}
+        scoring = 2  # with windows, and with rotary positions that a copy in bfloat16 does not round
+        own = {"length_normalized": self.length_normalized, "scoring": scoring}
+        return {**super().settings_spec(), **self.form.spec(), **own}
 
     def collate(
         self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]], *, pad_id: int

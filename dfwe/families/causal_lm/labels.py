@@ -16,7 +16,6 @@ from dfwe.models.positions import first_position
 
 log = logging.getLogger(__name__)
 
-
 _CLOSE = {torch.float32: 1e-2, torch.bfloat16: 0.5}  # log-likelihoods of several tokens; other ways differ by far more
 _WINDOWS = ("sliding_window", "window_size", "attention_chunk_size")  # fields of configurations, in tokens
 _PACKS: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()  # by model, whether its attention takes the mask of a tree

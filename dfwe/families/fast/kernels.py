@@ -55,20 +55,19 @@ class HalfCopy:
             self._copy = _in_bfloat16(model).eval()
             _fuse(self._copy)
         else:
-            buffers = dict(model.named_buffers())
             with torch.no_grad():
                 for name, mine in self._copy.named_parameters():
                     mine.copy_(parameters[name])
-                for name, buffer in self._copy.named_buffers():
-                    buffer.copy_(buffers[name])
         return self._copy
 
 
 def _in_bfloat16(model: nn.Module) -> nn.Module:
-    """Return a copy whose weights are bfloat16; frequencies of rotary positions, which are buffers, are not rounded."""
-    half = copy.deepcopy(model)
-    for parameter in half.parameters():
-        parameter.data = parameter.data.to(torch.bfloat16)
+    """Return a copy in bfloat16, but for the frequencies of rotary positions: rounded, they turn far tokens wrongly."""
+    half = copy.deepcopy(model).to(torch.bfloat16)
+    for name, frequencies in model.named_buffers():
+        if name.endswith("inv_freq"):
+            module, _, buffer = name.rpartition(".")
+            setattr(half.get_submodule(module), buffer, frequencies.clone())
     return half
 
 

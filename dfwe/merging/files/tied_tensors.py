@@ -11,7 +11,7 @@ import torch
 from dfwe.merging.files.compatibility import Misfit, config_of
 from dfwe.models.checkpoint import PlacedTensors, TensorSource, is_recomputed
 
-_EMBEDDINGS = re.compile(r"(.*\.)?(shared|embed_tokens|embed_in|tok_embeddings|wte|word_embeddings|embeddings)\.weight")
+_EMBEDDINGS = re.compile(r"(.*\.)?(shared|embed_tokens|embed_in|wte|word_embeddings)\.weight")
 _OUTPUTS = re.compile(r"(.*\.)?(lm_head|lm_head\.decoder|cls\.predictions\.decoder|embed_out)\.weight")
 _BIASES = re.compile(r"(.*\.)?(lm_head|lm_head\.decoder|cls\.predictions|cls\.predictions\.decoder)\.bias")
 _LOGITS_BIAS = "final_logits_bias"  # of BART, a row

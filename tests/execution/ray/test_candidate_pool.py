@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from dfwe.errors import ExecutorError, MetricError
+from dfwe.execution.candidate_evaluator import CandidateEvaluator
 from dfwe.merging.expert_array import ExpertArray, Layout
 from dfwe.models.adapters import Factors
 from dfwe.records import Coefficients, Evaluation
 from dfwe.search.trial_runner import TimedEvaluation
-from dfwe.stages.candidate_pool import CandidateEvaluator
 from dfwe.studies.plan import plan_study
 
 CANDIDATES = [Coefficients(("a", "b"), (place / 8, 1 - place / 8)) for place in range(8)]

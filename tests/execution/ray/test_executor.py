@@ -70,15 +70,6 @@ def test_ray_executor_without_ray_names_the_package(monkeypatch):
         RayExecutor(None, None, None, None, 2)
 
 
-@pytest.mark.parametrize(
-    ("numbers", "message"),
-    [((0, 1, 0, 2), r"executor\.workers must be at least 1, not 0"), ((1, 1, 0, -1), r"executor\.retries must be")],
-)
-def test_ray_executor_refuses_low_numbers(numbers, message):
-    with pytest.raises(ConfigurationError, match=message):
-        RayExecutor(None, *numbers)
-
-
 def test_ray_executor_on_cpus_refuses_gpus(small, tmp_path):
     with pytest.raises(ConfigurationError, match=r"executor\.gpus=1, but this process computes on CPUs"):
         run_study(small(tmp_path / "store", *ON_RAY, "executor.gpus=1", "trainer.accelerator=cpu"), folder=tmp_path)
