@@ -363,6 +363,7 @@ def _checkpoints() -> Files:
     found: dict[str, bytes] = {"recipe.yaml": RECIPE}
     for number, name in enumerate("ab"):
         tensors = {"x.w": torch.full((2, 3), float(number)), "y.w": torch.ones(4), "steps": torch.tensor([5])}
+        tensors["embed_tokens.weight"] = torch.full((4, 3), float(number))
         found[f"{name}/model-00001-of-00001.safetensors"] = save(tensors, metadata={"format": "pt"})
         weight_map = dict.fromkeys(tensors, "model-00001-of-00001.safetensors")
         index = {"metadata": {"total_size": 48}, "weight_map": weight_map}
