@@ -20,7 +20,7 @@ from lightning_fabric.plugins.environments.cluster_environment import ClusterEnv
 from torch import distributed
 
 from dfwe.errors import ConfigurationError, ExecutorError
-from dfwe.execution.candidate_evaluator import CandidateEvaluator
+from dfwe.execution.candidate_evaluator import candidate_evaluator
 from dfwe.execution.quiet import quiet
 from dfwe.merging.expert_array import ExpertArray
 from dfwe.process.exit import complain, words_of
@@ -151,7 +151,7 @@ class RankCandidatePool(CandidatePool):
 
 def _evaluate_candidates(stage: MergeStage, ranks: Ranks) -> None:
     """Evaluate what `RankCandidatePool` asks for, until it is closed."""
-    evaluator = CandidateEvaluator(stage, array=stage.expert_array())
+    evaluator = candidate_evaluator(stage, array=stage.expert_array())
     scorer = stage.family.scorer(stage.target, split="dev")
     while (request := ranks.from_first(None)) is not None:
         candidates, best = request

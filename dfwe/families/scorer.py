@@ -283,7 +283,7 @@ class SplitScorer(ModelScorer):
         try:
             return self._reader.answers(model, batch)
         except RuntimeError as error:
-            if not _is_out_of_memory(error) or len(batch.members) == 1:
+            if not is_out_of_memory(error) or len(batch.members) == 1:
                 raise
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
@@ -384,6 +384,6 @@ def evaluation_scores(answers: Sequence[Answer]) -> Float[np.ndarray, "examples 
     return padded
 
 
-def _is_out_of_memory(error: RuntimeError) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
     """Return whether it is: CUDA has an exception of its own; the CPU's allocator says it in its message."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -75,13 +75,13 @@ def _target(path: Path, *, name: str, options: TableOptions, defaults: Mapping[s
 
 def _unknown_labels(test: LabelledTable, *, table: LabelledTable) -> tuple[str, ...]:
     """Return a note on labels of the test table alone; DataError where all are, as `1` and `1.0` may stand for one."""
-    unknown = [f"'{label}'" for label in ordered(list(test.counts)) if label not in table.counts]
+    unknown = [label for label in ordered(list(test.counts)) if label not in table.counts]
     if unknown and len(unknown) == len(test.counts):
         labels = quoted(ordered(list(table.counts)))
         raise DataError(
-            f"{test.path}: its labels, {', '.join(unknown)}, are none of {table.path}'s, {labels}: write them alike"
+            f"{test.path}: its labels, {quoted(unknown)}, are none of {table.path}'s, {labels}: write them alike"
         )
-    return (f"labels: {', '.join(unknown)} of {test.path} stand in no row of {table.path}",) if unknown else ()
+    return (f"labels: {quoted(unknown)} of {test.path} stand in no row of {table.path}",) if unknown else ()
 
 
 def _checked_metric(name: str) -> str:

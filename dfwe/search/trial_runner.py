@@ -70,7 +70,7 @@ class TrialRunner:
                 scored as `best` does, or whose score is needed; or a score is not a number.
         """
         new = [candidate for place, candidate in enumerate(candidates, number) if self._replay(place) is None]
-        evaluations = self.evaluate_batch(new, best, self._evaluate_one)
+        evaluations = self.evaluate_batch(new, best, self.evaluate_one)
         for place, coefficients in enumerate(candidates, number):
             trial = self._replay(place)
             if trial is None:
@@ -89,7 +89,8 @@ class TrialRunner:
     def _replay(self, number: int) -> AnyTrial | None:
         return self.journal.get(number) if self.journal else None
 
-    def _evaluate_one(self, coefficients: Coefficients, best: Evaluation | None) -> TimedEvaluation:
+    def evaluate_one(self, coefficients: Coefficients, best: Evaluation | None) -> TimedEvaluation:
+        """Evaluate the candidate in this process, pruned against `best` if there is one."""
         start = time.perf_counter()
         evaluation: Evaluation | PartialEvaluation
         if best is None:

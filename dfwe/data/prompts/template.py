@@ -125,8 +125,8 @@ def _instances(
         is_answered = not prompt.unlabelled or any(cells.get(column) for column in answer.columns)
         for column in (*prompt.columns, *(answer.columns if is_answered else ())):
             if column not in cells:
-                columns = f"it has {quoted(cells)}"
-                raise DataError(f"{row['path']} has no column '{column}', which {prompt.task} needs: {columns}")
+                names = quoted(cells)
+                raise DataError(f"{row['path']} has no column '{column}', which {prompt.task} needs: it has {names}")
         try:
             gold = answer.gold(cells) if is_answered else Gold((), ())
         except RowError:

@@ -18,7 +18,7 @@ from ray import cloudpickle
 from threadpoolctl import threadpool_limits
 
 from dfwe.errors import ExecutorError
-from dfwe.execution.candidate_evaluator import CandidateEvaluator
+from dfwe.execution.candidate_evaluator import candidate_evaluator
 from dfwe.execution.local import make_timed
 from dfwe.execution.quiet import quiet
 from dfwe.execution.ray.candidate_pool import RayCandidatePool, SharedArray
@@ -135,7 +135,7 @@ class CandidateWorker:
     def __init__(self, study_reference: list[Any], digest: str, array: SharedArray) -> None:
         _, stage = _load_study(study_reference[0]).stages[digest]
         assert isinstance(stage, MergeStage)
-        self._evaluator = CandidateEvaluator(stage, array=array.array())
+        self._evaluator = candidate_evaluator(stage, array=array.array())
 
     def ready(self) -> None:
         """Return once the actor has started."""

@@ -11,7 +11,6 @@ from transformers.cache_utils import DynamicCache
 
 from dfwe.families.causal_lm.labels import positions_of
 from dfwe.families.text.decoding import end_ids
-from dfwe.models.positions import first_position
 
 _COMPACT = 0.75  # of the rows at most still going: then the finished ones leave the batch and its cache
 
@@ -33,8 +32,7 @@ def greedy(
     written = torch.full((len(input_ids), max_new_tokens), pad_id, device=input_ids.device)
     rows = torch.arange(len(input_ids), device=input_ids.device)  # of `written`, for each row of the batch
     going = torch.ones_like(rows, dtype=torch.bool)
-    cache, tokens = DynamicCache(config=model.config), input_ids
-    positions = first_position(model) + positions_of(attention_mask)
+    cache, tokens, positions = DynamicCache(config=model.config), input_ids, positions_of(attention_mask, model=model)
     for step in range(max_new_tokens):
         logits = model(
             input_ids=tokens,

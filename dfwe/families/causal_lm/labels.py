@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from dfwe.families.scorer import is_out_of_memory
 from dfwe.families.text.trie import PackedTries
 from dfwe.models.positions import first_position
 
@@ -21,20 +22,14 @@ _WINDOWS = ("sliding_window", "window_size", "attention_chunk_size")  # fields o
 _PACKS: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()  # by model, whether its attention takes the mask of a tree
 
 
-def candidate_log_likelihoods(
-    model: Any,
-    *,
-    input_ids: Int[Tensor, "batch prompt"],
-    attention_mask: Int[Tensor, "batch prompt"],
-    tries: PackedTries,
-) -> Float[Tensor, " candidates"]:
+def candidate_log_likelihoods(model: Any, *, tries: PackedTries, **inputs: Tensor) -> Float[Tensor, " candidates"]:
     """Return log p(candidate | prompt of its row), the end token included, of all rows' candidates in order.
 
     All are scored in one pass over packed trees where the model's attention allows that, which is tried once a model on
     the first row. Else, and where texts are longer than a window of its attention, each candidate has its own pass.
+    `inputs` are the prompts' `input_ids` and `attention_mask`, filled up on the left.
     """
-    inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
-    if input_ids.shape[1] + tries.tokens.shape[1] > _window_of(model):
+    if inputs["input_ids"].shape[1] + tries.tokens.shape[1] > _window_of(model):
         return teacher_forced_log_likelihoods(model, tries=tries, **inputs)
     if model not in _PACKS:
         _PACKS[model] = _can_pack(model, tries=tries, **inputs)
@@ -55,16 +50,14 @@ def packed_log_likelihoods(
     its way from there, and stands at its depth, as in a teacher-forced pass of each candidate.
     """
     prompt, nodes = input_ids.shape[1], tries.tokens.shape[1]
-    lengths = attention_mask.sum(1, keepdim=True)
     ids = torch.cat([input_ids, tries.tokens[:, 1:]], dim=1)  # the tree's first node is the prompt's last token
-    first = first_position(model)
-    positions = torch.cat([first + positions_of(attention_mask), first + lengths - 1 + tries.depths[:, 1:]], dim=1)
+    positions = positions_of(attention_mask, model=model)
     logits = last_logits(
         model,
         num=nodes,
         input_ids=ids,
         attention_mask=_additive(_visible(attention_mask, tries, width=prompt + nodes - 1), dtype=model.dtype),
-        position_ids=positions,
+        position_ids=torch.cat([positions, positions[:, -1:] + tries.depths[:, 1:]], dim=1),
     )
     total = logits.float().logsumexp(-1)
     log_probabilities = logits[tries.row, tries.node, tries.token].float() - total[tries.row, tries.node]
@@ -91,7 +84,7 @@ def teacher_forced_log_likelihoods(
         num=longest,
         input_ids=torch.cat([input_ids[rows], targets[:, :-1]], dim=1),
         attention_mask=mask,
-        position_ids=first_position(model) + positions_of(mask),
+        position_ids=positions_of(mask, model=model),
     )
     scores = logits.float().log_softmax(-1).gather(-1, targets[..., None])[..., 0]
     return (scores * real).sum(1)
@@ -107,7 +100,7 @@ def _can_pack(model: Any, *, tries: PackedTries, **inputs: Tensor) -> bool:
     try:
         packed = packed_log_likelihoods(model, tries=tries, **inputs)
     except (TypeError, ValueError, RuntimeError) as error:
-        if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+        if is_out_of_memory(error):
             raise
         log.warning("%s scores each label in a pass of its own: %s", model.config.model_type, error)
         return False
@@ -131,9 +124,9 @@ def last_logits(model: Any, *, num: int, **inputs: Tensor) -> Float[Tensor, "bat
     return logits[:, -num:]
 
 
-def positions_of(attention_mask: Int[Tensor, "batch tokens"]) -> Int[Tensor, "batch tokens"]:
-    """Return each token's number in its row, padding aside."""
-    return (attention_mask.cumsum(1) - 1).clamp(min=0)
+def positions_of(attention_mask: Int[Tensor, "batch tokens"], *, model: Any) -> Int[Tensor, "batch tokens"]:
+    """Return the id of each token's position in its row, padding aside, as the model counts them."""
+    return first_position(model) + (attention_mask.cumsum(1) - 1).clamp(min=0)
 
 
 def answers_of(tries: PackedTries) -> tuple[list[int], list[list[int]]]:

@@ -18,7 +18,6 @@ from dfwe.families.text.datamodule import IGNORE
 from dfwe.families.text.lightning_module import Batch, TextModule
 from dfwe.families.tokens import pad
 from dfwe.models.loading import load_config, load_weights_of
-from dfwe.models.positions import first_position
 
 
 class CausalText(TextModule):
@@ -58,7 +57,7 @@ def answer_loss(model: Any, batch: Batch) -> Tensor:
         num=labels.shape[1],
         input_ids=batch["input_ids"],
         attention_mask=mask,
-        position_ids=first_position(model) + positions_of(mask),
+        position_ids=positions_of(mask, model=model),
     )
     return functional.cross_entropy(logits.float().flatten(0, 1), labels.flatten(), ignore_index=IGNORE)
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from dfwe.errors import ExecutorError, MetricError
-from dfwe.execution.candidate_evaluator import CandidateEvaluator
+from dfwe.execution.candidate_evaluator import candidate_evaluator
 from dfwe.merging.expert_array import ExpertArray, Layout
 from dfwe.models.adapters import Factors
 from dfwe.records import Coefficients, Evaluation
@@ -149,7 +149,7 @@ def test_pool_shares_adapters_and_their_base_once(on_ray):
 def test_candidate_evaluator_equals_the_search(ran, small):
     study = plan_study(ran[2])
     stage = study.merges["nelder_mead"]
-    evaluator = CandidateEvaluator(stage, array=stage.expert_array())
+    evaluator = candidate_evaluator(stage, array=stage.expert_array())
     card = stage.result(study.family.context.store).card.result
     coefficients = Coefficients(tuple(card["coefficients"]), tuple(card["coefficients"].values()))
     evaluation = evaluator(coefficients, None).evaluation
