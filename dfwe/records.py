@@ -73,12 +73,12 @@ class ExampleRows:
         """Return all examples, once each."""
         return np.ones(len(self)) @ self
 
-    def scores_of(self, weights: Any, *, score: Callable[[WeightedRows], Any]) -> Any:
-        """Return the scores of resamples, computed once: several models are compared with each."""
-        scores = next((scores for earlier, scores in self._scores if earlier is weights), None)
+    def scores_of(self, resamples: Any, *, compute: Callable[[], Any]) -> Any:
+        """Return the scores of these resamples, computed once: several models are compared with each."""
+        scores = next((scores for earlier, scores in self._scores if earlier is resamples), None)
         if scores is None:
-            scores = score(weights @ self)
-            self._scores.append((weights, scores))
+            scores = compute()
+            self._scores.append((resamples, scores))
         return scores
 
 
@@ -124,6 +124,7 @@ class Evaluation:
     bootstrap and bagging resample; with a metric that is not such a function it holds the examples, too.
     `label_scores` are log-likelihoods of each example's closed set of answers, -inf
     behind the last where it has fewer than others; None for free text, and for answers read from a file.
+    `clusters` names the dialogue that each example is of; none where each stands alone.
 
     `undefined` names the metrics that have no value for these answers (Pearson's correlation of a constant): they stand
     as 0 in `metrics` and count as 0 in `score`, so that a search can go on; `scores` is what people are told.
@@ -135,6 +136,7 @@ class Evaluation:
     counts: Rows = field(repr=False)
     label_scores: Float[np.ndarray, "examples labels"] | None = field(default=None, repr=False)
     undefined: tuple[str, ...] = ()
+    clusters: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def scores(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from dfwe.metrics.classification import F1, Accuracy
-from dfwe.metrics.statistics import interval, mcnemar, two_sided_p
+from dfwe.metrics.statistics import Resamples, interval, mcnemar, two_sided_p
 
 LABELS = tuple("abcdefg")
 PRIOR = np.array([0.47, 0.17, 0.12, 0.11, 0.08, 0.03, 0.02])
@@ -54,6 +54,21 @@ def test_intervals_of_macro_f1_hold_less_where_labels_are_rare_and_the_metric_na
     assert metric.rare_classes(totals) == ("e", "f", "g")
     assert metric.rare_classes(10 * totals) == ()
     assert coverage(metric, num_examples=1000) >= 0.93
+
+
+def test_intervals_of_alike_answers_hold_93_to_97_percent_if_dialogues_are_drawn():
+    generator, held = np.random.default_rng(0), {"dialogues": 0, "answers": 0}
+    names = {"dialogues": [str(place // 8) for place in range(480)], "answers": list(map(str, range(480)))}
+    for seed in range(400):
+        difficulty = generator.normal(size=(60, 1)) * np.sqrt(0.2)
+        right = (difficulty + generator.normal(size=(60, 8)) * np.sqrt(0.8) > 0).astype(float).ravel()
+        counts = np.stack([right, np.ones(480)], axis=1)
+        for drawn, clusters in names.items():
+            resamples = Resamples.draw(clusters, seed=seed)
+            low, high = interval(resamples.scores(counts, score=lambda totals: totals[..., 0] / totals[..., 1]))
+            held[drawn] += low <= 0.5 <= high
+    assert 0.92 <= held["dialogues"] / 400 <= 0.97
+    assert held["answers"] / 400 < 0.89
 
 
 def test_mcnemar_is_scipys_binomial_test_of_the_answers_that_differ():

@@ -154,7 +154,8 @@ class SplitScorer(ModelScorer):
 
     def evaluate(self, predictions: tuple[str, ...]) -> Evaluation:
         """Return the evaluation of given answers, one per instance and in order."""
-        return self._scorer.evaluate(predictions, references=self._references)
+        evaluation = self._scorer.evaluate(predictions, references=self._references)
+        return replace(evaluation, clusters=tuple(instance.dialogue_id for instance in self._reader.instances))
 
     @contextmanager
     def split_over(self, ranks: Processes) -> Iterator[None]:

@@ -1,18 +1,20 @@
-"""Uncertainty of scores and their differences: bootstrap over examples, McNemar's test, Holm's correction.
+"""Uncertainty of scores and their differences: bootstrap, McNemar's test, Holm's correction.
 
-A score is a function of the sum of the examples' rows (`Evaluation.counts`), so that every resample is scored by one
-matrix product.
+A score is a function of the sum of the examples' rows (`Evaluation.counts`), so that resamples are scored by a matrix
+product. Examples of one dialogue are alike, so that whole dialogues are drawn (the cluster bootstrap: Davison and
+Hinkley 1997, 3.8); where each example stands alone, that draws examples.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int, UInt8
 
 from dfwe.metrics.scorer import MeanOfScorers, Scorer
 from dfwe.records import Evaluation, ExampleRows, Rows, Totals
@@ -23,15 +25,15 @@ Key = TypeVar("Key")
 
 LEVEL = 0.95  # of every interval
 RESAMPLES = 1000  # changes no score
+_BLOCK = 100  # resamples that are held as float64 at a time
 AnyMetrics = Scorer | MeanOfScorers
 
 
 def with_interval(evaluation: Evaluation, *, scorer: AnyMetrics, seed: int) -> dict[str, Any]:
-    """Return the scores and `interval`, the 95 % bootstrap interval over instances, without it if undefined."""
+    """Return the scores and `interval`, the 95 % bootstrap interval, without it if undefined."""
     if evaluation.undefined:
         return evaluation.scores
-    weights = _weights(len(evaluation.counts), seed=seed)
-    scores = resampled_scores(evaluation.counts, score=scorer.score, weights=weights)
+    scores = bootstrap(evaluation, scorer=scorer, seed=seed)
     return {**evaluation.scores, "interval": list(interval(scores))}
 
 
@@ -39,17 +41,22 @@ def delta(evaluation: Evaluation, *, baseline: Evaluation, scorer: AnyMetrics, s
     """Compare the score with that of another model on the same instances, as a fraction.
 
     `delta_standard_error` and `delta_interval` (95 %) come from the paired bootstrap. `p` is two-sided; `p_by` names
-    its test: McNemar's if the score is the fraction of correct answers, else the bootstrap. Undefined scores have none.
+    its test: McNemar's if the score is the fraction of correct answers, each of a dialogue of its own, else the
+    bootstrap. Undefined scores have none.
     """
     if evaluation.undefined or baseline.undefined:
         return {}
-    weights = _weights(len(evaluation.counts), seed=seed)
-    ours, theirs = (
-        resampled_scores(model.counts, score=scorer.score, weights=weights) for model in (evaluation, baseline)
-    )
-    correct = [scorer.is_correct(model.counts) for model in (evaluation, baseline)]
-    exact = None if correct[0] is None or correct[1] is None else mcnemar(correct[0], correct[1])
+    ours, theirs = (bootstrap(model, scorer=scorer, seed=seed) for model in (evaluation, baseline))
+    exact = exact_p(evaluation, baseline, scorer=scorer)
     return summarize_difference(evaluation.score - baseline.score, resampled=ours - theirs, exact=exact)
+
+
+def exact_p(evaluation: Evaluation, baseline: Evaluation, *, scorer: AnyMetrics) -> float | None:
+    """Return McNemar's p; None if the score is no fraction of correct answers, or examples share dialogues."""
+    if len(set(evaluation.clusters)) < len(evaluation.clusters):
+        return None
+    ours, theirs = (scorer.is_correct(model.counts) for model in (evaluation, baseline))
+    return None if ours is None or theirs is None else mcnemar(ours, theirs)
 
 
 def optimism(dev: float | None, test: float | None) -> dict[str, float]:
@@ -70,10 +77,48 @@ def summarize_difference(
     }
 
 
+@dataclass(frozen=True, eq=False)
+class Resamples:
+    """How often each cluster occurs in each resample; few occur twice, so that a byte holds it."""
+
+    drawn: UInt8[np.ndarray, "resamples clusters"]
+    cluster_of: Int[np.ndarray, " examples"]
+
+    @classmethod
+    def draw(cls, clusters: Sequence[str], *, seed: int) -> Resamples:
+        """Draw as many clusters as there are, of the examples' clusters in the order of their first."""
+        numbers: dict[str, int] = {}
+        places = np.array([numbers.setdefault(cluster, len(numbers)) for cluster in clusters])
+        generator = np.random.default_rng(derive(seed, "delta"))
+        blocks = [
+            resampling_weights(len(numbers), resamples=_BLOCK, generator=generator).astype(np.uint8)
+            for _ in range(RESAMPLES // _BLOCK)
+        ]
+        return cls(np.concatenate(blocks), places)
+
+    def scores(self, counts: Rows, *, score: Score) -> Float[np.ndarray, " resamples"]:
+        """Return the score of each resample; those of two models are paired."""
+        if isinstance(counts, ExampleRows):
+            blocks = (block[:, self.cluster_of] @ counts for block in self._blocks())
+            return np.asarray(counts.scores_of(self, compute=lambda: np.concatenate([*map(score, blocks)])))
+        sums = np.zeros((self.drawn.shape[1], counts.shape[1]))
+        np.add.at(sums, self.cluster_of, counts)
+        return np.concatenate([score(block @ sums) for block in self._blocks()])
+
+    def _blocks(self) -> Iterator[Float[np.ndarray, "_resamples clusters"]]:
+        for begin in range(0, len(self.drawn), _BLOCK):
+            yield self.drawn[begin : begin + _BLOCK].astype(np.float64)
+
+
+def bootstrap(evaluation: Evaluation, *, scorer: AnyMetrics, seed: int) -> Float[np.ndarray, " resamples"]:
+    """Return the scores of resamples of the test split, which are the same for all models."""
+    clusters = evaluation.clusters or tuple(map(str, range(len(evaluation.counts))))
+    return _resamples(clusters, seed=seed).scores(evaluation.counts, score=scorer.score)
+
+
 @lru_cache(maxsize=1)  # all models of a study are resampled alike
-def _weights(num_examples: int, *, seed: int) -> Float[np.ndarray, "resamples examples"]:
-    generator = np.random.default_rng(derive(seed, "delta"))
-    return resampling_weights(num_examples, resamples=RESAMPLES, generator=generator)
+def _resamples(clusters: tuple[str, ...], *, seed: int) -> Resamples:
+    return Resamples.draw(clusters, seed=seed)
 
 
 def resampling_weights(
@@ -89,7 +134,7 @@ def resampled_scores(
 ) -> Float[np.ndarray, " resamples"]:
     """Return the score of each resample; those of two models with the same weights are paired."""
     if isinstance(counts, ExampleRows):
-        return np.asarray(counts.scores_of(weights, score=score))
+        return np.asarray(counts.scores_of(weights, compute=lambda: score(weights @ counts)))
     return np.asarray(score(weights @ counts))
 
 

@@ -13,7 +13,7 @@ from dfwe.report.study_results import Record, StudyResults
 from dfwe.report.tables import MISSING, Cell, Column, ReportTable, number, score, tabulate, text
 from dfwe.report.verdict import cost_column_note, unlabelled_note
 
-_SMALL = "Small: 95% interval over test instances"  # on a page
+_SMALL = "Small: 95% interval over the test split"  # on a page
 
 
 def model_tables(results: StudyResults) -> list[ReportTable]:

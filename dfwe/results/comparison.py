@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,13 +14,11 @@ from dfwe.config.tasks import TaskMean
 from dfwe.families.scorer import MeanScorer
 from dfwe.metrics.scorer import Scorer, mean_if_defined, scores_by_task
 from dfwe.metrics.statistics import (
-    RESAMPLES,
+    bootstrap,
     delta,
+    exact_p,
     holm,
     interval,
-    mcnemar,
-    resampled_scores,
-    resampling_weights,
     summarize_difference,
     with_interval,
 )
@@ -33,7 +31,6 @@ from dfwe.studies.study import Study
 from dfwe.values.names import BASELINE, BEST_EXPERT, EQUALLY_TRAINED, LONG_BASELINE, UNIFORM
 
 SINGLE = "single-task models"  # several models, each on its own task: what rows are compared with, never recommended
-_BLOCK = 100  # resamples drawn at a time: of a test set of 80,000 instances all of them would take 640 MB
 Resampled = Float[np.ndarray, " resamples"]
 
 
@@ -194,8 +191,8 @@ Comparison = TargetComparison | TaskMeanComparison
 class PairedComparison:
     """Every model's test scores in the same resamples of the test instances, by task.
 
-    Each task's instances are resampled by themselves (a stratified bootstrap: the test sets keep their sizes), so that
-    a resample of the mean is the mean of the tasks' resamples. A task for which a model's score is undefined is left
+    Each task's instances are resampled by themselves (a stratified bootstrap), so that a resample of the mean is the
+    mean of the tasks' resamples. A task for which a model's score is undefined is left
     out of its `resampled`, and then it has no mean.
     """
 
@@ -217,9 +214,8 @@ class PairedComparison:
         resampled: dict[str, dict[str, Resampled]] = {name: {} for name in parts}
         for task in scorers:
             defined = {name: by_task[task] for name, by_task in parts.items() if not by_task[task].undefined}
-            scores = _resampled(list(defined.values()), scorer=scorers[task], seed=derive(seed, task))
-            for name, of_model in zip(defined, scores, strict=True):
-                resampled[name][task] = of_model
+            for name, evaluation in defined.items():
+                resampled[name][task] = bootstrap(evaluation, scorer=scorers[task], seed=derive(seed, task))
         return cls(parts, resampled, scorers)
 
     def intervals(self, name: str) -> dict[str, Any]:
@@ -250,8 +246,7 @@ class PairedComparison:
         ours, theirs = self.parts[name][task], self.parts[other][task]
         if ours.undefined or theirs.undefined:
             return {}
-        right = [self.scorers[task].is_correct(evaluation.counts) for evaluation in (ours, theirs)]
-        exact = None if right[0] is None or right[1] is None else mcnemar(right[0], right[1])
+        exact = exact_p(ours, theirs, scorer=self.scorers[task])
         resampled = self.resampled[name][task] - self.resampled[other][task]
         return summarize_difference(ours.score - theirs.score, resampled=resampled, exact=exact)
 
@@ -268,17 +263,6 @@ def against(comparison: Comparison, name: str) -> list[dict[str, Any]]:
 def task_columns(study: Study, stage: TrainStage) -> list[str]:
     """Return the keys of the tasks that a model was trained on."""
     return [column for column, task in study.tasks.items() if task in stage.recipe.tasks]
-
-
-def _resampled(evaluations: Sequence[Evaluation], *, scorer: Scorer, seed: int) -> list[Resampled]:
-    """Return each model's scores in the same resamples."""
-    generator = np.random.default_rng(derive(seed, "delta"))
-    blocks: list[list[Resampled]] = [[] for _ in evaluations]
-    for _ in range(RESAMPLES // _BLOCK if evaluations else 0):
-        weights = resampling_weights(len(evaluations[0].counts), resamples=_BLOCK, generator=generator)
-        for block, evaluation in zip(blocks, evaluations, strict=True):
-            block.append(resampled_scores(evaluation.counts, score=scorer.score, weights=weights))
-    return [np.concatenate(block) for block in blocks]
 
 
 def _mean(by_task: Mapping[str, Resampled]) -> Resampled:

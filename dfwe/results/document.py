@@ -28,7 +28,7 @@ def study_results(study: Study, *, seconds: Mapping[str, float], exported: bool 
     """Return the study's results as JSON; scores are fractions in [0, 1], null where they are undefined.
 
     `models` are its rows: `dev` and `test` have a `score`, of several tasks the mean of `tasks`. `delta` is the test
-    score minus that of the reference, with the paired bootstrap standard error over test instances: of the baseline, or
+    score minus that of the reference, with the paired bootstrap standard error over the test split: of the baseline, or
     of several tasks of the single-task models, each on its own task (by task in `differences`). A merge has the same
     `against` other models by their role.
 

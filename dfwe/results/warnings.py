@@ -16,7 +16,7 @@ from dfwe.store.store import Store
 from dfwe.studies.study import Study
 from dfwe.values.names import BASELINE, LONG_BASELINE
 
-FEW = 30  # instances of dev or test: fewer choose and compare by luck
+FEW = 30  # instances of dev, dialogues of test: fewer choose and compare by luck
 NOT_CONVERGED, SAME_AS_EXPERT = "not_converged", "same_as_expert"
 NOT_CONNECTED = "not_connected"
 ONE_CLASS, SMALL_DEV, SMALL_TEST, CANNOT_MOVE = "one_class", "small_dev", "small_test", "cannot_move"
@@ -105,10 +105,14 @@ def of_split(task: str, split: str, *, instances: Sequence[Instance], is_target:
         yield StudyWarning(
             ONE_CLASS, f"{task} {split}", f"{text}: nothing can be told apart by them", withholds=is_target
         )
-    if is_target and split != "train" and 0 < len(instances) < FEW:
-        code, use = (SMALL_DEV, "chooses") if split == "dev" else (SMALL_TEST, "compares")
-        text = f"{task} has {len(instances)} {split} instances, fewer than {FEW}: what it {use} is luck"
-        yield StudyWarning(code, f"{task} {split}", text, withholds=True)
+    if is_target and split == "dev" and 0 < len(instances) < FEW:
+        text = f"{task} has {len(instances)} dev instances, fewer than {FEW}: what it chooses is luck"
+        yield StudyWarning(SMALL_DEV, f"{task} dev", text, withholds=True)
+    num_dialogues = len({instance.dialogue_id for instance in instances})
+    if is_target and split == "test" and 0 < num_dialogues < FEW:
+        of_dialogues = "" if num_dialogues == len(instances) else f" of {num_dialogues} dialogues"
+        text = f"{task} has {len(instances)} test instances{of_dialogues}, fewer than {FEW}: what it compares is luck"
+        yield StudyWarning(SMALL_TEST, f"{task} test", text, withholds=True)
 
 
 def of_training(caps: Mapping[str, int | None], *, key: str) -> Iterator[StudyWarning]:

@@ -1,6 +1,7 @@
 """A user's own function as a metric."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -61,8 +62,13 @@ def test_intervals_are_those_of_an_equal_metric_of_sums(scorer):
     ours = scorer.evaluate(PREDICTIONS * 5, references=REFERENCES * 5)
     accuracy = Scorer({"acc": Accuracy(("red", "green"))})
     same = accuracy.evaluate(PREDICTIONS * 5, references=REFERENCES * 5)
+    pairs = ((ours, scorer), (same, accuracy))
     interval = with_interval(ours, scorer=scorer, seed=0)["interval"]
     assert interval == pytest.approx(with_interval(same, scorer=accuracy, seed=0)["interval"])
+    clusters = tuple(str(number // 2) for number in range(20))
+    dialogues = [with_interval(replace(of, clusters=clusters), scorer=by, seed=0) for of, by in pairs]
+    assert dialogues[0]["interval"] == pytest.approx(dialogues[1]["interval"])
+    assert dialogues[0]["interval"] != interval
     worse = scorer.evaluate(["red"] * 20, references=REFERENCES * 5)
     difference = delta(ours, baseline=worse, scorer=scorer, seed=0)
     assert difference["delta"] == pytest.approx(0.25)

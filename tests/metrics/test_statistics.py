@@ -1,5 +1,6 @@
 """How sure scores are."""
 
+from dataclasses import replace
 from math import comb
 
 import numpy as np
@@ -9,6 +10,7 @@ from dfwe.metrics.classification import F1, Accuracy
 from dfwe.metrics.correlation import Pearson
 from dfwe.metrics.scorer import Scorer
 from dfwe.metrics.statistics import (
+    bootstrap,
     delta,
     holm,
     interval,
@@ -18,6 +20,7 @@ from dfwe.metrics.statistics import (
     two_sided_p,
     with_interval,
 )
+from dfwe.seeding import derive
 
 
 def share(totals):
@@ -113,6 +116,24 @@ def test_with_interval_omits_undefined_scores():
     numbers = Scorer(metrics={"pearson": Pearson(unparsable=-1.0)})
     constant = numbers.evaluate(["2", "2"], references=[["1"], ["2"]])
     assert "interval" not in with_interval(constant, scorer=numbers, seed=0)
+
+
+def test_examples_that_stand_alone_are_drawn_themselves():
+    evaluation, generator = of(60), np.random.default_rng(derive(3, "delta"))
+    weights = resampling_weights(100, resamples=1000, generator=generator)
+    expected = resampled_scores(evaluation.counts, score=SCORER.score, weights=weights)
+    alone = replace(evaluation, clusters=tuple(map(str, range(100))))
+    assert bootstrap(evaluation, scorer=SCORER, seed=3).tolist() == expected.tolist()
+    assert bootstrap(alone, scorer=SCORER, seed=3).tolist() == expected.tolist()
+
+
+def test_dialogues_are_drawn_whole_and_have_no_mcnemar():
+    shared = tuple(str(number // 10) for number in range(100))  # ten dialogues, each all right or all wrong
+    ours, theirs = (replace(of(right), clusters=shared) for right in (70, 60))
+    found = delta(ours, baseline=theirs, scorer=SCORER, seed=0)
+    assert found["p_by"] == "bootstrap"
+    assert found["delta_standard_error"] == pytest.approx(np.sqrt(0.1 * 0.9 / 10), rel=0.1)  # one of ten differs
+    assert set(np.round(bootstrap(ours, scorer=SCORER, seed=0), 9)) <= {round(k / 10, 9) for k in range(11)}
 
 
 def test_an_undefined_score_differs_from_none():

@@ -16,7 +16,7 @@ NUM = 100
 
 
 def part(task, metric, references):
-    instances = tuple(Instance(f"{i}", "d", "", "", (), (each,), (), ("a",)) for i, each in enumerate(references))
+    instances = tuple(Instance(f"{i}", f"{i}", "", "", (), (each,), (), ("a",)) for i, each in enumerate(references))
     split = SentenceSplit(task, instances, (([1, 2],),) * len(instances), np.zeros(len(instances)), 0)
     return SplitScorer(HeadReader(split, max_tokens=64), scorer=Scorer(metrics={"m": metric}))
 

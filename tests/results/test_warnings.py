@@ -20,7 +20,7 @@ INSTANCE = Instance("i", "d", "context", "prompt", ("joy",), ("joy",), ("joy", "
 
 
 def instances(*golds):
-    return [replace(INSTANCE, references=(gold,)) for gold in golds]
+    return [replace(INSTANCE, references=(gold,), dialogue_id=f"d{number}") for number, gold in enumerate(golds)]
 
 
 def of(golds, split="dev", *, is_target=True):
@@ -39,6 +39,13 @@ def test_fewer_than_30_of_dev_or_test_are_few_and_train_may_be_small():
     assert of(few, "test") == [("small_test", True)]
     assert of(few, "train") == []
     assert of(enough) == of(enough, "test") == []
+
+
+def test_many_instances_of_few_dialogues_are_few_to_compare_by():
+    shared = [replace(INSTANCE, references=(gold,), dialogue_id=f"d{n % 29}") for n, gold in enumerate("ab" * 50)]
+    (found,) = of_split("moods", "test", instances=shared, is_target=True)
+    assert found.text.startswith("moods has 100 test instances of 29 dialogues, fewer than 30")
+    assert of(shared, "dev") == []
 
 
 def test_scores_that_do_not_differ_cannot_choose():

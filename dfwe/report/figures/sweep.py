@@ -115,7 +115,7 @@ def _tasks(by_target: Mapping[str, Sequence[JobResult]], *, merge: str) -> Named
     tasks = {target: _task(target, jobs=jobs) for target, jobs in by_task.items()}
     ends = "95% intervals over instances"
     if any(len(jobs) > 1 for jobs in by_task.values()):
-        ends = "one standard deviation over seeds where there are several, else 95% intervals over test instances"
+        ends = "one standard deviation over seeds where there are several, else 95% intervals over the test split"
     caption = f"Test scores beside the paper's Table 2. Lines are {ends}."
     caption += f" {comparability_note(by_task).replace(' in brackets', '')}"
     return NamedFigure(

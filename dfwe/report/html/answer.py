@@ -15,7 +15,7 @@ from dfwe.report.tables import Cell, difference
 from dfwe.report.verdict import ROLES, cost_note, holdout_note, rare_classes_note, undefined_note, unlabelled_note
 
 ONE_SEED = (
-    "One seed: the intervals are over test instances only and say nothing of how seeds differ. "
+    "One seed: the intervals are over the test split only and say nothing of how seeds differ. "
     "dfwe report page FOLDERS puts runs of several seeds together."
 )
 _CLAIMS = {
@@ -43,7 +43,7 @@ def _forest(results: StudyResults) -> ForestPlot | None:
     rows = sorted((entry for entry in entries if entry is not None), key=lambda entry: -entry.delta)
     caption = (
         f"Every model's test score less that of {results.reference}, times 100, the largest first, with 95% intervals "
-        "over test instances. Filled: the interval leaves out 0."
+        "over the test split. Filled: the interval leaves out 0."
     )
     if results.headline_merge is not None:
         caption += " Bold: the model to ship, and the merge that was asked for."

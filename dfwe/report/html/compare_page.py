@@ -93,7 +93,7 @@ def _notes(jobs: Sequence[JobResult], choices: Mapping[str, Sequence[object]]) -
     if any(job.reference != "the baseline" for job in jobs):
         lines.append("The baseline of models with heads are the single-task models; their scores are means over tasks.")
     if all(len(group) == 1 for group in by_setting(jobs)):
-        lines.append("One seed of each: intervals are over test instances only and say nothing of how seeds differ.")
+        lines.append("One seed of each: intervals are over the test split only and say nothing of how seeds differ.")
     if len(choices["target"]) > 1:
         lines.append("Scores of different targets have different metrics and instances: compare deltas, not scores.")
     return lines

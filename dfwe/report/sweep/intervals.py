@@ -14,7 +14,7 @@ Ends = tuple[float, float]
 
 @dataclass(frozen=True)
 class Difference:
-    """Hold a difference of test scores of one seed; its error and interval are over test instances, None if unknown."""
+    """Hold a difference of test scores of one seed; its error and interval are over the test split, None if unknown."""
 
     value: float
     error: float | None = None
@@ -48,7 +48,7 @@ class MeanDifference:
 
 
 def _over_seeds(differences: Sequence[Difference]) -> Ends | None:
-    """Return the interval of one target's mean over seeds, None where an error over test instances is unknown.
+    """Return the interval of one target's mean over seeds, None where an error over the test split is unknown.
 
     Seeds share the test instances, so that their mean has the variance between seeds by their number, and that of
     the instances whole; degrees of freedom are Satterthwaite's (1946). One seed has its own interval.

@@ -12,7 +12,7 @@ from dfwe.report.tables import Cell, Column, ReportTable, difference, tabulate
 
 _KEYS = ("selection", "delta_to/equally_trained", "delta_to/best_expert", "delta_to/uniform")
 _NOTES = (
-    "Δ: its test score less another model's, with 95% intervals over test instances. Barrier: how much less the middle "
+    "Δ: its test score less another model's, with 95% intervals over the test split. Barrier: how much less the middle "
     "between two experts scores than they do, the median over pairs. A small dev split overstates it, and what the "
     "uniform merge loses."
 )

@@ -38,7 +38,7 @@ def runs_table(jobs: Group, *, beside: Path) -> ReportTable | None:
         caption="Every merge and baseline of every run, times 100; in bold the merges that were asked for.",
         strong=lambda job: bool(job.is_headline),
         facts=lambda job: filter_facts([job]),
-        notes="Small: 95% intervals over test instances, or ± one standard error.",
+        notes="Small: 95% intervals over the test split, or ± one standard error.",
     )
 
 

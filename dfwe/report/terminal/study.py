@@ -86,7 +86,7 @@ def _lines(results: StudyResults) -> Iterator[str]:
     notes = (verdict.p_note(results).rstrip(), verdict.rare_classes_note(results), verdict.cost_column_note(results))
     yield " ".join(
         (
-            f"Scores are times 100; {delta}± is the paired bootstrap standard error over test instances; intervals "
+            f"Scores are times 100; {delta}± is the paired bootstrap standard error over the test split; intervals "
             "hold 95 %, of one seed.",
             *filter(None, notes),
         )

@@ -70,7 +70,7 @@ def test_runs_of_other_settings_are_not_averaged(plain):
 
 def test_one_seed_warns_about_its_intervals(plain):
     html = page(plain())
-    assert "One seed of each: intervals are over test instances only" in html
+    assert "One seed of each: intervals are over the test split only" in html
     assert rows(html, "means")[0][1] == "50.0"
 
 

@@ -170,7 +170,7 @@ def test_claim_is_written_as_results_have_it(plain, claim, words_of_it):
     said = words(page(plain(recommended=told)))
     assert f"{words_of_it}: so it is." in said
     assert "on dev, 52.0; it is the merge that was asked for." in said
-    assert "One seed: the intervals are over test instances only" in said
+    assert "One seed: the intervals are over the test split only" in said
 
 
 def test_the_page_names_what_does_as_well_at_no_more_cost(plain):
