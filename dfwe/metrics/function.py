@@ -91,7 +91,7 @@ class FunctionMetric(Metric):
             raise MetricError(
                 f"the metric {name} returned {number} for {len(predictions)} examples: return a finite number for any"
             )
-        return number if self.higher_is_better else -number
+        return number if self.higher_is_better else 0.0 - number  # no -0.0
 
     def check(self, references: References) -> None:
         """Try the function on gold answers, on one answer to all, and on a resample; errors as of `of`."""

@@ -23,12 +23,12 @@ def is_loss(difference: Mapping[str, Any]) -> bool:
 
 def times_100(score: float | None) -> str:
     """Write a fraction times 100; `undefined` where the metric has no value, as a correlation of constants."""
-    return UNDEFINED if score is None else f"{100 * score:.1f}"
+    return UNDEFINED if score is None else f"{round(100 * score, 1) + 0.0:.1f}"  # + 0.0: no -0.0
 
 
 def signed(value: float | int, *, decimals: int = 1) -> str:
     """Write a difference of fractions times 100, with its sign."""
-    return f"{round(100 * value, decimals) + 0.0:+.{decimals}f}"  # + 0.0: no -0.0
+    return f"{round(100 * value, decimals) + 0.0:+.{decimals}f}"
 
 
 def interval(ends: Sequence[float] | None, *, sign: bool = False) -> str:
@@ -40,8 +40,9 @@ def interval(ends: Sequence[float] | None, *, sign: bool = False) -> str:
 
 
 def short_interval(ends: Sequence[float] | None) -> str:
-    """Write both ends times 100 without decimals, for a narrow column: `48–56`."""
-    return "" if ends is None else "–".join(f"{100 * end:.0f}" for end in ends)
+    """Write both ends times 100 without decimals, for a narrow column: `48–56`, `-20 to -5`."""
+    whole = [round(100 * end) for end in ends or ()]
+    return (" to " if whole and min(whole) < 0 else "–").join(map(str, whole))
 
 
 def p_in_words(p: float | int) -> str:

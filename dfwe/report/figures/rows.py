@@ -8,6 +8,7 @@ from statistics import fmean, stdev
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from dfwe.io.files import plain_name
 from dfwe.report.figures.study import NamedFigure
 from dfwe.report.figures.style import CYCLE, INK, MARKERS, new_figure, short, styled, tip
 from dfwe.report.numbers import signed
@@ -155,7 +156,7 @@ def _curves(target: str, *, rows: Sequence[RowScores]) -> Iterator[NamedFigure]:
         caption = (
             "Mean test scores by number of the target's training examples; lines are one standard deviation over seeds."
         )
-        yield NamedFigure(f"examples_{target}", "sweep", title, caption, draw_examples(scores))
+        yield NamedFigure(f"examples_{plain_name(target)}", "sweep", title, caption, draw_examples(scores))
 
 
 def _by_number(jobs: Sequence[JobResult]) -> dict[int, list[float]]:

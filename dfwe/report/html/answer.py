@@ -65,11 +65,13 @@ def _entry(row: Record, results: StudyResults, *, strong: bool) -> ForestRow | N
 
 def _warnings(results: StudyResults) -> Iterator[str]:
     """Yield their texts; merges that are one expert, but for the one that was asked for, are one warning."""
-    same = [
-        warning
+    subjects = {
+        id(warning): str(warning["subject"]).split(", ")
         for warning in results.warnings
-        if warning["code"] == "same_as_expert" and warning["subject"] != results.headline_merge
-    ]
+        if warning["code"] == "same_as_expert"
+    }
+    same = [w for w in results.warnings if id(w) in subjects and results.headline_merge not in subjects[id(w)]]
+    names = [name for warning in same for name in subjects[id(warning)]]
     for warning in results.warnings:
         if warning not in same or len(same) == 1:
             words = str(warning["text"])
@@ -77,8 +79,8 @@ def _warnings(results: StudyResults) -> Iterator[str]:
             yield f"{words}." if starts_with_name else _sentence(words)
     if len(same) > 1:
         yield (
-            f"{len(same)} other merges are one expert as it is, for their searches found no better mixture on dev: "
-            f"{', '.join(str(warning['subject']) for warning in same)}."
+            f"{len(names)} other merges are one expert as it is, for their searches found no better mixture on dev: "
+            f"{', '.join(names)}."
         )
 
 

@@ -14,10 +14,10 @@ from dfwe.report.html.page import PagePicture, render
 from dfwe.report.run_folder import Run, readable_results
 from dfwe.report.study_tables import present
 from dfwe.report.sweep import rows, rows_table
-from dfwe.report.sweep.jobs import JobResult, by_merge, by_setting
+from dfwe.report.sweep.jobs import JobResult, by_merge, by_setting, distinct
 from dfwe.report.sweep.matrix_table import matrix_table
 from dfwe.report.sweep.paper_table import paper_table
-from dfwe.report.sweep.runs import check_same_tests, read_jobs, read_runs
+from dfwe.report.sweep.runs import check_same_tests, last_of_studies, read_jobs, read_runs
 from dfwe.report.sweep.tables import kind_of, means_table, runs_table
 
 COMPARISON = "comparison.html"
@@ -58,33 +58,28 @@ def comparison_page(jobs: Sequence[JobResult], *, runs: Sequence[Run], left_out:
         "seed": sorted({job.seed for job in jobs}),
         "source": sorted({source for job in jobs for source in job.sources}),
     }
-    by_target = [(merge, targets) for merge, targets in by_merge(_headlines(jobs)) if len(targets) > 1]
+    headlines = distinct(job for job in jobs if job.is_headline)
+    by_target = [(merge, targets) for merge, targets in by_merge(headlines) if len(targets) > 1]
     num_runs = len({job.path for job in jobs})
     scores = rows.row_scores(run for run in runs if run.path in {job.path for job in jobs})
     return render(
         "compare.html",
         title=f"{num_runs} runs compared" if num_runs > 1 else "One run",
         lines=_notes(jobs, choices),
-        conclusion=conclusion(jobs, runs=runs),
+        conclusion=conclusion(jobs, runs=last_of_studies(runs)),
         overviews=overviews(jobs),
         legend=_LEGEND,
         choices=choices,
         rows=rows_table.rows_table(scores),
         means=means_table(by_setting(jobs)),
         runs=runs_table(jobs, beside=beside),
-        matrix=matrix_table(jobs),
+        matrix=matrix_table(distinct(jobs)),
         paper=present(
             *(paper_table(targets, merge=merge, place=place) for place, (merge, targets) in enumerate(by_target))
         ),
-        pictures=[
-            PagePicture.of(named, svg=svg_of(named.figure)) for named in sweep_figures(_headlines(jobs), rows=scores)
-        ],
+        pictures=[PagePicture.of(named, svg=svg_of(named.figure)) for named in sweep_figures(headlines, rows=scores)],
         left_out=left_out,
     )
-
-
-def _headlines(jobs: Sequence[JobResult]) -> list[JobResult]:
-    return [job for job in jobs if job.is_headline]
 
 
 def _notes(jobs: Sequence[JobResult], choices: Mapping[str, Sequence[object]]) -> list[str]:

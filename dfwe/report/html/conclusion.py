@@ -43,9 +43,10 @@ def _by_target(jobs: Sequence[JobResult]) -> list[list[JobResult]]:
 def _best(jobs: Sequence[JobResult]) -> str:
     group = max(by_setting(jobs), key=lambda group: spreads(group)["dev"].mean)
     mean, first = spreads(group), group[0]
+    sources = f" from {', '.join(first.sources)}" if first.kind == "merge" else ""
     seeds = f"the mean of {len(group)} seeds" if len(group) > 1 else "one seed"
     return (
-        f"{first.target}: the best on dev is {first.title} from {', '.join(first.sources)}. On test it scores "
+        f"{first.target}: beside the baseline, the best on dev is {first.title}{sources}. On test it scores "
         f"{times_100(mean['test'].mean)}{_deviation(mean['test'])}, {signed(mean['delta'].mean)}"
         f"{_deviation(mean['delta'])} against the baseline ({seeds})."
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from dfwe.report.sweep.jobs import settings_of
 from dfwe.report.sweep.runs import read_runs
 
 # texts of the corpus, and what a run's own page shows and no table over runs does
-_DROPPED = {"examples", "bad_rows", "odd_rows", "rows_read", "curves", "interpolations", "search", "root"}
+_OF_STUDY = {"examples", "curves", "interpolations"}
+_OF_TASK = {"bad_rows", "odd_rows", "rows_read"}
 _FOLDERS = re.compile(r"(?<![\w.:/~-])(?:~|\.{1,2})?/(?:[^\s/'\",;:=\[\](){}]+/)*(?=[^\s/])")
 _PLACES = ("paths.", "hydra.")
 
@@ -32,14 +33,27 @@ def collect(folders: Sequence[Path], *, into: Path) -> list[Path]:
     return [_write(run, into=into) for run in read_runs(folders)[0]]
 
 
-def without_texts(content: Any) -> Any:
+def without_texts(results: Mapping[str, Any]) -> dict[str, Any]:
     """Return results without what quotes the corpus, and with paths cut to their last names."""
+    tasks = {name: _without(task, _OF_TASK) for name, task in results["data"]["tasks"].items()}
+    models = [_without(model, {"search"}) for model in results["models"]]
+    short: dict[str, Any] = without_folders(
+        {**_without(results, _OF_STUDY), "data": {"tasks": tasks}, "models": models}
+    )
+    return short
+
+
+def without_folders(content: Any) -> Any:
+    """Return JSON with the paths in its texts cut to their last names; keys stay."""
     if isinstance(content, Mapping):
-        items = ((key, value) for key, value in content.items() if key not in _DROPPED)
-        return {_FOLDERS.sub("", key): without_texts(value) for key, value in items}
+        return {key: without_folders(value) for key, value in content.items()}
     if isinstance(content, Sequence) and not isinstance(content, str):
-        return [without_texts(item) for item in content]
+        return [without_folders(item) for item in content]
     return _FOLDERS.sub("", content) if isinstance(content, str) else content
+
+
+def _without(record: Mapping[str, Any], keys: Set[str]) -> dict[str, Any]:
+    return {key: value for key, value in record.items() if key not in keys}
 
 
 def _write(run: Run, *, into: Path) -> Path:

@@ -37,7 +37,7 @@ class JobResult:
     merge: str
     seed: int
     stage: str
-    dev: float
+    dev: float  # 0 where it is undefined: not better than none
     test: float
     baseline: float
     departures: tuple[str, ...] = ()  # from the setting of the published numbers
@@ -68,6 +68,11 @@ class JobResult:
     def delta(self) -> float:
         """Difference to the baseline on test."""
         return self.test - self.baseline
+
+    @property
+    def is_dev_defined(self) -> bool:
+        """False where the dev score stands for one that is undefined."""
+        return not self.row or self.row["dev"]["score"] is not None
 
     @property
     def mixture_dev(self) -> float:
@@ -103,14 +108,14 @@ def jobs_of(run: Run) -> list[JobResult]:
 
     The headline is the merge that was asked for; of several tasks the model to ship.
     """
-    results = run.results
-    headline = results.headline.get("name") or (results.recommended.get("name") if results.tasks else None)
-    return [job_of(run, row, is_headline=row["name"] == headline) for row in results.compared()]
+    return [job_of(run, row) for row in run.results.compared()]
 
 
-def job_of(run: Run, row: Record, *, is_headline: bool) -> JobResult:
+def job_of(run: Run, row: Record) -> JobResult:
     """Return the job of a row that has a `reference_score`, what it is compared with."""
     results = run.results
+    headline = results.headline.get("name") or (results.recommended.get("name") if results.tasks else None)
+    is_headline = row["name"] == headline
     baseline = results.row(BASELINE) or {}
     return JobResult(
         target=results.target,
@@ -118,7 +123,7 @@ def job_of(run: Run, row: Record, *, is_headline: bool) -> JobResult:
         merge=row.get("title") or row["name"],
         seed=results.seed,
         stage=row.get("stage", row["name"]),
-        dev=row["dev"]["score"] or 0.0,  # undefined: not better than none
+        dev=row["dev"]["score"] or 0.0,
         test=row["test"]["score"],
         baseline=row["reference_score"],
         departures=tuple(_departures(results)),

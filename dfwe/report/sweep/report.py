@@ -75,8 +75,7 @@ def report_sweep(*folders: Path, form: str = "terminal", console: Console | None
 def read_sweep(*folders: Path) -> Sweep:
     """Read the runs at or below the folders, such as a sweep's, multirun/<date>/<time>, or collected results."""
     runs, broken = read_runs(folders)
-    if len(folders) > 1:
-        check_same_tests(runs)
+    check_same_tests(runs, of_equal_settings=len(folders) == 1)  # settings of one sweep may make several test sets
     jobs, unscored = read_jobs(runs)
     paths = {job.path for job in jobs}
     without_headline = paths - {job.path for job in jobs if job.is_of_sweep}

@@ -99,10 +99,8 @@ def _has_several_sets(jobs: Iterable[JobResult]) -> bool:
 
 def _rows_of(run: Run) -> Iterator[JobResult]:
     """Yield a run's rows: what all are compared with, the experts that have a role, baselines and merges."""
-    results = run.results
-    headline = results.headline.get("name") or results.recommended.get("name")
-    for row in [*_references(results), *results.compared()]:
-        yield job_of(run, row, is_headline=row["name"] == headline)
+    for row in [*_references(run.results), *run.results.compared()]:
+        yield job_of(run, row)
 
 
 def _references(results: StudyResults) -> Iterator[Record]:

@@ -135,7 +135,8 @@ def _above(row: RowScores, reference: str) -> Cell:
 
 
 def _optimism(row: RowScores) -> Cell:
-    return difference({"delta": row.mean("dev") - row.mean("test")})
+    is_defined = all(job.is_dev_defined for job in row.jobs.values())
+    return difference({"delta": row.mean("dev") - row.mean("test") if is_defined else None})
 
 
 def _cost(row: RowScores) -> Cell:

@@ -13,7 +13,7 @@ from typing import Any
 from dfwe.errors import DataError
 from dfwe.report.run_folder import RESULTS, Run, read_run, read_run_file, readable_results
 from dfwe.report.study_results import read_results
-from dfwe.report.sweep.jobs import JobResult, jobs_of
+from dfwe.report.sweep.jobs import JobResult, jobs_of, settings_of
 
 COLLECTED = "seed_*.json"  # results that `dfwe report sweep --collect` has copied
 _HYDRA, _STORE = ".hydra", "store"
@@ -105,22 +105,36 @@ def without_results(num: int) -> str:
     return f"{num} {'folder' if num == 1 else 'folders'} without results: failed, broken off, or only planned"
 
 
-def check_same_tests(runs: Sequence[Run]) -> None:
+def check_same_tests(runs: Sequence[Run], *, of_equal_settings: bool = False) -> None:
     """Check that runs of one target were tested on the same instances: else their scores cannot be compared.
+
+    With `of_equal_settings` only runs of equal seeds and settings are held against each other.
 
     Raises:
         DataError: names two runs that were not.
     """
-    by_target: dict[str, dict[tuple[Any, ...], list[Run]]] = defaultdict(lambda: defaultdict(list))
+    by_target: dict[tuple[Any, ...], dict[tuple[Any, ...], list[Run]]] = defaultdict(lambda: defaultdict(list))
     for run in runs:
-        by_target[run.results.target][run.results.test_set].append(run)
-    for target, sets in by_target.items():
+        results = run.results
+        settings = (results.seed, settings_of(results.raw.get("command", ""))) if of_equal_settings else ()
+        by_target[results.target, *settings][results.test_set].append(run)
+    for (target, *_), sets in by_target.items():
         if len(sets) > 1:
             (first, *_), (other, *_) = list(sets.values())[:2]
             raise DataError(
                 f"{target} was tested on {len(sets)} different sets of instances, by {first.path} and {other.path} "
                 "among others: paired statistics need the same instances, so make a page of the runs of each"
             )
+
+
+def last_of_studies(runs: Sequence[Run]) -> list[Run]:
+    """Return the runs without those that a later one repeats."""
+    last: dict[tuple[Any, ...], Run] = {}
+    for run in runs:
+        results = run.results
+        settings = settings_of(results.raw.get("command", ""))
+        last[results.target, results.seed, results.sources, results.headline.get("name"), settings] = run
+    return list(last.values())
 
 
 def natural_order(name: str) -> list[str | int]:

@@ -25,7 +25,7 @@ def runs_table(jobs: Group, *, beside: Path) -> ReportTable | None:
         _of_row(TEST),
         Column(DELTA.key, DELTA.heading, _delta, note="test score less the same run's baseline's"),
         _of_row(P_VALUE),
-        Column("dev", "dev", lambda job: score(job.dev)),
+        Column("dev", "dev", lambda job: _dev([job])),
         Column("seed", "seed", lambda job: number(job.seed)),
         *(_of_row(column) for column in MERGE_COLUMNS if column.key in ("median_barrier", "evaluations", "seconds")),
         Column("sources", "sources", lambda job: text(", ".join(job.sources)), is_numeric=False),
@@ -135,7 +135,7 @@ def _mean_columns(*spread: Column) -> list[Column]:
     """Return the columns of means over a group of jobs, with those of the spread on test."""
     return [
         Column("jobs", "jobs", lambda group: number(len(group))),
-        Column("dev", "dev", lambda group: score(mean_of(group, "dev"))),
+        Column("dev", "dev", _dev),
         Column("test", "test", lambda group: score(mean_of(group, "test"))),
         *spread,
         Column("delta", "delta", lambda group: difference({"delta": mean_of(group, "delta")})),
@@ -156,6 +156,10 @@ def _merge(job: JobResult, *, several: bool, settings: Sequence[str] = ()) -> Ce
     return Cell(job.title, small=words, brief=words)
 
 
+def _dev(jobs: Group) -> Cell:
+    return score(mean_of(jobs, "dev") if all(job.is_dev_defined for job in jobs) else None)
+
+
 def _delta(job: JobResult) -> Cell:
     return difference({**job.row, "delta": job.delta})
 
@@ -169,6 +173,8 @@ def _link(job: JobResult, *, beside: Path) -> Cell:
 def _spread(key: str) -> Callable[[Any], Cell]:
     def cell(row: Any) -> Cell:
         spread = row[2][key]
+        if key == "dev" and not all(job.is_dev_defined for job in row[0]):
+            return score(None)
         words = signed(spread.mean) if key == "delta" else times_100(spread.mean)
         small = "" if spread.deviation is None else f"± {100 * spread.deviation:.1f}"
         return Cell(words, spread.mean, small, small)

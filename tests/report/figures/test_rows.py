@@ -79,6 +79,10 @@ def test_numbers_of_examples_are_a_learning_curve(figures):
     assert drawn.keys() == {"examples_x"}
 
 
+def test_a_slash_in_a_tasks_name_is_no_folder(figures):
+    assert figures(*(study("glue/x", 0, merge=0.5, num_train=num) for num in (8, 16))).keys() == {"examples_glue-x"}
+
+
 def test_other_settings_are_no_learning_curve(figures):
     studies = [study("x", 0, merge=0.5, num_train=num) for num in (8, 16, 16)]
     studies[2]["command"] += " trainer.batch_size=4"

@@ -120,6 +120,13 @@ def test_different_test_sets_of_one_target_are_refused(plain):
         page(plain("z"), plain("w", n={"test": 8}))
 
 
+def test_a_repeated_study_counts_once(plain):
+    claim = {"name": "ties", "claim": "better"}
+    html = page(plain("x", headline=claim), plain("y", headline=claim))
+    assert "Of 1 merges that were asked for" in html
+    assert "jobs</th>" not in html or ">2<" not in html
+
+
 def test_different_formats_are_refused(plain):
     with pytest.raises(DataError, match="has format 1, and this version reads 4"):
         page(plain("x"), plain("y", format=1))

@@ -218,11 +218,12 @@ def test_merges_that_are_one_expert_are_one_warning(plain):
     def warning(name):
         return {"code": "same_as_expert", "subject": name, "text": f"{name} is the expert a as it is"}
 
-    warnings = [warning(name) for name in ("ties", "found", "other")]
+    warnings = [warning(name) for name in ("ties, dare", "found, third", "other")]
     html = page(plain(recommended={**RECOMMENDED, "against": [], "claim": None}, warnings=warnings))
     said = re.findall(r'<p class="warning">(.*?)</p>', html)
-    assert said[0] == "ties is the expert a as it is."  # the one that was asked for
-    assert said[1].startswith("2 other merges are one expert as it is")
+    assert said[0] == "ties, dare is the expert a as it is."  # the one that was asked for
+    assert said[1].startswith("3 other merges are one expert as it is")
+    assert said[1].endswith("found, third, other.")
     assert len(said) == 2
 
 

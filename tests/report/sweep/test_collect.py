@@ -5,7 +5,7 @@ import json
 import pytest
 
 from dfwe.report.__main__ import main
-from dfwe.report.sweep.collect import collect, without_texts
+from dfwe.report.sweep.collect import collect, without_folders
 from dfwe.report.sweep.report import read_sweep
 from dfwe.report.sweep.rows_table import rows_table
 
@@ -55,7 +55,14 @@ def test_copies_have_no_texts_of_the_corpus(study, folder_of, tmp_path):
     ],
 )
 def test_paths_are_cut_to_their_last_names(words, kept):
-    assert without_texts({words: [words]}) == {kept: [kept]}
+    assert without_folders({"key": [words]}) == {"key": [kept]}
+
+
+def test_tasks_and_labels_of_any_name_are_copied(study, folder_of, tmp_path):
+    results = study()
+    results["data"]["tasks"]["search"] = {"corpus": "abc", "shots": "all", "classes": {"root": 3, "/joy": 4}}
+    (copy,) = collect([folder_of(results)], into=tmp_path / "out")
+    assert json.loads(copy.read_text())["data"]["tasks"]["search"]["classes"] == {"root": 3, "/joy": 4}
 
 
 def test_the_command_reports_what_the_folder_then_holds(study, folder_of, tmp_path, capsys):

@@ -11,6 +11,7 @@ from dfwe.report.html.compare_page import write_comparison
 from dfwe.report.sweep.intervals import Difference, MeanDifference
 from dfwe.report.sweep.report import read_sweep
 from dfwe.report.sweep.rows_table import rows_table
+from dfwe.report.tables import MISSING
 
 PERSONALITY = {"target": "personality_detection", "short": "personality"}
 
@@ -121,6 +122,29 @@ def test_other_test_instances_cannot_be_combined(four, folder_of, study):
     other["n"]["test"] = 80
     with pytest.raises(DataError, match="was tested on 2 different sets of instances"):
         read_sweep(folder_of(*four), folder_of(other, name="other"))
+
+
+def test_one_folder_has_one_test_set_a_study(four, folder_of, study):
+    other = study(command="python data.generator.seed=1")
+    other["n"]["test"] = 80
+    assert len(read_sweep(folder_of(*four, other)).rows) > 0
+    other["command"] = "python data.root=elsewhere"
+    with pytest.raises(DataError, match="was tested on 2 different sets of instances"):
+        read_sweep(folder_of(*four, other, name="mixed"))
+
+
+def test_an_undefined_dev_score_is_not_0(four, folder_of):
+    for results in four:
+        results["models"][1]["dev"]["score"] = None
+    found = rows_of(folder_of(*four))
+    place = [column.key for column in found.columns].index("optimism")
+    assert {row.cells[0].text: row.cells[place].text for row in found.rows}["nelder_mead"] == MISSING.text
+
+
+def test_no_other_model_is_asked_for_where_the_merge_is_undefined(study, folder_of):
+    results = study(uniform=0.45)
+    results |= {"headline": {}, "recommended": {"name": "uniform"}}
+    assert not any(row.is_headline for row in read_sweep(folder_of(results)).rows)
 
 
 def test_one_target_has_intervals_over_seeds_and_instances(four, folder_of):
