@@ -62,6 +62,20 @@ class Metric(ABC):
         return None
 
 
+class MeanMetric(Metric):
+    """The mean over examples of a value that each has, at most 1: a row is the value, and 1."""
+
+    num_counts = 2
+
+    def best_counts(self, references: References) -> Counts | None:
+        """Return the value 1 of each example."""
+        return np.ones((len(references), 2))
+
+    def value(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
+        """Return the mean."""
+        return ratio(totals[..., 0], totals[..., 1])
+
+
 def check_pairs(predictions: Sequence[str], *, references: References, metric: str = "") -> None:
     """Raise MetricError unless every prediction has at least one reference.
 

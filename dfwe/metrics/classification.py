@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from dfwe.errors import MetricError
-from dfwe.metrics.base import Counts, Metric, References, check_pairs, gold_answers, ratio
+from dfwe.metrics.base import Counts, MeanMetric, Metric, References, check_pairs, gold_answers, ratio
 
 _RARE = 10  # gold answers
 
@@ -84,12 +84,10 @@ class F1(Metric):
 
 
 @dataclass(frozen=True)
-class Accuracy(Metric):
+class Accuracy(MeanMetric):
     """The share of predictions that equal the gold label; of no examples it is 0, the reference's."""
 
     labels: Sequence[str]
-
-    num_counts = 2  # correct or not, and 1
 
     def counts(self, predictions: Sequence[str], *, references: References) -> Counts:
         """Return 1 for correct answers and 0 for others, and 1.
@@ -104,10 +102,6 @@ class Accuracy(Metric):
     def best_counts(self, references: References) -> Counts:
         """Return the gold labels' rows; raises as `counts` does."""
         return self.counts(gold_answers(references), references=references)
-
-    def value(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
-        """Return the fraction in [0, 1]."""
-        return ratio(totals[..., 0], totals[..., 1])
 
     def is_correct(self, counts: Counts) -> Bool[np.ndarray, " examples"]:
         """Return which predictions are correct."""

@@ -7,21 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
 
 from dfwe.errors import MetricError
 from dfwe.io.strict_json import loads
-from dfwe.metrics.base import Counts, Metric, References, check_pairs, ratio
+from dfwe.metrics.base import Counts, MeanMetric, References, check_pairs
 from dfwe.values.allowed import Name
 
 
 @dataclass(frozen=True)
-class DocumentMean(Metric):
+class DocumentMean(MeanMetric):
     """The mean over documents of the value that a document's prediction, a JSON object, has under `key`."""
 
     key: Name  # as lm-eval prints it, such as "acc,none": the metric and the filter of responses
-
-    num_counts = 2  # the value, and 1
 
     def counts(self, predictions: Sequence[str], *, references: References) -> Counts:
         """Return the values, and 1; MetricError for no documents, or a prediction without such a value."""
@@ -30,10 +27,6 @@ class DocumentMean(Metric):
 
     def best_counts(self, references: References) -> None:
         """Return None: a value may be as high as it likes."""
-
-    def value(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
-        """Return the mean."""
-        return ratio(totals[..., 0], totals[..., 1])
 
 
 def _value(text: str, *, key: str) -> float:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from dfwe.metrics.base import Counts, Metric, References, check_pairs, ratio
+from dfwe.metrics.base import Counts, MeanMetric, Metric, References, check_pairs, ratio
 
 Overlap = tuple[int, int, int]  # tokens shared, only predicted, only in the reference
 
@@ -26,11 +26,10 @@ def normalise(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class ExactMatch(Metric):
+class ExactMatch(MeanMetric):
     """Fraction of predictions that, normalised, equal one of their references."""
 
     unanswerable_phrases: Sequence[str] = ()
-    num_counts = 2  # match or not, and 1
 
     def counts(self, predictions: Sequence[str], *, references: References) -> Counts:
         """Return 1 for matches and 0 for others, and 1.
@@ -42,39 +41,22 @@ class ExactMatch(Metric):
         pairs = _clean(predictions, references=references, phrases=self.unanswerable_phrases)
         return np.array([(float(prediction in alternatives), 1.0) for prediction, alternatives in pairs])
 
-    def best_counts(self, references: References) -> Counts:
-        """Return a match per example."""
-        return np.ones((len(references), 2))
-
-    def value(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
-        """Return the fraction in [0, 1]."""
-        return ratio(totals[..., 0], totals[..., 1])
-
     def is_correct(self, counts: Counts) -> Bool[np.ndarray, " examples"]:
         """Return which predictions match."""
         return counts[:, 0] > 0
 
 
 @dataclass(frozen=True)
-class TokenF1Macro(Metric):
+class TokenF1Macro(MeanMetric):
     """The mean over examples of the best token F1 over an example's references."""
 
     unanswerable_phrases: Sequence[str] = ()
-    num_counts = 2  # the best F1, and 1
 
     def counts(self, predictions: Sequence[str], *, references: References) -> Counts:
         """Return the best F1, and 1; raises as ExactMatch does."""
         check_pairs(predictions, references=references, metric="token F1")
         pairs = _clean(predictions, references=references, phrases=self.unanswerable_phrases)
         return np.array([(max(_f1(_overlap(prediction, text)) for text in texts), 1.0) for prediction, texts in pairs])
-
-    def best_counts(self, references: References) -> Counts:
-        """Return F1 1 per example."""
-        return np.ones((len(references), 2))
-
-    def value(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
-        """Return the mean in [0, 1]."""
-        return ratio(totals[..., 0], totals[..., 1])
 
 
 @dataclass(frozen=True)

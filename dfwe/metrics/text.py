@@ -13,12 +13,12 @@ import numpy as np
 from jaxtyping import Float
 
 from dfwe.errors import ConfigurationError
-from dfwe.metrics.base import Counts, Metric, References, check_pairs, ratio
+from dfwe.metrics.base import Counts, MeanMetric, Metric, References, check_pairs, ratio
 from dfwe.values.allowed import Count, Natural
 
 
 @dataclass(frozen=True)
-class Rouge(Metric):
+class Rouge(MeanMetric):
     """The mean over examples of the best ROUGE F1 (Lin, 2004) over an example's references.
 
     There is no `rougeLsum`: references have lost their line ends. With `stemmer` words are cut by Porter's stemmer, for
@@ -27,8 +27,6 @@ class Rouge(Metric):
 
     kind: Literal["rouge1", "rouge2", "rougeL"]
     stemmer: bool
-
-    num_counts = 2  # the best F1, and 1
 
     def __post_init__(self) -> None:
         _check_installed("rouge_score", package="rouge-score", metric="Rouge")
@@ -40,14 +38,6 @@ class Rouge(Metric):
         pairs = zip(predictions, references, strict=True)
         best = [max(rouge.score(text, answer)[self.kind].fmeasure for text in texts) for answer, texts in pairs]
         return np.array([(score, 1.0) for score in best])
-
-    def best_counts(self, references: References) -> Counts:
-        """Return F1 1 per example."""
-        return np.ones((len(references), 2))
-
-    def value(self, totals: Float[np.ndarray, "*batch counts"]) -> Float[np.ndarray, "*batch"]:
-        """Return the mean in [0, 1]."""
-        return ratio(totals[..., 0], totals[..., 1])
 
 
 @dataclass(frozen=True)

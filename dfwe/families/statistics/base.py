@@ -76,6 +76,21 @@ class Collector(ABC):
         """
 
 
+class ExpertCollector(Collector):
+    """Measures each expert by itself."""
+
+    def collect(
+        self, models: Sequence[Any], *, questions: Sequence[Questions], seed: int, tell: Tell
+    ) -> list[dict[str, Tensor]]:
+        """See Collector."""
+        pairs = zip(models, questions, strict=True)
+        return [self.measure(model, of_model, seed=seed, tell=tell) for model, of_model in pairs]
+
+    @abstractmethod
+    def measure(self, model: Any, questions: Questions, *, seed: int, tell: Tell) -> dict[str, Tensor]:
+        """Return the model's statistics by the names of its unique parameters."""
+
+
 def draw_places(sizes: Sequence[int], *, examples: int, seed: int) -> list[tuple[int, int]]:
     """Draw so many rows of splits of these sizes together, without repetition; all, if there are no more.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from dfwe.errors import ConfigurationError
-from dfwe.families.statistics.base import CalibrationExample, Collector, Questions, Tell, in_evaluation
+from dfwe.families.statistics.base import CalibrationExample, ExpertCollector, Questions, Tell, in_evaluation
 from dfwe.values.allowed import Count
 
 
 @dataclass(frozen=True)
-class Gram(Collector):
+class Gram(ExpertCollector):
     """G = X^T X / tokens for the inputs X [tokens, in] of each linear layer, the gold answer before the decoder.
 
     A layer whose weight is tied has none: it is an embedding, too. Nor has a layer that answers do not pass.
@@ -26,11 +26,13 @@ class Gram(Collector):
 
     examples: Count
 
-    def collect(
-        self, models: Sequence[Any], *, questions: Sequence[Questions], seed: int, tell: Tell
-    ) -> list[dict[str, Tensor]]:
-        """See Collector; nothing is random."""
-        return [gram_matrices(model, of_model, tell=tell) for model, of_model in zip(models, questions, strict=True)]
+    def measure(self, model: Any, questions: Questions, *, seed: int, tell: Tell) -> dict[str, Tensor]:
+        """Return the matrices by the names of the layers' weights; nothing is random."""
+        with in_evaluation(model), summing_inputs(linear_layers(model).items()) as sums:
+            for number, question in enumerate(questions, start=1):
+                read(model, question)
+                tell(number / len(questions))
+        return sums.means()
 
 
 @dataclass
@@ -50,15 +52,6 @@ class Sums:
     def means(self) -> dict[str, Tensor]:
         """Return the Gram matrices, divided by the number of tokens."""
         return {name: product / self.tokens[name] for name, product in self.products.items()}
-
-
-def gram_matrices(model: Any, questions: Questions, *, tell: Tell = lambda share: None) -> dict[str, Tensor]:
-    """Return the Gram matrices by the names of the layers' weights; see Gram."""
-    with in_evaluation(model), summing_inputs(linear_layers(model).items()) as sums:
-        for number, question in enumerate(questions, start=1):
-            read(model, question)
-            tell(number / len(questions))
-    return sums.means()
 
 
 def read(model: Any, question: CalibrationExample) -> None:

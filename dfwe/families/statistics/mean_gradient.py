@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -10,12 +9,19 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dfwe.families.statistics.base import CalibrationExample, Collector, Questions, Tell, add_gradients, in_evaluation
+from dfwe.families.statistics.base import (
+    CalibrationExample,
+    ExpertCollector,
+    Questions,
+    Tell,
+    add_gradients,
+    in_evaluation,
+)
 from dfwe.values.allowed import Count, OneOf
 
 
 @dataclass(frozen=True)
-class MeanGradient(Collector):
+class MeanGradient(ExpertCollector):
     """g_p = 1/N sum_x d loss(x) / d theta_p, of the gold answer of each training example x.
 
     With `answers=text` the loss is the training's: the mean over the answer's tokens of -log p(token). With
@@ -26,28 +32,16 @@ class MeanGradient(Collector):
     examples: Count
     answers: Annotated[str, OneOf("text", "set")]
 
-    def collect(
-        self, models: Sequence[Any], *, questions: Sequence[Questions], seed: int, tell: Tell
-    ) -> list[dict[str, Tensor]]:
-        """See Collector; nothing is drawn beside the questions."""
-        return [
-            mean_gradient(model, of_model, answers=self.answers, tell=tell)
-            for model, of_model in zip(models, questions, strict=True)
-        ]
-
-
-def mean_gradient(
-    model: Any, questions: Questions, *, answers: str, tell: Tell = lambda share: None
-) -> dict[str, Tensor]:
-    """Return the mean gradient by the names of the model's unique parameters; see MeanGradient."""
-    parameters = dict(model.named_parameters())
-    total = {name: torch.zeros_like(parameter) for name, parameter in parameters.items()}
-    with in_evaluation(model) as device, torch.enable_grad():
-        for number, question in enumerate(questions, start=1):
-            value = loss(model, question.to(device), answers=answers)
-            add_gradients(total, value, parameters=parameters, weight=1 / len(questions), power=1, last=True)
-            tell(number / len(questions))
-    return {name: summed.detach() for name, summed in total.items()}
+    def measure(self, model: Any, questions: Questions, *, seed: int, tell: Tell) -> dict[str, Tensor]:
+        """Return the gradient; nothing is drawn beside the questions."""
+        parameters = dict(model.named_parameters())
+        total = {name: torch.zeros_like(parameter) for name, parameter in parameters.items()}
+        with in_evaluation(model) as device, torch.enable_grad():
+            for number, question in enumerate(questions, start=1):
+                value = loss(model, question.to(device), answers=self.answers)
+                add_gradients(total, value, parameters=parameters, weight=1 / len(questions), power=1, last=True)
+                tell(number / len(questions))
+        return {name: summed.detach() for name, summed in total.items()}
 
 
 def loss(model: Any, example: CalibrationExample, *, answers: str) -> Float[Tensor, ""]:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dfwe.families.seq2seq.calibration import Seq2SeqExample
-from dfwe.families.statistics.fisher import DiagonalFisher, diagonal_fisher
+from dfwe.families.statistics.fisher import DiagonalFisher
 
 
 def question(source, *, target=(5, 1), candidates=()):
@@ -23,7 +23,8 @@ FREE = [question([3, 9, 20, 1]), question([8, 11, 1], target=(30, 31, 1))]
 
 
 def fisher(model, questions, *, answers="expected", samples=2, seed=0):
-    return diagonal_fisher(model, questions, answers=answers, samples=samples, seed=seed)
+    collector = DiagonalFisher(examples=1, answers=answers, samples=samples)
+    return collector.measure(model, questions, seed=seed, tell=lambda share: None)
 
 
 def squared_gradient(model, likelihood):

@@ -8,7 +8,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from dfwe.errors import ConfigurationError, MergeError
 from dfwe.families.seq2seq.calibration import Seq2SeqExample
-from dfwe.families.statistics.gram import gram_matrices, linear_layers
+from dfwe.families.statistics.gram import Gram, linear_layers
 from dfwe.families.statistics.merged_gram import MergedGram
 from dfwe.merging.base import TensorGroup, TensorInfo
 from dfwe.merging.methods.statistics import Regmean
@@ -21,6 +21,10 @@ def question(source, target):
 
 
 ASKED = [question([3, 9, 20, 1], [5, 1]), question([8, 1], [30, 31, 32, 1])]
+
+
+def gram_matrices(model, questions):
+    return Gram(examples=1).measure(model, questions, seed=0, tell=lambda share: None)
 
 
 def inputs_of(model, module, questions):

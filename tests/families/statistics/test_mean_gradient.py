@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dfwe.families.seq2seq.calibration import Seq2SeqExample
-from dfwe.families.statistics.mean_gradient import MeanGradient, mean_gradient
+from dfwe.families.statistics.mean_gradient import MeanGradient
 
 
 def question(source, *, target=(5, 1), candidates=()):
@@ -17,6 +17,10 @@ def question(source, *, target=(5, 1), candidates=()):
 
 QUESTIONS = [question([3, 9, 20, 1]), question([8, 11, 1], target=(30, 31, 1))]
 SET = ((5, 6, 1), (7, 1), (5, 1))
+
+
+def mean_gradient(model, questions, *, answers):
+    return MeanGradient(examples=1, answers=answers).measure(model, questions, seed=0, tell=lambda share: None)
 
 
 def gradients(model, loss):
