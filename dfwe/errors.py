@@ -63,25 +63,6 @@ class NetworkError(DfweError, OSError):
     """Something must be downloaded and cannot be."""
 
 
-# Settings by their names in earlier versions, for hints.
-NEW_NAMES = {
-    "max_cut_share": "max_truncated_fraction",
-    "max_bad_share": "max_invalid_fraction",
-    "cut": "holdout_fractions",
-    "leave_out": "exclude",
-    "most": "max_examples",
-    "annotated": "task_fractions",
-    "manner": "style",
-    "controls": "baselines",
-    "probes": "diagnostics",
-    "choice": "source_selection",
-    "agreement": "decoding_comparison",
-    "pick": "selection",
-    "confirm": "holdout",
-    "searched": "tuned_parameters",
-}
-
-
 def quoted(words: Iterable[str]) -> str:
     """Return the words in quotes, with commas between them."""
     return ", ".join(f"'{word}'" for word in words)

@@ -17,7 +17,7 @@ from omegaconf.errors import GrammarParseError, OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
 from dfwe.conf import conf_dir
-from dfwe.errors import NEW_NAMES, ConfigurationError, DfweError, did_you_mean
+from dfwe.errors import ConfigurationError, DfweError, did_you_mean
 from dfwe.io.strict_yaml import read_yaml, reason_of
 
 _KINDS = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false", "bool": "true or false"}
@@ -156,8 +156,9 @@ def _close_keys(key: str, *, root: DictConfig, groups: Sequence[str] = ()) -> st
     """Return the known keys and groups that are most like this one, by their last names first."""
     last = re.split(r"[./]", key)[-1]
     keys = [*_keys(root, of_hydra=key.startswith("hydra")), *groups]
-    names, renamed = {re.split(r"[./]", name)[-1] for name in keys}, NEW_NAMES.get(last)
-    close = [renamed] if renamed in names else difflib.get_close_matches(last, names, n=2, cutoff=0.75)
+    names = {re.split(r"[./]", name)[-1] for name in keys}
+    longer = [name for name in names if name.startswith(f"{last}_")]
+    close = longer or difflib.get_close_matches(last, names, n=2, cutoff=0.75)
     near = [name for name in dict.fromkeys(keys) if re.split(r"[./]", name)[-1] in close]
     near.sort(key=lambda name: -difflib.SequenceMatcher(None, key, name).ratio())
     return f" (did you mean {' or '.join(near[:2])}?)" if near else ""

@@ -60,7 +60,7 @@ class Card:
         for name in card.files:
             if Path(name).is_absolute() or ".." in Path(name).parts:
                 raise StoreError(f"{path} names a file '{name}' outside its folder")
-        if card.sha256 not in ("", _own_digest(content)) or not folder.name.startswith(f"{card.kind}-{card.digest}"):
+        if card.sha256 != _own_digest(content) or not folder.name.startswith(f"{card.kind}-{card.digest}"):
             raise StoreError(f"{path} is not what was stored (its own sha256, or the folder's name, is another)")
         return card
 

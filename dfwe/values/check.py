@@ -11,7 +11,7 @@ from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from dfwe.errors import NEW_NAMES, ConfigurationError, did_you_mean
+from dfwe.errors import ConfigurationError, did_you_mean
 from dfwe.values.allowed import As, Known, Name, OneOf
 from dfwe.values.signature import NotThereError, Part, signature
 
@@ -76,7 +76,7 @@ def check_part(config: Mapping[str, Any], *, key: str) -> None:
 def unknown_key(name: Any, *, known: Iterable[str], key: str, deeper: Iterable[str] = ()) -> ConfigurationError:
     """Return the error of a key that there is not; `deeper` are keys of that name further below."""
     choices, meant = sorted(known), list(deeper)
-    meant = meant or difflib.get_close_matches(NEW_NAMES.get(str(name), str(name)), choices, n=1, cutoff=_ALIKE)
+    meant = meant or difflib.get_close_matches(str(name), choices, n=1, cutoff=_ALIKE)
     hint = f" (did you mean {' or '.join(meant)}?)" if meant else ""
     there = ", ".join(choices) or "no settings"
     return ConfigurationError(f"{_below(key, name)}: there is no such key{hint}; {key or 'a study'} has {there}")

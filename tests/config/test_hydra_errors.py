@@ -29,33 +29,7 @@ CASES = {
         "key 'merge.search.budgets' (did you mean merge.search.budget?",
     ),
     "a key's last name": (["budget=3"], "unknown key 'budget' (did you mean merge.search.budget?)"),
-    "a key of an earlier version": (
-        ["+target=meld", "data.max_cut_share=0.1"],
-        "unknown key 'data.max_cut_share' (did you mean data.max_truncated_fraction?)",
-    ),
-    "another key of an earlier version": (
-        ["+target=meld", "data.max_bad_share=0.1"],
-        "unknown key 'data.max_bad_share' "
-        "(did you mean data.max_invalid_fraction or model.pretrain.data.max_invalid_fraction?)",
-    ),
-    "an old name of the baselines": (
-        ["controls=[random]"],
-        "unknown key 'controls' (did you mean baselines or merge.baselines?)",
-    ),
-    "an old name of the diagnostics": (["probes=[]"], "unknown key 'probes' (did you mean diagnostics?)"),
-    "an old name of source selection": (
-        ["choice=fisher"],
-        "unknown key 'choice' (did you mean source_selection?)",
-    ),
-    "an old name of decodings": (
-        ["agreement=[]"],
-        "unknown key 'agreement' (did you mean decoding_comparison?)",
-    ),
-    "an old name of a selection": (
-        ["+target=meld", "merge.pick=argmax"],
-        "unknown key 'merge.pick' (did you mean merge.selection",
-    ),
-    "an old name of its group": (["merge/pick=argmax"], "unknown key 'merge/pick' (did you mean merge/selection"),
+    "the beginning of a key": (["plan=true"], "unknown key 'plan' (did you mean plan_only?)"),
     "a group's name": (["targets=meld"], "unknown key 'targets' (did you mean target"),
     "a group and a key of one name": (["merg=ties"], "unknown key 'merg' (did you mean merge or merges?)"),
     "a wrong type": (["trainer.train.epochs=ten"], "trainer.train.epochs must be a whole number, not 'ten'"),

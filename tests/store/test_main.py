@@ -5,11 +5,12 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
 from dfwe.store.__main__ import main
-from dfwe.store.card import FORMAT
+from dfwe.store.card import FORMAT, Card
 from dfwe.store.inventory import warn_of_older
 from dfwe.store.prune import Limits, prune
 from dfwe.store.store import Store
@@ -240,8 +241,7 @@ def test_a_result_of_a_newer_version_is_named_and_left_alone(tmp_path, capsys):
 
 def of_older_format(root, name):
     folder = make(root, name)
-    path = folder / "card.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": FORMAT - 1, "sha256": ""}))
+    replace(Card.read(folder), format=FORMAT - 1).write(folder)
     return folder
 
 

@@ -5,6 +5,7 @@ import hashlib
 import json
 import logging
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -90,11 +91,9 @@ def test_verify_names_the_file_that_changed(tmp_path):
 def test_a_result_of_other_versions_is_used_with_a_warning(tmp_path, caplog):
     store = Store(tmp_path)
     make(store)
-    path = store.folder("train", spec=SPEC) / CARD
-    card = json.loads(path.read_text())
-    card["versions"]["torch"] = "1.0"
-    card["sha256"] = ""  # as on cards from before they had one
-    path.write_text(json.dumps(card))
+    folder = store.folder("train", spec=SPEC)
+    card = Card.read(folder)
+    replace(card, versions={**card.versions, "torch": "1.0"}).write(folder)
     with caplog.at_level(logging.WARNING):
         assert store.find("train", spec=SPEC) is not None
     assert "torch 1.0" in caplog.text
