@@ -16,8 +16,8 @@ from dfwe.report.names import in_words, name_of
 from dfwe.values.names import BASELINE, UNIFORM
 
 Record = Mapping[str, Any]
-FORMAT = 4  # that is read
-SINGLE_TASK = "single-task models"
+FORMAT = 4  # of results.json
+SINGLE_TASK = "single-task models"  # several, each on its own task: what rows are compared with, never recommended
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from dfwe.metrics.statistics import (
     with_interval,
 )
 from dfwe.records import Evaluation
+from dfwe.report.study_results import SINGLE_TASK
 from dfwe.results.recommendation import best_by_dev
 from dfwe.seeding import derive
 from dfwe.stages.train import TrainStage
@@ -30,7 +31,6 @@ from dfwe.studies.listed_merges import complete_models
 from dfwe.studies.study import Study
 from dfwe.values.names import BASELINE, BEST_EXPERT, EQUALLY_TRAINED, LONG_BASELINE, UNIFORM
 
-SINGLE = "single-task models"  # several models, each on its own task: what rows are compared with, never recommended
 Resampled = Float[np.ndarray, " resamples"]
 
 
@@ -132,7 +132,7 @@ class TaskMeanComparison:
         """Models that the rows are compared with, by their role: the single-task models, and the best model by dev."""
         dev = {name: self._dev(self._study.trained[name])["score"] for name in self._complete}
         best = best_by_dev(dev, simplest_first=self._complete)
-        return {BASELINE: SINGLE} | ({} if best is None else {BEST_EXPERT: best})
+        return {BASELINE: SINGLE_TASK} | ({} if best is None else {BEST_EXPERT: best})
 
     @cached_property
     def single(self) -> dict[str, str]:
@@ -169,9 +169,9 @@ class TaskMeanComparison:
 
     def difference(self, name: str, other: str) -> dict[str, Any]:
         """Return the mean score less the other's; empty where one of them was not tested or is undefined."""
-        if name not in self.evaluations or (other != SINGLE and other not in self.evaluations):
+        if name not in self.evaluations or (other != SINGLE_TASK and other not in self.evaluations):
             return {}
-        references = self.single if other == SINGLE else dict.fromkeys(self._columns, other)
+        references = self.single if other == SINGLE_TASK else dict.fromkeys(self._columns, other)
         mean: dict[str, Any] = self._paired.difference(name, references=references).get("mean", {})
         return mean
 

@@ -10,7 +10,6 @@ import os
 import shlex
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -108,17 +107,6 @@ def remove_if_empty(folder: Path) -> None:
                 return
         shutil.rmtree(folder)
         folder.parent.rmdir()  # that of the day, where it was the only one
-
-
-def temporary() -> Path:
-    """Make a folder for what leaves nothing: a plan."""
-    return Path(tempfile.mkdtemp(prefix="dfwe-plan-"))
-
-
-def ended(error: Exception) -> None:
-    """Exit the command with the error's line: Hydra makes warnings of what its callbacks raise."""
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
 
 
 def _listed(overrides: set[str]) -> str:

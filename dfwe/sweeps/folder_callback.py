@@ -5,16 +5,19 @@ Light: it is made for every command.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from shutil import rmtree
-from typing import Any
+from tempfile import mkdtemp
+from typing import Any, NoReturn
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, read_write
 
 from dfwe.config.run_name import register_run_name
 from dfwe.errors import DfweError
-from dfwe.results.run_folder import check_same_study, create_run_folder, ended, remove_if_empty, temporary
+from dfwe.process.exit import FAILED, complain
+from dfwe.results.run_folder import check_same_study, create_run_folder, remove_if_empty
 from dfwe.sweeps.jobs import constant_keys, has_twins
 from dfwe.values.overrides import quoted_value
 
@@ -38,13 +41,13 @@ class FolderCallback(Callback):
         try:
             folder, is_new = Path(config.hydra.run.dir), _is_new(config.hydra.run)
             if config.plan_only:
-                folder = temporary()
+                folder = Path(mkdtemp(prefix="dfwe-plan-"))
             else:
                 if not is_new:
                     check_same_study(folder, list(config.hydra.overrides.task))
                 folder = create_run_folder(folder, is_new=is_new)
         except DfweError as error:
-            ended(error)
+            _end(error)
         self._taken = folder if is_new or config.plan_only else None
         with read_write(config.hydra.run):
             config.hydra.run.dir = str(folder)
@@ -63,13 +66,19 @@ class FolderCallback(Callback):
         try:
             folder = create_run_folder(Path(config.hydra.sweep.dir), is_new=_is_new(config.hydra.sweep))
         except DfweError as error:
-            ended(error)
+            _end(error)
         with read_write(config.hydra.sweep):
             config.hydra.sweep.dir = str(folder)
         keys = ",".join(f"'{key}'" for key in constant_keys(config))
         _override(config, f"hydra.sweep.dir={quoted_value(str(folder))}", f"{_EXCLUDED}=[{keys}]")
         if has_twins(config):
             _override(config, "hydra.sweep.subdir='${hydra.job.num}_${job_name:}'")
+
+
+def _end(error: DfweError) -> NoReturn:
+    """End the command with the error's line: Hydra makes warnings of what its callbacks raise."""
+    complain(str(error))
+    sys.exit(FAILED)
 
 
 _EXCLUDED = "hydra.job.config.override_dirname.exclude_keys"

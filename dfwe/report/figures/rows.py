@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from statistics import fmean, stdev
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from dfwe.io.files import plain_name
 from dfwe.report.figures.study import NamedFigure
-from dfwe.report.figures.style import CYCLE, INK, MARKERS, new_figure, short, styled, tip
+from dfwe.report.figures.style import CYCLE, INK, MARKERS, draw_mean_line, new_figure, short, styled, tip
 from dfwe.report.numbers import signed
 from dfwe.report.sweep.intervals import MeanDifference
 from dfwe.report.sweep.jobs import JobResult
@@ -83,20 +82,8 @@ def draw_examples(scores: Scores) -> Figure:
     figure, axes = new_figure(3.4 + 0.1 * len(scores))
     for place, (name, by_number) in enumerate(scores.items()):
         beside = 1.03 ** (place - (len(scores) - 1) / 2)
-        numbers = sorted(by_number)
-        means = [100 * fmean(by_number[number]) for number in numbers]
-        spread = [100 * stdev(by_number[number]) if len(by_number[number]) > 1 else 0.0 for number in numbers]
-        axes.errorbar(
-            [number * beside for number in numbers],
-            means,
-            yerr=spread,
-            marker=MARKERS[place % len(MARKERS)],
-            markersize=4.5,
-            color=CYCLE[place % len(CYCLE)],
-            capsize=2.5,
-            elinewidth=1,
-            label=short(name, most=32),
-        )
+        line = {number * beside: by_number[number] for number in sorted(by_number)}
+        draw_mean_line(axes, line, number=place, label=short(name, most=32))
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(FixedLocator(sorted({number for of_row in scores.values() for number in of_row})))
     axes.xaxis.set_minor_locator(NullLocator())

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from html import escape
 from pathlib import Path
+from statistics import fmean, stdev
 from types import MappingProxyType
 from typing import Any, ParamSpec
 
@@ -97,6 +98,20 @@ def new_panels(num: int, *, margin: float, height: float, share_x: bool) -> tupl
         grid[place].set_visible(False)
         grid[place - columns].tick_params(labelbottom=True)  # nothing stands below it
     return figure, list(grid[:num])
+
+
+def draw_mean_line(axes: Axes, scores: Mapping[float, Sequence[float]], *, number: int, label: str) -> None:
+    """Draw the means of scores, times 100, as line `number`, with one standard deviation around each."""
+    axes.errorbar(
+        list(scores),
+        [100 * fmean(group) for group in scores.values()],
+        yerr=[100 * stdev(group) if len(group) > 1 else 0.0 for group in scores.values()],
+        marker=MARKERS[number % len(MARKERS)],
+        color=CYCLE[number % len(CYCLE)],
+        capsize=3,
+        elinewidth=1.1,
+        label=label,
+    )
 
 
 def short(name: str, *, most: int = 26) -> str:

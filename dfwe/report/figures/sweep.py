@@ -14,7 +14,7 @@ from dfwe.io.files import plain_name
 from dfwe.report.figures.rows import row_figures
 from dfwe.report.figures.scores import Interval, TaskScores, draw_tasks
 from dfwe.report.figures.study import NamedFigure
-from dfwe.report.figures.style import CYCLE, DIFFERENCES, GRID, INK, MARKERS, WIDTH, new_figure, short, styled
+from dfwe.report.figures.style import DIFFERENCES, GRID, INK, WIDTH, draw_mean_line, new_figure, short, styled
 from dfwe.report.sweep.jobs import JobResult, by_merge, by_sources, has_numbers, mean_of, scores_by_number
 from dfwe.report.sweep.paper_table import TABLE_2, comparability_note, table_jobs
 from dfwe.report.sweep.rows import RowScores
@@ -28,20 +28,9 @@ def draw_numbers(by_target: Mapping[str, Mapping[int, Sequence[float]]], *, merg
     """Draw test scores by number of sources, a line per target: the mean, and one standard deviation around."""
     figure, axes = new_figure(3.3 + 0.2 * len(by_target))
     for place, (target, by_number) in enumerate(by_target.items()):
-        means = [100 * fmean(scores) for scores in by_number.values()]
-        spread = [100 * stdev(scores) if len(scores) > 1 else 0.0 for scores in by_number.values()]
-        colour, marker = CYCLE[place % len(CYCLE)], MARKERS[place % len(MARKERS)]
         beside = APART * (place - (len(by_target) - 1) / 2)
-        axes.errorbar(
-            [number + beside for number in by_number],
-            means,
-            yerr=spread,
-            marker=marker,
-            color=colour,
-            capsize=3,
-            elinewidth=1.1,
-            label=short(target),
-        )
+        line = {number + beside: scores for number, scores in by_number.items()}
+        draw_mean_line(axes, line, number=place, label=short(target))
     axes.set_xlabel("number of sources")
     axes.set_ylabel(f"test score of {short(merge)} × 100")
     axes.set_xticks(sorted({number for by_number in by_target.values() for number in by_number}))

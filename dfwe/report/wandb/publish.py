@@ -61,9 +61,8 @@ def show_study(run: Any, *, results: Mapping[str, Any], folder: Path) -> None:
     """Add the study's final table and its pictures to a run."""
     import wandb
 
-    if {"models", "rows"} & set(results):
-        headings, rows = table(results)
-        run.log({"models": wandb.Table(columns=headings, data=rows)})
+    headings, rows = table(results)
+    run.log({"models": wandb.Table(columns=headings, data=rows)})
     pictures = sorted([*folder.glob("*.png"), *folder.glob("pictures/*.png")])
     if pictures:
         run.log({f"pictures/{path.stem}": wandb.Image(str(path)) for path in pictures})
