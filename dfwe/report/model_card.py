@@ -18,6 +18,7 @@ from dfwe.report.names import expert_name, name_of
 from dfwe.report.numbers import UNDEFINED, interval, times_100
 from dfwe.report.study_results import Record, StudyResults
 from dfwe.report.verdict import verdict_lines
+from dfwe.values.names import SETTING_PREFIX
 
 CITATION = """\
 @software{dfwe,
@@ -112,7 +113,9 @@ def with_answer(card: str, sentences: Sequence[str]) -> str:
 
 def coefficient_table(row: Record) -> CoefficientTable | None:
     """Return the coefficients of a merge's row, without the method's own numbers; None where there are none."""
-    values = {name: value for name, value in (row.get("coefficients") or {}).items() if not _is_setting(name)}
+    values = {
+        name: value for name, value in (row.get("coefficients") or {}).items() if not name.startswith(SETTING_PREFIX)
+    }
     if not values:
         return None
     groups = {name: name.rpartition("/")[0] for name in values}
@@ -240,10 +243,6 @@ def _papers(facts: ModelFacts) -> Iterator[str]:
     """Yield the papers that the code names for the merge's method."""
     for title, source in dict.fromkeys(_PAPER.findall(facts.paper)):
         yield f"The merge method is {title.strip()} ({source})."
-
-
-def _is_setting(name: str) -> bool:
-    return name.startswith("method.")
 
 
 def _slug(text: str) -> str:

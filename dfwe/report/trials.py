@@ -10,8 +10,7 @@ from typing import Any
 
 from dfwe.errors import DataError
 from dfwe.io.strict_json import read_json_lines
-
-SETTING_PREFIX = "method."  # of names of tuned settings
+from dfwe.values.names import SETTING_PREFIX
 
 
 @dataclass(frozen=True)

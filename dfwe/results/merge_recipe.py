@@ -13,6 +13,7 @@ from dfwe.merging.expert_array import Layout
 from dfwe.merging.files.recipe_of_merge import FinishedMerge, MergeRecipe, recipe_of_expert, recipe_of_merge
 from dfwe.models.checkpoint import Checkpoint
 from dfwe.stages.merge import MergeStage, expert_of
+from dfwe.values.names import SETTING_PREFIX
 
 EXPERTS, PARENT = "experts", "parent"  # folders of a run
 
@@ -20,7 +21,7 @@ EXPERTS, PARENT = "experts", "parent"  # folders of a run
 def method_of(stage: MergeStage) -> MergeMethod:
     """Return the merge's method with the numbers that were searched, too."""
     coefficients = stage.result(stage.family.context.store).card.result["coefficients"]
-    tuned = {name.removeprefix("method."): value for name, value in coefficients.items() if name.startswith("method.")}
+    tuned = {n.removeprefix(SETTING_PREFIX): value for n, value in coefficients.items() if n.startswith(SETTING_PREFIX)}
     return replace(stage.method, **tuned)  # type: ignore[type-var]
 
 

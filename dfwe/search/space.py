@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from dfwe.errors import SearchError
 from dfwe.records import Coefficients
+from dfwe.values.names import SETTING_PREFIX
 
 _LARGEST_LOGIT = 40.0  # of a value at the edge of its range
 _ZERO_LOGIT = -2000.0  # of a coefficient of zero: exp gives exactly that, however small the other logits are
@@ -96,7 +97,7 @@ class Space:
         """Names of a candidate's values."""
         is_single = len(self.groups) == 1
         coefficients = [name if is_single else f"{group}/{name}" for group in self.groups for name in self.experts]
-        return (*coefficients, *(f"method.{setting.name}" for setting in self.settings))
+        return (*coefficients, *(f"{SETTING_PREFIX}{setting.name}" for setting in self.settings))
 
     @property
     def dimensions(self) -> int:

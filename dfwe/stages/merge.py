@@ -23,6 +23,7 @@ from dfwe.stages.statistics import StatisticsStage, statistics_of, statistics_st
 from dfwe.stages.train import TrainStage, expert_array, parent_of
 from dfwe.store.store import Entry
 from dfwe.training.weight_search import Candidate
+from dfwe.values.names import SETTING_PREFIX
 
 
 @dataclass(frozen=True)
@@ -167,5 +168,5 @@ def expert_of(entry: Entry) -> str | None:
     if card["picked"] != "expert":
         return None
     values: dict[str, float] = card["coefficients"]
-    coefficients = [name for name in values if not name.startswith("method.")]  # others are the method's own numbers
+    coefficients = [name for name in values if not name.startswith(SETTING_PREFIX)]
     return max(coefficients, key=lambda name: values[name]).rsplit("/", 1)[-1]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import filecmp
 import fnmatch
-import json
 import logging
 import shutil
 from collections.abc import Iterable, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dfwe.errors import MergeError
+from dfwe.io.files import write_json
 from dfwe.io.strict_json import read_json_object
 from dfwe.merging.files.slices import LayerRange, config_of_layers
 from dfwe.models.folders import CONFIG, model_folder
@@ -64,7 +64,7 @@ def copy_side_files(sources: Sequence[Path], *, folder: Path, dtype: str | None)
     if dtype is not None and (folder / CONFIG).exists():
         content = read_json_object(folder / CONFIG, error=MergeError)
         if (changed := with_dtype(content, dtype=dtype)) != content:
-            (folder / CONFIG).write_text(json.dumps(changed, indent=2) + "\n", encoding="utf-8")
+            write_json(folder / CONFIG, changed)
 
 
 def set_num_layers(folder: Path, stack: Sequence[LayerRange], *, paths: Sequence[Path]) -> None:
@@ -79,7 +79,7 @@ def set_num_layers(folder: Path, stack: Sequence[LayerRange], *, paths: Sequence
     origins = [path for source in paths if (path := model_folder(source))]
     configs = [read_json_object(path / CONFIG, error=MergeError) for path in origins]
     changed = config_of_layers(config, ranges=stack, configs=configs)
-    (folder / CONFIG).write_text(json.dumps(changed, indent=2) + "\n", encoding="utf-8")
+    write_json(folder / CONFIG, changed)
 
 
 def with_dtype(config: dict[str, Any], *, dtype: str) -> dict[str, Any]:

@@ -21,8 +21,8 @@ from dfwe.report.figures.search import draw_interpolations, draw_simplex, draw_t
 from dfwe.report.names import display_name, expert_name, name_of
 from dfwe.report.run_folder import Run
 from dfwe.report.study_results import Record, StudyResults, rank_by_dev
-from dfwe.report.trials import SETTING_PREFIX, on_simplex
-from dfwe.values.names import BASELINE, UNIFORM
+from dfwe.report.trials import on_simplex
+from dfwe.values.names import BASELINE, SETTING_PREFIX, UNIFORM
 
 MOST_MERGES = 4  # that are drawn, the one that was asked for first
 MOST_BARS = 30

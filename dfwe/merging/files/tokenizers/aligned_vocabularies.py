@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from dfwe.errors import MergeError
+from dfwe.io.files import write_json
 from dfwe.io.strict_json import read_json_object
 from dfwe.merging.files.tied_tensors import has_token_embeddings, is_vocabulary_tensor
 from dfwe.models.checkpoint import TensorSource, TensorSpec
@@ -129,12 +129,12 @@ def align_rows(name: str, tensor: Tensor, start: Tensor, *, own: Tokenizer, resu
 
 def write_tokenizer(tokenizer: Tokenizer, *, folder: Path) -> None:
     """Write the tokenizer, and the number of its tokens, into a merge's folder, which has the base's files."""
-    _write(folder / TOKENIZER, tokenizer.content)
+    write_json(folder / TOKENIZER, tokenizer.content)
     config = read_json_object(folder / CONFIG, error=MergeError)
     inner = config.get("text_config")
     where = config if "vocab_size" in config or not isinstance(inner, dict) else inner
     where["vocab_size"] = tokenizer.num_tokens
-    _write(folder / CONFIG, config)
+    write_json(folder / CONFIG, config)
     path = folder / TOKENIZER_CONFIG
     settings = read_json_object(path, error=MergeError) if path.exists() else {}
     if isinstance(settings.get("added_tokens_decoder"), dict):  # of older versions
@@ -142,12 +142,8 @@ def write_tokenizer(tokenizer: Tokenizer, *, folder: Path) -> None:
             str(entry["id"]): {key: value for key, value in entry.items() if key != "id"}
             for entry in tokenizer.content.get("added_tokens") or ()
         }
-        _write(path, settings)
+        write_json(path, settings)
     (folder / "added_tokens.json").unlink(missing_ok=True)  # of still older ones; tokenizer.json has them
-
-
-def _write(path: Path, content: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _row(model: TokenizedModel, token: str, *, name: str) -> Tensor:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from dfwe.errors import MergeError
-from dfwe.io.files import read_text
+from dfwe.io.files import read_text, write_json
 from dfwe.io.strict_json import read_json_object
 from dfwe.models.folders import TOKENIZER_CONFIG, model_folder
 
@@ -50,7 +49,7 @@ def write_chat_template(template: str, *, models: Sequence[Path], folder: Path) 
         return
     content = read_json_object(settings, error=MergeError)
     if content.pop("chat_template", None) is not None:
-        settings.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_json(settings, content)
     (folder / FILE).write_text(text, encoding="utf-8")
 
 
