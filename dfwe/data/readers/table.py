@@ -15,7 +15,7 @@ import numpy as np
 from dfwe.data.readers.base import Corpus, Reader, RowIssue, RowReport
 from dfwe.data.readers.sheet import Sheet, SheetRow, SheetSource, cell_line, check_columns
 from dfwe.data.readers.stratify import stratified
-from dfwe.errors import ConfigurationError, DataError
+from dfwe.errors import ConfigurationError, DataError, quoted
 from dfwe.records import SPLITS, Split
 from dfwe.values.allowed import Count, Name, Natural, OpenShare
 
@@ -56,8 +56,8 @@ class Table(Reader):
         """Read the corpus; see Reader.
 
         Raises:
-            DataError: a file is missing, in another encoding, or lacks a column; a group occurs in two files; a
-                held-out split is empty.
+            DataError: a file is missing, in another encoding, or lacks a column; two splits have the same file, or a
+                group in common; a held-out split is empty.
         """
         sheets = {split: self.files[split].sheet(Path(self.root)) for split in SPLITS if split in self.files}
         rows = _TableRows(self, sheets)
@@ -169,6 +169,11 @@ class _TableRows:
 
 def _check_disjoint(groups: Mapping[Split, Iterable[str]], *, origins: Mapping[Split, str]) -> None:
     split_of: dict[str, Split] = {}
+    if len(set(origins.values())) < len(origins):
+        files = quoted(f"{split}: {origin}" for split, origin in origins.items())
+        raise DataError(
+            f"two splits have the same rows ({files}): name another file, or hold rows out with `holdout_fractions`"
+        )
     for split, ids in groups.items():
         for group in ids:
             if group in split_of:

@@ -4,6 +4,7 @@ import datasets
 import pytest
 
 from dfwe.data.readers.hub import HubSplit
+from dfwe.data.readers.table import Table
 from dfwe.errors import DataError
 
 
@@ -32,6 +33,21 @@ def test_a_saved_folder_is_read_by_split(saved):
 
 def test_a_folder_of_one_split_is_that_split(saved):
     assert len(source("alone").sheet(saved).rows) == 2
+    datasets.Dataset.from_dict({"text": ["A cup."]}, split="train").save_to_disk(str(saved / "named"))
+    assert source("named").sheet(saved).origin == "named (train)"
+    with pytest.raises(DataError, match="named holds the split 'train' alone, not 'dev'"):
+        source("named", split="dev").sheet(saved)
+
+
+def test_a_folder_of_one_data_set_is_not_two_splits(saved):
+    settings = {"holdout_fractions": {"test": 0.5}, "seed": 0, "id": None, "group": None, "exclude": {}}
+
+    def corpus(name, dev):
+        return Table(root=saved, files={"train": source(name), "dev": source(name, split=dev)}, **settings).read()
+
+    assert len(corpus("moods", "extra").splits["dev"]) == 1
+    with pytest.raises(DataError, match="two splits have the same rows .'train: alone', 'dev: alone'"):
+        corpus("alone", "dev")
 
 
 def test_a_split_that_is_not_there_is_an_error(saved):

@@ -111,6 +111,11 @@ def test_a_group_in_two_files_is_an_error(three):
         table(three, FILES, group="name").read()
 
 
+def test_one_file_for_two_splits_is_an_error(three):
+    with pytest.raises(DataError, match="two splits have the same rows"):
+        table(three, FILES | {"dev": "./train.csv"}).read()
+
+
 def test_table_digest_ignores_location(three, tmp_path):
     first = table(three, FILES).read().digest
     moved = tmp_path / "moved"
