@@ -100,7 +100,7 @@ def write(tmp_path):
         folder = tmp_path / "TLiDB_Friends"
         folder.mkdir(exist_ok=True)
         (folder / "TLiDB_Friends.json").write_text(data if isinstance(data, str) else json.dumps(data))
-        for split, ids in ({"train": ["d1", "d3"], "dev": ["d2"], "test": ["d2"]} | lists).items():
+        for split, ids in ({"train": ["d1", "d3"], "dev": ["d2"], "test": []} | lists).items():
             (folder / f"TTiDB_{split}_ids.txt").write_text("".join(f"{one}\n" for one in ids))
         return tmp_path
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ class Tlidb(Reader):
         """Read the corpus and check the ids against the dialogues.
 
         Raises:
-            DataError: a file is missing or broken; a dialogue id occurs twice or not at all.
+            DataError: a file is missing or broken; a dialogue id occurs twice or not at all; it is in two splits, or in
+                a few-shot list and not in its split.
         """
         folder = Path(self.root) / FOLDER
         shares = _shares(folder)
@@ -41,10 +43,14 @@ class Tlidb(Reader):
         contents = {name: _read(folder / name, root=Path(self.root)) for name in (DIALOGUES, *lists)}
         dialogues = _parse(contents[DIALOGUES], path=folder / DIALOGUES)
         ids = {name: tuple(decoded(contents[name], where=str(folder / name)).split()) for name in lists}
-        for name in lists:
-            _check_ids(ids[name], dialogues=dialogues, path=folder / name)
-        few_shot = {share: {split: ids[_few_shot_list(share, split)] for split in _FEW_SHOT_SPLITS} for share in shares}
         splits = {split: ids[_list_of(split)] for split in SPLITS}
+        for split in SPLITS:
+            _check_ids(splits[split], known=dialogues, where=DIALOGUES, path=folder / _list_of(split))
+        _check_disjoint(splits, folder=folder)
+        few_shot = {share: {split: ids[_few_shot_list(share, split)] for split in _FEW_SHOT_SPLITS} for share in shares}
+        for share, split in product(shares, _FEW_SHOT_SPLITS):
+            path = folder / _few_shot_list(share, split)
+            _check_ids(few_shot[share][split], known=set(splits[split]), where=_list_of(split), path=path)
         return Corpus(dialogues, splits, digest=_digest(contents), origin=str(folder), few_shot=few_shot)
 
 
@@ -139,14 +145,23 @@ def _parse(content: bytes, *, path: Path) -> dict[str, Dialogue]:
     return dialogues
 
 
-def _check_ids(ids: Sequence[str], *, dialogues: Mapping[str, Dialogue], path: Path) -> None:
+def _check_ids(ids: Sequence[str], *, known: Collection[str], where: str, path: Path) -> None:
     seen: set[str] = set()
     for dialogue_id in ids:
-        if dialogue_id not in dialogues:
-            raise DataError(f"{path} lists dialogue '{dialogue_id}', which {DIALOGUES} does not hold")
+        if dialogue_id not in known:
+            raise DataError(f"{path} lists dialogue '{dialogue_id}', which {where} does not hold")
         if dialogue_id in seen:
             raise DataError(f"{path} lists dialogue '{dialogue_id}' twice")
         seen.add(dialogue_id)
+
+
+def _check_disjoint(splits: Mapping[Split, Sequence[str]], *, folder: Path) -> None:
+    for one, other in combinations(splits, 2):
+        if both := set(splits[one]) & set(splits[other]):
+            raise DataError(
+                f"{folder / _list_of(other)} lists dialogue '{min(both)}', which {_list_of(one)} lists: a dialogue "
+                "must be in one split alone"
+            )
 
 
 def _digest(contents: Mapping[str, bytes]) -> str:

@@ -14,13 +14,13 @@ FEW_TRAIN, FEW_DEV = "0.1_percent_few_shot_train", "0.1_percent_few_shot_dev"
 def test_tlidb_keeps_order_of_file_and_lists(write, data):
     corpus = Tlidb(write(data)).read()
     assert list(corpus.dialogues) == ["d3", "d1", "d2"]
-    assert corpus.splits == {"train": ("d1", "d3"), "dev": ("d2",), "test": ("d2",)}
+    assert corpus.splits == {"train": ("d1", "d3"), "dev": ("d2",), "test": ()}
     assert corpus.dialogues["d2"] == data["data"][2]
 
 
 def test_tlidb_reads_few_shot_lists(write, data):
     corpus = Tlidb(write(data, **{FEW_TRAIN: ["d3"], FEW_DEV: []})).read()
-    assert corpus.splits == {"train": ("d1", "d3"), "dev": ("d2",), "test": ("d2",)}
+    assert corpus.splits == {"train": ("d1", "d3"), "dev": ("d2",), "test": ()}
     assert corpus.few_shot == {"0.1": {"train": ("d3",), "dev": ()}}
 
 
@@ -32,7 +32,7 @@ def test_the_digest_changes_with_any_file(write, data):
     first = Tlidb(write(data)).read().digest
     assert Tlidb(write(data)).read().digest == first
     assert Tlidb(write(data, **{FEW_TRAIN: ["d3"], FEW_DEV: []})).read().digest != first
-    assert Tlidb(write(data, train=["d1"])).read().digest != first
+    assert Tlidb(write(data, train=["d3"])).read().digest != first
     data["data"][0]["dialogue"][0]["utterance"] = "The kettle is hot."
     assert Tlidb(write(data)).read().digest != first
 
@@ -81,6 +81,16 @@ def test_a_list_with_an_unknown_dialogue_is_an_error(write, data):
 def test_a_list_with_a_dialogue_twice_is_an_error(write, data):
     with pytest.raises(DataError, match=r"TTiDB_train_ids.txt lists dialogue 'd1' twice"):
         Tlidb(write(data, train=["d1", "d1"])).read()
+
+
+def test_a_dialogue_in_two_splits_is_an_error(write, data):
+    with pytest.raises(DataError, match=r"TTiDB_test_ids.txt lists dialogue 'd2', which TTiDB_dev_ids.txt lists"):
+        Tlidb(write(data, test=["d2"])).read()
+
+
+def test_few_shot_lists_are_parts_of_their_split(write, data):
+    with pytest.raises(DataError, match=f"{FEW_DEV}_ids.txt lists dialogue 'd3', which TTiDB_dev_ids.txt does not"):
+        Tlidb(write(data, **{FEW_TRAIN: ["d1"], FEW_DEV: ["d3"]})).read()
 
 
 @pytest.mark.parametrize(
