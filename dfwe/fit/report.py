@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from dfwe.controls import without_controls
@@ -39,8 +40,9 @@ def description(task: TableTask, *, shots: int | None) -> Iterator[str]:
         words = quoted(word for word in table.missing_cells if word.strip())
         as_none = f" ({words} as a label is none)" if words else ""
         yield f"  left out: {num_empty} rows without a text or a label{as_none}"
-    if table.sheet.report.invalid:
-        yield f"  broken: {table.sheet.report.warnings()[0]}"
+    report = table.sheet.report
+    for word, rows in (("broken", replace(report, suspicious=())), ("odd", replace(report, invalid=()))):
+        yield from (f"  {word}: {warning}" for warning in rows.warnings())
 
 
 def shared(source: TableTask, *, target: TableTask) -> Iterator[str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from dfwe.controls import in_one_line
 from dfwe.data.readers.delimited import read_delimited
 from dfwe.data.readers.json_lines import JsonLines
 from dfwe.data.readers.sheet import Sheet
@@ -105,6 +106,8 @@ def _rows(sheet: Sheet, *, path: Path) -> Iterator[Item]:
         more = f" (and {len(sheet.report.invalid) - 1} more broken rows)" if len(sheet.report.invalid) > 1 else ""
         first = sheet.report.invalid[0]
         raise DataError(f"{path}, line {first.line}: {first.reason}{more}")
+    for warning in sheet.report.warnings():
+        print(f"warning: {in_one_line(warning.replace(sheet.origin, str(path)))}", file=sys.stderr)
     for row in sheet.rows:
         yield _item(path, row.line, row.cells)
 

@@ -138,6 +138,14 @@ def test_few_rows_rare_labels_and_numbers_as_labels_are_told(write):
     assert "--kind number" not in lines
 
 
+def test_broken_and_odd_rows_are_told(write):
+    rows = [f"a text {n},{'ab'[n % 2]}" for n in range(40)]
+    (mine,) = tasks(write("mine.csv", '"text","label"', ['"a b","a","c"', '"c', 'd","b"', *rows]))
+    broken, odd = list(description(mine, shots=None))[-2:]
+    assert broken.startswith("  broken: 1 of 42 rows left out: ")
+    assert odd.startswith("  odd: 1 of 42 rows are odd: ")
+
+
 def test_texts_that_a_source_shares_with_dev_or_test_are_told(write):
     rows = [f"a text {n},{'ab'[n % 2]}" for n in range(40)]
     mine, copy = tasks(write("mine.csv", "text,topic", rows), write("copy.csv", "text,topic", rows))

@@ -103,6 +103,14 @@ def test_a_label_that_nobody_asks_for_may_be_wrong(predict, tmp_path):
     assert predict(tmp_path / "x.csv").count("\n") == 4
 
 
+def test_rows_that_a_stray_quote_merges_are_warned_of(folder, tmp_path, capsys):
+    path = write(tmp_path / "x.csv", 'text,mood\n"A cup,good\nA lid,bad\nA pan",good\nA pot,bad\n')
+    assert main(["--model", str(folder()), str(path)]) == 0
+    out, err = capsys.readouterr()
+    assert out.count("\n") == 3
+    assert err.startswith(f"warning: 1 of 2 rows are odd: {path}, line 2: the record goes on to line 4")
+
+
 def test_lines_of_text_have_no_room_for_probabilities(predict, tmp_path):
     assert "add --json" in predict(write(tmp_path / "x.txt", "A cup.\n"), "--probabilities")
 

@@ -14,7 +14,7 @@ from dfwe.errors import DataError
 from dfwe.values.allowed import Character, Encoding, Name
 
 _DELIMITERS = ("\t", ";", ",", "|")
-_QUOTING = "Set the file's `quoting: false` where a quotation mark is a character as any other"
+_QUOTING = "Remove stray quotation marks, or set the file's `quoting: false` where they are characters as any other"
 _SPANNING = "a quotation mark opens in one line and closes in a later one"
 _TOO_LONG = f"a cell has more than {csv.field_size_limit()} characters"
 
