@@ -41,17 +41,18 @@ def read_items(path: str, *, form: Form | None, rows: bool, encoding: str = "utf
     Raises:
         DataError: the file cannot be read, or a line of it is broken.
     """
-    if path != STDIN:
-        return _read(Path(path), form=form, rows=rows, encoding=encoding)
-    if sys.stdin.isatty():
+    if path == STDIN and sys.stdin.isatty():
         raise DataError("name a file of questions, or pipe one in")
-    with tempfile.TemporaryDirectory() as folder:  # readers read files
-        copy = Path(folder) / "stdin"
-        copy.write_bytes(sys.stdin.buffer.read())
+    name = Path("stdin" if path == STDIN else path)
+    if path != STDIN and (name.is_file() or not name.exists()):
+        return _read(name, name=name, form=form, rows=rows, encoding=encoding)
+    with tempfile.TemporaryDirectory() as folder:  # readers read a file, and more than once
+        copy = Path(folder) / name.name
+        copy.write_bytes(sys.stdin.buffer.read() if path == STDIN else name.read_bytes())
         try:
-            return _read(copy, form=form, rows=rows, encoding=encoding)
+            return _read(copy, name=name, form=form, rows=rows, encoding=encoding)
         except DfweError as error:
-            raise type(error)(str(error).replace(str(copy), "stdin")) from error
+            raise type(error)(str(error).replace(str(copy), str(name))) from error
 
 
 def write_predictions(predictions: Sequence[Prediction], *, form: Form, probabilities: bool) -> str:
@@ -79,38 +80,39 @@ def _entry(prediction: Prediction, probabilities: bool) -> dict[str, Any]:
     return entry | {"probabilities": prediction.probabilities} if probabilities else entry
 
 
-def _read(path: Path, *, form: Form | None, rows: bool, encoding: str) -> tuple[list[Item], Form]:
+def _read(path: Path, *, name: Path, form: Form | None, rows: bool, encoding: str) -> tuple[list[Item], Form]:
+    """Return the inputs in a file, and its form; items, and warnings, have the name that the user gave."""
     if not path.exists():
         raise DataError(f"there is no file {path}: name a file of questions, or pipe one in")
     if form is None:  # a JSON object begins with a brace, a header rarely does
         form = "jsonl" if read_encoded(path, encoding=encoding).lstrip()[:1] in ("{", "[", "") else "csv"
     if form == "txt":
-        return list(_lines(path)), form
+        return list(_lines(path, name=name)), form
     if form == "jsonl" and not rows:
-        return [_item(path, number, content) for number, content in read_json_lines(path)], form
+        return [_item(name, number, content) for number, content in read_json_lines(path)], form
     if form == "jsonl":
         sheet = JsonLines(path=str(path.absolute()), encoding="utf-8", rename={}).sheet(Path())
     else:
         _, sheet = read_delimited(path, encoding=encoding, **({"delimiters": "\t"} if form == "tsv" else {}))
-    return list(_rows(sheet, path=path)), form
+    return list(_rows(sheet, name=name)), form
 
 
-def _lines(path: Path) -> Iterator[Item]:
+def _lines(path: Path, *, name: Path) -> Iterator[Item]:
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if line.strip():
-            yield _item(path, number, line)
+            yield _item(name, number, line)
 
 
-def _rows(sheet: Sheet, *, path: Path) -> Iterator[Item]:
+def _rows(sheet: Sheet, *, name: Path) -> Iterator[Item]:
     if sheet.report.invalid:
         more = f" (and {len(sheet.report.invalid) - 1} more broken rows)" if len(sheet.report.invalid) > 1 else ""
         first = sheet.report.invalid[0]
-        raise DataError(f"{path}, line {first.line}: {first.reason}{more}")
+        raise DataError(f"{name}, line {first.line}: {first.reason}{more}")
     for warning in sheet.report.warnings():
-        print(f"warning: {in_one_line(warning.replace(sheet.origin, str(path)))}", file=sys.stderr)
+        print(f"warning: {in_one_line(warning.replace(sheet.origin, str(name)))}", file=sys.stderr)
     for row in sheet.rows:
-        yield _item(path, row.line, row.cells)
+        yield _item(name, row.line, row.cells)
 
 
-def _item(path: Path, line: int, content: str | Mapping[str, Any]) -> Item:
-    return Item(content, f"{path.stem}-{line}", f"{path}, line {line}", line)
+def _item(name: Path, line: int, content: str | Mapping[str, Any]) -> Item:
+    return Item(content, f"{name.stem}-{line}", f"{name}, line {line}", line)

@@ -3,9 +3,11 @@
 import csv
 import io
 import json
+import os
 import re
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -148,6 +150,16 @@ def test_a_file_that_is_missing_and_a_broken_pipe_are_named(predict, tmp_path, m
     assert "nothing.csv: name a file of questions" in predict(tmp_path / "nothing.csv")
     piped(monkeypatch, "id,text\nr1\n")
     assert predict().startswith("error: stdin, line 2: 1 field, expected 2")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize(("text", "answer"), [(CSV, "\nr1,"), ("id,text\nr1\n", "x.csv, line 2: 1 field")])
+def test_a_pipe_is_read_once(predict, tmp_path, text, answer):
+    os.mkfifo(tmp_path / "x.csv")
+    writer = threading.Thread(target=write, args=(tmp_path / "x.csv", text), daemon=True)
+    writer.start()
+    assert answer in predict(tmp_path / "x.csv")
+    writer.join()
 
 
 def test_dialogues_that_are_broken_are_named(predict, tmp_path):
