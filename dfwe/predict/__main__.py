@@ -15,6 +15,7 @@ from pathlib import Path
 
 from dfwe.errors import DataError
 from dfwe.predict.files import FORMS, STDIN, form_of, read_items, write_predictions
+from dfwe.predict.folder import read_asking
 from dfwe.predict.predictor import load
 from dfwe.process.arguments import Parser
 from dfwe.process.exit import exit_code
@@ -34,9 +35,12 @@ def _predict(arguments: argparse.Namespace) -> None:
     predictor = load(arguments.model, task=arguments.task, trust=arguments.trust)
     if arguments.probabilities:
         predictor.check_probabilities()
-    asked = form_of(arguments.questions, given=arguments.format)
     inputs, form = read_items(
-        arguments.questions, form=asked, rows=predictor.columns is not None, encoding=arguments.encoding
+        arguments.questions,
+        form=form_of(arguments.questions, given=arguments.format),
+        rows=predictor.columns is not None,
+        encoding=arguments.encoding,
+        quoting=read_asking(arguments.model).quoting.get(predictor.task, True),
     )
     if not inputs:
         raise DataError(f"{arguments.questions} holds no questions")

@@ -33,10 +33,13 @@ def form_of(path: str, *, given: Form | None) -> Form | None:
     return given or next((form for form in FORMS if form == suffix), "jsonl" if suffix == "json" else None)
 
 
-def read_items(path: str, *, form: Form | None, rows: bool, encoding: str = "utf-8") -> tuple[list[Item], Form]:
+def read_items(
+    path: str, *, form: Form | None, rows: bool, encoding: str = "utf-8", quoting: bool = True
+) -> tuple[list[Item], Form]:
     """Return a file's inputs and its form; `rows` says that the task reads rows, so that JSON's keys are columns.
 
-    `encoding` is that of a table with delimiters; the other forms are UTF-8.
+    `encoding` is that of a table with delimiters; the other forms are UTF-8. `quoting` is how the table was read that
+    the model learnt from, which is tried first.
 
     Raises:
         DataError: the file cannot be read, or a line of it is broken.
@@ -45,12 +48,12 @@ def read_items(path: str, *, form: Form | None, rows: bool, encoding: str = "utf
         raise DataError("name a file of questions, or pipe one in")
     name = Path("stdin" if path == STDIN else path)
     if path != STDIN and (name.is_file() or not name.exists()):
-        return _read(name, name=name, form=form, rows=rows, encoding=encoding)
+        return _read(name, name=name, form=form, rows=rows, encoding=encoding, quoting=quoting)
     with tempfile.TemporaryDirectory() as folder:  # readers read a file, and more than once
         copy = Path(folder) / name.name
         copy.write_bytes(sys.stdin.buffer.read() if path == STDIN else name.read_bytes())
         try:
-            return _read(copy, name=name, form=form, rows=rows, encoding=encoding)
+            return _read(copy, name=name, form=form, rows=rows, encoding=encoding, quoting=quoting)
         except DfweError as error:
             raise type(error)(str(error).replace(str(copy), str(name))) from error
 
@@ -80,7 +83,9 @@ def _entry(prediction: Prediction, probabilities: bool) -> dict[str, Any]:
     return entry | {"probabilities": prediction.probabilities} if probabilities else entry
 
 
-def _read(path: Path, *, name: Path, form: Form | None, rows: bool, encoding: str) -> tuple[list[Item], Form]:
+def _read(
+    path: Path, *, name: Path, form: Form | None, rows: bool, encoding: str, quoting: bool
+) -> tuple[list[Item], Form]:
     """Return the inputs in a file, and its form; items, and warnings, have the name that the user gave."""
     if not path.exists():
         raise DataError(f"there is no file {path}: name a file of questions, or pipe one in")
@@ -93,7 +98,8 @@ def _read(path: Path, *, name: Path, form: Form | None, rows: bool, encoding: st
     if form == "jsonl":
         sheet = JsonLines(path=str(path.absolute()), encoding="utf-8", rename={}).sheet(Path())
     else:
-        _, sheet = read_delimited(path, encoding=encoding, **({"delimiters": "\t"} if form == "tsv" else {}))
+        tab = "\t" if form == "tsv" else None
+        _, sheet = read_delimited(path, encoding=encoding, delimiter=tab, quoting=quoting)
     return list(_rows(sheet, name=name)), form
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -32,6 +32,7 @@ class Asking:
     chat_template: bool = False  # this and what follows: of decoder-only models
     target_delimiter: str = ""
     length_normalized: bool = False
+    quoting: Mapping[str, bool] = field(default_factory=dict)  # how a task's train table was read, by long name
 
     def __post_init__(self) -> None:
         if self.max_words < 0 or min(self.max_source_tokens, self.max_target_tokens) < 1:

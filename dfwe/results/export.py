@@ -58,9 +58,18 @@ def _write_model(study: Study, name: str, *, folder: Path, max_shard_size: str) 
         "coefficients": entry.card.result["coefficients"] if merged else None,
         "target": study.objective.short if isinstance(study.objective, Task) else None,
         "tasks": {task.short: dict(task.config) for task in study.tasks.values()},
+        "quoting": {task.name: quoting for task in study.tasks.values() if (quoting := _quoting(task)) is not None},
     }
     asking = study.family.export(stage.model(entry), folder, max_shard_size=max_shard_size)
     write_json(folder / ASKING, content | asking)
+
+
+def _quoting(task: Task) -> bool | None:
+    """Return whether quotes have a meaning in the task's own train table; None where it has no such table."""
+    part: Any = task.data
+    for key in ("reader", "files", "train", "quoting"):
+        part = part.get(key) if isinstance(part, Mapping) else None
+    return part if isinstance(part, bool) else None
 
 
 def _export_experts(study: Study, names: list[str | None], *, folder: Path, max_shard_size: str) -> None:

@@ -79,6 +79,7 @@ def test_without_a_source_it_is_trained_on_the_table_alone(messages, results, tm
     rows = {row["name"] for row in results()["models"]} if "models" in results() else set()
     assert rows <= {"baseline", "messages"}
     assert (tmp_path / "out" / "best" / "model.safetensors").is_file()
+    assert json.loads((tmp_path / "out" / "best" / "dfwe.json").read_text())["quoting"] == {"messages": True}
     assert (tmp_path / "out" / "report.html").is_file()
     assert results()["n"]["train"] == 8
 

@@ -100,6 +100,15 @@ def test_tables_are_read_as_fit_reads_them(predict, tmp_path, asking):
     assert predict(tmp_path / "x.csv", tasks={"mood": {**mood, "prompt": prompt}}).count("\n") == 3
 
 
+def test_quotes_are_read_as_in_the_train_table(predict, tmp_path):
+    path = write(
+        tmp_path / "x.tsv", 'id,text\nr1,"A cup\nr2,A lid\nr3,A pan"\n'
+    )  # separated by commas, as fit may have it
+    assert predict(path, quoting={"moods": False}).count("\n") == 4
+    write(path, "id\ttext, cleaned\nr1\tA cup\n")
+    assert "no column 'text', which moods needs: it has 'id', 'text, cleaned'" in predict(path)
+
+
 def test_a_label_that_nobody_asks_for_may_be_wrong(predict, tmp_path):
     write(tmp_path / "x.csv", "text,mood\nA cup.,good\nA lid.,NA\nA pan.,\n")
     assert predict(tmp_path / "x.csv").count("\n") == 4

@@ -115,11 +115,12 @@ class Delimited(SheetSource):
 
 
 def read_delimited(
-    path: Path, *, encoding: str, delimiters: Sequence[str] = (",", "\t", ";", "|")
+    path: Path, *, encoding: str, delimiter: str | None = None, quoting: bool = True
 ) -> tuple[Delimited, Sheet]:
     """Read a table by the delimiter that splits its header into most columns, and by quotes unless these break rows.
 
-    Where the header has quotes, a row that they break is broken.
+    A `delimiter` that the header has is the one. Where the header has quotes, a row that they break is broken; else
+    `quoting` is what is tried first.
 
     Raises:
         DataError: it is empty, missing, or in another encoding.
@@ -127,11 +128,12 @@ def read_delimited(
     header = next((line for line in read_text(path, encoding=encoding).splitlines() if line.strip()), None)
     if header is None:
         raise DataError(f"{path} is empty: expected a header and rows")
-    best = max(delimiters, key=lambda mark: len(next(csv.reader([header], delimiter=mark))))
+    best = max((",", "\t", ";", "|"), key=lambda mark: len(next(csv.reader([header], delimiter=mark))))
+    best = delimiter if delimiter is not None and delimiter in header else best
     is_quoted = any(len(name) > 1 and name[0] == name[-1] == '"' for name in header.strip().split(best))
     readings = []
-    for quoting in (True,) if is_quoted else (True, False):
-        table = Delimited(path.name, best, quoting=quoting, columns=None, encoding=encoding, rename={})
+    for quotes in (True,) if is_quoted else (quoting, not quoting):
+        table = Delimited(path.name, best, quoting=quotes, columns=None, encoding=encoding, rename={})
         readings.append((table, table.sheet(path.parent)))
         if not readings[-1][1].report.invalid:
             break
