@@ -37,8 +37,8 @@ def _predict(arguments: argparse.Namespace) -> None:
         predictor.check_probabilities()
     inputs, form = read_items(
         arguments.questions,
-        form=form_of(arguments.questions, given=arguments.format),
-        rows=predictor.columns is not None,
+        form=arguments.format,
+        columns=predictor.columns,
         encoding=arguments.encoding,
         quoting=read_asking(arguments.model).quoting.get(predictor.task, True),
     )
@@ -84,8 +84,8 @@ def _parser() -> Parser:
     )
     parser.add_argument("--task", help="short or long name of a task; else the one that the folder is for")
     parser.add_argument("--probabilities", action="store_true", help="of each of the closed set of answers, too")
-    parser.add_argument("--format", choices=FORMS, help="of the questions; else by the file's name, or its beginning")
-    parser.add_argument("--encoding", default="utf-8", help="of a table in CSV or TSV; utf-8")
+    parser.add_argument("--format", choices=FORMS, help="of the questions; else by the file's name and beginning")
+    parser.add_argument("--encoding", default="utf-8", help="of tables and lines; utf-8")
     parser.add_argument("--out", metavar="FILE", help="where answers go, in the form its name says; else printed")
     parser.add_argument("--json", action="store_true", help="answers as JSON lines, whatever the questions' form")
     parser.add_argument("--trust", action="store_true", help="run the classes that the folder names, whosever they are")

@@ -7,16 +7,16 @@ import io
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from dfwe.controls import in_one_line
-from dfwe.data.readers.delimited import read_delimited
+from dfwe.data.prompts.template import named_cells
+from dfwe.data.readers.delimited import header_of, read_delimited
 from dfwe.data.readers.json_lines import JsonLines
-from dfwe.data.readers.sheet import Sheet
-from dfwe.data.readers.sheet import read_text as read_encoded
+from dfwe.data.readers.sheet import Sheet, read_text
 from dfwe.errors import DataError, DfweError
-from dfwe.io.files import read_text
 from dfwe.io.strict_json import json_text, read_json_lines
 from dfwe.predict.inputs import Item
 from dfwe.predict.predictor import Prediction
@@ -34,12 +34,12 @@ def form_of(path: str, *, given: Form | None) -> Form | None:
 
 
 def read_items(
-    path: str, *, form: Form | None, rows: bool, encoding: str = "utf-8", quoting: bool = True
+    path: str, *, form: Form | None, columns: Sequence[str] | None, encoding: str = "utf-8", quoting: bool = True
 ) -> tuple[list[Item], Form]:
-    """Return a file's inputs and its form; `rows` says that the task reads rows, so that JSON's keys are columns.
+    """Return a file's inputs and its form, `form` if it is given; `columns` are those of a task that reads rows.
 
-    `encoding` is that of a table with delimiters; the other forms are UTF-8. `quoting` is how the table was read that
-    the model learnt from, which is tried first.
+    A `.txt` file is a table where its first line names these columns, else lines. JSON lines are UTF-8. `quoting` is
+    how the table was read that the model learnt from, which is tried first.
 
     Raises:
         DataError: the file cannot be read, or a line of it is broken.
@@ -47,13 +47,14 @@ def read_items(
     if path == STDIN and sys.stdin.isatty():
         raise DataError("name a file of questions, or pipe one in")
     name = Path("stdin" if path == STDIN else path)
+    read = partial(_read, name=name, form=form, columns=columns, encoding=encoding, quoting=quoting)
     if path != STDIN and (name.is_file() or not name.exists()):
-        return _read(name, name=name, form=form, rows=rows, encoding=encoding, quoting=quoting)
+        return read(name)
     with tempfile.TemporaryDirectory() as folder:  # readers read a file, and more than once
         copy = Path(folder) / name.name
         copy.write_bytes(sys.stdin.buffer.read() if path == STDIN else name.read_bytes())
         try:
-            return _read(copy, name=name, form=form, rows=rows, encoding=encoding, quoting=quoting)
+            return read(copy)
         except DfweError as error:
             raise type(error)(str(error).replace(str(copy), str(name))) from error
 
@@ -84,16 +85,20 @@ def _entry(prediction: Prediction, probabilities: bool) -> dict[str, Any]:
 
 
 def _read(
-    path: Path, *, name: Path, form: Form | None, rows: bool, encoding: str, quoting: bool
+    path: Path, *, name: Path, form: Form | None, columns: Sequence[str] | None, encoding: str, quoting: bool
 ) -> tuple[list[Item], Form]:
     """Return the inputs in a file, and its form; items, and warnings, have the name that the user gave."""
     if not path.exists():
         raise DataError(f"there is no file {path}: name a file of questions, or pipe one in")
+    is_guess, form = form is None, form_of(str(name), given=form)
     if form is None:  # a JSON object begins with a brace, a header rarely does
-        form = "jsonl" if read_encoded(path, encoding=encoding).lstrip()[:1] in ("{", "[", "") else "csv"
+        form = "jsonl" if read_text(path, encoding=encoding).lstrip()[:1] in ("{", "[", "") else "csv"
+    if form == "txt" and is_guess and columns is not None and _has_header(path, columns, encoding=encoding):
+        form = "csv"
     if form == "txt":
-        return list(_lines(path, name=name)), form
-    if form == "jsonl" and not rows:
+        lines = enumerate(read_text(path, encoding=encoding).split("\n"), start=1)
+        return [_item(name, number, line) for number, line in lines if line.strip()], form
+    if form == "jsonl" and columns is None:
         return [_item(name, number, content) for number, content in read_json_lines(path)], form
     if form == "jsonl":
         sheet = JsonLines(path=str(path.absolute()), encoding="utf-8", rename={}).sheet(Path())
@@ -103,10 +108,11 @@ def _read(
     return list(_rows(sheet, name=name)), form
 
 
-def _lines(path: Path, *, name: Path) -> Iterator[Item]:
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
-        if line.strip():
-            yield _item(name, number, line)
+def _has_header(path: Path, columns: Sequence[str], *, encoding: str) -> bool:
+    """Return whether a file's first line names the columns."""
+    header, delimiter = header_of(path, encoding=encoding)
+    names = next(csv.reader([header], delimiter=delimiter), [])
+    return named_cells(dict.fromkeys(names), columns=columns).keys() >= set(columns)
 
 
 def _rows(sheet: Sheet, *, name: Path) -> Iterator[Item]:

@@ -509,8 +509,8 @@ def _predict_rows_files() -> Files:
 
 def _predict(folder: Path) -> None:
     """Read as the command does, up to the weights."""
-    from dfwe.data.prompts.template import Template
-    from dfwe.predict.files import form_of, read_items
+    from dfwe.data.prompts.base import columns_of
+    from dfwe.predict.files import read_items
     from dfwe.predict.folder import read_asking, task_of
     from dfwe.predict.inputs import instances_of
 
@@ -518,7 +518,7 @@ def _predict(folder: Path) -> None:
     prompt = replace(task_of(asking, name=None, folder=folder / "merged", trusted=False).prompt, unlabelled=True)
 
     def ask(path: Path) -> None:
-        items, _ = read_items(str(path), form=form_of(str(path), given=None), rows=isinstance(prompt, Template))
+        items, _ = read_items(str(path), form=None, columns=columns_of(prompt))
         instances_of(items, prompt=prompt, max_words=asking.max_words)
 
     _all_tried(partial(ask, path) for path in sorted(folder.glob("*.*")))

@@ -100,6 +100,15 @@ def test_tables_are_read_as_fit_reads_them(predict, tmp_path, asking):
     assert predict(tmp_path / "x.csv", tasks={"mood": {**mood, "prompt": prompt}}).count("\n") == 3
 
 
+def test_a_txt_file_with_a_header_is_a_table(predict, tmp_path):
+    answers = predict(write(tmp_path / "x.csv", CSV))
+    assert predict(write(tmp_path / "x.txt", TSV)) == answers
+    assert predict(tmp_path / "x.txt", "--format", "txt").count("\n") == 3
+    assert predict(write(tmp_path / "x.txt", "A text, a lid\nA cup\n")).count("\n") == 2
+    write(tmp_path / "x.txt", "word " * 40_000)
+    assert predict(tmp_path / "x.txt").count("\n") == 1
+
+
 def test_quotes_are_read_as_in_the_train_table(predict, tmp_path):
     path = write(
         tmp_path / "x.tsv", 'id,text\nr1,"A cup\nr2,A lid\nr3,A pan"\n'
@@ -144,7 +153,7 @@ def test_turns_of_a_dialogue_may_stand_in_a_table(predict, tmp_path):
         ("x.jsonl", "{\n[]\n", "x.jsonl, line 1: .*broken JSON.*and 1 more broken rows"),
         ("x.jsonl", '{"note": 1}\n', "has no column 'text', which moods needs: it has 'note'"),
         ("x.txt", "\n", "x.txt holds no questions"),
-        ("x.txt", b"\xff\xfe\n", "line 1: the file must be UTF-8 text"),
+        ("x.txt", b"\xff\xfe\n", "x.txt, line 1: not utf-8 text"),
     ],
 )
 def test_a_file_that_cannot_be_asked_about_is_one_line(predict, tmp_path, name, text, message):

@@ -114,6 +114,13 @@ class Delimited(SheetSource):
         return best if counts[best] else None
 
 
+def header_of(path: Path, *, encoding: str) -> tuple[str, str]:
+    """Return a file's first line that is not blank, nothing without any, and the delimiter that splits it most."""
+    header = next((line for line in read_text(path, encoding=encoding).splitlines() if line.strip()), "")
+    header = header[: csv.field_size_limit()]  # a longer name of a column is an error of csv's
+    return header, max((",", "\t", ";", "|"), key=lambda mark: len(next(csv.reader([header], delimiter=mark), ())))
+
+
 def read_delimited(
     path: Path, *, encoding: str, delimiter: str | None = None, quoting: bool = True
 ) -> tuple[Delimited, Sheet]:
@@ -125,10 +132,9 @@ def read_delimited(
     Raises:
         DataError: it is empty, missing, or in another encoding.
     """
-    header = next((line for line in read_text(path, encoding=encoding).splitlines() if line.strip()), None)
-    if header is None:
+    header, best = header_of(path, encoding=encoding)
+    if not header:
         raise DataError(f"{path} is empty: expected a header and rows")
-    best = max((",", "\t", ";", "|"), key=lambda mark: len(next(csv.reader([header], delimiter=mark))))
     best = delimiter if delimiter is not None and delimiter in header else best
     is_quoted = any(len(name) > 1 and name[0] == name[-1] == '"' for name in header.strip().split(best))
     readings = []
