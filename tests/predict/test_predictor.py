@@ -1,7 +1,9 @@
 """A merged model in Python: `load(folder).predict(texts)`."""
 
 import math
+from datetime import date
 
+import numpy as np
 import pytest
 
 from dfwe.errors import ConfigurationError, DataError, ModelError
@@ -25,6 +27,16 @@ def test_texts_and_rows_have_an_answer_each_in_order(folder):
     assert [model.predict([text])[0] for text in texts] == answers
     assert (model.task, model.labels, model.columns) == ("moods", ("good", "bad"), ("text",))
     assert model.predict([]) == []
+
+
+def test_rows_may_hold_what_tables_in_python_hold(folder):
+    model = load(folder())
+    row = {"text": np.float32(2.5), "image": b"\xff", "day": date(2026, 1, 2), "score": math.nan}
+    assert model.predict([row]) == model.predict(["2.5"])
+    assert model.predict([{"text": date(2026, 1, 2)}]) == model.predict(["2026-01-02"])
+    for cell, message in ((b"\xff", "column 'text' holds no text"), (math.nan, "column 'text' is empty")):
+        with pytest.raises(DataError, match=f"input 1: {message}"):
+            model.predict([{"text": cell}])
 
 
 def test_probabilities_add_up_and_the_answer_is_the_most_likely(folder):

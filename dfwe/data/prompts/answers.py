@@ -176,7 +176,7 @@ def single(cells: Cells, *, column: str) -> str:
     """Return the column's text with white space collapsed; RowError if it is empty or a list."""
     cell = cells[column]
     if not isinstance(cell, str):
-        raise RowError(f"column '{column}' is a list, expected one text")
+        raise RowError(f"column '{column}' {'is a list' if cell else 'holds no text'}, expected one text")
     text = flat(cell)
     if not text:
         raise RowError(f"column '{column}' is empty", remedy=_FILL.format(column=column))

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, time
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from dfwe.data.readers.base import RowIssue, RowReport
 from dfwe.errors import ConfigurationError, DataError, quoted
@@ -115,14 +119,24 @@ def check_columns(sheet: Sheet, *, needed: Iterable[str]) -> None:
 
 
 def cell_of(value: Any) -> Cell:
-    """Return a JSON value as a cell: null is empty, a list of texts is alternatives, other nested values stay JSON."""
-    if value is None:
+    """Return a value as a cell: null and NaN are empty, a list of texts is alternatives, other nested values stay JSON.
+
+    Bytes and other things without a text have no alternatives: a task that reads the column refuses the row.
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
+    if isinstance(value, date | time):
+        return value.isoformat().removeprefix("NaT")  # which pandas has for no date
     if isinstance(value, str):
         return value
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return tuple(value)
-    return json.dumps(value, ensure_ascii=False)
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError):
+        return ()
 
 
 def cell_line(cell: Cell) -> str:

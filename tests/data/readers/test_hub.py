@@ -1,8 +1,13 @@
 """Data sets by name: a folder that `datasets` wrote, and no network."""
 
+import math
+from datetime import datetime
+
 import datasets
 import pytest
 
+from dfwe.data.prompts.answers import single
+from dfwe.data.readers.base import RowError
 from dfwe.data.readers.hub import HubSplit
 from dfwe.data.readers.table import Table
 from dfwe.errors import DataError
@@ -37,6 +42,15 @@ def test_a_folder_of_one_split_is_that_split(saved):
     assert source("named").sheet(saved).origin == "named (train)"
     with pytest.raises(DataError, match="named holds the split 'train' alone, not 'dev'"):
         source("named", split="dev").sheet(saved)
+
+
+def test_values_that_are_not_json_become_cells(tmp_path):
+    row = {"text": "A cup.", "at": datetime(2026, 1, 2, 3), "score": math.nan, "image": b"\xff", "box": [b"\xff"]}
+    datasets.Dataset.from_list([row]).save_to_disk(str(tmp_path / "all"))
+    cells = source("all").sheet(tmp_path).rows[0].cells
+    assert cells == {"text": "A cup.", "at": "2026-01-02T03:00:00", "score": "", "image": (), "box": ()}
+    with pytest.raises(RowError, match="column 'image' holds no text"):
+        single(cells, column="image")
 
 
 def test_a_folder_of_one_data_set_is_not_two_splits(saved):
