@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from abc import ABC, abstractmethod
+from collections import ChainMap, Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
@@ -84,9 +85,8 @@ def renamed(columns: Sequence[str], *, rename: Mapping[str, str], origin: str) -
         if old not in columns:
             raise DataError(f"{origin} has no column '{old}' to rename: it has {quoted(columns) or 'none'}")
     new = tuple(rename.get(column, column) for column in columns)
-    for column in new:
-        if new.count(column) > 1:
-            raise DataError(f"{origin} has more than one column '{column}': rename or name its columns")
+    if repeated := [column for column, number in Counter(new).items() if number > 1]:
+        raise DataError(f"{origin} has more than one column '{repeated[0]}': rename or name its columns")
     return new
 
 
@@ -102,13 +102,14 @@ def sheet_of(
     """Return JSON objects, each with its line, as rows; a missing key is an empty cell."""
     keys = tuple(dict.fromkeys(key for _, content in objects for key in content))
     named = dict(zip(keys, renamed(keys, rename=rename, origin=origin), strict=True))
-    empty = dict.fromkeys(named.values(), "")
-    rows = tuple(
-        SheetRow(line, empty | {named[key]: cell_of(value) for key, value in content.items()})
-        for line, content in objects
-    )
+    empty: dict[str, Cell] = dict.fromkeys(named.values(), "")
+    rows = []
+    for line, content in objects:
+        cells = {named[key]: cell_of(value) for key, value in content.items()}
+        # rows that lack columns share their empty cells: where every row has other keys, one per pair is too much
+        rows.append(SheetRow(line, empty | cells if len(cells) == len(empty) else ChainMap(cells, empty)))
     report = RowReport(len(rows) + len(invalid), tuple(invalid), tuple(suspicious))
-    return Sheet(origin, stem, tuple(named.values()), rows, report)
+    return Sheet(origin, stem, tuple(named.values()), tuple(rows), report)
 
 
 def check_columns(sheet: Sheet, *, needed: Iterable[str]) -> None:

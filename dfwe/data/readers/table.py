@@ -188,6 +188,6 @@ def _digest(dialogues: Mapping[str, Any], *, splits: Mapping[Split, tuple[str, .
     """Hash the rows and splits, wherever they come from: equal rows in equal splits are equal data."""
     digest = hashlib.sha256(json.dumps(splits, sort_keys=True).encode())
     for dialogue in dialogues.values():
-        rows = [(row["id"], row["cells"]) for row in dialogue["rows"]]
+        rows = [(row["id"], dict(row["cells"])) for row in dialogue["rows"]]
         digest.update(json.dumps([dialogue["dialogue_id"], rows]).encode())
     return digest.hexdigest()

@@ -1,8 +1,11 @@
 """JSON lines: keys, values of all kinds, and what is broken."""
 
+import tracemalloc
+
 import pytest
 
 from dfwe.data.readers.json_lines import JsonLines
+from dfwe.data.readers.table import Table
 from dfwe.errors import DataError
 
 
@@ -28,6 +31,21 @@ def test_a_key_that_one_object_lacks_is_an_empty_cell(tmp_path):
     sheet = read(tmp_path, '{"a": "1"}\n{"a": "2", "b": "3"}\n')
     assert sheet.columns == ("a", "b")
     assert sheet.rows[0].cells == {"a": "1", "b": ""}
+
+
+def test_rows_of_different_keys_take_little_memory(tmp_path):
+    (tmp_path / "x.jsonl").write_text("".join(f'{{"k{n}": "1", "a": "2"}}\n' for n in range(1000)))
+    table = Table(
+        root=tmp_path,
+        files={"train": JsonLines(path="x.jsonl", encoding="utf-8", rename={})},
+        **{"holdout_fractions": {"dev": 0.1, "test": 0.1}, "seed": 0, "id": None, "group": None, "exclude": {}},
+    )
+    tracemalloc.start()
+    corpus = table.read()
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000  # with a cell per pair 28 million
+    tracemalloc.stop()
+    (row,) = corpus.dialogues["x-8"]["rows"]
+    assert (list(row["cells"])[:3], row["cells"]["k7"], row["cells"]["k8"]) == (["k0", "a", "k1"], "1", "")
 
 
 def test_json_lines_broken_lines_are_invalid(tmp_path):
