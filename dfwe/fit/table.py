@@ -20,6 +20,7 @@ KINDS = ("labels", "number", "text")
 _RENAME = "rename the column of the labels to 'label'"
 _JSON = (".jsonl", ".json", ".ndjson")
 _BINARY = (".xlsx", ".xls", ".ods", ".parquet", ".feather", ".arrow", ".pkl")
+_MAX_STRAYS = 5  # named in an error
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+(,\d+)?")
 
 
@@ -134,11 +135,17 @@ def kind_of(table: LabelledTable, *, defaults: Mapping[str, Any], is_source: boo
         raise DataError(f"{column} has one value only, '{next(iter(counts))}': expected at least two")
     if len(counts) > defaults["max_labels"] and (number := _with_comma(counts)):
         raise DataError(f"{column} has numbers with a comma, '{number}': write {number.replace(',', '.')}")
-    if len(counts) > defaults["max_labels"] and all(is_number(value) for value in counts):
+    strays = [value for value in counts if not is_number(value)]
+    if len(counts) > defaults["max_labels"] and not strays:
         if _is_counting(counts, rows=rows):
             remedy = _RENAME if is_source else "name another with --label, or set --kind number"
             raise DataError(f"{column} has another whole number in each row, as ids are: {remedy}")
         return "number"
+    num_stray = sum(counts[value] for value in strays)
+    if len(counts) - len(strays) > defaults["max_labels"] and num_stray <= defaults["max_stray_share"] * rows:
+        words = quoted(value[:40] for value in strays[:_MAX_STRAYS])
+        remedy = "clean them" if is_source else "clean them, or set --kind labels"
+        raise DataError(f"{column} has numbers, but words in {num_stray} of {rows} rows, such as {words}: {remedy}")
     if len(counts) > defaults["max_label_share"] * rows:
         if is_source:
             return "text"

@@ -179,6 +179,10 @@ def test_kind_of_a_source_may_be_free_text(written):
         ([f"w{n}" for n in range(9)], "has 9 distinct values in 9 rows: name another with --label, or set --kind text"),
         ([str(n) for n in range(30)], "has another whole number in each row, as ids are"),
         ([" "] * 9, "has no row with a text and a label"),
+        (
+            [*(f"{n}.5" for n in range(40)), "n.a.", "?"],
+            "but words in 2 of 42 rows, such as 'n.a.', '\\?': clean them, or set --kind labels",
+        ),
         ([f'"{n},5"' for n in range(30)], "has numbers with a comma, '0,5': write 0.5"),
     ],
 )
