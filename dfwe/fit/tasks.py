@@ -167,6 +167,10 @@ def _check_kind(kind: str, *, values: Sequence[str], table: LabelledTable) -> No
     column = f"{table.path}: column '{table.columns.label}'"
     if len(values) < 2:
         raise DataError(f"{column} has {len(values)} distinct values: expected at least two")
+    if kind == "labels" and (unfit := [value for value in values if value == "???" or "${" in value]):
+        raise DataError(
+            f"{column} has the label '{unfit[0]}', which settings cannot hold: write it without ??? and ${{"
+        )
     if kind != "number":
         return
     if words := [value for value in values if not is_number(value)]:

@@ -105,6 +105,14 @@ def test_one_number_only_is_refused(write):
         tasks(table, kind="number")
 
 
+@pytest.mark.parametrize("label", ["???", "a ${b} c", "${...labels}"])
+def test_labels_that_settings_cannot_hold_are_refused(write, label):
+    table = write("words.csv", "text,label", [f"a text {n},{('yes', label)[n % 2]}" for n in range(20)])
+    with pytest.raises(DataError, match="which settings cannot hold: write it without") as raised:
+        tasks(table)
+    assert f"has the label '{label}'" in str(raised.value)
+
+
 def test_repeated_texts_are_counted(write):
     rows = [f"the same {n // 20},{n % 2}" for n in range(40)]
     (task,) = tasks(write("same.csv", "text,label", rows))
