@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from dfwe.conf import conf_dir
+from dfwe.controls import without_controls
 from dfwe.errors import ConfigurationError
 from dfwe.fit.report import description, shared
 from dfwe.fit.run import Plan, add_table_options, run_plan, table_options, write_tasks
@@ -45,9 +46,9 @@ def _prepare(options: argparse.Namespace) -> Plan:
     check_model(model, tasks=tasks)
     options.out = options.out or Path("outputs") / f"fit_{target.name}"
     for task in tasks:
-        print(*description(task, shots=None if task.is_source else options.shots), sep="\n")
-        if task.is_source:
-            print("".join(f"{line}\n" for line in shared(task, target=target)), end="")
+        overlap = shared(task, target=target) if task.is_source else ()
+        lines = (*description(task, shots=None if task.is_source else options.shots), *overlap)
+        print(*map(without_controls, lines), sep="\n")
     conf = options.out / "conf"
     names = [source.name for source in sources]
     contents = {conf / "task" / f"{task.name}.yaml": _yaml(task, sources=names, target=target.name) for task in tasks}

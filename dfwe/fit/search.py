@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dfwe.conf import conf_dir
+from dfwe.controls import without_controls
 from dfwe.errors import ConfigurationError
 from dfwe.fit.report import description
 from dfwe.fit.run import Plan, add_table_options, run_plan, table_options, write_tasks
@@ -46,7 +47,7 @@ def _prepare(options: argparse.Namespace) -> Plan:
         raise ConfigurationError(f"--models {options.models[0]} is one model: name two or more, with a space between")
     target = _target(options, defaults=read_yaml(conf_dir() / "fit.yaml"))
     options.out = options.out or Path("outputs") / f"search_{target.name}"
-    print(*description(target, shots=None), sep="\n")
+    print(*map(without_controls, description(target, shots=None)), sep="\n")
     path = options.out / "conf" / "task" / f"{target.name}.yaml"
     content = _with_prompt(target.content(sources=()), prompt=options.prompt)
     text = yaml_text(content, comment=f"Written by `dfwe search` for {target.table.path.name}.")

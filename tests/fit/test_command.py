@@ -136,6 +136,13 @@ def test_mistakes_are_one_line_before_anything_is_written(arguments, message, me
     assert not (tmp_path / "outputs").exists()
 
 
+def test_what_a_table_holds_does_not_steer_the_terminal(tmp_path, capsys):
+    labels = ("yes", "no\x1b[2J")
+    path = write(tmp_path / "a.csv", [f"a text {n},{labels[n % 2]}" for n in range(40)])
+    assert main([str(path), "--dry-run", "--out", str(tmp_path / "out"), *TINY[:2]]) == 0
+    assert "2 labels: yes 20, no\\x1b[2J 20" in capsys.readouterr().out
+
+
 def test_a_model_without_its_weights_says_how_to_get_them(messages, capsys, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert main([messages]) == 2
