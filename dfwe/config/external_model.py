@@ -12,7 +12,7 @@ from hydra.errors import HydraException
 
 from dfwe.errors import ConfigurationError, ModelError
 from dfwe.io.strict_json import read_json_object
-from dfwe.models.folders import CONFIG, TOKENIZER_CONFIG
+from dfwe.models.folders import CONFIG, TOKENIZER_CONFIG, is_hub_name
 
 _KINDS = {  # options of conf/model by the end of the architecture's name
     "ForSequenceClassification": "classifier",
@@ -32,8 +32,9 @@ _MOST_TOKENS = 8192
 def with_model_of_experts(overrides: Sequence[str]) -> list[str]:
     """Return the overrides, with no sources where `experts` are given, and `model` and its source if none is chosen.
 
-    The architecture is that of the base model, else of the first expert that is a folder. A classifier reads as many
-    tokens as its files say, and is cut where its tokenizer cuts: dfwe did not train it.
+    The architecture is that of the base model, else of the first expert that is a folder. The model starts from that
+    folder, or from a base model on the Hub. A classifier reads as many tokens as its files say, and is cut where its
+    tokenizer cuts: dfwe did not train it.
 
     Raises:
         ConfigurationError: no folder tells the architecture, or it is none that can be merged here.
@@ -44,7 +45,8 @@ def with_model_of_experts(overrides: Sequence[str]) -> list[str]:
     overrides = [*overrides, *([] if "sources" in given else ["sources=none"])]  # nothing is trained on any
     if "model" in given:
         return overrides
-    names = [*_names(given.get("base_model"), key="base_model"), *_names(given["experts"], key="experts")]
+    bases = _names(given.get("base_model"), key="base_model")
+    names = [*bases, *_names(given["experts"], key="experts")]
     folders = [folder for name in names if ((folder := Path(name).expanduser()) / CONFIG).is_file()]
     if not folders:
         raise ConfigurationError(
@@ -53,7 +55,11 @@ def with_model_of_experts(overrides: Sequence[str]) -> list[str]:
             "model.source.name=<name>"
         )
     option = _option(folders)
-    settings = {"model.source.name": f"'{folders[0]}'", **(_limits(folders[-1]) if option == "classifier" else {})}
+    repositories = [base for base in bases if is_hub_name(base) and not Path(base).exists()]
+    settings = {
+        "model.source.name": f"'{[*repositories, *folders][0]}'",
+        **(_limits(folders[-1]) if option == "classifier" else {}),
+    }
     return [*overrides, f"model={option}", *(f"{key}={settings[key]}" for key in settings if key not in given)]
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -65,8 +66,7 @@ def _plan_external(config: DictConfig, *, corpora: Corpora | None) -> ExternalEx
     given: Any = OmegaConf.to_container(config.experts)
     experts = subset_by_number(named_models(given), subset=plain(config.subset))
     base = None if config.base_model is None else ExternalModel(config.base_model)
-    for merge in spec.merges_of(len(experts)):
-        _check_parent(merge, base=base)
+    _check_parent(spec.merges_of(len(experts)), experts=experts, base=base, source=plain(config.model.source))
     family, pretraining = study_family(config, tasks=(target,), corpora=corpora)
     if not family.takes_external:
         raise ConfigurationError(
@@ -85,11 +85,27 @@ def _plan_external(config: DictConfig, *, corpora: Corpora | None) -> ExternalEx
     )
 
 
-def _check_parent(merge: Mapping[str, Any], *, base: ExternalModel | None) -> None:
-    """Raise ConfigurationError for a method that works on task vectors where no base model was named."""
-    method: Any = bind(merge["method"])
-    if base is None and method.properties.needs_parent:
+def _check_parent(
+    merges: Sequence[Mapping[str, Any]],
+    *,
+    experts: Mapping[str, ExternalModel],
+    base: ExternalModel | None,
+    source: Mapping[str, Any],
+) -> None:
+    """Raise ConfigurationError where task vectors or LoRAs would start from other weights than the base model's."""
+    methods: dict[str, Any] = {f"merge={merge['name']}": bind(merge["method"]) for merge in merges}
+    on_differences = [name for name, method in methods.items() if method.properties.needs_parent]
+    if base is None and on_differences:
         raise ConfigurationError(
-            f"merge={merge['name']} works on the differences to the experts' common parent: set base_model=<folder or "
+            f"{on_differences[0]} works on the differences to the experts' common parent: set base_model=<folder or "
             "name on the Hub> (--base of dfwe search)"
+        )
+    adapters = [f"the LoRA {name}" for name, external in experts.items() if external.form == "adapter"]
+    if base is None or not (on_differences or adapters):
+        return
+    if Path(str(source.get("name"))).expanduser() != base.path and bind(source).identity() != base.identity:
+        raise ConfigurationError(
+            f"{[*on_differences, *adapters][0]} starts from model.source ({source.get('name') or source['_target_']}), "
+            f"which has other weights than base_model={base.name}: set both to one folder with config.json, or to one "
+            "name on the Hub"
         )

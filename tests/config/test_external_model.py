@@ -75,6 +75,11 @@ def test_the_base_model_comes_first(folder):
     assert arguments[-2:] == ["model=seq2seq", f"model.source.name='{base}'"]
 
 
+def test_a_base_model_on_the_hub_is_what_models_start_from(folder):
+    arguments = hydra_arguments([f"experts=[{folder('LlamaForCausalLM')}]", "base_model=lab/parent"])
+    assert arguments[-2:] == ["model=causal_lm", "model.source.name='lab/parent'"]
+
+
 @pytest.mark.parametrize("architecture", ["BertModel", "BertForMaskedLM", ""])
 def test_a_base_model_without_a_head_leaves_the_kind_to_experts(folder, architecture):
     base, expert = folder(architecture), folder("BertForSequenceClassification")

@@ -284,6 +284,16 @@ def test_task_vectors_need_the_base_model(decoders, settings):
         load_plan(compose_study([*settings, experts(decoders[1:]), "merge=ties"]))
 
 
+@pytest.mark.parametrize("form", ["task vectors", "loras"])
+def test_a_base_model_that_nothing_starts_from_is_refused(decoders, settings, adapter, form):
+    base, *folders = decoders
+    lora = adapter("lora", Layout.of(LlamaForCausalLM.from_pretrained(base)), rank=2)
+    given = [experts(folders), "merge=ties"] if form == "task vectors" else [experts([*folders, lora])]
+    for arguments in ([f"base_model={base}/model.safetensors"], [f"base_model={base}", "model=llama_toy"]):
+        with pytest.raises(ConfigurationError, match="starts from model.source .*other weights than base_model="):
+            load_plan(compose_study([*settings, *given, *arguments]))
+
+
 def test_labels_that_are_others_are_refused(classifiers, settings):
     _, *folders = classifiers
     other = BertForSequenceClassification.from_pretrained(folders[0])
