@@ -174,6 +174,12 @@ def test_linear_heads_are_trained_first_and_shared(encoder, tmp_path):
     assert rows_of(tmp_path)["linear_probe"]["dev"]["score"] == heads["head of toy_sentiment"]["dev"]["score"]
 
 
+def test_expert_depends_on_heads_of_other_tasks(encoder):
+    options = ("trainer.head_first=true", "sources=[toy_topic]", "trainer.train.stop_on=own")
+    studies = [plan_study(encoder(*options, f"data.shots={{toy_sentiment: {shots}}}")) for shots in (6, 8)]
+    assert len({study.trained["toy_topic"].digest for study in studies}) == 2
+
+
 def test_causal_lm_study_has_whole_method_and_is_exported(composed, tmp_path, small_overrides):
     data = [override for override in small_overrides if override.startswith("data.")]
     store = f"paths.store={tmp_path}/store"

@@ -93,10 +93,12 @@ class TrainStage(Stage):
         return tuple(scored for scored in (objective, source) if objective is not None and scored is not None)
 
     def spec(self) -> dict[str, Any]:
-        """Return the base model, the recipe with its data, the trainer's settings and the seed."""
+        """Return the base model, the recipe with its data, the trainer's settings, the seed and other tasks' heads."""
         family, recipe, trainer = self.family, self.recipe, self.family.context.trainer
         shared = ("group_batches", "optimizer", "accumulate", "gradient_clip", "light_dropout")
         processes = num_ranks(trainer)  # which draw other dropout than one
+        answered = {task.name for task in self._answered}
+        heads = [head.digest for head in self.heads if head.training.spec["task"]["name"] not in answered]
         return {
             "family": family.spec(),
             "start": None if self.start is None else self.start.digest,
@@ -110,6 +112,7 @@ class TrainStage(Stage):
             **({} if self.lora is None else {"lora": self.lora.spec()}),
             **({} if recipe.fit["stop_on"] == "last" else {"stopping": RULE}),
             **({} if processes == 1 else {"processes": processes}),
+            **({"other_heads": heads} if heads else {}),
         }
 
     @property
