@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dfwe.config.tasks import Objective, tasks_of
+from dfwe.config.tasks import Objective, Task, tasks_of
 from dfwe.families.base import BaseModel, ModelFamily
 from dfwe.stages.base import Stage
 from dfwe.stages.distillation import TeacherStage
@@ -17,6 +17,7 @@ from dfwe.stages.merge import MergeStage
 from dfwe.stages.train import TrainStage
 from dfwe.store.card import Card
 from dfwe.store.store import Store
+from dfwe.studies.source_selection.stage import SelectSourcesStage
 from dfwe.values.names import BASELINE
 
 _TRAINED = 3  # passes of a token: the backward pass takes two forward ones (Kaplan et al. 2020, section 2.1)
@@ -35,9 +36,13 @@ class Work:
 
 @dataclass
 class Costs:
-    """Count what models cost; the work of each stage is counted once, since a study asks for each model."""
+    """Count what models cost; the work of each stage is counted once, since a study asks for each model.
+
+    A model that learnt from a source costs the selection of the sources, too.
+    """
 
     store: Store
+    selection: SelectSourcesStage | None = None
     _work: dict[str, Work] = field(default_factory=dict)
 
     def of(self, stage: Stage) -> dict[str, Any]:
@@ -49,7 +54,10 @@ class Costs:
         question; `seconds` of training and searching (null where one was not recorded); `bytes` of weights and
         statistics in the store (a merge itself is a few coefficients).
         """
-        stages = {part.digest: part for part in _needed(stage)}.values()
+        parts = list(_needed(stage))
+        if self.selection is not None and any(_learns_other(part, than=self.selection.target) for part in parts):
+            parts.extend(_needed(self.selection))
+        stages = {part.digest: part for part in parts}.values()
         cards = [(part, part.result(self.store).card) for part in stages]
         seconds = [card.result.get("seconds") for _, card in cards]
         files = [file for part, card in cards if not isinstance(part, MergeStage) for file in card.files.values()]
@@ -127,6 +135,11 @@ def _answered(family: ModelFamily, objective: Objective | None, *, dev_answers: 
         return 0.0
     tokens = sum(family.num_split_tokens(task, split="dev") for task in tasks_of(objective))
     return dev_answers * tokens / len(family.instances(objective, split="dev"))
+
+
+def _learns_other(stage: Stage, *, than: Task) -> bool:
+    """Return whether the stage trains on a task other than this one."""
+    return isinstance(stage, TrainStage) and any(task.name != than.name for task in stage.recipe.tasks)
 
 
 def _needed(stage: Stage) -> Iterator[Stage]:

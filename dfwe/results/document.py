@@ -38,7 +38,7 @@ def study_results(study: Study, *, seconds: Mapping[str, float], exported: bool 
     store = study.family.context.store
     comparison: Comparison = TargetComparison(study) if study.listing is None else TaskMeanComparison(study)
     names = [name for name in study.models if study.listing is None or name in comparison.evaluations]
-    costs = Costs(store)
+    costs = Costs(store, study.source_selection)
     rows = [row_of(name, study=study, comparison=comparison, costs=costs) for name in names]
     add_times_baseline(rows)
     diagnostics = _diagnose(study, rows=rows)

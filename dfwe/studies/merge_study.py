@@ -41,7 +41,11 @@ def merge_study(
     configs = spec.merges_of(len(experts)) if "merge" in runs else ()
     merges = {config["name"]: factory.merge(config, experts=experts, target=target, seed=seed) for config in configs}
     headline = headline_merge(merges)
-    inputs = BaselineInputs(factory, target, trained, experts, seed, tuple(sources), merges.get(headline or ""))
+    needs = () if source_selection is None else source_selection.needs
+    selecting = tuple(stage for stage in needs if isinstance(stage, TrainStage))
+    inputs = BaselineInputs(
+        factory, target, trained, experts, seed, tuple(sources), merges.get(headline or ""), selecting
+    )
     baselines = baseline_models(spec.baselines, study=inputs) if merges and "evaluate" in runs else {}
     for merge in merges.values():
         baselines |= plan_combinations(merge) if "evaluate" in runs else {}

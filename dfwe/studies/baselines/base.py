@@ -41,6 +41,7 @@ class BaselineInputs:
     seed: int
     sources: tuple[Task, ...] = ()
     merge: MergeStage | None = None  # that was asked for
+    selecting: tuple[TrainStage, ...] = ()  # trainings by which the sources were selected
     listed: Mapping[str, Baseline] = field(default_factory=dict)  # all that the study asks for, with their settings
 
     @property

@@ -31,9 +31,9 @@ class Multitask(Baseline):
 class SameCompute(Baseline):
     """The parent on the target alone, for as many steps as all experts are allowed together; its best epoch is kept.
 
-    Steps are counted as planned: early stopping may let the study itself do with fewer. It ends before them where as
-    many epochs as a plain fine-tuning is allowed bring no gain on dev. Without it the equally trained baseline is the
-    expert of the target itself.
+    Steps are counted as planned, those of trainings that selected the sources included: early stopping may let the
+    study itself do with fewer. It ends before them where as many epochs as a plain fine-tuning is allowed bring no gain
+    on dev. Without it the equally trained baseline is the expert of the target itself.
     """
 
     def model(self, study: BaselineInputs) -> TrainStage | str:
@@ -41,7 +41,8 @@ class SameCompute(Baseline):
         target = study.trained_target
         if target is None:
             return NO_TARGET
-        stages = {stage.digest: stage for stage in (*study.trained.values(), *study.experts.values())}
+        trainings = (*study.trained.values(), *study.experts.values(), *study.selecting)
+        stages = {stage.digest: stage for stage in trainings}
         plain = study.factory.baseline(target, seed=study.seed)
         num_epochs = plain.recipe.fit["epochs"]
         steps_per_epoch = plain.num_planned_steps / num_epochs

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from dfwe.errors import ConfigurationError, DataError
+from dfwe.results.costs import Costs
 from dfwe.run_study import run_study
 from dfwe.studies.plan import load_plan, plan_study
 from dfwe.studies.recipes import DfwePlan
@@ -147,3 +148,17 @@ def test_what_cannot_work_is_said_before_anything_runs(small, tmp_path, override
     with pytest.raises(error, match=message):
         run_study(small(tmp_path / "store", *overrides), folder=tmp_path)
     assert not [*(tmp_path / "store").glob("statistics-*"), *(tmp_path / "store").glob("train-*")]
+
+
+def test_rows_with_a_source_cost_the_selection(ran, small):
+    settings = [*KNOWN, "source_selection.number=1", "baselines=[same_compute]"]
+    study = plan_study(small(ran[1], *settings, "source_selection=transfer"))
+    (source,), selection, store = study.sources, study.source_selection, study.family.context.store
+    plain, costs = (Costs(store, chosen) for chosen in (None, selection))
+    assert costs.of(study.baseline) == plain.of(study.baseline)
+    others = [stage for stage in selection.needs if stage.digest != study.experts[source.short].digest]
+    cost, alone = (each.of(study.experts[source.short])["training"] for each in (costs, plain))
+    assert cost == alone + sum(plain.of(stage)["training"] for stage in others)
+    named = plan_study(small(ran[1], f"sources=[{source.short}]", "baselines=[same_compute]"))
+    longer, shorter = (each.baselines["same_compute"].num_planned_steps for each in (study, named))
+    assert longer > shorter
