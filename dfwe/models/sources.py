@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub import try_to_load_from_cache
 
 from dfwe.errors import ModelError
-from dfwe.models.folders import WEIGHTS_AND_CONFIG, local_folder, read_config
+from dfwe.models.folders import CONFIG, WEIGHTS_AND_CONFIG, local_folder, read_config
 from dfwe.models.loading import check_tokenizer
 from dfwe.values.allowed import Name
 
@@ -91,6 +92,14 @@ def weights_identity(name: str, *, revision: str) -> dict[str, Any]:
     if path is None:
         return {"source": "hub", "name": name, "revision": revision, "checked": _CHECKED}
     return {"source": "folder", "files": folder_digest(path), "checked": _CHECKED}
+
+
+def cached_commit(identity: Mapping[str, Any]) -> dict[str, str]:
+    """Return as `commit` what the revision of a repository was when it was loaded; empty for all else."""
+    if identity.get("source") != "hub":
+        return {}
+    path = try_to_load_from_cache(identity["name"], CONFIG, revision=identity["revision"])
+    return {"commit": Path(path).parent.name} if isinstance(path, str) else {}
 
 
 def folder_digest(folder: Path) -> dict[str, str]:

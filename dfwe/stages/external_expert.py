@@ -15,6 +15,7 @@ from dfwe.merging.files.tokenizers.aligned_vocabularies import align_rows, read_
 from dfwe.models.adapters import ADAPTER, AdapterContent, adapter_content
 from dfwe.models.external import Align, ExternalModel, save_adapter
 from dfwe.models.folders import ADAPTER_CONFIG
+from dfwe.models.sources import cached_commit
 from dfwe.stages.base import Stage
 from dfwe.stages.train import WEIGHTS, HeadStage, parent_of
 from dfwe.stages.untrained import UntrainedStage, untrained
@@ -74,7 +75,8 @@ class ExternalExpert(UntrainedStage):
         """
         model = self.family.model((self.recipe.tasks[0],))
         self.family.copy_external(model, self.external, align=self._align() if self.aligns else None)
-        return model, self._save(model, folder), {"external": self.external.name}
+        facts = {"external": self.external.name, **cached_commit(self.external.identity)}
+        return model, self._save(model, folder), facts
 
     @property
     def _outputs(self) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from dfwe.config.tasks import Task, build_task
 from dfwe.data.few_shot import ALL
 from dfwe.families.base import BaseModel, FamilySettings, ModelFamily, StudyContext, TrainingRecipe
 from dfwe.merging.expert_array import load_weights
-from dfwe.models.sources import WeightSource
+from dfwe.models.sources import WeightSource, cached_commit
 from dfwe.seeding import derive
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.train import WEIGHTS, TrainStage
@@ -64,7 +64,7 @@ class SourceParent(ParentStage):
     def make(self, folder: Path, *, tell: Tell) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Build the folder."""
         self.source.build(folder / MODEL, seed=derive(self.seed, "parent"), texts=self.texts())
-        return {"name": self.name}, (MODEL,)
+        return {"name": self.name, **cached_commit(self.source.identity())}, (MODEL,)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import pytest
 
 from dfwe.config.consistency import check_pretraining, complete
 from dfwe.errors import ConfigurationError
+from dfwe.families.encoder.weights import PretrainedEncoder
 from dfwe.stages.parent import PretrainedParent, SourceParent
 from dfwe.studies.plan import load_plan
 
@@ -45,6 +46,17 @@ def files(tmp_path):
 
 def stages(composed, store, *more):
     return load_plan(composed(*MINILM, *more, f"paths.store={store}"), reads_data=False).pretraining
+
+
+def test_a_parent_from_the_hub_records_its_commit(tmp_path, monkeypatch):
+    repository, commit = tmp_path / "models--lab--tiny", "c" * 40
+    for folder, file, text in ((f"snapshots/{commit}", "config.json", "{}"), ("refs", "main", commit)):
+        (repository / folder).mkdir(parents=True)
+        (repository / folder / file).write_text(text)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(PretrainedEncoder, "build", lambda self, folder, **settings: folder.mkdir())
+    parent = SourceParent("tiny", PretrainedEncoder("lab/tiny"), 0, lambda: (), dict)
+    assert parent.make(tmp_path, tell=lambda share: None)[0] == {"name": "tiny", "commit": commit}
 
 
 def test_minilm_without_files_is_the_parent_as_it_was(composed, tmp_path):
