@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -164,10 +164,12 @@ class StudyData:
         return self.shots.get(task.name, ALL)
 
 
-def shots_by_task(setting: Any, *, seed: int, tasks: Sequence[Task], key: str = "data.shots") -> dict[str, Shots]:
+def shots_by_task(
+    setting: Any, *, seed: int, tasks: Sequence[Task], key: str = "data.shots", unused: Collection[str] = ()
+) -> dict[str, Shots]:
     """Return shots by the tasks' long names, from the setting `key`: one amount for all, or amounts by name.
 
-    `others` has the amount of tasks that are not named; all, where it is not there.
+    `others` has the amount of tasks that are not named; all, where it is not there. `unused` may be named, too.
 
     Raises:
         ConfigurationError: an amount that is none, an amount per class of a task without classes, or the name of a task
@@ -177,10 +179,10 @@ def shots_by_task(setting: Any, *, seed: int, tasks: Sequence[Task], key: str = 
     rest = by_name.pop(UNNAMED, ALL.amount)
     names = {name: task for task in tasks for name in (task.short, task.name)}
     for name in by_name:
-        if name not in names:
+        if name not in names and name not in unused:
             tasks_of_study = ", ".join(task.short for task in tasks)
             raise ConfigurationError(f"{key} names '{name}', which is no task of this study: it has {tasks_of_study}")
-    amounts = {task.name: rest for task in tasks} | {names[name].name: by_name[name] for name in by_name}
+    amounts = {task.name: rest for task in tasks} | {names[n].name: by_name[n] for n in by_name if n in names}
     return {task.name: _of_task(Shots(amounts[task.name], seed=seed), task=task, key=key) for task in tasks}
 
 

@@ -36,7 +36,8 @@ def load_context(config: DictConfig, *, tasks: Sequence[Task], corpora: Corpora 
     check_optimizer(trainer["optimizer"], lr=0.1)
     store = Store(Path(config.paths.store).expanduser().resolve())
     warn_of_older(store.root)
-    shots = shots_by_task(data["shots"], seed=config.data.shots_seed, tasks=tasks)
+    candidates = {name for short, task in config.sources.items() for name in (short, task.name)}  # of any subset
+    shots = shots_by_task(data["shots"], seed=config.data.shots_seed, tasks=tasks, unused=candidates)
     corpora = corpora or Corpora()
     return StudyContext(
         store,

@@ -3,6 +3,7 @@
 import pytest
 
 from dfwe.errors import ConfigurationError
+from dfwe.studies.plan import load_plan
 from dfwe.studies.sources import subset_by_number
 
 SIX = {name: name.upper() for name in "fedcba"}
@@ -52,3 +53,11 @@ def test_a_drawn_order_depends_on_its_seed_alone():
 def test_a_subset_that_there_is_not_is_an_error(wrong, message):
     with pytest.raises(ConfigurationError, match=message):
         subset_by_number(SIX, subset=subset(**wrong))
+
+
+def test_shots_may_name_a_source_outside_the_subset(small, tmp_path):
+    for name in ("personality", "emory_emotion"):
+        config = small(tmp_path, "subset.size=1", "subset.number=0", f"data.shots={{{name}: 4, others: all}}")
+        load_plan(config, reads_data=False)
+    with pytest.raises(ConfigurationError, match="data.shots names 'typo', which is no task of this study"):
+        load_plan(small(tmp_path, "data.shots={typo: 4}"), reads_data=False)
