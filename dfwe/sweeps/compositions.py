@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from dfwe.config.consistency import complete
+from dfwe.config.consistency import check_study, complete
 from dfwe.config.instantiate import plain
 from dfwe.config.task_data import Corpora
 from dfwe.studies.plan import load_plan
@@ -81,11 +81,12 @@ class Composition:
         ).resolve_if_ready()
 
     def _plan(self, target: str | None) -> StudyPlan:
-        """Return the plan, with all candidates for sources."""
+        """Return the plan, with all candidates for sources; the configuration is checked as a job checks it."""
         if target not in self._plans:
             config = _changed(self._config, {"subset.number": None})
             if target is not None:
                 config.target = {target: config.sources[target]}
+            check_study(config)
             self._plans[target] = load_plan(config, reads_data=False, corpora=self._corpora)
         return self._plans[target]
 

@@ -120,6 +120,7 @@ def test_experts_that_are_merged_without_fine_tuning_keep_their_target(small_job
         (["+target=meld", "data.shots=???"], r"a value is missing: set data\.shots=\.\.\."),
         (["seed=0"], "a study needs one target"),
         (["+target=meld", "source_selection=fisher", "subset.number=0"], "subset.number=0 takes a subset"),
+        (["+target=meld", "merge.name=meld"], "merge.name=meld: an expert is called so"),
         (["multitask=cuts_and_stitches"], "multitask.columns has 'sst' for SST"),
         (["+target=meld", "multitask=cuts_and_stitches"], "does not use target: leave it out"),
     ],
