@@ -23,6 +23,7 @@ from dfwe.families.causal_lm.model import CausalText, collate, load_model
 from dfwe.families.causal_lm.prompts import CausalForm
 from dfwe.families.scorer import SplitReader
 from dfwe.families.text.family import TextFamily
+from dfwe.families.text.lightning_module import checkpoint_gradients
 from dfwe.models.loading import load_tokenizer
 from dfwe.records import Split
 
@@ -82,6 +83,8 @@ class CausalLmFamily(TextFamily):
         """Return the family's own part of `spec`."""
         scoring = 2  # with windows, and with rotary positions that a copy in bfloat16 does not round
         own = {"length_normalized": self.length_normalized, "scoring": scoring}
+        if self.gradient_checkpointing and self.context.trainer["light_dropout"] and self.context.device.type == "cpu":
+            own["checkpointing"] = 2  # whose dropout is that of the forward pass
         return {**super().settings_spec(), **self.form.spec(), **own}
 
     def collate(
@@ -109,7 +112,7 @@ class CausalLmFamily(TextFamily):
         optimizer: Any = bind(trainer["optimizer"], lr=recipe.fit["learning_rate"])
         assert isinstance(model, PreTrainedModel)
         if self.gradient_checkpointing:
-            model.gradient_checkpointing_enable({"use_reentrant": False})
+            checkpoint_gradients(model, light_dropout=trainer["light_dropout"])
         return CausalText(model, optimizer=optimizer, light_dropout=trainer["light_dropout"])
 
     def export(self, model: PreTrainedModel, folder: Path, *, max_shard_size: str) -> dict[str, Any]:

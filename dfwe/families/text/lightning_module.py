@@ -55,3 +55,9 @@ class TextModule(pl.LightningModule):
         """Clip the gradient's norm; Lightning's own way refuses a fused optimizer under bf16 (no scaler there)."""
         if gradient_clip_val:
             nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
+
+
+def checkpoint_gradients(model: PreTrainedModel, *, light_dropout: bool) -> None:
+    """Let the backward pass compute activations again; its dropout draws what that of the forward pass drew."""
+    again = LightDropout if light_dropout else nullcontext
+    model.gradient_checkpointing_enable({"use_reentrant": False, "context_fn": lambda: (nullcontext(), again())})
