@@ -120,7 +120,7 @@ def sum_segments(
     through it in blocks. On a CPU blocks share the threads: one does not fill the memory's bus.
     """
     on_cpu = experts.device == out.device and out.device.type == "cpu"
-    if on_cpu or experts.device != out.device:
+    if on_cpu or experts.device != out.device or experts.dtype != out.dtype:
         segments = [
             replace(segment, begin=begin, end=min(begin + SUM_BLOCK, segment.end))
             for segment in segments
@@ -160,7 +160,8 @@ def _sum_tensors(
         of_parent = () if parent is None else (of_tensor.parent,)
         with torch.no_grad():
             parts = [model[name].reshape(-1)[part] for model in models]
-            _sum_parts(parts, (*of_tensor.experts, *of_parent), out=out[name].view(-1)[part])
+            with _in_float32(out[name].view(-1)[part]) as total:
+                _sum_parts(parts, (*of_tensor.experts, *of_parent), out=total)
 
     blocks = [
         (name, _weights_of_whole(experts, of_tensor, name=name), begin)
@@ -169,6 +170,15 @@ def _sum_tensors(
     ]
     with thread_pool() if all(tensor.device.type == "cpu" for tensor in out.values()) else nullcontext() as pool:
         list(map(sum_block, blocks) if pool is None else pool.map(sum_block, blocks))
+
+
+@contextmanager
+def _in_float32(out: Tensor) -> Iterator[Tensor]:
+    """Yield what a sum of float32 is written into: `out` itself, or for another format a copy that is rounded once."""
+    total = out.float()
+    yield total
+    if total is not out:
+        out.copy_(total)
 
 
 def _sum_parts(parts: Sequence[Tensor], weights: Sequence[float], *, out: Tensor) -> None:
@@ -228,26 +238,28 @@ def _add_changes(experts: ExpertArray, weights: Sequence[TensorWeights], *, out:
 @torch.no_grad()
 def _add_to(view: Tensor, changes: Sequence[tuple[float, Factors | Tensor]]) -> None:
     factors = [(weight, change) for weight, change in changes if isinstance(change, Factors)]
-    for weight, change in changes:
-        if isinstance(change, Tensor):
-            view.add_(change.to(view.device), alpha=weight)
-    if factors:
-        left = torch.cat([change.left.to(view.device) * (weight * change.scale) for weight, change in factors], dim=1)
-        view.addmm_(left, torch.cat([change.right.to(view.device) for _, change in factors]))
+    with _in_float32(view) as total:
+        for weight, change in changes:
+            if isinstance(change, Tensor):
+                total.add_(change.to(view.device), alpha=weight)
+        if factors:
+            lefts = [change.left.to(view.device) * (weight * change.scale) for weight, change in factors]
+            total.addmm_(torch.cat(lefts, dim=1), torch.cat([change.right.to(view.device) for _, change in factors]))
 
 
 def _sum_segment(experts: Tensor, segment: Segment, *, out: Tensor, parent: Tensor | None) -> None:
     part, weights = slice(segment.begin, segment.end), segment.weights
-    if not len(experts):
-        assert parent is not None, "there are adapters alone, and no base"
-        torch.mul(parent[part].to(out.device, non_blocking=True), weights.parent, out=out[part])
-        return
-    if experts.device == out.device:
-        torch.mv(experts[:, part].t(), torch.tensor(weights.experts, dtype=torch.float32).to(out), out=out[part])
-    else:
-        _stream(experts[:, part], weights.experts, out=out[part])
-    if parent is not None:
-        out[part].add_(parent[part].to(out.device, non_blocking=True), alpha=weights.parent)
+    with _in_float32(out[part]) as total:
+        if not len(experts):
+            assert parent is not None, "there are adapters alone, and no base"
+            torch.mul(parent[part].to(out.device, non_blocking=True), weights.parent, out=total)
+            return
+        if experts.device == out.device:
+            torch.mv(experts[:, part].t(), torch.tensor(weights.experts, dtype=torch.float32).to(total), out=total)
+        else:
+            _stream(experts[:, part], weights.experts, out=total)
+        if parent is not None:
+            total.add_(parent[part].to(out.device, non_blocking=True), alpha=weights.parent)
 
 
 def _stream(experts: Sequence[Tensor] | Tensor, weights: Sequence[float], *, out: Tensor) -> None:

@@ -85,6 +85,18 @@ def test_a_merge_is_written_into_the_model(folders):
     assert torch.equal(parameters(LlamaForCausalLM.from_pretrained(folders[0])), parameters(model))
 
 
+@pytest.mark.parametrize("is_flat", [True, False])
+def test_a_merge_is_rounded_for_a_bfloat16_model(folders, adapter, is_flat, monkeypatch):
+    monkeypatch.setattr("dfwe.training.weight_search.is_dispatched", lambda model: not is_flat)
+    lora = adapter("lora", Layout.of(llama(0)), rank=2)
+    for experts, tolerance in ((folders[1:], 0.0), ([folders[1], lora], 2**-7)):  # a base is rounded by itself
+        exact, rounded = llama(0), llama(0).bfloat16()
+        for model in (exact, rounded):
+            merge(model, load_experts(experts, model=model, base=folders[0]), [0.3, 0.7])
+        expected = parameters(exact).bfloat16()
+        torch.testing.assert_close(parameters(rounded), expected, rtol=tolerance, atol=tolerance / 100)
+
+
 def test_a_search_ends_with_the_best_weights_in_the_model(folders):
     model, aim = llama(0), 0.8 * parameters(llama(1)) + 0.2 * parameters(llama(2))
     experts = load_experts(folders[1:], model=model)
