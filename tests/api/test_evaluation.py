@@ -1,5 +1,7 @@
 """Scores of models in memory on labelled texts."""
 
+import copy
+
 import pytest
 import torch
 from transformers import (
@@ -72,6 +74,21 @@ def test_an_encoder_decoder_chooses_and_writes(model, tokenizer):
     ids = model.generate(**inputs, max_new_tokens=4, do_sample=False, num_beams=1)
     assert list(written.predictions) == tokenizer.batch_decode(ids, skip_special_tokens=True)
     assert list(written.metrics) == ["exact_match"]
+
+
+def test_written_texts_end_at_the_tokenizers_end_too(decoder):
+    (model, tokenizer), steps = copy.deepcopy(decoder), []
+
+    def end(module, arguments, logits):
+        steps.append(logits)
+        return logits.index_fill(-1, torch.tensor([tokenizer.eos_token_id]), 1e3)
+
+    model.lm_head.register_forward_hook(end)
+    for ends in (None, tokenizer.unk_token_id, [tokenizer.eos_token_id]):
+        model.generation_config.eos_token_id = ends
+        evaluate(model, tokenizer, TEXTS[:1], GOLD[:1])
+        assert model.generation_config.eos_token_id == ends
+    assert len(steps) == 3
 
 
 def test_texts_are_cut_to_the_positions_that_a_roberta_has(tiny_bert):

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from dfwe.families.statistics.base import CalibrationExample, draw_places
-from dfwe.families.text.decoding import end_ids, plain_generation
+from dfwe.families.text.decoding import also_ending_at, end_ids, plain_generation
 from dfwe.families.text.tokenization import TokenisedSplit
 
 
@@ -59,8 +59,8 @@ class TextExample(CalibrationExample):
 
     def drawn_texts(self, model: Any, *, samples: int, seed: int) -> list[Int[Tensor, "1 target"]]:
         """Draw texts from the model, each up to its end token; torch's global state is left as it was."""
-        ends = end_ids(model, device=self.source.device)
-        with torch.no_grad(), torch.random.fork_rng():
+        with torch.no_grad(), torch.random.fork_rng(), also_ending_at(model, int(self.target[0, -1])):
+            ends = end_ids(model, device=self.source.device)
             torch.manual_seed(seed)
             with plain_generation(model):
                 ids: Tensor = model.generate(

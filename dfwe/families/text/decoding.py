@@ -71,6 +71,19 @@ def end_ids(model: Any, *, device: torch.device) -> Int[Tensor, " ends"]:
 
 
 @contextmanager
+def also_ending_at(model: Any, end_id: int | None) -> Iterator[None]:
+    """Let the model's texts end after this token, too: a tokenizer may have another end than the model's settings."""
+    config, before = model.generation_config, model.generation_config.eos_token_id
+    ends = end_ids(model, device=torch.device("cpu")).tolist()
+    if end_id is not None and end_id not in ends:
+        config.eos_token_id = [*ends, end_id]
+    try:
+        yield
+    finally:
+        config.eos_token_id = before
+
+
+@contextmanager
 def plain_generation(model: Any) -> Iterator[None]:
     """Let `generate` draw from the model's own distribution: without its temperature, top_p, penalties and so on."""
     before = model.generation_config

@@ -19,7 +19,7 @@ from dfwe.families.datamodule import EpochData
 from dfwe.families.scorer import SplitReader, SplitScorer
 from dfwe.families.text.calibration import TextExample, draw_examples
 from dfwe.families.text.datamodule import text_data
-from dfwe.families.text.decoding import Decoding, ReferenceDecoding
+from dfwe.families.text.decoding import Decoding, ReferenceDecoding, also_ending_at
 from dfwe.families.text.harness import harness_reader
 from dfwe.families.text.reader import Inference, TextReader
 from dfwe.families.text.tokenization import (
@@ -27,6 +27,7 @@ from dfwe.families.text.tokenization import (
     PromptForm,
     TokenisedSplit,
     TokenLimits,
+    end_token,
     read_tokens,
     save_tokens,
     tokens_key,
@@ -119,7 +120,8 @@ class TextFamily(ModelFamily):
 
     def export(self, model: PreTrainedModel, folder: Path, *, max_shard_size: str) -> dict[str, Any]:
         """Write a folder that the family's Auto class loads."""
-        model.save_pretrained(folder, max_shard_size=max_shard_size)
+        with also_ending_at(model, end_token(self.tokenizer)):
+            model.save_pretrained(folder, max_shard_size=max_shard_size)
         self.export_tokenizer(folder)
         settings, reference = self.settings, self.settings.reference
         return {

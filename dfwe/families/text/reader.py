@@ -15,8 +15,15 @@ from torch import Tensor, nn
 from dfwe.errors import ConfigurationError
 from dfwe.families.batching import token_batches
 from dfwe.families.scorer import Batch, SplitReader, SplitScorer
-from dfwe.families.text.decoding import Decoding, ReferenceDecoding
-from dfwe.families.text.tokenization import PLAIN, PromptForm, TokenisedSplit, TokenLimits, tokens_in_memory
+from dfwe.families.text.decoding import Decoding, ReferenceDecoding, also_ending_at
+from dfwe.families.text.tokenization import (
+    PLAIN,
+    PromptForm,
+    TokenisedSplit,
+    TokenLimits,
+    end_token,
+    tokens_in_memory,
+)
 from dfwe.families.text.trie import PackedTries
 from dfwe.metrics.scorer import Scorer
 from dfwe.models.dispatch import input_device
@@ -102,7 +109,10 @@ class TextReader(SplitReader):
     def answers(self, model: Any, batch: Any) -> list[Answer]:
         """Return the batch's answers, in order."""
         here = batch.to(input_device(model))
-        return self._written(model, here) if here.tries is None else self._most_likely(model, here)
+        if here.tries is not None:
+            return self._most_likely(model, here)
+        with also_ending_at(model, end_token(self._tokenizer)):
+            return self._written(model, here)
 
     def _most_likely(self, model: nn.Module, batch: TextBatch) -> list[Answer]:
         assert batch.tries is not None

@@ -142,6 +142,11 @@ def tokens_in_memory(
     return split
 
 
+def end_token(tokenizer: Any) -> Any:
+    """Return the id that closes an answer."""
+    return tokenizer.eos_token_id if tokenizer.eos_token_id is not None else tokenizer.sep_token_id
+
+
 class _Columns:
     """Columns by name, or some rows of all columns, as a `datasets.Dataset` gives them."""
 
@@ -233,6 +238,4 @@ class _AnswerIds:
 
     def _ids(self, text: str, *, limit: int) -> list[int]:
         """Return an answer's ids, closed by the end token."""
-        tokenizer = self._tokenizer
-        end = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else tokenizer.sep_token_id
-        return [*self._form.answer(text, tokenizer=tokenizer)[: limit - 1], end]
+        return [*self._form.answer(text, tokenizer=self._tokenizer)[: limit - 1], end_token(self._tokenizer)]
