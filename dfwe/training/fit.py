@@ -13,6 +13,7 @@ import numpy as np
 import pytorch_lightning as pl
 from jaxtyping import Float
 from pytorch_lightning.callbacks import ModelCheckpoint
+from transformers import EncoderDecoderModel
 
 from dfwe.errors import ModelError
 from dfwe.training.averaging import weight_average
@@ -20,6 +21,8 @@ from dfwe.training.callbacks import DropFrozen, KeepBest, ReseedEpoch, SaveWeigh
 from dfwe.training.ranks import Ranks
 from dfwe.training.resume import LAST, resumable
 from dfwe.training.stopping import Choice, Criterion, EpochScores
+
+_WITH_UNUSED = "ddp_find_unused_parameters_true"
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,7 @@ def fit_expert(
     trainer = pl.Trainer(
         max_epochs=settings.epochs,
         accelerator=settings.accelerator,
-        **_placement(settings, ranks=ranks),
+        **_placement(settings, module=module, ranks=ranks),
         precision=settings.precision,
         accumulate_grad_batches=settings.accumulate,
         gradient_clip_val=settings.gradient_clip,
@@ -134,14 +137,15 @@ def fit_expert(
     return Fit(keep.weights, tuple(keep.history), keep.choice, keep.predictions[best], keep.label_scores[best])
 
 
-def _placement(settings: FitSettings, *, ranks: Ranks | None) -> dict[str, Any]:
+def _placement(settings: FitSettings, *, module: pl.LightningModule, ranks: Ranks | None) -> dict[str, Any]:
     """Return where the trainer computes, as its options."""
     if ranks is None:
         return {"devices": 1}
+    has_unused = isinstance(module.model, EncoderDecoderModel)  # its encoder's pooler
     return {
         "devices": settings.devices,
         "num_nodes": settings.num_nodes,
-        "strategy": settings.strategy,
+        "strategy": _WITH_UNUSED if has_unused and settings.strategy == "auto" else settings.strategy,
         "plugins": [ranks.environment],
         "use_distributed_sampler": False,  # the data module divides batches itself
     }

@@ -128,11 +128,11 @@ def instances(number):
     ]
 
 
-def train_text(tiny_t5, tokenizer, folder, *, ranks=None, dropout=0.0, **changes):
+def train_text(tiny_t5, tokenizer, folder, *, ranks=None, dropout=0.0, model=None, **changes):
     """Train a T5 on batches of 4, whose last is of 1; with several answers' lengths in each."""
     split = tokens_in_memory(instances(13), tokenizer=tokenizer, limits=TokenLimits(64, 8))
     data = text_data([split], batch_size=4, group_batches=1, collate=partial(collate, pad_id=0), seed=5)
-    model = AutoModelForSeq2SeqLM.from_pretrained(tiny_t5, dropout_rate=dropout)
+    model = model or AutoModelForSeq2SeqLM.from_pretrained(tiny_t5, dropout_rate=dropout)
     optimizer = partial(torch.optim.Adam, lr=1e-2)
     return fit(TextToText(model, optimizer=optimizer, light_dropout=True), data, folder, ranks=ranks, **changes)
 
@@ -153,6 +153,14 @@ def test_two_processes_train_to_the_weights_of_one(tiny_t5, tokenizer, tmp_path,
     assert sorted(path.name for path in (tmp_path / "two").iterdir()) == sorted(
         path.name for path in (tmp_path / "one").iterdir()
     )
+
+
+def test_two_processes_train_a_pair_with_a_pooler(bert_pair, tokenizer, tmp_path):
+    pair = bert_pair(len(tokenizer), lambda **shape: BertConfig(**shape | {"max_position_embeddings": 64}))
+    pair.config.decoder_start_token_id, pair.config.pad_token_id = 2, 0
+    train = partial(train_text, None, tokenizer, tmp_path / "pair", model=pair)
+    first, second = together(tmp_path, lambda ranks: train(ranks=ranks)).results()
+    assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 def test_a_killed_process_ends_all_and_training_resumes(tiny_t5, tokenizer, tmp_path):
