@@ -212,7 +212,7 @@ def check_placement(config: DictConfig) -> None:
             f"{key} is for merges of models that are there already (experts=[MODEL,MODEL]): to train on several "
             "devices, set model.device_map=null trainer.devices=N trainer.strategy=ddp"
         )
-    if config.trainer.precision == "bf16-mixed" or config.trainer.devices not in (1, "auto"):
+    if config.trainer.precision == "bf16-mixed" or config.trainer.devices != 1:
         raise ConfigurationError(
             f"{key} scores in one process, in float32: set trainer.precision=auto trainer.devices=1"
         )

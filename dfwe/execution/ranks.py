@@ -56,6 +56,8 @@ def opened_ranks(trainer: Mapping[str, Any]) -> Iterator[Ranks | None]:
     environment, size = launched_environment(), num_ranks(trainer)
     _check_launched(1 if environment is None else environment.world_size(), trainer, size=size)
     if size == 1:
+        if isinstance(trainer["devices"], list):
+            use_device(trainer["devices"], local_rank=0)
         yield None
         return
     with ExitStack() as stack:

@@ -140,7 +140,7 @@ def fit_expert(
 def _placement(settings: FitSettings, *, module: pl.LightningModule, ranks: Ranks | None) -> dict[str, Any]:
     """Return where the trainer computes, as its options."""
     if ranks is None:
-        return {"devices": 1}
+        return {"devices": settings.devices if isinstance(settings.devices, list) else 1}
     has_unused = isinstance(module.model, EncoderDecoderModel)  # its encoder's pooler
     return {
         "devices": settings.devices,

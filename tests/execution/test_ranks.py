@@ -11,6 +11,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+import pytorch_lightning as pl
 import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForSeq2SeqLM, BertConfig, BertModel
@@ -40,7 +41,7 @@ from dfwe.metrics.scorer import Scorer
 from dfwe.records import Evaluation, Instance
 from dfwe.run_study import run_study
 from dfwe.studies.plan import plan_study
-from dfwe.training.fit import FitSettings, fit_expert
+from dfwe.training.fit import FitSettings, _placement, fit_expert
 from dfwe.training.ranks import LocalProcesses, connect, free_port, num_ranks
 
 LABELS = ("joy", "anger", "fear")
@@ -330,6 +331,16 @@ def test_processes_that_cannot_be_are_refused(trainer, message):
     trainer = {"devices": 1, "num_nodes": 1, "accelerator": "cpu"} | trainer
     with pytest.raises(ConfigurationError, match=message), opened_ranks(trainer):
         pass
+
+
+def test_the_only_listed_gpu_is_the_one_that_computes(monkeypatch):
+    current = []
+    monkeypatch.setattr("dfwe.training.ranks.resolve_device", lambda accelerator: torch.device("cuda"))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "set_device", current.append)
+    with opened_ranks({"devices": [3], "num_nodes": 1, "accelerator": "gpu"}) as ranks:
+        placement = _placement(FitSettings(**SETTINGS, devices=[3]), module=pl.LightningModule(), ranks=ranks)
+    assert (current, placement) == ([3], {"devices": [3]})
 
 
 def test_another_number_than_was_started_is_refused(monkeypatch):

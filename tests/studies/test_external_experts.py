@@ -411,6 +411,7 @@ def scores_and_answers(folder):
     [
         (["model.max_memory={cpu: 20GiB}"], "set model.device_map=auto"),
         (["model.device_map=auto", "trainer.devices=2"], "scores in one process, in float32"),
+        (["model.device_map=auto", "trainer.devices=auto"], "scores in one process, in float32"),
         (["model.device_map=auto", "merge=fisher"], "merge.statistics .* measured on one device alone"),
         (["model.device_map=disk"], "model.device_map=disk: expected .*auto, balanced"),
         (["model.device_map=auto", "model.max_memory={0: much}"], "model.max_memory.0=much: .*of bytes with a unit"),

@@ -64,7 +64,7 @@ class RayExecutor(Executor):
             ExecutorError: there is no cluster at the address.
         """
         context = family.context
-        if num_ranks(context.trainer) > 1:
+        if num_ranks(context.trainer) > 1 or isinstance(context.trainer["devices"], list):  # Ray hands out GPUs
             raise ConfigurationError(
                 "executor=ray trains each model in one process: set trainer.devices=1 and trainer.num_nodes=1, or "
                 "executor=local"
