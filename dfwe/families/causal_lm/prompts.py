@@ -11,6 +11,8 @@ from dfwe.records import Instance
 
 _CONTENT = "\N{OBJECT REPLACEMENT CHARACTER}content\N{OBJECT REPLACEMENT CHARACTER}"  # stands for the prompt
 _STUB = ":"  # an answer never begins a text
+_CLOCK = "strftime_now"  # by which templates write today's date, for which Llama's has this one where there is no clock
+_NO_CLOCK = f"{{%- macro {_CLOCK}(format) -%}}26 Jul 2024{{%- endmacro -%}}"
 
 
 @dataclass(frozen=True)
@@ -28,10 +30,16 @@ class CausalForm(PromptForm):
         """Return both settings."""
         return asdict(self)
 
+    def tokens_spec(self, tokenizer: Any) -> dict[str, Any]:
+        """Return both settings, and a mark where prompts were others once: with an end token, or with today's date."""
+        has_changed = _CLOCK in str(tokenizer.chat_template) if self.chat_template else _num_appended(tokenizer) > 0
+        return {**self.spec(), **({"prompts": 2} if has_changed else {})}
+
     def source(self, instance: Instance, *, tokenizer: Any, limits: TokenLimits) -> tuple[list[int], int]:
         """Return the prompt's ids within the limit, and how many tokens the prompt proper lost.
 
-        What is too long loses its oldest tokens; the template stays whole.
+        What is too long loses its oldest tokens; the template stays whole. An end token that the tokenizer appends is
+        left out: the answer follows.
 
         Raises:
             ModelError: the tokenizer has no chat template, or one that has no place for a prompt.
@@ -41,6 +49,7 @@ class CausalForm(PromptForm):
         special = not self.chat_template  # a template writes its own
         encoded = tokenizer(text, add_special_tokens=special, return_offsets_mapping=True)
         ids: list[int] = encoded["input_ids"]
+        ids = ids[: len(ids) - (_num_appended(tokenizer) if special else 0)]
         excess = len(ids) - limits.max_source_tokens
         if excess <= 0:
             return ids, 0
@@ -79,10 +88,20 @@ class CausalForm(PromptForm):
                 "chat_template=false"
             )
         turns = [{"role": "user", "content": _CONTENT}]
-        text: str = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        template = tokenizer.get_chat_template()
+        template = f"{_NO_CLOCK}{template}" if _CLOCK in template else template
+        text: str = tokenizer.apply_chat_template(
+            turns, tokenize=False, add_generation_prompt=True, chat_template=template
+        )
         if text.count(_CONTENT) != 1:
             raise ModelError(
                 "the tokenizer's chat template has no single place for a prompt; set model.family.chat_template=false"
             )
         before, after = text.split(_CONTENT)
         return before, after
+
+
+def _num_appended(tokenizer: Any) -> int:
+    """Return how many special tokens the tokenizer puts behind a text."""
+    mask: list[int] = tokenizer(_STUB, return_special_tokens_mask=True)["special_tokens_mask"]
+    return mask[::-1].index(0)

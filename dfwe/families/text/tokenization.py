@@ -45,6 +45,10 @@ class PromptForm:
         """Return what of the form changes tokens, as JSON values."""
         return {}
 
+    def tokens_spec(self, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
+        """Return what of the form changes this tokenizer's tokens, as JSON values."""
+        return self.spec()
+
     def source(
         self, instance: Instance, *, tokenizer: PreTrainedTokenizerBase, limits: TokenLimits
     ) -> tuple[list[int], int]:
@@ -90,7 +94,7 @@ def tokens_key(
     form: PromptForm = PLAIN,
 ) -> str:
     """Return a digest of the limits, the form, the tokenizer and the instances, which names the tokens."""
-    digest = hashlib.sha256(json.dumps(asdict(limits) | form.spec()).encode())
+    digest = hashlib.sha256(json.dumps(asdict(limits) | form.tokens_spec(tokenizer)).encode())
     digest.update(tokenizer.backend_tokenizer.to_str().encode())
     for instance in instances:
         texts = tuple(value for name, value in vars(instance).items() if name != "target_weights")  # not in tokens

@@ -44,6 +44,22 @@ def test_a_chat_prompt_is_the_users_turn(words):
     assert text_of(words, CHAT, most=100)[:2] == (expected, 0)
 
 
+def test_a_prompt_ends_without_an_end_token(words):
+    closing = train_tokenizer(TEXTS, vocab_size=400)
+    assert closing(instance().source)["input_ids"][-1] == closing.eos_token_id
+    ids, _ = PLAIN.source(instance(), tokenizer=closing, limits=TokenLimits(100, 8))
+    assert ids == closing(instance().source, add_special_tokens=False)["input_ids"]
+    assert PLAIN.tokens_spec(closing) == {**PLAIN.spec(), "prompts": 2}
+    assert PLAIN.tokens_spec(words) == PLAIN.spec()
+
+
+def test_a_chat_prompt_has_the_same_date_every_day(words):
+    assert CHAT.tokens_spec(words) == CHAT.spec()
+    words.chat_template = "{{ 'Today: ' + strftime_now('%d %b %Y') + '\n' }}" + TEMPLATE
+    assert CHAT.frame(words) == ("Today: 26 Jul 2024\n<user>", "</s><assistant>")
+    assert CHAT.tokens_spec(words) == {**CHAT.spec(), "prompts": 2}
+
+
 @pytest.mark.parametrize(("form", "begin"), [(PLAIN, ""), (CHAT, "<user>")], ids=["plain", "chat"])
 def test_a_long_prompt_loses_its_oldest_words_alone(words, form, begin):
     whole, _, length = text_of(words, form, most=100)
