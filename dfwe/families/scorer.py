@@ -14,12 +14,13 @@ import torch
 from jaxtyping import Float
 from torch import nn
 
-from dfwe.errors import MetricError
+from dfwe.errors import MetricError, ModelError
 from dfwe.families.fast.kernels import HalfCopy, fast_kernels
 from dfwe.families.pruning import Pruner
 from dfwe.families.statistics.base import in_evaluation
 from dfwe.metrics.scorer import MeanOfScorers, ScoreBound, Scorer
 from dfwe.records import Answer, Evaluation, Instance, PartialEvaluation
+from dfwe.training.precision import is_out_of_memory
 from dfwe.training.processes import Processes
 
 log = logging.getLogger(__name__)
@@ -280,12 +281,16 @@ class SplitScorer(ModelScorer):
         return built[members] if members in built else self._reader.batch(members)
 
     def _answers_if_room(self, model: Any, batch: Batch) -> list[Answer] | None:
-        """Return the batch's answers; None where it does not fit the memory and can be halved."""
+        """Return the batch's answers; None where it does not fit the memory, ModelError where it cannot be halved."""
         try:
             return self._reader.answers(model, batch)
         except RuntimeError as error:
-            if not is_out_of_memory(error) or len(batch.members) == 1:
+            if not is_out_of_memory(error):
                 raise
+            if len(batch.members) == 1:
+                raise ModelError(
+                    "no memory for one instance: set trainer.eval_tokens or model.max_source_tokens lower"
+                ) from error
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         return None
@@ -383,8 +388,3 @@ def evaluation_scores(answers: Sequence[Answer]) -> Float[np.ndarray, "examples 
     for place, row in enumerate(present):
         padded[place, : len(row)] = row
     return padded
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Return whether it is: CUDA has an exception of its own; the CPU's allocator says it in its message."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -18,10 +18,15 @@ from transformers import EncoderDecoderModel
 from dfwe.errors import ModelError
 from dfwe.training.averaging import weight_average
 from dfwe.training.callbacks import DropFrozen, KeepBest, ReseedEpoch, SaveWeights, Score, TellProgress, frozen_names
+from dfwe.training.precision import is_out_of_memory
 from dfwe.training.ranks import Ranks
 from dfwe.training.resume import LAST, resumable
 from dfwe.training.stopping import Choice, Criterion, EpochScores
 
+_NO_ROOM = (
+    "no memory for a batch in training: set trainer.batch_size lower and trainer.accumulate higher, or of a decoder "
+    "model.family.gradient_checkpointing=true"
+)
 _WITH_UNUSED = "ddp_find_unused_parameters_true"
 
 
@@ -85,7 +90,7 @@ def fit_expert(
 
     Raises:
         MetricError: the dev score is NaN.
-        ModelError: the weights became NaN or infinite.
+        ModelError: the weights became NaN or infinite, or the memory does not suffice.
     """
     average = None if settings.averaging is None else weight_average(**settings.averaging)
     keep = KeepBest(
@@ -130,7 +135,12 @@ def fit_expert(
     module.train()  # a loaded model is in evaluation mode, where nothing is dropped out; Lightning leaves modes alone
     module.strict_loading = not frozen_names(module)  # which checkpoints lack
     last = _checkpoint(folder, state_key=keep.state_key, ranks=ranks)
-    trainer.fit(module, datamodule=data, ckpt_path=last, weights_only=True)  # no pickle is ever loaded
+    try:
+        trainer.fit(module, datamodule=data, ckpt_path=last, weights_only=True)  # no pickle is ever loaded
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        raise ModelError(_NO_ROOM) from error
     if not all(bool(parameter.isfinite().all()) for parameter in module.parameters()):
         raise ModelError("training diverged: the weights are NaN or infinite; lower the learning rate")
     best = keep.choice.criterion

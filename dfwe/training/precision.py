@@ -1,4 +1,4 @@
-"""Which number format to compute in, and where."""
+"""Which number format to compute in, and where; and whether there was room."""
 
 from __future__ import annotations
 
@@ -28,3 +28,8 @@ def resolve_device(accelerator: str) -> torch.device:
         raise ConfigurationError(f"trainer.accelerator={accelerator}: torch finds no CUDA device here; set auto or cpu")
     wants_gpu = accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
     return torch.device("cuda" if wants_gpu else "cpu")
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Return whether it is: CUDA has an exception of its own; the CPU's allocator says it in its message."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

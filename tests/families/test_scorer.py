@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from dfwe.errors import ConfigurationError, MetricError
+from dfwe.errors import ConfigurationError, MetricError, ModelError
 from dfwe.families.fast.kernels import HalfCopy
 from dfwe.families.scorer import SplitScorer
 from dfwe.families.seq2seq.inference.asking import Seq2SeqInference
@@ -103,7 +103,7 @@ def test_a_batch_that_does_not_fit_the_memory_is_halved_once_and_for_all(model, 
     assert asked == [1, 2, 2, 2]
 
 
-def test_an_error_of_another_kind_and_a_lone_instance_that_does_not_fit_are_raised(model, tokenizer):
+def test_other_errors_and_a_lone_instance_without_room_are_raised(model, tokenizer):
     def fail(error):
         def forward(**_):
             raise error
@@ -114,7 +114,7 @@ def test_an_error_of_another_kind_and_a_lone_instance_that_does_not_fit_are_rais
     with pytest.raises(RuntimeError, match="wrong shapes"):
         scorer(tokenizer)(model)
     fail(torch.OutOfMemoryError("CUDA"))
-    with pytest.raises(torch.OutOfMemoryError):
+    with pytest.raises(ModelError, match=r"no memory for one instance: set trainer\.eval_tokens"):
         scorer(tokenizer, num=1)(model)
 
 

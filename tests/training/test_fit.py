@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from dfwe.errors import MetricError
+from dfwe.errors import MetricError, ModelError
 from dfwe.families.seq2seq.family import collate
 from dfwe.families.seq2seq.model import TextToText, load_model
 from dfwe.families.text.datamodule import text_data
@@ -98,6 +98,14 @@ def test_without_checkpoints_no_weights_are_hashed(tiny_t5, data, tmp_path, monk
     monkeypatch.setattr(callbacks, "file_digest", lambda path: pytest.fail(f"hashed {path}"))
     fitted = train(tiny_t5, data, tmp_path / "a", Scripted(0.1, 0.2), epochs=2, checkpoint=False)
     assert (fitted.choice.epoch, [path.name for path in tmp_path.glob("a/*.ckpt")]) == (1, [])
+
+
+def test_a_training_without_memory_names_the_settings(tiny_t5, data, tmp_path):
+    def score(model):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(ModelError, match=r"set trainer\.batch_size lower and trainer\.accumulate higher"):
+        train(tiny_t5, data, tmp_path / "a", score)
 
 
 def test_training_stops_when_nothing_improves(tiny_t5, data, tmp_path):

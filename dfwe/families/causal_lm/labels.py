@@ -11,9 +11,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from dfwe.families.scorer import is_out_of_memory
 from dfwe.families.text.trie import PackedTries
 from dfwe.models.positions import first_position
+from dfwe.training.precision import is_out_of_memory
 
 log = logging.getLogger(__name__)
 
