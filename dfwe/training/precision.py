@@ -16,7 +16,7 @@ def resolve_precision(precision: str, *, accelerator: str) -> Precision:
     if precision != "auto":
         return cast(Precision, precision)
     if resolve_device(accelerator).type == "cuda":
-        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
     capabilities = torch.cpu.get_capabilities()
     has_bf16 = capabilities.get("amx_bf16", False) or capabilities.get("avx512_bf16", False)
     return "bf16-mixed" if has_bf16 else "32-true"
