@@ -35,7 +35,10 @@ _TYPES = {
     "U8": torch.uint8,
     "BOOL": torch.bool,
 }
-_RECOMPUTED = (".inv_freq", ".position_ids", ".attn.bias", ".masked_bias")  # GPT-2's c_attn.bias is none of them
+_RECOMPUTED = (
+    *(".inv_freq", ".position_ids", ".attn.bias", ".masked_bias"),  # GPT-2's c_attn.bias is none of them
+    *(".attn.attention.bias", ".attn.causal_mask"),  # of GPT-Neo and CodeGen
+)
 _CODES = {dtype: code for code, dtype in _TYPES.items()}
 
 

@@ -10,7 +10,16 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModel, AutoModelForSeq2SeqLM, BertConfig, BertForSequenceClassification, BertModel
+from transformers import (
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    BertConfig,
+    BertForSequenceClassification,
+    BertModel,
+    GPTNeoConfig,
+    GPTNeoForCausalLM,
+)
 
 import dfwe
 from dfwe.errors import ModelError
@@ -143,6 +152,14 @@ def test_load_accepts_tied_tensors_or_none(tiny_t5):
     assert torch.equal(load_weights_of(AutoModelForSeq2SeqLM, tiny_t5).lm_head.weight, shared)
     change(tiny_t5, lambda tensors: {name: t for name, t in tensors.items() if name != "shared.weight"})
     assert torch.equal(load_weights_of(AutoModelForSeq2SeqLM, tiny_t5).shared.weight, shared)
+
+
+def test_load_accepts_the_stored_masks_of_gpt_neo(tmp_path):
+    shape = {"hidden_size": 8, "num_layers": 2, "num_heads": 2, "attention_types": [[["global", "local"], 1]]}
+    GPTNeoForCausalLM(GPTNeoConfig(vocab_size=16, max_position_embeddings=4, **shape)).save_pretrained(tmp_path)
+    mask = {f"transformer.h.{layer}.attn.attention.bias": torch.ones(1, 1, 4, 4).tril().bool() for layer in range(2)}
+    save_file(load_file(tmp_path / "model.safetensors") | mask, tmp_path / "model.safetensors", {"format": "pt"})
+    assert load_weights_of(AutoModelForCausalLM, tmp_path).config.model_type == "gpt_neo"
 
 
 def test_load_encoder_accepts_another_head(bert, tmp_path):
