@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from dfwe.families.batching import token_batches
 from dfwe.families.causal_lm.asking import CausalInference, left_padded
 from dfwe.families.causal_lm.labels import teacher_forced_log_likelihoods
-from dfwe.families.causal_lm.model import load_model
 from dfwe.families.fast.kernels import HalfCopy, fast_kernels
 from dfwe.families.text.reader import best_candidates
 from dfwe.families.text.trie import PackedTries
@@ -34,7 +33,7 @@ NUM_LABELS, NEW = 7, 4
 def model_of(folder: Path | None) -> Any:
     """The model in the folder, or a random one of SmolLM2's shape."""
     if folder is not None:
-        return load_model(folder)
+        return AutoModelForCausalLM.from_pretrained(folder)
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=49152,

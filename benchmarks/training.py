@@ -32,8 +32,8 @@ from shapes import SHAPES, model_of
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
+from dfwe.families.seq2seq.family import TextToText
 from dfwe.families.seq2seq.family import collate as seq2seq_batch
-from dfwe.families.seq2seq.model import TextToText
 from dfwe.families.text.datamodule import IGNORE, text_data
 from dfwe.families.text.tokenization import TokenisedSplit
 from dfwe.families.tokens import pad

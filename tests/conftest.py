@@ -85,9 +85,9 @@ def tiny_t5(tmp_path_factory) -> Path:
 @pytest.fixture
 def model(tiny_t5):
     """A fresh copy of the tiny T5."""
-    from dfwe.families.seq2seq.model import load_model
+    from transformers import AutoModelForSeq2SeqLM
 
-    return load_model(tiny_t5)
+    return AutoModelForSeq2SeqLM.from_pretrained(tiny_t5)
 
 
 @pytest.fixture(scope="session")

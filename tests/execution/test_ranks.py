@@ -28,9 +28,8 @@ from dfwe.families.multi_head.heads.classification import Classification
 from dfwe.families.multi_head.heads.regression import Regression
 from dfwe.families.multi_head.model import MultiHead
 from dfwe.families.scorer import SplitScorer
-from dfwe.families.seq2seq.family import collate
+from dfwe.families.seq2seq.family import TextToText, collate
 from dfwe.families.seq2seq.inference.asking import Seq2SeqInference
-from dfwe.families.seq2seq.model import TextToText
 from dfwe.families.text.datamodule import text_data
 from dfwe.families.text.decoding import Decoding
 from dfwe.families.text.reader import TextReader

@@ -1,14 +1,18 @@
 """Models whose parts lie on several devices; here these are pieces of main memory."""
 
+from functools import partial
+
 import pytest
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from dfwe.errors import ModelError
-from dfwe.families.causal_lm.model import load_model
 from dfwe.models.dispatch import input_device, is_dispatched, named_tensors, stored_tensors
+from dfwe.models.loading import load_weights_of
 
 accelerate = pytest.importorskip("accelerate", reason="the extra large is not installed")
+
+load = partial(load_weights_of, AutoModelForCausalLM)
 
 
 @pytest.fixture
@@ -29,7 +33,11 @@ def folder(tmp_path):
 
 @pytest.mark.parametrize("parts", ["layers.1", "layers.0.mlp", "layers"])
 def test_offloaded_weights_are_read_and_written_where_they_lie(folder, parts):
-    plain, model, ids = load_model(folder), load_model(folder), torch.arange(6)[None]
+    plain, model, ids = (
+        load(folder),
+        load(folder),
+        torch.arange(6)[None],
+    )
     assert not is_dispatched(model)
     accelerate.cpu_offload(model.model.get_submodule(parts), execution_device=torch.device("cpu"))
     assert is_dispatched(model)
@@ -46,7 +54,7 @@ def test_offloaded_weights_are_read_and_written_where_they_lie(folder, parts):
 
 
 def test_inputs_go_where_the_first_module_computes(folder):
-    model = load_model(folder)
+    model = load(folder)
     assert input_device(model) == torch.device("cpu")
     accelerate.cpu_offload(model, execution_device=torch.device("cpu"))
     assert next(model.parameters()).device.type == "meta"
@@ -56,10 +64,10 @@ def test_inputs_go_where_the_first_module_computes(folder):
 def test_parts_on_disk_are_refused(folder):
     message = r"model\.device_map leaves 1 parts on disk \(the model\): raise model\.max_memory"
     with pytest.raises(ModelError, match=message):
-        load_model(folder, device_map="auto", max_memory={"cpu": "1KB"})
+        load(folder, device_map="auto", max_memory={"cpu": "1KB"})
 
 
 def test_a_model_that_fits_is_loaded_as_without(folder):
-    model = load_model(folder, device_map="auto", max_memory={"cpu": "1GiB"})
-    for one, other in zip(model.parameters(), load_model(folder).parameters(), strict=True):
+    model = load(folder, device_map="auto", max_memory={"cpu": "1GiB"})
+    for one, other in zip(model.parameters(), load(folder).parameters(), strict=True):
         assert torch.equal(one, other)

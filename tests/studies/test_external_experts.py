@@ -17,7 +17,6 @@ from transformers import (
 
 from dfwe.config.compose import compose_study
 from dfwe.errors import ConfigurationError, ModelError
-from dfwe.families.causal_lm.model import load_model
 from dfwe.families.causal_lm.weights import FreshLlama
 from dfwe.families.encoder.weights import FreshBert
 from dfwe.merging.adapter_combinations import combine_adapters
@@ -26,6 +25,7 @@ from dfwe.merging.expert_array import Layout, flat_weights
 from dfwe.models.adapters import AdaptedCheckpoint
 from dfwe.models.checkpoint import Checkpoint
 from dfwe.models.external import ExternalModel
+from dfwe.models.loading import load_weights_of
 from dfwe.predict import load
 from dfwe.run_study import run_study
 from dfwe.studies.plan import load_plan, plan_study
@@ -363,9 +363,9 @@ def spread(monkeypatch):
     """spread("pieces"): models come in several pieces of main memory, or with layers that are offloaded to it."""
     accelerate = pytest.importorskip("accelerate", reason="the extra large is not installed")
 
-    def load(folder, **placement):
+    def load(auto, folder, **placement):
         assert placement["device_map"] == "auto"
-        model = load_model(folder)
+        model = load_weights_of(auto, folder)
         if forms[-1] == "offloaded":
             accelerate.cpu_offload(model.model.layers, execution_device=torch.device("cpu"))
             model.hf_device_map = {"": 0, "model.layers": "cpu"}
@@ -374,7 +374,7 @@ def spread(monkeypatch):
         return accelerate.dispatch_model(model, {**places, "lm_head": "cpu"}, main_device="cpu", force_hooks=True)
 
     forms = []
-    monkeypatch.setattr("dfwe.families.causal_lm.family.load_model", load)
+    monkeypatch.setattr("dfwe.families.text.family.load_weights_of", load)
     return forms.append
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import AutoModelForSeq2SeqLM
 
 from dfwe.errors import MetricError, ModelError
-from dfwe.families.seq2seq.family import collate
-from dfwe.families.seq2seq.model import TextToText, load_model
+from dfwe.families.seq2seq.family import TextToText, collate
 from dfwe.families.text.datamodule import text_data
 from dfwe.families.text.tokenization import TokenLimits, tokens_in_memory
 from dfwe.merging.expert_array import save_weights
@@ -64,7 +64,9 @@ def train(tiny_t5, data, folder, score, *, seed=7, light_dropout=True, save=save
     torch.manual_seed(99)  # what was drawn before must not matter
     torch.rand(len(list(folder.iterdir())))
     optimizer = partial(torch.optim.Adam, lr=1e-2, fused=True)
-    module = TextToText(load_model(tiny_t5), optimizer=optimizer, light_dropout=light_dropout)
+    module = TextToText(
+        AutoModelForSeq2SeqLM.from_pretrained(tiny_t5), optimizer=optimizer, light_dropout=light_dropout
+    )
     return fit_expert(
         module,
         data=data(),
@@ -132,7 +134,7 @@ def fresh_first(*, learning_rate=1e-3):
 
 def changed(tiny_t5, fit):
     """Names of the tensors that a training has changed."""
-    before, after = dict(load_model(tiny_t5).named_parameters()), load_file(fit.weights)
+    before, after = dict(AutoModelForSeq2SeqLM.from_pretrained(tiny_t5).named_parameters()), load_file(fit.weights)
     return {name for name, tensor in after.items() if not torch.equal(tensor, before[name])}
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,7 +17,7 @@ from dfwe.families.base import TrainingRecipe
 from dfwe.families.causal_lm.asking import CausalInference
 from dfwe.families.causal_lm.calibration import CausalExample
 from dfwe.families.causal_lm.likelihood import PassageReader
-from dfwe.families.causal_lm.model import CausalText, collate, load_model
+from dfwe.families.causal_lm.model import CausalText, collate
 from dfwe.families.causal_lm.prompts import CausalForm
 from dfwe.families.scorer import SplitReader
 from dfwe.families.text.family import TextFamily
@@ -41,6 +39,8 @@ class CausalLmFamily(TextFamily):
     auto_class: ClassVar[str] = "AutoModelForCausalLM"
     takes_device_map: ClassVar[bool] = True
     example: ClassVar[type[CausalExample]] = CausalExample
+    inference: ClassVar[CausalInference] = CausalInference()
+    collate = staticmethod(collate)
     chat_template: bool
     target_delimiter: str
     length_normalized: bool
@@ -53,11 +53,6 @@ class CausalLmFamily(TextFamily):
                 f"data.truncation={self.settings.truncation}: a decoder's prompt loses its beginning, for its answer "
                 "follows its end; set data.truncation=context"
             )
-
-    @cached_property
-    def inference(self) -> CausalInference:
-        """One pass over prompts and trees of labels; greedy decoding with a cache."""
-        return CausalInference()
 
     def reader(self, task: Task, *, split: Split) -> SplitReader:
         """Return what asks models the split, or how likely they find its passages."""
@@ -87,19 +82,9 @@ class CausalLmFamily(TextFamily):
             own["checkpointing"] = 2  # whose dropout is that of the forward pass
         return {**super().settings_spec(), **self.form.spec(), **own}
 
-    def collate(
-        self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]], *, pad_id: int
-    ) -> dict[str, Any]:
-        """Return prompts and answers as one text per row."""
-        return collate(sources, targets, pad_id=pad_id)
-
     def check_base_folder(self, folder: Path) -> None:
         """Check that the tokenizer has the chat template that prompts are written by; ModelError if not."""
         self.form.frame(load_tokenizer(folder))
-
-    def model(self, tasks: Sequence[Task]) -> PreTrainedModel:
-        """Return a fresh copy of the base model, on the devices of the settings' `placement` if they have one."""
-        return load_model(self.base_model.model_folder(self.context.store), **(self.settings.placement or {}))
 
     @staticmethod
     def fresh_parameters(model: nn.Module) -> frozenset[str]:

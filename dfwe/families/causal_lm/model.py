@@ -1,4 +1,4 @@
-"""The Lightning module for decoder-only models, and loading one from a folder."""
+"""The Lightning module for decoder-only models, and what is one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional
-from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from dfwe.errors import ModelError
 from dfwe.families.causal_lm.asking import left_padded
@@ -17,7 +16,7 @@ from dfwe.families.causal_lm.labels import last_logits, positions_of
 from dfwe.families.text.datamodule import IGNORE
 from dfwe.families.text.lightning_module import Batch, TextModule
 from dfwe.families.tokens import pad
-from dfwe.models.loading import load_config, load_weights_of
+from dfwe.models.loading import load_config
 
 
 class CausalText(TextModule):
@@ -60,16 +59,6 @@ def answer_loss(model: Any, batch: Batch) -> Tensor:
         position_ids=positions_of(mask, model=model),
     )
     return functional.cross_entropy(logits.float().flatten(0, 1), labels.flatten(), ignore_index=IGNORE)
-
-
-def load_model(folder: Path, **placement: Any) -> PreTrainedModel:
-    """Return the model in a Hugging Face folder, in float32 and evaluation mode; errors as in `load_weights_of`.
-
-    `placement` is Transformers' `device_map` and `max_memory`.
-    """
-    model: PreTrainedModel = load_weights_of(AutoModelForCausalLM, folder, **placement)
-    model.eval()
-    return model
 
 
 def check_is_decoder(name: str | Path, **where: Any) -> None:

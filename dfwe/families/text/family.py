@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+import transformers
 from transformers import PreTrainedModel
 
 from dfwe.config.task_options import read_tasks
@@ -33,6 +33,7 @@ from dfwe.families.text.tokenization import (
     tokens_key,
     warn_of_full,
 )
+from dfwe.models.loading import load_weights_of
 from dfwe.records import Split
 from dfwe.seeding import derive
 
@@ -46,6 +47,8 @@ class TextFamily(ModelFamily):
     adapts_all: ClassVar[bool] = True
     takes_lora: ClassVar[bool] = True
     example: ClassVar[type[TextExample]]  # on which collectors measure its models
+    inference: ClassVar[Inference]  # the way in which its models are asked
+    collate: ClassVar[Callable[..., dict[str, Any]]]  # of sources and targets, to a batch with `labels`
 
     def __post_init__(self) -> None:
         if self.settings.max_target_tokens < 1:
@@ -53,11 +56,6 @@ class TextFamily(ModelFamily):
         if self.settings.reference is not None:
             ReferenceDecoding(**self.settings.reference)  # a wrong number shows now
         check_no_head_first(self)
-
-    @property
-    @abstractmethod
-    def inference(self) -> Inference:
-        """The way in which its models are asked."""
 
     @property
     def form(self) -> PromptForm:
@@ -69,11 +67,11 @@ class TextFamily(ModelFamily):
         """True if an answer of a closed set scores the mean of its tokens' log-likelihoods, false if their sum."""
         return False
 
-    @abstractmethod
-    def collate(
-        self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]], *, pad_id: int
-    ) -> dict[str, Any]:
-        """Return sources and targets as a batch of the Lightning module, with `labels` among its tensors."""
+    def model(self, tasks: Sequence[Task]) -> PreTrainedModel:
+        """Return a fresh copy of the base model, on the devices of the settings' `placement` if they have one."""
+        auto, folder = getattr(transformers, self.auto_class), self.base_model.model_folder(self.context.store)
+        model: PreTrainedModel = load_weights_of(auto, folder, **(self.settings.placement or {}))
+        return model
 
     def settings_spec(self) -> dict[str, Any]:
         """Return the family's own part of `spec`."""

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import T5Config, T5ForConditionalGeneration
+from transformers import AutoModelForSeq2SeqLM, T5Config, T5ForConditionalGeneration
 
 from dfwe.errors import ModelError, NetworkError
-from dfwe.families.seq2seq.model import fresh_parameters, load_model
+from dfwe.families.seq2seq.family import Seq2SeqFamily
 from dfwe.families.seq2seq.weights import FreshT5, Pretrained, WarmStartedEncoderDecoder
 from dfwe.models.folders import local_folder
+from dfwe.models.loading import load_weights_of
 
 CONFIG = {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 1, "num_heads": 2}
 TEXTS = ["context: Ann Lee: all is well. emotion:", "joy"]
@@ -28,7 +29,7 @@ def warm_started(tmp_path, tiny_bert, monkeypatch):
     """An encoder-decoder of which both sides start from the tiny BERT."""
     monkeypatch.setattr("dfwe.families.seq2seq.weights.packaged_folder", lambda *args, **options: tiny_bert)
     MINILM.build(tmp_path / "warm", seed=0, texts=())
-    return load_model(tmp_path / "warm")
+    return load_weights_of(AutoModelForSeq2SeqLM, tmp_path / "warm")
 
 
 def test_fresh_parameters_are_those_that_the_encoder_lacks(tmp_path, tiny_bert, monkeypatch, caplog):
@@ -36,12 +37,12 @@ def test_fresh_parameters_are_those_that_the_encoder_lacks(tmp_path, tiny_bert, 
     bert = load_file(tiny_bert / "model.safetensors")
     for name, parameter in model.named_parameters():
         original = bert.get(name.removeprefix("encoder.").removeprefix("decoder.bert."))
-        assert (name in fresh_parameters(model)) == (original is None), name
+        assert (name in Seq2SeqFamily.fresh_parameters(model)) == (original is None), name
         assert original is None or torch.equal(parameter, original), name
 
 
 def test_a_whole_encoder_decoder_has_no_fresh_parameters(tiny_t5):
-    assert not fresh_parameters(load_model(tiny_t5))
+    assert not Seq2SeqFamily.fresh_parameters(load_weights_of(AutoModelForSeq2SeqLM, tiny_t5))
 
 
 def weights(folder: Path):
@@ -63,7 +64,7 @@ def test_an_untied_output_layer_stays_untied(tmp_path):
     model.lm_head.weight = torch.nn.Parameter(torch.randn_like(model.shared.weight))
     model.config.tie_word_embeddings = False
     model.save_pretrained(tmp_path / "untied")
-    loaded = load_model(tmp_path / "untied")
+    loaded = load_weights_of(AutoModelForSeq2SeqLM, tmp_path / "untied")
     assert not torch.equal(loaded.lm_head.weight, loaded.shared.weight)
     assert torch.equal(loaded.lm_head.weight, model.lm_head.weight)
 
@@ -74,7 +75,7 @@ def test_a_checkpoint_with_other_parameters_is_refused(tmp_path):
     FreshT5(300, CONFIG).build(tmp_path, seed=0, texts=TEXTS)
     save_file(weights(tmp_path) | {"stranger": torch.zeros(5)}, tmp_path / "model.safetensors", {"format": "pt"})
     with pytest.raises(ModelError, match="the checkpoint has tensors that the model has no place for: stranger"):
-        load_model(tmp_path)
+        load_weights_of(AutoModelForSeq2SeqLM, tmp_path)
 
 
 def test_a_local_folder_is_copied_and_named_by_its_digest(tmp_path):

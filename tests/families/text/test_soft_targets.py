@@ -9,9 +9,9 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from transformers import AutoModelForSeq2SeqLM
 
 from dfwe.families.seq2seq.family import collate
-from dfwe.families.seq2seq.model import load_model
 from dfwe.families.text.datamodule import drawn_target, text_data
 from dfwe.families.text.tokenization import TokenLimits, tokens_in_memory, tokens_key
 from dfwe.records import Instance
@@ -58,7 +58,7 @@ def test_each_epoch_draws_anew_and_a_seed_draws_the_same(tokenizer):
 
 def test_a_student_reaches_the_teachers_distribution(tiny_t5, tokenizer):
     torch.manual_seed(0)
-    model, data = load_model(tiny_t5).eval(), soft_data(tokenizer, copies=64)
+    model, data = AutoModelForSeq2SeqLM.from_pretrained(tiny_t5), soft_data(tokenizer, copies=64)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     for epoch in range(300):
         data.trainer = type("At", (), {"current_epoch": epoch, "global_rank": 0, "world_size": 1})()
