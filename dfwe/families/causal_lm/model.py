@@ -38,12 +38,10 @@ def collate(sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]], 
     """
     prompts = left_padded(sources, pad_id=pad_id)
     inputs = [target[:-1] for target in targets]  # after the last token nothing is predicted
-    longest = max(map(len, inputs))
-    ids = torch.tensor([[*row, *[pad_id] * (longest - len(row))] for row in inputs], dtype=torch.int64)
-    real = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in inputs], dtype=torch.int64)
+    real = pad([[1] * len(row) for row in inputs], value=0)
     return {
-        "input_ids": torch.cat([prompts["input_ids"], ids.view(len(inputs), longest)], dim=1),
-        "attention_mask": torch.cat([prompts["attention_mask"], real.view(len(inputs), longest)], dim=1),
+        "input_ids": torch.cat([prompts["input_ids"], pad(inputs, value=pad_id)], dim=1),
+        "attention_mask": torch.cat([prompts["attention_mask"], real], dim=1),
         "labels": pad(targets, value=IGNORE),
     }
 

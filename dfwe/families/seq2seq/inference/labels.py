@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutput
@@ -46,9 +45,7 @@ def candidate_log_likelihoods(
             use_cache=False,
             **more,
         ).logits
-    total = logits.float().logsumexp(-1)
-    log_probabilities = logits[tries.row, tries.node, tries.token].float() - total[tries.row, tries.node]
-    return torch.zeros(tries.num_answers, device=log_probabilities.device).index_add(0, tries.answer, log_probabilities)
+    return tries.log_likelihoods(logits)
 
 
 @contextmanager
