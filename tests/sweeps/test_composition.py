@@ -42,6 +42,7 @@ def digests(study):
         ["+target=relation_extraction", "sources=emotions", "data.shots=0.5", "trainer.train.stop_on=own"],
         ["+target=meld", "trainer.precision=bf16-mixed,32-true"],
         ["+target=meld", "target.meld.max_new_tokens=7"],
+        ["+target=meld", "seed=1,2", "data.shots_seed=${seed}", "data.shots=0.5"],
     ],
 )
 def test_a_planned_study_has_the_stages_of_the_composed_one(small_jobs, overrides):
