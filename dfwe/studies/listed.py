@@ -70,7 +70,7 @@ class ListedPlan(StudyPlan):
         last = headline_merge({name: stages[name] for name in merges})  # those of the ablation stand behind it
         experts = {name: self.models[name] for name in names}
         around = BaselineInputs(factory, objective, experts, experts, self.seed)
-        baselines = baseline_models(self.spec.baselines, study=around) if len(experts) > 1 else {}
+        baselines = baseline_models(self.spec.baselines, study=around, is_merged=len(experts) > 1)
         scored = {name: model for name, model in self.models.items() if self._counts(model)}
         return Study(
             family=self.family,

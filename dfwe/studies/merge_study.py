@@ -46,7 +46,8 @@ def merge_study(
     inputs = BaselineInputs(
         factory, target, trained, experts, seed, tuple(sources), merges.get(headline or ""), selecting
     )
-    baselines = baseline_models(spec.baselines, study=inputs) if merges and "evaluate" in runs else {}
+    requested = spec.baselines if "evaluate" in runs else {}
+    baselines = baseline_models(requested, study=inputs, is_merged=bool(merges))
     for merge in merges.values():
         baselines |= plan_combinations(merge) if "evaluate" in runs else {}
     models = ({BASELINE: baseline} if baseline else {}) | dict(experts) | dict(merges) | baselines

@@ -49,6 +49,13 @@ def test_multitask_training_is_the_mixture_before_it_was_fine_tuned(rows):
     assert rows["multitask"]["cost"]["train_steps"] < rows["mixture"]["cost"]["train_steps"]
 
 
+def test_a_study_without_a_merge_logs_why_it_has_no_baselines(small, tmp_path, caplog):
+    with caplog.at_level(logging.INFO, logger="dfwe"):
+        study = plan_study(small(tmp_path, "baselines=[random,multitask]", "stages.skip=[merge]"))
+    assert not study.baselines
+    assert caplog.text.count("no baselines (random, multitask) for MELD_emotion_recognition: nothing is merged") == 1
+
+
 def test_the_long_baseline_may_take_as_many_steps_as_all_experts_together(rows):
     steps = {name: row["cost"]["train_steps"] for name, row in rows.items()}
     an_epoch = steps["baseline"] / rows["baseline"]["epochs"]

@@ -79,8 +79,13 @@ def load_baselines(names: Sequence[str], *, settings: Mapping[str, Any] = Mappin
     return {name: bind(option) for name, option in changed.items()}
 
 
-def baseline_models(baselines: Mapping[str, Baseline], *, study: BaselineInputs) -> dict[str, EvaluatedModel]:
+def baseline_models(
+    baselines: Mapping[str, Baseline], *, study: BaselineInputs, is_merged: bool
+) -> dict[str, EvaluatedModel]:
     """Return the models of baselines by name; the reason for one that a study cannot have is logged."""
+    if baselines and not is_merged:
+        log.info("no baselines (%s) for %s: nothing is merged", ", ".join(baselines), study.objective.name)
+        return {}
     models: dict[str, EvaluatedModel] = {}
     for name, baseline in baselines.items():
         model = baseline.model(replace(study, listed=baselines))
