@@ -20,6 +20,7 @@ from dfwe.metrics.classification import Accuracy
 from dfwe.metrics.scorer import Scorer
 from dfwe.metrics.span import ExactMatch
 from dfwe.metrics.statistics import with_interval
+from dfwe.models.loading import check_tokenizer
 from dfwe.records import Answer, Evaluation, Instance
 
 Text = str | tuple[str, str]  # a pair is for classifiers
@@ -68,9 +69,11 @@ def evaluate(
     Raises:
         ConfigurationError: the model is of another kind.
         DataError: there are no texts, or not one answer for each; a gold answer is none of the labels.
+        ModelError: the tokenizer has no fast version, no pad token, or tokens that the model lacks.
     """
     if not texts or len(texts) != len(answers):
         raise DataError(f"one gold answer for each text is needed: {len(texts)} texts have {len(answers)}")
+    check_tokenizer(tokenizer, model=model, where=type(model).__name__)
     model.eval()
     closed = own_labels(model) if is_classifier(model) else tuple(labels or ())
     if closed and (wrong := sorted(set(answers) - set(closed))):

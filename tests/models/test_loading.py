@@ -17,6 +17,7 @@ from transformers import (
     BertConfig,
     BertForSequenceClassification,
     BertModel,
+    ByT5Tokenizer,
     GPTNeoConfig,
     GPTNeoForCausalLM,
 )
@@ -24,7 +25,7 @@ from transformers import (
 import dfwe
 from dfwe.errors import ModelError
 from dfwe.families.seq2seq.weights import FreshT5, Pretrained
-from dfwe.models.loading import load_config, load_encoder, load_tokenizer, load_weights_of
+from dfwe.models.loading import check_tokenizer, load_config, load_encoder, load_tokenizer, load_weights_of
 from dfwe.models.weight_checks import ENCODER
 
 CODE = "from pathlib import Path\nPath({path!r}).touch()\nclass Mine: pass\n"
@@ -211,6 +212,11 @@ def test_check_tokenizer_without_pad_token_is_an_error(tiny_t5, tmp_path):
     set_config(tiny_t5, "tokenizer_config.json", pad_token=None)
     with pytest.raises(ModelError, match="has no pad token, .* name one of its tokens as `pad_token`"):
         Pretrained(name=str(tiny_t5)).build(tmp_path / "out", seed=0, texts=())
+
+
+def test_check_tokenizer_without_a_fast_version_is_an_error(tiny_t5):
+    with pytest.raises(ModelError, match=r"t5: ByT5Tokenizer has no fast version \(tokenizer\.json\)"):
+        check_tokenizer(ByT5Tokenizer(), model=load_weights_of(AutoModelForSeq2SeqLM, tiny_t5), where="t5")
 
 
 def test_check_tokenizer_with_too_many_tokens_is_an_error(tiny_t5, tmp_path):
