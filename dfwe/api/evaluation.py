@@ -15,6 +15,7 @@ from dfwe.api.kinds import is_classifier, own_labels
 from dfwe.errors import DataError
 from dfwe.families.classifier.predict import ExportedClassifier, classify_instances
 from dfwe.families.scorer import evaluation_scores
+from dfwe.families.text.tokenization import end_token
 from dfwe.metrics.base import Metric
 from dfwe.metrics.classification import Accuracy
 from dfwe.metrics.scorer import Scorer
@@ -73,7 +74,9 @@ def evaluate(
     """
     if not texts or len(texts) != len(answers):
         raise DataError(f"one gold answer for each text is needed: {len(texts)} texts have {len(answers)}")
-    check_tokenizer(tokenizer, model=model, where=type(model).__name__)
+    is_decoder = not is_classifier(model) and not model.config.is_encoder_decoder
+    needs_pad = not is_decoder or end_token(tokenizer) is None  # by which TextReader fills up a decoder's prompts, too
+    check_tokenizer(tokenizer, model=model, where=type(model).__name__, needs_pad=needs_pad)
     model.eval()
     closed = own_labels(model) if is_classifier(model) else tuple(labels or ())
     if closed and (wrong := sorted(set(answers) - set(closed))):
@@ -122,6 +125,8 @@ def _classify(
         outputs: Tensor = model(**{name: tensor.to(model.device) for name, tensor in inputs.items()}).logits
         return outputs
 
+    if model.config.pad_token_id is None:  # by which a decoder's head finds a text's end
+        model.config.pad_token_id = tokenizer.pad_token_id
     classifier = ExportedClassifier(tuple(labels), tokenizer, logits)
     longest = min(tokenizer.model_max_length, _num_positions(model))
     return classify_instances(

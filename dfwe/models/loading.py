@@ -119,14 +119,14 @@ def load_config(name: str | Path, **where: Any) -> Any:
     return _safely(AutoConfig.from_pretrained, name, **where)
 
 
-def check_tokenizer(tokenizer: Any, *, model: Any, where: str) -> None:
+def check_tokenizer(tokenizer: Any, *, model: Any, where: str, needs_pad: bool = True) -> None:
     """Raise ModelError where a tokenizer cannot make the model's batches: slow, no pad token, too many tokens."""
     if not tokenizer.is_fast:
         raise ModelError(
-            f"{where}: {type(tokenizer).__name__} has no fast version (tokenizer.json), which knows where in a text its "
-            "tokens are: choose another model"
+            f"{where}: {type(tokenizer).__name__} has no fast version (tokenizer.json), which knows where in a text "
+            "its tokens are: choose another model"
         )
-    if tokenizer.pad_token_id is None:
+    if needs_pad and tokenizer.pad_token_id is None:
         raise ModelError(
             f"{where}: the tokenizer has no pad token, which batches need: name one of its tokens as `pad_token` in "
             f"{TOKENIZER_CONFIG}"

@@ -9,13 +9,15 @@ from transformers import (
     BertConfig,
     BertForSequenceClassification,
     BertModel,
+    GPT2Config,
+    GPT2ForSequenceClassification,
     LlamaForCausalLM,
     RobertaConfig,
     RobertaForSequenceClassification,
 )
 
 from dfwe.api import ModelAsking, evaluate
-from dfwe.errors import ConfigurationError, DataError
+from dfwe.errors import ConfigurationError, DataError, ModelError
 from dfwe.families.causal_lm.weights import FreshLlama
 from dfwe.metrics.classification import F1
 
@@ -116,6 +118,27 @@ def test_a_decoder_chooses_the_most_likely_label(decoder):
         expected = sum(float(logits[place, token]) for place, token in zip(places, answer, strict=True))
         assert score == pytest.approx(expected, abs=1e-4)
     assert list(scored.metrics) == ["f1"]
+
+
+@pytest.mark.parametrize("labels", [LABELS, None])
+def test_a_decoder_needs_no_pad_token(decoder, labels):
+    model, tokenizer = decoder[0], copy.deepcopy(decoder[1])
+    expected = evaluate(*decoder, TEXTS, GOLD, labels=labels, asking=ModelAsking(max_new_tokens=4))
+    tokenizer.pad_token = None
+    scored = evaluate(model, tokenizer, TEXTS, GOLD, labels=labels, asking=ModelAsking(max_new_tokens=4))
+    assert scored.predictions == expected.predictions
+    tokenizer.eos_token = None
+    with pytest.raises(ModelError, match="LlamaForCausalLM: the tokenizer has no pad token"):
+        evaluate(model, tokenizer, TEXTS, GOLD)
+
+
+def test_a_decoder_that_classifies_gets_the_tokenizers_padding(decoder):
+    shape = {"vocab_size": 300, "n_embd": 16, "n_layer": 1, "n_head": 2, "id2label": dict(enumerate(LABELS))}
+    network = GPT2ForSequenceClassification(GPT2Config(**shape)).eval()
+    together = evaluate(network, decoder[1], TEXTS, GOLD)
+    assert network.config.pad_token_id == decoder[1].pad_token_id
+    alone = [evaluate(network, decoder[1], [text], GOLD[:1]).predictions[0] for text in TEXTS]
+    assert list(together.predictions) == alone
 
 
 def test_mistakes_are_named(classifier, decoder, tiny_bert):

@@ -19,7 +19,7 @@ from dfwe.families.encoder.data import SentenceBatch
 from dfwe.families.encoder.heads import LabelHead, NumberHead
 from dfwe.families.encoder.model import TaskModel
 from dfwe.models.folders import ordered_labels
-from dfwe.models.loading import load_config, load_encoder, load_weights_of
+from dfwe.models.loading import load_config, load_encoder, load_tokenizer, load_weights_of
 from dfwe.seeding import derive
 
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
@@ -77,6 +77,8 @@ def load_classifier(folder: Path, *, answers: Mapping[str, Sequence[str]], seed:
     """
     with torch.random.fork_rng(devices=[]):
         encoder = load_encoder(folder)
+        if encoder.config.pad_token_id is None:  # by which a decoder's head finds a text's end
+            encoder.config.pad_token_id = load_tokenizer(folder).pad_token_id
         networks = {
             task: _network(encoder, answers=texts, head=_drawn_head(folder, tuple(texts), derive(seed, "head", task)))
             for task, texts in answers.items()

@@ -89,6 +89,8 @@ class TextReader(SplitReader):
     ) -> None:
         self._split, self._decoding, self._tokenizer = split, decoding, tokenizer
         self._inference, self._form = inference, form
+        pad_id = tokenizer.pad_token_id
+        self._pad_id = end_token(tokenizer) if pad_id is None else pad_id  # what fills up is never read
         self.instances = split.instances
         self.is_closed = decoding.decode in ("labels", "candidates")
         if self.is_closed and not all(instance.candidates for instance in split.instances):
@@ -103,7 +105,7 @@ class TextReader(SplitReader):
     def batch(self, members: Sequence[int]) -> TextBatch:
         """Return these instances as tensors."""
         rows = self._split.tokens[list(members)]
-        inputs = self._inference.inputs(rows["source"], pad_id=self._tokenizer.pad_token_id)
+        inputs = self._inference.inputs(rows["source"], pad_id=self._pad_id)
         return TextBatch(tuple(members), inputs, PackedTries.of(rows["candidates"]) if self.is_closed else None)
 
     def answers(self, model: Any, batch: Any) -> list[Answer]:
@@ -126,14 +128,14 @@ class TextReader(SplitReader):
         return [Answer(options[place], row) for options, place, row in zip(sets, best, rows, strict=True)]
 
     def _written(self, model: nn.Module, batch: TextBatch) -> list[Answer]:
-        decoding, pad_id = self._decoding, self._tokenizer.pad_token_id
+        decoding = self._decoding
         if decoding.decode == "reference":
             assert decoding.reference is not None
             ids = self._inference.reference(
                 model,
                 decoding=decoding.reference,
                 seed=decoding.seed + batch.members[0],
-                pad_id=pad_id,
+                pad_id=self._pad_id,
                 **batch.inputs,
             )
         else:
@@ -141,7 +143,7 @@ class TextReader(SplitReader):
                 model,
                 max_new_tokens=decoding.max_new_tokens,
                 max_tokens=decoding.max_tokens,
-                pad_id=pad_id,
+                pad_id=self._pad_id,
                 **batch.inputs,
             )
         texts: list[str] = self._tokenizer.batch_decode(ids, skip_special_tokens=True)

@@ -2,7 +2,15 @@
 
 import pytest
 import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer, RobertaConfig, RobertaModel, pipeline
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    GPT2Config,
+    GPT2Model,
+    RobertaConfig,
+    RobertaModel,
+    pipeline,
+)
 
 from dfwe.errors import MergeError, ModelError
 from dfwe.families.classifier.model import _drawn_head, load_classifier, output_layer
@@ -120,6 +128,14 @@ def test_network_exports_plain_transformers_model(model, tokenizer, tmp_path):
     assert torch.allclose(loaded(**inputs).logits, model(batch), atol=1e-6)
     answer = pipeline("text-classification", model=str(tmp_path))("the broth is mild")[0]
     assert answer["label"] == model.head("mood").answers(model(batch))[0]
+
+
+def test_decoder_gets_the_tokenizers_padding(tokenizer, tmp_path):
+    shape = {"n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 32}
+    GPT2Model(GPT2Config(vocab_size=len(tokenizer), **shape)).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    model = load_classifier(tmp_path, answers=ANSWERS, seed=3)
+    assert model(batch_of(tokenizer, "mood", "a merry tale", "the kettle is warm")).shape == (2, 3)
 
 
 def test_roberta_head_layers_are_fresh_and_pooler_left_out(tiny_bert, tmp_path):
