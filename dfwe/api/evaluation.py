@@ -22,6 +22,7 @@ from dfwe.metrics.scorer import Scorer
 from dfwe.metrics.span import ExactMatch
 from dfwe.metrics.statistics import with_interval
 from dfwe.models.loading import check_tokenizer
+from dfwe.models.positions import first_position
 from dfwe.records import Answer, Evaluation, Instance
 
 Text = str | tuple[str, str]  # a pair is for classifiers
@@ -111,13 +112,6 @@ def _instance(number: int, text: Text, answer: str, labels: tuple[str, ...]) -> 
     )
 
 
-def _num_positions(model: Any) -> int:
-    """Return how many tokens the model can read; RoBERTa's positions begin behind that of its padding."""
-    table = getattr(getattr(model.base_model, "embeddings", None), "position_embeddings", None)
-    padding = getattr(table, "padding_idx", None)
-    return int(getattr(model.config, "max_position_embeddings", 512)) - (0 if padding is None else padding + 1)
-
-
 def _classify(
     model: Any, tokenizer: Any, instances: Sequence[Instance], *, labels: Sequence[str], tokens_at_once: int
 ) -> list[Answer]:
@@ -128,14 +122,14 @@ def _classify(
     if model.config.pad_token_id is None:  # by which a decoder's head finds a text's end
         model.config.pad_token_id = tokenizer.pad_token_id
     classifier = ExportedClassifier(tuple(labels), tokenizer, logits)
-    longest = min(tokenizer.model_max_length, _num_positions(model))
+    num_positions = int(getattr(model.config, "max_position_embeddings", 512)) - first_position(model)
     return classify_instances(
         classifier,
         instances,
         task="the texts",
         labels=labels,
         answers=labels,
-        max_tokens=longest,
+        max_tokens=min(tokenizer.model_max_length, num_positions),
         batch_tokens=tokens_at_once,
         truncation="context" if tokenizer.truncation_side == "left" else "reference",
     )
