@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -56,12 +58,14 @@ def fit_setfit(
         logging.getLogger(name).setLevel(logging.WARNING)
     model = _fresh_model(folder, settings=settings, max_tokens=max_tokens, device=device)
     with TemporaryDirectory() as scratch, _TokenCount(model.model_body) as tokens:
-        trainer = Trainer(
-            model=model,
-            args=_arguments(settings, labels=labels, seed=seed, folder=scratch),
-            train_dataset=Dataset.from_dict({"text": list(texts), "label": list(labels)}),
-            callbacks=[progress := _progress_callback(tell)],
-        )
+        with _placed(use_cpu=device.type == "cpu"):
+            trainer = Trainer(
+                model=model,
+                args=_arguments(settings, labels=labels, seed=seed, folder=scratch),
+                train_dataset=Dataset.from_dict({"text": list(texts), "label": list(labels)}),
+                callbacks=[progress := _progress_callback(tell)],
+            )
+        trainer.st_trainer.args._n_gpu = min(trainer.st_trainer.args.n_gpu, 1)  # of several it would take all
         for callback in (ProgressCallback, PrinterCallback):
             trainer.remove_callback(callback)
         trainer.train()
@@ -128,6 +132,19 @@ def _arguments(settings: Mapping[str, Any], *, labels: Sequence[int], seed: int,
         logging_first_step=False,
         show_progress_bar=False,
     )
+
+
+@contextmanager
+def _placed(*, use_cpu: bool) -> Iterator[None]:
+    """Let trainers that are made within compute on the CPU, or on a GPU; the package has no argument for that."""
+    from setfit import trainer
+
+    arguments = trainer.SentenceTransformerTrainingArguments
+    trainer.SentenceTransformerTrainingArguments = partial(arguments, use_cpu=use_cpu)
+    try:
+        yield
+    finally:
+        trainer.SentenceTransformerTrainingArguments = arguments
 
 
 def _progress_callback(tell: Callable[[float], None]) -> Any:

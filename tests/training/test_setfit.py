@@ -76,6 +76,14 @@ def test_fit_depends_on_the_seed_alone(encoder):
 
 
 @needs_setfit
+def test_fit_of_a_study_on_cpus_takes_no_gpu(encoder, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: None)
+    assert fitted(encoder, max_pairs=4)[0].num_steps == 1
+
+
+@needs_setfit
 def test_fit_counts_the_tokens_of_pairs_and_of_the_head(encoder):
     from transformers import AutoTokenizer
 
