@@ -56,7 +56,7 @@ def test_intervals_of_macro_f1_hold_less_where_labels_are_rare_and_the_metric_na
     assert coverage(metric, num_examples=1000) >= 0.93
 
 
-def test_intervals_of_alike_answers_hold_93_to_97_percent_if_dialogues_are_drawn():
+def test_intervals_of_dialogues_that_are_drawn_whole_hold():
     generator, held = np.random.default_rng(0), {"dialogues": 0, "answers": 0}
     names = {"dialogues": [str(place // 8) for place in range(480)], "answers": list(map(str, range(480)))}
     for seed in range(400):

@@ -18,7 +18,7 @@ from dfwe.report.names import expert_name, name_of
 from dfwe.report.numbers import UNDEFINED, interval, times_100
 from dfwe.report.study_results import Record, StudyResults
 from dfwe.report.verdict import verdict_lines
-from dfwe.values.names import SETTING_PREFIX
+from dfwe.search.space import SETTING_PREFIX
 
 CITATION = """\
 @software{dfwe,

@@ -16,7 +16,7 @@ from dfwe.report.names import in_words, name_of
 from dfwe.values.names import BASELINE, UNIFORM
 
 Record = Mapping[str, Any]
-FORMAT = 4  # of results.json
+FORMAT = 4  # of results.json that can be read
 SINGLE_TASK = "single-task models"  # several, each on its own task: what rows are compared with, never recommended
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from dfwe.errors import DataError
 from dfwe.io.strict_json import read_json_lines
-from dfwe.values.names import SETTING_PREFIX
+from dfwe.search.space import SETTING_PREFIX
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 from dfwe.report.run_folder import BEST
-from dfwe.report.study_results import FORMAT
 from dfwe.results.claims import conclusion
 from dfwe.results.comparison import Comparison, TargetComparison, TaskMeanComparison
 from dfwe.results.costs import Costs, add_times_baseline
@@ -21,6 +20,8 @@ from dfwe.store.card import library_versions
 from dfwe.studies.decoding_comparison import decoding_results
 from dfwe.studies.study import Study
 from dfwe.values.names import BASELINE
+
+FORMAT = 4  # of results.json, that dfwe.report.study_results reads
 
 
 def study_results(study: Study, *, seconds: Mapping[str, float], exported: bool = True) -> dict[str, Any]:

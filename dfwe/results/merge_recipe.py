@@ -12,8 +12,8 @@ from dfwe.merging.base import MergeMethod
 from dfwe.merging.expert_array import Layout
 from dfwe.merging.files.recipe_of_merge import FinishedMerge, MergeRecipe, recipe_of_expert, recipe_of_merge
 from dfwe.models.checkpoint import Checkpoint
+from dfwe.search.space import SETTING_PREFIX
 from dfwe.stages.merge import MergeStage, expert_of
-from dfwe.values.names import SETTING_PREFIX
 
 EXPERTS, PARENT = "experts", "parent"  # folders of a run
 

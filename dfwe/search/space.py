@@ -11,10 +11,11 @@ from jaxtyping import Float
 
 from dfwe.errors import SearchError
 from dfwe.records import Coefficients
-from dfwe.values.names import SETTING_PREFIX
 
 _LARGEST_LOGIT = 40.0  # of a value at the edge of its range
 _ZERO_LOGIT = -2000.0  # of a coefficient of zero: exp gives exactly that, however small the other logits are
+
+SETTING_PREFIX = "method."  # of tuned settings among a candidate's coefficients
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from dfwe.families.base import ModelFamily
 from dfwe.merging.base import CoefficientGroups, MergeMethod
 from dfwe.merging.engine import TensorGroups
 from dfwe.merging.expert_array import ExpertArray, Layout
-from dfwe.search.space import Space
+from dfwe.search.space import SETTING_PREFIX, Space
 from dfwe.stages.base import Stage, Tell
 from dfwe.stages.candidate_pool import CandidatePool
 from dfwe.stages.merge_search import PREDICTIONS, TRIALS, MergeSearch, SearchConfig
@@ -23,7 +23,6 @@ from dfwe.stages.statistics import StatisticsStage, statistics_of, statistics_st
 from dfwe.stages.train import TrainStage, expert_array, parent_of
 from dfwe.store.store import Entry
 from dfwe.training.weight_search import Candidate
-from dfwe.values.names import SETTING_PREFIX
 
 
 @dataclass(frozen=True)

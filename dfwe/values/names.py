@@ -17,8 +17,6 @@ MIXTURE = "mixture"  # the expert trained on {t} and S together
 UNIFORM = "uniform"  # the merge that every study has
 LONG_BASELINE = "same_compute"  # takes the role of the equally trained baseline where it is among the baselines
 
-SETTING_PREFIX = "method."  # of tuned settings among a candidate's coefficients
-
 EQUALLY_TRAINED, BEST_EXPERT = "equally_trained", "best_expert"  # roles beside those of BASELINE and UNIFORM
 
 

@@ -103,7 +103,7 @@ def test_a_batch_that_does_not_fit_the_memory_is_halved_once_and_for_all(model, 
     assert asked == [1, 2, 2, 2]
 
 
-def test_other_errors_and_a_lone_instance_without_room_are_raised(model, tokenizer):
+def test_other_errors_and_a_lone_instance_without_room_raise(model, tokenizer):
     def fail(error):
         def forward(**_):
             raise error

@@ -22,7 +22,8 @@ from dfwe.report.names import display_name, expert_name, name_of
 from dfwe.report.run_folder import Run
 from dfwe.report.study_results import Record, StudyResults, rank_by_dev
 from dfwe.report.trials import on_simplex
-from dfwe.values.names import BASELINE, SETTING_PREFIX, UNIFORM
+from dfwe.search.space import SETTING_PREFIX
+from dfwe.values.names import BASELINE, UNIFORM
 
 MOST_MERGES = 4  # that are drawn, the one that was asked for first
 MOST_BARS = 30

@@ -141,7 +141,7 @@ def test_an_undefined_dev_score_is_not_0(four, folder_of):
     assert {row.cells[0].text: row.cells[place].text for row in found.rows}["nelder_mead"] == MISSING.text
 
 
-def test_no_other_model_is_asked_for_where_the_merge_is_undefined(study, folder_of):
+def test_no_other_model_is_asked_for_if_the_merge_is_undefined(study, folder_of):
     results = study(uniform=0.45)
     results |= {"headline": {}, "recommended": {"name": "uniform"}}
     assert not any(row.is_headline for row in read_sweep(folder_of(results)).rows)
