@@ -1,4 +1,4 @@
-"""From five files to one: `mergekit-yaml` against `python -m dfwe.combine`, interleaved, each a process of its own.
+"""From five files to one: `mergekit-yaml` against `dfwe merge`, interleaved, each a process of its own.
 
     make interop && python benchmarks/combine.py [--shape small|base] [--rounds 5] [--shards 100MB] [--folder FOLDER]
 
@@ -103,7 +103,7 @@ def anonymous(pid: int) -> float | None:
 def ours(folder: Path) -> Run:
     """`dfwe.combine`, its result in `ours`."""
     shutil.rmtree(folder / "ours", ignore_errors=True)
-    return run([sys.executable, "-m", "dfwe.combine", "recipe.yaml", "ours"], folder=folder)
+    return run([sys.executable, "-m", "dfwe", "merge", "recipe.yaml", "ours"], folder=folder)
 
 
 def theirs(folder: Path) -> Run:

@@ -34,12 +34,12 @@ COMMANDS = {
     "search": Command("dfwe.fit.search", "find the coefficients for models of your own"),
     "merge": Command("dfwe.combine", "merge models' files, by a method or a recipe"),
     "preflight": Command("dfwe.preflight", "check that models can be merged, before any work"),
-    "predict": Command("dfwe.predict.__main__", "answer questions with a model of a study"),
+    "predict": Command("dfwe.predict.command", "answer questions with a model of a study"),
     "score": Command("dfwe.score", "score predictions of a task"),
     "data show": Command("dfwe.data.show", "show the texts that a model reads"),
     "data prepare": Command("dfwe.data.prepare", "make FETA-Friends from its public releases"),
-    "report": Command("dfwe.report.__main__", "list, compare and convert finished studies"),
-    "store": Command("dfwe.store.__main__", "list, verify and prune stored results"),
+    "report": Command("dfwe.report.command", "list, compare and convert finished studies"),
+    "store": Command("dfwe.store.command", "list, verify and prune stored results"),
 }
 _EXAMPLES = {
     "": ("dfwe +target=meld merge=nelder_mead", "dfwe fit messages.csv --text text --label topic"),

@@ -10,7 +10,7 @@ from pathlib import Path
 from dfwe.errors import MergeError
 from dfwe.models.hub import push_option
 from dfwe.process.arguments import Parser
-from dfwe.process.exit import as_process, exit_code
+from dfwe.process.exit import exit_code
 from dfwe.values.allowed import is_size
 
 _SUFFIXES = (".yaml", ".yml")
@@ -88,7 +88,3 @@ def _parser() -> Parser:
     parser.add_argument("--push-to", metavar="USER/NAME", help="push the folder to this repository on the Hub")
     parser.add_argument("--public", action="store_true", help="make that repository public; else it is private")
     return parser
-
-
-if __name__ == "__main__":
-    as_process(main)

@@ -37,9 +37,9 @@ PAGES = (README, *sorted(DOCS.rglob("*.md")))
 NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
 README_BYTES, MEDIAN_WORDS, MOST_WORDS = 10_240, 16, 35
 MODULES = {  # of `python -m`, by the file that has the parser
-    "dfwe.predict": "dfwe.predict.__main__",
-    "dfwe.report": "dfwe.report.__main__",
-    "dfwe.store": "dfwe.store.__main__",
+    "dfwe.predict": "dfwe.predict.command",
+    "dfwe.report": "dfwe.report.command",
+    "dfwe.store": "dfwe.store.command",
 }
 RUN_WHOLE = {"README.md", "docs/getting-started.md", "docs/predict.md", "docs/reports-and-results.md"}
 RUN_WHOLE |= {f"docs/api/{page}.md" for page in ("index", "search", "merging", "predict")}

@@ -82,7 +82,7 @@ def test_an_unknown_task_lists_the_seven(score):
 
 
 def test_it_runs_as_a_module_and_says_which_file_is_missing(tmp_path):
-    command = [sys.executable, "-m", "dfwe.score", "--task", "meld", str(tmp_path / "none.jsonl")]
+    command = [sys.executable, "-m", "dfwe", "score", "--task", "meld", str(tmp_path / "none.jsonl")]
     finished = subprocess.run(command, capture_output=True, text=True, check=False)
     assert finished.returncode == 2
     assert finished.stderr.startswith("error: ")

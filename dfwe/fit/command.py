@@ -18,8 +18,6 @@ from dfwe.fit.task import TableTask, yaml_text
 from dfwe.fit.tasks import read_tasks
 from dfwe.io.strict_yaml import read_yaml
 from dfwe.process.arguments import Parser
-from dfwe.process.exit import as_process
-from dfwe.process.interrupt import GOES_ON
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -99,7 +97,3 @@ def _parser() -> Parser:
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where all goes; else outputs/fit_TABLE")
     parser.add_argument("--dry-run", action="store_true", help="write the tasks and stop before anything is trained")
     return parser
-
-
-if __name__ == "__main__":
-    as_process(main, advice=GOES_ON)

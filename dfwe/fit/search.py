@@ -23,8 +23,6 @@ from dfwe.io.strict_yaml import read_yaml
 from dfwe.models.folders import CONFIG, ordered_labels, read_config
 from dfwe.models.hub import push_option
 from dfwe.process.arguments import Parser
-from dfwe.process.exit import as_process
-from dfwe.process.interrupt import GOES_ON
 
 _COLUMN = re.compile(r"\{([^{}]+)\}")
 
@@ -142,7 +140,3 @@ def _parser() -> Parser:
     )
     parser.add_argument("--dry-run", action="store_true", help="write the task and stop before anything is scored")
     return parser
-
-
-if __name__ == "__main__":
-    as_process(main, advice=GOES_ON)

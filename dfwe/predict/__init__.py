@@ -1,4 +1,4 @@
-"""Answers of a merged model: `load(folder).predict(texts)` in Python, `python -m dfwe.predict` for files."""
+"""Answers of a merged model: `load(folder).predict(texts)` in Python, `dfwe predict` for files."""
 
 from __future__ import annotations
 

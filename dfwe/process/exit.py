@@ -15,7 +15,6 @@ Light: what else a command imports, and that takes time, comes after this, so th
 from __future__ import annotations
 
 import errno
-import importlib
 import logging
 import os
 import signal
@@ -63,11 +62,6 @@ def complain(words: str) -> str:
     with suppress(OSError):  # nobody reads it
         print(line, file=sys.stderr, flush=True)
     return line
-
-
-def run_module(name: str) -> NoReturn:
-    """Run `main` of a command's module as the whole process, which hears signals while the module is imported, too."""
-    as_process(lambda: int(importlib.import_module(name).main()))
 
 
 def as_process(main: Callable[[], int], *, advice: str = "") -> NoReturn:

@@ -248,7 +248,7 @@ def test_an_argument_that_is_missing_is_said():
 
 def test_a_name_of_another_module_imports_nothing():
     before = set(sys.modules)
-    for target in ("this.s", "antigravity.x", "dfwe.report.__main__.Main", "dfwe.execution.ray.worker.CandidateWorker"):
+    for target in ("this.s", "antigravity.x", "dfwe.report.command.Main", "dfwe.execution.ray.worker.CandidateWorker"):
         with pytest.raises(ModelError):
             bind_foreign({"_target_": target}, kind=AnswerFormat, where="x")
     assert set(sys.modules) - before == set()

@@ -1,4 +1,4 @@
-"""`python -m dfwe.data.prepare friends`: its exit codes and its output."""
+"""`dfwe data prepare friends`: its exit codes and its output."""
 
 import hashlib
 import json

@@ -214,8 +214,8 @@ def _card() -> bytes:
 
 
 def _read_store(folder: Path) -> None:
-    from dfwe.store.__main__ import main
     from dfwe.store.card import Card
+    from dfwe.store.command import main
     from dfwe.store.store import verify
 
     for arguments in (["list"], ["verify"], ["prune", "--older-than", "0", "--dry-run"]):

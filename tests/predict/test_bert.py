@@ -64,7 +64,7 @@ def test_predict_has_the_probabilities_of_transformers(classifier, monkeypatch):
 
 def test_predict_of_a_bert_imports_no_transformers_or_hydra(classifier):
     code = (
-        "import sys; from dfwe.predict.__main__ import main; "
+        "import sys; from dfwe.predict.command import main; "
         f"assert main(['--model', {str(classifier)!r}, '--format', 'txt', '-']) == 0; "
         "heavy = {'transformers', 'pytorch_lightning', 'datasets', 'hydra', 'omegaconf', 'nevergrad', 'scipy'}; "
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"

@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from dfwe.predict.__main__ import main
+from dfwe.predict.command import main
 
 
 @pytest.fixture
@@ -189,7 +189,7 @@ def test_dialogues_that_are_broken_are_named(predict, tmp_path):
 def test_answering_imports_nothing_that_only_training_needs(folder, tmp_path):
     (tmp_path / "x.txt").write_text("A cup.\n")
     code = (
-        "import sys; from dfwe.predict.__main__ import main; "
+        "import sys; from dfwe.predict.command import main; "
         f"assert main(['--model', {str(folder())!r}, {str(tmp_path / 'x.txt')!r}]) == 0; "
         "heavy = {'pytorch_lightning', 'datasets', 'nevergrad', 'wandb', 'matplotlib', 'ray', 'rich'}; "
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"

@@ -9,7 +9,7 @@ import torch
 
 from dfwe.errors import ConfigurationError, DfweError, ModelError
 from dfwe.predict import load
-from dfwe.predict.__main__ import main
+from dfwe.predict.command import main
 
 
 def test_a_folder_of_something_else_says_what_is_wanted(folder, tmp_path, capsys):

@@ -16,21 +16,21 @@ COMMANDS = {
     "run": "hydra",
     "score": "numpy",
     "predict": "numpy",
-    "combine": "torch",
+    "merge": "torch",
     "store": "filelock",
     "report": "rich",
-    "data.show": "numpy",
-    "data.prepare": "numpy",
+    "data show": "numpy",
+    "data prepare": "numpy",
 }
 ARGUMENTS = {
     "run": ["+target=meld"],
     "score": ["--task", "meld", "cases.jsonl"],
     "predict": ["--model", "merged", "cases.jsonl"],
-    "combine": ["recipe.yaml", "out"],
+    "merge": ["recipe.yaml", "out"],
     "store": ["list"],
     "report": ["list"],
-    "data.show": ["--root", ".", "--task", "meld", "--split", "train"],
-    "data.prepare": ["friends", "--out", "out", "--raw", "raw"],
+    "data show": ["--root", ".", "--task", "meld", "--split", "train"],
+    "data prepare": ["friends", "--out", "out", "--raw", "raw"],
 }
 
 
@@ -41,7 +41,7 @@ def _buffered(monkeypatch):
 
 
 def module(name, *arguments, **options):
-    command = [sys.executable, "-m", f"dfwe.{name}", *arguments]
+    command = [sys.executable, "-m", "dfwe", *name.split(), *arguments]
     return subprocess.run(command, **({"capture_output": True, "text": True, "timeout": 300} | options))
 
 
@@ -123,7 +123,7 @@ def test_an_output_without_room_is_one_line():
 def test_a_signal_while_a_command_imports_is_one_line(name, number, tmp_path):
     (tmp_path / f"{COMMANDS[name]}.py").write_text("import time\nprint('imports', flush=True)\ntime.sleep(60)\n")
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
-    command = [sys.executable, "-m", f"dfwe.{name}", *ARGUMENTS[name]]
+    command = [sys.executable, "-m", "dfwe", *name.split(), *ARGUMENTS[name]]
     pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     hears = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
     with subprocess.Popen(command, **pipe, env=os.environ | {"PYTHONPATH": path}, preexec_fn=hears, cwd=tmp_path) as it:
@@ -151,7 +151,7 @@ def test_a_working_directory_that_cannot_be_written_is_one_line(tmp_path):
 @pytest.mark.parametrize("flag", ["-O", "-OO"])
 def test_a_command_runs_without_asserts(flag, tmp_path):
     (tmp_path / "cases.jsonl").write_text('{"prediction": "joy", "references": ["joy"]}\n')
-    command = [sys.executable, flag, "-m", "dfwe.score", "--task", "meld", str(tmp_path / "cases.jsonl")]
+    command = [sys.executable, flag, "-m", "dfwe", "score", "--task", "meld", str(tmp_path / "cases.jsonl")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stderr) == (0, "")
     assert '"n": 1' in done.stdout

@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from dfwe.report import columns
-from dfwe.report.__main__ import main
 from dfwe.report.columns import COST_COLUMNS, MERGE_COLUMNS, MODEL_COLUMNS, task_score
+from dfwe.report.command import main
 from dfwe.report.html.page import PageSection, render
 from dfwe.report.html.run_page import run_page
 from dfwe.report.run_folder import read_run

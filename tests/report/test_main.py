@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from dfwe.report.__main__ import main
+from dfwe.report.command import main
 
 
 def test_the_command_shows_the_table_warns_and_writes(answered, tmp_path, capsys):
@@ -31,6 +31,6 @@ def test_a_mistake_is_one_line_and_exit_code_2(tmp_path, capsys):
 
 def test_the_command_starts_without_torch():
     code = (
-        "import sys, dfwe.report.__main__; assert not {'torch', 'transformers', 'pytorch_lightning'} & set(sys.modules)"
+        "import sys, dfwe.report.command; assert not {'torch', 'transformers', 'pytorch_lightning'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

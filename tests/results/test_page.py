@@ -4,7 +4,7 @@ import json
 import re
 from html import unescape
 
-from dfwe.predict.__main__ import main
+from dfwe.predict.command import main
 from dfwe.report.names import name_of
 
 

@@ -9,7 +9,7 @@ from dfwe.config.task_options import register
 from dfwe.config.tasks import load_task
 from dfwe.data.few_shot import Shots
 from dfwe.errors import ConfigurationError, DataError
-from dfwe.predict.__main__ import main as predict
+from dfwe.predict.command import main as predict
 from dfwe.run_study import run_study
 from dfwe.studies.plan import plan_study
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from dfwe.store.__main__ import main
 from dfwe.store.card import FORMAT, Card
+from dfwe.store.command import main
 from dfwe.store.inventory import warn_of_older
 from dfwe.store.prune import Limits, prune
 from dfwe.store.store import Store

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from dfwe.errors import ConfigurationError
-from dfwe.report.__main__ import main as report
+from dfwe.report.command import main as report
 from dfwe.report.study_results import as_study
 from dfwe.report.verdict import verdict_lines
 from dfwe.run_study import run_study

@@ -1,4 +1,4 @@
-"""Answers of an exported classifier, for `python -m dfwe.predict`."""
+"""Answers of an exported classifier, for `dfwe predict`."""
 
 from __future__ import annotations
 

@@ -147,7 +147,18 @@ def test_two_runs_are_equal_whatever_the_hash_seed(raw, tmp_path):
     found = []
     for seed in ("1", "77"):
         subprocess.run(
-            [sys.executable, "-m", "dfwe.data.prepare", "friends", "--raw", str(raw), "--out", str(tmp_path / seed)],
+            [
+                sys.executable,
+                "-m",
+                "dfwe",
+                "data",
+                "prepare",
+                "friends",
+                "--raw",
+                str(raw),
+                "--out",
+                str(tmp_path / seed),
+            ],
             check=True,
             capture_output=True,
             env={**os.environ, "PYTHONHASHSEED": seed},

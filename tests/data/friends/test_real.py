@@ -36,7 +36,7 @@ def out(tmp_path_factory):
     """What the command writes; a process of its own, because checking all types takes longer than the work."""
     folder = tmp_path_factory.mktemp("friends")
     options = ["friends", "--raw", str(RAW), "--out", str(folder), "--split", str(SPLIT)]
-    subprocess.run([sys.executable, "-m", "dfwe.data.prepare", *options], check=True, capture_output=True)
+    subprocess.run([sys.executable, "-m", "dfwe", "data", "prepare", *options], check=True, capture_output=True)
     return folder
 
 

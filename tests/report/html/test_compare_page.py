@@ -7,7 +7,7 @@ import re
 import pytest
 
 from dfwe.errors import DataError
-from dfwe.report.__main__ import main
+from dfwe.report.command import main
 from dfwe.report.html.compare_page import write_comparison
 
 MELD = "MELD_emotion_recognition"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dfwe.report.__main__ import main
+from dfwe.report.command import main
 from dfwe.report.sweep.collect import collect, without_folders
 from dfwe.report.sweep.report import read_sweep
 from dfwe.report.sweep.rows_table import rows_table

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from dfwe.errors import DataError
-from dfwe.report.__main__ import main
+from dfwe.report.command import main
 from dfwe.report.sweep.jobs import best_sources, of_sweep
 from dfwe.report.sweep.paper_table import TABLE_2
 from dfwe.report.sweep.report import draw_sweep, read_sweep, report_sweep

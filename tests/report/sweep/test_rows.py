@@ -6,7 +6,7 @@ import json
 import pytest
 
 from dfwe.errors import DataError
-from dfwe.report.__main__ import main
+from dfwe.report.command import main
 from dfwe.report.html.compare_page import write_comparison
 from dfwe.report.sweep.intervals import Difference, MeanDifference
 from dfwe.report.sweep.report import read_sweep

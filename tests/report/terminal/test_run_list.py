@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from dfwe.errors import DataError
-from dfwe.report.__main__ import main
+from dfwe.report.command import main
 from dfwe.report.terminal.run_list import list_runs
 
 

@@ -7,10 +7,10 @@ import sys
 import pytest
 
 from dfwe.errors import ConfigurationError
-from dfwe.report.__main__ import main
+from dfwe.report.command import main
 from dfwe.report.wandb.workspace import build_workspace, specification
 
-COMMAND = [sys.executable, "-m", "dfwe.report", "wandb"]
+COMMAND = [sys.executable, "-m", "dfwe", "report", "wandb"]
 
 
 @pytest.fixture

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-if __name__ == "__main__":  # here, so that Ctrl-C is heard while the rest is imported
-    from dfwe.process.exit import run_module
-
-    run_module("dfwe.report.__main__")
-
 import argparse
 import json
 import sys
