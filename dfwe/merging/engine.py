@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -34,6 +35,7 @@ SUM_BLOCK = 2**20  # values of a weighted sum: the fastest of 2^14 to 2^21 when 
 
 STREAM_BLOCK = 2**17  # values of experts on disk: copies of a block of each stay in a core's cache
 
+T = TypeVar("T")
 WriteMerge = Callable[[Float[np.ndarray, "groups experts"], Mapping[str, float], Weights], None]
 """Writes the merge with these coefficients (one row per group) and settings of the method into a model's weights."""
 
@@ -126,12 +128,13 @@ def sum_segments(
             for segment in segments
             for begin in range(segment.begin, segment.end, SUM_BLOCK)
         ]
-    if on_cpu and len(segments) > 1:
-        with thread_pool() as pool:
-            list(pool.map(lambda segment: _sum_segment(experts, segment, out=out, parent=parent), segments))
-    else:
-        for segment in segments:
-            _sum_segment(experts, segment, out=out, parent=parent)
+    _for_each(partial(_sum_segment, experts, out=out, parent=parent), segments, shares_threads=on_cpu)
+
+
+def _for_each(function: Callable[[T], None], tasks: Sequence[T], *, shares_threads: bool) -> None:
+    """Call the function with each of the tasks, several at a time if they share the CPU's threads."""
+    with thread_pool() if shares_threads and len(tasks) > 1 else nullcontext() as pool:
+        list(map(function, tasks) if pool is None else pool.map(function, tasks))
 
 
 def sum_experts(experts: ExpertArray, weights: Sequence[TensorWeights], *, out: Weights, has_parent: bool) -> None:
@@ -168,8 +171,7 @@ def _sum_tensors(
         for name, of_tensor in zip(experts.layout.names, weights, strict=True)
         for begin in range(0, out[name].numel(), STREAM_BLOCK)
     ]
-    with thread_pool() if all(tensor.device.type == "cpu" for tensor in out.values()) else nullcontext() as pool:
-        list(map(sum_block, blocks) if pool is None else pool.map(sum_block, blocks))
+    _for_each(sum_block, blocks, shares_threads=all(tensor.device.type == "cpu" for tensor in out.values()))
 
 
 @contextmanager
@@ -227,12 +229,8 @@ def _add_changes(experts: ExpertArray, weights: Sequence[TensorWeights], *, out:
         pairs = zip(of_tensor.experts, experts.adapters, strict=True)
         changes = [(weight, adapter[name]) for weight, adapter in pairs if adapter and weight and name in adapter]
         tasks += [(out[name], changes)] if changes else []
-    if all(view.device.type == "cpu" for view, _ in tasks) and len(tasks) > 1:
-        with thread_pool() as pool:
-            list(pool.map(lambda task: _add_to(*task), tasks))
-    else:
-        for task in tasks:
-            _add_to(*task)
+    on_cpu = all(view.device.type == "cpu" for view, _ in tasks)
+    _for_each(lambda task: _add_to(*task), tasks, shares_threads=on_cpu)
 
 
 @torch.no_grad()
