@@ -10,9 +10,7 @@ from torch import Tensor
 from transformers.cache_utils import DynamicCache
 
 from dfwe.families.causal_lm.labels import positions_of
-from dfwe.families.text.decoding import end_ids
-
-_COMPACT = 0.75  # of the rows at most still going: then the finished ones leave the batch and its cache
+from dfwe.families.text.decoding import GreedyRows, end_ids
 
 
 def greedy(
@@ -29,9 +27,7 @@ def greedy(
     the batch, so that one long answer does not keep all others busy.
     """
     ends = end_ids(model, device=input_ids.device)
-    written = torch.full((len(input_ids), max_new_tokens), pad_id, device=input_ids.device)
-    rows = torch.arange(len(input_ids), device=input_ids.device)  # of `written`, for each row of the batch
-    going = torch.ones_like(rows, dtype=torch.bool)
+    rows = GreedyRows(len(input_ids), max_new_tokens=max_new_tokens, pad_id=pad_id, ends=ends)
     cache, tokens, positions = DynamicCache(config=model.config), input_ids, positions_of(attention_mask, model=model)
     for step in range(max_new_tokens):
         logits = model(
@@ -43,15 +39,8 @@ def greedy(
             logits_to_keep=1,
         ).logits
         tokens, positions = logits[:, -1].argmax(-1, keepdim=True), positions[:, -1:] + 1
-        written[rows[going], step] = tokens[going, 0]
-        going = going & ~torch.isin(tokens[:, 0], ends)
-        if not bool(going.any()):
+        if not rows.add(tokens, step=step):
             break
         attention_mask = torch.cat([attention_mask, torch.ones_like(tokens)], dim=1)
-        if int(going.sum()) <= _COMPACT * len(going):
-            alive = going.nonzero()[:, 0]
-            cache.batch_select_indices(alive)
-            attention_mask, tokens, positions, rows, going = (
-                tensor[alive] for tensor in (attention_mask, tokens, positions, rows, going)
-            )
-    return written
+        attention_mask, tokens, positions = rows.compact(cache, attention_mask, tokens, positions)
+    return rows.written

@@ -16,6 +16,8 @@ from dfwe.errors import ConfigurationError
 
 Decode = Literal["labels", "candidates", "greedy", "reference"]
 
+_COMPACT = 0.75  # of the rows at most still going: then the finished ones leave the batch and its cache
+
 
 @dataclass(frozen=True)
 class ReferenceDecoding:
@@ -68,6 +70,31 @@ def end_ids(model: Any, *, device: torch.device) -> Int[Tensor, " ends"]:
     """Return the ids after which the model writes no more."""
     ids = model.generation_config.eos_token_id
     return torch.tensor([] if ids is None else ids, dtype=torch.int64, device=device).reshape(-1)
+
+
+class GreedyRows:
+    """Texts of a batch that are written token by token; those that have ended leave the batch now and then."""
+
+    def __init__(self, num_rows: int, *, max_new_tokens: int, pad_id: int, ends: Int[Tensor, " ends"]) -> None:
+        self.written = torch.full((num_rows, max_new_tokens), pad_id, device=ends.device)
+        self._ends = ends
+        self._rows = torch.arange(num_rows, device=ends.device)  # of `written`, for each row of the batch
+        self._going = torch.ones_like(self._rows, dtype=torch.bool)
+
+    def add(self, tokens: Int[Tensor, "batch 1"], *, step: int) -> bool:
+        """Write a token of each row that goes on; return whether one still does."""
+        self.written[self._rows[self._going], step] = tokens[self._going, 0]
+        self._going = self._going & ~torch.isin(tokens[:, 0], self._ends)
+        return bool(self._going.any())
+
+    def compact(self, cache: Any, *tensors: Tensor) -> tuple[Tensor, ...]:
+        """Return the batch's tensors; rows that have ended leave them and the cache once they are a quarter."""
+        if int(self._going.sum()) > _COMPACT * len(self._going):
+            return tensors
+        alive = self._going.nonzero()[:, 0]
+        cache.batch_select_indices(alive)
+        self._rows, self._going = self._rows[alive], self._going[alive]
+        return tuple(tensor[alive] for tensor in tensors)
 
 
 @contextmanager

@@ -12,9 +12,7 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from dfwe.families.fast.cross_attention import unprojected_source
 from dfwe.families.seq2seq.inference.encoder import encode_in_parts
-from dfwe.families.text.decoding import end_ids
-
-_COMPACT = 0.75  # of the rows at most still going: then the finished ones leave the batch and its cache
+from dfwe.families.text.decoding import GreedyRows, end_ids
 
 
 def greedy(
@@ -33,10 +31,8 @@ def greedy(
     settings = model.generation_config
     ends = end_ids(model, device=input_ids.device)
     encoded = encode_in_parts(model, input_ids=input_ids, attention_mask=attention_mask, max_tokens=max_tokens)
-    ids = torch.full((len(input_ids), max_new_tokens), settings.pad_token_id, device=input_ids.device)
+    rows = GreedyRows(len(input_ids), max_new_tokens=max_new_tokens, pad_id=settings.pad_token_id, ends=ends)
     tokens = torch.full((len(input_ids), 1), settings.decoder_start_token_id, device=input_ids.device)
-    rows = torch.arange(len(input_ids), device=input_ids.device)  # of `ids`, for each row of the batch
-    going = torch.ones_like(rows, dtype=torch.bool)
     cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
     with unprojected_source(model, num_queries=max_new_tokens):
         for step in range(max_new_tokens):
@@ -48,14 +44,7 @@ def greedy(
                 use_cache=True,
             ).logits
             tokens = logits[:, -1].argmax(-1, keepdim=True)
-            ids[rows[going], step] = tokens[going, 0]
-            going = going & ~torch.isin(tokens[:, 0], ends)
-            if not bool(going.any()):
+            if not rows.add(tokens, step=step):
                 break
-            if int(going.sum()) <= _COMPACT * len(going):
-                alive = going.nonzero()[:, 0]
-                cache.batch_select_indices(alive)
-                encoded, attention_mask, tokens, rows, going = (
-                    tensor[alive] for tensor in (encoded, attention_mask, tokens, rows, going)
-                )
-    return ids
+            encoded, attention_mask, tokens = rows.compact(cache, encoded, attention_mask, tokens)
+    return rows.written
