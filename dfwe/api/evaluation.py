@@ -15,7 +15,7 @@ from dfwe.api.kinds import is_classifier, own_labels
 from dfwe.errors import DataError
 from dfwe.families.classifier.predict import ExportedClassifier, classify_instances
 from dfwe.families.scorer import evaluation_scores
-from dfwe.families.text.tokenization import end_token
+from dfwe.families.text.decoding import end_token
 from dfwe.metrics.base import Metric
 from dfwe.metrics.classification import Accuracy
 from dfwe.metrics.scorer import Scorer

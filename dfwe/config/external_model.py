@@ -55,11 +55,8 @@ def with_model_of_experts(overrides: Sequence[str]) -> list[str]:
             "model.source.name=<name>"
         )
     option = _option(folders)
-    repositories = [base for base in bases if is_hub_name(base) and not Path(base).exists()]
-    settings = {
-        "model.source.name": f"'{[*repositories, *folders][0]}'",
-        **(_limits(folders[-1]) if option == "classifier" else {}),
-    }
+    start = next((base for base in bases if is_hub_name(base) and not Path(base).exists()), folders[0])
+    settings = {"model.source.name": f"'{start}'", **(_limits(folders[-1]) if option == "classifier" else {})}
     return [*overrides, f"model={option}", *(f"{key}={settings[key]}" for key in settings if key not in given)]
 
 

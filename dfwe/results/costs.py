@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dfwe.config.tasks import Objective, Task, tasks_of
+from dfwe.config.tasks import Objective, tasks_of
 from dfwe.families.base import BaseModel, ModelFamily
 from dfwe.stages.base import Stage
 from dfwe.stages.distillation import TeacherStage
@@ -55,7 +55,8 @@ class Costs:
         statistics in the store (a merge itself is a few coefficients).
         """
         parts = list(_needed(stage))
-        if self.selection is not None and any(_learns_other(part, than=self.selection.target) for part in parts):
+        learnt = {task.name for part in parts if isinstance(part, TrainStage) for task in part.recipe.tasks}
+        if self.selection is not None and learnt - {self.selection.target.name}:
             parts.extend(_needed(self.selection))
         stages = {part.digest: part for part in parts}.values()
         cards = [(part, part.result(self.store).card) for part in stages]
@@ -135,11 +136,6 @@ def _answered(family: ModelFamily, objective: Objective | None, *, dev_answers: 
         return 0.0
     tokens = sum(family.num_split_tokens(task, split="dev") for task in tasks_of(objective))
     return dev_answers * tokens / len(family.instances(objective, split="dev"))
-
-
-def _learns_other(stage: Stage, *, than: Task) -> bool:
-    """Return whether the stage trains on a task other than this one."""
-    return isinstance(stage, TrainStage) and any(task.name != than.name for task in stage.recipe.tasks)
 
 
 def _needed(stage: Stage) -> Iterator[Stage]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,7 @@ def _plan_external(config: DictConfig, *, corpora: Corpora | None) -> ExternalEx
     given: Any = OmegaConf.to_container(config.experts)
     experts = subset_by_number(named_models(given), subset=plain(config.subset))
     base = None if config.base_model is None else ExternalModel(config.base_model)
-    _check_parent(spec.merges_of(len(experts)), experts=experts, base=base, source=plain(config.model.source))
+    _check_parent(config, spec=spec, experts=experts, base=base)
     family, pretraining = study_family(config, tasks=(target,), corpora=corpora)
     if not family.takes_external:
         raise ConfigurationError(
@@ -86,24 +86,21 @@ def _plan_external(config: DictConfig, *, corpora: Corpora | None) -> ExternalEx
 
 
 def _check_parent(
-    merges: Sequence[Mapping[str, Any]],
-    *,
-    experts: Mapping[str, ExternalModel],
-    base: ExternalModel | None,
-    source: Mapping[str, Any],
+    config: DictConfig, *, spec: StudySpec, experts: Mapping[str, ExternalModel], base: ExternalModel | None
 ) -> None:
     """Raise ConfigurationError where task vectors or LoRAs would start from other weights than the base model's."""
-    methods: dict[str, Any] = {f"merge={merge['name']}": bind(merge["method"]) for merge in merges}
-    on_differences = [name for name, method in methods.items() if method.properties.needs_parent]
+    methods: dict[str, Any] = {merge["name"]: bind(merge["method"]) for merge in spec.merges_of(len(experts))}
+    on_differences = [f"merge={name}" for name, method in methods.items() if method.properties.needs_parent]
     if base is None and on_differences:
         raise ConfigurationError(
             f"{on_differences[0]} works on the differences to the experts' common parent: set base_model=<folder or "
             "name on the Hub> (--base of dfwe search)"
         )
     adapters = [f"the LoRA {name}" for name, external in experts.items() if external.form == "adapter"]
-    if base is None or not (on_differences or adapters):
+    source = plain(config.model.source)
+    if base is None or not (on_differences or adapters) or Path(str(source.get("name"))).expanduser() == base.path:
         return
-    if Path(str(source.get("name"))).expanduser() != base.path and bind(source).identity() != base.identity:
+    if bind(source).identity() != base.identity:
         raise ConfigurationError(
             f"{[*on_differences, *adapters][0]} starts from model.source ({source.get('name') or source['_target_']}), "
             f"which has other weights than base_model={base.name}: set both to one folder with config.json, or to one "

@@ -91,9 +91,10 @@ def has_twins(config: DictConfig) -> bool:
 
 def _job(number: int, overrides: Sequence[str]) -> Job:
     composed, numbers = [], []
+    interpolated = "".join(part for override in overrides for part in _INTERPOLATION.split(override)[1:])
     for override in overrides:
         key, _, text = override.partition("=")
-        if key in _NUMBERS and text.isdecimal() and not _is_read(key, overrides):
+        if key in _NUMBERS and text.isdecimal() and key.rpartition(".")[2] not in interpolated:
             numbers.append((key, int(text)))
         else:
             composed.append(override)
@@ -102,9 +103,3 @@ def _job(number: int, overrides: Sequence[str]) -> Job:
     if "sources=all" in rest and not any(map(_CHANGES_TASKS.search, rest)):
         return Job(number, tuple(rest), tuple(numbers), target)
     return Job(number, tuple(composed), tuple(numbers))
-
-
-def _is_read(key: str, overrides: Sequence[str]) -> bool:
-    """Return whether an override may have an interpolation of the key, which composing resolves."""
-    word = key.rpartition(".")[2]
-    return any(word in part for override in overrides for part in _INTERPOLATION.split(override)[1:])

@@ -97,6 +97,11 @@ class GreedyRows:
         return tuple(tensor[alive] for tensor in tensors)
 
 
+def end_token(tokenizer: Any) -> Any:
+    """Return the id that closes an answer in training."""
+    return tokenizer.eos_token_id if tokenizer.eos_token_id is not None else tokenizer.sep_token_id
+
+
 @contextmanager
 def also_ending_at(model: Any, end_id: int | None) -> Iterator[None]:
     """Let the model's texts end after this token, too: a tokenizer may have another end than the model's settings."""

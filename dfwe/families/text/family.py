@@ -19,7 +19,7 @@ from dfwe.families.datamodule import EpochData
 from dfwe.families.scorer import SplitReader, SplitScorer
 from dfwe.families.text.calibration import TextExample, draw_examples
 from dfwe.families.text.datamodule import text_data
-from dfwe.families.text.decoding import Decoding, ReferenceDecoding, also_ending_at
+from dfwe.families.text.decoding import Decoding, ReferenceDecoding, also_ending_at, end_token
 from dfwe.families.text.harness import harness_reader
 from dfwe.families.text.reader import Inference, TextReader
 from dfwe.families.text.tokenization import (
@@ -27,7 +27,6 @@ from dfwe.families.text.tokenization import (
     PromptForm,
     TokenisedSplit,
     TokenLimits,
-    end_token,
     read_tokens,
     save_tokens,
     tokens_key,

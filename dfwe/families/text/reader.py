@@ -15,15 +15,8 @@ from torch import Tensor, nn
 from dfwe.errors import ConfigurationError
 from dfwe.families.batching import token_batches
 from dfwe.families.scorer import Batch, SplitReader, SplitScorer
-from dfwe.families.text.decoding import Decoding, ReferenceDecoding, also_ending_at
-from dfwe.families.text.tokenization import (
-    PLAIN,
-    PromptForm,
-    TokenisedSplit,
-    TokenLimits,
-    end_token,
-    tokens_in_memory,
-)
+from dfwe.families.text.decoding import Decoding, ReferenceDecoding, also_ending_at, end_token
+from dfwe.families.text.tokenization import PLAIN, PromptForm, TokenisedSplit, TokenLimits, tokens_in_memory
 from dfwe.families.text.trie import PackedTries
 from dfwe.metrics.scorer import Scorer
 from dfwe.models.dispatch import input_device

@@ -13,6 +13,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from dfwe.errors import DataError
+from dfwe.families.text.decoding import end_token
 from dfwe.families.tokens import Truncation, check_truncation, source_ids
 from dfwe.io.files import replacing_folder
 from dfwe.records import Instance
@@ -144,11 +145,6 @@ def tokens_in_memory(
     split = TokenisedSplit(tuple(instances), columns)
     _check_cut(split, limits=limits)
     return split
-
-
-def end_token(tokenizer: Any) -> Any:
-    """Return the id that closes an answer."""
-    return tokenizer.eos_token_id if tokenizer.eos_token_id is not None else tokenizer.sep_token_id
 
 
 class _Columns:
