@@ -81,7 +81,7 @@ def summarize_difference(
 class Resamples:
     """How often each cluster occurs in each resample; few occur twice, so that a byte holds it."""
 
-    drawn: UInt8[np.ndarray, "resamples clusters"]
+    frequencies: UInt8[np.ndarray, "resamples clusters"]
     cluster_of: Int[np.ndarray, " examples"]
 
     @classmethod
@@ -101,13 +101,13 @@ class Resamples:
         if isinstance(counts, ExampleRows):
             blocks = (block[:, self.cluster_of] @ counts for block in self._blocks())
             return np.asarray(counts.scores_of(self, compute=lambda: np.concatenate([*map(score, blocks)])))
-        sums = np.zeros((self.drawn.shape[1], counts.shape[1]))
+        sums = np.zeros((self.frequencies.shape[1], counts.shape[1]))
         np.add.at(sums, self.cluster_of, counts)
         return np.concatenate([score(block @ sums) for block in self._blocks()])
 
     def _blocks(self) -> Iterator[Float[np.ndarray, "_resamples clusters"]]:
-        for begin in range(0, len(self.drawn), _BLOCK):
-            yield self.drawn[begin : begin + _BLOCK].astype(np.float64)
+        for begin in range(0, len(self.frequencies), _BLOCK):
+            yield self.frequencies[begin : begin + _BLOCK].astype(np.float64)
 
 
 def bootstrap(evaluation: Evaluation, *, scorer: AnyMetrics, seed: int) -> Float[np.ndarray, " resamples"]:
