@@ -33,7 +33,7 @@ NUM_LABELS, NEW = 7, 4
 def model_of(folder: Path | None) -> Any:
     """The model in the folder, or a random one of SmolLM2's shape."""
     if folder is not None:
-        return AutoModelForCausalLM.from_pretrained(folder)
+        return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=49152,

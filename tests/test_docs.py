@@ -36,11 +36,6 @@ README = ROOT / "README.md"
 PAGES = (README, *sorted(DOCS.rglob("*.md")))
 NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
 README_BYTES, MEDIAN_WORDS, MOST_WORDS = 10_240, 16, 35
-MODULES = {  # of `python -m`, by the file that has the parser
-    "dfwe.predict": "dfwe.predict.command",
-    "dfwe.report": "dfwe.report.command",
-    "dfwe.store": "dfwe.store.command",
-}
 RUN_WHOLE = {"README.md", "docs/getting-started.md", "docs/predict.md", "docs/reports-and-results.md"}
 RUN_WHOLE |= {f"docs/api/{page}.md" for page in ("index", "search", "merging", "predict")}
 
@@ -92,9 +87,7 @@ CALLS = [  # of dfwe: the place, the module, and its arguments
     for name, arguments in [command_of(words[1:])]
     if name in SUBCOMMANDS
 ]
-CALLS += [
-    (place, MODULES.get(words[2], words[2]), words[3:]) for place, words in COMMANDS if words[:2] == ["python", "-m"]
-]
+CALLS += [(place, words[2], words[3:]) for place, words in COMMANDS if words[:2] == ["python", "-m"]]
 STUDIES = [(place, arguments) for place, module, arguments in CALLS if module == "dfwe.run"]
 SWEEPS_OF_TARGETS = {f"experiment={name}" for name in ("all_targets_smoke", "friends_classifier", "friends_curve")}
 SMALL = [call for call in CALLS if call[1] != "dfwe.run"]

@@ -35,10 +35,10 @@ class TextEvaluation(Evaluation):
     scorer: Scorer = field(kw_only=True, repr=False)
 
     @cached_property
-    def interval(self) -> tuple[float, float]:
-        """The 95 % bootstrap interval of the score, over the texts."""
-        low, high = with_interval(self, scorer=self.scorer, seed=0)["interval"]
-        return float(low), float(high)
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % bootstrap interval of the score, over the texts; None of an undefined score, or of one text."""
+        ends = with_interval(self, scorer=self.scorer, seed=0).get("interval")
+        return None if ends is None else (ends[0], ends[1])
 
 
 def evaluate(

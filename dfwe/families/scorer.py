@@ -124,6 +124,7 @@ class SplitScorer(ModelScorer):
     def __init__(self, reader: SplitReader, *, scorer: Scorer, half: HalfCopy | None = None) -> None:
         self._reader, self._scorer, self._half = reader, scorer, half
         self._batches = [reader.batch(group) for group in reader.groups()]
+        self._clusters = tuple(instance.dialogue_id for instance in reader.instances)
         self._ranks: Processes | None = None
 
     @property
@@ -156,7 +157,7 @@ class SplitScorer(ModelScorer):
     def evaluate(self, predictions: tuple[str, ...]) -> Evaluation:
         """Return the evaluation of given answers, one per instance and in order."""
         evaluation = self._scorer.evaluate(predictions, references=self._references)
-        return replace(evaluation, clusters=tuple(instance.dialogue_id for instance in self._reader.instances))
+        return replace(evaluation, clusters=self._clusters)
 
     @contextmanager
     def split_over(self, ranks: Processes) -> Iterator[None]:

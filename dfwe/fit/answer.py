@@ -8,6 +8,7 @@ from dfwe.fit.task import TableTask
 from dfwe.report.names import name_of
 from dfwe.report.numbers import is_gain, is_loss, times_100
 from dfwe.report.study_results import Record, StudyResults
+from dfwe.results.warnings import SMALL_TEST
 from dfwe.values.names import BASELINE, MIXTURE, UNIFORM
 
 _MULTITASK, _RANDOM = "multitask", "random"  # baselines
@@ -23,7 +24,7 @@ def answer(results: StudyResults, *, target: TableTask, folder: str) -> Iterator
     if row.get("test", {}).get("score") is None:
         yield "Its score on test is undefined: it gives the same answer to every row, so it has learnt nothing yet."
         return
-    yield _quality(row["test"], target=target, is_external=bool(results.raw.get("external")))
+    yield _quality(row["test"], results=results, target=target)
     yield _gain(results, target=target)
 
 
@@ -67,14 +68,20 @@ def _made(row: Record, *, results: StudyResults, target: TableTask) -> str:
     return f"the model trained on {first} first, then on {table}"
 
 
-def _quality(test: Record, *, target: TableTask, is_external: bool) -> str:
+def _has_few(results: StudyResults) -> bool:
+    """Return whether test has too few rows, or groups of rows, to show anything."""
+    return any(warning["code"] == SMALL_TEST for warning in results.warnings)
+
+
+def _quality(test: Record, *, results: StudyResults, target: TableTask) -> str:
     """Return how good a model is on test, beside what needs no model."""
     answers, ends = target.answers["test"], test.get("interval") or ()
     size = answers.total()
-    on_test = f"On the {size} rows of test, which no {'search' if is_external else 'training'} saw,"
+    on_test = f"On the {size} rows of test, which no {'search' if results.raw.get('external') else 'training'} saw,"
     score = _score(test["score"], target=target)
     likely = f"; on other rows of this kind expect {_range(*ends, target=target)}" if ends else ""
-    likely = "; so few rows say almost nothing" if size < target.defaults["few_rows"] else likely
+    few = "groups" if size >= target.defaults["few_rows"] else "rows"
+    likely = f"; so few {few} say almost nothing" if _has_few(results) else likely
     if target.metric is not None:  # nothing is known of what guessing would have
         return f"{on_test} it has {score}{likely}."
     if target.kind != "labels":
@@ -102,7 +109,7 @@ def _gain(results: StudyResults, *, target: TableTask) -> str:
         return "It was compared with no other model on test."
     against = next((other for other in best.get("against", ()) if other["role"] == BASELINE), None)
     versus = f"The plain model, trained on {target.table.path.name} alone, has {_score(plain, target=target)} there"
-    return _significance(versus, against=against)
+    return _significance(versus, against=against, is_few=_has_few(results))
 
 
 def _gain_of_merge(results: StudyResults, *, target: TableTask) -> str:
@@ -115,14 +122,18 @@ def _gain_of_merge(results: StudyResults, *, target: TableTask) -> str:
         return "It was compared with no other model on test."
     against = next((other for other in best.get("against", ()) if other["role"] == _BEST_EXPERT), None)
     return _significance(
-        f"{name}, the best single model on dev, has {_score(single, target=target)} there", against=against
+        f"{name}, the best single model on dev, has {_score(single, target=target)} there",
+        against=against,
+        is_few=_has_few(results),
     )
 
 
-def _significance(versus: str, *, against: Record | None) -> str:
+def _significance(versus: str, *, against: Record | None, is_few: bool) -> str:
     """Return the sentence about the other model, and whether chance explains the difference to it."""
     if against is None:
         return f"{versus}."
+    if is_few:
+        return f"{versus}: test is too small to tell whether the difference is chance, so do not count on a gain."
     if is_gain(against):
         return f"{versus}, and the gain is more than chance explains."
     if is_loss(against):

@@ -62,6 +62,13 @@ class TableTask:
         answer = column_name(self.table.columns.label)
         return {split: Counter(cell_line(cells[answer]) for cells in rows) for split, rows in self._cells.items()}
 
+    def num_groups(self, split: Split) -> int:
+        """Return the number of groups of a split's rows; of its rows, where the table has none."""
+        if self.table.columns.group is None:
+            return len(self._cells[split])
+        group = column_name(self.table.columns.group)
+        return len({cell_line(cells[group]) for cells in self._cells[split]})
+
     def num_repeated(self) -> int:
         """Return the number of rows whose texts stand in another split, too."""
         num_splits = Counter(text for split in self.texts.values() for text in split)

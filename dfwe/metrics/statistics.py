@@ -30,8 +30,8 @@ AnyMetrics = Scorer | MeanOfScorers
 
 
 def with_interval(evaluation: Evaluation, *, scorer: AnyMetrics, seed: int) -> dict[str, Any]:
-    """Return the scores and `interval`, the 95 % bootstrap interval, without it if undefined."""
-    if evaluation.undefined:
+    """Return the scores and `interval`, the 95 % bootstrap interval; without it if undefined, or of one dialogue."""
+    if evaluation.undefined or num_clusters(evaluation) == 1:
         return evaluation.scores
     scores = bootstrap(evaluation, scorer=scorer, seed=seed)
     return {**evaluation.scores, "interval": list(interval(scores))}
@@ -42,18 +42,23 @@ def delta(evaluation: Evaluation, *, baseline: Evaluation, scorer: AnyMetrics, s
 
     `delta_standard_error` and `delta_interval` (95 %) come from the paired bootstrap. `p` is two-sided; `p_by` names
     its test: McNemar's if the score is the fraction of correct answers, each of a dialogue of its own, else the
-    bootstrap. Undefined scores have none.
+    bootstrap, of which p is at least that of a sign test of so many dialogues. Undefined scores have none.
     """
     if evaluation.undefined or baseline.undefined:
         return {}
     ours, theirs = (bootstrap(model, scorer=scorer, seed=seed) for model in (evaluation, baseline))
-    exact = exact_p(evaluation, baseline, scorer=scorer)
-    return summarize_difference(evaluation.score - baseline.score, resampled=ours - theirs, exact=exact)
+    difference, exact = evaluation.score - baseline.score, exact_p(evaluation, baseline, scorer=scorer)
+    return summarize_difference(difference, resampled=ours - theirs, exact=exact, num=num_clusters(evaluation))
+
+
+def num_clusters(evaluation: Evaluation) -> int:
+    """Return the number of dialogues, or of examples that stand alone."""
+    return len(set(evaluation.clusters)) or len(evaluation.counts)
 
 
 def exact_p(evaluation: Evaluation, baseline: Evaluation, *, scorer: AnyMetrics) -> float | None:
     """Return McNemar's p; None if the score is no fraction of correct answers, or examples share dialogues."""
-    if len(set(evaluation.clusters)) < len(evaluation.clusters):
+    if num_clusters(evaluation) < len(evaluation.counts):
         return None
     ours, theirs = (scorer.is_correct(model.counts) for model in (evaluation, baseline))
     return None if ours is None or theirs is None else mcnemar(ours, theirs)
@@ -65,21 +70,21 @@ def optimism(dev: float | None, test: float | None) -> dict[str, float]:
 
 
 def summarize_difference(
-    difference: float, *, resampled: Float[np.ndarray, " resamples"], exact: float | None = None
+    difference: float, *, resampled: Float[np.ndarray, " resamples"], num: int, exact: float | None = None
 ) -> dict[str, Any]:
-    """Summarize a difference, given those of the resamples; `exact` is McNemar's p if there is one."""
+    """Summarize a difference, given those of the resamples of `num` clusters; `exact` is McNemar's p if it has one."""
     return {
         "delta": difference,
         "delta_standard_error": float(np.std(resampled)),
         "delta_interval": list(interval(resampled)),
-        "p": two_sided_p(resampled) if exact is None else exact,
+        "p": max(two_sided_p(resampled), 2.0 ** (1 - num)) if exact is None else exact,
         "p_by": "bootstrap" if exact is None else "mcnemar",
     }
 
 
 @dataclass(frozen=True, eq=False)
 class Resamples:
-    """How often each cluster occurs in each resample; few occur twice, so that a byte holds it."""
+    """How often each cluster occurs in each resample: a byte holds it, for none occurs 256 times."""
 
     frequencies: UInt8[np.ndarray, "resamples clusters"]
     cluster_of: Int[np.ndarray, " examples"]

@@ -19,6 +19,7 @@ from dfwe.metrics.statistics import (
     exact_p,
     holm,
     interval,
+    num_clusters,
     summarize_difference,
     with_interval,
 )
@@ -191,9 +192,9 @@ Comparison = TargetComparison | TaskMeanComparison
 class PairedComparison:
     """Every model's test scores in the same resamples of the test instances, by task.
 
-    Each task's instances are resampled by themselves (a stratified bootstrap), so that a resample of the mean is the
-    mean of the tasks' resamples. A task for which a model's score is undefined is left
-    out of its `resampled`, and then it has no mean.
+    Each task's dialogues are resampled by themselves (a stratified bootstrap), so that a resample of the mean is the
+    mean of the tasks' resamples. A task for which a model's score is undefined is left out of its `resampled`, and then
+    it has no mean.
     """
 
     parts: Mapping[str, Mapping[str, Evaluation]]  # by model, then by task
@@ -240,7 +241,9 @@ class PairedComparison:
             return result
         theirs = {task: self.resampled[other][task] for task, other in references.items()}
         mean = sum(difference["delta"] for difference in defined.values()) / len(defined)
-        return result | {"mean": summarize_difference(mean, resampled=_mean(self.resampled[name]) - _mean(theirs))}
+        num = sum(num_clusters(evaluation) for evaluation in self.parts[name].values())
+        resampled = _mean(self.resampled[name]) - _mean(theirs)
+        return result | {"mean": summarize_difference(mean, resampled=resampled, num=num)}
 
     def _difference(self, name: str, other: str, *, task: str) -> dict[str, Any]:
         ours, theirs = self.parts[name][task], self.parts[other][task]
@@ -248,7 +251,8 @@ class PairedComparison:
             return {}
         exact = exact_p(ours, theirs, scorer=self.scorers[task])
         resampled = self.resampled[name][task] - self.resampled[other][task]
-        return summarize_difference(ours.score - theirs.score, resampled=resampled, exact=exact)
+        difference = ours.score - theirs.score
+        return summarize_difference(difference, resampled=resampled, exact=exact, num=num_clusters(ours))
 
 
 def against(comparison: Comparison, name: str) -> list[dict[str, Any]]:

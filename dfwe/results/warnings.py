@@ -110,8 +110,10 @@ def of_split(task: str, split: str, *, instances: Sequence[Instance], is_target:
         yield StudyWarning(SMALL_DEV, f"{task} dev", text, withholds=True)
     num_dialogues = len({instance.dialogue_id for instance in instances})
     if is_target and split == "test" and 0 < num_dialogues < FEW:
-        of_dialogues = "" if num_dialogues == len(instances) else f" of {num_dialogues} dialogues"
-        text = f"{task} has {len(instances)} test instances{of_dialogues}, fewer than {FEW}: what it compares is luck"
+        num = len(instances)
+        text = f"{task} has {num} test instances"
+        text += "" if num_dialogues == num else f"; they are of {num_dialogues} dialogues or groups"
+        text += f", fewer than {FEW}: what it compares is luck"
         yield StudyWarning(SMALL_TEST, f"{task} test", text, withholds=True)
 
 

@@ -96,13 +96,14 @@ def _check_parent(
             f"{on_differences[0]} works on the differences to the experts' common parent: set base_model=<folder or "
             "name on the Hub> (--base of dfwe search)"
         )
-    adapters = [f"the LoRA {name}" for name, external in experts.items() if external.form == "adapter"]
+    reasons = [*on_differences, *(f"the LoRA {name}" for name, model in experts.items() if model.form == "adapter")]
+    reasons += [] if config.tokenizer is None else [f"tokenizer={config.tokenizer}"]
     source = plain(config.model.source)
-    if base is None or not (on_differences or adapters) or Path(str(source.get("name"))).expanduser() == base.path:
+    if base is None or not reasons or Path(str(source.get("name"))).expanduser() == base.path:
         return
     if bind(source).identity() != base.identity:
         raise ConfigurationError(
-            f"{[*on_differences, *adapters][0]} starts from model.source ({source.get('name') or source['_target_']}), "
+            f"{reasons[0]} starts from model.source ({source.get('name') or source['_target_']}), "
             f"which has other weights than base_model={base.name}: set both to one folder with config.json, or to one "
             "name on the Hub"
         )

@@ -24,7 +24,7 @@ from dfwe.training.resume import LAST, resumable
 from dfwe.training.stopping import Choice, Criterion, EpochScores
 
 _NO_ROOM = (
-    "no memory for a batch in training: set trainer.batch_size lower and trainer.accumulate higher, or of a decoder "
+    "no memory for a batch in training: set trainer.batch_size lower and trainer.accumulate higher, or for a decoder "
     "model.family.gradient_checkpointing=true"
 )
 _WITH_UNUSED = "ddp_find_unused_parameters_true"

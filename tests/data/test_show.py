@@ -82,7 +82,9 @@ def test_it_runs_as_a_module_without_a_traceback(tmp_path):
     command = [
         sys.executable,
         "-m",
-        "dfwe.data.show",
+        "dfwe",
+        "data",
+        "show",
         "--root",
         str(tmp_path),
         "--task",

@@ -31,7 +31,7 @@ def target(tmp_path):
     return make
 
 
-def study(best, *, interval=(0.6, 0.9), delta=(0.01, 0.2), p=0.01, sources=("tea",), test=0.75):
+def study(best, *, interval=(0.6, 0.9), delta=(0.01, 0.2), p=0.01, sources=("tea",), test=0.75, warnings=()):
     kinds = {"baseline": "baseline", "notes": "expert", "mixture": "expert", "tea": "expert"}
     kinds |= {"multitask": "baseline", "random": "baseline", "nelder_mead": "merge"}
     kinds |= {"ties": "merge", "ema": "baseline"}
@@ -44,6 +44,7 @@ def study(best, *, interval=(0.6, 0.9), delta=(0.01, 0.2), p=0.01, sources=("tea
     recommended = {"name": best, "kind": kinds[best], "dev": 0.8, "test": test, "chosen_among": 6}
     recommended["against"] = [] if best == "baseline" else against
     facts = {"target": "notes", "sources": list(sources), "n": {"train": 24, "dev": 8, "test": 8}, "seed": 0}
+    facts["warnings"] = [{"code": code, "subject": "notes test", "text": ""} for code in warnings]
     return as_study({**facts, "models": rows, "headline": {}, "recommended": recommended})
 
 
@@ -131,7 +132,9 @@ def test_an_undefined_score_is_told(target):
     assert "it has learnt nothing yet" in said(study("tea", test=None), target())[1]
 
 
-def test_few_rows_have_no_interval(target):
-    line = said(study("tea"), target(few_rows=9))[1]
-    assert "75.0 % of its answers are right; so few rows say almost nothing." in line
+@pytest.mark.parametrize(("few_rows", "few"), [(9, "rows"), (1, "groups")])
+def test_few_rows_or_groups_have_no_interval_and_show_no_gain(target, few_rows, few):
+    _, line, gain = said(study("tea", warnings=["small_test"]), target(few_rows=few_rows))
+    assert f"75.0 % of its answers are right; so few {few} say almost nothing." in line
     assert "expect" not in line
+    assert gain.endswith("test is too small to tell whether the difference is chance, so do not count on a gain.")

@@ -56,6 +56,7 @@ def test_groups_stay_whole(tmp_path):
     corpus = read_back(made, tmp_path)[1]
     assert {len(group["rows"]) for group in corpus.dialogues.values()} == {3}
     assert made.splits() == {"train": 36, "dev": 12, "test": 12}
+    assert made.num_groups("test") == 4
 
 
 def test_pairs_numbers_and_names_that_templates_cannot_hold(tmp_path):

@@ -132,6 +132,12 @@ def test_a_table_named_twice_is_refused(messages, write):
             tasks(messages, *sources, test=test)
 
 
+def test_few_groups_are_told(write):
+    rows = [f"a text {n},{'ab'[n % 2]},g{n // 20}" for n in range(400)]
+    (grouped,) = tasks(write("grouped.csv", "text,label,who", rows), group="who")
+    assert "few groups: test has 4, fewer than 30" in "\n".join(description(grouped, shots=None))
+
+
 def test_few_rows_rare_labels_and_numbers_as_labels_are_told(write):
     (few,) = tasks(write("few.csv", "text,label", [f"a text {n},{n % 2 if n else 7}" for n in range(12)]))
     lines = "\n".join(description(few, shots=None))
@@ -142,6 +148,7 @@ def test_few_rows_rare_labels_and_numbers_as_labels_are_told(write):
     (many,) = tasks(write("many.csv", "text,label", [f"a text {n},{'ab'[n % 2]}" for n in range(200)]))
     lines = "\n".join(description(many, shots=None))
     assert "few rows" not in lines
+    assert "few groups" not in lines
     assert "rare labels" not in lines
     assert "--kind number" not in lines
 

@@ -136,6 +136,14 @@ def test_dialogues_are_drawn_whole_and_have_no_mcnemar():
     assert set(np.round(bootstrap(ours, scorer=SCORER, seed=0), 9)) <= {round(k / 10, 9) for k in range(11)}
 
 
+@pytest.mark.parametrize(("number", "p"), [(1, 1.0), (2, 0.5), (5, 1 / 16)])
+def test_few_dialogues_claim_nothing(number, p):
+    shared = tuple(str(place % number) for place in range(100))
+    ours, theirs = (replace(of(right), clusters=shared) for right in (90, 60))
+    assert delta(ours, baseline=theirs, scorer=SCORER, seed=0)["p"] >= p
+    assert ("interval" in with_interval(ours, scorer=SCORER, seed=0)) == (number > 1)
+
+
 def test_an_undefined_score_differs_from_none():
     numbers = Scorer(metrics={"pearson": Pearson(unparsable=-1.0)})
     first, second = (numbers.evaluate(answers, references=[["1"], ["2"]]) for answers in (["1", "2"], ["2", "2"]))

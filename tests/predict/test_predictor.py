@@ -6,6 +6,7 @@ from datetime import date
 import numpy as np
 import pytest
 
+from dfwe.data.readers.sheet import cell_of
 from dfwe.errors import ConfigurationError, DataError, ModelError
 from dfwe.predict import load
 
@@ -34,6 +35,7 @@ def test_rows_may_hold_what_tables_in_python_hold(folder):
     row = {"text": np.float32(2.5), "image": b"\xff", "day": date(2026, 1, 2), "score": math.nan}
     assert model.predict([row]) == model.predict(["2.5"])
     assert model.predict([{"text": date(2026, 1, 2)}]) == model.predict(["2026-01-02"])
+    assert cell_of(np.datetime64("2026-01-02T03:00", "ns")) == "2026-01-02T03:00:00"
     for cell, message in ((b"\xff", "column 'text' holds no text"), (math.nan, "column 'text' is empty")):
         with pytest.raises(DataError, match=f"input 1: {message}"):
             model.predict([{"text": cell}])

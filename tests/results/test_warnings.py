@@ -44,7 +44,7 @@ def test_fewer_than_30_of_dev_or_test_are_few_and_train_may_be_small():
 def test_many_instances_of_few_dialogues_are_few_to_compare_by():
     shared = [replace(INSTANCE, references=(gold,), dialogue_id=f"d{n % 29}") for n, gold in enumerate("ab" * 50)]
     (found,) = of_split("moods", "test", instances=shared, is_target=True)
-    assert found.text.startswith("moods has 100 test instances of 29 dialogues, fewer than 30")
+    assert found.text.startswith("moods has 100 test instances; they are of 29 dialogues or groups, fewer than 30")
     assert of(shared, "dev") == []
 
 

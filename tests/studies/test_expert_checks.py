@@ -168,7 +168,7 @@ def test_commands_end_with_code_2_before_they_write_results(here, run_module, sm
     Path("dev.csv").write_text(f"text,label\n{rows}")
     study = run_module("dfwe.run", *arguments("paths.store=store", "hydra.run.dir=out", small=small_overrides))
     models = ["--models", "a", "b", "--base", "base", "--data", "dev.csv", "--text", "text", "--label", "label"]
-    search = run_module("dfwe.fit.search", *models, "--out", "out2", "--set", "paths.store=store")
+    search = run_module("dfwe", "search", *models, "--out", "out2", "--set", "paths.store=store")
     for done in (study, search):
         assert done.returncode == 2, done.stderr
         assert done.stderr.count("\n") == 1

@@ -120,12 +120,13 @@ def check_columns(sheet: Sheet, *, needed: Iterable[str]) -> None:
 
 
 def cell_of(value: Any) -> Cell:
-    """Return a value as a cell: null and NaN are empty, a list of texts is alternatives, other nested values stay JSON.
+    """Return a value as a cell: a list of texts is alternatives, other nested values stay JSON.
 
-    Bytes and other things without a text have no alternatives: a task that reads the column refuses the row.
+    Null, NaN and infinity are empty. Bytes and other things without a text have no alternatives: a task that reads the
+    column refuses the row.
     """
     if isinstance(value, np.generic):
-        value = value.item()
+        value = (value.astype("datetime64[us]") if isinstance(value, np.datetime64) else value).item()
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
     if isinstance(value, date | time):

@@ -11,7 +11,7 @@ from dfwe.records import Instance
 
 _CONTENT = "\N{OBJECT REPLACEMENT CHARACTER}content\N{OBJECT REPLACEMENT CHARACTER}"  # stands for the prompt
 _STUB = ":"  # an answer never begins a text
-_CLOCK = "strftime_now"  # by which templates write today's date, for which Llama's has this one where there is no clock
+_CLOCK = "strftime_now"  # by which templates write today's date; Llama's template has this date where there is no clock
 _NO_CLOCK = f"{{%- macro {_CLOCK}(format) -%}}26 Jul 2024{{%- endmacro -%}}"
 
 
@@ -31,7 +31,7 @@ class CausalForm(PromptForm):
         return asdict(self)
 
     def tokens_spec(self, tokenizer: Any) -> dict[str, Any]:
-        """Return both settings, and a mark where prompts were others once: with an end token, or with today's date."""
+        """Return both settings, and a mark where prompts had an end token, or today's date, in earlier versions."""
         has_changed = _CLOCK in str(tokenizer.chat_template) if self.chat_template else _num_appended(tokenizer) > 0
         return {**self.spec(), **({"prompts": 2} if has_changed else {})}
 

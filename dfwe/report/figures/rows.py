@@ -103,7 +103,7 @@ def _gains(row: RowScores, *, name: str) -> NamedFigure:
             names = {job.target: job.short for job in row.jobs.values()}
             gains[words] = {names[target]: mean for target, mean in by_target.items()}
             gains[words][MEAN] = MeanDifference.of(differences)
-    caption = "Means over seeds with 95% intervals: by target over seeds and test instances, of the mean over targets."
+    caption = "Means over seeds with 95% intervals: by target over seeds and the test split, of the mean over targets."
     counts = [
         f"above 0 on {by_target[MEAN].num_above} of {by_target[MEAN].num_targets} targets {words}"
         for words, by_target in gains.items()

@@ -22,8 +22,8 @@ from dfwe.report.sweep.tables import kind_of, means_table, runs_table
 
 COMPARISON = "comparison.html"
 _LEGEND = (
-    "Mean test score less the baseline's, times 100, the best on dev first. Lines are 95% intervals over test "
-    "instances, filled where they leave out 0; of several seeds one standard deviation over them. Bold: merges that "
+    "Mean test score less the baseline's, times 100, the best on dev first. Lines are 95% intervals over the "
+    "test split, filled where they leave out 0; of several seeds one standard deviation over them. Bold: merges that "
     "were asked for."
 )
 

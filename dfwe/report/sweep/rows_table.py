@@ -153,7 +153,7 @@ def _seconds(row: RowScores) -> Cell:
 
 def _notes(rows: Sequence[RowScores]) -> str:
     several = max(len(row.by_target) for row in rows) > 1
-    over = "the targets' means" if several else "seeds and test instances"
+    over = "the targets' means" if several else "seeds and the test split"
     notes = [
         "± is one standard deviation over seeds.",
         f"Differences are to the same study's row; their 95% intervals are over {over}, each row's alone.",
