@@ -110,10 +110,8 @@ def of_split(task: str, split: str, *, instances: Sequence[Instance], is_target:
         yield StudyWarning(SMALL_DEV, f"{task} dev", text, withholds=True)
     num_dialogues = len({instance.dialogue_id for instance in instances})
     if is_target and split == "test" and 0 < num_dialogues < FEW:
-        num = len(instances)
-        text = f"{task} has {num} test instances"
-        text += "" if num_dialogues == num else f"; they are of {num_dialogues} dialogues or groups"
-        text += f", fewer than {FEW}: what it compares is luck"
+        of_few = f"; they are of {num_dialogues} dialogues or groups" if num_dialogues < len(instances) else ""
+        text = f"{task} has {len(instances)} test instances{of_few}, fewer than {FEW}: what it compares is luck"
         yield StudyWarning(SMALL_TEST, f"{task} test", text, withholds=True)
 
 

@@ -19,7 +19,6 @@ from dfwe.errors import ConfigurationError
 from dfwe.families.base import ModelFamily
 from dfwe.seeding import derive
 
-ORDERS = ("names", "drawn")
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
@@ -31,13 +30,11 @@ def subset_by_number(sources: Mapping[str, T], *, subset: Mapping[str, Any]) -> 
     sweep over targets: subsets are chosen when the study is planned, so that a number suits every target.
 
     Raises:
-        ConfigurationError: a size, number or order that there is not.
+        ConfigurationError: a size or number that there is not.
     """
     size, number, order = subset["size"], subset["number"], subset["order"]
     if number is None:
         return dict(sources)
-    if order not in ORDERS:
-        raise ConfigurationError(f"subset.order must be {' or '.join(ORDERS)}, not '{order}'")
     if not 1 <= size <= len(sources):
         raise ConfigurationError(f"subset.size must be 1 to {len(sources)}, the number of sources, not {size}")
     count = math.comb(len(sources), size)

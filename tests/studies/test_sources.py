@@ -47,7 +47,6 @@ def test_a_drawn_order_depends_on_its_seed_alone():
         ({"size": 0}, "subset.size must be 1 to 6"),
         ({"number": 20}, "subset.number must be 0 to 19, as 6 sources have 20 subsets of 3, not 20"),
         ({"number": -1, "order": "drawn"}, "subset.number must be 0 to 19"),
-        ({"order": "size"}, "subset.order must be names or drawn, not 'size'"),
     ],
 )
 def test_a_subset_that_there_is_not_is_an_error(wrong, message):
