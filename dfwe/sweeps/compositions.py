@@ -76,9 +76,8 @@ class Composition:
             ).resolve_if_ready()
         candidates = {task.short: task for task in plan.candidates}
         sources = subset_of(candidates, subset=subset, is_selected=plan.source_selection is not None)
-        return replace(
-            plan, candidates=tuple(sources.values()), seed=numbers.get("seed", self._config.seed)
-        ).resolve_if_ready()
+        seed = numbers.get("seed", self._config.seed)
+        return replace(plan, candidates=tuple(sources.values()), seed=seed).resolve_if_ready()
 
     def _plan(self, target: str | None) -> StudyPlan:
         """Return the plan, with all candidates for sources; the configuration is checked as a job checks it."""
