@@ -14,7 +14,7 @@ BY_NAME = {
     "instantiate": {"config/instantiate.py"},  # the user's own configuration
     "resolve_name": {"config/foreign.py", "merging/files/recipe_methods.py"},  # behind --trust; of conf/merge alone
     # of dfwe's own packages and commands alone; and a metric that the user's own YAML or --metric names
-    "import_module": {"cli.py", "config/foreign.py", "process/exit.py", "metrics/function.py"},
+    "import_module": {"cli.py", "config/foreign.py", "metrics/function.py"},
     "exec_module": {"metrics/function.py"},  # likewise, of a file
     "get_class": {"config/instantiate.py"},  # the user's own configuration
     "get_method": set(),

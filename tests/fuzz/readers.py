@@ -209,8 +209,7 @@ def _card() -> bytes:
         spec = {"task": "meld", "numbers": [1, 2.5, None]}
         result = {"epochs": [{"dev": 0.5}], "best_epoch": 1, "seconds": 2.5}
         Card("train", "0123456789abcdef", spec, result, files, library_versions(), title="expert meld").write(folder)
-        card = json.loads((folder / CARD).read_bytes())
-        return _json(card | {"sha256": ""})  # an early card, else its own digest refuses all damage
+        return (folder / CARD).read_bytes()
 
 
 def _read_store(folder: Path) -> None:
