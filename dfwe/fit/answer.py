@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from dfwe.fit.task import TableTask
 from dfwe.report.names import name_of
 from dfwe.report.numbers import is_gain, is_loss, times_100
-from dfwe.report.study_results import Record, StudyResults
-from dfwe.results.warnings import SMALL_TEST
+from dfwe.report.study_results import SMALL_TEST, Record, StudyResults
 from dfwe.values.names import BASELINE, MIXTURE, UNIFORM
 
 _MULTITASK, _RANDOM = "multitask", "random"  # baselines

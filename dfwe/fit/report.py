@@ -106,8 +106,7 @@ def _too_few(task: TableTask, sizes: Mapping[Split, int]) -> Iterator[str]:
     few = [split for split in ("dev", "test") if sizes[split] < limit]
     if few:
         yield f"  few rows: {' and '.join(few)} have fewer than {limit}, so what they choose or show is mostly luck"
-    groups = task.num_groups("test")
-    if groups < limit <= sizes["test"]:
+    if (groups := task.num_groups("test")) < limit <= sizes["test"]:
         yield f"  few groups: test has {groups}, fewer than {limit}, so what it shows is mostly luck"
     lacking = [label for label in task.values if not task.answers["dev"][label]] if task.kind == "labels" else []
     if lacking:

@@ -17,6 +17,7 @@ from dfwe.values.names import BASELINE, UNIFORM
 
 Record = Mapping[str, Any]
 FORMAT = 4  # of results.json that can be read
+SMALL_TEST = "small_test"  # code of the warning of a test split that shows nothing
 SINGLE_TASK = "single-task models"  # several, each on its own task: what rows are compared with, never recommended
 
 

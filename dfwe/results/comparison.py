@@ -251,8 +251,7 @@ class PairedComparison:
             return {}
         exact = exact_p(ours, theirs, scorer=self.scorers[task])
         resampled = self.resampled[name][task] - self.resampled[other][task]
-        difference = ours.score - theirs.score
-        return summarize_difference(difference, resampled=resampled, exact=exact, num=num_clusters(ours))
+        return summarize_difference(ours.score - theirs.score, resampled=resampled, exact=exact, num=num_clusters(ours))
 
 
 def against(comparison: Comparison, name: str) -> list[dict[str, Any]]:

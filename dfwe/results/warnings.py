@@ -10,6 +10,7 @@ from dfwe.config.tasks import tasks_of
 from dfwe.records import SPLITS, Evaluation, Instance
 from dfwe.report.names import expert_name, name_of
 from dfwe.report.numbers import times_100
+from dfwe.report.study_results import SMALL_TEST
 from dfwe.stages.distillation import StudentStage
 from dfwe.stages.train import TrainStage
 from dfwe.store.store import Store
@@ -19,7 +20,7 @@ from dfwe.values.names import BASELINE, LONG_BASELINE
 FEW = 30  # instances of dev, dialogues of test: fewer choose and compare by luck
 NOT_CONVERGED, SAME_AS_EXPERT = "not_converged", "same_as_expert"
 NOT_CONNECTED = "not_connected"
-ONE_CLASS, SMALL_DEV, SMALL_TEST, CANNOT_MOVE = "one_class", "small_dev", "small_test", "cannot_move"
+ONE_CLASS, SMALL_DEV, CANNOT_MOVE = "one_class", "small_dev", "cannot_move"
 _CONNECT = (
     "train fresh parameters before experts branch (trainer.head_first=true for classifiers, else a parent with "
     "model.pretrain), lower trainer.train.learning_rate or trainer.train.epochs, or ship an ensemble "
