@@ -58,7 +58,7 @@ def test_intervals_of_macro_f1_hold_less_where_labels_are_rare_and_the_metric_na
 
 def test_intervals_of_dialogues_that_are_drawn_whole_hold():
     generator, held = np.random.default_rng(0), {"dialogues": 0, "answers": 0}
-    names = {"dialogues": [str(place // 8) for place in range(480)], "answers": list(map(str, range(480)))}
+    names = {"dialogues": tuple(str(place // 8) for place in range(480)), "answers": tuple(map(str, range(480)))}
     for seed in range(400):
         difficulty = generator.normal(size=(60, 1)) * np.sqrt(0.2)
         right = (difficulty + generator.normal(size=(60, 8)) * np.sqrt(0.8) > 0).astype(float).ravel()

@@ -90,7 +90,8 @@ class Resamples:
     cluster_of: Int[np.ndarray, " examples"]
 
     @classmethod
-    def draw(cls, clusters: Sequence[str], *, seed: int) -> Resamples:
+    @lru_cache(maxsize=1)  # all models of a study are resampled alike
+    def draw(cls, clusters: tuple[str, ...], *, seed: int) -> Resamples:
         """Draw as many clusters as there are, of the examples' clusters in the order of their first."""
         numbers: dict[str, int] = {}
         places = np.array([numbers.setdefault(cluster, len(numbers)) for cluster in clusters])
@@ -118,12 +119,7 @@ class Resamples:
 def bootstrap(evaluation: Evaluation, *, scorer: AnyMetrics, seed: int) -> Float[np.ndarray, " resamples"]:
     """Return the scores of resamples of the test split, which are the same for all models."""
     clusters = evaluation.clusters or tuple(map(str, range(len(evaluation.counts))))
-    return _resamples(clusters, seed=seed).scores(evaluation.counts, score=scorer.score)
-
-
-@lru_cache(maxsize=1)  # all models of a study are resampled alike
-def _resamples(clusters: tuple[str, ...], *, seed: int) -> Resamples:
-    return Resamples.draw(clusters, seed=seed)
+    return Resamples.draw(clusters, seed=seed).scores(evaluation.counts, score=scorer.score)
 
 
 def resampling_weights(

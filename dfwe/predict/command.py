@@ -10,7 +10,6 @@ from pathlib import Path
 
 from dfwe.errors import DataError
 from dfwe.predict.files import FORMS, STDIN, form_of, read_items, write_predictions
-from dfwe.predict.folder import read_asking
 from dfwe.predict.predictor import load
 from dfwe.process.arguments import Parser
 from dfwe.process.exit import exit_code
@@ -35,7 +34,7 @@ def _predict(arguments: argparse.Namespace) -> None:
         form=arguments.format,
         columns=predictor.columns,
         encoding=arguments.encoding,
-        quoting=read_asking(arguments.model).quoting.get(predictor.task, True),
+        quoting=predictor.quoting,
     )
     if not inputs:
         raise DataError(f"{arguments.questions} holds no questions")

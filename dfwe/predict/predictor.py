@@ -11,7 +11,7 @@ import numpy as np
 
 from dfwe.data.prompts.base import columns_of
 from dfwe.errors import ConfigurationError
-from dfwe.predict.folder import read_asking, task_of
+from dfwe.predict.folder import Asking, read_asking, task_of
 from dfwe.predict.inputs import Item, instances_of, items
 
 if TYPE_CHECKING:
@@ -45,20 +45,22 @@ def load(folder: str | Path, *, task: str | None = None, trust: bool = False) ->
     from dfwe.predict.models import load_model
 
     target, decode, answer = load_model(folder, task=target, asking=asking)
-    return Predictor(target, max_words=asking.max_words, decode=decode, answer=answer)
+    return Predictor(target, asking=asking, decode=decode, answer=answer)
 
 
 class Predictor:
     """Answers the questions of one task.
 
     An input is a text (of a task that reads one column, or asks about a turn), a row (a mapping of columns), or a
-    dialogue in the TLiDB format. A text or a row is one question; a dialogue may be several.
+    dialogue in the TLiDB format. A text or a row is one question; a dialogue may be several. `quoting` says whether
+    quotation marks had a meaning in the table that the model learnt from.
     """
 
     def __init__(
-        self, task: Task, *, max_words: int, decode: str, answer: Callable[[Sequence[Instance]], list[Answer]]
+        self, task: Task, *, asking: Asking, decode: str, answer: Callable[[Sequence[Instance]], list[Answer]]
     ) -> None:
-        self._task, self._max_words, self._decode, self._answer = task, max_words, decode, answer
+        self.quoting = asking.quoting.get(task.name, True)
+        self._task, self._max_words, self._decode, self._answer = task, asking.max_words, decode, answer
         self._prompt = replace(task.prompt, unlabelled=True)
 
     @property

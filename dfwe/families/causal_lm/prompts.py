@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 from dfwe.errors import ModelError
@@ -101,6 +102,7 @@ class CausalForm(PromptForm):
         return before, after
 
 
+@lru_cache(maxsize=1)  # asked for every prompt of a split
 def _num_appended(tokenizer: Any) -> int:
     """Return how many special tokens the tokenizer puts behind a text."""
     mask: list[int] = tokenizer(_STUB, return_special_tokens_mask=True)["special_tokens_mask"]

@@ -65,13 +65,9 @@ def _entry(row: Record, results: StudyResults, *, strong: bool) -> ForestRow | N
 
 def _warnings(results: StudyResults) -> Iterator[str]:
     """Yield their texts; merges that are one expert, but for the one that was asked for, are one warning."""
-    subjects = {
-        id(warning): str(warning["subject"]).split(", ")
-        for warning in results.warnings
-        if warning["code"] == "same_as_expert"
-    }
-    same = [w for w in results.warnings if id(w) in subjects and results.headline_merge not in subjects[id(w)]]
-    names = [name for warning in same for name in subjects[id(warning)]]
+    of_experts = [warning for warning in results.warnings if warning["code"] == "same_as_expert"]
+    same = [warning for warning in of_experts if results.headline_merge not in str(warning["subject"]).split(", ")]
+    names = ", ".join(str(warning["subject"]) for warning in same)  # a warning may be of several merges
     for warning in results.warnings:
         if warning not in same or len(same) == 1:
             words = str(warning["text"])
@@ -79,8 +75,8 @@ def _warnings(results: StudyResults) -> Iterator[str]:
             yield f"{words}." if starts_with_name else _sentence(words)
     if len(same) > 1:
         yield (
-            f"{len(names)} other merges are one expert as it is, for their searches found no better mixture on dev: "
-            f"{', '.join(names)}."
+            f"{len(names.split(', '))} other merges are one expert as it is, for their searches found no better "
+            f"mixture on dev: {names}."
         )
 
 

@@ -131,7 +131,7 @@ def job_of(run: Run, row: Record) -> JobResult:
         expert=row.get("is_expert"),
         mixture=_mixture(row),
         budget=row.get("budget"),
-        settings=settings_of(results.raw.get("command", "")),
+        settings=settings_of_run(run),
         is_headline=is_headline,
         reference=results.reference,
         row=row,
@@ -162,6 +162,11 @@ def settings_of(command: str) -> tuple[str, ...]:
     """Return the overrides of a command that can change a score, sorted, without target, sources and seed."""
     words = [word.replace("\\ ", " ") for word in shlex.split(command) if "=" in word]  # Hydra's sweeper escapes blanks
     return tuple(sorted(word for word in words if not word.lstrip("+~").startswith(_NOT_SETTINGS)))
+
+
+def settings_of_run(run: Run) -> tuple[str, ...]:
+    """Return the settings of the run's command."""
+    return settings_of(run.results.raw.get("command", ""))
 
 
 def by_sources(jobs: Iterable[JobResult]) -> dict[tuple[str, ...], list[JobResult]]:

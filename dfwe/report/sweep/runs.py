@@ -13,7 +13,7 @@ from typing import Any
 from dfwe.errors import DataError
 from dfwe.report.run_folder import RESULTS, Run, read_run, read_run_file, readable_results
 from dfwe.report.study_results import read_results
-from dfwe.report.sweep.jobs import JobResult, jobs_of, settings_of
+from dfwe.report.sweep.jobs import JobResult, jobs_of, settings_of_run
 
 COLLECTED = "seed_*.json"  # results that `dfwe report sweep --collect` has copied
 _HYDRA, _STORE = ".hydra", "store"
@@ -116,7 +116,7 @@ def check_same_tests(runs: Sequence[Run], *, of_equal_settings: bool = False) ->
     by_target: dict[tuple[Any, ...], dict[tuple[Any, ...], list[Run]]] = defaultdict(lambda: defaultdict(list))
     for run in runs:
         results = run.results
-        settings = (results.seed, settings_of(results.raw.get("command", ""))) if of_equal_settings else ()
+        settings = (results.seed, settings_of_run(run)) if of_equal_settings else ()
         by_target[results.target, *settings][results.test_set].append(run)
     for (target, *_), sets in by_target.items():
         if len(sets) > 1:
@@ -132,8 +132,7 @@ def last_of_studies(runs: Sequence[Run]) -> list[Run]:
     last: dict[tuple[Any, ...], Run] = {}
     for run in runs:
         results = run.results
-        settings = settings_of(results.raw.get("command", ""))
-        last[results.target, results.seed, results.sources, results.headline.get("name"), settings] = run
+        last[results.target, results.seed, results.sources, results.headline.get("name"), settings_of_run(run)] = run
     return list(last.values())
 
 
