@@ -11,7 +11,6 @@ import yaml
 from safetensors.torch import load_file, save_file
 
 from dfwe.combine import main
-from dfwe.errors import MergeError
 from dfwe.merging.files.recipe_of_method import recipe_of_method
 
 
@@ -325,6 +324,11 @@ def test_combine_one_folder_in_two_spellings_is_one_model(here, spelling):
         ({"model_type": "mine", "gate": 1}, {"model_type": "mine", "gate": 2}, "`gate` is 1 and 2"),
         ({"hidden_act": "silu"}, {"hidden_act": "gelu"}, "`hidden_act` is 'silu' and 'gelu'"),
         ({"tie_word_embeddings": True}, {"tie_word_embeddings": False}, "`tie_word_embeddings` is True and False"),
+        (
+            {"model_type": "qwen2", "max_window_layers": 4, "use_sliding_window": True},
+            {"model_type": "qwen2", "max_window_layers": 2, "use_sliding_window": True},
+            "`max_window_layers` is 4 and 2",
+        ),
     ],
 )
 def test_combine_other_architecture_of_equal_shapes_is_refused(here, capsys, mine, theirs, message):
@@ -346,6 +350,10 @@ def test_combine_other_architecture_of_equal_shapes_is_refused(here, capsys, min
         ({"rms_norm_eps": 1e-6}, {}),  # the class's default
         ({"model_type": "mine", "gate": 1}, {"model_type": "mine"}),  # of a class that nobody knows the defaults of
         ({"torch_dtype": "float16"}, {"dtype": "float32", "temperature": 0.6}),
+        (
+            {"model_type": "qwen2", "max_window_layers": 24, "use_sliding_window": False},
+            {"model_type": "qwen2", "max_window_layers": 21},
+        ),
     ],
 )
 def test_combine_harmless_config_fields_may_differ(here, mine, theirs):
@@ -486,14 +494,22 @@ def test_combine_method_without_weights_counts_models_alike(here):
     assert merged() == [2.0]
 
 
-def test_combine_method_names_the_base_of_adapters(here):
+@pytest.mark.parametrize(
+    ("method", "models", "base"),
+    [
+        ("linear", ["c", "d"], None),
+        ("linear", ["a", "d"], None),
+        ("karcher", ["c", "d"], None),
+        ("slerp", ["c", "d"], "c"),
+        ("task_arithmetic", ["c", "d"], "base"),
+    ],
+)
+def test_combine_base_of_adapters_is_no_further_model(here, method, models, base):
     for name in ("c", "d"):
         Path(name).mkdir()
         Path(name, "adapter_config.json").write_text("{}")
-    by_name = recipe_of_method("linear", ["c", "d"], base="base")
-    assert (by_name.models, by_name.base_model) == (("base+c", "base+d"), None)
-    with pytest.raises(MergeError, match="linear has no base model"):
-        recipe_of_method("linear", ["a", "d"], base="base")
+    found = recipe_of_method(method, models, base="base", settings=["t=0.5"] if method == "slerp" else [])
+    assert (found.models, found.base, found.base_model) == (tuple(models), base, "base")
 
 
 def test_combine_method_slerp_goes_from_the_first_model(here):
@@ -519,6 +535,7 @@ def test_combine_method_slerp_goes_from_the_first_model(here):
         (["slerp", "a", "b", "--weights", "1", "2"], "slerp has no weights: say how far to go by --set t=0.5"),
         (["slerp", "a", "b"], "slerp needs the parameter `t`"),
         (["fisher", "a", "b"], "unknown merge_method 'fisher'"),
+        (["uniform", "a", "b"], "unknown merge_method 'uniform'"),
         (["recipe.yaml", "a"], "a recipe needs one folder to write, not 2: dfwe merge recipe.yaml FOLDER"),
         (["recipe.yaml", "--base", "base"], "--base is for a merge without a recipe: set it in recipe.yaml"),
     ],
@@ -569,6 +586,15 @@ def test_combine_density_of_one_model_is_checked(here, capsys):
     models = [{"model": name, "parameters": {"weight": 1, "density": value}} for name, value in (("a", 1), ("b", 3))]
     assert recipe(merge_method="ties", base_model="base", models=models) == 2
     assert "density=3.0: expected a number above 0 and of at most 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+@pytest.mark.parametrize("name", ["arcee_fusion", "nearswap"])
+def test_combine_bad_values_that_a_method_would_hide_are_refused(here, capsys, name, bad):
+    save_file({"w": torch.tensor([1.0, bad, 2.0])}, "a/model.safetensors")
+    save_file({"w": torch.zeros(3)}, "base/model.safetensors")
+    assert method(name, "a", "--base", "base") == 2
+    assert "'w' has 1 values that are NaN or infinite" in capsys.readouterr().err
 
 
 def test_combine_large_weights_become_shards(here, capsys):

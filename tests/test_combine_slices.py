@@ -83,6 +83,32 @@ def test_slices_with_the_base_among_sources_are_task_vectors(here):
     assert layers() == [0.0, 10.0, 20.0, 30.0]
 
 
+def test_slices_setting_without_a_value_for_a_tensor_is_the_recipes(here):
+    own = {"parameters": {"t": [{"filter": "layers.0", "value": 1.0}]}}
+    slices = [{"sources": [source("a", 0, 2), source("b", 0, 2)], **own}]
+    content = {"merge_method": "slerp", "base_model": "a", "slices": slices, "parameters": {"t": 0.5}}
+    Path("recipe.yaml").write_text(yaml.safe_dump(content))
+    assert main(["recipe.yaml", "out"]) == 0
+    assert layers() == pytest.approx([3.0, 12.0])
+
+
+def test_slices_output_is_the_last_models(here):
+    for name, value in {"a": 1.0, "b": 3.0}.items():
+        layer = {f"gpt_neox.layers.{number}.w": torch.full((2,), value) for number in range(2)}
+        ends = ("gpt_neox.embed_in", "embed_out", "gpt_neox.final_layer_norm")
+        save_file(layer | {f"{end}.weight": torch.full((2,), value) for end in ends}, f"{name}/model.safetensors")
+    assert recipe([source("a", 0, 1)], [source("b", 0, 2)]) == 0
+    found = {name: value for name, value in values().items() if "layers" not in name}
+    assert found == {"gpt_neox.embed_in.weight": 1.0, "embed_out.weight": 3.0, "gpt_neox.final_layer_norm.weight": 3.0}
+
+
+def test_slices_of_other_vocabularies_are_refused(here, capsys):
+    save_file(load_file("a/model.safetensors") | {"lm_head.weight": torch.ones(3, 2)}, "a/model.safetensors")
+    save_file(load_file("b/model.safetensors") | {"lm_head.weight": torch.ones(4, 2)}, "b/model.safetensors")
+    assert recipe([source("a", 0, 1)], [source("b", 0, 1)]) == 2
+    assert "a and b have 2 and 4 tokens" in capsys.readouterr().err
+
+
 def test_slices_gradient_spans_each_slice(here):
     parts = [[source("a", 0, 4), source("b", 0, 4)]]
     assert recipe(*parts, method="slerp", base_model="a", parameters={"t": [0.0, 1.0]}) == 0

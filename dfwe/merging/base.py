@@ -34,6 +34,7 @@ class MethodProperties:
     min_experts: int = 1
     max_experts: int | None = None
     merge_time_settings: tuple[str, ...] = ()  # that only merging reads: prepared state stays valid without them
+    hides_bad_values: bool = False  # its result may be finite though a model has NaN or infinite values
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,11 @@ class TensorGroup:
 
     def task_vectors(self) -> Iterator[AnyShape]:
         """Yield theta_i - theta_0 of each expert, one at a time, as new tensors."""
-        return (expert - self.parent for expert in self.experts)
+        return (self.task_vector(position) for position in range(len(self.experts)))
+
+    def task_vector(self, position: int) -> AnyShape:
+        """Return theta_i - theta_0 of the expert at that position, as a new tensor."""
+        return self.experts[position] - self.parent
 
 
 class MergeMethod(ABC):
@@ -230,10 +235,11 @@ def around_parent(weights: Iterable[float]) -> TensorWeights:
     return TensorWeights(experts, parent=1.0 - sum(experts))
 
 
-def weighted_sum(tensors: Sequence[AnyShape], weights: Sequence[float]) -> AnyShape:
+def weighted_sum(tensors: Iterable[AnyShape], weights: Sequence[float]) -> AnyShape:
     """Return sum_i w_i x_i as a new tensor; nothing else is allocated."""
-    total = tensors[0] * weights[0]
-    for tensor, weight in zip(tensors[1:], weights[1:], strict=True):
+    remaining = iter(tensors)
+    total = next(remaining) * weights[0]
+    for tensor, weight in zip(remaining, weights[1:], strict=True):
         total.add_(tensor, alpha=weight)
     return total
 

@@ -7,7 +7,6 @@ Hinkley 1997, 3.8); where each example stands alone, that draws examples.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -164,7 +163,9 @@ def mcnemar(first: Bool[np.ndarray, " examples"], second: Bool[np.ndarray, " exa
     """
     one, other = int((first & ~second).sum()), int((second & ~first).sum())
     differing = one + other
-    tail = sum(math.comb(differing, k) for k in range(min(one, other) + 1))
+    tail, term = 0, 1  # terms are n over k
+    for k in range(min(one, other) + 1):
+        tail, term = tail + term, term * (differing - k) // (k + 1)
     return min(1.0, float(2 * tail / 2**differing))
 
 

@@ -37,7 +37,7 @@ _TYPES = {
 }
 _RECOMPUTED = (
     *(".inv_freq", ".position_ids", ".attn.bias", ".masked_bias"),  # GPT-2's c_attn.bias is none of them
-    *(".attn.attention.bias", ".attn.causal_mask"),  # of GPT-Neo and CodeGen
+    *(".attention.bias", ".attn.causal_mask"),  # of GPT-Neo, GPT-NeoX and CodeGen
 )
 _CODES = {dtype: code for code, dtype in _TYPES.items()}
 

@@ -114,7 +114,9 @@ class MultiSubsetSearch(Search):
 
     def __init__(self, searches: Sequence[Search], *, subsets: Sequence[ExampleSubset], space: Space) -> None:
         self.searches, self.subsets = tuple(searches), tuple(subsets)
-        self.budget = self.searches[0].budget
+        # greedy soups, which are built step by step, are finished; others share a budget
+        budgets = [search.budget for search in self.searches]
+        self.budget = sum(budgets) if self.searches[0].has_final_candidate else budgets[0]
         self.batch_size = sum(search.batch_size for search in self.searches)
         self.diameters = self.searches[0].diameters if len(self.searches) == 1 else ()
         self._space = space

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
-
 from dfwe.errors import SearchError
 from dfwe.records import Coefficients, Evaluation, Trial, TrialKind
 from dfwe.search.journal import Journal
@@ -104,14 +102,7 @@ class MixtureStage(Stage):
             shutil.copyfile(entry.file(name), folder / name)
         scorer = self.merge.family.scorer(self.merge.target, split="dev")
         journal = Journal(folder, evaluate_predictions=scorer.evaluate, bound_predictions=scorer.bound)
-        return [trial for trial in journal.trials if isinstance(trial, Trial) and not self._is_vertex(trial)]
-
-    def _is_vertex(self, trial: Trial) -> bool:
-        """Return True if all weight lies on one expert, and the method returns experts at their vertices."""
-        values = np.asarray(trial.coefficients.values)
-        return self.merge.method.properties.recovers_experts and bool(
-            np.count_nonzero(values) == 1 and values.sum() == 1.0
-        )
+        return [trial for trial in journal.trials if isinstance(trial, Trial)]
 
     def _context(self, trials: Sequence[Trial]) -> SelectionContext:
         def look_up(coefficients: Coefficients, kind: TrialKind) -> Trial:

@@ -63,6 +63,11 @@ def test_mcnemar_is_the_binomial_tail():
     assert mcnemar(first, second) == mcnemar(second, first) == pytest.approx(by_hand)
 
 
+def test_mcnemar_of_many_answers_is_quick_and_exact():
+    first = np.arange(40_000) < 19_000  # 21,000 others are right in the second
+    assert 0 < mcnemar(first, ~first) < 1e-20
+
+
 def test_mcnemar_of_equally_right_models_is_1():
     one = np.array([True, False, True])
     assert mcnemar(one, one) == 1.0

@@ -7,6 +7,7 @@ from dfwe.records import Coefficients, Evaluation, Trial
 from dfwe.search.base import Search
 from dfwe.search.holdout import ExampleSubset, MultiSubsetSearch
 from dfwe.search.loop import run_search
+from dfwe.search.optimizers.greedy import Greedy
 from dfwe.search.optimizers.nevergrad import NevergradSearch
 from dfwe.search.space import Space
 from dfwe.search.trial_runner import TrialRunner
@@ -80,6 +81,14 @@ def test_subset_searches_take_turns_and_share_the_budget():
     assert own[0] | own[1] == set(range(1, 31))
     assert {1, 2, 3} <= own[0] & own[1]  # the start and the first simplex, evaluated once
     assert min(len(own[0]), len(own[1])) > 10
+
+
+def test_greedy_soups_of_all_subsets_are_finished():
+    search = partial(HALVES, make=lambda: Greedy(SPACE, seed=0, budget=40))
+    evaluate = surface(lambda c: np.full(20, c.values[1] > 0.3))
+    experts = [Trial(0, "expert", SPACE.vertex(name), evaluate(SPACE.vertex(name))) for name in SPACE.experts]
+    run_search(search, space=SPACE, runner=TrialRunner(evaluate), initial_trials=experts, budget=search.budget)
+    assert [each.ask() for each in search.searches] == [None, None]
 
 
 class Scripted(Search):

@@ -30,6 +30,7 @@ _FREE = re.compile(
     r"|typical_p|.*_penalty|.*no_repeat_ngram_size|bad_words_ids|remove_invalid_values|.*suppress_tokens|prefix"
     r"|unsloth_.*|(sentence_transformers|.*_transformers_version)(\..*)?"
 )
+_WINDOW, _SWITCH = re.compile(r"\b(max_window_layers|sliding_window)$"), "use_sliding_window"  # false: no effect
 _UNNAMED = re.compile(r"(?i)label_\d+")
 _COUNTED = "num_batches_tracked"
 _WRAPPERS = ("_orig_mod.", "module.")
@@ -116,7 +117,9 @@ def _differences(first: Config, other: Config) -> dict[str, tuple[Any, Any]]:
     return {
         name: (a.get(name), b.get(name))
         for name in sorted(a.keys() | b.keys())
-        if a.get(name) != b.get(name) and not any(map(_FREE.fullmatch, (name, name.rsplit(".", 1)[-1])))
+        if a.get(name) != b.get(name)
+        and not any(map(_FREE.fullmatch, (name, name.rsplit(".", 1)[-1])))
+        and not (_WINDOW.search(name) and a.get(switch := _WINDOW.sub(_SWITCH, name)) is b.get(switch) is False)
     }
 
 

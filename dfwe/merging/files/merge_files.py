@@ -20,7 +20,7 @@ from dfwe.merging.engine import blocks, thread_pool
 from dfwe.merging.files.compatibility import check_architectures, common_specs, main_dtype
 from dfwe.merging.files.recipe import Recipe
 from dfwe.merging.files.side_files import copy_side_files, set_num_layers
-from dfwe.merging.files.sources import open_sources, with_tokenizer
+from dfwe.merging.files.sources import merged_models, open_models
 from dfwe.merging.files.tokenizers.aligned_vocabularies import write_tokenizer
 from dfwe.merging.files.tokenizers.chat_templates import write_chat_template
 from dfwe.models.checkpoint import TensorSource, TensorSpec
@@ -43,11 +43,12 @@ def merge_files(recipe: Recipe, *, out: Path, max_shard_size: str = "5GB") -> in
     """
     if out.exists():
         raise MergeError(f"{out} exists: choose another folder, or remove it")
-    sources = open_sources(recipe)
-    check_architectures(sources.whole)
-    sources, tokenizer = with_tokenizer(sources.with_common_names(), recipe)
-    specs = common_specs(sources.merged, dtype=recipe.dtype)
-    merge = _FileMerge(sources.models, sources.base, specs, recipe.at(tuple(specs)))
+    opened = open_models(recipe)
+    check_architectures(tuple(opened.values()))
+    models, tokenizer = merged_models(recipe, opened)
+    specs = common_specs(tuple(models.values()), dtype=recipe.dtype)
+    base = None if recipe.base is None else models[recipe.base]
+    merge = _FileMerge(tuple(models[name] for name in recipe.models), base, specs, recipe.at(tuple(specs)))
     dtype = main_dtype(specs)
     make_folder(out.parent)
     num_bytes, free = sum(spec.num_bytes for spec in specs.values()), shutil.disk_usage(out.parent).free
@@ -56,14 +57,14 @@ def merge_files(recipe: Recipe, *, out: Path, max_shard_size: str = "5GB") -> in
     with replacing_folder(out) as folder:
         with open_shards(folder, specs, max_shard_size=max_shard_size) as writer:
             merge.write(writer)
-        paths = [model.path for model in sources.whole]
+        paths = [model.path for model in opened.values()]
         copy_side_files(paths if tokenizer is None else paths[:1], folder=folder, dtype=dtype)
         if tokenizer is not None:
             write_tokenizer(tokenizer, folder=folder)
         if recipe.chat_template is not None:
             write_chat_template(recipe.chat_template, models=paths, folder=folder)
         for stack in list(recipe.stacks.values())[:1]:
-            set_num_layers(folder, stack, paths=[sources.by_name[part.model].path for part in stack])
+            set_num_layers(folder, stack, paths=[opened[part.model].path for part in stack])
     if num_differing := sum(spec.is_floating and spec.dtype_name != dtype for spec in specs.values()):
         message = "%s: config.json names %s, the type of most numbers; %d of %d tensors have another"
         log.warning(message, out, dtype, num_differing, len(specs))
@@ -126,7 +127,10 @@ class _FileMerge:
         merged = method.merge_tensor(self._widen(group), coefficients=coefficients, state=state)
         merged = merged.to(self.specs[name].dtype)
         # a sum is finite exactly if its parts are, or nearly: the parts are looked at only where it is not
-        if not bool(torch.isfinite(merged.sum(dtype=torch.float32))):
+        sums = [merged.sum(dtype=torch.float32)]
+        if method.properties.hides_bad_values:
+            sums += [tensor.sum(dtype=torch.float32) for tensor in group.experts]
+        if not bool(torch.stack(sums).isfinite().all()):
             self._check_finite(name, merged=merged)
         writer.write(name, merged, begin=group.begin)
 

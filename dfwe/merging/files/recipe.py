@@ -15,6 +15,7 @@ from dfwe.merging.files.recipe_methods import RecipeMethod, recipe_method
 from dfwe.merging.files.slices import LayerRange, Slice, is_embedding, read_parameters, read_slices
 from dfwe.merging.files.tokenizers.aligned_vocabularies import TOKENIZER_SOURCES, TokenizerSource
 from dfwe.merging.files.tokenizers.chat_templates import check_chat_template
+from dfwe.models.adapters import adapter_folder
 from dfwe.models.folders import SINGLE
 
 _COPY = "passthrough"
@@ -33,7 +34,7 @@ _UNSUPPORTED = {  # keys of mergekit's: what to do instead
 class RecipePart:
     """Hold what is set for some of the result's layers: for one slice, or for all of them."""
 
-    parameters: Mapping[str, Any]  # for all models
+    parameters: tuple[Mapping[str, Any], ...]  # for all models: the recipe's, and the slice's, which come first
     by_model: tuple[Mapping[str, Any], ...]  # each model's weight and own settings
     num_layers: int | None = None  # None for all
 
@@ -71,7 +72,9 @@ class Recipe:
         raise AssertionError(f"{tensor.name} is in no slice")
 
     def _at(self, tensor: TensorInfo, part: RecipePart) -> tuple[MergeMethod, tuple[float, ...]]:
-        shared = _resolve(part.parameters, tensor=tensor)
+        shared: dict[str, float | bool] = {}
+        for parameters in part.parameters:
+            shared |= _resolve(parameters, tensor=tensor)
         weight = shared.pop("weight", self.default_weight)
         own = [
             _resolve(settings, tensor=tensor, model=model)
@@ -114,15 +117,18 @@ def parse_recipe(recipe: Mapping[str, Any], *, where: str) -> Recipe:
     else:
         listing = _list_models(recipe.get("models"), base=base, names=names, where=where)
     parent = None if is_copy else listing.parent
+    has_adapters = any(adapter_folder(Path(name).expanduser()) for name in listing.names)
+    if parent not in (None, *listing.names) and has_adapters and not method.merges_base(len(listing.names)):
+        parent = listing.names[0] if method.goes_from_start else None  # the base model is the adapters' alone
     models = listing.names if is_copy else method.models(listing.names, base=parent)
     if not models:
         raise MergeError(f"{where} names no model to merge")
     if is_copy and len(models) > 1:
         raise MergeError(f"{where}: {_COPY} copies one model, not {len(models)}: choose another merge_method")
-    shared = _parameters(recipe, where=where)
+    shared = ({"normalize": False} if is_copy else {}) | _parameters(recipe, where=where)
     parts = tuple(
         RecipePart(
-            ({"normalize": False} if is_copy else {}) | _as_weight({**shared, **part.parameters}, name=weight),
+            tuple(_as_weight(parameters, name=weight) for parameters in (shared, part.parameters)),
             tuple(_as_weight(part.by_model.get(model, {}), name=weight) for model in models),
             part.num_layers,
         )

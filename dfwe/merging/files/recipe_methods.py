@@ -34,12 +34,23 @@ class RecipeMethod:
         require_parent(base, method=self.default)
         if self.default.properties.needs_parent or self.default.recipe.base_model == "origin":
             return experts
-        if self.default.recipe.base_model == "start":
+        if self.goes_from_start:
             if base is None:
                 raise MergeError(f"{self.name} goes from `base_model` to the other model: name it")
             self.default.check(1 + len(experts))
             return (base, *experts)
         return tuple(listed) if base is None or base in listed else (*listed, base)
+
+    @property
+    def goes_from_start(self) -> bool:
+        """True for a method that goes from one model, a recipe's base model, to another."""
+        return self.default.recipe.base_model == "start"
+
+    def merges_base(self, num_models: int) -> bool:
+        """Return whether the method has a use for a base model beside that number of models."""
+        if self.goes_from_start:
+            return num_models < 2
+        return self.default.properties.needs_parent or self.default.recipe.base_model == "origin"
 
     @property
     def model_settings(self) -> tuple[str, ...]:
@@ -71,7 +82,7 @@ class RecipeMethod:
         rescales = options.pop("rescale", False)
         if rescales and "rescale" not in defaults:
             raise MergeError(f"{self.name}: `rescale` is for methods that drop entries at random, remove it")
-        if recipe.base_model == "start":
+        if self.goes_from_start:
             if options["t"] is None:
                 raise MergeError(
                     f"{self.name} needs the parameter `t`, how far from the base model to the other one to go"
@@ -115,7 +126,7 @@ class RecipeMethod:
             options["rescale"] = settings.get("rescale") == "norm"
         if recipe.normalize is not None:
             options[recipe.normalize_name] = recipe.normalize
-        if recipe.base_model == "start":
+        if self.goes_from_start:
             options = {"t": None}
         options |= dict.fromkeys(recipe.switches, False)
         for name, value in parameters.items():
@@ -174,11 +185,11 @@ def _files() -> dict[str, Path]:
 def _load(file: Path) -> MergeMethod | None:
     """Return the method of that option in conf/merge; None for shared options and methods that need data.
 
-    None, too, for an option that is another's method with rows beside it.
+    None, too, for an option that is another's method with rows beside it, or with a search of its own (`uniform`).
     """
     content = read_yaml(file)
     settings = content.get("method")
-    if settings is None or content.get("baselines"):
+    if settings is None or content.get("baselines") or "search" in content:
         return None
     method: MergeMethod = resolve_name(settings.pop("_target_"))(**settings)
     method = replace(method, **method.recipe.defaults)  # type: ignore[type-var]

@@ -27,7 +27,8 @@ _MERGEKIT = (
     "breadcrumbs",
     "breadcrumbs_ties",
 )
-_EQUAL = ("karcher", "model_stock", "sce")
+_EQUAL = ("karcher", "model_stock", "ram", "sce")
+_ONE_MODEL = ("arcee_fusion", "nearswap")
 _DRAWN = ("dare_linear", "dare_ties", "della", "della_linear")
 
 
@@ -184,8 +185,8 @@ def _not_in_mergekit(name: str, *, merge: FinishedMerge) -> str:
         return f"mergekit draws other random masks for {name}"
     if name in _EQUAL and any(max(row) - min(row) > _SAME for row in merge.coefficients.values()):
         return f"mergekit's {name} has no weights, it counts all models alike"
-    if name == "nearswap" and len(merge.experts) > 1:
-        return "mergekit's nearswap takes one model beside the parent"
-    if name not in (*_MERGEKIT, *_EQUAL, *_DRAWN, "nearswap"):
+    if name in _ONE_MODEL and len(merge.experts) > 1:
+        return f"mergekit's {name} takes one model beside the parent"
+    if name not in (*_MERGEKIT, *_EQUAL, *_DRAWN, *_ONE_MODEL):
         return f"mergekit has no {name}"
     return ""

@@ -36,32 +36,26 @@ def recipe_of_method(
         raise MergeError(f"{_WHERE} {name}: name the models to merge")
     if weights is not None and len(weights) != len(models):
         raise MergeError(f"{len(models)} models and {len(weights)} weights: give each model one weight, in their order")
-    goes_from_start = method.default.recipe.base_model == "start"
-    if goes_from_start and weights is not None:
+    if method.goes_from_start and weights is not None:
         raise MergeError(f"{name} has no weights: say how far to go by --set t=0.5, from the first model to the other")
-    if goes_from_start and base is None:
+    if method.goes_from_start and base is None:
         base = models[0]
-    if base is not None and not _takes_base(method) and all(adapter_folder(Path(model)) for model in models):
-        models, base = [f"{base}+{model}" for model in models], None
-    _check_base(base, method=method)
+    _check_base(base, models, method=method)
     numbers = weights or [1.0 / len(models)] * len(models)
     entries = [
-        {"model": model, "parameters": {} if goes_from_start else {"weight": number}}
+        {"model": model, "parameters": {} if method.goes_from_start else {"weight": number}}
         for model, number in zip(models, numbers, strict=True)
     ]
     content = {"merge_method": name, "models": entries, "base_model": base, "parameters": _parameters(settings)}
     return parse_recipe(content, where=_WHERE)
 
 
-def _check_base(base: str | None, *, method: RecipeMethod) -> None:
+def _check_base(base: str | None, models: Sequence[str], *, method: RecipeMethod) -> None:
     if base is None and method.default.properties.needs_parent:
         raise MergeError(f"{method.name} merges task vectors: name the model that all others started from by --base")
-    if base is not None and not _takes_base(method):
+    is_used = base in models or method.merges_base(1) or any(adapter_folder(Path(model)) for model in models)
+    if base is not None and not is_used:
         raise MergeError(f"{method.name} has no base model: leave out --base, or list {base} among the models")
-
-
-def _takes_base(method: RecipeMethod) -> bool:
-    return method.default.properties.needs_parent or method.default.recipe.base_model is not None
 
 
 def _parameters(settings: Sequence[str]) -> dict[str, Any]:

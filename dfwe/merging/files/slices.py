@@ -9,10 +9,11 @@ from typing import Any
 
 from dfwe.errors import MergeError
 from dfwe.merging.base import layer_of
+from dfwe.merging.files.tied_tensors import is_vocabulary_tensor, token_axis
 from dfwe.models.checkpoint import PlacedTensors, TensorSource
 
 # What precedes the layers; everything else outside of them follows the last one.
-_EMBEDDINGS = re.compile(r"embed|(^|\.)(wte|wpe|shared)\.")
+_EMBEDDINGS = re.compile(r"embed(?!_out)|(^|\.)(wte|wpe|shared)\.")
 _COUNTS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 _PER_LAYER = ("layer_types",)  # lists with an entry per layer
 
@@ -49,7 +50,8 @@ class LayerStack(PlacedTensors):
     As in mergekit, embeddings are the first range's, and what follows the layers (norm, head) is the last range's.
 
     Raises:
-        MergeError: a model without layers, with several stacks of them, or with fewer than the range has.
+        MergeError: a model without layers, with several stacks of them, or with fewer than the range has; the first
+            and the last model have vocabularies of other sizes.
     """
 
     def __init__(self, ranges: Sequence[LayerRange], models: Mapping[str, TensorSource]) -> None:
@@ -63,6 +65,12 @@ class LayerStack(PlacedTensors):
             for name in model.names:
                 if layer_of(name) is None and is_embedding(name) == is_first:
                     self._places[name] = (model, name)
+        rows = {self.spec(name).shape[token_axis(name)] for name in self._places if is_vocabulary_tensor(name)}
+        if len(rows) > 1:
+            raise MergeError(
+                f"{ranges[0].model} and {ranges[-1].model} have {' and '.join(map(str, sorted(rows)))} tokens, and the "
+                "result's embeddings would not fit its output: set `tokenizer_source`"
+            )
 
     def _add_layers(self, part: LayerRange, *, model: TensorSource, number: int) -> None:
         layers = {name: layer for name in model.names if (layer := layer_of(name)) is not None}

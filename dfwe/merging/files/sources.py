@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from pathlib import Path
 
 from dfwe.errors import MergeError
@@ -15,54 +14,43 @@ from dfwe.models.adapters import AdaptedCheckpoint, adapter_base, adapter_folder
 from dfwe.models.checkpoint import Checkpoint, TensorSource
 
 
-@dataclass(frozen=True)
-class Sources:
-    """Hold the models to merge, their base, and all models that they are made of, the one for configuration first."""
+def open_models(recipe: Recipe) -> dict[str, TensorSource]:
+    """Open all models that the recipe names, as they are stored, the one with the result's configuration first.
 
-    models: tuple[TensorSource, ...]
-    base: TensorSource | None
-    whole: tuple[TensorSource, ...]
-    by_name: Mapping[str, TensorSource]  # of the whole models
-
-    @property
-    def merged(self) -> tuple[TensorSource, ...]:
-        """Models whose tensors are merged, and the base."""
-        return tuple(dict.fromkeys((*((self.base,) if self.base else ()), *self.models)))
-
-    def with_common_names(self) -> Sources:
-        """Return the same with one set of names for tied tensors; MergeError where a copy differs from the original."""
-        renamed, misfits = with_common_names(self.merged)
-        if misfits:
-            raise MergeError(str(next(iter(misfits.values()))))
-        return self.replaced(renamed)
-
-    def replaced(self, merged: Sequence[TensorSource]) -> Sources:
-        """Return the same with others in place of `merged`, in its order."""
-        by_model = dict(zip(self.merged, merged, strict=True))
-        base = None if self.base is None else by_model[self.base]
-        return replace(self, models=tuple(by_model[model] for model in self.models), base=base)
+    Raises:
+        ModelError, MergeError: one that cannot be read.
+    """
+    first = [recipe.base_model] if recipe.base_model and (recipe.base is None or recipe.stacks) else []
+    return {name: _open(name, base=recipe.base_model) for name in dict.fromkeys((*first, *_names(recipe)))}
 
 
-def with_tokenizer(sources: Sources, recipe: Recipe) -> tuple[Sources, Tokenizer | None]:
-    """Return the sources with the rows of the recipe's tokenizer, and that tokenizer; errors as in `align`."""
-    if recipe.tokenizer is None:
-        return sources, None
-    base = sources.base
-    if base is None and recipe.base_model is not None:
-        base = sources.by_name[recipe.base_model]
-    aligned, tokenizer = align(sources.merged, base=base, source=recipe.tokenizer)
-    return sources.replaced(aligned), tokenizer
+def merged_models(
+    recipe: Recipe, opened: Mapping[str, TensorSource]
+) -> tuple[dict[str, TensorSource], Tokenizer | None]:
+    """Return the models to merge by the recipe's names, the base first, and the tokenizer that their rows are put to.
+
+    Tied tensors have one set of names. The tokenizer is None where the recipe does not ask for one.
+
+    Raises:
+        MergeError: a copy of a tied tensor differs from the original; errors as in `align` and `LayerStack`.
+    """
+    parts = {name: opened[name] for name in _names(recipe)}
+    renamed, misfits = with_common_names(tuple(parts.values()))
+    if misfits:
+        raise MergeError(str(next(iter(misfits.values()))))
+    parts, tokenizer = dict(zip(parts, renamed, strict=True)), None
+    if recipe.tokenizer is not None:
+        name = recipe.base if recipe.base in parts else recipe.base_model
+        base = None if name is None else parts.get(name, opened[name])
+        aligned, tokenizer = align(tuple(parts.values()), base=base, source=recipe.tokenizer)
+        parts = dict(zip(parts, aligned, strict=True))
+    return {name: LayerStack(stack, parts) for name, stack in recipe.stacks.items()} or parts, tokenizer
 
 
-def open_sources(recipe: Recipe) -> Sources:
-    """Open all models of the recipe; ModelError or MergeError for one that cannot be read."""
+def _names(recipe: Recipe) -> tuple[str, ...]:
+    """Return the names of the models that are merged, or whose layers are."""
     ranges = [part.model for stack in recipe.stacks.values() for part in stack]
-    listed = [] if recipe.stacks else [*([recipe.base] if recipe.base else []), *recipe.models]
-    first = [recipe.base_model] if recipe.base_model and recipe.base is None else []
-    opened = {name: _open(name, base=recipe.base_model) for name in dict.fromkeys((*first, *listed, *ranges))}
-    named = opened | {name: LayerStack(stack, opened) for name, stack in recipe.stacks.items()}
-    base = None if recipe.base is None else named[recipe.base]
-    return Sources(tuple(named[name] for name in recipe.models), base, tuple(opened.values()), opened)
+    return tuple(dict.fromkeys(ranges or (*((recipe.base,) if recipe.base else ()), *recipe.models)))
 
 
 def _open(name: str, *, base: str | None) -> TensorSource:

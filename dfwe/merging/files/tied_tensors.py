@@ -40,8 +40,9 @@ class _CommonNames:
 def with_common_names(models: Sequence[TensorSource]) -> tuple[tuple[TensorSource, ...], Mapping[int, Misfit]]:
     """Return the models under the same names as far as they can be, and what does not fit, by a model's number.
 
-    Where all models store a tensor, it stays. Else a tensor that is computed anew is left out, and so is one that holds
-    the values of another that it is tied to. Models that store a tied tensor under different names get one name for it.
+    Where all models store a tensor, it stays, but masked biases. Else a tensor that is computed anew is left out, so
+    is one that holds the values of another that it is tied to. Models that store a tied tensor under different names
+    get one name for it.
     """
     everywhere = frozenset.intersection(*(model.names for model in models))
     somewhere: frozenset[str] = frozenset().union(*(model.names for model in models))
@@ -71,6 +72,11 @@ def is_vocabulary_tensor(name: str) -> bool:
     return name.endswith(_LOGITS_BIAS) or any(pattern.fullmatch(name) for pattern in patterns)
 
 
+def token_axis(name: str) -> int:
+    """Return the axis of a vocabulary tensor that has the tokens."""
+    return 1 if name.endswith(_LOGITS_BIAS) else 0
+
+
 def _renamed(model: TensorSource, number: int, *, names: _CommonNames) -> TensorSource:
     places = {name: stored for (owner, name), stored in names.places.items() if owner == number}
     gone = names.dropped | set(places.values())
@@ -78,9 +84,12 @@ def _renamed(model: TensorSource, number: int, *, names: _CommonNames) -> Tensor
 
 
 def _is_left_out(name: str, holders: Sequence[TensorSource], *, num_models: int) -> bool:
-    """Return whether a tensor that is computed anew is not needed: a model lacks it, or has it in another form."""
+    """Return whether a tensor that is computed anew is not needed: a model lacks it, or has it in another form.
+
+    A masked bias, the lowest number of a type, is none that can be averaged.
+    """
     specs = [(holder.spec(name).shape, holder.spec(name).is_floating) for holder in holders]
-    if len(holders) == num_models and len(set(specs)) == 1:
+    if len(holders) == num_models and len(set(specs)) == 1 and not name.endswith(".masked_bias"):
         return False
     return all(_is_as_computed(name, holder) for holder in holders)
 
@@ -90,7 +99,7 @@ def _is_as_computed(name: str, model: TensorSource) -> bool:
     tensor = model.tensor(name)
     if name.endswith("position_ids"):
         return torch.equal(tensor.flatten().long(), torch.arange(tensor.numel()))
-    if name.endswith(".attn.bias"):
+    if name.endswith((".attn.bias", ".attention.bias")):
         return tensor.ndim >= 2 and torch.equal(tensor.bool(), torch.ones_like(tensor).bool().tril())
     return True
 

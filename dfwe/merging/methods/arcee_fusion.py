@@ -29,7 +29,7 @@ class ArceeFusion(MergeMethod):
 
     fence: NonNegative  # how many interquartile ranges above the median the outliers begin
 
-    properties = MethodProperties(needs_parent=True, merge_time_settings=("fence",))
+    properties = MethodProperties(needs_parent=True, merge_time_settings=("fence",), hides_bad_values=True)
 
     def merge_tensor(self, group: TensorGroup, *, coefficients: Sequence[float], state: Any) -> AnyShape:
         """Take over the outliers of a whole tensor; MergeError off the simplex."""

@@ -22,9 +22,11 @@ class Nearswap(MergeMethod):
 
     t: NonNegative  # how far a weight may move
 
-    properties = MethodProperties(needs_parent=True, is_elementwise=True, merge_time_settings=("t",))
+    properties = MethodProperties(
+        needs_parent=True, is_elementwise=True, merge_time_settings=("t",), hides_bad_values=True
+    )
 
     def merge_tensor(self, group: TensorGroup, *, coefficients: Sequence[float], state: Any) -> AnyShape:
         """Move each value of a tensor or block by at most t."""
-        moved = weighted_sum(list(group.task_vectors()), coefficients)
+        moved = weighted_sum(group.task_vectors(), coefficients)
         return moved.clamp_(-self.t, self.t).add_(group.parent)

@@ -63,8 +63,12 @@ class SparseMethod(MergeMethod):
         )
 
     @abstractmethod
+    def mask(self, group: TensorGroup, position: int, *, state: Any) -> Mask:
+        """Return the mask that the expert at that position has for the tensor."""
+
     def prepare_tensor(self, group: TensorGroup, *, state: Any) -> Sequence[Mask]:
         """Return each expert's mask of that tensor."""
+        return [self.mask(group, position, state=state) for position in range(len(group.experts))]
 
     def merge_tensor(self, group: TensorGroup, *, coefficients: Sequence[float], state: Sequence[Mask]) -> AnyShape:
         """Merge one block's sparse task vectors and add them to the parent."""
@@ -108,13 +112,12 @@ class Ties(SparseMethod):
             ranks=lambda size: (size - max(1, round(self.density * size)) + 1,),
         )
 
-    def prepare_tensor(self, group: TensorGroup, *, state: list[tuple[float, ...]] | None) -> Sequence[Mask]:
-        """Return each expert's mask of that tensor."""
-        sizes = (vector.abs_().view(-1) for vector in group.task_vectors())
+    def mask(self, group: TensorGroup, position: int, *, state: list[tuple[float, ...]] | None) -> Mask:
+        """Mask all but the largest entries."""
+        sizes = group.task_vector(position).abs_().view(-1)
         if state is not None:
-            return [Mask(size >= least) for size, (least,) in zip(sizes, state, strict=True)]
-        number = group.parent.numel() - max(1, int(self.density * group.parent.numel()))
-        return [Mask(~smallest(size, number=number)) for size in sizes]
+            return Mask(sizes >= state[position][0])
+        return Mask(~smallest(sizes, number=len(sizes) - max(1, int(self.density * len(sizes)))))
 
 
 @dataclass(frozen=True)
@@ -137,9 +140,9 @@ class Breadcrumbs(SparseMethod):
 
     recipe = RecipeFormat(normalize=False, defaults={"density": 1.0, "gamma": 0.01})
 
-    def prepare_tensor(self, group: TensorGroup, *, state: Any) -> Sequence[Mask]:
-        """Return each expert's band in that tensor."""
-        return [Mask(self._band(vector.abs_().view(-1))) for vector in group.task_vectors()]
+    def mask(self, group: TensorGroup, position: int, *, state: Any) -> Mask:
+        """Mask all but a band of sizes."""
+        return Mask(self._band(group.task_vector(position).abs_().view(-1)))
 
     def _band(self, sizes: Float[Tensor, " values"]) -> Bool[Tensor, " values"]:
         num_kept = int(self.density * len(sizes))
@@ -172,10 +175,9 @@ class Dare(SparseMethod):
 
     recipe = RecipeFormat(normalize=False, defaults={"density": 1.0, "rescale": "norm"})
 
-    def prepare_tensor(self, group: TensorGroup, *, state: Any) -> Sequence[Mask]:
-        """Draw the masks of that tensor."""
-        probabilities = [self.density] * len(group.experts)
-        return random_masks(group, probabilities=probabilities, rescale=self.rescale, seed=self.seed)
+    def mask(self, group: TensorGroup, position: int, *, state: Any) -> Mask:
+        """Draw the mask."""
+        return random_mask(group, position, probability=self.density, rescale=self.rescale, seed=self.seed)
 
 
 @dataclass(frozen=True)
@@ -213,13 +215,13 @@ class Della(SparseMethod):
                 f"not epsilon {self.epsilon:g} at density {self.density:g}"
             )
 
-    def prepare_tensor(self, group: TensorGroup, *, state: Any) -> Sequence[Mask]:
-        """Draw the masks of that tensor."""
-        probabilities: list[Probability] = [self.density] * len(group.experts)
+    def mask(self, group: TensorGroup, position: int, *, state: Any) -> Mask:
+        """Draw the mask, by the entries' ranks."""
+        probability: Probability = self.density
         if self.density < 1 and self.epsilon > 0:
-            ranks = (_ranks_in_rows(vector.abs_()) for vector in group.task_vectors())
-            probabilities = [self.density + self.epsilon * (2.0 * rank - 1.0) for rank in ranks]
-        return random_masks(group, probabilities=probabilities, rescale=self.rescale, seed=self.seed)
+            ranks = _ranks_in_rows(group.task_vector(position).abs_())
+            probability = self.density + self.epsilon * (2.0 * ranks - 1.0)
+        return random_mask(group, position, probability=probability, rescale=self.rescale, seed=self.seed)
 
 
 @dataclass(frozen=True)
@@ -245,7 +247,7 @@ class SparseByModel(MergeMethod):
     def prepare_tensor(self, group: TensorGroup, *, state: list[Any]) -> Sequence[Mask]:
         """Return each expert's mask of that tensor, by its own method."""
         pairs = enumerate(zip(self.methods, state, strict=True))
-        return [method.prepare_tensor(group, state=own)[position] for position, (method, own) in pairs]
+        return [method.mask(group, position, state=own) for position, (method, own) in pairs]
 
     def merge_tensor(self, group: TensorGroup, *, coefficients: Sequence[float], state: Sequence[Mask]) -> AnyShape:
         """Merge one block's sparse task vectors."""
@@ -283,26 +285,21 @@ def smallest(sizes: Float[Tensor, " values"], *, number: int) -> Bool[Tensor, " 
     return marked
 
 
-def random_masks(
-    group: TensorGroup, *, probabilities: Sequence[Probability], rescale: Rescale, seed: int
-) -> list[Mask]:
-    """Draw a mask for each expert's task vector, a whole tensor, from each entry's probability of being kept.
+def random_mask(group: TensorGroup, position: int, *, probability: Probability, rescale: Rescale, seed: int) -> Mask:
+    """Draw a mask for that expert's task vector, a whole tensor, from each entry's probability of being kept.
 
     The draws depend only on the seed, the expert's position and the tensor's name, and an entry that is kept with a
     probability is kept with every larger one. `rescale` divides by the probability, or restores the L1 norm
     ("norm", as mergekit), or does nothing.
     """
-    masks = []
-    for position, (vector, probability) in enumerate(zip(group.task_vectors(), probabilities, strict=True)):
-        flat = probability.reshape(-1) if isinstance(probability, Tensor) else probability
-        digest = hashlib.sha256(f"{seed}:{position}:{group.info.name}".encode()).digest()
-        draws = np.random.default_rng(int.from_bytes(digest[:16], "big")).random(vector.numel(), dtype=np.float32)
-        entries = torch.from_numpy(draws).to(vector.device) < flat
-        factor = 1.0 / flat if rescale == "probability" else 1.0
-        if rescale == "norm":
-            factor = _norm_ratio(vector.view(-1), entries=entries)
-        masks.append(Mask(entries, factor))
-    return masks
+    flat = probability.reshape(-1) if isinstance(probability, Tensor) else probability
+    digest = hashlib.sha256(f"{seed}:{position}:{group.info.name}".encode()).digest()
+    draws = np.random.default_rng(int.from_bytes(digest[:16], "big")).random(group.parent.numel(), dtype=np.float32)
+    entries = torch.from_numpy(draws).to(group.parent.device) < flat
+    factor = 1.0 / flat if rescale == "probability" else 1.0
+    if rescale == "norm":
+        factor = _norm_ratio(group.task_vector(position).view(-1), entries=entries)
+    return Mask(entries, factor)
 
 
 def _norm_ratio(vector: Float[Tensor, " values"], *, entries: Bool[Tensor, " values"]) -> float:

@@ -57,9 +57,7 @@ class IsoC(MergeMethod):
         if not is_matrix(group, averaged=self.averaged):
             return average(group, coefficients=coefficients, scale=self.scale)
         # the difference first: as one sum with the parent, a small one would be lost in rounding
-        mean = (group.experts[0] - group.parent) * coefficients[0]
-        for expert, coefficient in zip(group.experts[1:], coefficients[1:], strict=True):
-            mean.add_(expert - group.parent, alpha=coefficient)
+        mean = weighted_sum(group.task_vectors(), coefficients)
         return isotropic(mean).mul_(self.scale * len(coefficients)).add_(group.parent)
 
 

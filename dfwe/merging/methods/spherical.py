@@ -50,10 +50,7 @@ class ModelStockByFilter(MergeMethod):
 
     def merge_tensor(self, group: TensorGroup, *, coefficients: Sequence[float], state: Tensor) -> AnyShape:
         """Move each row from the parent to the weighted mean, by t."""
-        moved = torch.zeros_like(group.parent)
-        for expert, coefficient in zip(group.experts, coefficients, strict=True):
-            moved.add_(expert - group.parent, alpha=coefficient)
-        return moved.mul_(state).add_(group.parent)
+        return weighted_sum(group.task_vectors(), coefficients).mul_(state).add_(group.parent)
 
     def _cosine(self, group: TensorGroup, pair: tuple[int, int]) -> Tensor:
         first, second = (group.experts[expert].double() - group.parent.double() for expert in pair)
@@ -123,7 +120,7 @@ class Slerp(MergeMethod):
         if min(norms) == 0.0:
             return 1.0 - share, share
         cosine = float(first.flatten() @ second.flatten()) / (norms[0] * norms[1])
-        if abs(cosine) > self.parallel:
+        if abs(cosine) > self.parallel or abs(cosine) >= 1.0:  # rounding takes a cosine beyond 1
             return 1.0 - share, share
         angle = math.acos(cosine)
         return math.sin((1.0 - share) * angle) / math.sin(angle), math.sin(share * angle) / math.sin(angle)

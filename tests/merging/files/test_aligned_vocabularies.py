@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from dfwe.combine import main
 from dfwe.errors import MergeError
@@ -88,6 +88,19 @@ def test_row_that_an_expert_lacks_is_the_bases(here):
     expected = start + 0.5 * (other - start)  # base has a's row, whose task vector is zero
     torch.testing.assert_close(merged[EMBEDDINGS][words.convert_tokens_to_ids("<y>")], expected)
     torch.testing.assert_close(merged[EMBEDDINGS][words.convert_tokens_to_ids("<x>")], row("a", "<x>", EMBEDDINGS))
+
+
+@pytest.mark.parametrize("source", ["union", "base"])
+def test_slices_have_each_models_own_rows(here, source):
+    sources = [{"sources": [{"model": model, "layer_range": [0, 1]}]} for model in "ab"]
+    content = {"merge_method": "passthrough", "slices": sources, "base_model": "a", "tokenizer_source": source}
+    merge_files(parse_recipe(content, where="recipe"), out=Path("merged"))
+    merged, tokens = load_file("merged/model.safetensors"), AutoTokenizer.from_pretrained("merged").get_vocab()
+    assert set(tokens) == {*PLAIN, "<x>", "<y>", *(["<z>"] if source == "union" else [])}
+    assert torch.equal(merged[EMBEDDINGS][tokens["<x>"]], row("a", "<x>", EMBEDDINGS))
+    assert torch.equal(merged[OUTPUT][tokens["<y>"]], row("b", "<y>", OUTPUT))
+    assert torch.equal(merged[OUTPUT][tokens["<x>"]], row("a", "<x>", OUTPUT))  # the base's, as b lacks it
+    AutoModelForCausalLM.from_pretrained("merged")
 
 
 def test_base_keeps_the_bases_tokens_alone(here):

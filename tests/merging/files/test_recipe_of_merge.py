@@ -159,6 +159,8 @@ def test_every_option_has_a_recipe_or_a_reason(llamas, here, name):
         (option("sce"), THREE, "mergekit's sce has no weights"),
         (option("metagpt"), THREE, "mergekit has no metagpt"),
         (option("nearswap"), THREE, "mergekit's nearswap takes one model beside the parent"),
+        (option("arcee_fusion"), THREE, "mergekit's arcee_fusion takes one model beside the parent"),
+        (option("ram"), THREE, "mergekit's ram has no weights, it counts all models alike"),
         (ModelStockByFilter(1e-6), [[1 / 3] * 3], ""),
     ],
 )

@@ -26,6 +26,10 @@ KINDS = {
     ),
     "t5": ("T5ForConditionalGeneration", {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 1, "num_heads": 2}),
     "gpt2": ("GPT2LMHeadModel", {"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 8}),
+    "gpt_neox": (
+        "GPTNeoXForCausalLM",
+        {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2},
+    ),
     "bert": (
         "BertForMaskedLM",
         {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2},
@@ -70,6 +74,13 @@ def gpt2_masks(b):
     return masks | {f"transformer.h.{layer}.attn.masked_bias": torch.tensor(-1e4) for layer in range(2)}
 
 
+def gpt_neox_masks(b):
+    masks = {
+        f"gpt_neox.layers.{layer}.attention.bias": torch.ones(1, 1, 8, 8).tril().to(torch.uint8) for layer in (0, 1)
+    }
+    return masks | {"gpt_neox.layers.0.attention.masked_bias": torch.tensor(-1e9)}
+
+
 def bert_copies(b):
     decoder = "cls.predictions.decoder"
     weights = {f"{decoder}.weight": b["bert.embeddings.word_embeddings.weight"]}
@@ -82,6 +93,7 @@ STORED = [
     ("t5", t5_aliases),
     ("t5", t5_all),
     ("gpt2", gpt2_masks),
+    ("gpt_neox", gpt_neox_masks),
     ("bert", bert_copies),
 ]
 
@@ -129,6 +141,17 @@ def test_copy_that_differs_from_the_original_is_refused(tmp_path, monkeypatch, k
     with pytest.raises(MergeError, match=f"b stores '{name}' with other values than '{original}', to which it is tied"):
         merge_files(recipe, out=Path("merged"))
     assert not Path("merged").exists()
+
+
+def test_masked_biases_of_all_models_are_left_out(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write("gpt_neox")
+    name = "gpt_neox.layers.0.attention.masked_bias"
+    for folder in "ab":
+        weights = load_file(f"{folder}/model.safetensors")
+        save_file(weights | {name: torch.tensor(-1e9).half()}, f"{folder}/model.safetensors")
+    assert main(["linear", "a", "b", "--out", "merged"]) == 0
+    assert load_file("merged/model.safetensors").keys() == weights.keys()
 
 
 def test_bias_that_is_not_a_mask_is_no_computed_tensor(tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ from torch import Tensor
 from dfwe.errors import MergeError
 from dfwe.io.files import write_json
 from dfwe.io.strict_json import read_json_object
-from dfwe.merging.files.tied_tensors import has_token_embeddings, is_vocabulary_tensor
+from dfwe.merging.files.tied_tensors import has_token_embeddings, is_vocabulary_tensor, token_axis
 from dfwe.models.checkpoint import TensorSource, TensorSpec
 from dfwe.models.folders import CONFIG, TOKENIZER, TOKENIZER_CONFIG, model_folder
 
@@ -67,14 +67,14 @@ class AlignedTensors(TensorSource):
         if not is_vocabulary_tensor(name):
             return spec
         shape = list(spec.shape)
-        shape[_axis(name)] = self._result.num_tokens
+        shape[token_axis(name)] = self._result.num_tokens
         return TensorSpec(tuple(shape), spec.dtype)
 
     def tensor(self, name: str) -> Tensor:
         """Return the tensor, its rows in the order of the result's tokens."""
         if not is_vocabulary_tensor(name):
             return self._source.tensor(name)
-        axis, numbers = _axis(name), self._tokenizer.numbers
+        axis, numbers = token_axis(name), self._tokenizer.numbers
         rows = self._source.tensor(name).movedim(axis, 0)
         aligned = rows.new_zeros((self._result.num_tokens, *rows.shape[1:]))
         pairs = [(to, numbers[token]) for token, to in self._result.numbers.items() if token in numbers]
@@ -120,7 +120,7 @@ def align_rows(name: str, tensor: Tensor, start: Tensor, *, own: Tokenizer, resu
     """Return a tensor with the rows of the result's tokens: the model's own, or those of `start` that it lacks."""
     if not is_vocabulary_tensor(name):
         return tensor
-    axis, aligned = _axis(name), start.detach().clone()
+    axis, aligned = token_axis(name), start.detach().clone()
     for token, number in own.numbers.items():
         if (to := result.numbers.get(token)) is not None:
             aligned.select(axis, to).copy_(tensor.select(axis, number))
@@ -148,11 +148,7 @@ def write_tokenizer(tokenizer: Tokenizer, *, folder: Path) -> None:
 
 def _row(model: TokenizedModel, token: str, *, name: str) -> Tensor:
     source, tokenizer = model
-    return source.tensor(name).select(_axis(name), tokenizer.numbers[token])
-
-
-def _axis(name: str) -> int:
-    return 1 if name.endswith("final_logits_bias") else 0
+    return source.tensor(name).select(token_axis(name), tokenizer.numbers[token])
 
 
 def read_tokenizer(path: Path) -> Tokenizer:
@@ -215,7 +211,7 @@ def _check_rows(model: TensorSource, tokenizer: Tokenizer) -> None:
             "models of one vocabulary, without tokenizer_source"
         )
     for name in sorted(filter(is_vocabulary_tensor, model.names)):
-        rows = model.spec(name).shape[_axis(name)]
+        rows = model.spec(name).shape[token_axis(name)]
         if rows < tokenizer.num_tokens:
             raise MergeError(
                 f"{model.path}: '{name}' has {rows} rows, its tokenizer {tokenizer.num_tokens} tokens: take the "
