@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from dfwe.controls import without_controls
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class DfweError(Exception):
@@ -66,6 +69,12 @@ class NetworkError(DfweError, OSError):
 def quoted(words: Iterable[str]) -> str:
     """Return the words in quotes, with commas between them."""
     return ", ".join(f"'{word}'" for word in words)
+
+
+def first_line(error: Exception) -> str:
+    """Return a library's message in one line, without colours: its first, and the next where that ends in a colon."""
+    lines = [line.strip() for line in _COLOURS.sub("", str(error)).splitlines() if line.strip()]
+    return " ".join(lines[: 1 + lines[0].endswith(":")]) if lines else type(error).__name__
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:

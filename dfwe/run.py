@@ -90,7 +90,7 @@ class Jobs:
     faults: list[Exception] = field(default_factory=list)  # dfwe's own
 
     def run(self, config: DictConfig) -> None:
-        """Run one job; an error that its user can mend ends this job alone, and is in its folder, too."""
+        """Run one job; an error that its user can fix ends this job alone, and is in its folder, too."""
         from hydra.core.hydra_config import HydraConfig
 
         from dfwe.results.run_folder import forget_failure, note_failure

@@ -590,7 +590,7 @@ def test_combine_density_of_one_model_is_checked(here, capsys):
 
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf])
 @pytest.mark.parametrize("name", ["arcee_fusion", "nearswap"])
-def test_combine_bad_values_that_a_method_would_hide_are_refused(here, capsys, name, bad):
+def test_combine_hidden_bad_values_are_refused(here, capsys, name, bad):
     save_file({"w": torch.tensor([1.0, bad, 2.0])}, "a/model.safetensors")
     save_file({"w": torch.zeros(3)}, "base/model.safetensors")
     assert method(name, "a", "--base", "base") == 2

@@ -83,7 +83,7 @@ def test_slices_with_the_base_among_sources_are_task_vectors(here):
     assert layers() == [0.0, 10.0, 20.0, 30.0]
 
 
-def test_slices_setting_without_a_value_for_a_tensor_is_the_recipes(here):
+def test_slices_setting_falls_back_to_the_recipes(here):
     own = {"parameters": {"t": [{"filter": "layers.0", "value": 1.0}]}}
     slices = [{"sources": [source("a", 0, 2), source("b", 0, 2)], **own}]
     content = {"merge_method": "slerp", "base_model": "a", "slices": slices, "parameters": {"t": 0.5}}

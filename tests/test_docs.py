@@ -140,7 +140,10 @@ def test_every_page_is_in_the_navigation():
     assert set(re.findall(r"[\w/-]+\.md", str(config["nav"]))) == {p.relative_to(DOCS).as_posix() for p in PAGES[1:]}
 
 
-@pytest.mark.parametrize("group", ["merge", "merge/search", "merge/selection", "model", "sweep", "task", "experiment"])
+GROUPS = {path.parent.relative_to(conf_dir()).as_posix() for path in conf_dir().glob("*/**/*.yaml")}
+
+
+@pytest.mark.parametrize("group", sorted(GROUPS))
 def test_every_option_is_named(group):
     options = {path.stem for path in (conf_dir() / group).glob("*.yaml")} - {"base"}
     text = "\n".join(page.read_text(encoding="utf8") for page in PAGES[1:])

@@ -16,13 +16,13 @@ from dfwe.errors import DataError
 from dfwe.families.classifier.predict import ExportedClassifier, classify_instances
 from dfwe.families.scorer import evaluation_scores
 from dfwe.families.text.decoding import end_token
+from dfwe.families.tokens import first_position
 from dfwe.metrics.base import Metric
 from dfwe.metrics.classification import Accuracy
 from dfwe.metrics.scorer import Scorer
 from dfwe.metrics.span import ExactMatch
 from dfwe.metrics.statistics import with_interval
 from dfwe.models.loading import check_tokenizer
-from dfwe.models.positions import first_position
 from dfwe.records import Answer, Evaluation, Instance
 
 Text = str | tuple[str, str]  # a pair is for classifiers

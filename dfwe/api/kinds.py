@@ -6,13 +6,7 @@ import copy
 from typing import Any
 
 from torch import nn
-from transformers import (
-    AutoModel,
-    AutoModelForCausalLM,
-    AutoModelForSeq2SeqLM,
-    AutoModelForSequenceClassification,
-    PreTrainedModel,
-)
+from transformers import PreTrainedModel
 
 from dfwe.errors import MergeError
 from dfwe.families.classifier.model import labels_of, order_outputs
@@ -53,23 +47,14 @@ def network_of(expert: str | ExternalModel | nn.Module, *, like: nn.Module) -> n
 
 
 def _load(external: ExternalModel, *, like: nn.Module) -> nn.Module:
+    if external.form == "model" and not isinstance(like, PreTrainedModel):
+        raise MergeError(
+            f"{type(like).__name__} is not a model of Transformers, so that no folder can be loaded for it: name "
+            ".safetensors files"
+        )
     if external.form == "model":  # not copied into a second network: memory has room for the experts and one model
-        network: nn.Module = load_weights_of(_auto_class(like), external.name)
+        network: nn.Module = load_weights_of(type(like), external.name)
         return network
     network = copy.deepcopy(like)
     copy_external(network, external, load=lambda name: network)
     return network
-
-
-def _auto_class(model: nn.Module) -> Any:
-    """Return the class of Transformers that loads a folder of such a model."""
-    if not isinstance(model, PreTrainedModel):
-        raise MergeError(
-            f"{type(model).__name__} is not a model of Transformers, so that no folder can be loaded for it: name "
-            ".safetensors files"
-        )
-    if is_classifier(model):
-        return AutoModelForSequenceClassification
-    if model.config.is_encoder_decoder:
-        return AutoModelForSeq2SeqLM
-    return AutoModelForCausalLM if model.can_generate() else AutoModel

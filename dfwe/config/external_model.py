@@ -12,7 +12,8 @@ from hydra.errors import HydraException
 
 from dfwe.errors import ConfigurationError, ModelError
 from dfwe.io.strict_json import read_json_object
-from dfwe.models.folders import CONFIG, TOKENIZER_CONFIG, is_hub_name
+from dfwe.models.folders import ADAPTER_CONFIG, CONFIG, TOKENIZER_CONFIG, is_hub_name
+from dfwe.values.overrides import quoted_value
 
 _KINDS = {  # options of conf/model by the end of the architecture's name
     "ForSequenceClassification": "classifier",
@@ -21,6 +22,7 @@ _KINDS = {  # options of conf/model by the end of the architecture's name
     "ForCausalLM": "causal_lm",
     "LMHeadModel": "causal_lm",
 }
+_TASKS = {"SEQ_CLS": "classifier", "SEQ_2_SEQ_LM": "seq2seq", "CAUSAL_LM": "causal_lm"}  # of LoRAs, by PEFT's names
 _PADDING_FIRST = (  # types of models whose positions begin behind that of the padding
     *("roberta", "xlm-roberta", "xlm-roberta-xl", "roberta-prelayernorm", "camembert", "data2vec-text", "ibert"),
     *("longformer", "luke", "mpnet", "xmod"),
@@ -32,9 +34,9 @@ _MOST_TOKENS = 8192
 def with_model_of_experts(overrides: Sequence[str]) -> list[str]:
     """Return the overrides, with no sources where `experts` are given, and `model` and its source if none is chosen.
 
-    The architecture is that of the base model, else of the first expert that is a folder. The model starts from that
-    folder, or from a base model on the Hub. A classifier reads as many tokens as its files say, and is cut where its
-    tokenizer cuts: dfwe did not train it.
+    The architecture is that of the base model, else of the first expert that is a folder, or a file beside a
+    configuration. The model starts from that folder, or from a base model on the Hub. A classifier reads as many tokens
+    as its files say, and is cut where its tokenizer cuts: dfwe did not train it.
 
     Raises:
         ConfigurationError: no folder tells the architecture, or it is none that can be merged here.
@@ -43,21 +45,26 @@ def with_model_of_experts(overrides: Sequence[str]) -> list[str]:
     if not given.get("experts"):
         return list(overrides)
     overrides = [*overrides, *([] if "sources" in given else ["sources=none"])]  # nothing is trained on any
-    if "model" in given:
+    if "model" in given and given["model"] != "classifier":
         return overrides
-    bases = _names(given.get("base_model"), key="base_model")
+    bases = _names(given.get("base_model", given.get("model.source.name")), key="base_model")
     names = [*bases, *_names(given["experts"], key="experts")]
-    folders = [folder for name in names if ((folder := Path(name).expanduser()) / CONFIG).is_file()]
+    paths = (Path(name).expanduser() for name in names)
+    places = (path.parent if path.is_file() else path for path in paths)
+    folders = [folder for folder in places if (folder / CONFIG).is_file()]
+    if not folders and "model" in given:
+        return overrides
     if not folders:
         raise ConfigurationError(
             f"none of {', '.join(names)} is a folder with {CONFIG}: set base_model=<folder of the model that the "
             "experts were trained from> (--base of dfwe search), or model=causal_lm, seq2seq or classifier and "
             "model.source.name=<name>"
         )
-    option = _option(folders)
+    option = given.get("model") or _option(folders, names=names)
     start = next((base for base in bases if is_hub_name(base) and not Path(base).exists()), folders[0])
-    settings = {"model.source.name": f"'{start}'", **(_limits(folders[-1]) if option == "classifier" else {})}
-    return [*overrides, f"model={option}", *(f"{key}={settings[key]}" for key in settings if key not in given)]
+    settings = {"model": option, "model.source.name": quoted_value(str(start))}
+    settings |= _limits(folders[-1]) if option == "classifier" else {}
+    return [*overrides, *(f"{key}={settings[key]}" for key in settings if key not in given)]
 
 
 def _limits(folder: Path) -> dict[str, Any]:
@@ -74,8 +81,15 @@ def _limits(folder: Path) -> dict[str, Any]:
     return {"model.max_source_tokens": min(longest, _MOST_TOKENS), "data.truncation": side}
 
 
-def _option(folders: Sequence[Path]) -> str:
-    """Return the option of `model` for the first architecture that has one: a base model may lack its experts' head."""
+def _option(folders: Sequence[Path], *, names: Sequence[str]) -> str:
+    """Return the option of `model` that LoRAs say they are for, or else that of the first architecture that has one.
+
+    A base model may lack its experts' head.
+    """
+    for file in (Path(name).expanduser() / ADAPTER_CONFIG for name in names):
+        task = read_json_object(file, error=ModelError).get("task_type") if file.is_file() else None
+        if task in _TASKS:
+            return _TASKS[task]
     kinds = [kind for folder in folders for kind in _architectures(folder)]
     for kind in kinds:
         if option := next((option for end, option in _KINDS.items() if kind.endswith(end)), None):

@@ -327,7 +327,7 @@ Score = Annotated[float, Within(at_least=-1, at_most=1)]
 
 @dataclass
 class MultitaskConfig:
-    """A study of models with one encoder and a head a task (conf/multitask says what each key is)."""
+    """A study of models with one encoder and a head per task (conf/multitask says what each key is)."""
 
     columns: dict[str, str] = MISSING  # tasks' short names by the names that tables have for them
     score: Annotated[list[str], Where(bool, "that is not empty")] = MISSING  # the columns that count

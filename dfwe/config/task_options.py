@@ -19,6 +19,9 @@ from dfwe.io.strict_yaml import loads, read_yaml
 from dfwe.values.check import check
 from dfwe.values.names import compositions, reserved_names
 
+_NOT_CHOSEN = ("baseline", "diagnostic", "task")  # groups whose options other keys name: baselines=[...], target=...
+_SHARED = "base"  # what a group's other options have in common
+
 
 def read_tasks(folders: Sequence[Path] = ()) -> dict[str, DictConfig]:
     """Every task's configuration by short name; `folders` are the user's own configuration folders.
@@ -86,13 +89,14 @@ def help_text(folders: Sequence[Path] = ()) -> str:
 
 
 def _groups(folders: Sequence[Path]) -> str:
-    """A line a group with its options."""
+    """Return a line per group with the options that `group=option` can choose."""
     tasks = read_tasks(folders)
     options: dict[str, set[str]] = {"sources": {*tasks, "all"}, "target": set(tasks)}
     for root in (conf_dir(), *folders):
         for path in root.rglob("*.yaml"):
-            if path.parent != root:
-                options.setdefault(path.parent.relative_to(root).as_posix(), set()).add(path.stem)
+            group = path.parent.relative_to(root).as_posix()
+            if path.parent != root and group not in _NOT_CHOSEN and path.stem != _SHARED:
+                options.setdefault(group, set()).add(path.stem)
     return "\n".join(f"{group}: {', '.join(sorted(options[group]))}" for group in sorted(options))
 
 

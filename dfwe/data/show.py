@@ -98,5 +98,5 @@ def _parser() -> Parser:
     )
     parser.add_argument("--config-dir", type=Path, action="append", default=[], help="a folder with tasks of your own")
     parser.add_argument("--trust", action="store_true", help="run the classes that its YAML names, whosever they are")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--json", action="store_true", help="one JSON object per line")
     return parser

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dfwe.errors import DataError
 from dfwe.records import Instance
@@ -58,3 +58,11 @@ def source_ids(instance: Instance, *, tokenizer: Any, max_tokens: int) -> tuple[
     num_context = sum(offsets[i][0] < len(instance.context) for i in droppable)
     dropped = set(droppable[:excess])
     return [token for i, token in enumerate(ids) if i not in dropped], max(0, excess - num_context)
+
+
+def first_position(model: nn.Module) -> int:
+    """Return the id of the first token's position: of RoBERTa's kin the one behind the padding's, of others 0."""
+    for name, module in model.named_modules():
+        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding) and module.padding_idx is not None:
+            return module.padding_idx + 1
+    return 0

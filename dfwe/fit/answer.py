@@ -88,7 +88,7 @@ def _quality(test: Record, *, results: StudyResults, target: TableTask) -> str:
         guess = {"number": "better than guessing", "text": "able to write such answers"}[target.kind]
         more = f" It is not surely {guess}, so it needs more rows." if is_guess else ""
         return f"{on_test} it has {score}{likely}.{more}"
-    usual = target.answers["train"].most_common(1)[0][0]
+    usual = target.answers["train" if target.trains else "dev"].most_common(1)[0][0]
     share = answers[usual] / size
     more = ": the model is not surely better than that, so it needs more rows" if not ends or ends[0] <= share else ""
     always = f"Always answering '{usual}' would be right for {times_100(share)} %{more}."

@@ -66,7 +66,7 @@ def _target(options: argparse.Namespace, *, defaults: Mapping[str, Any]) -> Tabl
         options=table_options(options),
         defaults={**defaults, "holdout_fractions": fractions},
     )
-    labels = _labels_of(options.models)
+    labels = _labels_of([*options.models, *([] if options.base is None else [options.base])])
     if target.kind == "labels" and {*target.values} <= {*labels}:
         target = replace(target, values=labels)  # a small table may lack one
     return replace(target, trains=False)
@@ -74,7 +74,8 @@ def _target(options: argparse.Namespace, *, defaults: Mapping[str, Any]) -> Tabl
 
 def _labels_of(models: Sequence[str]) -> tuple[str, ...]:
     """Return the labels of the first classifier whose config.json names them, in its outputs' order."""
-    for folder in (Path(model).expanduser() for model in models):
+    places = (Path(model).expanduser() for model in models)
+    for folder in (place.parent if place.is_file() else place for place in places):
         labels = read_config(folder).get("id2label") if (folder / CONFIG).is_file() else None
         if isinstance(labels, dict):
             return ordered_labels(labels)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from dfwe.errors import ModelError
+from dfwe.errors import ModelError, first_line
 from dfwe.models.adapters import AdaptedCheckpoint, adapter_folder
 from dfwe.models.checkpoint import Checkpoint, LoadedTensors, is_recomputed, wrapper_prefix
 from dfwe.models.dispatch import named_tensors, stored_tensors
@@ -100,8 +100,9 @@ class ExternalModel:
             content = torch.load(self._file, map_location="cpu", weights_only=True, mmap=True)
         except Exception as error:  # a stranger's file makes torch raise anything
             raise ModelError(
-                f"{self.name} cannot be read as weights alone ({_first_line(error)}): save it with "
-                "ModelCheckpoint(save_weights_only=True)"
+                f"{self.name} cannot be read as weights alone ({first_line(error)}): if you trust the file, write its "
+                "weights into another: torch.save({'state_dict': torch.load(FILE, weights_only=False)['state_dict']}, "
+                "OTHER)"
             ) from error
         state = content.get("state_dict") if isinstance(content, Mapping) else None
         if not isinstance(state, Mapping):
@@ -150,12 +151,14 @@ def add_adapter(network: nn.Module, external: ExternalModel) -> None:
             parameters[name].copy_(adapted.tensor(name))
 
 
-def check_brings(adapter: ExternalModel, tensor: str, *, network: nn.Module) -> None:
-    """Raise ModelError where a LoRA does not bring or change a tensor that its base model lacks: its head."""
-    if tensor not in _adapted(network, adapter).changed:
+def check_brings(adapter: ExternalModel, tensors: Collection[str], *, network: nn.Module) -> None:
+    """Raise ModelError where a LoRA does not bring or change all tensors that its base model lacks: its head."""
+    if lacking := sorted({*tensors} - _adapted(network, adapter).changed):
         raise ModelError(
-            f"{adapter.name} is a LoRA without a head, and the base model has none with the target's labels: save it "
-            "with its head (PEFT: task_type='SEQ_CLS'), or set base_model= to the classifier that it was trained on"
+            f"{adapter.name} is a LoRA without {list_names(lacking)} of the head, and the base model has no head with "
+            "the target's labels: save the adapter with its whole head (PEFT: task_type='SEQ_CLS', modules_to_save), "
+            "set base_model= to the classifier that it was trained on, or merge it into a whole model "
+            "(merge_and_unload) and name that"
         )
 
 
@@ -238,7 +241,3 @@ def _unwrapped(tensors: Mapping[str, Tensor], *, names: Collection[str], of: str
     """Return the tensors under the model's own names; what has no wrapper's words before it is left out."""
     prefix = wrapper_prefix(tensors.keys(), model=names, of=of)
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

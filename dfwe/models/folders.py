@@ -16,7 +16,7 @@ CONFIG, ADAPTER_CONFIG = "config.json", "adapter_config.json"
 TOKENIZER, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
 VOCABULARIES = (TOKENIZER, "*.model", "*.spm", "vocab.*", "*vocab*", "tekken.json", "*.codes", "*.bpe")
 WITHOUT_VOCABULARY = ("ByT5Tokenizer", "CanineTokenizer", "PerceiverTokenizer")  # theirs are the bytes
-WEIGHTS_AND_CONFIG = (".safetensors", ".json", ".model", ".txt", ".bin")
+WEIGHTS_AND_CONFIG = (".safetensors", ".json", ".jinja", ".model", ".txt", ".bin")
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 

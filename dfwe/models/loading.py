@@ -20,7 +20,7 @@ from transformers.models.auto.modeling_auto import (
 from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES as MODELS
 from transformers.models.auto.tokenization_auto import get_tokenizer_config
 
-from dfwe.errors import DfweError, ModelError, NetworkError
+from dfwe.errors import DfweError, ModelError, NetworkError, first_line
 from dfwe.io.strict_json import read_json_object
 from dfwe.models.checkpoint import Checkpoint
 from dfwe.models.dispatch import check_dispatched
@@ -35,7 +35,7 @@ from dfwe.models.folders import (
     local_folder,
     read_config,
 )
-from dfwe.models.safe_config import check_configuration
+from dfwe.models.safe_config import LABELS, check_configuration
 from dfwe.models.weight_checks import EXACT, LoadTolerance, check_finite, check_fit
 
 T = TypeVar("T")
@@ -50,14 +50,14 @@ _EXPECTED = {  # by name: the expected model in words, and its types
 
 
 def load_weights_of(auto: Any, name: str | Path, *, tolerance: LoadTolerance = EXACT, **where: Any) -> Any:
-    """Return the model that an Auto class of Transformers builds from a folder or a repository, in float32.
+    """Return the model that a class of Transformers builds from a folder or a repository, in float32.
 
     Built by `from_pretrained`, which leaves an untied output layer untied: a model built from its config would tie it,
     and loading real Flan-T5 weights into that would overwrite the embeddings.
 
     Raises:
         ModelError: the weights do not fit (beyond the tolerance), are NaN, or cannot be read; the model is of another
-            kind than the Auto class builds; its configuration asks for code.
+            kind than the class builds; its configuration asks for code.
         NetworkError: the repository cannot be reached.
     """
     config = _check_config(name, **_only(where, "revision"))
@@ -76,7 +76,10 @@ def load_weights_of(auto: Any, name: str | Path, *, tolerance: LoadTolerance = E
 def load_encoder(name: str | Path, *, tolerance: LoadTolerance = EXACT, **where: Any) -> Any:
     """Return the encoder in a folder or a repository; errors as in `load_weights_of`, and for an encoder-decoder."""
     if load_config(name, **where).is_encoder_decoder:
-        raise ModelError(f"{name} holds an encoder-decoder, heads need an encoder: choose model=bert_toy or the like")
+        raise ModelError(
+            f"{name} holds an encoder-decoder, and studies have heads on encoders alone: classifiers such as BART's "
+            "are merged by `dfwe merge` and dfwe.api"
+        )
     return load_weights_of(AutoModel, name, tolerance=tolerance, **where)
 
 
@@ -168,15 +171,15 @@ def _check_files(folder: Path, *, config: Mapping[str, Any]) -> None:
 def _check_layers(config: Mapping[str, Any], *, num_tensors: int, where: Path) -> None:
     """Raise ModelError for more layers than there are tensors: Transformers would build them all, without end."""
     for field, value in config.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and field not in LABELS:
             _check_layers(value, num_tensors=num_tensors, where=where)
         elif isinstance(value, int) and "layer" in str(field) and value > num_tensors:
             raise ModelError(f"{where}: {CONFIG} has `{field}`: {value}, more layers than the files have tensors")
 
 
 def _check_kind(auto: Any, config: dict[str, Any], *, name: str | Path) -> None:
-    """Raise ModelError for a model that the Auto class does not build, such as a GPT-2 for an encoder-decoder."""
-    expected, kinds = _EXPECTED[auto.__name__]
+    """Raise ModelError for a model that the class does not build, such as a GPT-2 for an encoder-decoder."""
+    expected, kinds = _EXPECTED.get(auto.__name__) or (f"a {auto.__name__}", (auto.config_class.model_type,))
     kind = config.get("model_type")
     if kind not in kinds:
         architecture = ", ".join(map(str, config.get("architectures") or ())) or "unnamed architecture"
@@ -207,7 +210,7 @@ def _safely(load: Callable[..., T], name: str | Path, **arguments: Any) -> T:
             raise ModelError(f"'{name}' needs code of its own to be loaded, and no model's code is run here") from error
         if folder is None and isinstance(error, OSError):
             raise NetworkError(_bring_by_hand(name, error=error)) from error
-        raise ModelError(f"{name} cannot be loaded: {_first_line(error)}") from error
+        raise ModelError(f"{name} cannot be loaded: {first_line(error)}") from error
 
 
 def _untrusting(load: Callable[..., Any]) -> dict[str, bool]:
@@ -230,16 +233,10 @@ def _quiet() -> Iterator[None]:
 
 def _bring_by_hand(name: str | Path, *, error: OSError) -> str:
     return (
-        f"cannot load '{name}' ({_first_line(error)}): there is no folder of that name, and without a network, bring "
+        f"cannot load '{name}' ({first_line(error)}): there is no folder of that name, and without a network, bring "
         "config.json, model.safetensors, tokenizer.json and tokenizer_config.json of that repository into a folder and "
         "set model.source.name=<folder>"
     )
-
-
-def _first_line(error: Exception) -> str:
-    """Return the error's first line, and the next where that ends in a colon."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return " ".join(lines[: 1 + lines[0].endswith(":")]) if lines else type(error).__name__
 
 
 def _only(arguments: dict[str, Any], name: str) -> dict[str, Any]:

@@ -35,6 +35,7 @@ _REFUSED = {
     "configuration_files": _FILES,
     "transformers_weights": _FILES,
 }
+LABELS = ("id2label", "label2id")  # their fields are a user's words
 _IMPLEMENTATION = re.compile(r"_?(attn|experts)_implementation(_internal|_autoset)?")
 _BUILT_IN = ("eager", "sdpa", "grouped_mm", "batched_mm")
 _TOKENIZER_CLASS = re.compile(r"(?!Auto)\w*(Tokenizer|TokenizerFast|Backend)")
@@ -48,7 +49,7 @@ def check_configuration(config: Mapping[str, Any], *, where: str) -> None:
     for field, value in config.items():
         if _is_set(value):
             _check_field(str(field), value, where=where)
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and field not in LABELS:
             check_configuration(value, where=where)
 
 

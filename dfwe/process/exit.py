@@ -34,7 +34,7 @@ PIPE_CLOSED = 128 + signal.SIGPIPE
 
 
 def exit_code(command: Callable[[], object]) -> int:
-    """Run a command and return 0, or 2 after an error that the user can mend, which goes to stderr as one line."""
+    """Run a command and return 0, or 2 after an error that the user can fix, which goes to stderr as one line."""
     try:
         command()
     except Exception as error:  # what cannot be put in a line is raised again

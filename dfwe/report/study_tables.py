@@ -139,7 +139,7 @@ def decoding_table(results: StudyResults) -> ReportTable | None:
         lambda way: Cell(names.get(way["model"], way["model"]), small=way["way"], brief=way["way"]),
         is_numeric=False,
     )
-    caption = f"Agreement on test with the study's own decoding, {record.get('default')}; times 100."
+    caption = f"How often answers on test agree with the study's own decoding, {record.get('default')}; times 100."
     return tabulate(
         "agreement",
         ways,

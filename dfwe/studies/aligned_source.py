@@ -32,7 +32,7 @@ class AlignedSource(WeightSource):
     """
 
     source: WeightSource
-    tokenizer: Annotated[str, OneOf(*TOKENIZER_SOURCES)]
+    tokenizer: Annotated[TokenizerSource, OneOf(*TOKENIZER_SOURCES)]
     experts: Sequence[Name]  # folders
 
     def identity(self) -> Mapping[str, Any]:
@@ -45,8 +45,7 @@ class AlignedSource(WeightSource):
         self.source.build(folder, seed=seed, texts=texts)
         start = Checkpoint(folder)
         experts = [_named_alike(Checkpoint(Path(expert).expanduser()), start=start) for expert in self.experts]
-        source: TokenizerSource = "union" if self.tokenizer == "union" else "base"
-        (aligned, *_), tokenizer = align([start, *experts], base=start, source=source)
+        (aligned, *_), tokenizer = align([start, *experts], base=start, source=self.tokenizer)
         specs = {name: aligned.spec(name) for name in aligned.names}
         with open_writer(folder / f"aligned.{SINGLE}", specs) as writer:
             for name in writer.order:

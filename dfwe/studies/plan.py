@@ -96,9 +96,14 @@ def _check_parent(
             f"{on_differences[0]} works on the differences to the experts' common parent: set base_model=<folder or "
             "name on the Hub> (--base of dfwe search)"
         )
-    reasons = [*on_differences, *(f"the LoRA {name}" for name, model in experts.items() if model.form == "adapter")]
-    reasons += [] if config.tokenizer is None else [f"tokenizer={config.tokenizer}"]
+    adapters = [f"the LoRA {name}" for name, model in experts.items() if model.form == "adapter"]
+    reasons = [*on_differences, *adapters, *([] if config.tokenizer is None else [f"tokenizer={config.tokenizer}"])]
     source = plain(config.model.source)
+    if base is None and adapters and Path(str(source.get("name"))).expanduser() in {m.path for m in experts.values()}:
+        raise ConfigurationError(
+            f"{adapters[0]} would be added to {source['name']}, an expert: set base_model=<the model that it was "
+            "trained on> (--base of dfwe search)"
+        )
     if base is None or not reasons or Path(str(source.get("name"))).expanduser() == base.path:
         return
     if bind(source).identity() != base.identity:

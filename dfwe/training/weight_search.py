@@ -205,7 +205,8 @@ class Candidate:
     ) -> None:
         self._model, self._space = model, space
         self._part = find_part(model, experts=experts)
-        self._is_flat = not experts.is_on_disk and not is_dispatched(model)
+        has_one_type = len({parameter.dtype for parameter in self._part.parameters()}) == 1
+        self._is_flat = has_one_type and not experts.is_on_disk and not is_dispatched(model)
         self._experts = experts.to(next(self._part.parameters()).device) if self._is_flat else experts
         self._combine = prepare_merge(method, self._experts, groups=groups)  # which may refuse, the model untouched
         self._out: Weights = flatten(self._part) if self._is_flat else stored_tensors(self._part)

@@ -7,7 +7,14 @@ import pytorch_lightning as pl
 import torch
 from safetensors.torch import save_file
 from torch import nn
-from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification, LlamaConfig, LlamaForCausalLM
+from transformers import (
+    AutoTokenizer,
+    BertConfig,
+    BertForSequenceClassification,
+    BertForTokenClassification,
+    LlamaConfig,
+    LlamaForCausalLM,
+)
 
 from dfwe.api import WeightSearch, evaluate, load_experts, merge, new_search, preflight, search_weights
 from dfwe.api.experts import _check_experts
@@ -97,6 +104,18 @@ def test_a_merge_is_rounded_for_a_bfloat16_model(folders, adapter, is_flat, monk
         torch.testing.assert_close(parameters(rounded), expected, rtol=tolerance, atol=tolerance / 100)
 
 
+def test_a_model_of_several_types_keeps_them(folders):
+    model = llama(0).bfloat16()
+    model.lm_head.float()
+    merge(model, load_experts(folders[1:], model=model), [0.3, 0.7])
+    assert {name: p.dtype for name, p in model.named_parameters() if p.dtype == torch.float32}.keys() == {
+        "lm_head.weight"
+    }
+    expected = llama(0)
+    merge(expected, load_experts(folders[1:], model=expected), [0.3, 0.7])
+    assert torch.equal(model.lm_head.weight, expected.lm_head.weight)
+
+
 def test_a_search_ends_with_the_best_weights_in_the_model(folders):
     model, aim = llama(0), 0.8 * parameters(llama(1)) + 0.2 * parameters(llama(2))
     experts = load_experts(folders[1:], model=model)
@@ -173,6 +192,17 @@ def test_labels_are_put_into_the_models_order(classifiers, tiny_bert):
         assert ours.predictions == theirs.predictions
         assert ours.label_scores[:, ::-1] == pytest.approx(theirs.label_scores, abs=1e-5)
     assert torch.equal(parameters(before), parameters(other))
+
+
+def test_folders_of_the_models_own_class_are_loaded(tmp_path, tiny_bert):
+    config = BertConfig.from_pretrained(tiny_bert, num_labels=4)
+    for seed in range(2):
+        torch.manual_seed(seed)
+        BertForTokenClassification(config).save_pretrained(tmp_path / f"ner{seed}")
+    model = BertForTokenClassification(config)
+    experts = load_experts([tmp_path / "ner0", tmp_path / "ner1"], model=model)
+    merge(model, experts, [0.0, 1.0])
+    assert torch.equal(parameters(model), parameters(BertForTokenClassification.from_pretrained(tmp_path / "ner1")))
 
 
 def test_preflight_finds_what_cannot_be_merged(classifiers, tiny_bert):

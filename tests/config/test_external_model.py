@@ -93,6 +93,30 @@ def test_a_sweeps_choices_are_names_of_models(folder, form):
     assert hydra_arguments([f"experts={form.format(path)}"])[-2:] == ["model=causal_lm", f"model.source.name='{path}'"]
 
 
+@pytest.mark.parametrize(
+    ("task", "option"), [("SEQ_CLS", "classifier"), ("CAUSAL_LM", "causal_lm"), ("SEQ_2_SEQ_LM", "seq2seq")]
+)
+def test_adapters_say_what_kind_they_are_for(folder, tmp_path, task, option):
+    lora, base = tmp_path / "lora", folder("BertForMaskedLM")
+    lora.mkdir()
+    (lora / "adapter_config.json").write_text(json.dumps({"task_type": task}))
+    assert f"model={option}" in hydra_arguments([f"experts=[{lora}]", f"base_model={base}"])
+
+
+def test_a_path_may_have_an_apostrophe(folder):
+    path = folder("LlamaForCausalLM").rename(folder("LlamaForCausalLM").parent / "o'brien")
+    arguments = hydra_arguments([f'experts=["{path}"]'])
+    assert arguments[-1] == "model.source.name='" + str(path).replace("'", "\\'") + "'"
+
+
+def test_a_chosen_classifier_reads_what_its_files_say(folder):
+    path = folder("BertForMaskedLM")
+    overrides = ["experts=[a,b]", "model=classifier", f"model.source.name={path}"]
+    limits = ["model.max_source_tokens=512", "data.truncation=reference"]
+    assert hydra_arguments(overrides) == [*overrides, "sources=none", *limits]
+    assert hydra_arguments(overrides[:2]) == [*overrides[:2], "sources=none"]
+
+
 def test_a_chosen_model_stays(folder):
     overrides = [f"experts=[{folder('LlamaForCausalLM')}]", "model=smollm2"]
     assert hydra_arguments(overrides) == [*overrides, "sources=none"]

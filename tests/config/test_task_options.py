@@ -21,7 +21,7 @@ def test_help_has_the_tasks_as_targets_and_sources_and_a_users_own(tmp_path):
     (tmp_path / "task").mkdir()
     (tmp_path / "task" / "mine.yaml").write_text("name: my_task\n")
     groups = dict(line.split(": ", 1) for line in help_text((tmp_path,)).splitlines() if ": " in line)
-    for group in ("target", "sources", "task"):
+    for group in ("target", "sources"):
         assert {"meld", "mine"} <= set(groups[group].split(", "))
     assert "all" in groups["sources"].split(", ")
 

@@ -50,12 +50,14 @@ def results(tmp_path):
     return lambda: json.loads((tmp_path / "out" / "results.json").read_text())
 
 
-def test_a_table_may_lack_a_label_of_the_models(table, classifiers, results):
+@pytest.mark.parametrize("form", ["{}", "{}/model.safetensors"], ids=["folders", "files"])
+def test_a_table_may_lack_a_label_of_the_models(table, classifiers, results, form):
     for name in classifiers:
         labels = {0: "sky", 1: "pan", 2: "sea"}
         config = BertConfig.from_pretrained(name, id2label=labels)
         BertForSequenceClassification(config).save_pretrained(name)
-    arguments = ["--models", *classifiers, "--data", table, "--text", "text", "--label", "topic"]
+    names = [form.format(name) for name in classifiers]
+    arguments = ["--models", *names, "--base", "base", "--data", table, "--text", "text", "--label", "topic"]
     assert main([*arguments, *SMALL]) == 0
     assert read_yaml(Path("out/conf/task/dev.yaml"))["labels"] == ["sky", "pan", "sea"]
     assert results()["classes"]["dev"]["gold"] == {"sky": 0, "pan": 9, "sea": 9}

@@ -197,8 +197,13 @@ def test_load_names_a_model_of_another_kind(bert):
         load_weights_of(AutoModelForSeq2SeqLM, bert)
 
 
+def test_load_takes_labels_for_words(bert):
+    set_config(bert, id2label={0: "backbone", 1: "media_player"}, label2id={"backbone": 0, "media_player": 299})
+    load_encoder(bert)
+
+
 def test_load_encoder_refuses_encoder_decoders(tiny_t5):
-    with pytest.raises(ModelError, match="holds an encoder-decoder, heads need an encoder"):
+    with pytest.raises(ModelError, match="holds an encoder-decoder, and studies have heads on encoders alone"):
         load_encoder(tiny_t5)
 
 

@@ -194,7 +194,7 @@ def test_a_lora_without_a_head_has_that_of_its_base_model(classifiers, settings,
         network = study.family.plain_network(stage.model(stage.result(study.family.context.store)))
         assert torch.equal(network.classifier.weight, head)
     study = plan_study(compose_study([*arguments, f"base_model={encoder}", f"model.source.name={encoder}"]))
-    with pytest.raises(ModelError, match="is a LoRA without a head, and the base model has none"):
+    with pytest.raises(ModelError, match="is a LoRA without classifier.bias.* of the head, and the base model has no"):
         study.trained["lora_0"].result(study.family.context.store)
 
 
@@ -292,6 +292,33 @@ def test_a_base_model_that_nothing_starts_from_is_refused(decoders, settings, ad
     for arguments in ([f"base_model={base}/model.safetensors"], [f"base_model={base}", "model=llama_toy"]):
         with pytest.raises(ConfigurationError, match="starts from model.source .*other weights than base_model="):
             load_plan(compose_study([*settings, *given, *arguments]))
+
+
+def test_loras_are_not_added_to_an_expert(decoders, settings, adapter):
+    base, *folders = decoders
+    lora = adapter("lora", Layout.of(LlamaForCausalLM.from_pretrained(base)), rank=2)
+    with pytest.raises(ConfigurationError, match="the LoRA lora would be added to .*expert_0, an expert: set base_mod"):
+        load_plan(compose_study([*settings, experts([folders[0], lora])]))
+
+
+def test_a_base_without_label_names_brings_its_head(classifiers, settings):
+    _, base, *folders = classifiers
+    named = BertForSequenceClassification.from_pretrained(base)
+    named.config.id2label = {number: f"LABEL_{number}" for number in range(len(LABELS))}
+    named.save_pretrained(base)
+    study = plan_study(compose_study([*settings, experts(folders), f"base_model={base}", "merge=ties"]))
+    network = study.family.plain_network(study.family.model((study.target,)))
+    assert torch.equal(network.classifier.weight, named.classifier.weight)
+
+
+def test_multi_label_experts_are_a_warning(classifiers, settings, caplog):
+    folders = classifiers[1:3]
+    for folder in folders:
+        config = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps({**config, "problem_type": "multi_label_classification"}))
+    study = plan_study(compose_study([*settings, experts(folders)]))
+    study.family.check_external(ExternalModel(str(folders[0])))
+    assert "gives several labels per example: here, and in exported models, the most likely one" in caplog.text
 
 
 def test_labels_that_are_others_are_refused(classifiers, settings):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import pytorch_lightning as pl
 from torch import nn
@@ -81,6 +81,10 @@ class CausalLmFamily(TextFamily):
         if self.gradient_checkpointing and self.context.trainer["light_dropout"] and self.context.device.type == "cpu":
             own["checkpointing"] = 2  # whose dropout is that of the forward pass
         return {**super().settings_spec(), **self.form.spec(), **own}
+
+    def export_tokenizer(self, folder: Path, *, cuts: Literal["left", "right"] | None = None) -> None:
+        """Write the tokenizer as it came: a chat keeps its beginning, however little a study reads."""
+        self.tokenizer.save_pretrained(folder)
 
     def check_base_folder(self, folder: Path) -> None:
         """Check that the tokenizer has the chat template that prompts are written by; ModelError if not."""

@@ -23,8 +23,9 @@ def greedy(
 ) -> Int[Tensor, "batch target"]:
     """Return ids of the most likely continuation, token by token, without the prompt; filled up with padding.
 
-    The same as `generate` without sampling or beams. Prompts are filled up on their left. Rows that have ended leave
-    the batch, so that one long answer does not keep all others busy.
+    The same as `generate` without sampling, beams, penalties and tokens that are forced or suppressed. Prompts are
+    filled up on their left. Rows that have ended leave the batch, so that one long answer does not keep all others
+    busy.
     """
     ends = end_ids(model, device=input_ids.device)
     rows = GreedyRows(len(input_ids), max_new_tokens=max_new_tokens, pad_id=pad_id, ends=ends)

@@ -12,8 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from dfwe.families.text.trie import PackedTries
-from dfwe.families.tokens import pad
-from dfwe.models.positions import first_position
+from dfwe.families.tokens import first_position, pad
 from dfwe.training.precision import is_out_of_memory
 
 log = logging.getLogger(__name__)

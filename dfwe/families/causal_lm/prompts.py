@@ -32,9 +32,8 @@ class CausalForm(PromptForm):
         return asdict(self)
 
     def tokens_spec(self, tokenizer: Any) -> dict[str, Any]:
-        """Return both settings, and a mark where prompts had an end token, or today's date, in earlier versions."""
-        has_changed = _CLOCK in str(tokenizer.chat_template) if self.chat_template else _num_appended(tokenizer) > 0
-        return {**self.spec(), **({"prompts": 2} if has_changed else {})}
+        """Return both settings, the end token, and what stands around a prompt."""
+        return {**super().tokens_spec(tokenizer), "frame": self.frame(tokenizer)}
 
     def source(self, instance: Instance, *, tokenizer: Any, limits: TokenLimits) -> tuple[list[int], int]:
         """Return the prompt's ids within the limit, and how many tokens the prompt proper lost.

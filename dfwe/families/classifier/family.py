@@ -17,6 +17,7 @@ from dfwe.families.base import HeadTraining, TrainingRecipe
 from dfwe.families.batching import loss_weights
 from dfwe.families.classifier.model import (
     Classifier,
+    are_answers,
     check_labels,
     copy_head,
     has_head,
@@ -25,6 +26,7 @@ from dfwe.families.classifier.model import (
     load_classifier,
     order_outputs,
     output_layer,
+    parameters_of_head,
 )
 from dfwe.families.classifier.tasks import answers_of, classification_task
 from dfwe.families.classifier.tokenization import encode_instances
@@ -34,6 +36,7 @@ from dfwe.families.encoder.family import EncoderFamily
 from dfwe.families.encoder.linear_probe import head_trainings, write_head
 from dfwe.families.encoder.model import HEADS
 from dfwe.models.external import Align, ExternalModel, check_brings
+from dfwe.models.loading import load_config
 from dfwe.records import Split
 
 log = logging.getLogger(__name__)
@@ -90,10 +93,9 @@ class ClassifierFamily(EncoderFamily):
 
     def can_be_asked(self, external: ExternalModel) -> bool:
         """Return whether it is a classifier with the target's labels: a plain encoder has no head."""
-        answers = answers_of(self.tasks[0])
-        return (
-            external.form == "model" and has_head(external.name) and have_same_labels(labels_of(external.name), answers)
-        )
+        if external.form != "model" or not has_head(external.name):
+            return False
+        return are_answers(labels_of(external.name), answers=answers_of(self.tasks[0]))
 
     def starting_from(self, external: ExternalModel) -> ClassifierFamily:
         """Return the same whose models start with a base model's head, where it has one with the target's labels."""
@@ -103,6 +105,10 @@ class ClassifierFamily(EncoderFamily):
         """Check that a model has the target's labels, in whatever order; errors as in the base class."""
         if labels := self._labels(external):
             check_labels(labels, answers=answers_of(self.tasks[0]))
+        place = external.configured_in
+        if place is not None and load_config(place).problem_type == "multi_label_classification":
+            message = "%s gives several labels per example: here, and in exported models, the most likely one counts"
+            log.warning(message, external.name)
 
     def outputs_of(self, external: ExternalModel) -> tuple[str, ...]:
         """Return the labels of a model's outputs, where they come in another order than the target's."""
@@ -120,7 +126,8 @@ class ClassifierFamily(EncoderFamily):
         if is_adapter and self.head_of is not None:
             copy_head(network, self.head_of.name, answers=())  # as the adapter was trained on it
         elif is_adapter:
-            check_brings(external, f"{output_layer(network)[0]}.weight", network=self.plain_network(model))
+            plain = self.plain_network(model)
+            check_brings(external, parameters_of_head(plain), network=plain)
         super().copy_external(model, external, align=align)
         if labels:
             order_outputs(network, labels, answers=answers)

@@ -77,6 +77,8 @@ def load_classifier(folder: Path, *, answers: Mapping[str, Sequence[str]], seed:
     """
     with torch.random.fork_rng(devices=[]):
         encoder = load_encoder(folder)
+        if encoder.config.model_type == "xlnet":
+            raise ModelError(f"{folder}: XLNet's heads read the last position, which is padding here: choose another")
         if encoder.config.pad_token_id is None:  # by which a decoder's head finds a text's end
             encoder.config.pad_token_id = load_tokenizer(folder).pad_token_id
         networks = {
@@ -102,6 +104,11 @@ def output_layer(network: Any) -> tuple[str, nn.Linear]:
     if not layers or layers[-1][1].out_features != network.config.num_labels:
         raise ModelError(f"{type(network).__name__} has no linear output layer that could be trained first")
     return layers[-1]
+
+
+def parameters_of_head(network: Any) -> list[str]:
+    """Return the names of a network's parameters that are not its encoder's."""
+    return [name for name, _ in network.named_parameters() if not name.startswith(f"{network.base_model_prefix}.")]
 
 
 def has_head(name: str) -> bool:
@@ -140,7 +147,8 @@ def order_outputs(network: Any, labels: Sequence[str], *, answers: Sequence[str]
 def copy_head(network: Any, name: str, *, answers: Sequence[str]) -> None:
     """Copy the head of a classifier in a folder or repository, its outputs in the order of the answers, if any."""
     network.load_state_dict(_head_of(name, network.base_model_prefix), strict=False)
-    order_outputs(network, labels_of(name), answers=answers)
+    if answers:
+        order_outputs(network, labels_of(name), answers=answers)
 
 
 @lru_cache(maxsize=2)
@@ -150,23 +158,34 @@ def _head_of(name: str, encoder: str) -> Mapping[str, Tensor]:
     return {key: tensor for key, tensor in weights.items() if not key.startswith(f"{encoder}.")}
 
 
-def check_labels(labels: Sequence[str], *, answers: Sequence[str]) -> None:
-    """Raise ModelError where a classifier's labels are not the target's, in whatever order; made-up ones may be."""
+def are_answers(labels: Sequence[str], *, answers: Sequence[str]) -> bool:
+    """Return whether a classifier's outputs can be the answers, in whatever order; a number is one output, without any.
+
+    As many labels that Transformers made up (`LABEL_0`) can be any.
+    """
+    if not answers:
+        return len(labels) == 1
     are_made_up = all(label.startswith("LABEL_") for label in labels) and len(labels) == len(answers)
-    if answers and not are_made_up and not have_same_labels(labels, answers):
+    return are_made_up or have_same_labels(labels, answers)
+
+
+def check_labels(labels: Sequence[str], *, answers: Sequence[str]) -> None:
+    """Raise ModelError where a classifier's outputs cannot be the target's answers."""
+    if not are_answers(labels, answers=answers):
+        target = ", ".join(answers) or "numbers"
         lacking = [label for label in labels if label not in answers]
         remedy = "name the target's labels as the model's are"
+        if len(labels) == 1:
+            remedy = "its one output is a number (--kind number, where the answers are numbers)"
         if lacking and {*answers} < {*labels}:
             remedy = f"add {', '.join(lacking)} under `labels` in the YAML of the target's task"
-        raise ModelError(
-            f"a classifier has the labels {', '.join(labels)}, the target has {', '.join(answers)}: {remedy}"
-        )
+        raise ModelError(f"a classifier has the labels {', '.join(labels)}, the target has {target}: {remedy}")
 
 
 def _network(encoder: Any, *, answers: Sequence[str], head: Mapping[str, Tensor]) -> Any:
     """Return a network with this head; the weights of its encoder are still to be loaded."""
     with no_init_weights():  # drawing 20 million of them takes longer than all else here
-        network = AutoModelForSequenceClassification.from_config(_config(encoder, answers=answers))
+        network = AutoModelForSequenceClassification.from_config(_config(encoder.config, answers=answers))
     network.load_state_dict(head, strict=False)
     return network
 
@@ -174,21 +193,19 @@ def _network(encoder: Any, *, answers: Sequence[str], head: Mapping[str, Tensor]
 @lru_cache(maxsize=128)
 def _drawn_head(folder: Path, answers: tuple[str, ...], seed: int) -> Mapping[str, Tensor]:
     """Return the weights that `seed` draws for the head of a whole network: a study asks for each many times."""
-    encoder = load_encoder(folder)
+    config = load_config(folder)
     torch.default_generator.manual_seed(seed)  # the caller restores it; torch.manual_seed would touch a GPU's, too
     try:
-        network = AutoModelForSequenceClassification.from_config(_config(encoder, answers=answers))
+        network = AutoModelForSequenceClassification.from_config(_config(config, answers=answers))
     except ValueError as error:
-        raise ModelError(
-            f"{folder}: Transformers has no sequence classifier of type '{encoder.config.model_type}'"
-        ) from error
+        raise ModelError(f"{folder}: Transformers has no sequence classifier of type '{config.model_type}'") from error
     encoder_prefix = f"{network.base_model_prefix}."
     weights = network.state_dict()
     return {name: weights[name].clone() for name in weights if not name.startswith(encoder_prefix)}
 
 
 def _config(encoder: Any, *, answers: Sequence[str]) -> Any:
-    config = deepcopy(encoder.config)
+    config = deepcopy(encoder)
     config.id2label = dict(enumerate(answers)) if answers else {0: "value"}
     config.label2id = {label: number for number, label in config.id2label.items()}
     config.problem_type = "single_label_classification" if answers else "regression"

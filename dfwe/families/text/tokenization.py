@@ -47,8 +47,8 @@ class PromptForm:
         return {}
 
     def tokens_spec(self, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
-        """Return what of the form changes this tokenizer's tokens, as JSON values."""
-        return self.spec()
+        """Return what, beside its vocabulary, makes tokens of this form, as JSON values."""
+        return {**self.spec(), "end": end_token(tokenizer)}
 
     def source(
         self, instance: Instance, *, tokenizer: PreTrainedTokenizerBase, limits: TokenLimits

@@ -92,7 +92,7 @@ def _lines(results: StudyResults) -> Iterator[str]:
         )
     )
     for decoding, reason in (results.raw.get("decoding_comparison") or {}).get("left_out", {}).items():
-        yield f"Agreement leaves out {decoding}: {reason}."
+        yield f"Left out of the comparison of decodings: {decoding}: {reason}."
 
 
 def _lines_of_tasks(results: StudyResults) -> Iterator[str]:

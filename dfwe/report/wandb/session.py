@@ -85,7 +85,7 @@ class Session:
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         key = os.environ.get("WANDB_API_KEY")
         log.warning(
-            "W&B: %s; the study goes on, and what W&B has not got lies on disk: once this is mended, upload it with "
+            "W&B: %s; the study goes on, and what W&B has not got lies on disk: once this works, upload it with "
             "`wandb sync --include-online %s`",
             reason.replace(key, "...") if key else reason,
             self.folder / "wandb",

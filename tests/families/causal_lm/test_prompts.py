@@ -4,7 +4,7 @@ import pytest
 
 from dfwe.errors import ModelError
 from dfwe.families.causal_lm.prompts import CausalForm
-from dfwe.families.text.tokenization import TokenLimits
+from dfwe.families.text.tokenization import TokenLimits, tokens_key
 from dfwe.models.toy_tokenizer import train_decoder_tokenizer, train_tokenizer
 from dfwe.records import Instance
 
@@ -49,15 +49,21 @@ def test_a_prompt_ends_without_an_end_token(words):
     assert closing(instance().source)["input_ids"][-1] == closing.eos_token_id
     ids, _ = PLAIN.source(instance(), tokenizer=closing, limits=TokenLimits(100, 8))
     assert ids == closing(instance().source, add_special_tokens=False)["input_ids"]
-    assert PLAIN.tokens_spec(closing) == {**PLAIN.spec(), "prompts": 2}
-    assert PLAIN.tokens_spec(words) == PLAIN.spec()
 
 
 def test_a_chat_prompt_has_the_same_date_every_day(words):
-    assert CHAT.tokens_spec(words) == CHAT.spec()
     words.chat_template = "{{ 'Today: ' + strftime_now('%d %b %Y') + '\n' }}" + TEMPLATE
     assert CHAT.frame(words) == ("Today: 26 Jul 2024\n<user>", "</s><assistant>")
-    assert CHAT.tokens_spec(words) == {**CHAT.spec(), "prompts": 2}
+
+
+def test_end_token_and_template_name_tokens(words):
+    keys = []
+    for end, template in (("</s>", TEMPLATE), ("<pad>", TEMPLATE), ("</s>", f"Sir, {TEMPLATE}")):
+        words.eos_token, words.chat_template = end, template
+        limits = TokenLimits(100, 8)
+        keys.append([tokens_key([instance()], tokenizer=words, limits=limits, form=form) for form in (PLAIN, CHAT)])
+    assert len({plain for plain, _ in keys}) == 2
+    assert len({chat for _, chat in keys}) == 3
 
 
 @pytest.mark.parametrize(("form", "begin"), [(PLAIN, ""), (CHAT, "<user>")], ids=["plain", "chat"])

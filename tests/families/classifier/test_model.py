@@ -9,6 +9,8 @@ from transformers import (
     GPT2Model,
     RobertaConfig,
     RobertaModel,
+    XLNetConfig,
+    XLNetModel,
     pipeline,
 )
 
@@ -148,6 +150,12 @@ def test_roberta_head_layers_are_fresh_and_pooler_left_out(tiny_bert, tmp_path):
     assert name == "classifier.out_proj"
     assert layer.out_features == 3
     assert not any("pooler" in name for name, _ in model.named_parameters())
+
+
+def test_load_xlnet_is_refused(tmp_path):
+    XLNetModel(XLNetConfig(vocab_size=50, d_model=8, n_layer=1, n_head=2, d_inner=8)).save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match="XLNet's heads read the last position"):
+        load_classifier(tmp_path, answers=ANSWERS, seed=0)
 
 
 def test_load_architecture_without_classifier_is_refused(tmp_path):

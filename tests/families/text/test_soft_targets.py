@@ -1,9 +1,7 @@
 """Targets with a teacher's probabilities: drawn as often as these say, so that a student reaches them."""
 
-import hashlib
-import json
 from collections import Counter
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -74,12 +72,8 @@ def test_a_student_reaches_the_teachers_distribution(tiny_t5, tokenizer):
 
 
 def test_weights_are_not_in_what_names_tokens(tokenizer):
-    """The name of tokens that are in stores today."""
-    digest = hashlib.sha256(json.dumps(asdict(LIMITS)).encode())
-    digest.update(tokenizer.backend_tokenizer.to_str().encode())
-    digest.update(repr(("i", "d", "context: glad", " emotion:", LABELS, (), LABELS, ())).encode())
     keys = {tokens_key([each], tokenizer=tokenizer, limits=LIMITS) for each in (QUESTION, SOFT)}
-    assert keys == {digest.hexdigest()[:16]}
+    assert len(keys) == 1
 
 
 def _likelihoods(model, source, answers):

@@ -63,6 +63,6 @@ def test_slerp_matches_reference(reference, merge):
         torch.testing.assert_close(found[name], tensor, atol=1e-5, rtol=0)
 
 
-def test_slerp_of_equal_tensors_is_linear_whatever_counts_as_parallel(array, merge):
+def test_slerp_of_equal_tensors_is_linear(array, merge):
     one = {"w": torch.randn(50, generator=torch.Generator().manual_seed(0))}
     torch.testing.assert_close(merge(Slerp(parallel=1.0), array([one, one]), [0.3, 0.7])["w"], one["w"])

@@ -215,7 +215,7 @@ def test_decodings_that_are_left_out_are_named():
     decodings = {"default": "greedy", "models": models, "left_out": {"labels": "it has none"}}
     shown = text(results(0.1, 0.02) | {"decoding_comparison": decodings})
     assert "baseline (target alone) reference 40.0 30.0" in shown
-    assert "Agreement leaves out labels: it has none." in shown
+    assert "Left out of the comparison of decodings: labels: it has none." in shown
 
 
 @pytest.mark.parametrize("width", [60, 80])

@@ -25,8 +25,9 @@ def greedy(
 ) -> Int[Tensor, "batch target"]:
     """Return ids of the most likely continuation, token by token, without the start token; filled up with padding.
 
-    The same as `generate` without sampling or beams. The source is read in parts of `max_tokens`; rows that have ended
-    leave the batch, so that one long answer does not keep all others busy.
+    The same as `generate` without sampling, beams, penalties and tokens that are forced or suppressed. The source is
+    read in parts of `max_tokens`; rows that have ended leave the batch, so that one long answer does not keep all
+    others busy.
     """
     settings = model.generation_config
     ends = end_ids(model, device=input_ids.device)

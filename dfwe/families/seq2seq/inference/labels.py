@@ -14,7 +14,7 @@ from dfwe.errors import ModelError
 from dfwe.families.fast.cross_attention import unprojected_source
 from dfwe.families.seq2seq.inference.encoder import computing_bias, encode, t5_attention
 from dfwe.families.text.trie import PackedTries
-from dfwe.models.positions import first_position
+from dfwe.families.tokens import first_position
 
 
 def candidate_log_likelihoods(
