@@ -56,6 +56,11 @@ def test_slices_passthrough_stacks_and_renumbers(here):
     assert (config["num_hidden_layers"], config["layer_types"]) == (6, list("wxyxyz"))
 
 
+def test_slices_may_be_many(here):
+    assert recipe(*[[source("a", layer % 4, layer % 4 + 1)] for layer in range(80)]) == 0
+    assert layers() == [1.0, 11.0, 21.0, 31.0] * 20
+
+
 def test_slices_passthrough_scales_a_slice(here):
     scale = [{"filter": "layers", "value": 0.5}, {"value": 1.0}]
     assert recipe([source("a", 0, 2)], [source("b", 0, 1, scale=scale)]) == 0

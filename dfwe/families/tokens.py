@@ -61,7 +61,7 @@ def source_ids(instance: Instance, *, tokenizer: Any, max_tokens: int) -> tuple[
 
 
 def first_position(model: nn.Module) -> int:
-    """Return the id of the first token's position: of RoBERTa's kin the one behind the padding's, of others 0."""
+    """Return the id of the first token's position: the one behind the padding's for models like RoBERTa, else 0."""
     for name, module in model.named_modules():
         if name.endswith("position_embeddings") and isinstance(module, nn.Embedding) and module.padding_idx is not None:
             return module.padding_idx + 1

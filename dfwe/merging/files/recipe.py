@@ -117,8 +117,8 @@ def parse_recipe(recipe: Mapping[str, Any], *, where: str) -> Recipe:
     else:
         listing = _list_models(recipe.get("models"), base=base, names=names, where=where)
     parent = None if is_copy else listing.parent
-    has_adapters = any(adapter_folder(Path(name).expanduser()) for name in listing.names)
-    if parent not in (None, *listing.names) and has_adapters and not method.merges_base(len(listing.names)):
+    is_extra = parent not in (None, *listing.names) and not method.merges_base(len(listing.names))
+    if is_extra and any(adapter_folder(Path(name).expanduser()) for name in listing.names):
         parent = listing.names[0] if method.goes_from_start else None  # the base model is the adapters' alone
     models = listing.names if is_copy else method.models(listing.names, base=parent)
     if not models:

@@ -40,7 +40,7 @@ class _CommonNames:
 def with_common_names(models: Sequence[TensorSource]) -> tuple[tuple[TensorSource, ...], Mapping[int, Misfit]]:
     """Return the models under the same names as far as they can be, and what does not fit, by a model's number.
 
-    Where all models store a tensor, it stays, but masked biases. Else a tensor that is computed anew is left out, so
+    Where all models store a tensor, it stays, but masked biases. Else a tensor that is computed anew is left out, as
     is one that holds the values of another that it is tied to. Models that store a tied tensor under different names
     get one name for it.
     """
