@@ -5,11 +5,12 @@ import logging
 import os
 import subprocess
 import sys
-from functools import cache
+from collections import Counter
+from functools import cache, wraps
 from pathlib import Path
 
+import jaxtyping
 import pytest
-from jaxtyping import install_import_hook
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["WANDB_MODE"] = "offline"
@@ -17,14 +18,52 @@ os.environ["OMP_NUM_THREADS"] = "1"  # the suite runs one process a core
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a hundred processes would compile all of dfwe, each for itself
 sys.dont_write_bytecode = False
 
-# checking every call is half of many tests' time: only modules that annotate shapes are checked
+# checking every call is half of many tests' time: only modules that annotate shapes are checked, and first calls
 _ROOT = Path(__file__).parent.parent
 _WITH_SHAPES = [
     ".".join(path.relative_to(_ROOT).with_suffix("").parts)
     for path in sorted((_ROOT / "dfwe").rglob("*.py"))
     if "from jaxtyping import" in path.read_text(encoding="utf8")
 ]
-install_import_hook(_WITH_SHAPES, "beartype.beartype")
+_CHECKED_CALLS = 20  # of each function in a test, and of the functions that another one makes
+_TEST = [0]  # the number of the test that runs
+
+
+def _check_first_calls(jaxtyped):
+    """Replace jaxtyping's decorator by one that lets further calls through unchecked."""
+    made = Counter()
+
+    def limited(plain, checked):
+        test, num_calls = _TEST[0], 0
+
+        @wraps(plain)
+        def call(*arguments, **named):
+            nonlocal test, num_calls
+            test, num_calls = _TEST[0], num_calls + 1 if test == _TEST[0] else 1
+            return (checked if num_calls <= _CHECKED_CALLS else plain)(*arguments, **named)
+
+        return call
+
+    def decorator(*, typechecker):
+        def decorate(thing):
+            if isinstance(thing, type):
+                plain = thing.__init__
+                jaxtyped(thing, typechecker=typechecker)
+                if thing.__init__ is not plain:
+                    thing.__init__ = limited(plain, thing.__init__)
+                return thing
+            made[thing.__code__] += 1
+            if made[thing.__code__] > _CHECKED_CALLS:
+                return thing
+            return limited(thing, jaxtyped(thing, typechecker=typechecker))
+
+        return decorate
+
+    return decorator
+
+
+jaxtyping.jaxtyped = _check_first_calls(jaxtyping.jaxtyped)
+jaxtyping.install_import_hook(_WITH_SHAPES, "beartype.beartype")
 
 
 TEXTS = [
@@ -37,6 +76,12 @@ TEXTS = [
     "sadness",
     "what is it? answer:",
 ]
+
+
+@pytest.fixture(autouse=True)
+def checked_calls():
+    """Check first calls in each test anew."""
+    _TEST[0] += 1
 
 
 @pytest.fixture(autouse=True)
@@ -212,9 +257,9 @@ SMALL = (
     "sources=[emory_emotion,personality]",
     "model.pretrain=null",
     "model.source.vocab_size=400",
-    "model.source.config={d_model: 16, d_kv: 8, d_ff: 32, num_layers: 1, num_heads: 2}",
-    "trainer.train.epochs=2",
-    "trainer.finetune.epochs=2",
+    "model.source.config={d_model: 16, d_kv: 8, d_ff: 32, num_layers: 1, num_heads: 2, initializer_factor: 3.0}",
+    "trainer.train={epochs: 2, learning_rate: 0.05}",  # enough for models to differ in their answers
+    "trainer.finetune={epochs: 2, learning_rate: 0.05}",
     "trainer.precision=32-true",
     "trainer.checkpoint=false",
     "trainer.threads=1",
@@ -260,7 +305,7 @@ SMALL_HEADS = (
     "model.pretrain=null",
     "model.source.vocab_size=300",
     "model.source.config={hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 32, "
-    "max_position_embeddings: 128}",
+    "max_position_embeddings: 128, initializer_range: 0.5}",
     "model.max_source_tokens=128",
     *(f"data.generator.rows.{task}={ROWS}" for task in ("sentiment", "paraphrase", "similarity", "inference")),
     "data.generator.rows.topic={train: 4, dev: 2, test: 2}",

@@ -5,12 +5,15 @@ A line on stdin asks for one: `module`, `arguments`, `cwd`, `env`, the files for
 negative where a signal ended it; of several, with one that is not 0, if there is one.
 """
 
+import atexit
 import copy
+import gc
 import json
 import os
 import runpy
 import signal
 import sys
+import traceback
 
 import datasets  # noqa: F401
 import transformers.models.t5.modeling_t5  # noqa: F401
@@ -25,6 +28,8 @@ from dfwe.config.compose import compose_study
 
 def main() -> None:
     warm_up()
+    gc.collect()
+    gc.freeze()  # a fork that looks at all objects copies their memory
     while line := sys.stdin.readline():
         request, children = json.loads(line), []
         for _ in range(request.pop("at_once")):
@@ -46,7 +51,7 @@ def warm_up() -> None:
 
 
 def become(*, module, arguments, cwd, env, stdout, stderr, seconds) -> None:
-    """Run the module as `python -m` would, to the end of this process."""
+    """Run the module as `python -m` would, to the end of this process, whose objects are left as they are."""
     for number, path in ((0, os.devnull), (1, stdout), (2, stderr)):
         os.dup2(os.open(path, os.O_RDWR | os.O_APPEND), number)
     sys.stdin = os.fdopen(0)  # the other one may hold more than the line that it gave
@@ -56,7 +61,21 @@ def become(*, module, arguments, cwd, env, stdout, stderr, seconds) -> None:
     sys.path[0] = cwd
     sys.argv[1:] = arguments
     signal.alarm(seconds)
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    code = 0
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        code = end.code or 0
+        if not isinstance(code, int):
+            print(code, file=sys.stderr)
+            code = 1
+    except Exception:
+        traceback.print_exc()
+        code = 1
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,19 @@
 """Every configuration file is sound: its classes take its arguments."""
 
+from inspect import signature
+
 import numpy as np
 import pytest
-from hydra.utils import instantiate
+from hydra.utils import get_object, instantiate
+from omegaconf import OmegaConf
 
 from dfwe.conf import conf_dir
 from dfwe.config.instantiate import plain
 from dfwe.config.merges import search_space
 from dfwe.config.task_options import read_tasks
 from dfwe.config.tasks import build_task
+from dfwe.data.readers.base import Reader
+from dfwe.data.synthetic.sentences.tasks import ToyMultitask
 from dfwe.records import Evaluation, Trial
 from dfwe.search.space import Space
 from dfwe.studies.source_selection.stage import SelectionPolicy
@@ -81,18 +86,22 @@ def test_every_tasks_head_is_bound_and_fits_its_labels(task):
 
 @pytest.mark.parametrize("task", sorted(name for name, config in read_tasks().items() if config.data is not None))
 def test_every_reader_of_a_tasks_own_data_is_bound(task):
-    instantiate(read_tasks()[task].data.reader, root="somewhere", _convert_="all")
+    assert isinstance(instantiate(read_tasks()[task].data.reader, root="somewhere", _convert_="all"), Reader)
 
 
 @pytest.mark.parametrize("logger", options("logger"))
-def test_every_logger_composes(composed, logger):
-    assert composed("+target=meld", f"logger={logger}") is not None
+def test_every_logger_takes_its_arguments(composed, logger):
+    config = composed("+target=meld", f"logger={logger}").logger
+    arguments = {} if config is None else OmegaConf.to_container(config)  # in which hydra's folder is not known
+    assert (logger == "none") == (not arguments)
+    if arguments:
+        signature(get_object(arguments.pop("_target_"))).bind(**arguments)
 
 
 @pytest.mark.parametrize("data", ["friends", "toy"])
 def test_every_corpus_composes(composed, data):
     reader = composed("+target=meld", f"data={data}", "data.root=somewhere").data.reader
-    instantiate(reader, root="somewhere")
+    assert isinstance(instantiate(reader, root="somewhere"), Reader)
 
 
 def test_files_are_no_corpus_of_the_studys_own(composed):
@@ -101,5 +110,5 @@ def test_files_are_no_corpus_of_the_studys_own(composed):
 
 def test_the_toy_sentences_are_generated_and_read_by_their_tasks(composed):
     config = composed("+target=toy_sentiment", "data=toy_multitask").data
-    instantiate(config.generator, _convert_="all")
+    assert isinstance(instantiate(config.generator, _convert_="all"), ToyMultitask)
     assert (config.root, config.reader, config.files) == (None, None, None)

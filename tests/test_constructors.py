@@ -18,6 +18,7 @@ DRIVER = """
 import contextlib, io, json, os, resource, sys
 from dfwe.config.compose import compose_study
 import dfwe.studies.plan, dfwe.run_study
+import datasets, dfwe.search.optimizers.nevergrad
 from dfwe.run import main
 compose_study(["+target=meld"])
 for line in sys.stdin:

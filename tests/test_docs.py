@@ -20,6 +20,7 @@ from hydra import compose, initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import ConfigCompositionException
 from torch import nn
 
 from dfwe.cli import COMMANDS as SUBCOMMANDS
@@ -218,8 +219,9 @@ def test_studies_compose(user_folder, tmp_path, monkeypatch):
 
 def test_a_wrong_study_does_not_compose():
     register()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"), pytest.raises(Exception, match="densty"):
-        compose("config", overrides=["+target=meld", "merge=ties", "merge.method.densty=1", "merge.densty=1"])
+    wrong = pytest.raises(ConfigCompositionException, match=r"Could not override 'merge\.method\.densty'")
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"), wrong:
+        compose("config", overrides=["+target=meld", "merge=ties", "merge.method.densty=1"])
 
 
 def test_small_commands_parse():

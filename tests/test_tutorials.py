@@ -9,12 +9,13 @@ import pytest
 
 TUTORIALS = sorted((Path(__file__).parents[1] / "docs" / "tutorials").glob("*.ipynb"))
 PACKAGES = str(Path(__file__).parents[1])
+FEW = '", "'.join(f"data.generator.num_{split}=8" for split in ("train", "dev", "test"))
 SMALLER = {  # of the long ones: what is replaced, so that all of it runs in less time
     "method_in_ten_cells": {
         "generator.num_train=2000": "generator.num_train=200",
         "train.epochs=4": "train.epochs=1",
         "finetune.epochs=3": "finetune.epochs=1",
-        "search.budget=30": "search.budget=5",
+        "search.budget=30": f'search.budget=5", "{FEW}',
     },
     "my_csv": {'.csv", 300': '.csv", 80', "search.budget=20": "search.budget=4"},
 }

@@ -97,12 +97,15 @@ def test_texts_are_cut_to_the_positions_that_a_roberta_has(tiny_bert):
     tokenizer = AutoTokenizer.from_pretrained(tiny_bert)
     tokenizer.model_max_length = 10**30  # as of a folder that does not say
     shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
-    config = RobertaConfig(
-        vocab_size=len(tokenizer), max_position_embeddings=18, id2label={0: "mild", 1: "merry"}, **shape
-    )
+    shape |= {"initializer_range": 1.0, "max_position_embeddings": 18}  # a word less shows in the logits
+    config = RobertaConfig(vocab_size=len(tokenizer), id2label={0: "mild", 1: "merry"}, **shape)
+    torch.manual_seed(0)
     model = RobertaForSequenceClassification(config).eval()
     scored = evaluate(model, tokenizer, texts=["mild broth " * 20], answers=["mild"], labels=["mild", "merry"])
-    assert scored.predictions[0] in ("mild", "merry")
+    cut = tokenizer("mild broth " * 20, truncation=True, max_length=16, return_tensors="pt")  # positions begin at 2
+    with torch.no_grad():
+        logits = model(**cut).logits
+    assert scored.label_scores == pytest.approx(logits.log_softmax(-1).numpy(), abs=1e-6)
 
 
 def test_a_decoder_chooses_the_most_likely_label(decoder):

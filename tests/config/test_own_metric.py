@@ -61,9 +61,16 @@ def test_a_strangers_file_never_runs_it(file):
     assert trusted.scorer.evaluate(["a"], references=[["a"]]).score == 0.5
 
 
-@pytest.mark.parametrize("target", ["os.system", "dfwe.metrics.function.FunctionMetric", "mine.score"])
-def test_a_strangers_file_cannot_name_code(target):
-    with pytest.raises((ModelError, ConfigurationError)):
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        ("os.system", "`mine` names 'os.system', which is not a Metric of dfwe"),
+        ("mine.score", "`mine` names 'mine.score', which is not a Metric of dfwe"),
+        ("dfwe.metrics.function.FunctionMetric", "`mine`, `function` must be a list, not os:system"),
+    ],
+)
+def test_a_strangers_file_cannot_name_code(target, reason):
+    with pytest.raises(ModelError, match=reason):
         foreign_task("plants", config=config(_target_=target, function="os:system"), where="dfwe.json")
 
 

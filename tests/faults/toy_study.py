@@ -12,9 +12,13 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import datasets  # noqa: F401
+import sklearn.linear_model  # noqa: F401
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
+import dfwe.families.seq2seq.family
+import dfwe.search.optimizers.nevergrad  # noqa: F401
 from dfwe.conf import conf_dir
 from dfwe.config.task_options import register
 from dfwe.errors import DfweError

@@ -9,7 +9,7 @@ import pytest
 import torch
 from huggingface_hub import ModelCard
 from safetensors.torch import load_file
-from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
+from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification, LlamaForCausalLM
 
 from dfwe.combine import main as merge
 from dfwe.families.causal_lm.weights import FreshLlama
@@ -83,8 +83,8 @@ def test_classifiers_get_coefficients_and_a_card(table, classifiers, results, tm
     assert best.config.id2label == {0: "pan", 1: "sea"}
 
 
-def check_leaves(run, capfd, answers=None):
-    """Check that the merge's recipe gives its weights again, and that the card's code answers."""
+def check_leaves(run, capfd, *, answers):
+    """Check that the merge's recipe gives its weights again, and that the card's code prints one of the answers."""
     with chdir(run):
         assert merge(["merged/recipe.yaml", "again"]) == 0
         made, again = (load_file(f"{folder}/model.safetensors") for folder in ("merged", "again"))
@@ -95,8 +95,7 @@ def check_leaves(run, capfd, answers=None):
     capfd.readouterr()
     with chdir(run / "merged"):
         exec(re.search(r"(?s)```python\n(from transformers.*?)\n```", card.text)[1], {})
-    printed = capfd.readouterr().out.strip()
-    assert answers is None or printed in answers
+    assert capfd.readouterr().out.strip() in answers
 
 
 def test_decoders_are_asked_by_the_users_prompt(table, results, tmp_path, capfd):
@@ -107,7 +106,10 @@ def test_decoders_are_asked_by_the_users_prompt(table, results, tmp_path, capfd)
     prompt = ["--prompt", "Message: {text}\nTopic:", "--label", "topic", "--base", "a", "--merge", "task_arithmetic"]
     tuned = ["export_experts=true", "merge.tuned_parameters={scale: {low: 0.5, high: 1.5}}"]
     assert main(["--models", "a", "b", "--data", table, *prompt, *SMALL, *tuned]) == 0
-    check_leaves(tmp_path / "out", capfd)
+    model, tokenizer = (auto.from_pretrained("out/merged") for auto in (LlamaForCausalLM, AutoTokenizer))
+    ids = tokenizer("Message: a text to ask the model about\nTopic:", return_tensors="pt").input_ids
+    written = model.generate(ids, max_new_tokens=20)[0, ids.shape[1] :]
+    check_leaves(tmp_path / "out", capfd, answers=[tokenizer.decode(written, skip_special_tokens=True).strip()])
     card = (tmp_path / "out" / "merged" / "README.md").read_text()
     assert "\n| a | unknown |" in card
     assert 'tokenizer("Message: a text to ask the model about\\nTopic:", ' in card

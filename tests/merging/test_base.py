@@ -1,6 +1,6 @@
 """Checks that all merge methods share: their settings, the parent, the simplex."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 import torch
@@ -67,12 +67,17 @@ def test_check_of_configured_settings_passes(name):
     configured(name).check(2)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if configured(name).properties.needs_parent])
 def test_needs_parent_without_one_is_an_error(array, merge, name):
     method = configured(name)
-    if method.properties.needs_parent:
-        with pytest.raises(MergeError, match=f"{method_name(method)} needs the experts' common parent"):
-            merge(method, two_experts(array, parent=False), [0.5, 0.5])
+    with pytest.raises(MergeError, match=f"{method_name(method)} needs the experts' common parent"):
+        merge(method, two_experts(array, parent=False), [0.5, 0.5])
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if not configured(name).properties.needs_parent])
+def test_merge_without_a_parent_is_finite(array, merge, name):
+    experts = replace(two_experts(array, parent=False), statistics=({"w": torch.eye(2)},) * 2)
+    assert merge(configured(name), experts, [0.5, 0.5])["w"].isfinite().all()
 
 
 @pytest.mark.parametrize("name", ["iso_cts", "karcher", "sce", "wise_ft", "wudi"])

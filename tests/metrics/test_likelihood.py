@@ -18,7 +18,17 @@ def test_it_is_one_over_the_perplexity_of_all_tokens():
     assert resampled.tolist() == [pytest.approx(math.exp(-2)), 0.0]
 
 
-@pytest.mark.parametrize("answer", ["good", "[1]", "3", "[NaN, 2]", "[-Infinity, 2]"])
-def test_what_is_no_likelihood_is_refused(answer):
-    with pytest.raises(MetricError):
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ("good", "a passage's prediction, .*: broken JSON"),
+        ("[1]", r"'\[1\]' is not a log-likelihood with its number of tokens"),
+        ("3", "'3' is not a log-likelihood with its number of tokens"),
+        ("[NaN, 2]", "expected a finite number .*, not NaN"),
+        ("[-Infinity, 2]", "expected a finite number .*, not -Infinity"),
+        ("[1, -1]", "the log-likelihood of a passage is 1.0"),
+    ],
+)
+def test_what_is_no_likelihood_is_refused(answer, reason):
+    with pytest.raises(MetricError, match=reason):
         SCORER.evaluate([answer], references=[["a"]])

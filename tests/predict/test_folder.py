@@ -132,7 +132,9 @@ def test_a_folder_that_asks_for_code_never_runs_it(folder, tmp_path, monkeypatch
     (path / "code.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nclass Model: pass\nclass Tokenizer: pass\n")
     settings = json.loads((path / file).read_text())
     (path / file).write_text(json.dumps(settings | change))
-    with pytest.raises(DfweError):
+    with pytest.raises(
+        ModelError, match=rf"merged: {file}.* `{next(iter(change))}`.*(names code to run|import or download)"
+    ):
         load(path).predict(["A cup."])
     assert not (tmp_path / "ran").exists()
 

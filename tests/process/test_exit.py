@@ -136,6 +136,9 @@ def test_a_signal_while_a_command_imports_is_one_line(name, number, tmp_path):
     word = "interrupted" if number == signal.SIGINT else "terminated"
     assert it.returncode == 128 + number
     assert [line.partition(":")[0] for line in said.splitlines()] == [word]
+
+
+def test_the_exit_code_of_ctrl_c_is_that_of_shells():
     assert EXIT_CODE == 130
 
 

@@ -19,7 +19,13 @@ def exported(ran, small, tmp_path_factory):
     """The run's folder of a study with a merge on task vectors and its experts, in small shards."""
     _, store, _ = ran
     folder = tmp_path_factory.mktemp("exported")
-    settings = ["merge=task_arithmetic", "merge.method.scale=0.8", "merge/by=layer", "merge.search.budget=3"]
+    settings = [
+        "merge=task_arithmetic",
+        "merge.method.scale=0.8",
+        "merge/by=layer",
+        "merge/search=random",
+        "merge.search.budget=12",
+    ]
     config = small(store, *settings, "export_experts=true", "max_shard_size=20KB")
     run_study(config, folder=folder)
     return folder

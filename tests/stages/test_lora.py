@@ -21,6 +21,7 @@ from dfwe.sweeps.memory_estimates import memory_of
 peft = pytest.importorskip("peft", reason="the extra lora is not installed")
 
 SIZES = "hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, num_key_value_heads: 1, intermediate_size: 32"
+SIZES += ", initializer_range: 0.5"  # enough for models to differ in their answers
 SMALL = (
     "+target=meld",
     "sources=[emory_emotion]",
@@ -30,8 +31,8 @@ SMALL = (
     "model.lora.rank=2",
     "model.max_source_tokens=64",
     "data.max_truncated_fraction=1",
-    "trainer.train.epochs=2",
-    "trainer.finetune.epochs=2",
+    "trainer.train={epochs: 2, learning_rate: 0.02}",
+    "trainer.finetune={epochs: 2, learning_rate: 0.02}",
     "trainer.precision=32-true",
     "trainer.threads=1",
     "merge.search.budget=4",
@@ -77,7 +78,7 @@ def test_an_expert_is_stored_as_factors_that_peft_loads(ran):
     assert entry.folder.joinpath("adapter_model.safetensors").stat().st_size < weight_bytes(base_of(study)) / 2
     theirs = peft.PeftModel.from_pretrained(base_of(study), entry.folder).eval()
     ids = torch.arange(20).view(2, 10)
-    torch.testing.assert_close(theirs(ids).logits, stage.model(entry)(ids).logits, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(theirs(ids).logits, stage.model(entry)(ids).logits, rtol=1e-4, atol=1e-5)
     assert any(bool(factor.any()) for name, factor in theirs.state_dict().items() if ".lora_B." in name)
 
 

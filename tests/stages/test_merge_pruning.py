@@ -6,13 +6,15 @@ import pytest
 
 from dfwe.run_study import run_study
 
+BUDGET = 12
 # Far beyond the experts, so that many a candidate is bad enough to be stopped, in batches of a few instances.
 RANDOM = (
     "merge=task_arithmetic",
     "merge.method.scale=20.0",
     "merge/search=random",
     "merge.selection=argmax",
-    "merge.search.budget=24",
+    f"merge.search.budget={BUDGET}",
+    "stages.skip=[finetune]",
     "trainer.eval_tokens.cpu=128",
     "trainer.train.learning_rate=0.1",
     "trainer.finetune.learning_rate=0.1",
@@ -54,7 +56,7 @@ def test_pruning_is_recorded_in_results_and_journal(studies):
     mine, theirs = raced["models"][-1], whole["models"][-1]
     stopped = [line for line in lines(studies[True], "trials.jsonl") if line["score"] is None]
     assert mine["stopped_evaluations"] == len(stopped) > 0 == theirs["stopped_evaluations"]
-    assert theirs["dev_answers"] == 24 * whole["n"]["dev"]
+    assert theirs["dev_answers"] == BUDGET * whole["n"]["dev"]
     answers = [line["predictions"] for line in lines(studies[True], "predictions.jsonl")]
     assert mine["dev_answers"] == sum(answer is not None for each in answers for answer in each) < theirs["dev_answers"]
 
@@ -62,7 +64,7 @@ def test_pruning_is_recorded_in_results_and_journal(studies):
 def test_pruning_keeps_scores_and_bounds_lie_above(studies):
     for file in ("trials.jsonl", "predictions.jsonl"):
         pairs = list(zip(lines(studies[True], file), lines(studies[False], file), strict=True))
-        assert len(pairs) == 24
+        assert len(pairs) == BUDGET
         for raced, whole in pairs:
             if file == "predictions.jsonl":
                 answers = zip(raced["predictions"], whole["predictions"], strict=True)

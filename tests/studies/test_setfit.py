@@ -89,9 +89,13 @@ def test_answers_are_those_of_the_package_by_hand(made):
     assert list(evaluation.predictions) == [study.target.labels[label] for label in expected]
 
 
-def test_a_second_run_trains_nothing(made):
-    study = plan_study(made[1])
-    assert study.baselines["setfit"].find(study.family.context.store) is not None
+def test_a_second_run_trains_nothing(made, tmp_path, monkeypatch):
+    def refuse(*arguments, **names):
+        raise AssertionError("it was trained again")
+
+    monkeypatch.setattr(setfit.SetFitStage, "make", refuse)
+    run_study(made[1], folder=tmp_path)
+    assert json.loads((tmp_path / "results.json").read_text())["models"] == made[0]["models"]
 
 
 def test_settings_and_seed_are_in_the_digest(composed, tmp_path, installed):

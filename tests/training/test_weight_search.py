@@ -180,7 +180,9 @@ def test_weight_search_rule_with_scores_does_not_prune(pick):
 
 def test_weight_search_that_ranks_does_not_prune():
     module = Anybodys()
-    run(WeightSearch(experts(module), search(6), closeness, score_pruned=refuses), module)
+    callback = WeightSearch(experts(module), search(6), closeness, score_pruned=refuses)
+    run(callback, module)
+    assert (len(callback.result.trials), callback.result.pruned) == (6, ())
 
 
 def test_weight_search_logs_bounds_apart_from_scores(tmp_path):

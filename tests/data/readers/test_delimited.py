@@ -73,20 +73,6 @@ def test_delimited_text_after_closing_quote_is_invalid(tmp_path):
     assert ([bad.line for bad in sheet.report.invalid], [row.line for row in sheet.rows]) == ([2], [3])
 
 
-@pytest.mark.parametrize(
-    ("content", "settings", "message"),
-    [
-        ("", {}, r"x\.csv is empty: its first line must name the columns"),
-        ("text,text\n", {}, "more than one column 'text'"),
-        ("text,mood\n", {"rename": {"label": "mood"}}, "no column 'label' to rename: it has 'text', 'mood'"),
-        ("text,mood\n", {"rename": {"text": "mood"}}, "more than one column 'mood'"),
-    ],
-)
-def test_columns_that_cannot_be_are_an_error(tmp_path, content, settings, message):
-    with pytest.raises(DataError, match=message):
-        read(tmp_path, content, **settings)
-
-
 def test_delimited_missing_file_raises(tmp_path):
     source = Delimited(path="y.csv", delimiter=",", quoting=True, columns=None, encoding="utf-8", rename={})
     with pytest.raises(DataError, match=r"y\.csv is missing: data\.files .* must be the folder it is in"):
@@ -132,9 +118,13 @@ def test_delimited_huge_cell_is_invalid(tmp_path):
         ("text,mood", {}, r"x\.csv has no rows below its header"),
         ("\n\n", {"columns": ["a", "b"]}, r"x\.csv has no rows: expected at least one"),
         ("\n\n", {}, r"x\.csv is empty"),
+        ("", {}, r"x\.csv is empty: its first line must name the columns"),
+        ("text,text\n", {}, "more than one column 'text'"),
+        ("text,mood\n", {"rename": {"label": "mood"}}, "no column 'label' to rename: it has 'text', 'mood'"),
+        ("text,mood\n", {"rename": {"text": "mood"}}, "more than one column 'mood'"),
     ],
 )
-def test_a_wrong_delimiter_and_no_rows_are_said(tmp_path, content, settings, message):
+def test_delimiters_rows_and_columns_that_cannot_be_are_said(tmp_path, content, settings, message):
     with pytest.raises(DataError, match=message):
         read(tmp_path, content, **settings)
 

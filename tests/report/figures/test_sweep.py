@@ -38,7 +38,10 @@ def test_sources_best_set_is_on_top():
 
 
 def test_no_difference_at_all_is_drawn():
-    draw_sources({("a",): {"x": 0.0}}, targets=["x"])
+    _, heat = draw_sources({("a",): {"x": 0.0}}, targets=["x"]).axes
+    low, high = heat.images[0].get_clim()
+    assert low < 0 < high
+    assert [text.get_text() for text in heat.texts] == ["+0.0"]
 
 
 def test_more_sets_than_fit_are_cut_at_the_worst():

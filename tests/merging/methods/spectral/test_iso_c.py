@@ -43,8 +43,3 @@ def test_iso_c_averages_vectors_and_named_matrices(array, merge):
     found = merge(IsoC(scale=0.5, averaged="w"), array(tensors, parent), [0.4, 0.6])
     for name in parent:
         torch.testing.assert_close(found[name], 0.2 * tensors[0][name] + 0.3 * tensors[1][name])
-
-
-def test_iso_c_of_parents_is_the_parent(array, merge):
-    parent = {"w": random(4, 5)}
-    assert torch.equal(merge(METHOD, array([parent, parent], parent), [0.5, 0.5])["w"], parent["w"])

@@ -61,8 +61,3 @@ def test_tsv_m_averages_vectors_and_named_matrices(array, merge):
     for name in ("v", "w"):
         torch.testing.assert_close(found[name], 0.4 * tensors[0][name] + 0.6 * tensors[1][name])
     assert torch.equal(found["thin"], parent["thin"])  # one direction for two experts
-
-
-def test_tsv_m_of_parents_is_the_parent(array, merge):
-    parent = {"w": random(4, 5)}
-    assert torch.equal(merge(METHOD, array([parent, parent], parent), [0.5, 0.5])["w"], parent["w"])

@@ -63,8 +63,3 @@ def test_wudi_averages_vectors_and_embeddings(array, merge):
     found = merge(Wudi(steps=10, learning_rate=1e-2, averaged="shared|embed"), array(tensors, parent), [0.4, 0.6])
     for name in parent:
         torch.testing.assert_close(found[name], 0.4 * tensors[0][name] + 0.6 * tensors[1][name])
-
-
-def test_wudi_of_parents_is_the_parent(array, merge):
-    parent = {"w": random(4, 5)}
-    assert torch.equal(merge(METHOD, array([parent, parent], parent), [0.5, 0.5])["w"], parent["w"])
