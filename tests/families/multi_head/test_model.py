@@ -144,7 +144,7 @@ def test_a_name_that_no_module_can_have_is_refused(tiny_bert, name):
 
 
 def test_an_encoder_decoder_is_refused(tiny_t5):
-    with pytest.raises(ModelError, match="holds an encoder-decoder, heads need an encoder"):
+    with pytest.raises(ModelError, match="holds an encoder-decoder, and studies have heads on encoders alone"):
         load_multi_head(tiny_t5, specs=SPECS, seed=0)
 
 
