@@ -46,7 +46,7 @@ def claimed(
     names = {difference["name"] for difference in by_role}
     by_cost = [other for other in not_dearer if _is_simpler(other) and other["name"] not in names]
     if not by_role and not by_cost:
-        return {"claim": None, "why": "it was tested beside no other model", "as_well": None}
+        return {"claim": None, "why": "there is no simpler model that it is compared with", "as_well": None}
     if withheld:
         return {"claim": NOT_SHOWN, "why": "; ".join(withheld), "as_well": None}
     as_well = next((dict(other) for other in not_dearer if not is_gain(other)), None)
