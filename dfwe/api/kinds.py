@@ -47,14 +47,15 @@ def network_of(expert: str | ExternalModel | nn.Module, *, like: nn.Module) -> n
 
 
 def _load(external: ExternalModel, *, like: nn.Module) -> nn.Module:
-    if external.form == "model" and not isinstance(like, PreTrainedModel):
+    if external.form != "model":
+        network = copy.deepcopy(like)
+        copy_external(network, external, load=lambda name: network)
+        return network
+    if not isinstance(like, PreTrainedModel):
         raise MergeError(
             f"{type(like).__name__} is not a model of Transformers, so that no folder can be loaded for it: name "
             ".safetensors files"
         )
-    if external.form == "model":  # not copied into a second network: memory has room for the experts and one model
-        network: nn.Module = load_weights_of(type(like), external.name)
-        return network
-    network = copy.deepcopy(like)
-    copy_external(network, external, load=lambda name: network)
-    return network
+    # not copied into a second network: memory has room for the experts and one model
+    loaded: nn.Module = load_weights_of(type(like), external.name)
+    return loaded

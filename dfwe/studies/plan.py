@@ -99,12 +99,13 @@ def _check_parent(
     adapters = [f"the LoRA {name}" for name, model in experts.items() if model.form == "adapter"]
     reasons = [*on_differences, *adapters, *([] if config.tokenizer is None else [f"tokenizer={config.tokenizer}"])]
     source = plain(config.model.source)
-    if base is None and adapters and Path(str(source.get("name"))).expanduser() in {m.path for m in experts.values()}:
+    start = Path(str(source.get("name"))).expanduser()
+    if base is None and adapters and start in {model.path for model in experts.values()}:
         raise ConfigurationError(
             f"{adapters[0]} would be added to {source['name']}, an expert: set base_model=<the model that it was "
             "trained on> (--base of dfwe search)"
         )
-    if base is None or not reasons or Path(str(source.get("name"))).expanduser() == base.path:
+    if base is None or not reasons or start == base.path:
         return
     if bind(source).identity() != base.identity:
         raise ConfigurationError(

@@ -118,7 +118,7 @@ def parse_recipe(recipe: Mapping[str, Any], *, where: str) -> Recipe:
         listing = _list_models(recipe.get("models"), base=base, names=names, where=where)
     parent = None if is_copy else listing.parent
     is_extra = parent not in (None, *listing.names) and not method.merges_base(len(listing.names))
-    if is_extra and any(adapter_folder(Path(name).expanduser()) for name in listing.names):
+    if is_extra and has_adapters(listing.names):
         parent = listing.names[0] if method.goes_from_start else None  # the base model is the adapters' alone
     models = listing.names if is_copy else method.models(listing.names, base=parent)
     if not models:
@@ -148,6 +148,11 @@ def parse_recipe(recipe: Mapping[str, Any], *, where: str) -> Recipe:
         tokenizer=_tokenizer(recipe, where=where),
         chat_template=_chat_template(recipe.get("chat_template"), where=where),
     )
+
+
+def has_adapters(models: Sequence[str]) -> bool:
+    """Return whether one of the models that a recipe names is an adapter's folder."""
+    return any(adapter_folder(Path(model).expanduser()) for model in models)
 
 
 def _tokenizer(recipe: Mapping[str, Any], *, where: str) -> TokenizerSource | None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from dfwe.errors import MergeError
-from dfwe.merging.files.recipe import Recipe, parse_recipe
+from dfwe.merging.files.recipe import Recipe, has_adapters, parse_recipe
 from dfwe.merging.files.recipe_methods import RecipeMethod, recipe_method
-from dfwe.models.adapters import adapter_folder
 
 _WHERE = "dfwe merge"
 
@@ -53,7 +51,7 @@ def recipe_of_method(
 def _check_base(base: str | None, models: Sequence[str], *, method: RecipeMethod) -> None:
     if base is None and method.default.properties.needs_parent:
         raise MergeError(f"{method.name} merges task vectors: name the model that all others started from by --base")
-    is_used = base in models or method.merges_base(1) or any(adapter_folder(Path(model)) for model in models)
+    is_used = base in models or method.merges_base(1) or has_adapters(models)
     if base is not None and not is_used:
         raise MergeError(f"{method.name} has no base model: leave out --base, or list {base} among the models")
 

@@ -50,8 +50,7 @@ class LayerStack(PlacedTensors):
     As in mergekit, embeddings are the first range's, and what follows the layers (norm, head) is the last range's.
 
     Raises:
-        MergeError: a model without layers, with several stacks of them, or with fewer than the range has; the first
-            and the last model have vocabularies of other sizes.
+        MergeError: a model without layers, with several stacks of them, or with too few; vocabularies of other sizes.
     """
 
     def __init__(self, ranges: Sequence[LayerRange], models: Mapping[str, TensorSource]) -> None:

@@ -15,11 +15,7 @@ from dfwe.models.checkpoint import Checkpoint, TensorSource
 
 
 def open_models(recipe: Recipe) -> dict[str, TensorSource]:
-    """Open all models that the recipe names, as they are stored, the one with the result's configuration first.
-
-    Raises:
-        ModelError, MergeError: one that cannot be read.
-    """
+    """Open all models of the recipe, that of the configuration first; ModelError or MergeError for a broken one."""
     first = [recipe.base_model] if recipe.base_model and (recipe.base is None or recipe.stacks) else []
     return {name: _open(name, base=recipe.base_model) for name in dict.fromkeys((*first, *_names(recipe)))}
 
