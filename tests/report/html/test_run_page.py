@@ -183,7 +183,8 @@ def test_the_page_names_what_does_as_well_at_no_more_cost(plain):
 
 def test_model_without_comparison_claims_nothing(plain):
     told = {**RECOMMENDED, "against": [], "claim": None, "why": "there is no simpler model that it is compared with"}
-    assert "Nothing is claimed: there is no simpler model that it is compared with." in words(page(plain(recommended=told)))
+    said = words(page(plain(recommended=told)))
+    assert "Nothing is claimed: there is no simpler model that it is compared with." in said
 
 
 def test_warnings_stand_below_the_answer(plain):
