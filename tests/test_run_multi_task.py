@@ -116,6 +116,12 @@ def test_the_clamp_study_has_errors_by_gold_similarity(small_heads, tmp_path):
         assert sum(each["n"] for each in row["errors_by_gold"]) == 12
 
 
+def test_errors_by_gold_are_of_a_scored_task(heads_tables, tmp_path):
+    asked = ("multitask.score=[SST,QDPD]", "multitask.bins={column: STS, edges: [0, 1]}")
+    with pytest.raises(ConfigurationError, match=r"multitask\.bins\.column must be one of multitask\.score="):
+        plan_listed(heads_tables(tmp_path, *asked))
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [

@@ -41,7 +41,8 @@ def delta(evaluation: Evaluation, *, baseline: Evaluation, scorer: AnyMetrics, s
 
     `delta_standard_error` and `delta_interval` (95 %) come from the paired bootstrap. `p` is two-sided; `p_by` names
     its test: McNemar's if the score is the fraction of correct answers, each of a dialogue of its own, else the
-    bootstrap, of which p is at least that of a sign test of so many dialogues. Undefined scores have none.
+    bootstrap, of which p is at least that of a sign test of so many dialogues. Undefined scores have none, and of one
+    dialogue there is no error and no interval.
     """
     if evaluation.undefined or baseline.undefined:
         return {}
@@ -74,8 +75,8 @@ def summarize_difference(
     """Summarize a difference, given those of the resamples of `num` clusters; `exact` is McNemar's p if it has one."""
     return {
         "delta": difference,
-        "delta_standard_error": float(np.std(resampled)),
-        "delta_interval": list(interval(resampled)),
+        "delta_standard_error": float(np.std(resampled)) if num > 1 else None,
+        "delta_interval": list(interval(resampled)) if num > 1 else None,
         "p": max(two_sided_p(resampled), 2.0 ** (1 - num)) if exact is None else exact,
         "p_by": "bootstrap" if exact is None else "mcnemar",
     }

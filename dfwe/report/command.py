@@ -43,7 +43,9 @@ def _submission(arguments: argparse.Namespace) -> None:
 def _sweep(arguments: argparse.Namespace) -> None:
     folders = arguments.folders
     if arguments.collect is not None:
-        collect(folders, into=arguments.collect)
+        _, left_out = collect(folders, into=arguments.collect)
+        for reason in left_out:
+            print(f"left out: {reason}", file=sys.stderr)
         folders = [arguments.collect]
     report_sweep(*folders, form=arguments.format)
 

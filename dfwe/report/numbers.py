@@ -39,6 +39,12 @@ def interval(ends: Sequence[float] | None, *, sign: bool = False) -> str:
     return " to ".join(format(round(100 * end, 1) + 0.0, form) for end in ends)
 
 
+def difference_in_words(difference: Mapping[str, Any]) -> str:
+    """Write a difference times 100 with the ends of its interval, if it has one: `+0.4, -1.2 to +2.0`."""
+    ends = interval(difference["delta_interval"], sign=True)
+    return ", ".join(filter(None, [signed(difference["delta"]), ends]))
+
+
 def short_interval(ends: Sequence[float] | None) -> str:
     """Write both ends times 100 without decimals, for a narrow column: `48–56`, `-20 to -5`."""
     whole = [round(100 * end) for end in ends or ()]

@@ -65,6 +65,11 @@ class ReportTable:
     notes: str = ""
     has_group_titles: bool = False
 
+    @property
+    def lines(self) -> Sequence[TableRow]:
+        """Rows, then the footer, if there is one."""
+        return [*self.rows, *([TableRow(self.footer)] if self.footer else [])]
+
 
 def tabulate(
     id: str,
@@ -117,7 +122,7 @@ def markdown(table: ReportTable) -> str:
     """Write the table in Markdown."""
     lines = [[column.heading.replace("\n", " ") for column in table.columns]]
     lines.append(["---:" if column.is_numeric else "---" for column in table.columns])
-    lines += [[f"{cell.text} {_in_brackets(cell)}".strip() for cell in row.cells] for row in table.rows]
+    lines += [[f"{cell.text} {_in_brackets(cell)}".strip() for cell in row.cells] for row in table.lines]
     escaped = ("| " + " | ".join(text.replace("|", "\\|") for text in line) + " |" for line in lines)
     return "\n".join((f"**{table.caption}**", "", *escaped, ""))
 

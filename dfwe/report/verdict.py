@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from dfwe.report.names import name_of
-from dfwe.report.numbers import interval, is_loss, signed, times_100
+from dfwe.report.numbers import difference_in_words, interval, is_loss, signed, times_100
 from dfwe.report.study_results import Record, StudyResults
 from dfwe.values.names import BASELINE, UNIFORM
 
@@ -48,8 +48,7 @@ def cost_note(model: Record) -> str:
     if not other:
         return ""
     kind = ", a merge," if other["kind"] == "merge" and other["name"] != UNIFORM else ""
-    lead = f"{signed(other['delta'])}, {interval(other['delta_interval'], sign=True)}"
-    does = "scores more" if is_loss(other) else "does as well"
+    does, lead = "scores more" if is_loss(other) else "does as well", difference_in_words(other)
     return f"As far as test shows {other['title']}{kind} {does} (lead {lead}) {cost_in_words(other)}."
 
 
@@ -183,7 +182,7 @@ def _comparison(model: Record, *, names: Names) -> str:
     claim = _CLAIMS.get(model.get("claim") or "", "")
     if model.get("claim") == "better" and model.get("not_dearer"):
         claim = "better than these and than every simpler model of equal or lower cost"
-    reason = f": {model['why']}" if model.get("claim") == "not_shown" else ""
+    reason = f": {model['why']}" if model.get("claim") in ("not_shown", "worse") and "why" in model else ""
     words = f"{differences}: {claim}{reason}." if claim else f"{differences}."
     return f"{words} {cost_note(model)}".rstrip()
 
@@ -193,5 +192,5 @@ def _difference(name: str, differences: Sequence[Record]) -> str:
     first = differences[0]
     other = f"the {first['name']}" if first["role"] == "baseline" else f"{name} ({roles})"
     p = f"{first['p']:.2g}" if first["p"] >= 0.001 else "0.001 or less"
-    ends = interval(first["delta_interval"], sign=True)
-    return f"{signed(first['delta'])} ({ends}; p {p}) against {other}"
+    brackets = "; ".join(filter(None, [interval(first["delta_interval"], sign=True), f"p {p}"]))
+    return f"{signed(first['delta'])} ({brackets}) against {other}"

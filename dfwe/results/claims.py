@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from dfwe.report.names import display_name, expert_name, name_of
-from dfwe.report.numbers import interval, is_gain, is_loss, signed
+from dfwe.report.numbers import difference_in_words, is_gain, is_loss
 from dfwe.results.comparison import Comparison, against
 from dfwe.results.costs import not_dearer, ratio
 from dfwe.values.names import BASELINE, BEST_EXPERT, EQUALLY_TRAINED, UNIFORM
@@ -90,10 +90,7 @@ def _listed(by_role: Sequence[Difference], by_cost: Sequence[Difference]) -> str
 def _in_words(differences: Sequence[Difference]) -> str:
     """Describe each model once, though it may have two roles: `meld (+0.4, -1.2 to +2.0)`."""
     by_name = {_title(difference): difference for difference in differences}
-    return ", ".join(
-        f"{name} ({signed(difference['delta'])}, {interval(difference['delta_interval'], sign=True)})"
-        for name, difference in by_name.items()
-    )
+    return ", ".join(f"{name} ({difference_in_words(difference)})" for name, difference in by_name.items())
 
 
 def _title(difference: Difference) -> str:

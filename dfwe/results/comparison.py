@@ -220,12 +220,18 @@ class PairedComparison:
         return cls(parts, resampled, scorers)
 
     def intervals(self, name: str) -> dict[str, Any]:
-        """Return the 95 % intervals of a model's test scores: `tasks`, and `mean` where all of them are defined."""
-        resampled = self.resampled[name]
+        """Return the 95 % intervals of a model's test scores: `tasks`, and `mean` where all of them have one.
+
+        An undefined score has none, and neither has that of one dialogue.
+        """
+        resampled = {task: scores for task, scores in self.resampled[name].items() if self._num(name, task) > 1}
         intervals: dict[str, Any] = {"tasks": {task: list(interval(scores)) for task, scores in resampled.items()}}
         if len(resampled) == len(self.scorers):
             intervals["mean"] = list(interval(_mean(resampled)))
         return intervals
+
+    def _num(self, name: str, task: str) -> int:
+        return num_clusters(self.parts[name][task])
 
     def difference(self, name: str, *, references: Mapping[str, str]) -> dict[str, Any]:
         """Return a model's test scores minus other models', each on one task; what is undefined is left out.
@@ -241,7 +247,8 @@ class PairedComparison:
             return result
         theirs = {task: self.resampled[other][task] for task, other in references.items()}
         mean = sum(difference["delta"] for difference in defined.values()) / len(defined)
-        num = sum(num_clusters(evaluation) for evaluation in self.parts[name].values())
+        nums = [self._num(name, task) for task in self.parts[name]]
+        num = sum(nums) if min(nums) > 1 else 1  # of one dialogue no error is known, and so none of the mean
         resampled = _mean(self.resampled[name]) - _mean(theirs)
         return result | {"mean": summarize_difference(mean, resampled=resampled, num=num)}
 
@@ -251,7 +258,9 @@ class PairedComparison:
             return {}
         exact = exact_p(ours, theirs, scorer=self.scorers[task])
         resampled = self.resampled[name][task] - self.resampled[other][task]
-        return summarize_difference(ours.score - theirs.score, resampled=resampled, exact=exact, num=num_clusters(ours))
+        return summarize_difference(
+            ours.score - theirs.score, resampled=resampled, exact=exact, num=self._num(name, task)
+        )
 
 
 def against(comparison: Comparison, name: str) -> list[dict[str, Any]]:

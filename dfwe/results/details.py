@@ -91,9 +91,12 @@ def changed_answers(
 ) -> dict[str, Any]:
     """Return the numbers of instances that were fixed and broken, and some of each, drawn with the seed.
 
-    An instance is fixed where its answer alone would score more than the baseline's (`Scorer.example_scores`).
+    An instance is fixed where its answer alone would score more than the baseline's (`Scorer.example_scores`). With
+    `are_graded` answers are not just right or wrong. Empty where no answer alone scores anything, as of a correlation.
     """
     ours, theirs = (scorer.example_scores(answers.counts) for answers in (evaluation, baseline))
+    if not (ours.any() or theirs.any()):
+        return {}
     fixed, broke = np.flatnonzero(ours > theirs), np.flatnonzero(ours < theirs)
     generator = np.random.default_rng(derive(seed, "examples"))
 
@@ -103,7 +106,10 @@ def changed_answers(
             _example(instances[place], baseline.predictions[place], evaluation.predictions[place]) for place in sample
         ]
 
-    return {"num_fixed": len(fixed), "num_broke": len(broke), "fixed": some(fixed), "broke": some(broke)}
+    return {
+        "are_graded": not bool(np.isin([ours, theirs], (0, 1)).all()),
+        **{"num_fixed": len(fixed), "num_broke": len(broke), "fixed": some(fixed), "broke": some(broke)},
+    }
 
 
 def _example(instance: Instance, before: str, after: str) -> dict[str, Any]:

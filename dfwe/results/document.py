@@ -132,4 +132,4 @@ def _examples(study: Study, comparison: Comparison) -> dict[str, Any]:
     changed = changed_answers(
         merge, baseline=baseline, instances=instances, scorer=study.target.scorer, seed=study.seed
     )
-    return {"merge": study.headline, "against": BASELINE, **changed}
+    return {"merge": study.headline, "against": BASELINE, **changed} if changed else {}

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from dfwe.config.tasks import tasks_of
+from dfwe.metrics.documents import DocumentMean
 from dfwe.records import SPLITS, Evaluation, Instance
 from dfwe.report.names import expert_name, name_of
 from dfwe.report.numbers import times_100
@@ -63,7 +64,9 @@ def _warnings(
     for name, task in study.tasks.items():
         is_target = task in tasks_of(study.objective)
         for split in splits if is_target else ("train",):
-            yield from of_split(name, split, instances=data.instances(task, split=split), is_target=is_target)
+            instances, scores = data.instances(task, split=split), task.scorer.metrics.values()
+            reads_gold = not all(isinstance(metric, DocumentMean) for metric in scores)
+            yield from of_split(name, split, instances=instances, is_target=is_target, reads_gold=reads_gold)
     for key, stages in _trainings(study).items():
         yield from of_training(caps_of(stages, store=store), key=key)
     comparable = [row for row in rows if row["kind"] != "single"]  # single-task models have scores of their own tasks
@@ -97,10 +100,15 @@ def _trainings(study: Study) -> dict[str, dict[str, TrainStage]]:
     }
 
 
-def of_split(task: str, split: str, *, instances: Sequence[Instance], is_target: bool) -> Iterator[StudyWarning]:
-    """Report one gold answer alone, and too few instances; of a source only the first, which withholds nothing."""
+def of_split(
+    task: str, split: str, *, instances: Sequence[Instance], is_target: bool, reads_gold: bool = True
+) -> Iterator[StudyWarning]:
+    """Report one gold answer alone, and too few instances; of a source only the first, which withholds nothing.
+
+    Where the score does not read gold answers, as lm-eval's, it does not matter that they are one.
+    """
     golds = {instance.references for instance in instances}
-    if len(golds) == 1 and len(instances) > 1:
+    if reads_gold and len(golds) == 1 and len(instances) > 1:
         answer = next(iter(golds))[0] if next(iter(golds)) else ""
         text = f"all {len(instances)} {split} instances of {task} have the same gold answer, '{answer}'"
         yield StudyWarning(

@@ -38,9 +38,9 @@ def run_search(
     search is told that score. Vertices have one only in spaces with `Space.vertices`, as a method such as TIES makes
     another model of them. Trials in the journal are replayed without evaluation. The caller closes the search.
 
-    If the runner and the search can prune, a candidate is evaluated against the best before it and may be stopped once
-    it cannot score as much; the search is then told the bound. The uniform merge, which others are compared with, is
-    always evaluated in full. The best is the one found without pruning.
+    If the runner and the search can prune, a candidate is evaluated against the best mixture before it and may be
+    stopped once it cannot score as much; the search is then told the bound. The best mixture, which is reported even
+    where an expert beats it, is the one found without pruning. The uniform merge is always evaluated in full.
 
     A search with batches is asked for several points, pruned against the best before all of them, and told all losses:
     the trials are the same wherever they are evaluated. `on_repeats` is called with the number of points in each batch
@@ -68,7 +68,7 @@ def run_search(
         new = [candidate for candidate in dict.fromkeys(map(space.at, points)) if candidate not in results]
         if on_repeats is not None:
             on_repeats(len(points) - len(new))
-        best = _best((*initial_trials, *trials)) if prunes else None
+        best = _best(trials) if prunes and trials else None
         batch = runner.run_batch(new, number=len(trials) + 1, kind="search", best=best)
         for coefficients in new:
             limit = limits.find_reached(trials) if limits else None

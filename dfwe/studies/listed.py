@@ -122,6 +122,8 @@ def plan_listed(config: DictConfig, *, corpora: Corpora | None = None) -> Listed
     _check_entries(multitask)
     if multitask["bins"] is not None and _of(columns, multitask["bins"]["column"], key="multitask.bins.column").labels:
         raise ConfigurationError("multitask.bins.column must be a task whose answers are numbers")
+    if multitask["bins"] is not None and multitask["bins"]["column"] not in multitask["score"]:
+        raise ConfigurationError(f"multitask.bins.column must be one of multitask.score={list(multitask['score'])}")
     spec = StudySpec.of(config)
     plan = ListedPlan(spec, StageFactory(family), columns, objective, config.seed, pretraining, models, multitask)
     plan.merges.check()

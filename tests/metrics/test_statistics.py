@@ -145,7 +145,9 @@ def test_dialogues_are_drawn_whole_and_have_no_mcnemar():
 def test_few_dialogues_claim_nothing(number, p):
     shared = tuple(str(place % number) for place in range(100))
     ours, theirs = (replace(of(right), clusters=shared) for right in (90, 60))
-    assert delta(ours, baseline=theirs, scorer=SCORER, seed=0)["p"] >= p
+    found = delta(ours, baseline=theirs, scorer=SCORER, seed=0)
+    assert found["p"] >= p
+    assert (found["delta_interval"] is None, found["delta_standard_error"] is None) == (number == 1,) * 2
     assert ("interval" in with_interval(ours, scorer=SCORER, seed=0)) == (number > 1)
 
 

@@ -1,7 +1,9 @@
 """Errors worth reading."""
 
 from dfwe.metrics.classification import Accuracy
+from dfwe.metrics.correlation import Pearson
 from dfwe.metrics.scorer import Scorer
+from dfwe.metrics.span import TokenF1Macro
 from dfwe.records import Instance
 from dfwe.results.details import MOST_EXAMPLES, changed_answers
 
@@ -28,6 +30,20 @@ def test_of_many_some_are_drawn_in_their_order_and_all_are_counted():
     assert made["num_fixed"] == 50
     assert drawn == sorted(drawn)
     assert len(set(drawn)) == MOST_EXAMPLES
+
+
+def test_answers_that_score_nothing_alone_are_not_compared():
+    scorer = Scorer(metrics={"r": Pearson(unparsable=-1.0)})
+    ours, theirs = (scorer.evaluate(answers, references=[("1",), ("2",)]) for answers in (["1", "2"], ["2", "1"]))
+    assert changed_answers(ours, baseline=theirs, instances=[], scorer=scorer, seed=0) == {}
+
+
+def test_answers_that_are_partly_right_are_graded():
+    scorer, references = Scorer(metrics={"f1": TokenF1Macro()}), [("rachel green",)]
+    ours, theirs = (scorer.evaluate([answer], references=references) for answer in ("rachel", "ross"))
+    instances = [Instance("0", "d", "", "Who?", ("rachel green",), ("rachel green",))]
+    assert changed_answers(ours, baseline=theirs, instances=instances, scorer=scorer, seed=0)["are_graded"]
+    assert not found("ab", "aa")["are_graded"]
 
 
 def test_a_long_source_loses_its_beginning():

@@ -33,6 +33,10 @@ def test_a_split_with_one_class_tells_nothing_apart():
     assert of(instances(*["joy"] * 39, "fear")) == []
 
 
+def test_one_gold_answer_does_not_matter_to_a_score_that_reads_none():
+    assert not list(of_split("m", "dev", instances=instances(*["0"] * 40), is_target=True, reads_gold=False))
+
+
 def test_fewer_than_30_of_dev_or_test_are_few_and_train_may_be_small():
     few, enough = instances(*["joy", "fear"] * 14, "joy"), instances(*["joy", "fear"] * 15)
     assert of(few) == [("small_dev", True)]

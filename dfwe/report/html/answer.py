@@ -22,7 +22,7 @@ _CLAIMS = {
     None: "Nothing is claimed",
     "better": "It is better than what it is compared with",
     "not_shown": "That it is better cannot be claimed",
-    "worse": "It is worse than what it is compared with",
+    "worse": "It is worse than some of what it is compared with",
 }
 
 

@@ -33,11 +33,11 @@ class ForestRow:
 
     @classmethod
     def of(cls, row: Mapping[str, Any], compared: Mapping[str, Any], *, strong: bool = False) -> ForestRow | None:
-        """Return that of a row of results; None where it was not compared."""
-        delta = compared.get("delta")
-        if delta is None:
+        """Return that of a row of results; None where it was not compared, or on one dialogue."""
+        delta, ends = compared.get("delta"), compared.get("delta_interval")
+        if delta is None or ends is None:
             return None
-        expert, (low, high) = row.get("is_expert"), compared["delta_interval"]
+        expert, (low, high) = row.get("is_expert"), ends
         kind = row["kind"] if expert is None else f"{row['kind']}, is {expert_name(str(expert))}"
         return cls(name_of(row), kind, delta, (low, high), is_strong=strong)
 

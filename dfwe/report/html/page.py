@@ -38,12 +38,15 @@ class PagePicture:
 
 @dataclass(frozen=True)
 class PageExamples:
-    """Hold instances that a merge fixed, or broke, against another model, with both models' answers."""
+    """Hold instances that a merge fixed, or broke, against another model, with both models' answers.
+
+    `before` and `after` name the models; `looks` are how their answers are drawn: right, wrong or neither.
+    """
 
     title: str
-    fixed: bool
     before: str
     after: str
+    looks: tuple[str, str]
     examples: Sequence[Mapping[str, str]]
 
 

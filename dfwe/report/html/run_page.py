@@ -115,9 +115,10 @@ def _doubts(results: StudyResults) -> Iterator[str]:
     """Yield searches that did not move, and what merge methods noted."""
     for row in results.of_kind("merge"):
         record = row.get("search_diagnostics") or {}
-        if row["name"] != UNIFORM and record.get("evaluated", 0) > 1 and record.get("distinct_scores") == 1:
+        num, num_scores = record.get("evaluated", 0), record.get("distinct_scores")
+        if row["name"] != UNIFORM and num > 1 and num_scores == 1 and not row.get("stopped_evaluations"):
             yield (
-                f"{name_of(row)} did not move: all {record['evaluated']} candidates have the same dev score. Larger "
+                f"{name_of(row)} did not move: all {num} candidates have the same dev score. Larger "
                 "steps (merge.search.step) or more dev instances may tell candidates apart."
             )
         for key, value in ({} if results.tasks else row.get("notes") or {}).items():
@@ -139,10 +140,11 @@ def _errors(results: StudyResults, *, pictures: Pictures) -> PageSection | None:
     groups = [group for key in ("fixed", "broke") if (group := _examples(record, key)) is not None]
     lines = []
     if record:
-        fixed, broke = record.get("num_fixed", 0), record.get("num_broke", 0)
-        lines = [
-            f"Of the test instances, {record['merge']} fixed {fixed} and broke {broke} against {record['against']}."
-        ]
+        merge, against, fixed, broke = (record[key] for key in ("merge", "against", "num_fixed", "num_broke"))
+        words = f"fixed {fixed} and broke {broke} against {against}"
+        if record.get("are_graded"):
+            words = f"scores more than {against} on {fixed}, and less on {broke}"
+        lines = [f"Of the test instances, {merge} {words}."]
     if not groups and not pictures and not lines:
         return None
     return PageSection("errors", "Errors worth reading", lines, pictures=pictures, examples=groups)
@@ -154,9 +156,13 @@ def _examples(record: Record, key: str) -> PageExamples | None:
         return None
     total = record.get(f"num_{key}", len(examples))
     num = f"{len(examples)} of {total}" if total > len(examples) else str(total)
-    words = {"fixed": "right where {} was wrong", "broke": "wrong where {} was right"}[key].format(record["against"])
-    title = f"{key.capitalize()}: {record['merge']} is {words} ({num})"
-    return PageExamples(title, key == "fixed", record["against"], record["merge"], examples)
+    against, is_better = record["against"], key == "fixed"
+    if record.get("are_graded"):
+        title = f"{record['merge']} scores {'more' if is_better else 'less'} than {against} ({num})"
+        return PageExamples(title, against, record["merge"], ("", ""), examples)
+    before, after = ("wrong", "right") if is_better else ("right", "wrong")
+    title = f"{key.capitalize()}: {record['merge']} is {after} where {against} was {before} ({num})"
+    return PageExamples(title, against, record["merge"], (before, after), examples)
 
 
 def _example(record: Record) -> dict[str, str]:

@@ -21,8 +21,10 @@ _FOLDERS = re.compile(r"(?<![\w.:/~-])(?:~|\.{1,2})?/(?:[^\s/'\",;:=\[\](){}]+/)
 _PLACES = ("paths.", "hydra.")
 
 
-def collect(folders: Sequence[Path], *, into: Path) -> list[Path]:
-    """Copy the results of all finished runs at or below the folders to `into`/TARGET/seed_0.json, and return the files.
+def collect(folders: Sequence[Path], *, into: Path) -> tuple[list[Path], list[str]]:
+    """Copy the results of all finished runs at or below the folders to `into`/TARGET/seed_0.json.
+
+    Return the files, and why runs have none.
 
     Settings of the command that change scores are in the name, its `experiment` apart. A study that ran again replaces
     what it left before; another one of that name gets a number.
@@ -30,7 +32,8 @@ def collect(folders: Sequence[Path], *, into: Path) -> list[Path]:
     Raises:
         DataError: a folder without runs, or no results that can be read.
     """
-    return [_write(run, into=into) for run in read_runs(folders)[0]]
+    runs, left_out = read_runs(folders)
+    return [_write(run, into=into) for run in runs], left_out
 
 
 def without_texts(results: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,7 +67,7 @@ def _write(run: Run, *, into: Path) -> Path:
     target = "_".join(results.tasks) or next(iter(results.data), results.target)
     folder = into / plain_name(target)
     make_folder(folder)
-    copy = _free(folder, name=_name(run, command=content["command"]), command=content["command"])
+    copy = _free(folder, name=_name(run, command=content["command"]), content=content)
     write_text(copy, _in_lines(content))
     return copy
 
@@ -80,13 +83,18 @@ def _name(run: Run, *, command: str) -> str:
     return plain_name("_".join([f"seed_{run.results.seed}", *settings]))
 
 
-def _free(folder: Path, *, name: str, command: str) -> Path:
+def _free(folder: Path, *, name: str, content: Mapping[str, Any]) -> Path:
     """Return the file of that name, or of the first number, that is the study's own or is not there yet."""
     path, number = folder / f"{name}.json", 1
-    while path.exists() and read_run_file(path).get("command") != command:
+    while path.exists() and _study_of(read_run_file(path)) != _study_of(content):
         number += 1
         path = folder / f"{name}_{number}.json"
     return path
+
+
+def _study_of(content: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what tells a study from others of its target and seed: its command and its data."""
+    return content.get("command"), [task.get("corpus") for task in content["data"]["tasks"].values()]
 
 
 def _in_lines(content: Mapping[str, Any]) -> str:

@@ -180,12 +180,12 @@ def by_number(jobs: Iterable[JobResult]) -> dict[int, list[JobResult]]:
 
 
 def by_setting(jobs: Iterable[JobResult]) -> list[list[JobResult]]:
-    """Group jobs that differ in nothing but the seed; the very same merge counts once.
+    """Group jobs that differ in nothing but the seed; of a study that ran again the last run counts.
 
     Target, sources (in any order), merge, and the command's other settings are a setting.
     """
     settings = _grouped(jobs, lambda job: (job.target, tuple(sorted(job.sources)), job.merge, job.settings))
-    return [list({(job.stage, job.seed): job for job in reversed(group)}.values())[::-1] for group in settings.values()]
+    return [list({job.seed: job for job in group}.values()) for group in settings.values()]
 
 
 def by_merge(jobs: Iterable[JobResult]) -> Iterator[tuple[str, dict[str, list[JobResult]]]]:

@@ -79,7 +79,9 @@ def is_comparable(jobs: Group) -> bool:
 
 
 def comparability_note(by_task: Mapping[str, Group]) -> str:
-    """Write whether the published numbers are comparable, and why not."""
+    """Write whether the published numbers are comparable, and why not; empty where there are none."""
+    if not any(name in TABLE_2 for name in by_task):
+        return ""
     departures = dict.fromkeys(reason for jobs in by_task.values() for job in jobs for reason in job.departures)
     if not departures:
         return "Model and data are the paper's: the published numbers are comparable."

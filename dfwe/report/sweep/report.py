@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +80,10 @@ def read_sweep(*folders: Path) -> Sweep:
     jobs, unscored = read_jobs(runs)
     paths = {job.path for job in jobs}
     without_headline = paths - {job.path for job in jobs if job.is_of_sweep}
-    unscored += [f"{path}: no merge was scored beside a baseline" for path in sorted(without_headline)]
+    unscored += [
+        f"{path}: no merge was scored beside a baseline, so it has baselines' rows alone"
+        for path in sorted(without_headline)
+    ]
     with readable_results(folders[0]):
         rows = row_scores(run for run in runs if run.path in paths)
     return Sweep(jobs, rows, [*broken, *unscored])
@@ -100,9 +104,14 @@ def _as_markdown(sweep: Sweep, folder: Path) -> str:
 
 
 def _as_csv(sweep: Sweep, folder: Path) -> str:
-    """Write the table over targets and seeds, scores as fractions."""
+    """Write the table over targets and seeds, scores as fractions; stderr has what is left out."""
+    for reason in sweep.left_out:
+        print(f"left out: {reason}", file=sys.stderr)
     table = next((table for table in sweep.tables() if table.id == ROWS), None)
-    records = [] if table is None else _records(table)
+    if table is None:
+        print("one study has no table over targets and seeds: --format json has the tables of one", file=sys.stderr)
+        return ""
+    records = _records(table)
     keys = list(dict.fromkeys(key for record in records for key in record))
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, keys, restval="", lineterminator="\n")
@@ -120,13 +129,18 @@ def _as_json(sweep: Sweep, folder: Path) -> str:
 
 
 def _records(table: ReportTable) -> list[dict[str, Any]]:
-    """Return rows by the columns' keys: numbers exact, with the ends of their intervals, and texts."""
+    """Return rows by the columns' keys: numbers exact, with the ends of their intervals, and texts with their details.
+
+    The details of a text are what a page shows below it, such as a merge's target and settings.
+    """
     records = []
-    for row in table.rows:
+    for row in table.lines:
         record: dict[str, Any] = {"setting": row.group} if row.group else {}
         for column, cell in zip(table.columns, row.cells, strict=True):
             if cell.value is not None or not column.is_numeric:
                 record[column.key] = cell.text if cell.value is None else cell.value
+            if cell.small not in ("", row.group) and not column.is_numeric:
+                record[f"{column.key}_details"] = cell.small
             if cell.ends is not None:
                 record[f"{column.key}_low"], record[f"{column.key}_high"] = cell.ends
         records.append(record)

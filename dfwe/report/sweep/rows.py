@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 
+from dfwe.report.names import name_of
 from dfwe.report.run_folder import Run
 from dfwe.report.study_results import SINGLE_TASK, Record, StudyResults
 from dfwe.report.sweep.intervals import Difference, MeanDifference
-from dfwe.report.sweep.jobs import JobResult, job_of
+from dfwe.report.sweep.jobs import JobResult, job_of, settings_of_run
 from dfwe.report.sweep.paper_table import in_paper_order
 from dfwe.values.names import BASELINE, BEST_EXPERT, EQUALLY_TRAINED, UNIFORM
 
@@ -20,7 +21,10 @@ Place = tuple[str, int]  # target and seed
 
 @dataclass(frozen=True)
 class RowScores:
-    """Hold a row's jobs by target and seed, and those of all rows of the same studies by their names."""
+    """Hold a row's jobs by target and seed, and those of all rows of the same studies by their names.
+
+    Studies of one target and those of several tasks have rows of their own.
+    """
 
     name: str
     settings: tuple[str, ...]
@@ -34,8 +38,9 @@ class RowScores:
 
     @property
     def title(self) -> str:
-        """Name of the row for people."""
-        return self.first.title
+        """Name of the row for people; texts without labels are counted where all its studies read as many."""
+        titles = {job.title for job in self.jobs.values()}
+        return self.first.title if len(titles) == 1 else name_of({**self.first.row, "unlabelled": None})
 
     @property
     def is_headline(self) -> bool:
@@ -75,25 +80,32 @@ def row_scores(runs: Iterable[Run]) -> list[RowScores]:
     Of runs that repeat a study the last one counts. Rows with fewer targets come last. A sweep over sets of sources has
     no such rows.
     """
-    jobs = [job for run in runs for job in _rows_of(run)]
-    if _has_several_sets(jobs):
+    runs = list(runs)
+    if _has_several_sets(runs):
         return []
-    groups: dict[tuple[str, tuple[str, ...]], dict[Place, JobResult]] = defaultdict(dict)
-    for job in jobs:
-        groups[str(job.row["name"]), job.settings][job.target, job.seed] = job
-    studies: dict[tuple[str, ...], dict[str, dict[Place, JobResult]]] = defaultdict(dict)
-    for (name, settings), of_row in groups.items():
-        studies[settings][name] = of_row
-    rows = [RowScores(name, settings, of_row, studies[settings]) for (name, settings), of_row in groups.items()]
+    studies: dict[tuple[tuple[str, ...], tuple[str, ...]], dict[str, dict[Place, JobResult]]] = {}
+    for job in (job for run in runs for job in _rows_of(run)):
+        of_study = studies.setdefault((job.settings, job.tasks), {})
+        of_study.setdefault(str(job.row["name"]), {})[job.target, job.seed] = job
+    rows = [
+        RowScores(name, settings, of_row, of_study)
+        for (settings, _), of_study in studies.items()
+        for name, of_row in of_study.items()
+    ]
     order = {settings: place for place, settings in enumerate(dict.fromkeys(row.settings for row in rows))}
     return sorted(rows, key=lambda row: (order[row.settings], -len(row.by_target), -row.mean("dev")))
 
 
-def _has_several_sets(jobs: Iterable[JobResult]) -> bool:
-    """Check whether studies that are otherwise equal have several sets of sources: a mean of these tells nothing."""
+def _has_several_sets(runs: Iterable[Run]) -> bool:
+    """Check whether studies that are otherwise equal have several sets of sources: a mean of these tells nothing.
+
+    Sources that a study selects itself may differ by seed.
+    """
     sets: dict[tuple[object, ...], set[tuple[str, ...]]] = defaultdict(set)
-    for job in jobs:
-        sets[job.target, job.seed, job.settings].add(tuple(sorted(job.sources)))
+    for run in runs:
+        results = run.results
+        seed = results.seed if results.raw.get("source_selection") else None
+        sets[results.target, seed, settings_of_run(run)].add(tuple(sorted(results.sources)))
     return any(len(of_study) > 1 for of_study in sets.values())
 
 

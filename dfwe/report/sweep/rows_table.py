@@ -63,10 +63,13 @@ def _columns(rows: Sequence[RowScores]) -> list[Column]:
 
 def _score_columns(rows: Sequence[RowScores], *, targets: Sequence[str]) -> list[Column]:
     """Return a column per target, or of several tasks per task: its test score."""
-    if rows[0].first.tasks:
-        return [_score_column(targets[0], task, partial(_of_task, task=task)) for task in rows[0].first.tasks]
-    names = {job.target: job.short for row in rows for job in row.jobs.values()}
-    return [_score_column(target, names[target], lambda job: job.test) for target in targets]
+    of_target = {job.target: job for row in rows for job in row.jobs.values()}
+    columns: list[Column] = []
+    for target in targets:
+        job = of_target[target]
+        columns += [_score_column(target, task, partial(_of_task, task=task)) for task in job.tasks]
+        columns += [] if job.tasks else [_score_column(target, job.short, lambda job: job.test)]
+    return columns
 
 
 def _score_column(target: str, heading: str, of_job: _Score) -> Column:

@@ -108,7 +108,7 @@ def without_results(num: int) -> str:
 def check_same_tests(runs: Sequence[Run], *, of_equal_settings: bool = False) -> None:
     """Check that runs of one target were tested on the same instances: else their scores cannot be compared.
 
-    With `of_equal_settings` only runs of equal seeds and settings are held against each other.
+    With `of_equal_settings` only runs of equal settings are held against each other, whatever their seeds.
 
     Raises:
         DataError: names two runs that were not.
@@ -116,14 +116,14 @@ def check_same_tests(runs: Sequence[Run], *, of_equal_settings: bool = False) ->
     by_target: dict[tuple[Any, ...], dict[tuple[Any, ...], list[Run]]] = defaultdict(lambda: defaultdict(list))
     for run in runs:
         results = run.results
-        settings = (results.seed, settings_of_run(run)) if of_equal_settings else ()
+        settings = (settings_of_run(run),) if of_equal_settings else ()
         by_target[results.target, *settings][results.test_set].append(run)
     for (target, *_), sets in by_target.items():
         if len(sets) > 1:
             (first, *_), (other, *_) = list(sets.values())[:2]
             raise DataError(
-                f"{target} was tested on {len(sets)} different sets of instances, by {first.path} and {other.path} "
-                "among others: paired statistics need the same instances, so make a page of the runs of each"
+                f"{target} has other data in {first.path} than in {other.path}, of {len(sets)} sets in all: paired "
+                "statistics need the same test instances, so make a report of the runs of each"
             )
 
 

@@ -155,7 +155,7 @@ def test_the_answer_comes_first_and_names_the_model_to_ship(plain):
     said = words(html)
     assert html.index('id="answer"') < html.index('id="asked"')
     assert "Ship a: it scores best of 3 models on dev, 52.0." in said
-    assert "It is worse than what it is compared with: it scores less than t (-3.0)." in said
+    assert "It is worse than some of what it is compared with: it scores less than t (-3.0)." in said
     assert "The merge that was asked for, ties, scores 50.0 on test." in said
     assert "against the baseline +2.0 -1.0 to +5.0 against the baseline trained as long -3.0 -5.0 to -1.0" in said
     assert "against the best expert" not in said  # it is the model before, which is named once
@@ -271,6 +271,23 @@ def test_a_search_that_did_not_move_is_warned_of(whole):
     assert "nelder_mead did not move: all 41 candidates have the same dev score" in html
 
 
+def test_a_search_whose_candidates_were_stopped_may_have_moved(whole):
+    def change(results):
+        results["models"][-1]["search_diagnostics"].update(distinct_scores=1)
+        results["models"][-1]["stopped_evaluations"] = 40
+
+    assert "did not move" not in page(edited(whole, change))
+
+
+@pytest.mark.parametrize("graded", [False, True])
+def test_only_answers_that_are_right_or_wrong_are_called_so(plain, graded):
+    record = {"instance_id": "1", "source": "Who?", "gold": ["Rachel Green"], "before": "Rachel", "after": "Rachel G"}
+    found = {"merge": "ties", "against": "baseline", "num_fixed": 1, "num_broke": 0, "fixed": [record], "broke": []}
+    html = page(plain(examples={"are_graded": graded, **found}))
+    assert ("ties is right where baseline was wrong" in html, 'class="right">Rachel G' in html) == (not graded,) * 2
+    assert ("ties scores more than baseline (1)" in html, "on 1, and less on 0." in html) == (graded,) * 2
+
+
 def test_coefficients_outside_the_simplex_have_no_triangle(whole):
     lines = [json.loads(line) for line in (whole / "trials.jsonl").read_text().splitlines()]
     lines[3]["coefficients"]["mixture"] = -0.5
@@ -363,7 +380,7 @@ def test_several_tasks_have_differences_with_intervals(plain):
         "40.0 to 60.0",
         "0.004",
         "+3.4",
-        "It is worse than what it is compared with",
+        "It is worse than some of what it is compared with",
         "34\u202f000",
         "90 s",
     ):

@@ -11,7 +11,7 @@ from dfwe.report.sweep.rows_table import rows_table
 
 
 def copies(folder, into):
-    return [path.relative_to(into).as_posix() for path in collect([folder], into=into)]
+    return [path.relative_to(into).as_posix() for path in collect([folder], into=into)[0]]
 
 
 def test_copies_are_named_by_target_and_seed(study, folder_of, tmp_path):
@@ -35,10 +35,23 @@ def test_a_study_replaces_its_copy_and_another_gets_a_number(study, folder_of, t
     assert copies(folder_of(*studies), tmp_path / "out") == ["meld/seed_0.json"] * 2 + ["meld/seed_0_2.json"]
 
 
+def test_a_study_of_other_data_gets_a_number(study, folder_of, tmp_path):
+    studies = [study(command=f"python data.root=/v{number}/friends") for number in (1, 2)]
+    studies[1]["data"]["tasks"]["meld"]["corpus"] = "another"
+    assert copies(folder_of(*studies), tmp_path / "out") == ["meld/seed_0.json", "meld/seed_0_2.json"]
+
+
+def test_what_has_no_copy_is_told(study, folder_of, tmp_path, capsys):
+    folder = folder_of(study(), study(seed=1))
+    (folder / "1" / "results.json").write_text("{")
+    assert main(["sweep", str(folder), "--collect", str(tmp_path / "out")]) == 0
+    assert "left out: " in capsys.readouterr().err
+
+
 def test_copies_have_no_texts_of_the_corpus(study, folder_of, tmp_path):
     results = study() | {"examples": {"fixed": [{"source": "a line of a dialogue"}]}}
     results["data"]["tasks"]["meld"] |= {"bad_rows": ["a line of a dialogue"], "odd_rows": ["a line of a dialogue"]}
-    (copy,) = collect([folder_of(results)], into=tmp_path / "out")
+    ((copy,), _) = collect([folder_of(results)], into=tmp_path / "out")
     assert "dialogue" not in copy.read_text()
     assert json.loads(copy.read_text())["data"]["tasks"]["meld"] == {"corpus": "abc", "shots": "all"}
 
@@ -61,7 +74,7 @@ def test_paths_are_cut_to_their_last_names(words, kept):
 def test_tasks_and_labels_of_any_name_are_copied(study, folder_of, tmp_path):
     results = study()
     results["data"]["tasks"]["search"] = {"corpus": "abc", "shots": "all", "classes": {"root": 3, "/joy": 4}}
-    (copy,) = collect([folder_of(results)], into=tmp_path / "out")
+    ((copy,), _) = collect([folder_of(results)], into=tmp_path / "out")
     assert json.loads(copy.read_text())["data"]["tasks"]["search"]["classes"] == {"root": 3, "/joy": 4}
 
 

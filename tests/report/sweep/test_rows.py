@@ -120,7 +120,7 @@ def test_a_repeated_study_counts_once(four, folder_of, study):
 def test_other_test_instances_cannot_be_combined(four, folder_of, study):
     other = study(seed=2)
     other["n"]["test"] = 80
-    with pytest.raises(DataError, match="was tested on 2 different sets of instances"):
+    with pytest.raises(DataError, match="has other data in .* of 2 sets in all"):
         read_sweep(folder_of(*four), folder_of(other, name="other"))
 
 
@@ -129,8 +129,33 @@ def test_one_folder_has_one_test_set_a_study(four, folder_of, study):
     other["n"]["test"] = 80
     assert len(read_sweep(folder_of(*four, other)).rows) > 0
     other["command"] = "python data.root=elsewhere"
-    with pytest.raises(DataError, match="was tested on 2 different sets of instances"):
+    with pytest.raises(DataError, match="has other data in .* of 2 sets in all"):
         read_sweep(folder_of(*four, other, name="mixed"))
+
+
+def test_seeds_of_one_folder_have_one_test_set(study, folder_of):
+    studies = [study(seed=seed) for seed in (0, 1)]
+    studies[1]["n"]["test"] = 80
+    with pytest.raises(DataError, match="has other data in .* of 2 sets in all"):
+        read_sweep(folder_of(*studies))
+
+
+def test_seeds_with_other_sources_are_no_repetitions(study, folder_of):
+    studies = [study(seed=seed) for seed in (0, 1)]
+    studies[1]["sources"] = ["c"]
+    assert not read_sweep(folder_of(*studies, name="given")).rows
+    for results in studies:
+        results["source_selection"] = {"by": ["transfer"]}
+    assert read_sweep(folder_of(*studies, name="selected")).rows
+
+
+def test_unlabelled_texts_are_counted_where_studies_read_as_many(study, folder_of):
+    studies = [study(seed=seed, distilled=0.45) for seed in (0, 1)]
+    for results, num in zip(studies, (1200, 40), strict=True):
+        results["models"][-1]["unlabelled"] = num
+    assert "distilled ensemble" in table(folder_of(*studies, name="other"))
+    studies[1]["models"][-1]["unlabelled"] = 1200
+    assert "distilled ensemble (+1,200 unlabelled)" in table(folder_of(*studies, name="same"))
 
 
 def test_an_undefined_dev_score_is_not_0(four, folder_of):

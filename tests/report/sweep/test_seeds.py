@@ -44,8 +44,9 @@ def test_seeds_go_together_and_whatever_else_differs_stays_apart():
     assert [len(group) for group in groups(*same, *others)] == [3, 1, 1, 1]
 
 
-def test_the_very_same_merge_counts_once():
-    assert [len(group) for group in groups(job(0, 0.5), job(0, 0.5), job(1, 0.5))] == [2]
+def test_of_a_study_that_ran_again_the_last_run_counts():
+    ((first, second),) = groups(job(0, 0.5), job(1, 0.5), job(0, 0.6, stage="of a newer version"))
+    assert (first.test, second.test) == (0.6, 0.5)
 
 
 def test_settings_that_not_all_have_are_named():
