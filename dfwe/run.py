@@ -93,12 +93,11 @@ class Jobs:
         """Run one job; an error that its user can fix ends this job alone, and is in its folder, too."""
         from hydra.core.hydra_config import HydraConfig
 
-        from dfwe.results.run_folder import forget_failure, note_failure
+        from dfwe.results.run_folder import note_failure
 
         folder = Path(HydraConfig.get().runtime.output_dir)
         try:
             with kept_interrupt():
-                forget_failure(folder)
                 _study(config)
         except BrokenPipeError:
             sys.exit(PIPE_CLOSED)  # ends a sweep, too, where an Exception would end this job alone
@@ -111,13 +110,14 @@ class Jobs:
 
     def _fail(self, error: Exception, *, folder: Path) -> None:
         """Tell the user of the error; one of dfwe's own is raised again."""
-        from dfwe.results.run_folder import note_failure
+        from dfwe.results.run_folder import OccupiedError, note_failure
 
         if (words := words_of(error)) is None:
             self.faults.append(error)
             raise error
         self.failures.append(complain(_job() + words))
-        note_failure(folder, self.failures[-1])
+        if not isinstance(error, OccupiedError):
+            note_failure(folder, self.failures[-1])
 
     @contextmanager
     def in_a_line(self, folders: Sequence[Path], arguments: Sequence[str]) -> Iterator[None]:
@@ -152,17 +152,18 @@ def _study(config: DictConfig) -> None:
         show_plan(config)
         return
     from dfwe.io.files import output_errors
-    from dfwe.results.run_folder import check_same_study, lock_run_folder
+    from dfwe.results.run_folder import check_same_study, forget_failure, lock_run_folder
     from dfwe.run_study import run_study  # torch and friends: seconds
     from dfwe.store.store import full_disk_errors
 
-    folder, store = Path(HydraConfig.get().runtime.output_dir), Path(config.paths.store)
+    folder, store = Path(HydraConfig.get().runtime.output_dir), Path(config.paths.store).expanduser()
     check_same_study(folder, list(HydraConfig.get().overrides.task))
     with (
         lock_run_folder(folder),
         full_disk_errors(store),
         output_errors(folder, below=folder, named=True),
     ):
+        forget_failure(folder)
         run_study(config, folder=folder)
 
 

@@ -100,6 +100,16 @@ def test_a_merge_without_title_has_its_name(heads_tables, tmp_path):
     assert titles == {"soup": "soup all models", **pairs}
 
 
+def test_the_order_of_candidates_changes_no_search(heads_tables, tmp_path):
+    orders = ("surgery,surgery_smart,surgery_snli", "surgery_snli,surgery,surgery_smart")
+    studies = [plan_listed(heads_tables(tmp_path, f"multitask.candidates=[{order}]")).resolve() for order in orders]
+    searches = [
+        [list(each.experts) for each in study.models.values() if each.kind == "merge" and len(each.experts) == 3]
+        for study in studies
+    ]
+    assert searches[0] == searches[1] != []
+
+
 def test_the_cosine_changes_nothing_but_the_paraphrase_head(small_heads, tmp_path):
     study = plan_listed(small_heads(tmp_path, experiment="paraphrase_cosine"))
     heads = [stage.family.spec()["heads"] for stage in study.models.values()]

@@ -12,7 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from dfwe.api.asking import ModelAsking, write_answers
 from dfwe.api.kinds import is_classifier, own_labels
-from dfwe.errors import DataError
+from dfwe.errors import DataError, ModelError
 from dfwe.families.classifier.predict import ExportedClassifier, classify_instances
 from dfwe.families.scorer import evaluation_scores
 from dfwe.families.text.decoding import end_token
@@ -71,15 +71,22 @@ def evaluate(
     Raises:
         ConfigurationError: the model is of another kind.
         DataError: there are no texts, or not one answer for each; a gold answer is none of the labels.
-        ModelError: the tokenizer has no fast version, no pad token, or tokens that the model lacks.
+        ModelError: the tokenizer has no fast version, no pad token, or tokens that the model lacks; a classifier gives
+            numbers, or is an XLNet, whose heads read the padding.
     """
+    answers = [str(answer) for answer in answers]
     if not texts or len(texts) != len(answers):
         raise DataError(f"one gold answer for each text is needed: {len(texts)} texts have {len(answers)}")
     is_decoder = not is_classifier(model) and not model.config.is_encoder_decoder
     needs_pad = not is_decoder or end_token(tokenizer) is None  # by which TextReader fills up a decoder's prompts, too
     check_tokenizer(tokenizer, model=model, where=type(model).__name__, needs_pad=needs_pad)
     model.eval()
+    if is_decoder and (empty := next((n for n, text in enumerate(texts) if not _has_tokens(text, tokenizer)), None)):
+        raise DataError(f"text {empty} has no tokens, which a decoder cannot go on from")
     closed = own_labels(model) if is_classifier(model) else tuple(labels or ())
+    if is_classifier(model) and (len(closed) == 1 or model.config.model_type == "xlnet"):
+        reason = "gives a number, not labels" if len(closed) == 1 else "reads padding (XLNet)"
+        raise ModelError(f"{type(model).__name__} {reason}: dfwe.api.evaluate cannot score it")
     if closed and (wrong := sorted(set(answers) - set(closed))):
         raise DataError(f"'{wrong[0]}' is none of the labels {', '.join(closed)}")
     scorer = Scorer(dict(metrics or ({"accuracy": Accuracy(closed)} if closed else {"exact_match": ExactMatch()})))
@@ -96,6 +103,10 @@ def evaluate(
         [answer.text for answer in outputs], references=[instance.references for instance in instances]
     )
     return TextEvaluation(**{**vars(scored), "label_scores": evaluation_scores(outputs)}, scorer=scorer)
+
+
+def _has_tokens(text: Text, tokenizer: Any) -> bool:
+    return bool(str(text).strip() or tokenizer(text)["input_ids"])
 
 
 def _instance(number: int, text: Text, answer: str, labels: tuple[str, ...]) -> Instance:

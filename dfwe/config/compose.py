@@ -11,8 +11,10 @@ from omegaconf import DictConfig
 from dfwe.conf import conf_dir
 from dfwe.config.command_line import hydra_arguments
 from dfwe.config.consistency import check_study, complete
-from dfwe.config.hydra_errors import in_our_words
+from dfwe.config.hydra_errors import in_our_words, no_option
 from dfwe.config.task_options import register
+from dfwe.errors import ConfigurationError
+from dfwe.values.overrides import quoted_value
 
 
 def compose_study(overrides: Sequence[str], *, config_dirs: Sequence[Path] = ()) -> DictConfig:
@@ -26,8 +28,12 @@ def compose_study(overrides: Sequence[str], *, config_dirs: Sequence[Path] = ())
     """
     folders = [Path(folder).resolve() for folder in config_dirs]
     register(folders)
-    search_path = [f"hydra.searchpath=[{','.join(f'file://{folder}' for folder in folders)}]"] if folders else []
+    places = ",".join(quoted_value(f"file://{folder}") for folder in folders)
+    search_path = [f"hydra.searchpath=[{places}]"] if folders else []
     with in_our_words(folders), initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        config = compose("config", overrides=[*search_path, *hydra_arguments(overrides)])
+        try:
+            config = compose("config", overrides=[*search_path, *hydra_arguments(overrides)])
+        except ValueError as error:
+            raise ConfigurationError(no_option(overrides) or str(error)) from error
     check_study(complete(config))
     return config

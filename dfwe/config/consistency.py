@@ -31,6 +31,10 @@ def check_study(config: DictConfig) -> None:
     """
     if config.push.repo is not None and not (config.export and config.stages.until == "evaluate"):
         raise ConfigurationError(f"push.repo={config.push.repo} needs a model: set export=true stages.until=evaluate")
+    if config.export_experts and not config.export:
+        raise ConfigurationError("export_experts=true goes with export=true, and export is false")
+    if config.base_model is not None and config.experts is None:
+        raise ConfigurationError(f"base_model={config.base_model} is of experts=[...] from elsewhere: leave it out")
     if lists_models(config):
         check_listed(config)
         name = shared_name(config.multitask.models, config.multitask.merges)

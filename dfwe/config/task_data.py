@@ -133,6 +133,8 @@ class StudyData:
                 "data=files has no corpus for tasks that bring no data of their own: choose data=friends or data=toy, "
                 "or only tasks whose YAML has a `data:` section"
             )
+        if self.root is None:
+            raise ConfigurationError("data.root must be the folder of the corpus: it is null")
         return self.corpora.get({"reader": reader, "root": self.root}, read=lambda: bind(reader, root=self.root).read())
 
     def _task_corpus(self, task: Task) -> Corpus:

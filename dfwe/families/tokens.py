@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from dfwe.errors import DataError
+from dfwe.errors import ConfigurationError, DataError
 from dfwe.records import Instance
 
 log = logging.getLogger(__name__)
@@ -58,6 +58,19 @@ def source_ids(instance: Instance, *, tokenizer: Any, max_tokens: int) -> tuple[
     num_context = sum(offsets[i][0] < len(instance.context) for i in droppable)
     dropped = set(droppable[:excess])
     return [token for i, token in enumerate(ids) if i not in dropped], max(0, excess - num_context)
+
+
+def additive_mask(seen: Tensor, *, dtype: torch.dtype) -> Tensor:
+    """Return 0 where a position sees another and the lowest number elsewhere: what attention adds to its scores."""
+    return torch.zeros(seen.shape, dtype=dtype, device=seen.device).masked_fill_(~seen, torch.finfo(dtype).min)
+
+
+def check_positions(model: nn.Module, *, max_tokens: int) -> None:
+    """Check that a model has learnt positions for so many tokens; ConfigurationError otherwise."""
+    tables = (module for name, module in model.named_modules() if name.endswith(("position_embeddings", "wpe")))
+    sizes = [module.num_embeddings for module in tables if isinstance(module, nn.Embedding)]
+    if sizes and max_tokens > (most := min(sizes) - first_position(model)):
+        raise ConfigurationError(f"model.max_source_tokens={max_tokens} is more than the model's {most} positions")
 
 
 def first_position(model: nn.Module) -> int:

@@ -23,6 +23,11 @@ from dfwe.io.strict_yaml import EXPONENT
 from dfwe.records import Split
 
 _ANSWERS = "dfwe.data.prompts.answers"
+OF_MODULES = (  # attributes of torch's ModuleDict, in which a task's head cannot have their names
+    *("apply", "bfloat16", "buffers", "children", "clear", "compile", "cpu", "cuda", "double", "eval", "float"),
+    *("forward", "half", "ipu", "items", "keys", "modules", "mtia", "parameters", "pop", "to", "train", "training"),
+    *("type", "update", "values", "xpu"),
+)
 HYDRA_WORDS = ("true", "false", "null", "inf", "nan")  # which it does not read as text
 
 
@@ -136,7 +141,7 @@ class TableTask:
         files = {"train": self._file(self.table.path, self.table.source)}
         if self.test is not None:
             files["test"] = self._file(self.test.path, self.test.source)
-            del fractions["test"]
+            fractions.pop("test", None)
         most = defaults["max_source_rows"] if self.is_source else None
         return {
             "_target_": "dfwe.data.readers.table.Table",
@@ -208,7 +213,7 @@ def task_name(path: Path, *, taken: Sequence[str]) -> str:
     stem = re.sub(r"\W+", "_", path.stem.lower(), flags=re.ASCII).strip("_") or "table"
     stem = f"table_{stem}" if stem[0].isdecimal() else stem
     names = [stem, f"{stem}_table", *(f"{stem}_{number}" for number in range(2, len(taken) + 3))]
-    return next(name for name in names if name not in taken and name not in HYDRA_WORDS)
+    return next(name for name in names if name not in (*taken, *HYDRA_WORDS, *OF_MODULES))
 
 
 def yaml_text(content: Mapping[str, Any], *, comment: str) -> str:

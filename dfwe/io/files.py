@@ -24,6 +24,16 @@ from dfwe.errors import DataError, DfweError, OutputError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 _FULL_WORDS = ("No space left on device", "Disk quota exceeded")  # errors from Rust have no number
+_PASSING = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.EIO,
+    errno.ESTALE,
+    errno.ETIMEDOUT,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+)
 _ADVICE = {
     errno.EROFS: "the file system is read-only: name another place",
     errno.EACCES: "permission denied: name another place, or change the permissions",
@@ -245,6 +255,11 @@ def follow_umask(folder: Path) -> None:
 def _set_mode(path: Path, mode: int) -> None:
     if stat.S_IMODE(path.stat().st_mode) != mode:  # some file systems have no modes, and refuse
         path.chmod(mode)
+
+
+def is_passing(error: BaseException | None) -> bool:
+    """Tell whether what cannot be read is no damage: others may read it, or this process later."""
+    return isinstance(error, OSError) and error.errno in _PASSING
 
 
 def read_text(path: Path, *, error: type[DfweError] = DataError, missing: str | None = None) -> str:

@@ -97,7 +97,7 @@ def _read(
         form = "csv"
     if form == "txt":
         lines = enumerate(read_text(path, encoding=encoding).split("\n"), start=1)
-        return [_item(name, number, line) for number, line in lines if line.strip()], form
+        return [_item(name, number, line.removesuffix("\r")) for number, line in lines if line.strip()], form
     if form == "jsonl" and columns is None:
         return [_item(name, number, content) for number, content in read_json_lines(path)], form
     if form == "jsonl":

@@ -77,7 +77,9 @@ def _text_writer(folder: Path, *, task: Task, asking: Asking) -> Loaded:
         else None,
         length_normalized=asking.length_normalized,
     )
-    limits = TokenLimits(asking.max_source_tokens, asking.max_target_tokens, asking.truncation)
+    limits = TokenLimits(
+        asking.max_source_tokens, asking.max_target_tokens, asking.truncation, max_truncated_fraction=1.0
+    )
 
     def answer(instances: Sequence[Instance]) -> list[Answer]:
         return answer_instances(

@@ -29,6 +29,10 @@ _MOST = 3  # differences that a message lists
 _ROOM = 1 << 18  # bytes: what Hydra and a study's own files need at least
 
 
+class OccupiedError(ConfigurationError):
+    """Another process is writing into the run's folder, which is left to it."""
+
+
 def create_run_folder(folder: Path, *, is_new: bool) -> Path:
     """Make the folder of a run, with a suffix where it is to be new and there is one of that name.
 
@@ -70,7 +74,7 @@ def lock_run_folder(folder: Path) -> Iterator[None]:
     """Hold the run's folder against other processes.
 
     Raises:
-        ConfigurationError: another process is writing there.
+        OccupiedError: another process is writing there.
     """
     with output_errors(folder, below=folder):
         (folder / _HYDRA).mkdir(parents=True, exist_ok=True)
@@ -78,7 +82,7 @@ def lock_run_folder(folder: Path) -> Iterator[None]:
         try:
             lock.acquire(blocking=False)
         except Timeout:
-            raise ConfigurationError(
+            raise OccupiedError(
                 f"another process is writing into {folder}: wait for it, or set hydra.run.dir to another folder"
             ) from None
     try:

@@ -136,7 +136,7 @@ class TrainStage(Stage):
             "epochs": [asdict(epoch) for epoch in fit.history],
             "best_epoch": fit.choice.epoch + 1,
             "criterion": fit.choice.criterion,
-            "seconds": round(time.perf_counter() - start, 2),  # of what was left to do, if a killed run had begun
+            "seconds": round(fit.seconds_before + time.perf_counter() - start, 2),
         }
         return result, (*files, *write_dev_answers(folder, fit.predictions, label_scores=fit.label_scores))
 

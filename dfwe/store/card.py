@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dfwe.errors import DfweError, StoreError
-from dfwe.io.files import write_json
+from dfwe.io.files import is_passing, write_json
 from dfwe.io.strict_json import read_json_object
 
 FORMAT = 2  # raised when the meaning of a stored result changes; part of every digest
@@ -51,10 +51,16 @@ class Card:
 
         Raises:
             NewerFormatError: a newer version made the result, and means something else by it.
+            UnreadableError: it cannot be read at the moment.
             StoreError: the card is missing, broken, changed, not a card, or leaves the folder.
         """
         path = folder / CARD
-        content = read_json_object(path, error=StoreError, missing=f"{folder} holds no {CARD}")
+        try:
+            content = read_json_object(path, error=StoreError, missing=f"{folder} holds no {CARD}")
+        except StoreError as error:
+            if is_passing(error.__cause__):
+                raise UnreadableError(str(error)) from error
+            raise
         check_format(content, path=path)
         card = cls(**_checked(content, path=path))
         for name in card.files:
@@ -63,6 +69,10 @@ class Card:
         if card.sha256 != _own_digest(content) or not folder.name.startswith(f"{card.kind}-{card.digest}"):
             raise StoreError(f"{path} is not what was stored (its own sha256, or the folder's name, is another)")
         return card
+
+
+class UnreadableError(StoreError):
+    """A result that cannot be read at the moment, as others may, or this process later: not taken for damaged."""
 
 
 class NewerFormatError(DfweError, OSError):

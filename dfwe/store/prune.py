@@ -39,8 +39,8 @@ class Limits:
                 option = f"--{field.name.replace('_', '-')}"
                 raise StoreError(f"{option} must be a number that is 0 or more, not {value:g}")
 
-    def selected(self, items: Sequence[StoreItem]) -> list[StoreItem]:
-        """The items to delete, of these in order of age, the oldest first."""
+    def selected(self, items: Sequence[StoreItem], *, busy: Collection[Path] = ()) -> list[StoreItem]:
+        """The items to delete, of these in order of age, the oldest first; those of busy folders free nothing."""
         left = sum(item.num_bytes for item in items)
         found = []
         for item in items:
@@ -49,7 +49,7 @@ class Limits:
             unused = self.older_format and item.state == OLDER
             if old or large or unused or (self.keep_size is not None and left > self.keep_size * GB):
                 found.append(item)
-                left -= item.num_bytes
+                left -= 0 if item.folder in busy else item.num_bytes
         return found
 
 
@@ -77,7 +77,7 @@ def prune(root: Path, *, limits: Limits, dry_run: bool, only: Collection[Path] |
         names = used(root)
         items = [item for item in inventory(root) if item.state not in _LEFT_ALONE]
         busy = {item.folder for item in items if item.name in names or not _take(root, item, dry_run=True)}
-        selected = [item for item in limits.selected(items) if only is None or item.folder in only]
+        selected = [item for item in limits.selected(items, busy=busy) if only is None or item.folder in only]
         free = [item for item in selected if item.folder not in busy]
         gone = [item for item in free if _take(root, item, dry_run=dry_run)]
     failed = [] if dry_run else [words for item in gone if (words := _delete(_away(item)))]

@@ -14,8 +14,8 @@ from typing import Any
 from safetensors import SafetensorError
 
 from dfwe.errors import DfweError, OutputError, StoreError
-from dfwe.io.files import file_of, follow_umask, is_full, output_errors
-from dfwe.store.card import CARD, Card, file_digest, identity, library_versions, spec_digest
+from dfwe.io.files import file_of, follow_umask, is_full, is_passing, output_errors
+from dfwe.store.card import CARD, Card, UnreadableError, file_digest, identity, library_versions, spec_digest
 from dfwe.store.locks import FOLDER, Uses, locked
 
 log = logging.getLogger(__name__)
@@ -64,6 +64,8 @@ class Store:
         self.reserve([folder.name])
         try:
             return self._verified_entry(folder)
+        except UnreadableError:
+            raise
         except StoreError:  # looked at again under the lock: another process may be setting it aside, or has
             with self._lock(folder, title=folder.name):
                 return self._sound_entry(folder)
@@ -135,6 +137,8 @@ class Store:
             return None
         try:
             return self._verified_entry(folder)
+        except UnreadableError:
+            raise
         except StoreError as error:
             _remove(corrupt := folder.with_name(folder.name + CORRUPT))
             folder.rename(corrupt)
@@ -148,6 +152,8 @@ class Store:
             return None
         try:
             verify(partial)
+        except UnreadableError:
+            raise
         except StoreError as error:
             log.warning("%s; it is made again", error)
             (partial / CARD).unlink()
@@ -164,7 +170,10 @@ class Store:
 
 
 def verify(folder: Path) -> Entry:
-    """The entry in the folder, all its files checked; StoreError names the file that is missing or changed."""
+    """The entry in the folder, all its files checked; StoreError names the file that is missing or changed.
+
+    It is an UnreadableError where a file cannot be read at the moment.
+    """
     card = Card.read(folder)
     for name, expected in card.files.items():
         _check_file(folder / name, expected=expected)
@@ -179,7 +188,8 @@ def _check_file(path: Path, *, expected: Mapping[str, Any]) -> None:
     except StoreError:
         raise
     except OSError as error:  # not allowed, or a name that no file can have
-        raise StoreError(f"{path} cannot be read: {error.strerror}") from error
+        kind = UnreadableError if is_passing(error) else StoreError
+        raise kind(f"{path} cannot be read: {error.strerror}") from error
     if any(entry[key] != expected[key] for key in entry):
         raise StoreError(f"{path} is not what was stored (its sha256 or size changed)")
 

@@ -82,7 +82,7 @@ class ListedMerges:
             yield name, self._merge(entry, name=name, members=members, title=f"{title} {words}")
 
     def _merge(self, entry: Mapping[str, Any], *, name: str, members: tuple[str, ...], title: str) -> ListedMerge:
-        experts = {member: self.models[member] for member in members}
+        experts = {name: model for name, model in self.models.items() if name in members}  # a search depends on it
         self._check_heads(experts, name=name, untrained=entry["untrained_heads"])
         return ListedMerge(self._stage(entry, name=name, experts=experts), title, members)
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import torch
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from dfwe.config.consistency import check_study, complete
@@ -18,6 +22,7 @@ from dfwe.studies.study import Study, StudyPlan
 from dfwe.sweeps.jobs import Job
 
 Planned = Study | StudyPlan  # a study as far as it is known before it runs
+_READS_NUMBERS = re.compile(r"\$\{[^{}]*\b(seed|size|number)\}")  # interpolations of what jobs differ in
 
 
 class Compositions:
@@ -29,7 +34,13 @@ class Compositions:
 
     def study(self, job: Job) -> Planned:
         """Return the job's study, as far as it is known; raises what the job would raise before its first stage."""
+        with _as_command(job.overrides):
+            return self._study(job)
+
+    def _study(self, job: Job) -> Planned:
         composition, numbers = self._composition(job.composed), dict(job.numbers)
+        if numbers and composition.reads_numbers:
+            return self._composition(job.overrides).study({})
         if job.target is None:
             return composition.study(numbers)
         target = job.target.partition("=")[2]
@@ -48,6 +59,7 @@ class Composition:
 
     def __init__(self, config: DictConfig, *, corpora: Corpora) -> None:
         config.logger = None  # nothing is logged, and no run begun
+        self.reads_numbers = bool(_READS_NUMBERS.search(str(OmegaConf.to_container(config, resolve=False))))
         self._config, self._subset, self._corpora = complete(config), plain(config.subset), corpora
         self._plans: dict[str | None, StudyPlan] = {}
 
@@ -88,6 +100,18 @@ class Composition:
             check_study(config)
             self._plans[target] = load_plan(config, reads_data=False, corpora=self._corpora)
         return self._plans[target]
+
+
+@contextmanager
+def _as_command(overrides: Sequence[str]) -> Iterator[None]:
+    """Let checks that ask for the command's overrides see these."""
+    hydra: Any = HydraConfig.instance()
+    before, command = hydra.cfg, {"overrides": {"task": list(overrides)}, "runtime": {"config_sources": []}}
+    hydra.cfg = OmegaConf.create({"hydra": command})
+    try:
+        yield
+    finally:
+        hydra.cfg = before
 
 
 def _changed(config: DictConfig, changes: Mapping[str, int | None]) -> DictConfig:

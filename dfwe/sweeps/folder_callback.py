@@ -39,7 +39,7 @@ class FolderCallback(Callback):
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Take the run's folder; the command ends here where that cannot be."""
         try:
-            folder, is_new = Path(config.hydra.run.dir), _is_new(config.hydra.run)
+            folder, is_new = Path(config.hydra.run.dir).expanduser(), _is_new(config.hydra.run)
             if config.plan_only:
                 folder = Path(mkdtemp(prefix="dfwe-plan-"))
             else:
@@ -64,7 +64,8 @@ class FolderCallback(Callback):
         if config.plan_only:
             return
         try:
-            folder = create_run_folder(Path(config.hydra.sweep.dir), is_new=_is_new(config.hydra.sweep))
+            folder = Path(config.hydra.sweep.dir).expanduser()
+            folder = create_run_folder(folder, is_new=_is_new(config.hydra.sweep))
         except DfweError as error:
             _end(error)
         with read_write(config.hydra.sweep):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -50,6 +51,8 @@ class KeepBest(pl.Callback):
         self._target, self._own, self._stop_on, self._patience = target, own, stop_on, patience
         self._folder, self._save = folder, save
         self.history: list[EpochScores] = []
+        self.seconds_before = 0.0  # of processes that were killed, until their last checkpoint
+        self._start = time.perf_counter()
         self.files: dict[Criterion, str] = {}  # names of the best epoch's weights
         self._digests: dict[str, dict[str, Any]] = {}  # of these files, for checkpoints
         self.predictions: dict[str, tuple[str, ...]] = {}  # the target's answers at the best epoch of each criterion
@@ -88,6 +91,7 @@ class KeepBest(pl.Callback):
         """Return what a resumed run needs to decide as if it had never stopped."""
         return {
             "history": [asdict(epoch) for epoch in self.history],
+            "seconds": self.seconds_before + time.perf_counter() - self._start,
             "files": {name: self._digest(name) for name in self.files.values()},
             "best": dict(self.files),
             "predictions": {criterion: list(answers) for criterion, answers in self.predictions.items()},
@@ -100,6 +104,7 @@ class KeepBest(pl.Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore what `state_dict` returned."""
         self.history = [EpochScores(**epoch) for epoch in state_dict["history"]]
+        self.seconds_before = state_dict.get("seconds", 0.0)  # which older checkpoints lack
         self.files, self._digests = dict(state_dict["best"]), dict(state_dict["files"])
         self.predictions = {criterion: tuple(answers) for criterion, answers in state_dict["predictions"].items()}
         self.label_scores = {

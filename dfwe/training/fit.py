@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 from jaxtyping import Float
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from pytorch_lightning.callbacks import ModelCheckpoint
 from transformers import EncoderDecoderModel
 
@@ -57,7 +58,8 @@ class FitSettings:
 class Fit:
     """What training gave: the weights' file, the epochs' dev scores, the choice, the target's answers at that epoch.
 
-    `label_scores` are those answers' (`Evaluation.label_scores`).
+    `label_scores` are those answers' (`Evaluation.label_scores`); `seconds_before` were spent by processes that were
+    killed.
     """
 
     weights: Path
@@ -65,6 +67,7 @@ class Fit:
     choice: Choice
     predictions: tuple[str, ...]
     label_scores: Float[np.ndarray, "examples labels"] | None
+    seconds_before: float
 
 
 def fit_expert(
@@ -117,6 +120,7 @@ def fit_expert(
         )
     _silence_lightning()
     trainer = pl.Trainer(
+        default_root_dir=folder,  # Lightning goes on with what SLURM's signals made it write there, whoever wrote it
         max_epochs=settings.epochs,
         accelerator=settings.accelerator,
         **_placement(settings, module=module, ranks=ranks),
@@ -144,13 +148,15 @@ def fit_expert(
     if not all(bool(parameter.isfinite().all()) for parameter in module.parameters()):
         raise ModelError("training diverged: the weights are NaN or infinite; lower the learning rate")
     best = keep.choice.criterion
-    return Fit(keep.weights, tuple(keep.history), keep.choice, keep.predictions[best], keep.label_scores[best])
+    answers = keep.predictions[best], keep.label_scores[best]
+    return Fit(keep.weights, tuple(keep.history), keep.choice, *answers, keep.seconds_before)
 
 
 def _placement(settings: FitSettings, *, module: pl.LightningModule, ranks: Ranks | None) -> dict[str, Any]:
     """Return where the trainer computes, as its options."""
     if ranks is None:
-        return {"devices": settings.devices if isinstance(settings.devices, list) else 1}
+        devices = settings.devices if isinstance(settings.devices, list) else 1
+        return {"devices": devices, "plugins": [LightningEnvironment()]}  # else SLURM's, which counts a job's tasks
     has_unused = isinstance(module.model, EncoderDecoderModel)  # its encoder's pooler
     return {
         "devices": settings.devices,

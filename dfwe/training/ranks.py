@@ -113,12 +113,19 @@ class Ranks(Processes):
 
 
 def launched_environment() -> ClusterEnvironment | None:
-    """Return where this process is among those that torchrun or srun started; None where it is the only one."""
+    """Return where this process is among those that torchrun or srun started; None where it is the only one.
+
+    Raises:
+        ConfigurationError: srun was started with what Lightning does not take, such as --ntasks.
+    """
     environment: ClusterEnvironment
     if TorchElasticEnvironment.detect():
         environment = TorchElasticEnvironment()
     elif SLURMEnvironment.detect() and _OF_SRUN in os.environ:  # a batch script's own process has tasks, too
-        environment = SLURMEnvironment()
+        try:
+            environment = SLURMEnvironment(auto_requeue=False)
+        except RuntimeError as error:
+            raise ConfigurationError(f"trainer.devices and srun do not go together: {error}") from error
     else:
         return None
     return environment if environment.world_size() > 1 else None

@@ -5,7 +5,7 @@ import re
 # by how settings begin that change no result: where things lie, what is written, who computes
 CHANGE_NO_RESULT = (
     *("paths.", "logger", "report=", "export", "max_shard_size=", "push"),
-    *("executor", "hydra", "plan_only=", "trainer.threads="),
+    *("executor", "hydra", "plan_only="),
 )
 
 

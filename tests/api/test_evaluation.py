@@ -14,6 +14,8 @@ from transformers import (
     LlamaForCausalLM,
     RobertaConfig,
     RobertaForSequenceClassification,
+    XLNetConfig,
+    XLNetForSequenceClassification,
 )
 
 from dfwe.api import ModelAsking, evaluate
@@ -156,3 +158,24 @@ def test_mistakes_are_named(classifier, decoder, tiny_bert):
         evaluate(BertModel.from_pretrained(tiny_bert), tokenizer, TEXTS, GOLD)
     with pytest.raises(ConfigurationError, match="pairs of texts are for classifiers"):
         evaluate(*decoder, [(text, text) for text in TEXTS], GOLD)
+
+
+def test_gold_numbers_are_labels(classifier, tiny_bert):
+    config = BertConfig.from_pretrained(tiny_bert, num_labels=2, id2label={0: "0", 1: "1"})
+    network = BertForSequenceClassification(config).eval()
+    assert evaluate(network, classifier[1], TEXTS, [0, 1, 1, 0]).score in (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+def test_what_cannot_be_scored_is_refused(classifier, tiny_bert):
+    number = BertForSequenceClassification(BertConfig.from_pretrained(tiny_bert, num_labels=1))
+    with pytest.raises(ModelError, match="gives a number, not labels"):
+        evaluate(number, classifier[1], TEXTS, [0.5, 1.0, 2.0, 0.0])
+    shape = {"vocab_size": 300, "d_model": 16, "n_layer": 1, "n_head": 2, "d_inner": 16, "num_labels": 3}
+    network = XLNetForSequenceClassification(XLNetConfig(**shape, id2label=dict(enumerate(LABELS))))
+    with pytest.raises(ModelError, match="reads padding"):
+        evaluate(network, classifier[1], TEXTS, GOLD)
+
+
+def test_an_empty_prompt_is_named(decoder):
+    with pytest.raises(DataError, match="text 1 has no tokens"):
+        evaluate(*decoder, ["a merry tale", ""], ["mild", "mild"])

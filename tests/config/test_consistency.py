@@ -7,6 +7,7 @@ import sys
 import pytest
 from omegaconf import open_dict
 
+from dfwe.config.compose import compose_study
 from dfwe.config.consistency import check_study, complete
 from dfwe.config.task_options import chosen_model, read_tasks
 from dfwe.errors import ConfigurationError
@@ -41,6 +42,8 @@ REFUSED = [
         "an expert is called so",
     ),
     (("experiment=cuts_and_stitches", "subset.number=0"), "does not use subset.number"),
+    (("+target=meld", "export_experts=true", "export=false"), "export_experts=true goes with export=true"),
+    (("+target=meld", "base_model=here"), r"base_model=here is of experts=\[...\] from elsewhere: leave it out"),
     (("experiment=cuts_and_stitches", "+target=toy_topic"), "does not use target: leave it out"),
 ]
 
@@ -129,3 +132,10 @@ def test_it_is_said_before_heavy_imports():
     code = f"import sys, {modules}; print(*(x in sys.modules for x in ('torch', 'numpy')))"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said.split() == ["False", "False"]
+
+
+def test_python_composes_from_any_folder(tmp_path):
+    (folder := tmp_path / "a, b").mkdir()
+    assert compose_study(["+target=meld"], config_dirs=[folder]).model.name == "t5_toy"
+    with pytest.raises(ConfigurationError, match="model must be the name of an option"):
+        compose_study(["+target=meld", "model=null"])

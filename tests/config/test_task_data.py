@@ -30,6 +30,12 @@ def test_toy_tasks_find_what_is_generated_once_into_the_store(study_data, tmp_pa
     assert first.digest(load_task("toy_overlap")) == again.digest(load_task("toy_overlap"))
 
 
+def test_a_corpus_without_a_folder_is_one_line(composed, tmp_path):
+    config = plain(composed("+target=meld", "data=friends", "data.root=null").data)
+    with pytest.raises(ConfigurationError, match=r"data\.root must be the folder of the corpus"):
+        StudyData(Store(tmp_path), config, max_words=0, seed=0).corpus(load_task("meld"))
+
+
 def test_files_of_the_users_go_before_generated_ones(study_data, tmp_path):
     for split in ("train", "dev", "test"):
         (tmp_path / "topic").mkdir(exist_ok=True)

@@ -339,7 +339,7 @@ def test_the_only_listed_gpu_is_the_one_that_computes(monkeypatch):
     monkeypatch.setattr(torch.cuda, "set_device", current.append)
     with opened_ranks({"devices": [3], "num_nodes": 1, "accelerator": "gpu"}) as ranks:
         placement = _placement(FitSettings(**SETTINGS, devices=[3]), module=pl.LightningModule(), ranks=ranks)
-    assert (current, placement) == ([3], {"devices": [3]})
+    assert (current, placement["devices"]) == ([3], [3])
 
 
 def test_another_number_than_was_started_is_refused(monkeypatch):
@@ -348,6 +348,13 @@ def test_another_number_than_was_started_is_refused(monkeypatch):
     trainer = {"devices": 2, "num_nodes": 1, "accelerator": "cpu"}
     with pytest.raises(ConfigurationError, match="are 2 processes, but 3 were started"), opened_ranks(trainer):
         pass
+
+
+def test_srun_without_tasks_per_node_is_refused(monkeypatch):
+    for name, value in {"SLURM_NTASKS": "4", "SLURM_JOB_NAME": "study", "SLURM_STEP_NUM_TASKS": "4"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match="do not go together: .*--ntasks-per-node"):
+        num_ranks({"devices": "auto", "num_nodes": 1, "accelerator": "cpu"})
 
 
 def test_a_number_of_processes_is_of_all_machines():

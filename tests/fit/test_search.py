@@ -63,6 +63,13 @@ def test_a_table_may_lack_a_label_of_the_models(table, classifiers, results, for
     assert results()["classes"]["dev"]["gold"] == {"sky": 0, "pan": 9, "sea": 9}
 
 
+def test_a_test_table_is_answered_whole_and_the_other_is_dev(table, classifiers, results, tmp_path):
+    (tmp_path / "test.csv").write_text("text,topic\n" + "the boat left early,sea\nthe soup boiled over,pan\n" * 4)
+    assert main(["--models", *classifiers, "--data", table, "--test", "test.csv", *SMALL]) == 0
+    assert results()["n"]["test"] == 8
+    assert results()["n"]["dev"] >= 30
+
+
 def test_classifiers_get_coefficients_and_a_card(table, classifiers, results, tmp_path, capfd):
     layers = ["export_experts=true", "merge/by=layer", "merge.selection=argmax"]
     columns = ["--text", "text", "--label", "topic"]

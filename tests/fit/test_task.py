@@ -1,16 +1,18 @@
 """The YAML of a table's task: what it holds is what the study reads."""
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 from omegaconf import OmegaConf
+from torch import nn
 
 from dfwe.conf import conf_dir
 from dfwe.config.tasks import build_task, own_corpus
 from dfwe.errors import DataError
 from dfwe.fit.table import LabelledTable, find_columns, read_table
-from dfwe.fit.task import TableTask, ordered, scale, task_name, yaml_text
+from dfwe.fit.task import OF_MODULES, TableTask, ordered, scale, task_name, yaml_text
 from dfwe.io.strict_yaml import read_yaml
 
 DEFAULTS = read_yaml(conf_dir() / "fit.yaml")
@@ -169,8 +171,13 @@ def test_ordered_goes_by_numbers_else_by_the_alphabet():
         ("ü.csv", "table"),
         ("True.csv", "true_table"),
         ("nan.csv", "nan_table"),
+        ("train.csv", "train_table"),
     ],
 )
 def test_task_name_is_the_files_unless_it_is_taken(file, name):
     assert task_name(Path(file), taken=["meld"]) == name
     assert task_name(Path(file), taken=["meld", name]) != name
+
+
+def test_no_task_is_called_as_what_modules_have():
+    assert {name for name in dir(nn.ModuleDict()) if re.fullmatch("[a-z]+[0-9]*", name)} <= {*OF_MODULES}

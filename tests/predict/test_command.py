@@ -52,6 +52,8 @@ def test_each_form_of_file_has_the_same_answers_in_its_own_form(predict, tmp_pat
     assert rows == lines == tabbed
     (tmp_path / "x.txt").write_text('A warm, "good" kettle.\n\nA cold kettle.\n')
     assert predict(tmp_path / "x.txt").split() == [row["prediction"] for row in rows]
+    (tmp_path / "x.txt").write_bytes(b'A warm, "good" kettle.\r\nA cold kettle.\r\n')
+    assert predict(tmp_path / "x.txt").split() == [row["prediction"] for row in rows]
 
 
 def test_rows_without_an_id_are_named_by_their_line(predict, tmp_path):

@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 
 from dfwe.errors import ConfigurationError, OutputError
 from dfwe.results.run_folder import (
+    OccupiedError,
     RunLog,
     check_same_study,
     create_run_folder,
@@ -21,6 +22,7 @@ from dfwe.results.run_folder import (
     note_failure,
     remove_if_empty,
 )
+from dfwe.run import Jobs
 from dfwe.sweeps.folder_callback import FolderCallback
 
 COMMAND = "python -m dfwe.run +target=meld 'sources=[a, b]' seed=0 paths.store=/somewhere"
@@ -205,3 +207,18 @@ def test_a_log_on_a_full_disk_ends_with_one_line(tmp_path, capsys):
     handler.close()
     lines = capsys.readouterr().err.splitlines()
     assert lines == [f"warning: the log {tmp_path}/run.log ends here: No space left on device"]
+
+
+def test_a_folder_that_another_process_has_is_left_to_it(tmp_path, capsys):
+    Jobs(os.getpid())._fail(OccupiedError("another process is writing into it"), folder=tmp_path)
+    assert not (tmp_path / "error.txt").exists()
+    Jobs(os.getpid())._fail(ConfigurationError("no such model"), folder=tmp_path)
+    assert (tmp_path / "error.txt").exists()
+
+
+def test_a_run_in_the_home_folder_lies_there(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    config = OmegaConf.create({"plan_only": False, "hydra": {"run": {"dir": "~/mine"}, "overrides": {"task": []}}})
+    FolderCallback().on_run_start(config)
+    assert config.hydra.run.dir == str(tmp_path / "mine")
+    assert (tmp_path / "mine").is_dir()

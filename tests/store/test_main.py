@@ -80,6 +80,21 @@ def test_prune_deletes_the_oldest_until_the_rest_is_small_enough(tmp_path):
     assert [folder.exists() for folder in folders] == [False, True, False]
 
 
+def test_what_is_in_use_frees_nothing(tmp_path):
+    folders = [make(tmp_path, f"day {days}", days=days, size=100_000) for days in (3, 1, 2)]
+    store = Store(tmp_path)
+    assert store.find("train", spec={"name": "day 3", "seed": 1}) is not None
+    main(["prune", "--store", str(tmp_path), "--keep-size", "0.00025", *YES])
+    assert [folder.exists() for folder in folders] == [True, True, False]
+
+
+def test_a_store_in_the_home_folder_is_found(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    make(tmp_path / "s", "mine")
+    assert main(["list", "--store=~/s"]) == 0
+    assert "expert mine" in capsys.readouterr().out
+
+
 def test_prune_leaves_folders_that_are_no_results(tmp_path):
     (mine := tmp_path / "my-thesis").mkdir()
     age(mine, days=100)

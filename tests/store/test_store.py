@@ -11,7 +11,7 @@ import pytest
 
 from dfwe.errors import DfweError, OutputError, StoreError
 from dfwe.io.files import replacing
-from dfwe.store.card import CARD, FORMAT, Card, NewerFormatError, spec_digest
+from dfwe.store.card import CARD, FORMAT, Card, NewerFormatError, UnreadableError, spec_digest
 from dfwe.store.store import Store, full_disk_errors, verify
 
 SPEC = {"seed": 0, "tasks": ["a"]}
@@ -77,6 +77,19 @@ def test_a_damaged_result_is_set_aside_and_never_used(tmp_path, caplog, damage):
     assert folder.with_name(folder.name + ".corrupt").exists()
     make(store)
     assert store.find("train", spec=SPEC) is not None
+
+
+@pytest.mark.parametrize("reader", ["pathlib.Path.read_bytes", "dfwe.store.store.file_digest"], ids=["card", "file"])
+def test_a_result_that_cannot_be_read_now_is_left_as_it_is(tmp_path, monkeypatch, reader):
+    def refused(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    make(Store(tmp_path))
+    monkeypatch.setattr(reader, refused)
+    with pytest.raises(UnreadableError, match="cannot be read: Permission denied"):
+        Store(tmp_path).find("train", spec=SPEC)
+    monkeypatch.undo()
+    assert Store(tmp_path).find("train", spec=SPEC) is not None
 
 
 def test_verify_names_the_file_that_changed(tmp_path):

@@ -176,6 +176,8 @@ def test_settings_of_a_baseline_that_is_not_there_are_refused(small, tmp_path):
 
 
 def test_a_wrong_setting_of_a_baseline_is_refused(small, tmp_path):
+    with pytest.raises(ConfigurationError, match=r"baseline_settings\.random must be settings by their names, not 3"):
+        plan_study(small(tmp_path, "baselines=[random]", "+baseline_settings={random: 3}"))
     with pytest.raises(ConfigurationError, match=r"baseline_settings\.distilled\.temperature=0"):
         plan_study(small(tmp_path, FEW, "baselines=[distilled]", "+baseline_settings={distilled: {temperature: 0}}"))
 

@@ -8,6 +8,7 @@ from dfwe.config.task_options import read_tasks
 from dfwe.errors import ConfigurationError
 from dfwe.studies.plan import plan_study
 from dfwe.studies.recipes import DfwePlan
+from dfwe.sweeps.compositions import Compositions
 
 
 @pytest.fixture
@@ -49,6 +50,25 @@ def test_a_planned_study_has_the_stages_of_the_composed_one(small_jobs, override
     jobs, study_of = small_jobs(*overrides)
     for job in jobs:
         assert digests(study_of(job)) == digests(plan_study(compose("config", overrides=list(job.overrides))))
+
+
+def test_a_seed_that_a_yaml_reads_is_the_jobs(small_jobs):
+    jobs, _ = small_jobs("+target=meld", "seed=1,2", "data.shots=0.5")
+
+    def composed_by(overrides):
+        config = compose("config", overrides=list(overrides))
+        config.data.shots_seed = "${seed}"
+        return config
+
+    study_of = Compositions(composed_by).study
+    for job in jobs:
+        assert digests(study_of(job)) == digests(plan_study(composed_by(job.overrides)))
+
+
+def test_a_planned_job_is_refused_as_the_job_itself(multirun, kept_threads):
+    jobs, study_of = multirun("experiment=cuts_and_stitches", "merge=ties", "seed=0,1")
+    with pytest.raises(ConfigurationError, match="does not use merge: leave it out"):
+        study_of(jobs[0])
 
 
 def test_targets_share_a_composition_with_all_sources(small_jobs):

@@ -1,5 +1,6 @@
 """Training: the best epoch is kept, and a run killed at an epoch goes on bit for bit."""
 
+import errno
 from functools import partial
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForSeq2SeqLM
 
-from dfwe.errors import MetricError, ModelError
+from dfwe.errors import MetricError, ModelError, StoreError
 from dfwe.families.seq2seq.family import TextToText, collate
 from dfwe.families.text.datamodule import text_data
 from dfwe.families.text.tokenization import TokenLimits, tokens_in_memory
@@ -121,6 +122,7 @@ def test_a_killed_training_goes_on_at_its_epoch_bit_for_bit(tiny_t5, data, tmp_p
         train(tiny_t5, data, tmp_path / "b", Scripted(0.1, 0.2, None))
     resumed = train(tiny_t5, data, tmp_path / "b", Scripted(0.3, 0.4))
     assert resumed.history == whole.history
+    assert resumed.seconds_before > 0 == whole.seconds_before
     for name, tensor in load_file(whole.weights).items():
         assert torch.equal(tensor, load_file(resumed.weights)[name]), name
 
@@ -222,3 +224,38 @@ def test_a_damaged_checkpoint_or_best_weights_start_the_training_again(tiny_t5, 
     again = train(tiny_t5, data, tmp_path / "b", Scripted(0.1, 0.2, 0.1), epochs=3)
     assert "this training starts again" in caplog.text
     assert again.weights.read_bytes() == whole.weights.read_bytes()
+
+
+def test_a_checkpoint_that_cannot_be_read_now_is_kept(tiny_t5, data, tmp_path, monkeypatch):
+    def refused(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    with pytest.raises(Killed):
+        train(tiny_t5, data, tmp_path, Scripted(0.1, 0.2, None))
+    monkeypatch.setattr("dfwe.training.resume.ZipFile", refused)
+    with pytest.raises(StoreError, match="cannot be read: .*Permission denied"):
+        train(tiny_t5, data, tmp_path, Scripted(0.3, 0.4))
+    monkeypatch.undo()
+    assert len(train(tiny_t5, data, tmp_path, Scripted(0.3, 0.4)).history) == 4
+
+
+def test_a_checkpoint_is_read_where_files_cannot_be_mapped(tiny_t5, data, tmp_path, monkeypatch):
+    load = torch.load
+
+    def without_mapping(path, *, mmap=None, **settings):
+        if mmap:
+            raise RuntimeError("unable to mmap 100 bytes from file: No such device")
+        return load(path, **settings)
+
+    with pytest.raises(Killed):
+        train(tiny_t5, data, tmp_path, Scripted(0.1, 0.2, None))
+    monkeypatch.setattr(torch, "load", without_mapping)
+    assert len(train(tiny_t5, data, tmp_path, Scripted(0.3, 0.4)).history) == 4
+
+
+def test_one_process_takes_nothing_of_slurm(tiny_t5, data, tmp_path, monkeypatch):
+    for name, value in {"SLURM_NTASKS": "4", "SLURM_JOB_NAME": "study", "SLURM_JOB_ID": "1"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "hpc_ckpt_1.ckpt").write_text("another program's, which SLURM's signal made Lightning write")
+    assert len(train(tiny_t5, data, tmp_path / "a", Scripted(0.1, 0.2), epochs=2).history) == 2

@@ -122,7 +122,8 @@ def _instances(
     answer = prompt.answer
     for row in records(dialogue, key="rows", where=dialogue_name(dialogue)):
         cells: Cells = row["cells"]
-        is_answered = not prompt.unlabelled or any(cells.get(column) for column in answer.columns)
+        has_answer = {*answer.columns} <= {*cells} and any(cells[column] for column in answer.columns)
+        is_answered = not prompt.unlabelled or has_answer
         for column in (*prompt.columns, *(answer.columns if is_answered else ())):
             if column not in cells:
                 names = quoted(cells)

@@ -6,7 +6,6 @@ import heapq
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import starmap
 
 import numpy as np
 
@@ -44,13 +43,10 @@ class _Split:
 
     def lacks(self, group: Counter[str]) -> tuple[float, float]:
         """Return how much a group would bring chi-square down, and how many rows are lacking."""
-        return round(sum(starmap(self._closer, group.items())), 9), round(
-            self.fraction * self.total_size - self.size, 6
-        )
-
-    def _closer(self, label: str, number: int) -> float:
-        share = self.fraction * self.total[label]
-        return number * (2 * (share - self.rows[label]) - number) / share
+        of_labels = (_closer(n, self.rows[label], self.fraction * self.total[label]) for label, n in group.items())
+        share = self.fraction * self.total_size
+        # all rows count as one label more, without which splits of many labels stay empty
+        return round(sum(of_labels) + _closer(group.total(), self.size, share), 9), round(share - self.size, 6)
 
     def add(self, group: Counter[str]) -> None:
         self.rows.update(group)
@@ -85,3 +81,8 @@ def _sum(labels: Mapping[str, Counter[str]]) -> Counter[str]:
     for group in labels.values():
         total.update(group)
     return total
+
+
+def _closer(number: int, there: int, share: float) -> float:
+    """Return by how much `number` more rows bring chi-square down, where `there` are there of `share` wanted."""
+    return number * (2 * (share - there) - number) / share

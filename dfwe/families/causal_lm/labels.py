@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from inspect import signature
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -11,14 +12,18 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from dfwe.errors import ModelError
 from dfwe.families.text.trie import PackedTries
-from dfwe.families.tokens import first_position, pad
+from dfwe.families.tokens import additive_mask, first_position, pad
 from dfwe.training.precision import is_out_of_memory
 
 log = logging.getLogger(__name__)
 
 _CLOSE = {torch.float32: 1e-2, torch.bfloat16: 0.5}  # log-likelihoods of several tokens; other ways differ by far more
 _WINDOWS = ("sliding_window", "window_size", "attention_chunk_size")  # fields of configurations, in tokens
+_PLACED_BY_MASK = (  # models that count positions by the mask, or have none, and so take no position_ids
+    *("opt", "xglm", "biogpt", "bloom", "mpt", "falcon", "mamba", "mamba2", "falcon_mamba"),
+)
 _PACKS: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()  # by model, whether its attention takes the mask of a tree
 
 
@@ -52,11 +57,12 @@ def packed_log_likelihoods(
     prompt, nodes = input_ids.shape[1], tries.tokens.shape[1]
     ids = torch.cat([input_ids, tries.tokens[:, 1:]], dim=1)  # the tree's first node is the prompt's last token
     positions = positions_of(attention_mask, model=model)
+    visible = _visible(attention_mask, tries, width=prompt + nodes - 1)
     logits = last_logits(
         model,
         num=nodes,
         input_ids=ids,
-        attention_mask=_additive(_visible(attention_mask, tries, width=prompt + nodes - 1), dtype=model.dtype),
+        attention_mask=additive_mask(visible[:, None], dtype=model.dtype),
         position_ids=torch.cat([positions, positions[:, -1:] + tries.depths[:, 1:]], dim=1),
     )
     return tries.log_likelihoods(logits)
@@ -120,7 +126,17 @@ def last_logits(model: Any, *, num: int, **inputs: Tensor) -> Float[Tensor, "bat
 
 
 def positions_of(attention_mask: Int[Tensor, "batch tokens"], *, model: Any) -> Int[Tensor, "batch tokens"]:
-    """Return the id of each token's position in its row, padding aside, as the model counts them."""
+    """Return the id of each token's position in its row, padding aside, as the model counts them.
+
+    Raises:
+        ModelError: the model counts positions from the padding that stands before shorter texts.
+    """
+    takes = signature(model.forward).parameters
+    if "input_ids" in takes and "position_ids" not in takes and model.config.model_type not in _PLACED_BY_MASK:
+        raise ModelError(
+            f"'{model.config.model_type}' models cannot be told where a text begins behind its padding: choose another "
+            "decoder"
+        )
     return first_position(model) + (attention_mask.cumsum(1) - 1).clamp(min=0)
 
 
@@ -145,8 +161,3 @@ def _visible(
     seen[:, prompt:, :prompt] = readable
     seen[:, prompt:, prompt:] = tries.visible[:, 0, 1:, 1:]
     return seen
-
-
-def _additive(seen: Bool[Tensor, "batch n n"], *, dtype: torch.dtype) -> Float[Tensor, "batch 1 n n"]:
-    mask = torch.zeros(seen.shape, dtype=dtype, device=seen.device)
-    return mask.masked_fill_(~seen, torch.finfo(dtype).min)[:, None]

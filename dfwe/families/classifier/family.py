@@ -13,6 +13,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from dfwe.config.tasks import Task
+from dfwe.errors import ModelError
 from dfwe.families.base import HeadTraining, TrainingRecipe
 from dfwe.families.batching import loss_weights
 from dfwe.families.classifier.model import (
@@ -35,6 +36,7 @@ from dfwe.families.encoder.datamodule import sentence_data
 from dfwe.families.encoder.family import EncoderFamily
 from dfwe.families.encoder.linear_probe import head_trainings, write_head
 from dfwe.families.encoder.model import HEADS
+from dfwe.families.tokens import check_positions
 from dfwe.models.external import Align, ExternalModel, check_brings
 from dfwe.models.loading import load_config
 from dfwe.records import Split
@@ -185,6 +187,7 @@ class ClassifierFamily(EncoderFamily):
         answers = {task.short: answers_of(classification_task(task)) for task in tasks}
         folder = self.base_model.model_folder(self.context.store)
         model = load_classifier(folder, answers=answers, seed=self.settings.seed)
+        check_positions(model.encoder, max_tokens=self.settings.max_source_tokens)
         if self.head_of is not None:
             target = self.tasks[0].short
             copy_head(model.network(target), self.head_of.name, answers=answers[target])
@@ -193,5 +196,7 @@ class ClassifierFamily(EncoderFamily):
     def _train_head(self, task: Task, folder: Path) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Fit the task's head and write it; see `write_head`."""
         model = self.fresh_model((task,))
-        layer, _ = output_layer(model.network(task.short))
+        layer, module = output_layer(model.network(task.short))
+        if module.bias is None:  # of a decoder, which reads every position
+            raise ModelError("the heads of decoders cannot be trained first: set trainer.head_first=false")
         return write_head(self, task, model=model, layer=layer, folder=folder)

@@ -41,7 +41,7 @@ class Classifier(TaskModel):
             object.__setattr__(network, network.base_model_prefix, self.encoder)
             kind = LabelHead if answers[task] else NumberHead
             # the network itself reads text, so that pooling is its own
-            self.heads[task] = kind(network, labels=answers[task], num_sentences=1, pooling="cls")
+            self._add_head(task, kind(network, labels=answers[task], num_sentences=1, pooling="cls"))
 
     def network(self, task: str) -> Any:
         """Return the task's model for sequence classification, whose encoder is not a module of it."""

@@ -24,6 +24,12 @@ class TaskModel(nn.Module, ABC):
     encoder: Any
     heads: nn.ModuleDict
 
+    def _add_head(self, task: str, head: Head) -> None:
+        """Add a task's head; ModelError where a module cannot have the task's name."""
+        if "." in task or hasattr(self.heads, task):
+            raise ModelError(f"a task with a head cannot be called '{task}': give it another name")
+        self.heads[task] = head
+
     def head(self, task: str) -> Head:
         """Return the task's head; ModelError where there is none."""
         if task not in self.heads:

@@ -29,9 +29,7 @@ class MultiHead(TaskModel):
         super().__init__()
         self.encoder, self.heads = encoder, nn.ModuleDict()
         for task, head in heads.items():
-            if "." in task or hasattr(self.heads, task):
-                raise ModelError(f"a task with a head cannot be called '{task}': give it another name")
-            self.heads[task] = head
+            self._add_head(task, head)
 
     def forward(
         self, batch: SentenceBatch, *, embeddings: Float[Tensor, "rows length width"] | None = None

@@ -177,9 +177,13 @@ def _columns(
 ) -> dict[str, list[Any]]:
     answers = _AnswerIds(form, tokenizer, limits.max_target_tokens)
     sources = [form.source(instance, tokenizer=tokenizer, limits=limits) for instance in instances]
+    targets = [answers.of(instance.targets) for instance in instances]
+    if answers.num_cut:
+        message = "%d answers have more than model.max_target_tokens=%d tokens: what is behind that is not learnt"
+        log.warning(message, answers.num_cut, limits.max_target_tokens)
     return {
         "source": [ids for ids, _ in sources],
-        "targets": [answers.of(instance.targets) for instance in instances],
+        "targets": targets,
         "candidates": [answers.distinct(instance) for instance in instances],
         "length": [len(ids) for ids, _ in sources],
         "cut": [cut for _, cut in sources],
@@ -202,6 +206,7 @@ class _AnswerIds:
 
     def __init__(self, form: PromptForm, tokenizer: PreTrainedTokenizerBase, limit: int) -> None:
         self._form, self._tokenizer, self._limit = form, tokenizer, limit
+        self.num_cut = 0  # of different answers, those that are too long
         self._known: dict[str, list[int]] = {}
         self._sets: dict[tuple[str, ...], list[list[int]]] = {}
 
@@ -233,7 +238,9 @@ class _AnswerIds:
 
     def _one(self, text: str) -> list[int]:
         if text not in self._known:
-            self._known[text] = self._ids(text, limit=self._limit)
+            ids = self._ids(text, limit=_NO_LIMIT)
+            self.num_cut += len(ids) > self._limit
+            self._known[text] = [*ids[:-1][: self._limit - 1], ids[-1]]
         return self._known[text]
 
     def _ids(self, text: str, *, limit: int) -> list[int]:

@@ -24,6 +24,7 @@ _NOT_SETTINGS = (
     *("seed=", "target=", "sources=", "subset.", "source_subset.", "sweep=", "merge="),  # results have it elsewhere
     *("data.root=", "data.files="),  # a place: the corpus's digest tells what is there
     *("diagnostics=", "baselines=", "decoding_comparison="),  # changes no score
+    "trainer.threads=",  # which order sums alone
     *CHANGE_NO_RESULT,
 )
 

@@ -73,6 +73,9 @@ def load_baselines(names: Sequence[str], *, settings: Mapping[str, Any] = Mappin
     options = {name: option_file(conf_dir() / GROUP, name, key="baselines") for name in names}
     if unused := set(settings) - set(options):
         raise ConfigurationError(f"baseline_settings has {', '.join(sorted(unused))}, which baselines= does not name")
+    for name, changes in settings.items():
+        if not isinstance(changes, Mapping):
+            raise ConfigurationError(f"baseline_settings.{name} must be settings by their names, not {changes}")
     changed = {name: plain(OmegaConf.merge(option, settings.get(name, {}))) for name, option in options.items()}
     for name in settings:
         check_part(changed[name], key=f"baseline_settings.{name}")

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from dfwe.data.prompts.answers import ClassLabel
+from dfwe.data.prompts.answers import ClassLabel, FreeText
 from dfwe.data.prompts.template import Template, row_dialogue
 from dfwe.data.readers.base import RowError
 from dfwe.errors import ConfigurationError, DataError
@@ -47,6 +47,12 @@ def test_template_doubled_braces_are_braces():
 def test_unlabelled_rows_need_no_answer(cells):
     (instance,) = ask(cells, dataclasses.replace(TEMPLATE, unlabelled=True))
     assert (instance.targets, instance.references) == ((), ())
+
+
+def test_unlabelled_rows_may_have_some_of_several_answers():
+    answer = FreeText(texts=("mood", "second mood"), separator=None)
+    (instance,) = ask(CELLS, dataclasses.replace(TEMPLATE, answer=answer, unlabelled=True))
+    assert instance.targets == ()
 
 
 def test_unlabelled_rows_may_have_one():

@@ -36,6 +36,12 @@ def test_train_and_dev_come_before_test(number, train, dev, test):
     assert sizes == {"train": train, "dev": dev, "test": test}
 
 
+def test_many_labels_of_few_rows_leave_no_split_empty():
+    labels = rows(**{f"label{number}_": 4 for number in range(77)})
+    sizes = [len(groups) for groups in stratified(labels, fractions={"train": 0.8, "dev": 0.2}, seed=0).values()]
+    assert 40 <= sizes[1] <= 80
+
+
 def test_stratified_depends_on_the_seed_and_keeps_the_order():
     labels = rows(a=20, b=20)
     first, again, other = (stratified(labels, fractions=FRACTIONS, seed=seed) for seed in (1, 1, 2))

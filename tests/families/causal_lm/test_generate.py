@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from transformers import MambaConfig, MambaForCausalLM
 
 from dfwe.families.causal_lm.asking import CausalInference, left_padded
 from dfwe.families.causal_lm.generate import greedy
@@ -47,3 +48,12 @@ def test_reference_samples_from_its_seed_and_leaves_the_stream(decoder):
     assert not torch.equal(first, other)
     assert first.shape == (4, 7)
     assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_a_state_that_is_no_cache_of_keys_is_left_to_generate():
+    torch.manual_seed(0)
+    shape = {"hidden_size": 16, "state_size": 4, "num_hidden_layers": 1, "vocab_size": 60, "initializer_range": 1.0}
+    model, batch = MambaForCausalLM(MambaConfig(**shape)).eval(), questions(4)
+    with torch.inference_mode():
+        expected = model.generate(**batch, do_sample=False, max_new_tokens=4, pad_token_id=0)[:, -4:]
+        assert torch.equal(greedy(model, **batch, max_new_tokens=4, pad_id=0), expected)

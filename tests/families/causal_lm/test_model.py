@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from transformers import BertConfig, T5Config
+from transformers import BartConfig, BartForCausalLM, BertConfig, RemBertConfig, T5Config
 
 from dfwe.errors import ModelError
 from dfwe.families.causal_lm.model import answer_loss, check_is_decoder, collate
@@ -34,9 +34,20 @@ def test_answers_of_the_end_token_alone_make_a_batch(decoder):
 
 @pytest.mark.parametrize(
     ("config", "match"),
-    [(BertConfig(), "holds an encoder .bert.*classifier"), (T5Config(), "encoder-decoder.*seq2seq")],
+    [
+        (BertConfig(), "holds an encoder .bert.*classifier"),
+        (RemBertConfig(), "holds an encoder .rembert.*classifier"),
+        (T5Config(), "encoder-decoder.*seq2seq"),
+    ],
 )
 def test_other_kinds_of_models_are_refused(tmp_path, config, match):
     config.save_pretrained(tmp_path)
     with pytest.raises(ModelError, match=match):
         check_is_decoder(str(tmp_path))
+
+
+def test_a_decoder_that_takes_padding_for_text_is_refused():
+    shape = {"d_model": 16, "decoder_layers": 1, "decoder_attention_heads": 2, "decoder_ffn_dim": 16, "vocab_size": 60}
+    model = BartForCausalLM(BartConfig(**shape, is_decoder=True, is_encoder_decoder=False))
+    with pytest.raises(ModelError, match="'bart' models cannot be told where a text begins"):
+        answer_loss(model, collate(SOURCES, TARGETS, pad_id=0))

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from transformers import (
+    AutoModel,
     AutoModelForSequenceClassification,
     AutoTokenizer,
     GPT2Config,
@@ -14,9 +15,10 @@ from transformers import (
     pipeline,
 )
 
-from dfwe.errors import MergeError, ModelError
+from dfwe.errors import ConfigurationError, MergeError, ModelError
 from dfwe.families.classifier.model import _drawn_head, load_classifier, output_layer
 from dfwe.families.encoder.model import HEADS
+from dfwe.families.tokens import check_positions
 from dfwe.merging.expert_array import Layout, copy_weights, flatten, load_experts, load_weights, save_weights
 
 ANSWERS = {"mood": ("bad", "good", "mixed"), "alike": ()}
@@ -30,6 +32,20 @@ def model(tiny_bert):
 @pytest.fixture(scope="module")
 def tokenizer(tiny_bert):
     return AutoTokenizer.from_pretrained(tiny_bert)
+
+
+def test_a_task_cannot_be_called_as_what_modules_have(tiny_bert):
+    with pytest.raises(ModelError, match="a task with a head cannot be called 'train'"):
+        load_classifier(tiny_bert, answers={"train": ("bad", "good")}, seed=0)
+
+
+@pytest.mark.parametrize(("kin", "most"), [(RobertaConfig, 38), (GPT2Config, 40)])
+def test_texts_longer_than_the_positions_are_refused(kin, most):
+    shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "vocab_size": 60}
+    model = AutoModel.from_config(kin(**shape, max_position_embeddings=40))
+    check_positions(model, max_tokens=most)
+    with pytest.raises(ConfigurationError, match=f"max_source_tokens={most + 1} is more than the model's {most} posi"):
+        check_positions(model, max_tokens=most + 1)
 
 
 def batch_of(tokenizer, task, *texts):

@@ -1,5 +1,7 @@
 """Token ids within the limits, cached by everything that changes them."""
 
+from dataclasses import replace
+
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
@@ -86,6 +88,13 @@ def test_saved_tokens_read_back_as_they_were(tokenizer, tmp_path):
     split = read_tokens(instances, limits=limits(), folder=tmp_path / "tokens")
     memory = tokens_in_memory(instances, tokenizer=tokenizer, limits=limits())
     assert all(split.tokens[name] == memory.tokens[name] for name in ("source", "targets", "candidates", "cut"))
+
+
+def test_answers_that_are_cut_are_told(tokenizer, caplog):
+    long = replace(instance(candidates=()), targets=("glad " * 20,))
+    (ids,) = tokens_in_memory([long, instance()], tokenizer=tokenizer, limits=limits()).tokens["targets"][0]
+    assert (len(ids), ids[-1]) == (8, tokenizer.eos_token_id)
+    assert "1 answers have more than model.max_target_tokens=8 tokens" in caplog.text
 
 
 def test_an_answer_that_is_too_long_is_an_error_that_names_it(tokenizer):

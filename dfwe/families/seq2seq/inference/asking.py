@@ -31,7 +31,7 @@ class Seq2SeqInference(Inference):
 
     def greedy(self, model: Any, *, max_new_tokens: int, max_tokens: int, pad_id: int, **inputs: Tensor) -> Tensor:
         """Return the ids without the start token; the source is read in parts of `max_tokens`."""
-        return greedy(model, max_new_tokens=max_new_tokens, max_tokens=max_tokens, **inputs)
+        return greedy(model, max_new_tokens=max_new_tokens, max_tokens=max_tokens, pad_id=pad_id, **inputs)
 
     def reference(self, model: Any, *, decoding: ReferenceDecoding, seed: int, pad_id: int, **inputs: Tensor) -> Tensor:
         """Return the ids with the start token."""

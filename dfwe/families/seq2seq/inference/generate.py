@@ -22,6 +22,7 @@ def greedy(
     attention_mask: Int[Tensor, "batch source"],
     max_new_tokens: int,
     max_tokens: int,
+    pad_id: int,
 ) -> Int[Tensor, "batch target"]:
     """Return ids of the most likely continuation, token by token, without the start token; filled up with padding.
 
@@ -32,7 +33,7 @@ def greedy(
     settings = model.generation_config
     ends = end_ids(model, device=input_ids.device)
     encoded = encode_in_parts(model, input_ids=input_ids, attention_mask=attention_mask, max_tokens=max_tokens)
-    rows = GreedyRows(len(input_ids), max_new_tokens=max_new_tokens, pad_id=settings.pad_token_id, ends=ends)
+    rows = GreedyRows(len(input_ids), max_new_tokens=max_new_tokens, pad_id=pad_id, ends=ends)
     tokens = torch.full((len(input_ids), 1), settings.decoder_start_token_id, device=input_ids.device)
     cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
     with unprojected_source(model, num_queries=max_new_tokens):

@@ -14,7 +14,7 @@ from dfwe.errors import ModelError
 from dfwe.families.fast.cross_attention import unprojected_source
 from dfwe.families.seq2seq.inference.encoder import computing_bias, encode, t5_attention
 from dfwe.families.text.trie import PackedTries
-from dfwe.families.tokens import first_position
+from dfwe.families.tokens import additive_mask, first_position
 
 
 def candidate_log_likelihoods(
@@ -41,11 +41,17 @@ def candidate_log_likelihoods(
             encoder_outputs=BaseModelOutput(last_hidden_state=encoded),
             attention_mask=attention_mask,
             decoder_input_ids=tokens,
-            decoder_attention_mask=tries.visible.expand(len(tokens), -1, -1, -1),
+            decoder_attention_mask=_mask(model.get_decoder(), tries).expand(len(tokens), -1, -1, -1),
             use_cache=False,
             **more,
         ).logits
     return tries.log_likelihoods(logits)
+
+
+def _mask(decoder: Any, tries: PackedTries) -> Tensor:
+    """Return which nodes each node sees, in the form that the decoder's attention takes: eager attention adds it."""
+    is_eager = decoder.config._attn_implementation == "eager"
+    return additive_mask(tries.visible, dtype=decoder.dtype) if is_eager else tries.visible
 
 
 @contextmanager

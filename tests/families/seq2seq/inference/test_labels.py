@@ -48,6 +48,15 @@ def test_it_agrees_with_one_teacher_forced_pass_per_candidate(model, bert_pair, 
     assert torch.allclose(found, expected, atol=2e-5)
 
 
+def test_eager_attention_sees_a_tree_as_others_do(bert_pair):
+    pair = bert_pair(250)
+    found, _ = both_ways(pair, SETS)
+    pair.set_attn_implementation("eager")
+    again, expected = both_ways(pair, SETS)
+    assert torch.allclose(again, expected, atol=2e-5)
+    assert torch.allclose(again, found, atol=2e-5)
+
+
 def test_the_models_own_positions_are_there_again_afterwards(model):
     ids = torch.tensor([[5, 6, 7]])
     with torch.inference_mode():
