@@ -81,8 +81,9 @@ def evaluate(
     needs_pad = not is_decoder or end_token(tokenizer) is None  # by which TextReader fills up a decoder's prompts, too
     check_tokenizer(tokenizer, model=model, where=type(model).__name__, needs_pad=needs_pad)
     model.eval()
-    if is_decoder and (empty := next((n for n, text in enumerate(texts) if not _has_tokens(text, tokenizer)), None)):
-        raise DataError(f"text {empty} has no tokens, which a decoder cannot go on from")
+    for number, text in enumerate(texts if is_decoder else ()):
+        if not str(text).strip() and not tokenizer(text)["input_ids"]:
+            raise DataError(f"text {number} has no tokens, which a decoder cannot go on from")
     closed = own_labels(model) if is_classifier(model) else tuple(labels or ())
     if is_classifier(model) and (len(closed) == 1 or model.config.model_type == "xlnet"):
         reason = "gives a number, not labels" if len(closed) == 1 else "reads padding (XLNet)"
@@ -103,10 +104,6 @@ def evaluate(
         [answer.text for answer in outputs], references=[instance.references for instance in instances]
     )
     return TextEvaluation(**{**vars(scored), "label_scores": evaluation_scores(outputs)}, scorer=scorer)
-
-
-def _has_tokens(text: Text, tokenizer: Any) -> bool:
-    return bool(str(text).strip() or tokenizer(text)["input_ids"])
 
 
 def _instance(number: int, text: Text, answer: str, labels: tuple[str, ...]) -> Instance:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from dfwe.errors import ConfigurationError, DataError
+from dfwe.errors import DataError
 from dfwe.records import Instance
 
 log = logging.getLogger(__name__)
@@ -65,12 +65,11 @@ def additive_mask(seen: Tensor, *, dtype: torch.dtype) -> Tensor:
     return torch.zeros(seen.shape, dtype=dtype, device=seen.device).masked_fill_(~seen, torch.finfo(dtype).min)
 
 
-def check_positions(model: nn.Module, *, max_tokens: int) -> None:
-    """Check that a model has learnt positions for so many tokens; ConfigurationError otherwise."""
+def num_positions(model: nn.Module) -> int | None:
+    """Return how many tokens a model has learnt positions for; None where positions are not learnt."""
     tables = (module for name, module in model.named_modules() if name.endswith(("position_embeddings", "wpe")))
     sizes = [module.num_embeddings for module in tables if isinstance(module, nn.Embedding)]
-    if sizes and max_tokens > (most := min(sizes) - first_position(model)):
-        raise ConfigurationError(f"model.max_source_tokens={max_tokens} is more than the model's {most} positions")
+    return min(sizes) - first_position(model) if sizes else None
 
 
 def first_position(model: nn.Module) -> int:

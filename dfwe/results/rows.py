@@ -53,14 +53,11 @@ def row_of(name: str, *, study: Study, comparison: Comparison, costs: Costs) -> 
         }
         if study.listing is not None:
             row["of"] = list(study.listing.members.get(name, stage.experts))
-    elif study.listing is not None and (bins := study.listing.config["bins"]) and _has_task(row, bins["column"]):
-        row["errors_by_gold"] = _bins(study, comparison.answers()[bins["column"]][name])
+    elif study.listing is not None and study.listing.config["bins"] is not None:
+        column = study.listing.config["bins"]["column"]
+        if column in row.get("tasks", (column,)):
+            row["errors_by_gold"] = _bins(study, comparison.answers()[column][name])
     return row | {"cost": costs.of(stage)}
-
-
-def _has_task(row: Row, column: str) -> bool:
-    """Tell whether a model answers a task: one that was trained may not."""
-    return column in row.get("tasks", [column])
 
 
 def _kind(name: str, stage: EvaluatedModel, *, study: Study) -> str:

@@ -30,7 +30,7 @@ _ROOM = 1 << 18  # bytes: what Hydra and a study's own files need at least
 
 
 class OccupiedError(ConfigurationError):
-    """Another process is writing into the run's folder, which is left to it."""
+    """Another process is writing into the run's folder."""
 
 
 def create_run_folder(folder: Path, *, is_new: bool) -> Path:

@@ -86,9 +86,10 @@ def _parser() -> Parser:
     pruning.add_argument("--above-half", action="store_true", help="with --yes: above half of the store, too")
     default = Path(os.environ.get("DFWE_STORE", "outputs/store"))  # as conf/paths/default.yaml has it
     for command in (listing, checking, pruning):
-        command.add_argument("--store", type=_folder, default=str(default), help=f"its folder, else {default}")
+        command.add_argument(
+            "--store",
+            type=lambda text: Path(text).expanduser(),
+            default=str(default),
+            help=f"its folder, else {default}",
+        )
     return parser
-
-
-def _folder(text: str) -> Path:
-    return Path(text).expanduser()

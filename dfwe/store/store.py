@@ -170,10 +170,7 @@ class Store:
 
 
 def verify(folder: Path) -> Entry:
-    """The entry in the folder, all its files checked; StoreError names the file that is missing or changed.
-
-    It is an UnreadableError where a file cannot be read at the moment.
-    """
+    """The entry in the folder, all its files checked; StoreError names the file that is missing or changed."""
     card = Card.read(folder)
     for name, expected in card.files.items():
         _check_file(folder / name, expected=expected)

@@ -36,7 +36,6 @@ from dfwe.families.encoder.datamodule import sentence_data
 from dfwe.families.encoder.family import EncoderFamily
 from dfwe.families.encoder.linear_probe import head_trainings, write_head
 from dfwe.families.encoder.model import HEADS
-from dfwe.families.tokens import check_positions
 from dfwe.models.external import Align, ExternalModel, check_brings
 from dfwe.models.loading import load_config
 from dfwe.records import Split
@@ -187,7 +186,6 @@ class ClassifierFamily(EncoderFamily):
         answers = {task.short: answers_of(classification_task(task)) for task in tasks}
         folder = self.base_model.model_folder(self.context.store)
         model = load_classifier(folder, answers=answers, seed=self.settings.seed)
-        check_positions(model.encoder, max_tokens=self.settings.max_source_tokens)
         if self.head_of is not None:
             target = self.tasks[0].short
             copy_head(model.network(target), self.head_of.name, answers=answers[target])

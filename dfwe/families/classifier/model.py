@@ -59,6 +59,7 @@ class Classifier(TaskModel):
         self, batch: SentenceBatch, *, embeddings: Float[Tensor, "rows length width"] | None = None
     ) -> Float[Tensor, "batch outputs"]:
         """Return the outputs of the task's head; from `embeddings` where they are given, else from the tokens."""
+        self._check_length(batch)
         inputs = {name: batch[name] for name in _INPUTS if name in batch}
         if embeddings is not None:
             inputs = {**inputs, "input_ids": None, "inputs_embeds": embeddings}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import cached_property
 from typing import Any
 
 from jaxtyping import Float
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from dfwe.errors import ModelError
 from dfwe.families.encoder.data import SentenceBatch
 from dfwe.families.encoder.heads import Head
+from dfwe.families.tokens import num_positions
 
 HEADS = "heads."  # prefix of the names of heads' parameters
 
@@ -29,6 +31,18 @@ class TaskModel(nn.Module, ABC):
         if "." in task or hasattr(self.heads, task):
             raise ModelError(f"a task with a head cannot be called '{task}': give it another name")
         self.heads[task] = head
+
+    @cached_property
+    def _num_positions(self) -> int | None:
+        return num_positions(self.encoder)
+
+    def _check_length(self, batch: SentenceBatch) -> None:
+        """Check that the batch has no text that is longer than the encoder's positions; ModelError otherwise."""
+        most, num = self._num_positions, batch["input_ids"].shape[1]
+        if most is not None and num > most:
+            raise ModelError(
+                f"a text has {num} tokens, and the model {most} positions: set model.max_source_tokens={most}"
+            )
 
     def head(self, task: str) -> Head:
         """Return the task's head; ModelError where there is none."""

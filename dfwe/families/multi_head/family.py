@@ -27,7 +27,6 @@ from dfwe.families.encoder.gradient_surgery import Surgery
 from dfwe.families.encoder.linear_probe import head_trainings, write_head
 from dfwe.families.multi_head.model import HeadSpecs, MultiHead, load_multi_head
 from dfwe.families.multi_head.tokenization import tokenise_sentences
-from dfwe.families.tokens import check_positions
 from dfwe.records import Split
 from dfwe.seeding import derive
 
@@ -192,9 +191,7 @@ class MultiHeadFamily(EncoderFamily):
     def fresh_model(self, tasks: Sequence[Task]) -> MultiHead:
         """Return a fresh copy of the base encoder with the heads that every model of the study starts from."""
         folder = self.base_model.model_folder(self.context.store)
-        model = load_multi_head(folder, specs=self.specs, seed=self.settings.seed)
-        check_positions(model.encoder, max_tokens=self.settings.max_source_tokens)
-        return model
+        return load_multi_head(folder, specs=self.specs, seed=self.settings.seed)
 
     def _train_head(self, task: Task, folder: Path) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """Fit the task's head and write it; see `write_head`."""

@@ -37,8 +37,9 @@ class MultiHead(TaskModel):
         """Return the outputs of the task's head; from `embeddings` where they are given, else from the tokens.
 
         Raises:
-            ModelError: the task has no head; its head wants a pooler, which the encoder lacks.
+            ModelError: the task has no head; its head wants a pooler, which the encoder lacks; a text is too long.
         """
+        self._check_length(batch)
         head = self.head(batch["task"])
         words = {"input_ids": batch["input_ids"]} if embeddings is None else {"inputs_embeds": embeddings}
         read = self.encoder(**words, attention_mask=batch["attention_mask"])

@@ -16,6 +16,7 @@ from dfwe.errors import DataError
 from dfwe.families.text.decoding import end_token
 from dfwe.families.tokens import Truncation, check_truncation, source_ids
 from dfwe.io.files import replacing_folder
+from dfwe.metrics.span import normalise
 from dfwe.records import Instance
 
 log = logging.getLogger(__name__)
@@ -181,6 +182,15 @@ def _columns(
     if answers.num_cut:
         message = "%d answers have more than model.max_target_tokens=%d tokens: what is behind that is not learnt"
         log.warning(message, answers.num_cut, limits.max_target_tokens)
+    free = dict.fromkeys(text for instance in instances if not instance.candidates for text in instance.targets)
+    if altered := [text for text in free if not answers.can_be_written(text)]:
+        log.warning(
+            "%d of %d answers, such as '%s', are other texts when this tokenizer has written them: exact match counts "
+            "them as wrong; choose a model whose tokenizer keeps case and punctuation, such as flan_t5_small",
+            len(altered),
+            len(free),
+            altered[0][:60],
+        )
     return {
         "source": [ids for ids, _ in sources],
         "targets": targets,
@@ -209,6 +219,12 @@ class _AnswerIds:
         self.num_cut = 0  # of different answers, those that are too long
         self._known: dict[str, list[int]] = {}
         self._sets: dict[tuple[str, ...], list[list[int]]] = {}
+
+    def can_be_written(self, text: str) -> bool:
+        """Tell whether the tokenizer gives the text back, case and punctuation aside."""
+        ids = self._ids(text, limit=_NO_LIMIT)[:-1]
+        written = self._form.answer_text(self._tokenizer.decode(ids, skip_special_tokens=True))
+        return normalise(written) == normalise(text)
 
     def of(self, texts: Sequence[str]) -> list[list[int]]:
         return [self._one(text) for text in texts]

@@ -21,10 +21,7 @@ Place = tuple[str, int]  # target and seed
 
 @dataclass(frozen=True)
 class RowScores:
-    """Hold a row's jobs by target and seed, and those of all rows of the same studies by their names.
-
-    Studies of one target and those of several tasks have rows of their own.
-    """
+    """Hold a row's jobs by target and seed, and those of all rows of the same studies by their names."""
 
     name: str
     settings: tuple[str, ...]

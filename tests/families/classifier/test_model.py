@@ -8,6 +8,7 @@ from transformers import (
     AutoTokenizer,
     GPT2Config,
     GPT2Model,
+    LlamaConfig,
     RobertaConfig,
     RobertaModel,
     XLNetConfig,
@@ -15,10 +16,10 @@ from transformers import (
     pipeline,
 )
 
-from dfwe.errors import ConfigurationError, MergeError, ModelError
+from dfwe.errors import MergeError, ModelError
 from dfwe.families.classifier.model import _drawn_head, load_classifier, output_layer
 from dfwe.families.encoder.model import HEADS
-from dfwe.families.tokens import check_positions
+from dfwe.families.tokens import num_positions
 from dfwe.merging.expert_array import Layout, copy_weights, flatten, load_experts, load_weights, save_weights
 
 ANSWERS = {"mood": ("bad", "good", "mixed"), "alike": ()}
@@ -39,13 +40,16 @@ def test_a_task_cannot_be_called_as_what_modules_have(tiny_bert):
         load_classifier(tiny_bert, answers={"train": ("bad", "good")}, seed=0)
 
 
-@pytest.mark.parametrize(("kin", "most"), [(RobertaConfig, 38), (GPT2Config, 40)])
-def test_texts_longer_than_the_positions_are_refused(kin, most):
+@pytest.mark.parametrize(("kin", "most"), [(RobertaConfig, 38), (GPT2Config, 40), (LlamaConfig, None)])
+def test_learnt_positions_are_counted(kin, most):
     shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "vocab_size": 60}
-    model = AutoModel.from_config(kin(**shape, max_position_embeddings=40))
-    check_positions(model, max_tokens=most)
-    with pytest.raises(ConfigurationError, match=f"max_source_tokens={most + 1} is more than the model's {most} posi"):
-        check_positions(model, max_tokens=most + 1)
+    assert num_positions(AutoModel.from_config(kin(**shape, max_position_embeddings=40))) == most
+
+
+def test_a_text_longer_than_the_positions_is_one_line(model):
+    ids = torch.ones(1, num_positions(model.encoder) + 1, dtype=torch.int64)
+    with pytest.raises(ModelError, match=r"a text has \d+ tokens, and the model \d+ positions: set model.max_source"):
+        model({"task": "mood", "input_ids": ids, "attention_mask": ids})
 
 
 def batch_of(tokenizer, task, *texts):

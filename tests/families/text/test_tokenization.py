@@ -97,6 +97,15 @@ def test_answers_that_are_cut_are_told(tokenizer, caplog):
     assert "1 answers have more than model.max_target_tokens=8 tokens" in caplog.text
 
 
+def test_answers_that_the_tokenizer_cannot_write_are_told(caplog):
+    backend = Tokenizer(models.WordLevel({"[UNK]": 0, "well": 1, "known": 2, "[SEP]": 3}, unk_token="[UNK]"))
+    backend.pre_tokenizer = pre_tokenizers.Whitespace()
+    words = PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="[UNK]", sep_token="[SEP]")
+    texts = [replace(instance(candidates=()), targets=(text,)) for text in ("Well known!", "unknown", "well known")]
+    tokens_in_memory(texts, tokenizer=words, limits=limits())
+    assert "2 of 3 answers, such as 'Well known!', are other texts" in caplog.text
+
+
 def test_an_answer_that_is_too_long_is_an_error_that_names_it(tokenizer):
     long = instance(candidates=("joy", "glad " * 20))
     with pytest.raises(DataError, match=r"i0: the answer 'glad .* has \d+ tokens, more than model.max_target_tokens=8"):

@@ -49,9 +49,9 @@ def candidate_log_likelihoods(
 
 
 def _mask(decoder: Any, tries: PackedTries) -> Tensor:
-    """Return which nodes each node sees, in the form that the decoder's attention takes: eager attention adds it."""
-    is_eager = decoder.config._attn_implementation == "eager"
-    return additive_mask(tries.visible, dtype=decoder.dtype) if is_eager else tries.visible
+    if decoder.config._attn_implementation == "eager":  # which adds the mask
+        return additive_mask(tries.visible, dtype=decoder.dtype)
+    return tries.visible
 
 
 @contextmanager
