@@ -64,7 +64,9 @@ def check_is_decoder(name: str | Path, **where: Any) -> None:
     config = load_config(name, **where)
     if config.is_encoder_decoder:
         raise ModelError(f"{name} holds an encoder-decoder; choose a model of the family seq2seq: model=flan_t5_base")
-    if config.model_type in _ENCODERS and not getattr(config, "is_decoder", False):
+    if config.model_type in _ENCODERS and not (
+        getattr(config, "is_decoder", False) or getattr(config, "causal", False)
+    ):
         raise ModelError(
             f"{name} holds an encoder ({config.model_type}); choose a model of the family classifier, as "
             "model=minilm_classifier"

@@ -180,8 +180,8 @@ def _columns(
     sources = [form.source(instance, tokenizer=tokenizer, limits=limits) for instance in instances]
     targets = [answers.of(instance.targets) for instance in instances]
     if answers.num_cut:
-        message = "%d answers have more than model.max_target_tokens=%d tokens: what is behind that is not learnt"
-        log.warning(message, answers.num_cut, limits.max_target_tokens)
+        message = "answers of more than model.max_target_tokens=%d tokens: %d; what is behind that is not learnt"
+        log.warning(message, limits.max_target_tokens, answers.num_cut)
     free = dict.fromkeys(text for instance in instances if not instance.candidates for text in instance.targets)
     if altered := [text for text in free if not answers.can_be_written(text)]:
         log.warning(

@@ -94,7 +94,7 @@ def test_answers_that_are_cut_are_told(tokenizer, caplog):
     long = replace(instance(candidates=()), targets=("glad " * 20,))
     (ids,) = tokens_in_memory([long, instance()], tokenizer=tokenizer, limits=limits()).tokens["targets"][0]
     assert (len(ids), ids[-1]) == (8, tokenizer.eos_token_id)
-    assert "1 answers have more than model.max_target_tokens=8 tokens" in caplog.text
+    assert "answers of more than model.max_target_tokens=8 tokens: 1;" in caplog.text
 
 
 def test_answers_that_the_tokenizer_cannot_write_are_told(caplog):
