@@ -71,8 +71,8 @@ class Card:
         return card
 
 
-class UnreadableError(StoreError):
-    """A result that cannot be read at the moment, as others may, or this process later: not taken for damaged."""
+class UnreadableError(DfweError):
+    """A result that cannot be read at the moment, as others may, or this process later: never taken for damaged."""
 
 
 class NewerFormatError(DfweError, OSError):

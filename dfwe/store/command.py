@@ -12,7 +12,7 @@ from dfwe.controls import in_one_line
 from dfwe.errors import StoreError
 from dfwe.process.arguments import Parser, add_command
 from dfwe.process.exit import exit_code
-from dfwe.store.card import NewerFormatError
+from dfwe.store.card import NewerFormatError, UnreadableError
 from dfwe.store.inventory import DAMAGED, FINISHED, LINK, NEWER, OLDER, inventory, lines_of, num, total
 from dfwe.store.prune import run_prune
 from dfwe.store.store import verify
@@ -46,7 +46,7 @@ def _verify(arguments: argparse.Namespace) -> None:
             verify(item.folder)
         except NewerFormatError as error:
             print(f"newer: {in_one_line(error)}")
-        except StoreError as error:
+        except (StoreError, UnreadableError) as error:
             damaged.append(item)
             print(f"damaged: {in_one_line(error)}")
     print("every file is what was stored" if not damaged else f"{num(len(damaged))} damaged")

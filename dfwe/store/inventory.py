@@ -15,7 +15,7 @@ from typing import Any
 
 from dfwe.controls import in_one_line
 from dfwe.errors import StoreError
-from dfwe.store.card import CARD, FORMAT, Card, NewerFormatError
+from dfwe.store.card import CARD, FORMAT, Card, NewerFormatError, UnreadableError
 from dfwe.store.store import CORRUPT, PARTIAL
 
 log = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ def _state_and_title(folder: Path) -> tuple[str, str]:
         return OLDER if card.format < FORMAT else FINISHED, card.title
     except NewerFormatError:
         return NEWER, "made by a newer version of dfwe, which is left alone"
-    except StoreError as error:
+    except (StoreError, UnreadableError) as error:
         return DAMAGED, str(error).removeprefix(f"{folder / CARD}").lstrip(":, ")
 
 

@@ -64,8 +64,6 @@ class Store:
         self.reserve([folder.name])
         try:
             return self._verified_entry(folder)
-        except UnreadableError:
-            raise
         except StoreError:  # looked at again under the lock: another process may be setting it aside, or has
             with self._lock(folder, title=folder.name):
                 return self._sound_entry(folder)
@@ -137,8 +135,6 @@ class Store:
             return None
         try:
             return self._verified_entry(folder)
-        except UnreadableError:
-            raise
         except StoreError as error:
             _remove(corrupt := folder.with_name(folder.name + CORRUPT))
             folder.rename(corrupt)
@@ -152,8 +148,6 @@ class Store:
             return None
         try:
             verify(partial)
-        except UnreadableError:
-            raise
         except StoreError as error:
             log.warning("%s; it is made again", error)
             (partial / CARD).unlink()
@@ -170,7 +164,10 @@ class Store:
 
 
 def verify(folder: Path) -> Entry:
-    """The entry in the folder, all its files checked; StoreError names the file that is missing or changed."""
+    """The entry in the folder, all its files checked; StoreError names the file that is missing or changed.
+
+    An UnreadableError names one that cannot be read at the moment.
+    """
     card = Card.read(folder)
     for name, expected in card.files.items():
         _check_file(folder / name, expected=expected)

@@ -39,7 +39,7 @@ class Compositions:
 
     def _study(self, job: Job) -> Planned:
         composition, numbers = self._composition(job.composed), dict(job.numbers)
-        if numbers and composition.reads_numbers:
+        if numbers and composition.reads_numbers:  # to put them in would be too late
             return self._composition(job.overrides).study({})
         if job.target is None:
             return composition.study(numbers)

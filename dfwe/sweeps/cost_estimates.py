@@ -12,7 +12,7 @@ from typing import Any
 
 from dfwe.errors import StoreError
 from dfwe.stages.base import Stage
-from dfwe.store.card import CARD, Card, NewerFormatError, identity
+from dfwe.store.card import CARD, Card, NewerFormatError, UnreadableError, identity
 
 NEWEST = 200  # cards of a kind: enough for a mean, and read in no time
 _UNFINISHED = (".partial", ".corrupt")
@@ -64,7 +64,7 @@ def _newest(root: Path, *, kind: str) -> Iterator[Card]:
     for _, folder in stamped[-NEWEST:]:
         try:
             yield Card.read(folder)
-        except (StoreError, NewerFormatError):  # the stage itself will say so, and be made again
+        except (StoreError, UnreadableError, NewerFormatError):  # the stage itself will say so, and be made again
             continue
 
 

@@ -1,9 +1,8 @@
 """Jobs of a multirun before they are composed, and what they are called.
 
 Hydra composes a configuration in some 100 ms. Jobs that differ in seed or subset of sources alone share one
-composition: `Job.composed` is what has to be composed, `Job.numbers` are put into it, unless an interpolation reads
-them. Where all tasks are sources, as in `+sweep=[source_triples,all_targets]`, the target may be one of them: then it
-is put into it, too.
+composition: `Job.composed` is what has to be composed, `Job.numbers` are put into it. Where all tasks are sources, as
+in `+sweep=[source_triples,all_targets]`, the target may be one of them: then it is put into it, too.
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ from dfwe.errors import ConfigurationError
 _NUMBERS = ("seed", "subset.size", "subset.number")
 _TARGET = re.compile(r"\+?target=(\w+)")
 _CHANGES_TASKS = re.compile(r"\b(target\b|sources\.|experiment\b)")
-_INTERPOLATION = re.compile(r"\$\\?{")  # Hydra's sweeper writes $\{seed\}
 _SWEEPER = f"{BasicSweeper.__module__}.{BasicSweeper.__qualname__}"
 
 
@@ -91,10 +89,9 @@ def has_twins(config: DictConfig) -> bool:
 
 def _job(number: int, overrides: Sequence[str]) -> Job:
     composed, numbers = [], []
-    interpolated = "".join(part for override in overrides for part in _INTERPOLATION.split(override)[1:])
     for override in overrides:
         key, _, text = override.partition("=")
-        if key in _NUMBERS and text.isdecimal() and key.rpartition(".")[2] not in interpolated:
+        if key in _NUMBERS and text.isdecimal():
             numbers.append((key, int(text)))
         else:
             composed.append(override)

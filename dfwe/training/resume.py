@@ -15,7 +15,7 @@ import torch
 
 from dfwe.errors import StoreError
 from dfwe.io.files import is_passing
-from dfwe.store.card import UnreadableError, file_digest
+from dfwe.store.card import file_digest
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def resumable(folder: Path, *, state_key: str) -> Path | None:
     checkpoint has the state of `KeepBest`, with the digests of the weights' files. What is damaged is removed.
 
     Raises:
-        UnreadableError: a file cannot be read at the moment.
+        StoreError: a file cannot be read at the moment.
     """
     last = folder / LAST
     if not last.exists():
@@ -40,7 +40,7 @@ def resumable(folder: Path, *, state_key: str) -> Path | None:
         _check(last, state_key=state_key)
     except _DAMAGE as error:
         if is_passing(error):
-            raise UnreadableError(f"{last}, or weights beside it, cannot be read: {error}") from error
+            raise StoreError(f"{last}, or weights beside it, cannot be read: {error}") from error
         log.warning("%s cannot be gone on with (%s): this training starts again", last, error)
         last.unlink()
         return None
