@@ -31,6 +31,22 @@ _NUM_TOKENS = 512  # where neither file says how many
 _MOST_TOKENS = 8192
 
 
+def option_for_parent(name: str) -> str:
+    """Return the option of `model` that fits a parent, a folder or a repository on the Hub; an encoder's is classifier.
+
+    Raises:
+        ModelError: it has no configuration that can be read.
+        NetworkError: the repository cannot be reached.
+    """
+    from dfwe.models.loading import load_config  # heavy: most commands name an option
+
+    config = load_config(name)
+    if config.is_encoder_decoder:
+        return "seq2seq"
+    kinds = config.architectures or ()
+    return next((option for end, option in _KINDS.items() if any(kind.endswith(end) for kind in kinds)), "classifier")
+
+
 def with_model_of_experts(overrides: Sequence[str]) -> list[str]:
     """Return the overrides, with no sources where `experts` are given, and `model` and its source if none is chosen.
 

