@@ -28,13 +28,14 @@ def greedy(
     filled up on their left. Rows that have ended leave the batch, so that one long answer does not keep all others
     busy.
     """
+    positions = positions_of(attention_mask, model=model)
     if "past_key_values" not in signature(model.forward).parameters:  # a state of another kind, which generate knows
         settings = {"do_sample": False, "num_beams": 1, "max_new_tokens": max_new_tokens, "pad_token_id": pad_id}
         ids: Tensor = model.generate(input_ids=input_ids, attention_mask=attention_mask, **settings)
         return ids[:, input_ids.shape[1] :]
     ends = end_ids(model, device=input_ids.device)
     rows = GreedyRows(len(input_ids), max_new_tokens=max_new_tokens, pad_id=pad_id, ends=ends)
-    cache, tokens, positions = DynamicCache(config=model.config), input_ids, positions_of(attention_mask, model=model)
+    cache, tokens = DynamicCache(config=model.config), input_ids
     for step in range(max_new_tokens):
         logits = model(
             input_ids=tokens,

@@ -24,6 +24,7 @@ _WINDOWS = ("sliding_window", "window_size", "attention_chunk_size")  # fields o
 _PLACED_BY_MASK = (  # models that count positions by the mask, or have none, and so take no position_ids
     *("opt", "xglm", "biogpt", "bloom", "mpt", "falcon", "mamba", "mamba2", "falcon_mamba"),
 )
+_READING_PADDING = ("recurrent_gemma",)  # takes position_ids, and has a state that padding changes
 _PACKS: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()  # by model, whether its attention takes the mask of a tree
 
 
@@ -129,13 +130,13 @@ def positions_of(attention_mask: Int[Tensor, "batch tokens"], *, model: Any) -> 
     """Return the id of each token's position in its row, padding aside, as the model counts them.
 
     Raises:
-        ModelError: the model counts positions from the padding that stands before shorter texts.
+        ModelError: the model takes the padding that stands before shorter texts for a part of them.
     """
-    takes = signature(model.forward).parameters
-    if "input_ids" in takes and "position_ids" not in takes and model.config.model_type not in _PLACED_BY_MASK:
+    takes, kind = signature(model.forward).parameters, model.config.model_type
+    has_no_place = "input_ids" in takes and "position_ids" not in takes and kind not in _PLACED_BY_MASK
+    if has_no_place or kind in _READING_PADDING:
         raise ModelError(
-            f"'{model.config.model_type}' models cannot be told where a text begins behind its padding: choose another "
-            "decoder"
+            f"'{kind}' models cannot be told where a text begins behind its padding: choose another decoder"
         )
     return first_position(model) + (attention_mask.cumsum(1) - 1).clamp(min=0)
 

@@ -92,7 +92,7 @@ class GreedyRows:
         if int(self._going.sum()) > _COMPACT * len(self._going):
             return tensors
         alive = self._going.nonzero()[:, 0]
-        cache.batch_select_indices(alive)
+        cache.reorder_cache(alive)  # which layers with a recurrent state have, too
         self._rows, self._going = self._rows[alive], self._going[alive]
         return tuple(tensor[alive] for tensor in tensors)
 

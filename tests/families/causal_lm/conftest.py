@@ -1,4 +1,4 @@
-"""Tiny decoders of eight architectures, random and talkative."""
+"""Tiny decoders of many architectures, random and talkative."""
 
 import pytest
 import torch
@@ -6,6 +6,7 @@ from transformers import (
     AutoModelForCausalLM,
     BloomConfig,
     GPT2Config,
+    Lfm2Config,
     LlamaConfig,
     MistralConfig,
     OPTConfig,
@@ -28,6 +29,9 @@ CONFIGS = {
     "opt": OPTConfig(
         hidden_size=32, num_hidden_layers=2, num_attention_heads=4, ffn_dim=64, word_embed_proj_dim=32,
         max_position_embeddings=128, vocab_size=VOCABULARY,
+    ),
+    "lfm2": Lfm2Config(  # layers with a recurrent state beside attention
+        **WIDTH, intermediate_size=64, vocab_size=VOCABULARY, layer_types=["conv", "full_attention"]
     ),
     "bloom": BloomConfig(hidden_size=32, n_layer=2, n_head=4, vocab_size=VOCABULARY),
 }  # fmt: skip

@@ -2,8 +2,9 @@
 
 import pytest
 import torch
-from transformers import MambaConfig, MambaForCausalLM
+from transformers import MambaConfig, MambaForCausalLM, RwkvConfig, RwkvForCausalLM
 
+from dfwe.errors import ModelError
 from dfwe.families.causal_lm.asking import CausalInference, left_padded
 from dfwe.families.causal_lm.generate import greedy
 from dfwe.families.text.decoding import ReferenceDecoding
@@ -17,7 +18,7 @@ def questions(num):
     return left_padded(rows, pad_id=0)
 
 
-@pytest.mark.parametrize("kind", ["llama", "qwen2", "gpt2"])
+@pytest.mark.parametrize("kind", ["llama", "qwen2", "gpt2", "lfm2"])
 def test_greedy_is_what_generate_gives_whenever_rows_end(decoder, kind):
     model, batch = decoder(kind), questions(30)
     width = batch["input_ids"].shape[1]
@@ -57,3 +58,9 @@ def test_a_state_that_is_no_cache_of_keys_is_left_to_generate():
     with torch.inference_mode():
         expected = model.generate(**batch, do_sample=False, max_new_tokens=4, pad_token_id=0)[:, -4:]
         assert torch.equal(greedy(model, **batch, max_new_tokens=4, pad_id=0), expected)
+
+
+def test_a_state_that_padding_changes_is_refused():
+    model = RwkvForCausalLM(RwkvConfig(hidden_size=16, num_hidden_layers=2, vocab_size=60)).eval()
+    with pytest.raises(ModelError, match="'rwkv' models cannot be told where a text begins"):
+        greedy(model, **questions(2), max_new_tokens=4, pad_id=0)

@@ -36,7 +36,7 @@ def test_packed_scores_equal_one_pass_per_candidate(decoder, kind, sets):
     assert found.std() > 1
 
 
-@pytest.mark.parametrize("kind", ["llama", "gpt2", "opt", "bloom"])
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "opt", "bloom", "lfm2"])
 def test_any_decoder_is_scored_as_one_pass_per_candidate_scores(decoder, kind, caplog):
     model, inputs = decoder(kind), left_padded(prompts(), pad_id=0)
     with torch.inference_mode(), caplog.at_level(logging.WARNING):
@@ -44,7 +44,7 @@ def test_any_decoder_is_scored_as_one_pass_per_candidate_scores(decoder, kind, c
         found = inference.candidate_log_likelihoods(model, tries=PackedTries.of(SETS), **inputs)
         expected = [alone(model, prompts()[row], ids) for row, each in enumerate(SETS) for ids in each]
     assert torch.allclose(found, torch.stack(expected), atol=1e-4)
-    assert ("in a pass of its own" in caplog.text) == (kind == "bloom")
+    assert ("in a pass of its own" in caplog.text) == (kind in ("bloom", "lfm2"))
 
 
 def test_texts_longer_than_a_window_are_scored_one_by_one(decoder):

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from transformers import BartConfig, BartForCausalLM, BertConfig, RemBertConfig, T5Config
+from transformers import AutoModelForCausalLM, BartConfig, BertConfig, RecurrentGemmaConfig, RemBertConfig, T5Config
 
 from dfwe.errors import ModelError
 from dfwe.families.causal_lm.model import answer_loss, check_is_decoder, collate
@@ -10,7 +10,7 @@ from dfwe.families.causal_lm.model import answer_loss, check_is_decoder, collate
 SOURCES, TARGETS = [[5, 6, 7, 8], [9, 10]], [[11, 1], [12, 13, 14, 1]]
 
 
-@pytest.mark.parametrize("kind", ["llama", "gpt2", "opt", "bloom"])
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "opt", "bloom", "lfm2"])
 def test_loss_is_the_mean_over_answers_tokens_alone(decoder, kind):
     model = decoder(kind)
     found = answer_loss(model, collate(SOURCES, TARGETS, pad_id=0))
@@ -46,8 +46,21 @@ def test_other_kinds_of_models_are_refused(tmp_path, config, match):
         check_is_decoder(str(tmp_path))
 
 
-def test_a_decoder_that_takes_padding_for_text_is_refused():
-    shape = {"d_model": 16, "decoder_layers": 1, "decoder_attention_heads": 2, "decoder_ffn_dim": 16, "vocab_size": 60}
-    model = BartForCausalLM(BartConfig(**shape, is_decoder=True, is_encoder_decoder=False))
-    with pytest.raises(ModelError, match="'bart' models cannot be told where a text begins"):
+@pytest.mark.parametrize(
+    "config",
+    [
+        BartConfig(
+            d_model=16, decoder_layers=1, decoder_attention_heads=2, decoder_ffn_dim=16, vocab_size=60,
+            is_decoder=True, is_encoder_decoder=False,
+        ),
+        RecurrentGemmaConfig(
+            hidden_size=16, num_hidden_layers=2, num_attention_heads=2, head_dim=8, lru_width=16, vocab_size=60,
+            intermediate_size=32, block_types=["recurrent", "attention"],
+        ),
+    ],
+    ids=lambda config: config.model_type,
+)  # fmt: skip
+def test_a_decoder_that_takes_padding_for_text_is_refused(config):
+    model = AutoModelForCausalLM.from_config(config)
+    with pytest.raises(ModelError, match=f"'{config.model_type}' models cannot be told where a text begins"):
         answer_loss(model, collate(SOURCES, TARGETS, pad_id=0))
