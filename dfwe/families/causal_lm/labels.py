@@ -77,7 +77,7 @@ def teacher_forced_log_likelihoods(
     tries: PackedTries,
 ) -> Float[Tensor, " candidates"]:
     """Return what `candidate_log_likelihoods` does, by one row per candidate."""
-    rows, answers = answers_of(tries)
+    rows, answers = tries.answers()
     targets = pad(answers, value=0).to(input_ids.device)
     real = pad([[1] * len(answer) for answer in answers], value=0).to(input_ids.device)
     mask = torch.cat([attention_mask[rows], real[:, :-1]], dim=1)
@@ -95,7 +95,7 @@ def teacher_forced_log_likelihoods(
 @torch.no_grad()
 def _can_pack(model: Any, *, tries: PackedTries, **inputs: Tensor) -> bool:
     """Return whether packed scoring gives what a pass per candidate gives, on the first row."""
-    rows, answers = answers_of(tries)
+    rows, answers = tries.answers()
     first = PackedTries.of([[answer for row, answer in zip(rows, answers, strict=True) if row == 0]])
     tries = first.to(tries.tokens.device)
     inputs = {name: tensor[:1] for name, tensor in inputs.items()}
@@ -139,15 +139,6 @@ def positions_of(attention_mask: Int[Tensor, "batch tokens"], *, model: Any) -> 
             f"'{kind}' models cannot be told where a text begins behind its padding: choose another decoder"
         )
     return first_position(model) + (attention_mask.cumsum(1) - 1).clamp(min=0)
-
-
-def answers_of(tries: PackedTries) -> tuple[list[int], list[list[int]]]:
-    """Return the row and the ids of each answer."""
-    rows, answers = [0] * tries.num_answers, [[] for _ in range(tries.num_answers)]  # type: list[int], list[list[int]]
-    for row, token, answer in zip(tries.row.tolist(), tries.token.tolist(), tries.answer.tolist(), strict=True):
-        rows[answer] = row
-        answers[answer].append(token)
-    return rows, answers
 
 
 def _visible(

@@ -102,6 +102,14 @@ class PackedTries:
         """Number of tokens of each answer, the end token included."""
         return torch.bincount(self.answer, minlength=self.num_answers)
 
+    def answers(self) -> tuple[list[int], list[list[int]]]:
+        """Return the row and the ids of each answer."""
+        rows, answers = [0] * self.num_answers, [[] for _ in range(self.num_answers)]  # type: list[int], list[list[int]]
+        for row, token, answer in zip(self.row.tolist(), self.token.tolist(), self.answer.tolist(), strict=True):
+            rows[answer] = row
+            answers[answer].append(token)
+        return rows, answers
+
     def log_likelihoods(self, logits: Float[Tensor, "rows nodes vocabulary"]) -> Float[Tensor, " answers"]:
         """Return log p of each answer, given the logits at all nodes."""
         total = logits.float().logsumexp(-1)

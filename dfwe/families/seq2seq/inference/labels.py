@@ -6,15 +6,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutput
 
-from dfwe.errors import ModelError
 from dfwe.families.fast.cross_attention import unprojected_source
 from dfwe.families.seq2seq.inference.encoder import computing_bias, encode, t5_attention
 from dfwe.families.text.trie import PackedTries
-from dfwe.families.tokens import additive_mask, first_position
+from dfwe.families.tokens import additive_mask, first_position, pad
+
+_HALVES = "encoder-decoder"  # Transformers' type of two models of BERT's kind
 
 
 def candidate_log_likelihoods(
@@ -26,13 +28,13 @@ def candidate_log_likelihoods(
 ) -> Float[Tensor, " candidates"]:
     """Return log p(candidate | source of its row), the end token included, of all rows' candidates in order.
 
-    The source is encoded once. One decoder pass runs over each row's tree of candidates: a node sees its way from the
-    start alone and stands at its depth, so that every candidate is scored as in a teacher-forced pass of its own.
-
-    Raises:
-        ModelError: the decoder is of a kind whose positions dfwe cannot set.
+    The source is encoded once. In T5-like models and those of BERT-like halves, one decoder pass runs over each row's
+    tree of candidates: a node sees its way from the start alone and stands at its depth, so that every candidate is
+    scored as in a teacher-forced pass of its own. In other models, such as BART, each candidate has its own row.
     """
     encoded = encode(model, input_ids=input_ids, attention_mask=attention_mask)
+    if model.config.model_type != _HALVES and t5_attention(model.get_decoder()) is None:
+        return _teacher_forced(model, encoded=encoded, attention_mask=attention_mask, tries=tries)
     tokens = tries.tokens.clone()
     tokens[:, 0] = model.generation_config.decoder_start_token_id
     queries = tokens.shape[1]
@@ -48,6 +50,32 @@ def candidate_log_likelihoods(
     return tries.log_likelihoods(logits)
 
 
+def _teacher_forced(
+    model: Any,
+    *,
+    encoded: Float[Tensor, "batch source width"],
+    attention_mask: Int[Tensor, "batch source"],
+    tries: PackedTries,
+) -> Float[Tensor, " candidates"]:
+    """Return log p of all candidates, of as many at once as the batch has rows: it was cut to what memory holds."""
+    rows, answers = tries.answers()
+    scores = []
+    for first in range(0, len(rows), len(encoded)):
+        part, ids = rows[first : first + len(encoded)], answers[first : first + len(encoded)]
+        targets = pad(ids, value=0).to(encoded.device)
+        start = torch.full_like(targets[:, :1], model.generation_config.decoder_start_token_id)
+        logits = model(
+            encoder_outputs=BaseModelOutput(last_hidden_state=encoded[part]),
+            attention_mask=attention_mask[part],
+            decoder_input_ids=torch.cat([start, targets[:, :-1]], dim=1),
+            use_cache=False,
+        ).logits
+        of_tokens = logits.float().log_softmax(-1).gather(-1, targets[..., None])[..., 0]
+        is_real = pad([[1] * len(answer) for answer in ids], value=0).to(encoded.device)
+        scores.append((of_tokens * is_real).sum(1))
+    return torch.cat(scores)
+
+
 def _mask(decoder: Any, tries: PackedTries) -> Tensor:
     if decoder.config._attn_implementation == "eager":  # which adds the mask
         return additive_mask(tries.visible, dtype=decoder.dtype)
@@ -57,15 +85,10 @@ def _mask(decoder: Any, tries: PackedTries) -> Tensor:
 @contextmanager
 def _positions(model: Any, depths: Int[Tensor, "rows nodes"]) -> Iterator[dict[str, Tensor]]:
     """Make the decoder count positions by depth; give the arguments that do so, where arguments can."""
-    if model.config.model_type == "encoder-decoder":
+    if model.config.model_type == _HALVES:
         yield {"decoder_position_ids": first_position(model.decoder) + depths}
         return
     attention = t5_attention(model.get_decoder())
-    if attention is None:
-        raise ModelError(
-            f"labels are scored with T5-like models and with encoder-decoders of BERT-like halves, not with "
-            f"'{model.config.model_type}': use decode=reference, or greedy answers"
-        )
     with computing_bias(attention, _bias_by_depth(attention, depths)):
         yield {}
 

@@ -2,10 +2,15 @@
 
 import pytest
 import torch
-from transformers import BartConfig, BartForConditionalGeneration, RobertaConfig
+from transformers import (
+    BartConfig,
+    BartForConditionalGeneration,
+    RobertaConfig,
+    UMT5Config,
+    UMT5ForConditionalGeneration,
+)
 from transformers.modeling_outputs import BaseModelOutput
 
-from dfwe.errors import ModelError
 from dfwe.families.seq2seq.inference.labels import candidate_log_likelihoods
 from dfwe.families.text.reader import best_candidates
 from dfwe.families.text.trie import PackedTries
@@ -65,23 +70,24 @@ def test_the_models_own_positions_are_there_again_afterwards(model):
         assert torch.equal(model(input_ids=ids, decoder_input_ids=ids).logits, before)
 
 
-def test_a_decoder_of_another_kind_is_an_error_that_says_what_to_do():
-    config = BartConfig(
-        vocab_size=50,
-        d_model=8,
-        encoder_layers=1,
-        decoder_layers=1,
-        encoder_attention_heads=1,
-        decoder_attention_heads=1,
-    )
-    other = BartForConditionalGeneration(config).eval()
-    with pytest.raises(ModelError, match="not with 'bart': use decode=reference"):
-        candidate_log_likelihoods(
-            other,
-            input_ids=torch.tensor([[5, 6]]),
-            attention_mask=torch.ones(1, 2, dtype=torch.int64),
-            tries=PackedTries.of([[[1], [2]]]),
-        )
+KINDS = {
+    BartForConditionalGeneration: BartConfig(
+        vocab_size=250, d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
+        decoder_attention_heads=2, encoder_ffn_dim=16, decoder_ffn_dim=16, init_std=0.5,
+    ),
+    UMT5ForConditionalGeneration: UMT5Config(
+        vocab_size=250, d_model=16, d_kv=8, d_ff=16, num_layers=2, num_heads=2, decoder_start_token_id=0
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sets", [SETS, [SETS[1]] * 3], ids=["a set each", "one set"])
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_decoders_of_other_kinds_have_a_pass_per_candidate(kind, sets):
+    torch.manual_seed(0)
+    found, expected = both_ways(kind(KINDS[kind]).eval(), sets)
+    assert torch.allclose(found, expected, atol=2e-5)
+    assert found.std() > 1
 
 
 def test_each_row_has_its_own_best_and_the_first_of_equals_wins():
