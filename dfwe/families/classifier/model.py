@@ -87,9 +87,13 @@ def load_classifier(folder: Path, *, answers: Mapping[str, Sequence[str]], seed:
             for task, texts in answers.items()
         }
     shared = next(iter(networks.values())).base_model
-    weights = encoder.state_dict()
-    # the encoder of a classifier may lack parts of a plain one, such as RoBERTa's pooler
-    shared.load_state_dict({name: weights[name] for name in shared.state_dict()})
+    weights, names = encoder.state_dict(), shared.state_dict().keys()  # without parts such as RoBERTa's pooler
+    if lacking := sorted(names - weights.keys()):
+        raise ModelError(
+            f"{folder}: a classifier of type '{encoder.config.model_type}' has weights that its plain encoder lacks "
+            f"({lacking[0]}): choose another model"
+        )
+    shared.load_state_dict({name: weights[name] for name in names})
     model = Classifier(networks, answers=answers)
     model.eval()
     return model
