@@ -43,7 +43,7 @@ SMALL_FILE, SMALL_FILES = 60, 60
 # the ratchet went up for new rooms: decoder-only models, experts from elsewhere, preflight, methods, recipes, cards,
 # LoRA, scoring, several processes, the Python API, experts on disk, models on several devices, students,
 # rows over targets and seeds, heads and label orders of experts from elsewhere, mended faults
-LINES, LINES_RATCHET = 25_000, 50_950
+LINES, LINES_RATCHET = 25_000, 51_000
 TESTS_TO_CODE = 0.8
 VERBS = set(
     """accept add adapt adjust align allow append apply arrange ask assign average batch begin bind bound bring build
