@@ -60,6 +60,16 @@ def test_greedy_answers_are_free_text_and_repeat(model, tokenizer):
     assert free(model).predictions == free(model).predictions
 
 
+def test_settings_of_generate_that_texts_are_written_without_are_named(model, tokenizer, caplog):
+    free = scorer(tokenizer, decode="greedy", num=1)
+    model.generation_config.update(repetition_penalty=1.0, min_length=0, do_sample=True)
+    free(model)
+    assert not caplog.text
+    model.generation_config.update(repetition_penalty=1.1, forced_bos_token_id=0)
+    free(model)
+    assert "written without repetition_penalty=1.1, forced_bos_token_id=0 of the model's gen" in caplog.text
+
+
 def test_a_free_text_that_is_no_label_counts_as_wrong(model, tokenizer):
     found = scorer(tokenizer, decode="greedy")(model)
     assert not set(found.predictions) & set(LABELS), "the random model must not know the labels"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,8 +15,16 @@ from transformers import GenerationConfig
 
 from dfwe.errors import ConfigurationError
 
+log = logging.getLogger(__name__)
+
 Decode = Literal["labels", "candidates", "greedy", "reference"]
 
+_UNUSED = {  # settings of `generate` that change greedy texts, and their values that change none
+    **dict.fromkeys(("repetition_penalty", "encoder_repetition_penalty"), 1.0),
+    **dict.fromkeys(("no_repeat_ngram_size", "encoder_no_repeat_ngram_size", "min_length", "min_new_tokens"), 0),
+    **dict.fromkeys(("bad_words_ids", "sequence_bias", "forced_bos_token_id"), None),
+    **dict.fromkeys(("suppress_tokens", "begin_suppress_tokens"), None),
+}
 _COMPACT = 0.75  # of the rows at most still going: then the finished ones leave the batch and its cache
 
 
@@ -113,6 +122,16 @@ def also_ending_at(model: Any, end_id: int | None) -> Iterator[None]:
         yield
     finally:
         config.eos_token_id = before
+
+
+def warn_of_unused(model: Any) -> None:
+    """Warn of settings in the model's generation_config.json that change `generate`'s greedy texts, and not dfwe's."""
+    values = {name: getattr(model.generation_config, name, None) for name in _UNUSED}
+    if unused := [f"{name}={value}" for name, value in values.items() if value not in (None, _UNUSED[name])]:
+        log.warning(
+            "texts are written without %s of the model's generation_config.json: `generate` writes others with it",
+            ", ".join(unused),
+        )
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from dfwe.errors import ConfigurationError
 from dfwe.families.batching import token_batches
 from dfwe.families.scorer import Batch, SplitReader, SplitScorer
-from dfwe.families.text.decoding import Decoding, ReferenceDecoding, also_ending_at, end_token
+from dfwe.families.text.decoding import Decoding, ReferenceDecoding, also_ending_at, end_token, warn_of_unused
 from dfwe.families.text.tokenization import PLAIN, PromptForm, TokenisedSplit, TokenLimits, tokens_in_memory
 from dfwe.families.text.trie import PackedTries
 from dfwe.metrics.scorer import Scorer
@@ -132,6 +132,7 @@ class TextReader(SplitReader):
                 **batch.inputs,
             )
         else:
+            warn_of_unused(model)
             ids = self._inference.greedy(
                 model,
                 max_new_tokens=decoding.max_new_tokens,
