@@ -127,10 +127,11 @@ def _classify(
         outputs: Tensor = model(**{name: tensor.to(model.device) for name, tensor in inputs.items()}).logits
         return outputs
 
-    if model.config.pad_token_id is None:  # by which a decoder's head finds a text's end
-        model.config.pad_token_id = tokenizer.pad_token_id
+    config = model.config.get_text_config()
+    if config.pad_token_id is None:  # by which a decoder's head finds a text's end
+        config.pad_token_id = tokenizer.pad_token_id
     classifier = ExportedClassifier(tuple(labels), tokenizer, logits)
-    num_positions = int(getattr(model.config, "max_position_embeddings", 512)) - first_position(model)
+    num_positions = int(getattr(config, "max_position_embeddings", 512)) - first_position(model)
     return classify_instances(
         classifier,
         instances,

@@ -43,8 +43,8 @@ def option_for_parent(name: str) -> str:
     config = load_config(name)
     if config.is_encoder_decoder:
         return "seq2seq"
-    kinds = config.architectures or ()
-    return next((option for end, option in _KINDS.items() if any(kind.endswith(end) for kind in kinds)), "classifier")
+    is_multimodal = config.get_text_config() is not config
+    return next(filter(None, (_option_of(kind, is_multimodal) for kind in config.architectures or ())), "classifier")
 
 
 def with_model_of_experts(overrides: Sequence[str]) -> list[str]:
@@ -106,15 +106,22 @@ def _option(folders: Sequence[Path], *, names: Sequence[str]) -> str:
         task = read_json_object(file, error=ModelError).get("task_type") if file.is_file() else None
         if task in _TASKS:
             return _TASKS[task]
-    kinds = [kind for folder in folders for kind in _architectures(folder)]
-    for kind in kinds:
-        if option := next((option for end, option in _KINDS.items() if kind.endswith(end)), None):
-            return option
+    for folder in folders:
+        is_multimodal = "text_config" in read_json_object(folder / CONFIG, error=ModelError)
+        for kind in _architectures(folder):
+            if option := _option_of(kind, is_multimodal):
+                return option
     architecture = ", ".join(_architectures(folders[0])) or "a model without a named architecture"
     raise ConfigurationError(
         f"{folders[0]} holds {architecture}: experts are classifiers "
         "(...ForSequenceClassification), encoder-decoders (...ForConditionalGeneration) or decoders (...ForCausalLM)"
     )
+
+
+def _option_of(architecture: str, is_multimodal: bool) -> str | None:
+    """Return the option for that architecture; a model that sees, such as Gemma 3's, is a decoder where it writes."""
+    option = next((option for end, option in _KINDS.items() if architecture.endswith(end)), None)
+    return "causal_lm" if is_multimodal and option == "seq2seq" else option
 
 
 def _architectures(folder: Path) -> list[str]:

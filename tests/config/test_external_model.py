@@ -12,10 +12,10 @@ from dfwe.errors import ConfigurationError
 def folder(tmp_path):
     """A function from an architecture to a folder with its config.json."""
 
-    def make(architecture):
+    def make(architecture, **more):
         path = tmp_path / (architecture or "unnamed")
         path.mkdir(exist_ok=True)
-        content = {"architectures": [architecture]} if architecture else {}
+        content = {"architectures": [architecture], **more} if architecture else {}
         (path / "config.json").write_text(json.dumps(content))
         return path
 
@@ -46,6 +46,11 @@ def test_the_first_folder_chooses_the_model(folder, architecture, option, form, 
         f"model.source.name='{path}'",
         *limits,
     ]
+
+
+def test_a_decoder_that_sees_is_no_encoder_decoder(folder):
+    path = folder("Gemma3ForConditionalGeneration", text_config={})
+    assert "model=causal_lm" in hydra_arguments(["+target=meld", f"experts=[{path},other]"])
 
 
 @pytest.mark.parametrize(

@@ -158,6 +158,7 @@ def test_a_model_without_its_weights_says_how_to_get_them(messages, capsys, monk
         ("t5", "T5ForConditionalGeneration", "seq2seq"),
         ("bart", "BartModel", "seq2seq"),
         ("llama", "LlamaForCausalLM", "causal_lm"),
+        ("gemma3", "Gemma3ForConditionalGeneration", "causal_lm"),
     ],
 )
 def test_a_model_of_ones_own_is_named_by_its_folder(kind, architecture, option, messages, tmp_path, capsys):

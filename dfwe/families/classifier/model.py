@@ -80,8 +80,9 @@ def load_classifier(folder: Path, *, answers: Mapping[str, Sequence[str]], seed:
         encoder = load_encoder(folder)
         if encoder.config.model_type == "xlnet":
             raise ModelError(f"{folder}: XLNet's heads read the last position, which is padding here: choose another")
-        if encoder.config.pad_token_id is None:  # by which a decoder's head finds a text's end
-            encoder.config.pad_token_id = load_tokenizer(folder).pad_token_id
+        of_text = encoder.config.get_text_config()
+        if of_text.pad_token_id is None:  # by which a decoder's head finds a text's end
+            of_text.pad_token_id = load_tokenizer(folder).pad_token_id
         networks = {
             task: _network(encoder, answers=texts, head=_drawn_head(folder, tuple(texts), derive(seed, "head", task)))
             for task, texts in answers.items()
