@@ -60,7 +60,7 @@ def test_greedy_answers_are_free_text_and_repeat(model, tokenizer):
     assert free(model).predictions == free(model).predictions
 
 
-def test_settings_of_generate_that_texts_are_written_without_are_named(model, tokenizer, caplog):
+def test_settings_of_generate_that_texts_lack_are_named(model, tokenizer, caplog):
     free = scorer(tokenizer, decode="greedy", num=1)
     model.generation_config.update(repetition_penalty=1.0, min_length=0, do_sample=True)
     free(model)

@@ -45,7 +45,7 @@ def parent(tiny_bert, tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_padding_changes_no_output_and_every_weight_learns(kind, parent, tmp_path):
+def test_padding_changes_nothing_and_every_weight_learns(kind, parent, tmp_path):
     folder = parent(kind, **KINDS[kind])
     model = load_classifier(folder, answers={"mood": ("bad", "good", "mixed")}, seed=3)
     tokenizer = AutoTokenizer.from_pretrained(folder)
@@ -61,7 +61,7 @@ def test_padding_changes_no_output_and_every_weight_learns(kind, parent, tmp_pat
     assert output_layer(model.network("mood"))[1].out_features == 3
 
 
-def test_the_padding_of_a_decoder_that_sees_is_that_of_its_text(parent):
+def test_a_decoder_that_sees_has_the_padding_of_its_text(parent):
     text = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1}
     text |= {"intermediate_size": 16, "head_dim": 8, "vocab_size": 300, "pad_token_id": None}
     sees = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
@@ -74,6 +74,6 @@ def test_the_padding_of_a_decoder_that_sees_is_that_of_its_text(parent):
     assert model({"task": "mood", **batch}).shape == (4, 2)
 
 
-def test_an_encoder_that_lacks_what_its_classifier_has_is_refused(parent):
+def test_an_encoder_without_its_classifiers_weights_is_refused(parent):
     with pytest.raises(ModelError, match=r"'nomic_bert' has weights that its plain encoder lacks \(pooler"):
         load_classifier(parent("nomic_bert"), answers={"mood": ("bad", "good")}, seed=3)
