@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
-from transformers.modeling_outputs import BaseModelOutput
+from transformers.modeling_outputs import MoEModelOutput  # has what mixtures of experts read of an encoder, too
 
 from dfwe.families.fast.cross_attention import unprojected_source
 from dfwe.families.seq2seq.inference.encoder import encode_in_parts
@@ -39,7 +39,7 @@ def greedy(
     with unprojected_source(model, num_queries=max_new_tokens):
         for step in range(max_new_tokens):
             logits = model(
-                encoder_outputs=BaseModelOutput(last_hidden_state=encoded),
+                encoder_outputs=MoEModelOutput(last_hidden_state=encoded),
                 attention_mask=attention_mask,
                 decoder_input_ids=tokens,
                 past_key_values=cache,

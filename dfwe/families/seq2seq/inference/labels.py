@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from transformers.modeling_outputs import BaseModelOutput
+from transformers.modeling_outputs import MoEModelOutput  # has what mixtures of experts read of an encoder, too
 
 from dfwe.families.fast.cross_attention import unprojected_source
 from dfwe.families.seq2seq.inference.encoder import computing_bias, encode, t5_attention
@@ -40,7 +40,7 @@ def candidate_log_likelihoods(
     queries = tokens.shape[1]
     with _positions(model, tries.depths) as more, unprojected_source(model, num_queries=queries):
         logits: Tensor = model(
-            encoder_outputs=BaseModelOutput(last_hidden_state=encoded),
+            encoder_outputs=MoEModelOutput(last_hidden_state=encoded),
             attention_mask=attention_mask,
             decoder_input_ids=tokens,
             decoder_attention_mask=_mask(model.get_decoder(), tries).expand(len(tokens), -1, -1, -1),
@@ -65,7 +65,7 @@ def _teacher_forced(
         targets = pad(ids, value=0).to(encoded.device)
         start = torch.full_like(targets[:, :1], model.generation_config.decoder_start_token_id)
         logits = model(
-            encoder_outputs=BaseModelOutput(last_hidden_state=encoded[part]),
+            encoder_outputs=MoEModelOutput(last_hidden_state=encoded[part]),
             attention_mask=attention_mask[part],
             decoder_input_ids=torch.cat([start, targets[:, :-1]], dim=1),
             use_cache=False,

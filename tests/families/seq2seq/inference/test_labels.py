@@ -6,10 +6,12 @@ from transformers import (
     BartConfig,
     BartForConditionalGeneration,
     RobertaConfig,
+    SwitchTransformersConfig,
+    SwitchTransformersForConditionalGeneration,
     UMT5Config,
     UMT5ForConditionalGeneration,
 )
-from transformers.modeling_outputs import BaseModelOutput
+from transformers.modeling_outputs import MoEModelOutput
 
 from dfwe.families.seq2seq.inference.labels import candidate_log_likelihoods
 from dfwe.families.text.reader import best_candidates
@@ -21,7 +23,7 @@ def teacher_forced(model, *, input_ids, attention_mask, candidate):
     encoded = model.get_encoder()(input_ids=input_ids[None], attention_mask=attention_mask[None]).last_hidden_state
     start = torch.tensor([model.generation_config.decoder_start_token_id])
     output = model(
-        encoder_outputs=BaseModelOutput(last_hidden_state=encoded),
+        encoder_outputs=MoEModelOutput(last_hidden_state=encoded),
         attention_mask=attention_mask[None],
         decoder_input_ids=torch.cat([start, candidate[:-1]])[None],
     )
@@ -78,12 +80,16 @@ KINDS = {
     UMT5ForConditionalGeneration: UMT5Config(
         vocab_size=250, d_model=16, d_kv=8, d_ff=16, num_layers=2, num_heads=2, decoder_start_token_id=0
     ),
+    SwitchTransformersForConditionalGeneration: SwitchTransformersConfig(  # a tree in one pass, as T5
+        vocab_size=250, d_model=16, d_kv=8, d_ff=16, num_layers=2, num_decoder_layers=2, num_heads=2, num_experts=2,
+        num_sparse_encoder_layers=1, num_sparse_decoder_layers=1, decoder_start_token_id=0,
+    ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("sets", [SETS, [SETS[1]] * 3], ids=["a set each", "one set"])
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_decoders_of_other_kinds_have_a_pass_per_candidate(kind, sets):
+def test_other_encoder_decoders_agree_with_it_too(kind, sets):
     torch.manual_seed(0)
     found, expected = both_ways(kind(KINDS[kind]).eval(), sets)
     assert torch.allclose(found, expected, atol=2e-5)
