@@ -32,9 +32,10 @@ _BYTES, _HALF_BYTES = 4, 2  # of a weight: models are kept in float32, copies th
 def memory_of(stage: Stage) -> int | None:
     """Return the bytes that the stage's models take in each process; None where the model is not known, or it has none.
 
-    Activations come on top, and what a merge method prepares. A training holds weights, gradients and the optimizer's
-    numbers, and on a CPU, while it writes a checkpoint, all but the gradients once more; frozen weights have none of
-    these. An average of its weights comes on top, and the weights that it takes the place of. A merge holds the
+    Activations come on top, and what a merge method prepares. A training holds weights, gradients (with gradient
+    surgery one per task of a step) and the optimizer's numbers, and on a CPU, while it writes a checkpoint, all but the
+    gradients once more; frozen weights have none of these. An average of its weights comes on top, as SMART's proximal
+    point is one, and the weights that an average takes the place of. A merge holds the
     experts, of LoRA their factors and one base, their parent where the method needs it, and the model; an evaluation
     the model, or what makes the merge. Experts on disk, and their parent with them, are no memory of the process.
     Weights that are loaded into a model are there twice for a moment. Where answers are given in bfloat16, a copy of
@@ -104,10 +105,14 @@ def _values_in_training(stage: TrainStage, *, numbers: int) -> float:
     trained = numbers if stage.lora is None else _num_factors(stage)
     averaging = stage.recipe.fit.get("averaging")
     averaged = 0 if averaging is None else trained * int(averaging.get("epochs", 1))
-    stored = trained * (1 + _numbers_per_weight(trainer)) + averaged
+    options = stage.recipe.options
+    proximal = trained if (options.get("smart") or {}).get("proximal") else 0
+    stored = trained * (1 + _numbers_per_weight(trainer)) + averaged + proximal
+    is_surgery = options.get("surgery") is not None and options["schedule"] == "joint"
+    gradients = trained * (len(stage.recipe.tasks) if is_surgery else 1)
     writes = trainer["checkpoint"] and context.device.type == "cpu"  # Lightning writes it in memory first
     frozen, last = (0 if stage.lora is None else numbers), (0 if averaging is None else trained)
-    return frozen + stored + trained + last + (stored if writes else 0)
+    return frozen + stored + gradients + last + (stored if writes else 0)
 
 
 def _values_of_experts(merge: MergeStage, *, numbers: int) -> int:

@@ -6,8 +6,9 @@ import pytest
 import torch
 from hydra import compose
 
+from dfwe.stages.train import TrainStage
 from dfwe.store.card import Card
-from dfwe.studies.plan import plan_study
+from dfwe.studies.plan import load_plan, plan_study
 from dfwe.studies.study import Study, StudyPlan
 from dfwe.sweeps.memory_estimates import memory_of
 from dfwe.sweeps.plan import plan_sweep, summary
@@ -89,6 +90,19 @@ def test_memory_of_an_average_has_the_last_weights_too(studies):
     weights = sum(value.numel() for value in study.family.model(study.family.tasks[:1]).parameters()) * 4
     more = {name: memory_of(stage) - memory_of(study.baseline) for name, stage in study.baselines.items()}
     assert more == {"checkpoint_average": 4 * weights, "ema": 2 * weights}
+
+
+def test_memory_of_surgery_has_a_gradient_per_task(composed, tiny_bert, tmp_path):
+    model = ["model=bert_base_heads", f"model.source.name={tiny_bert}", f"paths.store={tmp_path}"]
+    point = (
+        "{_target_: dfwe.families.encoder.smart.Proximal, weight: 1, factor: 0.9, early_factor: 0.9, early_share: 0}"
+    )
+    settings = ["trainer.checkpoint=false", f"multitask.smart.proximal={point}"]
+    plan = load_plan(composed("experiment=cuts_and_stitches", *model, *settings))
+    memory = {stage.recipe.name: memory_of(stage) for _, stage in plan.parts() if isinstance(stage, TrainStage)}
+    weights = memory["round_robin"] / 4  # themselves, one gradient, and Adam's two numbers
+    assert memory["surgery"] == weights * (4 + 2)  # three tasks
+    assert memory["surgery_smart"] == weights * (4 + 2 + 1)
 
 
 def test_memory_is_unknown_before_the_parent_is_there(studies):
