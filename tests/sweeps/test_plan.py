@@ -94,8 +94,9 @@ def test_memory_of_an_average_has_the_last_weights_too(studies):
 
 def test_memory_of_surgery_has_a_gradient_per_task(composed, tiny_bert, tmp_path):
     model = ["model=bert_base_heads", f"model.source.name={tiny_bert}", f"paths.store={tmp_path}"]
-    point = "{_target_: dfwe.families.encoder.smart.Proximal, weight: 1.0, factor: 0.9, early_factor: 0.9, early_share: 0.0}"
-    settings = ["trainer.checkpoint=false", f"multitask.smart.proximal={point}"]
+    numbers = "weight: 1.0, factor: 0.9, early_factor: 0.9, early_share: 0.0"
+    point = f"multitask.smart.proximal={{_target_: dfwe.families.encoder.smart.Proximal, {numbers}}}"
+    settings = ["trainer.checkpoint=false", point]
     plan = load_plan(composed("experiment=cuts_and_stitches", *model, *settings))
     memory = {stage.recipe.name: memory_of(stage) for _, stage in plan.parts() if isinstance(stage, TrainStage)}
     weights = memory["round_robin"] / 4  # themselves, one gradient, and Adam's two numbers
