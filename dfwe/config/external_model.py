@@ -41,10 +41,7 @@ def option_for_parent(name: str) -> str:
     from dfwe.models.loading import load_config  # heavy: most commands name an option
 
     config = load_config(name)
-    if config.is_encoder_decoder:
-        return "seq2seq"
-    is_multimodal = config.get_text_config() is not config
-    return next(filter(None, (_option_of(kind, is_multimodal) for kind in config.architectures or ())), "classifier")
+    return "seq2seq" if config.is_encoder_decoder else _option_of(config.to_dict()) or "classifier"
 
 
 def with_model_of_experts(overrides: Sequence[str]) -> list[str]:
@@ -106,26 +103,28 @@ def _option(folders: Sequence[Path], *, names: Sequence[str]) -> str:
         task = read_json_object(file, error=ModelError).get("task_type") if file.is_file() else None
         if task in _TASKS:
             return _TASKS[task]
-    for folder in folders:
-        is_multimodal = "text_config" in read_json_object(folder / CONFIG, error=ModelError)
-        for kind in _architectures(folder):
-            if option := _option_of(kind, is_multimodal):
-                return option
-    architecture = ", ".join(_architectures(folders[0])) or "a model without a named architecture"
+    configs = [read_json_object(folder / CONFIG, error=ModelError) for folder in folders]
+    if option := next(filter(None, map(_option_of, configs)), None):
+        return option
+    architecture = ", ".join(_architectures(configs[0])) or "a model without a named architecture"
     raise ConfigurationError(
         f"{folders[0]} holds {architecture}: experts are classifiers "
         "(...ForSequenceClassification), encoder-decoders (...ForConditionalGeneration) or decoders (...ForCausalLM)"
     )
 
 
-def _option_of(architecture: str, is_multimodal: bool) -> str | None:
-    """Return the option for that architecture; a model that sees, such as Gemma 3's, is a decoder where it writes."""
-    option = next((option for end, option in _KINDS.items() if architecture.endswith(end)), None)
-    return "causal_lm" if is_multimodal and option == "seq2seq" else option
+def _option_of(config: Mapping[str, Any]) -> str | None:
+    """Return the option for the first architecture in a configuration that has one.
+
+    A model that sees, such as Gemma 3's, is a decoder where it writes.
+    """
+    kinds = _architectures(config)
+    option = next((_KINDS[end] for kind in kinds for end in _KINDS if kind.endswith(end)), None)
+    return "causal_lm" if option == "seq2seq" and "text_config" in config else option
 
 
-def _architectures(folder: Path) -> list[str]:
-    names = read_json_object(folder / CONFIG, error=ModelError).get("architectures")
+def _architectures(config: Mapping[str, Any]) -> list[str]:
+    names = config.get("architectures")
     return [str(name) for name in names] if isinstance(names, list) else []
 
 

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from dfwe.errors import ModelError
-from dfwe.families.text.trie import PackedTries
+from dfwe.families.text.trie import PackedTries, forced_log_likelihoods
 from dfwe.families.tokens import additive_mask, first_position, pad
 from dfwe.training.precision import is_out_of_memory
 
@@ -88,8 +88,7 @@ def teacher_forced_log_likelihoods(
         attention_mask=mask,
         position_ids=positions_of(mask, model=model),
     )
-    scores = logits.float().log_softmax(-1).gather(-1, targets[..., None])[..., 0]
-    return (scores * real).sum(1)
+    return forced_log_likelihoods(logits, targets=targets, is_real=real)
 
 
 @torch.no_grad()

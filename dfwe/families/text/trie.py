@@ -122,6 +122,17 @@ class PackedTries:
         return PackedTries(**moved, num_answers=self.num_answers)
 
 
+def forced_log_likelihoods(
+    logits: Float[Tensor, "answers longest vocabulary"],
+    *,
+    targets: Int[Tensor, "answers longest"],
+    is_real: Int[Tensor, "answers longest"],
+) -> Float[Tensor, " answers"]:
+    """Return log p of each answer by the logits of its own pass; padding, where `is_real` is 0, does not count."""
+    of_tokens = logits.float().log_softmax(-1).gather(-1, targets[..., None])[..., 0]
+    return (of_tokens * is_real).sum(1)
+
+
 def _filled(rows: Sequence[Sequence[int]], *, width: int) -> Int[Tensor, "rows nodes"]:
     return torch.tensor([[*row, *[0] * (width - len(row))] for row in rows])
 

@@ -13,7 +13,7 @@ from transformers.modeling_outputs import MoEModelOutput  # has what mixtures of
 
 from dfwe.families.fast.cross_attention import unprojected_source
 from dfwe.families.seq2seq.inference.encoder import computing_bias, encode, t5_attention
-from dfwe.families.text.trie import PackedTries
+from dfwe.families.text.trie import PackedTries, forced_log_likelihoods
 from dfwe.families.tokens import additive_mask, first_position, pad
 
 _HALVES = "encoder-decoder"  # Transformers' type of two models of BERT's kind
@@ -33,12 +33,13 @@ def candidate_log_likelihoods(
     scored as in a teacher-forced pass of its own. In other models, such as BART, each candidate has its own row.
     """
     encoded = encode(model, input_ids=input_ids, attention_mask=attention_mask)
-    if model.config.model_type != _HALVES and t5_attention(model.get_decoder()) is None:
+    attention = t5_attention(model.get_decoder())
+    if attention is None and model.config.model_type != _HALVES:
         return _teacher_forced(model, encoded=encoded, attention_mask=attention_mask, tries=tries)
     tokens = tries.tokens.clone()
     tokens[:, 0] = model.generation_config.decoder_start_token_id
     queries = tokens.shape[1]
-    with _positions(model, tries.depths) as more, unprojected_source(model, num_queries=queries):
+    with _positions(model, tries.depths, attention=attention) as more, unprojected_source(model, num_queries=queries):
         logits: Tensor = model(
             encoder_outputs=MoEModelOutput(last_hidden_state=encoded),
             attention_mask=attention_mask,
@@ -70,9 +71,8 @@ def _teacher_forced(
             decoder_input_ids=torch.cat([start, targets[:, :-1]], dim=1),
             use_cache=False,
         ).logits
-        of_tokens = logits.float().log_softmax(-1).gather(-1, targets[..., None])[..., 0]
         is_real = pad([[1] * len(answer) for answer in ids], value=0).to(encoded.device)
-        scores.append((of_tokens * is_real).sum(1))
+        scores.append(forced_log_likelihoods(logits, targets=targets, is_real=is_real))
     return torch.cat(scores)
 
 
@@ -83,12 +83,11 @@ def _mask(decoder: Any, tries: PackedTries) -> Tensor:
 
 
 @contextmanager
-def _positions(model: Any, depths: Int[Tensor, "rows nodes"]) -> Iterator[dict[str, Tensor]]:
-    """Make the decoder count positions by depth; give the arguments that do so, where arguments can."""
-    if model.config.model_type == _HALVES:
+def _positions(model: Any, depths: Int[Tensor, "rows nodes"], *, attention: Any | None) -> Iterator[dict[str, Tensor]]:
+    """Make the decoder count positions by depth, by T5's attention; without it, give the arguments that do so."""
+    if attention is None:
         yield {"decoder_position_ids": first_position(model.decoder) + depths}
         return
-    attention = t5_attention(model.get_decoder())
     with computing_bias(attention, _bias_by_depth(attention, depths)):
         yield {}
 
