@@ -22,7 +22,8 @@ Decode = Literal["labels", "candidates", "greedy", "reference"]
 _UNUSED = {  # settings of `generate` that change greedy texts, and their values that change none
     **dict.fromkeys(("repetition_penalty", "encoder_repetition_penalty"), 1.0),
     **dict.fromkeys(("no_repeat_ngram_size", "encoder_no_repeat_ngram_size", "min_length", "min_new_tokens"), 0),
-    **dict.fromkeys(("bad_words_ids", "sequence_bias", "forced_bos_token_id", "suppress_tokens", "begin_suppress_tokens")),
+    **dict.fromkeys(("bad_words_ids", "sequence_bias", "forced_bos_token_id"), None),
+    **dict.fromkeys(("suppress_tokens", "begin_suppress_tokens"), None),
 }
 _COMPACT = 0.75  # of the rows at most still going: then the finished ones leave the batch and its cache
 
