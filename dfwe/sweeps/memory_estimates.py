@@ -34,12 +34,11 @@ def memory_of(stage: Stage) -> int | None:
 
     Activations come on top, and what a merge method prepares. A training holds weights, gradients (with gradient
     surgery one per task of a step) and the optimizer's numbers, and on a CPU, while it writes a checkpoint, all but the
-    gradients once more; frozen weights have none of these. An average of its weights comes on top, as SMART's proximal
-    point is one, and the weights that an average takes the place of. A merge holds the experts, of LoRA their factors
+    gradients once more; frozen weights have none of these. An average of its weights, such as SMART's proximal point,
+    comes on top, and the weights that an average takes the place of. A merge holds the experts, of LoRA their factors
     and one base, their parent where the method needs it, and the model; an evaluation the model, or what makes the
     merge. Experts on disk, and their parent with them, are no memory of the process. Weights that are loaded into a
-    model are there twice for a moment. Where answers are given in bfloat16, a copy of the model in it comes to each of
-    these.
+    model are there twice for a moment. Where answers are given in bfloat16, each has a copy of the model in it, too.
     """
     if not isinstance(stage, TrainStage | MergeStage | EvaluateStage):
         return None
