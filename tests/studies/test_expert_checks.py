@@ -145,7 +145,7 @@ def test_planted_fault_ends_a_study_in_one_line(here, capsys, small_overrides, f
     assert run(*more, small=small_overrides, **{k: v for k, v in models.items() if k != "more"}) == 2
     error = capsys.readouterr().err
     assert text in error
-    assert (error.count("\n"), error.startswith("error: ")) == (1, True)
+    assert (error.count("\n"), error.startswith("error: ")) == (1, True), error
     assert is_untouched()
 
 
