@@ -54,7 +54,8 @@ class Task:
 
     @cached_property
     def _digest(self) -> str:
-        return hashlib.sha256(json.dumps(identity(self.config)).encode()).hexdigest()[:16]
+        config = identity({key: value for key, value in self.config.items() if key != "default_sources"})
+        return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -113,9 +114,8 @@ def load_task(name: str, *, folders: Sequence[Path] = (), trusted: bool = False)
     from dfwe.config.task_options import read_tasks
 
     configs: dict[str, Any] = dict(read_tasks(folders if trusted else ()))
-    files = (
-        {} if trusted else {path.stem: path for folder in folders for path in sorted((folder / "task").glob("*.yaml"))}
-    )
+    paths = [path for folder in folders if not trusted for path in sorted((folder / "task").glob("*.yaml"))]
+    files = {path.stem: path for path in paths}
     configs |= {short: read_foreign_yaml(path) for short, path in files.items()}
     for short, config in configs.items():
         if name in (short, config.get("name")):

@@ -29,6 +29,20 @@ def test_a_users_task_is_the_same_with_and_without_trust(my_conf):
         assert own.foreign is None
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "same"),
+    [
+        ("default_sources: [taste]", "default_sources: []", True),
+        ("decode: labels\nmax_new_tokens: 4", "max_new_tokens: 4\ndecode: labels", True),
+        ("max_new_tokens: 4", "max_new_tokens: 5", False),
+    ],
+)
+def test_results_are_kept_where_an_edit_changes_none(my_conf, tmp_path, old, new, same):
+    folder = edited(my_conf, tmp_path, old, new)
+    specs = [load_task("mood", folders=[at], trusted=True).spec() for at in (my_conf, folder)]
+    assert (specs[0] == specs[1]) is same
+
+
 def test_score_and_show_take_a_users_task(my_conf, my_files, tmp_path, capsys):
     (tmp_path / "cases.jsonl").write_text(CASE)
     assert score(["--task", "mood", "--config-dir", str(my_conf), str(tmp_path / "cases.jsonl")]) == 0
