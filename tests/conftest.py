@@ -85,11 +85,15 @@ def checked_calls():
 
 
 @pytest.fixture(autouse=True)
-def log_level():
-    """Undo the `-v` or `-q` of a command that ran in this process."""
+def unconfigured_logging():
+    """Undo the `-v` or `-q` of a command that ran in this process, and its handler, whose stream the test closes."""
     logging.getLogger("dfwe").setLevel(logging.NOTSET)
     yield
     logging.getLogger("dfwe").setLevel(logging.NOTSET)
+    root = logging.getLogger()
+    root.setLevel(logging.WARNING)
+    for handler in [each for each in root.handlers if type(each) is logging.StreamHandler]:  # not pytest's own
+        root.removeHandler(handler)
 
 
 @pytest.fixture(scope="session")
