@@ -5,6 +5,7 @@ import json
 import pytest
 
 from dfwe.errors import ConfigurationError, MergeError, SearchError
+from dfwe.report.sweep.report import report_sweep
 from dfwe.report.wandb.publish import merge_runs
 from dfwe.results.document import study_results
 from dfwe.run_study import run_study
@@ -28,6 +29,11 @@ def test_the_results_hold_every_row_of_both_tables_with_each_task_s_score(ran_he
     for row in found["models"]:
         assert list(row["test"]["tasks"]) == ["SST", "QDPD", "STS"]
     assert [row["kind"] for row in found["models"][:4]] == ["single"] * 3 + ["model"]
+
+
+def test_a_sweep_of_it_alone_says_where_its_tables_are(ran_heads, capsys):
+    report_sweep(ran_heads[0])
+    assert capsys.readouterr().err.startswith("nothing to compare: `dfwe report markdown FOLDER`")
 
 
 def test_the_uniform_soup_has_equal_coefficients_and_fisher_notes_what_it_does_not_know(ran_heads):

@@ -65,6 +65,8 @@ def report_sweep(*folders: Path, form: str = "terminal", console: Console | None
     """
     sweep = read_sweep(*folders)
     with readable_results(folders[0]):
+        if not (sweep.left_out or sweep.tables()):
+            print("nothing to compare: `dfwe report markdown FOLDER` has the tables of one study", file=sys.stderr)
         if form == "terminal":
             show_plain(draw_sweep(sweep), console=console)
             for path, _ in _write_pictures(sweep, folder=folders[0]):
@@ -91,9 +93,7 @@ def read_sweep(*folders: Path) -> Sweep:
 
 def draw_sweep(sweep: Sweep) -> RenderableType:
     """Return the tables for a terminal, and which jobs were left out."""
-    parts: list[RenderableType] = []
-    for table in sweep.tables():
-        parts += [FittedTable(table), Text(table.notes)]
+    parts = [part for table in sweep.tables() for part in (FittedTable(table), Text(table.notes))]
     return Group(*parts, *(Text(f"left out: {reason}") for reason in sweep.left_out))
 
 
