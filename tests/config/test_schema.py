@@ -114,8 +114,10 @@ def test_a_learning_curve_leaves_its_sources_their_tenth(composed):
 
 
 def test_several_seeds_of_heads_are_that_study(composed):
-    data = "data.files=somewhere"
-    assert composed("experiment=multitask_minilm", data) == composed("experiment=cuts_and_stitches_minilm", data)
+    data, one = "data.files=somewhere", composed("experiment=cuts_and_stitches_minilm", "data.files=somewhere")
+    assert one != composed("experiment=multitask_minilm", data)
+    one.trainer.threads = 1
+    assert one == composed("experiment=multitask_minilm", data)
 
 
 def test_smollm2_has_few_examples_and_lora(composed):
