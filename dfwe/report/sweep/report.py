@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -39,8 +40,9 @@ class Sweep:
     rows: Sequence[RowScores] = ()
     left_out: Sequence[str] = ()
 
+    @cached_property
     def tables(self) -> list[ReportTable]:
-        """Return the tables that the jobs allow."""
+        """The tables that the jobs allow."""
         headlines = of_sweep(self.jobs)
         tables: list[ReportTable | None] = [rows_table(self.rows)]
         for place, (merge, by_target) in enumerate(by_merge(headlines)):
@@ -53,8 +55,7 @@ class Sweep:
                 tables.append(studies_table(by_target, merge=merge, place=place))
             if len(by_target) > 1:
                 tables.append(paper_table(by_target, merge=merge, place=place))
-        tables += [matrix_table(distinct(self.jobs)), seeds_table(headlines)]
-        return [table for table in tables if table is not None]
+        return list(filter(None, [*tables, matrix_table(distinct(self.jobs)), seeds_table(headlines)]))
 
 
 def report_sweep(*folders: Path, form: str = "terminal", console: Console | None = None) -> None:
@@ -65,7 +66,7 @@ def report_sweep(*folders: Path, form: str = "terminal", console: Console | None
     """
     sweep = read_sweep(*folders)
     with readable_results(folders[0]):
-        if not (sweep.left_out or sweep.tables()):
+        if not (sweep.left_out or sweep.tables):
             print("nothing to compare: `dfwe report markdown FOLDER` has the tables of one study", file=sys.stderr)
         if form == "terminal":
             show_plain(draw_sweep(sweep), console=console)
@@ -81,10 +82,9 @@ def read_sweep(*folders: Path) -> Sweep:
     check_same_tests(runs, of_equal_settings=len(folders) == 1)  # settings of one sweep may make several test sets
     jobs, unscored = read_jobs(runs)
     paths = {job.path for job in jobs}
-    without_headline = paths - {job.path for job in jobs if job.is_of_sweep}
     unscored += [
         f"{path}: no merge was scored beside a baseline, so it has baselines' rows alone"
-        for path in sorted(without_headline)
+        for path in sorted(paths - {job.path for job in jobs if job.is_of_sweep})
     ]
     with readable_results(folders[0]):
         rows = row_scores(run for run in runs if run.path in paths)
@@ -93,12 +93,12 @@ def read_sweep(*folders: Path) -> Sweep:
 
 def draw_sweep(sweep: Sweep) -> RenderableType:
     """Return the tables for a terminal, and which jobs were left out."""
-    parts = [part for table in sweep.tables() for part in (FittedTable(table), Text(table.notes))]
+    parts = [part for table in sweep.tables for part in (FittedTable(table), Text(table.notes))]
     return Group(*parts, *(Text(f"left out: {reason}") for reason in sweep.left_out))
 
 
 def _as_markdown(sweep: Sweep, folder: Path) -> str:
-    parts = [markdown(table) + (f"\n{table.notes}\n" if table.notes else "") for table in sweep.tables()]
+    parts = [markdown(table) + (f"\n{table.notes}\n" if table.notes else "") for table in sweep.tables]
     parts += [f"![{alt}]({path.as_posix()})\n" for path, alt in _write_pictures(sweep, folder=folder)]
     return "\n".join([*parts, *(f"Left out: {reason}\n" for reason in sweep.left_out)])
 
@@ -107,7 +107,7 @@ def _as_csv(sweep: Sweep, folder: Path) -> str:
     """Write the table over targets and seeds, scores as fractions; stderr has what is left out."""
     for reason in sweep.left_out:
         print(f"left out: {reason}", file=sys.stderr)
-    table = next((table for table in sweep.tables() if table.id == ROWS), None)
+    table = next((table for table in sweep.tables if table.id == ROWS), None)
     if table is None:
         print("one study has no table over targets and seeds: --format json has the tables of one", file=sys.stderr)
         return ""
@@ -123,7 +123,7 @@ def _as_csv(sweep: Sweep, folder: Path) -> str:
 def _as_json(sweep: Sweep, folder: Path) -> str:
     tables = [
         {"id": table.id, "caption": table.caption, "rows": _records(table), "notes": table.notes}
-        for table in sweep.tables()
+        for table in sweep.tables
     ]
     return json.dumps({"tables": tables, "left_out": list(sweep.left_out)}, indent=2, ensure_ascii=False) + "\n"
 

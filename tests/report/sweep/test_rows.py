@@ -96,7 +96,7 @@ def test_the_merge_stands_by_study_beside_what_it_must_beat(study, folder_of, ca
     assert said.index("| meld, 0 |") > first
     assert "| meld, 1 | 60.0 (40.0 to 70.0) | +20.0 (+18.0 to +22.0) |" in said
     assert "| +3.0 (+1.0 to +5.0) | +2.0 | -1.0 |" in said
-    assert not any(table.id.startswith("studies") for table in read_sweep(folder_of(studies[0], name="one")).tables())
+    assert not any(table.id.startswith("studies") for table in read_sweep(folder_of(studies[0], name="one")).tables)
 
 
 def test_an_ensemble_has_as_many_models_as_its_studies_say(study, folder_of):
